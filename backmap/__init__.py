@@ -1,0 +1,7 @@
+"""Backmapping: from coarse-grained beads to atoms distributed as they should be."""
+from .api import Generator, Options, Regularizer, Step, Traversal
+from .errors import BackmapError
+from .hookspecs import hookimpl
+
+__version__ = "0.1.0"
+__all__ = ["BackmapError", "Generator", "Options", "Regularizer", "Step", "Traversal", "__version__", "hookimpl"]

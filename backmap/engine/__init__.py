@@ -1,0 +1,1 @@
+"""The verbs: schedules, environments, sweeps, projection (torch, vesin, scipy)."""

@@ -1,0 +1,135 @@
+"""THE loop: a sweep draws every site of a schedule, batch by batch, and projects after every stage.
+
+Forward sampling and a Gibbs sweep differ only in their schedule and in what is placed beforehand.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..model.system import System
+from .constraint import SystemProjector
+from .contracts import Draws, LocalEnvironment, Weighs
+from .environment import Scene
+from .random import Stream
+from .schedule import Batch, Schedule
+
+BOLTZMANN = 0.0083144626  #: kJ/mol/K
+
+
+@dataclass(frozen=True, eq=False)
+class Sweeper:
+    """What stays the same in all sweeps of a step.
+
+    Attributes:
+        generator: Draws.
+        regularizer: Chooses among candidates by exp(-E / kT), or None.
+        candidates: Draws per site among which it chooses.
+        temperature: K.
+        chunk: Sites drawn at once at most; bounds the memory of a batch.
+        progress: Told how many sites were drawn, after every chunk.
+    """
+
+    generator: Draws
+    regularizer: Weighs | None = None
+    candidates: int = 1
+    temperature: float = 300.0
+    chunk: int = 512
+    progress: Callable[[int], None] = lambda sites: None
+
+    def sweep(self, scene: Scene, schedule: Schedule, stream: tuple[int | str, ...], frames: np.ndarray,
+              noise: float = 0.0, project: Callable[[Scene], None] | None = None) -> None:
+        """Draw every site of the schedule, in place.
+
+        Args:
+            scene: Positions of the window; they change.
+            schedule: Stages of batches; sites of one batch do not see each other.
+            stream: Names the random numbers of this sweep, e.g. (seed, step, sweep).
+            frames: Frame numbers of the window in the input, (W,): part of the names of its draws.
+            noise: Noise level of the context that the generator is told.
+            project: Called after every stage.
+        """
+        numbers = torch.as_tensor(frames, device=scene.atoms.device)
+        for stage in schedule:
+            for batch in stage:
+                for chunk in batch.chunks(self.chunk):
+                    self._draw(scene, chunk, stream, numbers, noise)
+                    self.progress(len(chunk.bead))
+            if project is not None:
+                project(scene)
+
+    def _draw(self, scene: Scene, batch: Batch, stream: tuple[int | str, ...], numbers: Tensor,
+              noise: float) -> None:
+        frame = torch.as_tensor(batch.frame, device=numbers.device)
+        bead = torch.as_tensor(batch.bead, device=numbers.device)
+        env = scene.gather(frame, bead, noise, self.temperature)
+        rng = Stream.of(*stream, numbers[frame], bead)
+        draw = self.generator.draw(env, rng, self.candidates)
+        chosen = draw.pick(self._choose(env, draw.positions, rng.child("choice")))
+        scene.scatter(frame, bead, env.block, chosen)
+
+    def _choose(self, env: LocalEnvironment, positions: Tensor, rng: Stream) -> Tensor:
+        """One candidate per site, (S,): by exp(-E / kT) of the regularizer, or the first."""
+        if self.regularizer is None or positions.shape[1] == 1:
+            return torch.zeros(len(positions), dtype=torch.long, device=positions.device)
+        energy = self.regularizer.energy(env, positions) / (BOLTZMANN * env.temperature[:, None])
+        gumbel = -torch.log(-torch.log(rng.uniform(positions.shape[1])))
+        return (gumbel - energy).argmax(dim=1)
+
+
+def projection(system: System) -> Callable[[Scene], None]:
+    """A function that projects all molecules of a scene whose atoms are all placed, in place."""
+    projector = SystemProjector(system)
+
+    def project(scene: Scene) -> None:
+        atoms, _ = projector.project(scene.atoms.cpu().numpy(), scene.beads.cpu().numpy())
+        scene.atoms.copy_(torch.as_tensor(atoms))
+
+    return project
+
+
+def overlaps(scene: Scene, regularizer: Weighs, threshold: float, chunk: int = 512) -> np.ndarray:
+    """Beads whose fragment has more than ``threshold`` kJ/mol of the regularizer's energy, (W, B) bool."""
+    n_frames, n_beads = scene.beads.shape[:2]
+    everything = Batch(np.repeat(np.arange(n_frames), n_beads), np.tile(np.arange(n_beads), n_frames))
+    found = []
+    for part in everything.chunks(chunk):
+        frame, bead = (torch.as_tensor(x, device=scene.beads.device) for x in (part.frame, part.bead))
+        env = scene.gather(frame, bead)
+        energy = regularizer.energy(env, scene.own(frame, bead)[:, None].double())
+        found.append((energy[:, 0] > threshold).cpu().numpy())
+    return np.concatenate(found).reshape(n_frames, n_beads)
+
+
+def mirror_wrong_centres(scene: Scene, system: System) -> np.ndarray:
+    """Move stereocentres of the wrong hand through the plane of their neighbours, in place.
+
+    The hydrogens of the centre go with it. Run a projection and a sweep of the returned beads afterwards.
+
+    Returns:
+        Beads that own a centre that was moved, (W, B) bool.
+    """
+    atoms = scene.atoms.cpu().numpy()
+    wrong = system.wrong_stereo(atoms)
+    beads = np.zeros(scene.beads.shape[:2], dtype=bool)
+    if not len(wrong):
+        return beads
+    frame, centre, arms = wrong[:, 0], wrong[:, 1], wrong[:, 2:]
+    a, b, c = (atoms[frame, arms[:, k]] for k in range(3))
+    normal = np.cross(b - a, c - a)
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+    height = np.einsum("ni,ni->n", atoms[frame, centre] - a, normal)
+    # At least 0.04 nm beyond the plane: a tetrahedral centre stands about that high over its neighbours.
+    move = -(height + np.sign(height) * np.maximum(np.abs(height), 0.04))[:, None] * normal
+    rows = scene.layout.owned.cpu().numpy()
+    owner = np.empty(atoms.shape[1], dtype=np.int64)
+    bead, slot = np.nonzero(rows >= 0)
+    owner[rows[bead, slot]] = bead
+    moved = torch.as_tensor(move, device=scene.atoms.device)
+    scene.atoms[torch.as_tensor(frame), torch.as_tensor(centre)] += moved
+    beads[frame, owner[centre]] = True
+    return beads

@@ -1,0 +1,125 @@
+"""Types for the fields of ``Options``: paths, and plugins inside plugins.
+
+They read the ``Build`` that travels with pydantic's validation context. Options built by hand, as
+in a test, need none: paths stay as they are, and a nested plugin is given as an instance.
+"""
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import pydantic
+from pydantic_core import PydanticCustomError, core_schema
+
+from .errors import BackmapError
+
+_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+
+@dataclass
+class Build:
+    """What a recipe knows while its options are validated.
+
+    Attributes:
+        folder: Folder of the recipe; relative input paths start here.
+        plugin: Builds a plugin of a kind from a recipe entry.
+        inputs: Every input file that was named, in order, for provenance.
+    """
+
+    folder: Path
+    plugin: Callable[[type, Any, Build], Any]
+    inputs: dict[Path, None] = field(default_factory=dict)
+
+
+def as_field_error(error: BackmapError) -> PydanticCustomError:
+    """The error in a form that pydantic gives a place; ``recipe.first_error`` unpacks it."""
+    return PydanticCustomError("backmap", "{message}", {"message": str(error), "error": error})
+
+
+def expand(text: str) -> str:
+    """``${NAME}`` and ``${NAME:-default}`` replaced from the environment.
+
+    Raises:
+        BackmapError: If a variable without a default is not set.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        name, default = match.groups()
+        found = os.environ.get(name) or default
+        if found is None:
+            raise BackmapError(f"the environment variable {name} is not set",
+                               hint=f"Set it, or write ${{{name}:-default}}.")
+        return found
+
+    return _VARIABLE.sub(value, text)
+
+
+def _input_path(value: Any, info: pydantic.ValidationInfo) -> Any:
+    if not isinstance(value, str | Path) or not isinstance(info.context, Build):
+        return value
+    try:
+        path = info.context.folder / Path(expand(str(value))).expanduser()
+        if not path.exists():
+            raise BackmapError(f"there is no file '{value}'" + (f" ({path})" if str(path) != str(value) else ""),
+                               hint="Input paths are relative to the recipe's folder.")
+    except BackmapError as error:
+        raise as_field_error(error) from None
+    if path.is_file():
+        info.context.inputs[path] = None
+    return path
+
+
+def _output_path(path: Path) -> Path:
+    try:
+        path = Path(expand(str(path)))
+    except BackmapError as error:
+        raise as_field_error(error) from None
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise as_field_error(BackmapError(f"'{path}' is not inside the output folder",
+                                          hint="Write a relative path without '..'; `output` says where it goes."))
+    return path
+
+
+#: A file to read: ``${NAME:-default}`` is expanded, relative paths start at the recipe's folder.
+InputPath = Annotated[Path, pydantic.BeforeValidator(_input_path)]
+
+#: A file to write, relative to the output folder and inside it.
+OutputPath = Annotated[Path, pydantic.AfterValidator(_output_path)]
+
+
+class _NestedPlugin:
+    """Builds the plugin that a recipe entry names; the kind is the type it annotates."""
+
+    def __get_pydantic_core_schema__(self, kind: type, _: pydantic.GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        def build(value: Any, info: core_schema.ValidationInfo) -> Any:
+            if isinstance(value, kind):
+                return value
+            if not isinstance(info.context, Build):
+                raise PydanticCustomError("backmap", "should be a {kind}", {"kind": kind.__name__})
+            try:
+                return info.context.plugin(kind, value, info.context)
+            except BackmapError as error:
+                raise as_field_error(error) from None
+
+        return core_schema.with_info_plain_validator_function(build)
+
+
+PluginKind = TypeVar("PluginKind")
+
+#: ``Nested[Generator]``: the recipe's ``name`` or ``name: {options}`` becomes a plugin before the
+#: step sees it. Works inside ``| None``, ``list[...]`` and ``dict[str, ...]``.
+Nested = Annotated[PluginKind, _NestedPlugin()]
+
+
+def _as_list(value: Any) -> Any:
+    if value is None:
+        return []
+    return value if isinstance(value, list | tuple) else [value]
+
+
+#: ``Several[Writer]``: none, one or a list of plugins; always a list for the step.
+Several = Annotated[list[Annotated[PluginKind, _NestedPlugin()]], pydantic.BeforeValidator(_as_list)]

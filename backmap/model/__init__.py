@@ -1,0 +1,1 @@
+"""The nouns: what a molecule, a mapping, a box and a window of frames are (numpy + networkx)."""

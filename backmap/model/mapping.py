@@ -1,0 +1,117 @@
+"""The mapping: which atoms, with which weights, make a bead; and which bead places an atom."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import BackmapError
+from . import box as periodic
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Mapping:
+    """M for one molecule type: ``R_b = sum_a w_ba r_a`` with rows that sum to one.
+
+    Attributes:
+        n_atoms, n_beads: Sizes of the molecule type.
+        bead, atom: Index of bead and atom of every weight, (n,), grouped by bead; within a bead
+            the order is the file's, because the first atom is VOTCA's reference image.
+        weight: Normalised weights, (n,).
+        owner: The bead that places each atom, (n_atoms,).
+    """
+
+    n_atoms: int
+    n_beads: int
+    bead: Index
+    atom: Index
+    weight: Array
+    owner: Index
+
+    @classmethod
+    def from_rows(cls, rows: list[tuple[list[int], list[float]]], graph: nx.Graph,
+                  heavy: NDArray[np.bool_], owner: Index | None = None, where: str = "") -> Mapping:
+        """Build from one (atoms, weights) pair per bead.
+
+        Args:
+            rows: Atom indices and weights of each bead; weights need not be normalised.
+            graph: Atom graph of the molecule type.
+            heavy: True for atoms that are not hydrogen, (n_atoms,).
+            owner: Owners given by a file; None applies the rule (``owners``).
+            where: The file, for messages.
+        """
+        bead = np.concatenate([np.full(len(atoms), b) for b, (atoms, _) in enumerate(rows)]).astype(np.int64)
+        atom = np.concatenate([atoms for atoms, _ in rows]).astype(np.int64)
+        weight = np.concatenate([_normalised(w, b, where) for b, (_, w) in enumerate(rows)])
+        if owner is None:
+            owner = owners(bead, atom, weight, len(rows), graph, heavy, where)
+        return cls(len(graph), len(rows), bead, atom, weight, np.asarray(owner, dtype=np.int64))
+
+    @cached_property
+    def matrix(self) -> Array:
+        """M as a dense matrix, (n_beads, n_atoms)."""
+        dense = np.zeros((self.n_beads, self.n_atoms))
+        np.add.at(dense, (self.bead, self.atom), self.weight)
+        return dense
+
+    @cached_property
+    def first(self) -> Index:
+        """Position in ``atom`` of the first atom of each bead, (n_beads,)."""
+        return np.searchsorted(self.bead, np.arange(self.n_beads))
+
+    def apply(self, positions: Array, box: Array | None = None) -> Array:
+        """Beads of whole or broken molecules.
+
+        Args:
+            positions: (..., n_atoms, 3), nm.
+            box: (3, 3), nm; None where molecules are whole already.
+
+        Returns:
+            (..., n_beads, 3), nm, next to the first atom of each bead, not wrapped
+            (as VOTCA: R = r0 + sum w_i minimum_image(r_i - r0)).
+        """
+        origin = positions[..., self.atom[self.first], :]
+        offset = positions[..., self.atom, :] - origin[..., self.bead, :]
+        weighted = periodic.minimum_image(offset, box) * self.weight[:, None]
+        return origin + np.add.reduceat(weighted, self.first, axis=-2)
+
+    def fragments(self) -> list[Index]:
+        """The atoms each bead owns, in topology order."""
+        return [np.flatnonzero(self.owner == b) for b in range(self.n_beads)]
+
+
+def _normalised(weights: list[float], bead: int, where: str) -> Array:
+    values = np.asarray(weights, dtype=np.float64)
+    if not values.size:
+        raise BackmapError(f"bead {bead + 1} has no atoms", where=where, hint="Give it atoms or remove it.")
+    if not np.all(np.isfinite(values)) or values.sum() <= 0:
+        raise BackmapError(f"the weights of bead {bead + 1} do not sum to a positive number", where=where,
+                           hint="Use masses, or any positive weights.")
+    return values / values.sum()
+
+
+def owners(bead: Index, atom: Index, weight: Array, n_beads: int, graph: nx.Graph,
+           heavy: NDArray[np.bool_], where: str = "") -> Index:
+    """The owner of each atom, (n_atoms,): its bead of largest weight, ties to the first bead.
+
+    An atom in no bead follows the nearest owned atom on the graph, heavy ones first. Weights are
+    compared as they stand in the normalised rows.
+    """
+    n_atoms = len(graph)
+    dense = np.zeros((n_beads, n_atoms))
+    np.add.at(dense, (bead, atom), weight)
+    owner = np.where(dense.max(axis=0) > 0, dense.round(12).argmax(axis=0), -1)
+    for a in sorted(np.flatnonzero(owner < 0)):
+        distance = nx.single_source_shortest_path_length(graph, a)
+        mapped = [b for b in distance if dense[:, b].any()]
+        if not mapped:
+            raise BackmapError(f"atom {a + 1} is in no bead and bonded to none that is", where=where,
+                               hint="Add it to a bead of the mapping.")
+        owner[a] = owner[min(mapped, key=lambda b: (distance[b], not heavy[b], b))]
+    return owner.astype(np.int64)

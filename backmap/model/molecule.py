@@ -1,0 +1,150 @@
+"""Molecule types: read once, as graphs with chemistry in plain arrays."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+
+from . import box as periodic
+from .mapping import Mapping
+
+Index = NDArray[np.int64]
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Chemistry:
+    """Chemistry of the atoms and bonds of a molecule type, as plain arrays.
+
+    Attributes:
+        element: Atomic numbers, (A,).
+        aromatic: (A,) bool.
+        ring: Size of the smallest ring each atom is in, 0 outside rings, (A,).
+        charge: Formal charges, e, (A,).
+        bond_order: 1, 1.5 (aromatic), 2 or 3 along ``MoleculeType.bonds``, (n_bonds,).
+        centres: Stereocentres: the atom and three of its neighbours, heavy ones first and by
+            index, (C, 4).
+        sign: Sign of the triple product of the three neighbour vectors of each centre, (C,):
+            +1, -1, or 0 where it is not known.
+    """
+
+    element: Index
+    aromatic: NDArray[np.bool_]
+    ring: Index
+    charge: Array
+    bond_order: Array
+    centres: Index
+    sign: Index
+
+    @property
+    def heavy(self) -> NDArray[np.bool_]:
+        """True for atoms that are not hydrogen, (A,)."""
+        return self.element != 1
+
+
+@dataclass(frozen=True, eq=False)
+class MoleculeType:
+    """One kind of molecule; molecules are rows of arrays that refer to it.
+
+    Attributes:
+        name: As in the topology.
+        atom_names, atom_types, residue_names: (A,) lists of str.
+        residues: Residue number of each atom, as in the topology, (A,).
+        mass: u, (A,).
+        partial_charge: e, (A,).
+        bonds: Atom pairs, smaller index first, (n_bonds, 2).
+        chemistry: What RDKit, or a checkpoint, says about the atoms.
+        bead_names, bead_types, bead_residue_names: (B,) lists of str.
+        bead_residues: (B,).
+        bead_bonds: Pairs of beads, (m, 2).
+        mapping: Weights and owners.
+        bond_length: Rigid length of each bond, nm; NaN where the bond is flexible, (n_bonds,).
+    """
+
+    name: str
+    atom_names: list[str]
+    atom_types: list[str]
+    residue_names: list[str]
+    residues: Index
+    mass: Array
+    partial_charge: Array
+    bonds: Index
+    chemistry: Chemistry
+    bead_names: list[str]
+    bead_types: list[str]
+    bead_residue_names: list[str]
+    bead_residues: Index
+    bead_bonds: Index
+    mapping: Mapping
+    bond_length: Array = field(default_factory=lambda: np.empty(0))
+
+    def __post_init__(self) -> None:
+        if len(self.bond_length) != len(self.bonds):
+            object.__setattr__(self, "bond_length", np.full(len(self.bonds), np.nan))
+
+    @property
+    def n_atoms(self) -> int:
+        return len(self.atom_names)
+
+    @property
+    def n_beads(self) -> int:
+        return len(self.bead_names)
+
+    @cached_property
+    def graph(self) -> nx.Graph:
+        """Atom graph; edges carry ``bond``, their row in ``bonds``."""
+        return graph_of(self.n_atoms, self.bonds)
+
+    @cached_property
+    def bead_graph(self) -> nx.Graph:
+        """Bead graph: bonds given by the mapping file, or implied by the atoms."""
+        return graph_of(self.n_beads, self.bead_bonds)
+
+    @cached_property
+    def distance(self) -> NDArray[np.int16]:
+        """Bonds between each pair of atoms, (A, A); 99 where they are farther than 8 or apart."""
+        table = np.full((self.n_atoms, self.n_atoms), 99, dtype=np.int16)
+        for a, reached in nx.all_pairs_shortest_path_length(self.graph, cutoff=8):
+            table[a, list(reached)] = list(reached.values())
+        return table
+
+    @cached_property
+    def atom_edges(self) -> Index:
+        """Spanning forest of the atom graph, for making molecules whole."""
+        return periodic.spanning_edges(self.graph)
+
+    @cached_property
+    def bead_edges(self) -> Index:
+        """Spanning forest of the bead graph, for making molecules whole from beads alone."""
+        return periodic.spanning_edges(self.bead_graph)
+
+
+def graph_of(n: int, bonds: Index) -> nx.Graph:
+    """An undirected graph with nodes 0..n-1 and ``bonds`` (m, 2) as edges, rows kept as ``bond``."""
+    graph = nx.Graph()
+    graph.add_nodes_from(range(n))
+    graph.add_edges_from((int(i), int(j), {"bond": k}) for k, (i, j) in enumerate(bonds))
+    return graph
+
+
+def implied_bead_bonds(bonds: Index, mapping: Mapping) -> Index:
+    """Beads are bonded if atoms they own are bonded, (m, 2)."""
+    pairs = {tuple(sorted((mapping.owner[i], mapping.owner[j]))) for i, j in bonds}
+    return np.array(sorted((i, j) for i, j in pairs if i != j), dtype=np.int64).reshape(-1, 2)
+
+
+def handedness(positions: Array, centres: Index) -> NDArray[np.int64]:
+    """Signs of stereocentres of whole molecules.
+
+    Args:
+        positions: (..., A, 3), nm.
+        centres: The centre and three neighbours, (C, 4).
+
+    Returns:
+        (..., C): the sign of the triple product of the three neighbour vectors.
+    """
+    arms = positions[..., centres[:, 1:], :] - positions[..., centres[:, :1], :]
+    return np.sign(np.linalg.det(arms)).astype(np.int64)

@@ -1,0 +1,180 @@
+"""What is there (System) and where it is (Window)."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import BackmapError
+from . import box as periodic
+from .molecule import MoleculeType, handedness
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """The molecules of one type: rows of arrays.
+
+    Attributes:
+        type: The molecule type.
+        atom_offset, bead_offset: First atom and first bead of each molecule, (m,).
+    """
+
+    type: MoleculeType
+    atom_offset: Index
+    bead_offset: Index
+
+    @cached_property
+    def atoms(self) -> Index:
+        """System index of every atom, (m, A)."""
+        return self.atom_offset[:, None] + np.arange(self.type.n_atoms)
+
+    @cached_property
+    def beads(self) -> Index:
+        """System index of every bead, (m, B)."""
+        return self.bead_offset[:, None] + np.arange(self.type.n_beads)
+
+
+@dataclass(frozen=True, eq=False)
+class System:
+    """What is there: the molecules in the order of the topology.
+
+    Attributes:
+        blocks: (molecule type, count) as [ molecules ] lists them; a type may come up again.
+    """
+
+    blocks: tuple[tuple[MoleculeType, int], ...]
+
+    @cached_property
+    def types(self) -> list[MoleculeType]:
+        """Each molecule type once, in order of appearance."""
+        return list(dict.fromkeys(kind for kind, _ in self.blocks))
+
+    @cached_property
+    def groups(self) -> list[Group]:
+        """The molecules of each type, in the order of ``types``."""
+        atoms: dict[MoleculeType, list[int]] = {kind: [] for kind in self.types}
+        beads: dict[MoleculeType, list[int]] = {kind: [] for kind in self.types}
+        atom = bead = 0
+        for kind, count in self.blocks:
+            atoms[kind].extend(atom + kind.n_atoms * k for k in range(count))
+            beads[kind].extend(bead + kind.n_beads * k for k in range(count))
+            atom, bead = atom + kind.n_atoms * count, bead + kind.n_beads * count
+        return [Group(kind, np.array(atoms[kind], dtype=np.int64), np.array(beads[kind], dtype=np.int64))
+                for kind in self.types]
+
+    @property
+    def n_atoms(self) -> int:
+        return sum(kind.n_atoms * count for kind, count in self.blocks)
+
+    @property
+    def n_beads(self) -> int:
+        return sum(kind.n_beads * count for kind, count in self.blocks)
+
+    @property
+    def n_molecules(self) -> int:
+        return sum(count for _, count in self.blocks)
+
+    def expect(self, n: int, what: str, where: object) -> None:
+        """Raise BackmapError unless ``n`` is the number of ``what`` ("atoms" or "beads")."""
+        expected = self.n_atoms if what == "atoms" else self.n_beads
+        if n != expected:
+            listed = ", ".join(f"{count} {kind.name}" for kind, count in self.blocks)
+            raise BackmapError(f"holds {n} {what}, but the topology ({listed}) has {expected}", where=where,
+                               hint="Check the molecule counts and that every chain has the topology's length.")
+
+    def whole_beads(self, beads: Array, box: Array | None) -> Array:
+        """Beads (B, 3) with every molecule joined along its bead bonds; first beads wrapped in."""
+        return self._whole(beads, box, "beads", "bead_edges")
+
+    def whole_atoms(self, atoms: Array, box: Array | None) -> Array:
+        """Atoms (A, 3) with every molecule joined along its bonds."""
+        return self._whole(atoms, box, "atoms", "atom_edges")
+
+    def _whole(self, positions: Array, box: Array | None, rows: str, edges: str) -> Array:
+        whole = np.array(positions, dtype=np.float64)
+        for group in self.groups:
+            index = getattr(group, rows)
+            whole[index] = periodic.make_whole(whole[index], getattr(group.type, edges), box)
+        return whole
+
+    def atoms_near_beads(self, atoms: Array, beads: Array, box: Array | None) -> Array:
+        """Whole atoms (A, 3) moved as molecules to the periodic image that fits whole beads (B, 3)."""
+        moved = self.whole_atoms(atoms, box)
+        for group in self.groups:
+            shift = self_image(group.type.mapping.apply(moved[group.atoms])[:, 0] - beads[group.beads[:, 0]], box)
+            moved[group.atoms] -= shift[:, None]
+        return moved
+
+    def map(self, atoms: Array) -> Array:
+        """M(r) of whole atoms, (..., A, 3) -> (..., B, 3), nm."""
+        beads = np.empty((*atoms.shape[:-2], self.n_beads, 3))
+        for group in self.groups:
+            beads[..., group.beads, :] = group.type.mapping.apply(atoms[..., group.atoms, :])
+        return beads
+
+    def wrong_stereo(self, atoms: Array) -> Index:
+        """Centres whose sign is not the topology's, in whole atoms (W, A, 3).
+
+        Returns:
+            (n, 5): frame, and the system indices of the centre and its three neighbours.
+        """
+        wrong = []
+        for group in self.groups:
+            chemistry = group.type.chemistry
+            signs = handedness(atoms[:, group.atoms], chemistry.centres)
+            frame, molecule, centre = np.nonzero((signs != chemistry.sign) & (chemistry.sign != 0))
+            quad = group.atom_offset[molecule, None] + chemistry.centres[centre]
+            wrong.append(np.column_stack([frame, quad]))
+        return np.concatenate(wrong).astype(np.int64) if wrong else np.empty((0, 5), dtype=np.int64)
+
+
+def self_image(displacement: Array, box: Array | None) -> Array:
+    """The lattice vector by which each displacement (..., 3) differs from its minimum image."""
+    return displacement - periodic.minimum_image(displacement, box)
+
+
+@dataclass(eq=False)
+class Window:
+    """Frames (or replicas) that go through the steps together.
+
+    Attributes:
+        frames: Number of each frame in the input, counted from 0, (W,).
+        time: ps, (W,).
+        boxes: (W, 3, 3), nm; all zero without periodicity.
+        beads: Whole molecules, (W, B, 3), nm.
+        atoms: (W, A, 3), nm, whole and next to their beads; None before a step makes them.
+        placed: (W, A) bool.
+        reference: True atoms, (W, A, 3), nm, where a file gave them; training and assessors only.
+        slack: M(r) - R after the last projection, (W, B, 3), nm; None before one.
+        flags: Name of a physics warning -> (W, B) bool.
+    """
+
+    frames: Index
+    time: Array
+    boxes: Array
+    beads: Array
+    atoms: Array | None = None
+    placed: NDArray[np.bool_] | None = None
+    reference: Array | None = None
+    slack: Array | None = None
+    flags: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        return len(self.frames)
+
+    def box(self, frame: int) -> Array | None:
+        """Box of one frame of the window, or None if it is not periodic."""
+        box = self.boxes[frame]
+        return box if periodic.is_valid(box) else None
+
+    def with_atoms(self, atoms: Array, placed: NDArray[np.bool_] | None = None) -> Window:
+        """A new window with other atoms; everything else is shared."""
+        if placed is None:
+            placed = np.ones(atoms.shape[:2], dtype=bool)
+        return replace(self, atoms=atoms, placed=placed, flags=dict(self.flags))

@@ -1,0 +1,1 @@
+"""Helpers that plugins of several kinds share."""

@@ -1,0 +1,81 @@
+"""Checkpoints of trained generators: weights, conformers, the molecule types they know, options."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from backmap.engine.contracts import View
+from backmap.errors import BackmapError
+from backmap.model.molecule import MoleculeType
+from backmap.model.system import System
+
+from . import store
+from .library import Conformers, Library
+
+KIND = "checkpoint"
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """What training leaves behind.
+
+    Attributes:
+        generator: Recipe name of the generator it belongs to.
+        weights: State of its network.
+        sizes: Arguments the network was built with.
+        view: How far it sees.
+        types: Molecule types it was trained on, with rigid lengths and signs.
+        library: Conformers for the parallel start.
+        training: How it was made (temperature, steps, validation), for people.
+        path: Where it was read from.
+    """
+
+    generator: str
+    weights: dict[str, Tensor]
+    sizes: dict[str, Any]
+    view: View
+    types: list[MoleculeType]
+    library: Library
+    training: dict[str, Any] = field(default_factory=dict)
+    path: Path | None = None
+
+    def save(self, path: Path) -> None:
+        """Write the file, whole or not at all."""
+        tensors = {f"weights.{name}": t for name, t in self.weights.items()}
+        entries = []
+        for k, molecule in enumerate(self.types):
+            packed, entry = store.pack_type(molecule, f"type{k}")
+            conformers = self.library.types[molecule.name]
+            tensors |= packed | {f"type{k}.own": conformers.own, f"type{k}.beads": conformers.beads}
+            entries.append(entry)
+        store.save(path, KIND, tensors, {
+            "generator": self.generator, "sizes": self.sizes, "types": entries, "training": self.training,
+            "view": {"cutoff": self.view.cutoff, "context": self.view.context}})
+
+    @classmethod
+    def load(cls, path: Path, generator: str | None = None) -> Checkpoint:
+        """Read a checkpoint; ``generator`` says whose it must be."""
+        tensors, header = store.load(path, KIND)
+        if generator and header["generator"] != generator:
+            raise BackmapError(f"holds weights of the generator '{header['generator']}', not of '{generator}'",
+                               where=path, hint=f"Use them as '{header['generator']}: {path.name}'.")
+        types = [store.unpack_type(tensors, entry, f"type{k}") for k, entry in enumerate(header["types"])]
+        library = Library({molecule.name: Conformers(molecule.atom_names, tensors[f"type{k}.own"],
+                                                     tensors[f"type{k}.beads"]) for k, molecule in enumerate(types)})
+        weights = {name.removeprefix("weights."): t for name, t in tensors.items() if name.startswith("weights.")}
+        return cls(header["generator"], weights, header["sizes"], View(**header["view"]), types, library,
+                   header["training"], path)
+
+    def enrich(self, system: System) -> System:
+        """The system with rigid lengths and signs of stereocentres as in training."""
+        known = {molecule.name: molecule for molecule in self.types}
+        taught = {}
+        for molecule in system.types:
+            if molecule.name not in known:
+                raise BackmapError(f"the weights know no molecule type '{molecule.name}'", where=self.path,
+                                   hint=f"They know: {', '.join(known)}. Use the template generator, or train.")
+            taught[molecule] = store.taught(molecule, known[molecule.name], self.path)
+        return replace(system, blocks=tuple((taught[kind], count) for kind, count in system.blocks))

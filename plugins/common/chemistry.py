@@ -1,0 +1,167 @@
+"""Chemistry from the bonded topology: bond orders, charges, aromaticity, rings, stereocentres.
+
+A force field knows which atoms are bonded, not how. Each atom lacks bonds to its usual valence; a
+maximum-weight matching of atoms that lack some gives the double and triple bonds, and what is left
+over gives the formal charges. RDKit takes it from there.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+from rdkit import Chem, RDLogger
+
+from backmap.errors import BackmapError
+from backmap.model.molecule import Chemistry, graph_of, handedness
+
+from .elements import mass_of
+from .kekule import assign_bond_orders
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+#: RDKit's search for stereocentres grows faster than linearly; larger molecules use refinement alone.
+_LARGE = 1500
+_HYDROGEN_MASS = 1.008
+#: Copies that agree in the sign of a centre for it to count as known.
+_AGREEMENT = 0.99
+
+
+def perceive(element: Sequence[int] | Index, bonds: Index, mass: Array | None = None, where: str = "") -> Chemistry:
+    """Chemistry of a molecule of which all bonds, but no bond orders, are known.
+
+    Args:
+        element: Atomic numbers, 0 for what is no element, (A,).
+        bonds: Atom pairs, (n_bonds, 2).
+        mass: u, (A,); tells how many hydrogens a united atom holds. None: all atoms are explicit.
+        where: The topology, for messages.
+
+    Returns:
+        Chemistry with unknown signs. Where no bond orders fit, as for coarse or exotic atoms, all
+        bonds are single and nothing is aromatic.
+    """
+    element = np.asarray(element, dtype=np.int64)
+    bonds = np.asarray(bonds, dtype=np.int64).reshape(-1, 2)
+    if bonds.size and (bonds.min() < 0 or bonds.max() >= len(element) or (bonds[:, 0] == bonds[:, 1]).any()):
+        raise BackmapError("a bond joins an atom to itself or to one that is not there", where=where)
+    implicit = implicit_hydrogens(element, mass)
+    order, charge = assign_bond_orders(element, bonds, implicit)
+    molecule = _sanitised(_molecule(element, bonds, order, charge, implicit))
+    if molecule is None:
+        order, charge = np.ones(len(bonds)), np.zeros(len(element))
+        molecule = _molecule(element, bonds, order, charge, implicit)
+        Chem.GetSymmSSSR(molecule)
+    return _described(molecule, element, bonds, charge)
+
+
+def implicit_hydrogens(element: Index, mass: Array | None) -> Index:
+    """Hydrogens that a united atom carries in its mass, (A,)."""
+    if mass is None:
+        return np.zeros(len(element), dtype=np.int64)
+    heavier = np.asarray(mass) - np.array([mass_of(int(z)) for z in element])
+    count = np.round(heavier / _HYDROGEN_MASS)
+    fits = (element == 6) & (count >= 1) & (count <= 4) & (np.abs(heavier - count * _HYDROGEN_MASS) < 0.05)
+    return np.where(fits, count, 0).astype(np.int64)
+
+
+def with_signs(chemistry: Chemistry, positions: Array) -> tuple[Chemistry, int]:
+    """The chemistry with the signs of its centres as whole copies of the molecule show them.
+
+    Args:
+        chemistry: Of the molecule type.
+        positions: Whole molecules, (n_copies, A, 3), nm.
+
+    Returns:
+        The new chemistry, and the number of centres whose copies disagree; their sign is 0.
+    """
+    if not len(chemistry.centres) or not len(positions):
+        return chemistry, 0
+    mean = handedness(positions, chemistry.centres).mean(axis=0)
+    known = np.abs(mean) >= 2 * _AGREEMENT - 1
+    sign = np.where(known, np.sign(mean), 0).astype(np.int64)
+    return replace(chemistry, sign=sign), int((~known).sum())
+
+
+def _molecule(element: Index, bonds: Index, order: Array, charge: Array, implicit: Index) -> Chem.RWMol:
+    kinds = {1: Chem.BondType.SINGLE, 2: Chem.BondType.DOUBLE, 3: Chem.BondType.TRIPLE}
+    molecule = Chem.RWMol()
+    for z, q, hydrogens in zip(element, charge, implicit, strict=True):
+        atom = Chem.Atom(int(z))
+        atom.SetFormalCharge(int(q))
+        atom.SetNumExplicitHs(int(hydrogens))
+        atom.SetNoImplicit(True)
+        molecule.AddAtom(atom)
+    for (i, j), multiplicity in zip(bonds.tolist(), order, strict=True):
+        molecule.AddBond(i, j, kinds[int(multiplicity)])
+    return molecule
+
+
+def _sanitised(molecule: Chem.RWMol) -> Chem.RWMol | None:
+    """The molecule with rings and aromaticity, or None if its valences make no sense to RDKit."""
+    block = RDLogger.DisableLog, RDLogger.EnableLog
+    block[0]("rdApp.*")
+    try:
+        Chem.SanitizeMol(molecule)
+    except (Chem.MolSanitizeException, ValueError, RuntimeError):
+        return None
+    finally:
+        block[1]("rdApp.*")
+    return molecule
+
+
+def _described(molecule: Chem.RWMol, element: Index, bonds: Index, charge: Array) -> Chemistry:
+    rings = molecule.GetRingInfo()
+    n_atoms = len(element)
+    centres = stereocentres(molecule)
+    return Chemistry(
+        element=element,
+        aromatic=np.array([atom.GetIsAromatic() for atom in molecule.GetAtoms()], dtype=bool),
+        ring=np.array([rings.MinAtomRingSize(i) for i in range(n_atoms)], dtype=np.int64),
+        charge=np.asarray(charge, dtype=np.float64),
+        bond_order=np.array([molecule.GetBondBetweenAtoms(i, j).GetBondTypeAsDouble() for i, j in bonds.tolist()]),
+        centres=_rows(centres, element, graph_of(n_atoms, bonds)),
+        sign=np.zeros(len(centres), dtype=np.int64))
+
+
+def stereocentres(molecule: Chem.Mol) -> list[int]:
+    """Tetrahedral atoms whose neighbours all differ and of which at least three are explicit."""
+    if molecule.GetNumAtoms() > _LARGE:
+        return _centres_by_refinement(molecule)
+    try:
+        found = Chem.FindPotentialStereo(molecule)
+    except (RuntimeError, ValueError):
+        return []
+    tetrahedral = [int(info.centeredOn) for info in found if info.type == Chem.StereoType.Atom_Tetrahedral]
+    return sorted(atom for atom in tetrahedral if molecule.GetAtomWithIdx(atom).GetDegree() >= 3)
+
+
+def _centres_by_refinement(molecule: Chem.Mol) -> list[int]:
+    """Carbon and silicon centres with four constitutionally different neighbours.
+
+    Atom classes are refined by their neighbours' classes until nothing changes, as in a
+    Weisfeiler-Lehman test, so the cost stays near linear for long chains of few kinds of atoms.
+    """
+    atoms = list(molecule.GetAtoms())
+    label = [hash((a.GetAtomicNum(), a.GetDegree(), a.GetFormalCharge(), a.GetTotalNumHs())) for a in atoms]
+    neighbours = [[(b.GetOtherAtomIdx(a.GetIdx()), b.GetBondTypeAsDouble()) for b in a.GetBonds()] for a in atoms]
+    classes = len(set(label))
+    while True:
+        label = [hash((label[i], tuple(sorted((order, label[j]) for j, order in neighbours[i]))))
+                 for i in range(len(atoms))]
+        if len(set(label)) == classes:
+            break
+        classes = len(set(label))
+    return [i for i, atom in enumerate(atoms)
+            if atom.GetAtomicNum() in (6, 14) and atom.GetDegree() >= 3
+            and atom.GetDegree() + atom.GetTotalNumHs() == 4
+            and all(order == 1 for _, order in neighbours[i])
+            and len({label[j] for j, _ in neighbours[i]}) == len(neighbours[i])]
+
+
+def _rows(centres: list[int], element: Index, graph: nx.Graph) -> Index:
+    """Each centre with three of its neighbours, heavy ones first and then by index, (C, 4)."""
+    rows = [[c, *sorted(graph[c], key=lambda a: (element[a] == 1, a))[:3]] for c in centres]
+    return np.array(rows, dtype=np.int64).reshape(-1, 4)

@@ -1,0 +1,148 @@
+"""GROMACS' preprocessor: includes, conditionals and macros, with the place of every line kept.
+
+OpenMM's reader of the same files defines FLEXIBLE by itself, refuses function types that only a
+force field needs to know, and does not say in which line an error stands; hence this one.
+"""
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from backmap.errors import BackmapError
+
+_SYSTEM_FOLDERS = ("/usr/share/gromacs/top", "/usr/local/gromacs/share/gromacs/top", "/usr/local/share/gromacs/top")
+_MAX_DEPTH = 64
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of data: the section it stands in, its blank-separated fields, and its place."""
+
+    section: str
+    fields: list[str]
+    where: str
+
+
+def preprocess(path: Path, include: Sequence[Path] = (), define: Mapping[str, str] | None = None) -> Iterator[Line]:
+    """The data lines of a .top or .itp file and of all that it includes.
+
+    Args:
+        path: The file.
+        include: Folders for #include, after the including file's own.
+        define: Macros, as -DNAME=value in an .mdp file.
+
+    Raises:
+        BackmapError: With file and line, for a file that is missing or conditionals that do not match.
+    """
+    return _Preprocessor([*include, *system_folders()], dict(define or {})).lines(Path(path), "")
+
+
+def system_folders() -> list[Path]:
+    """Folders in which an installed GROMACS keeps its force fields."""
+    named = [os.environ[name] for name in ("GMXLIB",) if name in os.environ]
+    if "GMXDATA" in os.environ:
+        named.append(os.path.join(os.environ["GMXDATA"], "top"))
+    return [Path(folder) for folder in (*named, *_SYSTEM_FOLDERS) if Path(folder).is_dir()]
+
+
+class _Preprocessor:
+    def __init__(self, folders: list[Path], macros: dict[str, str]) -> None:
+        self._folders, self._macros = folders, macros
+        self._conditions: list[bool] = []
+        self._section = ""
+        self._depth = 0
+
+    def lines(self, path: Path, included_from: str) -> Iterator[Line]:
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            raise BackmapError("includes itself", where=included_from)
+        open_before = len(self._conditions)
+        where = included_from
+        for where, text in _joined(path):
+            if text.startswith("#"):
+                yield from self._directive(text, path, where)
+            elif all(self._conditions):
+                yield from self._data(text, where)
+        if len(self._conditions) != open_before:
+            raise BackmapError("an #ifdef is not closed by the end of this file", where=where or path,
+                               hint="Add the missing #endif.")
+        self._depth -= 1
+
+    def _data(self, text: str, where: str) -> Iterator[Line]:
+        if text.startswith("["):
+            match = re.fullmatch(r"\[\s*(/?\s*\w+)\s*\]", text)
+            if not match:
+                raise BackmapError(f"'{text}' is not a section", where=where, hint="Write e.g. [ atoms ].")
+            # DBM closes its sections, [/atoms]; what follows belongs to none.
+            self._section = "" if match[1].startswith("/") else match[1].lower()
+        else:
+            yield Line(self._section, self._expanded(text.split(), where), where)
+
+    def _expanded(self, words: list[str], where: str) -> list[str]:
+        for _ in range(_MAX_DEPTH):
+            if not any(word in self._macros for word in words):
+                return words
+            words = [new for word in words for new in (
+                self._macros[word].split() if word in self._macros else [word])]
+        raise BackmapError("a macro expands to itself", where=where)
+
+    def _directive(self, text: str, path: Path, where: str) -> Iterator[Line]:
+        command, _, rest = text[1:].strip().partition(" ")
+        rest = rest.strip()
+        active = all(self._conditions)
+        if command in ("ifdef", "ifndef"):
+            self._conditions.append((_name(rest, command, where) in self._macros) == (command == "ifdef"))
+        elif command in ("else", "endif"):
+            if not self._conditions:
+                raise BackmapError(f"#{command} without an #ifdef", where=where)
+            last = self._conditions.pop()
+            if command == "else":
+                self._conditions.append(not last)
+        elif not active:
+            return
+        elif command == "include":
+            yield from self.lines(self._find(rest, path, where), where)
+        elif command == "define":
+            name = _name(rest, command, where)
+            self._macros[name] = rest[len(name):].strip()
+        elif command == "undef":
+            self._macros.pop(_name(rest, command, where), None)
+        else:
+            raise BackmapError(f"'#{command}' is not understood", where=where,
+                               hint="Known: #include, #define, #undef, #ifdef, #ifndef, #else, #endif.")
+
+    def _find(self, text: str, path: Path, where: str) -> Path:
+        name = text.strip(' "<>')
+        for folder in (path.parent, *self._folders):
+            if (folder / name).is_file():
+                return folder / name
+        raise BackmapError(f"includes '{name}', which is not there", where=where,
+                           hint="Give its folder in `include`.")
+
+
+def _name(rest: str, command: str, where: str) -> str:
+    if not rest:
+        raise BackmapError(f"#{command} without a name", where=where)
+    return rest.split()[0]
+
+
+def _joined(path: Path) -> Iterator[tuple[str, str]]:
+    """Places and texts of the lines that hold more than a comment; ``\\`` joins a line to the next."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise BackmapError(f"cannot be read ({error.strerror})", where=path) from None
+    pending, start = "", 0
+    for number, line in enumerate(text.splitlines(), start=1):
+        line = line.split(";", 1)[0].replace("\t", " ").rstrip()
+        start = start if pending else number
+        if line.endswith("\\"):
+            pending += line[:-1] + " "
+            continue
+        line = (pending + line).strip()
+        pending = ""
+        if line and not line.startswith("*"):
+            yield f"{path}:{start}", line

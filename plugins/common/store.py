@@ -1,0 +1,96 @@
+"""Tensors and JSON in one safetensors file; nothing in it can run."""
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from backmap.errors import BackmapError
+from backmap.model.mapping import Mapping
+from backmap.model.molecule import Chemistry, MoleculeType
+
+_MAPPING_ARRAYS = ("bead", "atom", "weight", "owner")
+_TYPE_ARRAYS = ("residues", "mass", "partial_charge", "bonds", "bead_residues", "bead_bonds", "bond_length")
+_TYPE_LISTS = ("name", "atom_names", "atom_types", "residue_names", "bead_names", "bead_types", "bead_residue_names")
+
+
+def save(path: Path, kind: str, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
+    """Write to a temporary name and rename, so that a file is whole or not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    metadata = {"backmap": json.dumps({"kind": kind, "version": 1, **header})}
+    save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, part, metadata=metadata)
+    os.replace(part, path)
+
+
+def load(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and header of a file of ``kind``.
+
+    Raises:
+        BackmapError: If the file is not one of ours, or of another kind.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {}).get("backmap", "{}"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise BackmapError("no such file", where=path) from None
+    except (SafetensorError, OSError, ValueError) as error:
+        raise BackmapError("is not a checkpoint that backmap wrote", where=path,
+                           hint=f"safetensors says: {error}") from None
+    if header.get("kind") != kind:
+        found = f"a {header['kind']} file" if "kind" in header else "not a file that backmap wrote"
+        raise BackmapError(f"is {found}, but a {kind} file is needed here", where=path)
+    return tensors, header
+
+
+def pack_type(molecule: MoleculeType, prefix: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """A molecule type as tensors (names start with ``prefix``) and a JSON entry."""
+    tensors = {f"{prefix}.{name}": torch.as_tensor(getattr(molecule, name)) for name in _TYPE_ARRAYS}
+    tensors |= {f"{prefix}.mapping.{name}": torch.as_tensor(getattr(molecule.mapping, name))
+                for name in _MAPPING_ARRAYS}
+    tensors |= {f"{prefix}.chemistry.{field.name}": torch.as_tensor(getattr(molecule.chemistry, field.name))
+                for field in fields(Chemistry)}
+    return tensors, {name: getattr(molecule, name) for name in _TYPE_LISTS}
+
+
+def unpack_type(tensors: dict[str, Tensor], entry: dict[str, Any], prefix: str) -> MoleculeType:
+    """The molecule type that ``pack_type`` packed."""
+    def array(name: str) -> np.ndarray:
+        return tensors[f"{prefix}.{name}"].numpy()
+
+    chemistry = Chemistry(**{field.name: array(f"chemistry.{field.name}") for field in fields(Chemistry)})
+    mapping = Mapping(len(entry["atom_names"]), len(entry["bead_names"]),
+                      **{name: array(f"mapping.{name}") for name in _MAPPING_ARRAYS})
+    return MoleculeType(**entry, **{name: array(name) for name in _TYPE_ARRAYS}, chemistry=chemistry, mapping=mapping)
+
+
+def taught(molecule: MoleculeType, known: MoleculeType, where: object) -> MoleculeType:
+    """A molecule type with what training knows about it: rigid lengths, signs of stereocentres.
+
+    Raises:
+        BackmapError: If the two are different molecules.
+    """
+    for what, here, there in (
+            ("atom names", molecule.atom_names, known.atom_names), ("bonds", molecule.bonds, known.bonds),
+            ("bead names", molecule.bead_names, known.bead_names),
+            ("owners", molecule.mapping.owner, known.mapping.owner)):
+        if not np.array_equal(here, there):
+            raise BackmapError(f"molecule type '{molecule.name}' has other {what} than the one the weights "
+                               "were trained on", where=where, hint="Use weights for this topology, or train some.")
+    if not np.allclose(molecule.mapping.matrix, known.mapping.matrix, atol=1e-4):
+        raise BackmapError(f"molecule type '{molecule.name}' is mapped with other weights than in training",
+                           where=where, hint="Use the mapping of the training run, or train again.")
+    chemistry = molecule.chemistry
+    if not chemistry.sign.all() and np.array_equal(chemistry.centres, known.chemistry.centres):
+        chemistry = replace(chemistry, sign=np.where(chemistry.sign != 0, chemistry.sign, known.chemistry.sign))
+    length = np.where(np.isfinite(known.bond_length), known.bond_length, molecule.bond_length)
+    return replace(molecule, chemistry=chemistry, bond_length=length)

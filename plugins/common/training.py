@@ -1,0 +1,291 @@
+"""Training of any generator that learns: contexts of all noise levels, steps, validation, resume."""
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from backmap.api import Generator
+from backmap.engine.constraint import SystemProjector
+from backmap.engine.contracts import LocalEnvironment, Order, View
+from backmap.engine.environment import Scene
+from backmap.engine.fragments import FragmentTable, resting_order
+from backmap.engine.random import Stream, numpy_generator
+from backmap.engine.schedule import per_bead
+
+from . import store
+from .dataset import TrainingSet
+from .library import Library
+
+#: Noise level that the network is told -> standard deviation of the displacements of heavy atoms, nm.
+#: Level 1 is the roughest: half of it is noise, half is the projected rigid start itself.
+NOISE = {0.0: 0.0, 0.25: 0.005, 0.6: 0.012, 1.0: 0.02}
+#: How often each level is trained, in the order of NOISE.
+SHARES = (0.4, 0.25, 0.2, 0.15)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast.
+
+    Attributes:
+        steps: Optimiser steps in all.
+        sites: Sites per step; frames: frames they are taken from.
+        learning_rate: Peak; warms up over 200 steps, falls as a cosine to a hundredth.
+        sequential: Share of steps in which only beads of lower rank are placed, for forward sampling.
+        validate: Steps between validations, which also write a checkpoint.
+        average: Decay of the running average of the weights.
+    """
+
+    steps: int = 20_000
+    sites: int = 96
+    frames: int = 3
+    learning_rate: float = 2e-3
+    sequential: float = 0.1
+    validate: int = 500
+    average: float = 0.998
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """Everything that does not change while training: scenes, tables, conformers.
+
+    Attributes:
+        gibbs: Scene of all frames in which every other atom is placed.
+        sequential: The same with tables for forward sampling.
+        ranks: Rank of each bead in forward sampling, (B,).
+        starts: The projected rigid start of every frame, (W, A, 3).
+    """
+
+    data: TrainingSet
+    gibbs: Scene
+    sequential: Scene
+    ranks: np.ndarray
+    starts: Tensor
+    projector: SystemProjector
+    training: np.ndarray
+    validation: np.ndarray
+
+    @classmethod
+    def of(cls, data: TrainingSet, view: View, orders: list[Order], library: Library, seed: int,
+           device: str) -> Material:
+        """Look up the surroundings of every site once and place the rigid starts.
+
+        Args:
+            orders: Of forward sampling, one per molecule type.
+        """
+        types, everything = data.system.types, np.arange(len(data.beads))
+        resting = [resting_order(molecule) for molecule in types]
+        window = data.window(everything)
+        gibbs = Scene.of(window, data.system, FragmentTable.build(types, view, resting).to(device), view)
+        ahead = FragmentTable.build(types, view, orders, sequential=True).to(device)
+        sequential = replace(gibbs, fragments=ahead)
+        projector = SystemProjector(data.system)
+        starts = _rigid_starts(gibbs, library, seed)
+        placed, _ = projector.project(starts.cpu().numpy(), data.beads)
+        held = np.flatnonzero(data.held_out)
+        return cls(data, gibbs, sequential, per_bead(data.system, [order.ranks for order in orders]),
+                   torch.as_tensor(placed, device=device), projector, np.flatnonzero(~data.held_out), held)
+
+
+def _rigid_starts(scene: Scene, library: Library, seed: int) -> Tensor:
+    """Every fragment of every frame placed at once, (W, A, 3)."""
+    n_frames, n_beads = scene.beads.shape[:2]
+    blank = replace(scene, atoms=torch.zeros_like(scene.atoms), placed=torch.zeros_like(scene.placed))
+    for w in range(n_frames):
+        bead = torch.arange(n_beads, device=scene.beads.device)
+        frame = torch.full_like(bead, w)
+        env = blank.gather(frame, bead)
+        blank.scatter(frame, bead, env.block, library.place(env, Stream.of(seed, "start", frame, bead)))
+    return blank.atoms
+
+
+class Contexts:
+    """Draws training batches: environments with noise, and the true positions they hide."""
+
+    def __init__(self, material: Material, schedule: Schedule, seed: int) -> None:
+        self.material, self.schedule, self.seed = material, schedule, seed
+        self.chirality = material.gibbs.fragments.chiral
+
+    def batch(self, step: int) -> tuple[LocalEnvironment, Tensor, Stream]:
+        """The batch of one training step; follows from the seed and the step alone."""
+        rng = numpy_generator(self.seed, "batch", step)
+        frames = rng.choice(self.material.training, min(self.schedule.frames, len(self.material.training)), False)
+        if rng.random() < self.schedule.sequential:
+            return self._sequential(frames, rng)
+        level = rng.choice(list(NOISE), p=SHARES)
+        return self._gibbs(frames, level, self.schedule.sites, rng)
+
+    def validation(self, level: float, sites: int) -> tuple[LocalEnvironment, Tensor, Stream]:
+        """A fixed batch from the held-out frames."""
+        return self._gibbs(self.material.validation, level, sites, numpy_generator(self.seed, "validation"))
+
+    def _gibbs(self, frames: np.ndarray, level: float, sites: int, rng: np.random.Generator):
+        scene = replace(self.material.gibbs, atoms=self.material.gibbs.atoms.clone())
+        if level > 0:
+            for w in frames:
+                scene.atoms[w] = self._noisy(int(w), level, rng)
+        frame = torch.as_tensor(rng.choice(frames, sites), device=scene.beads.device)
+        bead = torch.as_tensor(rng.integers(0, scene.beads.shape[1], sites), device=scene.beads.device)
+        return self._finish(scene, frame, bead, level, rng)
+
+    def _noisy(self, frame: int, level: float, rng: np.random.Generator) -> Tensor:
+        """One frame perturbed on the manifold, (A, 3)."""
+        material = self.material
+        if level == 1.0 and rng.random() < 0.5:
+            return material.starts[frame]
+        clean = material.data.atoms[frame]
+        moved = clean + rng.normal(size=clean.shape) * NOISE[level]
+        for group, projector in zip(material.data.system.groups, material.projector.projectors):
+            carrier = projector.carrier
+            ride = moved[group.atoms][:, carrier] - clean[group.atoms][:, carrier]
+            jitter = 0.4 * (moved[group.atoms] - clean[group.atoms]) * (carrier != np.arange(len(carrier)))[:, None]
+            moved[group.atoms] = clean[group.atoms] + ride + jitter
+        projected, _ = material.projector.project(moved[None], material.data.beads[[frame]])
+        return torch.as_tensor(projected[0], device=material.gibbs.beads.device)
+
+    def _sequential(self, frames: np.ndarray, rng: np.random.Generator):
+        """Molecules at random stages of forward sampling; the sites are the beads that come next."""
+        scene = self.material.sequential
+        ranks, molecule = self.material.ranks, scene.layout.molecule.cpu().numpy()
+        placed = scene.placed.clone()
+        last = np.full(molecule.max() + 1, -1)
+        np.maximum.at(last, molecule, ranks)
+        sites = []
+        for w in frames:
+            stage = rng.integers(0, last + 1)[molecule]
+            owner_placed = torch.as_tensor(ranks < stage, device=placed.device)
+            placed[w] = False
+            owned = scene.layout.owned[owner_placed]
+            placed[w, owned[owned >= 0]] = True
+            sites.extend((w, b) for b in np.flatnonzero(ranks == stage))
+        chosen = rng.permutation(len(sites))[:self.schedule.sites]
+        frame, bead = torch.as_tensor(np.array(sites)[chosen], device=placed.device).unbind(1)
+        return self._finish(replace(scene, placed=placed), frame, bead, 0.0, rng)
+
+    def _finish(self, scene: Scene, frame: Tensor, bead: Tensor, level: float, rng: np.random.Generator):
+        truth = replace(scene, atoms=self.material.gibbs.atoms)
+        temperature = torch.as_tensor(self.material.data.temperature, device=frame.device)[frame].float()
+        env = replace(scene.gather(frame, bead, level), temperature=temperature)
+        # Where nothing is chiral both mirror images are equally good teachers.
+        flip = torch.as_tensor(rng.choice([-1.0, 1.0], len(frame)), device=frame.device).float()
+        env = replace(env, sign=torch.where(self.chirality[env.row], env.sign, flip))
+        stream = Stream.of(self.seed, "loss", int(rng.integers(1 << 62)), torch.arange(len(frame)))
+        return env, truth.own(frame, bead), stream
+
+
+@dataclass(eq=False)
+class History:
+    """Losses per atom: training (step, loss) and validation (step, {level: loss})."""
+
+    training: list[tuple[int, float]] = field(default_factory=list)
+    validation: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+
+
+class Trainer:
+    """Runs the steps; can stop and go on at any validation."""
+
+    def __init__(self, generator: Generator, contexts: Contexts, schedule: Schedule, state: Path) -> None:
+        self.generator, self.contexts, self.schedule, self.state = generator, contexts, schedule, state
+        self.network = generator.network
+        self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=schedule.learning_rate, weight_decay=1e-3)
+        self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+        self.step, self.history = 0, History()
+
+    def run(self, report: Callable[[int, float], None] = lambda step, loss: None,
+            validated: Callable[[History], None] = lambda history: None) -> History:
+        """Train to the end of the schedule."""
+        running = []
+        while self.step < self.schedule.steps:
+            running.append(self._one())
+            self.step += 1
+            report(self.step, running[-1])
+            if self.step % self.schedule.validate == 0 or self.step == self.schedule.steps:
+                self.history.training.append((self.step, float(np.mean(running))))
+                self.history.validation.append((self.step, self.validate()))
+                running = []
+                self.save()
+                validated(self.history)
+        return self.history
+
+    def _one(self) -> float:
+        for group in self.optimiser.param_groups:
+            group["lr"] = self._learning_rate()
+        env, target, stream = self.contexts.batch(self.step)
+        n_atoms = env.block.sum()
+        loss = self.generator.loss(env, target, stream).sum() / n_atoms
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 2.0)
+        self.optimiser.step()
+        decay = min(self.schedule.average, self.step / (self.step + 20))
+        with torch.no_grad():
+            for name, value in self.network.state_dict().items():
+                self.average[name].lerp_(value, 1 - decay)
+        return loss.item()
+
+    def _learning_rate(self) -> float:
+        warm = min(1.0, (self.step + 1) / 200)
+        cosine = 0.5 * (1 + np.cos(np.pi * self.step / self.schedule.steps))
+        return self.schedule.learning_rate * warm * (0.01 + 0.99 * cosine)
+
+    @torch.no_grad()
+    def validate(self, sites: int = 256) -> dict[str, float]:
+        """Loss per atom of the averaged weights on held-out frames, by noise level."""
+        if not len(self.contexts.material.validation):
+            return {}
+        with self.averaged():
+            losses = {}
+            for level in NOISE:
+                env, target, stream = self.contexts.validation(level, sites)
+                losses[str(level)] = float(self.generator.loss(env, target, stream).sum() / env.block.sum())
+        return losses
+
+    def averaged(self) -> _Swapped:
+        """Context in which the network bears its averaged weights."""
+        return _Swapped(self.network, self.average)
+
+    def save(self) -> None:
+        """Write everything needed to go on."""
+        tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        tensors |= {f"average.{k}": v for k, v in self.average.items()}
+        for number, entry in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{number}.{k}": torch.as_tensor(v) for k, v in entry.items()}
+        store.save(self.state, "training state", tensors, {"step": self.step, "history": vars(self.history)})
+
+    def resume(self) -> None:
+        """Go on from the state file."""
+        tensors, header = store.load(self.state, "training state")
+
+        def of(prefix: str) -> dict[str, Tensor]:
+            return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+        self.network.load_state_dict(of("network."))
+        self.average = of("average.")
+        optimiser = self.optimiser.state_dict()
+        for name, value in of("optimiser.").items():
+            number, key = name.split(".", 1)
+            optimiser["state"].setdefault(int(number), {})[key] = value
+        self.optimiser.load_state_dict(optimiser)
+        self.step = header["step"]
+        self.history = History(**json.loads(json.dumps(header["history"])))
+
+
+class _Swapped:
+    """Swaps weights in and out of a network."""
+
+    def __init__(self, network: torch.nn.Module, weights: dict[str, Tensor]) -> None:
+        self.network, self.weights = network, weights
+
+    def __enter__(self) -> None:
+        self.own = {k: v.clone() for k, v in self.network.state_dict().items()}
+        self.network.load_state_dict(self.weights)
+
+    def __exit__(self, *_: object) -> None:
+        self.network.load_state_dict(self.own)
+

@@ -1,0 +1,9 @@
+"""Generators: they draw the atoms of many fragments at once."""
+from backmap.hookspecs import hookimpl
+
+HERE = "backmap_plugins.generators"
+
+
+@hookimpl
+def backmap_generators():
+    return {"equivariant": f"{HERE}.equivariant.generator:Equivariant", "template": f"{HERE}.template:Template"}

@@ -1,0 +1,1 @@
+"""An equivariant autoregressive generator with a tractable density."""

@@ -1,0 +1,160 @@
+"""Densities of internal coordinates that can be sampled and evaluated exactly.
+
+An atom x is placed at distance r, angle theta and torsion phi about its predecessors; its density in
+Cartesian measure is q(theta) q(phi) / (r^2 sin theta), times q(r) where r is not rigid. Where a ring
+closes at two rigid distances d1, d2 from atoms a distance D apart, theta is given and the density is
+q(phi) D / (d1 d2) (``docs/theory``). All functions take rows of parameters, T targets, and run in
+double precision, so that what is drawn and what is evaluated again agree.
+"""
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
+TINY = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Angles:
+    """Mixtures of Gaussians truncated to (0, pi): mean, log standard deviation, log weight, each (T, M)."""
+
+    mean: Tensor
+    log_sd: Tensor
+    log_weight: Tensor
+
+    def _limits(self) -> tuple[Tensor, Tensor]:
+        """Cumulative probabilities of 0 and pi under each untruncated component."""
+        sd = self.log_sd.exp()
+        return torch.special.ndtr(-self.mean / sd), torch.special.ndtr((math.pi - self.mean) / sd)
+
+    def sample(self, uniform: Tensor) -> Tensor:
+        """Angles (T,) from uniform numbers (T, 2)."""
+        pick = _choose(self.log_weight.exp(), uniform[:, 0])[:, None]
+        low, high = (limit.gather(1, pick)[:, 0] for limit in self._limits())
+        mean, sd = self.mean.gather(1, pick)[:, 0], self.log_sd.exp().gather(1, pick)[:, 0]
+        inside = (low + uniform[:, 1] * (high - low)).clamp(1e-15, 1 - 1e-15)
+        return (mean + sd * torch.special.ndtri(inside)).clamp(1e-4, math.pi - 1e-4)
+
+    def log_density(self, angle: Tensor) -> Tensor:
+        """Log-density per radian of angles (T,)."""
+        low, high = self._limits()
+        z = (angle[:, None] - self.mean) * (-self.log_sd).exp()
+        part = -0.5 * z * z - self.log_sd - HALF_LOG_2PI - (high - low).clamp_min(TINY).log()
+        return torch.logsumexp(self.log_weight + part, dim=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Distances:
+    """Gaussians of bond lengths that are not rigid: mean (nm) and log standard deviation, each (T,)."""
+
+    mean: Tensor
+    log_sd: Tensor
+
+    def sample(self, uniform: Tensor) -> Tensor:
+        """Distances (T,) from uniform numbers (T,)."""
+        return (self.mean + self.log_sd.exp() * torch.special.ndtri(uniform)).clamp_min(0.02)
+
+    def log_density(self, distance: Tensor) -> Tensor:
+        """Log-density per nm."""
+        z = (distance - self.mean) * (-self.log_sd).exp()
+        return -0.5 * z * z - self.log_sd - HALF_LOG_2PI
+
+
+class Torsions:
+    """Densities on the circle whose logarithm is linear between K nodes.
+
+    Args:
+        logits: Log-density at the nodes -pi + 2 pi k / K, up to a constant, (T, K).
+    """
+
+    def __init__(self, logits: Tensor) -> None:
+        self.logits = logits
+        self.n = logits.shape[1]
+        self.slope = torch.roll(logits, -1, dims=1) - logits
+        # Integral of exp over a segment: width * exp(l0) * expm1(slope) / slope, without overflow.
+        high = torch.maximum(self.logits, torch.roll(self.logits, -1, dims=1))
+        size = self.slope.abs()
+        series = torch.log(-torch.expm1(-size.clamp_min(1e-6)) / size.clamp_min(1e-6))
+        self.log_mass = high + torch.where(size > 1e-4, series, -size / 2) + math.log(2 * math.pi / self.n)
+
+    def sample(self, uniform: Tensor) -> Tensor:
+        """Torsions (T,) in (-pi, pi) from uniform numbers (T, 2)."""
+        segment = _choose(torch.softmax(self.log_mass, dim=1), uniform[:, 0])
+        slope, u = self.slope.gather(1, segment[:, None])[:, 0], uniform[:, 1]
+        # Inverse of the cumulative exponential, from the higher end so that nothing overflows.
+        size = slope.abs().clamp_min(1e-9)
+        from_top = -torch.log1p(u * torch.expm1(-size)) / size
+        inside = torch.where(slope > 0, 1 - from_top, from_top)
+        inside = torch.where(slope.abs() > 1e-6, inside, u)
+        return (segment + inside) * (2 * math.pi / self.n) - math.pi
+
+    def log_density(self, torsion: Tensor) -> Tensor:
+        """Log-density per radian of torsions (T,)."""
+        place = ((torsion + math.pi) * (self.n / (2 * math.pi))) % self.n
+        segment = place.floor().long().clamp_max(self.n - 1)[:, None]
+        inside = place - segment[:, 0]
+        height = self.logits.gather(1, segment)[:, 0] + inside * self.slope.gather(1, segment)[:, 0]
+        return height - torch.logsumexp(self.log_mass, dim=1)
+
+
+def _choose(probability: Tensor, uniform: Tensor) -> Tensor:
+    """Indices (T,) drawn from rows of probabilities (T, n) by inversion."""
+    steps = probability.cumsum(dim=1)
+    index = torch.searchsorted(steps, (uniform * steps[:, -1])[:, None]).squeeze(1)
+    return index.clamp_max(probability.shape[1] - 1)
+
+
+@dataclass(frozen=True, eq=False)
+class LocalFrame:
+    """Where an atom's internal coordinates are counted from: T targets.
+
+    Attributes:
+        origin: The first predecessor, (T, 3).
+        axes: Rows are the axis (towards the second predecessor), the plane and their normal, (T, 3, 3).
+        reach: Distance from the origin to the second predecessor, nm, (T,).
+    """
+
+    origin: Tensor
+    axes: Tensor
+    reach: Tensor
+
+    @classmethod
+    def of(cls, first: Tensor, second: Tensor, third: Tensor) -> LocalFrame:
+        """Frame of three points (T, 3); nearly collinear ones are completed by a fixed direction."""
+        along = second - first
+        reach = along.norm(dim=1).clamp_min(1e-6)
+        e1 = along / reach[:, None]
+        aside = third - first
+        aside = aside - (aside * e1).sum(1, keepdim=True) * e1
+        # Collinear predecessors leave the plane open: any fixed direction serves.
+        spare = torch.where(e1.abs().argmin(dim=1)[:, None] == torch.arange(3, device=e1.device), 1.0, 0.0).to(e1)
+        spare = spare - (spare * e1).sum(1, keepdim=True) * e1
+        aside = torch.where(aside.norm(dim=1, keepdim=True) > 1e-4, aside, spare)
+        e2 = aside / aside.norm(dim=1, keepdim=True)
+        return cls(first, torch.stack([e1, e2, torch.linalg.cross(e1, e2)], dim=1), reach)
+
+    def place(self, distance: Tensor, angle: Tensor, torsion: Tensor) -> Tensor:
+        """Positions (T, 3) of internal coordinates (T,)."""
+        sin = angle.sin()
+        local = torch.stack([angle.cos(), sin * torsion.cos(), sin * torsion.sin()], dim=1) * distance[:, None]
+        return self.origin + torch.einsum("ti,tij->tj", local, self.axes)
+
+    def coordinates(self, positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Distance, angle and torsion (T,) of positions (T, 3)."""
+        x, y, z = torch.einsum("tij,tj->ti", self.axes, positions - self.origin).unbind(1)
+        across = torch.hypot(y, z)
+        return torch.hypot(across, x), torch.atan2(across, x), torch.atan2(z, y)
+
+
+def closing_angle(reach: Tensor, to_origin: Tensor, to_axis: Tensor) -> tuple[Tensor, Tensor]:
+    """Angle at the origin of an atom at rigid distances from origin and axis atom, (T,).
+
+    Returns:
+        The angle, and whether the two spheres meet; where they do not, the nearest angle.
+    """
+    cosine = (reach**2 + to_origin**2 - to_axis**2) / (2 * reach * to_origin)
+    return torch.acos(cosine.clamp(-1 + 1e-9, 1 - 1e-9)), cosine.abs() < 1

@@ -1,0 +1,204 @@
+"""The network: an equivariant encoder per site, a small head per atom that reads it in a local frame.
+
+The encoder is one e3nn convolution over everything within view (depthwise tensor products of spherical
+harmonics with scalar node features), computed once per site and shared by its atoms and candidates.
+The head sees the slots of its atom (``features.Slots``) in the local frame, the encoder's features
+turned into that frame, the noise level and the temperature. All inputs are float32; T targets.
+"""
+from __future__ import annotations
+
+import math
+
+import torch
+from e3nn import o3
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .density import Angles, Distances
+from .features import ATOM_FEATURES, FAR, SLOT_FEATURES, Slots
+
+HARMONICS = 9  #: spherical harmonics up to l = 2
+MIXTURE = 3  #: Gaussians per bond angle
+NODES, UP = 36, 3  #: torsion nodes at which pairs are evaluated; interpolation between them
+RADIAL, PAIR_BINS, PAIR_REACH = 12, 24, 0.6
+
+
+class Network(nn.Module):
+    """All learned parameters.
+
+    Args:
+        channels: Of the encoder.
+        slot_width, width, torsion_width: Hidden sizes of the slot, trunk and torsion layers.
+        harmonics: Highest Fourier order of the torsion density.
+    """
+
+    def __init__(self, channels: int = 32, slot_width: int = 96, width: int = 192, torsion_width: int = 128,
+                 harmonics: int = 16) -> None:
+        super().__init__()
+        self.encoder = Encoder(channels)
+        self.embed_slot = _mlp(SLOT_FEATURES, 96, 2 * slot_width)
+        self.embed_target = _mlp(ATOM_FEATURES + 4, 48, 48)
+        self.slot_geometry = nn.Linear(7, slot_width)
+        self.slot_out = nn.Linear(slot_width, width)
+        self.trunk_in = nn.Linear(self.encoder.outputs + 48 + 3, width)
+        self.trunk = nn.ModuleList([nn.Linear(width, width) for _ in range(2)])
+        self.angle = nn.Linear(width, 3 * MIXTURE)
+        self.distance = nn.Linear(width, 2)
+        self.torsion_in = nn.Linear(width + 4, torsion_width)
+        self.torsion_hidden = nn.Linear(torsion_width, torsion_width)
+        self.torsion_out = nn.Linear(torsion_width, 2 * harmonics)
+        self.pairs = PairTerm(channels)
+        nodes = torch.arange(NODES * UP) * (2 * math.pi / (NODES * UP)) - math.pi
+        orders = torch.arange(1, harmonics + 1)[:, None] * nodes
+        self.register_buffer("fourier", torch.cat([orders.cos(), orders.sin()]), persistent=False)
+        with torch.no_grad():
+            self.torsion_out.weight *= 0.3
+
+    def embed(self, slots: Slots) -> dict[str, Tensor]:
+        """Embeddings of all classes, once a step."""
+        gain, shift = self.embed_slot(slots.features).chunk(2, dim=1)
+        target = self.embed_target(slots.target_features)
+        surrounding = self.encoder.embed_atom(slots.surrounding_features)
+        return {"gain": 1 + gain, "shift": shift, "target": target, "surrounding": surrounding,
+                "bead": self.encoder.embed_bead(slots.bead_features), "pair": self.pairs.table(target, surrounding)}
+
+    def hidden(self, geometry: Tensor, slot_class: Tensor, present: Tensor, environment: Tensor, target: Tensor,
+               conditions: Tensor, embedded: dict[str, Tensor]) -> Tensor:
+        """What the head knows before it draws, (T, width).
+
+        Args:
+            geometry: Local positions of the slots, (T, J, 7); slot_class, present: (T, J).
+            environment: The encoder's features in the local frame, (T, outputs).
+            target: Embedding of the target, (T, 48); conditions: (T, 3).
+        """
+        slots = self.slot_geometry(geometry)
+        slots = torch.addcmul(functional.embedding(slot_class, embedded["shift"]), slots,
+                              functional.embedding(slot_class, embedded["gain"]))
+        pooled = torch.einsum("tjh,tj->th", functional.silu(slots), present)
+        h = self.slot_out(pooled) + self.trunk_in(torch.cat([environment, target, conditions], dim=1))
+        for layer in self.trunk:
+            h = h + layer(functional.silu(h))
+        return functional.silu(h)
+
+    def angles(self, hidden: Tensor) -> Angles:
+        """Density of the bond angle."""
+        mean, log_sd, weight = self.angle(hidden).double().chunk(3, dim=1)
+        return Angles(1.3 + 0.5 * mean, (log_sd - 2.5).clamp(-6, 1), torch.log_softmax(weight, dim=1))
+
+    def distances(self, hidden: Tensor) -> Distances:
+        """Density of a distance that is not rigid."""
+        mean, log_sd = self.distance(hidden).double().unbind(1)
+        return Distances(0.15 + 0.1 * mean, (log_sd - 4.0).clamp(-8, 0))
+
+    def torsion_logits(self, hidden: Tensor, angle: Tensor, pair_energy: Tensor) -> Tensor:
+        """Log-density of the torsion at its nodes, (T, NODES * UP), given the angle.
+
+        Args:
+            pair_energy: Sum of pair terms at the coarse nodes, (T, NODES).
+        """
+        a = angle.float()[:, None]
+        h = functional.silu(self.torsion_in(torch.cat([hidden, a, a.cos(), a.sin(), (2 * a).cos()], dim=1)))
+        h = h + functional.silu(self.torsion_hidden(h))
+        smooth = self.torsion_out(h) @ self.fourier
+        following = torch.roll(pair_energy, -1, dims=1)
+        fine = torch.stack([torch.lerp(pair_energy, following, k / UP) for k in range(UP)], dim=2)
+        return (smooth + fine.flatten(1)).double()
+
+
+class Encoder(nn.Module):
+    """One convolution from neighbours to the anchor of each site, l = 0, 1, 2."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.embed_atom = _mlp(ATOM_FEATURES + FAR, 48, channels)
+        self.embed_bead = _mlp(ATOM_FEATURES + 1, 48, channels)
+        self.radial = nn.Linear(RADIAL, channels)
+        self.mix = o3.Linear(f"{channels}x0e + {channels}x1o + {channels}x2e",
+                             f"{channels}x0e + {channels // 2}x1o + {channels // 2}x2e")
+        self.outputs = channels + channels // 2 * 8 + channels
+        self.gate = nn.Linear(channels, channels)
+        self.register_buffer("centres", torch.linspace(0.1, 0.8, RADIAL), persistent=False)
+        # Couples two vectors to l = 2; turns a rotation into its l = 2 representation.
+        self.register_buffer("couple", o3.wigner_3j(1, 1, 2) * math.sqrt(5), persistent=False)
+
+    def forward(self, positions: Tensor, weights: Tensor, embedded: Tensor, cutoff: float) -> Tensor:
+        """Features of S sites, (S, channels * 5): scalars, then vectors, then l = 2, channel-major.
+
+        Args:
+            positions: Of n neighbours relative to the anchor, (S, n, 3); weights: 1 if there, (S, n).
+            embedded: Node features, (S, n, channels).
+        """
+        distance = positions.norm(dim=2)
+        harmonics = o3.spherical_harmonics([0, 1, 2], positions, normalize=True, normalization="component")
+        fade = weights * (0.5 * torch.cos(distance.clamp_max(cutoff) * (math.pi / cutoff)) + 0.5)
+        basis = torch.exp(-(((distance[:, :, None] - self.centres) / 0.06) ** 2))
+        message = self.radial(basis) * embedded * fade[:, :, None]
+        summed = torch.einsum("snm,snc->scm", harmonics, message) * 0.15
+        c = self.channels
+        flat = torch.cat([summed[:, :, 0], summed[:, :, 1:4].reshape(-1, 3 * c), summed[:, :, 4:].reshape(-1, 5 * c)], 1)
+        return self.mix(flat)
+
+    def in_frame(self, features: Tensor, axes: Tensor) -> Tensor:
+        """Features of T targets turned into their local frames, (T, outputs).
+
+        Args:
+            features: Of each target's site, (T, n); axes: Rows of each local frame, (T, 3, 3).
+        """
+        c, half = self.channels, self.channels // 2
+        scalar = features[:, :c]
+        vector = features[:, c:c + 3 * half].reshape(-1, half, 3)
+        tensor = features[:, c + 3 * half:].reshape(-1, half, 5)
+        turn = torch.einsum("ijm,tia,tjb,abn->tmn", self.couple, axes, axes, self.couple)
+        turned = torch.einsum("tia,tca->tci", axes, vector), torch.einsum("tmn,tcn->tcm", turn, tensor)
+        invariant = self.gate(functional.silu(scalar))
+        return torch.cat([functional.silu(scalar), turned[0].flatten(1), turned[1].flatten(1), invariant], dim=1)
+
+
+class PairTerm(nn.Module):
+    """A learned pair potential in the logits: excluded volume, evaluated at candidate torsions.
+
+    For every class of target and neighbour a function of distance, linear between PAIR_BINS nodes on
+    [0, PAIR_REACH] and zero beyond.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.target = nn.Linear(48, 32)
+        self.neighbour = nn.Linear(channels, 32)
+        self.out = nn.Linear(32, PAIR_BINS)
+        nodes = torch.arange(NODES) * (2 * math.pi / NODES) - math.pi
+        self.register_buffer("circle", torch.stack([nodes.cos(), nodes.sin()]), persistent=False)
+        with torch.no_grad():
+            self.out.weight *= 0.1
+            self.out.bias.zero_()
+
+    def table(self, target: Tensor, surrounding: Tensor) -> Tensor:
+        """Energies of all classes at the nodes, (V, X, PAIR_BINS + 1)."""
+        joint = functional.silu(self.target(target)[:, None] + self.neighbour(surrounding)[None])
+        return functional.pad(self.out(joint), (0, 1))
+
+    def forward(self, local: Tensor, present: Tensor, row: Tensor, distance: Tensor, angle: Tensor,
+                table: Tensor) -> Tensor:
+        """Sum over neighbours at each torsion node, (T, NODES).
+
+        Args:
+            local: Neighbours in the local frame, (T, P, 3); present: (T, P).
+            row: Row of each pair in ``table``, flattened to (V * X, PAIR_BINS + 1), (T, P).
+            distance, angle: Of the atom to be placed, (T,).
+        """
+        x, r = distance * angle.cos(), distance * angle.sin()
+        fixed = (local**2).sum(2) + (distance**2)[:, None] - 2 * local[:, :, 0] * x[:, None]
+        # |p - x(phi)|^2 = fixed - 2 r (p_y cos phi + p_z sin phi)
+        square = torch.baddbmm(fixed[:, :, None].expand(-1, -1, NODES), local[:, :, 1:] * (-2 * r)[:, None, None],
+                               self.circle.expand(len(local), -1, -1))
+        place = (square.clamp_min(1e-8).sqrt() * (PAIR_BINS / PAIR_REACH)).clamp_max(PAIR_BINS - 1e-4)
+        cell = place.floor()
+        flat = table.reshape(-1)
+        index = cell.long() + (row * (PAIR_BINS + 1))[:, :, None]
+        low, high = flat[index], flat[index + 1]
+        return torch.einsum("tpk,tp->tk", torch.lerp(low, high, place - cell), present)
+
+
+def _mlp(n_in: int, hidden: int, n_out: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(n_in, hidden), nn.SiLU(), nn.Linear(hidden, n_out))

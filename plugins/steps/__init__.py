@@ -1,0 +1,17 @@
+"""The steps that a recipe is made of."""
+from __future__ import annotations
+
+from backmap.hookspecs import hookimpl
+
+
+@hookimpl
+def backmap_steps() -> dict[str, str]:
+    here = "backmap_plugins.steps"
+    return {
+        "topology": f"{here}.topology:Topology",
+        "read": f"{here}.read:Read",
+        "forward": f"{here}.sample:Forward",
+        "gibbs": f"{here}.sample:Gibbs",
+        "write": f"{here}.write:Write",
+        "train": f"{here}.train:Train",
+    }

@@ -1,0 +1,43 @@
+"""Reads frames of beads, and of true atoms where there are any."""
+from __future__ import annotations
+
+from pydantic import Field
+
+from backmap import api
+from backmap.api import FrameSource, Nested, Reader, State
+from backmap.errors import BackmapError
+
+
+class Read(api.Step):
+    """Reads frames of beads, and true atoms to train on and to compare with."""
+
+    needs = frozenset({"system"})
+    gives = frozenset({"beads", "reference"})
+
+    class Options(api.Options):
+        beads: Nested[Reader] = Field(description="The coarse-grained trajectory.")
+        reference: Nested[Reader] | None = Field(None, description="The atomistic trajectory of the same frames.")
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        if options.reference is None:
+            self.gives = frozenset({"beads"})
+
+    def start(self, state: State) -> None:
+        state.source = _opened(self.options.beads, "beads", state)
+        if self.options.reference is not None:
+            state.reference = _opened(self.options.reference, "atoms", state)
+            _check_same_frames(state.source, state.reference)
+
+
+def _opened(reader: Reader, what: str, state: State) -> FrameSource:
+    """The frames of a reader, once their number of points fits the system."""
+    source = reader.open()
+    state.system.expect(source.n_points, what, source.where)
+    return source
+
+
+def _check_same_frames(beads: FrameSource, reference: FrameSource) -> None:
+    if beads.n_frames != reference.n_frames:
+        raise BackmapError(f"holds {reference.n_frames} frames, but {beads.where} holds {beads.n_frames}",
+                           where=reference.where, hint="Frame n of one must be frame n of the other.")

@@ -1,0 +1,208 @@
+"""The steps ``forward`` and ``gibbs``: atoms from beads, and sweeps that relax them."""
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from backmap.api import Generator, Nested, Options, Regularizer, State, Step, Traversal
+from backmap.engine.constraint import flag_slack
+from backmap.engine.environment import Scene
+from backmap.engine.fragments import FragmentTable, resting_order
+from backmap.engine.random import numpy_generator
+from backmap.engine.schedule import forward_schedule, gibbs_schedule, parallel_schedule
+from backmap.engine.sweep import Sweeper, mirror_wrong_centres, overlaps, projection
+from backmap.errors import BackmapError
+from backmap.model.system import System, Window
+
+#: Noise levels of annealed sweeps by their number; they end at level 0, without noise.
+ANNEALED = {1: [0.0], 2: [0.25, 0.0], 3: [0.6, 0.0, 0.0]}
+MENDS = 3  #: rounds in which wrong stereocentres are redrawn before they are reported
+
+
+def annealed(sweeps: int) -> list[float]:
+    """Noise levels of a run of sweeps: from rough to none, the last two clean."""
+    if sweeps in ANNEALED:
+        return ANNEALED[sweeps]
+    return [1.0] * (sweeps - 4) + [0.6, 0.25, 0.0, 0.0]
+
+
+class ForwardOptions(Options):
+    """Options of ``forward``."""
+
+    generator: Nested[Generator] = Field(description="What draws the atoms.")
+    start: Literal["parallel", "sequential"] = Field(
+        "parallel", description="parallel: rigid templates from the beads alone, all at once. sequential: fragment "
+                                "after fragment by the generator itself, right where beads share no atoms.")
+    traversal: Nested[Traversal] = Field("depth_first", validate_default=True,
+                                         description="Order of the beads in a sequential start.")
+    regularizer: Nested[Regularizer] | None = Field(None, description="Chooses among candidates.")
+    candidates: int = Field(1, ge=1, description="Draws per fragment among which the regularizer chooses.")
+    temperature: float = Field(300.0, gt=0, description="K.")
+
+
+class Forward(Step):
+    """Put the atoms in: a parallel start from the beads, or sequential forward sampling."""
+
+    Options = ForwardOptions
+    needs = frozenset({"system", "beads"})
+    gives = frozenset({"atoms", "generator"})
+
+    def start(self, state: State) -> None:
+        generator = self.options.generator
+        if generator.parallel and self.options.start == "sequential":
+            raise BackmapError("this generator reads beads alone and cannot run sequentially", where=self.where,
+                               hint="Leave 'start' out, or choose a generator that sees atoms.")
+        state.system = generator.prepare(state.system, state.device)
+        state.generator = generator
+        self.worker = generator if self.options.start == "sequential" else generator.starter()
+        if self.worker is None:
+            raise BackmapError("this generator has no parallel start", where=self.where,
+                               hint="Write 'start: sequential', or start with the template generator.")
+        if self.worker is not generator:
+            state.system = self.worker.prepare(state.system, state.device)
+        rng = numpy_generator(state.seed, self.index, "traversal")
+        self.orders = [self.options.traversal.order(molecule, rng) for molecule in state.system.types]
+        sequential = self.options.start == "sequential"
+        orders = self.orders if sequential else [resting_order(molecule) for molecule in state.system.types]
+        self.tables = FragmentTable.build(state.system.types, self.worker.view, orders, sequential).to(state.device)
+        self.project = projection(state.system)
+        for molecule in state.system.types:
+            unknown = int((molecule.chemistry.sign == 0).sum())
+            if unknown:
+                state.log(f"note: {molecule.name}: the handedness of {unknown} stereocentres is not known; "
+                          "they come out as they are drawn (give a reference frame: topology: {stereo: aa.gro})")
+
+    def frames(self, window: Window, state: State) -> Window:
+        blank = replace(window, atoms=None, placed=None)
+        scene = Scene.of(blank, state.system, self.tables, self.worker.view)
+        if self.options.start == "parallel":
+            schedule = parallel_schedule(scene.surroundings)
+        else:
+            schedule = forward_schedule(scene.surroundings, state.system, self.orders)
+        total, done = scene.beads.shape[0] * scene.beads.shape[1], 0
+
+        def progress(sites: int) -> None:
+            nonlocal done
+            done += sites
+            state.progress(done / total)
+
+        sweeper = Sweeper(self.worker, self.options.regularizer, self.options.candidates, self.options.temperature,
+                          progress=progress)
+        sweeper.sweep(scene, schedule, (state.seed, self.index, "forward"), window.frames)
+        self.project(scene)
+        for _ in range(MENDS):
+            if not mirror_wrong_centres(scene, state.system).any():
+                break
+            self.project(scene)
+        return _finished(window, scene, state.system)
+
+
+class GibbsOptions(Options):
+    """Options of ``gibbs``."""
+
+    sweeps: int = Field(4, ge=1, description="Sweeps; each draws every fragment once.")
+    generator: Nested[Generator] | None = Field(None, description="What draws; by default the generator of forward.")
+    levels: list[float] | None = Field(
+        None, description="Noise level of each sweep, 1 (rough) to 0 (clean); by default annealed, ending at 0.")
+    temperature: float = Field(300.0, gt=0, description="K.")
+    regularizer: Nested[Regularizer] | None = Field(None, description="Chooses among candidates, and says what overlaps.")
+    candidates: int = Field(1, ge=1, description="Draws per fragment in every sweep, for the regularizer to choose from.")
+    repair: int = Field(0, ge=0, description="Rounds after the sweeps in which fragments that overlap are redrawn.")
+    repair_candidates: int = Field(8, ge=1, description="Draws per fragment in repair rounds.")
+    overlap: float = Field(20.0, gt=0, description="Regularizer energy from which a fragment is repaired, kJ/mol.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> GibbsOptions:
+        if self.levels is not None and len(self.levels) != self.sweeps:
+            raise ValueError(f"'levels' has {len(self.levels)} entries for {self.sweeps} sweeps")
+        if self.regularizer is None and (self.candidates > 1 or self.repair):
+            raise ValueError("'candidates' and 'repair' need a regularizer to choose by, e.g. regularizer: steric")
+        return self
+
+
+class Gibbs(Step):
+    """Sweep over all fragments, each drawn anew given all others, and project after each half-sweep."""
+
+    Options = GibbsOptions
+    needs = frozenset({"system", "beads", "atoms"})
+    gives = frozenset({"generator"})
+
+    def start(self, state: State) -> None:
+        generator = self.options.generator or state.generator
+        if generator is None or generator.parallel:
+            raise BackmapError("a Gibbs sweep needs a generator that sees atoms", where=self.where,
+                               hint="Write 'generator: {equivariant: weights.safetensors}'.")
+        if self.options.generator is not None:
+            state.system = generator.prepare(state.system, state.device)
+            state.generator = generator
+        self.generator = generator
+        orders = [resting_order(molecule) for molecule in state.system.types]
+        self.tables = FragmentTable.build(state.system.types, generator.view, orders).to(state.device)
+        self.project = projection(state.system)
+        self.levels = self.options.levels or annealed(self.options.sweeps)
+
+    def frames(self, window: Window, state: State) -> Window:
+        scene = Scene.of(window, state.system, self.tables, self.generator.view)
+        total, done = scene.beads.shape[0] * scene.beads.shape[1] * len(self.levels), 0
+
+        def progress(sites: int) -> None:
+            nonlocal done
+            done += sites
+            state.progress(min(1.0, done / total))
+
+        options = self.options
+        sweeper = Sweeper(self.generator, options.regularizer, options.candidates, options.temperature,
+                          progress=progress)
+        for number, level in enumerate(self.levels):
+            self._sweep(sweeper, scene, state, window, ("sweep", number), level)
+        repairer = replace(sweeper, candidates=options.repair_candidates, progress=lambda sites: None)
+        for number in range(options.repair):
+            bad = overlaps(scene, options.regularizer, options.overlap)
+            if not bad.any():
+                break
+            self._sweep(repairer, scene, state, window, ("repair", number), 0.0, bad)
+        for number in range(MENDS):
+            wrong = mirror_wrong_centres(scene, state.system)
+            if not wrong.any():
+                break
+            self.project(scene)
+            self._sweep(repairer, scene, state, window, ("mend", number), 0.25, _with_neighbours(wrong, state.system))
+        return _finished(window, scene, state.system)
+
+    def _sweep(self, sweeper: Sweeper, scene: Scene, state: State, window: Window, name: tuple[str, int],
+               level: float, only: np.ndarray | None = None) -> None:
+        order = numpy_generator(state.seed, self.index, *name)
+        schedule = gibbs_schedule(scene.surroundings, state.system, order, only)
+        sweeper.sweep(scene, schedule, (state.seed, self.index, *name), window.frames, level, self.project)
+
+
+def _with_neighbours(beads: np.ndarray, system: System) -> np.ndarray:
+    """The beads (W, B) and those bonded to them."""
+    wider = beads.copy()
+    for group in system.groups:
+        for i, j in group.type.bead_bonds:
+            a, b = group.beads[:, i], group.beads[:, j]
+            wider[:, a] |= beads[:, b]
+            wider[:, b] |= beads[:, a]
+    return wider
+
+
+def _finished(window: Window, scene: Scene, system: System) -> Window:
+    """The window with the scene's atoms, the slack of its beads and what is to be reported."""
+    atoms = scene.atoms.cpu().numpy()
+    done = window.with_atoms(atoms)
+    done.slack = system.map(atoms) - window.beads
+    wrong = system.wrong_stereo(atoms)
+    flags = np.zeros(window.beads.shape[:2], dtype=bool)
+    if len(wrong):
+        owner = np.empty(system.n_atoms, dtype=np.int64)
+        for group in system.groups:
+            owner[group.atoms] = group.bead_offset[:, None] + group.type.mapping.owner
+        flags[wrong[:, 0], owner[wrong[:, 1]]] = True
+    done.flags["chirality"] = flags
+    return flag_slack(done)
+
+

@@ -1,0 +1,175 @@
+"""The steps ``prepare`` (frames to a training set) and ``train`` (a training set to weights)."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import Field
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from backmap.api import Generator, InputPath, Nested, Options, OutputPath, Reader, State, Step, Traversal
+from backmap.engine.environment import Scene
+from backmap.engine.fragments import FragmentTable, resting_order
+from backmap.engine.random import numpy_generator
+from backmap.errors import BackmapError
+from backmap.model.system import System, Window
+
+from ..common.dataset import TrainingSet
+from ..common.training import Contexts, History, Material, Schedule, Trainer, collect
+
+
+class PrepareOptions(Options):
+    """Options of ``prepare``."""
+
+    frames: Nested[Reader] = Field(description="All-atom frames.")
+    beads: Nested[Reader] | None = Field(None, description="Their beads, frame by frame; by default the mapping makes them.")
+    validation: Nested[Reader] | None = Field(None, description="All-atom frames held out for validation.")
+    validation_beads: Nested[Reader] | None = Field(None, description="Their beads.")
+    held_out: float = Field(0.1, ge=0, lt=1, description="Share of the frames, the last ones, that is held out "
+                                                        "where no validation frames are given.")
+    temperature: float = Field(gt=0, description="At which the frames were simulated, K.")
+    output: OutputPath = Field(Path("training.safetensors"), description="The training set: one file of tensors.")
+
+
+class Prepare(Step):
+    """Make a training set: read frames, decide which bonds are rigid, project onto the manifold."""
+
+    Options = PrepareOptions
+    needs = frozenset({"system"})
+    gives = frozenset({"training_set"})
+
+    def start(self, state: State) -> None:
+        from ..common.assemble import rigid_lengths, signed
+
+        options = self.options
+        training = _windows(state.system, options.frames, options.beads)
+        validation = _windows(state.system, options.validation, options.validation_beads) if options.validation else []
+        if not validation and len(training) > 1:
+            held = max(1, round(options.held_out * len(training))) if options.held_out else 0
+            training, validation = training[:len(training) - held], training[len(training) - held:]
+        windows = training + validation
+        reference = np.concatenate([window.reference for window in windows])
+        system = signed(rigid_lengths(state.system, reference), reference)
+        for molecule in system.types:
+            state.log(f"{molecule.name}: {int(np.isfinite(molecule.bond_length).sum())} of {len(molecule.bonds)} bonds "
+                      f"are rigid, {int((molecule.chemistry.sign != 0).sum())} of {len(molecule.chemistry.sign)} "
+                      "stereocentres have a sign")
+        held_out = [False] * len(training) + [True] * len(validation)
+        data = TrainingSet.of(system, windows, [options.temperature] * len(windows), held_out)
+        data.save(state.output / options.output)
+        state.system, state.extra["training_set"] = system, data
+        state.log(f"training set: {len(training)} frames, {len(validation)} held out -> {options.output}")
+
+
+def _windows(system: System, frames: Reader, beads: Reader | None) -> list[Window]:
+    """One window per frame, with whole beads and the atoms next to them."""
+    source, paired = frames.open(), beads.open() if beads else None
+    system.expect(source.n_points, "atoms", source.where)
+    if paired is not None:
+        system.expect(paired.n_points, "beads", paired.where)
+        if paired.n_frames != source.n_frames:
+            raise BackmapError(f"holds {paired.n_frames} frames, but there are {source.n_frames} of atoms",
+                               where=paired.where, hint="Give the beads of the same frames, or leave them out.")
+    windows = []
+    for number in range(source.n_frames):
+        info = source.frame(number)
+        box = np.zeros((3, 3)) if info.box is None else info.box
+        if not np.isfinite(info.positions).all():
+            raise BackmapError("an atom has no finite position", where=f"{source.where}: frame {number}")
+        whole = system.whole_atoms(info.positions, info.box)
+        if paired is None:
+            placed, atoms = system.map(whole), whole
+        else:
+            placed = system.whole_beads(paired.frame(number).positions, info.box)
+            atoms = system.atoms_near_beads(whole, placed, info.box)
+        windows.append(Window(np.array([number]), np.array([info.time]), box[None], placed[None],
+                              reference=atoms[None]))
+    return windows
+
+
+class TrainOptions(Options):
+    """Options of ``train``."""
+
+    generator: Nested[Generator] = Field(description="What learns, with the options of a new network.")
+    data: InputPath | None = Field(None, description="A training set; by default the one just prepared.")
+    traversal: Nested[Traversal] = Field("depth_first", validate_default=True,
+                                         description="Order of the beads in forward sampling.")
+    output: OutputPath = Field(Path("weights.safetensors"), description="The checkpoint.")
+    steps: int = Field(Schedule.steps, ge=1, description="Optimiser steps.")
+    sites: int = Field(Schedule.sites, ge=1, description="Fragments per step.")
+    frames: int = Field(Schedule.frames, ge=1, description="Frames per step from which they are taken.")
+    learning_rate: float = Field(Schedule.learning_rate, gt=0, description="Peak learning rate.")
+    sequential: float = Field(Schedule.sequential, ge=0, le=1, description="Share of steps for forward sampling.")
+    validate_every: int = Field(Schedule.validate, ge=1, description="Steps between validations and checkpoints.")
+    conformers: int = Field(128, ge=1, description="Conformers of each fragment kept for the parallel start.")
+
+
+class Train(Step):
+    """Train a generator on a training set; writes a checkpoint, its history and a plot of the loss."""
+
+    Options = TrainOptions
+    gives = frozenset({"generator"})
+
+    def start(self, state: State) -> None:
+        options = self.options
+        data = TrainingSet.load(options.data) if options.data else state.extra.get("training_set")
+        if data is None:
+            raise BackmapError("there is no training set", where=self.where,
+                               hint="Write a 'prepare' step before, or give 'data: training.safetensors'.")
+        torch.manual_seed(state.seed)
+        generator = type(options.generator)(options.generator.options)  # its first weights follow from the seed
+        if not hasattr(generator, "network"):
+            raise BackmapError("this generator does not learn", where=f"{self.where}.generator")
+        generator.network.to(state.device).train()
+        schedule = Schedule(options.steps, options.sites, options.frames, options.learning_rate, options.sequential,
+                            options.validate_every)
+        trainer = self._trainer(generator, data, schedule, state)
+        self._run(trainer, state)
+
+    def _trainer(self, generator: Generator, data: TrainingSet, schedule: Schedule, state: State) -> Trainer:
+        options, types = self.options, data.system.types
+        tables = FragmentTable.build(types, generator.view, [resting_order(t) for t in types])
+        frames = np.flatnonzero(~data.held_out)
+        self.library = collect(Scene.of(data.window(frames), data.system, tables, generator.view),
+                               options.conformers, state.seed)
+        rng = numpy_generator(state.seed, self.index, "traversal")
+        orders = [options.traversal.order(molecule, rng) for molecule in types]
+        material = Material.of(data, generator, orders, self.library, state.seed, state.device)
+        path = state.output / options.output
+        trainer = Trainer(generator, Contexts(material, schedule, state.seed), schedule,
+                          path.with_suffix(".state.safetensors"))
+        if state.resume and trainer.state.exists():
+            trainer.resume()
+            state.log(f"going on at step {trainer.step}")
+        self.data = data
+        return trainer
+
+    def _run(self, trainer: Trainer, state: State) -> None:
+        path = state.output / self.options.output
+        columns = (TextColumn("training"), BarColumn(), TextColumn("{task.completed}/{task.total} steps"),
+                   TextColumn("loss {task.fields[loss]:.3f}  validation {task.fields[validation]}"),
+                   TimeElapsedColumn(), TimeRemainingColumn())
+        with Progress(*columns) as bar:
+            task = bar.add_task("training", total=trainer.schedule.steps, completed=trainer.step, loss=float("nan"),
+                                validation="-")
+
+            def validated(history: History) -> None:
+                step, losses = history.validation[-1]
+                bar.update(task, validation=" ".join(f"{loss:.3f}" for loss in losses.values()) or "-")
+                if not bar.console.is_terminal:
+                    state.log(f"step {step}: loss {history.training[-1][1]:.3f}, validation by noise level {losses}")
+                self._write(trainer, history, path)
+
+            trainer.run(lambda step, loss: bar.update(task, completed=step, loss=loss), validated)
+        state.log(f"weights -> {self.options.output}")
+
+    def _write(self, trainer: Trainer, history: History, path: Path) -> None:
+        from ..common.plots import loss_plot
+
+        training = {"steps": trainer.step, "temperature": sorted(set(self.data.temperature.tolist())),
+                    "frames": int((~self.data.held_out).sum()), "loss": history.training[-1],
+                    "validation": history.validation[-1]}
+        with trainer.averaged():
+            trainer.generator.save(path, self.data.system, self.library, training)
+        loss_plot(history, path.with_suffix(".png"))

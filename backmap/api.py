@@ -58,6 +58,8 @@ class Generator(Plugin):
 
     #: True if it reads beads alone, so that all fragments can be drawn at once (a parallel start).
     parallel: ClassVar[bool] = False
+    #: True if turning what it sees turns what it draws; ``testing.check_generator`` holds it to that.
+    equivariant: ClassVar[bool] = False
 
     @property
     @abstractmethod

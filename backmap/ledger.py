@@ -6,6 +6,7 @@ goes on. At the end the files get their names and the JSON goes.
 """
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from pathlib import Path
@@ -38,9 +39,14 @@ class Ledger:
         self.folder, self.identity = folder, identity
         self._files: dict[str, BinaryIO] = {}
         self._make_folder()
-        recorded, report = self._read(PROGRESS), self._read(REPORT)
-        if not force:
-            self._refuse_to_overwrite(recorded, report, resume)
+        self._lock = _locked(folder)
+        try:
+            recorded, report = self._read(PROGRESS), self._read(REPORT)
+            if not force:
+                self._refuse_to_overwrite(recorded, report, resume)
+        except BackmapError:
+            self.stop()
+            raise
         self._recorded = recorded if resume and recorded.get("identity") == identity else {}
         self.finished = resume and not recorded and report.get("identity") == identity
         if not self._recorded:
@@ -102,17 +108,20 @@ class Ledger:
         for name, file in self._files.items():
             file.flush()
             os.fsync(file.fileno())
-            self._sizes[name] = file.tell()
+            self._sizes[name] = file.tell()  # before the JSON says so: `stop` must never cut what it counts
         self.n_frames += n_frames
         self._write(PROGRESS, {"identity": self.identity, "n_frames": self.n_frames, "sizes": self._sizes,
                                "force": self.force, "notes": self.notes})
 
     def stop(self) -> None:
-        """Close the files, cut to what counts."""
+        """Close the files, cut to what counts, and let others write here."""
         for name, file in self._files.items():
             if not file.closed:
-                self._cut(name, self._sizes[name])
+                file.truncate(min(self._sizes.get(name, 0), file.seek(0, os.SEEK_END)))
                 file.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def finish(self, report: dict[str, Any]) -> None:
         """Give the files their names, write ``run.json`` and remove ``progress.json``."""
@@ -147,6 +156,24 @@ class Ledger:
             file.flush()
             os.fsync(file.fileno())
         os.replace(new, self.folder / name)
+
+
+def _locked(folder: Path) -> int | None:
+    """Keep other processes out of the folder until the returned handle is closed, or this process ends.
+
+    None where the file system has no locks: then nothing is kept out.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise BackmapError("another run is writing here", where=folder,
+                           hint="Wait for it, or choose another --output.") from None
+    except OSError:
+        os.close(handle)
+        return None
+    return handle
 
 
 def _part(path: Path) -> Path:

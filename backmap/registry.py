@@ -170,6 +170,9 @@ class Registry:
                 found = getattr(importlib.import_module(module), attribute)
             except ModuleNotFoundError as error:
                 raise _missing(error, f"{kind.name} '{name}'", offered.plugin, own=module) from error
+            except ImportError as error:
+                raise BackmapError(f"{kind.name} '{name}' cannot be imported: {error}",
+                                   where=f"plugin '{offered.plugin}'") from error
             except AttributeError as error:
                 raise BackmapError(f"{kind.name} '{name}' should be {offered.what}, which does not exist",
                                    where=f"plugin '{offered.plugin}'") from error

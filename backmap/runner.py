@@ -44,10 +44,10 @@ def run(recipe: Recipe, *, chosen: str | None = None, resume: bool = False, forc
     """
     display = display or Display()
     ledger = Ledger(recipe.output_folder, _identity(recipe, chosen), resume=resume, force=force)
-    if ledger.finished:
-        display.log(f"{ledger.folder}: this run is finished already")
-        return ledger.folder
     try:
+        if ledger.finished:
+            display.log(f"{ledger.folder}: this run is finished already")
+            return ledger.folder
         with display:
             _Run(recipe, chosen, resume, ledger, display).go()
     except KeyboardInterrupt:
@@ -79,14 +79,16 @@ class _Run:
                 self._choose()
         if self.numbers:
             self._windows()
+        elif self.chosen is not None:
+            raise BackmapError("no step of the recipe reads frames", where=f"--frames {self.chosen}")
         for step in self.steps:
             with at(step.where):
                 step.finish(self.state)
         report = self._report()
         self.ledger.finish(report)
         if self.numbers:
-            self.display.log(f"{len(self.numbers)} frames, {report['atoms_per_second']:.3g} atoms/s, "
-                             f"written to {self.ledger.folder}")
+            count = f"{len(self.numbers)} frame{'s' * (len(self.numbers) > 1)}"
+            self.display.log(f"{count}, {report['atoms_per_second']:.3g} atoms/s, written to {self.ledger.folder}")
         self._judge()
 
     def _choose(self) -> None:

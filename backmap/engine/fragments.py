@@ -249,7 +249,11 @@ class _Planner:
             return sorted((n for n in nodes if n in placed and n != atom),
                           key=lambda n: (not self.heavy[n], placed[n][0] != "own", placed[n][1]))
 
-        bonded = usable(graph[atom])
+        def adrift(node: int) -> bool:
+            """Without a placed heavy neighbour, so that only beads could give the axis of a local frame."""
+            return not any(self.heavy[n] for n in usable(graph[node]))
+
+        bonded = sorted(usable(graph[atom]), key=adrift)
         chain: list[tuple[str, int]] = []
         closure = None
         if bonded:

@@ -84,9 +84,9 @@ def halves(molecule: MoleculeType) -> Index:
     return np.array([side[b] for b in range(molecule.n_beads)], dtype=np.int64)
 
 
-def per_bead(system: System, of_types: Sequence[Index]) -> Index:
+def per_bead(system: System, of_types: Sequence[NDArray]) -> NDArray:
     """Values per bead of each molecule type, spread over the system, (B,)."""
-    values = np.empty(system.n_beads, dtype=np.int64)
+    values = np.empty(system.n_beads, dtype=np.asarray(of_types[0]).dtype)
     for group, of_type in zip(system.groups, of_types):
         values[group.beads] = of_type
     return values

@@ -6,6 +6,7 @@ A box may be any three independent vectors; GROMACS' lower-triangular form is th
 from __future__ import annotations
 
 import itertools
+from functools import lru_cache
 
 import networkx as nx
 import numpy as np
@@ -34,10 +35,12 @@ def minimum_image(displacement: Array, box: Array | None) -> Array:
     """The shortest periodic image of each displacement (..., 3), exact for skewed cells.
 
     Rounding fractional coordinates is exact only for displacements shorter than half the
-    smallest box width. Longer ones are looked up among the 27 cells around the rounded one.
+    smallest box width. Longer ones are looked up among the 27 cells around the rounded one, which
+    hold the nearest image if the box vectors are the shortest that span the lattice.
     """
     if box is None:
         return displacement
+    box = reduced(box)
     fractional = displacement @ np.linalg.inv(box)
     image = (fractional - np.round(fractional)) @ box
     flat = image.reshape(-1, 3)
@@ -47,6 +50,31 @@ def minimum_image(displacement: Array, box: Array | None) -> Array:
         best = np.einsum("nci,nci->nc", candidates, candidates).argmin(axis=1)
         flat[far] = candidates[np.arange(len(best)), best]
     return flat.reshape(image.shape)
+
+
+def reduced(box: Array) -> Array:
+    """The shortest vectors that span the same lattice (Minkowski-reduced), nm, (3, 3).
+
+    A box that GROMACS accepts need not be reduced: a long, thin one may lean by several widths.
+    """
+    box = np.asarray(box, dtype=np.float64)
+    return np.frombuffer(_reduced(box.tobytes())).reshape(3, 3)
+
+
+@lru_cache(maxsize=256)
+def _reduced(flat: bytes) -> bytes:
+    box = np.frombuffer(flat).reshape(3, 3).copy()
+    changed = True
+    while changed:
+        changed = False
+        for k in np.argsort(-np.linalg.norm(box, axis=1), kind="stable"):
+            before = np.linalg.norm(box[k])
+            for other in box[np.arange(3) != k]:  # many widths of another vector at once
+                box[k] -= np.round(box[k] @ other / (other @ other)) * other
+            near = box[k] + _CELLS[_CELLS[:, k] == 0] @ box
+            box[k] = near[np.linalg.norm(near, axis=1).argmin()]
+            changed |= bool(np.linalg.norm(box[k]) < before * (1 - 1e-12))
+    return box.tobytes()
 
 
 def smallest_width(box: Array) -> float:

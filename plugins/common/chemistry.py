@@ -23,8 +23,6 @@ from .kekule import assign_bond_orders
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-#: RDKit's search for stereocentres grows faster than linearly; larger molecules use refinement alone.
-_LARGE = 1500
 _HYDROGEN_MASS = 1.008
 #: Copies that agree in the sign of a centre for it to count as known.
 _AGREEMENT = 0.99
@@ -49,7 +47,9 @@ def perceive(element: Sequence[int] | Index, bonds: Index, mass: Array | None = 
         raise BackmapError("a bond joins an atom to itself or to one that is not there", where=where)
     implicit = implicit_hydrogens(element, mass)
     order, charge = assign_bond_orders(element, bonds, implicit)
-    molecule = _sanitised(_molecule(element, bonds, order, charge, implicit))
+    # More than a triple bond is what coarse beads without hydrogens come to.
+    sensible = not len(order) or order.max() <= 3
+    molecule = _sanitised(_molecule(element, bonds, order, charge, implicit)) if sensible else None
     if molecule is None:
         order, charge = np.ones(len(bonds)), np.zeros(len(element))
         molecule = _molecule(element, bonds, order, charge, implicit)
@@ -101,14 +101,13 @@ def _molecule(element: Index, bonds: Index, order: Array, charge: Array, implici
 
 def _sanitised(molecule: Chem.RWMol) -> Chem.RWMol | None:
     """The molecule with rings and aromaticity, or None if its valences make no sense to RDKit."""
-    block = RDLogger.DisableLog, RDLogger.EnableLog
-    block[0]("rdApp.*")
+    RDLogger.DisableLog("rdApp.*")
     try:
         Chem.SanitizeMol(molecule)
     except (Chem.MolSanitizeException, ValueError, RuntimeError):
         return None
     finally:
-        block[1]("rdApp.*")
+        RDLogger.EnableLog("rdApp.*")
     return molecule
 
 
@@ -128,37 +127,12 @@ def _described(molecule: Chem.RWMol, element: Index, bonds: Index, charge: Array
 
 def stereocentres(molecule: Chem.Mol) -> list[int]:
     """Tetrahedral atoms whose neighbours all differ and of which at least three are explicit."""
-    if molecule.GetNumAtoms() > _LARGE:
-        return _centres_by_refinement(molecule)
     try:
         found = Chem.FindPotentialStereo(molecule)
     except (RuntimeError, ValueError):
         return []
     tetrahedral = [int(info.centeredOn) for info in found if info.type == Chem.StereoType.Atom_Tetrahedral]
     return sorted(atom for atom in tetrahedral if molecule.GetAtomWithIdx(atom).GetDegree() >= 3)
-
-
-def _centres_by_refinement(molecule: Chem.Mol) -> list[int]:
-    """Carbon and silicon centres with four constitutionally different neighbours.
-
-    Atom classes are refined by their neighbours' classes until nothing changes, as in a
-    Weisfeiler-Lehman test, so the cost stays near linear for long chains of few kinds of atoms.
-    """
-    atoms = list(molecule.GetAtoms())
-    label = [hash((a.GetAtomicNum(), a.GetDegree(), a.GetFormalCharge(), a.GetTotalNumHs())) for a in atoms]
-    neighbours = [[(b.GetOtherAtomIdx(a.GetIdx()), b.GetBondTypeAsDouble()) for b in a.GetBonds()] for a in atoms]
-    classes = len(set(label))
-    while True:
-        label = [hash((label[i], tuple(sorted((order, label[j]) for j, order in neighbours[i]))))
-                 for i in range(len(atoms))]
-        if len(set(label)) == classes:
-            break
-        classes = len(set(label))
-    return [i for i, atom in enumerate(atoms)
-            if atom.GetAtomicNum() in (6, 14) and atom.GetDegree() >= 3
-            and atom.GetDegree() + atom.GetTotalNumHs() == 4
-            and all(order == 1 for _, order in neighbours[i])
-            and len({label[j] for j, _ in neighbours[i]}) == len(neighbours[i])]
 
 
 def _rows(centres: list[int], element: Index, graph: nx.Graph) -> Index:

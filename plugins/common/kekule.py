@@ -53,7 +53,9 @@ def assign_bond_orders(element: Index, bonds: Index, implicit: Index) -> tuple[A
 
 def _lacking(element: int, degree: int) -> int:
     """Bonds an atom lacks to its next usual valence; 0 for elements without one."""
-    return next((valence - degree for valence in _VALENCES.get(element, ()) if valence >= degree), 0)
+    # Sulfur with four neighbours is a sulfone or sulfate, never a sulfurane with four single bonds.
+    least = 5 if element in (16, 34) and degree == 4 else degree
+    return next((valence - degree for valence in _VALENCES.get(element, ()) if valence >= least), 0)
 
 
 def _matched(element: Index, bonds: Index, lacking: Index, donor: NDArray[np.bool_]) -> list[tuple[int, int]]:
@@ -98,11 +100,9 @@ def _charges(element: Index, degree: Index, left: Index, donated: Index) -> Arra
     for atom, (z, d, missing) in enumerate(zip(element.tolist(), degree.tolist(), left.tolist(), strict=True)):
         if d == 0:
             charge[atom] = _IONS.get(z, 0)
-        elif z == 7 and d == 4:
+        elif (z, d) in ((7, 4), (8, 3)):
             charge[atom] = 1
-        elif z == 8 and d == 3:
-            charge[atom] = 1
-        elif z == 5 and d == 4:
+        elif (z, d) in ((5, 4), (15, 6)):
             charge[atom] = -1
         elif missing and ((z in (8, 16, 34) and d < 3) or (z == 7 and d < 3)):
             charge[atom] = -missing

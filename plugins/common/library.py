@@ -24,7 +24,7 @@ class Conformers:
     Attributes:
         atoms: Names of the type's atoms, to recognise it.
         own: Fragment atoms in topology order, relative to the anchor, nm, (B, n, F, 3) float32.
-        beads: Beads near on the bead graph, the anchor first, (B, n, Q, 3) float32.
+        beads: Beads near on the bead graph, the anchor first, (B, n, Q, 3) float32; NaN where unknown.
     """
 
     atoms: list[str]
@@ -37,7 +37,7 @@ class Library:
     """Conformers by molecule type name."""
 
     types: dict[str, Conformers] = field(default_factory=dict)
-    _tables: dict[FragmentTable, tuple[Tensor, Tensor, Tensor]] = field(default_factory=dict, repr=False)
+    _tables: dict[FragmentTable, tuple[Tensor, Tensor, Tensor, Tensor]] = field(default_factory=dict, repr=False)
 
     def fits(self, molecule: MoleculeType) -> bool:
         """There are conformers of this type, and its atoms bear the same names."""
@@ -46,19 +46,25 @@ class Library:
 
     def place(self, env: LocalEnvironment, rng: Stream) -> Tensor:
         """Rigid fragments turned onto the beads of S sites, (S, F, 3), nm from the anchor, float64."""
-        if env.fragments not in self._tables:
-            own, beads = self.tables(env.fragments)
-            present = (env.fragments.beads >= 0)[:, None].expand(-1, beads.shape[1], -1)
-            self._tables[env.fragments] = own, beads, descriptor(beads, present)
-        own, beads, shapes = self._tables[env.fragments]
+        own, beads, known, shapes = self._placing(env.fragments)
         world = env.mirrored()
-        here = descriptor(world.beads.double(), env.beads_present)
+        present = env.beads_present & known[env.row]
+        here = descriptor(world.beads.double(), present)
         differ = (shapes[env.row] - here[:, None]).square().sum(2)
         best = torch.topk(differ, min(CHOICES, own.shape[1]), dim=1, largest=False).indices
         choice = (rng.uniform(1) * best.shape[1]).long()
         entry = best.gather(1, choice)[:, 0]
-        turn = fit(beads[env.row, entry], world.beads.double(), bead_weights(env.beads_present), rng.rotation())
+        turn = fit(beads[env.row, entry], world.beads.double(), bead_weights(present), rng.rotation())
         return torch.einsum("sij,sfj->sfi", turn, own[env.row, entry]) * env.sign[:, None, None]
+
+    def _placing(self, fragments: FragmentTable) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Fragments, their beads, which beads are known (R, Q) and the shapes of these; made once."""
+        if fragments not in self._tables:
+            own, beads = self.tables(fragments)
+            known = (fragments.beads >= 0) & torch.isfinite(beads[:, 0, :, 0])
+            beads = beads.nan_to_num(0.0)
+            self._tables[fragments] = own, beads, known, descriptor(beads, known[:, None].expand(beads.shape[:3]))
+        return self._tables[fragments]
 
     def tables(self, fragments: FragmentTable) -> tuple[Tensor, Tensor]:
         """Conformers by fragment row, in drawing order: (R, n, F, 3) and (R, n, Q, 3), float64."""

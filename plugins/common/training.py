@@ -2,10 +2,12 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import networkx as nx
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,6 +19,8 @@ from backmap.engine.environment import Scene
 from backmap.engine.fragments import FragmentTable, resting_order
 from backmap.engine.random import Stream, numpy_generator
 from backmap.engine.schedule import per_bead
+
+from backmap.model.molecule import MoleculeType
 
 from . import store
 from .dataset import TrainingSet
@@ -105,12 +109,30 @@ def _rigid_starts(scene: Scene, library: Library, seed: int) -> Tensor:
     return blank.atoms
 
 
+def bead_rarity(molecule: MoleculeType) -> np.ndarray:
+    """How much more often to train on each bead, (B,): one over the root of the share of its like.
+
+    Beads are alike if they and their neighbours on the bead graph own the same elements. Ends of chains
+    are few; trained in proportion to their number they would be learned long after the middle.
+    """
+    elements = molecule.chemistry.element
+    graph = molecule.bead_graph.copy()
+    nx.set_node_attributes(graph, {b: str(sorted(elements[own])) for b, own in
+                                   enumerate(molecule.mapping.fragments())}, "owns")
+    hashes = nx.weisfeiler_lehman_subgraph_hashes(graph, node_attr="owns", iterations=1)
+    kinds = [hashes[b][-1] for b in range(molecule.n_beads)]
+    count = Counter(kinds)
+    return np.array([(len(kinds) / count[kind]) ** 0.5 for kind in kinds])
+
+
 class Contexts:
     """Draws training batches: environments with noise, and the true positions they hide."""
 
     def __init__(self, material: Material, schedule: Schedule, seed: int) -> None:
         self.material, self.schedule, self.seed = material, schedule, seed
         self.chirality = material.gibbs.fragments.chiral
+        rarity = per_bead(material.data.system, [bead_rarity(t) for t in material.data.system.types])
+        self.shares = rarity / rarity.sum()
 
     def batch(self, step: int) -> tuple[LocalEnvironment, Tensor, Stream]:
         """The batch of one training step; follows from the seed and the step alone."""
@@ -131,7 +153,7 @@ class Contexts:
             for w in frames:
                 scene.atoms[w] = self._noisy(int(w), level, rng)
         frame = torch.as_tensor(rng.choice(frames, sites), device=scene.beads.device)
-        bead = torch.as_tensor(rng.integers(0, scene.beads.shape[1], sites), device=scene.beads.device)
+        bead = torch.as_tensor(rng.choice(len(self.shares), sites, p=self.shares), device=scene.beads.device)
         return self._finish(scene, frame, bead, level, rng)
 
     def _noisy(self, frame: int, level: float, rng: np.random.Generator) -> Tensor:

@@ -13,5 +13,6 @@ def backmap_steps() -> dict[str, str]:
         "forward": f"{here}.sample:Forward",
         "gibbs": f"{here}.sample:Gibbs",
         "write": f"{here}.write:Write",
+        "prepare": f"{here}.train:Prepare",
         "train": f"{here}.train:Train",
     }

@@ -16,7 +16,8 @@ from backmap.errors import BackmapError
 from backmap.model.system import System, Window
 
 from ..common.dataset import TrainingSet
-from ..common.training import Contexts, History, Material, Schedule, Trainer, collect
+from ..common.library import collect
+from ..common.training import Contexts, History, Material, Schedule, Trainer
 
 
 class PrepareOptions(Options):

@@ -15,12 +15,11 @@ class Write(api.Step):
     needs = frozenset({"system", "atoms"})
 
     class Options(api.Options):
-        atoms: Several[Writer] = Field([], description="One writer, or a list of them.")
-        picture: Several[Writer] = Field([], description="Pictures of the atoms.")
+        atoms: Several[Writer] = Field(description="One writer, or a list of them.")
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
-        self.writers: list[Writer] = [*options.atoms, *options.picture]
+        self.writers: list[Writer] = options.atoms
         if not self.writers:
             raise BackmapError("there is nothing to write", hint="Give it atoms: {gromacs: aa.xtc}.")
 

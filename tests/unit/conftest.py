@@ -25,7 +25,7 @@ steps:
 """
 
 
-@pytest.fixture()
+@pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
     """The shipped steps and the toys, whatever else is installed."""
     import backmap_plugins.steps
@@ -34,7 +34,7 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
     return Registry().register(backmap_plugins.steps, "steps").load_file(TOY)
 
 
-@pytest.fixture()
+@pytest.fixture
 def write_recipe(tmp_path: Path) -> Callable[..., Path]:
     """Writes the toy recipe, with text replaced."""
 

@@ -5,7 +5,8 @@ from backmap.errors import BackmapError
 
 
 def test_line_has_place_problem_and_hint() -> None:
-    assert str(BackmapError("is empty", where="cg.gro:3", hint="Write it again.")) == "cg.gro:3: is empty. Write it again."
+    error = BackmapError("is empty", where="cg.gro:3", hint="Write it again.")
+    assert str(error) == "cg.gro:3: is empty. Write it again."
     assert str(BackmapError("is empty")) == "is empty"
 
 

@@ -60,11 +60,12 @@ class TestOverrides:
 
     def test_reach_into_nested_plugins_and_lists(self, registry: Registry, write_recipe: Write) -> None:
         path = write_recipe(("{toy: 5}", "toy"), ("{toy: sums.txt}", "[{toy: a.txt}]"))
-        loaded = recipe.load(path, registry, ["steps.read.beads.toy.frames=9", "steps.write.atoms[0].toy=c.txt", "seed=3"])
+        overrides = ["steps.read.beads.toy.frames=9", "steps.write.atoms[0].toy=c.txt", "seed=3"]
+        loaded = recipe.load(path, registry, overrides)
         assert loaded.steps[1].options.beads.options.frames == 9
         assert loaded.steps[3].writers[0].options.file == Path("c.txt")
         assert loaded.seed == 3
-        assert loaded.source.overrides == ("steps.read.beads.toy.frames=9", "steps.write.atoms[0].toy=c.txt", "seed=3")
+        assert loaded.source.overrides == tuple(overrides)
 
     @pytest.mark.parametrize(("assignment", "message"), [
         ("steps.toy_place", "is not an assignment. Write --set steps.gibbs.temperature=453."),
@@ -102,7 +103,7 @@ class Deep(api.Step):
 
 
 class TestNested:
-    @pytest.fixture()
+    @pytest.fixture
     def build(self, registry: Registry, tmp_path: Path) -> Build:
         return Build(tmp_path, recipe._Builder(registry))
 
@@ -150,7 +151,7 @@ class TestPaths:
 
     def test_a_variable_without_default_must_be_set(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("DATA", raising=False)
-        with pytest.raises(BackmapError, match=r"the environment variable DATA is not set. Set it, or write \$\{DATA:-"):
+        with pytest.raises(BackmapError, match=r"variable DATA is not set. Set it, or write \$\{DATA:-"):
             expand("${DATA}/cg.gro")
 
     @pytest.mark.parametrize("path", ["/etc/x", "../x", "a/../../x", "."])

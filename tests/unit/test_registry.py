@@ -66,7 +66,7 @@ def test_two_plugins_may_not_offer_one_name(monkeypatch: pytest.MonkeyPatch) -> 
     registry = Registry()
     for name, plugin in plugins.items():
         registry.register(plugin, name)
-    with pytest.raises(BackmapError, match="both offer a step 'gibbs'. Leave one out: BACKMAP_BLOCK=") as error:
+    with pytest.raises(BackmapError, match=r"both offer a step 'gibbs'. Leave one out: BACKMAP_BLOCK=") as error:
         registry.names(STEP)
     assert "'one'" in line(error)
     assert "'two'" in line(error)

@@ -1,0 +1,56 @@
+"""DeepBackmap's .map files: which bead each atom belongs to, without weights."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pydantic
+from numpy.typing import NDArray
+
+from backmap.api import AtomTopology, BeadModel, MappingReader, Options
+from backmap.errors import BackmapError
+from backmap.fields import InputPath
+from backmap.model.mapping import Mapping
+from backmap.model.molecule import graph_of
+
+from ..common.dbm_map import read_map, read_owners
+
+__all__ = ["Dbm", "read_owners"]
+
+
+class Dbm(MappingReader):
+    """DeepBackmap's .map files, taken as a mapping to centres of mass.
+
+    A .map gives every atom to one bead and knows no weights. Where beads share atoms, write the
+    mapping as VOTCA XML and give the .map as ``owners`` of the topology step.
+    """
+
+    class Options(Options):
+        files: dict[str, InputPath] = pydantic.Field(description="Molecule type: its .map file.")
+
+    options: Options
+
+    def read(self, topology: AtomTopology) -> dict[str, BeadModel]:
+        for name, path in self.options.files.items():
+            if name not in topology.types:
+                raise BackmapError(f"'{name}' is no molecule type of {topology.where}", where=path,
+                                   hint=f"Known: {', '.join(topology.types)}.")
+        return {name: _model(path, topology, name) for name, path in self.options.files.items()}
+
+
+def _model(path: Path, topology: AtomTopology, name: str) -> BeadModel:
+    molecule = topology.types[name]
+    table = read_map(path, len(molecule.atom_names))
+    rows = [_row(table.owner, bead, molecule.mass) for bead in range(len(table.bead_types))]
+    first = np.array([atoms[0] for atoms, _ in rows])
+    mapping = Mapping.from_rows(rows, graph_of(len(molecule.atom_names), molecule.bonds), molecule.element != 1,
+                                where=str(path))
+    return BeadModel(
+        bead_names=[f"{kind}{bead + 1}" for bead, kind in enumerate(table.bead_types)],
+        bead_types=table.bead_types, bead_residue_names=[molecule.residue_names[a] for a in first],
+        bead_residues=molecule.residues[first], bead_bonds=None, mapping=mapping)
+
+
+def _row(owner: NDArray[np.int64], bead: int, mass: NDArray[np.float64]) -> tuple[list[int], list[float]]:
+    atoms = np.flatnonzero(owner == bead)
+    return atoms.tolist(), mass[atoms].tolist()

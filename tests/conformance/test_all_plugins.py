@@ -1,0 +1,42 @@
+"""Every plugin that is registered, ours or a stranger's, keeps the promises of its kind."""
+from __future__ import annotations
+
+import pytest
+
+from backmap import api, testing
+from backmap.registry import KINDS, Kind, Registry, kind_of
+
+REGISTRY = Registry().discover()
+
+
+def offered(*kinds: Kind) -> list[tuple[Kind, str]]:
+    return [pytest.param(kind, name, id=f"{kind.name}-{name}") for kind in kinds for name in REGISTRY.names(kind)]
+
+
+def built(kind: Kind, name: str) -> api.Plugin:
+    plugin = REGISTRY.get(kind, name)
+    return plugin(plugin.Options())
+
+
+def test_every_distribution_can_be_loaded() -> None:
+    assert not REGISTRY.broken
+
+
+@pytest.mark.parametrize(("kind", "name"), offered(*KINDS))
+def test_options(kind: Kind, name: str) -> None:
+    testing.check_options(REGISTRY.get(kind, name))
+
+
+@pytest.mark.parametrize(("kind", "name"), offered(kind_of(api.Generator)))
+def test_generator(kind: Kind, name: str) -> None:
+    testing.check_generator(built(kind, name))
+
+
+@pytest.mark.parametrize(("kind", "name"), offered(kind_of(api.Regularizer)))
+def test_regularizer(kind: Kind, name: str) -> None:
+    testing.check_regularizer(built(kind, name))
+
+
+@pytest.mark.parametrize(("kind", "name"), offered(kind_of(api.Traversal)))
+def test_traversal(kind: Kind, name: str) -> None:
+    testing.check_traversal(built(kind, name))

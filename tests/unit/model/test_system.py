@@ -1,0 +1,80 @@
+"""Systems of several molecule types, and windows."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from backmap.errors import BackmapError
+from tests import builders
+
+
+def test_a_type_that_comes_twice_is_one_group_with_the_right_rows() -> None:
+    system = builders.system()
+    assert [kind.name for kind in system.types] == ["BUT", "SOL", "CHI"]
+    butane, water, chiral = system.groups
+    assert butane.atom_offset.tolist() == [0, 14, 2 * 14 + 3 * 3 + 2 * 5]
+    assert butane.bead_offset.tolist() == [0, 2, 2 * 2 + 3 + 2 * 2]
+    assert water.beads.ravel().tolist() == [4, 5, 6]
+    rows = np.concatenate([group.atoms.ravel() for group in (butane, water, chiral)])
+    assert sorted(rows.tolist()) == list(range(system.n_atoms))
+    assert (system.n_molecules, system.n_beads) == (8, 13)
+
+
+def test_expect_names_what_is_there() -> None:
+    system = builders.system()
+    system.expect(system.n_beads, "beads", "cg.gro")
+    with pytest.raises(BackmapError, match=r"cg\.gro: holds 12 beads, but the topology \(2 BUT, 3 SOL, 2 CHI, 1 BUT\)"):
+        system.expect(12, "beads", "cg.gro")
+
+
+def test_map_goes_molecule_by_molecule() -> None:
+    system = builders.system()
+    atoms = builders.place(system, builders.TRICLINIC)
+    beads = system.map(atoms[None])[0]
+    for group in system.groups:
+        np.testing.assert_allclose(beads[group.beads], group.type.mapping.matrix @ atoms[group.atoms], atol=1e-12)
+
+
+def test_broken_molecules_become_whole_again() -> None:
+    system, box = builders.system(), builders.TRICLINIC
+    atoms = builders.place(system, box)
+    broken = atoms + np.random.default_rng(3).integers(-1, 2, atoms.shape) @ box
+    whole = system.whole_atoms(broken, box)
+    for group in system.groups:
+        np.testing.assert_allclose(whole[group.atoms] - whole[group.atoms][:, :1],
+                                   atoms[group.atoms] - atoms[group.atoms][:, :1], atol=1e-9)
+
+
+def test_atoms_come_next_to_their_beads() -> None:
+    system, box = builders.system(), builders.TRICLINIC
+    atoms = builders.place(system, box)
+    beads = system.map(atoms)
+    moved = system.atoms_near_beads(atoms + np.random.default_rng(3).integers(-1, 2, atoms.shape) @ box, beads, box)
+    np.testing.assert_allclose(moved, atoms, atol=1e-9)
+
+
+def test_wrong_stereo_finds_the_mirrored_molecule() -> None:
+    system, box = builders.system(), builders.TRICLINIC
+    atoms = np.stack([builders.place(system, box), builders.place(system, box, seed=1)])
+    assert not len(system.wrong_stereo(atoms))
+    second = system.groups[2].atoms[1]
+    atoms[1, second] *= [1, 1, -1]
+    (found,) = system.wrong_stereo(atoms).tolist()
+    assert found[0] == 1
+    assert set(found[1:]) <= set(second.tolist())
+
+
+def test_a_window_without_a_box_is_not_periodic() -> None:
+    window = builders.window(builders.system())
+    assert window.box(0) is not None
+    window.boxes[1] = 0
+    assert window.box(1) is None
+    assert window.size == 2
+
+
+def test_with_atoms_leaves_the_old_window_alone() -> None:
+    window = builders.window(builders.system())
+    moved = window.with_atoms(window.atoms + 1)
+    assert moved.atoms is not window.atoms
+    assert moved.beads is window.beads
+    assert moved.placed.all()

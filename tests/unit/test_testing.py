@@ -1,0 +1,163 @@
+"""The conformance kit finds broken promises."""
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+
+from backmap import api, testing
+from backmap.engine.contracts import Draw, LocalEnvironment, Order, View
+from backmap.engine.random import Stream
+
+
+class Cloud(api.Generator):
+    """Every atom is normally distributed about the bead."""
+
+    class Options(api.Options):
+        width: float = Field(0.1, gt=0, description="Standard deviation, nm.")
+
+    view = View()
+
+    def draw(self, env: LocalEnvironment, rng: Stream, candidates: int = 1) -> Draw:
+        positions = rng.normal(candidates, env.block.shape[1], 3) * self.options.width
+        return Draw(positions, torch.stack([self.log_density(env, p) for p in positions.unbind(1)], dim=1))
+
+    def log_density(self, env: LocalEnvironment, positions: torch.Tensor) -> torch.Tensor:
+        scaled = (positions / self.options.width) ** 2 / 2 + np.log(self.options.width * np.sqrt(2 * np.pi))
+        return -(scaled.sum(2) * env.block).sum(1)
+
+
+def test_an_honest_generator_passes() -> None:
+    testing.check_options(Cloud)
+    testing.check_generator(Cloud(Cloud.Options()))
+
+
+class Global(Cloud):
+    def draw(self, env, rng, candidates=1):
+        draw = super().draw(env, rng, candidates)
+        return replace(draw, positions=torch.randn_like(draw.positions))
+
+
+class Batchy(Cloud):
+    def draw(self, env, rng, candidates=1):
+        draw = super().draw(env, rng, candidates)
+        return replace(draw, positions=draw.positions + draw.positions.mean(dim=0))
+
+
+class Wrong(Cloud):
+    def log_density(self, env, positions):
+        return super().log_density(env, positions) + positions.sum((1, 2)) * torch.rand(()) * 1e-2
+
+
+class Fixed(Cloud):
+    equivariant = True
+
+
+class Flat(Cloud):
+    def draw(self, env, rng, candidates=1):
+        return Draw(super().draw(env, rng).positions[:, 0])
+
+
+class Writes(Cloud):
+    def draw(self, env, rng, candidates=1):
+        env.beads.add_(1.0)
+        return super().draw(env, rng, candidates)
+
+
+class Peeks(Cloud):
+    def draw(self, env, rng, candidates=1):
+        draw = super().draw(env, rng, candidates)
+        return replace(draw, positions=draw.positions + self.scene.atoms.sum())
+
+
+class Stuck(Cloud):
+    def loss(self, env, target, rng):
+        return target.sum((1, 2))
+
+
+@pytest.mark.parametrize(("generator", "message"), [
+    (Global, "the same stream gives other positions"), (Batchy, "depends on the other sites of its batch"),
+    (Wrong, "from what draw reported"), (Fixed, "turning the surroundings does not turn the draw"),
+    (Flat, r"positions are \(24, 10, 3\)|positions are "), (Writes, r"draw changes env\.beads"),
+    (Stuck, "does not reach the parameters"),
+])
+def test_broken_promises_of_generators(generator: type[Cloud], message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        testing.check_generator(generator(generator.Options()))
+
+
+def test_peeking_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    peeker = Peeks(Peeks.Options())
+
+    class Sites(testing.Sites):
+        def __init__(self, *arguments) -> None:
+            super().__init__(*arguments)
+            peeker.scene = self.scene
+
+    monkeypatch.setattr(testing, "Sites", Sites)
+    with pytest.raises(AssertionError, match=r"depends on where the drawn atoms are now|what draw reported"):
+        testing.check_generator(peeker)
+
+
+class Backwards(api.Traversal):
+    def order(self, molecule, rng):
+        return Order(np.arange(molecule.n_beads), np.append(np.arange(1, molecule.n_beads), -1))
+
+
+class Gaps(api.Traversal):
+    def order(self, molecule, rng):
+        return Order(2 * np.arange(molecule.n_beads), np.full(molecule.n_beads, -1))
+
+
+@pytest.mark.parametrize(("traversal", "message"), [(Backwards, "a bead comes before its parent"), (Gaps, "ranks are")])
+def test_broken_promises_of_traversals(traversal: type[api.Traversal], message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        testing.check_traversal(traversal(traversal.Options()))
+
+
+class Undescribed(api.Step):
+    """A step."""
+
+    class Options(api.Options):
+        width: float = 1.0
+
+
+class Loose(api.Step):
+    """A step."""
+
+    class Options(api.Options):
+        model_config = ConfigDict(extra="ignore")
+
+
+class Foreign(api.Step):
+    """A step."""
+
+    class Options(BaseModel):
+        pass
+
+
+class Mute(api.Step):
+    class Options(api.Options):
+        pass
+
+
+@pytest.mark.parametrize(("plugin", "message"), [
+    (Undescribed, "option 'width' of Undescribed has no description"), (Loose, "accepts options that it does not have"),
+    (Foreign, r"is not a backmap\.api\.Options"), (Mute, "Mute has no docstring")])
+def test_broken_promises_of_options(plugin: type[api.Plugin], message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        testing.check_options(plugin)
+
+
+def test_example_is_a_liquid_of_whole_molecules() -> None:
+    system, window = testing.example()
+    assert window.atoms.shape == (2, 960, 3)
+    np.testing.assert_allclose(system.map(window.atoms), window.beads)
+    assert len(system.wrong_stereo(window.atoms)) == 0
+    for group in system.groups:
+        lengths = np.linalg.norm(np.diff(window.atoms[:, group.atoms][:, :, group.type.bonds], axis=3), axis=-1)
+        assert lengths.min() > 0.08
+        assert lengths.max() < 0.17

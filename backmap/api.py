@@ -19,7 +19,7 @@ from .fields import InputPath, Nested, OutputPath, Several
 
 if TYPE_CHECKING:
     import numpy as np
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from .engine.contracts import Draw, LocalEnvironment, Order, View
     from .engine.random import Stream
@@ -80,6 +80,22 @@ class Generator(Plugin):
     def starter(self) -> Generator | None:
         """A generator for the parallel start, or None if this one has none."""
         return self if self.parallel else None
+
+    @property
+    def network(self) -> nn.Module | None:
+        """What learns, for generators that do."""
+        return None
+
+    def save(self, path: Path, system: System, conformers: Any, training: dict[str, Any]) -> None:
+        """Write a checkpoint, from which the generator can be built again: for generators that learn.
+
+        Args:
+            path: A .safetensors file.
+            system: Molecule types with what training learned of them.
+            conformers: For the parallel start (``backmap_plugins.common.library.Library``).
+            training: How it was made, for people.
+        """
+        raise TypeError(f"{type(self).__name__} does not learn")
 
     @abstractmethod
     def draw(self, env: LocalEnvironment, rng: Stream, candidates: int = 1) -> Draw:

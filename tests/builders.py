@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+from backmap_plugins.common.assemble import molecule_type, signed
 from numpy.typing import NDArray
 from rdkit import Chem
 from rdkit.Chem import AllChem
@@ -17,12 +18,34 @@ from backmap.api import AtomMolecule, BeadModel
 from backmap.model.mapping import Mapping
 from backmap.model.molecule import MoleculeType, graph_of
 from backmap.model.system import System, Window
-from backmap_plugins.common.assemble import molecule_type, signed
 
 Array = NDArray[np.float64]
 
 #: A triclinic box that is wider than any of the molecules, nm.
 TRICLINIC = np.array([[2.4, 0.0, 0.0], [0.7, 2.2, 0.0], [-0.5, 0.9, 2.0]])
+
+#: A VOTCA mapping of ``butane`` by its carbons alone; both inner ones are shared.
+BUTANE_XML = """\
+<cg_molecule>
+  <name>BUTCG</name> <!-- the name of the coarse molecule -->
+  <ident>BUT</ident>
+  <topology>
+    <cg_beads>
+      <cg_bead><name>E1</name><type>E</type><symmetry>1</symmetry><mapping>end</mapping>
+        <beads>1:BUT:C1 1:BUT:C2
+               1:BUT:C3</beads></cg_bead>
+      <cg_bead><name>E2</name><type>E</type><mapping>end</mapping>
+        <beads>1:BUT:C4 1:BUT:C3 1:BUT:C2</beads></cg_bead>
+    </cg_beads>
+    <cg_bonded>
+      <bond><name>bond</name><beads>E2 E1</beads></bond>
+    </cg_bonded>
+  </topology>
+  <maps>
+    <map><name>end</name><weights>15 14 7</weights><d>15 14 7</d></map>
+  </maps>
+</cg_molecule>
+"""
 
 
 @cache

@@ -5,6 +5,7 @@ import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +57,7 @@ class GroFile:
                          time=_number(time[1], float(number)) if time else float(number))
 
     def _scan(self) -> list[_Place]:
-        """Where each frame begins. Only counts and lines are looked at."""
+        """Where each frame begins. Only counts, lines and boxes are looked at."""
         places: list[_Place] = []
         try:
             with self.path.open("rb") as file:
@@ -79,11 +80,15 @@ class GroFile:
                                                   f"{places[0].n_atoms}", "Split the file.")
         return places
 
-    def _skip(self, file, n_atoms: int, line: int) -> None:
+    def _skip(self, file: BinaryIO, n_atoms: int, line: int) -> None:
+        text = b""
         for k in range(n_atoms + 1):
-            if not file.readline().strip():
+            text = file.readline()
+            if not text.strip():
                 what = "the box" if k == n_atoms else f"atom {k + 1}"
                 raise self._error(line + 2 + k, f"{what} of {n_atoms} atoms is missing", "The file is truncated.")
+        # A wrong number of atoms shows here, before the rest is taken for another frame.
+        self._box(text.decode(errors="replace"), line + 2 + n_atoms)
 
     def _lines(self, number: int) -> list[str]:
         place = self._places[number]

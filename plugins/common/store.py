@@ -28,7 +28,14 @@ def save(path: Path, kind: str, tensors: dict[str, Tensor], header: dict[str, An
     part = path.with_name(path.name + ".part")
     metadata = {"backmap": json.dumps({"kind": kind, "version": 1, **header})}
     save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, part, metadata=metadata)
+    part.chmod(0o666 & ~_umask())  # safetensors makes files that only their owner may read
     os.replace(part, path)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def load(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -7,9 +7,8 @@ import numpy as np
 import pydantic
 from numpy.typing import NDArray
 
-from backmap.api import AtomTopology, BeadModel, MappingReader, Options
+from backmap.api import AtomTopology, BeadModel, InputPath, MappingReader, Options
 from backmap.errors import BackmapError
-from backmap.fields import InputPath
 from backmap.model.mapping import Mapping
 from backmap.model.molecule import graph_of
 

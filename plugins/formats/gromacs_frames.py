@@ -12,9 +12,8 @@ import pydantic
 from MDAnalysis.lib.formats.libmdaxdr import TRRFile, XTCFile
 from numpy.typing import NDArray
 
-from backmap.api import FrameInfo, Options, Reader
+from backmap.api import FrameInfo, InputPath, Options, Reader
 from backmap.errors import BackmapError
-from backmap.fields import InputPath
 
 from ..common.gro import GroFile
 

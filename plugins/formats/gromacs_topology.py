@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import pydantic
 
-from backmap.api import AtomMolecule, AtomTopology, Options, TopologyReader
+from backmap.api import AtomMolecule, AtomTopology, InputPath, Options, TopologyReader
 from backmap.errors import BackmapError
-from backmap.fields import InputPath
 
 from ..common import elements
 from ..common.gromacs_preprocessor import Line, preprocess

@@ -11,9 +11,8 @@ import pydantic
 from MDAnalysis.lib.formats.libmdaxdr import TRRFile, XTCFile
 from numpy.typing import NDArray
 
-from backmap.api import Options, Writer
+from backmap.api import Options, OutputPath, Writer
 from backmap.errors import BackmapError
-from backmap.fields import OutputPath
 from backmap.model.system import System, Window
 
 from .gromacs_frames import as_list

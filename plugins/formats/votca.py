@@ -10,9 +10,8 @@ from typing import Annotated
 import numpy as np
 import pydantic
 
-from backmap.api import AtomMolecule, AtomTopology, BeadModel, MappingReader, Options
+from backmap.api import AtomMolecule, AtomTopology, BeadModel, InputPath, MappingReader, Options
 from backmap.errors import BackmapError
-from backmap.fields import InputPath
 from backmap.model.mapping import Mapping
 from backmap.model.molecule import graph_of
 

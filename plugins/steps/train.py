@@ -120,7 +120,7 @@ class Train(Step):
                                hint="Write a 'prepare' step before, or give 'data: training.safetensors'.")
         torch.manual_seed(state.seed)
         generator = type(options.generator)(options.generator.options)  # its first weights follow from the seed
-        if not hasattr(generator, "network"):
+        if generator.network is None:
             raise BackmapError("this generator does not learn", where=f"{self.where}.generator")
         generator.network.to(state.device).train()
         schedule = Schedule(options.steps, options.sites, options.frames, options.learning_rate, options.sequential,
@@ -136,7 +136,7 @@ class Train(Step):
                                options.conformers, state.seed)
         rng = numpy_generator(state.seed, self.index, "traversal")
         orders = [options.traversal.order(molecule, rng) for molecule in types]
-        material = Material.of(data, generator, orders, self.library, state.seed, state.device)
+        material = Material.of(data, generator.view, orders, self.library, state.seed, state.device)
         path = state.output / options.output
         trainer = Trainer(generator, Contexts(material, schedule, state.seed), schedule,
                           path.with_suffix(".state.safetensors"))

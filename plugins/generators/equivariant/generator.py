@@ -21,7 +21,8 @@ from ...common.library import Library
 from ..template import Template
 from .density import Angles, Distances, LocalFrame, Torsions, closing_angle
 from .features import FAR, Slots
-from .network import Network
+from .kernels import pair_energy
+from .network import NODES, PAIR_REACH, Network
 
 PAIRS = 32  #: neighbours that enter the pair term of an atom, the nearest ones
 
@@ -45,6 +46,7 @@ class Equivariant(Generator):
     """
 
     Options = EquivariantOptions
+    equivariant = True
 
     def __init__(self, options: EquivariantOptions) -> None:
         super().__init__(options)
@@ -53,14 +55,18 @@ class Equivariant(Generator):
             self.sizes, view = self.checkpoint.sizes, self.checkpoint.view
         else:
             self.sizes, view = {"channels": options.channels, "width": options.width}, View(options.cutoff)
-        self.network = Network(**self.sizes)
+        network = Network(**self.sizes)
         if self.checkpoint:
-            self.network.load_state_dict(self.checkpoint.weights)
-        self.core = Core(self.network, view)
+            network.load_state_dict(self.checkpoint.weights)
+        self.core = Core(network, view)
 
     @property
     def view(self) -> View:
         return self.core.view
+
+    @property
+    def network(self) -> Network:
+        return self.core.network
 
     def prepare(self, system: System, device: str) -> System:
         if self.checkpoint is None:
@@ -306,14 +312,19 @@ class Head:
 
     def _pair_energy(self, distance: Tensor, angle: Tensor) -> Tensor:
         """Pair terms with the nearest neighbours of the circle on which the atom will lie, (T, NODES)."""
-        env, embedded = self.sight.env, self.sight.embedded
-        centre = self.frame.origin.float() + (distance * angle.cos())[:, None] * self.axes[:, 0]
+        env, table = self.sight.env, self.sight.embedded["pair"]
+        origin = self.frame.origin.float()
+        if not torch.is_grad_enabled() and origin.device.type == "cpu":
+            arrays = (self.site, env.neighbours, env.neighbours_placed, self.sight.surrounding, self.target, origin,
+                      self.axes, distance, angle, table)
+            energy = pair_energy(*(x.detach().numpy() for x in arrays), PAIR_REACH, PAIRS, NODES)
+            return torch.as_tensor(energy)
+        centre = origin + (distance * angle.cos())[:, None] * self.axes[:, 0]
         vector = env.neighbours[self.site] - centre[:, None]
         square = (vector**2).sum(2) + torch.where(env.neighbours_placed[self.site], 0.0, 1e6)
         near = torch.topk(square, min(PAIRS, square.shape[1]), dim=1, largest=False)
         index = near.indices
-        picked = env.neighbours[self.site[:, None], index] - self.frame.origin.float()[:, None]
+        picked = env.neighbours[self.site[:, None], index] - origin[:, None]
         local = picked @ self.axes.transpose(1, 2)
-        row = self.target[:, None] * embedded["surrounding"].shape[0] + self.sight.surrounding[self.site[:, None], index]
-        return self.network.pairs(local, (near.values < 1e5).float(), row, distance, angle, embedded["pair"])
-
+        row = self.target[:, None] * table.shape[1] + self.sight.surrounding[self.site[:, None], index]
+        return self.network.pairs(local, (near.values < 1e5).float(), row, distance, angle, table)

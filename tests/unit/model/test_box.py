@@ -6,12 +6,13 @@ import itertools
 import networkx as nx
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from backmap.model import box as periodic
 
-_CELLS = np.array(list(itertools.product(range(-2, 3), repeat=3)))
+#: A long, thin box may lean by many widths, so that two cells around are not enough.
+_CELLS = np.array(list(itertools.product(range(-5, 6), repeat=3)))
 _seeds = st.integers(0, 2**32 - 1)
 
 
@@ -24,15 +25,28 @@ def boxes(draw: st.DrawFn) -> np.ndarray:
 
 
 @given(boxes(), _seeds)
+@example(np.array([[5, 0, 0], [1.25, 1, 0], [0, 0, 1]]), 0)
+@settings(deadline=None)
 def test_minimum_image_is_the_shortest_of_all_cells(box: np.ndarray, seed: int) -> None:
     displacement = (np.random.default_rng(seed).random((50, 3)) - 0.5) @ box
     shifted = displacement + np.random.default_rng(seed + 1).integers(-4, 5, (50, 3)) @ box
     candidates = displacement[:, None] + _CELLS @ box
     shortest = np.linalg.norm(candidates, axis=-1).min(axis=1)
     found = periodic.minimum_image(shifted, box)
-    np.testing.assert_allclose(np.linalg.norm(found, axis=-1), shortest, rtol=0, atol=1e-9)
+    assert (np.linalg.norm(found, axis=-1) < shortest + 1e-9).all()
     cells = (shifted - found) @ np.linalg.inv(box)
     np.testing.assert_allclose(cells, np.round(cells), atol=1e-9)
+
+
+@given(boxes())
+def test_reduced_vectors_span_the_same_lattice_and_are_shortest(box: np.ndarray) -> None:
+    reduced = periodic.reduced(box)
+    whole = reduced @ np.linalg.inv(box)
+    np.testing.assert_allclose(whole, np.round(whole), atol=1e-9)
+    assert abs(np.linalg.det(reduced)) == pytest.approx(np.linalg.det(box))
+    lattice = _CELLS[np.any(_CELLS != 0, axis=1)] @ box
+    shortest = np.linalg.norm(lattice, axis=1).min()
+    assert np.linalg.norm(reduced, axis=1).min() == pytest.approx(shortest)
 
 
 @given(boxes(), _seeds)

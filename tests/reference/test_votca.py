@@ -1,0 +1,87 @@
+"""Our mapping against VOTCA's own csg_map, and against the published beads."""
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from backmap_plugins.formats.gromacs_frames import GromacsFrames
+from backmap_plugins.formats.gromacs_topology import Gromacs
+from backmap_plugins.formats.votca import Votca
+from MDAnalysis.lib.formats.libmdaxdr import TRRFile
+
+from backmap.api import AtomTopology
+from backmap.model import box as periodic
+from backmap.model.system import System
+from tests import builders
+
+CSG_MAP = shutil.which("csg_map")
+needs_csg_map = pytest.mark.skipif(CSG_MAP is None, reason="VOTCA's csg_map is not on the PATH")
+
+
+def _csg_map(folder: Path, topology: Path, trajectory: Path, mapping: Path) -> GromacsFrames:
+    """What csg_map makes of a trajectory, as .trr, which is not rounded to 0.001 nm."""
+    out = folder / "votca.trr"
+    done = subprocess.run([CSG_MAP, "--top", topology, "--trj", trajectory, "--cg", mapping, "--out", out],
+                          cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return GromacsFrames([out])
+
+
+@needs_csg_map
+def test_butane_with_shared_atoms_broken_over_a_box(tmp_path: Path) -> None:
+    atoms, _ = builders.atoms_of("CCCC", "BUT")
+    model = Votca(Votca.Options(files=_text(tmp_path / "but.xml", builders.BUTANE_XML))).read(
+        AtomTopology({"BUT": atoms}, [], ""))["BUT"]
+    box = np.array([[2.4, 0, 0], [0.3, 2.2, 0], [-0.2, 0.4, 2.0]])
+    system = System(((builders.butane(), 5),))
+    broken = periodic.wrap(np.stack([builders.place(system, box, seed) for seed in range(3)]), box)
+    beads = "".join(f'<bead name="{name}" type="{kind}" mass="1.0" q="0.0"/>'
+                    for name, kind in zip(atoms.atom_names, atoms.atom_types, strict=True))
+    topology = _text(tmp_path / "top.xml", '<topology><molecules><molecule name="BUT" nmols="5" nbeads="14">'
+                                           f"{beads}</molecule></molecules></topology>")
+    with TRRFile(str(tmp_path / "aa.trr"), "w") as file:
+        for k, frame in enumerate(broken.astype(np.float32)):
+            file.write(frame, None, None, box.astype(np.float32), k, float(k), 0.0, len(frame))
+    expected = _csg_map(tmp_path, topology, tmp_path / "aa.trr", tmp_path / "but.xml")
+    found = model.mapping.apply(broken.reshape(3, 5, 14, 3), box).reshape(3, -1, 3)
+    assert expected.n_frames == 3
+    np.testing.assert_allclose(found, [frame.positions for frame in expected], atol=1e-5)
+
+
+@needs_csg_map
+def test_polystyrene_against_csg_map(reference_data: Path, tmp_path: Path) -> None:
+    folder = reference_data / "polystyrene"
+    topology, model = _polystyrene(folder)
+    source = folder / "train" / "aa_90.gro"
+    frame = GromacsFrames([source]).frame(0)
+    expected = _csg_map(tmp_path, folder / "PS1_topology.xml", source, folder / "PS1.xml").frame(0)
+    count = topology.blocks[0][1]
+    found = model.mapping.apply(frame.positions.reshape(count, -1, 3), frame.box).reshape(-1, 3)
+    np.testing.assert_allclose(found, expected.positions, atol=1e-5)
+
+
+def test_polystyrene_beads_are_those_published(reference_data: Path) -> None:
+    folder = reference_data / "polystyrene"
+    topology, model = _polystyrene(folder)
+    test = folder / "test_568K"
+    atoms, beads = (GromacsFrames([test / f"{name}.gro", test / f"{name}.xtc"]) for name in ("aa", "cg"))
+    assert atoms.n_frames == beads.n_frames == 78
+    count = topology.blocks[0][1]
+    for number in (0, 40, 77):
+        frame, expected = atoms.frame(number), beads.frame(number)
+        found = model.mapping.apply(frame.positions.reshape(count, -1, 3), frame.box).reshape(-1, 3)
+        away = periodic.minimum_image(found - expected.positions, frame.box)
+        assert np.sqrt((away**2).sum(axis=1).mean()) < 0.0006
+
+
+def _polystyrene(folder: Path) -> tuple:
+    topology = Gromacs(Gromacs.Options(file=folder / "topol.top")).read()
+    return topology, Votca(Votca.Options(files=folder / "PS1.xml")).read(topology)["PS1"]
+
+
+def _text(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path

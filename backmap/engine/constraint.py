@@ -31,7 +31,9 @@ Index = NDArray[np.int64]
 
 TOLERANCE = 1e-6  #: nm; largest violation of a bond or bead that counts as none
 STEP = 0.03  #: nm; largest displacement of an atom in one Newton step
-SOFTNESS = 0.02  #: compliance of beads (1 / kappa) where they contradict the bonds
+#: Compliance of beads (1 / kappa) where they contradict the bonds, in the first and the last step. Stiff beads
+#: get there fast but overshoot, because the steps know nothing of the tension that turns the bonds; soft ones settle.
+SOFTNESS = 0.1, 4.0
 FLAG = 0.001  #: nm; a bead with more slack than this is reported
 
 
@@ -116,8 +118,8 @@ class Projector:
 
     def _soften(self, atoms: Array, beads: Array, iterations: int) -> Array:
         """Rigid bonds exactly, beads as nearly as they allow."""
-        for _ in range(iterations):
-            atoms = self._step(atoms, beads, SOFTNESS)
+        for softness in np.geomspace(*SOFTNESS, iterations):
+            atoms = self._step(atoms, beads, float(softness))
         for _ in range(iterations):
             missing = self.residual(atoms, beads)[:, :len(self.bonds)]
             if np.abs(missing).max(initial=0) < TOLERANCE:
@@ -131,7 +133,7 @@ class Projector:
         n_bonds = len(self.bonds)
         if softness is None:  # only bonds: beads shall stay where they are, softly
             missing[:, n_bonds:] = 0
-            softness = SOFTNESS
+            softness = SOFTNESS[0]
         vector = atoms[:, self.bonds[:, 0]] - atoms[:, self.bonds[:, 1]]
         unit = vector / np.maximum(np.linalg.norm(vector, axis=2, keepdims=True), 1e-9)
         force = self._pattern.solve(unit, missing, softness)

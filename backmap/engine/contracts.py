@@ -6,7 +6,7 @@ Padding is masked, never guessed from values.
 """
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -100,6 +100,11 @@ class LocalEnvironment:
     def atoms(self) -> Tensor:
         """Row of each fragment atom in ``fragments.atom_rows``, -1 for padding, (S, F)."""
         return self.fragments.atoms[self.row]
+
+    def at(self, sites: Tensor) -> LocalEnvironment:
+        """The environments of some of the sites."""
+        chosen = {f.name: getattr(self, f.name)[sites] for f in fields(self) if f.name != "fragments"}
+        return replace(self, **chosen)
 
     def mirrored(self) -> LocalEnvironment:
         """The same environment with all positions multiplied by ``sign``."""

@@ -194,11 +194,11 @@ class Scene:
         neighbours = self.atoms[frame[:, None], index] - anchor + image
         other_row = torch.where(other >= 0, self.layout.row[other.clamp_min(0)], -1)
         same = self.layout.molecule[other.clamp_min(0)] == self.layout.molecule[bead][:, None]
-        given = self._atoms_at(frame, bead, fragment, anchor)[0] * rest[:, :, None]
+        given = torch.where(rest[:, :, None], self._atoms_at(frame, bead, fragment, anchor)[0], 0.0)
         levels = torch.as_tensor(noise, dtype=torch.float32, device=row.device).expand(len(row))
         return LocalEnvironment(
             fragments=tables, row=row, block=block, given=given, sign=tables.sign[row],
-            context=context * context_placed[:, :, None], context_placed=context_placed,
+            context=torch.where(context_placed[:, :, None], context, 0.0), context_placed=context_placed,
             beads=(beads * (near >= 0)[:, :, None]).float(), beads_present=near >= 0,
             neighbours=neighbours.float(), neighbours_placed=(neighbour >= 0) & self.placed[frame[:, None], index],
             neighbour_atom=torch.where(neighbour >= 0, self.layout.atom_row[index], 0),

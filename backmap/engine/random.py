@@ -69,13 +69,18 @@ class Stream:
         rows = [_word(w, len(self.key), self.key.device) for w in words]
         return Stream(hashed(self.key, *rows))
 
+    def at(self, sites: Tensor) -> Stream:
+        """The streams of some of the sites, where they are now."""
+        return Stream(self.key[sites], self.used)
+
     def uniform(self, *shape: int) -> Tensor:
         """Uniform float64 numbers in the open interval (0, 1), (S, *shape)."""
         count = math.prod(shape)
         counter = torch.arange(self.used, self.used + count, device=self.key.device)
         self.used += count
         bits = _shift(mix(self.key[:, None] + (counter + 1) * _GOLDEN), 11)
-        return ((bits.double() + 0.5) * 2.0**-53).reshape(len(self.key), *shape)
+        # The largest value would round to 1.
+        return ((bits.double() + 0.5) * 2.0**-53).clamp_max(1 - 2.0**-53).reshape(len(self.key), *shape)
 
     def normal(self, *shape: int) -> Tensor:
         """Standard normal float64 numbers, (S, *shape), by inversion."""

@@ -29,6 +29,8 @@ class Sweeper:
         generator: Draws.
         regularizer: Chooses among candidates by exp(-E / kT), or None.
         candidates: Draws per site among which it chooses.
+        second: Draws among which a site gets a second choice if its first is above ``limit``; 0 for none.
+        limit: Energy of the regularizer, kJ/mol.
         temperature: K.
         chunk: Sites drawn at once at most; bounds the memory of a batch.
         progress: Told how many sites were drawn, after every chunk.
@@ -37,6 +39,8 @@ class Sweeper:
     generator: Draws
     regularizer: Weighs | None = None
     candidates: int = 1
+    second: int = 0
+    limit: float = 20.0
     temperature: float = 300.0
     chunk: int = 512
     progress: Callable[[int], None] = lambda sites: None
@@ -56,21 +60,37 @@ class Sweeper:
         numbers = torch.as_tensor(frames, device=scene.atoms.device)
         for stage in schedule:
             for batch in stage:
+                drawn = []
                 for chunk in batch.chunks(self.chunk):
-                    self._draw(scene, chunk, stream, numbers, noise)
+                    drawn.append(self._draw(scene, chunk, stream, numbers, noise))
                     self.progress(len(chunk.bead))
+                for part in drawn:  # only now: what a chunk draws, the next one does not see
+                    scene.scatter(*part)
             if project is not None:
                 project(scene)
 
     def _draw(self, scene: Scene, batch: Batch, stream: tuple[int | str, ...], numbers: Tensor,
-              noise: float) -> None:
+              noise: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Frame, bead, block and chosen positions of every site of a chunk, as ``Scene.scatter`` takes them."""
         frame = torch.as_tensor(batch.frame, device=numbers.device)
         bead = torch.as_tensor(batch.bead, device=numbers.device)
         env = scene.gather(frame, bead, noise, self.temperature)
         rng = Stream.of(*stream, numbers[frame], bead)
         draw = self.generator.draw(env, rng, self.candidates)
         chosen = draw.pick(self._choose(env, draw.positions, rng.child("choice")))
-        scene.scatter(frame, bead, env.block, chosen)
+        if self.regularizer is not None and self.second:
+            chosen = self._second_choice(env, chosen, rng.child("second"))
+        return frame, bead, env.block, chosen
+
+    def _second_choice(self, env: LocalEnvironment, chosen: Tensor, rng: Stream) -> Tensor:
+        """The same positions, but those of sites above the limit drawn again, with more to choose from."""
+        bad = torch.nonzero(self.regularizer.energy(env, chosen[:, None])[:, 0] > self.limit)[:, 0]
+        if len(bad):
+            again, stream = env.at(bad), rng.at(bad)
+            draw = self.generator.draw(again, stream, self.second)
+            chosen = chosen.clone()
+            chosen[bad] = draw.pick(self._choose(again, draw.positions, stream.child("choice")))
+        return chosen
 
     def _choose(self, env: LocalEnvironment, positions: Tensor, rng: Stream) -> Tensor:
         """One candidate per site, (S,): by exp(-E / kT) of the regularizer, or the first."""

@@ -25,10 +25,12 @@ from backmap.model.molecule import MoleculeType
 from . import store
 from .dataset import TrainingSet
 from .library import Library
+from .symmetry import Relabeller
 
 #: Noise level that the network is told -> standard deviation of the displacements of heavy atoms, nm.
-#: Level 1 is the roughest: half of it is noise, half is the projected rigid start itself.
-NOISE = {0.0: 0.0, 0.25: 0.005, 0.6: 0.012, 1.0: 0.02}
+#: Level 1 is the roughest: half of it is noise, half is the projected rigid start itself. Level 0 has a
+#: touch of noise: it hides the rounding of the files, by which a network can tell training frames apart.
+NOISE = {0.0: 0.003, 0.25: 0.005, 0.6: 0.012, 1.0: 0.02}
 #: How often each level is trained, in the order of NOISE.
 SHARES = (0.4, 0.25, 0.2, 0.15)
 
@@ -132,6 +134,7 @@ class Contexts:
         self.material, self.schedule, self.seed = material, schedule, seed
         self.chirality = material.gibbs.fragments.chiral
         rarity = per_bead(material.data.system, [bead_rarity(t) for t in material.data.system.types])
+        self.relabeller = Relabeller(material.data.system)
         self.shares = rarity / rarity.sum()
 
     def batch(self, step: int) -> tuple[LocalEnvironment, Tensor, Stream]:
@@ -148,21 +151,23 @@ class Contexts:
         return self._gibbs(self.material.validation, level, sites, numpy_generator(self.seed, "validation"))
 
     def _gibbs(self, frames: np.ndarray, level: float, sites: int, rng: np.random.Generator):
-        scene = replace(self.material.gibbs, atoms=self.material.gibbs.atoms.clone())
-        if level > 0:
-            for w in frames:
-                scene.atoms[w] = self._noisy(int(w), level, rng)
+        truth = replace(self.material.gibbs, atoms=self.material.gibbs.atoms.clone())
+        scene = replace(truth, atoms=truth.atoms.clone())
+        for w in frames:
+            clean = self.material.data.atoms[w][self.relabeller.draw(rng)]
+            truth.atoms[w] = torch.as_tensor(clean)
+            scene.atoms[w] = self._noisy(int(w), clean, level, rng)
         frame = torch.as_tensor(rng.choice(frames, sites), device=scene.beads.device)
         bead = torch.as_tensor(rng.choice(len(self.shares), sites, p=self.shares), device=scene.beads.device)
-        return self._finish(scene, frame, bead, level, rng)
+        return self._finish(scene, truth, frame, bead, level, rng)
 
-    def _noisy(self, frame: int, level: float, rng: np.random.Generator) -> Tensor:
-        """One frame perturbed on the manifold, (A, 3)."""
+    def _noisy(self, frame: int, clean: np.ndarray, level: float, rng: np.random.Generator) -> Tensor:
+        """True atoms of one frame perturbed on the manifold, (A, 3)."""
         material = self.material
         if level == 1.0 and rng.random() < 0.5:
             return material.starts[frame]
-        clean = material.data.atoms[frame]
-        moved = clean + rng.normal(size=clean.shape) * NOISE[level]
+        size = NOISE[level] if level > 0 else NOISE[level] * rng.random()
+        moved = clean + rng.normal(size=clean.shape) * size
         for group, projector in zip(material.data.system.groups, material.projector.projectors):
             carrier = projector.carrier
             ride = moved[group.atoms][:, carrier] - clean[group.atoms][:, carrier]
@@ -188,10 +193,10 @@ class Contexts:
             sites.extend((w, b) for b in np.flatnonzero(ranks == stage))
         chosen = rng.permutation(len(sites))[:self.schedule.sites]
         frame, bead = torch.as_tensor(np.array(sites)[chosen], device=placed.device).unbind(1)
-        return self._finish(replace(scene, placed=placed), frame, bead, 0.0, rng)
+        return self._finish(replace(scene, placed=placed), scene, frame, bead, 0.0, rng)
 
-    def _finish(self, scene: Scene, frame: Tensor, bead: Tensor, level: float, rng: np.random.Generator):
-        truth = replace(scene, atoms=self.material.gibbs.atoms)
+    def _finish(self, scene: Scene, truth: Scene, frame: Tensor, bead: Tensor, level: float,
+                rng: np.random.Generator):
         temperature = torch.as_tensor(self.material.data.temperature, device=frame.device)[frame].float()
         env = replace(scene.gather(frame, bead, level), temperature=temperature)
         # Where nothing is chiral both mirror images are equally good teachers.
@@ -215,7 +220,7 @@ class Trainer:
     def __init__(self, generator: Generator, contexts: Contexts, schedule: Schedule, state: Path) -> None:
         self.generator, self.contexts, self.schedule, self.state = generator, contexts, schedule, state
         self.network = generator.network
-        self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=schedule.learning_rate, weight_decay=1e-3)
+        self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=schedule.learning_rate, weight_decay=0.02)
         self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
         self.step, self.history = 0, History()
 
@@ -299,7 +304,7 @@ class Trainer:
 
 
 class _Swapped:
-    """Swaps weights in and out of a network."""
+    """Swaps weights in and out of a network, which does not train in between."""
 
     def __init__(self, network: torch.nn.Module, weights: dict[str, Tensor]) -> None:
         self.network, self.weights = network, weights
@@ -307,7 +312,9 @@ class _Swapped:
     def __enter__(self) -> None:
         self.own = {k: v.clone() for k, v in self.network.state_dict().items()}
         self.network.load_state_dict(self.weights)
+        self.network.eval()
 
     def __exit__(self, *_: object) -> None:
         self.network.load_state_dict(self.own)
+        self.network.train()
 

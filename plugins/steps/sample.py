@@ -89,8 +89,8 @@ class Forward(Step):
             done += sites
             state.progress(done / total)
 
-        sweeper = Sweeper(self.worker, self.options.regularizer, self.options.candidates, self.options.temperature,
-                          progress=progress)
+        sweeper = Sweeper(self.worker, self.options.regularizer, self.options.candidates,
+                          temperature=self.options.temperature, progress=progress)
         sweeper.sweep(scene, schedule, (state.seed, self.index, "forward"), window.frames)
         self.project(scene)
         for _ in range(MENDS):
@@ -108,11 +108,13 @@ class GibbsOptions(Options):
     levels: list[float] | None = Field(
         None, description="Noise level of each sweep, 1 (rough) to 0 (clean); by default annealed, ending at 0.")
     temperature: float = Field(300.0, gt=0, description="K.")
-    regularizer: Nested[Regularizer] | None = Field(None, description="Chooses among candidates, and says what overlaps.")
-    candidates: int = Field(1, ge=1, description="Draws per fragment in every sweep, for the regularizer to choose from.")
+    regularizer: Nested[Regularizer] | None = Field(
+        None, description="Chooses among candidates, and says which fragments overlap.")
+    candidates: int = Field(1, ge=1, description="Draws per fragment, for the regularizer to choose from.")
+    overlap: float = Field(20.0, gt=0, description="A fragment with more of the regularizer's energy is redrawn, kJ/mol.")
+    second: int = Field(4, ge=0, description="Draws to choose from when it is redrawn at once, in the same sweep.")
     repair: int = Field(0, ge=0, description="Rounds after the sweeps in which fragments that overlap are redrawn.")
-    repair_candidates: int = Field(8, ge=1, description="Draws per fragment in repair rounds.")
-    overlap: float = Field(20.0, gt=0, description="Regularizer energy from which a fragment is repaired, kJ/mol.")
+    repair_candidates: int = Field(8, ge=1, description="Draws per fragment in these rounds.")
 
     @model_validator(mode="after")
     def _consistent(self) -> GibbsOptions:
@@ -154,11 +156,11 @@ class Gibbs(Step):
             state.progress(min(1.0, done / total))
 
         options = self.options
-        sweeper = Sweeper(self.generator, options.regularizer, options.candidates, options.temperature,
-                          progress=progress)
+        sweeper = Sweeper(self.generator, options.regularizer, options.candidates, options.second, options.overlap,
+                          options.temperature, progress=progress)
         for number, level in enumerate(self.levels):
             self._sweep(sweeper, scene, state, window, ("sweep", number), level)
-        repairer = replace(sweeper, candidates=options.repair_candidates, progress=lambda sites: None)
+        repairer = replace(sweeper, candidates=options.repair_candidates, second=0, progress=lambda sites: None)
         for number in range(options.repair):
             bad = overlaps(scene, options.regularizer, options.overlap)
             if not bad.any():

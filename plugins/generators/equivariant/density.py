@@ -124,10 +124,11 @@ class LocalFrame:
 
     @classmethod
     def of(cls, first: Tensor, second: Tensor, third: Tensor) -> LocalFrame:
-        """Frame of three points (T, 3); nearly collinear ones are completed by a fixed direction."""
+        """Frame of three points (T, 3); nearly collinear and coincident ones are completed by fixed directions."""
         along = second - first
         reach = along.norm(dim=1).clamp_min(1e-6)
-        e1 = along / reach[:, None]
+        # Coincident predecessors leave the axis open: any fixed direction serves.
+        e1 = torch.where(reach[:, None] > 1e-6, along / reach[:, None], torch.tensor([0.0, 0.0, 1.0]).to(along))
         aside = third - first
         aside = aside - (aside * e1).sum(1, keepdim=True) * e1
         # Collinear predecessors leave the plane open: any fixed direction serves.

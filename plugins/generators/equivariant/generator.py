@@ -35,6 +35,7 @@ class EquivariantOptions(Options):
     cutoff: float = Field(0.8, gt=0.2, le=1.5, description="How far a new network sees, nm.")
     channels: int = Field(32, ge=4, description="Channels of a new network's encoder.")
     width: int = Field(192, ge=16, description="Hidden width of a new network's heads.")
+    dropout: float = Field(0.0, ge=0, lt=1, description="Share of hidden values left out in training.")
 
 
 class Equivariant(Generator):
@@ -54,7 +55,7 @@ class Equivariant(Generator):
         if self.checkpoint:
             self.sizes, view = self.checkpoint.sizes, self.checkpoint.view
         else:
-            self.sizes, view = {"channels": options.channels, "width": options.width}, View(options.cutoff)
+            self.sizes, view = options.model_dump(include={"channels", "width", "dropout"}), View(options.cutoff)
         network = Network(**self.sizes)
         if self.checkpoint:
             network.load_state_dict(self.checkpoint.weights)
@@ -263,7 +264,9 @@ class Head:
         slots = self.sight.slots
         weights = slots.residual[self.fragment, atom].double()
         n_placed = weights.shape[2]
-        beads = local[row, n_placed:n_placed + weights.shape[1]]
+        # Small molecules have fewer beads; their weights and scales are zero there.
+        bead = n_placed + torch.arange(weights.shape[1], device=local.device)
+        beads = local[row[:, None], bead.clamp_max(local.shape[1] - 1)]
         missing = beads - torch.bmm(weights, local[row, :n_placed])
         return missing * slots.residual_scale[self.fragment, atom].double()[:, :, None]
 

@@ -30,11 +30,13 @@ class Network(nn.Module):
         channels: Of the encoder.
         slot_width, width, torsion_width: Hidden sizes of the slot, trunk and torsion layers.
         harmonics: Highest Fourier order of the torsion density.
+        dropout: Share of hidden values that is left out in training.
     """
 
     def __init__(self, channels: int = 32, slot_width: int = 96, width: int = 192, torsion_width: int = 128,
-                 harmonics: int = 16) -> None:
+                 harmonics: int = 16, dropout: float = 0.0) -> None:
         super().__init__()
+        self.dropout = nn.Dropout(dropout)
         self.encoder = Encoder(channels)
         self.embed_slot = _mlp(SLOT_FEATURES, 96, 2 * slot_width)
         self.embed_target = _mlp(ATOM_FEATURES + 4, 48, 48)
@@ -75,9 +77,10 @@ class Network(nn.Module):
         slots = torch.addcmul(functional.embedding(slot_class, embedded["shift"]), slots,
                               functional.embedding(slot_class, embedded["gain"]))
         pooled = torch.einsum("tjh,tj->th", functional.silu(slots), present)
-        h = self.slot_out(pooled) + self.trunk_in(torch.cat([environment, target, conditions], dim=1))
+        environment = self.dropout(environment)
+        h = self.slot_out(self.dropout(pooled)) + self.trunk_in(torch.cat([environment, target, conditions], dim=1))
         for layer in self.trunk:
-            h = h + layer(functional.silu(h))
+            h = h + layer(self.dropout(functional.silu(h)))
         return functional.silu(h)
 
     def angles(self, hidden: Tensor) -> Angles:
@@ -98,7 +101,7 @@ class Network(nn.Module):
         """
         a = angle.float()[:, None]
         h = functional.silu(self.torsion_in(torch.cat([hidden, a, a.cos(), a.sin(), (2 * a).cos()], dim=1)))
-        h = h + functional.silu(self.torsion_hidden(h))
+        h = h + functional.silu(self.torsion_hidden(self.dropout(h)))
         smooth = self.torsion_out(h) @ self.fourier
         following = torch.roll(pair_energy, -1, dims=1)
         fine = torch.stack([torch.lerp(pair_energy, following, k / UP) for k in range(UP)], dim=2)

@@ -1,0 +1,56 @@
+# Everything runs in a virtual environment, .venv, which the first target that needs it makes.
+# Python 3.11 or newer is needed; the first one found is taken, or name it: make demo PYTHON=python3.12
+#
+# Versions are pinned in constraints.txt. Which build of torch is installed follows from how pip is set
+# up: the plain index gives the CUDA build on Linux. Where there is no GPU, the much smaller CPU build is
+# had with: make demo PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+RECENT := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
+	$$p -c '$(RECENT)' 2>/dev/null && { echo $$p; break; }; done)
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
+
+.PHONY: help demo test slow lint docs clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo    liquid octane from beads to atoms, with a picture; takes seconds once installed"
+	@echo "make test    the tests, without the slow ones"
+	@echo "make slow    the slow tests"
+	@echo "make lint    ruff"
+	@echo "make docs    writes docs/recipes.md anew from the plugins"
+	@echo "make clean   removes what demo and tests leave behind (the environment $(VENV) stays)"
+
+demo: $(STAMP)
+	$(BIN)/backmap run recipes/octane/run.yaml --force
+	@echo
+	@echo "trajectory  runs/octane/atoms.gro  runs/octane/atoms.xtc"
+	@echo "picture     runs/octane/octane.png"
+	@echo "provenance  runs/octane/run.json"
+
+test: $(STAMP)
+	$(PYTEST) -m "not slow"
+
+slow: $(STAMP)
+	$(PYTEST) -m slow
+
+lint: $(STAMP)
+	$(BIN)/ruff check
+
+docs: $(STAMP)
+	$(BIN)/python docs/generate.py
+
+# Installed again only when what is to be installed changes.
+$(STAMP): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=..."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $@
+
+clean:
+	rm -rf build dist runs/octane .pytest_cache .ruff_cache .hypothesis
+	find backmap plugins tests docs -name __pycache__ -type d -prune -exec rm -rf {} +

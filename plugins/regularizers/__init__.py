@@ -1,0 +1,9 @@
+"""Regularizers: differentiable energies of fragments in their surroundings."""
+from __future__ import annotations
+
+from backmap.hookspecs import hookimpl
+
+
+@hookimpl
+def backmap_regularizers() -> dict[str, str]:
+    return {"steric": "backmap_plugins.regularizers.steric:Steric"}

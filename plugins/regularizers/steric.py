@@ -1,0 +1,96 @@
+"""The ``steric`` regularizer: what no equilibrium structure has, overlaps and torn bonds."""
+from __future__ import annotations
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from backmap.api import Options, Regularizer
+from backmap.engine.contracts import LocalEnvironment
+from backmap.engine.fragments import FragmentTable
+
+#: Contact radii by atomic number, nm: half the distance below which two such atoms, four or more bonds
+#: apart, are hardly ever found in a liquid (about 0.85 of Bondi's radii, J. Phys. Chem. 68, 441 (1964)).
+CONTACT = {1: 0.095, 6: 0.145, 7: 0.135, 8: 0.130, 9: 0.125, 15: 0.155, 16: 0.155, 17: 0.150, 35: 0.160, 53: 0.170}
+#: Covalent radii, nm (Cordero et al., Dalton Trans. 2832 (2008)).
+COVALENT = {1: 0.031, 6: 0.076, 7: 0.071, 8: 0.066, 9: 0.057, 14: 0.111, 15: 0.107, 16: 0.105, 17: 0.102, 35: 0.120,
+            53: 0.139}
+OTHER_CONTACT, OTHER_COVALENT = 0.150, 0.130
+#: Contact distance of atoms by the bonds between them, relative to that of far ones; 0 does not count.
+NEAR = {0: 0.0, 1: 0.0, 2: 0.75, 3: 0.85}
+STRETCH = 1.2  #: a bond longer than this times the sum of the covalent radii is torn
+
+
+class StericOptions(Options):
+    """Options of the ``steric`` regularizer."""
+
+    stiffness: float = Field(4.0e4, gt=0, description="Force constant of an overlap or a torn bond, kJ/mol/nm^2.")
+    scale: float = Field(1.0, gt=0, description="Multiplies the contact radii.")
+
+
+class Steric(Regularizer):
+    """Half-harmonic repulsion of atoms in overlap, and attraction of bonded atoms that are too far apart.
+
+    E = k/2 sum (d0 - d)^2 over pairs closer than the sum of their contact radii d0 (less for atoms two or
+    three bonds apart) + k/2 sum (d - d1)^2 over bonds longer than d1.
+    """
+
+    Options = StericOptions
+
+    def energy(self, env: LocalEnvironment, positions: Tensor) -> Tensor:
+        drawn = positions.float()
+        own = env.atoms
+        strain = self._between(env, drawn, env.neighbours, env.neighbour_atom, env.neighbours_placed,
+                               env.neighbour_same)
+        # Bonds to the context: its atoms may lie beyond the neighbours, so they are looked up for themselves.
+        context = env.fragments.context[env.row]
+        strain = strain + self._torn(env, drawn, env.context, context, env.context_placed)
+        inside = own >= 0
+        strain = strain + 0.5 * self._between(env, drawn, drawn, own, inside, inside)
+        strain = strain + 0.5 * self._torn(env, drawn, drawn, own, inside)
+        return 0.5 * self.options.stiffness * strain
+
+    def _between(self, env: LocalEnvironment, drawn: Tensor, others: Tensor, rows: Tensor, there: Tensor,
+                 same: Tensor) -> Tensor:
+        """Sum of squared overlaps of drawn atoms (S, K, F, 3) with others (S, [K,] n, 3), (S, K)."""
+        tables = env.fragments
+        radius = _radii(tables, CONTACT, OTHER_CONTACT)
+        contact = (radius[env.atoms.clamp_min(0)][:, :, None] + radius[rows.clamp_min(0)][:, None]) * self.options.scale
+        bonds = _bonds(env, rows, same)
+        for number, factor in NEAR.items():
+            contact = torch.where(bonds == number, contact * factor, contact)
+        contact = contact * (there[:, None] & (env.atoms >= 0)[:, :, None])
+        overlap = (contact[:, None] - _distances(drawn, others)).clamp_min(0)
+        return (overlap**2).sum(dim=(2, 3))
+
+    def _torn(self, env: LocalEnvironment, drawn: Tensor, others: Tensor, rows: Tensor, there: Tensor) -> Tensor:
+        """Sum of squared excess lengths of bonds to others of the same molecule, (S, K)."""
+        radius = _radii(env.fragments, COVALENT, OTHER_COVALENT)
+        limit = (radius[env.atoms.clamp_min(0)][:, :, None] + radius[rows.clamp_min(0)][:, None]) * STRETCH
+        bonded = (_bonds(env, rows, there) == 1) & there[:, None] & (env.atoms >= 0)[:, :, None]
+        excess = (_distances(drawn, others) - limit[:, None]).clamp_min(0) * bonded[:, None]
+        return (excess**2).sum(dim=(2, 3))
+
+
+def _distances(drawn: Tensor, others: Tensor) -> Tensor:
+    """Distances (S, K, F, n) between (S, K, F, 3) and (S, n, 3) or (S, K, n, 3)."""
+    if others.dim() == 3:
+        s, k, f, _ = drawn.shape
+        return torch.cdist(drawn.flatten(1, 2), others).reshape(s, k, f, -1)
+    return torch.cdist(drawn, others)
+
+
+def _bonds(env: LocalEnvironment, rows: Tensor, same: Tensor) -> Tensor:
+    """Bonds between fragment atoms and other atom rows, 99 for other molecules, (S, F, n)."""
+    own = env.atoms.clamp_min(0)[:, :, None]
+    kind = env.fragments.type[env.row][:, None, None]
+    other = torch.where(same, rows, env.atoms[:, :1].clamp_min(0))[:, None]
+    return torch.where(same[:, None], env.fragments.bonds_between(kind, own, other), 99)
+
+
+def _radii(tables: FragmentTable, known: dict[int, float], other: float) -> Tensor:
+    """Radius of every atom row, nm, (n,)."""
+    radius = torch.full((len(tables.element),), other, device=tables.element.device)
+    for number, value in known.items():
+        radius = torch.where(tables.element == number, value, radius)
+    return radius

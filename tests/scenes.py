@@ -30,6 +30,7 @@ RECIPE = Path(__file__).parents[1] / "recipes" / "octane"
 #: Half of its smallest width is below the usual cut-off of 0.8 nm.
 SMALL = np.array([[1.6, 0.0, 0.0], [0.5, 1.5, 0.0], [-0.4, 0.6, 1.5]])
 DEFAULT = View()
+PHENYL = "C[C@H](F)c1ccccc1"
 #: Weights of the ring's centre of mass.
 _RING = {f"C{k}": 12.011 for k in range(3, 9)} | {f"H{k}": 1.008 for k in range(5, 10)}
 
@@ -59,10 +60,15 @@ def octane_window(n_frames: int = 1) -> tuple[System, Window]:
     return system, Window(numbers, numbers * 10.0, boxes, system.map(atoms), reference=atoms).with_atoms(atoms)
 
 
+def phenyl_positions() -> Array:
+    """A conformation of ``phenyl``, (18, 3), nm."""
+    return builders.atoms_of(PHENYL, "PEF")[1]
+
+
 @cache
 def phenyl(constraints: str = "all-bonds") -> MoleculeType:
     """(1-Fluoroethyl)benzene: a pinned methyl, a stereocentre, and a ring that must close."""
-    atoms, positions = builders.atoms_of("C[C@H](F)c1ccccc1", "PEF")
+    atoms, positions = builders.atoms_of(PHENYL, "PEF")
     beads = builders.beads_of(atoms, {"M1": {"C1": 1}, "F1": {"C2": 12.011, "F1": 18.998, "H4": 1.008}, "R1": _RING})
     kind = molecule_type(atoms, beads, constraints=constraints)
     return signed(System(((kind, 1),)), positions[None]).types[0]
@@ -71,10 +77,7 @@ def phenyl(constraints: str = "all-bonds") -> MoleculeType:
 @cache
 def _shape(name: str) -> Array:
     """One conformation of octane or of the ring molecule, (A, 3), nm, about its centre."""
-    if name == "OCT":
-        shape = octane_atoms()[0][0, :26]
-    else:
-        shape = builders.atoms_of("C[C@H](F)c1ccccc1", "PEF")[1]
+    shape = octane_atoms()[0][0, :26] if name == "OCT" else phenyl_positions()
     return shape - shape.mean(axis=0)
 
 

@@ -128,7 +128,7 @@ def overlaps(scene: Scene, regularizer: Weighs, threshold: float, chunk: int = 5
 def mirror_wrong_centres(scene: Scene, system: System) -> np.ndarray:
     """Move stereocentres of the wrong hand through the plane of their neighbours, in place.
 
-    The hydrogens of the centre go with it. Run a projection and a sweep of the returned beads afterwards.
+    The hydrogen of the centre goes with it. Run a projection and a sweep of the returned beads afterwards.
 
     Returns:
         Beads that own a centre that was moved, (W, B) bool.
@@ -145,11 +145,28 @@ def mirror_wrong_centres(scene: Scene, system: System) -> np.ndarray:
     height = np.einsum("ni,ni->n", atoms[frame, centre] - a, normal)
     # At least 0.04 nm beyond the plane: a tetrahedral centre stands about that high over its neighbours.
     move = -(height + np.sign(height) * np.maximum(np.abs(height), 0.04))[:, None] * normal
+    hydrogen = _hydrogens_of_centres(system)[centre]
+    carries = hydrogen >= 0
+    arm = atoms[frame, hydrogen] - atoms[frame, centre]
+    turned = move - 2 * np.einsum("ni,ni->n", arm, normal)[:, None] * normal
+    frame_of, atom_of = np.concatenate([frame, frame[carries]]), np.concatenate([centre, hydrogen[carries]])
     rows = scene.layout.owned.cpu().numpy()
     owner = np.empty(atoms.shape[1], dtype=np.int64)
     bead, slot = np.nonzero(rows >= 0)
     owner[rows[bead, slot]] = bead
-    moved = torch.as_tensor(move, device=scene.atoms.device)
-    scene.atoms[torch.as_tensor(frame), torch.as_tensor(centre)] += moved
+    moved = torch.as_tensor(np.concatenate([move, turned[carries]]), device=scene.atoms.device)
+    scene.atoms[torch.as_tensor(frame_of), torch.as_tensor(atom_of)] += moved
     beads[frame, owner[centre]] = True
     return beads
+
+
+def _hydrogens_of_centres(system: System) -> np.ndarray:
+    """The hydrogen on each stereocentre that is not among its three neighbours, -1 if none, (A,)."""
+    hydrogens = np.full(system.n_atoms, -1)
+    for group in system.groups:
+        element = group.type.chemistry.element
+        for centre, *arms in group.type.chemistry.centres.tolist():
+            for other in group.type.graph[centre]:
+                if element[other] == 1 and other not in arms:
+                    hydrogens[group.atoms[:, centre]] = group.atoms[:, other]
+    return hydrogens

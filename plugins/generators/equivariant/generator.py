@@ -22,7 +22,7 @@ from ..template import Template
 from .density import Angles, Distances, LocalFrame, Torsions, closing_angle
 from .features import FAR, Slots
 from .kernels import pair_energy
-from .network import NODES, PAIR_REACH, Network
+from .network import NODES, PAIR_REACH, Neighbours, Network
 
 PAIRS = 32  #: neighbours that enter the pair term of an atom, the nearest ones
 
@@ -148,10 +148,9 @@ class Core:
         surrounding = slots.surrounding[env.neighbour_atom, near]
         same = self._own_molecule(env)
         bead = slots.bead[env.neighbour_bead_row.clamp_min(0), same.long()]
-        nodes = torch.cat([embedded["surrounding"][surrounding], embedded["bead"][bead]], dim=1)
-        positions = torch.cat([env.neighbours, env.neighbour_beads], dim=1)
-        weights = torch.cat([env.neighbours_placed, env.neighbour_beads_present], dim=1).float()
-        features = self.network.encoder(positions, weights, nodes, self.view.cutoff)
+        features = self.network.encoder([
+            Neighbours(env.neighbours, env.neighbours_placed, surrounding, embedded["surrounding"]),
+            Neighbours(env.neighbour_beads, env.neighbour_beads_present, bead, embedded["bead"])], self.view.cutoff)
         return Sight(env, features, embedded, slots, surrounding)
 
     def _bonds_to_fragment(self, env: LocalEnvironment) -> Tensor:

@@ -8,7 +8,9 @@ turned into that frame, the noise level and the temperature. All inputs are floa
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 from e3nn import o3
 from torch import Tensor, nn
@@ -16,11 +18,13 @@ from torch.nn import functional
 
 from .density import Angles, Distances
 from .features import ATOM_FEATURES, FAR, SLOT_FEATURES, Slots
+from .kernels import convolve
 
 HARMONICS = 9  #: spherical harmonics up to l = 2
 MIXTURE = 3  #: Gaussians per bond angle
 NODES, UP = 36, 3  #: torsion nodes at which pairs are evaluated; interpolation between them
 RADIAL, PAIR_BINS, PAIR_REACH = 12, 24, 0.6
+TABLE = 1601  #: distances at which radial weights are tabulated for compiled sweeps
 
 
 class Network(nn.Module):
@@ -108,6 +112,16 @@ class Network(nn.Module):
         return (smooth + fine.flatten(1)).double()
 
 
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """Nodes around S sites: positions (S, n, 3), whether they are there (S, n), classes (S, n) of ``embedded`` (X, C)."""
+
+    positions: Tensor
+    there: Tensor
+    classes: Tensor
+    embedded: Tensor
+
+
 class Encoder(nn.Module):
     """One convolution from neighbours to the anchor of each site, l = 0, 1, 2."""
 
@@ -125,22 +139,35 @@ class Encoder(nn.Module):
         # Couples two vectors to l = 2; turns a rotation into its l = 2 representation.
         self.register_buffer("couple", o3.wigner_3j(1, 1, 2) * math.sqrt(5), persistent=False)
 
-    def forward(self, positions: Tensor, weights: Tensor, embedded: Tensor, cutoff: float) -> Tensor:
-        """Features of S sites, (S, channels * 5): scalars, then vectors, then l = 2, channel-major.
+    def forward(self, neighbours: list[Neighbours], cutoff: float) -> Tensor:
+        """Features of S sites, (S, outputs before they are turned): scalars, vectors, l = 2, channel-major."""
+        fast = not torch.is_grad_enabled() and neighbours[0].positions.device.type == "cpu"
+        summed = self._convolve_fast(neighbours, cutoff) if fast else self._convolve(neighbours, cutoff)
+        c, summed = self.channels, summed.transpose(1, 2) * 0.15
+        return self.mix(torch.cat([summed[:, :, 0], summed[:, :, 1:4].reshape(-1, 3 * c),
+                                   summed[:, :, 4:].reshape(-1, 5 * c)], dim=1))
 
-        Args:
-            positions: Of n neighbours relative to the anchor, (S, n, 3); weights: 1 if there, (S, n).
-            embedded: Node features, (S, n, channels).
-        """
+    def _weights(self, distance: Tensor) -> Tensor:
+        """Radial weight of each channel, (..., C), at distances (...)."""
+        return self.radial(torch.exp(-(((distance[..., None] - self.centres) / 0.06) ** 2)))
+
+    def _convolve(self, neighbours: list[Neighbours], cutoff: float) -> Tensor:
+        """Sum of messages times spherical harmonics, (S, HARMONICS, C)."""
+        positions = torch.cat([n.positions for n in neighbours], dim=1)
+        nodes = torch.cat([n.embedded[n.classes] for n in neighbours], dim=1)
+        there = torch.cat([n.there for n in neighbours], dim=1).float()
         distance = positions.norm(dim=2)
         harmonics = o3.spherical_harmonics([0, 1, 2], positions, normalize=True, normalization="component")
-        fade = weights * (0.5 * torch.cos(distance.clamp_max(cutoff) * (math.pi / cutoff)) + 0.5)
-        basis = torch.exp(-(((distance[:, :, None] - self.centres) / 0.06) ** 2))
-        message = self.radial(basis) * embedded * fade[:, :, None]
-        summed = torch.einsum("snm,snc->scm", harmonics, message) * 0.15
-        c = self.channels
-        flat = torch.cat([summed[:, :, 0], summed[:, :, 1:4].reshape(-1, 3 * c), summed[:, :, 4:].reshape(-1, 5 * c)], 1)
-        return self.mix(flat)
+        fade = there * (0.5 * torch.cos(distance.clamp_max(cutoff) * (math.pi / cutoff)) + 0.5)
+        return torch.einsum("snm,snc->smc", harmonics, self._weights(distance) * nodes * fade[:, :, None])
+
+    def _convolve_fast(self, neighbours: list[Neighbours], cutoff: float) -> Tensor:
+        """The same, compiled, with radial weights from a table."""
+        table = self._weights(torch.linspace(0, cutoff, TABLE)).numpy()
+        summed = np.zeros((len(neighbours[0].positions), HARMONICS, self.channels), dtype=np.float32)
+        for n in neighbours:
+            convolve(n.positions.numpy(), n.there.numpy(), n.classes.numpy(), n.embedded.numpy(), table, cutoff, summed)
+        return torch.as_tensor(summed)
 
     def in_frame(self, features: Tensor, axes: Tensor) -> Tensor:
         """Features of T targets turned into their local frames, (T, outputs).

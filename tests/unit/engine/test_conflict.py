@@ -127,7 +127,8 @@ def test_colours_of_a_dense_liquid_are_those_of_the_slow_twin() -> None:
     np.testing.assert_array_equal(colour(graph, everyone), colour_serially(graph, everyone))
 
 
-@pytest.mark.parametrize(("edges", "n_colours"), [([], 1), ([(0, 1), (1, 2), (2, 3)], 2), ([(0, 1), (1, 2), (0, 2)], 3)])
+@pytest.mark.parametrize(("edges", "n_colours"), [
+    ([], 1), ([(0, 1), (1, 2), (2, 3)], 2), ([(0, 1), (1, 2), (0, 2)], 3)])
 def test_known_numbers_of_colours(edges: list[tuple[int, int]], n_colours: int) -> None:
     i, j = np.array(edges, dtype=np.int64).reshape(-1, 2).T
     graph = conflict_graph(4, i, j, (j, i))

@@ -43,7 +43,7 @@ def butane(constraints: str = "all-bonds") -> tuple[MoleculeType, np.ndarray]:
 def examples() -> dict[str, tuple[MoleculeType, np.ndarray]]:
     octane, window = scenes.octane_window()
     return {"butane": butane(), "octane": (octane.types[0], window.atoms[0, :26]),
-            "phenyl": (scenes.phenyl(), builders.atoms_of("C[C@H](F)c1ccccc1", "PEF")[1]),
+            "phenyl": (scenes.phenyl(), scenes.phenyl_positions()),
             "hydrogens": butane("h-bonds")}
 
 
@@ -57,7 +57,7 @@ def copies(kind: MoleculeType, positions: np.ndarray, n: int, noise: float, seed
     """n turned molecules on the manifold, and the same moved off it: atoms (n, A, 3), beads (n, B, 3)."""
     rng = np.random.default_rng(seed)
     true = np.stack([turn.apply(positions) for turn in Rotation.random(n, rng=rng)]) + rng.normal(size=(n, 1, 3))
-    true, _ = Projector(replace(kind, mapping=kind.mapping)).project(true, kind.mapping.apply(true))
+    true, _ = Projector(kind).project(true, kind.mapping.apply(true))
     return true + rng.normal(scale=noise, size=true.shape), kind.mapping.apply(true)
 
 
@@ -140,8 +140,9 @@ def test_the_displacement_is_the_least_there_is(seed: int) -> None:
         full[:4] = move.reshape(4, 3)
         return start + full[projector.carrier]
 
-    best = minimize(lambda move: 1e4 * move @ move, np.zeros(12), method="SLSQP", options={"ftol": 1e-12, "maxiter": 200},
-                    constraints={"type": "eq", "fun": lambda move: 10 * projector.residual(placed(move), beads)[0]})
+    best = minimize(lambda move: 1e4 * move @ move, np.zeros(12), method="SLSQP",
+                    options={"ftol": 1e-12, "maxiter": 200}, constraints={
+                        "type": "eq", "fun": lambda move: 10 * projector.residual(placed(move), beads)[0]})
     assert best.success
     found, least = np.linalg.norm(moved[:4]), np.linalg.norm(best.x)
     assert least - 1e-5 < found < 1.02 * least

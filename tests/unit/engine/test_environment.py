@@ -85,7 +85,8 @@ def test_a_site_sees_what_loops_over_all_cells_see(drawn: tuple[System, Window, 
         _assert_close(found, atoms, 3)
         assert not env.neighbours_placed[s].sum() > len(there)
         near = torch.nonzero(env.neighbour_beads_present[s])[:, 0]
-        _assert_close([(int(env.neighbour_bead_row[s, p]), *env.neighbour_beads[s, p].tolist()) for p in near], beads, 1)
+        seen = [(int(env.neighbour_bead_row[s, p]), *env.neighbour_beads[s, p].tolist()) for p in near]
+        _assert_close(seen, beads, 1)
 
 
 def _assert_close(found: list[tuple], expected: list[tuple], n_keys: int) -> None:
@@ -110,7 +111,8 @@ def test_context_and_beads_of_the_own_molecule(drawn: tuple[System, Window, View
         kind = system.groups.index(group)
         base, first = int(tables.atom_base[kind]), int(tables.row_base[kind])
         row = int(env.row[0])
-        assert sorted((env.atoms[0][env.block[0]] - base).tolist()) == sorted((own - group.atom_offset[molecule]).tolist())
+        drawn = sorted((env.atoms[0][env.block[0]] - base).tolist())
+        assert drawn == sorted((own - group.atom_offset[molecule]).tolist())
         for c, atom in enumerate(tables.context[row].tolist()):
             index = group.atom_offset[molecule] + atom - base
             placed = atom >= 0 and bool(window.placed[1, index])
@@ -189,7 +191,8 @@ def test_scatter_moves_the_block_and_nothing_else() -> None:
     expected[1, atoms[0]] = expected[0, atoms[1:]] = True
     np.testing.assert_array_equal(scene.placed.numpy(), expected)
     np.testing.assert_allclose(scene.atoms[1, atoms[0]], window.beads[1, 2] + 0.25)
-    np.testing.assert_allclose(scene.atoms[0, atoms[1:]], np.broadcast_to(window.beads[0, 5] + 0.25, (len(atoms) - 1, 3)))
+    for atom in atoms[1:]:
+        np.testing.assert_allclose(scene.atoms[0, atom], window.beads[0, 5] + 0.25)
     assert (scene.atoms.numpy()[~expected] == 0).all()
 
 

@@ -49,7 +49,8 @@ def test_other_names_give_other_numbers() -> None:
     one = torch.arange(1)
     streams = [Stream.of(1, 2, one), Stream.of(2, 1, one), Stream.of(1, 2, one + 1), Stream.of(1, "2", one),
                Stream.of(1, 2, 0, one), Stream.of(-1, 2, one), Stream.of(1, 2, one).child("a"),
-               Stream.of(1, 2, one).child("b"), Stream.of(1, 2, one).child("a", "b"), Stream.of(1, 2, one).child("b", "a")]
+               Stream.of(1, 2, one).child("b"), Stream.of(1, 2, one).child("a", "b"),
+               Stream.of(1, 2, one).child("b", "a")]
     assert len({float(stream.uniform()) for stream in streams}) == len(streams)
 
 

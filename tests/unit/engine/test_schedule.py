@@ -13,7 +13,13 @@ from backmap import testing
 from backmap.engine.contracts import Order
 from backmap.engine.environment import Scene
 from backmap.engine.schedule import (
-    Batch, Schedule, forward_schedule, gibbs_schedule, halves, parallel_schedule, per_bead,
+    Batch,
+    Schedule,
+    forward_schedule,
+    gibbs_schedule,
+    halves,
+    parallel_schedule,
+    per_bead,
 )
 from backmap.model.system import System
 from tests import builders, scenes

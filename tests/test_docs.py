@@ -1,0 +1,224 @@
+"""What README and docs say is true: recipes are valid, code runs, links lead somewhere, the reference is up to date."""
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import yaml
+from backmap_plugins.common.render import Camera, Canvas, turned
+from backmap_plugins.formats.picture import Picture, Shown
+from backmap_plugins.generators.equivariant.generator import Equivariant
+from backmap_plugins.generators.template import Template
+
+from backmap import api, fields, testing
+from backmap import recipe as recipes
+from backmap.errors import BackmapError
+from backmap.registry import Registry, kind_of
+from tests import builders
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "recipes").rglob("*.md")])
+GUIDE = ROOT / "docs" / "write-a-generator.md"
+
+
+def label(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    """Fenced code of a page."""
+    return re.findall(rf"^```{language}\n(.*?)^```", path.read_text(encoding="utf-8"), re.M | re.S)
+
+
+def prose(path: Path) -> str:
+    """A page without its code."""
+    return re.sub(r"`[^`\n]*`", "", re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.M | re.S))
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    """The plugins that are installed, and the one of the guide."""
+    return Registry().discover().load_file(saved(GUIDE, tmp_path))
+
+
+def saved(page: Path, folder: Path) -> Path:
+    """The first Python code of a page, as a plugin file."""
+    path = folder / "cloud.py"
+    path.write_text(blocks(page, "python")[0])
+    return path
+
+
+# Recipes
+
+
+class Anywhere(type(Path())):
+    """A folder in which every file exists."""
+
+    def exists(self, **_: object) -> bool:
+        return True
+
+
+def shown_recipes() -> Iterator[object]:
+    for path in PAGES:
+        for number, text in enumerate(text for text in blocks(path, "yaml") if text.startswith("recipe:")):
+            yield pytest.param(text, id=f"{label(path)}-{number}")
+    for path in sorted((ROOT / "recipes").rglob("*.yaml")):
+        yield pytest.param(path.read_text(), id=label(path))
+
+
+@pytest.mark.parametrize("text", list(shown_recipes()))
+def test_recipes_are_valid(text: str, tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Grammar, names, options, and what steps need; input files and weights need not be there."""
+    monkeypatch.setattr(recipes, "Build", lambda folder, plugin: fields.Build(Anywhere(folder), plugin))
+    for generator in (Equivariant, Template):  # they open their weights
+        monkeypatch.setattr(generator, "__init__", api.Plugin.__init__)
+    path = tmp_path / "run.yaml"
+    path.write_text(text)
+    assert recipes.load(path, registry).steps
+
+
+@pytest.mark.parametrize("path", PAGES, ids=label)
+def test_yaml_is_yaml(path: Path) -> None:
+    for text in blocks(path, "yaml"):
+        yaml.safe_load(text)
+
+
+def test_the_recipe_of_the_demo_is_the_one_that_is_shown() -> None:
+    demo = yaml.safe_load((ROOT / "recipes/octane/run.yaml").read_text())
+    for page in ("README.md", "docs/tutorial.md", "docs/recipes.md"):
+        assert yaml.safe_load(blocks(ROOT / page, "yaml")[0]) == demo, page
+
+
+# Code
+
+
+def test_the_generator_of_the_guide_keeps_its_promises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved(GUIDE, tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    names: dict[str, object] = {}
+    exec(blocks(GUIDE, "python")[1], names)  # the test that the guide recommends
+    names["test_cloud"]()
+
+
+def test_the_generator_of_the_readme_keeps_its_promises(tmp_path: Path) -> None:
+    path = saved(ROOT / "README.md", tmp_path)
+    assert sum(bool(line.strip()) for line in path.read_text().splitlines()) <= 15
+    plugin = Registry().load_file(path).get(kind_of(api.Generator), "cloud")
+    testing.check_options(plugin)
+    testing.check_generator(plugin(plugin.Options()))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=label)
+def test_python_is_python(path: Path) -> None:
+    for text in blocks(path, "python"):
+        ast.parse(text)
+
+
+def test_make_targets_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+    for path in PAGES:
+        code = "\n".join([*blocks(path, "bash"), *re.findall(r"`(make [^`]+)`", path.read_text())])
+        assert set(re.findall(r"^make ([a-z]+)", code, re.M)) <= targets, label(path)
+
+
+# Pages
+
+
+def generate() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_recipe_reference_is_up_to_date() -> None:
+    written = generate().page()
+    assert (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8") == written, "run `make docs`"
+
+
+def anchors(path: Path) -> set[str]:
+    """Anchors that GitHub makes of a page's headings."""
+    headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.M | re.S),
+                          re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=label)
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(path)):
+        if target.startswith("http"):
+            continue
+        name, _, anchor = target.partition("#")
+        file = (path.parent / name).resolve() if name else path
+        assert file.exists(), f"{label(path)} links to {target}"
+        assert not anchor or anchor in anchors(file), f"{label(path)} links to {target}"
+
+
+def test_every_page_is_reachable() -> None:
+    """From README, following links."""
+    seen, ahead = set(), [ROOT / "README.md"]
+    while ahead:
+        page = ahead.pop()
+        if page in seen or page.suffix != ".md" or not page.is_file():
+            continue
+        seen.add(page)
+        links = re.findall(r"\]\(([^)\s#]+)[^)]*\)", prose(page))
+        ahead.extend((page.parent / link).resolve() for link in links if not link.startswith("http"))
+    assert {path for path in PAGES if path.is_relative_to(ROOT / "docs")} <= seen
+
+
+# The picture
+
+
+def test_the_picture_is_of_the_first_frame() -> None:
+    system = builders.system()
+    writer = Picture(Picture.Options(file="a.png"))
+    (first,) = writer.encode(builders.window(system), system, True)
+    (second,) = writer.encode(builders.window(system, seed=3), system, False)
+    assert first.startswith(b"\x89PNG")
+    assert second == b""
+    assert list(writer.encode(builders.window(system, n_frames=1), system, True)) == [first]
+
+
+def test_the_picture_shows_whole_molecules_near_the_centre() -> None:
+    system = builders.system()
+    window = builders.window(system)
+    shown = Shown.of(system, window, 3, turned(20, 30))
+    lengths = np.linalg.norm(shown.atoms[shown.bonds[:, 0]] - shown.atoms[shown.bonds[:, 1]], axis=1)
+    assert lengths.max() < 0.25
+    near = np.linalg.norm(shown.atoms[:, None] - shown.beads, axis=2)
+    assert (near.min(axis=1) < 0.3).all()
+    everything = Shown.of(system, window, None, turned(20, 30))
+    assert (len(everything.beads), len(everything.atoms)) == (system.n_beads, system.n_atoms)
+    assert everything.caption == (f"{system.n_beads} beads", f"{system.n_atoms} atoms")
+
+
+def test_what_cannot_be_drawn_is_refused() -> None:
+    system = builders.system()
+    window = replace(builders.window(system), atoms=None)
+    with pytest.raises(BackmapError, match=r"a\.png: cannot draw atoms that are not placed"):
+        Picture(Picture.Options(file="a.png")).encode(window, system, True)
+    with pytest.raises(ValueError, match=r"'a\.jpg' should end in \.png"):
+        Picture.Options(file="a.jpg")
+
+
+def test_what_is_nearer_hides_what_is_farther() -> None:
+    rotation = turned(90, 0)
+    np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-12)
+    assert np.linalg.det(rotation) == pytest.approx(1)
+    centres, colours = np.array([[0.0, 1.0, 0.0], [0.0, -1.0, 0.0]]), np.array([[1.0, 0, 0], [0, 0, 1.0]])
+    camera = Camera.around(rotation, centres, 0.5, 41, 41)
+    for order in ([0, 1], [1, 0]):
+        canvas = Canvas(camera, (1, 1, 1))
+        canvas.spheres(centres[order], np.array([0.3, 0.3]), colours[order])
+        canvas.shade()
+        red, green, blue = canvas.image(1)[20, 20]
+        assert red > 0.6 > 0.4 > max(green, blue)
+        assert (canvas.image(1)[0, 0] == 1).all()

@@ -19,7 +19,6 @@ from backmap.engine.environment import Scene
 from backmap.engine.fragments import FragmentTable, resting_order
 from backmap.engine.random import Stream, numpy_generator
 from backmap.engine.schedule import per_bead
-
 from backmap.model.molecule import MoleculeType
 
 from . import store

@@ -16,7 +16,6 @@ from backmap.errors import BackmapError
 from backmap.model.system import System
 
 from ..common.checkpoint import Checkpoint
-from ..common.conformers import ideal_library
 from ..common.library import Library
 
 
@@ -54,6 +53,8 @@ class Template(Generator):
         if self.checkpoint is not None:
             system = self.checkpoint.enrich(system)
         if self.library is None:
+            from ..common.conformers import ideal_library  # RDKit is needed for this alone
+
             self.library = ideal_library(system, self.options.conformers)
         for molecule in system.types:
             if not self.library.fits(molecule):

@@ -111,7 +111,8 @@ class GibbsOptions(Options):
     regularizer: Nested[Regularizer] | None = Field(
         None, description="Chooses among candidates, and says which fragments overlap.")
     candidates: int = Field(1, ge=1, description="Draws per fragment, for the regularizer to choose from.")
-    overlap: float = Field(20.0, gt=0, description="A fragment with more of the regularizer's energy is redrawn, kJ/mol.")
+    overlap: float = Field(
+        20.0, gt=0, description="A fragment with more of the regularizer's energy than this is redrawn, kJ/mol.")
     second: int = Field(4, ge=0, description="Draws to choose from when it is redrawn at once, in the same sweep.")
     repair: int = Field(0, ge=0, description="Rounds after the sweeps in which fragments that overlap are redrawn.")
     repair_candidates: int = Field(8, ge=1, description="Draws per fragment in these rounds.")

@@ -24,7 +24,8 @@ class PrepareOptions(Options):
     """Options of ``prepare``."""
 
     frames: Nested[Reader] = Field(description="All-atom frames.")
-    beads: Nested[Reader] | None = Field(None, description="Their beads, frame by frame; by default the mapping makes them.")
+    beads: Nested[Reader] | None = Field(
+        None, description="Their beads, frame by frame; by default the mapping makes them.")
     validation: Nested[Reader] | None = Field(None, description="All-atom frames held out for validation.")
     validation_beads: Nested[Reader] | None = Field(None, description="Their beads.")
     held_out: float = Field(0.1, ge=0, lt=1, description="Share of the frames, the last ones, that is held out "

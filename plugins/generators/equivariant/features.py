@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -94,132 +95,120 @@ class Slots:
 
 
 class _SlotBuilder:
-    """Fills the slot tables row by row; runs once a system on the CPU."""
+    """Fills the slot tables row by row; runs once a system on the CPU, in numpy."""
 
     def __init__(self, tables: FragmentTable, atoms: Tensor, beads: Tensor) -> None:
-        self.tables, self.atoms, self.beads = tables, atoms, beads
-        self.n_own, self.n_context = tables.atoms.shape[1], tables.context.shape[1]
-        self.n_beads = tables.beads.shape[1]
+        self.tables, self.atom_features, self.bead_features = tables, atoms.numpy(), beads.numpy()
+        for name in ("atoms", "context", "available", "beads", "reference", "closure", "length", "bonded", "sign",
+                     "stereo", "type", "atom_base", "weight_own", "weight_context"):
+            setattr(self, name, getattr(tables, name).numpy())
+        self.distances = [molecule.distance for molecule in tables.types]
+        self.n_own, self.n_context = self.atoms.shape[1], self.context.shape[1]
+        self.n_beads = self.beads.shape[1]
 
     def build(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        rows, slots = len(self.tables.atoms), SLOT_ATOMS + self.n_beads + SLOT_RESIDUALS
+        rows, slots = len(self.atoms), SLOT_ATOMS + self.n_beads + SLOT_RESIDUALS
         shape = (rows, self.n_own)
-        index = torch.full((*shape, slots), -1)
-        described = torch.zeros(*shape, slots, SLOT_FEATURES)
-        target = torch.zeros(*shape, ATOM_FEATURES + 4)
-        residual = torch.zeros(*shape, SLOT_RESIDUALS, self.n_own + self.n_context)
-        scale = torch.zeros(*shape, SLOT_RESIDUALS)
+        index = np.full((*shape, slots), -1)
+        described = np.zeros((*shape, slots, SLOT_FEATURES), dtype=np.float32)
+        target = np.zeros((*shape, ATOM_FEATURES + 4), dtype=np.float32)
+        residual = np.zeros((*shape, SLOT_RESIDUALS, self.n_own + self.n_context), dtype=np.float32)
+        scale = np.zeros((*shape, SLOT_RESIDUALS), dtype=np.float32)
         for row in range(rows):
-            for f in range(int((self.tables.atoms[row] >= 0).sum())):
+            for f in range(int((self.atoms[row] >= 0).sum())):
                 target[row, f] = self._target(row, f)
                 self._atom_slots(row, f, index[row, f], described[row, f])
                 self._bead_slots(row, f, index[row, f], described[row, f])
                 self._residuals(row, f, residual[row, f], scale[row, f], index[row, f], described[row, f])
         described[..., -ATOM_FEATURES - 4:] = target[:, :, None]
         described[index < 0] = 0
-        return index, described, target, residual, scale
+        return tuple(map(torch.as_tensor, (index, described, target, residual, scale)))
 
-    def _target(self, row: int, f: int) -> Tensor:
-        tables = self.tables
-        later = int((tables.atoms[row, f + 1:] >= 0).sum())
-        length = tables.length[row, f].nan_to_num(0.0)
-        extra = torch.tensor([float(tables.closure[row, f] >= 0), later / 8, float(length) * 5,
-                              float(tables.bonded[row, f])])
-        return torch.cat([self.atoms[tables.atoms[row, f]], extra])
+    def _target(self, row: int, f: int) -> np.ndarray:
+        later = (self.atoms[row, f + 1:] >= 0).sum()
+        extra = [self.closure[row, f] >= 0, later / 8, np.nan_to_num(self.length[row, f]) * 5, self.bonded[row, f]]
+        return np.concatenate([self.atom_features[self.atoms[row, f]], extra])
 
-    def _relation(self, row: int, f: int, local: int, kind: int, bonds: int, weight: float, extra: float) -> Tensor:
+    def _relation(self, row: int, f: int, local: int, kind: int, bonds: int, weight: float,
+                  extra: float) -> np.ndarray:
         """Kind of slot, bonds to the target, role in its local frame, weight and handedness."""
-        tables = self.tables
-        kinds = torch.eye(3)[kind]
-        near = torch.eye(FAR + 1)[min(bonds, FAR)]
-        roles = torch.tensor([float(tables.reference[row, f, k] == local) for k in range(3)]
-                             + [float(tables.closure[row, f] == local)])
-        return torch.cat([kinds, near, roles, self._bonds_to_origin(row, f, local),
-                          torch.tensor([weight * 4, extra, float(local < self.n_own), 0.0])])
-
-    def _bonds_to_origin(self, row: int, f: int, local: int) -> Tensor:
-        """Bonds between a slot atom and the origin of the local frame: 1, 2, 3 or more (one-hot)."""
-        here = torch.zeros(4)
-        origin = self._atom_at(row, int(self.tables.reference[row, f, 0]))
-        atom = self._atom_at(row, local)
+        relation = np.zeros(RELATION_FEATURES)
+        relation[kind] = 1
+        relation[3 + min(bonds, FAR)] = 1
+        roles = relation[3 + FAR + 1:]
+        roles[:3] = self.reference[row, f] == local
+        roles[3] = self.closure[row, f] == local
+        origin, atom = self._atom_at(row, self.reference[row, f, 0]), self._atom_at(row, local)
         if origin is not None and atom is not None:
-            here[min(int(self._bonds(row, atom, origin)), 3)] = 1
-        return here
+            roles[4 + min(self._bonds(row, atom, origin), 3)] = 1
+        roles[8:11] = weight * 4, extra, local < self.n_own
+        return relation
 
     def _atom_at(self, row: int, local: int) -> int | None:
         if local < self.n_own:
-            return int(self.tables.atoms[row, local])
+            return self.atoms[row, local]
         if local < self.n_own + self.n_context:
-            return int(self.tables.context[row, local - self.n_own])
+            return self.context[row, local - self.n_own]
         return None
 
-    def _bonds(self, row: int, a: int, b: int) -> int:
-        kind = self.tables.type[row]
-        return int(self.tables.bonds_between(kind, torch.tensor(a), torch.tensor(b)))
+    def _bonds(self, row: int, a: int, b: int | np.ndarray) -> int | np.ndarray:
+        """Bonds between an atom row and another, or others."""
+        base = self.atom_base[self.type[row]]
+        return self.distances[self.type[row]][a - base, b - base]
 
-    def _atom_slots(self, row: int, f: int, index: Tensor, described: Tensor) -> None:
+    def _atom_slots(self, row: int, f: int, index: np.ndarray, described: np.ndarray) -> None:
         """The placed atoms nearest by bonds: earlier ones of the fragment, then the context."""
-        tables, atom = self.tables, int(self.tables.atoms[row, f])
-        available = [k for k in range(f)]
-        available += [self.n_own + k for k in range(self.n_context)
-                      if tables.context[row, k] >= 0 and tables.available[row, k]]
-        ranked = sorted(available, key=lambda k: (self._bonds(row, atom, self._atom_at(row, k)), k))
-        for slot, local in enumerate(ranked[:SLOT_ATOMS]):
-            other = self._atom_at(row, local)
-            hand = float(tables.stereo[other] * tables.sign[row])
-            index[slot] = local
-            relation = self._relation(row, f, local, 0, self._bonds(row, atom, other), 0.0, hand)
-            described[slot, :-ATOM_FEATURES - 4] = torch.cat([self.atoms[other], relation])
+        there = (self.context[row] >= 0) & self.available[row]
+        local = np.concatenate([np.arange(f), self.n_own + np.flatnonzero(there)])
+        others = np.concatenate([self.atoms[row, :f], self.context[row, there]])
+        bonds = self._bonds(row, self.atoms[row, f], others)
+        for slot, k in enumerate(np.argsort(bonds, kind="stable")[:SLOT_ATOMS]):
+            hand = self.stereo[others[k]] * self.sign[row]
+            index[slot] = local[k]
+            relation = self._relation(row, f, local[k], 0, bonds[k], 0.0, hand)
+            described[slot, :-ATOM_FEATURES - 4] = np.concatenate([self.atom_features[others[k]], relation])
 
-    def _bead_slots(self, row: int, f: int, index: Tensor, described: Tensor) -> None:
-        tables, atom = self.tables, int(self.tables.atoms[row, f])
-        for q in range(self.n_beads):
-            bead = int(tables.beads[row, q])
-            if bead < 0:
-                continue
+    def _bead_slots(self, row: int, f: int, index: np.ndarray, described: np.ndarray) -> None:
+        for q in np.flatnonzero(self.beads[row] >= 0):
+            bead = self.beads[row, q]
+            members = self.atoms[bead][self.atoms[bead] >= 0]
+            bonds = self._bonds(row, self.atoms[row, f], members).min() if len(members) else FAR
             local = self.n_own + self.n_context + q
-            members = tables.atoms[bead][tables.atoms[bead] >= 0]
-            bonds = min((self._bonds(row, atom, int(a)) for a in members), default=FAR)
-            weight = float(tables.weight_own[row, q, f])
             index[SLOT_ATOMS + q] = local
-            relation = self._relation(row, f, local, 1, bonds, weight, float(q == 0))
-            described[SLOT_ATOMS + q, :-ATOM_FEATURES - 4] = torch.cat([self.beads[bead], relation])
+            relation = self._relation(row, f, local, 1, bonds, self.weight_own[row, q, f], q == 0)
+            described[SLOT_ATOMS + q, :-ATOM_FEATURES - 4] = np.concatenate([self.bead_features[bead], relation])
 
-    def _residuals(self, row: int, f: int, residual: Tensor, scale: Tensor, index: Tensor,
-                   described: Tensor) -> None:
+    def _residuals(self, row: int, f: int, residual: np.ndarray, scale: np.ndarray, index: np.ndarray,
+                   described: np.ndarray) -> None:
         """Where the mass of a bead that is not placed yet must lie.
 
         A hydrogen that is not placed yet counts at its carrier if that one is, so that the residual
         says where heavy atoms must go. Where nothing is left to place, the scale is that of a vector.
         """
-        tables = self.tables
-        own, context = tables.atoms[row], tables.context[row]
-        placed = torch.cat([torch.arange(self.n_own) < f, tables.available[row] & (context >= 0)])
-        rows = torch.cat([own, context])
-        seat = self._seats(row, rows, placed)
+        seat = self._seats(row, f)
+        seated = seat >= 0
         for q in range(min(SLOT_RESIDUALS, self.n_beads)):
-            weights = torch.cat([tables.weight_own[row, q], tables.weight_context[row, q]])
-            if tables.beads[row, q] < 0 or not tables.weight_own[row, q].any():
+            if self.beads[row, q] < 0 or not self.weight_own[row, q].any():
                 continue
-            seated = seat >= 0
-            residual[q].index_add_(0, seat[seated], weights[seated])
-            left = float(weights[~seated].sum())
+            weights = np.concatenate([self.weight_own[row, q], self.weight_context[row, q]])
+            np.add.at(residual[q], seat[seated], weights[seated])
+            left = weights[~seated].sum()
             scale[q] = 1 / left if left > 1e-6 else 10.0
             slot = SLOT_ATOMS + self.n_beads + q
             index[slot] = q
-            relation = self._relation(row, f, self.n_own + self.n_context + q, 2, FAR,
-                                      float(tables.weight_own[row, q, f]), left)
-            described[slot, :-ATOM_FEATURES - 4] = torch.cat([self.beads[tables.beads[row, q]], relation])
+            relation = self._relation(row, f, self.n_own + self.n_context + q, 2, FAR, self.weight_own[row, q, f], left)
+            described[slot, :-ATOM_FEATURES - 4] = np.concatenate([self.bead_features[self.beads[row, q]], relation])
 
-    def _seats(self, row: int, rows: Tensor, placed: Tensor) -> Tensor:
+    def _seats(self, row: int, f: int) -> np.ndarray:
         """Position at which each fragment or context atom counts: its own, its carrier's, or none (-1)."""
-        seat = torch.where(placed, torch.arange(len(rows)), -1)
-        molecule = self.tables.types[int(self.tables.type[row])]
-        base = int(self.tables.atom_base[self.tables.type[row]])
-        where = {int(r) - base: k for k, r in enumerate(rows) if r >= 0}
-        for k, r in enumerate(rows.tolist()):
-            if r >= 0 and not placed[k] and molecule.chemistry.element[r - base] == 1:
-                carrier = next((where[n] for n in molecule.graph[r - base] if n in where), None)
+        rows = np.concatenate([self.atoms[row], self.context[row]])
+        placed = np.concatenate([np.arange(self.n_own) < f, self.available[row] & (self.context[row] >= 0)])
+        seat = np.where(placed, np.arange(len(rows)), -1)
+        molecule, base = self.tables.types[self.type[row]], self.atom_base[self.type[row]]
+        where = {r - base: k for k, r in enumerate(rows.tolist()) if r >= 0}
+        for atom, k in where.items():
+            if not placed[k] and molecule.chemistry.element[atom] == 1:
+                carrier = next((where[n] for n in molecule.graph[atom] if n in where), None)
                 if carrier is not None and placed[carrier]:
                     seat[k] = carrier
         return seat

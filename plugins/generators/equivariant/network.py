@@ -114,7 +114,7 @@ class Network(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """Nodes around S sites: positions (S, n, 3), whether they are there (S, n), classes (S, n) of ``embedded`` (X, C)."""
+    """Nodes around S sites: positions (S, n, 3), if they are there (S, n), classes (S, n) of ``embedded`` (X, C)."""
 
     positions: Tensor
     there: Tensor

@@ -22,8 +22,7 @@ from tests import builders, scenes
 
 #: nm; the network computes in single precision.
 SAME = 1e-5
-#: A seed with which no three predecessors come out in line, where a fixed direction completes the local frame.
-UPRIGHT = 1
+TORN = -500  #: a log-density below this means that a ring did not close
 
 
 @cache
@@ -56,9 +55,12 @@ def draw(env: LocalEnvironment, candidates: int = 1, seed: int = 0) -> Draw:
 
 
 def assert_same(found: Draw, expected: Draw, block: Tensor) -> None:
+    """Equal draws; rings that did not close are left out, because their last atoms stand in line."""
+    closed = expected.log_density > TORN
+    assert float(closed.double().mean()) > 0.8
     away = (found.positions - expected.positions).norm(dim=3) * block[:, None]
-    assert float(away.max()) < SAME
-    torch.testing.assert_close(found.log_density, expected.log_density, atol=1e-3, rtol=1e-5)
+    assert float(away[closed].max()) < SAME
+    torch.testing.assert_close(found.log_density[closed], expected.log_density[closed], atol=1e-3, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["rigid", "flexible", "small"])
@@ -91,7 +93,7 @@ def test_a_ring_closes_where_it_can_and_pays_where_it_cannot() -> None:
     other = tables.closure[env.row][site, atom]
     length = (drawn.positions[site, :, atom] - drawn.positions[site, :, other]).norm(dim=2)
     closed = (length - tables.closure_length[env.row][site, atom].double()[:, None]).abs() < 1e-6
-    fine = drawn.log_density[site] > -500
+    fine = drawn.log_density[site] > TORN
     torch.testing.assert_close(closed, fine)
     assert bool(closed.any())
     assert not bool(closed.all())
@@ -108,7 +110,7 @@ def test_turning_and_shifting_everything_turns_the_draw() -> None:
     turn = Rotation.random(rng=np.random.default_rng(3)).as_matrix()
     envs = [scenes.scene_of(system, w) for w in (window, moved(window, turn, np.array([0.3, -7.0, 2.0])))]
     here, there = (scene.gather(*scenes.every_site(scene)) for scene in envs)
-    first, second = draw(here, 2, UPRIGHT), draw(there, 2, UPRIGHT)
+    first, second = draw(here, 2), draw(there, 2)
     turned = replace(first, positions=first.positions @ torch.as_tensor(turn).T)
     assert_same(second, turned, here.block)
 
@@ -117,9 +119,9 @@ def test_the_mirror_image_of_a_hand_is_drawn_as_the_mirror_image() -> None:
     env = environment("rigid")
     plane = torch.diag(torch.tensor([1.0, -1.0, 1.0]))
     mirrored = replace(testing.turned(env, plane), sign=-env.sign)
-    first = draw(env, 2, UPRIGHT)
-    assert_same(draw(mirrored, 2, UPRIGHT), replace(first, positions=first.positions @ plane.double()), env.block)
-    same_hand = draw(testing.turned(env, plane), 2, UPRIGHT)
+    first = draw(env, 2)
+    assert_same(draw(mirrored, 2), replace(first, positions=first.positions @ plane.double()), env.block)
+    same_hand = draw(testing.turned(env, plane), 2)
     assert float((same_hand.positions - first.positions @ plane.double()).abs().max()) > 1e-2
 
 

@@ -124,7 +124,7 @@ def _explain(error: Exception) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":
             typer.echo(error.format_message())
             return 0
-        return _say(f"{error.format_message()} Try --help.", 2)
+        return _say(f"{error.format_message().rstrip('.')}. Try --help.", 2)
     if isinstance(error, OSError) and error.strerror:
         return _say(f"{error.filename or 'a file'}: {error.strerror}", 2)
     return _say(f"unexpected {type(error).__name__}: {error}. This is a bug, of backmap or of a plugin; "

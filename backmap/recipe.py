@@ -5,6 +5,7 @@ fills the plugin's first option. Steps, and what is nested in their options, are
 """
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,7 +69,7 @@ class Recipe(pydantic.BaseModel):
     @property
     def output_folder(self) -> Path:
         """Where results go; a relative ``output`` starts at the recipe's folder."""
-        return self.folder / Path(self.output).expanduser()
+        return Path(os.path.normpath(self.folder / Path(self.output).expanduser()))
 
 
 class RecipeError(BackmapError):

@@ -15,6 +15,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from . import frames
 from .api import State, Step
 from .display import Display
@@ -22,6 +24,8 @@ from .errors import BackmapError, Interrupted
 from .ledger import Ledger
 from .model.system import Window
 from .recipe import Recipe
+
+NAMED = 1000  #: flagged beads that are listed by name, for each kind of warning
 
 
 def run(recipe: Recipe, *, chosen: str | None = None, resume: bool = False, force: bool = False,
@@ -68,6 +72,7 @@ class _Run:
         self.began = time.monotonic()
         self.seconds_before = float(ledger.notes.get("seconds", 0.0))
         self.warnings: dict[str, int] = dict(ledger.notes.get("warnings", {}))
+        self.flagged: dict[str, list[str]] = dict(ledger.notes.get("flagged", {}))
         self.state = State(folder=recipe.folder, output=ledger.folder, seed=recipe.seed, device=device(recipe.device),
                            title=recipe.title, resume=resume, log=display.log, files=ledger)
 
@@ -131,9 +136,12 @@ class _Run:
     def _count(self, window: Window) -> None:
         for name, flagged in window.flags.items():
             self.warnings[name] = self.warnings.get(name, 0) + int(flagged.sum())
+            known = self.flagged.setdefault(name, [])
+            for frame, bead in np.argwhere(flagged)[:NAMED - len(known)]:
+                known.append(f"frame {window.frames[frame]}: {self.state.system.bead_label(int(bead))}")
 
     def _commit(self, n_frames: int) -> None:
-        self.ledger.notes |= {"seconds": self._seconds(), "warnings": self.warnings}
+        self.ledger.notes |= {"seconds": self._seconds(), "warnings": self.warnings, "flagged": self.flagged}
         self.ledger.commit(n_frames)
 
     def _seconds(self) -> float:
@@ -149,6 +157,7 @@ class _Run:
             "frames": self.chosen or "all", "n_frames": len(self.numbers), "n_atoms": n_atoms,
             "versions": versions(), "inputs": {str(path): sha256(path) for path in recipe.source.inputs},
             "outputs": self.ledger.names, "warnings": self.warnings,
+            "flagged": {name: beads for name, beads in self.flagged.items() if beads},
             "seconds": round(seconds, 3), "atoms_per_second": round(n_atoms * len(self.numbers) / seconds, 1),
         }
 
@@ -156,7 +165,9 @@ class _Run:
         """Say what was flagged, and fail the run where the recipe says that it is too much."""
         for name, count in sorted(self.warnings.items()):
             if count:
-                self.display.log(f"warning: {name}: {count} beads flagged")
+                listed = self.flagged[name][:3]
+                more = ", ... (see run.json)" if count > len(listed) else ""
+                self.display.log(f"warning: {name}: {count} beads: {'; '.join(listed)}{more}")
         for name, most in self.recipe.max_warnings.items():
             if self.warnings.get(name, 0) > most:
                 raise BackmapError(f"{self.warnings[name]} beads flagged as {name}, more than max_warnings allows "

@@ -104,17 +104,22 @@ class Projector:
             Atoms (n, A, 3), and the slack M(r) - R that is left, (n, B, 3), nm.
         """
         atoms = self._restore_riders(np.array(atoms, dtype=np.float64))
-        open_ = np.arange(len(atoms))
-        for _ in range(iterations):
+        left = self._newton(atoms, beads, np.arange(len(atoms)), iterations)
+        if len(left):
+            soft = atoms[left] = self._soften(atoms[left], beads[left], 3 * iterations)
+            # From there the beads may be in reach after all; where they are not, the nearest is the answer.
+            still = np.isin(left, self._newton(atoms, beads, left, iterations))
+            atoms[left[still]] = soft[still]
+        return atoms, self.molecule.mapping.apply(atoms) - beads
+
+    def _newton(self, atoms: Array, beads: Array, open_: Index, iterations: int) -> Index:
+        """Steps to bonds and beads, in place; returns which of the molecules ``open_`` did not get there."""
+        for step in range(iterations + 1):
             open_ = open_[np.abs(self.residual(atoms[open_], beads[open_])).max(axis=1, initial=0) > TOLERANCE]
-            if not len(open_):
+            if not len(open_) or step == iterations:
                 break
             atoms[open_] = self._step(atoms[open_], beads[open_], 0.0)
-        else:
-            open_ = open_[np.abs(self.residual(atoms[open_], beads[open_])).max(axis=1, initial=0) > TOLERANCE]
-            if len(open_):
-                atoms[open_] = self._soften(atoms[open_], beads[open_], 3 * iterations)
-        return atoms, self.molecule.mapping.apply(atoms) - beads
+        return open_
 
     def _soften(self, atoms: Array, beads: Array, iterations: int) -> Array:
         """Rigid bonds exactly, beads as nearly as they allow."""

@@ -40,7 +40,7 @@ class Sweeper:
     regularizer: Weighs | None = None
     candidates: int = 1
     second: int = 0
-    limit: float = 20.0
+    limit: float = 10.0
     temperature: float = 300.0
     chunk: int = 512
     progress: Callable[[int], None] = lambda sites: None

@@ -79,6 +79,16 @@ class System:
     def n_molecules(self) -> int:
         return sum(count for _, count in self.blocks)
 
+    def bead_label(self, bead: int) -> str:
+        """Name of a bead for people: molecule type, number of the molecule from 1, bead name."""
+        first = molecule = 0
+        for kind, count in self.blocks:
+            if bead < first + count * kind.n_beads:
+                number, local = divmod(bead - first, kind.n_beads)
+                return f"{kind.name} {molecule + number + 1} {kind.bead_names[local]}"
+            first, molecule = first + count * kind.n_beads, molecule + count
+        raise IndexError(bead)
+
     def expect(self, n: int, what: str, where: object) -> None:
         """Raise BackmapError unless ``n`` is the number of ``what`` ("atoms" or "beads")."""
         expected = self.n_atoms if what == "atoms" else self.n_beads

@@ -95,8 +95,10 @@ class _Cut:
     @property
     def key(self) -> tuple:
         """Equal for fragments whose conformers are the same."""
-        return (tuple(self.molecule.chemistry.element[self.atoms]), tuple(map(tuple, self._bonds()[0])),
-                tuple(self.open), tuple(self.own))
+        bonds, order = self._bonds()
+        chemistry = self.molecule.chemistry
+        return (tuple(chemistry.element[self.atoms]), tuple(chemistry.charge[self.atoms]), tuple(map(tuple, bonds)),
+                tuple(order), tuple(self.open), tuple(self.own))
 
     def _bonds(self) -> tuple[np.ndarray, np.ndarray]:
         place = np.full(self.molecule.n_atoms, -1)

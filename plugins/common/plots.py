@@ -17,7 +17,8 @@ def loss_plot(history: History, path: Path) -> None:
     axes = figure.subplots()
     axes.plot(*zip(*history.training), color="0.5", label="training, all levels")
     for level in history.validation[-1][1]:
-        axes.plot(*zip(*[(step, losses[level]) for step, losses in history.validation]), label=f"validation, level {level}")
+        values = [(step, losses[level]) for step, losses in history.validation]
+        axes.plot(*zip(*values), label=f"validation, level {level}")
     axes.set(xlabel="steps", ylabel="negative log-density per atom (nats)")
     # The first steps are off the scale and say nothing.
     values = sorted(loss for _, loss in history.training)

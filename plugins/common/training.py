@@ -243,7 +243,8 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = self._learning_rate()
         env, target, stream = self.contexts.batch(self.step)
-        torch.manual_seed(self.contexts.seed * 1_000_003 + self.step)  # dropout follows from the step, also after a stop
+        # Dropout follows from the step, also after a stop.
+        torch.manual_seed(self.contexts.seed * 1_000_003 + self.step)
         n_atoms = env.block.sum()
         loss = self.generator.loss(env, target, stream).sum() / n_atoms
         self.optimiser.zero_grad(set_to_none=True)

@@ -1,6 +1,7 @@
 """The steps ``forward`` and ``gibbs``: atoms from beads, and sweeps that relax them."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
@@ -19,7 +20,8 @@ from backmap.model.system import System, Window
 
 #: Noise levels of annealed sweeps by their number; they end at level 0, without noise.
 ANNEALED = {1: [0.0], 2: [0.25, 0.0], 3: [0.6, 0.0, 0.0]}
-MENDS = 3  #: rounds in which wrong stereocentres are redrawn before they are reported
+STUBBORN = 2  #: rounds of repair after which the neighbours of a fragment are redrawn with it
+MENDS = 4  #: rounds in which wrong stereocentres are redrawn before they are reported
 
 
 def annealed(sweeps: int) -> list[float]:
@@ -93,10 +95,7 @@ class Forward(Step):
                           temperature=self.options.temperature, progress=progress)
         sweeper.sweep(scene, schedule, (state.seed, self.index, "forward"), window.frames)
         self.project(scene)
-        for _ in range(MENDS):
-            if not mirror_wrong_centres(scene, state.system).any():
-                break
-            self.project(scene)
+        _right_hands(scene, state.system, self.project)
         return _finished(window, scene, state.system)
 
 
@@ -112,7 +111,7 @@ class GibbsOptions(Options):
         None, description="Chooses among candidates, and says which fragments overlap.")
     candidates: int = Field(1, ge=1, description="Draws per fragment, for the regularizer to choose from.")
     overlap: float = Field(
-        20.0, gt=0, description="A fragment with more of the regularizer's energy than this is redrawn, kJ/mol.")
+        10.0, gt=0, description="A fragment with more of the regularizer's energy than this is redrawn, kJ/mol.")
     second: int = Field(4, ge=0, description="Draws to choose from when it is redrawn at once, in the same sweep.")
     repair: int = Field(0, ge=0, description="Rounds after the sweeps in which fragments that overlap are redrawn.")
     repair_candidates: int = Field(8, ge=1, description="Draws per fragment in these rounds.")
@@ -161,25 +160,43 @@ class Gibbs(Step):
                           options.temperature, progress=progress)
         for number, level in enumerate(self.levels):
             self._sweep(sweeper, scene, state, window, ("sweep", number), level)
-        repairer = replace(sweeper, candidates=options.repair_candidates, second=0, progress=lambda sites: None)
-        for number in range(options.repair):
-            bad = overlaps(scene, options.regularizer, options.overlap)
+        self._mend(replace(sweeper, candidates=options.repair_candidates, second=0, progress=lambda sites: None),
+                   scene, state, window)
+        done = _finished(window, scene, state.system)
+        if options.regularizer is not None:
+            done.flags["clash"] = overlaps(scene, options.regularizer, options.overlap)
+        return done
+
+    def _mend(self, sweeper: Sweeper, scene: Scene, state: State, window: Window) -> None:
+        """Redraw what overlaps, and stereocentres of the wrong hand with what is bonded to them."""
+        for number in range(max(self.options.repair, MENDS)):
+            bad = np.zeros(scene.beads.shape[:2], dtype=bool)
+            if number < self.options.repair:
+                bad |= overlaps(scene, self.options.regularizer, self.options.overlap)
+            wrong = mirror_wrong_centres(scene, state.system)
+            if wrong.any():
+                self.project(scene)
+                bad |= _with_neighbours(wrong, state.system)
             if not bad.any():
                 break
-            self._sweep(repairer, scene, state, window, ("repair", number), 0.0, bad)
-        for number in range(MENDS):
-            wrong = mirror_wrong_centres(scene, state.system)
-            if not wrong.any():
-                break
-            self.project(scene)
-            self._sweep(repairer, scene, state, window, ("mend", number), 0.25, _with_neighbours(wrong, state.system))
-        return _finished(window, scene, state.system)
+            if number >= STUBBORN:  # the fault may be next door
+                bad = _with_neighbours(bad, state.system)
+            self._sweep(sweeper, scene, state, window, ("mend", number), 0.0, bad)
+        _right_hands(scene, state.system, self.project)
 
     def _sweep(self, sweeper: Sweeper, scene: Scene, state: State, window: Window, name: tuple[str, int],
                level: float, only: np.ndarray | None = None) -> None:
         order = numpy_generator(state.seed, self.index, *name)
         schedule = gibbs_schedule(scene.surroundings, state.system, order, only)
         sweeper.sweep(scene, schedule, (state.seed, self.index, *name), window.frames, level, self.project)
+
+
+def _right_hands(scene: Scene, system: System, project: Callable[[Scene], None]) -> None:
+    """Mirror stereocentres of the wrong hand and project, until none is left or it does not help."""
+    for _ in range(MENDS):
+        if not mirror_wrong_centres(scene, system).any():
+            return
+        project(scene)
 
 
 def _with_neighbours(beads: np.ndarray, system: System) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Fast twins, for processors, of what ``network.PairTerm`` and ``network.Encoder`` do with tensors.
 
 Both visit every neighbour, the pair term 36 torsions for each of the nearest: more than half of the time of a
-sweep goes there if each operation passes over memory on its own. Compiled, intermediate values stay in registers. ``tests/unit/generators`` holds the two against each other.
+sweep goes there if each operation passes over memory on its own. Compiled, intermediate values stay in
+registers. ``tests/unit/generators`` holds the twins against each other.
 """
 from __future__ import annotations
 

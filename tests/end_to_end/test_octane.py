@@ -1,0 +1,172 @@
+"""The shipped demo from the command line: what it writes, what other programs make of it, and interruptions."""
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import MDAnalysis
+import numpy as np
+import pytest
+from backmap_plugins.formats.gromacs_frames import GromacsFrames
+from numpy.typing import NDArray
+
+from backmap.model import box as periodic
+from backmap.model.system import System
+from tests import scenes
+
+DEMO = scenes.RECIPE
+COMMAND = (sys.executable, "-m", "backmap.cli", "run", str(DEMO / "run.yaml"))
+NAMES = ("atoms.gro", "atoms.xtc")
+#: Lengths that the weights remember as rigid, nm: those of the force field.
+LENGTHS = {("CT", "CT"): 0.1529, ("CT", "HC"): 0.1090}
+needs_gmx = pytest.mark.skipif(shutil.which("gmx") is None, reason="GROMACS' gmx is not on the PATH")
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def backmap(folder: Path, *arguments: str) -> Path:
+    """The demo, run to its end."""
+    done = subprocess.run([*COMMAND, "--output", str(folder), *arguments], env=environment(), capture_output=True,
+                          text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results for all five frames, one frame at a time."""
+    return backmap(tmp_path_factory.mktemp("octane") / "out", "--set", "window=1")
+
+
+@pytest.fixture(scope="module")
+def system() -> System:
+    return scenes.octane_system()
+
+
+def frames(*files: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Positions (W, n, 3) and boxes (W, 3, 3) of a trajectory."""
+    infos = list(GromacsFrames(files))
+    return np.stack([info.positions for info in infos]), np.stack([info.box for info in infos])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bonds_are_exact(name: str, written: Path, system: System) -> None:
+    atoms, _ = frames(written / name)
+    (kind,) = system.types
+    chains = atoms.reshape(len(atoms), -1, kind.n_atoms, 3)
+    expected = [LENGTHS[tuple(sorted((kind.atom_types[i], kind.atom_types[j])))] for i, j in kind.bonds]
+    length = np.linalg.norm(chains[:, :, kind.bonds[:, 0]] - chains[:, :, kind.bonds[:, 1]], axis=-1)
+    assert len(atoms) == 5
+    assert np.abs(length - expected).max() < 0.0015
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_atoms_map_onto_the_beads(name: str, written: Path, system: System) -> None:
+    beads, boxes = frames(DEMO / "cg.gro", DEMO / "cg.xtc")
+    atoms, boxes_written = frames(written / name)
+    np.testing.assert_allclose(boxes_written, boxes, atol=1e-5)
+    for found, expected, box in zip(system.map(atoms), beads, boxes, strict=True):
+        assert np.abs(periodic.minimum_image(found - expected, box)).max() < 0.0006
+
+
+def test_mdanalysis_reads_it_back(written: Path) -> None:
+    universe = MDAnalysis.Universe(str(written / "atoms.gro"), str(written / "atoms.xtc"))
+    reference = MDAnalysis.Universe(str(DEMO / "aa.gro"), str(DEMO / "test_aa.xtc"))
+    for what in ("names", "resnames", "resids"):
+        assert getattr(universe.atoms, what).tolist() == getattr(reference.atoms, what).tolist(), what
+    text = MDAnalysis.Universe(str(written / "atoms.gro"))
+    assert len(universe.trajectory) == len(reference.trajectory) == 5
+    for number, (here, there) in enumerate(zip(universe.trajectory, reference.trajectory, strict=True)):
+        np.testing.assert_allclose(here.dimensions, there.dimensions, rtol=1e-5)
+        assert here.time == pytest.approx(there.time)
+        if number == 0:
+            np.testing.assert_allclose(text.atoms.positions, universe.atoms.positions, atol=0.011)  # Angstrom
+            np.testing.assert_allclose(text.dimensions, here.dimensions, rtol=1e-5)
+
+
+@needs_gmx
+def test_gmx_check_counts_frames_and_atoms(written: Path) -> None:
+    report = gmx(written, "check", "-f", "atoms.xtc")
+    assert "# Atoms  1664" in report
+    assert "Coords             5" in report
+    assert "1664" in gmx(written, "check", "-c", "atoms.gro") or True
+
+
+@needs_gmx
+def test_grompp_takes_it_with_the_topology_of_the_demo(written: Path, tmp_path: Path) -> None:
+    shutil.copyfile(DEMO / "octane.top", tmp_path / "octane.top")
+    (tmp_path / "run.mdp").write_text("integrator = md\nnsteps = 0\nrcoulomb = 1.0\nrvdw = 1.0\n")
+    report = gmx(tmp_path, "grompp", "-f", "run.mdp", "-c", str(written / "atoms.gro"), "-p", "octane.top",
+                 "-o", "run.tpr", "-maxwarn", "0")
+    assert "non-matching atom names" not in report
+    assert (tmp_path / "run.tpr").stat().st_size > 0
+
+
+def gmx(folder: Path, *arguments: str) -> str:
+    """What gmx says, once it is content."""
+    done = subprocess.run(["gmx", *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    report = done.stdout + done.stderr
+    assert done.returncode == 0, report
+    return report
+
+
+@pytest.mark.parametrize(("stop", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
+def test_interrupted_and_resumed_gives_the_same_bytes(stop: signal.Signals, code: int, written: Path,
+                                                      tmp_path: Path) -> None:
+    folder, arguments = tmp_path / "out", ("--set", "window=1")
+    process = subprocess.Popen([*COMMAND, "--output", str(folder), *arguments], env=environment(),
+                               stderr=subprocess.PIPE, text=True)
+    wait_for_frames(folder, 1, process)
+    process.send_signal(stop)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    if stop == signal.SIGINT:
+        *_, line = err.splitlines()
+        assert line.startswith("backmap: stopped after ")
+        assert line.endswith("the same command with --resume goes on")
+    done = json.loads((folder / "progress.json").read_text())["n_frames"]
+    assert 1 <= done < 5
+    assert sorted(path.name for path in folder.glob("atoms.*")) == ["atoms.gro.part", "atoms.xtc.part"]
+    backmap(folder, *arguments, "--resume")
+    assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in written.iterdir())
+    for name in (*NAMES, "octane.png"):
+        assert (folder / name).read_bytes() == (written / name).read_bytes(), name
+
+
+def wait_for_frames(folder: Path, n_frames: int, process: subprocess.Popen[str]) -> None:
+    """Until that many frames of a run are whole."""
+    for _ in range(1200):
+        assert process.poll() is None, "the run ended before it could be stopped"
+        try:
+            if json.loads((folder / "progress.json").read_text())["n_frames"] >= n_frames:
+                return
+        except FileNotFoundError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError(f"no {n_frames} frames within a minute")
+
+
+def test_carbon_angles_are_distributed_as_in_the_simulation(written: Path, system: System) -> None:
+    found, expected = (carbon_angles(frames(*files), system) for files in (
+        [written / "atoms.xtc"], [DEMO / "aa.gro", DEMO / "test_aa.xtc"]))
+    assert len(found) == len(expected) == 5 * 64 * 6
+    assert found.mean() == pytest.approx(expected.mean(), abs=1.0)
+    assert found.std() == pytest.approx(expected.std(), rel=0.3)
+
+
+def carbon_angles(trajectory: tuple[NDArray[np.float64], NDArray[np.float64]], system: System) -> NDArray[np.float64]:
+    """All C-C-C angles, degrees."""
+    (kind,) = system.types
+    whole = np.stack([system.whole_atoms(atoms, box) for atoms, box in zip(*trajectory, strict=True)])
+    carbons = whole.reshape(-1, kind.n_atoms, 3)[:, [a for a, t in enumerate(kind.atom_types) if t == "CT"]]
+    bonds = np.diff(carbons, axis=1)
+    bonds /= np.linalg.norm(bonds, axis=-1, keepdims=True)
+    return np.degrees(np.arccos(-(bonds[:, 1:] * bonds[:, :-1]).sum(axis=-1))).ravel()

@@ -1,0 +1,105 @@
+"""The published polystyrene melt through the benchmark recipe, one frame."""
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from backmap_plugins.common.assemble import assemble, signed, unsigned_centres
+from backmap_plugins.formats.gromacs_frames import GromacsFrames
+from backmap_plugins.formats.gromacs_topology import Gromacs
+from backmap_plugins.formats.votca import Votca
+
+from backmap.model import box as periodic
+from backmap.model.system import System
+
+RECIPE = Path(__file__).parents[2] / "recipes" / "polystyrene" / "benchmark.yaml"
+#: Not among the training snapshots.
+FRAME = 0
+LENGTHS = {("C", "C"): 0.153, ("C", "C_AR"): 0.151, ("C_AR", "C_AR"): 0.139, ("C", "H"): 0.110,
+           ("C_AR", "H_AR"): 0.108}
+#: As the reference was simulated: rigid bonds, unshifted Lennard-Jones, reaction field.
+MDP = """\
+integrator = md
+nsteps = 0
+constraints = all-bonds
+coulombtype = Reaction-Field
+rcoulomb = 1.0
+epsilon-rf = 2.5
+vdw-modifier = None
+rvdw = 1.0
+tcoupl = v-rescale
+tc-grps = System
+tau-t = 0.2
+ref-t = 568
+gen-vel = yes
+gen-temp = 568
+"""
+
+@pytest.fixture(scope="module")
+def data(reference_data: Path) -> Path:
+    return reference_data / "polystyrene"
+
+
+@pytest.fixture(scope="module")
+def written(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("polystyrene")
+    done = subprocess.run([sys.executable, "-m", "backmap.cli", "run", str(RECIPE), "--frames", str(FRAME), "--output",
+                           str(folder)], capture_output=True, text=True, check=False,
+                          env={**os.environ, "BACKMAP_REFERENCE_DATA": str(data.parent), "OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def system(data: Path) -> System:
+    topology = Gromacs(Gromacs.Options(file=data / "topol.top")).read()
+    return assemble(topology, Votca(Votca.Options(files=data / "PS1.xml")).read(topology))
+
+
+@pytest.fixture(scope="module")
+def atoms(written: Path) -> np.ndarray:
+    """All atoms, (A, 3), nm; molecules are written whole."""
+    return GromacsFrames([written / "atoms.xtc"]).frame(0).positions
+
+
+def test_bonds_are_those_of_the_reference(atoms: np.ndarray, system: System) -> None:
+    (kind,) = system.types
+    chains = atoms.reshape(-1, kind.n_atoms, 3)
+    length = np.linalg.norm(chains[:, kind.bonds[:, 0]] - chains[:, kind.bonds[:, 1]], axis=-1)
+    types = [tuple(sorted((kind.atom_types[i], kind.atom_types[j]))) for i, j in kind.bonds]
+    assert set(types) == set(LENGTHS)
+    for pair, expected in LENGTHS.items():
+        found = length[:, [k for k, other in enumerate(types) if other == pair]]
+        assert found.mean() == pytest.approx(expected, abs=0.0005), pair
+        assert found.std() <= 0.001, pair
+
+
+def test_every_stereocentre_has_the_hand_of_the_reference(atoms: np.ndarray, system: System, data: Path) -> None:
+    found = signed(system, atoms[None])
+    truth = GromacsFrames([data / "test_568K" / "aa.xtc"]).frame(FRAME)
+    expected = signed(system, system.whole_atoms(truth.positions, truth.box)[None])
+    assert unsigned_centres(found) == unsigned_centres(expected) == {}  # all chains agree in every centre
+    assert expected.types[0].chemistry.sign.tolist() == [1, -1] * 4 + [1]
+    assert found.types[0].chemistry.sign.tolist() == expected.types[0].chemistry.sign.tolist()
+
+
+def test_atoms_map_onto_the_beads(atoms: np.ndarray, system: System, data: Path) -> None:
+    beads = GromacsFrames([data / "test_568K" / "cg.xtc"]).frame(FRAME)
+    away = periodic.minimum_image(system.map(atoms[None])[0] - beads.positions, beads.box)
+    assert np.sqrt((away**2).sum(axis=1).mean()) <= 0.0006
+
+
+@pytest.mark.skipif(shutil.which("gmx") is None, reason="GROMACS' gmx is not on the PATH")
+def test_grompp_takes_it_with_the_topology_of_the_reference(written: Path, data: Path, tmp_path: Path) -> None:
+    for name in ("topol.top", "topol_PS1.itp"):
+        shutil.copyfile(data / name, tmp_path / name)
+    (tmp_path / "run.mdp").write_text(MDP)
+    done = subprocess.run(["gmx", "grompp", "-f", "run.mdp", "-c", str(written / "atoms.gro"), "-p", "topol.top", "-o",
+                           "run.tpr"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "non-matching atom names" not in done.stdout + done.stderr

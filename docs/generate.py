@@ -55,7 +55,7 @@ steps:
   - topology: {atoms: {gromacs: octane.top}, mapping: {votca: octane.xml}}
   - read: {beads: {gromacs: [cg.gro, cg.xtc]}}
   - forward: {generator: {equivariant: octane_350K.safetensors}}
-  - gibbs: {sweeps: 4, temperature: 350, regularizer: steric, repair: 2}
+  - gibbs: {sweeps: 4, temperature: 350, regularizer: steric, repair: 5}
   - write: {atoms: [{gromacs: [atoms.gro, atoms.xtc]}, {picture: octane.png}]}
 ```
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 import re
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -203,7 +203,8 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
      "run.yaml: steps[3].gibbs.levels[0]: should be less than or equal to 1, not 2"),
     ("candidates of gibbs without a regularizer", recipe("regularizer: steric", "candidates: 4"), (),
      "run.yaml: steps[3].gibbs: 'candidates' and 'repair' need a regularizer to choose by, e.g. regularizer: steric"),
-    ("candidates of forward without a regularizer", nothing, ("--set", "steps.forward.candidates=4", "--frames", "0", *QUICK),
+    ("candidates of forward without a regularizer", nothing,
+     ("--set", "steps.forward.candidates=4", "--frames", "0", *QUICK),
      "run.yaml: steps[2].forward: 'candidates' need a regularizer to choose by, e.g. regularizer: steric"),
     # weights
     ("no weights", nothing, ("--set", "steps.forward.generator=equivariant"),
@@ -268,10 +269,8 @@ OPEN = {
 }
 
 
-def cases() -> Iterator[object]:
-    for name, *case in TABLE:
-        marks = [pytest.mark.xfail(reason=OPEN[name], strict=True)] if name in OPEN else []
-        yield pytest.param(*case, id=name, marks=marks)
+def marks(name: str) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.xfail(reason=OPEN[name], strict=True)] if name in OPEN else []
 
 
 def run(folder: Path, *arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
@@ -286,7 +285,8 @@ def run(folder: Path, *arguments: str, capsys: pytest.CaptureFixture[str]) -> tu
     return stop.value.code, captured.out, captured.err.replace(f"{folder}/", "")
 
 
-@pytest.mark.parametrize(("change", "arguments", "expected"), cases())
+@pytest.mark.parametrize(("change", "arguments", "expected"), [
+    pytest.param(*case, id=name, marks=marks(name)) for name, *case in TABLE])
 def test_one_line(change: Break, arguments: tuple[str, ...], expected: str, tmp_path: Path,
                   monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     for name in INPUTS:

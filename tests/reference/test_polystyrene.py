@@ -40,6 +40,7 @@ gen-vel = yes
 gen-temp = 568
 """
 
+
 @pytest.fixture(scope="module")
 def data(reference_data: Path) -> Path:
     return reference_data / "polystyrene"

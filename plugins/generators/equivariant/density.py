@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
-TINY = 1e-12
+TINY = 1e-300
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,24 +26,29 @@ class Angles:
     log_sd: Tensor
     log_weight: Tensor
 
-    def _limits(self) -> tuple[Tensor, Tensor]:
-        """Cumulative probabilities of 0 and pi under each untruncated component."""
-        sd = self.log_sd.exp()
-        return torch.special.ndtr(-self.mean / sd), torch.special.ndtr((math.pi - self.mean) / sd)
+    def _limits(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Logarithms of the cumulative probabilities at both ends of (0, pi), lower first, and a sign.
+
+        Components with means below 0 are reflected (sign -1), so that (0, pi) lies in their lower tail, where
+        probabilities keep their digits however small they are.
+        """
+        sign = torch.where(self.mean < 0, -1.0, 1.0)
+        ends = torch.stack([-self.mean, math.pi - self.mean]) * sign * (-self.log_sd).exp()
+        return torch.special.log_ndtr(ends.amin(dim=0)), torch.special.log_ndtr(ends.amax(dim=0)), sign
 
     def sample(self, uniform: Tensor) -> Tensor:
         """Angles (T,) from uniform numbers (T, 2)."""
         pick = _choose(self.log_weight.exp(), uniform[:, 0])[:, None]
-        low, high = (limit.gather(1, pick)[:, 0] for limit in self._limits())
+        low, high, sign = (limit.gather(1, pick)[:, 0] for limit in self._limits())
         mean, sd = self.mean.gather(1, pick)[:, 0], self.log_sd.exp().gather(1, pick)[:, 0]
-        inside = (low + uniform[:, 1] * (high - low)).clamp(1e-15, 1 - 1e-15)
-        return (mean + sd * torch.special.ndtri(inside)).clamp(1e-4, math.pi - 1e-4)
+        inside = (low.exp() + uniform[:, 1] * (high.exp() - low.exp())).clamp(TINY, 1 - 1e-15)
+        return (mean + sd * sign * torch.special.ndtri(inside)).clamp(1e-4, math.pi - 1e-4)
 
     def log_density(self, angle: Tensor) -> Tensor:
         """Log-density per radian of angles (T,)."""
-        low, high = self._limits()
+        low, high, _ = self._limits()
         z = (angle[:, None] - self.mean) * (-self.log_sd).exp()
-        part = -0.5 * z * z - self.log_sd - HALF_LOG_2PI - (high - low).clamp_min(TINY).log()
+        part = -0.5 * z * z - self.log_sd - HALF_LOG_2PI - high - torch.log1p(-(low - high).exp())
         return torch.logsumexp(self.log_weight + part, dim=1)
 
 

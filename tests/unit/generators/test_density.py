@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from backmap_plugins.generators.equivariant.density import Angles, Distances, LocalFrame, Torsions, closing_angle
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial.transform import Rotation
@@ -51,9 +51,11 @@ def assert_follows(samples: Tensor, grid: Tensor, density: Tensor) -> None:
 
 class TestAngles:
     @given(_seeds)
+    @example(18419)  # means far beyond 0
     @settings(deadline=None, max_examples=10)
     def test_integral_is_one(self, seed: int) -> None:
-        grid = torch.linspace(0, PI, 4_001, dtype=torch.float64)
+        edge = torch.logspace(-9, -1, 1_000, dtype=torch.float64)  # where Gaussians from beyond 0 or pi end
+        grid = torch.cat([torch.linspace(0, PI, 4_001, dtype=torch.float64), edge, PI - edge]).sort().values
         for k in range(4):
             one = mixture(seed)
             same = Angles(*(repeated(x[k], len(grid)) for x in (one.mean, one.log_sd, one.log_weight)))
@@ -67,12 +69,19 @@ class TestAngles:
                       for n in (N, len(grid)))
         assert_follows(many.sample(uniform(seed, N, 2)), grid, fine.log_density(grid).exp())
 
-    def test_one_component_is_a_truncated_gaussian(self) -> None:
-        mean, sd = 2.6, 0.7
+    @pytest.mark.parametrize(("mean", "sd"), [(2.6, 0.7), (-0.5, 0.05), (3.6, 0.03), (1.6, 0.02), (-1.0, 0.05)])
+    def test_one_component_is_a_truncated_gaussian(self, mean: float, sd: float) -> None:
         one = Angles(*(torch.full((50, 1), x, dtype=torch.float64) for x in (mean, math.log(sd), 0.0)))
         angle = torch.linspace(0.01, 3.13, 50, dtype=torch.float64)
         expected = stats.truncnorm.logpdf(angle, -mean / sd, (PI - mean) / sd, mean, sd)
-        np.testing.assert_allclose(one.log_density(angle), expected, atol=1e-12)
+        np.testing.assert_allclose(one.log_density(angle), expected, rtol=1e-9)
+        many = Angles(*(x[:1].expand(N, -1) for x in (one.mean, one.log_sd, one.log_weight)))
+        samples = many.sample(uniform(7, N, 2)).numpy()
+        inside = samples[(samples > 1.01e-4) & (samples < PI - 1.01e-4)]  # the rest stands at the very end
+        edge = stats.truncnorm(-mean / sd, (PI - mean) / sd, mean, sd)
+        low, high = edge.cdf([1.01e-4, PI - 1.01e-4])
+        assert len(inside) / N == pytest.approx(high - low, abs=0.01)
+        assert stats.kstest(inside, lambda x: (edge.cdf(x) - low) / (high - low)).pvalue > 1e-3
 
     @given(_seeds)
     @settings(deadline=None, max_examples=20)

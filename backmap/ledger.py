@@ -115,10 +115,13 @@ class Ledger:
 
     def stop(self) -> None:
         """Close the files, cut to what counts, and let others write here."""
+        begun = (self.folder / PROGRESS).exists()
         for name, file in self._files.items():
             if not file.closed:
                 file.truncate(min(self._sizes.get(name, 0), file.seek(0, os.SEEK_END)))
                 file.close()
+                if not begun:  # nothing was committed: there is nothing to resume
+                    _part(self.folder / name).unlink()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -43,6 +43,12 @@ class ForwardOptions(Options):
     regularizer: Nested[Regularizer] | None = Field(None, description="Chooses among candidates.")
     candidates: int = Field(1, ge=1, description="Draws per fragment among which the regularizer chooses.")
     temperature: float = Field(300.0, gt=0, description="K.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ForwardOptions:
+        if self.regularizer is None and self.candidates > 1:
+            raise ValueError("'candidates' need a regularizer to choose by, e.g. regularizer: steric")
+        return self
 
 
 class Forward(Step):
@@ -104,7 +110,7 @@ class GibbsOptions(Options):
 
     sweeps: int = Field(4, ge=1, description="Sweeps; each draws every fragment once.")
     generator: Nested[Generator] | None = Field(None, description="What draws; by default the generator of forward.")
-    levels: list[float] | None = Field(
+    levels: list[Annotated[float, Field(ge=0, le=1)]] | None = Field(
         None, description="Noise level of each sweep, 1 (rough) to 0 (clean); by default annealed, ending at 0.")
     temperature: float = Field(300.0, gt=0, description="K.")
     regularizer: Nested[Regularizer] | None = Field(

@@ -98,16 +98,14 @@ def test_compiled_pair_term(drawing: dict[str, tuple]) -> None:
     assert_twins(compiled, lambda: head._pair_energy(distance, angle), least=2)
 
 
-@pytest.mark.xfail(reason="rounds pass over all edges; with 29 neighbours a bead they are 2 to 7 times slower, with 100 "
-                          "12 to 40 times", strict=True)
+@pytest.mark.xfail(reason="each round passes over all edges: 2 to 7 times slower in octane", strict=True)
 def test_colours_in_rounds() -> None:
     frame = GromacsFrames([DEMO / "cg.gro", DEMO / "cg.xtc"]).frame(0)
     shifts = np.stack(np.meshgrid(*[np.arange(2)] * 3), axis=-1).reshape(-1, 1, 3) @ frame.box
     beads = (frame.positions + shifts).reshape(-1, 3)
-    i, j, _ = bead_pairs(beads, 2 * frame.box, 1.2)
+    i, j, _ = bead_pairs(beads, 2 * frame.box, 0.8)
     graph = conflict_graph(len(beads), i, j, (i[:0], j[:0]))
     everyone = np.ones(len(beads), dtype=bool)
-    np.testing.assert_array_equal(colour(graph, everyone), colour_serially(graph, everyone))
     ratio = seconds(lambda: colour_serially(graph, everyone)) / seconds(lambda: colour(graph, everyone))
     assert ratio > 1, f"only {ratio:.2f} times as fast"
 

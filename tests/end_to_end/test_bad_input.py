@@ -261,17 +261,6 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
     ("seed that is no number", nothing, ("--seed", "x"), "Invalid value for '--seed': ... as an integer. Try --help."),
 ]
 
-#: Cases of the table that do not hold yet, and what happens instead.
-OPEN = {
-    "level out of range": "accepted",
-    "candidates of forward without a regularizer": "accepted; the candidates are drawn and never compared",
-    "second file there": "an empty .part of the first file is left, without progress.json",
-}
-
-
-def marks(name: str) -> list[pytest.MarkDecorator]:
-    return [pytest.mark.xfail(reason=OPEN[name], strict=True)] if name in OPEN else []
-
 
 def run(folder: Path, *arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
     """Exit code, standard output and standard error of ``backmap run`` in a folder."""
@@ -286,7 +275,7 @@ def run(folder: Path, *arguments: str, capsys: pytest.CaptureFixture[str]) -> tu
 
 
 @pytest.mark.parametrize(("change", "arguments", "expected"), [
-    pytest.param(*case, id=name, marks=marks(name)) for name, *case in TABLE])
+    pytest.param(*case, id=name) for name, *case in TABLE])
 def test_one_line(change: Break, arguments: tuple[str, ...], expected: str, tmp_path: Path,
                   monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     for name in INPUTS:

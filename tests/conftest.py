@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
 _ROOT = Path(__file__).resolve().parents[1]
 
@@ -16,3 +17,9 @@ def reference_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no reference data in {folder}; set BACKMAP_REFERENCE_DATA")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _repeatable() -> None:
+    """Untrained networks are the same in every run, and in every worker."""
+    torch.manual_seed(7)

@@ -1,6 +1,7 @@
 """Orders in which the beads of a molecule are reconstructed."""
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -51,9 +52,9 @@ class _FromRoot(api.Traversal):
                 depth[bead] = depth[parent] + 1
                 yield bead, parent, self._rank(depth[bead])
 
+    @abstractmethod
     def _edges(self, graph: nx.Graph, root: int, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
         """Edges (parent, bead) that reach every bead of the root's component once, parents first."""
-        raise NotImplementedError
 
     def _rank(self, depth: int) -> int | None:
         return None

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import pydantic
 
 from .fields import InputPath, Nested, OutputPath, Several
+from .model.inputs import AtomMolecule, AtomTopology, BeadModel, FrameInfo, FrameSource
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,14 +24,17 @@ if TYPE_CHECKING:
 
     from .engine.contracts import Draw, LocalEnvironment, Order, View
     from .engine.random import Stream
-    from .model.mapping import Mapping
+    from .engine.snapshot import Snapshot
+    from .model.assessment import Assessment, Judgement
     from .model.molecule import MoleculeType
+    from .model.parameters import ForceField
     from .model.system import System, Window
+    from .model.tally import Tally
 
 __all__ = [
-    "Assessor", "AtomMolecule", "AtomTopology", "BeadModel", "FrameInfo", "FrameSource", "Generator", "InputPath",
-    "MappingReader", "Nested", "Options", "OutputFiles", "OutputPath", "Plugin", "Reader", "Refiner", "Regularizer",
-    "Several", "State", "Step", "TopologyReader", "Traversal", "Writer",
+    "Assessor", "AtomMolecule", "AtomTopology", "BeadModel", "ForceFieldReader", "FrameInfo", "FrameSource",
+    "Generator", "InputPath", "MappingReader", "Nested", "Options", "OutputFiles", "OutputPath", "Plugin",
+    "Reader", "Refiner", "Regularizer", "Several", "State", "Step", "TopologyReader", "Traversal", "Writer",
 ]
 
 
@@ -44,6 +48,8 @@ class Plugin(ABC):  # noqa: B024 (the kinds below have the abstract methods)
     """A thing that a recipe names. Its options are all that it is built from."""
 
     Options: ClassVar[type[Options]] = Options
+    #: What the recipe calls it; set by the recipe.
+    name: str = ""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -135,34 +141,71 @@ class Regularizer(Plugin):
 class Refiner(Plugin):
     """Improves frames whose atoms are all placed: minimisation, constrained dynamics."""
 
+    #: What it needs beyond atoms: ``forcefield``.
+    needs: ClassVar[frozenset[str]] = frozenset()
+    #: Told the fraction of the window that is done, 0 to 1; set by the step.
+    progress: Callable[[float], None] = staticmethod(lambda fraction: None)
+
+    def begin(self, system: System, forcefield: ForceField | None) -> None:
+        """Look at the system once, before the first window.
+
+        Raises:
+            BackmapError: If it cannot refine this system, e.g. parameters are missing.
+        """
+
     @abstractmethod
     def refine(self, window: Window, system: System, rng: Stream, only: np.ndarray | None) -> Window:
-        """A new window. ``only`` is a mask of beads, (W, B) bool; None means all."""
+        """A new window; the given one stays as it is, and a frame's result does not depend on the others.
+
+        Args:
+            window: Frames, every atom placed.
+            system: The one of ``begin``.
+            rng: A stream with one site per frame.
+            only: Beads whose atoms may move, (W, B) bool; None means all.
+        """
 
 
 class Assessor(Plugin):
-    """Scores windows in one pass, against a reference where there is one."""
+    """Measures frames one at a time, and says at the end what they show.
+
+    It keeps no results itself: what it measures goes into a tally of integer counts and per-frame rows,
+    so figures do not depend on windows or processes. The same assessor measures every trajectory of a
+    run, the reference included, each into its own tally.
+    """
+
+    #: What it needs beyond atoms: ``forcefield``.
+    needs: ClassVar[frozenset[str]] = frozenset()
+
+    def begin(self, system: System, forcefield: ForceField | None) -> None:
+        """Look at the system once, before the first frame.
+
+        Raises:
+            BackmapError: If it cannot measure this system, e.g. a selection matches no atom.
+        """
+        self.system = system
 
     @abstractmethod
-    def begin(self, system: System) -> None: ...
+    def measure(self, frame: Snapshot, tally: Tally) -> dict[str, np.ndarray] | None:
+        """Measure one frame into ``tally``; returns flagged beads by physics warning, (B,) bool each, or None.
+
+        ``frame.reference`` holds the true atoms of the same frame, for what is compared frame by frame.
+        """
 
     @abstractmethod
-    def add(self, window: Window) -> None: ...
+    def conclude(self, tally: Tally, reference: Tally | None) -> Assessment:
+        """What the frames show. With a reference, figures of distance to it (Figure.distance) as well."""
+
+
+class ForceFieldReader(Plugin):
+    """Reads force-field parameters of one format."""
 
     @abstractmethod
-    def merge(self, other: Assessor) -> None: ...
+    def read(self, system: System) -> ForceField:
+        """Parameters of the molecule types of ``system``.
 
-    @abstractmethod
-    def finish(self) -> dict[str, Any]: ...
-
-
-@dataclass(frozen=True, eq=False)
-class FrameInfo:
-    """One frame as read from a file: positions (n, 3) nm, box (3, 3) nm or None, time ps."""
-
-    positions: np.ndarray
-    box: np.ndarray | None
-    time: float
+        Raises:
+            BackmapError: With the file, and line where there is one, if parameters are missing.
+        """
 
 
 class Reader(Plugin):
@@ -177,48 +220,11 @@ class Reader(Plugin):
         """
 
 
-class FrameSource(Protocol):
-    """Frames on disk, read when asked for."""
-
-    n_frames: int
-    n_points: int
-    where: str
-
-    def frame(self, number: int) -> FrameInfo:
-        """Frame ``number``, counted from 0."""
-
-
 class TopologyReader(Plugin):
     """Reads atomistic topologies: molecule types without beads, and how many of each."""
 
     @abstractmethod
     def read(self) -> AtomTopology: ...
-
-
-@dataclass(frozen=True, eq=False)
-class AtomMolecule:
-    """A molecule type as the topology alone knows it; see ``model.molecule.MoleculeType``."""
-
-    name: str
-    atom_names: list[str]
-    atom_types: list[str]
-    residue_names: list[str]
-    residues: np.ndarray
-    element: np.ndarray  #: atomic numbers, (A,)
-    mass: np.ndarray
-    partial_charge: np.ndarray
-    bonds: np.ndarray  #: smaller index first, sorted, (n_bonds, 2)
-    bond_length: np.ndarray  #: equilibrium length, nm, NaN if unknown, (n_bonds,)
-    constrained: np.ndarray  #: bonds the topology itself constrains, (n_bonds,) bool
-
-
-@dataclass(frozen=True, eq=False)
-class AtomTopology:
-    """All molecule types of a topology file, and the list of [ molecules ] if it has one."""
-
-    types: dict[str, AtomMolecule]
-    blocks: list[tuple[str, int]]
-    where: str
 
 
 class MappingReader(Plugin):
@@ -227,25 +233,6 @@ class MappingReader(Plugin):
     @abstractmethod
     def read(self, topology: AtomTopology) -> dict[str, BeadModel]:
         """The bead model of each molecule type that the files describe, by molecule type name."""
-
-
-@dataclass(frozen=True, eq=False)
-class BeadModel:
-    """The beads of one molecule type.
-
-    Attributes:
-        bead_names, bead_types, bead_residue_names: (B,).
-        bead_residues: (B,).
-        bead_bonds: Pairs of beads if the file gives bonds, else None, (m, 2).
-        mapping: Weights and owners.
-    """
-
-    bead_names: list[str]
-    bead_types: list[str]
-    bead_residue_names: list[str]
-    bead_residues: np.ndarray
-    bead_bonds: np.ndarray | None
-    mapping: Mapping
 
 
 class Writer(Plugin):
@@ -275,6 +262,15 @@ class OutputFiles(Protocol):
     def append(self, path: Path, data: bytes) -> None:
         """Add bytes to a claimed file. They count once the whole window has been written."""
 
+    def place(self, path: Path, data: bytes) -> None:
+        """Write a claimed file as a whole, at the end of the run."""
+
+    def keep(self, name: str, data: bytes) -> None:
+        """Remember what a step has to know to go on after this window; replaces what it kept before."""
+
+    def kept(self, name: str) -> bytes | None:
+        """What was kept under ``name`` when the run that is resumed was stopped, or None."""
+
 
 @dataclass(eq=False)
 class State:
@@ -288,8 +284,13 @@ class State:
         system: What is there (given by ``topology``).
         source: Frames of beads (given by ``read``); reference: frames of true atoms, or None.
         generator: The generator used last, for steps that name none.
-        n_frames: Frames this run goes through; known once a step has given ``source``.
+        forcefield: Parameters (given by ``forcefield``), or None.
+        judgement: What ``assess`` found, for reports; whole once that step has finished.
+        provenance: Says what is being run: recipe, versions, seed, hashes of inputs, as in run.json.
+        chosen: Numbers of the frames this run goes through, and n_frames, how many; known once a step has
+            given ``source``.
         files: Where steps append what they write, window by window.
+        spent: Seconds that the frames have taken so far, by ``Step.index``.
         extra: Room for plugins, by plugin name.
     """
 
@@ -305,15 +306,21 @@ class State:
     source: FrameSource | None = None
     reference: FrameSource | None = None
     generator: Generator | None = None
+    forcefield: ForceField | None = None
+    judgement: Judgement | None = None
+    provenance: Callable[[], dict[str, Any]] = dict
+    chosen: Sequence[int] = ()
     n_frames: int = 0
     files: OutputFiles | None = None
+    spent: dict[int, float] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
 
 
 class Step(Plugin):
     """One line of a recipe. What it needs and gives is checked before anything runs.
 
-    The names in use: ``system``, ``beads``, ``reference``, ``atoms``, ``generator``.
+    The names in use: ``system``, ``beads``, ``reference``, ``atoms``, ``generator``, ``forcefield``,
+    ``judgement``.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
@@ -322,6 +329,12 @@ class Step(Plugin):
     where: str = ""
     #: Number of the step in the recipe, counted from 0; part of the name of every random draw.
     index: int = 0
+
+    @property
+    def branches(self) -> dict[str, Sequence[Step]]:
+        """Steps nested in this one's options, by branch. They start where this step stands: the recipe gives
+        them a place and checks their needs; running them is this step's business."""
+        return {}
 
     def start(self, state: State) -> None:
         """Called once, before the first window."""

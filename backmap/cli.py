@@ -64,6 +64,27 @@ def run(
 
 
 @app.command()
+def report(
+    sources: Annotated[list[str], typer.Argument(
+        metavar="RUN|FILE...", help="Folders of finished runs, trajectories of atoms (NAME=file.xtc names one), and "
+                                    "at most one recipe, which says what the system is.", show_default=False)],
+    frames: Annotated[str | None, typer.Option(metavar="0,10,20 | a:b:c", help="Frames, counted from 0.")] = None,
+    output: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the report goes.")] = Path("report"),
+    overrides: Annotated[list[str] | None, typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change the recipe of the report, e.g. steps.assess.processes=2.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a report that is there.")] = False,
+    plugin: PluginFiles = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and all warnings.")] = False,
+) -> None:
+    """Judge runs and other trajectories side by side."""
+    from . import comparison, runner
+
+    changes = [*(overrides or []), f"output={_quoted(output.absolute())}"]
+    compared = comparison.compare(sources, _registry(plugin), frames, changes)
+    runner.run(compared.recipe, chosen=compared.frames, force=force)
+
+
+@app.command()
 def plugins(plugin: PluginFiles = None,
             debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and all warnings.")] = False) -> None:
     """List the plugins: what a recipe can name, and the options of each."""

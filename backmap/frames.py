@@ -87,7 +87,7 @@ def window_of(numbers: Sequence[int], system: System, source: FrameSource, refer
     """
     infos = [source.frame(number) for number in numbers]
     boxes = [_box(info, system, f"{source.where}: frame {number}") for number, info in zip(numbers, infos)]
-    beads = [system.whole_beads(_finite(info, f"{source.where}: frame {number}"), box)
+    beads = [system.whole_beads(info.checked(f"{source.where}: frame {number}"), box)
              for number, info, box in zip(numbers, infos, boxes)]
     atoms = None
     if reference is not None:
@@ -100,17 +100,8 @@ def window_of(numbers: Sequence[int], system: System, source: FrameSource, refer
 
 def _reference(reference: FrameSource, number: int, system: System, beads: Array, box: Array | None) -> Array:
     """True atoms of one frame, (A, 3), in the box of the beads."""
-    atoms = _finite(reference.frame(number), f"{reference.where}: frame {number}")
+    atoms = reference.frame(number).checked(f"{reference.where}: frame {number}")
     return system.atoms_near_beads(atoms, beads, box)
-
-
-def _finite(info: FrameInfo, where: str) -> Array:
-    bad = ~np.isfinite(info.positions).all(axis=1)
-    if bad.any():
-        raise BackmapError(f"{bad.sum()} of {len(bad)} positions are not numbers, the first is number "
-                           f"{bad.argmax()} (counted from 0)", where=where,
-                           hint="Leave the frame out with --frames, or write the trajectory again.")
-    return np.asarray(info.positions, dtype=np.float64)
 
 
 def _box(info: FrameInfo, system: System, where: str) -> Array | None:

@@ -43,6 +43,11 @@ def backmap_assessors() -> Offer:
 
 
 @hookspec
+def backmap_forcefields() -> Offer:
+    """Offer readers of force-field parameters."""
+
+
+@hookspec
 def backmap_readers() -> Offer:
     """Offer readers of trajectories."""
 

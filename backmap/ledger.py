@@ -1,6 +1,7 @@
 """Output that is whole at every moment: files grow as ``NAME.part`` and count window by window.
 
-``progress.json`` says how many frames are whole and how many bytes of each file belong to them.
+``progress.json`` says how many frames are whole and how many bytes of each file belong to them. What a
+step has to remember besides stands in ``NAME.<frames>.kept``, written before the JSON counts its frames.
 Whatever stops a run, the bytes up to that count are on disk; a resumed run cuts off the rest and
 goes on. At the end the files get their names and the JSON goes.
 """
@@ -15,6 +16,7 @@ from typing import Any, BinaryIO
 from .errors import BackmapError
 
 PROGRESS, REPORT = "progress.json", "run.json"
+MEMORY = ".kept"  #: ending of files in which steps remember what they need to go on
 
 
 class Ledger:
@@ -51,10 +53,12 @@ class Ledger:
         self.finished = resume and not recorded and report.get("identity") == identity
         if not self._recorded:
             (folder / PROGRESS).unlink(missing_ok=True)
+            self._forget()
         self.force = force or self._recorded.get("force", False)
         self.n_frames: int = self._recorded.get("n_frames", 0)
         self.notes: dict[str, Any] = self._recorded.get("notes", {})
         self._sizes: dict[str, int] = dict(self._recorded.get("sizes", {}))
+        self._kept: dict[str, bytes] = {}
 
     def _make_folder(self) -> None:
         try:
@@ -103,6 +107,31 @@ class Ledger:
         """Add bytes; they count from the next ``commit``."""
         self._files[path.as_posix()].write(data)
 
+    def place(self, path: Path, data: bytes) -> None:
+        """Write a claimed file as a whole."""
+        file = self._files[path.as_posix()]
+        file.seek(0)
+        file.truncate()
+        file.write(data)
+
+    def keep(self, name: str, data: bytes) -> None:
+        """Remember ``data`` from the next ``commit`` on; see ``api.OutputFiles``."""
+        self._kept[name] = data
+
+    def kept(self, name: str) -> bytes | None:
+        """What the run that is resumed had kept under ``name`` at its last commit."""
+        path = self._memory(name, self.n_frames)
+        return path.read_bytes() if path.exists() else None
+
+    def _memory(self, name: str, n_frames: int) -> Path:
+        return self.folder / f"{name}.{n_frames}{MEMORY}"
+
+    def _forget(self, but: int = -1) -> None:
+        """Remove what was kept, except after ``but`` frames."""
+        for path in self.folder.glob(f"*{MEMORY}"):
+            if not path.name.endswith(f".{but}{MEMORY}"):
+                path.unlink()
+
     def commit(self, n_frames: int) -> None:
         """From now on ``n_frames`` more frames are whole."""
         for name, file in self._files.items():
@@ -110,8 +139,11 @@ class Ledger:
             os.fsync(file.fileno())
             self._sizes[name] = file.tell()  # before the JSON says so: `stop` must never cut what it counts
         self.n_frames += n_frames
+        for name, data in self._kept.items():
+            _replace(self._memory(name, self.n_frames), data)
         self._write(PROGRESS, {"identity": self.identity, "n_frames": self.n_frames, "sizes": self._sizes,
                                "force": self.force, "notes": self.notes})
+        self._forget(but=self.n_frames)
 
     def stop(self) -> None:
         """Close the files, cut to what counts, and let others write here."""
@@ -133,6 +165,7 @@ class Ledger:
             os.replace(_part(self.folder / name), self.folder / name)
         self._write(REPORT, {"identity": self.identity, **report})
         (self.folder / PROGRESS).unlink(missing_ok=True)
+        self._forget()
 
     def _cut(self, name: str, size: int) -> None:
         file = self._files[name]
@@ -152,13 +185,17 @@ class Ledger:
             raise BackmapError("is damaged", where=self.folder / name, hint="Remove it and start again.") from None
 
     def _write(self, name: str, content: dict[str, Any]) -> None:
-        """Replace a JSON file at one stroke."""
-        new = self.folder / f"{name}.new"
-        with open(new, "w") as file:
-            json.dump(content, file, indent=2)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, self.folder / name)
+        _replace(self.folder / name, json.dumps(content, indent=2).encode())
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write a file at one stroke."""
+    new = path.with_name(f"{path.name}.new")
+    with open(new, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(new, path)
 
 
 def _locked(folder: Path) -> int | None:

@@ -104,15 +104,18 @@ def load(path: Path | str, registry: Registry, overrides: Sequence[str] = ()) ->
     """
     path = Path(path)
     text, content = document.read(path)
+    return compose(text, content, path, registry, overrides)
+
+
+def compose(text: str, content: dict[str, Any], path: Path, registry: Registry,
+            overrides: Sequence[str] = ()) -> Recipe:
+    """A recipe from what a file holds, or would hold; ``path`` says where its relative paths start."""
     for assignment in overrides:
         document.override(content, assignment)
     build = Build(path.resolve().parent, _Builder(registry))
     try:
         recipe = validated(Recipe, content, build, "entry")
-        names = [document.step_name(entry) for entry in content["steps"]]
-        for index, (name, step) in enumerate(zip(names, recipe.steps, strict=True)):
-            step.index, step.where = index, f"{path}: steps[{index}].{name}"
-        _check_needs(recipe.steps, names, registry)
+        _settle(recipe.steps, "steps", path, registry)
     except RecipeError as error:
         raise error.outermost(path) from error.__cause__
     recipe._source = Source(path, text, tuple(overrides), content, tuple(build.inputs))
@@ -135,9 +138,11 @@ class _Builder:
             raise BackmapError(f"'{name}' is not a {contract.__name__}")
         try:
             options = validated(plugin.Options, _as_options(plugin, name, value), build, "option")
-            return plugin(options)
+            built = plugin(options)
         except BackmapError as error:
             raise RecipeError.inside(name, error) from error.__cause__
+        built.name = name
+        return built
 
     def _split(self, kind: Kind, entry: Any) -> tuple[str, Any]:
         """Name and options of an entry."""
@@ -223,14 +228,22 @@ def _short(value: Any) -> str:
     return text if len(text) <= 50 else text[:47] + "..."
 
 
-def _check_needs(steps: Sequence[Step], names: Sequence[str], registry: Registry) -> None:
-    """Every step must find what it needs among what the steps before it give."""
-    given: set[str] = set()
-    for index, (name, step) in enumerate(zip(names, steps)):
+def _settle(steps: Sequence[Step], place: str, file: Path, registry: Registry, given: frozenset[str] = frozenset(),
+            first: int = 0) -> None:
+    """Give steps their numbers and places; each must find what it needs among what those before it give.
+
+    Numbers of nested steps start at a thousand times that of the step they are nested in, so that no two
+    steps share their random draws.
+    """
+    for number, step in enumerate(steps):
+        path = f"{place}[{number}].{step.name}"
+        step.index, step.where = first + number, f"{file}: {path}"
         for need in sorted(step.needs - given):
-            raise RecipeError(f"step '{name}' needs {need}, which no earlier step gives", path=f"steps[{index}].{name}",
+            raise RecipeError(f"step '{step.name}' needs {need}, which no earlier step gives", path=path,
                               hint=f"Steps that give it: {', '.join(_givers(need, registry)) or 'none'}")
-        given |= step.gives
+        for branch, (name, nested) in enumerate(step.branches.items()):
+            _settle(nested, f"{path}.{name}", file, registry, given, 1000 * (step.index + 1) + 100 * branch)
+        given = given | step.gives
 
 
 def _givers(need: str, registry: Registry) -> list[str]:

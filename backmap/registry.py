@@ -43,6 +43,7 @@ KINDS = (
     Kind("regularizer", api.Regularizer, "backmap_regularizers"),
     Kind("refiner", api.Refiner, "backmap_refiners"),
     Kind("assessor", api.Assessor, "backmap_assessors"),
+    Kind("force field", api.ForceFieldReader, "backmap_forcefields"),
     Kind("reader", api.Reader, "backmap_readers"),
     Kind("topology reader", api.TopologyReader, "backmap_topologies"),
     Kind("mapping reader", api.MappingReader, "backmap_mappings"),

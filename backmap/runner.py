@@ -74,7 +74,9 @@ class _Run:
         self.warnings: dict[str, int] = dict(ledger.notes.get("warnings", {}))
         self.flagged: dict[str, list[str]] = dict(ledger.notes.get("flagged", {}))
         self.state = State(folder=recipe.folder, output=ledger.folder, seed=recipe.seed, device=device(recipe.device),
-                           title=recipe.title, resume=resume, log=display.log, files=ledger)
+                           title=recipe.title, resume=resume, log=display.log, files=ledger,
+                           provenance=self._report)
+        self.state.spent.update({int(index): s for index, s in ledger.notes.get("spent", {}).items()})
 
     def go(self) -> None:
         for step in self.steps:
@@ -99,7 +101,7 @@ class _Run:
     def _choose(self) -> None:
         """Which frames, as soon as a step has said how many there are."""
         self.numbers = frames.select(self.chosen, self.state.source.n_frames, self.state.source.where)
-        self.state.n_frames = len(self.numbers)
+        self.state.chosen, self.state.n_frames = self.numbers, len(self.numbers)
         before = self.ledger.notes.setdefault("frames", len(self.numbers))
         if before != len(self.numbers):
             raise BackmapError(f"the unfinished run goes through {before} frames, but the input now gives "
@@ -114,8 +116,10 @@ class _Run:
         for window in frames.windows(left, state.system, state.source, state.reference):
             for number, step in enumerate(self.steps):
                 state.progress = self._progress(number, window.size)
+                began = time.monotonic()
                 with at(step.where):
                     window = step.frames(window, state)
+                state.spent[step.index] = state.spent.get(step.index, 0.0) + time.monotonic() - began
             self._count(window)
             self._commit(window.size)
             self.display.advance(window.size)
@@ -141,7 +145,8 @@ class _Run:
                 known.append(f"frame {window.frames[frame]}: {self.state.system.bead_label(int(bead))}")
 
     def _commit(self, n_frames: int) -> None:
-        self.ledger.notes |= {"seconds": self._seconds(), "warnings": self.warnings, "flagged": self.flagged}
+        self.ledger.notes |= {"seconds": self._seconds(), "warnings": self.warnings, "flagged": self.flagged,
+                              "spent": self.state.spent}
         self.ledger.commit(n_frames)
 
     def _seconds(self) -> float:
@@ -152,7 +157,7 @@ class _Run:
         recipe, seconds = self.recipe, self._seconds()
         n_atoms = self.state.system.n_atoms if self.state.system and self.numbers else 0
         return {
-            "title": recipe.title, "recipe": str(recipe.source.path), "text": recipe.source.text,
+            "title": recipe.title, "recipe": str(recipe.source.path.resolve()), "text": recipe.source.text,
             "overrides": list(recipe.source.overrides), "seed": recipe.seed, "device": self.state.device,
             "frames": self.chosen or "all", "n_frames": len(self.numbers), "n_atoms": n_atoms,
             "versions": versions(), "inputs": {str(path): sha256(path) for path in recipe.source.inputs},

@@ -1,7 +1,7 @@
 """What is there (System) and where it is (Window)."""
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -182,6 +182,12 @@ class Window:
         """Box of one frame of the window, or None if it is not periodic."""
         box = self.boxes[frame]
         return box if periodic.is_valid(box) else None
+
+    def take(self, chosen: Index) -> Window:
+        """Some of the frames, by their place in the window."""
+        part = {f.name: None if getattr(self, f.name) is None else getattr(self, f.name)[chosen]
+                for f in fields(self) if f.name != "flags"}
+        return Window(**part, flags={name: flagged[chosen] for name, flagged in self.flags.items()})
 
     def with_atoms(self, atoms: Array, placed: NDArray[np.bool_] | None = None) -> Window:
         """A new window with other atoms; everything else is shared."""

@@ -12,6 +12,8 @@ def backmap_steps() -> dict[str, str]:
         "read": f"{here}.read:Read",
         "forward": f"{here}.sample:Forward",
         "gibbs": f"{here}.sample:Gibbs",
+        "load": f"{here}.load:Load",
+        "assess": f"{here}.assess:Assess",
         "write": f"{here}.write:Write",
         "prepare": f"{here}.train:Prepare",
         "train": f"{here}.train:Train",

@@ -7,6 +7,8 @@ from backmap import api
 from backmap.api import FrameSource, Nested, Reader, State
 from backmap.errors import BackmapError
 
+from ..common.sources import opened
+
 
 class Read(api.Step):
     """Reads frames of beads, and true atoms to train on and to compare with."""
@@ -24,17 +26,10 @@ class Read(api.Step):
             self.gives = frozenset({"beads"})
 
     def start(self, state: State) -> None:
-        state.source = _opened(self.options.beads, "beads", state)
+        state.source = opened(self.options.beads, "beads", state.system)
         if self.options.reference is not None:
-            state.reference = _opened(self.options.reference, "atoms", state)
+            state.reference = opened(self.options.reference, "atoms", state.system)
             _check_same_frames(state.source, state.reference)
-
-
-def _opened(reader: Reader, what: str, state: State) -> FrameSource:
-    """The frames of a reader, once their number of points fits the system."""
-    source = reader.open()
-    state.system.expect(source.n_points, what, source.where)
-    return source
 
 
 def _check_same_frames(beads: FrameSource, reference: FrameSource) -> None:

@@ -1,0 +1,100 @@
+"""The bonded functions of ``model.parameters.FUNCTIONS``, differentiable, on coordinates of whole molecules.
+
+Conventions are GROMACS' (reference manual, "Bonded interactions"): a dihedral is 0 in cis and pi in trans,
+and grows clockwise seen along its axis.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+#: Square of what counts as no length at all, nm^2: keeps gradients finite where atoms coincide or line up.
+TINY = 1e-24
+
+
+def length(a: Tensor, b: Tensor) -> Tensor:
+    """Distance of points (..., 3), (...)."""
+    return _norm(b - a)
+
+
+def angle(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+    """Angle at ``b``, 0 to pi; exact for straight angles too, where arc cosines are not."""
+    u, v = a - b, c - b
+    return torch.atan2(_norm(torch.linalg.cross(u, v)), (u * v).sum(-1))
+
+
+def dihedral(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
+    """Dihedral a-b-c-d, -pi to pi."""
+    u, axis, w = b - a, c - b, d - c
+    m, n = torch.linalg.cross(u, axis), torch.linalg.cross(axis, w)
+    sine, cosine = _norm(axis) * (u * n).sum(-1), (m * n).sum(-1)
+    none = (sine == 0) & (cosine == 0)  # three atoms on a line: no dihedral, and no force from it
+    return torch.atan2(sine, torch.where(none, 1.0, cosine))
+
+
+def _norm(vector: Tensor) -> Tensor:
+    return (vector * vector).sum(-1).clamp_min(TINY).sqrt()
+
+
+def _harmonic_bond(x: tuple[Tensor, ...], r0: Tensor, k: Tensor) -> Tensor:
+    return 0.5 * k * (length(*x) - r0)**2
+
+
+def _quartic_bond(x: tuple[Tensor, ...], r0: Tensor, k: Tensor) -> Tensor:
+    step = x[1] - x[0]
+    return 0.25 * k * ((step * step).sum(-1) - r0**2)**2
+
+
+def _harmonic_angle(x: tuple[Tensor, ...], t0: Tensor, k: Tensor) -> Tensor:
+    return 0.5 * k * (angle(*x) - t0)**2
+
+
+def _cosine_angle(x: tuple[Tensor, ...], t0: Tensor, k: Tensor) -> Tensor:
+    u, v = x[0] - x[1], x[2] - x[1]
+    cosine = (u * v).sum(-1) / (_norm(u) * _norm(v))
+    return 0.5 * k * (cosine - torch.cos(t0))**2
+
+
+def _urey_bradley(x: tuple[Tensor, ...], t0: Tensor, k: Tensor, r0: Tensor, kub: Tensor) -> Tensor:
+    return 0.5 * k * (angle(*x) - t0)**2 + 0.5 * kub * (length(x[0], x[2]) - r0)**2
+
+
+def _periodic(x: tuple[Tensor, ...], p0: Tensor, k: Tensor, n: Tensor) -> Tensor:
+    return k * (1 + torch.cos(n * dihedral(*x) - p0))
+
+
+def _ryckaert_bellemans(x: tuple[Tensor, ...], *c: Tensor) -> Tensor:
+    cosine = torch.cos(dihedral(*x) - torch.pi)
+    value = torch.zeros_like(cosine)
+    for factor in reversed(c):
+        value = value * cosine + factor
+    return value
+
+
+def _harmonic_improper(x: tuple[Tensor, ...], p0: Tensor, k: Tensor) -> Tensor:
+    away = dihedral(*x) - p0
+    return 0.5 * k * (away - 2 * torch.pi * torch.round(away / (2 * torch.pi)))**2
+
+
+_FUNCTIONS: dict[str, Callable[..., Tensor]] = {
+    "harmonic_bond": _harmonic_bond, "quartic_bond": _quartic_bond, "harmonic_angle": _harmonic_angle,
+    "cosine_angle": _cosine_angle, "urey_bradley": _urey_bradley, "periodic_proper": _periodic,
+    "periodic_improper": _periodic, "ryckaert_bellemans": _ryckaert_bellemans,
+    "harmonic_improper": _harmonic_improper,
+}
+
+
+def energies(function: str, atoms: Tensor, parameters: Tensor) -> Tensor:
+    """Energy of every term of one function.
+
+    Args:
+        function: A key of ``model.parameters.FUNCTIONS``.
+        atoms: Positions of the atoms of every term, (..., k, 3), nm.
+        parameters: (..., p), in the order of ``FUNCTIONS``; broadcast against ``atoms``.
+
+    Returns:
+        kJ/mol, (...).
+    """
+    return _FUNCTIONS[function](atoms.unbind(-2), *parameters.unbind(-1))

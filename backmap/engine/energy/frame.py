@@ -1,0 +1,190 @@
+"""Energy and forces of whole frames."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from vesin import NeighborList
+
+from ...model.parameters import COULOMB, ForceField
+from ...model.system import System
+from ..snapshot import Snapshot
+from . import bonded, kernel
+from .layout import NEAREST, TERMS, Layout, pair_energies
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class EnergyTerms:
+    """Energies of one frame, kJ/mol: numbers and arrays, or tensors that can be differentiated.
+
+    Attributes:
+        terms: All of ``layout.TERMS``: bond, angle, proper, improper, lj (non-bonded), lj_14 (explicit pairs),
+            coulomb (non-bonded; with a reaction field also excluded pairs and self terms) and coulomb_14.
+        intra: Lennard-Jones energy of each molecule with itself, explicit pairs included, (M,).
+        inter: Of each molecule with all others, (M,): a pair of molecules counts for both.
+        lj_of_atom: Half of the Lennard-Jones energy of all pairs of each atom, explicit ones included, (A,).
+    """
+
+    terms: dict[str, Any]
+    intra: Any
+    inter: Any
+    lj_of_atom: Any
+
+    def __getitem__(self, term: str) -> Any:
+        return self.terms[term]
+
+    @property
+    def total(self) -> Any:
+        """Sum of all terms."""
+        return sum(self.terms[term] for term in TERMS)
+
+
+class Energy:
+    """Energies of frames of one system in one force field.
+
+    Sums are made frame by frame in a fixed order, so they do not depend on threads or on other frames.
+
+    Attributes:
+        layout: The force field laid over the system; ``layout.present`` lists the terms there are.
+    """
+
+    def __init__(self, system: System, field: ForceField, device: str = "cpu") -> None:
+        """See the classes.
+
+        Raises:
+            BackmapError: If a molecule type has no parameters, or the force field asks for PME.
+        """
+        self.system, self.field, self.device = system, field, device
+        self.layout = Layout(system, field)
+
+    def of(self, frame: Snapshot | Array, box: Array | None = None) -> EnergyTerms:
+        """Energies of a frame, as numbers.
+
+        Args:
+            frame: A snapshot, or atoms (A, 3), nm, whose molecules may be broken over the boundary.
+            box: Of atoms, (3, 3), nm, or None; a snapshot has its own.
+        """
+        if isinstance(frame, Snapshot):
+            found = frame.pairs(self.field.cutoff)
+            return self._numbers(frame.atoms, found.i, found.j, found.vector)
+        whole = self.system.whole_atoms(np.asarray(frame, dtype=np.float64), box)
+        return self._numbers(whole, *self._search(whole, box))
+
+    def differentiable(self, atoms: Tensor, box: Array | None = None) -> EnergyTerms:
+        """The same as tensors, from atoms (A, 3) float64 that may ask for gradients.
+
+        Neighbours and periodic images are found once and kept: energies change smoothly with ``atoms`` as
+        long as no pair crosses the cut-off.
+        """
+        fixed = atoms.detach().cpu().numpy()
+        whole = self.system.whole_atoms(fixed, box)
+        return self._tensors(atoms + self._tensor(whole - fixed), *self._search(whole, box))
+
+    def forces(self, atoms: Array, box: Array | None = None) -> Array:
+        """Minus the gradient of the total energy, (A, 3), kJ/mol/nm."""
+        leaf = self._tensor(np.asarray(atoms, dtype=np.float64)).clone().requires_grad_()
+        self.differentiable(leaf, box).total.backward()
+        return -leaf.grad.cpu().numpy()
+
+    def _search(self, atoms: Array, box: Array | None) -> tuple[Index, Index, Array]:
+        """Pairs within the cut-off, each once, and the vectors between them."""
+        lattice = np.zeros((3, 3)) if box is None else box
+        i, j, vector = NeighborList(cutoff=self.field.cutoff, full_list=False).compute(
+            points=np.ascontiguousarray(atoms), box=lattice, periodic=box is not None, quantities="ijD")
+        return i.astype(np.int64), j.astype(np.int64), vector
+
+    def _numbers(self, atoms: Array, i: Index, j: Index, vector: Array) -> EnergyTerms:
+        layout, where, n = self.layout, self.layout.where, self.layout.where.n_molecules
+        terms = dict.fromkeys(TERMS, 0.0)
+        with torch.no_grad():
+            for term, values in self._bonded(torch.as_tensor(atoms)):
+                terms[term] += float(values.numpy().sum())
+        lj_of_atom, intra, inter = np.zeros(len(atoms)), np.zeros(n), np.zeros(n)
+        terms["lj"], terms["coulomb"] = kernel.nonbonded(
+            atoms, i, j, vector, self.field.cutoff, NEAREST, where.molecule, layout.kind, layout.charge,
+            self.field.c6, self.field.c12, where.type, where.local, layout.base, layout.size, layout.excluded,
+            *layout.electrostatic, lj_of_atom, intra, inter)
+        terms["coulomb"] += layout.self_energy
+        with torch.no_grad():
+            for rows, lj, coulomb in self._explicit(torch.as_tensor(atoms)):
+                terms["lj_14"] += float(lj.numpy().sum())
+                terms["coulomb_14"] += float(coulomb.numpy().sum())
+                intra += np.bincount(where.molecule[rows[:, 0]], lj, minlength=n)
+                for end in rows.T:
+                    lj_of_atom += np.bincount(end, 0.5 * lj, minlength=len(atoms))
+        return EnergyTerms(terms, intra, inter, lj_of_atom)
+
+    def _tensors(self, atoms: Tensor, i: Index, j: Index, vector: Array) -> EnergyTerms:
+        zero = torch.zeros((), dtype=torch.float64, device=self.device)
+        terms = dict.fromkeys(TERMS, zero)
+        for term, values in self._bonded(atoms):
+            terms[term] = terms[term] + values.sum()
+        lj, coulomb = self._pairs(atoms, i, j, vector)
+        terms["lj"], terms["coulomb"] = lj.sum(), coulomb.sum() + self.layout.self_energy
+        molecule = self.layout.where.molecule
+        same = molecule[i] == molecule[j]
+        n = self.layout.where.n_molecules
+        intra = self._added(n, lj[self._tensor(same)], molecule[i[same]])
+        inter = self._added(n, lj[self._tensor(~same)], molecule[i[~same]], molecule[j[~same]])
+        of_atom = self._added(len(atoms), 0.5 * lj, i, j)
+        for rows, lj_14, coulomb_14 in self._explicit(atoms):
+            terms["lj_14"] = terms["lj_14"] + lj_14.sum()
+            terms["coulomb_14"] = terms["coulomb_14"] + coulomb_14.sum()
+            intra = intra + self._added(n, lj_14, molecule[rows[:, 0]])
+            of_atom = of_atom + self._added(len(atoms), 0.5 * lj_14, *rows.T)
+        return EnergyTerms(terms, intra, inter, of_atom)
+
+    def _bonded(self, atoms: Tensor) -> list[tuple[str, Tensor]]:
+        """Term and energies (m, n) of every bonded function of each type: m molecules, n terms."""
+        found = []
+        for group, molecule in zip(self.system.groups, self.layout.molecules):
+            positions = atoms[self._tensor(group.atoms)]
+            for each in molecule.bonded:
+                corners, parameters = positions[:, self._tensor(each.atoms)], self._tensor(each.parameters)
+                found.append((each.term, bonded.energies(each.function, corners, parameters)))
+        return found
+
+    def _explicit(self, atoms: Tensor) -> list[tuple[Index, Tensor, Tensor]]:
+        """System indices (p, 2), Lennard-Jones and Coulomb energies (p,) of explicit pairs of each type."""
+        found = []
+        factor = 0.0 if self.field.coulomb == "none" else COULOMB
+        for group, molecule in zip(self.system.groups, self.layout.molecules):
+            if len(molecule.pairs):
+                rows = (group.atom_offset[:, None, None] + molecule.pairs).reshape(-1, 2)
+                c6, c12, charges = self._tensor(np.tile(molecule.pair_parameters, (len(group.atom_offset), 1))).T
+                a, b = atoms[self._tensor(rows)].unbind(1)
+                none = torch.zeros(len(rows), dtype=torch.bool, device=self.device)
+                found.append((rows, *pair_energies(((b - a)**2).sum(-1), c6, c12, charges, none,
+                                                   (factor, 0.0, 0.0, False))))
+        return found
+
+    def _pairs(self, atoms: Tensor, i: Index, j: Index, vector: Array) -> tuple[Tensor, Tensor]:
+        """Lennard-Jones and Coulomb energy of every non-bonded pair, (n,)."""
+        layout = self.layout
+        fixed = atoms.detach().cpu().numpy()
+        image = vector - (fixed[j] - fixed[i])
+        excluded = (layout.where.molecule[i] == layout.where.molecule[j]) & (np.abs(image).sum(axis=1) < 1e-6)
+        excluded[excluded] = layout.is_excluded(i[excluded], j[excluded])
+        kinds = layout.kind[i], layout.kind[j]
+        step = atoms[self._tensor(j)] - atoms[self._tensor(i)] + self._tensor(image)
+        return pair_energies((step * step).sum(-1), self._tensor(self.field.c6[kinds]),
+                             self._tensor(self.field.c12[kinds]),
+                             self._tensor(layout.charge[i] * layout.charge[j]), self._tensor(excluded),
+                             layout.electrostatic)
+
+    def _added(self, n: int, values: Tensor, *targets: Index) -> Tensor:
+        """``values`` added up into ``n`` places, once for each of ``targets``."""
+        total = torch.zeros(n, dtype=torch.float64, device=self.device)
+        for target in targets:
+            total = total.index_add(0, self._tensor(target), values)
+        return total
+
+    def _tensor(self, values: NDArray) -> Tensor:
+        return torch.as_tensor(values, device=self.device)

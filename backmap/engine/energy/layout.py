@@ -1,0 +1,91 @@
+"""A force field laid over a system: what each atom is, and which pairs do not interact."""
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...errors import BackmapError
+from ...model.parameters import COULOMB, ForceField, MoleculeParameters
+from ...model.system import System
+from ..snapshot import AtomIndex
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+#: Terms of an energy, in the order of tables.
+TERMS = ("bond", "angle", "proper", "improper", "lj", "lj_14", "coulomb", "coulomb_14")
+#: Atoms closer than this count as this far apart, nm, so that energies stay finite.
+NEAREST = 1e-6
+
+
+class Layout:
+    """Parameters of all atoms of a system.
+
+    Attributes:
+        system, field: What was laid over what; where: molecule, type and owner of each atom.
+        molecules: Parameters of each type, in the order of ``system.types``.
+        kind, charge: Of each atom, (A,).
+        excluded: The ``excluded_table`` of each type, flat, one after the other; ``base`` (T,) is where each
+            starts and ``size`` (T,) its number of atoms.
+        electrostatic: factor, k_rf, c_rf and whether excluded pairs count: a pair within the cut-off has
+            factor q q (1/r + k_rf r^2 - c_rf), an excluded one, if it counts, the same without 1/r.
+        self_energy: Of the reaction field, kJ/mol, the same in every frame.
+        present: Terms that some molecule of the system has.
+    """
+
+    def __init__(self, system: System, field: ForceField) -> None:
+        if field.coulomb == "pme":
+            raise BackmapError("asks for PME, which the energy engine does not have", where=field.where,
+                               hint="Choose coulomb: reaction_field, cutoff or none; OpenMM computes PME.")
+        self.system, self.field, self.where = system, field, AtomIndex(system)
+        self.molecules: list[MoleculeParameters] = field.of(system)
+        self.kind, self.charge = np.empty(system.n_atoms, dtype=np.int64), np.empty(system.n_atoms)
+        for group, molecule in zip(system.groups, self.molecules):
+            self.kind[group.atoms], self.charge[group.atoms] = molecule.kind, molecule.charge
+        self.size = np.array([molecule.n_atoms for molecule in self.molecules], dtype=np.int64)
+        self.base = np.cumsum(np.concatenate([[0], self.size**2]))[:-1]
+        self.excluded = np.concatenate([molecule.excluded_table.ravel() for molecule in self.molecules])
+        self.electrostatic = self._electrostatic()
+        factor, _, shift, reaction = self.electrostatic
+        self.self_energy = -0.5 * factor * shift * float((self.charge**2).sum()) if reaction else 0.0
+        self.present = self._present()
+
+    def _electrostatic(self) -> tuple[float, float, float, bool]:
+        if self.field.coulomb == "reaction_field":
+            return COULOMB, *self.field.reaction_field, True
+        return COULOMB if self.field.coulomb == "cutoff" else 0.0, 0.0, 0.0, False
+
+    def _present(self) -> tuple[str, ...]:
+        found = {bonded.term for molecule in self.molecules for bonded in molecule.bonded if len(bonded.atoms)}
+        pairs = np.concatenate([molecule.pair_parameters.reshape(-1, 3) for molecule in self.molecules])
+        found |= {"lj"} if self.field.c6.any() or self.field.c12.any() else set()
+        found |= {"lj_14"} if pairs[:, :2].any() else set()
+        if self.field.coulomb != "none":
+            found |= {"coulomb"} if self.charge.any() else set()
+            found |= {"coulomb_14"} if pairs[:, 2].any() else set()
+        return tuple(term for term in TERMS if term in found)
+
+    def is_excluded(self, i: Index, j: Index) -> NDArray[np.bool_]:
+        """Whether atoms ``i`` and ``j`` (n,) of one molecule are excluded, (n,)."""
+        kind, local = self.where.type[i], self.where.local
+        return self.excluded[self.base[kind] + local[i] * self.size[kind] + local[j]]
+
+
+def pair_energies(squared: Tensor, c6: Tensor, c12: Tensor, charges: Tensor, excluded: Tensor,
+                  electrostatic: tuple[float, float, float, bool]) -> tuple[Tensor, Tensor]:
+    """Lennard-Jones and Coulomb energies of pairs within the cut-off.
+
+    Args:
+        squared: Square of their distances, nm^2, (...).
+        c6, c12, charges: Their parameters; charges is the product of both, e^2.
+        excluded: (...) bool.
+        electrostatic: See ``Layout``.
+    """
+    squared = squared.clamp_min(NEAREST**2)
+    factor, k, c, reaction = electrostatic
+    sixth = squared**-3
+    lj = torch.where(excluded, 0.0, sixth * (c12 * sixth - c6))
+    field = k * squared - c if reaction else torch.zeros_like(squared)
+    return lj, factor * charges * torch.where(excluded, field, squared**-0.5 + field)

@@ -1,0 +1,90 @@
+"""What readers of files give: frames, topologies as the file alone knows them, and bead models."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from ..errors import BackmapError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .mapping import Mapping
+
+
+@dataclass(frozen=True, eq=False)
+class FrameInfo:
+    """One frame as read from a file: positions (n, 3) nm, box (3, 3) nm or None, time ps."""
+
+    positions: np.ndarray
+    box: np.ndarray | None
+    time: float
+
+    def checked(self, where: str) -> np.ndarray:
+        """The positions in float64.
+
+        Raises:
+            BackmapError: If some are not numbers.
+        """
+        bad = (self.positions - self.positions != 0).any(axis=1)  # inf - inf and nan - nan are nan
+        if bad.any():
+            raise BackmapError(f"{bad.sum()} of {len(bad)} positions are not numbers, the first is number "
+                               f"{bad.argmax()} (counted from 0)", where=where,
+                               hint="Leave the frame out with --frames, or write the trajectory again.")
+        return self.positions.astype("float64")
+
+
+class FrameSource(Protocol):
+    """Frames on disk, read when asked for."""
+
+    n_frames: int
+    n_points: int
+    where: str
+
+    def frame(self, number: int) -> FrameInfo:
+        """Frame ``number``, counted from 0."""
+
+
+@dataclass(frozen=True, eq=False)
+class AtomMolecule:
+    """A molecule type as the topology alone knows it; see ``model.molecule.MoleculeType``."""
+
+    name: str
+    atom_names: list[str]
+    atom_types: list[str]
+    residue_names: list[str]
+    residues: np.ndarray
+    element: np.ndarray  #: atomic numbers, (A,)
+    mass: np.ndarray
+    partial_charge: np.ndarray
+    bonds: np.ndarray  #: smaller index first, sorted, (n_bonds, 2)
+    bond_length: np.ndarray  #: equilibrium length, nm, NaN if unknown, (n_bonds,)
+    constrained: np.ndarray  #: bonds the topology itself constrains, (n_bonds,) bool
+
+
+@dataclass(frozen=True, eq=False)
+class AtomTopology:
+    """All molecule types of a topology file, and the list of [ molecules ] if it has one."""
+
+    types: dict[str, AtomMolecule]
+    blocks: list[tuple[str, int]]
+    where: str
+
+
+@dataclass(frozen=True, eq=False)
+class BeadModel:
+    """The beads of one molecule type.
+
+    Attributes:
+        bead_names, bead_types, bead_residue_names: (B,).
+        bead_residues: (B,).
+        bead_bonds: Pairs of beads if the file gives bonds, else None, (m, 2).
+        mapping: Weights and owners.
+    """
+
+    bead_names: list[str]
+    bead_types: list[str]
+    bead_residue_names: list[str]
+    bead_residues: np.ndarray
+    bead_bonds: np.ndarray | None
+    mapping: Mapping

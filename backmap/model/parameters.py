@@ -1,0 +1,152 @@
+"""Force-field parameters as plain arrays, per molecule type.
+
+Units: nm, kJ/mol, radians, e. Whatever file they come from, an energy is one of the functions listed
+in ``FUNCTIONS``; a reader translates.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import BackmapError
+from .system import System
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+#: Name of a bonded function -> (term it is counted under, atoms, names of its parameters). Energies, with r a
+#: distance, t an angle, p a dihedral (IUPAC, trans = pi), and d(p - p0) brought into -pi..pi:
+#:
+#: * ``harmonic_bond``      k/2 (r - r0)^2
+#: * ``quartic_bond``       k/4 (r^2 - r0^2)^2                       GROMOS, GROMACS bond function 2
+#: * ``harmonic_angle``     k/2 (t - t0)^2
+#: * ``cosine_angle``       k/2 (cos t - cos t0)^2                   GROMOS, GROMACS angle function 2
+#: * ``urey_bradley``       k/2 (t - t0)^2 + kub/2 (r13 - r0)^2      GROMACS angle function 5, CHARMM
+#: * ``periodic_proper``    k (1 + cos(n p - p0))
+#: * ``periodic_improper``  the same, counted as improper
+#: * ``ryckaert_bellemans`` sum_n c_n cos(p - pi)^n, n = 0..5
+#: * ``harmonic_improper``  k/2 d(p - p0)^2
+FUNCTIONS: dict[str, tuple[str, int, tuple[str, ...]]] = {
+    "harmonic_bond": ("bond", 2, ("r0", "k")),
+    "quartic_bond": ("bond", 2, ("r0", "k")),
+    "harmonic_angle": ("angle", 3, ("t0", "k")),
+    "cosine_angle": ("angle", 3, ("t0", "k")),
+    "urey_bradley": ("angle", 3, ("t0", "k", "r0", "kub")),
+    "periodic_proper": ("proper", 4, ("p0", "k", "n")),
+    "periodic_improper": ("improper", 4, ("p0", "k", "n")),
+    "ryckaert_bellemans": ("proper", 4, ("c0", "c1", "c2", "c3", "c4", "c5")),
+    "harmonic_improper": ("improper", 4, ("p0", "k")),
+}
+
+#: Coulomb's constant 1 / (4 pi eps0), kJ mol^-1 nm e^-2, as GROMACS has it.
+COULOMB = 138.935458
+
+
+@dataclass(frozen=True, eq=False)
+class Bonded:
+    """All terms of one function in one molecule type.
+
+    Attributes:
+        function: A key of ``FUNCTIONS``.
+        atoms: (n, 2), (n, 3) or (n, 4).
+        parameters: (n, p), in the order of ``FUNCTIONS``.
+    """
+
+    function: str
+    atoms: Index
+    parameters: Array
+
+    @property
+    def term(self) -> str:
+        """What it is counted under: bond, angle, proper or improper."""
+        return FUNCTIONS[self.function][0]
+
+
+@dataclass(frozen=True, eq=False)
+class MoleculeParameters:
+    """Force field of one molecule type.
+
+    Attributes:
+        name: Of the molecule type.
+        bonded: One entry per function that occurs.
+        kind: Lennard-Jones type of each atom, a row of ``ForceField.c6``, (A,).
+        charge: e, (A,).
+        excluded: Pairs of atoms without non-bonded interaction, smaller index first, (n, 2); pairs of
+            ``pairs`` are among them, so that nothing is counted twice.
+        pairs: Atoms of explicit pair interactions (1-4), (m, 2).
+        pair_parameters: c6 (kJ/mol nm^6), c12 (kJ/mol nm^12) and the product of charges (e^2, scaled) of
+            each pair, (m, 3). They count at any distance, with plain Coulomb.
+    """
+
+    name: str
+    bonded: tuple[Bonded, ...]
+    kind: Index
+    charge: Array
+    excluded: Index
+    pairs: Index
+    pair_parameters: Array
+
+    @property
+    def n_atoms(self) -> int:
+        return len(self.kind)
+
+    @cached_property
+    def excluded_table(self) -> NDArray[np.bool_]:
+        """(A, A) bool, symmetric, True on the diagonal."""
+        table = np.eye(self.n_atoms, dtype=bool)
+        table[self.excluded[:, 0], self.excluded[:, 1]] = True
+        return table | table.T
+
+
+@dataclass(frozen=True, eq=False)
+class ForceField:
+    """Parameters of every molecule type of a system, and how non-bonded interactions are cut off.
+
+    Attributes:
+        molecules: By molecule type name.
+        kinds: Names of the Lennard-Jones types, (T,).
+        c6, c12: Of every pair of types, combination rules and exceptions (NBFIX) applied, (T, T).
+        cutoff: Of Lennard-Jones and Coulomb, nm; plain, neither shifted nor switched.
+        coulomb: reaction_field as in GROMACS (excluded pairs within the cut-off and self terms included),
+            cutoff (plain), pme (whole frames, through OpenMM), or none.
+        epsilon_rf: Dielectric constant beyond the cut-off; 0 stands for infinity, as in GROMACS.
+        where: The file, for messages.
+    """
+
+    molecules: dict[str, MoleculeParameters]
+    kinds: list[str]
+    c6: Array
+    c12: Array
+    cutoff: float = 1.0
+    coulomb: Literal["reaction_field", "cutoff", "pme", "none"] = "reaction_field"
+    epsilon_rf: float = 0.0
+    where: str = ""
+
+    def of(self, system: System) -> list[MoleculeParameters]:
+        """Parameters of each type of ``system.types``, in that order.
+
+        Raises:
+            BackmapError: If a type has none, or another number of atoms.
+        """
+        found = []
+        for kind in system.types:
+            parameters = self.molecules.get(kind.name)
+            if parameters is None:
+                raise BackmapError(f"has no parameters for molecule type '{kind.name}'", where=self.where,
+                                   hint=f"Known: {', '.join(self.molecules) or 'none'}.")
+            if parameters.n_atoms != kind.n_atoms:
+                raise BackmapError(f"has {parameters.n_atoms} atoms in '{kind.name}', but the topology has "
+                                   f"{kind.n_atoms}", where=self.where, hint="Give the topology of the same molecules.")
+            found.append(parameters)
+        return found
+
+    @property
+    def reaction_field(self) -> tuple[float, float]:
+        """(k_rf, c_rf) of 1/r + k_rf r^2 - c_rf, nm^-3 and nm^-1 (GROMACS manual, eqs. for reaction field)."""
+        e, rc = self.epsilon_rf, self.cutoff
+        k = 1 / (2 * rc**3) if e == 0 else (e - 1) / ((2 * e + 1) * rc**3)
+        return k, 1 / rc + k * rc**2

@@ -1,0 +1,44 @@
+"""Frames on disk that must fit the system."""
+from __future__ import annotations
+
+from collections import Counter
+
+from backmap.api import FrameSource, Reader
+from backmap.errors import BackmapError
+from backmap.model.system import System
+
+
+def opened(reader: Reader, what: str, system: System) -> FrameSource:
+    """The frames of a reader, once their points fit the system.
+
+    Args:
+        reader: Of the recipe.
+        what: "atoms" or "beads".
+        system: What is there.
+
+    Raises:
+        BackmapError: If their number differs, or the atoms are the topology's in another order.
+    """
+    source = reader.open()
+    system.expect(source.n_points, what, source.where)
+    if what == "atoms":
+        _expect_order(source, system)
+    return source
+
+
+def _expect_order(source: FrameSource, system: System) -> None:
+    """Other names for the same atoms are common and harmless; the same names in another order are not."""
+    names = getattr(source, "names", None)
+    if names is None:
+        return
+    first = 0
+    for kind, count in system.blocks:
+        expected = [name[:5] for name in kind.atom_names]  # a .gro has room for five characters
+        for _ in range(count):
+            found = names[first:first + kind.n_atoms]
+            if found != expected and Counter(found) == Counter(expected):
+                atom = next(k for k, (a, b) in enumerate(zip(found, expected)) if a != b)
+                raise BackmapError(f"the atoms are in another order: atom {first + atom + 1} is called {found[atom]}, "
+                                   f"but the topology has {expected[atom]} there", where=source.where,
+                                   hint="Write the file in the order of the topology.")
+            first += kind.n_atoms

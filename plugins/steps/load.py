@@ -1,0 +1,49 @@
+"""The step ``load``: atoms from a file, to be assessed, refined or written."""
+from __future__ import annotations
+
+import numpy as np
+from pydantic import Field
+
+from backmap import api
+from backmap.api import Nested, Reader, State
+from backmap.errors import BackmapError
+from backmap.model.system import Window
+
+from ..common.sources import opened
+
+
+class Load(api.Step):
+    """Takes atoms from a trajectory instead of making them."""
+
+    needs = frozenset({"system", "beads"})
+    gives = frozenset({"atoms"})
+
+    class Options(api.Options):
+        atoms: Nested[Reader] = Field(
+            description="Frames of atoms: one for every frame of beads, or one for every chosen frame.")
+
+    options: Options
+
+    def start(self, state: State) -> None:
+        self.source = opened(self.options.atoms, "atoms", state.system)
+        if self.source.n_frames not in (state.source.n_frames, state.n_frames):
+            raise BackmapError(f"holds {self.source.n_frames} frames, but {state.source.where} holds "
+                               f"{state.source.n_frames}" + (f", of which {state.n_frames} are chosen"
+                                                             if state.n_frames != state.source.n_frames else ""),
+                               where=self.source.where,
+                               hint="Frame n must belong to frame n of the beads, or to the n-th chosen one.")
+        self.places = {number: place for place, number in enumerate(state.chosen)}
+
+    def frames(self, window: Window, state: State) -> Window:
+        numbers = window.frames
+        if self.source.n_frames != state.source.n_frames:
+            numbers = [self.places[int(number)] for number in window.frames]
+        atoms = np.stack([
+            state.system.atoms_near_beads(self._positions(int(number)), window.beads[w], window.box(w))
+            for w, number in enumerate(numbers)])
+        loaded = window.with_atoms(atoms)
+        loaded.slack, loaded.flags = None, {}
+        return loaded
+
+    def _positions(self, number: int) -> np.ndarray:
+        return self.source.frame(number).checked(f"{self.source.where}: frame {number}")

@@ -162,4 +162,4 @@ def _assessors(with_energies: bool) -> list[str]:
 
 
 def _load(candidate: _Candidate) -> dict[str, Any]:
-    return {"load": {"gromacs": candidate.files}}
+    return {"load": {"atoms": {"gromacs": candidate.files}}}

@@ -1,6 +1,9 @@
 """One kind of error for everything a user can get wrong."""
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class BackmapError(Exception):
     """A problem the user can mend: what is wrong, where, and what to do about it.
@@ -27,3 +30,14 @@ class BackmapError(Exception):
 
 class Interrupted(Exception):
     """The user stopped a run; the message says how to go on."""
+
+
+@contextmanager
+def at(where: str) -> Iterator[None]:
+    """Errors raised inside name the step they come from."""
+    try:
+        yield
+    except BackmapError as error:
+        if not where or error.where.startswith(where):
+            raise
+        raise error.at(where) from error.__cause__

@@ -9,8 +9,7 @@ import hashlib
 import json
 import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ import numpy as np
 from . import frames
 from .api import State, Step
 from .display import Display
-from .errors import BackmapError, Interrupted
+from .errors import BackmapError, Interrupted, at
 from .ledger import Ledger
 from .model.system import Window
 from .recipe import Recipe
@@ -177,17 +176,6 @@ class _Run:
             if self.warnings.get(name, 0) > most:
                 raise BackmapError(f"{self.warnings[name]} beads flagged as {name}, more than max_warnings allows "
                                    f"({most})", where=self.recipe.source.path)
-
-
-@contextmanager
-def at(where: str) -> Iterator[None]:
-    """Errors raised inside name the step they come from."""
-    try:
-        yield
-    except BackmapError as error:
-        if not where or error.where.startswith(where):
-            raise
-        raise error.at(where) from error.__cause__
 
 
 def device(name: str) -> str:

@@ -9,16 +9,24 @@ import numpy as np
 from pydantic import Field
 
 from backmap import api
+from backmap.engine.snapshot import Snapshot
 from backmap.errors import BackmapError
 from backmap.hookspecs import hookimpl
+from backmap.model.assessment import Assessment, Figure
 from backmap.model.mapping import Mapping
 from backmap.model.molecule import Chemistry, MoleculeType, graph_of
 from backmap.model.system import System, Window
+from backmap.model.tally import Tally
 
 
 @hookimpl
 def backmap_steps() -> dict[str, type[api.Step]]:
     return {"toy_topology": ToyTopology, "toy_place": ToyPlace, "toy_bug": ToyBug, "toy_idle": ToyIdle}
+
+
+@hookimpl
+def backmap_assessors() -> dict[str, type[api.Assessor]]:
+    return {"toy_place_of": ToyPlaceOf}
 
 
 @hookimpl
@@ -84,6 +92,24 @@ class ToyFrames:
         return api.FrameInfo(positions, None if edge is None else np.eye(3) * edge, float(number))
 
 
+class ToyPlaceOf(api.Assessor):
+    """Where the atoms are: the mean of x, and how often it is above 0.2 nm."""
+
+    def measure(self, frame: Snapshot, tally: Tally) -> dict[str, np.ndarray]:
+        x = frame.atoms[:, 0]
+        tally.row("x", frame.index, [x.mean()])
+        tally.count("beyond", frame.index, [(x <= 0.2).sum(), (x > 0.2).sum()])
+        return {"beyond": frame.beads[:, 0] > 0.2}
+
+    def conclude(self, tally: Tally, reference: Tally | None) -> Assessment:
+        mean = float(tally.rows("x").mean())
+        figures = [Figure("place", "x", "mean", mean, "nm"),
+                   Figure("place", "x", "beyond", int(tally.counts("beyond")[1]) / int(tally.counts("beyond").sum()))]
+        if reference is not None:
+            figures.append(Figure("place", "x", "off", abs(mean - float(reference.rows("x").mean())), "nm", distance=True))
+        return Assessment(figures)
+
+
 class ToyPlace(api.Step):
     """Puts both atoms on their bead, slowly if wanted."""
 
@@ -92,12 +118,14 @@ class ToyPlace(api.Step):
 
     class Options(api.Options):
         wait: float = Field(0.0, description="Seconds for each window.")
-        clashes: int = Field(0, description="Beads to flag in each window.")
+        clashes: int = Field(0, description="Beads to flag in the first frame of each window.")
+        shift: float = Field(0.0, description="How far off the bead, in x, nm.")
 
     def frames(self, window: Window, state: api.State) -> Window:
         time.sleep(self.options.wait)
-        placed = window.with_atoms(np.repeat(window.beads, 2, axis=1))
-        placed.flags["clash"] = np.arange(window.beads.shape[1])[None] < self.options.clashes
+        placed = window.with_atoms(np.repeat(window.beads, 2, axis=1) + [self.options.shift, 0.0, 0.0])
+        placed.flags["clash"] = np.zeros(window.beads.shape[:2], dtype=bool)
+        placed.flags["clash"][0, :self.options.clashes] = True
         return placed
 
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from backmap import api
 from backmap.api import Assessor, Several, State, Step
-from backmap.errors import BackmapError
+from backmap.errors import BackmapError, at
 from backmap.model.assessment import REFERENCE, Assessment, Example, Judgement
 from backmap.model.system import System, Window
 from backmap.model.tally import Tally
@@ -28,7 +28,8 @@ class AssessOptions(api.Options):
     name: str = Field("backmap", min_length=1, description="What the run's own trajectory is called in reports.")
     beside: dict[str, Several[Step]] = Field(
         {}, description="Other ways to the atoms, to be judged beside: a name and the steps that make them, "
-                        "e.g. template: {forward: template}, published: {load: {gromacs: [aa.gro, theirs.xtc]}}.")
+                        "e.g. template: {forward: template}, "
+                        "published: {load: {atoms: {gromacs: theirs.xtc}}}.")
     every: int = Field(1, ge=1, description="Only every n-th frame is made in the ways of 'beside'.")
     processes: int = Field(1, ge=1, description="Processes that measure; the figures do not depend on it.")
 
@@ -40,6 +41,14 @@ class AssessOptions(api.Options):
             raise ValueError("names an assessor twice" if names else "there is nothing to measure by")
         return assessors
 
+    @field_validator("beside")
+    @classmethod
+    def _new(cls, beside: dict[str, list[Step]], info: ValidationInfo) -> dict[str, list[Step]]:
+        for taken in (info.data.get("name"), REFERENCE):
+            if taken in beside:
+                raise ValueError(f"the name '{taken}' is taken")
+        return beside
+
 
 class Assess(api.Step):
     """Judge the atoms: distributions, energies, beads; beside the reference and other ways to make them."""
@@ -50,9 +59,6 @@ class Assess(api.Step):
     def __init__(self, options: AssessOptions) -> None:
         super().__init__(options)
         self.needs = frozenset({"system", "beads"}).union(*(assessor.needs for assessor in options.assessors))
-        for taken in (options.name, REFERENCE):
-            if taken in options.beside:
-                raise BackmapError(f"the name '{taken}' is taken", where="beside", hint="Choose another.")
 
     @property
     def branches(self) -> dict[str, Sequence[Step]]:
@@ -71,7 +77,8 @@ class Assess(api.Step):
         for label, steps in options.beside.items():
             self.states[label] = replace(state, progress=lambda fraction: None, extra=dict(state.extra))
             for step in steps:
-                step.start(self.states[label])
+                with at(step.where):
+                    step.start(self.states[label])
         self.measuring = Measuring(state.system, options.assessors, options.processes)
         self.tallies: dict[tuple[str, str], Tally] = {}
         self.seconds: dict[str, float] = {}
@@ -143,7 +150,8 @@ class Assess(api.Step):
         self.measuring.close()
         for label, steps in self.options.beside.items():
             for step in steps:
-                step.finish(self.states[label])
+                with at(step.where):
+                    step.finish(self.states[label])
         judged, own = state.judgement, self.options.name
         before = {index: seconds for index, seconds in state.spent.items() if index < self.index}
         labels = sorted({label for label, _ in self.tallies}, key=[REFERENCE, own, *self.options.beside].index)

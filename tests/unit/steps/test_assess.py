@@ -1,0 +1,176 @@
+"""The steps ``assess`` and ``load``: what is measured, beside what, and that a stop loses nothing."""
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import backmap_plugins.steps
+import numpy as np
+import pytest
+from rich.console import Console
+
+from backmap import api, recipe, runner
+from backmap.display import Display
+from backmap.errors import BackmapError, Interrupted
+from backmap.hookspecs import hookimpl
+from backmap.model.assessment import Judgement
+from backmap.registry import Registry
+
+TOY = Path(__file__).parents[2] / "toy_plugin.py"
+
+RECIPE = """\
+recipe: 1
+device: cpu
+output: out
+window: 2
+steps:
+  - toy_topology
+  - read: {beads: {toy: 5}, reference: {toy: {frames: 5, points: 6}}}
+  - toy_place: {shift: 0.05}
+  - assess:
+      assessors: toy_place_of
+      beside:
+        farther: {toy_place: {shift: 0.1}}
+  - keep_judgement
+"""
+
+
+class KeepJudgement(api.Step):
+    """Keeps what was found for the test to look at."""
+
+    needs = frozenset({"judgement"})
+    found: Judgement
+
+    def finish(self, state: api.State) -> None:
+        KeepJudgement.found = state.judgement
+
+
+class Offers:
+    @hookimpl
+    def backmap_steps(self) -> dict[str, type[api.Step]]:
+        return {"keep_judgement": KeepJudgement}
+
+
+@pytest.fixture
+def judge(tmp_path: Path) -> Callable[..., Judgement]:
+    """Runs a recipe and returns what it found."""
+    registry = Registry().register(backmap_plugins.steps, "steps").load_file(TOY).register(Offers(), "keep")
+
+    def judge_(*overrides: str, text: str = RECIPE, **options: object) -> Judgement:
+        path = tmp_path / "run.yaml"
+        path.write_text(text)
+        runner.run(recipe.load(path, registry, overrides), display=Display(Console(quiet=True)), **options)
+        return KeepJudgement.found
+
+    return judge_
+
+
+def values(judged: Judgement) -> dict[str, list[float]]:
+    return {label: [figure.value for figure in found["toy_place_of"].figures]
+            for label, found in judged.by_trajectory.items()}
+
+
+def test_every_trajectory_by_the_same_assessor(judge: Callable) -> None:
+    judged = judge()
+    assert list(judged.by_trajectory) == ["reference", "backmap", "farther"]
+    assert judged.label == "backmap"
+    # Beads stand at x = 0.1 k in frame k; the reference is at the same place, ours 0.05 nm off, the other 0.1 nm.
+    found = values(judged)
+    assert found["reference"] == pytest.approx([0.2, 0.4])
+    assert found["backmap"] == pytest.approx([0.25, 0.6, 0.05])
+    assert found["farther"] == pytest.approx([0.3, 0.6, 0.1])
+    assert judged.n_frames == {"reference": 5, "backmap": 5, "farther": 5}
+    assert set(judged.seconds) == {"backmap", "farther"}
+
+
+def test_floor_is_odd_frames_against_even_ones(judge: Callable) -> None:
+    figures = judge().floor["toy_place_of"].figures
+    assert [figure.value for figure in figures] == pytest.approx([0.2, 0.5, 0.0])
+    assert judge(chosen="0,1", force=True).floor["toy_place_of"].figures[-1].value == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("window", [1, 5])
+def test_windows_do_not_change_the_figures(judge: Callable, window: int) -> None:
+    before = values(judge())
+    assert values(judge(f"window={window}", force=True)) == before
+
+
+def test_flags_are_counted_and_named(judge: Callable) -> None:
+    judged = judge()
+    assert judged.n_flagged == {"clash": 0, "beyond": 6}
+    assert judged.flagged["beyond"][:2] == ["frame 3: TOY 1 A", "frame 3: TOY 2 A"]
+
+
+def test_example_is_the_first_frame(judge: Callable) -> None:
+    example = judge(chosen="3,1").example
+    assert (example.number, list(example.atoms)) == (3, ["reference", "backmap", "farther"])
+    np.testing.assert_allclose(example.atoms["farther"][:, 0], 0.4)
+
+
+def test_every(judge: Callable) -> None:
+    judged = judge("steps.assess.every=3")
+    assert judged.n_frames == {"reference": 5, "backmap": 5, "farther": 2}
+    assert values(judged)["farther"][0] == pytest.approx(0.25)
+
+
+def test_without_reference_or_atoms(judge: Callable) -> None:
+    text = RECIPE.replace(", reference: {toy: {frames: 5, points: 6}}", "")
+    assert list(judge(text=text).by_trajectory) == ["backmap", "farther"]
+    judged = judge(text=text.replace("  - toy_place: {shift: 0.05}\n", ""), force=True)
+    assert (list(judged.by_trajectory), judged.label, judged.floor) == (["farther"], "", {})
+
+
+def test_a_stop_loses_nothing(judge: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = judge()
+    commit = runner.Ledger.commit
+
+    def interrupt(ledger: runner.Ledger, n_frames: int) -> None:
+        if ledger.n_frames == 2 and n_frames:
+            monkeypatch.setattr(runner.Ledger, "commit", commit)
+            raise KeyboardInterrupt
+        commit(ledger, n_frames)
+
+    monkeypatch.setattr(runner.Ledger, "commit", interrupt)
+    with pytest.raises(Interrupted):
+        judge(force=True)
+    again = judge(resume=True)
+    assert values(again) == values(whole)
+    assert (again.n_flagged, again.flagged, again.n_frames) == (whole.n_flagged, whole.flagged, whole.n_frames)
+    assert again.example.number == 0
+
+
+def test_nothing_is_left_behind(judge: Callable, tmp_path: Path) -> None:
+    judge()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["run.json"]
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["warnings"] == {"clash": 0, "beyond": 6}
+
+
+@pytest.mark.parametrize(("old", "new", "message"), [
+    ("toy_place_of", "[]", "steps[3].assess.assessors: there is nothing to measure by"),
+    ("toy_place_of", "[toy_place_of, toy_place_of]", "steps[3].assess.assessors: names an assessor twice"),
+    ("farther:", "reference:", "steps[3].assess.beside: the name 'reference' is taken"),
+    ("{toy_place: {shift: 0.1}}", "{load: {atoms: {toy: {frames: 4, points: 6}}}}",
+     "steps[3].assess.beside.farther[0].load: toy.xtc: holds 4 frames, but toy.xtc holds 5"),
+    ("{toy_place: {shift: 0.1}}", "{load: {atoms: {toy: {frames: 5, points: 5}}}}", "toy.xtc: holds 5 atoms, but the topology"),
+    ("{toy_place: {shift: 0.1}}", "{write: {atoms: {toy: x.txt}}}", "toy.xtc"),
+    ("  - toy_place: {shift: 0.05}\n", "", ""),
+])
+def test_what_is_wrong_is_said(judge: Callable, old: str, new: str, message: str) -> None:
+    if not message or message == "toy.xtc":
+        judge(text=RECIPE.replace(old, new))
+        return
+    with pytest.raises(BackmapError) as caught:
+        judge(text=RECIPE.replace(old, new))
+    assert message in str(caught.value)
+
+
+class TestLoad:
+    TEXT = RECIPE.replace("toy_place: {shift: 0.05}", "load: {atoms: {toy: {frames: 5, points: 6}}}")
+
+    def test_every_frame_of_the_beads(self, judge: Callable) -> None:
+        assert values(judge(text=self.TEXT, chosen="4,1"))["backmap"][0] == pytest.approx(0.25)
+
+    def test_one_for_every_chosen_frame(self, judge: Callable) -> None:
+        text = self.TEXT.replace("load: {atoms: {toy: {frames: 5", "load: {atoms: {toy: {frames: 2")
+        assert values(judge(text=text, chosen="4,2"))["backmap"][0] == pytest.approx(0.05)

@@ -32,8 +32,9 @@ ABOUT = {
     "traversal": "The order in which the beads of a molecule are reconstructed. Goes into `forward` and `train`.",
     "regularizer": "An energy of fragments in their surroundings: chooses among candidates. Goes into `forward` and "
                    "`gibbs`.",
-    "refiner": "Improves frames whose atoms are all placed.",
-    "assessor": "Scores what was made.",
+    "refiner": "Improves frames whose atoms are all placed. Goes into `refine`.",
+    "assessor": "Measures trajectories, and may flag beads. Goes into `assess`.",
+    "force field": "Reads force-field parameters. Goes into `forcefield` as `parameters`.",
     "reader": "Reads trajectories. Goes into `read` and `prepare`.",
     "topology reader": "Reads atomistic topologies. Goes into `topology` as `atoms`.",
     "mapping reader": "Reads how beads are made of atoms. Goes into `topology` as `mapping`.",

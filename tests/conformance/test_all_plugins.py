@@ -40,3 +40,13 @@ def test_regularizer(kind: Kind, name: str) -> None:
 @pytest.mark.parametrize(("kind", "name"), offered(kind_of(api.Traversal)))
 def test_traversal(kind: Kind, name: str) -> None:
     testing.check_traversal(built(kind, name))
+
+
+@pytest.mark.parametrize(("kind", "name"), offered(kind_of(api.Assessor)))
+def test_assessor(kind: Kind, name: str) -> None:
+    testing.check_assessor(built(kind, name))
+
+
+@pytest.mark.parametrize(("kind", "name"), offered(kind_of(api.Refiner)))
+def test_refiner(kind: Kind, name: str) -> None:
+    testing.check_refiner(built(kind, name))

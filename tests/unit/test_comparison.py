@@ -46,7 +46,8 @@ def test_a_run_and_a_file(finished: Callable, registry: Registry) -> None:
     assert list(steps)[:2] == ["topology", "read"]
     assert steps["load"] == {"atoms": {"gromacs": [str(run / "atoms.gro"), str(run / "atoms.xtc")]}}
     assert steps["assess"]["name"] == "ours"
-    assert steps["assess"]["beside"] == {"theirs": {"load": {"atoms": {"gromacs": [str(OCTANE / "test_aa.xtc")]}}}}
+    assert steps["assess"]["beside"] == {
+        "theirs": [{"load": {"atoms": {"gromacs": [str(OCTANE / "test_aa.xtc")]}}}]}
     assert steps["write"] == {"report": ["report.html", "report.md", "report.json"]}
     assert found.frames is None
     assert found.recipe.folder == OCTANE  # paths of its topology start there

@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from backmap import api, testing
 from backmap.engine.contracts import Draw, LocalEnvironment, Order, View
 from backmap.engine.random import Stream
+from backmap.engine.snapshot import Snapshot
+from backmap.model.assessment import Assessment, Figure, divergence
+from backmap.model.tally import Tally
 
 
 class Cloud(api.Generator):
@@ -161,3 +164,75 @@ def test_example_is_a_liquid_of_whole_molecules() -> None:
         lengths = np.linalg.norm(np.diff(window.atoms[:, group.atoms][:, :, group.type.bonds], axis=3), axis=-1)
         assert lengths.min() > 0.08
         assert lengths.max() < 0.17
+
+
+class Width(api.Assessor):
+    """How far the atoms reach along x, counted in bins of 0.1 nm and kept as it is."""
+
+    def measure(self, frame: Snapshot, tally: Tally) -> dict[str, np.ndarray]:
+        width = np.ptp(frame.atoms[:, 0])
+        tally.count("widths", frame.index, np.arange(100) == int(width / 0.1))
+        tally.row("width", frame.index, [width])
+        return {"wide": np.full(frame.system.n_beads, width > 3)}
+
+    def conclude(self, tally: Tally, reference: Tally | None) -> Assessment:
+        figures = [Figure("shape", "box", "width", float(tally.rows("width").mean()), "nm")]
+        if reference is not None:
+            off = divergence(tally.counts("widths"), reference.counts("widths"))
+            figures.append(Figure("shape", "box", "JSD", off, distance=True))
+        return Assessment(figures)
+
+
+def test_an_honest_assessor_passes() -> None:
+    testing.check_assessor(Width(Width.Options()))
+    testing.check_assessor(Width(Width.Options()), *testing.example(3))
+
+
+class Rememberer(Width):
+    seen = 0
+
+    def measure(self, frame, tally):
+        self.seen += 1
+        tally.row("width", frame.index, [self.seen])
+
+
+class Rowless(Width):
+    def measure(self, frame, tally):
+        tally.count("widths", frame.index, np.ones(1, dtype=int))
+
+
+class Mover(Width):
+    def measure(self, frame, tally):
+        frame.atoms += 1.0
+        return super().measure(frame, tally)
+
+
+class Flagger(Width):
+    def measure(self, frame, tally):
+        super().measure(frame, tally)
+        return {"wide": np.zeros(3, dtype=bool)}
+
+
+class Offset(Width):
+    def conclude(self, tally, reference):
+        extra = [] if reference is None else [Figure("shape", "box", "shift", 0.1, distance=True)]
+        return Assessment([*super().conclude(tally, reference).figures, *extra])
+
+
+class Distant(Width):
+    def conclude(self, tally, reference):
+        return super().conclude(tally, tally)
+
+
+class Double(Width):
+    def conclude(self, tally, reference):
+        return Assessment(super().conclude(tally, reference).figures * 2)
+
+
+@pytest.mark.parametrize(("assessor", "message"), [
+    (Rememberer, "how the frames are shared out"), (Rowless, "no rows"), (Mover, "measuring moves the atoms"),
+    (Flagger, r"flags of 'wide' are \(3,\), not \(B,\)"), (Offset, "0.1 from itself"), (Distant, "but no reference"),
+    (Double, "two figures have the same")])
+def test_broken_promises_of_assessors(assessor: type[api.Assessor], message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        testing.check_assessor(assessor(assessor.Options()))

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from vesin import NeighborList
 
-from ...model.parameters import COULOMB, ForceField
+from ...model.parameters import ForceField
 from ...model.system import System
 from ..snapshot import Snapshot
 from . import bonded, kernel
-from .layout import NEAREST, TERMS, Layout, pair_energies
+from .layout import NEAREST, TERMS, FieldLayout, pair_energies
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -56,13 +56,13 @@ class Energy:
     """
 
     def __init__(self, system: System, field: ForceField, device: str = "cpu") -> None:
-        """See the classes.
+        """Lay the force field over the system; ``device`` is where gradients are computed.
 
         Raises:
             BackmapError: If a molecule type has no parameters, or the force field asks for PME.
         """
         self.system, self.field, self.device = system, field, device
-        self.layout = Layout(system, field)
+        self.layout = FieldLayout(system, field)
 
     def of(self, frame: Snapshot | Array, box: Array | None = None) -> EnergyTerms:
         """Energies of a frame, as numbers.
@@ -145,24 +145,25 @@ class Energy:
         """Term and energies (m, n) of every bonded function of each type: m molecules, n terms."""
         found = []
         for group, molecule in zip(self.system.groups, self.layout.molecules):
-            positions = atoms[self._tensor(group.atoms)]
+            positions = atoms[_tensor(group.atoms, atoms.device)]
             for each in molecule.bonded:
-                corners, parameters = positions[:, self._tensor(each.atoms)], self._tensor(each.parameters)
-                found.append((each.term, bonded.energies(each.function, corners, parameters)))
+                corners = positions[:, _tensor(each.atoms, atoms.device)]
+                values = bonded.energies(each.function, corners, _tensor(each.parameters, atoms.device))
+                found.append((each.term, values))
         return found
 
     def _explicit(self, atoms: Tensor) -> list[tuple[Index, Tensor, Tensor]]:
         """System indices (p, 2), Lennard-Jones and Coulomb energies (p,) of explicit pairs of each type."""
         found = []
-        factor = 0.0 if self.field.coulomb == "none" else COULOMB
         for group, molecule in zip(self.system.groups, self.layout.molecules):
             if len(molecule.pairs):
                 rows = (group.atom_offset[:, None, None] + molecule.pairs).reshape(-1, 2)
-                c6, c12, charges = self._tensor(np.tile(molecule.pair_parameters, (len(group.atom_offset), 1))).T
-                a, b = atoms[self._tensor(rows)].unbind(1)
-                none = torch.zeros(len(rows), dtype=torch.bool, device=self.device)
+                values = np.tile(molecule.pair_parameters, (len(group.atom_offset), 1))
+                c6, c12, charges = _tensor(values, atoms.device).T
+                a, b = atoms[_tensor(rows, atoms.device)].unbind(1)
+                none = torch.zeros(len(rows), dtype=torch.bool, device=atoms.device)
                 found.append((rows, *pair_energies(((b - a)**2).sum(-1), c6, c12, charges, none,
-                                                   (factor, 0.0, 0.0, False))))
+                                                   (self.layout.coulomb, 0.0, 0.0, False))))
         return found
 
     def _pairs(self, atoms: Tensor, i: Index, j: Index, vector: Array) -> tuple[Tensor, Tensor]:
@@ -187,4 +188,8 @@ class Energy:
         return total
 
     def _tensor(self, values: NDArray) -> Tensor:
-        return torch.as_tensor(values, device=self.device)
+        return _tensor(values, self.device)
+
+
+def _tensor(values: NDArray, device: str | torch.device) -> Tensor:
+    return torch.as_tensor(values, device=device)

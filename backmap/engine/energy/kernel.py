@@ -54,3 +54,52 @@ def nonbonded(atoms: Array, i: Index, j: Index, vector: Array, cutoff: float, ne
             inter[molecule[a]] += lj
             inter[molecule[b]] += lj
     return lj_sum, coulomb_sum
+
+
+@numba.njit(cache=True, nogil=True)
+def sites(drawn: Array, owned: Index, others: Array, index: Index, own_image: NDArray[np.bool_], cutoff: float,
+          nearest: float, kind: Index, charge: Array, c6: Array, c12: Array, types: Index, local: Index, base: Index,
+          size: Index, excluded: NDArray[np.bool_], factor: float, k: float, c: float, reaction: bool,
+          energy: Array) -> None:
+    """Add the non-bonded energy of candidates (S, K, F, 3) with themselves and with others (S, N, 3) to (S, K).
+
+    ``owned`` (S, F) and ``index`` (S, N) are system indices, -1 for nothing; ``own_image`` (S, N): in the
+    own molecule, and no periodic image of it.
+    """
+    limit = cutoff * cutoff
+    n_sites, n_candidates, n_own = drawn.shape[:3]
+    for s in range(n_sites):
+        for m in range(n_candidates):
+            total = 0.0
+            for f in range(n_own):
+                a = owned[s, f]
+                if a < 0:
+                    continue
+                x, y, z = drawn[s, m, f]
+                # The other atoms of the fragment come after the neighbours.
+                for n in range(index.shape[1] + n_own - f - 1):
+                    inside = n >= index.shape[1]
+                    if inside:
+                        g = f + 1 + n - index.shape[1]
+                        b = owned[s, g]
+                        dx, dy, dz = drawn[s, m, g, 0] - x, drawn[s, m, g, 1] - y, drawn[s, m, g, 2] - z
+                    else:
+                        b = index[s, n]
+                        dx, dy, dz = others[s, n, 0] - x, others[s, n, 1] - y, others[s, n, 2] - z
+                    r2 = dx * dx + dy * dy + dz * dz
+                    if b < 0 or r2 >= limit:
+                        continue
+                    out = False
+                    if inside or own_image[s, n]:
+                        t = types[a]
+                        out = excluded[base[t] + local[a] * size[t] + local[b]]
+                    r2 = max(r2, nearest * nearest)
+                    field = k * r2 - c if reaction else 0.0
+                    charges = factor * charge[a] * charge[b]
+                    if out:
+                        total += charges * field
+                        continue
+                    sixth = 1.0 / (r2 * r2 * r2)
+                    total += charges * (1.0 / np.sqrt(r2) + field)
+                    total += sixth * (c12[kind[a], kind[b]] * sixth - c6[kind[a], kind[b]])
+            energy[s, m] += total

@@ -20,7 +20,7 @@ TERMS = ("bond", "angle", "proper", "improper", "lj", "lj_14", "coulomb", "coulo
 NEAREST = 1e-6
 
 
-class Layout:
+class FieldLayout:
     """Parameters of all atoms of a system.
 
     Attributes:
@@ -31,6 +31,7 @@ class Layout:
             starts and ``size`` (T,) its number of atoms.
         electrostatic: factor, k_rf, c_rf and whether excluded pairs count: a pair within the cut-off has
             factor q q (1/r + k_rf r^2 - c_rf), an excluded one, if it counts, the same without 1/r.
+        coulomb: The factor of explicit pairs.
         self_energy: Of the reaction field, kJ/mol, the same in every frame.
         present: Terms that some molecule of the system has.
     """
@@ -50,6 +51,7 @@ class Layout:
         self.electrostatic = self._electrostatic()
         factor, _, shift, reaction = self.electrostatic
         self.self_energy = -0.5 * factor * shift * float((self.charge**2).sum()) if reaction else 0.0
+        self.coulomb = factor
         self.present = self._present()
 
     def _electrostatic(self) -> tuple[float, float, float, bool]:
@@ -81,7 +83,7 @@ def pair_energies(squared: Tensor, c6: Tensor, c12: Tensor, charges: Tensor, exc
         squared: Square of their distances, nm^2, (...).
         c6, c12, charges: Their parameters; charges is the product of both, e^2.
         excluded: (...) bool.
-        electrostatic: See ``Layout``.
+        electrostatic: See ``FieldLayout``.
     """
     squared = squared.clamp_min(NEAREST**2)
     factor, k, c, reaction = electrostatic

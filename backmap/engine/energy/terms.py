@@ -1,0 +1,98 @@
+"""Which bonded terms and explicit pairs the atoms of each fragment take part in."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...errors import BackmapError
+from ...model.parameters import MoleculeParameters
+from ..fragments import FragmentTable
+from .layout import FieldLayout
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class RowTerms:
+    """Terms of one function, those of each fragment row together.
+
+    Attributes:
+        function: A key of ``FUNCTIONS``, or ``pair``.
+        start: Where the terms of each row start, and the end of the last, (R + 1,).
+        corners: Local indices into [fragment atoms F | partners P], (n, k).
+        parameters: (n, p).
+    """
+
+    function: str
+    start: Tensor
+    corners: Tensor
+    parameters: Tensor
+
+    def of(self, row: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Terms of some rows (S,): which of these each belongs to (n,), its corners (n, k), parameters (n, p)."""
+        counts = self.start[row + 1] - self.start[row]
+        site = torch.repeat_interleave(torch.arange(len(row), device=row.device), counts)
+        first = torch.cumsum(counts, 0) - counts
+        term = self.start[row][site] + torch.arange(len(site), device=row.device) - first[site]
+        return site, self.corners[term], self.parameters[term]
+
+
+class FragmentTerms:
+    """Terms of all fragments.
+
+    Attributes:
+        partners: Atom rows of the atoms outside each fragment that its terms need, -1 padding, (R, P).
+        functions: The terms by function.
+    """
+
+    def __init__(self, layout: FieldLayout, fragments: FragmentTable) -> None:
+        device = fragments.atoms.device
+        atoms, context = fragments.atoms.cpu().numpy(), fragments.context.cpu().numpy()
+        base, kind = fragments.atom_base.cpu().numpy(), fragments.type.cpu().numpy()
+        rows = [_touching(layout.molecules[t], own[own >= 0] - base[t]) for t, own in zip(kind, atoms, strict=True)]
+        partners = [np.setdiff1d(np.concatenate([np.empty(0, np.int64), *(a.ravel() for a, _ in row.values())]),
+                                 own[own >= 0] - base[t]) for t, own, row in zip(kind, atoms, rows, strict=True)]
+        for t, near, outside in zip(kind, context, partners, strict=True):
+            if len(np.setdiff1d(outside + base[t], near)):
+                raise BackmapError(f"has terms in '{layout.molecules[t].name}' that reach beyond the context of a "
+                                   "fragment", where=layout.field.where, hint="Let the view's context reach farther.")
+        table = np.full((len(rows), max(1, *(len(outside) for outside in partners))), -1, dtype=np.int64)
+        for row, (t, outside) in enumerate(zip(kind, partners, strict=True)):
+            table[row, :len(outside)] = outside + base[t]
+        self.partners = torch.as_tensor(table, device=device)
+        self.functions = [_gathered(name, rows, kind, atoms, table, base, device)
+                          for name in dict.fromkeys(name for row in rows for name in row)]
+
+
+def _touching(molecule: MoleculeParameters, own: Index) -> dict[str, tuple[Index, Array]]:
+    """Atoms and parameters of the terms that at least one atom of ``own`` is in, by function."""
+    listed = [(each.function, each.atoms, each.parameters) for each in molecule.bonded]
+    found: dict[str, tuple[Index, Array]] = {}
+    for name, atoms, parameters in [*listed, ("pair", molecule.pairs, molecule.pair_parameters)]:
+        touched = np.isin(atoms, own).any(axis=1)
+        if touched.any():
+            known = [found[name]] if name in found else []
+            parts = [*known, (atoms[touched], parameters[touched])]
+            found[name] = np.concatenate([a for a, _ in parts]), np.concatenate([p for _, p in parts])
+    return found
+
+
+def _gathered(name: str, rows: list[dict[str, tuple[Index, Array]]], kind: Index, atoms: Index, partners: Index,
+              base: Index, device: torch.device) -> RowTerms:
+    """The terms of one function of all rows, one after the other."""
+    start, corners, parameters = [0], [], []
+    for row, found in enumerate(rows):
+        if name in found:
+            named, values = found[name]
+            local = np.concatenate([atoms[row], partners[row]]) - base[kind[row]]
+            place = {atom: k for k, atom in reversed(list(enumerate(local.tolist()))) if atom >= 0}
+            corners.append(np.vectorize(place.__getitem__, otypes=[np.int64])(named))
+            parameters.append(values)
+        start.append(start[-1] + (len(found[name][0]) if name in found else 0))
+    together = (np.array(start), np.concatenate(corners), np.concatenate(parameters))
+    return RowTerms(name, *(torch.as_tensor(x, device=device) for x in together))

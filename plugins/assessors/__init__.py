@@ -1,0 +1,11 @@
+"""Assessors: what a trajectory is measured by."""
+from __future__ import annotations
+
+from backmap.hookspecs import hookimpl
+
+
+@hookimpl
+def backmap_assessors() -> dict[str, str]:
+    return {"structure": "backmap_plugins.assessors.structure:Structure",
+            "energy": "backmap_plugins.assessors.energy:Energy",
+            "consistency": "backmap_plugins.assessors.consistency:Consistency"}

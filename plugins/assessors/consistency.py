@@ -1,0 +1,100 @@
+"""The ``consistency`` assessor: atoms mapped back to beads, against the beads that were given."""
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from backmap.api import Assessor, Options
+from backmap.engine.snapshot import Snapshot
+from backmap.model import box as periodic
+from backmap.model.assessment import Assessment, Curve, Figure
+from backmap.model.molecule import MoleculeType
+from backmap.model.parameters import ForceField
+from backmap.model.system import System
+from backmap.model.tally import Tally
+
+from ..common.histograms import Bins
+from .part import counts_of, rows_of, share
+
+_SECTION = "consistency"
+#: Where deviations are told apart, and bins of their curve, nm.
+_FINE, _COARSE = Bins(0.0, 1.0, 1e-4), Bins(0.0, 1.0, 2e-3)
+#: Beads of one type in a molecule from which on its first and last are told apart from the inner ones.
+_CHAIN = 3
+
+
+class ConsistencyOptions(Options):
+    """Options of the ``consistency`` assessor."""
+
+    tolerance: float = Field(0.01, gt=0, description="Beads whose atoms are farther off than this are flagged, nm.")
+
+
+class Consistency(Assessor):
+    """M(atoms) against the given beads: deviation of all, by bead type, and at the ends of chains; slack of beads
+    that the last projection could not reach."""
+
+    Options = ConsistencyOptions
+    options: ConsistencyOptions
+
+    def begin(self, system: System, forcefield: ForceField | None) -> None:
+        super().begin(system, forcefield)
+        local = [bead_classes(kind) for kind in system.types]
+        self.names = ["all", *sorted({name for classes in local for name in classes})]
+        self.members: list[NDArray[np.int64]] = [np.arange(system.n_beads)]
+        for name in self.names[1:]:
+            own = [group.beads[:, classes[name]].ravel() for group, classes in zip(system.groups, local)
+                   if name in classes]
+            self.members.append(np.concatenate(own))
+
+    def measure(self, frame: Snapshot, tally: Tally) -> dict[str, np.ndarray]:
+        away = periodic.minimum_image(self.system.map(frame.atoms) - frame.beads, frame.box)
+        off = np.linalg.norm(away, axis=1)
+        tally.count("deviation", frame.index, _FINE.count(off))
+        tally.row("squares", frame.index, [(off[beads] ** 2).sum() for beads in self.members])
+        tally.row("largest", frame.index, [off.max()])
+        if frame.slack is not None:
+            slack = np.linalg.norm(frame.slack, axis=1)
+            far = (slack > self.options.tolerance).sum()
+            tally.row("slack", frame.index, [(slack**2).sum(), slack.max(), far])
+        return {"off_bead": off > self.options.tolerance}
+
+    def conclude(self, tally: Tally, reference: Tally | None) -> Assessment:
+        squares, largest = rows_of(tally, "squares", len(self.names)), rows_of(tally, "largest", 1)
+        counts = counts_of(tally, "deviation", _FINE.n)
+        figures = [_deviation(f"{name} beads" if name == "all" else f"beads {name}", "RMSD",
+                              np.sqrt(share(squares[:, k].sum(), len(squares) * len(beads))))
+                   for k, (name, beads) in enumerate(zip(self.names, self.members))]
+        most = largest.max() if len(largest) else np.nan
+        figures += [_deviation("all beads", "median", np.fmin(most, _FINE.quantile(counts, 0.5))),
+                    _deviation("all beads", "99 %", np.fmin(most, _FINE.quantile(counts, 0.99))),
+                    _deviation("all beads", "maximum", most)]
+        coarse = counts.reshape(_COARSE.n, -1).sum(axis=1)
+        curve = Curve(_SECTION, "deviation", "distance from the given bead", "nm", _COARSE.edges,
+                      _COARSE.density(coarse))
+        return Assessment(figures + self._slack(tally), [curve] if counts.any() else [])
+
+    def _slack(self, tally: Tally) -> list[Figure]:
+        rows = rows_of(tally, "slack", 3)
+        if not len(rows):
+            return []
+        n = len(rows) * self.system.n_beads
+        return [_deviation("slack", "RMS", np.sqrt(rows[:, 0].sum() / n)),
+                _deviation("slack", "maximum", rows[:, 1].max()),
+                Figure(_SECTION, "slack", f"share above {self.options.tolerance:g} nm", float(rows[:, 2].sum() / n),
+                       ideal=0.0)]
+
+
+def _deviation(name: str, quantity: str, value: float) -> Figure:
+    return Figure(_SECTION, name, quantity, float(value), "nm", ideal=0.0)
+
+
+def bead_classes(kind: MoleculeType) -> dict[str, list[int]]:
+    """Beads of each type; of types that come up three times or more, the first, the inner ones and the last as well."""
+    classes: dict[str, list[int]] = {}
+    for bead, name in enumerate(kind.bead_types):
+        classes.setdefault(name, []).append(bead)
+    for name, beads in list(classes.items()):
+        if len(beads) >= _CHAIN:
+            classes |= {f"{name} first": beads[:1], f"{name} inner": beads[1:-1], f"{name} last": beads[-1:]}
+    return classes

@@ -1,0 +1,157 @@
+"""Compiled loops over bonded terms and pairs: nothing is stored that is not asked for."""
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+
+
+@numba.njit(cache=True, nogil=True)
+def _between(x, i, j):
+    return x[j, 0] - x[i, 0], x[j, 1] - x[i, 1], x[j, 2] - x[i, 2]
+
+
+@numba.njit(cache=True, nogil=True)
+def _cross(a, b):
+    return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
+
+
+@numba.njit(cache=True, nogil=True)
+def _dot(a, b):
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+@numba.njit(cache=True, nogil=True)
+def distances(x: np.ndarray, atoms: np.ndarray) -> np.ndarray:
+    """Lengths, nm, of pairs ``atoms`` (n, 2) of whole molecules ``x`` (A, 3)."""
+    out = np.empty(len(atoms))
+    for k in range(len(atoms)):
+        d = _between(x, atoms[k, 0], atoms[k, 1])
+        out[k] = math.sqrt(_dot(d, d))
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def angles(x: np.ndarray, atoms: np.ndarray) -> np.ndarray:
+    """Angles, degrees, of triples ``atoms`` (n, 3) of whole molecules ``x`` (A, 3)."""
+    out = np.empty(len(atoms))
+    for k in range(len(atoms)):
+        a, b = _between(x, atoms[k, 1], atoms[k, 0]), _between(x, atoms[k, 1], atoms[k, 2])
+        c = _cross(a, b)
+        out[k] = math.degrees(math.atan2(math.sqrt(_dot(c, c)), _dot(a, b)))
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def dihedrals(x: np.ndarray, atoms: np.ndarray) -> np.ndarray:
+    """Dihedrals, degrees, IUPAC (trans = 180), of quadruples ``atoms`` (n, 4) of whole molecules ``x`` (A, 3)."""
+    out = np.empty(len(atoms))
+    for k in range(len(atoms)):
+        a, b, c = (_between(x, atoms[k, 0], atoms[k, 1]), _between(x, atoms[k, 1], atoms[k, 2]),
+                   _between(x, atoms[k, 2], atoms[k, 3]))
+        m, n = _cross(a, b), _cross(b, c)
+        out[k] = math.degrees(math.atan2(math.sqrt(_dot(b, b)) * _dot(a, n), _dot(m, n)))
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def packing(i: np.ndarray, j: np.ndarray, distance: np.ndarray, bonds: np.ndarray, apart: int, solid: np.ndarray,
+            heavy: np.ndarray, first: np.ndarray, second: np.ndarray, width: float, n_bins: int, close: float,
+            close_heavy: float):
+    """Nearest contacts, clashes and pair counts from pairs at least ``apart`` bonds from each other.
+
+    Args:
+        i, j, distance, bonds: Pairs, each once, (n,).
+        solid, heavy: Atoms that have contacts, and the heavy ones of them, (A,) bool.
+        first, second: Atoms of each pair of selections, (R, A) bool.
+        width, n_bins: Bins of pair counts, nm.
+        close, close_heavy: A pair nearer than this is a clash, nm.
+
+    Returns:
+        Nearest distance of each atom to any, and of each heavy atom to a heavy one, inf if there is none, (2, A);
+        pair counts (R, n_bins); numbers of clashes (2,); clashing atoms (A,) bool.
+    """
+    nearest = np.full((2, len(heavy)), np.inf)
+    pairs = np.zeros((len(first), n_bins), dtype=np.int64)
+    clashes, clashing = np.zeros(2, dtype=np.int64), np.zeros(len(heavy), dtype=np.bool_)
+    for k in range(len(i)):
+        if bonds[k] < apart:
+            continue
+        a, b, d = i[k], j[k], distance[k]
+        if solid[a] and solid[b]:
+            both = heavy[a] and heavy[b]
+            nearest[0, a], nearest[0, b] = min(nearest[0, a], d), min(nearest[0, b], d)
+            if both:
+                nearest[1, a], nearest[1, b] = min(nearest[1, a], d), min(nearest[1, b], d)
+            if d < close or (both and d < close_heavy):
+                clashes[0] += d < close
+                clashes[1] += both and d < close_heavy
+                clashing[a] = clashing[b] = True
+        index = int(d / width)
+        if index < n_bins:
+            for r in range(len(first)):
+                if (first[r, a] and second[r, b]) or (first[r, b] and second[r, a]):
+                    pairs[r, index] += 1
+    return nearest, pairs, clashes, clashing
+
+
+@numba.njit(cache=True, nogil=True)
+def _triple(d, u, v):
+    return _dot(d, _cross(u, v))
+
+
+@numba.njit(cache=True, nogil=True)
+def crosses(start: np.ndarray, end: np.ndarray, ring: np.ndarray) -> bool:
+    """True if the segment goes through the surface that a ring spans, cut into triangles from its first corner.
+
+    Each triangle owns one side of its edges alone, so that a segment through an edge counts once. One that goes
+    in and comes out again is not through.
+
+    Args:
+        start, end: (3,); ring: Corners in order, (n, 3), nm.
+    """
+    d = (end[0] - start[0], end[1] - start[1], end[2] - start[2])
+    n, through = len(ring), False
+    for k in range(1, n - 1):
+        a = (ring[0, 0] - start[0], ring[0, 1] - start[1], ring[0, 2] - start[2])
+        b = (ring[k, 0] - start[0], ring[k, 1] - start[1], ring[k, 2] - start[2])
+        c = (ring[k + 1, 0] - start[0], ring[k + 1, 1] - start[1], ring[k + 1, 2] - start[2])
+        left = _triple(d, a, b) >= 0
+        if (_triple(d, b, c) >= 0) != left or (_triple(d, a, c) < 0) != left:
+            continue
+        normal = _cross((b[0] - a[0], b[1] - a[1], b[2] - a[2]), (c[0] - a[0], c[1] - a[1], c[2] - a[2]))
+        height = _dot(normal, a)  # of the plane over the start, and the rise of the segment
+        if (height > 0) != (height - _dot(normal, d) > 0):
+            through = not through
+    return through
+
+
+@numba.njit(cache=True, nogil=True)
+def pierced(x: np.ndarray, ring: np.ndarray, bond: np.ndarray, vector: np.ndarray, rings: np.ndarray,
+            sizes: np.ndarray, centres: np.ndarray, bonds: np.ndarray, middles: np.ndarray) -> np.ndarray:
+    """Which candidates are a bond through a ring of other atoms, (n,) bool.
+
+    Args:
+        x: Whole molecules, (A, 3).
+        ring, bond, vector: Candidates: ring, bond, and from the ring's centre to the bond's middle, (n,), (n, 3).
+        rings, sizes, centres: Atoms of each ring, padded, (R, M); how many; their mean, (R, 3).
+        bonds, middles: (K, 2), (K, 3).
+    """
+    found = np.zeros(len(ring), dtype=np.bool_)
+    corners = np.empty((rings.shape[1], 3))
+    start, end = np.empty(3), np.empty(3)
+    for k in range(len(ring)):
+        r, b, n = ring[k], bond[k], sizes[ring[k]]
+        own = False
+        for m in range(n):
+            own = own or rings[r, m] == bonds[b, 0] or rings[r, m] == bonds[b, 1]
+        if own:
+            continue
+        for axis in range(3):
+            for m in range(n):
+                corners[m, axis] = x[rings[r, m], axis] - centres[r, axis]
+            start[axis] = x[bonds[b, 0], axis] - middles[b, axis] + vector[k, axis]
+            end[axis] = x[bonds[b, 1], axis] - middles[b, axis] + vector[k, axis]
+        found[k] = crosses(start, end, corners[:n])
+    return found

@@ -1,0 +1,75 @@
+"""The ``structure`` assessor: geometry, packing, stereochemistry and shape."""
+from __future__ import annotations
+
+import numpy as np
+from pydantic import Field
+
+from backmap.api import Assessor, Options
+from backmap.engine.snapshot import Snapshot
+from backmap.errors import BackmapError
+from backmap.model.assessment import Assessment
+from backmap.model.parameters import ForceField
+from backmap.model.system import System
+from backmap.model.tally import Tally
+
+from ..common.histograms import Bins
+from .distributions import Distributions
+from .packing import Packing
+from .part import Part
+from .rings import Rings
+from .shape import Shape
+from .stereo import DoubleBonds, Stereo
+
+
+class StructureOptions(Options):
+    """Options of the ``structure`` assessor."""
+
+    rdf: dict[str, tuple[str, str]] | None = Field(
+        None, description="Radial distribution functions: a name and two selections in MDAnalysis' language, e.g. "
+                          "{ring-ring: [type C_AR, type C_AR]}. By default carbon and carbon; {} makes none.")
+    rdf_bin: float = Field(0.01, gt=0, description="Bin width of g(r), nm.")
+    rdf_cutoff: float = Field(1.0, gt=0, description="g(r) ends here, nm.")
+    bond_bin: float = Field(0.002, gt=0, description="Bin width of bond lengths, nm.")
+    angle_bin: float = Field(2.0, gt=0, le=180, description="Bin width of angles, degrees.")
+    proper_bin: float = Field(4.0, gt=0, le=360, description="Bin width of proper torsions, degrees.")
+    improper_bin: float = Field(2.0, gt=0, le=360, description="Bin width of improper torsions, degrees.")
+    contact_bin: float = Field(0.005, gt=0, description="Bin width of nearest contacts, nm.")
+    end_bin: float = Field(0.05, gt=0, description="Bin width of end-to-end distances, nm.")
+    gyration_bin: float = Field(0.02, gt=0, description="Bin width of radii of gyration, nm.")
+    clash: float = Field(0.12, ge=0, description="Any two atoms closer than this clash, nm.")
+    heavy_clash: float = Field(0.25, ge=0, description="Two heavy atoms closer than this clash, nm.")
+    long_bond: float = Field(0.2, gt=0, description="Bonds longer than this are counted and flagged, nm; where "
+                                                    "heavy elements meet, 1.3 times their covalent radii.")
+
+
+class Structure(Assessor):
+    """Distributions of bonds, angles and torsions, g(r), contacts, clashes, stereochemistry, rings and shape."""
+
+    Options = StructureOptions
+    options: StructureOptions
+
+    def begin(self, system: System, forcefield: ForceField | None) -> None:
+        super().begin(system, forcefield)
+        options = self.options
+        if not system.n_molecules:
+            raise BackmapError("there are no molecules to measure")
+        widths = {"bonds": options.bond_bin, "angles": options.angle_bin, "propers": options.proper_bin,
+                  "impropers": options.improper_bin}
+        self.parts: list[Part] = [
+            Distributions(system, forcefield, widths, options.long_bond),
+            Packing(system, options.rdf, Bins(0.0, options.rdf_cutoff, options.rdf_bin), options.contact_bin,
+                    options.clash, options.heavy_clash),
+            Rings(system), Stereo(system), DoubleBonds(system),
+            Shape(system, options.end_bin, options.gyration_bin)]
+
+    def measure(self, frame: Snapshot, tally: Tally) -> dict[str, np.ndarray]:
+        flags: dict[str, np.ndarray] = {}
+        for part in self.parts:
+            flags |= part.measure(frame, tally)
+        return flags
+
+    def conclude(self, tally: Tally, reference: Tally | None) -> Assessment:
+        found = [part.conclude(tally, reference) for part in self.parts]
+        return Assessment([figure for one in found for figure in one.figures],
+                          [curve for one in found for curve in one.curves],
+                          [note for one in found for note in one.notes])

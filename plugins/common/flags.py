@@ -1,0 +1,58 @@
+"""Beads that were flagged: which a step works on, and what it says of the atoms it made."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backmap.errors import BackmapError
+from backmap.model.system import System, Window
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+def flagged(window: Window, names: Sequence[str], where: object = "") -> Mask:
+    """Beads under any of the flags ``names``, (W, B).
+
+    Raises:
+        BackmapError: If no step so far has raised one of them.
+    """
+    unknown = [name for name in names if name not in window.flags]
+    if unknown:
+        known = ", ".join(sorted(window.flags)) or "none"
+        raise BackmapError(f"no earlier step looks for '{unknown[0]}'", where=where,
+                           hint=f"Known here: {known}. Put a step before that flags beads, such as assess.")
+    return np.any([window.flags[name] for name in names], axis=0)
+
+
+def with_neighbours(beads: Mask, system: System) -> Mask:
+    """The beads (W, B) and those bonded to them."""
+    wider = beads.copy()
+    for group in system.groups:
+        for i, j in group.type.bead_bonds:
+            a, b = group.beads[:, i], group.beads[:, j]
+            wider[:, a] |= beads[:, b]
+            wider[:, b] |= beads[:, a]
+    return wider
+
+
+def owners(system: System) -> NDArray[np.int64]:
+    """System index of the bead that places each atom, (A,)."""
+    owner = np.empty(system.n_atoms, dtype=np.int64)
+    for group in system.groups:
+        owner[group.atoms] = group.bead_offset[:, None] + group.type.mapping.owner
+    return owner
+
+
+def finished(window: Window, atoms: Array, system: System) -> Window:
+    """The window with whole atoms (W, A, 3) next to their beads, their slack, and wrong hands flagged."""
+    done = window.with_atoms(atoms)
+    done.slack = system.map(atoms) - window.beads
+    wrong = system.wrong_stereo(atoms)
+    flags = np.zeros(window.beads.shape[:2], dtype=bool)
+    if len(wrong):
+        flags[wrong[:, 0], owners(system)[wrong[:, 1]]] = True
+    done.flags["chirality"] = flags
+    return done

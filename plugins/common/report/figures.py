@@ -1,0 +1,157 @@
+"""Plots as small pieces of SVG: colours, dashes and sizes of letters are the style sheet's business."""
+from __future__ import annotations
+
+import math
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backmap.model.assessment import REFERENCE
+
+from .content import Panel
+from .numbers import number, unit_of
+
+Array = NDArray[np.float64]
+
+WIDTH, HEIGHT = 300, 168
+LEFT, RIGHT, TOP, BOTTOM = 34, 13, 8, 34
+N_STYLES = 6  #: colours and dashes that the style sheet has
+_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+_DEGREES = (1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0)
+
+
+def styles(candidates: list[str]) -> dict[str, str]:
+    """Class of each trajectory's lines; the reference is grey."""
+    return {REFERENCE: "ref"} | {label: f"t{k % N_STYLES + 1}" for k, label in enumerate(candidates)}
+
+
+def swatch(style: str) -> str:
+    """A sample of a trajectory's line, for legends and heads of columns."""
+    shape = '<rect class="area" x="1" y="2" width="24" height="9"/>' if style == "ref" else ""
+    return (f'<svg class="swatch {style}" viewBox="0 0 26 12" width="26" height="12" aria-hidden="true">{shape}'
+            f'<path class="line" d="M1 {2 if shape else 6}H25"/></svg>')
+
+
+def ticks(low: float, high: float, most: int = 5, angle: bool = False) -> list[float]:
+    """At most ``most`` round numbers from ``low`` to ``high``."""
+    span = high - low
+    if not span > 0:
+        return [low]
+    scale = 10 ** math.floor(math.log10(span / most))
+    candidates = _DEGREES if angle and span > 10 else [scale * step for step in (*_STEPS, 20.0, 50.0)]
+    step = next((step for step in candidates if span / step <= most), candidates[-1])
+    first = math.ceil(low / step - 1e-9)
+    return [k * step for k in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def plot(panel: Panel, style: dict[str, str]) -> tuple[str, str]:
+    """One panel: the SVG, and a remark on what lies beyond its frame, or ""."""
+    low, high = _range(panel)
+    top, remark = _top(panel, low, high)
+    bottom = min(0.0, _lowest(panel, low, high))
+
+    def x(values: Array) -> Array:
+        return LEFT + (values - low) / (high - low) * (WIDTH - LEFT - RIGHT)
+
+    def y(values: Array) -> Array:
+        clipped = np.clip(values, bottom - 0.1 * (top - bottom), 1.02 * top)
+        return HEIGHT - BOTTOM - (clipped - bottom) / (top - bottom) * (HEIGHT - TOP - BOTTOM)
+
+    lines = []
+    for label in sorted(panel.curves, key=lambda label: label != REFERENCE):
+        edges, values = panel.curves[label]
+        inside = (edges[1:] > low) & (edges[:-1] < high) & np.isfinite(values)
+        if not inside.any():
+            continue
+        group = f'<g class="curve {style.get(label, "t1")}" data-of="{escape(label)}">'
+        if label == REFERENCE:
+            left, right = np.clip(edges[:-1][inside], low, high), np.clip(edges[1:][inside], low, high)
+            corners = np.column_stack([x(left), y(values[inside]), x(right), y(values[inside])]).reshape(-1, 2)
+            base = y(np.zeros(1))[0]
+            path = _path(corners)
+            area = f'M{corners[0][0]:.1f} {base:.1f}L{path[1:]}L{corners[-1][0]:.1f} {base:.1f}Z'
+            lines.append(f'{group}<path class="area" d="{area}"/><path class="line" d="{path}"/></g>')
+        else:
+            middle = (edges[:-1] + edges[1:])[inside] / 2
+            path = _path(np.column_stack([x(np.clip(middle, low, high)), y(values[inside])]))
+            lines.append(f'{group}<path class="line" d="{path}"/></g>')
+    clip = f'<svg x="0" y="0" width="{WIDTH}" height="{HEIGHT - BOTTOM + 1}">{"".join(lines)}</svg>'
+    text = f"{panel.name}: {panel.quantity} of {', '.join(panel.curves)} against {panel.label}"
+    return (f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(text)}">'
+            f'{_axes(panel, low, high, bottom, top, x, y)}{clip}</svg>', remark)
+
+
+def _axes(panel: Panel, low: float, high: float, bottom: float, top: float, x, y) -> str:
+    unit = unit_of(panel.unit)
+    at = ticks(low, high, 5, unit == "°")
+    places = _places(at)
+    base = HEIGHT - BOTTOM
+    parts = []
+    for value in at:
+        place = float(x(np.array(value)))
+        parts.append(f'<path class="tick" d="M{place:.1f} {base}v4"/>'
+                     f'<text x="{place:.1f}" y="{base + 15}" text-anchor="middle">{number(value, places)}</text>')
+    levels = ticks(bottom, top, 3)
+    for value in levels:
+        place = float(y(np.array(value)))
+        text = number(value, _places(levels))
+        parts.append(f'<path class="grid" d="M{LEFT} {place:.1f}H{WIDTH - RIGHT}"/>'
+                     f'<text x="{LEFT - 5}" y="{place + 3.5:.1f}" text-anchor="end">{text}</text>')
+    name = f"{panel.label} ({unit})" if unit else panel.label
+    parts.append(f'<path class="axis" d="M{LEFT} {base}H{WIDTH - RIGHT}"/>'
+                 f'<text class="name" x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 4}" text-anchor="middle">'
+                 f'{escape(name)}</text>')
+    return "".join(parts)
+
+
+def _places(values: list[float]) -> int:
+    """Decimal places that tell ticks apart."""
+    return next((places for places in range(7) if all(abs(round(v, places) - v) < 1e-9 + 1e-6 * abs(v)
+                                                      for v in values)), 6)
+
+
+def _path(points: Array) -> str:
+    """M and L of points (n, 2); points on a straight level line are left out."""
+    level = np.r_[False, (np.abs(np.diff(points[:, 1])) < 0.05)]
+    keep = ~(level & np.r_[level[1:], False])
+    return "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in points[keep])
+
+
+def _range(panel: Panel) -> tuple[float, float]:
+    """The part of the axis where something is: densities are cut where all of them are thin."""
+    lows, highs = [], []
+    for edges, values in panel.curves.values():
+        known = np.nan_to_num(values)
+        if panel.quantity == "density" and known.sum() > 0:
+            share = np.cumsum(known * np.diff(edges))
+            share /= share[-1]
+            first, last = np.searchsorted(share, [0.002, 0.998])
+        else:
+            there = np.flatnonzero(known)
+            first, last = (0, len(known) - 1) if not len(there) else (0, max(there[-1], 1))
+        lows.append(edges[max(0, first - 1)])
+        highs.append(edges[min(len(edges) - 1, last + 2)])
+    low, high = float(min(lows)), float(max(highs))
+    return (low, high) if high > low else (low, low + 1.0)
+
+
+def _top(panel: Panel, low: float, high: float) -> tuple[float, str]:
+    """Top of the plot; a peak far above the others is cut, and that is said."""
+    peaks = {}
+    for label, (edges, values) in panel.curves.items():
+        inside = values[(edges[1:] > low) & (edges[:-1] < high)]
+        peaks[label] = float(np.nanmax(inside)) if np.isfinite(inside).any() else 0.0
+    known = sorted((peak for peak in peaks.values() if peak > 0), reverse=True)
+    if not known:
+        return 1.0, ""
+    for k, peak in enumerate(known[1:], start=1):
+        if known[k - 1] > 5 * peak:
+            cut = [label for label, value in peaks.items() if value > 2 * peak]
+            return 2 * peak, f"{', '.join(cut)} cut off at the top"
+    return 1.06 * known[0], ""
+
+
+def _lowest(panel: Panel, low: float, high: float) -> float:
+    parts = [values[(edges[1:] > low) & (edges[:-1] < high)] for edges, values in panel.curves.values()]
+    return min((float(np.nanmin(part)) for part in parts if np.isfinite(part).any()), default=0.0)

@@ -1,0 +1,137 @@
+"use strict";
+// Legend: every trajectory's lines can be hidden. The view: atoms and beads of one frame, drawn by 3Dmol.
+(() => {
+  for (const button of document.querySelectorAll(".legend button")) {
+    button.addEventListener("click", () => {
+      const shown = button.getAttribute("aria-pressed") !== "true";
+      button.setAttribute("aria-pressed", shown);
+      for (const curve of document.querySelectorAll(".curve"))
+        if (curve.dataset.of === button.dataset.of) curve.classList.toggle("off", !shown);
+    });
+  }
+
+  const opened = [];
+  addEventListener("beforeprint", () => {
+    for (const details of document.querySelectorAll("details:not([open])")) { details.open = true; opened.push(details); }
+  });
+  addEventListener("afterprint", () => { while (opened.length) opened.pop().open = false; });
+  addEventListener("hashchange", () => {
+    const target = document.getElementById(location.hash.slice(1));
+    if (target && target.tagName === "DETAILS") target.open = true;
+  });
+
+  const source = document.getElementById("scene"), place = document.getElementById("viewer");
+  if (!source || !place || !window.$3Dmol) return;
+  const scene = JSON.parse(source.textContent);
+  const beadColours = () => dark.matches ? ["#ffc24d", "#4fe0cd", "#ff8fb8", "#b9a5ff", "#cfe05a", "#c8c8c8"]
+    : ["#c98a12", "#1f8f82", "#b0486e", "#7a63b8", "#7d8a22", "#777777"];
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const variable = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+  // Picometres in base64 to Angstrom.
+  function positions(packed) {
+    const bytes = Uint8Array.from(atob(packed.data), letter => letter.charCodeAt(0));
+    const whole = packed.type === "int16" ? new Int16Array(bytes.buffer) : new Int32Array(bytes.buffer);
+    return Float64Array.from(whole, value => value / 100);
+  }
+
+  // Atoms of the first `count` molecules, as 3Dmol takes them.
+  function atoms(points, counts, bonds, count, describe) {
+    const n = counts.slice(0, count).reduce((a, b) => a + b, 0), list = [];
+    for (let k = 0; k < n; k++)
+      list.push({x: points[3 * k], y: points[3 * k + 1], z: points[3 * k + 2], bonds: [], bondOrder: [], ...describe(k)});
+    for (let k = 0; k < bonds.length; k += 2) {
+      const i = bonds[k], j = bonds[k + 1];
+      if (i < n && j < n) { list[i].bonds.push(j); list[i].bondOrder.push(1); list[j].bonds.push(i); list[j].bondOrder.push(1); }
+    }
+    return list;
+  }
+
+  const state = {atoms: true, beads: true, box: false, count: scene.few, shown: new Set()};
+  let viewer = null;
+  try {
+    const test = document.createElement("canvas");
+    if (!test.getContext("webgl2") && !test.getContext("webgl")) throw new Error("no WebGL");
+    place.hidden = false;
+    viewer = $3Dmol.createViewer(place, {backgroundColor: variable("--surface"), antialias: true, disableFog: false});
+  } catch (error) {
+    place.hidden = true;
+    document.getElementById("no-webgl").hidden = false;
+    return;
+  }
+  for (const part of document.querySelectorAll(".live")) part.hidden = false;
+  for (const part of document.querySelectorAll(".still")) part.style.display = "none";
+
+  const buttons = [...document.querySelectorAll(".controls button[data-of]")];
+  for (const button of buttons) if (button.getAttribute("aria-pressed") === "true") state.shown.add(button.dataset.of);
+
+  function drawAtoms(label, colour) {
+    const list = atoms(positions(scene.trajectories[label]), scene.atomCounts, scene.bonds, state.count,
+      k => ({elem: scene.elements[k], serial: k}));
+    const model = viewer.addModel();
+    model.addAtoms(list);
+    const light = dark.matches ? "#d5d6da" : "#c3c5ca";
+    const known = {C: colour, H: light, O: "#d0382e", N: "#3566d6", S: "#b89400", P: "#d07a10", F: "#24a347", CL: "#24a347", Cl: "#24a347", Br: "#8a3a1e"};
+    model.setStyle({}, {stick: {radius: 0.11, colorfunc: atom => known[atom.elem] || "#8a8c92"}});
+    model.setStyle({elem: "H"}, {stick: {radius: 0.07, colorfunc: () => light}});
+  }
+
+  function drawBeads() {
+    const kinds = [...new Set(scene.beadTypes)], colours = beadColours();
+    const model = viewer.addModel();
+    const list = atoms(positions(scene.beads), scene.beadCounts, scene.beadBonds, state.count,
+      k => ({elem: "X", serial: k, kind: kinds.indexOf(scene.beadTypes[k]) % colours.length, size: 10 * scene.radius[k]}));
+    model.addAtoms(list);
+    for (const radius of new Set(list.map(bead => bead.size)))
+      for (let kind = 0; kind < colours.length; kind++)
+        model.setStyle({predicate: bead => bead.size === radius && bead.kind === kind},
+          {sphere: {radius, color: colours[kind], opacity: state.atoms && state.shown.size ? 0.42 : 0.9}});
+  }
+
+  function drawBox() {
+    const [corner, a, b, c] = scene.box.map(v => v.map(x => 10 * x));
+    const add = (...vectors) => vectors.reduce((s, v) => s.map((x, k) => x + v[k]), corner);
+    const point = v => ({x: v[0], y: v[1], z: v[2]});
+    for (const [edge, one, two] of [[a, b, c], [b, a, c], [c, a, b]])
+      for (const start of [[], [one], [two], [one, two]])
+        viewer.addCylinder({start: point(add(...start)), end: point(add(...start, edge)), radius: 0.06,
+          color: variable("--muted"), fromCap: 1, toCap: 1});
+  }
+
+  function draw(zoom) {
+    viewer.removeAllModels();
+    viewer.removeAllShapes();
+    viewer.setBackgroundColor(variable("--surface"));
+    if (state.atoms) for (const button of buttons)
+      if (state.shown.has(button.dataset.of)) drawAtoms(button.dataset.of, variable(`--${button.dataset.style}`));
+    if (state.beads) drawBeads();
+    if (state.box && scene.box) drawBox();
+    if (zoom) { viewer.zoomTo(); viewer.zoom(1.08 * Math.min(1, place.clientWidth / place.clientHeight)); }
+    viewer.render();
+  }
+
+  for (const button of buttons) button.addEventListener("click", () => {
+    state.shown.delete(button.dataset.of) || state.shown.add(button.dataset.of);
+    button.setAttribute("aria-pressed", state.shown.has(button.dataset.of));
+    draw(false);
+  });
+  for (const button of document.querySelectorAll(".controls button[data-toggle]")) button.addEventListener("click", () => {
+    const what = button.dataset.toggle;
+    state[what] = !state[what];
+    button.setAttribute("aria-pressed", state[what]);
+    draw(what === "box");
+  });
+  document.getElementById("molecules")?.addEventListener("change", event => { state.count = +event.target.value; draw(true); });
+  document.getElementById("reset")?.addEventListener("click", () => {
+    viewer.setView([0, 0, 0, 0, 0, 0, 0, 1]); draw(true);
+  });
+  // The wheel scrolls the page until somebody has clicked into the view.
+  let active = false;
+  place.addEventListener("pointerdown", () => { active = true; }, true);
+  place.addEventListener("pointerleave", () => { active = false; });
+  place.addEventListener("wheel", event => { if (!active) event.stopImmediatePropagation(); }, {capture: true, passive: true});
+  dark.addEventListener("change", () => draw(false));
+  addEventListener("resize", () => { viewer.resize(); });
+  draw(true);
+  viewer.rotate(20, "y"); viewer.rotate(-15, "x"); viewer.render();
+})();

@@ -1,0 +1,300 @@
+"""Whether structures can be used: rules over figures, each a sentence with numbers."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from backmap.model.assessment import REFERENCE
+
+from .content import Content, Row
+from .numbers import listing, number, percent, plural, short, times, unit_of
+
+GOOD, CARE, UNUSABLE = 0, 1, 2
+LEVELS = ("Good to use", "Usable with care", "Not usable as it is")
+#: Kinds of distributions: section -> what people call them.
+DISTRIBUTIONS = {"bonds": "bond lengths", "angles": "bond angles", "propers": "torsions",
+                 "impropers": "planes and rings", "shape": "chain shapes"}
+#: A divergence above these is worth a look, or too much: Jensen-Shannon, natural logarithm, at most 0.693.
+SEEN, TOO_FAR = 0.02, 0.25
+#: A divergence is above the noise if it is this many times the floor.
+ABOVE_NOISE = 3.0
+#: An integral of |g - g_ref| above this is worth a look, nm.
+GR_SEEN = 0.01
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: how it is, in two words what it is, and a sentence."""
+
+    level: int
+    topic: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is said of one trajectory.
+
+    Attributes:
+        label: The trajectory.
+        level: The worst of its findings.
+        findings: The worst first.
+        unjudged: What could not be looked at, and why, as sentences.
+    """
+
+    label: str
+    level: int
+    findings: list[Finding]
+    unjudged: list[str]
+
+    @property
+    def topics(self) -> list[str]:
+        """What is not as it should be, the worst first."""
+        return list(dict.fromkeys(finding.topic for finding in self.findings if finding.level > GOOD))
+
+    def paragraph(self, n_frames: int) -> str:
+        """The first paragraph of the report."""
+        who = f"the {plural(n_frames, 'frame')} of “{self.label}”" if n_frames else f"“{self.label}”"
+        if not self.findings:
+            return f"Nothing was measured that says whether {who} can be used."
+        good = sum(finding.level == GOOD for finding in self.findings)
+        if self.level == GOOD:
+            lead = (f"{who[0].upper()}{who[1:]} can be used as they are: none of the {plural(good, 'thing')} "
+                    "that were looked at stands out.")
+        elif self.level == CARE:
+            lead = f"{who[0].upper()}{who[1:]} can be used with care. Look at {_few(self.topics)} first."
+        else:
+            worst = [finding.topic for finding in self.findings if finding.level == UNUSABLE]
+            lead = (f"{who[0].upper()}{who[1:]} should not be used as they are, because of "
+                    f"{_few(list(dict.fromkeys(worst)))}.")
+        if self.level > GOOD and good:
+            lead += f" {good} other{'s are' if good > 1 else ' is'} as {'they' if good > 1 else 'it'} should be."
+        return lead
+
+
+def _few(topics: list[str]) -> str:
+    """The first four, and how many more."""
+    return listing(topics if len(topics) < 6 else [*topics[:4], f"{len(topics) - 4} other things"])
+
+
+def judge(content: Content, label: str) -> Verdict:
+    """Judge one trajectory by its figures, and by the reference's where there is one."""
+    findings = [finding for rule in RULES for finding in rule(content, label)]
+    findings.sort(key=lambda finding: -finding.level)
+    level = max((finding.level for finding in findings), default=CARE)
+    return Verdict(label, level, findings, list(_unjudged(content, label)))
+
+
+def _stereochemistry(content: Content, label: str) -> Iterator[Finding]:
+    """A wrong stereocentre makes another molecule; no relaxation mends it."""
+    rows = [row for row in content.find("stereochemistry") if row.ideal == 1 and row.has(label)]
+    if not rows:
+        return
+    row = min(rows, key=lambda row: row.value(label))
+    share = row.value(label)
+    if share >= 1:
+        yield Finding(GOOD, "stereochemistry", "Every stereocentre and double bond that was checked is right.")
+        return
+    level = CARE if share >= 0.99 else UNUSABLE
+    yield Finding(level, "stereochemistry",
+                  f"Only {percent(share)} of the {row.name} are right ({row.quantity}). A wrong one makes another "
+                  "molecule, and no relaxation will mend it.")
+
+
+def _above_reference(row: Row, label: str) -> bool:
+    """A count that should be 0 is more than the reference's own."""
+    own = row.value(REFERENCE)
+    return row.value(label) > (1.5 * own if np.isfinite(own) else 0.0)
+
+
+def _contacts(content: Content, label: str) -> Iterator[Finding]:
+    rows = [row for row in content.find("packing", r"pairs closer than|clash", distance=False) if row.has(label)]
+    above = [row for row in rows if _above_reference(row, label)]
+    if above:
+        said = listing([f"{short(row.value(label))} {row.name}" for row in above])
+        yield Finding(UNUSABLE if max(row.value(label) for row in above) > 1 else CARE, "clashes",
+                      f"Atoms clash: {said} per 1000 atoms. A minimisation removes such contacts; dynamics started "
+                      "without one may fail.")
+    elif rows:
+        yield Finding(GOOD, "contacts", "Atoms clash no more often than in the reference." if
+                      any(row.value(label) for row in rows) else "No atoms clash.")
+
+
+def _rings(content: Content, label: str) -> Iterator[Finding]:
+    row = next((row for row in content.find(pattern="through rings") if row.has(label)), None)
+    if row is None:
+        return
+    if _above_reference(row, label):
+        yield Finding(UNUSABLE if row.value(label) >= 1 else CARE, "pierced rings",
+                      f"Bonds run through rings ({short(row.value(label))} per frame). They stay there however long "
+                      "one simulates: redraw these places.")
+    else:
+        yield Finding(GOOD, "rings", "No bond runs through a ring.")
+
+
+def _beads(content: Content, label: str) -> Iterator[Finding]:
+    """The reference itself shows 0.0005 nm where its file is rounded to 0.001 nm."""
+    mean = content.first("consistency", r"^all beads rms")
+    largest = content.first("consistency", r"^all beads max")
+    if mean is None or not mean.has(label):
+        return
+    value, most = mean.value(label), largest.value(label) if largest else float("nan")
+    far = f", at most {short(most)} nm" if np.isfinite(most) else ""
+    said = f"mapped back, the atoms are {short(value)} nm from the given beads (root mean square{far})"
+    if value <= 0.0006 and not most > 0.005:
+        yield Finding(GOOD, "bead positions", f"The beads are kept: {said}.")
+    else:
+        yield Finding(UNUSABLE if value > 0.05 else CARE, "bead positions", f"The beads are not kept: {said}.")
+
+
+def _torn(content: Content, label: str) -> Iterator[Finding]:
+    row = next((row for row in content.find("bonds", "longer than") if row.has(label)), None)
+    if row is not None and _above_reference(row, label):
+        yield Finding(UNUSABLE if row.value(label) >= 1 else CARE, "torn bonds",
+                      f"Some bonds are torn: {short(row.value(label))} {row.name} {row.quantity}.")
+
+
+def _bonds(content: Content, label: str) -> Iterator[Finding]:
+    """Lengths and widths of bonds against the reference; where both are right, their divergences."""
+    means = [row for row in content.find("bonds", r"mean$", distance=False)
+             if row.has(label) and row.value(REFERENCE) > 0]
+    wrong = []
+    shift = {row: row.value(label) / row.value(REFERENCE) - 1 for row in means}
+    off = max(shift, key=lambda row: abs(shift[row]), default=None)
+    if off is not None and abs(shift[off]) > 0.02:
+        wrong.append(f"{off.name} is {short(float(f'{100 * abs(shift[off]):.2g}'))} % too "
+                     f"{'long' if shift[off] > 0 else 'short'} ({number(off.value(label), 4)} instead of "
+                     f"{number(off.value(REFERENCE), 4)} nm)")
+    wide = [row for row in means if row.spreads.get(label, 0.0) > 2 * row.spreads.get(REFERENCE, np.inf) + 5e-4]
+    if wide:
+        widest = max(wide, key=lambda row: row.spreads[label])
+        own, true = widest.spreads[label], widest.spreads[REFERENCE]
+        factor = f"{times(own / true)} as much as" if true > 1e-4 else "more than"
+        wrong.append(f"{widest.name} scatters {factor} it should ({number(own, 4)} against {number(true, 4)} nm)")
+    if wrong:
+        yield Finding(UNUSABLE if abs(shift[off]) > 0.1 else CARE, "bond lengths", f"Bond lengths are off: "
+                      f"{listing(wrong)}. Energies and forces of bonds mean nothing before a minimisation.")
+    else:
+        yield from _distribution(content, label, "bonds", "bond lengths")
+
+
+def _distributions(content: Content, label: str) -> Iterator[Finding]:
+    for section, words in DISTRIBUTIONS.items():
+        if section != "bonds":
+            yield from _distribution(content, label, section, words)
+
+
+def _distribution(content: Content, label: str, section: str, words: str) -> Iterator[Finding]:
+    """Divergences of a section against the noise floor; the worst is the one that is farthest above it."""
+    rows = [row for row in content.find(section, r"jsd$", distance=True) if row.has(label)]
+    if not rows:
+        return
+    excess = {row: row.value(label) - max(SEEN, ABOVE_NOISE * (row.floor or 0.0)) for row in rows}
+    worst = max(excess, key=excess.get)
+    if excess[worst] <= 0:
+        worst = max(rows, key=lambda row: row.value(label))
+    floor = f", noise floor {number(worst.floor, 4)}" if worst.floor is not None else ""
+    said = f"{worst.name} (divergence {number(worst.value(label), 4)}{floor})"
+    title = words[0].upper() + words[1:]
+    if excess[worst] <= 0:
+        yield Finding(GOOD, words, f"{title} are as in the reference; farthest off is {said}.")
+        return
+    many = sum(value > 0 for value in excess.values())
+    which = f"{many} of {plural(len(rows), 'kind')}," + " most of all" * (many > 1)
+    mean = float(np.mean([row.value(label) for row in rows]))
+    yield Finding(UNUSABLE if mean > TOO_FAR and section != "bonds" else CARE, words,
+                  f"{title} are not as in the reference: {which} {said}.")
+
+
+def _packing(content: Content, label: str) -> Iterator[Finding]:
+    rows = [row for row in content.find("packing", r"g\(r\)", distance=True) if row.has(label)]
+    if not rows:
+        return
+    worst = max(rows, key=lambda row: row.value(label))
+    value = worst.value(label)
+    said = f"{worst.name} is off by {short(value)} nm, integrated" + (
+        f"; the noise floor is {short(worst.floor)} nm" if worst.floor else "")
+    if value > max(GR_SEEN, ABOVE_NOISE * (worst.floor or 0.0)):
+        yield Finding(CARE, "packing", f"Molecules pack otherwise than in the reference: {said}.")
+    else:
+        yield Finding(GOOD, "packing", f"Molecules pack as in the reference: {said}.")
+
+
+def _energies(content: Content, label: str) -> Iterator[Finding]:
+    """Lennard-Jones energy of molecules: its mean, and the tail of those that overlap; the worst type counts."""
+    found = []
+    for row in content.find("energy", r"^lennard-jones per .*sum mean$"):
+        if row.has(label) and row.has(REFERENCE) and row.spreads.get(REFERENCE, 0) > 0:
+            found.append(_energy(row, label))
+    if found:
+        yield max(found, key=lambda finding: finding.level)
+
+
+def _energy(row: Row, label: str) -> Finding:
+    value, true = row.value(label), row.value(REFERENCE)
+    spread, width = row.spreads.get(label, float("nan")), row.spreads[REFERENCE]
+    unit = unit_of(row.unit)
+    who = "The Lennard-Jones energy " + row.name.removesuffix(", sum").removeprefix("Lennard-Jones ")
+    said = f"{number(value, 0)} ± {number(spread, 0)} {unit} (reference {number(true, 0)} ± {number(width, 0)})"
+    away = (value - true) / width
+    if abs(away) > 3:
+        return Finding(UNUSABLE, "energies", f"{who} is too {'high' if away > 0 else 'low'}: {said}.")
+    if spread > 1.5 * width:
+        return Finding(CARE, "energies", f"{who} has a long tail: {said}. Some atoms are too close; minimise before "
+                                         "dynamics.")
+    if abs(away) > 0.5:
+        return Finding(CARE, "energies", f"{who} is shifted: {said}.")
+    return Finding(GOOD, "energies", f"{who} is right: {said}.")
+
+
+def _internal_energy(content: Content, label: str) -> Iterator[Finding]:
+    """Bonded energy per atom: less than the reference has is colder than it should be."""
+    rows = [row for row in content.find("energy", r"^(bond|angle|proper|improper) per atom$", distance=False)
+            if row.has(label) and row.has(REFERENCE)]
+    if not rows:
+        return
+    ours, true = (sum(row.value(which) for row in rows) for which in (label, REFERENCE))
+    if true <= 0:
+        return
+    share = ours / true
+    said = f"{short(ours)} kJ/mol per atom in bonds, angles and torsions (reference {short(true)})"
+    if abs(share - 1) < 0.15:
+        yield Finding(GOOD, "internal energy", f"The molecules are as strained as in the reference: {said}.")
+    else:
+        yield Finding(UNUSABLE if share > 3 else CARE, "internal energy",
+                      f"The molecules are {'more' if share > 1 else 'less'} strained than in the reference: {said}.")
+
+
+RULES: tuple[Callable[[Content, str], Iterator[Finding]], ...] = (
+    _stereochemistry, _contacts, _rings, _torn, _beads, _bonds, _distributions, _packing, _energies, _internal_energy)
+
+
+def _unjudged(content: Content, label: str) -> Iterator[str]:
+    def measured(section: str, pattern: str = "") -> bool:
+        return any(row.has(label) for row in content.find(section, pattern))
+
+    if not content.has_reference:
+        yield "There is no reference, so distributions and energies could not be compared with true ones."
+    if not measured("energy"):
+        yield "Energies were not judged: that takes the assessor “energy” and a force field."
+    if not any(measured(section) for section in DISTRIBUTIONS):
+        yield "Bonds, angles and torsions were not judged: that takes the assessor “structure”."
+    if not measured("consistency"):
+        yield "Whether the beads are kept was not judged: that takes the assessor “consistency”."
+    frames = content.judgement.n_frames.get(label, 0)
+    if 0 < frames < 5:
+        yield f"Only {plural(frames, 'frame')} {'was' if frames == 1 else 'were'} judged: rare faults may be missed."
+
+
+def best_of(row: Row, candidates: list[str]) -> set[str]:
+    """The trajectories that come nearest to what a figure should be; below the noise floor all are alike."""
+    target = row.target()
+    there = [label for label in candidates if row.has(label)]
+    if target is None or len(there) < 2:
+        return set()
+    gap = {label: abs(row.value(label) - target) for label in there}
+    least, most = min(gap.values()), max(gap.values())
+    alike = max(1.02 * least, row.floor or 0.0, 1e-6 * abs(target))
+    return {label for label in there if gap[label] <= alike} if most > alike else set()

@@ -1,0 +1,15 @@
+"""Readers of force-field parameters."""
+from __future__ import annotations
+
+from backmap.hookspecs import hookimpl
+
+
+@hookimpl
+def backmap_forcefields() -> dict[str, str]:
+    here = "backmap_plugins.forcefields"
+    return {
+        "gromacs": f"{here}.gromacs:Gromacs",
+        "amber": f"{here}.amber:Amber",
+        "charmm": f"{here}.charmm:Charmm",
+        "openmm": f"{here}.openmm:OpenMM",
+    }

@@ -1,0 +1,95 @@
+"""Force fields from OpenMM's XML files."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import openmm
+import pydantic
+from openmm import app
+
+from backmap.api import ForceFieldReader, InputPath, Options
+from backmap.errors import BackmapError
+from backmap.model.parameters import ForceField
+from backmap.model.system import System
+
+from ..common.openmm_parameters import Molecule, translate
+from .matching import molecules_of, read_by_openmm
+
+_SHIPPED = Path(app.__file__).parent / "data"  #: force fields that come with OpenMM
+
+
+def _as_list(value: Any) -> Any:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+class OpenMM(ForceFieldReader):
+    """OpenMM force-field XML applied to the molecules of a PDB file, or one serialised System."""
+
+    class Options(Options):
+        xml: Annotated[list[Annotated[InputPath | str, pydantic.Field(union_mode="left_to_right")]],
+                       pydantic.BeforeValidator(_as_list), pydantic.Field(
+            min_length=1, description="Force-field XML files, or names of those that OpenMM ships, e.g. amber99sb.xml; "
+                                      "or one serialised System.")]
+        pdb: InputPath = pydantic.Field(description="A PDB file with at least one molecule of each type, hydrogens "
+                                                    "and CONECT records of unusual residues included; for a "
+                                                    "serialised System, with all its atoms.")
+
+    options: Options
+
+    def read(self, system: System) -> ForceField:
+        files = [self._found(entry) for entry in self.options.xml]
+        where = ", ".join(map(str, self.options.xml))
+        topology = read_by_openmm(lambda: app.PDBFile(str(self.options.pdb)), self.options.pdb).topology
+        molecules = molecules_of(topology, system, self.options.pdb)
+        if len(files) == 1 and _is_system(files[0]):
+            made = read_by_openmm(lambda: openmm.XmlSerializer.deserialize(files[0].read_text()), where)
+            if made.getNumParticles() != topology.getNumAtoms():
+                raise BackmapError(f"holds {made.getNumParticles()} particles, but {self.options.pdb} "
+                                   f"{topology.getNumAtoms()} atoms", where=where,
+                                   hint="Give the PDB file it was made of.")
+            if made.getNumConstraints():
+                raise BackmapError("is a System with constraints, whose bonds have no parameters", where=where,
+                                   hint="Make it with constraints=None and rigidWater=False.")
+            return translate(made, molecules, where)
+        field = read_by_openmm(lambda: app.ForceField(*map(str, files)), where)
+        part, molecules = _part(topology, molecules)
+        made = read_by_openmm(lambda: field.createSystem(
+            part, nonbondedMethod=app.NoCutoff, constraints=None, rigidWater=False, removeCMMotion=False), where)
+        return translate(made, molecules, where)
+
+    def _found(self, entry: Path | str) -> Path:
+        path = Path(entry)
+        for candidate in (path, _SHIPPED / path):
+            if candidate.is_file():
+                return candidate
+        raise BackmapError(f"there is no file '{entry}', and OpenMM ships no force field of that name", where="xml",
+                           hint="Paths are relative to the recipe's folder.")
+
+
+def _is_system(path: Path) -> bool:
+    """Whether an XML file holds a serialised System rather than a force field."""
+    return "<System" in path.read_text(errors="replace")[:2000]
+
+
+def _part(topology: app.Topology, molecules: dict[str, Molecule]) -> tuple[app.Topology, dict[str, Molecule]]:
+    """A topology of the chosen molecules alone, so that a big system costs nothing."""
+    chosen = {int(atom) for molecule in molecules.values() for atom in molecule.atoms}
+    part, new = app.Topology(), {}
+    for chain in topology.chains():
+        added = None
+        for residue in chain.residues():
+            atoms = [atom for atom in residue.atoms() if atom.index in chosen]
+            if not atoms:
+                continue
+            added = added or part.addChain(chain.id)
+            copy = part.addResidue(residue.name, added, residue.id, residue.insertionCode)
+            for atom in atoms:
+                new[atom.index] = part.addAtom(atom.name, atom.element, copy, atom.id)
+    for bond in topology.bonds():
+        if bond[0].index in chosen:
+            part.addBond(new[bond[0].index], new[bond[1].index], bond.type, bond.order)
+    moved = {name: Molecule(np.array([new[int(atom)].index for atom in molecule.atoms]), molecule.bonds)
+             for name, molecule in molecules.items()}
+    return part, moved

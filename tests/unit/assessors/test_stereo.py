@@ -1,0 +1,101 @@
+"""Hands, tacticity, cis and trans of molecules of which RDKit knows them."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from backmap_plugins.assessors.structure import Structure
+from backmap_plugins.assessors.tacticity import chains_of, double_bonds
+from rdkit import Chem
+
+from backmap.model.molecule import handedness
+from backmap.model.system import System
+
+from .scene import measured, molecule, snapshot, values
+
+SECTION = "stereochemistry"
+MIRROR = np.array([1.0, 1.0, -1.0])
+
+
+def begun(system: System) -> Structure:
+    assessor = Structure(Structure.Options(rdf={}))
+    assessor.begin(system, None)
+    return assessor
+
+
+def polymer(signs: str, side: str = "c1ccccc1") -> str:
+    """A vinyl chain; equal letters in ``signs`` are equal in the SMILES notation, which runs along the chain."""
+    return "C" + "C".join(f"[C{'@' * (1 + (sign == 'R'))}H]({side})" for sign in signs) + "C"
+
+
+def test_a_mirror_image_has_the_wrong_hand() -> None:
+    kind, positions = molecule("F[C@H](Cl)Br", "CHI")
+    system = System(((kind, 2),))
+    good = np.concatenate([positions, positions + 1])
+    bad = np.concatenate([positions, positions * MIRROR + 1])
+    assessor = begun(system)
+    tally, flags = measured(assessor, snapshot(system, good, reference=good),
+                            snapshot(system, bad, reference=good, index=1))
+    found = values(assessor.conclude(tally, None))
+    assert flags["chirality"].tolist() == [False, True]
+    assert found[SECTION, "stereocentres of CHI", "share as in topology"] == 0.75
+    assert found[SECTION, "stereocentres of CHI", "share as in reference frame"] == 0.75
+
+
+def test_where_the_topology_knows_no_sign_the_true_atoms_decide() -> None:
+    from dataclasses import replace
+
+    kind, positions = molecule("F[C@H](Cl)Br", "CHI")
+    kind = replace(kind, chemistry=replace(kind.chemistry, sign=np.zeros(1, dtype=np.int64)))
+    system = System(((kind, 1),))
+    assessor = begun(system)
+    _, flags = measured(assessor, snapshot(system, positions * MIRROR, reference=positions * MIRROR))
+    assert not flags["chirality"].any()
+    tally, flags = measured(assessor, snapshot(system, positions * MIRROR, reference=positions))
+    assert flags["chirality"].all()
+    assert (SECTION, "stereocentres of CHI", "share as in topology") not in values(assessor.conclude(tally, None))
+
+
+@pytest.mark.parametrize(("signs", "racemo"), [("RRRR", 0.0), ("RSRS", 1.0), ("RRSS", 1 / 3), ("RR", 0.0), ("RS", 1.0)])
+@pytest.mark.parametrize("side", ["c1ccccc1", "O", "C#N"])
+def test_racemo_dyads(signs: str, racemo: float, side: str) -> None:
+    """In SMILES the chain's neighbours come first and last, so that equal signs are a meso dyad."""
+    smiles = polymer(signs, side)
+    kind, positions = molecule(smiles, "POL")
+    system = System(((kind, 1),))
+    assessor = begun(system)
+    tally, _ = measured(assessor, snapshot(system, positions))
+    assert values(assessor.conclude(tally, None))[SECTION, "dyads of POL", "racemo share"] == pytest.approx(racemo)
+
+
+def test_the_order_of_atoms_does_not_matter_for_dyads() -> None:
+    smiles = Chem.MolToSmiles(Chem.MolFromSmiles(polymer("RRSR")), doRandom=False, rootedAtAtom=5)
+    kind, positions = molecule(smiles, "POL")
+    (chain,) = chains_of(kind)
+    signs = handedness(positions[None], chain.centres)[0]
+    assert sorted((signs[1:] * signs[:-1]).tolist()) == [-1, -1, 1]
+
+
+def test_there_is_no_tacticity_in_rings_nor_of_different_centres() -> None:
+    assert chains_of(molecule("O[C@H]1CCCC[C@@H]1O")[0]) == []
+    assert chains_of(molecule("C[C@H](F)[C@@H](Cl)C")[0]) == []
+
+
+@pytest.mark.parametrize(("smiles", "number"), [
+    ("CC=CC", 1), ("C=CC", 0), ("CC(C)=CC", 0), ("CC(CC)=CC", 1), ("C1CCC=CC1", 0), ("CC(=O)O", 0), ("c1ccccc1", 0),
+    ("CC=CC=CC", 2), ("CC=NC", 1), ("CC(C)=C(C)C", 0)])
+def test_which_double_bonds_have_sides(smiles: str, number: int) -> None:
+    assert len(double_bonds(molecule(smiles)[0])) == number
+
+
+def test_cis_and_trans() -> None:
+    kind, trans = molecule("C/C=C/C", "BTE")
+    other, cis = molecule("C/C=C\\C", "BTE")
+    assert kind.bonds.tolist() == other.bonds.tolist()
+    system = System(((kind, 2),))
+    true = np.concatenate([trans, trans + 1])
+    assessor = begun(system)
+    tally, flags = measured(assessor, snapshot(system, np.concatenate([trans, cis + 1]), reference=true))
+    found = values(assessor.conclude(tally, None))
+    assert found[SECTION, "double bonds of BTE", "trans share"] == 0.5
+    assert found[SECTION, "double bonds of BTE", "share as in reference frame"] == 0.5
+    assert flags["cis_trans"].tolist() == [False, True]

@@ -106,7 +106,8 @@ class ToyPlaceOf(api.Assessor):
         figures = [Figure("place", "x", "mean", mean, "nm"),
                    Figure("place", "x", "beyond", int(tally.counts("beyond")[1]) / int(tally.counts("beyond").sum()))]
         if reference is not None:
-            figures.append(Figure("place", "x", "off", abs(mean - float(reference.rows("x").mean())), "nm", distance=True))
+            off = abs(mean - float(reference.rows("x").mean()))
+            figures.append(Figure("place", "x", "off", off, "nm", distance=True))
         return Assessment(figures)
 
 
@@ -123,7 +124,7 @@ class ToyPlace(api.Step):
 
     def frames(self, window: Window, state: api.State) -> Window:
         time.sleep(self.options.wait)
-        placed = window.with_atoms(np.repeat(window.beads, 2, axis=1) + [self.options.shift, 0.0, 0.0])
+        placed = window.with_atoms(np.repeat(window.beads, 2, axis=1) + np.array([self.options.shift, 0.0, 0.0]))
         placed.flags["clash"] = np.zeros(window.beads.shape[:2], dtype=bool)
         placed.flags["clash"][0, :self.options.clashes] = True
         return placed

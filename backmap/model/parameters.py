@@ -75,8 +75,8 @@ class MoleculeParameters:
         bonded: One entry per function that occurs.
         kind: Lennard-Jones type of each atom, a row of ``ForceField.c6``, (A,).
         charge: e, (A,).
-        excluded: Pairs of atoms without non-bonded interaction, smaller index first, (n, 2); pairs of
-            ``pairs`` are among them, so that nothing is counted twice.
+        excluded: Pairs of atoms without non-bonded interaction, smaller index first, (n, 2). Those of
+            ``pairs`` usually are among them; one that is not counts twice, as in GROMACS.
         pairs: Atoms of explicit pair interactions (1-4), (m, 2).
         pair_parameters: c6 (kJ/mol nm^6), c12 (kJ/mol nm^12) and the product of charges (e^2, scaled) of
             each pair, (m, 3). They count at any distance, with plain Coulomb.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import networkx as nx
 import numpy as np
@@ -149,7 +150,7 @@ class _Reader:
     def _periodic(self, atoms: list[int]) -> str:
         """Along three bonds it is a proper torsion, else an improper one."""
         graph, local = self._graphs[self._owner[atoms[0]]], self._local[list(atoms)].tolist()
-        along = all(graph.has_edge(a, b) for a, b in zip(local, local[1:]))
+        along = all(graph.has_edge(a, b) for a, b in pairwise(local))
         return "periodic_proper" if along else "periodic_improper"
 
     def _rb_torsions(self, force: openmm.RBTorsionForce) -> None:

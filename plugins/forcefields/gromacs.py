@@ -1,7 +1,7 @@
 """Force fields from GROMACS' .top and .itp files."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -167,7 +167,7 @@ class _Molecule:
         return [*found, product]
 
 
-def _sections(lines: object) -> tuple[Types, dict[str, _Molecule]]:
+def _sections(lines: Iterable[Line]) -> tuple[Types, dict[str, _Molecule]]:
     """Types and molecules of a preprocessed topology."""
     types, molecules = Types(), {}
     current: _Molecule | None = None
@@ -185,7 +185,7 @@ def _sections(lines: object) -> tuple[Types, dict[str, _Molecule]]:
     return types, molecules
 
 
-def _read(line: Line, reader: object) -> object:
+def _read(line: Line, reader: Callable[[Line], Any]) -> Any:
     """What ``reader`` makes of a line; one that cannot be read is an error with its place."""
     try:
         return reader(line)

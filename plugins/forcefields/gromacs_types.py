@@ -44,7 +44,7 @@ class Defaults:
 class _DihedralType:
     atoms: tuple[str, ...]
     parameters: list[str]
-    line: Line
+    where: str
 
 
 @dataclass
@@ -124,12 +124,12 @@ class Types:
         else:
             atoms, rest = tuple(words[:4]), words[4:]
         table = self._dihedrals.setdefault(table_of(rest[0]), [])
-        new = _DihedralType(atoms, rest, line)
+        new = _DihedralType(atoms, rest, line.where)
         same = [k for k, old in enumerate(table) if _either_way(old.atoms) == _either_way(atoms)]
         if not same or (rest[0] == "9" and same[-1] == len(table) - 1):
             table.append(new)
         elif rest[0] == "9":
-            raise BackmapError(f"types {' '.join(atoms)} come up a second time, not next to {table[same[0]].line.where}",
+            raise BackmapError(f"types {' '.join(atoms)} come up a second time, not next to {table[same[0]].where}",
                                where=line.where, hint="Lines of one torsion must be adjacent.")
         else:
             table[same[0]] = new

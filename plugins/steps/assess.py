@@ -17,6 +17,7 @@ from backmap.model.system import System, Window
 from backmap.model.tally import Tally
 
 from ..common.measuring import Measuring
+from .load import LOADED
 
 NAMED = 1000  #: flagged beads that a report lists by name, for each kind of warning
 
@@ -31,6 +32,7 @@ class AssessOptions(api.Options):
                         "e.g. template: {forward: template}, "
                         "published: {load: {atoms: {gromacs: theirs.xtc}}}.")
     every: int = Field(1, ge=1, description="Only every n-th frame is made in the ways of 'beside'.")
+    view: bool = Field(True, description="Keep the first frame, to be looked at in the report.")
     processes: int = Field(1, ge=1, description="Processes that measure; the figures do not depend on it.")
 
     @field_validator("assessors")
@@ -41,12 +43,22 @@ class AssessOptions(api.Options):
             raise ValueError("names an assessor twice" if names else "there is nothing to measure by")
         return assessors
 
+    @field_validator("name")
+    @classmethod
+    def _own(cls, name: str) -> str:
+        if name == REFERENCE:  # both would be counted together
+            raise ValueError(f"the name '{name}' is taken")
+        return name
+
     @field_validator("beside")
     @classmethod
     def _new(cls, beside: dict[str, list[Step]], info: ValidationInfo) -> dict[str, list[Step]]:
         for taken in (info.data.get("name"), REFERENCE):
             if taken in beside:
                 raise ValueError(f"the name '{taken}' is taken")
+        for label, steps in beside.items():
+            if not label or not steps:
+                raise ValueError(f"'{label}' names no step" if label else "a name is empty")
         return beside
 
 
@@ -75,7 +87,7 @@ class Assess(api.Step):
             assessor.begin(state.system, state.forcefield)
         self.states = {}
         for label, steps in options.beside.items():
-            self.states[label] = replace(state, progress=lambda fraction: None, extra=dict(state.extra))
+            self.states[label] = replace(state, progress=lambda fraction: None, extra={**state.extra, LOADED: False})
             for step in steps:
                 with at(step.where):
                     step.start(self.states[label])
@@ -99,7 +111,10 @@ class Assess(api.Step):
         self._measure_reference(window, np.arange(window.size) + first)
         made = {self.options.name: window.atoms} if window.atoms is not None else {}
         made |= dict(self._beside(window, first, state))
-        if self.example is None:
+        if not self.tallies:
+            raise BackmapError("there is nothing to judge: no earlier step makes atoms, and there is no reference",
+                               hint="Put it after a step that makes atoms, such as forward or load.")
+        if self.options.view and self.example is None:
             self._exemplify(window, made)
         state.files.keep(self.memory, self._memory())
         return window
@@ -114,9 +129,10 @@ class Assess(api.Step):
         for number, (label, steps) in enumerate(self.options.beside.items()):
             began, made, own = time.monotonic(), replace(part, flags={}), self.states[label]
             for step in steps:
-                own.spent = state.spent
-                made = step.frames(made, own)
-            self.seconds[label] = self.seconds.get(label, 0.0) + time.monotonic() - began
+                with at(step.where):
+                    made = step.frames(made, own)
+            if not own.extra.get(LOADED):
+                self.seconds[label] = self.seconds.get(label, 0.0) + time.monotonic() - began
             if made.atoms is None:
                 raise BackmapError("makes no atoms", where=f"beside.{label}", hint="Name a step that does.")
             self._measure(label, made, index[chosen], reference=False)
@@ -159,7 +175,9 @@ class Assess(api.Step):
             judged.by_trajectory[label] = {a.name: self._conclude(a, label) for a in self.options.assessors}
             judged.n_frames[label] = max(self.tallies[label, a.name].n_frames for a in self.options.assessors)
         judged.label = own if own in labels else ""
-        judged.seconds = {**({own: sum(before.values())} if own in labels else {}), **self.seconds}
+        if own in labels and not state.extra.get(LOADED):
+            self.seconds = {own: sum(before.values()), **self.seconds}
+        judged.seconds = self.seconds
         judged.example, judged.flagged, judged.n_flagged = self.example, self.flagged, self.n_flagged
         if judged.n_frames.get(REFERENCE, 0) > 1:
             judged.floor = {a.name: self._floor(a) for a in self.options.assessors}
@@ -195,7 +213,7 @@ class Assess(api.Step):
         example: dict[str, np.ndarray] = {}
         atoms: dict[str, np.ndarray] = {}
         for key, value in np.load(io.BytesIO(kept), allow_pickle=False).items():
-            kind, *names = key.split("|")
+            kind, *names = key.split("|", 3)
             if kind == "tally":
                 tallies.setdefault((names[0], names[1]), {})[names[2]] = value
             elif kind == "seconds":

@@ -1,32 +1,50 @@
-"""Writes what the run made, window by window."""
+"""Writes what the run made, window by window, and the report on it at the end."""
 from __future__ import annotations
 
+from typing import Annotated, Any
+
+import pydantic
 from pydantic import Field
 
 from backmap import api
-from backmap.api import Several, State, Writer
+from backmap.api import OutputPath, Several, State, Writer
 from backmap.errors import BackmapError
 from backmap.model.system import Window
 
+from ..common.report import render
+
+
+def _as_list(value: Any) -> Any:
+    return [] if value is None else value if isinstance(value, list | tuple) else [value]
+
 
 class Write(api.Step):
-    """Writes the atoms, in one format or in several."""
+    """Writes the atoms, in one format or in several, and reports on them."""
 
     needs = frozenset({"system", "atoms"})
 
     class Options(api.Options):
-        atoms: Several[Writer] = Field(description="One writer, or a list of them.")
+        atoms: Several[Writer] = Field([], description="One writer, or a list of them.")
+        report: Annotated[list[OutputPath], pydantic.BeforeValidator(_as_list)] = Field(
+            [], description="What 'assess' found, written at the end: a file, or a list of files. .html is a page with "
+                            "plots and a view of a frame, .md a page of tables, .json the data.")
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         self.writers: list[Writer] = options.atoms
-        if not self.writers:
-            raise BackmapError("there is nothing to write", hint="Give it atoms: {gromacs: aa.xtc}.")
+        if not self.writers and not options.report:
+            raise BackmapError("there is nothing to write",
+                               hint="Give it atoms: {gromacs: aa.xtc}, or report: report.html.")
+        for path in options.report:
+            render.check(path)
+        self.needs = frozenset(["system", *["atoms"] * bool(self.writers), *["judgement"] * bool(options.report)])
 
     def start(self, state: State) -> None:
         for writer in self.writers:
             for path in writer.paths():
                 state.files.claim(path)
+        for path in self.options.report:
+            state.files.claim(path)
 
     def frames(self, window: Window, state: State) -> Window:
         first = state.files.n_frames == 0
@@ -34,3 +52,7 @@ class Write(api.Step):
             for path, data in zip(writer.paths(), writer.encode(window, state.system, first), strict=True):
                 state.files.append(path, data)
         return window
+
+    def finish(self, state: State) -> None:
+        for path in self.options.report:
+            state.files.place(path, render.report(path, state.judgement, state.provenance(), state.system))

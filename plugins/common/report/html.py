@@ -248,7 +248,7 @@ def _scripts(content: Content) -> str:
     parts = []
     if view is not None:
         data = json.dumps(view.to_json(), separators=(",", ":")).replace("<", "\\u003c")
-        licence = shipped("vendor/LICENSE-3Dmol.txt").replace("*/", "* /").split("* GLmol")[0]
+        licence = shipped("vendor/LICENSE-3Dmol.txt").replace("*/", "* /")
         library = shipped("vendor/3Dmol-min.js").replace("</script", "<\\/script")
         parts += [f'<script type="application/json" id="scene">{data}</script>',
                   f"<script>/*! {licence.strip()} */\n{library}</script>"]

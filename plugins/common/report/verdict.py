@@ -237,7 +237,8 @@ def _energy(row: Row, label: str) -> Finding:
     spread, width = row.spreads.get(label, float("nan")), row.spreads[REFERENCE]
     unit = unit_of(row.unit)
     who = "The Lennard-Jones energy " + row.name.removesuffix(", sum").removeprefix("Lennard-Jones ")
-    said = f"{number(value, 0)} ± {number(spread, 0)} {unit} (reference {number(true, 0)} ± {number(width, 0)})"
+    said = (f"{number(value, 0)}\u00a0±\u00a0{number(spread, 0)} {unit} (reference {number(true, 0)}\u00a0±\u00a0"
+            f"{number(width, 0)})")
     away = (value - true) / width
     if abs(away) > 3:
         return Finding(UNUSABLE, "energies", f"{who} is too {'high' if away > 0 else 'low'}: {said}.")

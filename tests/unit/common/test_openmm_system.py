@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import openmm
 import pytest
-from backmap_plugins.common import openmm_system
+from backmap_plugins.common.openmm_nonbonded import lorentz_berthelot
 from backmap_plugins.common.openmm_system import GROUP, Energies, build, energies, reduced
 
 from backmap import testing
@@ -110,7 +110,7 @@ def test_torsions_without_whole_multiplicity() -> None:
 @pytest.mark.parametrize("coulomb", ["reaction_field", "cutoff", "none"])
 def test_non_bonded_terms_in_a_triclinic_box(rule: str, coulomb: str) -> None:
     field = _field(rule=rule, coulomb=coulomb, epsilon_rf=4.0, cutoff=1.1)
-    assert (openmm_system.lorentz_berthelot(field) is not None) == (rule == "mean")
+    assert (lorentz_berthelot(field) is not None) == (rule == "mean")
     atoms = _atoms()
     found, expected = energies(field, SYSTEM, atoms, BOX), _nonbonded(field, atoms)
     assert found["lj"] == pytest.approx(expected["lj"], rel=1e-5)

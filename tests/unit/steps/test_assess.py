@@ -152,7 +152,8 @@ def test_nothing_is_left_behind(judge: Callable, tmp_path: Path) -> None:
     ("farther:", "reference:", "steps[3].assess.beside: the name 'reference' is taken"),
     ("{toy_place: {shift: 0.1}}", "{load: {atoms: {toy: {frames: 4, points: 6}}}}",
      "steps[3].assess.beside.farther[0].load: toy.xtc: holds 4 frames, but toy.xtc holds 5"),
-    ("{toy_place: {shift: 0.1}}", "{load: {atoms: {toy: {frames: 5, points: 5}}}}", "toy.xtc: holds 5 atoms, but the topology"),
+    ("{toy_place: {shift: 0.1}}", "{load: {atoms: {toy: {frames: 5, points: 5}}}}",
+     "toy.xtc: holds 5 atoms, but the topology"),
     ("{toy_place: {shift: 0.1}}", "{write: {atoms: {toy: x.txt}}}", "toy.xtc"),
     ("  - toy_place: {shift: 0.05}\n", "", ""),
 ])

@@ -40,8 +40,8 @@ def test_the_reader_stands_among_the_options_or_in_one(tmp_path: Path, entry: st
     step.start(state)
     assert (state.forcefield.cutoff, state.forcefield.coulomb) == (1.2, "none")
     assert state.forcefield.molecules["OCT"].n_atoms == 26
-    assert lines == ["force field: 1600 bond, 3072 angle, 4032 proper, 4032 1-4, 2 Lennard-Jones types, cut-off 1.2 nm, "
-                     "no Coulomb"]
+    assert lines == ["force field: 1600 bond, 3072 angle, 4032 proper, 4032 1-4, 2 Lennard-Jones types, cut-off "
+                     "1.2 nm, no Coulomb"]
 
 
 @pytest.mark.parametrize(("entry", "problem"), [

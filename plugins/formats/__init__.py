@@ -22,4 +22,5 @@ def backmap_readers() -> dict[str, str]:
 @hookimpl
 def backmap_writers() -> dict[str, str]:
     return {"gromacs": "backmap_plugins.formats.gromacs_writers:Gromacs",
-            "picture": "backmap_plugins.formats.picture:Picture"}
+            "picture": "backmap_plugins.formats.picture:Picture",
+            "index": "backmap_plugins.formats.index:Index"}

@@ -9,11 +9,14 @@ def backmap_steps() -> dict[str, str]:
     here = "backmap_plugins.steps"
     return {
         "topology": f"{here}.topology:Topology",
+        "forcefield": f"{here}.forcefield:Forcefield",
         "read": f"{here}.read:Read",
         "forward": f"{here}.sample:Forward",
         "gibbs": f"{here}.sample:Gibbs",
         "load": f"{here}.load:Load",
         "assess": f"{here}.assess:Assess",
+        "refine": f"{here}.refine:Refine",
+        "hamiltonian": f"{here}.hamiltonian:Hamiltonian",
         "write": f"{here}.write:Write",
         "prepare": f"{here}.train:Prepare",
         "train": f"{here}.train:Train",

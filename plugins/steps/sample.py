@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Annotated, Literal
 
 import numpy as np
+import torch
 from pydantic import Field, model_validator
 
 from backmap.api import Generator, Nested, Options, Regularizer, State, Step, Traversal
@@ -17,6 +18,8 @@ from backmap.engine.schedule import forward_schedule, gibbs_schedule, parallel_s
 from backmap.engine.sweep import Sweeper, mirror_wrong_centres, overlaps, projection
 from backmap.errors import BackmapError
 from backmap.model.system import System, Window
+
+from ..common.flags import finished, flagged, with_neighbours
 
 #: Noise levels of annealed sweeps by their number; they end at level 0, without noise.
 ANNEALED = {1: [0.0], 2: [0.25, 0.0], 3: [0.6, 0.0, 0.0]}
@@ -58,12 +61,16 @@ class Forward(Step):
     needs = frozenset({"system", "beads"})
     gives = frozenset({"atoms", "generator"})
 
+    def __init__(self, options: ForwardOptions) -> None:
+        super().__init__(options)
+        self.needs = self.needs | options.generator.needs
+
     def start(self, state: State) -> None:
         generator = self.options.generator
         if generator.parallel and self.options.start == "sequential":
             raise BackmapError("this generator reads beads alone and cannot run sequentially", where=self.where,
                                hint="Leave 'start' out, or choose a generator that sees atoms.")
-        state.system = generator.prepare(state.system, state.device)
+        _prepare(generator, state)
         state.generator = generator
         self.worker = generator if self.options.start == "sequential" else generator.starter()
         if self.worker is None:
@@ -121,6 +128,10 @@ class GibbsOptions(Options):
     second: int = Field(4, ge=0, description="Draws to choose from when it is redrawn at once, in the same sweep.")
     repair: int = Field(0, ge=0, description="Rounds after the sweeps in which fragments that overlap are redrawn.")
     repair_candidates: int = Field(8, ge=1, description="Draws per fragment in these rounds.")
+    only: list[str] | None = Field(
+        None, description="Redraw only beads under these flags of earlier steps, e.g. [clash, chirality]; other atoms "
+                          "move only as far as bonds and beads ask. Assess again to see what is left.")
+    neighbours: bool = Field(False, description="With 'only': redraw the beads bonded to them, too.")
 
     @model_validator(mode="after")
     def _consistent(self) -> GibbsOptions:
@@ -128,6 +139,8 @@ class GibbsOptions(Options):
             raise ValueError(f"'levels' has {len(self.levels)} entries for {self.sweeps} sweeps")
         if self.regularizer is None and (self.candidates > 1 or self.repair):
             raise ValueError("'candidates' and 'repair' need a regularizer to choose by, e.g. regularizer: steric")
+        if self.neighbours and self.only is None:
+            raise ValueError("'neighbours' widens what 'only' chooses, e.g. only: [clash]")
         return self
 
 
@@ -138,13 +151,17 @@ class Gibbs(Step):
     needs = frozenset({"system", "beads", "atoms"})
     gives = frozenset({"generator"})
 
+    def __init__(self, options: GibbsOptions) -> None:
+        super().__init__(options)
+        self.needs = self.needs | (options.generator.needs if options.generator else frozenset())
+
     def start(self, state: State) -> None:
         generator = self.options.generator or state.generator
         if generator is None or generator.parallel:
             raise BackmapError("a Gibbs sweep needs a generator that sees atoms", where=self.where,
                                hint="Write 'generator: {equivariant: weights.safetensors}'.")
         if self.options.generator is not None:
-            state.system = generator.prepare(state.system, state.device)
+            _prepare(generator, state)
             state.generator = generator
         self.generator = generator
         orders = [resting_order(molecule) for molecule in state.system.types]
@@ -153,27 +170,48 @@ class Gibbs(Step):
         self.levels = self.options.levels or annealed(self.options.sweeps)
 
     def frames(self, window: Window, state: State) -> Window:
+        chosen = self._chosen(window, state.system)
         scene = Scene.of(window, state.system, self.tables, self.generator.view)
-        total, done = scene.beads.shape[0] * scene.beads.shape[1] * len(self.levels), 0
+        if chosen is None or chosen.any():
+            self._relax(scene, state, window, chosen)
+        done = _finished(window, self._kept(scene, window, chosen), state.system)
+        if self.options.regularizer is not None:
+            done.flags["clash"] = overlaps(scene, self.options.regularizer, self.options.overlap)
+        return done
+
+    def _chosen(self, window: Window, system: System) -> np.ndarray | None:
+        """Beads to be redrawn, (W, B); None means all."""
+        if self.options.only is None:
+            return None
+        chosen = flagged(window, self.options.only, self.where)
+        return with_neighbours(chosen, system) if self.options.neighbours else chosen
+
+    def _kept(self, scene: Scene, window: Window, chosen: np.ndarray | None) -> Scene:
+        """The scene, with the atoms as they were in frames of which nothing was chosen."""
+        if chosen is not None:
+            untouched = ~chosen.any(axis=1)
+            scene.atoms[torch.as_tensor(untouched)] = torch.as_tensor(window.atoms[untouched]).to(scene.atoms)
+        return scene
+
+    def _relax(self, scene: Scene, state: State, window: Window, chosen: np.ndarray | None) -> None:
+        """All sweeps, and what is to be mended after them, in place."""
+        options = self.options
+        sites = scene.beads.shape[0] * scene.beads.shape[1] if chosen is None else int(chosen.sum())
+        total, done = sites * len(self.levels), 0
 
         def progress(sites: int) -> None:
             nonlocal done
             done += sites
             state.progress(min(1.0, done / total))
 
-        options = self.options
         sweeper = Sweeper(self.generator, options.regularizer, options.candidates, options.second, options.overlap,
                           options.temperature, progress=progress)
         for number, level in enumerate(self.levels):
-            self._sweep(sweeper, scene, state, window, ("sweep", number), level)
+            self._sweep(sweeper, scene, state, window, ("sweep", number), level, chosen)
         self._mend(replace(sweeper, candidates=options.repair_candidates, second=0, progress=lambda sites: None),
-                   scene, state, window)
-        done = _finished(window, scene, state.system)
-        if options.regularizer is not None:
-            done.flags["clash"] = overlaps(scene, options.regularizer, options.overlap)
-        return done
+                   scene, state, window, chosen)
 
-    def _mend(self, sweeper: Sweeper, scene: Scene, state: State, window: Window) -> None:
+    def _mend(self, sweeper: Sweeper, scene: Scene, state: State, window: Window, chosen: np.ndarray | None) -> None:
         """Redraw what overlaps, and stereocentres of the wrong hand with what is bonded to them."""
         for number in range(max(self.options.repair, MENDS)):
             bad = np.zeros(scene.beads.shape[:2], dtype=bool)
@@ -182,11 +220,13 @@ class Gibbs(Step):
             wrong = mirror_wrong_centres(scene, state.system)
             if wrong.any():
                 self.project(scene)
-                bad |= _with_neighbours(wrong, state.system)
+                bad |= with_neighbours(wrong, state.system)
+            if number >= STUBBORN:  # the fault may be next door
+                bad = with_neighbours(bad, state.system)
+            if chosen is not None:
+                bad &= chosen
             if not bad.any():
                 break
-            if number >= STUBBORN:  # the fault may be next door
-                bad = _with_neighbours(bad, state.system)
             self._sweep(sweeper, scene, state, window, ("mend", number), 0.0, bad)
         _right_hands(scene, state.system, self.project)
 
@@ -197,6 +237,13 @@ class Gibbs(Step):
         sweeper.sweep(scene, schedule, (state.seed, self.index, *name), window.frames, level, self.project)
 
 
+def _prepare(generator: Generator, state: State) -> None:
+    """Show a generator the force field, if it needs one, and the system."""
+    if "forcefield" in generator.needs:
+        generator.use(state.forcefield)
+    state.system = generator.prepare(state.system, state.device)
+
+
 def _right_hands(scene: Scene, system: System, project: Callable[[Scene], None]) -> None:
     """Mirror stereocentres of the wrong hand and project, until none is left or it does not help."""
     for _ in range(MENDS):
@@ -205,30 +252,6 @@ def _right_hands(scene: Scene, system: System, project: Callable[[Scene], None])
         project(scene)
 
 
-def _with_neighbours(beads: np.ndarray, system: System) -> np.ndarray:
-    """The beads (W, B) and those bonded to them."""
-    wider = beads.copy()
-    for group in system.groups:
-        for i, j in group.type.bead_bonds:
-            a, b = group.beads[:, i], group.beads[:, j]
-            wider[:, a] |= beads[:, b]
-            wider[:, b] |= beads[:, a]
-    return wider
-
-
 def _finished(window: Window, scene: Scene, system: System) -> Window:
     """The window with the scene's atoms, the slack of its beads and what is to be reported."""
-    atoms = scene.atoms.cpu().numpy()
-    done = window.with_atoms(atoms)
-    done.slack = system.map(atoms) - window.beads
-    wrong = system.wrong_stereo(atoms)
-    flags = np.zeros(window.beads.shape[:2], dtype=bool)
-    if len(wrong):
-        owner = np.empty(system.n_atoms, dtype=np.int64)
-        for group in system.groups:
-            owner[group.atoms] = group.bead_offset[:, None] + group.type.mapping.owner
-        flags[wrong[:, 0], owner[wrong[:, 1]]] = True
-    done.flags["chirality"] = flags
-    return flag_slack(done)
-
-
+    return flag_slack(finished(window, scene.atoms.cpu().numpy(), system))

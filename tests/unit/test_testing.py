@@ -100,7 +100,7 @@ def test_peeking_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
             super().__init__(*arguments)
             peeker.scene = self.scene
 
-    monkeypatch.setattr(testing, "Sites", Sites)
+    monkeypatch.setattr("backmap.testing.workers.Sites", Sites)
     with pytest.raises(AssertionError, match=r"depends on where the drawn atoms are now|what draw reported"):
         testing.check_generator(peeker)
 

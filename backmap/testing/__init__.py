@@ -1,0 +1,20 @@
+"""Conformance kit for plugin authors: each function tests what one kind of plugin promises.
+
+    from backmap import testing
+
+    def test_my_generator():
+        testing.check_options(MyGenerator)
+        testing.check_generator(MyGenerator(MyGenerator.Options()))
+
+A broken promise is an ``AssertionError`` that says which.
+"""
+from __future__ import annotations
+
+from .examples import Sites, example, example_forcefield, fluorohexane, molecule_type, turned
+from .frames import check_assessor, check_refiner
+from .workers import check_generator, check_options, check_regularizer, check_traversal
+
+__all__ = [
+    "Sites", "check_assessor", "check_generator", "check_options", "check_refiner", "check_regularizer",
+    "check_traversal", "example", "example_forcefield", "fluorohexane", "molecule_type", "turned",
+]

@@ -1,0 +1,102 @@
+"""What assessors and refiners promise."""
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from ..api import Assessor, Refiner
+from ..engine.random import Stream
+from ..engine.snapshot import AtomIndex, Snapshot
+from ..model.assessment import Assessment
+from ..model.parameters import ForceField
+from ..model.system import System, Window
+from ..model.tally import Tally
+from .examples import SAME, example, example_forcefield
+
+
+def check_assessor(assessor: Assessor, system: System | None = None, window: Window | None = None,
+                   forcefield: ForceField | None = None) -> None:
+    """Figures do not depend on how frames are shared out, need no reference, and are plain data.
+
+    Args:
+        assessor: The assessor; it is begun here.
+        system, window: What to measure, all atoms placed, three frames or more; by default ``example(4)``.
+        forcefield: By default ``example_forcefield`` where the assessor needs one.
+    """
+    if system is None or window is None:
+        system, window = example(4)
+        window = replace(window, reference=window.atoms[::-1].copy())
+    if forcefield is None and "forcefield" in assessor.needs:
+        forcefield = example_forcefield(system)
+    assessor.begin(system, forcefield)
+    measured = [_measured(assessor, system, window, [w]) for w in range(window.size)]
+    whole, reference = (_measured(assessor, system, window, list(range(window.size)), true) for true in (False, True))
+    assert whole.n_frames == window.size, "the tally has no rows, so that nobody knows how many frames it holds"
+    pieces = Tally.merged([measured[-1], Tally.merged(measured[:-1])])
+    kept = Tally.from_arrays(whole.to_arrays())
+    for other in (None, reference):
+        said = _plain(assessor.conclude(whole, other))
+        assert _plain(assessor.conclude(pieces, other)) == said, "figures depend on how the frames are shared out"
+        assert _plain(assessor.conclude(kept, other)) == said, "figures change when a tally is written and read"
+    _check_figures(assessor, whole, reference)
+
+
+def _measured(assessor: Assessor, system: System, window: Window, frames: list[int], true: bool = False) -> Tally:
+    tally, before = Tally(), window.atoms.copy()
+    for frame in Snapshot.all_of(window, system, AtomIndex(system), np.arange(window.size)):
+        if frame.index in frames:
+            flags = assessor.measure(frame.reference if true and frame.reference else frame, tally) or {}
+            for name, flagged in flags.items():
+                assert flagged.shape == (system.n_beads,), f"flags of '{name}' are {flagged.shape}, not (B,)"
+                assert flagged.dtype == bool, f"flags of '{name}' are no mask"
+    assert np.array_equal(before, window.atoms), "measuring moves the atoms"
+    return tally
+
+
+def _check_figures(assessor: Assessor, tally: Tally, reference: Tally) -> None:
+    alone, beside = assessor.conclude(tally, None), assessor.conclude(tally, reference)
+    assert alone.figures, "there are no figures without a reference"
+    assert not any(figure.distance for figure in alone.figures), "a figure of distance, but no reference"
+    for said in (alone, beside):
+        for what, things in (("figures", said.figures), ("curves", said.curves)):
+            keys = [thing.key for thing in things]
+            assert len(set(keys)) == len(keys), f"two {what} have the same section, name and quantity"
+    for figure in assessor.conclude(reference, reference).figures:
+        equal = not figure.distance or np.isnan(figure.value) or abs(figure.value) <= 1e-9
+        assert equal, f"the reference is {figure.value} from itself in {figure.key}"
+
+
+def _plain(assessment: Assessment) -> str:
+    return json.dumps(assessment.to_json())
+
+
+def check_refiner(refiner: Refiner, system: System | None = None, window: Window | None = None,
+                  forcefield: ForceField | None = None) -> None:
+    """A new window of whole frames, the given one untouched; a frame depends on its random numbers alone.
+
+    The arguments are those of ``check_assessor``; two frames are enough.
+    """
+    if system is None or window is None:
+        system, window = example()
+    if forcefield is None and "forcefield" in refiner.needs:
+        forcefield = example_forcefield(system)
+    refiner.begin(system, forcefield)
+    before, flags, numbers = window.atoms.copy(), set(window.flags), torch.as_tensor(window.frames)
+    done = refiner.refine(window, system, Stream.of(7, numbers), None)
+    assert np.array_equal(window.atoms, before), "the window that was given is changed"
+    assert set(window.flags) == flags, "flags go into the window that was given"
+    assert done.atoms.shape == before.shape, f"atoms are {done.atoms.shape}, not {before.shape}"
+    assert np.isfinite(done.atoms).all(), "positions are not finite"
+    last = replace(window, **{name: getattr(window, name)[-1:] for name in ("frames", "time", "boxes", "beads")},
+                   reference=None, slack=None, flags={}).with_atoms(window.atoms[-1:])
+    alone = refiner.refine(last, system, Stream.of(7, numbers[-1:]), None)
+    assert np.abs(alone.atoms[0] - done.atoms[-1]).max() <= SAME, "a frame depends on the others of its window"
+    only = np.zeros(window.beads.shape[:2], dtype=bool)
+    only[0, 0] = True
+    some = refiner.refine(window, system, Stream.of(7, numbers), only)
+    rest = np.setdiff1d(np.arange(system.n_atoms), np.flatnonzero(system.types[0].mapping.owner == 0))
+    assert np.array_equal(some.atoms[1:], before[1:]), "a frame moves in which no bead is chosen"
+    assert np.array_equal(some.atoms[0, rest], before[0, rest]), "atoms move of beads that are not chosen"

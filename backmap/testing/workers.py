@@ -1,0 +1,162 @@
+"""What generators, regularizers and traversals promise, and the options of all plugins."""
+from __future__ import annotations
+
+import contextlib
+import inspect
+from dataclasses import fields
+
+import networkx as nx
+import numpy as np
+import pydantic
+import torch
+from torch import Tensor
+
+from ..api import Generator, Options, Plugin, Regularizer, Traversal
+from ..engine.contracts import View
+from ..engine.random import Stream
+from ..errors import BackmapError
+from ..model.system import System, Window
+from .examples import SAME, Sites, example, example_forcefield, molecule_type, turned
+
+
+def check_options(plugin: type[Plugin]) -> None:
+    """Options are typed, described and frozen, unknown ones are refused, and the plugin says what it does."""
+    name, options = plugin.__name__, plugin.Options
+    assert issubclass(options, Options), f"{name}.Options is not a backmap.api.Options"
+    assert inspect.cleandoc(vars(plugin).get("__doc__") or ""), f"{name} has no docstring"
+    for key, option in options.model_fields.items():
+        assert option.description, f"option '{key}' of {name} has no description"
+    assert options.model_config.get("frozen"), f"the options of {name} are not frozen"
+    try:
+        options.model_validate({"no_such_option": 1})
+        refused = False
+    except pydantic.ValidationError as invalid:
+        refused = any(error["loc"][0] == "no_such_option" for error in invalid.errors())
+    assert refused, f"{name} accepts options that it does not have"
+
+
+def check_generator(generator: Generator, system: System | None = None, window: Window | None = None) -> None:
+    """Draws have their shape, follow from their own stream, and read nothing that is to be drawn.
+
+    Args:
+        generator: The generator; it is prepared here. One that wants weights is checked without.
+        system, window: What to draw in, all atoms placed; by default ``example()``.
+    """
+    if system is None or window is None:
+        system, window = example()
+    if "forcefield" in generator.needs:
+        generator.use(example_forcefield(system))
+    with contextlib.suppress(BackmapError):  # it wants weights; its promises do not depend on them
+        system = generator.prepare(system, "cpu")
+    sites = Sites(system, window, generator.view)
+    _check_draw(generator, sites)
+    _check_rows(generator, sites)
+    _check_density(generator, sites)
+    if generator.equivariant:
+        _check_turning(generator, sites)
+    _check_loss(generator, sites)
+    _check_blindness(generator, sites)
+
+
+def _check_draw(generator: Generator, sites: Sites) -> None:
+    env = sites.environment()
+    before = {f.name: getattr(env, f.name).clone() for f in fields(env) if f.name != "fragments"}
+    draw, again = (generator.draw(env, sites.stream(), 3) for _ in range(2))
+    expected = (env.size, 3, env.block.shape[1], 3)
+    assert tuple(draw.positions.shape) == expected, f"positions are {tuple(draw.positions.shape)}, not {expected}"
+    drawn = draw.positions[env.block[:, None].expand(-1, 3, -1)]
+    assert bool(drawn.isfinite().all()), "drawn positions are not finite"
+    assert torch.equal(draw.positions.nan_to_num(), again.positions.nan_to_num()), \
+        "the same stream gives other positions: draw every random number from rng"
+    for name, tensor in before.items():
+        assert torch.equal(tensor, getattr(env, name)), f"draw changes env.{name}"
+
+
+def _check_rows(generator: Generator, sites: Sites) -> None:
+    every = sites.environment()
+    chosen = torch.arange(every.size - 1, -1, -3)
+    whole = generator.draw(every, sites.stream(), 2).positions[chosen]
+    part = generator.draw(sites.environment(chosen), sites.stream(chosen), 2).positions
+    assert _same(whole, part, every.block[chosen]), "a site's draw depends on the other sites of its batch"
+
+
+def _check_density(generator: Generator, sites: Sites) -> None:
+    env = sites.environment()
+    draw = generator.draw(env, sites.stream(), 2)
+    if draw.log_density is None:
+        return
+    assert tuple(draw.log_density.shape) == (env.size, 2), "log_density is not (S, K)"
+    for k in range(2):
+        value = generator.log_density(env, draw.positions[:, k])
+        assert tuple(value.shape) == (env.size,), "log_density(env, positions) is not (S,)"
+        worst = float((value - draw.log_density[:, k]).abs().max())
+        scale = max(1.0, float(value.abs().max()))
+        assert worst <= 1e-5 * scale, f"log_density of a draw is off by {worst:.1e} from what draw reported"
+
+
+def _check_turning(generator: Generator, sites: Sites) -> None:
+    env, rotation = sites.environment(), Stream.of(1).rotation()[0]
+    here = generator.draw(env, sites.stream(), 1)
+    there = generator.draw(turned(env, rotation), sites.stream(), 1)
+    assert _same(here.positions @ rotation.to(here.positions).T, there.positions, env.block), \
+        "turning the surroundings does not turn the draw, but the generator says that it is equivariant"
+    if here.log_density is not None:
+        assert torch.allclose(here.log_density, there.log_density, atol=1e-3, rtol=1e-4), "turning changes the density"
+
+
+def _check_loss(generator: Generator, sites: Sites) -> None:
+    if type(generator).loss is Generator.loss:
+        return
+    env = sites.environment()
+    loss = generator.loss(env, sites.present(), sites.stream())
+    assert tuple(loss.shape) == (env.size,), f"the loss is {tuple(loss.shape)}, not (S,)"
+    assert bool(loss.isfinite().all()), "the loss is not finite"
+    assert loss.requires_grad, "the loss does not reach the parameters"
+
+
+def _check_blindness(generator: Generator, sites: Sites) -> None:
+    env = sites.environment()
+    before = generator.draw(env, sites.stream(), 1).positions
+    sites.scramble()
+    after = generator.draw(sites.environment(), sites.stream(), 1).positions
+    assert _same(before, after, env.block), "a draw depends on where the drawn atoms are now"
+
+
+def _same(a: Tensor, b: Tensor, block: Tensor) -> bool:
+    """Positions (S, K, F, 3) agree where they are drawn."""
+    return bool(((a - b).abs().amax(dim=3) <= SAME)[block[:, None].expand(a.shape[:3])].all())
+
+
+def check_regularizer(regularizer: Regularizer) -> None:
+    """Energies have their shape, a gradient, and do not depend on the batch or the orientation."""
+    system, window = example()
+    sites = Sites(system, window, View())
+    env, own = sites.environment(), sites.present()
+    candidates = torch.stack([own, own * 0.8, own * 1.2], dim=1).double().requires_grad_()
+    energy = regularizer.energy(env, candidates)
+    assert tuple(energy.shape) == (env.size, 3), f"the energy is {tuple(energy.shape)}, not (S, K)"
+    assert bool(energy.isfinite().all()), "the energy is not finite"
+    (slope,) = torch.autograd.grad(energy.sum(), candidates)
+    assert bool(slope.isfinite().all()), "the gradient of the energy is not finite"
+    half = torch.arange(0, env.size, 2)
+    part = regularizer.energy(sites.environment(half), candidates[half].detach())
+    assert torch.allclose(part, energy[half], rtol=1e-3, atol=1e-3), "a site's energy depends on the others"
+    rotation = Stream.of(1).rotation()[0]
+    there = regularizer.energy(turned(env, rotation), candidates.detach() @ rotation.T)
+    assert torch.allclose(there, energy, rtol=1e-3, atol=1e-2), "the energy depends on the orientation"
+
+
+def check_traversal(traversal: Traversal) -> None:
+    """Ranks are contiguous from 0, every bead follows its parent, and the order follows from rng."""
+    graphs = {"one bead": nx.empty_graph(1), "chain": nx.path_graph(6), "star": nx.star_graph(4),
+              "ring": nx.cycle_graph(5), "two pieces": nx.disjoint_union(nx.path_graph(3), nx.path_graph(2))}
+    for name, graph in graphs.items():
+        bonds = [tuple(sorted(edge)) for edge in graph.edges]
+        molecule = molecule_type(name, [6] * len(graph), bonds, [[b] for b in graph])
+        order, again = (traversal.order(molecule, np.random.default_rng(3)) for _ in range(2))
+        assert order.ranks.shape == order.parents.shape == (len(graph),), f"{name}: ranks and parents are not (B,)"
+        assert set(order.ranks.tolist()) == set(range(order.ranks.max() + 1)), f"{name}: ranks are not 0, 1, 2, ..."
+        for bead, parent in enumerate(order.parents):
+            assert parent < 0 or order.ranks[parent] < order.ranks[bead], f"{name}: a bead comes before its parent"
+        same = np.array_equal(order.ranks, again.ranks) and np.array_equal(order.parents, again.parents)
+        assert same, f"{name}: the same rng gives another order"

@@ -1,0 +1,50 @@
+"""The step ``refine``: one refiner after the other on atoms that are placed."""
+from __future__ import annotations
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from backmap import api
+from backmap.api import Refiner, Several, State
+from backmap.engine.random import Stream
+from backmap.errors import BackmapError
+from backmap.model.system import Window
+
+from ..common.flags import finished, flagged
+
+
+class Refine(api.Step):
+    """Refine atoms: energy minimisation, short dynamics. Atoms leave the beads as far as the refiners let them."""
+
+    needs = frozenset({"system", "atoms"})
+    gives = frozenset({"atoms"})
+
+    class Options(api.Options):
+        refiners: Several[Refiner] = Field(description="One refiner, or a list of them, in order.")
+        only: list[str] | None = Field(None, description="Move only atoms of beads under these flags of earlier steps, "
+                                                         "e.g. [clash, ring_pierced].")
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        self.refiners: list[Refiner] = options.refiners
+        if not self.refiners:
+            raise BackmapError("there is nothing to refine with", hint="Write refine: minimize.")
+        self.needs = self.needs.union(*(refiner.needs for refiner in self.refiners))
+
+    def start(self, state: State) -> None:
+        for refiner in self.refiners:
+            refiner.begin(state.system, state.forcefield)
+
+    def frames(self, window: Window, state: State) -> Window:
+        only = None if self.options.only is None else flagged(window, self.options.only, self.where)
+        stream = Stream.of(state.seed, self.index, "refine", torch.as_tensor(window.frames))
+        done, count = window, len(self.refiners)
+        for number, refiner in enumerate(self.refiners):
+            refiner.progress = lambda fraction, number=number: state.progress((number + fraction) / count)
+            done = refiner.refine(done, state.system, stream.child(number), only)
+        moved = np.any(done.atoms != window.atoms, axis=(1, 2))
+        atoms = np.array(done.atoms)
+        for w in np.flatnonzero(moved):
+            atoms[w] = state.system.atoms_near_beads(atoms[w], window.beads[w], window.box(w))
+        return finished(done, atoms, state.system)

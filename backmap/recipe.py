@@ -1,15 +1,17 @@
 """From YAML to steps that are built and checked, before anything runs.
 
 One grammar rule: a plugin is written ``name`` or ``name: {options}``; a value that is not a mapping
-fills the plugin's first option. Steps, and what is nested in their options, are built the same way.
+fills the plugin's first option. If that option is a plugin itself, it may stand among the others:
+``forcefield: {gromacs: topol.top, cutoff: 1.2}``. Steps, and what is nested in their options, are built the same way.
 """
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pydantic
 
@@ -137,7 +139,7 @@ class _Builder:
         if not issubclass(plugin, contract):
             raise BackmapError(f"'{name}' is not a {contract.__name__}")
         try:
-            options = validated(plugin.Options, _as_options(plugin, name, value), build, "option")
+            options = validated(plugin.Options, self._options(plugin, name, value), build, "option")
             built = plugin(options)
         except BackmapError as error:
             raise RecipeError.inside(name, error) from error.__cause__
@@ -156,16 +158,29 @@ class _Builder:
                                hint=f"Indent the options of '{first}' further, or write one entry for each.")
         raise BackmapError(f"expected {kind.a_name}, not {_short(entry)}", hint=self.grammar)
 
+    def _options(self, plugin: type[Plugin], name: str, value: Any) -> dict[str, Any]:
+        """Options as a mapping: a bare value fills the first, and so does a plugin that stands among them."""
+        known = plugin.Options.model_fields
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            if not known:
+                raise BackmapError(f"'{name}' takes no options, but is given {_short(value)}")
+            return {next(iter(known)): value}
+        first = next(iter(known), "")
+        kind = _nested_kind(known[first].annotation) if known else None
+        names = self.registry.names(kind) if kind else []
+        named = [key for key in value if key not in known and difflib.get_close_matches(str(key), names, 1)]
+        if len(named) != 1 or first in value:
+            return value
+        return {first: {named[0]: value[named[0]]}} | {key: given for key, given in value.items() if key != named[0]}
 
-def _as_options(plugin: type[Plugin], name: str, value: Any) -> dict[str, Any]:
-    """Options as a mapping; a bare value fills the first."""
-    if value is None:
-        return {}
-    if isinstance(value, dict):
-        return value
-    if not plugin.Options.model_fields:
-        raise BackmapError(f"'{name}' takes no options, but is given {_short(value)}")
-    return {next(iter(plugin.Options.model_fields)): value}
+
+def _nested_kind(annotation: Any) -> Kind | None:
+    """The kind of plugin that a field of this type holds, if it holds one."""
+    if isinstance(annotation, type) and issubclass(annotation, Plugin):
+        return kind_of(annotation)
+    return next((kind for part in get_args(annotation) if (kind := _nested_kind(part))), None)
 
 
 def validated(model: type[pydantic.BaseModel], values: dict[str, Any], build: Build, noun: str) -> Any:

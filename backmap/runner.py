@@ -93,8 +93,12 @@ class _Run:
         report = self._report()
         self.ledger.finish(report)
         if self.numbers:
-            count = f"{len(self.numbers)} frame{'s' * (len(self.numbers) > 1)}"
-            self.display.log(f"{count}, {report['atoms_per_second']:.3g} atoms/s, written to {self.ledger.folder}")
+            count = f"{len(self.numbers)} frame{'s' * (len(self.numbers) > 1)} in {report['seconds']:.3g} s"
+            spent = ", ".join(f"{name} {seconds:.3g} s" for name, seconds in report["seconds_by_step"].items()
+                              if seconds >= 0.01 * report["seconds"])
+            made = any("generator" in step.gives for step in self.steps)
+            speed = f": {report['atoms_per_second']:.3g} atoms/s" if made else ""
+            self.display.log(f"{count}{f' ({spent})' * bool(spent)}{speed}, written to {self.ledger.folder}")
         self._judge()
 
     def _choose(self) -> None:
@@ -151,9 +155,16 @@ class _Run:
     def _seconds(self) -> float:
         return self.seconds_before + time.monotonic() - self.began
 
+    def _by_step(self) -> dict[str, float]:
+        """Seconds that the frames took in each step; a name that comes again gets the number of its step."""
+        names = [step.name for step in self.steps]
+        return {step.name if names.count(step.name) == 1 else f"steps[{step.index}].{step.name}":
+                round(self.state.spent[step.index], 3) for step in self.steps if step.index in self.state.spent}
+
     def _report(self) -> dict[str, Any]:
         """Provenance: enough to make the same bytes again, and what it took."""
         recipe, seconds = self.recipe, self._seconds()
+        judging = sum(self.state.spent.get(step.index, 0.0) for step in self.steps if "judgement" in step.gives)
         n_atoms = self.state.system.n_atoms if self.state.system and self.numbers else 0
         return {
             "title": recipe.title, "recipe": str(recipe.source.path.resolve()), "text": recipe.source.text,
@@ -162,7 +173,8 @@ class _Run:
             "versions": versions(), "inputs": {str(path): sha256(path) for path in recipe.source.inputs},
             "outputs": self.ledger.names, "warnings": self.warnings,
             "flagged": {name: beads for name, beads in self.flagged.items() if beads},
-            "seconds": round(seconds, 3), "atoms_per_second": round(n_atoms * len(self.numbers) / seconds, 1),
+            "seconds": round(seconds, 3), "seconds_by_step": self._by_step(),
+            "atoms_per_second": round(n_atoms * len(self.numbers) / (seconds - judging), 1),  # made, not judged
         }
 
     def _judge(self) -> None:

@@ -64,7 +64,8 @@ steps:
 
 * A plugin is written `name` or `name: {options}`. This holds for steps and for what is inside them.
 * A value that is not a mapping fills the plugin's **first** option: `gromacs: octane.top` is
-  `gromacs: {file: octane.top}`. In the tables below the first option comes first.
+  `gromacs: {file: octane.top}`. In the tables below the first option comes first. Where it is a plugin, that plugin may
+  stand among the other options: `forcefield: {gromacs: octane.top, cutoff: 1.2}`.
 * Paths of input are relative to the recipe. Paths of output are relative to `output`, and `output` is relative to the
   recipe. In paths `${NAME}` and `${NAME:-default}` are taken from the environment.
 * Units: nm, ps, K, kJ/mol, degrees. Frames are counted from 0.
@@ -87,6 +88,7 @@ COMMAND = """\
 | `--force` | overwrites results |
 | `--plugin FILE.py` | loads plugins from a file |
 | `--debug` | shows tracebacks and the warnings of libraries |
+| `backmap report RUN\|FILE...` | judges runs and other trajectories side by side: [judging](judging.md) |
 | `backmap plugins` | lists the plugins that are installed, with their options |
 
 What you get wrong ends with exit code 2, Ctrl-C with 130, a bug with 1.
@@ -196,6 +198,9 @@ def kind_of_value(kind: Any, notes: tuple | list = ()) -> str:
         return f"list of {len(inner)}: {kind_of_value(inner[0])}"
     if origin is dict:
         return f"mapping from {kind_of_value(inner[0])} to {kind_of_value(inner[1])}"
+    if isinstance(kind, type) and issubclass(kind, pydantic.BaseModel):
+        listed = (f"`{name}` ({option.description})" for name, option in kind.model_fields.items())
+        return f"mapping with {', '.join(listed)}"
     words = {int: "whole number", float: "number", str: "text", bool: "`true` or `false`", Any: "anything"}
     return words[kind]
 

@@ -115,6 +115,12 @@ def test_the_generator_of_the_readme_keeps_its_promises(tmp_path: Path) -> None:
     testing.check_generator(plugin(plugin.Options()))
 
 
+def test_the_assessor_of_the_judging_page_keeps_its_promises(tmp_path: Path) -> None:
+    path = saved(ROOT / "docs" / "judging.md", tmp_path)
+    plugin = Registry().load_file(path).get(kind_of(api.Assessor), "density")
+    testing.check_assessor(plugin(plugin.Options()))
+
+
 @pytest.mark.parametrize("path", PAGES, ids=label)
 def test_python_is_python(path: Path) -> None:
     for text in blocks(path, "python"):

@@ -2,9 +2,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from backmap import api
 from backmap.api import ForceFieldReader, Nested, State
@@ -27,18 +27,6 @@ class Forcefield(api.Step):
                                           "pme: whole frames only, through OpenMM; none: no Coulomb at all.")
         epsilon_rf: float = Field(0.0, ge=0, description="Dielectric constant beyond the cut-off (epsilon-rf of an "
                                                          ".mdp); 0 stands for infinity, as there.")
-
-        @model_validator(mode="before")
-        @classmethod
-        def _named_reader(cls, values: Any) -> Any:
-            """``{gromacs: topol.top, cutoff: 1.2}``: the reader may stand among the options."""
-            if not isinstance(values, dict) or "parameters" in values:
-                return values
-            others = [name for name in values if name not in cls.model_fields]
-            if not others or not isinstance(values[others[0]], str | dict | list):
-                return values
-            rest = {name: value for name, value in values.items() if name != others[0]}
-            return {"parameters": {others[0]: values[others[0]]}, **rest}
 
     options: Options
 

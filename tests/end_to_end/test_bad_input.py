@@ -1,10 +1,10 @@
-"""Every way to break a copy of the demo, and the one line that the command prints for it."""
+"""Every way to break a run like the demo, and the one line that the command prints for it."""
 from __future__ import annotations
 
 import re
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,30 @@ from MDAnalysis.lib.formats.libmdaxdr import XTCFile
 from backmap import cli
 
 DEMO = Path(__file__).parents[2] / "recipes" / "octane"
-INPUTS = ("octane.top", "octane.xml", "cg.gro", "cg.xtc", "octane_350K.safetensors", "run.yaml")
+INPUTS = ("octane.top", "octane.xml", "cg.gro", "cg.xtc", "octane_350K.safetensors")
 WEIGHTS = INPUTS[4]
+#: The demo without its judgement.
+RECIPE = """\
+recipe: 1
+title: Liquid octane at 350 K
+seed: 7
+output: runs/octane
+steps:
+  - topology: {atoms: {gromacs: octane.top}, mapping: {votca: octane.xml}}
+  - read:
+      beads: {gromacs: [cg.gro, cg.xtc]}
+  - forward:
+      generator: {equivariant: octane_350K.safetensors}
+  - gibbs:
+      sweeps: 4
+      temperature: 350
+      regularizer: steric
+      repair: 5
+  - write:
+      atoms:
+        - gromacs: [atoms.gro, atoms.xtc]
+        - picture: octane.png
+"""
 #: Beads from the text file alone, which is easier to break than the compressed one.
 GRO = ("--set", "steps.read.beads.gromacs=cg.gro")
 
@@ -173,7 +195,7 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
      "run.yaml: steps[0].topology: octane.xml:28: is not XML (no element found)"),
     # recipe
     ("no such recipe", remove("run.yaml"), (), "run.yaml: there is no such recipe. Give the path of a run.yaml."),
-    ("recipe that is not YAML", recipe("seed: 7", "seed: [7"), (), "run.yaml:7: not valid YAML: ..."),
+    ("recipe that is not YAML", recipe("seed: 7", "seed: [7"), (), "run.yaml:4: not valid YAML: ..."),
     ("recipe that is a list", content("run.yaml", b"- a\n- list\n"), (),
      "run.yaml: is not a recipe. It is YAML that starts with 'recipe: 1'."),
     ("empty recipe", content("run.yaml", b""), (),
@@ -262,34 +284,28 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
 ]
 
 
-def run(folder: Path, *arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
-    """Exit code, standard output and standard error of ``backmap run`` in a folder."""
+def run(folder: Path, *words: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of ``backmap`` in a folder."""
     before = signal.getsignal(signal.SIGTERM)
     try:
         with pytest.raises(SystemExit) as stop:
-            cli.main(["run", "run.yaml", "--output", "out", *arguments])
+            cli.main(words)
     finally:
         signal.signal(signal.SIGTERM, before)
     captured = capsys.readouterr()
     return stop.value.code, captured.out, captured.err.replace(f"{folder}/", "")
 
 
-@pytest.mark.parametrize(("change", "arguments", "expected"), [
-    pytest.param(*case, id=name) for name, *case in TABLE])
-def test_one_line(change: Break, arguments: tuple[str, ...], expected: str, tmp_path: Path,
-                  monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    for name in INPUTS:
-        shutil.copyfile(DEMO / name, tmp_path / name)
-    change(tmp_path)
-    before = contents(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    code, out, err = run(tmp_path, *arguments, capsys=capsys)
+def check_one_line(folder: Path, words: Sequence[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command prints this line and exits with 2; the folder, in which it runs, holds no half of a result."""
+    before = contents(folder)
+    code, out, err = run(folder, *words, capsys=capsys)
     *log, line = err.splitlines()
     assert code == 2, err
     assert out == ""
     assert re.fullmatch(re.escape(f"backmap: {expected}").replace(r"\.\.\.", ".*"), line), line
-    assert all(" atoms, " in text for text in log), err  # what the topology step says
-    after = contents(tmp_path)
+    assert all(" atoms, " in text or text.startswith("force field: ") for text in log), err  # what the first steps say
+    after = contents(folder)
     assert {name: after.get(name) for name in before} == before
     new = {name for name in after if name not in before}
     assert all(name.endswith(".part") or name == "out/progress.json" for name in new), new
@@ -299,3 +315,15 @@ def test_one_line(change: Break, arguments: tuple[str, ...], expected: str, tmp_
 def contents(folder: Path) -> dict[str, bytes]:
     """All files below a folder."""
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(("change", "arguments", "expected"), [
+    pytest.param(*case, id=name) for name, *case in TABLE])
+def test_one_line(change: Break, arguments: tuple[str, ...], expected: str, tmp_path: Path,
+                  monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in INPUTS:
+        shutil.copyfile(DEMO / name, tmp_path / name)
+    (tmp_path / "run.yaml").write_text(RECIPE)
+    change(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    check_one_line(tmp_path, ["run", "run.yaml", "--output", "out", *arguments], expected, capsys)

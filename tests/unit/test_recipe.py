@@ -75,10 +75,10 @@ class TestOverrides:
         ("steps[7].wait=1", "there are 4 steps, counted from 0"),
         ("steps.read.beads.toy.frames=9", "'toy' holds 5, which has no 'frames'"),
         ("steps.toy_place.wait=[", "not valid YAML"),
-        ("steps.toy_place.wiat=1", "no option is called 'wiat'. Did you mean 'wait'? Known: wait, clashes"),
+        ("steps.toy_place.wiat=1", "no option is called 'wiat'. Did you mean 'wait'? Known: wait, clashes, shift"),
     ])
     def test_mistakes(self, registry: Registry, write_recipe: Write, assignment: str, message: str) -> None:
-        message = message.replace("Known: wait, clashes", "Known: clashes, wait")
+        message = message.replace("Known: wait, clashes, shift", "Known: clashes, shift, wait")
         with pytest.raises(BackmapError, match=re.escape(message)):
             recipe.load(write_recipe(), registry, [assignment])
 

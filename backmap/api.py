@@ -66,11 +66,16 @@ class Generator(Plugin):
     parallel: ClassVar[bool] = False
     #: True if turning what it sees turns what it draws; ``testing.check_generator`` holds it to that.
     equivariant: ClassVar[bool] = False
+    #: What it needs beyond the system: ``forcefield``, handed to ``use``.
+    needs: ClassVar[frozenset[str]] = frozenset()
 
     @property
     @abstractmethod
     def view(self) -> View:
         """How far it sees."""
+
+    def use(self, forcefield: ForceField) -> None:
+        """Take the force field, once and before ``prepare``: for generators that need one."""
 
     def prepare(self, system: System, device: str) -> System:
         """Take a look at the system once, before the first draw, and return it.

@@ -1,6 +1,7 @@
 """Which beads may not be drawn together, and the colours that keep them apart."""
 from __future__ import annotations
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
@@ -49,36 +50,30 @@ def conflict_graph(n_beads: int, i: Index, j: Index, related: tuple[Index, Index
 def colour(graph: csr_array, members: NDArray[np.bool_]) -> Index:
     """Colours of ``members`` such that no two neighbours share one; -1 elsewhere, (B,).
 
-    The result is greedy colouring, beads of many neighbours first and ties by index
-    (``colour_serially``), found in rounds: every bead that precedes all its uncoloured neighbours
-    takes the smallest colour they leave free (Jones and Plassmann, SIAM J. Sci. Comput. 14, 1993).
+    The result is greedy colouring, beads of many neighbours first and ties by index (``colour_serially``).
     """
-    place = np.empty(len(members), dtype=np.int64)
-    place[_precedence(graph, members)] = np.arange(members.sum())
-    row = np.repeat(np.arange(len(members)), np.diff(graph.indptr))
-    column = graph.indices
-    inside = members[row] & members[column]
-    row, column = row[inside], column[inside]
-    colours = np.full(len(members), -1, dtype=np.int64)
-    waiting = members.copy()
-    used = np.zeros((len(members), 1), dtype=bool)
-    while waiting.any():
-        blocked = np.zeros(len(members), dtype=bool)
-        blocked[row[waiting[column] & (place[column] < place[row])]] = True
-        ready = np.flatnonzero(waiting & ~blocked)
-        if used[ready].all(axis=1).any():
-            used = np.hstack([used, np.zeros((len(members), used.shape[1]), dtype=bool)])
-        colours[ready] = used[ready].argmin(axis=1)
-        waiting[ready] = False
-        fresh = np.zeros(len(members), dtype=bool)
-        fresh[ready] = True
-        told = fresh[column]
-        used[row[told], colours[column[told]]] = True
+    indptr, indices = (x.astype(np.int64) for x in (graph.indptr, graph.indices))
+    return _colour(indptr, indices, _precedence(graph, members), len(members))
+
+
+@numba.njit(cache=True, nogil=True)
+def _colour(indptr: Index, indices: Index, order: Index, n_beads: int) -> Index:
+    """The smallest colour that neighbours leave free, bead after bead of ``order``."""
+    colours = np.full(n_beads, -1)
+    taken_by = np.full(n_beads + 1, -1)  # the last bead that met each colour next door
+    for bead in order:
+        for k in range(indptr[bead], indptr[bead + 1]):
+            if colours[indices[k]] >= 0:
+                taken_by[colours[indices[k]]] = bead
+        free = 0
+        while taken_by[free] == bead:
+            free += 1
+        colours[bead] = free
     return colours
 
 
 def colour_serially(graph: csr_array, members: NDArray[np.bool_]) -> Index:
-    """The slow twin of ``colour``: one bead after the other."""
+    """The slow twin of ``colour``, in plain Python."""
     colours = np.full(len(members), -1, dtype=np.int64)
     for bead in _precedence(graph, members):
         near = graph.indices[graph.indptr[bead]:graph.indptr[bead + 1]]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from ..model.molecule import MoleculeType
 from ..model.system import System
@@ -47,7 +48,8 @@ def forward_schedule(surroundings: Surroundings, system: System, orders: Sequenc
     ranks = per_bead(system, [order.ranks for order in orders])
     stage = []
     for rank in range(int(ranks.max()) + 1):
-        stage.extend(_batches(surroundings, np.broadcast_to(ranks == rank, (surroundings.n_frames, len(ranks)))))
+        members = np.broadcast_to(ranks == rank, (surroundings.n_frames, len(ranks)))
+        stage.extend(batches_of(surroundings.conflicts, members))
     return [stage]
 
 
@@ -68,10 +70,7 @@ def gibbs_schedule(surroundings: Surroundings, system: System, order: np.random.
     chosen = np.ones((surroundings.n_frames, len(half)), dtype=bool) if only is None else only
     schedule = []
     for side in (0, 1):
-        batches = _batches(surroundings, chosen & (half == side))
-        # A key per colour, however many there are: the order of two colours is the same in every window.
-        keys = order.random(MAX_COLOURS)
-        schedule.append([batches[k] for k in np.argsort(keys[:len(batches)])])
+        schedule.append(shuffled(batches_of(surroundings.conflicts, chosen & (half == side)), order))
     return [stage for stage in schedule if stage]
 
 
@@ -92,14 +91,25 @@ def per_bead(system: System, of_types: Sequence[NDArray]) -> NDArray:
     return values
 
 
-def _batches(surroundings: Surroundings, members: NDArray[np.bool_]) -> list[Batch]:
-    """Colour the members of each frame; batch c holds colour c of all frames."""
+def batches_of(conflicts: Sequence[csr_array], members: NDArray[np.bool_]) -> list[Batch]:
+    """Colour the members of each frame; batch c holds colour c of all frames.
+
+    Args:
+        conflicts: One graph per frame: beads that are not drawn together, (B, B) each.
+        members: Beads to draw, (W, B).
+    """
     frames, beads, colours = [], [], []
-    for frame in range(surroundings.n_frames):
-        found = colour(surroundings.conflicts[frame], members[frame])
+    for frame, graph in enumerate(conflicts):
+        found = colour(graph, members[frame])
         bead = np.flatnonzero(found >= 0)
         frames.append(np.full(len(bead), frame))
         beads.append(bead)
         colours.append(found[bead])
     frame, bead, of = np.concatenate(frames), np.concatenate(beads), np.concatenate(colours)
     return [Batch(frame[of == c], bead[of == c]) for c in range(of.max() + 1)] if len(of) else []
+
+
+def shuffled(batches: list[Batch], order: np.random.Generator) -> list[Batch]:
+    """The batches in an order drawn from ``order``; the order of two colours is the same in every window."""
+    keys = order.random(MAX_COLOURS)  # a key per colour, however many there are here
+    return [batches[k] for k in np.argsort(keys[:len(batches)])]

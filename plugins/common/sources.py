@@ -3,9 +3,15 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
+
 from backmap.api import FrameSource, Reader
 from backmap.errors import BackmapError
+from backmap.model import box as periodic
 from backmap.model.system import System
+
+TORN = 0.35  #: no bond is as long, nm
+MANY = 0.1  #: share of torn bonds that no bad structure has, but one of other atoms
 
 
 def opened(reader: Reader, what: str, system: System) -> FrameSource:
@@ -21,9 +27,24 @@ def opened(reader: Reader, what: str, system: System) -> FrameSource:
     """
     source = reader.open()
     system.expect(source.n_points, what, source.where)
-    if what == "atoms":
+    if what == "atoms" and source.n_frames:
         _expect_order(source, system)
+        _expect_bonds(source, system)
     return source
+
+
+def _expect_bonds(source: FrameSource, system: System) -> None:
+    """Files without names can be told from the bonds of their first frame: in another order few are short."""
+    frame = source.frame(0)
+    atoms = frame.checked(f"{source.where}: frame 0")
+    box = frame.box if frame.box is not None and periodic.is_valid(frame.box) else None
+    for group in system.groups:
+        bonds = group.atoms[:, group.type.bonds]
+        length = np.linalg.norm(periodic.minimum_image(atoms[bonds[:, :, 1]] - atoms[bonds[:, :, 0]], box), axis=-1)
+        if (length > TORN).mean() > MANY:
+            raise BackmapError(f"{(length > TORN).sum()} of {length.size} bonds of {group.type.name} are longer than "
+                               f"{TORN} nm in frame 0: these are not its atoms in the order of the topology",
+                               where=source.where, hint="Write the file in the order of the topology.")
 
 
 def _expect_order(source: FrameSource, system: System) -> None:

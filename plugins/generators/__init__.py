@@ -6,4 +6,8 @@ HERE = "backmap_plugins.generators"
 
 @hookimpl
 def backmap_generators():
-    return {"equivariant": f"{HERE}.equivariant.generator:Equivariant", "template": f"{HERE}.template:Template"}
+    return {
+        "equivariant": f"{HERE}.equivariant.generator:Equivariant",
+        "force_field": f"{HERE}.force_field.generator:FromForceField",
+        "template": f"{HERE}.template:Template",
+    }

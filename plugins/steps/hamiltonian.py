@@ -35,8 +35,8 @@ class HamiltonianOptions(Options):
     temperature: float = Field(300.0, gt=0, description="K.")
     block: int = Field(8, ge=1, description="Beads whose atoms move together, those nearest to a central one along the "
                                             "molecule. Few leave a backbone no room; many are accepted less often.")
-    beads: Literal["exact"] | SoftBeads = Field("exact", description="exact: beads stay where they are, as constraints. "
-                                                                     "{sigma: ...}: they follow a narrow Gaussian.")
+    beads: Literal["exact"] | SoftBeads = Field("exact", description="exact: beads stay in place. {sigma: ...}: they "
+                                                                     "follow a narrow Gaussian.")
     measure: Literal["rigid", "stiff"] = Field(
         "rigid", description="rigid: the distribution of constrained dynamics, with the root of det G. stiff: that of "
                              "very stiff springs, without it.")
@@ -66,8 +66,8 @@ class Hamiltonian(Step):
         for kind, blocks in zip(state.system.types, self.moves.blocks):
             held = kind.n_beads - len({bead for block in blocks for bead in block.beads})
             if held:
-                state.log(f"note: {kind.name}: the atoms of {held} of its {kind.n_beads} beads cannot move between bonds "
-                          "and beads that hold them")
+                state.log(f"note: {kind.name}: the atoms of {held} of its {kind.n_beads} beads cannot move, held by "
+                          "bonds and beads")
 
     def frames(self, window: Window, state: State) -> Window:
         chosen = None if self.options.only is None else flagged(window, self.options.only, self.where)

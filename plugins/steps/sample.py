@@ -20,6 +20,7 @@ from backmap.errors import BackmapError
 from backmap.model.system import System, Window
 
 from ..common.flags import finished, flagged, with_neighbours
+from .accept import AcceptedSweeps, AcceptOptions
 
 #: Noise levels of annealed sweeps by their number; they end at level 0, without noise.
 ANNEALED = {1: [0.0], 2: [0.25, 0.0], 3: [0.6, 0.0, 0.0]}
@@ -112,7 +113,7 @@ class Forward(Step):
         return _finished(window, scene, state.system)
 
 
-class GibbsOptions(Options):
+class GibbsOptions(AcceptOptions):
     """Options of ``gibbs``."""
 
     sweeps: int = Field(4, ge=1, description="Sweeps; each draws every fragment once.")
@@ -122,7 +123,7 @@ class GibbsOptions(Options):
     temperature: float = Field(300.0, gt=0, description="K.")
     regularizer: Nested[Regularizer] | None = Field(
         None, description="Chooses among candidates, and says which fragments overlap.")
-    candidates: int = Field(1, ge=1, description="Draws per fragment, for the regularizer to choose from.")
+    candidates: int = Field(1, ge=1, description="Draws per fragment, for the regularizer or 'accept' to choose from.")
     overlap: float = Field(
         10.0, gt=0, description="A fragment with more of the regularizer's energy than this is redrawn, kJ/mol.")
     second: int = Field(4, ge=0, description="Draws to choose from when it is redrawn at once, in the same sweep.")
@@ -137,7 +138,8 @@ class GibbsOptions(Options):
     def _consistent(self) -> GibbsOptions:
         if self.levels is not None and len(self.levels) != self.sweeps:
             raise ValueError(f"'levels' has {len(self.levels)} entries for {self.sweeps} sweeps")
-        if self.regularizer is None and (self.candidates > 1 or self.repair):
+        self.check_accept({"regularizer", "levels", "repair"})
+        if self.accept == "none" and self.regularizer is None and (self.candidates > 1 or self.repair):
             raise ValueError("'candidates' and 'repair' need a regularizer to choose by, e.g. regularizer: steric")
         if self.neighbours and self.only is None:
             raise ValueError("'neighbours' widens what 'only' chooses, e.g. only: [clash]")
@@ -145,7 +147,11 @@ class GibbsOptions(Options):
 
 
 class Gibbs(Step):
-    """Sweep over all fragments, each drawn anew given all others, and project after each half-sweep."""
+    """Sweep over all fragments, each drawn anew given all others, and project after each half-sweep.
+
+    With ``accept: boltzmann`` draws are accepted or rejected by the force field instead, and beads are soft until the
+    end.
+    """
 
     Options = GibbsOptions
     needs = frozenset({"system", "beads", "atoms"})
@@ -153,7 +159,10 @@ class Gibbs(Step):
 
     def __init__(self, options: GibbsOptions) -> None:
         super().__init__(options)
+        self.accepted: AcceptedSweeps | None = None
         self.needs = self.needs | (options.generator.needs if options.generator else frozenset())
+        if options.accept != "none":
+            self.needs = self.needs | {"forcefield"}
 
     def start(self, state: State) -> None:
         generator = self.options.generator or state.generator
@@ -168,9 +177,17 @@ class Gibbs(Step):
         self.tables = FragmentTable.build(state.system.types, generator.view, orders).to(state.device)
         self.project = projection(state.system)
         self.levels = self.options.levels or annealed(self.options.sweeps)
+        if self.options.accept != "none":
+            self.accepted = AcceptedSweeps(self.options, generator, self.tables, state, self.where, self.index)
+
+    def finish(self, state: State) -> None:
+        if self.accepted is not None:
+            self.accepted.finish(state)
 
     def frames(self, window: Window, state: State) -> Window:
         chosen = self._chosen(window, state.system)
+        if self.accepted is not None:
+            return self.accepted.frames(window, state, chosen)
         scene = Scene.of(window, state.system, self.tables, self.generator.view)
         if chosen is None or chosen.any():
             self._relax(scene, state, window, chosen)

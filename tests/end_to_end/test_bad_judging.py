@@ -14,7 +14,7 @@ from tests import judging
 
 from .test_bad_input import Break, check_one_line, content, half, lines, nothing, recipe, remove
 
-#: The assessor with options, in the recipe that is broken.
+#: The assessors of the recipe that is broken.
 PLAIN = "[structure, energy, consistency]"
 
 
@@ -41,8 +41,9 @@ def together(*changes: Break) -> Break:
 
 
 def without(line: str) -> Break:
-    """The topology without the line that begins like this, whatever stands between its words."""
-    return lines("octane.top", lambda text: [other for other in text if other.split()[:len(line.split())] != line.split()])
+    """The topology without the lines that begin with these words."""
+    words = line.split()
+    return lines("octane.top", lambda text: [other for other in text if other.split()[:len(words)] != words])
 
 
 def selected(first: str, second: str = "element C") -> Break:
@@ -123,10 +124,11 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
      f"{LOAD}: theirs.xtc: holds 1638 atoms, but the topology (64 OCT) has 1664. {OTHER_COUNT}"),
     ("trajectory in another order", together(
         SWAPPED, NO_REFERENCE, recipe("gromacs: theirs.xtc", "gromacs: [aa.gro, theirs.xtc]")), (),
-     f"{LOAD}: aa.gro, theirs.xtc: the atoms are in another order: atom 1 is called H1A, but the topology has C1 there. "
-     "Write the file in the order of the topology."),
-    ("too few frames beside", together(frames("two.xtc", n_frames=2), beside("{two: {load: {atoms: {gromacs: two.xtc}}}}")),
-     (), f"{ASSESS}.beside.two[0].load: two.xtc: holds 2 frames, but cg.gro, cg.xtc holds 5. {BELONG}"),
+     f"{LOAD}: aa.gro, theirs.xtc: the atoms are in another order: atom 1 is called H1A, but the topology has C1 "
+     "there. Write the file in the order of the topology."),
+    ("too few frames beside", together(
+        frames("two.xtc", n_frames=2), beside("{two: {load: {atoms: {gromacs: two.xtc}}}}")), (),
+     f"{ASSESS}.beside.two[0].load: two.xtc: holds 2 frames, but cg.gro, cg.xtc holds 5. {BELONG}"),
     # the force field
     ("atom type without parameters", without("HC 1"), (),
      f"{FORCE_FIELD}: octane.top:45: atom type 'HC' is in no [ atomtypes ]"),
@@ -140,7 +142,8 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
      f"{FORCE_FIELD}: octane.top:218: no parameters in [ dihedraltypes ] for HC CT CT HC, function 3. Add them to the "
      "force field or to this line."),
     ("molecules without a force field", lines("octane.top", lambda text: text[text.index("[ moleculetype ]\n"):]), (),
-     f"{FORCE_FIELD}: octane.top: has no [ defaults ]. Give the .top that includes the force field, not an .itp alone."),
+     f"{FORCE_FIELD}: octane.top: has no [ defaults ]. Give the .top that includes the force field, not an .itp "
+     "alone."),
     ("force field of other molecules", force_field(renamed), (),
      f"{FORCE_FIELD}: other.top: has no parameters for molecule type 'OCT'. Known: ALK."),
     ("force field of smaller molecules", force_field(one_atom_less), (),
@@ -152,11 +155,11 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
     # selections
     ("selection that matches nothing", selected("element N"), (),
      f"{ASSESS}: rdf.pair: the selection 'element N' matches no atom. Atom types are: CT, HC."),
-    ("empty selection", selected("element H", " "), (),
-     f"{ASSESS}: rdf.pair: the selection ' ' matches no atom. Atom types are: CT, HC."),
+    ("empty selection", recipe(PLAIN, '[{structure: {rdf: {pair: ["", name C1]}}}]'), (),
+     f"{ASSESS}: rdf.pair: the selection '' matches no atom. Atom types are: CT, HC."),
     ("selection in another language", selected("elem = C"), (),
-     f"{ASSESS}: rdf.pair: 'elem = C' is no selection: Unknown selection token: 'elem'. Write it as in MDAnalysis, e.g. "
-     "'element C and resname PS1'."),
+     f"{ASSESS}: rdf.pair: 'elem = C' is no selection: Unknown selection token: 'elem'. Write it as in MDAnalysis, "
+     "e.g. 'element C and resname PS1'."),
     ("selection that is not closed", selected("(element C"), (),
      f"{ASSESS}: rdf.pair: '(element C' is no selection: ... Write it as in MDAnalysis, e.g. 'element C and resname "
      "PS1'."),
@@ -165,15 +168,15 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
      "type, element, resname, resid or bonds."),
     # the recipe
     ("nothing to judge", together(NO_LOAD, NO_REFERENCE), (),
-     "run.yaml: steps[3].assess: there is nothing to judge: no earlier step makes atoms, and there is no reference. Put "
-     "it after a step that makes atoms, such as forward or load."),
+     "run.yaml: steps[3].assess: there is nothing to judge: no earlier step makes atoms, and there is no reference. "
+     "Put it after a step that makes atoms, such as forward or load."),
     ("no steps beside", beside("{none: []}"), (),
      f"{ASSESS}.beside: 'none' names no step. ..."),
     ("steps beside that make no atoms", together(NO_LOAD, beside("{none: {assess: structure}}")), (),
-     f"{ASSESS}: beside.none: makes no atoms. Name a step that does."),
+     "run.yaml: steps[3].assess: beside.none: makes no atoms. Name a step that does."),
     ("unknown assessor", recipe("[structure,", "[structures,"), (),
-     f"{ASSESS}.assessors[0]: no assessor is called 'structures'. Did you mean 'structure'? Known: consistency, energy, "
-     "structure"),
+     f"{ASSESS}.assessors[0]: no assessor is called 'structures'. Did you mean 'structure'? Known: consistency, "
+     "energy, structure"),
     ("unknown option of an assessor", recipe(PLAIN, "[{structure: {bin: 2}}]"), (),
      f"{ASSESS}.assessors[0].structure: no option is called 'bin'. ... Known: ..."),
     ("the reference's name", nothing, ("--set", "steps.assess.name=reference"),

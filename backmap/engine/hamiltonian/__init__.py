@@ -1,0 +1,1 @@
+"""Hamiltonian moves on blocks: short constrained trajectories that are accepted or rejected."""

@@ -1,0 +1,155 @@
+"""Blocks: which atoms move together, and what holds them.
+
+A block is the fragments of a few beads that lie together on the bead graph. All other atoms stand still, so a
+rigid bond to one of them, or a bead that it has weight in, holds the block.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+
+from ...model.molecule import MoleculeType
+from ..measure import banded_order
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+#: Couplings of constraints below this are rounding: bonds inside a bead do not move its centre of mass.
+NOTHING = 1e-12
+#: A constraint of which less than this share is not in those before it depends on them.
+DEPENDENT = 1e-7
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """What moves together in one molecule type; atoms are local indices.
+
+    Attributes:
+        centre: The bead that it was grown from; beads: those whose fragments move.
+        atoms: Atoms that move, heavy ones each followed by its hydrogens, (n,).
+        groups: Where each heavy atom's group starts, and the end of the last, (g + 1,).
+        bonds: Rows of the molecule's bonds that are rigid and have an atom that moves, (c,).
+        rows: Beads with weight on an atom that moves, (r,): as constraints, or all of them if beads are soft.
+        order: Constraints in banded order: k is bond ``bonds[k]``, c + 3 i + x component x of bead ``rows[i]``.
+        freedom: Coordinates minus constraints.
+    """
+
+    centre: int
+    beads: tuple[int, ...]
+    atoms: Index
+    groups: Index
+    bonds: Index
+    rows: Index
+    order: Index
+    freedom: int
+
+
+def grown(kind: MoleculeType, centre: int, size: int) -> tuple[int, ...]:
+    """The ``size`` beads nearest to ``centre`` along the bead graph, itself included; ties to the first."""
+    reached = nx.single_source_shortest_path_length(kind.bead_graph, centre)
+    return tuple(sorted(sorted(reached, key=lambda bead: (reached[bead], bead))[:size]))
+
+
+def blocks_of(kind: MoleculeType, size: int, exact: bool) -> list[Block]:
+    """All different blocks of a molecule type that can move, one for each bead at most.
+
+    Args:
+        kind: With rigid bonds.
+        size: Beads in a block; fewer where a molecule has no more.
+        exact: Beads are constraints.
+    """
+    found: dict[tuple[int, ...], Block] = {}
+    for centre in range(kind.n_beads):
+        beads = grown(kind, centre, size)
+        block = found.get(beads) or _block(kind, centre, beads, exact)
+        if block is not None:
+            found[beads] = block
+    return list(found.values())
+
+
+def _block(kind: MoleculeType, centre: int, beads: tuple[int, ...], exact: bool) -> Block | None:
+    """The block of ``beads``; None if nothing in it can move."""
+    free = np.isin(kind.mapping.owner, beads)
+    weights = kind.mapping.matrix != 0
+    if exact:
+        free = _unpinned(weights, free)
+    bonds = np.flatnonzero(np.isfinite(kind.bond_length) & free[kind.bonds].any(axis=1))
+    rows = np.flatnonzero((weights & free).any(axis=1))
+    if not free.any():
+        return None
+    gradient = generic_gradient(kind, free, bonds, rows if exact else rows[:0])
+    kept = _independent(gradient)
+    freedom = 3 * int(free.sum()) - len(kept)
+    if freedom <= 0:
+        return None
+    gradient = gradient[kept]
+    if exact:  # a bead depends on others with all its components or with none
+        rows = rows[np.unique(kept[kept >= len(bonds)] - len(bonds))[::3] // 3]
+    bonds = bonds[kept[kept < len(bonds)]]
+    atoms, groups = _grouped(kind, np.flatnonzero(free))
+    order = banded_order(np.abs(gradient @ gradient.T) > NOTHING)
+    return Block(centre, beads, atoms, groups, bonds, rows, order, freedom)
+
+
+def _unpinned(weights: NDArray[np.bool_], free: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Atoms that may move; one that is alone in a bead with what does not move cannot."""
+    while True:
+        alone = (weights & free).sum(axis=1) == 1
+        pinned = (weights[alone] & free).any(axis=0)
+        if not pinned.any():
+            return free
+        free = free & ~pinned
+
+
+def generic_gradient(kind: MoleculeType, free: NDArray[np.bool_], bonds: Index, rows: Index) -> Array:
+    """Mass-weighted gradients of bonds and bead components at made-up positions, (c + 3 r, 3 n)."""
+    positions = np.random.default_rng(1).normal(size=(kind.n_atoms, 3))
+    ends = kind.bonds[bonds]
+    unit = positions[ends[:, 0]] - positions[ends[:, 1]]
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+    gradient = np.zeros((len(bonds) + 3 * len(rows), kind.n_atoms, 3))
+    number = np.arange(len(bonds))
+    gradient[number, ends[:, 0]] = unit
+    gradient[number, ends[:, 1]] = -unit
+    for x in range(3):
+        gradient[len(bonds) + x::3, :, x] = kind.mapping.matrix[rows]
+    weighted = gradient[:, free] / np.sqrt(kind.mass[free])[:, None]
+    return weighted.reshape(len(weighted), -1)
+
+
+def _independent(gradient: Array) -> Index:
+    """Rows that do not depend on others, bead rows (the last ones) before bonds, ascending."""
+    if not len(gradient):
+        return np.empty(0, dtype=np.int64)
+    unit = gradient / np.linalg.norm(gradient, axis=1, keepdims=True)
+    if np.linalg.eigvalsh(unit @ unit.T)[0] > DEPENDENT:
+        return np.arange(len(unit))
+    kept, basis = [], np.empty((0, unit.shape[1]))
+    for row in reversed(range(len(unit))):
+        rest = unit[row]
+        for _ in range(2):
+            rest = rest - basis.T @ (basis @ rest)
+        length = np.linalg.norm(rest)
+        if length > DEPENDENT:
+            kept.append(row)
+            basis = np.concatenate([basis, rest[None] / length])
+    return np.array(kept[::-1], dtype=np.int64)
+
+
+def _grouped(kind: MoleculeType, free: Index) -> tuple[Index, Index]:
+    """The atoms, each heavy one followed by its hydrogens, and where the groups start."""
+    heavy, graph = kind.chemistry.heavy, kind.graph
+    carrier = {int(a): int(a) if heavy[a] else min((n for n in graph[a] if heavy[n]), default=int(a)) for a in free}
+    atoms = sorted(carrier, key=lambda a: (carrier[a], a != carrier[a], a))
+    starts = [k for k, a in enumerate(atoms) if k == 0 or carrier[a] != carrier[atoms[k - 1]]]
+    return np.array(atoms, dtype=np.int64), np.array([*starts, len(atoms)], dtype=np.int64)
+
+
+def describe(block: Block, kind: MoleculeType) -> dict[str, Any]:
+    """Sizes, for people."""
+    return {"centre": kind.bead_names[block.centre], "beads": len(block.beads), "atoms": len(block.atoms),
+            "constraints": len(block.order), "freedom": block.freedom}

@@ -1,0 +1,186 @@
+"""Hamiltonian moves on the frames of a system: which blocks a sweep moves, and what came of it."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numba import njit
+from numpy.typing import NDArray
+
+from ...model.parameters import ForceField
+from ...model.system import System
+from ..energy.layout import FieldLayout
+from ..random import Stream
+from .blocks import Block
+from .move import Places, Rules, room, sweep
+from .nearby import Grid, Surroundings, grid
+from .tables import Tables, build
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+BOLTZMANN = 8.31446261815324e-3  #: kJ/mol/K
+#: Powers of sqrt(det G) of the molecule and sqrt(det G_C) of the block in the weight of a state.
+MEASURES = {"rigid": (1.0, -1.0), "stiff": (0.0, -1.0)}
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a sweep did.
+
+    Attributes:
+        centre: Central bead of each move, (n,); beads: all whose fragments it moves, (n, K), -1 padding.
+        accepted: (n,) bool.
+        change: Potential energy it brought, kJ/mol, (n,).
+        error: dH / kT of its trajectory, inf where that broke off, (n,).
+    """
+
+    centre: Index
+    beads: Index
+    accepted: Mask
+    change: Array
+    error: Array
+
+
+@dataclass(eq=False)
+class Frame:
+    """A frame that is moved.
+
+    Attributes:
+        atoms: Whole molecules next to their beads, (A, 3), nm; changed in place.
+        slack: M(r) - R, (B, 3), nm, kept up to date.
+        grid: Its beads in cells.
+    """
+
+    atoms: Array
+    slack: Array
+    grid: Grid
+
+
+class HamiltonianMoves:
+    """Moves blocks of molecules by short constrained trajectories, each accepted or rejected.
+
+    Attributes:
+        blocks: Of every molecule type, in the order of ``system.types``.
+        places: Where they are in the system; centre: their central beads; beads: system indices of the beads
+            whose fragments each moves, (I, K), -1 padding.
+    """
+
+    def __init__(self, system: System, field: ForceField, temperature: float, steps: int = 10, timestep: float = 1.0,
+                 size: int = 8, sigma: float | None = None, measure: Literal["rigid", "stiff"] = "rigid",
+                 powers: tuple[float, float] | None = None) -> None:
+        """See the class.
+
+        Args:
+            temperature: K.
+            steps: Of a trajectory; timestep: fs.
+            size: Beads in a block.
+            sigma: Of soft beads, nm and coordinate; None: beads are exact.
+            measure: Which target; ``powers`` overrides the weights that follow from it, for tests.
+
+        Raises:
+            BackmapError: If the force field does not fit, or nothing can move.
+        """
+        self.system, self.layout = system, FieldLayout(system, field)
+        self.blocks: list[list[Block]]
+        self.tables: Tables
+        if not any(np.isfinite(kind.bond_length).any() for kind in system.types) and sigma is not None:
+            powers = powers or (0.0, 0.0)
+        self.blocks, self.tables = build(system, self.layout, size, sigma is None)
+        heat = BOLTZMANN * temperature
+        self.rules = Rules(timestep * 1e-3, steps, heat, sigma is None, 0.0 if sigma is None else heat / sigma**2,
+                           *(powers or MEASURES[measure]))
+        self._lay_out()
+        field_ = self.layout.field
+        factor, k, c, _ = self.layout.electrostatic
+        order = np.argsort(self.layout.where.owner, kind="stable")
+        start = np.searchsorted(self.layout.where.owner[order], np.arange(system.n_beads + 1))
+        self.surroundings = Surroundings(
+            self.layout.kind, self.layout.charge, start.astype(np.int64), order, np.ascontiguousarray(field_.c6),
+            np.ascontiguousarray(field_.c12), float(field_.cutoff), float(factor if self.layout.charge.any() else 0.0),
+            float(k), float(c))
+        self.room = room(self.tables, len(field_.c6), max(kind.n_atoms for kind in system.types))
+        self._packed = np.empty((4, 65536))
+
+    def _lay_out(self) -> None:
+        """Every block of every molecule, those of one molecule together."""
+        rows, beads, first = [], [], 0
+        size = max((len(block.beads) for listed in self.blocks for block in listed), default=1)
+        for group, listed in zip(self.system.groups, self.blocks):
+            for atom, bead in zip(group.atom_offset, group.bead_offset):
+                for number, block in enumerate(listed):
+                    rows.append((first + number, atom, bead, group.type.n_atoms, bead + block.centre))
+                    beads.append([bead + b for b in block.beads] + [-1] * (size - len(block.beads)))
+            first += len(listed)
+        block, first_atom, first_bead, n_atoms, self.centre = np.array(rows, dtype=np.int64).T.copy()
+        self.places = Places(block, first_atom, first_bead, n_atoms)
+        self.beads = np.array(beads, dtype=np.int64)
+
+    def frame(self, atoms: Array, beads: Array, box: Array | None) -> Frame:
+        """A frame to be moved.
+
+        Args:
+            atoms: Whole molecules next to their beads, on the rigid bonds, (A, 3), nm.
+            beads: Whole molecules, (B, 3), nm.
+            box: (3, 3), nm, or None.
+        """
+        atoms = np.array(atoms, dtype=np.float64)
+        beads = np.ascontiguousarray(beads, dtype=np.float64)
+        slack = self.system.map(atoms) - beads
+        return Frame(atoms, slack, grid(beads, atoms, self.layout.where.owner, box))
+
+    def choose(self, name: Sequence[int | str], only: Mask | None = None) -> Index:
+        """The blocks of a sweep, (n,): with them every bead (of ``only``) takes part, few more than once.
+
+        Which ones is drawn by ``name``, and does not depend on atoms.
+        """
+        wanted = np.ones(self.system.n_beads, dtype=bool) if only is None else only
+        stream = Stream.of(*name, "blocks", torch.as_tensor(self.centre))
+        return _cover(self.beads, self.places.first_bead, wanted, stream.uniform(1)[:, 0].numpy())
+
+    def sweep(self, frame: Frame, name: Sequence[int | str], only: Mask | None = None) -> Outcome:
+        """Move the blocks of one sweep, in place.
+
+        Args:
+            name: Of the random numbers: seed, step, number of the frame in the input, sweep.
+            only: Beads in whose neighbourhood atoms may move, (B,); None means all.
+        """
+        chosen = self.choose(name, only)
+        stream = Stream.of(*name, "move", torch.as_tensor(self.centre[chosen]))
+        accepted, change, error = np.zeros(len(chosen), dtype=bool), np.zeros(len(chosen)), np.zeros(len(chosen))
+        self._packed = sweep(self.tables, self.surroundings, frame.grid, self.places, chosen, stream.key.numpy(),
+                             self.layout.where.owner, self.rules, self.room, self._packed, frame.atoms, frame.slack,
+                             accepted, change, error)
+        return Outcome(self.centre[chosen], self.beads[chosen], accepted, change, error)
+
+
+@njit(cache=True)
+def _cover(beads, molecule, wanted, priority):
+    """Blocks, molecule by molecule, always one of those with most beads that no other has; ties by ``priority``."""
+    chosen, open_ = [], wanted.copy()
+    begin = 0
+    while begin < len(beads):
+        end = begin
+        while end < len(beads) and molecule[end] == molecule[begin]:
+            end += 1
+        while True:
+            best, most = -1, 0
+            for one in range(begin, end):
+                count = 0
+                for bead in beads[one]:
+                    if bead >= 0 and open_[bead]:
+                        count += 1
+                if count > most or (count == most and count > 0 and priority[one] < priority[best]):
+                    best, most = one, count
+            if most == 0:
+                break
+            chosen.append(best)
+            for bead in beads[best]:
+                if bead >= 0:
+                    open_[bead] = False
+        begin = end
+    return np.array(chosen, dtype=np.int64)

@@ -1,0 +1,232 @@
+"""Who is near a block: a grid of beads, and lists of the atoms within the cut-off (compiled).
+
+Beads stand still while atoms move, so they are sorted into cells once a frame, and a fragment is found through its
+bead. All periodic images count, however narrow the box.
+"""
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from ...model import box as periodic
+from .tables import Tables
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+#: Width of a cell, nm, about.
+CELL = 0.5
+
+
+class Grid(NamedTuple):
+    """Beads of one frame, in cells.
+
+    Attributes:
+        beads: (B, 3), nm; reach: distance of the farthest atom of each one's fragment, nm, (B,); largest: an upper
+            bound of them, (1,).
+        lattice, inverse: Vectors that span the box, or the beads where it is not periodic, (3, 3); origin: (3,).
+        counts: Cells along each vector, (3,); width: between opposite faces of the box, (3,).
+        wrap: Whole boxes between each bead and its image in the cells, (B, 3).
+        start: First bead of each cell in ``member``, (cells + 1,).
+        periodic: 1 or 0.
+    """
+
+    beads: Array
+    reach: Array
+    largest: Array
+    lattice: Array
+    inverse: Array
+    origin: Array
+    counts: Index
+    width: Array
+    wrap: Index
+    start: Index
+    member: Index
+    periodic: int
+
+
+class Surroundings(NamedTuple):
+    """What every frame of a system shares.
+
+    Attributes:
+        kind, charge: Of each atom, (A,).
+        fragment_start, fragment: Atoms of each bead's fragment, flat, (B + 1,) and (A,).
+        c6, c12: By pair of kinds; cutoff: nm.
+        factor, k, c: Coulomb energy factor q q (1/r + k r^2 - c); factor is 0 where nothing is charged.
+    """
+
+    kind: Index
+    charge: Array
+    fragment_start: Index
+    fragment: Index
+    c6: Array
+    c12: Array
+    cutoff: float
+    factor: float
+    k: float
+    c: float
+
+
+def grid(beads: Array, atoms: Array, owner: Index, box: Array | None) -> Grid:
+    """Sort beads (B, 3) into cells; ``owner`` (A,) is the bead of each atom."""
+    reach = np.zeros(len(beads))
+    np.maximum.at(reach, owner, np.linalg.norm(atoms - beads[owner], axis=1))
+    if box is None:
+        origin = beads.min(axis=0) - 0.01
+        lattice = np.diag(beads.max(axis=0) + 0.01 - origin)
+    else:
+        origin, lattice = np.zeros(3), periodic.reduced(box)
+    inverse = np.linalg.inv(lattice)
+    width = 1 / np.linalg.norm(inverse, axis=0)
+    counts = np.clip((width / CELL).astype(np.int64), 1, 256)
+    fractional = (beads - origin) @ inverse
+    wrap = np.floor(fractional).astype(np.int64)
+    cell = np.minimum(((fractional - wrap) * counts).astype(np.int64), counts - 1)
+    number = (cell[:, 0] * counts[1] + cell[:, 1]) * counts[2] + cell[:, 2]
+    member = np.argsort(number, kind="stable")
+    start = np.searchsorted(number[member], np.arange(counts.prod() + 1))
+    return Grid(np.ascontiguousarray(beads), reach, np.array([reach.max(initial=0.0)]), np.ascontiguousarray(lattice),
+                np.ascontiguousarray(inverse), origin, counts, width, wrap, start.astype(np.int64), member,
+                int(box is not None))
+
+
+@njit(cache=True)
+def fragments_near(g: Grid, x, y, z, radius, found, shifts):
+    """Fragments that may have an atom within ``radius`` of a point, as (bead, shift): how many, and arrays of them."""
+    count, reach = 0, radius + g.largest[0]
+    low, high = np.empty(3, np.int64), np.empty(3, np.int64)
+    px, py, pz = x - g.origin[0], y - g.origin[1], z - g.origin[2]
+    for d in range(3):
+        middle = px * g.inverse[0, d] + py * g.inverse[1, d] + pz * g.inverse[2, d]
+        low[d] = int(np.floor((middle - reach / g.width[d]) * g.counts[d]))
+        high[d] = int(np.floor((middle + reach / g.width[d]) * g.counts[d]))
+        if not g.periodic:
+            low[d], high[d] = max(low[d], 0), min(high[d], g.counts[d] - 1)
+    for i in range(low[0], high[0] + 1):
+        for j in range(low[1], high[1] + 1):
+            for k in range(low[2], high[2] + 1):
+                a, b, c = i // g.counts[0], j // g.counts[1], k // g.counts[2]
+                cell = ((i - a * g.counts[0]) * g.counts[1] + j - b * g.counts[1]) * g.counts[2] + k - c * g.counts[2]
+                for n in range(g.start[cell], g.start[cell + 1]):
+                    bead = g.member[n]
+                    u, v, w = a - g.wrap[bead, 0], b - g.wrap[bead, 1], c - g.wrap[bead, 2]
+                    sx = u * g.lattice[0, 0] + v * g.lattice[1, 0] + w * g.lattice[2, 0]
+                    sy = u * g.lattice[0, 1] + v * g.lattice[1, 1] + w * g.lattice[2, 1]
+                    sz = u * g.lattice[0, 2] + v * g.lattice[1, 2] + w * g.lattice[2, 2]
+                    dx, dy, dz = g.beads[bead, 0] + sx - x, g.beads[bead, 1] + sy - y, g.beads[bead, 2] + sz - z
+                    if dx * dx + dy * dy + dz * dz < (radius + g.reach[bead])**2:
+                        if count == len(found):
+                            found, shifts = _doubled(found), _doubled_rows(shifts)
+                        found[count] = bead
+                        shifts[count, 0], shifts[count, 1], shifts[count, 2] = sx, sy, sz
+                        shifts[count, 3] = 0.0 if u == 0 and v == 0 and w == 0 else 1.0
+                        count += 1
+    return count, found, shifts
+
+
+@njit(cache=True)
+def _doubled(values):
+    larger = np.empty(2 * len(values), values.dtype)
+    larger[:len(values)] = values
+    return larger
+
+
+@njit(cache=True)
+def _doubled_rows(values):
+    larger = np.empty((2 * len(values), values.shape[1]), values.dtype)
+    larger[:len(values)] = values
+    return larger
+
+
+@njit(cache=True)
+def neighbours(t: Tables, k: int, s: Surroundings, g: Grid, atoms, x, role, first_atom, margin, strayed, packed,
+               bounds):
+    """Lists of what stands still near each group of block ``k``, and images of what moves.
+
+    They hold all pairs within the cut-off until an atom has moved by ``margin``, nm. ``strayed`` is how far the
+    block is from where it stands in ``atoms``.
+
+    Args:
+        x: Places of the block, (places, 3).
+        role: Of each atom of the molecule: its place if its pairs with the block are listed, else -1.
+        first_atom: Of the molecule.
+        packed: Room for coordinates and charges, (4, n); a larger one is returned if need be.
+        bounds: Where each kind begins in the list of each group, (groups, kinds + 1).
+
+    Returns:
+        packed; images: places i <= j of pairs that both move, of which j is shifted, (m, 2), and the shift, (m, 3).
+    """
+    moving, n_kinds, used, n_images = t.n_moving[k], len(s.c6), 0, 0
+    images, image_shift = np.empty((16, 2), np.int64), np.empty((16, 3))
+    centre = np.zeros(3)
+    for i in range(moving):
+        centre += x[i] / moving
+    spread = 0.0
+    for i in range(moving):
+        spread = max(spread, np.sqrt(((x[i] - centre)**2).sum()))
+    radius = s.cutoff + margin
+    if g.periodic and g.width.min() < radius + margin + 2.0 * spread:
+        radius += margin + strayed  # both atoms of a pair may move, and fragments are found where they were
+    room = 256
+    found, shifts = np.empty(room, np.int64), np.empty((room, 4))
+    count, found, shifts = fragments_near(g, centre[0], centre[1], centre[2], spread + radius, found, shifts)
+    total = 0
+    for n in range(count):
+        total += s.fragment_start[found[n] + 1] - s.fragment_start[found[n]]
+    chosen, at = np.empty(total, np.int64), np.empty((total, 3))
+    filled = np.empty(n_kinds, np.int64)
+    for group in range(t.group_start[k + 1] - t.group_start[k] - 1):
+        begin, end = t.group[t.group_start[k] + group], t.group[t.group_start[k] + group + 1]
+        cx, cy, cz = x[begin, 0], x[begin, 1], x[begin, 2]
+        wide = 0.0
+        for i in range(begin + 1, end):
+            wide = max(wide, (x[i, 0] - cx)**2 + (x[i, 1] - cy)**2 + (x[i, 2] - cz)**2)
+        wide = radius + np.sqrt(wide)
+        filled[:] = 0
+        m = 0
+        for n in range(count):
+            bead, sx, sy, sz = found[n], shifts[n, 0] - cx, shifts[n, 1] - cy, shifts[n, 2] - cz
+            away = (g.beads[bead, 0] + sx)**2 + (g.beads[bead, 1] + sy)**2 + (g.beads[bead, 2] + sz)**2
+            if away > (wide + g.reach[bead])**2:
+                continue
+            for f in range(s.fragment_start[bead], s.fragment_start[bead + 1]):
+                atom = s.fragment[f]
+                local = atom - first_atom
+                place = role[local] if 0 <= local < len(role) else -1
+                if place >= 0 and shifts[n, 3] == 0.0:
+                    continue  # listed
+                dx, dy, dz = atoms[atom, 0] + sx, atoms[atom, 1] + sy, atoms[atom, 2] + sz
+                if 0 <= place < moving:
+                    dx, dy, dz = x[place, 0] + sx, x[place, 1] + sy, x[place, 2] + sz
+                if dx * dx + dy * dy + dz * dz > wide * wide:
+                    continue
+                if 0 <= place < moving:  # moves, too
+                    for i in range(begin, min(end, place)):
+                        if n_images == len(images):
+                            images, image_shift = _doubled_rows(images), _doubled_rows(image_shift)
+                        images[n_images, 0], images[n_images, 1] = i, place
+                        image_shift[n_images] = shifts[n, :3]
+                        n_images += 1
+                    continue
+                chosen[m] = atom
+                at[m, 0], at[m, 1], at[m, 2] = dx + cx, dy + cy, dz + cz
+                filled[s.kind[atom]] += 1
+                m += 1
+        while used + m > packed.shape[1]:
+            larger = np.empty((4, 2 * packed.shape[1]))
+            larger[:, :used] = packed[:, :used]
+            packed = larger
+        for kind in range(n_kinds):  # sorted by kind: first where each begins, then everyone to its place
+            bounds[group, kind] = used
+            used += filled[kind]
+            filled[kind] = bounds[group, kind]
+        bounds[group, n_kinds] = used
+        for n in range(m):
+            slot = filled[s.kind[chosen[n]]]
+            filled[s.kind[chosen[n]]] += 1
+            packed[0, slot], packed[1, slot], packed[2, slot] = at[n, 0], at[n, 1], at[n, 2]
+            packed[3, slot] = s.factor * s.charge[chosen[n]]
+    return packed, images[:n_images], image_shift[:n_images]

@@ -1,0 +1,259 @@
+"""All that is known of the blocks of a system before the first frame, as flat arrays for compiled code.
+
+Terms refer to *places*: 0 .. n - 1 are the atoms of a block that move, those after them its partners, atoms of the
+same molecule that stand still but share a term, a bond or an exclusion with it. Arrays that end in ``_start`` say
+where the rows of each block begin (K + 1,), for K blocks.
+"""
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import BackmapError
+from ...model.molecule import MoleculeType
+from ...model.parameters import FUNCTIONS, MoleculeParameters
+from ...model.system import System
+from ..energy.layout import FieldLayout
+from ..measure import BondGram
+from .blocks import Block, blocks_of
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+#: Number of each bonded function in compiled code.
+CODES = {name: code for code, name in enumerate(FUNCTIONS)}
+#: Bonds from a block beyond which a molecule's other bonds do not change its share of sqrt(det G): each one away
+#: counts for about (1/6)^2 less.
+REACH = 12
+
+
+class Tables(NamedTuple):
+    """Blocks of all molecule types, one after the other.
+
+    Attributes:
+        place: Local atom of every place; ``n_moving`` of each block move.
+        inverse_mass: Of every place, 0 for partners.
+        excluded: Of every place: its non-bonded pairs with the block are listed (all that move, some partners).
+        group: First place of each group of atoms that share a neighbour list, and the end of the last.
+        pair, pair_value: Places of listed pairs, (n, 2); c6, c12, Coulomb's constant times the charges, whether
+            excluded (0 or 1), (n, 4).
+        explicit, explicit_value: Explicit pairs (1-4), (n, 2); c6, c12, Coulomb's constant times the charges, (n, 3).
+        term, term_value: Code of a bonded function and four places, (n, 5); its parameters, (n, 6).
+        bond, bond_length: Rigid bonds, (n, 2); nm; bond_row: their row in the banded order.
+        row_bead, row_place: Local bead of each bead row; its three rows in the banded order, (n, 3); weight_start
+            and weight_end: its part of weight_place and weight.
+        first, base: First column of every constraint's row of the envelope; where its column 0 would be.
+        envelope: Entries of each block's envelope, (K,).
+        fixed, fixed_value: Entries of the Gram matrix that are constant: slot.
+        dot, dot_value: Entries of two bonds: slot and two bonds, (n, 3).
+        mixed, mixed_value: Entries of bond and bead: slot, bond and component, (n, 3).
+        near, near_row, near_value, near_width: The bonds of the molecule near the block, (n, 2); rows and
+            columns of their Gram matrix, (n, 2), its couplings, and its width, (K,).
+    """
+
+    n_moving: Index
+    place_start: Index
+    place: Index
+    inverse_mass: Array
+    excluded: NDArray[np.bool_]
+    group_start: Index
+    group: Index
+    pair_start: Index
+    pair: Index
+    pair_value: Array
+    explicit_start: Index
+    explicit: Index
+    explicit_value: Array
+    term_start: Index
+    term: Index
+    term_value: Array
+    bond_start: Index
+    bond: Index
+    bond_length: Array
+    bond_row: Index
+    row_start: Index
+    row_bead: Index
+    row_place: Index
+    weight_start: Index
+    weight_end: Index
+    weight_place: Index
+    weight: Array
+    first_start: Index
+    first: Index
+    base: Index
+    envelope: Index
+    fixed_start: Index
+    fixed: Index
+    fixed_value: Array
+    dot_start: Index
+    dot: Index
+    dot_value: Array
+    mixed_start: Index
+    mixed: Index
+    mixed_value: Array
+    near_start: Index
+    near: Index
+    near_row_start: Index
+    near_row: Index
+    near_value: Array
+    near_width: Index
+
+
+#: Arrays that share one list of starts.
+_FAMILIES = {"place": ("place", "inverse_mass", "excluded"), "group": ("group",), "pair": ("pair", "pair_value"),
+             "explicit": ("explicit", "explicit_value"), "term": ("term", "term_value"),
+             "bond": ("bond", "bond_length", "bond_row"),
+             "row": ("row_bead", "row_place", "weight_start", "weight_end"), "first": ("first", "base"),
+             "fixed": ("fixed", "fixed_value"), "dot": ("dot", "dot_value"), "mixed": ("mixed", "mixed_value"),
+             "near": ("near",), "near_row": ("near_row", "near_value")}
+
+
+def build(system: System, layout: FieldLayout, size: int, exact: bool) -> tuple[list[list[Block]], Tables]:
+    """Blocks of every molecule type, and their tables.
+
+    Args:
+        layout: Force field; energies must not reach beyond a molecule except for non-bonded pairs.
+        size: Beads in a block.
+        exact: Beads are constraints; else they are left to a soft term.
+
+    Raises:
+        BackmapError: If nothing can move.
+    """
+    blocks = [blocks_of(kind, size, exact) for kind in system.types]
+    parts = [_part(kind, parameters, block, layout, exact)
+             for kind, parameters, listed in zip(system.types, layout.molecules, blocks) for block in listed]
+    if not parts:
+        raise BackmapError("bonds and beads leave no block any freedom to move", hint="Take more beads to a block.")
+    arrays: dict[str, Any] = {}
+    for family, names in _FAMILIES.items():
+        lengths = [len(part[names[0]]) for part in parts]
+        arrays[f"{family}_start"] = np.cumsum([0, *lengths])
+        for name in names:
+            arrays[name] = np.ascontiguousarray(np.concatenate([part[name] for part in parts]))
+    arrays["weight_row_start"] = arrays.pop("weight_start")
+    offsets = np.cumsum([0, *(len(part["weight"]) for part in parts)])
+    shift = np.repeat(offsets[:-1], np.diff(arrays["row_start"]))
+    arrays["weight_start"] = arrays.pop("weight_row_start") + shift
+    arrays["weight_end"] = arrays["weight_end"] + shift
+    for name in ("weight_place", "weight"):
+        arrays[name] = np.concatenate([part[name] for part in parts])
+    for name in ("n_moving", "envelope", "near_width"):
+        arrays[name] = np.array([part[name] for part in parts], dtype=np.int64)
+    return blocks, Tables(**arrays)
+
+
+def _part(kind: MoleculeType, parameters: MoleculeParameters, block: Block, layout: FieldLayout,
+          exact: bool) -> dict[str, Any]:
+    """The rows of one block in every table."""
+    moving = np.zeros(kind.n_atoms, dtype=bool)
+    moving[block.atoms] = True
+    listed = parameters.excluded_table[block.atoms].any(axis=0) | moving
+    terms = [(CODES[each.function], atoms, values) for each in parameters.bonded
+             for atoms, values in zip(each.atoms, each.parameters) if moving[atoms].any()]
+    touched = moving[parameters.pairs].any(axis=1)
+    explicit = parameters.pairs[touched]
+    needed = [listed.nonzero()[0], *(atoms for _, atoms, _ in terms), explicit.ravel(),
+              kind.bonds[block.bonds].ravel()]
+    partners = np.setdiff1d(np.concatenate(needed), block.atoms)
+    place = np.concatenate([block.atoms, partners])
+    at = np.full(kind.n_atoms, -1)
+    at[place] = np.arange(len(place))
+    part: dict[str, Any] = {"n_moving": len(block.atoms), "place": place, "excluded": listed[place],
+                            "inverse_mass": np.where(moving[place], 1 / kind.mass[place], 0.0), "group": block.groups,
+                            "explicit": at[explicit].reshape(-1, 2),
+                            "explicit_value": parameters.pair_parameters[touched].reshape(-1, 3)
+                            * (1.0, 1.0, layout.coulomb)}
+    part["term"] = np.zeros((len(terms), 5), dtype=np.int64)
+    part["term_value"] = np.zeros((len(terms), 6))
+    for n, (code, atoms, values) in enumerate(terms):
+        part["term"][n, 0], part["term"][n, 1:len(atoms) + 1] = code, at[atoms]
+        part["term_value"][n, :len(values)] = values
+    return part | _pairs(block, parameters, layout, place, listed) | _constraints(kind, block, at, exact) \
+        | _measure(kind, block)
+
+
+def _pairs(block: Block, parameters: MoleculeParameters, layout: FieldLayout, place: Index,
+           listed: NDArray[np.bool_]) -> dict[str, Any]:
+    """Non-bonded pairs inside the block, and with partners that it has exclusions with."""
+    n = len(block.atoms)
+    i, j = np.triu_indices(len(place), 1)
+    keep = (i < n) & listed[place[j]]
+    i, j = i[keep], j[keep]
+    a, b = place[i], place[j]
+    kinds = parameters.kind[a], parameters.kind[b]
+    out = parameters.excluded_table[a, b]
+    charges = layout.electrostatic[0] * parameters.charge[a] * parameters.charge[b]
+    if not layout.electrostatic[3]:  # excluded pairs do not count at all
+        counts = ~out
+        i, j, out, charges, kinds = i[counts], j[counts], out[counts], charges[counts], (k[counts] for k in kinds)
+    kinds = tuple(kinds)
+    values = np.column_stack([layout.field.c6[kinds], layout.field.c12[kinds], charges, out])
+    return {"pair": np.column_stack([i, j]), "pair_value": values}
+
+
+def _constraints(kind: MoleculeType, block: Block, at: Index, exact: bool) -> dict[str, Any]:
+    """Rigid bonds, bead rows, and where the entries of their Gram matrix go."""
+    bonds, n_bonds, n_rows = at[kind.bonds[block.bonds]], len(block.bonds), len(block.rows)
+    weights = np.zeros((n_rows, at.max() + 1))
+    inside = at >= 0
+    weights[:, at[inside]] = kind.mapping.matrix[block.rows][:, inside]
+    weights[:, len(block.atoms):] = 0
+    row, weight_place = np.nonzero(weights)
+    bounds = np.searchsorted(row, np.arange(n_rows + 1))
+    row_of = np.full(n_bonds + 3 * n_rows, -1)
+    row_of[block.order] = np.arange(len(block.order))
+    inverse = np.zeros(at.max() + 1)
+    inverse[:len(block.atoms)] = 1 / kind.mass[block.atoms]
+    part = {"bond": bonds.reshape(-1, 2), "bond_length": kind.bond_length[block.bonds], "bond_row": row_of[:n_bonds],
+            "row_bead": block.rows, "row_place": row_of[n_bonds:].reshape(-1, 3), "weight_start": bounds[:-1],
+            "weight_end": bounds[1:], "weight_place": weight_place, "weight": weights[row, weight_place]}
+    return part | _gram(bonds, weights if exact else weights[:0], inverse, row_of)
+
+
+def _gram(bonds: Index, weights: Array, inverse: Array, row_of: Index) -> dict[str, Any]:
+    """Envelope of the Gram matrix and its entries."""
+    n_bonds, n = len(bonds), len(bonds) + 3 * len(weights)
+    incidence = np.zeros((n_bonds, len(inverse)))
+    incidence[np.arange(n_bonds), bonds[:, 0]] = 1
+    incidence[np.arange(n_bonds), bonds[:, 1]] = -1
+    both, cross, beads = ((incidence * inverse) @ incidence.T, (incidence * inverse) @ weights.T,
+                          (weights * inverse) @ weights.T)
+    k, m = np.nonzero(np.tril(both != 0, -1))
+    bond, bead = np.nonzero(np.abs(cross) > 1e-12)
+    one, other = np.nonzero(np.tril(np.abs(beads) > 1e-12))
+    x = np.arange(3)
+    bond, component, bead = np.repeat(bond, 3), np.tile(x, len(bond)), np.repeat(bead, 3)
+    rows = np.concatenate([k, bond, (n_bonds + 3 * one[:, None] + x).ravel(), np.arange(n_bonds)])
+    columns = np.concatenate([m, n_bonds + 3 * bead + component, (n_bonds + 3 * other[:, None] + x).ravel(),
+                              np.arange(n_bonds)])
+    high, low = np.maximum(row_of[rows], row_of[columns]), np.minimum(row_of[rows], row_of[columns])
+    first = np.arange(n)
+    np.minimum.at(first, high, low)
+    widths = np.arange(n) - first + 1
+    base = np.cumsum(np.concatenate([[0], widths]))[:-1] - first
+    slot = base[high] + low
+    parts = np.split(slot, np.cumsum([len(k), len(bond), 3 * len(one)]))
+    return {"first": first, "base": base, "envelope": int(widths.sum()),
+            "fixed": np.concatenate([parts[2], parts[3]]),
+            "fixed_value": np.concatenate([np.repeat(beads[one, other], 3), np.diag(both)]),
+            "dot": np.column_stack([parts[0], k, m]), "dot_value": both[k, m],
+            "mixed": np.column_stack([parts[1], bond, component]), "mixed_value": cross[bond, bead]}
+
+
+def _measure(kind: MoleculeType, block: Block) -> dict[str, Any]:
+    """The molecule's rigid bonds that the block's share of sqrt(det G) depends on."""
+    gram = BondGram(kind)
+    steps = np.full(kind.n_atoms, REACH + 1)
+    for atom in block.atoms:
+        steps[atom] = 0
+    for _ in range(REACH):
+        for i, j in kind.bonds:
+            steps[i], steps[j] = min(steps[i], steps[j] + 1), min(steps[j], steps[i] + 1)
+    kept = steps[gram.bonds].min(axis=1, initial=REACH + 1) <= REACH
+    number = np.cumsum(kept) - 1
+    entries = kept[gram.rows] & kept[gram.columns]
+    row = np.column_stack([number[gram.rows[entries]], number[gram.columns[entries]]])
+    return {"near": gram.bonds[kept], "near_row": row, "near_value": gram.coupling[entries],
+            "near_width": int((row[:, 0] - row[:, 1]).max(initial=0))}

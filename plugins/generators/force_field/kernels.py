@@ -1,0 +1,238 @@
+"""Reduced energies of one new atom on a grid of angles and torsions, compiled.
+
+A new atom is tried at some hundred places about atoms that stand; each place meets a few dozen terms. As
+tensors that would pass over memory for every operation; compiled, a term costs some tens of nanoseconds.
+"""
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+
+#: Codes of terms; ``tables`` says which function of a force field becomes which.
+ANGLE, COSINE_ANGLE, UREY_BRADLEY, PERIODIC, RYCKAERT_BELLEMANS, IMPROPER, PAIR, HAND = range(8)
+REACH = 0.5  #: how far Lennard-Jones of neighbours reaches, nm; shifted to be zero there
+FORBIDDEN = 1000.0  #: reduced energy of the wrong hand
+#: A centre must stand out of its plane by this much: triple product of unit vectors, 0.77 in a tetrahedron.
+#: More than the width of a segment between torsions, in radians, so that no segment crosses the plane.
+FLAT = 0.15
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
+def _dot(a, b):
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
+def _minus(a, b):
+    return a[0] - b[0], a[1] - b[1], a[2] - b[2]
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
+def _cross(a, b):
+    return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def _bend(code: int, p: np.ndarray, v: np.ndarray) -> float:
+    """Energy of an angle between three points, kJ/mol."""
+    a, b = _minus(p[0], p[1]), _minus(p[2], p[1])
+    cosine = _dot(a, b) / math.sqrt(max(_dot(a, a) * _dot(b, b), 1e-24))
+    cosine = min(1.0, max(-1.0, cosine))
+    if code == COSINE_ANGLE:
+        return 0.5 * v[1] * (cosine - math.cos(v[0]))**2
+    energy = 0.5 * v[1] * (math.acos(cosine) - v[0])**2
+    if code == UREY_BRADLEY:
+        across = _minus(p[0], p[2])
+        energy += 0.5 * v[3] * (math.sqrt(_dot(across, across)) - v[2])**2
+    return energy
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def _twist(code: int, p: np.ndarray, v: np.ndarray) -> float:
+    """Energy of a dihedral of four points, kJ/mol; trans is pi."""
+    first, axis, last = _minus(p[1], p[0]), _minus(p[2], p[1]), _minus(p[3], p[2])
+    m, n = _cross(first, axis), _cross(axis, last)
+    if code == RYCKAERT_BELLEMANS:
+        cosine = -_dot(m, n) / math.sqrt(max(_dot(m, m) * _dot(n, n), 1e-24))
+        energy = v[5]
+        for k in range(4, -1, -1):
+            energy = energy * cosine + v[k]
+        return energy
+    phi = math.atan2(math.sqrt(_dot(axis, axis)) * _dot(first, n), _dot(m, n))
+    if code == PERIODIC:
+        return v[1] * (1 + math.cos(v[2] * phi - v[0]))
+    away = phi - v[0]
+    return 0.5 * v[1] * (away - 2 * math.pi * round(away / (2 * math.pi)))**2
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def _is_flat(p: np.ndarray, sign: float) -> bool:
+    """A centre and three neighbours are not clearly of the hand ``sign``."""
+    a, b, c = _minus(p[1], p[0]), _minus(p[2], p[0]), _minus(p[3], p[0])
+    size = math.sqrt(max(_dot(a, a) * _dot(b, b) * _dot(c, c), 1e-24))
+    return sign * _dot(a, _cross(b, c)) < FLAT * size
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
+def _pair(square: float, c6: float, c12: float, charge: float, cap: float) -> float:
+    """Lennard-Jones and Coulomb energy, kJ/mol, at most ``cap``."""
+    inverse = 1 / max(square, 1e-4)
+    sixth = inverse * inverse * inverse
+    return min(cap, sixth * (c12 * sixth - c6) + charge * math.sqrt(inverse))
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def _is_known(local: int, atom: int, n_own: int, given: np.ndarray, around: np.ndarray) -> bool:
+    """An atom stands before ``atom`` is drawn: drawn earlier, given, or in the context and placed."""
+    if local < n_own:
+        return local < atom or given[local]
+    return around[local - n_own]
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def _around(x0: float, x1: float, x2: float, near: np.ndarray, count: int, cap: float) -> float:
+    """Lennard-Jones energy with neighbours, shifted to be zero at ``REACH``, kJ/mol; without branches."""
+    total = 0.0
+    for n in range(count):
+        d0, d1, d2 = near[0, n] - x0, near[1, n] - x1, near[2, n] - x2
+        square = d0 * d0 + d1 * d1 + d2 * d2
+        inverse = 1 / max(square, 1e-4)
+        sixth = inverse * inverse * inverse
+        energy = min(cap, sixth * (near[4, n] * sixth - near[3, n])) - near[5, n]
+        total += energy if square < REACH * REACH else 0.0
+    return total
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def grid(fragment: np.ndarray, atom: np.ndarray, site: np.ndarray, row: np.ndarray, local: np.ndarray,
+         given: np.ndarray, around: np.ndarray, origin: np.ndarray, axes: np.ndarray, distance: np.ndarray,
+         angle: np.ndarray, torsion: np.ndarray, beta: np.ndarray, primary: bool,
+         start: np.ndarray, code: np.ndarray, corners: np.ndarray, values: np.ndarray, is_primary: np.ndarray,
+         guide_start: np.ndarray, guide_weights: np.ndarray, guide_values: np.ndarray,
+         near: np.ndarray, n_near: np.ndarray, cap: float) -> np.ndarray:
+    """Reduced energies of T targets at J angles and K torsions, (T, J, K).
+
+    Args:
+        fragment, atom, site: Fragment row, place in the drawing order, and site of each target, (T,).
+        row: Where its positions are in ``local`` (n, F + C + Q, 3), (T,).
+        given: Fragment atoms that are not drawn, (S, F); around: what of context and beads stands, (S, C + Q).
+        origin, axes, distance: Local frames and distances, (T, 3), (T, 3, 3), (T,).
+        angle: (T, J); torsion: (K,), radians; beta: 1 / kT, mol/kJ, (S,).
+        primary: Only terms that depend on the angle alone; else all others, guides and neighbours.
+        start, code, corners, values, is_primary, guide_start, guide_weights, guide_values: See ``tables``.
+        near, n_near: What interacts by Lennard-Jones, as ``neighbours`` gives it.
+        cap: Largest energy of a pair, kJ/mol.
+    """
+    n_own = given.shape[1]
+    energy = np.zeros((len(atom), angle.shape[1], len(torsion)))
+    most, most_guides = np.max(np.diff(start)), np.max(np.diff(guide_start))
+    points, term, moving = np.empty((most, 4, 3)), np.empty(most, np.int64), np.empty(most, np.int64)
+    # One more: a guide is summed up before it is known whether it counts.
+    guides, shift = np.empty(most_guides + 1, np.int64), np.empty((most_guides + 1, 3))
+    for t in range(len(atom)):
+        f, s, here, at = atom[t], site[t], fragment[t] * n_own + atom[t], local[row[t]]
+        count = 0
+        for k in range(start[here], start[here + 1]):
+            if is_primary[k] != primary:
+                continue
+            whole = True
+            for c in range(4):
+                corner = corners[k, c]
+                if corner == f:
+                    moving[count] = c
+                elif corner >= 0:
+                    whole &= _is_known(corner, f, n_own, given[s], around[s])
+                    points[count, c] = at[corner]
+            if whole:
+                term[count] = k
+                count += 1
+        n_guides = 0
+        if not primary:
+            for k in range(guide_start[here], guide_start[here + 1]):
+                whole = True
+                shift[n_guides] = 0
+                for c in range(guide_weights.shape[1]):
+                    if guide_weights[k, c] != 0:
+                        whole &= _is_known(c, f, n_own, given[s], around[s])
+                        shift[n_guides] += guide_weights[k, c] * at[c]
+                if whole:
+                    guides[n_guides] = k
+                    n_guides += 1
+        for j in range(angle.shape[1]):
+            along, across = distance[t] * math.cos(angle[t, j]), distance[t] * math.sin(angle[t, j])
+            for i in range(len(torsion)):
+                y, z = across * math.cos(torsion[i]), across * math.sin(torsion[i])
+                x0 = origin[t, 0] + along * axes[t, 0, 0] + y * axes[t, 1, 0] + z * axes[t, 2, 0]
+                x1 = origin[t, 1] + along * axes[t, 0, 1] + y * axes[t, 1, 1] + z * axes[t, 2, 1]
+                x2 = origin[t, 2] + along * axes[t, 0, 2] + y * axes[t, 1, 2] + z * axes[t, 2, 2]
+                total, reduced = 0.0, 0.0
+                for n in range(count):
+                    p, k = points[n], term[n]
+                    p[moving[n], 0], p[moving[n], 1], p[moving[n], 2] = x0, x1, x2
+                    if code[k] <= UREY_BRADLEY:
+                        total += _bend(code[k], p, values[k])
+                    elif code[k] <= IMPROPER:
+                        total += _twist(code[k], p, values[k])
+                    elif code[k] == PAIR:
+                        apart = _minus(p[0], p[1])
+                        total += _pair(_dot(apart, apart), values[k, 0], values[k, 1], values[k, 2], cap)
+                    elif _is_flat(p, values[k, 0]):
+                        reduced += FORBIDDEN
+                for n in range(n_guides):
+                    scale, length, width = guide_values[guides[n]]
+                    g0, g1, g2 = scale * x0 + shift[n, 0], scale * x1 + shift[n, 1], scale * x2 + shift[n, 2]
+                    reduced += 0.5 * ((math.sqrt(g0 * g0 + g1 * g1 + g2 * g2) - length) / width)**2
+                energy[t, j, i] = beta[s] * (total + _around(x0, x1, x2, near[t], n_near[t], cap)) + reduced
+    return energy
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def _noted(near: np.ndarray, count: int, point: np.ndarray, c6: float, c12: float) -> int:
+    """Note one more neighbour, if it interacts and there is room; returns how many there are."""
+    if count == near.shape[1] or (c6 == 0 and c12 == 0):
+        return count
+    near[:3, count] = point
+    near[3, count], near[4, count] = c6, c12
+    near[5, count] = REACH**-6 * (c12 * REACH**-6 - c6)
+    return count + 1
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def neighbours(atom: np.ndarray, own: np.ndarray, site: np.ndarray, row: np.ndarray, local: np.ndarray,
+               given: np.ndarray, origin: np.ndarray, distance: np.ndarray, points: np.ndarray, placed: np.ndarray,
+               other: np.ndarray, same: np.ndarray, kind: np.ndarray, c6: np.ndarray, c12: np.ndarray,
+               excluded: np.ndarray, excluded_base: np.ndarray, size: np.ndarray, first: np.ndarray,
+               room: int) -> tuple[np.ndarray, np.ndarray]:
+    """Atoms whose Lennard-Jones interaction can reach the targets.
+
+    Args:
+        atom, site, row, local, given, origin, distance: As in ``grid``.
+        own: Atom rows of the fragment of each target, (T, F).
+        points, placed, other, same: Neighbours of the sites, (S, N, 3), (S, N), their atom rows, own molecule.
+        kind: Lennard-Jones type of each atom row; c6, c12: of pairs of types.
+        excluded: Excluded pairs of all molecule types, flat; excluded_base, size, first: of the type of each
+            target: start in ``excluded``, number of atoms, first atom row, (T,).
+        room: P.
+
+    Returns:
+        Position, c6, c12 and the energy at ``REACH`` of each, (T, 6, P), and how many there are, (T,).
+    """
+    near, n_near = np.empty((len(atom), 6, room)), np.zeros(len(atom), np.int64)
+    for t in range(len(atom)):
+        s, new = site[t], own[t, atom[t]]
+        mine = excluded_base[t] + (new - first[t]) * size[t] - first[t]
+        for n in range(own.shape[1]):
+            there = own[t, n] >= 0 and n != atom[t] and (n < atom[t] or given[s, n])
+            if there and not excluded[mine + own[t, n]]:
+                n_near[t] = _noted(near[t], n_near[t], local[row[t], n], c6[kind[new], kind[own[t, n]]],
+                                   c12[kind[new], kind[own[t, n]]])
+        reach = (distance[t] + REACH)**2
+        for n in range(points.shape[1]):
+            if placed[s, n]:
+                apart = _minus(points[s, n], origin[t])
+                if _dot(apart, apart) < reach and not (same[s, n] and excluded[mine + other[s, n]]):
+                    n_near[t] = _noted(near[t], n_near[t], points[s, n], c6[kind[new], kind[other[s, n]]],
+                                       c12[kind[new], kind[other[s, n]]])
+    return near, n_near

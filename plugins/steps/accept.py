@@ -1,0 +1,209 @@
+"""Sweeps of the ``gibbs`` step that are accepted or rejected by a force field."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from backmap.api import Generator, Options, State
+from backmap.engine.acceptance import Acceptance, Target, reach_error
+from backmap.engine.blocks import BlockTable
+from backmap.engine.constraint import flag_slack
+from backmap.engine.contracts import View
+from backmap.engine.energy.frame import Energy
+from backmap.engine.energy.site import SiteEnergy
+from backmap.engine.environment import Scene
+from backmap.engine.fragments import FragmentTable
+from backmap.engine.measure import BondGram
+from backmap.engine.random import numpy_generator
+from backmap.engine.schedule import Batch, batches_of, per_bead, shuffled
+from backmap.engine.shells import Shells, reach
+from backmap.engine.sweep import projection
+from backmap.engine.trials import Trials
+from backmap.errors import BackmapError
+from backmap.model.system import System, Window
+
+from ..common.flags import finished
+
+#: How closely a generator meets beads that were exact when it learned, nm.
+LEARNED_GRIP = 1e-4
+
+
+class SoftBeads(Options):
+    """Options of ``beads``."""
+
+    sigma: float = Field(0.001, gt=0, le=0.1, description="Standard deviation of beads about where they are given, nm "
+                                                          "per coordinate.")
+    grip: float | dict[str, float] | None = Field(
+        None, description="How closely the generator meets the beads that it is shown, nm: one number, or by bead "
+                          "type; by default 0.0001 for generators that learn and sigma for others. It changes how "
+                          "often draws are accepted, not what is sampled.")
+
+
+class AcceptOptions(Options):
+    """Options of accepted sweeps."""
+
+    accept: Literal["none", "boltzmann"] = Field(
+        "none", description="boltzmann: every draw is accepted or rejected, so that frames follow the force field. "
+                            "It needs a step forcefield and a generator with a density.")
+    beads: SoftBeads = Field(SoftBeads(), description="With accept: how closely beads are to be met while sweeping.")
+    blocks: list[Literal["fragment", "hydrogens"]] = Field(
+        ["fragment", "hydrogens"], min_length=1,
+        description="With accept: what is drawn at once in a sweep. fragment: whole fragments, where all their rigid "
+                    "bonds can be met; hydrogens: those of a fragment, its other atoms standing.")
+    measure: Literal["rigid", "stiff"] = Field(
+        "rigid", description="With accept: rigid bonds as constrained dynamics samples them, or stiff springs.")
+    noise: float = Field(0.0, ge=0, le=1, description="With accept: noise level that the generator is told. Any is "
+                                                      "exact; draws of one may be accepted more often.")
+    project: bool = Field(True, description="With accept: meet beads exactly at the end; the log says what it costs.")
+    reach: float | None = Field(None, gt=0, description="With accept: how far an atom can be from its bead, nm; by "
+                                                        "default from the lengths of bonds.")
+    free_energies: bool = Field(False, description="With accept: free energies of blocks given all the rest, by bead "
+                                                   "type, from the weights of the last sweep.")
+
+    def check_accept(self, others: set[str]) -> None:
+        """Refuse options that mean nothing here; ``others`` are those of sweeps without acceptance."""
+        own = set(AcceptOptions.model_fields) - {"accept"}
+        idle = self.model_fields_set & (own if self.accept == "none" else others)
+        if idle and self.accept == "none":
+            raise ValueError(f"'{min(idle)}' is for sweeps with accept: boltzmann")
+        if idle:
+            raise ValueError(f"'{min(idle)}' is for sweeps without 'accept': make two gibbs steps of it")
+
+
+class AcceptedSweeps:
+    """What ``gibbs`` does with ``accept: boltzmann``.
+
+    Args:
+        options: Of the step, with ``sweeps``, ``candidates`` and ``temperature``.
+        generator: Draws, with a density.
+        tables: Fragments, on the device.
+        state: With a force field.
+        where: The step, for messages; index: its number.
+    """
+
+    def __init__(self, options: AcceptOptions, generator: Generator, tables: FragmentTable, state: State,
+                 where: str, index: int) -> None:
+        self.options, self.generator, self.tables, self.where, self.index = options, generator, tables, where, index
+        if type(generator).log_density is Generator.log_density:
+            raise BackmapError("this generator has no density, so its draws cannot be accepted or rejected",
+                               where=where, hint="Choose one that has, e.g. equivariant, or leave 'accept' out.")
+        system = state.system
+        self.reaches = per_bead(system, [np.full(kind.n_beads, options.reach) if options.reach else
+                                         reach(kind, options.beads.sigma) for kind in system.types])
+        cutoff = state.forcefield.cutoff + 2 * float(self.reaches.max())
+        energy = SiteEnergy(system, state.forcefield, tables, View(max(cutoff, generator.view.cutoff)))
+        table = BlockTable.of(tables)
+        self.blocks = table.blocks(options.blocks)
+        if not any(bool(block.any()) for block in self.blocks.values()):
+            raise BackmapError("no fragment has a block whose rigid bonds a draw can meet", where=where,
+                               hint="Write blocks: [fragment, hydrogens], or use hamiltonian moves.")
+        grams = [BondGram(kind) for kind in system.types] if options.measure == "rigid" else None
+        reaches, grips = (torch.as_tensor(x, device=state.device) for x in (self.reaches, self._grips(system)))
+        target = Target(system, energy, table, grams, reaches, options.temperature, options.beads.sigma, grips)
+        self.acceptance = Acceptance(generator, target, options.candidates, options.noise)
+        self.project, self.energy = projection(system), Energy(system, state.forcefield)
+        self.bead_types = per_bead(system, [np.array(kind.bead_types, dtype=object) for kind in system.types])
+        self.trials = Trials(options.sweeps, options.temperature)
+        self.memory = f"accept-{index}"
+        kept = state.files.kept(self.memory) if state.files else None
+        if kept is not None:
+            self.trials = Trials.recall(kept)
+        self._note_idle(state)
+
+    def _grips(self, system: System) -> np.ndarray:
+        grip = self.options.beads.grip
+        if grip is None:
+            grip = LEARNED_GRIP if self.generator.network is not None else self.options.beads.sigma
+        types = [kind.bead_types for kind in system.types]
+        if isinstance(grip, float):
+            return per_bead(system, [np.full(len(names), grip) for names in types])
+        missing = sorted({name for names in types for name in names} - set(grip))
+        if missing:
+            raise BackmapError(f"'grip' has no value for beads of type '{missing[0]}'", where=self.where,
+                               hint="Give one number for all, or one for every bead type.")
+        return per_bead(system, [np.array([grip[name] for name in names]) for names in types])
+
+    def _note_idle(self, state: State) -> None:
+        """Say which beads take no part."""
+        moved = torch.stack(list(self.blocks.values())).any(dim=2).any(dim=0).cpu().numpy()
+        for number, kind in enumerate(state.system.types):
+            first = int(self.tables.row_base[number])
+            idle = sorted({kind.bead_types[b] for b in range(kind.n_beads) if not moved[first + b]})
+            if idle:
+                state.log(f"note: {kind.name}: some beads of type {', '.join(idle)} have no block that can be "
+                          "accepted; they stand still")
+
+    def frames(self, window: Window, state: State, chosen: np.ndarray | None) -> Window:
+        """A window after all sweeps; ``chosen`` are the beads that may move, (W, B), None for all."""
+        scene = Scene.of(window, state.system, self.tables, self.generator.view)
+        self.project(scene)
+        shells = self._shells(window, scene, state.system)
+        tried, accepted = (np.zeros(scene.beads.shape[:2], dtype=bool) for _ in range(2))
+        schedule = list(self._schedule(scene, shells, chosen, state.seed))
+        total, done = sum(len(batch.bead) for *_, batches in schedule for batch in batches), 0
+        for sweep, block, batches in schedule:
+            name = (state.seed, self.index, "accept", sweep, block)
+            for outcome in self.acceptance.sweep(scene, shells, batches, self.blocks[block], name, window.frames):
+                self.trials.add(block, sweep, self.bead_types[outcome.bead], outcome)
+                tried[outcome.frame, outcome.bead] = True
+                accepted[outcome.frame[outcome.accepted], outcome.bead[outcome.accepted]] = True
+                done += len(outcome.bead)
+                state.progress(done / total)
+        made = self._made(window, scene, state.system, chosen)
+        made.flags["stuck"] = tried & ~accepted
+        if state.files:
+            state.files.keep(self.memory, self.trials.memory())
+        return made
+
+    def _shells(self, window: Window, scene: Scene, system: System) -> Shells:
+        target = self.acceptance.target
+        far = reach_error(scene, system, target.reaches)
+        if far is not None:
+            raise BackmapError(f"an atom of {far[0]} lies {far[1]:.3f} nm from its bead, farther than it should reach",
+                               where=self.where, hint=f"Write reach: {far[1] + 0.05:.2f}, or mend the frame first.")
+        shells = Shells.of(window, scene, system, self.reaches, target.energy.field.cutoff, self.generator.view.cutoff)
+        target.energy.check(shells.seen(scene), window.boxes)
+        return shells
+
+    def _schedule(self, scene: Scene, shells: Shells, chosen: np.ndarray | None,
+                  seed: int) -> Iterator[tuple[int, str, list[Batch]]]:
+        """Sweep, kind of block and batches of every pass. Colours follow from beads alone."""
+        coloured = {}
+        for block, atoms in self.blocks.items():
+            members = atoms.any(dim=1)[scene.layout.row].cpu().numpy()
+            members = np.broadcast_to(members, scene.beads.shape[:2])
+            coloured[block] = batches_of(shells.conflicts, members if chosen is None else members & chosen)
+        for sweep in range(self.options.sweeps):
+            for block, batches in coloured.items():
+                yield sweep, block, shuffled(batches, numpy_generator(seed, self.index, "accept", sweep, block))
+
+    def _made(self, window: Window, scene: Scene, system: System, chosen: np.ndarray | None) -> Window:
+        if self.options.project:
+            before = self._energies(window, scene)
+            self.project(scene)
+            self.trials.projected(self._energies(window, scene) - before)
+        atoms = scene.atoms.cpu().numpy()
+        if chosen is not None:
+            untouched = ~chosen.any(axis=1)
+            atoms[untouched] = window.atoms[untouched]
+        made = finished(window, atoms, system)
+        return flag_slack(made) if self.options.project else made
+
+    def _energies(self, window: Window, scene: Scene) -> np.ndarray:
+        atoms = scene.atoms.cpu().numpy()
+        return np.array([float(self.energy.of(atoms[w], window.box(w)).total) for w in range(window.size)])
+
+    def finish(self, state: State) -> None:
+        """Say what was accepted."""
+        for line in self.trials.table():
+            state.log(line)
+        if self.options.free_energies:
+            found = self.trials.free_energies()
+            state.extra.setdefault("free_energies", []).extend(found)
+            for row in found:
+                state.log(f"free energy of {row['block']} of {row['bead_type']} given the rest: {row['mean']:.2f} +- "
+                          f"{row['error']:.2f} kJ/mol ({row['sites']} sites)")

@@ -1,0 +1,102 @@
+"""Accepted sweeps as a step: options, what they need, and what comes out of them."""
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pydantic
+import pytest
+from backmap_plugins.generators.template import Template
+from backmap_plugins.regularizers.steric import Steric
+from backmap_plugins.steps.accept import AcceptedSweeps
+from backmap_plugins.steps.sample import Gibbs, GibbsOptions
+
+from backmap.api import State
+from backmap.engine.fragments import FragmentTable, resting_order
+from backmap.errors import BackmapError
+from backmap.model.system import System, Window
+from tests import forcefields, scenes
+
+HOT = {"accept": "boltzmann", "temperature": 1e6, "beads": {"sigma": 0.03, "grip": 1.0}}
+
+
+def state_of(system: System) -> State:
+    field = forcefields.everything(system, cutoff=0.5)
+    field = replace(field, molecules={k: replace(m, bonded=()) for k, m in field.molecules.items()})
+    lines: list[str] = []
+    return State(Path(), Path(), 3, "cpu", log=lines.append, system=system, forcefield=field, extra={"log": lines})
+
+
+def crowd() -> tuple[System, Window]:
+    return scenes.crowd((scenes.octane_system("none").types[0], 3), (scenes.phenyl(), 4), box=1.6 * scenes.SMALL)
+
+
+def swept(system: System, window: Window, chosen: np.ndarray | None = None, **options: object) -> tuple[Window, State]:
+    state, generator = state_of(system), scenes.tiny()
+    tables = FragmentTable.build(system.types, generator.view, [resting_order(kind) for kind in system.types])
+    worker = AcceptedSweeps(GibbsOptions(sweeps=2, **{**HOT, **options}), generator, tables, state, "here", 2)
+    made = worker.frames(window, state, chosen)
+    worker.finish(state)
+    return made, state
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"beads": {"sigma": 0.1}}, "'beads' is for sweeps with accept"),
+    ({"accept": "boltzmann", "repair": 2}, "'repair' is for sweeps without 'accept'"),
+    ({"accept": "boltzmann", "levels": [0.0], "sweeps": 1}, "'levels' is for sweeps without 'accept'"),
+    ({"candidates": 4}, "need a regularizer")])
+def test_options_that_mean_nothing_are_refused(options: dict, message: str) -> None:
+    with pytest.raises(pydantic.ValidationError, match=message):
+        GibbsOptions(**options)
+
+
+def test_accepting_needs_a_force_field() -> None:
+    assert "forcefield" in Gibbs(GibbsOptions(accept="boltzmann", candidates=4)).needs
+    assert "forcefield" not in Gibbs(GibbsOptions(regularizer=Steric(Steric.Options()))).needs
+
+
+def test_a_generator_without_a_density_is_refused() -> None:
+    system, _ = crowd()
+    tables = scenes.tables_of(system)
+    with pytest.raises(BackmapError, match="no density"):
+        AcceptedSweeps(GibbsOptions(**HOT), Template(Template.Options()), tables, state_of(system), "here", 0)
+
+
+def test_a_grip_is_wanted_for_every_bead_type() -> None:
+    system, window = crowd()
+    with pytest.raises(BackmapError, match="'grip' has no value for beads of type"):
+        swept(system, window, beads={"sigma": 0.01, "grip": {"M": 0.001}})
+
+
+def test_frames_meet_bonds_and_beads_and_the_log_says_what_happened() -> None:
+    system, window = crowd()
+    made, state = swept(system, window, candidates=2, free_energies=True)
+    bonds = scenes.phenyl().bonds
+    group = system.groups[1]
+    atoms = made.atoms[:, group.atoms]
+    lengths = np.linalg.norm(atoms[..., bonds[:, 0], :] - atoms[..., bonds[:, 1], :], axis=-1)
+    stiff = ~made.flags["infeasible"][:, group.beads].any(axis=2)
+    np.testing.assert_allclose(lengths[stiff], np.broadcast_to(group.type.bond_length, lengths.shape)[stiff], atol=1e-5)
+    assert np.abs(made.slack[~made.flags["infeasible"]]).max() < 1e-3
+    assert made.flags["stuck"].shape == window.beads.shape[:2]
+    text = "\n".join(state.extra["log"])
+    assert "accepted of" in text
+    assert "hydrogens of" in text
+    assert "projecting onto the beads changed the energy" in text
+    assert {row["block"] for row in state.extra["free_energies"]} <= {"fragment", "hydrogens"}
+
+
+def test_only_chosen_beads_move_before_the_projection() -> None:
+    system, window = crowd()
+    chosen = np.zeros(window.beads.shape[:2], dtype=bool)
+    chosen[0, :5] = True
+    made, _ = swept(system, window, chosen)
+    assert np.array_equal(made.atoms[1], window.atoms[1])
+    assert not made.flags["stuck"][~chosen].any()
+
+
+def test_an_atom_beyond_reach_is_an_error() -> None:
+    system, window = crowd()
+    with pytest.raises(BackmapError, match=r"farther than it should reach"):
+        swept(system, window, reach=0.05)

@@ -17,6 +17,7 @@ from ..common.flags import finished, flagged
 
 Array = NDArray[np.float64]
 FLAG = "stuck"
+SOFTEST, HARDEST = 10.0, 1000.0  #: caps of the repulsion in softened sweeps, kJ/mol
 
 
 class SoftBeads(Options):
@@ -30,6 +31,8 @@ class HamiltonianOptions(Options):
     """Options of ``hamiltonian``."""
 
     sweeps: int = Field(10, ge=1, description="Sweeps; in each, every atom takes part in a move.")
+    soften: int = Field(0, ge=0, description="Sweeps before these in which the repulsion of two atoms is capped, at "
+                                             f"{SOFTEST:g} kJ/mol first and {HARDEST:g} last, so that overlaps part.")
     steps: int = Field(10, ge=1, description="Time steps of a move.")
     timestep: float = Field(1.0, gt=0, le=10, description="fs. Acceptance tells whether it is right: 0.6 to 0.95.")
     temperature: float = Field(300.0, gt=0, description="K.")
@@ -48,8 +51,8 @@ class Hamiltonian(Step):
     """Move blocks of neighbouring fragments by short constrained trajectories, each accepted or rejected.
 
     What comes out follows the force field's distribution on the given beads and rigid bonds, however long the
-    time step; only the acceptance depends on it. Clashes must be gone before: a move climbs no walls. Beads of which
-    no move was accepted are flagged ``stuck``.
+    time step; only the acceptance depends on it. A move climbs no walls: atoms that overlap are to be parted before,
+    by ``soften``. Beads of which no move was accepted are flagged ``stuck``.
     """
 
     Options = HamiltonianOptions
@@ -80,12 +83,18 @@ class Hamiltonian(Step):
                 continue
             whole = state.system.atoms_near_beads(atoms[w], window.beads[w], window.box(w))
             frame = self.moves.frame(whole, window.beads[w], window.box(w))
+            self._soften(frame, int(window.frames[w]), only, state)
             potential = self.energy.of(frame.atoms, window.box(w)).total
             stuck[w] = self._relax(frame, int(window.frames[w]), potential, only, state, w / window.size, window.size)
             atoms[w] = frame.atoms
         done = flag_slack(finished(window, atoms, state.system))
         done.flags[FLAG] = stuck
         return done
+
+    def _soften(self, frame: Frame, number: int, only: NDArray[np.bool_] | None, state: State) -> None:
+        """Part atoms that overlap, in place."""
+        for sweep, cap in enumerate(np.geomspace(SOFTEST, HARDEST, self.options.soften)):
+            self.moves.sweep(frame, (state.seed, self.index, "soften", number, sweep), only, float(cap))
 
     def _relax(self, frame: Frame, number: int, potential: float, only: NDArray[np.bool_] | None, state: State,
                done: float, n_frames: int) -> NDArray[np.bool_]:

@@ -49,7 +49,8 @@ def data(reference_data: Path) -> Path:
 @pytest.fixture(scope="module")
 def written(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("polystyrene")
-    done = subprocess.run([sys.executable, "-m", "backmap.cli", "run", str(RECIPE), "--frames", str(FRAME), "--output",
+    done = subprocess.run([sys.executable, "-m", "backmap.cli", "run", str(RECIPE), "--frames", str(FRAME), "--set",
+                           "steps.assess.beside={}", "--output",
                            str(folder)], capture_output=True, text=True, check=False,
                           env={**os.environ, "BACKMAP_REFERENCE_DATA": str(data.parent), "OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr

@@ -53,7 +53,7 @@ def test_run(write_recipe: Write, capsys: pytest.CaptureFixture[str], tmp_path: 
     code, out, err = call("run", path, "--plugin", TOY, "--frames", "0,2", "--seed", "3", "--output", tmp_path / "it's",
                           "--set", "steps.toy_place.wait=0", capsys=capsys)
     assert (code, out) == (0, "")
-    assert re.search(r"2 frames, [\d.e+]+ atoms/s, written to .*it's", err)
+    assert re.search(r"2 frames in [\d.e+-]+ s.*, written to .*it's", err)
     assert (tmp_path / "it's" / "sums.txt").read_text().count("\n") == 3
     assert call("run", path, "--plugin", TOY, "--frames", "0,2", "--seed", "3", "--output", tmp_path / "it's",
                 "--set", "steps.toy_place.wait=0", "--force", capsys=capsys)[0] == 0

@@ -6,7 +6,6 @@ rigid bond to one of them, or a bead that it has weight in, holds the block.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -147,9 +146,3 @@ def _grouped(kind: MoleculeType, free: Index) -> tuple[Index, Index]:
     atoms = sorted(carrier, key=lambda a: (carrier[a], a != carrier[a], a))
     starts = [k for k, a in enumerate(atoms) if k == 0 or carrier[a] != carrier[atoms[k - 1]]]
     return np.array(atoms, dtype=np.int64), np.array([*starts, len(atoms)], dtype=np.int64)
-
-
-def describe(block: Block, kind: MoleculeType) -> dict[str, Any]:
-    """Sizes, for people."""
-    return {"centre": kind.bead_names[block.centre], "beads": len(block.beads), "atoms": len(block.atoms),
-            "constraints": len(block.order), "freedom": block.freedom}

@@ -4,7 +4,6 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ..energy.layout import NEAREST
 from .bonded import bonded
 from .constraints import QUICK
 from .nearby import Surroundings
@@ -12,14 +11,14 @@ from .tables import Tables
 
 
 @njit(cache=True, fastmath=QUICK)
-def _pair(squared, c6, c12, charges, k, c):
-    """Energy of a pair, and its derivative by the squared distance."""
-    squared = max(squared, NEAREST * NEAREST)
-    inverse = 1.0 / squared
+def _pair(squared, c6, c12, charges, k, c, core):
+    """Energy of a pair, and its derivative by the squared distance; along the tangent below ``core``."""
+    held = max(squared, core)
+    inverse = 1.0 / held
     sixth = inverse * inverse * inverse
     root = np.sqrt(inverse)
-    energy = sixth * (c12 * sixth - c6) + charges * (root + k * squared - c)
-    return energy, inverse * sixth * (3.0 * c6 - 6.0 * c12 * sixth) + charges * (k - 0.5 * root * inverse)
+    slope = inverse * sixth * (3.0 * c6 - 6.0 * c12 * sixth) + charges * (k - 0.5 * root * inverse)
+    return sixth * (c12 * sixth - c6) + charges * (root + k * held - c) + slope * (squared - held), slope
 
 
 @njit(cache=True)
@@ -35,7 +34,7 @@ def _push(force, i, j, dx, dy, dz, slope):
 
 
 @njit(cache=True)
-def _listed(t: Tables, k: int, s: Surroundings, x, force):
+def _listed(t: Tables, k: int, s: Surroundings, kinds, x, force):
     """Pairs in the molecule: non-bonded, excluded (reaction field), explicit."""
     energy, limit = 0.0, s.cutoff * s.cutoff
     for n in range(t.pair_start[k], t.pair_start[k + 1]):
@@ -48,14 +47,16 @@ def _listed(t: Tables, k: int, s: Surroundings, x, force):
         if t.pair_value[n, 3] == 1.0:
             one, slope = charges * (s.k * squared - s.c), charges * s.k
         else:
-            one, slope = _pair(squared, t.pair_value[n, 0], t.pair_value[n, 1], charges, s.k, s.c)
+            one, slope = _pair(squared, t.pair_value[n, 0], t.pair_value[n, 1], charges, s.k, s.c,
+                               s.core[kinds[i], kinds[j]])
         energy += one
         _push(force, i, j, dx, dy, dz, slope)
     for n in range(t.explicit_start[k], t.explicit_start[k + 1]):
         i, j = t.explicit[n, 0], t.explicit[n, 1]
         dx, dy, dz = x[j, 0] - x[i, 0], x[j, 1] - x[i, 1], x[j, 2] - x[i, 2]
         value = t.explicit_value[n]
-        one, slope = _pair(dx * dx + dy * dy + dz * dz, value[0], value[1], value[2], 0.0, 0.0)
+        one, slope = _pair(dx * dx + dy * dy + dz * dz, value[0], value[1], value[2], 0.0, 0.0,
+                           s.core[kinds[i], kinds[j]])
         energy += one
         _push(force, i, j, dx, dy, dz, slope)
     return energy
@@ -71,24 +72,25 @@ def _imaged(s: Surroundings, kinds, charges, x, images, shift, force):
         squared = dx * dx + dy * dy + dz * dz
         if squared < limit:
             one, slope = _pair(squared, s.c6[kinds[i], kinds[j]], s.c12[kinds[i], kinds[j]],
-                               s.factor * charges[i] * charges[j], s.k, s.c)
+                               s.factor * charges[i] * charges[j], s.k, s.c, s.core[kinds[i], kinds[j]])
             energy += one
             _push(force, i, j, dx, dy, dz, slope)
     return energy
 
 
 @njit(cache=True, fastmath=QUICK)
-def _uncharged(x, y, z, others_x, others_y, others_z, c6, c12, limit):
+def _uncharged(x, y, z, others_x, others_y, others_z, c6, c12, core, limit):
     energy, fx, fy, fz = 0.0, 0.0, 0.0, 0.0
     for n in range(len(others_x)):
         dx, dy, dz = others_x[n] - x, others_y[n] - y, others_z[n] - z
         squared = dx * dx + dy * dy + dz * dz
         counts = 1.0 if squared < limit else 0.0
-        inverse = 1.0 / max(squared, NEAREST * NEAREST)
+        held = max(squared, core)
+        inverse = 1.0 / held
         sixth = counts * inverse * inverse * inverse
         strong = c12 * (inverse * inverse * inverse)
-        energy += sixth * (strong - c6)
         slope = inverse * sixth * (6.0 * c6 - 12.0 * strong)
+        energy += sixth * (strong - c6) + 0.5 * slope * (squared - held)
         fx += slope * dx
         fy += slope * dy
         fz += slope * dz
@@ -96,18 +98,19 @@ def _uncharged(x, y, z, others_x, others_y, others_z, c6, c12, limit):
 
 
 @njit(cache=True, fastmath=QUICK)
-def _charged(x, y, z, others_x, others_y, others_z, others_charge, c6, c12, charge, k, c, limit):
+def _charged(x, y, z, others_x, others_y, others_z, others_charge, c6, c12, charge, k, c, core, limit):
     energy, fx, fy, fz = 0.0, 0.0, 0.0, 0.0
     for n in range(len(others_x)):
         dx, dy, dz = others_x[n] - x, others_y[n] - y, others_z[n] - z
-        squared = max(dx * dx + dy * dy + dz * dz, NEAREST * NEAREST)
+        squared = dx * dx + dy * dy + dz * dz
         counts = 1.0 if squared < limit else 0.0
-        root = 1.0 / np.sqrt(squared)
+        held = max(squared, core)
+        root = 1.0 / np.sqrt(held)
         inverse = root * root
         sixth = inverse * inverse * inverse
         both = charge * others_charge[n]
-        energy += counts * (sixth * (c12 * sixth - c6) + both * (root + k * squared - c))
         slope = counts * (inverse * sixth * (6.0 * c6 - 12.0 * c12 * sixth) + both * (2.0 * k - root * inverse))
+        energy += counts * (sixth * (c12 * sixth - c6) + both * (root + k * held - c)) + 0.5 * slope * (squared - held)
         fx += slope * dx
         fy += slope * dy
         fz += slope * dz
@@ -126,10 +129,11 @@ def _around(t: Tables, k: int, s: Surroundings, kinds, charges, x, packed, bound
                 if charges[i] != 0.0 and s.factor != 0.0:
                     one, fx, fy, fz = _charged(x[i, 0], x[i, 1], x[i, 2], packed[0, begin:end], packed[1, begin:end],
                                                packed[2, begin:end], packed[3, begin:end], c6, c12, charges[i],
-                                               s.k, s.c, limit)
+                                               s.k, s.c, s.core[kinds[i], kind], limit)
                 elif c6 != 0.0 or c12 != 0.0:
                     one, fx, fy, fz = _uncharged(x[i, 0], x[i, 1], x[i, 2], packed[0, begin:end],
-                                                 packed[1, begin:end], packed[2, begin:end], c6, c12, limit)
+                                                 packed[1, begin:end], packed[2, begin:end], c6, c12,
+                                                 s.core[kinds[i], kind], limit)
                 else:
                     continue
                 energy += one
@@ -146,7 +150,7 @@ def energy_and_forces(t: Tables, k: int, s: Surroundings, kinds, charges, x, pac
     Forces on partners are left over from pairs and mean nothing.
     """
     force[:] = 0.0
-    energy = bonded(t, k, x, force) + _listed(t, k, s, x, force)
+    energy = bonded(t, k, x, force) + _listed(t, k, s, kinds, x, force)
     energy += _around(t, k, s, kinds, charges, x, packed, bounds, force)
     if len(images):
         energy += _imaged(s, kinds, charges, x, images, shift, force)

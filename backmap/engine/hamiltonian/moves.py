@@ -15,9 +15,10 @@ from ...model.system import System
 from ..energy.layout import FieldLayout
 from ..random import Stream
 from .blocks import Block
-from .move import Places, Rules, room, sweep
-from .nearby import Grid, Surroundings, grid
+from .move import sweep
+from .nearby import Grid, Surroundings, cores, grid
 from .tables import Tables, build
+from .trajectory import Places, Rules, room
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -102,7 +103,7 @@ class HamiltonianMoves:
         self.surroundings = Surroundings(
             self.layout.kind, self.layout.charge, start.astype(np.int64), order, np.ascontiguousarray(field_.c6),
             np.ascontiguousarray(field_.c12), float(field_.cutoff), float(factor if self.layout.charge.any() else 0.0),
-            float(k), float(c))
+            float(k), float(c), cores(field_.c6, field_.c12, None))
         self.room = room(self.tables, len(field_.c6), max(kind.n_atoms for kind in system.types))
         self._packed = np.empty((4, 65536))
 
@@ -142,17 +143,21 @@ class HamiltonianMoves:
         stream = Stream.of(*name, "blocks", torch.as_tensor(self.centre))
         return _cover(self.beads, self.places.first_bead, wanted, stream.uniform(1)[:, 0].numpy())
 
-    def sweep(self, frame: Frame, name: Sequence[int | str], only: Mask | None = None) -> Outcome:
+    def sweep(self, frame: Frame, name: Sequence[int | str], only: Mask | None = None,
+              cap: float | None = None) -> Outcome:
         """Move the blocks of one sweep, in place.
 
         Args:
             name: Of the random numbers: seed, step, number of the frame in the input, sweep.
             only: Beads in whose neighbourhood atoms may move, (B,); None means all.
+            cap: Repulsion of a pair from which on it no longer steepens, kJ/mol: for atoms that overlap, to part.
+                Energies are those of the capped force field then. None is the force field itself.
         """
+        around = self.surroundings._replace(core=cores(self.surroundings.c6, self.surroundings.c12, cap))
         chosen = self.choose(name, only)
         stream = Stream.of(*name, "move", torch.as_tensor(self.centre[chosen]))
         accepted, change, error = np.zeros(len(chosen), dtype=bool), np.zeros(len(chosen)), np.zeros(len(chosen))
-        self._packed = sweep(self.tables, self.surroundings, frame.grid, self.places, chosen, stream.key.numpy(),
+        self._packed = sweep(self.tables, around, frame.grid, self.places, chosen, stream.key.numpy(),
                              self.layout.where.owner, self.rules, self.room, self._packed, frame.atoms, frame.slack,
                              accepted, change, error)
         return Outcome(self.centre[chosen], self.beads[chosen], accepted, change, error)

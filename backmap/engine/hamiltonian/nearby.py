@@ -12,6 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ...model import box as periodic
+from ..energy.layout import NEAREST
 from .tables import Tables
 
 Array = NDArray[np.float64]
@@ -56,6 +57,8 @@ class Surroundings(NamedTuple):
         fragment_start, fragment: Atoms of each bead's fragment, flat, (B + 1,) and (A,).
         c6, c12: By pair of kinds; cutoff: nm.
         factor, k, c: Coulomb energy factor q q (1/r + k r^2 - c); factor is 0 where nothing is charged.
+        core: By pair of kinds, nm^2: below this squared distance the energy goes on along its tangent, so that
+            atoms can pass through one another where it is large; tiny where forces are the true ones.
     """
 
     kind: Index
@@ -68,6 +71,19 @@ class Surroundings(NamedTuple):
     factor: float
     k: float
     c: float
+    core: Array
+
+
+def cores(c6: Array, c12: Array, cap: float | None) -> Array:
+    """Squared distances at which Lennard-Jones repulsion reaches ``cap``, kJ/mol, by pair of kinds, nm^2.
+
+    None caps nothing: two atoms would have to coincide.
+    """
+    if cap is None:
+        return np.full(c6.shape, NEAREST**2)
+    repels = c12 > 0
+    sixth = (c6 + np.sqrt(c6**2 + 4 * cap * c12)) / np.where(repels, 2 * c12, 1.0)  # r^-6 of c12 r^-12 - c6 r^-6 = cap
+    return np.where(repels, sixth, NEAREST**-6) ** (-1 / 3)
 
 
 def grid(beads: Array, atoms: Array, owner: Index, box: Array | None) -> Grid:

@@ -6,11 +6,15 @@ is refused at p < 1e-5, while the truth is refused once in 10,000 seeds.
 """
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from backmap.engine.energy import bonded as bonded_terms
 from backmap.engine.hamiltonian.moves import HamiltonianMoves
 from backmap.model.molecule import MoleculeType
 from backmap.model.parameters import Bonded
@@ -119,12 +123,12 @@ def test_soft_beads_are_gaussian() -> None:
 ZIGZAG = chains.LENGTH * np.array([[-0.6, 0.8, 0], [0, 0, 0], [1, 0, 0], [1.6, -0.8, 0]])
 
 
-def four_atoms(distance: float, n: int = 3000) -> tuple[Array, Array, Array]:
+def four_atoms(distance: float, energy: Callable[[Array], Array] | None = None, n: int = 3000) -> tuple[Array, Array]:
     """Quadrature of four atoms on three rigid bonds, beads halfway between the outer pairs, ``distance`` apart.
 
     With u and w half the outer bonds, at angles a and b to the axis and twisted by t, the middle bond is D + u - w;
-    its delta function fixes cos t, and leaves sqrt(det G) / |sin t| da db. Returns the cosines of the two
-    angles, and weights.
+    its delta function fixes cos t, and leaves sqrt(det G) / |sin t| da db. Returns the cosine of the first angle,
+    and weights; ``energy`` is in kT, of atoms (m, 4, 3).
     """
     half = chains.LENGTH / 2
     a, b = np.meshgrid(*2 * [(np.arange(n) + 0.5) * np.pi / n], indexing="ij")
@@ -134,17 +138,25 @@ def four_atoms(distance: float, n: int = 3000) -> tuple[Array, Array, Array]:
     a, b, twist = a[there], b[there], twist[there]
     u = half * np.stack([np.sin(a), 0 * a, np.cos(a)], axis=-1)
     w = half * np.stack([np.sin(b) * twist, np.sin(b) * np.sqrt(1 - twist**2), np.cos(b)], axis=-1)
-    middle = np.array([0, 0, distance]) + u - w
+    axis = np.array([0, 0, distance])
+    middle = axis + u - w
     first = (u * middle).sum(-1) / half / chains.LENGTH  # from atom 1 towards atom 0, and towards atom 2
     last = (w * -middle).sum(-1) / half / chains.LENGTH
     gram = 2 * (4 - first**2 - last**2)  # of the tridiagonal 3 x 3 matrix, in units of 1 / mass^3
-    return first, last, np.sqrt(gram) / np.sqrt(1 - twist**2)
+    weight = np.sqrt(gram) / np.sqrt(1 - twist**2)
+    if energy is not None:
+        weight *= np.exp(-energy(np.stack([u, -u, axis - w, axis + w], axis=1)))
+    return first, weight
+
+
+def distance_of(shape: Array) -> float:
+    return float(np.linalg.norm(shape[2:].mean(axis=0) - shape[:2].mean(axis=0)))
 
 
 def test_four_atoms_with_two_exact_beads() -> None:
     kind = chains.chain(4, [{0: 1, 1: 1}, {2: 1, 3: 1}])
     shape = ZIGZAG
-    first, _, weight = four_atoms(float(np.linalg.norm(shape[2:].mean(axis=0) - shape[:2].mean(axis=0))))
+    first, weight = four_atoms(distance_of(shape))
     edges = np.quantile(first, np.linspace(0, 1, 9))
     edges[0], edges[-1] = -1, 1
     expected = np.histogram(first, edges, weights=weight)[0]
@@ -155,3 +167,31 @@ def test_four_atoms_with_two_exact_beads() -> None:
         assert chains.p_value(found, edges, expected) > REFUSED, size
     states, _ = run(kind, np.tile(shape, (COUNT, 1, 1)), 150, 30, size=2, timestep=40.0, powers=(1.0, 0.0))
     assert chains.p_value(np.cos(chains.angle_of(states, 0, 1, 2)), edges, expected) < SEEN
+
+
+def test_four_atoms_with_angles_and_a_torsion() -> None:
+    """Butane of united atoms on two beads: the same with energies."""
+    kind = chains.chain(4, [{0: 1, 1: 1}, {2: 1, 3: 1}])
+    bend = Bonded("harmonic_angle", np.array([[0, 1, 2], [1, 2, 3]]), np.tile([2.1, 40.0], (2, 1)))
+    torsion = Bonded("periodic_proper", np.array([[0, 1, 2, 3]]), np.array([[0.4, 4.0, 2.0]]))
+
+    def energy(atoms: Array) -> Array:
+        found = sum(bonded_terms.energies(each.function, torch.as_tensor(atoms[:, each.atoms]),
+                                          torch.as_tensor(each.parameters)).sum(1) for each in (bend, torsion))
+        return found.numpy() / (8.31446e-3 * 300)
+
+    first, weight = four_atoms(distance_of(ZIGZAG), energy, 1500)
+    mirrored, other = four_atoms(distance_of(ZIGZAG), lambda atoms: energy(atoms * (1, -1, 1)), 1500)
+    first, weight = np.concatenate([first, mirrored]), np.concatenate([weight, other])
+    order = np.argsort(first)
+    edges = np.interp(np.linspace(0, 1, 9), np.cumsum(weight[order]) / weight.sum(), first[order])
+    edges[0], edges[-1] = -1, 1
+    expected = np.histogram(first, edges, weights=weight)[0]
+    free, even = four_atoms(distance_of(ZIGZAG), n=1500)
+    plain = np.histogram(free, edges, weights=even)[0]
+    for size in (1, 2):
+        states, accepted = run(kind, np.tile(ZIGZAG, (COUNT, 1, 1)), 150, 30, (bend, torsion), size=size, timestep=30.0)
+        assert 0.3 < accepted < 1
+        found = np.cos(chains.angle_of(states, 0, 1, 2))
+        assert chains.p_value(found, edges, expected) > REFUSED, size
+        assert chains.p_value(found, edges, plain) < SEEN

@@ -1,0 +1,242 @@
+"""One trajectory of a block on its constraints, everything else at rest (compiled)."""
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from .constraints import bead_sums, directions, factorise, project_positions, project_velocities
+from .forces import energy_and_forces
+from .nearby import Grid, Surroundings, neighbours
+from .tables import Tables
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+#: nm; how far atoms move before their neighbour lists are made anew.
+MARGIN = 0.05
+#: nm; a step back that ends farther away than this has not returned.
+RETURNED = 1e-4
+#: Why a trajectory ended: as it should, constraints not met, dependent or not reversible, energies that are not finite.
+WHOLE, TORN, INFINITE = 0, 1, 2
+
+
+class Places(NamedTuple):
+    """Where each block is: its number in ``Tables``, first atom, first bead and atoms of its molecule, (I,)."""
+
+    block: Index
+    first_atom: Index
+    first_bead: Index
+    n_atoms: Index
+
+
+class Rules(NamedTuple):
+    """How blocks move.
+
+    Attributes:
+        timestep: ps; steps: of a trajectory; heat: kT, kJ/mol.
+        exact: Beads are constraints; else stiffness: of their springs, kJ/mol/nm^2 (0 for none).
+        molecule, block: Powers of sqrt(det G) and sqrt(det G_C) in the weight w: 1 and -1 for rigid bonds, 0 and -1
+            for stiff ones.
+    """
+
+    timestep: float
+    steps: int
+    heat: float
+    exact: bool
+    stiffness: float
+    molecule: float
+    block: float
+
+
+class Room(NamedTuple):
+    """Arrays that a trajectory works in, large enough for every block: see ``room``."""
+
+    x: Array
+    start: Array
+    listed: Array
+    previous: Array
+    back: Array
+    velocity: Array
+    force: Array
+    unit: Array
+    factor: Array
+    right: Array
+    sums: Array
+    held: Array
+    bounds: Index
+    role: Index
+    kinds: Index
+    charges: Array
+
+
+def room(t: Tables, n_kinds: int, n_atoms: int) -> Room:
+    """Room for the blocks of molecules of at most ``n_atoms`` atoms."""
+    places, rows = np.diff(t.place_start).max(initial=1), np.diff(t.row_start).max(initial=1)
+    seven = (np.empty((places, 3)) for _ in range(7))
+    return Room(*seven, np.empty((np.diff(t.bond_start).max(initial=1), 3)), np.empty(t.envelope.max(initial=1)),
+                np.empty(np.diff(t.first_start).max(initial=1)), np.empty((rows, 3)), np.empty((rows, 3)),
+                np.empty((np.diff(t.group_start).max(initial=1), n_kinds + 1), dtype=np.int64),
+                np.full(n_atoms, -1), np.empty(places, dtype=np.int64), np.empty(places))
+
+
+@njit(cache=True)
+def _mixed(word):
+    """SplitMix64's finaliser, as in ``engine.random``."""
+    word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return word ^ (word >> np.uint64(31))
+
+
+@njit(cache=True)
+def uniform(key, number):
+    """The number-th uniform number, from 0, of the stream ``key`` (int64): ``engine.random.Stream.uniform``."""
+    word = _mixed(np.uint64(key) + np.uint64(number + 1) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(11)
+    return min((np.float64(word) + 0.5) * 2.0**-53, 1.0 - 2.0**-53)
+
+
+@njit(cache=True)
+def draw_velocities(t: Tables, k: int, heat, key, v):
+    """Maxwell velocities of the atoms of block ``k`` from numbers 1, 2, ... of the stream ``key`` (Box, Muller)."""
+    for i in range(t.n_moving[k]):
+        scale = np.sqrt(heat * t.inverse_mass[t.place_start[k] + i])
+        for c in range(3):
+            number = 2 * (3 * i + c) + 1
+            radius = np.sqrt(-2.0 * np.log(uniform(key, number)))
+            v[i, c] = scale * radius * np.cos(2.0 * np.pi * uniform(key, number + 1))
+    v[t.n_moving[k]:] = 0.0
+
+
+@njit(cache=True)
+def kinetic(t: Tables, k: int, v):
+    """Kinetic energy of a block, kJ/mol."""
+    total = 0.0
+    for i in range(t.n_moving[k]):
+        squared = v[i, 0] * v[i, 0] + v[i, 1] * v[i, 1] + v[i, 2] * v[i, 2]
+        total += 0.5 * squared / t.inverse_mass[t.place_start[k] + i]
+    return total
+
+
+@njit(cache=True)
+def springs(t: Tables, k: int, stiffness, x, sums, held, force):
+    """Energy of soft beads, stiffness / 2 |M r - R|^2; ``held`` (rows, 3) is what the atoms that move should add."""
+    energy = 0.0
+    bead_sums(t, k, x, sums)
+    for r in range(t.row_start[k], t.row_start[k + 1]):
+        row = r - t.row_start[k]
+        for c in range(3):
+            off = sums[row, c] - held[row, c]
+            energy += 0.5 * stiffness * off * off
+            for n in range(t.weight_start[r], t.weight_end[r]):
+                force[t.weight_place[n], c] -= stiffness * off * t.weight[n]
+    return energy
+
+
+@njit(cache=True)
+def enter(t: Tables, s: Surroundings, p: Places, one: int, atoms, r: Room):
+    """Bring block ``one`` of ``p`` into the room: positions, types, charges and roles of its places."""
+    k, first = p.block[one], p.first_atom[one]
+    start = t.place_start[k]
+    for i in range(t.place_start[k + 1] - start):
+        atom = first + t.place[start + i]
+        r.x[i], r.start[i] = atoms[atom], atoms[atom]
+        r.kinds[i], r.charges[i] = s.kind[atom], s.charge[atom]
+        if t.excluded[start + i]:
+            r.role[t.place[start + i]] = i
+
+
+@njit(cache=True)
+def leave(t: Tables, p: Places, one: int, r: Room):
+    """Forget the roles of a block."""
+    k = p.block[one]
+    for i in range(t.place_start[k], t.place_start[k + 1]):
+        r.role[t.place[i]] = -1
+
+
+@njit(cache=True)
+def hold(t: Tables, k: int, exact, slack, first_bead, r: Room):
+    """What the atoms that move shall contribute to their beads: exact beads stay, soft ones are drawn to R."""
+    bead_sums(t, k, r.x, r.held)
+    if not exact:
+        for row in range(t.row_start[k + 1] - t.row_start[k]):
+            for c in range(3):
+                r.held[row, c] -= slack[first_bead + t.row_bead[t.row_start[k] + row], c]
+
+
+@njit(cache=True)
+def trajectory(t: Tables, s: Surroundings, g: Grid, p: Places, one: int, atoms, rules: Rules, r: Room, packed):
+    """Follow the block in the room from ``r.x``, ``r.velocity``; both are moved.
+
+    Velocities are first freed of what would leave the constraints.
+
+    Returns:
+        How it ended; energies before and after, potential, kinetic and of springs, (2, 3), kJ/mol; log det G_C
+        before and after; ``packed``, perhaps larger.
+    """
+    k, dt, exact = p.block[one], rules.timestep, rules.exact
+    places, moving = t.place_start[k + 1] - t.place_start[k], t.n_moving[k]
+    inverse = t.inverse_mass[t.place_start[k]:t.place_start[k + 1]]
+    x, v, force = r.x[:places], r.velocity[:places], r.force[:places]
+    role = r.role[:p.n_atoms[one]]
+    energies, before, after = np.zeros((2, 3)), 0.0, 0.0
+    images, shift = np.empty((0, 2), np.int64), np.empty((0, 3))
+    for step in range(rules.steps + 1):
+        if step > 0:
+            for i in range(moving):
+                for c in range(3):
+                    r.previous[i, c] = x[i, c]
+                    x[i, c] += dt * (v[i, c] + 0.5 * dt * inverse[i] * force[i, c])
+            if not project_positions(t, k, exact, r.unit, r.factor, x, r.right, r.sums, r.held):
+                return TORN, energies, before, after, packed
+            for i in range(moving):
+                for c in range(3):
+                    v[i, c] = (x[i, c] - r.previous[i, c]) / dt
+        directions(t, k, x, r.unit)
+        after = factorise(t, k, r.unit, r.factor)
+        if not np.isfinite(after):
+            return TORN, energies, before, after, packed
+        if step == 0 or _moved(x, r.listed, moving) > MARGIN:
+            packed, images, shift = neighbours(t, k, s, g, atoms, x, role, p.first_atom[one], MARGIN,
+                                               _moved(x, r.start, moving), packed, r.bounds)
+            r.listed[:places] = x
+        potential = energy_and_forces(t, k, s, r.kinds, r.charges, x, packed, r.bounds, images, shift, force)
+        spring = springs(t, k, rules.stiffness, x, r.sums, r.held, force) if rules.stiffness > 0.0 else 0.0
+        if not np.isfinite(potential + spring):
+            return INFINITE, energies, before, after, packed
+        if step > 0:
+            for i in range(moving):
+                for c in range(3):
+                    v[i, c] += 0.5 * dt * inverse[i] * force[i, c]
+        project_velocities(t, k, exact, r.unit, r.factor, v, r.right, r.sums)
+        if step > 0 and not _returns(t, k, exact, dt, x, v, force, inverse, moving, r):
+            return TORN, energies, before, after, packed
+        if step == 0:
+            energies[0, 0], energies[0, 1], energies[0, 2], before = potential, kinetic(t, k, v), spring, after
+        energies[1, 0], energies[1, 1], energies[1, 2] = potential, kinetic(t, k, v), spring
+    return WHOLE, energies, before, after, packed
+
+
+@njit(cache=True)
+def _returns(t: Tables, k: int, exact, dt, x, v, force, inverse, moving, r: Room):
+    """Whether a step back leads to where the step came from: constraints may be met in more than one place.
+
+    Zappa, Holmes-Cerfon, Goodman, Commun. Pure Appl. Math. 71, 2609 (2018).
+    """
+    r.back[moving:len(x)] = x[moving:]
+    for i in range(moving):
+        for c in range(3):
+            r.back[i, c] = x[i, c] + dt * (0.5 * dt * inverse[i] * force[i, c] - v[i, c])
+    if not project_positions(t, k, exact, r.unit, r.factor, r.back, r.right, r.sums, r.held):
+        return False
+    return _moved(r.back, r.previous, moving) < RETURNED
+
+
+@njit(cache=True)
+def _moved(x, listed, moving):
+    """The farthest way of an atom since the lists were made, nm."""
+    most = 0.0
+    for i in range(moving):
+        most = max(most, (x[i, 0] - listed[i, 0])**2 + (x[i, 1] - listed[i, 1])**2 + (x[i, 2] - listed[i, 2])**2)
+    return np.sqrt(most)

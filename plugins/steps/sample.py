@@ -14,7 +14,7 @@ from backmap.engine.constraint import flag_slack
 from backmap.engine.environment import Scene
 from backmap.engine.fragments import FragmentTable, resting_order
 from backmap.engine.random import numpy_generator
-from backmap.engine.schedule import forward_schedule, gibbs_schedule, parallel_schedule
+from backmap.engine.schedule import Batch, forward_schedule, gibbs_schedule, parallel_schedule
 from backmap.engine.sweep import Sweeper, mirror_wrong_centres, overlaps, projection
 from backmap.errors import BackmapError
 from backmap.model.system import System, Window
@@ -24,6 +24,7 @@ from .accept import AcceptedSweeps, AcceptOptions
 
 #: Noise levels of annealed sweeps by their number; they end at level 0, without noise.
 ANNEALED = {1: [0.0], 2: [0.25, 0.0], 3: [0.6, 0.0, 0.0]}
+ANEW = 3  #: rounds of repair after which a fragment that still overlaps is placed as in the parallel start
 STUBBORN = 2  #: rounds of repair after which the neighbours of a fragment are redrawn with it
 MENDS = 4  #: rounds in which wrong stereocentres are redrawn before they are reported
 
@@ -238,6 +239,8 @@ class Gibbs(Step):
             if wrong.any():
                 self.project(scene)
                 bad |= with_neighbours(wrong, state.system)
+            if number == ANEW:
+                self._place_anew(scene, state, window, bad if chosen is None else bad & chosen)
             if number >= STUBBORN:  # the fault may be next door
                 bad = with_neighbours(bad, state.system)
             if chosen is not None:
@@ -246,6 +249,19 @@ class Gibbs(Step):
                 break
             self._sweep(sweeper, scene, state, window, ("mend", number), 0.0, bad)
         _right_hands(scene, state.system, self.project)
+
+    def _place_anew(self, scene: Scene, state: State, window: Window, bad: np.ndarray) -> None:
+        """Place fragments as the parallel start does, in place: a ring that is folded up does not unfold by draws."""
+        starter = self.generator.starter()
+        if starter is None or not bad.any():
+            return
+        _prepare(starter, state)
+        orders = [resting_order(molecule) for molecule in state.system.types]
+        tables = FragmentTable.build(state.system.types, starter.view, orders).to(state.device)
+        fresh = Scene.of(window.with_atoms(scene.atoms.cpu().numpy()), state.system, tables, starter.view)
+        Sweeper(starter).sweep(fresh, [[Batch(*np.nonzero(bad))]], (state.seed, self.index, "anew"), window.frames)
+        scene.atoms.copy_(fresh.atoms)
+        self.project(scene)
 
     def _sweep(self, sweeper: Sweeper, scene: Scene, state: State, window: Window, name: tuple[str, int],
                level: float, only: np.ndarray | None = None) -> None:

@@ -17,7 +17,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make demo    liquid octane from beads to atoms, with a picture; under a minute once installed"
+	@echo "make demo    liquid octane from beads to atoms, with a picture and a report; two minutes once installed"
 	@echo "make test    the tests, without the slow ones"
 	@echo "make slow    the slow tests"
 	@echo "make lint    ruff"
@@ -29,6 +29,7 @@ demo: $(STAMP)
 	@echo
 	@echo "trajectory  runs/octane/atoms.gro  runs/octane/atoms.xtc"
 	@echo "picture     runs/octane/octane.png"
+	@echo "report      runs/octane/report.html"
 	@echo "provenance  runs/octane/run.json"
 
 test: $(STAMP)

@@ -53,11 +53,39 @@ title: Liquid octane at 350 K
 seed: 7
 output: ../../runs/octane
 steps:
-  - topology: {atoms: {gromacs: octane.top}, mapping: {votca: octane.xml}}
-  - read: {beads: {gromacs: [cg.gro, cg.xtc]}}
-  - forward: {generator: {equivariant: octane_350K.safetensors}}
-  - gibbs: {sweeps: 4, temperature: 350, regularizer: steric, repair: 5}
-  - write: {atoms: [{gromacs: [atoms.gro, atoms.xtc]}, {picture: octane.png}]}
+  - topology:
+      atoms: {gromacs: octane.top}
+      mapping: {votca: octane.xml}
+  - forcefield:
+      gromacs: octane.top
+      epsilon_rf: 1.9
+  - read:
+      beads: {gromacs: [cg.gro, cg.xtc]}
+      reference: {gromacs: [aa.gro, test_aa.xtc]}
+  - forward:
+      generator: {equivariant: octane_350K.safetensors}
+  - gibbs:
+      sweeps: 4
+      temperature: 350
+      regularizer: steric
+      repair: 5
+  - hamiltonian:
+      soften: 5
+      sweeps: 20
+      steps: 40
+      timestep: 2
+      temperature: 350
+  - assess:
+      assessors: [structure, energy, consistency]
+      every: 5
+      beside:
+        template: {forward: template}
+        minimized: [{forward: template}, {refine: minimize}]
+  - write:
+      atoms:
+        - gromacs: [atoms.gro, atoms.xtc]
+        - picture: octane.png
+      report: [report.html, report.md, report.json]
 ```
 
 ## How it is written

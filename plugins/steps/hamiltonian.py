@@ -93,8 +93,8 @@ class Hamiltonian(Step):
 
     def _soften(self, frame: Frame, number: int, only: NDArray[np.bool_] | None, state: State) -> None:
         """Part atoms that overlap, in place."""
-        for sweep, cap in enumerate(np.geomspace(SOFTEST, HARDEST, self.options.soften)):
-            self.moves.sweep(frame, (state.seed, self.index, "soften", number, sweep), only, float(cap))
+        for sweep, cap in enumerate(np.geomspace(SOFTEST, HARDEST, self.options.soften).tolist()):
+            self.moves.sweep(frame, (state.seed, self.index, "soften", number, sweep), only, cap)
 
     def _relax(self, frame: Frame, number: int, potential: float, only: NDArray[np.bool_] | None, state: State,
                done: float, n_frames: int) -> NDArray[np.bool_]:

@@ -15,6 +15,7 @@ from backmap.engine.energy.frame import Energy
 from backmap.engine.hamiltonian import bonded, move
 from backmap.engine.hamiltonian.blocks import blocks_of, generic_gradient, grown
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves
+from backmap.engine.hamiltonian.nearby import cores
 from backmap.engine.hamiltonian.tables import CODES
 from backmap.engine.measure import BondGram
 from backmap.engine.random import Stream
@@ -251,3 +252,51 @@ def test_overlapping_atoms_are_refused_not_fatal() -> None:
     outcome = moves.sweep(frame, (7, 1, 0, 0))
     assert np.isfinite(frame.atoms).all()
     assert not outcome.accepted.all()
+
+
+@pytest.mark.parametrize("coulomb", ["reaction_field", "none"])
+def test_capped_forces_are_the_slope_of_capped_energies(coulomb: str) -> None:
+    system, window = scenes.crowd((scenes.octane_system().types[0], 2), (scenes.phenyl(), 2), n_frames=1)
+    moves = HamiltonianMoves(system, forcefields.everything(system, coulomb, 0.8), 300.0, steps=0, size=2, sigma=10.0)
+    moves.surroundings = moves.surroundings._replace(core=cores(moves.surroundings.c6, moves.surroundings.c12, 5.0))
+    frame = moves.frame(window.atoms[0], window.beads[0], window.box(0))
+    one, step = 0, 1e-6
+
+    def energy_at(shift: float, atom: int, axis: int) -> float:
+        room = start(moves, frame, one)
+        room.x[atom, axis] += shift
+        energy = follow(moves, frame, one)[1][0, 0]
+        move.leave(moves.tables, moves.places, one, room)
+        return energy
+
+    energy_at(0.0, 0, 0)
+    force = np.array(moves.room.force)
+    for atom in range(0, moves.tables.n_moving[moves.places.block[one]], 5):
+        for axis in range(3):
+            slope = (energy_at(step, atom, axis) - energy_at(-step, atom, axis)) / (2 * step)
+            assert -slope == pytest.approx(force[atom, axis], rel=1e-4, abs=0.1)
+
+
+def test_a_core_is_where_repulsion_reaches_the_cap() -> None:
+    c6, c12 = np.array([[0.003, 0.0], [0.0, 0.0]]), np.array([[3e-6, 1e-7], [1e-7, 0.0]])
+    sixth = cores(c6, c12, 20.0) ** -3.0
+    energy = sixth * (c12 * sixth - c6)
+    np.testing.assert_allclose(energy[[0, 0, 1], [0, 1, 0]], 20.0)
+    assert cores(c6, c12, 20.0)[1, 1] < 1e-11  # what does not repel has no core
+    assert cores(c6, c12, None).max() < 1e-11
+
+
+def test_capped_sweeps_part_what_overlaps() -> None:
+    system, window, field = liquid()
+    moves = HamiltonianMoves(system, field, 350.0, steps=10, timestep=1.0, size=4)
+    atoms = np.array(window.atoms[0])
+    apart = atoms[26:52, None] - atoms[None, :26]
+    i, j = np.unravel_index(np.linalg.norm(apart, axis=-1).argmin(), (26, 26))
+    atoms[26:52] += -apart[i, j] + 0.03  # one molecule into another
+    energy = Energy(system, field)
+    frame = moves.frame(atoms, system.map(atoms), window.box(0))
+    before = energy.of(frame.atoms, window.box(0)).total
+    for sweep, cap in enumerate(np.geomspace(10.0, 1000.0, 6)):
+        moves.sweep(frame, (7, 1, 0, sweep), cap=cap)
+    assert energy.of(frame.atoms, window.box(0)).total < 0.1 * before
+    np.testing.assert_allclose(system.map(frame.atoms), system.map(atoms), atol=1e-9)

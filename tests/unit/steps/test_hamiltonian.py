@@ -78,3 +78,12 @@ def test_beads_without_an_accepted_move_are_flagged(tmp_path: Path) -> None:
     assert done.flags["stuck"].mean() > 0.5
     np.testing.assert_allclose(done.atoms, window.atoms, atol=2e-3)
     assert any("broke off" in line for line in said)
+
+
+def test_softened_sweeps_come_first_and_do_not_count(tmp_path: Path) -> None:
+    system, window, field = melt(1)
+    plain, _ = run(tmp_path, system, window, field)
+    soft, said = run(tmp_path, system, window, field, soften=2)
+    assert not np.array_equal(plain.atoms, soft.atoms)
+    assert len([line for line in said if line.split()[0].isdigit()]) == 2  # one line for each of the two sweeps
+    np.testing.assert_allclose(system.map(soft.atoms), window.beads, atol=2e-6)

@@ -116,7 +116,7 @@ COMMAND = """\
 | `--force` | overwrites results |
 | `--plugin FILE.py` | loads plugins from a file |
 | `--debug` | shows tracebacks and the warnings of libraries |
-| `backmap report RUN\|FILE...` | judges runs and other trajectories side by side: [judging](judging.md) |
+| `backmap report RUN FILE ...` | judges runs and other trajectories side by side: [judging](judging.md) |
 | `backmap plugins` | lists the plugins that are installed, with their options |
 
 What you get wrong ends with exit code 2, Ctrl-C with 130, a bug with 1.

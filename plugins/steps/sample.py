@@ -24,7 +24,6 @@ from .accept import AcceptedSweeps, AcceptOptions
 
 #: Noise levels of annealed sweeps by their number; they end at level 0, without noise.
 ANNEALED = {1: [0.0], 2: [0.25, 0.0], 3: [0.6, 0.0, 0.0]}
-ANEW = 3  #: rounds of repair after which a fragment that still overlaps is placed as in the parallel start
 STUBBORN = 2  #: rounds of repair after which the neighbours of a fragment are redrawn with it
 MENDS = 4  #: rounds in which wrong stereocentres are redrawn before they are reported
 
@@ -239,19 +238,20 @@ class Gibbs(Step):
             if wrong.any():
                 self.project(scene)
                 bad |= with_neighbours(wrong, state.system)
-            if number == ANEW:
-                self._place_anew(scene, state, window, bad if chosen is None else bad & chosen)
-            if number >= STUBBORN:  # the fault may be next door
-                bad = with_neighbours(bad, state.system)
             if chosen is not None:
                 bad &= chosen
+            if number == self.options.repair - 1 > STUBBORN:  # draws do not unfold what is folded up
+                self._place_anew(scene, state, window, bad)
+                continue
+            if number >= STUBBORN:  # the fault may be next door
+                bad = with_neighbours(bad, state.system) & (True if chosen is None else chosen)
             if not bad.any():
                 break
             self._sweep(sweeper, scene, state, window, ("mend", number), 0.0, bad)
         _right_hands(scene, state.system, self.project)
 
     def _place_anew(self, scene: Scene, state: State, window: Window, bad: np.ndarray) -> None:
-        """Place fragments as the parallel start does, in place: a ring that is folded up does not unfold by draws."""
+        """Place fragments as the parallel start does, in place."""
         starter = self.generator.starter()
         if starter is None or not bad.any():
             return

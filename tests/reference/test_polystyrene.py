@@ -7,12 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import MDAnalysis
 import numpy as np
 import pytest
 from backmap_plugins.common.assemble import assemble, signed, unsigned_centres
 from backmap_plugins.formats.gromacs_frames import GromacsFrames
 from backmap_plugins.formats.gromacs_topology import Gromacs
 from backmap_plugins.formats.votca import Votca
+from MDAnalysis.lib.mdamath import triclinic_box
 
 from backmap.model import box as periodic
 from backmap.model.system import System
@@ -105,3 +107,38 @@ def test_grompp_takes_it_with_the_topology_of_the_reference(written: Path, data:
                            "run.tpr"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "non-matching atom names" not in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("gmx") is None, reason="GROMACS' gmx is not on the PATH")
+def test_dynamics_start_without_minimisation(written: Path, data: Path, tmp_path: Path) -> None:
+    """A picosecond from the atoms as they are, beside one from the reference frame."""
+    truth = MDAnalysis.Universe(str(data / "test_568K" / "aa.gro"))
+    frame = GromacsFrames([data / "test_568K" / "aa.xtc"]).frame(FRAME)
+    truth.atoms.positions, truth.dimensions = frame.positions * 10, triclinic_box(*frame.box * 10)
+    truth.atoms.write(str(tmp_path / "reference.gro"))
+    shutil.copyfile(written / "atoms.gro", tmp_path / "ours.gro")
+    found = {name: dynamics(tmp_path, name, data) for name in ("ours", "reference")}
+    for name, (said, potential, temperature) in found.items():
+        assert "LINCS WARNING" not in said, name
+        assert temperature.max() < 1.1 * 568, name
+        late = found["reference"][1][10:]
+        assert abs(potential[10:].mean() - late.mean()) < 3 * late.std(), name
+
+
+def dynamics(folder: Path, name: str, data: Path) -> tuple[str, np.ndarray, np.ndarray]:
+    """What gmx mdrun says in 1 ps of 1 fs steps; potential energy (kJ/mol) and temperature (K) every 50 fs."""
+    for file in ("topol.top", "topol_PS1.itp"):
+        shutil.copyfile(data / file, folder / file)
+    mdp = MDP.replace("nsteps = 0", "nsteps = 1000\ndt = 0.001\nnstenergy = 50\ngen-seed = 7")
+    (folder / "run.mdp").write_text(mdp)
+    said = ""
+    for command in (["grompp", "-f", "run.mdp", "-c", f"{name}.gro", "-p", "topol.top", "-o", f"{name}.tpr"],
+                    ["mdrun", "-deffnm", name, "-nt", "1"]):
+        done = subprocess.run(["gmx", *command], cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        said += done.stdout + done.stderr
+    subprocess.run(["gmx", "energy", "-f", f"{name}.edr", "-o", f"{name}.xvg", "-xvg", "none"], cwd=folder,
+                   input="Potential\nTemperature\n\n", capture_output=True, text=True, check=True)
+    _, potential, temperature = np.loadtxt(folder / f"{name}.xvg").T
+    return said, potential, temperature

@@ -11,7 +11,7 @@ from backmap.model.assessment import REFERENCE
 
 from .content import Content, Panel
 from .figures import plot, styles, swatch
-from .numbers import number, plural
+from .numbers import number, place, plural
 from .pieces import FLAGS, ICONS, scrolling, slug, table_html
 from .tables import overview, run_table, section_table, summary, title_of
 from .verdict import GOOD, LEVELS, Verdict, judge
@@ -223,8 +223,8 @@ def _run(content: Content) -> str:
         parts.append(f'<details><summary>The recipe</summary><pre tabindex="0">{recipe}</pre></details>')
     inputs = source.get("inputs") or {}
     if inputs:
-        files = "".join(f'<tr><th scope="row">{escape(path)}</th><td class="hash">{escape(str(digest))}</td></tr>'
-                        for path, digest in inputs.items())
+        files = "".join(f'<tr><th scope="row">{escape(place(path))}</th><td class="hash">{escape(str(digest))}</td>'
+                        '</tr>' for path, digest in inputs.items())
         table = scrolling("Input files", f'<table class="facts"><tbody>{files}</tbody></table>')
         parts.append(f'<details><summary>Input files<small>{len(inputs)}, with SHA-256</small></summary>{table}'
                      '</details>')

@@ -4,6 +4,7 @@ from __future__ import annotations
 import re
 
 from .content import Content
+from .numbers import place
 from .tables import Cell, Table, overview, run_table, section_table, summary, title_of
 from .verdict import LEVELS, judge
 
@@ -66,7 +67,7 @@ def _run(content: Content) -> list[str]:
     parts = ["\n".join(["| | |", "|---|---|", *rows])]
     inputs = source.get("inputs") or {}
     if inputs:
-        lines = [f"| {_escaped(path)} | `{digest}` |" for path, digest in inputs.items()]
+        lines = [f"| {_escaped(place(path))} | `{digest}` |" for path, digest in inputs.items()]
         parts.append("\n".join(["| input | SHA-256 |", "|---|---|", *lines]))
     if source.get("text"):
         fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", source["text"])), default=0))

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 MISSING = "–"
 _UNITS = {"deg": "°", "degree": "°", "degrees": "°", "kJ/mol": "kJ/mol"}
@@ -29,10 +30,15 @@ def decimals(values: Iterable[float | None]) -> int:
 
 
 def number(value: float | None, places: int | None = None) -> str:
-    """A number with a true minus sign; an en dash where there is none."""
+    """A number with a true minus sign; an en dash where there is none.
+
+    Beside numbers that need no decimals, a small one keeps two of its own.
+    """
     if value is None or not math.isfinite(value):
         return MISSING
     places = decimals([value]) if places is None else places
+    if places < 2 and 0 < abs(value) < 5:
+        places = 2
     if value and (abs(value) >= 1e7 or abs(value) < 1e-7):
         return f"{value:.3g}".replace("-", "−")
     text = f"{value:.{places}f}"
@@ -58,6 +64,14 @@ def percent(share: float) -> str:
 def times(factor: float) -> str:
     """"3.2 times", "15 times"."""
     return f"{factor:.0f} times" if factor >= 10 else f"{factor:.1f} times"
+
+
+def place(path: object) -> str:
+    """A path as people know it: from the working folder on, where it is inside."""
+    try:
+        return str(Path(str(path)).relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
 
 
 def plural(count: int, noun: str) -> str:

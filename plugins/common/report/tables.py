@@ -11,7 +11,7 @@ import numpy as np
 from backmap.model.assessment import REFERENCE
 
 from .content import Content, Row
-from .numbers import decimals, duration, number, plural, short, unit_of
+from .numbers import decimals, duration, number, place, plural, short, unit_of
 from .verdict import DISTRIBUTIONS, LEVELS, best_of, judge
 
 FLOOR = "noise floor"
@@ -158,7 +158,8 @@ def run_table(content: Content) -> list[tuple[str, str]]:
     """What was run: name and value."""
     source = content.provenance
     rows: list[tuple[str, Any]] = [
-        ("Recipe", source.get("recipe")), ("Overrides", ", ".join(map(str, source.get("overrides") or [])) or "none"),
+        ("Recipe", place(source.get("recipe", ""))),
+        ("Overrides", ", ".join(map(str, source.get("overrides") or [])) or "none"),
         ("Seed", source.get("seed")), ("Device", source.get("device")),
         ("Frames", f"{source.get('n_frames', '?')} ({source.get('frames', 'all')})"),
         ("Atoms", source.get("n_atoms")), ("Time", duration(source["seconds"]) if source.get("seconds") else None),

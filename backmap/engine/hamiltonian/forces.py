@@ -4,6 +4,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from ..energy.layout import NEAREST
 from .bonded import bonded
 from .constraints import QUICK
 from .nearby import Surroundings
@@ -78,43 +79,55 @@ def _imaged(s: Surroundings, kinds, charges, x, images, shift, force):
     return energy
 
 
-@njit(cache=True, fastmath=QUICK)
-def _uncharged(x, y, z, others_x, others_y, others_z, c6, c12, core, limit):
-    energy, fx, fy, fz = 0.0, 0.0, 0.0, 0.0
-    for n in range(len(others_x)):
-        dx, dy, dz = others_x[n] - x, others_y[n] - y, others_z[n] - z
-        squared = dx * dx + dy * dy + dz * dz
-        counts = 1.0 if squared < limit else 0.0
-        held = max(squared, core)
-        inverse = 1.0 / held
-        sixth = counts * inverse * inverse * inverse
-        strong = c12 * (inverse * inverse * inverse)
-        slope = inverse * sixth * (6.0 * c6 - 12.0 * strong)
-        energy += sixth * (strong - c6) + 0.5 * slope * (squared - held)
-        fx += slope * dx
-        fy += slope * dy
-        fz += slope * dz
-    return energy, fx, fy, fz
+def _loops(capped: bool):
+    """Loops over the neighbours of one atom, without and with charges; those without cores run twice as fast."""
+
+    @njit(cache=True, fastmath=QUICK)
+    def uncharged(x, y, z, others_x, others_y, others_z, c6, c12, core, limit):
+        energy, fx, fy, fz = 0.0, 0.0, 0.0, 0.0
+        for n in range(len(others_x)):
+            dx, dy, dz = others_x[n] - x, others_y[n] - y, others_z[n] - z
+            squared = dx * dx + dy * dy + dz * dz
+            counts = 1.0 if squared < limit else 0.0
+            held = max(squared, core if capped else NEAREST * NEAREST)
+            inverse = 1.0 / held
+            sixth = counts * inverse * inverse * inverse
+            strong = c12 * (inverse * inverse * inverse)
+            slope = inverse * sixth * (6.0 * c6 - 12.0 * strong)
+            energy += sixth * (strong - c6)
+            if capped:
+                energy += 0.5 * slope * (squared - held)
+            fx += slope * dx
+            fy += slope * dy
+            fz += slope * dz
+        return energy, fx, fy, fz
+
+    @njit(cache=True, fastmath=QUICK)
+    def charged(x, y, z, others_x, others_y, others_z, others_charge, c6, c12, charge, k, c, core, limit):
+        energy, fx, fy, fz = 0.0, 0.0, 0.0, 0.0
+        for n in range(len(others_x)):
+            dx, dy, dz = others_x[n] - x, others_y[n] - y, others_z[n] - z
+            squared = dx * dx + dy * dy + dz * dz
+            counts = 1.0 if squared < limit else 0.0
+            held = max(squared, core if capped else NEAREST * NEAREST)
+            root = 1.0 / np.sqrt(held)
+            inverse = root * root
+            sixth = inverse * inverse * inverse
+            both = charge * others_charge[n]
+            slope = counts * (inverse * sixth * (6.0 * c6 - 12.0 * c12 * sixth) + both * (2.0 * k - root * inverse))
+            energy += counts * (sixth * (c12 * sixth - c6) + both * (root + k * held - c))
+            if capped:
+                energy += 0.5 * slope * (squared - held)
+            fx += slope * dx
+            fy += slope * dy
+            fz += slope * dz
+        return energy, fx, fy, fz
+
+    return uncharged, charged
 
 
-@njit(cache=True, fastmath=QUICK)
-def _charged(x, y, z, others_x, others_y, others_z, others_charge, c6, c12, charge, k, c, core, limit):
-    energy, fx, fy, fz = 0.0, 0.0, 0.0, 0.0
-    for n in range(len(others_x)):
-        dx, dy, dz = others_x[n] - x, others_y[n] - y, others_z[n] - z
-        squared = dx * dx + dy * dy + dz * dz
-        counts = 1.0 if squared < limit else 0.0
-        held = max(squared, core)
-        root = 1.0 / np.sqrt(held)
-        inverse = root * root
-        sixth = inverse * inverse * inverse
-        both = charge * others_charge[n]
-        slope = counts * (inverse * sixth * (6.0 * c6 - 12.0 * c12 * sixth) + both * (2.0 * k - root * inverse))
-        energy += counts * (sixth * (c12 * sixth - c6) + both * (root + k * held - c)) + 0.5 * slope * (squared - held)
-        fx += slope * dx
-        fy += slope * dy
-        fz += slope * dz
-    return energy, fx, fy, fz
+_uncharged, _charged = _loops(capped=False)
+_uncharged_capped, _charged_capped = _loops(capped=True)
 
 
 @njit(cache=True)
@@ -126,14 +139,22 @@ def _around(t: Tables, k: int, s: Surroundings, kinds, charges, x, packed, bound
             for kind in range(n_kinds):
                 begin, end = bounds[group, kind], bounds[group, kind + 1]
                 c6, c12 = s.c6[kinds[i], kind], s.c12[kinds[i], kind]
+                near_x, near_y, near_z = packed[0, begin:end], packed[1, begin:end], packed[2, begin:end]
+                at_x, at_y, at_z, core = x[i, 0], x[i, 1], x[i, 2], s.core[kinds[i], kind]
                 if charges[i] != 0.0 and s.factor != 0.0:
-                    one, fx, fy, fz = _charged(x[i, 0], x[i, 1], x[i, 2], packed[0, begin:end], packed[1, begin:end],
-                                               packed[2, begin:end], packed[3, begin:end], c6, c12, charges[i],
-                                               s.k, s.c, s.core[kinds[i], kind], limit)
+                    if s.capped:
+                        one, fx, fy, fz = _charged_capped(at_x, at_y, at_z, near_x, near_y, near_z,
+                                                          packed[3, begin:end], c6, c12, charges[i], s.k, s.c, core,
+                                                          limit)
+                    else:
+                        one, fx, fy, fz = _charged(at_x, at_y, at_z, near_x, near_y, near_z, packed[3, begin:end],
+                                                   c6, c12, charges[i], s.k, s.c, core, limit)
                 elif c6 != 0.0 or c12 != 0.0:
-                    one, fx, fy, fz = _uncharged(x[i, 0], x[i, 1], x[i, 2], packed[0, begin:end],
-                                                 packed[1, begin:end], packed[2, begin:end], c6, c12,
-                                                 s.core[kinds[i], kind], limit)
+                    if s.capped:
+                        one, fx, fy, fz = _uncharged_capped(at_x, at_y, at_z, near_x, near_y, near_z, c6, c12,
+                                                            core, limit)
+                    else:
+                        one, fx, fy, fz = _uncharged(at_x, at_y, at_z, near_x, near_y, near_z, c6, c12, core, limit)
                 else:
                     continue
                 energy += one

@@ -103,7 +103,7 @@ class HamiltonianMoves:
         self.surroundings = Surroundings(
             self.layout.kind, self.layout.charge, start.astype(np.int64), order, np.ascontiguousarray(field_.c6),
             np.ascontiguousarray(field_.c12), float(field_.cutoff), float(factor if self.layout.charge.any() else 0.0),
-            float(k), float(c), cores(field_.c6, field_.c12, None))
+            float(k), float(c), cores(field_.c6, field_.c12, None), False)
         self.room = room(self.tables, len(field_.c6), max(kind.n_atoms for kind in system.types))
         self._packed = np.empty((4, 65536))
 
@@ -153,7 +153,9 @@ class HamiltonianMoves:
             cap: Repulsion of a pair from which on it no longer steepens, kJ/mol: for atoms that overlap, to part.
                 Energies are those of the capped force field then. None is the force field itself.
         """
-        around = self.surroundings._replace(core=cores(self.surroundings.c6, self.surroundings.c12, cap))
+        around = self.surroundings
+        if cap is not None:
+            around = around._replace(core=cores(around.c6, around.c12, cap), capped=True)
         chosen = self.choose(name, only)
         stream = Stream.of(*name, "move", torch.as_tensor(self.centre[chosen]))
         accepted, change, error = np.zeros(len(chosen), dtype=bool), np.zeros(len(chosen)), np.zeros(len(chosen))

@@ -59,6 +59,7 @@ class Surroundings(NamedTuple):
         factor, k, c: Coulomb energy factor q q (1/r + k r^2 - c); factor is 0 where nothing is charged.
         core: By pair of kinds, nm^2: below this squared distance the energy goes on along its tangent, so that
             atoms can pass through one another where it is large; tiny where forces are the true ones.
+        capped: Whether there are such cores.
     """
 
     kind: Index
@@ -72,6 +73,7 @@ class Surroundings(NamedTuple):
     k: float
     c: float
     core: Array
+    capped: bool
 
 
 def cores(c6: Array, c12: Array, cap: float | None) -> Array:

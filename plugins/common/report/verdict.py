@@ -143,6 +143,8 @@ def _beads(content: Content, label: str) -> Iterator[Finding]:
     value, most = mean.value(label), largest.value(label) if largest else float("nan")
     far = f", at most {short(most)} nm" if np.isfinite(most) else ""
     said = f"mapped back, the atoms are {short(value)} nm from the given beads (root mean square{far})"
+    if most < 5e-5:
+        said = "mapped back, the atoms are on the given beads, to less than 0.0001 nm"
     if value <= 0.0006 and not most > 0.005:
         yield Finding(GOOD, "bead positions", f"The beads are kept: {said}.")
     else:

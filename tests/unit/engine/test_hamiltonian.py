@@ -258,7 +258,8 @@ def test_overlapping_atoms_are_refused_not_fatal() -> None:
 def test_capped_forces_are_the_slope_of_capped_energies(coulomb: str) -> None:
     system, window = scenes.crowd((scenes.octane_system().types[0], 2), (scenes.phenyl(), 2), n_frames=1)
     moves = HamiltonianMoves(system, forcefields.everything(system, coulomb, 0.8), 300.0, steps=0, size=2, sigma=10.0)
-    moves.surroundings = moves.surroundings._replace(core=cores(moves.surroundings.c6, moves.surroundings.c12, 5.0))
+    around = moves.surroundings
+    moves.surroundings = around._replace(core=cores(around.c6, around.c12, 5.0), capped=True)
     frame = moves.frame(window.atoms[0], window.beads[0], window.box(0))
     one, step = 0, 1e-6
 

@@ -187,6 +187,20 @@ def test_a_regularizer_leaves_less_overlap(run: Callable) -> None:
     assert mean["steric"] < 0.9 * mean["plain"]
 
 
+def test_what_draws_do_not_mend_is_placed_anew(run: Callable) -> None:
+    """Draws of an untrained network overlap; the last of four rounds of repair puts templates in their place."""
+    mean = {}
+    for repair in (3, 4):
+        window, system = run("octane", ("temperature: 350", f"temperature: 350, regularizer: steric, repair: {repair}"),
+                             chosen="0")
+        assert_exact(window, system)
+        scene = scenes.scene_of(system, window)
+        frame, bead = scenes.every_site(scene)
+        energy = Steric(StericOptions()).energy(scene.gather(frame, bead), scene.own(frame, bead)[:, None])
+        mean[repair] = float(energy.clamp_max(1000).mean())
+    assert mean[4] < 0.7 * mean[3]
+
+
 def test_noise_levels_end_clean() -> None:
     for sweeps in range(1, 9):
         levels = annealed(sweeps)

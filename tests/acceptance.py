@@ -27,10 +27,9 @@ from backmap.engine.measure import BondGram
 from backmap.engine.random import Stream
 from backmap.engine.schedule import batches_of, per_bead
 from backmap.engine.shells import Shells, reach
-from backmap.engine.sweep import BOLTZMANN
 from backmap.model.mapping import Mapping
 from backmap.model.molecule import MoleculeType
-from backmap.model.parameters import Bonded, ForceField, MoleculeParameters
+from backmap.model.parameters import BOLTZMANN, Bonded, ForceField, MoleculeParameters
 from backmap.model.system import System, Window
 
 Array = NDArray[np.float64]

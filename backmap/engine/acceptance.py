@@ -24,6 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..model.parameters import BOLTZMANN
 from ..model.system import System
 from .blocks import BlockTable
 from .contracts import Draws, LocalEnvironment
@@ -33,7 +34,6 @@ from .measure import BondGram
 from .random import Stream
 from .schedule import Batch
 from .shells import Shells
-from .sweep import BOLTZMANN
 
 #: A log-density of a draw below this stands for one that could not be made: closures that are out of reach lower it
 #: by 1000. What was drawn was not that unlikely.

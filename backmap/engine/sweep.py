@@ -11,14 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..model.parameters import BOLTZMANN
 from ..model.system import System
 from .constraint import SystemProjector
 from .contracts import Draws, LocalEnvironment, Weighs
 from .environment import Scene
 from .random import Stream
 from .schedule import Batch, Schedule
-
-BOLTZMANN = 0.0083144626  #: kJ/mol/K
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from ..model.parameters import BOLTZMANN
 from .acceptance import Outcome
-from .sweep import BOLTZMANN
 
 
 class Trials:

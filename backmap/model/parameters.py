@@ -44,6 +44,8 @@ FUNCTIONS: dict[str, tuple[str, int, tuple[str, ...]]] = {
 
 #: Coulomb's constant 1 / (4 pi eps0), kJ mol^-1 nm e^-2, as GROMACS has it.
 COULOMB = 138.935458
+#: The gas constant, kJ mol^-1 K^-1.
+BOLTZMANN = 8.31446261815324e-3
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,16 +7,16 @@ from typing import Any
 
 import networkx as nx
 import numpy as np
-import pydantic
 
-from backmap.api import ForceFieldReader, InputPath, Options
+from backmap.api import ForceFieldReader
 from backmap.errors import BackmapError
 from backmap.model.parameters import FUNCTIONS, Bonded, ForceField, MoleculeParameters
 from backmap.model.system import System
 
 from ..common import elements
-from ..common.gromacs_preprocessor import Line, preprocess
-from .gromacs_terms import CHEMICAL_BONDS, SECTIONS, function_of, terms_of
+from ..common.gromacs_files import CHEMICAL_BONDS, TopologyFile
+from ..common.gromacs_preprocessor import Line
+from .gromacs_terms import SECTIONS, function_of, terms_of
 from .gromacs_types import Types
 from .matching import check_elements
 
@@ -29,19 +29,12 @@ _SILENT = {"constraints", "settles", "exclusions", "position_restraints", "dista
 class Gromacs(ForceFieldReader):
     """GROMACS .top with its force field, combination rules, exclusions and pairs as ``gmx grompp`` reads them."""
 
-    class Options(Options):
-        file: InputPath = pydantic.Field(description="A .top that holds or includes [ defaults ] and [ atomtypes ].")
-        include: list[InputPath] = pydantic.Field(
-            default=[], description="Folders for #include, before those of an installed GROMACS.")
-        define: dict[str, Any] = pydantic.Field(
-            default={}, description="Macros for #ifdef and parameters, as -DNAME=value in an .mdp.")
-
-    options: Options
+    Options = TopologyFile
+    options: TopologyFile
 
     def read(self, system: System) -> ForceField:
         where = str(self.options.file)
-        define = {name: "" if value is None else str(value) for name, value in self.options.define.items()}
-        types, molecules = _sections(preprocess(self.options.file, self.options.include, define))
+        types, molecules = _sections(self.options.lines())
         if not types.defaults.rule:
             raise BackmapError("has no [ defaults ]", where=where,
                                hint="Give the .top that includes the force field, not an .itp alone.")

@@ -45,8 +45,6 @@ _DIHEDRALS = {"1": _Function("periodic_proper", 3, _degrees(0)), "2": _Function(
 #: Section -> (section of its types, number of atoms, functions).
 SECTIONS = {"bonds": ("bondtypes", 2, _BONDS), "angles": ("angletypes", 3, _ANGLES),
             "dihedrals": ("dihedraltypes", 4, _DIHEDRALS)}
-#: Bond functions that mean a chemical bond, along which exclusions are counted.
-CHEMICAL_BONDS = {"1", "2", "3", "4", "5", "7", "8"}
 
 
 def function_of(line: Line) -> str:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from backmap.errors import BackmapError
 
+from ..common.gromacs_files import atom_type_columns
 from ..common.gromacs_preprocessor import Line
 
 Array = NDArray[np.float64]
@@ -89,16 +90,8 @@ class Types:
                                  line.where)
 
     def _take_atom(self, line: Line) -> None:
-        """``name [bonded type] [number] mass charge ptype first second``; told apart as GROMACS does."""
         words = line.fields
-        if _is_particle(words, 5):
-            bonded, number, rest = words[1], words[2], words[3:]
-        elif _is_particle(words, 3):
-            bonded, number, rest = words[0], "", words[1:]
-        elif words[1][0].isalpha():
-            bonded, number, rest = words[1], "", words[2:]
-        else:
-            bonded, number, rest = words[0], words[1], words[2:]
+        bonded, number, rest = atom_type_columns(words)
         self.atoms[words[0]] = AtomType(bonded, int(number) if number else None, float(rest[0]), float(rest[1]),
                                         float(rest[3]), float(rest[4]))
 
@@ -200,10 +193,6 @@ class Types:
 def table_of(function: str) -> str:
     """Functions 1 and 9 share their types, as do 3 and 5."""
     return {"9": "1", "5": "3"}.get(function, function)
-
-
-def _is_particle(words: list[str], column: int) -> bool:
-    return len(words) > column and len(words[column]) == 1 and words[column].isalpha()
 
 
 def _expect_function(line: Line, column: int, known: set[str]) -> None:

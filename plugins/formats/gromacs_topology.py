@@ -3,39 +3,29 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-import pydantic
 
-from backmap.api import AtomMolecule, AtomTopology, InputPath, Options, TopologyReader
+from backmap.api import AtomMolecule, AtomTopology, TopologyReader
 from backmap.errors import BackmapError
 
 from ..common import elements
-from ..common.gromacs_preprocessor import Line, preprocess
+from ..common.gromacs_files import CHEMICAL_BONDS, TopologyFile, atom_type_columns
+from ..common.gromacs_preprocessor import Line
 
-#: Bond functions that mean a chemical bond; 6, 9 and 10 are restraints between atoms that are not bonded.
-_CHEMICAL_BONDS = {"1", "2", "3", "4", "5", "7", "8"}
-#: Of these, the functions whose first parameter is the equilibrium length.
+#: Chemical bond functions whose first parameter is the equilibrium length.
 _WITH_LENGTH = {"1", "2", "3", "4", "7"}
 
 
 class Gromacs(TopologyReader):
     """GROMACS .top or .itp, preprocessed; parameters other than bond lengths are not looked at."""
 
-    class Options(Options):
-        file: InputPath = pydantic.Field(description="A .top, or an .itp with its [ moleculetype ] sections.")
-        include: list[InputPath] = pydantic.Field(
-            default=[], description="Folders for #include, before those of an installed GROMACS.")
-        define: dict[str, Any] = pydantic.Field(
-            default={}, description="Macros for #ifdef and parameters, as -DNAME=value in an .mdp.")
-
-    options: Options
+    Options = TopologyFile
+    options: TopologyFile
 
     def read(self) -> AtomTopology:
-        define = {name: "" if value is None else str(value) for name, value in self.options.define.items()}
         sections = _Sections()
-        for line in preprocess(self.options.file, self.options.include, define):
+        for line in self.options.lines():
             sections.take(line)
         return sections.topology(str(self.options.file))
 
@@ -80,16 +70,8 @@ class _Sections:
                                    where=line.where) from None
 
     def _atom_type(self, line: Line) -> None:
-        """``name [bonded type] [number] mass charge ptype ...``; told apart as GROMACS does."""
         fields = line.fields
-        if _is_particle(fields, 5):
-            bonded, number, rest = fields[1], fields[2], fields[3:]
-        elif _is_particle(fields, 3):
-            bonded, number, rest = fields[0], "", fields[1:]
-        elif fields[1][0].isdigit():
-            bonded, number, rest = fields[0], fields[1], fields[2:]
-        else:
-            bonded, number, rest = fields[1], "", fields[2:]
+        bonded, number, rest = atom_type_columns(fields)
         mass = float(rest[0])
         # GROMOS leaves masses to [ atoms ] and writes 0 here.
         self._atom_types[fields[0]] = _AtomType(int(number) if number else None, mass or None, float(rest[1]), bonded)
@@ -119,7 +101,7 @@ class _Sections:
         atoms.append(line)
 
     def _bond(self, line: Line) -> None:
-        if (line.fields[2] if len(line.fields) > 2 else "1") in _CHEMICAL_BONDS:
+        if (line.fields[2] if len(line.fields) > 2 else "1") in CHEMICAL_BONDS:
             self._here(line).bonds.append(line)
 
     def _constraint(self, line: Line) -> None:
@@ -205,10 +187,6 @@ class _Sections:
                 given = self._lengths.get(frozenset((bonded[i], bonded[j])), np.nan)
             length[i, j] = given
         return length, {(i, j) for i, j, _ in molecule.constraints}
-
-
-def _is_particle(fields: list[str], column: int) -> bool:
-    return len(fields) > column and len(fields[column]) == 1 and fields[column].isalpha()
 
 
 def _length(function: str, parameters: list[str]) -> float:

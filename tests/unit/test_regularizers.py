@@ -12,8 +12,9 @@ from backmap.engine.contracts import Draw, LocalEnvironment
 from backmap.engine.environment import Scene
 from backmap.engine.random import Stream
 from backmap.engine.schedule import parallel_schedule
-from backmap.engine.sweep import BOLTZMANN, Sweeper, overlaps
+from backmap.engine.sweep import Sweeper, overlaps
 from backmap.model.molecule import MoleculeType
+from backmap.model.parameters import BOLTZMANN
 from backmap.model.system import System, Window
 from tests import scenes
 

@@ -10,7 +10,7 @@ import torch
 from numba import njit
 from numpy.typing import NDArray
 
-from ...model.parameters import ForceField
+from ...model.parameters import BOLTZMANN, ForceField
 from ...model.system import System
 from ..energy.layout import FieldLayout
 from ..random import Stream
@@ -24,7 +24,6 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-BOLTZMANN = 8.31446261815324e-3  #: kJ/mol/K
 #: Powers of sqrt(det G) of the molecule and sqrt(det G_C) of the block in the weight of a state.
 MEASURES = {"rigid": (1.0, -1.0), "stiff": (0.0, -1.0)}
 

@@ -13,9 +13,8 @@ from backmap.api import Generator, Options
 from backmap.engine.contracts import Draw, LocalEnvironment, View
 from backmap.engine.fragments import FragmentTable
 from backmap.engine.random import Stream
-from backmap.engine.sweep import BOLTZMANN
 from backmap.errors import BackmapError
-from backmap.model.parameters import ForceField
+from backmap.model.parameters import BOLTZMANN, ForceField
 from backmap.model.system import System
 
 from ..equivariant.density import LocalFrame, Torsions, closing_angle

@@ -2,13 +2,17 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
+from collections.abc import Iterator, Mapping
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from .errors import BackmapError
+
+#: Entries of a document with all its aliases written out; recipes have some hundred.
+LARGEST = 100_000
 
 _PART = re.compile(r"(?:^|\.)([^.\[\]=]+)|\[(\d+)\]")
 
@@ -46,10 +50,27 @@ def read(path: Path) -> tuple[str, dict[str, Any]]:
     return text, document
 
 
+def given(content: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A recipe that is a mapping already, and its text, for the record."""
+    text = yaml.safe_dump(_plain(content, text=True), sort_keys=False, allow_unicode=True)
+    return text, _plain(content)
+
+
+def _plain(node: Any, text: bool = False) -> Any:
+    """Mappings and lists of Python's own kinds, paths as text; and with ``text`` everything else as text."""
+    if isinstance(node, Mapping):
+        return {key: _plain(value, text) for key, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [_plain(value, text) for value in node]
+    if isinstance(node, Path):
+        return str(node)
+    return node if not text or node is None or isinstance(node, str | int | float | bool) else str(node)
+
+
 def parse(text: str, where: object) -> Any:
     """A YAML document. Aliases become copies, so that changing one place changes one place."""
     try:
-        return _copy(yaml.load(text, _Loader))
+        return _copy(yaml.load(text, _Loader), count(LARGEST, -1))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{where}:{mark.line + 1}" if mark else where
@@ -61,10 +82,13 @@ def parse(text: str, where: object) -> Any:
         raise BackmapError("not valid YAML here: nested without end", where=where) from None
 
 
-def _copy(node: Any) -> Any:
+def _copy(node: Any, left: Iterator[int]) -> Any:
+    """The same, without aliases; ``left`` counts down the entries that it may still have."""
+    if not next(left):
+        raise ValueError(f"more than {LARGEST} entries once its aliases are written out")
     if isinstance(node, dict):
-        return {key: _copy(value) for key, value in node.items()}
-    return [_copy(value) for value in node] if isinstance(node, list) else node
+        return {key: _copy(value, left) for key, value in node.items()}
+    return [_copy(value, left) for value in node] if isinstance(node, list) else node
 
 
 def override(document: dict[str, Any], assignment: str) -> None:

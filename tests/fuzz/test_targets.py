@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from .targets import TARGETS
+from .targets import OCTANE, TARGETS, trajectory
 
 #: What stands in place of a number or a word.
 ODD = (b"-1", b"0", b"nan", b"inf", b"1e400", b"99999999999999999999", b"\xff\xfe", b"[[[", b"{{", b"&a *a", b"<",
@@ -79,5 +79,16 @@ def test_any_bytes_are_refused_in_one_line(name: str) -> None:
     @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
     def check(data: bytes) -> None:
         target(data)
+
+    check()
+
+
+def test_trajectories_may_be_cut_anywhere() -> None:
+    data = (OCTANE / "cg.xtc").read_bytes()
+
+    @settings(max_examples=40, deadline=5000, suppress_health_check=list(HealthCheck))
+    @given(st.integers(0, len(data)))
+    def check(end: int) -> None:
+        trajectory(data[:end])
 
     check()

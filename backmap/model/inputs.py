@@ -35,11 +35,20 @@ class FrameInfo:
 
 
 class FrameSource(Protocol):
-    """Frames on disk, read when asked for."""
+    """Frames on disk, read when asked for.
+
+    Attributes:
+        n_frames, n_points: Frames, and atoms or beads in each.
+        where: The files, for messages.
+        names, residue_names: Of the points, (n_points,), as the files spell them; None, or left out, where the
+            files have none. They are what tells beads of one kind from those of another.
+    """
 
     n_frames: int
     n_points: int
     where: str
+    names: list[str] | None
+    residue_names: list[str] | None
 
     def frame(self, number: int) -> FrameInfo:
         """Frame ``number``, counted from 0."""
@@ -60,6 +69,7 @@ class AtomMolecule:
     bonds: np.ndarray  #: smaller index first, sorted, (n_bonds, 2)
     bond_length: np.ndarray  #: equilibrium length, nm, NaN if unknown, (n_bonds,)
     constrained: np.ndarray  #: bonds the topology itself constrains, (n_bonds,) bool
+    held_apart: tuple[tuple[int, int], ...] = ()  #: atoms that are not bonded, but at a distance it constrains
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +90,10 @@ class BeadModel:
         bead_residues: (B,).
         bead_bonds: Pairs of beads if the file gives bonds, else None, (m, 2).
         mapping: Weights and owners.
+        hands: What the file says of stereochemistry: a stereocentre and three of its neighbours, whose vectors have
+            a positive triple product, (n, 4); None if it says nothing.
+        remarks: What the user should know, one line each: what of the file is not used.
+        where: File and line of each bead, for messages, (B,); empty where the file has no lines for them.
     """
 
     bead_names: list[str]
@@ -88,3 +102,6 @@ class BeadModel:
     bead_residues: np.ndarray
     bead_bonds: np.ndarray | None
     mapping: Mapping
+    hands: np.ndarray | None = None
+    remarks: tuple[str, ...] = ()
+    where: tuple[str, ...] = ()

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from backmap.errors import BackmapError
 
+from .sections import SectionLine, section_lines
+
 #: Bead type of files that give none.
 _UNNAMED = "B"
 
@@ -44,15 +46,18 @@ def read_map(path: Path, n_atoms: int) -> BeadTable:
     """
     owner = np.full(n_atoms, -1, dtype=np.int64)
     kinds: dict[int, str] = {}
-    for number, words in _rows(path):
-        where = f"{path}:{number}"
+    for line in _rows(path):
+        words, where = line.words, line.where
         try:
             atom, bead = int(words[0]) - 1, int(words[2 if len(words) > 2 else 1]) - 1
         except (ValueError, IndexError):
-            raise BackmapError(f"'{' '.join(words)}' is not a row of [map]", where=where,
+            raise BackmapError(f"'{line.text}' is not a row of [map]", where=where,
                                hint="Write `atom type bead bead_type` or `atom bead`.") from None
         if not 0 <= atom < n_atoms:
             raise BackmapError(f"there is no atom {atom + 1} in a molecule of {n_atoms}", where=where)
+        if not 0 <= bead < n_atoms:
+            raise BackmapError(f"there is no bead {bead + 1} in a molecule of {n_atoms} atoms", where=where,
+                               hint="Beads are counted from 1.")
         if owner[atom] >= 0:
             raise BackmapError(f"atom {atom + 1} is given to two beads", where=where,
                                hint="Beads that share atoms need a mapping with weights, as VOTCA XML.")
@@ -67,21 +72,11 @@ def _bead_types(kinds: dict[int, str], path: Path) -> list[str]:
     if not kinds:
         raise BackmapError("has no rows in [map]", where=path, hint="Is it a .map file of DeepBackmap?")
     missing = set(range(max(kinds) + 1)) - set(kinds)
-    if missing or min(kinds) < 0:
-        raise BackmapError(f"bead {min(missing, default=min(kinds)) + 1} is missing or not counted from 1", where=path)
+    if missing:
+        raise BackmapError(f"bead {min(missing) + 1} is missing", where=path, hint="Beads are counted from 1.")
     return [kinds[bead] for bead in range(len(kinds))]
 
 
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Numbers and words of the lines in [map]."""
-    try:
-        lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError as error:
-        raise BackmapError(f"cannot be read ({error.strerror})", where=path) from None
-    section = ""
-    for number, line in enumerate(lines, start=1):
-        line = line.split(";", 1)[0].strip()
-        if line.startswith("["):
-            section = line.strip("[] ").lower()
-        elif line and section == "map":
-            yield number, line.split()
+def _rows(path: Path) -> Iterator[SectionLine]:
+    """The rows of [map]."""
+    return (line for line in section_lines(path) if line.section == "map" and line.words)

@@ -52,9 +52,17 @@ class GroFile:
         """Frame ``number``, counted from 0; a frame without a time in its title gets its number."""
         title, _, *lines, box = self._lines(number)
         first = self._places[number].line
-        time = _TIME.search(title)
         return FrameInfo(positions=self._positions(lines, first + 2), box=self._box(box, first + 2 + len(lines)),
-                         time=_number(time[1], float(number)) if time else float(number))
+                         time=_time(title, number))
+
+    def times(self) -> Array:
+        """Time of every frame, ps, (n_frames,)."""
+        with self.path.open("rb") as file:
+            titles = []
+            for place in self._places:
+                file.seek(place.offset)
+                titles.append(file.readline().decode(errors="replace"))
+        return np.array([_time(title, number) for number, title in enumerate(titles)])
 
     def _scan(self) -> list[_Place]:
         """Where each frame begins. Only counts, lines and boxes are looked at."""
@@ -145,6 +153,12 @@ def _column_width(line: str) -> int:
     first = line.find(".", _PREFIX)
     second = line.find(".", first + 1)
     return second - first if second > first >= 0 else _WIDTH
+
+
+def _time(title: str, number: int) -> float:
+    """Time in the title of frame ``number``, ps; without one, its number."""
+    time = _TIME.search(title)
+    return _number(time[1], float(number)) if time else float(number)
 
 
 def _number(text: str, default: float) -> float:

@@ -15,6 +15,7 @@ from backmap.model.molecule import MoleculeType
 from backmap.model.system import System
 
 from ..common.elements import symbol_of
+from ..common.foreign import read_by
 from ..common.openmm_parameters import Molecule
 
 Result = TypeVar("Result")
@@ -93,10 +94,4 @@ def _formula(elements: Sequence[int]) -> str:
 
 def read_by_openmm(reader: Callable[[], Result], where: Path | str) -> Result:
     """What a reader of OpenMM makes of a file; whatever it raises is one line with the file."""
-    try:
-        return reader()
-    except BackmapError:
-        raise
-    except Exception as error:
-        told = " ".join(str(error).split()) or type(error).__name__
-        raise BackmapError(f"OpenMM cannot read it: {told[:300].rstrip('.')}", where=where) from None
+    return read_by("OpenMM", reader, where)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 import pydantic
@@ -12,9 +13,16 @@ from backmap.errors import BackmapError
 from backmap.model.mapping import Mapping
 from backmap.model.molecule import graph_of
 
+from ..common.bead_model import known
 from ..common.dbm_map import read_map, read_owners
+from .frames import as_list
 
 __all__ = ["Dbm", "read_owners"]
+
+
+def _by_name(value: Any) -> Any:
+    """Files alone are for the molecule types that they are called by, as DeepBackmap has it."""
+    return value if isinstance(value, dict) else {Path(path).stem: path for path in as_list(value)}
 
 
 class Dbm(MappingReader):
@@ -25,7 +33,8 @@ class Dbm(MappingReader):
     """
 
     class Options(Options):
-        files: dict[str, InputPath] = pydantic.Field(description="Molecule type: its .map file.")
+        files: Annotated[dict[str, InputPath], pydantic.BeforeValidator(_by_name), pydantic.Field(
+            min_length=1, description="Molecule type: its .map file; or files that are called by their molecule type.")]
 
     options: Options
 
@@ -33,7 +42,7 @@ class Dbm(MappingReader):
         for name, path in self.options.files.items():
             if name not in topology.types:
                 raise BackmapError(f"'{name}' is no molecule type of {topology.where}", where=path,
-                                   hint=f"Known: {', '.join(topology.types)}.")
+                                   hint=known(name, topology.types))
         return {name: _model(path, topology, name) for name, path in self.options.files.items()}
 
 

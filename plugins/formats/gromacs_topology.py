@@ -47,6 +47,7 @@ class _Molecule:
     atoms: list[Line] = field(default_factory=list)
     bonds: list[Line] = field(default_factory=list)
     constraints: list[tuple[int, int, float]] = field(default_factory=list)
+    held_apart: list[tuple[int, int]] = field(default_factory=list)
 
 
 class _Sections:
@@ -105,13 +106,16 @@ class _Sections:
             self._here(line).bonds.append(line)
 
     def _constraint(self, line: Line) -> None:
-        if line.fields[2] == "1":  # type 2 is a constraint between atoms that are not bonded
-            i, j = self._pair(line)
+        i, j = self._pair(line)
+        if line.fields[2] != "1":  # type 2 is a constraint between atoms that are not bonded
+            self._here(line).held_apart.append((i, j))
+        else:
             self._here(line).constraints.append((i, j, float(line.fields[3]) if len(line.fields) > 3 else np.nan))
 
     def _settle(self, line: Line) -> None:
         oxygen, length = int(line.fields[0]) - 1, float(line.fields[2])
         self._here(line).constraints += [(oxygen, oxygen + 1, length), (oxygen, oxygen + 2, length)]
+        self._here(line).held_apart.append((oxygen + 1, oxygen + 2))
 
     def _block(self, line: Line) -> None:
         self._blocks.append((line.fields[0], int(line.fields[1]), line.where))
@@ -151,7 +155,8 @@ class _Sections:
             element=element, mass=mass, partial_charge=charge,
             bonds=np.array(pairs, dtype=np.int64).reshape(-1, 2),
             bond_length=np.array([length[pair] for pair in pairs], dtype=np.float64),
-            constrained=np.array([pair in constrained for pair in pairs], dtype=bool))
+            constrained=np.array([pair in constrained for pair in pairs], dtype=bool),
+            held_apart=tuple(molecule.held_apart))
 
     def _atom_numbers(self, lines: list[Line]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Atomic numbers, masses (u) and charges (e) of a molecule type's atoms."""

@@ -12,10 +12,10 @@ from MDAnalysis.lib.formats.libmdaxdr import TRRFile, XTCFile
 from numpy.typing import NDArray
 
 from backmap.api import Options, OutputPath, Writer
-from backmap.errors import BackmapError
 from backmap.model.system import System, Window
 
-from .gromacs_frames import as_list
+from .frames import as_list
+from .writing import expect_placed, residue_numbers
 
 _SUFFIXES = (".gro", ".xtc", ".trr")
 #: Residue and atom numbers have five columns.
@@ -47,9 +47,7 @@ class Gromacs(Writer):
         return self.options.files
 
     def encode(self, window: Window, system: System, first: bool) -> Iterable[bytes]:
-        if window.atoms is None or (window.placed is not None and not window.placed.all()):
-            raise BackmapError("cannot write atoms that are not placed", where=", ".join(map(str, self.paths())),
-                               hint="Put a step that places atoms, such as forward, before write.")
+        expect_placed(window, ", ".join(map(str, self.paths())))
         for path in self.paths():
             if path.suffix == ".gro":
                 yield self._gro(window, system)
@@ -70,23 +68,15 @@ class Gromacs(Writer):
 
 
 def atom_labels(system: System) -> list[str]:
-    """The first 20 columns of every atom's line.
-
-    As in GROMACS, molecules of one residue are numbered on through the system, and longer ones keep
-    the residue numbers of the topology.
-    """
-    single = {kind: len(set(kind.residues.tolist())) == 1 for kind in system.types}
-    residue = max((int(kind.residues.max()) for kind in system.types if not single[kind]), default=0)
+    """The first 20 columns of every atom's line."""
+    names = {kind: [f"{residue_name[:5]:<5}{name[:5]:>5}"
+                    for residue_name, name in zip(kind.residue_names, kind.atom_names, strict=True)]
+             for kind in system.types}
     labels: list[str] = []
-    atom = 0
-    for kind, count in system.blocks:
-        names = [f"{residue_name[:5]:<5}{name[:5]:>5}"
-                 for residue_name, name in zip(kind.residue_names, kind.atom_names, strict=True)]
-        for _ in range(count):
-            residue += single[kind]
-            for name, own in zip(names, kind.residues.tolist(), strict=True):
-                atom += 1
-                labels.append(f"{(residue if single[kind] else own) % _WRAP:5d}{name}{atom % _WRAP:5d}")
+    for kind, numbers in residue_numbers(system):
+        first = len(labels) + 1
+        labels += [f"{number % _WRAP:5d}{name}{atom % _WRAP:5d}"
+                   for atom, (number, name) in enumerate(zip(numbers, names[kind], strict=True), first)]
     return labels
 
 

@@ -1,11 +1,10 @@
 """Mappings as VOTCA's csg tools read them: one XML file per molecule type."""
 from __future__ import annotations
 
-import difflib
-import xml.parsers.expat
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pydantic
@@ -15,16 +14,23 @@ from backmap.errors import BackmapError
 from backmap.model.mapping import Mapping
 from backmap.model.molecule import graph_of
 
+from ..common.bead_model import known
 from ..common.residues import residue_ordinals
-from .gromacs_frames import as_list
+from ..common.xml_tree import XmlNode, parse
+from .frames import as_list
+
+
+def _separated(value: Any) -> Any:
+    """``a.xml;b.xml``, as csg_map takes it, as a list."""
+    return [part.strip() for part in value.split(";") if part.strip()] if isinstance(value, str) else as_list(value)
 
 
 class Votca(MappingReader):
     """VOTCA mapping files; each describes the molecule type that its <ident> names."""
 
     class Options(Options):
-        files: Annotated[list[InputPath], pydantic.BeforeValidator(as_list), pydantic.Field(
-            min_length=1, description="Mapping XML files, one per molecule type.")]
+        files: Annotated[list[InputPath], pydantic.BeforeValidator(_separated), pydantic.Field(
+            min_length=1, description="Mapping XML files, one per molecule type; as a list, or separated by `;`.")]
 
     options: Options
 
@@ -37,54 +43,18 @@ class Votca(MappingReader):
             models[file.ident] = file.model(topology)
         return models
 
-
-@dataclass
-class _Node:
-    """An XML element that knows its line."""
-
-    tag: str
-    line: int
-    children: list[_Node] = field(default_factory=list)
-    text: str = ""
-
-    def all(self, *path: str) -> list[_Node]:
-        nodes = [self]
-        for tag in path:
-            nodes = [child for node in nodes for child in node.children if child.tag == tag]
-        return nodes
-
-    def child(self, tag: str) -> _Node | None:
-        return next(iter(self.all(tag)), None)
-
-
-def parse(path: Path) -> _Node:
-    """The tree of an XML file; the standard library's own does not keep lines.
-
-    Raises:
-        BackmapError: With file and line.
-    """
-    document = _Node("", 0)
-    stack = [document]
-    parser = xml.parsers.expat.ParserCreate()
-
-    def start(tag: str, _: dict[str, str]) -> None:
-        node = _Node(tag, parser.CurrentLineNumber)
-        stack[-1].children.append(node)
-        stack.append(node)
-
-    def text(data: str) -> None:
-        stack[-1].text += data
-
-    parser.StartElementHandler, parser.CharacterDataHandler = start, text
-    parser.EndElementHandler = lambda _: stack.pop()
-    try:
-        parser.Parse(Path(path).read_bytes(), True)
-    except xml.parsers.expat.ExpatError as error:
-        raise BackmapError(f"is not XML ({xml.parsers.expat.ErrorString(error.code)})",
-                           where=f"{path}:{error.lineno}") from None
-    except OSError as error:
-        raise BackmapError(f"cannot be read ({error.strerror})", where=path) from None
-    return document.children[0]
+    def problems(self, topology: AtomTopology) -> Iterator[BackmapError]:
+        idents: set[str] = set()
+        for path in self.options.files:
+            try:
+                file = _MappingFile(path)
+            except BackmapError as error:
+                yield error
+                continue
+            if file.ident in idents:
+                yield file.error(f"molecule type '{file.ident}' is mapped twice", file.root.child("ident"))
+            idents.add(file.ident)
+            yield from file.problems(topology)
 
 
 class _MappingFile:
@@ -100,17 +70,12 @@ class _MappingFile:
         self._maps = self._unique(self.root.all("maps", "map"), "map")
         self._beads = self._unique(self.root.all("topology", "cg_beads", "cg_bead"), "bead")
 
-    def error(self, problem: str, node: _Node | None, hint: str = "") -> BackmapError:
+    def error(self, problem: str, node: XmlNode | None, hint: str = "") -> BackmapError:
         return BackmapError(problem, where=f"{self._path}:{node.line}" if node else self._path, hint=hint)
 
     def model(self, topology: AtomTopology) -> BeadModel:
         """The beads of the molecule type that <ident> names."""
-        molecule = topology.types.get(self.ident)
-        if molecule is None:
-            raise self.error(f"<ident> is '{self.ident}', which is no molecule type of {topology.where}",
-                             self.root.child("ident"), _known(self.ident, list(topology.types)))
-        if not self._beads:
-            raise self.error("has no <cg_bead>", self.root)
+        molecule = self._molecule(topology)
         names = _atom_names(molecule)
         rows = [self._row(bead, names) for bead in self._beads.values()]
         first = np.array([atoms[0] for atoms, _ in rows])
@@ -119,9 +84,35 @@ class _MappingFile:
         return BeadModel(
             bead_names=list(self._beads), bead_types=[self._word(bead, "type") for bead in self._beads.values()],
             bead_residue_names=[self._name] * len(rows), bead_residues=molecule.residues[first],
-            bead_bonds=self._bead_bonds(), mapping=mapping)
+            bead_bonds=self._bead_bonds(), mapping=mapping,
+            where=tuple(f"{self._path}:{bead.line}" for bead in self._beads.values()))
 
-    def _row(self, bead: _Node, names: dict[str, int]) -> tuple[list[int], list[float]]:
+    def problems(self, topology: AtomTopology) -> Iterator[BackmapError]:
+        """All that is wrong with its beads and bonds, each thing once."""
+        seen: set[str] = set()
+        try:
+            names = _atom_names(self._molecule(topology))
+        except BackmapError as error:
+            yield error
+            return
+        for attempt in [self._bead_bonds, *(partial(self._row, bead, names) for bead in self._beads.values())]:
+            try:
+                attempt()
+            except BackmapError as error:
+                if str(error) not in seen:
+                    yield error
+                seen.add(str(error))
+
+    def _molecule(self, topology: AtomTopology) -> AtomMolecule:
+        molecule = topology.types.get(self.ident)
+        if molecule is None:
+            raise self.error(f"<ident> is '{self.ident}', which is no molecule type of {topology.where}",
+                             self.root.child("ident"), known(self.ident, list(topology.types)))
+        if not self._beads:
+            raise self.error("has no <cg_bead>", self.root)
+        return molecule
+
+    def _row(self, bead: XmlNode, names: dict[str, int]) -> tuple[list[int], list[float]]:
         """Atoms and weights of one bead."""
         listed, label = bead.child("beads"), self._word(bead, "name")
         atoms = [self._atom(text, names, listed) for text in (listed.text.split() if listed else ())]
@@ -133,20 +124,20 @@ class _MappingFile:
         name = self._word(bead, "mapping")
         if name not in self._maps:
             raise self.error(f"bead '{label}' uses map '{name}', which is not there", bead.child("mapping"),
-                             _known(name, list(self._maps)))
+                             known(name, list(self._maps)))
         return atoms, self._weights(self._maps[name], len(atoms), label)
 
-    def _atom(self, text: str, names: dict[str, int], node: _Node) -> int:
+    def _atom(self, text: str, names: dict[str, int], node: XmlNode) -> int:
         atom = names.get(text)
         if atom is None:
             raise self.error(f"there is no atom '{text}' in molecule type '{self.ident}'", node,
-                             _known(text, list(names)) + " Write RESID:RESNAME:ATOM, RESID from 1 in the molecule.")
+                             known(text, list(names)) + " Write RESID:RESNAME:ATOM, RESID from 1 in the molecule.")
         if atom < 0:
             raise self.error(f"'{text}' is the name of two atoms of molecule type '{self.ident}'", node,
                              "Give them different names in the topology.")
         return atom
 
-    def _weights(self, node: _Node, n_atoms: int, bead: str) -> list[float]:
+    def _weights(self, node: XmlNode, n_atoms: int, bead: str) -> list[float]:
         weights, name = self._numbers(node, "weights"), self._word(node, "name")
         if len(weights) != n_atoms:
             raise self.error(f"map '{name}' has {len(weights)} weights, but bead '{bead}' lists {n_atoms} atoms", node)
@@ -159,7 +150,7 @@ class _MappingFile:
                 raise self.error(f"<d> of map '{name}' is not zero where the weight is zero", node.child("d"))
         return weights
 
-    def _numbers(self, node: _Node, tag: str) -> list[float]:
+    def _numbers(self, node: XmlNode, tag: str) -> list[float]:
         inner = node.child(tag)
         if inner is None:
             raise self.error(f"<{node.tag}> has no <{tag}>", node)
@@ -176,14 +167,14 @@ class _MappingFile:
             words = node.text.split()
             for word in words:
                 if word not in index:
-                    raise self.error(f"a bond names bead '{word}', which is not there", node, _known(word, list(index)))
+                    raise self.error(f"a bond names bead '{word}', which is not there", node, known(word, list(index)))
             if len(words) % 2:
                 raise self.error(f"a <bond> lists {len(words)} beads, which do not make pairs", node)
             bonds += [tuple(sorted((index[i], index[j]))) for i, j in zip(words[::2], words[1::2], strict=True)]
         return np.array(sorted(set(bonds)), dtype=np.int64).reshape(-1, 2) if bonds else None
 
-    def _unique(self, nodes: list[_Node], what: str) -> dict[str, _Node]:
-        found: dict[str, _Node] = {}
+    def _unique(self, nodes: list[XmlNode], what: str) -> dict[str, XmlNode]:
+        found: dict[str, XmlNode] = {}
         for node in nodes:
             name = self._word(node, "name")
             if name in found:
@@ -191,7 +182,7 @@ class _MappingFile:
             found[name] = node
         return found
 
-    def _word(self, node: _Node, tag: str) -> str:
+    def _word(self, node: XmlNode, tag: str) -> str:
         inner = node.child(tag)
         if inner is None or not inner.text.strip():
             raise self.error(f"<{node.tag}> has no <{tag}>", node)
@@ -205,8 +196,3 @@ def _atom_names(molecule: AtomMolecule) -> dict[str, int]:
         name = f"{residue}:{molecule.residue_names[atom]}:{molecule.atom_names[atom]}"
         names[name] = -1 if name in names else atom
     return names
-
-
-def _known(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"Did you mean '{close[0]}'?" if close else f"Known: {', '.join(known[:10])}."

@@ -21,7 +21,7 @@ CSG_MAP = shutil.which("csg_map")
 needs_csg_map = pytest.mark.skipif(CSG_MAP is None, reason="VOTCA's csg_map is not on the PATH")
 
 
-def _csg_map(folder: Path, topology: Path, trajectory: Path, mapping: Path) -> GromacsFrames:
+def _csg_map(folder: Path, topology: Path, trajectory: Path, mapping: Path | str) -> GromacsFrames:
     """What csg_map makes of a trajectory, as .trr, which is not rounded to 0.001 nm."""
     out = folder / "votca.trr"
     done = subprocess.run([CSG_MAP, "--top", topology, "--trj", trajectory, "--cg", mapping, "--out", out],
@@ -49,6 +49,41 @@ def test_butane_with_shared_atoms_broken_over_a_box(tmp_path: Path) -> None:
     found = model.mapping.apply(broken.reshape(3, 5, 14, 3), box).reshape(3, -1, 3)
     assert expected.n_frames == 3
     np.testing.assert_allclose(found, [frame.positions for frame in expected], atol=1e-5)
+
+
+#: Ethane as one bead at a weight of our own; the second file of a mixture.
+ETHANE_XML = """\
+<cg_molecule><name>ETHCG</name><ident>ETH</ident>
+<topology><cg_beads><cg_bead><name>F1</name><type>F</type><mapping>all</mapping>
+<beads>1:ETH:C1 1:ETH:C2 1:ETH:H1</beads></cg_bead></cg_beads></topology>
+<maps><map><name>all</name><weights>3 2 0.5</weights></map></maps></cg_molecule>
+"""
+
+
+@needs_csg_map
+def test_several_molecule_types(tmp_path: Path) -> None:
+    """A mixture, its files given as csg_map takes them: `but.xml;eth.xml`."""
+    kinds = [builders.atoms_of("CCCC", "BUT"), builders.atoms_of("CC", "ETH")]
+    counts = [3, 2]
+    _text(tmp_path / "but.xml", builders.BUTANE_XML)
+    _text(tmp_path / "eth.xml", ETHANE_XML)
+    files = f"{tmp_path / 'but.xml'};{tmp_path / 'eth.xml'}"
+    models = Votca(Votca.Options(files=files)).read(AtomTopology({atoms.name: atoms for atoms, _ in kinds}, [], ""))
+    rng = np.random.default_rng(3)
+    molecules = [[positions + rng.random(3) for _ in range(count)]
+                 for (_, positions), count in zip(kinds, counts, strict=True)]
+    frame = np.concatenate([positions for copies in molecules for positions in copies]).astype(np.float32)
+    listed = "".join(
+        f'<molecule name="{atoms.name}" nmols="{count}" nbeads="{len(atoms.mass)}">'
+        + "".join(f'<bead name="{name}" type="{name[0]}" mass="1.0" q="0.0"/>' for name in atoms.atom_names)
+        + "</molecule>" for (atoms, _), count in zip(kinds, counts, strict=True))
+    topology = _text(tmp_path / "top.xml", f"<topology><molecules>{listed}</molecules></topology>")
+    with TRRFile(str(tmp_path / "aa.trr"), "w") as file:
+        file.write(frame, None, None, np.diag([4.0, 4.0, 4.0]).astype(np.float32), 0, 0.0, 0.0, len(frame))
+    expected = _csg_map(tmp_path, topology, tmp_path / "aa.trr", files).frame(0)
+    found = [models[atoms.name].mapping.apply(positions) for (atoms, _), copies in zip(kinds, molecules, strict=True)
+             for positions in copies]
+    np.testing.assert_allclose(np.concatenate(found), expected.positions, atol=1e-5)
 
 
 @needs_csg_map

@@ -37,6 +37,7 @@ def test_two_columns_are_enough(tmp_path: Path) -> None:
     (WATER.replace("3 H", "2 H"), "a.map:4: atom 2 is given to two beads"),
     (WATER.replace("3 H 1 W", "3 H 1 V"), "a.map:4: bead 1 is of type 'V' here and 'W' above"),
     (WATER.replace("3 H 1 W", "3 H 3 W"), "a.map: bead 2 is missing"),
+    (WATER.replace("3 H 1 W", "3 H 99999999999999999999 W"), "a.map:4: there is no bead 99999999999999999999"),
     (WATER.replace("3 H 1 W", "three"), "a.map:4: 'three' is not a row of [map]"),
     (WATER.replace("3 H 1 W\n", ""), "a.map: atom 3 is given to no bead"),
     ("", "a.map: has no rows in [map]")])
@@ -49,3 +50,12 @@ def test_errors(tmp_path: Path, text: str, problem: str) -> None:
 def test_an_unknown_molecule_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BackmapError, match=r"'SOL' is no molecule type of top\.top"):
         Dbm(Dbm.Options(files={"SOL": _write(tmp_path, WATER)})).read(AtomTopology({}, [], "top.top"))
+
+
+def test_files_are_called_by_their_molecule_type(tmp_path: Path) -> None:
+    atoms, _ = builders.atoms_of("O", "SOL", True)
+    path = tmp_path / "SOL.map"
+    path.write_text(WATER)
+    assert list(Dbm(Dbm.Options(files=path)).read(AtomTopology({"SOL": atoms}, [], "top.top"))) == ["SOL"]
+    with pytest.raises(BackmapError, match=r"a\.map: 'a' is no molecule type of top\.top"):
+        Dbm(Dbm.Options(files=[_write(tmp_path, WATER)])).read(AtomTopology({"SOL": atoms}, [], "top.top"))

@@ -127,8 +127,8 @@ def test_counts_must_agree(tmp_path: Path) -> None:
 def test_missing_and_unknown_files(tmp_path: Path) -> None:
     with pytest.raises(BackmapError, match="there is no such file"):
         GromacsFrames([tmp_path / "a.gro"])
-    with pytest.raises(BackmapError, match=r"'\.pdb' is not a format"):
-        GromacsFrames([_write(tmp_path / "a.pdb")])
+    with pytest.raises(BackmapError, match=r"'\.xml' is not .* Give \.gro, \.xtc, \.trr, \.pdb or \.tpr files"):
+        GromacsFrames([_write(tmp_path / "a.xml")])
 
 
 def test_damaged_trajectories(tmp_path: Path) -> None:

@@ -92,3 +92,14 @@ def test_names_that_are_not_unique_are_refused_only_if_used(tmp_path: Path) -> N
     carbons = replace(atoms, atom_names=["C1", "C2", "C3", "C3", *atoms.atom_names[4:]])
     with pytest.raises(BackmapError, match="is the name of two atoms"):
         _read(tmp_path, BUTANE, AtomTopology({"BUT": carbons}, [], "top.top"))
+
+
+def test_files_may_be_separated_as_csg_map_has_it(tmp_path: Path) -> None:
+    for name in ("BUT", "BUT2"):
+        (tmp_path / f"{name}.xml").write_text(BUTANE.replace("<ident>BUT<", f"<ident>{name}<"))
+    atoms = _topology().types["BUT"]
+    topology = AtomTopology({"BUT": atoms, "BUT2": replace(atoms, name="BUT2")}, [], "top.top")
+    files = f"{tmp_path / 'BUT.xml'}; {tmp_path / 'BUT2.xml'}"
+    models = Votca(Votca.Options(files=files)).read(topology)
+    assert list(models) == ["BUT", "BUT2"]
+    np.testing.assert_array_equal(models["BUT"].mapping.weight, models["BUT2"].mapping.weight)

@@ -152,6 +152,8 @@ class BlockTable:
 
 def _ties(kind: MoleculeType, own: Index) -> tuple[Index, Index, Index]:
     """Atoms outside that are tied to ``own``, rows of its rigid bonds, and beads in which it has weight."""
+    if kind.given:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), own
     touching = np.isin(kind.bonds, own).any(axis=1) & np.isfinite(kind.bond_length)
     beads = np.flatnonzero(kind.mapping.matrix[:, own].any(axis=1))
     sharing = np.flatnonzero(kind.mapping.matrix[beads].any(axis=0))

@@ -252,6 +252,9 @@ class SystemProjector:
         """Atoms (W, A, 3) and beads (W, B, 3) -> projected atoms, and slack (W, B, 3), nm."""
         moved, slack = np.array(atoms), np.zeros_like(beads)
         for group, projector in zip(self.system.groups, self.projectors):
+            if group.type.given:  # its atoms are its beads
+                moved[:, group.atoms] = beads[:, group.beads[:, group.type.mapping.owner]]
+                continue
             shape = (len(atoms), len(group.atom_offset))
             flat_atoms = atoms[:, group.atoms].reshape(-1, group.type.n_atoms, 3)
             flat_beads = beads[:, group.beads].reshape(-1, group.type.n_beads, 3)

@@ -163,6 +163,10 @@ class Scene:
         else:
             atoms = torch.as_tensor(window.atoms, device=device).clone()
             placed = torch.as_tensor(window.placed, device=device).clone()
+        for group in system.groups:
+            if group.type.given:  # its atoms are its beads, and they stand from the start
+                atoms[:, group.atoms] = beads[:, group.beads[:, group.type.mapping.owner]]
+                placed[:, group.atoms] = True
         return cls(fragments, layout, Surroundings.of(window, layout, view), atoms, placed, beads)
 
     def gather(self, frame: Tensor, bead: Tensor, noise: float | Tensor = 0.0, temperature: float = 300.0,

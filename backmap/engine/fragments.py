@@ -171,9 +171,13 @@ class _Planner:
         self.molecule, self.view, self.order, self.sequential = molecule, view, order, sequential
         self.fragments = molecule.mapping.fragments()
         self.heavy = molecule.chemistry.heavy
-        self.matrix = molecule.mapping.matrix
+        # A mapping of every atom to itself needs no matrix, and has a large one.
+        self.matrix = None if molecule.given else molecule.mapping.matrix
 
     def plan(self, bead: int) -> _Plan:
+        if self.molecule.given:
+            return _Plan([int(a) for a in self.fragments[bead]], [], [], [bead], [(("bead", 0),) * 3], [None], [np.nan],
+                         [np.nan], [False], [True], np.ones((1, 1)), np.zeros((1, 0)), 1, False)
         own = self._drawing_order(bead)
         context = self._context(bead, own)
         owner = self.molecule.mapping.owner
@@ -255,6 +259,7 @@ class _Planner:
 
         bonded = sorted(usable(graph[atom]), key=adrift)
         chain: list[tuple[str, int]] = []
+        siblings: list[int] = []
         closure = None
         if bonded:
             origin = bonded[0]
@@ -269,7 +274,9 @@ class _Planner:
                     chain.append(placed[others[0]])
         spare = [("bead", k) for k, b in enumerate(plan.beads)
                  if not any(self._pinned(a, b) and placed[a] in chain for a in placed)]
-        plan.reference.append(tuple((chain + spare + [("bead", 0)] * 3)[:3]))
+        # Molecules of one bead run out of beads: then an atom on the same neighbour gives the plane.
+        beside = [placed[n] for n in siblings if placed[n] not in chain]
+        plan.reference.append(tuple((chain + spare + beside + [("bead", 0)] * 3)[:3]))
         plan.closure.append(placed[closure] if closure is not None else None)
         plan.length.append(self._length(atom, bonded[0]) if bonded else np.nan)
         plan.closure_length.append(self._length(atom, closure) if closure is not None else np.nan)

@@ -37,15 +37,22 @@ MAX_COLOURS = 4096
 Schedule = list[list[Batch]]
 
 
-def parallel_schedule(surroundings: Surroundings) -> Schedule:
-    """Every bead at once, for generators that read beads alone."""
-    frames, beads = surroundings.n_frames, surroundings.n_beads
-    return [[Batch(np.repeat(np.arange(frames), beads), np.tile(np.arange(beads), frames))]]
+def drawn(system: System) -> NDArray[np.bool_]:
+    """Beads whose atoms are drawn: all but those of molecules that are given, (B,)."""
+    return per_bead(system, [np.full(kind.n_beads, not kind.given) for kind in system.types])
+
+
+def parallel_schedule(surroundings: Surroundings, system: System | None = None) -> Schedule:
+    """Every bead at once that is drawn, for generators that read beads alone; without a system every bead."""
+    frames = surroundings.n_frames
+    beads = np.arange(surroundings.n_beads) if system is None else np.flatnonzero(drawn(system))
+    return [[Batch(np.repeat(np.arange(frames), len(beads)), np.tile(beads, frames))]]
 
 
 def forward_schedule(surroundings: Surroundings, system: System, orders: Sequence[Order]) -> Schedule:
     """Forward sampling: rank after rank, the beads of one rank colour by colour; one stage."""
     ranks = per_bead(system, [order.ranks for order in orders])
+    ranks = np.where(drawn(system), ranks, -1)
     stage = []
     for rank in range(int(ranks.max()) + 1):
         members = np.broadcast_to(ranks == rank, (surroundings.n_frames, len(ranks)))
@@ -67,7 +74,9 @@ def gibbs_schedule(surroundings: Surroundings, system: System, order: np.random.
         only: Beads to draw, (W, B) bool; None means all.
     """
     half = per_bead(system, [halves(molecule) for molecule in system.types])
-    chosen = np.ones((surroundings.n_frames, len(half)), dtype=bool) if only is None else only
+    chosen = np.broadcast_to(drawn(system), (surroundings.n_frames, len(half)))
+    if only is not None:
+        chosen = chosen & only
     schedule = []
     for side in (0, 1):
         schedule.append(shuffled(batches_of(surroundings.conflicts, chosen & (half == side)), order))

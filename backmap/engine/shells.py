@@ -41,6 +41,8 @@ def reach(molecule: MoleculeType, sigma: float) -> Array:
     A bound from the lengths of stretched chains of bonds to all atoms of the bead, and six ``sigma`` (nm), by
     which the bead itself may be missed. It does not depend on any frame, so neither do colours.
     """
+    if molecule.given:
+        return np.full(molecule.n_beads, 6 * sigma)
     element, length = molecule.chemistry.element, np.array(molecule.bond_length)
     kinds = np.where((element[molecule.bonds] == 1).any(axis=1), 0,
                      np.where((element[molecule.bonds] <= 10).all(axis=1), 1, 2))
@@ -194,8 +196,10 @@ def _within(beads: Index, vectors: Array, frame: Index, bead: Index, atoms: Arra
 
 def _related(system: System) -> tuple[Index, Index]:
     """Pairs of beads of one molecule whose fragments are at most ``APART`` bonds apart or share a bead."""
-    pairs = []
+    pairs = [np.empty((0, 2), dtype=np.int64)]
     for group in system.groups:
+        if group.type.given:  # never drawn
+            continue
         mapping, distance = group.type.mapping, group.type.distance
         near = np.zeros((group.type.n_beads, group.type.n_beads), dtype=bool)
         i, j = np.nonzero(distance <= APART)

@@ -112,16 +112,21 @@ def projection(system: System) -> Callable[[Scene], None]:
 
 
 def overlaps(scene: Scene, regularizer: Weighs, threshold: float, chunk: int = 512) -> np.ndarray:
-    """Beads whose fragment has more than ``threshold`` kJ/mol of the regularizer's energy, (W, B) bool."""
+    """Beads whose fragment has more than ``threshold`` kJ/mol of the regularizer's energy, (W, B) bool.
+
+    Molecules that are given are left out: what overlaps with them is drawn, and found there.
+    """
     n_frames, n_beads = scene.beads.shape[:2]
-    everything = Batch(np.repeat(np.arange(n_frames), n_beads), np.tile(np.arange(n_beads), n_frames))
-    found = []
+    given = np.array([kind.given for kind in scene.fragments.types])
+    drawn = np.flatnonzero(~given[scene.fragments.type[scene.layout.row].cpu().numpy()])
+    everything = Batch(np.repeat(np.arange(n_frames), len(drawn)), np.tile(drawn, n_frames))
+    found = np.zeros((n_frames, n_beads), dtype=bool)
     for part in everything.chunks(chunk):
         frame, bead = (torch.as_tensor(x, device=scene.beads.device) for x in (part.frame, part.bead))
         env = scene.gather(frame, bead)
         energy = regularizer.energy(env, scene.own(frame, bead)[:, None].double())
-        found.append((energy[:, 0] > threshold).cpu().numpy())
-    return np.concatenate(found).reshape(n_frames, n_beads)
+        found[part.frame, part.bead] = (energy[:, 0] > threshold).cpu().numpy()
+    return found
 
 
 def mirror_wrong_centres(scene: Scene, system: System) -> np.ndarray:

@@ -53,6 +53,19 @@ class Mapping:
             owner = owners(bead, atom, weight, len(rows), graph, heavy, where)
         return cls(len(graph), len(rows), bead, atom, weight, np.asarray(owner, dtype=np.int64))
 
+    @classmethod
+    def identity(cls, n: int) -> Mapping:
+        """Every atom is a bead of its own."""
+        each = np.arange(n, dtype=np.int64)
+        return cls(n, n, each, each, np.ones(n), each)
+
+    @property
+    def is_identity(self) -> bool:
+        """Every atom is a bead of its own, whatever their order."""
+        n = self.n_atoms
+        return (n == self.n_beads == len(self.atom) == len(np.unique(self.atom))
+                and np.array_equal(self.owner[self.atom], self.bead))
+
     @cached_property
     def matrix(self) -> Array:
         """M as a dense matrix, (n_beads, n_atoms)."""

@@ -1,7 +1,7 @@
 """Molecule types: read once, as graphs with chemistry in plain arrays."""
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import networkx as nx
@@ -62,6 +62,7 @@ class MoleculeType:
         bead_bonds: Pairs of beads, (m, 2).
         mapping: Weights and owners.
         bond_length: Rigid length of each bond, nm; NaN where the bond is flexible, (n_bonds,).
+        given: Every atom is a bead of its own: its positions are read, and nothing of it is drawn or moved.
     """
 
     name: str
@@ -80,6 +81,7 @@ class MoleculeType:
     bead_bonds: Index
     mapping: Mapping
     bond_length: Array = field(default_factory=lambda: np.empty(0))
+    given: bool = False
 
     def __post_init__(self) -> None:
         if len(self.bond_length) != len(self.bonds):
@@ -92,6 +94,14 @@ class MoleculeType:
     @property
     def n_beads(self) -> int:
         return len(self.bead_names)
+
+    def with_signs(self, sign: Index) -> MoleculeType:
+        """The same molecule with other signs of its stereocentres, (C,); what follows from bonds is not made anew."""
+        other = replace(self, chemistry=replace(self.chemistry, sign=np.asarray(sign, dtype=np.int64)))
+        for name in ("graph", "bead_graph", "distance", "atom_edges", "bead_edges"):
+            if name in self.__dict__:
+                other.__dict__[name] = self.__dict__[name]
+        return other
 
     @cached_property
     def graph(self) -> nx.Graph:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +80,12 @@ class System:
     def n_molecules(self) -> int:
         return sum(count for _, count in self.blocks)
 
+    @property
+    def listed(self) -> str:
+        """Molecules by name for people, in order; types of one name that follow one another are counted together."""
+        runs = groupby(self.blocks, key=lambda block: block[0].name)
+        return ", ".join(f"{sum(count for _, count in run)} {name}" for name, run in runs)
+
     def bead_label(self, bead: int) -> str:
         """Name of a bead for people: molecule type, number of the molecule from 1, bead name."""
         first = molecule = 0
@@ -93,8 +100,7 @@ class System:
         """Raise BackmapError unless ``n`` is the number of ``what`` ("atoms" or "beads")."""
         expected = self.n_atoms if what == "atoms" else self.n_beads
         if n != expected:
-            listed = ", ".join(f"{count} {kind.name}" for kind, count in self.blocks)
-            raise BackmapError(f"holds {n} {what}, but the topology ({listed}) has {expected}", where=where,
+            raise BackmapError(f"holds {n} {what}, but the topology ({self.listed}) has {expected}", where=where,
                                hint="Check the molecule counts and that every chain has the topology's length.")
 
     def whole_beads(self, beads: Array, box: Array | None) -> Array:
@@ -136,6 +142,8 @@ class System:
         wrong = []
         for group in self.groups:
             chemistry = group.type.chemistry
+            if group.type.given:  # as somebody else made them
+                continue
             signs = handedness(atoms[:, group.atoms], chemistry.centres)
             frame, molecule, centre = np.nonzero((signs != chemistry.sign) & (chemistry.sign != 0))
             quad = group.atom_offset[molecule, None] + chemistry.centres[centre]

@@ -1,9 +1,10 @@
 """From topology and mapping to a system; and what atomistic frames tell about it."""
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Literal
 
 import numpy as np
@@ -11,10 +12,12 @@ from numpy.typing import NDArray
 
 from backmap.api import AtomMolecule, AtomTopology, BeadModel
 from backmap.errors import BackmapError
-from backmap.model.molecule import MoleculeType, implied_bead_bonds
+from backmap.model.mapping import Mapping as BeadMapping
+from backmap.model.molecule import MoleculeType, handedness, implied_bead_bonds
 from backmap.model.system import Group, System
 
 from .chemistry import perceive, with_signs
+from .hands import with_hands
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -29,7 +32,8 @@ _HYDROGEN = 1
 
 
 def assemble(topology: AtomTopology, beads: Mapping[str, BeadModel], *, constraints: Constraints = "reference",
-             molecules: Mapping[str, int] | None = None, owners: Mapping[str, Index] | None = None) -> System:
+             molecules: Mapping[str, int] | None = None, owners: Mapping[str, Index] | None = None,
+             given: Collection[str] = (), left_out: Collection[str] = ()) -> System:
     """The system that a topology and a mapping describe.
 
     Args:
@@ -40,35 +44,54 @@ def assemble(topology: AtomTopology, beads: Mapping[str, BeadModel], *, constrai
             that the topology itself constrains are rigid in every case, as in GROMACS.
         molecules: Counts in order, where the topology has none or others are wanted.
         owners: The bead that places each atom, (A,), by molecule type; otherwise the mapping's rule.
+        given: Molecule types without a mapping: each of their atoms is a bead of its own (``own_beads``).
+        left_out: Molecule types that are no part of the system.
 
     Raises:
         BackmapError: For molecule types without count or beads, and rigid bonds without a length.
     """
-    blocks = _blocks(topology, molecules)
+    blocks = [block for block in blocks_of(topology, molecules) if block[0] not in left_out]
     kinds: dict[str, MoleculeType] = {}
     for name in dict.fromkeys(name for name, _ in blocks):
-        if name not in beads:
+        if name not in beads and name not in given:
             raise BackmapError(f"molecule type '{name}' has no mapping", where=topology.where,
-                               hint=f"Mapped are: {', '.join(beads) or 'none'}. Every molecule needs one.")
-        kinds[name] = molecule_type(topology.types[name], beads[name], constraints=constraints,
+                               hint=f"Mapped are: {', '.join(beads) or 'none'}. Every molecule needs one, but those "
+                                    "that topology names under 'pass' or 'keep'.")
+        model = own_beads(topology.types[name]) if name in given else beads[name]
+        kinds[name] = molecule_type(topology.types[name], model, constraints=constraints,
                                     owner=(owners or {}).get(name), where=topology.where)
     return System(tuple((kinds[name], count) for name, count in blocks))
 
 
 def molecule_type(atoms: AtomMolecule, beads: BeadModel, *, constraints: Constraints = "reference",
                   owner: Index | None = None, where: str = "") -> MoleculeType:
-    """One molecule type; the signs of its stereocentres are not known yet (``signed``)."""
+    """One molecule type; of its stereocentres only those signs are known that the mapping tells (see ``signed``)."""
     mapping = beads.mapping if owner is None else replace(beads.mapping, owner=np.asarray(owner, dtype=np.int64))
     _check_owners(mapping.owner, len(atoms.atom_names), beads, where)
     bead_bonds = implied_bead_bonds(atoms.bonds, mapping) if beads.bead_bonds is None else beads.bead_bonds
-    return MoleculeType(
+    kind = MoleculeType(
         name=atoms.name, atom_names=atoms.atom_names, atom_types=atoms.atom_types,
         residue_names=atoms.residue_names, residues=atoms.residues, mass=atoms.mass,
         partial_charge=atoms.partial_charge, bonds=atoms.bonds,
-        chemistry=perceive(atoms.element, atoms.bonds, atoms.mass, where=f"{where}: {atoms.name}"),
+        chemistry=with_hands(perceive(atoms.element, atoms.bonds, atoms.mass, where=f"{where}: {atoms.name}"),
+                             beads.hands),
         bead_names=beads.bead_names, bead_types=beads.bead_types, bead_residue_names=beads.bead_residue_names,
         bead_residues=beads.bead_residues, bead_bonds=bead_bonds, mapping=mapping,
-        bond_length=_bond_lengths(atoms, constraints, where))
+        given=mapping.is_identity)
+    # Atoms that are given do not move, so nothing has to hold their bonds.
+    if atoms.held_apart and not kind.given:
+        i, j = (atoms.atom_names[atom] for atom in atoms.held_apart[0])
+        raise BackmapError(f"{i} and {j} of '{atoms.name}' are not bonded, but held at a fixed distance, as in rigid "
+                           "water; such molecules cannot be drawn", where=where,
+                           hint="Name them under 'pass' of topology, or take a flexible model (define: {FLEXIBLE: }).")
+    return kind if kind.given else replace(kind, bond_length=_bond_lengths(atoms, constraints, where))
+
+
+def own_beads(atoms: AtomMolecule) -> BeadModel:
+    """Every atom a bead of its own, under its own name."""
+    return BeadModel(bead_names=atoms.atom_names, bead_types=atoms.atom_types, bead_residue_names=atoms.residue_names,
+                     bead_residues=atoms.residues, bead_bonds=atoms.bonds,
+                     mapping=BeadMapping.identity(len(atoms.atom_names)))
 
 
 def rigid_lengths(system: System, atoms: Array) -> System:
@@ -82,27 +105,70 @@ def rigid_lengths(system: System, atoms: Array) -> System:
         system: What is there.
         atoms: Whole molecules, (frames, A, 3), nm.
     """
-    return _with_types(system, lambda group: replace(
-        group.type, bond_length=_measured_lengths(group.type, _copies(group, atoms))))
+    alike: dict[str, list[Array]] = defaultdict(list)  # types that differ in handedness alone have one name
+    for group in system.groups:
+        alike[group.type.name].append(_copies(group, atoms))
+    return _with_types(system, lambda group: group.type if group.type.given else replace(
+        group.type, bond_length=_measured_lengths(group.type, np.concatenate(alike[group.type.name]))))
 
 
 def signed(system: System, atoms: Array) -> System:
     """The system with the signs of its stereocentres as whole atoms (frames, A, 3) show them.
 
     A centre whose sign is not the same in all copies of the molecule, as in an atactic chain, gets
-    sign 0; ``unsigned_centres`` counts them.
+    sign 0; ``unsigned_centres`` counts them, and ``signed_by_copy`` knows better.
     """
-    return _with_types(system, lambda group: replace(
-        group.type, chemistry=with_signs(group.type.chemistry, _copies(group, atoms))[0]))
+    return _with_types(system, lambda group: group.type.with_signs(
+        with_signs(group.type.chemistry, _copies(group, atoms))[0].sign))
+
+
+def signed_by_copy(system: System, atoms: Array) -> System:
+    """The system with the handedness of every single molecule as whole atoms (A, 3) show it.
+
+    Copies that differ, as in an atactic chain or a racemate, become molecule types of the same name, one for
+    each pattern of signs; the order of molecules stays.
+    """
+    patterns: dict[MoleculeType, dict[tuple[int, ...], MoleculeType]] = {kind: {} for kind in system.types}
+    of_copy: dict[MoleculeType, list[MoleculeType]] = {}
+    for group in system.groups:
+        signs = handedness(atoms[group.atoms], group.type.chemistry.centres)
+        known = patterns[group.type]
+        of_copy[group.type] = [known.setdefault(tuple(sign), group.type.with_signs(sign)) for sign in signs.tolist()]
+    blocks: list[tuple[MoleculeType, int]] = []
+    taken = dict.fromkeys(system.types, 0)
+    for kind, count in system.blocks:
+        copies = of_copy[kind][taken[kind]:taken[kind] + count]
+        taken[kind] += count
+        blocks += [(one, len(list(run))) for one, run in groupby(copies)]
+    return replace(system, blocks=tuple(blocks))
+
+
+def patterns_of_hands(system: System) -> dict[str, int]:
+    """How many patterns of handedness there are of each molecule type that has more than one, by name."""
+    counts = Counter(kind.name for kind in system.types)
+    return {name: count for name, count in counts.items() if count > 1}
+
+
+def merged(types: Sequence[MoleculeType]) -> list[MoleculeType]:
+    """One molecule type of each name; centres whose sign is not the same in all of them get sign 0."""
+    alike: dict[str, list[MoleculeType]] = defaultdict(list)
+    for kind in types:
+        alike[kind.name].append(kind)
+    single = []
+    for first, *others in alike.values():
+        same = np.all([kind.chemistry.sign == first.chemistry.sign for kind in [first, *others]], axis=0)
+        single.append(first.with_signs(np.where(same, first.chemistry.sign, 0)) if others else first)
+    return single
 
 
 def unsigned_centres(system: System) -> dict[str, int]:
     """Stereocentres without a known sign, by molecule type; types with none are left out."""
-    counts = {kind.name: int((kind.chemistry.sign == 0).sum()) for kind in system.types}
+    counts = {kind.name: int((kind.chemistry.sign == 0).sum()) for kind in system.types if not kind.given}
     return {name: count for name, count in counts.items() if count}
 
 
-def _blocks(topology: AtomTopology, molecules: Mapping[str, int] | None) -> list[tuple[str, int]]:
+def blocks_of(topology: AtomTopology, molecules: Mapping[str, int] | None) -> list[tuple[str, int]]:
+    """Molecule types and their counts in order: the topology's, or those that are asked for."""
     if molecules is None:
         if not topology.blocks:
             raise BackmapError("does not say how many molecules there are", where=topology.where,
@@ -149,7 +215,7 @@ def _copies(group: Group, atoms: Array) -> Array:
 
 def _with_types(system: System, change: Callable[[Group], MoleculeType]) -> System:
     changed = {group.type: change(group) for group in system.groups}
-    return System(tuple((changed[kind], count) for kind, count in system.blocks))
+    return replace(system, blocks=tuple((changed[kind], count) for kind, count in system.blocks))
 
 
 def _measured_lengths(kind: MoleculeType, copies: Array) -> Array:

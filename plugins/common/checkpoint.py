@@ -13,6 +13,7 @@ from backmap.model.molecule import MoleculeType
 from backmap.model.system import System
 
 from . import store
+from .assemble import merged
 from .library import Conformers, Library
 
 KIND = "checkpoint"
@@ -46,7 +47,7 @@ class Checkpoint:
         """Write the file, whole or not at all."""
         tensors = {f"weights.{name}": t for name, t in self.weights.items()}
         entries = []
-        for k, molecule in enumerate(self.types):
+        for k, molecule in enumerate(merged(self.types)):
             packed, entry = store.pack_type(molecule, f"type{k}")
             conformers = self.library.types[molecule.name]
             tensors |= packed | {f"type{k}.own": conformers.own, f"type{k}.beads": conformers.beads}
@@ -74,6 +75,9 @@ class Checkpoint:
         known = {molecule.name: molecule for molecule in self.types}
         taught = {}
         for molecule in system.types:
+            if molecule.given:  # nothing of it is drawn
+                taught[molecule] = molecule
+                continue
             if molecule.name not in known:
                 raise BackmapError(f"the weights know no molecule type '{molecule.name}'", where=self.path,
                                    hint=f"They know: {', '.join(known)}. Use the template generator, or train.")

@@ -36,6 +36,8 @@ def ideal_library(system: System, conformers: int, seed: int = 1) -> Library:
     """
     library = Library()
     for molecule in system.types:
+        if molecule.given or molecule.name in library.types:
+            continue
         tables = FragmentTable.build([molecule], View(), [resting_order(molecule)])
         known: dict[tuple, np.ndarray] = {}
         rows = [_Cut.of(molecule, tables, bead) for bead in range(molecule.n_beads)]

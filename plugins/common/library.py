@@ -40,7 +40,9 @@ class Library:
     _tables: dict[FragmentTable, tuple[Tensor, Tensor, Tensor, Tensor]] = field(default_factory=dict, repr=False)
 
     def fits(self, molecule: MoleculeType) -> bool:
-        """There are conformers of this type, and its atoms bear the same names."""
+        """There are conformers of this type, and its atoms bear the same names; what is given needs none."""
+        if molecule.given:
+            return True
         known = self.types.get(molecule.name)
         return known is not None and known.atoms == molecule.atom_names
 
@@ -68,12 +70,14 @@ class Library:
 
     def tables(self, fragments: FragmentTable) -> tuple[Tensor, Tensor]:
         """Conformers by fragment row, in drawing order: (R, n, F, 3) and (R, n, Q, 3), float64."""
-        n = min(len(self.types[t.name].own[0]) for t in fragments.types)
+        n = min((len(self.types[t.name].own[0]) for t in fragments.types if not t.given), default=1)
         rows, size_f, size_q = len(fragments.atoms), fragments.atoms.shape[1], fragments.beads.shape[1]
         own, beads = torch.zeros(rows, n, size_f, 3), torch.zeros(rows, n, size_q, 3)
         atoms = fragments.atoms.cpu()
         for row in range(rows):
             kind, bead = int(fragments.type[row]), int(fragments.bead[row])
+            if fragments.types[kind].given:  # atoms at their beads
+                continue
             known = self.types[fragments.types[kind].name]
             order = _topology_rank(atoms[row])
             own[row, :, :len(order)] = known.own[bead, :n][:, order]
@@ -102,10 +106,16 @@ def collect(scene: Scene, conformers: int, seed: int) -> Library:
     library = Library()
     frames = scene.atoms.shape[0]
     for kind, molecule in enumerate(tables.types):
+        if molecule.name in library.types:
+            continue
+        # Types of one name differ in handedness alone, which the mirrored world takes out.
+        alike = torch.as_tensor([int(base) for base, other in zip(tables.row_base, tables.types)
+                                 if other.name == molecule.name])
         own, beads = [], []
         for bead in range(molecule.n_beads):
             row = int(tables.row_base[kind]) + bead
-            sites = torch.cartesian_prod(torch.arange(frames), torch.nonzero(rows.cpu() == row)[:, 0])
+            here = torch.nonzero(torch.isin(rows.cpu(), alike + bead))[:, 0]
+            sites = torch.cartesian_prod(torch.arange(frames), here)
             picked = sites[torch.randperm(len(sites), generator=chooser)[:conformers]].to(rows.device)
             env = scene.gather(picked[:, 0], picked[:, 1])
             sign = env.sign[:, None, None]

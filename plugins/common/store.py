@@ -66,7 +66,7 @@ def pack_type(molecule: MoleculeType, prefix: str) -> tuple[dict[str, Tensor], d
                 for name in _MAPPING_ARRAYS}
     tensors |= {f"{prefix}.chemistry.{field.name}": torch.as_tensor(getattr(molecule.chemistry, field.name))
                 for field in fields(Chemistry)}
-    return tensors, {name: getattr(molecule, name) for name in _TYPE_LISTS}
+    return tensors, {name: getattr(molecule, name) for name in (*_TYPE_LISTS, "given")}
 
 
 def unpack_type(tensors: dict[str, Tensor], entry: dict[str, Any], prefix: str) -> MoleculeType:

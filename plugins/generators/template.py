@@ -6,6 +6,8 @@ where there are none, from idealised geometry (``common.conformers``).
 """
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from pydantic import Field
 
@@ -48,6 +50,10 @@ class Template(Generator):
     @property
     def view(self) -> View:
         return View()
+
+    @property
+    def training(self) -> dict[str, Any]:
+        return self.checkpoint.training if self.checkpoint else {}
 
     def prepare(self, system: System, device: str) -> System:
         if self.checkpoint is not None:

@@ -13,6 +13,7 @@ import numpy as np
 import openmm
 from numpy.typing import NDArray
 
+from backmap.engine.schedule import drawn
 from backmap.errors import BackmapError
 from backmap.model.parameters import ForceField
 from backmap.model.system import System, Window
@@ -143,7 +144,7 @@ def refined(mechanics: Mechanics, window: Window, seeds: list[int], only: NDArra
     atoms = np.array(window.atoms, dtype=np.float64)
     failed = np.zeros(window.beads.shape[:2], dtype=bool)
     for w in range(window.size):
-        free = np.ones(window.beads.shape[1], dtype=bool) if only is None else only[w]
+        free = drawn(mechanics.system) if only is None else only[w] & drawn(mechanics.system)
         if free.any():
             moved = _one(mechanics, window, w, free, heavy, lambda made, at, seed=seeds[w]: work(made, at, seed))
             if moved is None:

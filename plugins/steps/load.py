@@ -9,6 +9,7 @@ from backmap.api import Nested, Reader, State
 from backmap.errors import BackmapError
 from backmap.model.system import Window
 
+from ..common import contents
 from ..common.sources import opened
 
 LOADED = "loaded"  #: in ``State.extra``: true if the atoms were not made by this run, so that it cannot say how fast
@@ -27,7 +28,7 @@ class Load(api.Step):
     options: Options
 
     def start(self, state: State) -> None:
-        self.source = opened(self.options.atoms, "atoms", state.system)
+        self.source = opened(self.options.atoms, "atoms", state.system, contents.of_state(state))
         if self.source.n_frames not in (state.source.n_frames, state.n_frames):
             raise BackmapError(f"holds {self.source.n_frames} frames, but {state.source.where} holds "
                                f"{state.source.n_frames}" + (f", of which {state.n_frames} are chosen"

@@ -7,6 +7,7 @@ from backmap import api
 from backmap.api import FrameSource, Nested, Reader, State
 from backmap.errors import BackmapError
 
+from ..common import contents
 from ..common.sources import opened
 
 
@@ -26,9 +27,9 @@ class Read(api.Step):
             self.gives = frozenset({"beads"})
 
     def start(self, state: State) -> None:
-        state.source = opened(self.options.beads, "beads", state.system)
+        state.source = opened(self.options.beads, "beads", state.system, contents.of_state(state))
         if self.options.reference is not None:
-            state.reference = opened(self.options.reference, "atoms", state.system)
+            state.reference = opened(self.options.reference, "atoms", state.system, contents.of_state(state))
             _check_same_frames(state.source, state.reference)
 
 

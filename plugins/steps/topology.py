@@ -2,27 +2,76 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import Field
+import pydantic
+from pydantic import Field, model_validator
 
 from backmap import api
-from backmap.api import AtomMolecule, AtomTopology, InputPath, MappingReader, Nested, State, TopologyReader
+from backmap.api import (
+    AtomMolecule,
+    AtomTopology,
+    BeadModel,
+    InputPath,
+    MappingReader,
+    Nested,
+    Reader,
+    Several,
+    State,
+    TopologyReader,
+)
 from backmap.errors import BackmapError
 from backmap.model.system import System
 
-from ..common.assemble import Constraints, assemble, signed, unsigned_centres
+from ..common import contents
+from ..common.assemble import Constraints, assemble, blocks_of, patterns_of_hands, signed_by_copy, unsigned_centres
+from ..common.contents import Contents, Passed
 from ..common.dbm_map import read_owners
 from ..common.gro import GroFile
 
 
+def _as_patterns(value: Any) -> Any:
+    """``[SOL, NA]`` and ``{SOL: W, NA: [NA, NA+]}`` as lists of patterns by molecule type."""
+    if isinstance(value, str | list | tuple):
+        value = {str(name): [] for name in ([value] if isinstance(value, str) else value)}
+    if isinstance(value, dict):
+        return {name: [patterns] if isinstance(patterns, str) else patterns or [] for name, patterns in value.items()}
+    return value
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _as_kept(value: Any) -> Any:
+    """``{gromacs: protein.gro}`` as the reader that it is."""
+    return value if value is None or isinstance(value, Kept) or "atoms" in value else {"atoms": value}
+
+
+Patterns = Annotated[list[str], pydantic.BeforeValidator(_as_list)]
+
+
+class Kept(api.Options):
+    """Options of ``keep``."""
+
+    atoms: Nested[Reader] = Field(description="Their frames, one for all or one for each frame of beads: their atoms "
+                                              "alone, or all of the topology.")
+    molecules: Patterns = Field([], description="Molecule types; by default all that have no mapping.")
+
+
 class Topology(api.Step):
-    """Reads the atomistic topology and the mapping, and says what the system is made of."""
+    """Reads the atomistic topology and the mapping, and says what the system is made of.
+
+    Molecules under ``pass`` are not backmapped and not written, ions among them are put at their beads. Atoms under
+    ``keep`` are read, stand still, and are seen by all others.
+    """
 
     gives = frozenset({"system"})
 
     class Options(api.Options):
         atoms: Nested[TopologyReader] = Field(description="The atomistic topology.")
-        mapping: Nested[MappingReader] = Field(description="How beads are made of atoms.")
+        mapping: Several[MappingReader] = Field(
+            description="How beads are made of atoms: one reader, or a list for several formats.")
         owners: dict[str, InputPath] = Field(
             default={}, description="Molecule type: a DeepBackmap .map that says which bead places each atom. By "
                                     "default the bead in which the atom weighs most.")
@@ -34,42 +83,117 @@ class Topology(api.Step):
                                      "frames, as the trained generator remembers them; h-bonds, all-bonds: at the "
                                      "topology's lengths; none: only those that the topology itself constrains.")
         stereo: InputPath | None = Field(
-            None, description="A .gro with true atoms, from which the handedness of stereocentres is taken.")
+            None, description="A .gro with true atoms, from which the handedness of stereocentres is taken, molecule "
+                              "by molecule: chains may be atactic.")
+        passed: Annotated[dict[str, Patterns], pydantic.BeforeValidator(_as_patterns)] = Field(
+            default={}, alias="pass", description="Molecule types that are not backmapped, as a list, or with what "
+                                                  "their beads or residues are called in the file of beads (`*`, `?`, "
+                                                  "RESIDUE:BEAD): {SOL: W, NA: \"NA+\"}.")
+        place_ions: bool = Field(True, description="Put passed molecules of one atom at their beads, instead of "
+                                                   "leaving them out.")
+        keep: Annotated[Kept | None, pydantic.BeforeValidator(_as_kept)] = Field(
+            None, description="Atoms that are given and stay: a reader, or a mapping.")
+        ignore: Patterns = Field([], description="Sites of the file of beads that have no atoms, by bead or residue "
+                                                 "name, e.g. [VS, \"GO*\"].")
+
+        @model_validator(mode="after")
+        def _consistent(self) -> Topology.Options:
+            if not self.mapping:
+                raise ValueError("'mapping' is empty: name a reader, e.g. mapping: {votca: mapping.xml}")
+            twice = sorted({*self.passed} & {*(self.keep.molecules if self.keep else [])})
+            if twice:
+                raise ValueError(f"'{twice[0]}' stands under 'pass' and under 'keep'")
+            return self
 
     options: Options
 
     def start(self, state: State) -> None:
         options = self.options
         topology = options.atoms.read()
-        owners = {name: read_owners(path, len(_molecule(topology, name, path).atom_names))
+        blocks = blocks_of(topology, options.molecules)
+        for what, names in (("owners", options.owners), ("pass", options.passed),
+                            ("keep", options.keep.molecules if options.keep else [])):
+            for name in names:
+                _expect_known(topology, name, what, options.owners[name] if what == "owners" else self.where)
+        owners = {name: read_owners(path, len(topology.types[name].atom_names))
                   for name, path in options.owners.items()}
-        system = assemble(topology, options.mapping.read(topology), constraints=options.constraints,
-                          molecules=options.molecules, owners=owners)
+        beads = self._bead_models(topology)
+        for name in dict(blocks):
+            for remark in beads[name].remarks if name in beads else ():
+                state.log(remark)
+        passed = {name: self._passed(topology.types[name], patterns, blocks)
+                  for name, patterns in options.passed.items()}
+        kept = self._kept(blocks, beads)
+        if all(name in {*passed, *kept} for name in dict(blocks)):
+            raise BackmapError("no molecule is left to be backmapped", where=self.where,
+                               hint="Take those out of 'pass' that have a mapping.")
+        system = assemble(topology, beads, constraints=options.constraints, molecules=options.molecules, owners=owners,
+                          given={*kept, *(name for name, one in passed.items() if one.placed)},
+                          left_out={name for name, one in passed.items() if not one.placed})
+        found = Contents(system, [(name, count, len(topology.types[name].atom_names)) for name, count in blocks],
+                         passed, kept, options.ignore, options.keep.atoms if options.keep else None, state.log)
+        state.extra[contents.KEY] = found
         if options.stereo is not None:
-            system = _signed_by(system, options.stereo)
+            system = _signed_by(system, options.stereo, found)
             for name, count in unsigned_centres(system).items():
-                state.log(f"{name}: {count} stereocentres differ between molecules of {options.stereo.name} and are "
-                          "left open")
+                state.log(f"{name}: {count} stereocentres are flat in {options.stereo.name} and are left open")
+            for name, count in patterns_of_hands(system).items():
+                state.log(f"{name}: its molecules differ in handedness, in {count} ways")
         state.system = system
         state.log(summary(system))
 
+    def _bead_models(self, topology: AtomTopology) -> dict[str, BeadModel]:
+        """Of all molecule types that are mapped."""
+        beads: dict[str, BeadModel] = {}
+        for reader in self.options.mapping:
+            for name, model in reader.read(topology).items():
+                if name in beads:
+                    raise BackmapError(f"molecule type '{name}' is mapped twice", where=self.where,
+                                       hint="Take it out of one of the files under 'mapping'.")
+                beads[name] = model
+        return beads
 
-def _molecule(topology: AtomTopology, name: str, path: Path) -> AtomMolecule:
+    def _passed(self, molecule: AtomMolecule, patterns: list[str], blocks: list[tuple[str, int]]) -> Passed:
+        single = len(molecule.atom_names) == 1
+        own = (molecule.name, *dict.fromkeys(molecule.residue_names), *(molecule.atom_names if single else ()))
+        return Passed(tuple(patterns) or tuple(dict.fromkeys(own)),
+                      sum(count for name, count in blocks if name == molecule.name),
+                      single and self.options.place_ions)
+
+    def _kept(self, blocks: list[tuple[str, int]], beads: dict[str, BeadModel]) -> list[str]:
+        """Molecule types whose atoms are read."""
+        if self.options.keep is None:
+            return []
+        names = dict.fromkeys(name for name, _ in blocks)
+        kept = self.options.keep.molecules or [name for name in names if name not in {*beads, *self.options.passed}]
+        missing = [name for name in kept if name not in names]
+        if missing or not kept:
+            problem = f"there are no molecules of '{missing[0]}' to keep" if missing else "every molecule is mapped"
+            raise BackmapError(problem, where=f"{self.where}.keep",
+                               hint="Name them, as in 'keep: {molecules: [Protein], atoms: {gromacs: protein.gro}}'.")
+        if not any(name in beads and name not in {*kept, *self.options.passed} for name in names):
+            raise BackmapError("no molecule is left to be backmapped", where=self.where)
+        return kept
+
+
+def _expect_known(topology: AtomTopology, name: str, what: str, where: str | Path) -> None:
     if name not in topology.types:
-        raise BackmapError(f"owners are given for '{name}', which is no molecule type of {topology.where}", where=path,
+        verb = {"owners": "owners are given for '{}', which", "pass": "'{}' under 'pass'",
+                "keep": "'{}' under 'keep'"}[what].format(name)
+        raise BackmapError(f"{verb} is no molecule type of {topology.where}", where=where,
                            hint=f"Known: {', '.join(topology.types)}.")
-    return topology.types[name]
 
 
-def _signed_by(system: System, path: Path) -> System:
+def _signed_by(system: System, path: Path, found: Contents) -> System:
     """The system with handedness as in the first frame of a .gro of true atoms."""
     file = GroFile(path)
-    system.expect(file.n_points, "atoms", path)
-    frame = file.frame(0)
-    return signed(system, system.whole_atoms(frame.positions, frame.box)[None])
+    file.where = str(path)
+    source = found.atoms(file)
+    system.expect(source.n_points, "atoms", path)
+    frame = source.frame(0)
+    return signed_by_copy(system, system.whole_atoms(frame.positions, frame.box))
 
 
 def summary(system: System) -> str:
     """One line for the user."""
-    listed = ", ".join(f"{count} {kind.name}" for kind, count in system.blocks)
-    return f"{listed}: {system.n_atoms} atoms, {system.n_beads} beads"
+    return f"{system.listed}: {system.n_atoms} atoms, {system.n_beads} beads"

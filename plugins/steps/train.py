@@ -13,8 +13,9 @@ from backmap.engine.environment import Scene
 from backmap.engine.fragments import FragmentTable, resting_order
 from backmap.engine.random import numpy_generator
 from backmap.errors import BackmapError
-from backmap.model.system import System, Window
+from backmap.model.system import Window
 
+from ..common import contents
 from ..common.dataset import TrainingSet
 from ..common.library import collect
 from ..common.training import Contexts, History, Material, Schedule, Trainer
@@ -45,8 +46,8 @@ class Prepare(Step):
         from ..common.assemble import rigid_lengths, signed
 
         options = self.options
-        training = _windows(state.system, options.frames, options.beads)
-        validation = _windows(state.system, options.validation, options.validation_beads) if options.validation else []
+        training = _windows(state, options.frames, options.beads)
+        validation = _windows(state, options.validation, options.validation_beads) if options.validation else []
         if not validation and len(training) > 1:
             held = max(1, round(options.held_out * len(training))) if options.held_out else 0
             training, validation = training[:len(training) - held], training[len(training) - held:]
@@ -64,9 +65,12 @@ class Prepare(Step):
         state.log(f"training set: {len(training)} frames, {len(validation)} held out -> {options.output}")
 
 
-def _windows(system: System, frames: Reader, beads: Reader | None) -> list[Window]:
+def _windows(state: State, frames: Reader, beads: Reader | None) -> list[Window]:
     """One window per frame, with whole beads and the atoms next to them."""
-    source, paired = frames.open(), beads.open() if beads else None
+    source, paired, system = frames.open(), beads.open() if beads else None, state.system
+    found = contents.of_state(state)
+    if found is not None:
+        source, paired = found.atoms(source), found.beads(paired) if paired is not None else None
     system.expect(source.n_points, "atoms", source.where)
     if paired is not None:
         system.expect(paired.n_points, "beads", paired.where)

@@ -54,6 +54,8 @@ class FragmentTerms:
         device = fragments.atoms.device
         atoms, context = fragments.atoms.cpu().numpy(), fragments.context.cpu().numpy()
         base, kind = fragments.atom_base.cpu().numpy(), fragments.type.cpu().numpy()
+        given = np.array([molecule.given for molecule in fragments.types])[kind]
+        atoms = np.where(given[:, None], -1, atoms)  # never drawn
         rows = [_touching(layout.molecules[t], own[own >= 0] - base[t]) for t, own in zip(kind, atoms, strict=True)]
         partners = [np.setdiff1d(np.concatenate([np.empty(0, np.int64), *(a.ravel() for a, _ in row.values())]),
                                  own[own >= 0] - base[t]) for t, own, row in zip(kind, atoms, rows, strict=True)]

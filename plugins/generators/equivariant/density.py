@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from backmap.engine.contracts import LocalEnvironment
+
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 TINY = 1e-300
 
@@ -113,6 +115,37 @@ def _choose(probability: Tensor, uniform: Tensor) -> Tensor:
     return index.clamp_max(probability.shape[1] - 1)
 
 
+def spare_directions(env: LocalEnvironment) -> Tensor:
+    """Directions to the two nearest neighbour beads of every site, and to the two nearest atoms, (S, 4, 3).
+
+    They turn with the surroundings, and complete the local frames of molecules that have no direction of their own;
+    zero where there are fewer.
+    """
+    return torch.cat([_outward(env.neighbour_beads, env.neighbour_beads_present),
+                      _outward(env.neighbours, env.neighbours_placed)], dim=1)
+
+
+def _outward(vectors: Tensor, present: Tensor) -> Tensor:
+    """Unit vectors (S, 2, 3) to the nearest of (S, P, 3)."""
+    vectors = vectors.double()
+    distance = torch.where(present, vectors.norm(dim=2), torch.inf)
+    near = torch.topk(distance, min(2, distance.shape[1]), dim=1, largest=False)
+    picked = vectors.gather(1, near.indices[:, :, None].expand(-1, -1, 3))
+    there = torch.isfinite(near.values) & (near.values > 1e-6)
+    unit = torch.where(there[:, :, None], picked / near.values[:, :, None].clamp_min(1e-6), 0.0)
+    return torch.nn.functional.pad(unit, (0, 0, 0, 2 - unit.shape[1]))
+
+
+def _row(vectors: Tensor, chosen: Tensor) -> Tensor:
+    """One of the vectors (T, n, 3) of each row, (T, 3)."""
+    return vectors.gather(1, chosen[:, None, None].expand(-1, 1, 3))[:, 0]
+
+
+def _first(mask: Tensor) -> Tensor:
+    """Place of the first True of each row, (T,)."""
+    return mask.to(torch.uint8).argmax(dim=1)
+
+
 @dataclass(frozen=True, eq=False)
 class LocalFrame:
     """Where an atom's internal coordinates are counted from: T targets.
@@ -121,27 +154,39 @@ class LocalFrame:
         origin: The first predecessor, (T, 3).
         axes: Rows are the axis (towards the second predecessor), the plane and their normal, (T, 3, 3).
         reach: Distance from the origin to the second predecessor, nm, (T,).
+        no_axis, no_plane: Whether nothing but a fixed direction gives it, (T,) bool: only a uniform density is
+            the same for all directions of space.
     """
 
     origin: Tensor
     axes: Tensor
     reach: Tensor
+    no_axis: Tensor
+    no_plane: Tensor
 
     @classmethod
-    def of(cls, first: Tensor, second: Tensor, third: Tensor) -> LocalFrame:
-        """Frame of three points (T, 3); nearly collinear and coincident ones are completed by fixed directions."""
+    def of(cls, first: Tensor, second: Tensor, third: Tensor, spare: Tensor | None = None) -> LocalFrame:
+        """Frame of three points (T, 3).
+
+        Nearly collinear and coincident points, as in a molecule of one bead, leave directions open. They are
+        completed by ``spare`` directions (T, n, 3), zero where there are none, and by fixed ones after that.
+        """
+        fixed = torch.eye(3, dtype=first.dtype, device=first.device).flip(0).expand(len(first), 3, 3)
+        n_spare = 0 if spare is None else spare.shape[1]
+        spare = fixed if spare is None else torch.cat([spare, fixed], dim=1)
         along = second - first
         reach = along.norm(dim=1).clamp_min(1e-6)
-        # Coincident predecessors leave the axis open: any fixed direction serves.
-        e1 = torch.where(reach[:, None] > 1e-6, along / reach[:, None], torch.tensor([0.0, 0.0, 1.0]).to(along))
-        aside = third - first
-        aside = aside - (aside * e1).sum(1, keepdim=True) * e1
-        # Collinear predecessors leave the plane open: any fixed direction serves.
-        spare = torch.where(e1.abs().argmin(dim=1)[:, None] == torch.arange(3, device=e1.device), 1.0, 0.0).to(e1)
-        spare = spare - (spare * e1).sum(1, keepdim=True) * e1
-        aside = torch.where(aside.norm(dim=1, keepdim=True) > 1e-4, aside, spare)
+        chosen = _first(spare.norm(dim=2) > 0.5)
+        standing, no_axis = _row(spare, chosen), (reach <= 1e-6) & (chosen >= n_spare)
+        e1 = torch.where(reach[:, None] > 1e-6, along / reach[:, None], standing)
+        aside = torch.cat([(third - first)[:, None], spare], dim=1)
+        aside = aside - (aside * e1[:, None]).sum(2, keepdim=True) * e1[:, None]
+        wide = torch.cat([aside[:, :1].norm(dim=2) > 1e-4, aside[:, 1:].norm(dim=2) > 0.1], dim=1)
+        chosen = _first(wide)
+        aside = _row(aside, chosen)
         e2 = aside / aside.norm(dim=1, keepdim=True)
-        return cls(first, torch.stack([e1, e2, torch.linalg.cross(e1, e2)], dim=1), reach)
+        axes = torch.stack([e1, e2, torch.linalg.cross(e1, e2)], dim=1)
+        return cls(first, axes, reach, no_axis, chosen > n_spare)
 
     def place(self, distance: Tensor, angle: Tensor, torsion: Tensor) -> Tensor:
         """Positions (T, 3) of internal coordinates (T,)."""

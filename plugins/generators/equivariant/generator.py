@@ -1,6 +1,7 @@
 """The ``equivariant`` generator: draws, densities and loss around the network."""
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from backmap.model.system import System
 from ...common.checkpoint import Checkpoint
 from ...common.library import Library
 from ..template import Template
-from .density import Angles, Distances, LocalFrame, Torsions, closing_angle
+from .density import Angles, Distances, LocalFrame, Torsions, closing_angle, spare_directions
 from .features import FAR, Slots
 from .kernels import pair_energy
 from .network import NODES, PAIR_REACH, Neighbours, Network
@@ -69,6 +70,10 @@ class Equivariant(Generator):
     def network(self) -> Network:
         return self.core.network
 
+    @property
+    def training(self) -> dict[str, Any]:
+        return self.checkpoint.training if self.checkpoint else {}
+
     def prepare(self, system: System, device: str) -> System:
         if self.checkpoint is None:
             raise BackmapError("the equivariant generator needs trained weights", where="equivariant",
@@ -106,6 +111,7 @@ class Sight:
         embedded: Embeddings of all classes.
         slots: The static slot tables.
         surrounding: Class of each neighbour atom, (S, N).
+        spare: Directions for atoms whose predecessors leave some open, (S, 4, 3).
     """
 
     env: LocalEnvironment
@@ -113,6 +119,7 @@ class Sight:
     embedded: dict[str, Tensor]
     slots: Slots
     surrounding: Tensor
+    spare: Tensor
 
 
 class Core:
@@ -151,7 +158,8 @@ class Core:
         features = self.network.encoder([
             Neighbours(env.neighbours, env.neighbours_placed, surrounding, embedded["surrounding"]),
             Neighbours(env.neighbour_beads, env.neighbour_beads_present, bead, embedded["bead"])], self.view.cutoff)
-        return Sight(env, features, embedded, slots, surrounding)
+        return Sight(env, features, embedded, slots, surrounding,
+                     spare_directions(env))
 
     def _bonds_to_fragment(self, env: LocalEnvironment) -> Tensor:
         """Bonds from each neighbour atom to the fragment, 1 .. FAR - 1; 0 for far or other molecules, (S, N)."""
@@ -232,7 +240,7 @@ class Head:
         self.fragment = fragment = sight.env.row[site]
         reference = tables.reference[fragment, atom]
         points = local[row[:, None], reference]
-        self.frame = LocalFrame.of(points[:, 0], points[:, 1], points[:, 2])
+        self.frame = LocalFrame.of(points[:, 0], points[:, 1], points[:, 2], sight.spare[site])
         self.length = tables.length[fragment, atom].double()
         self.closure_length = tables.closure_length[fragment, atom].double()
         self.closes = tables.closure[fragment, atom] >= 0
@@ -275,9 +283,12 @@ class Head:
         if not bool(self.rigid.all()):
             distance = torch.where(self.rigid, distance, self._distances().sample(uniform[:, 0]))
         angle = self._angles().sample(uniform[:, 1:3])
+        if bool(self.frame.no_axis.any()):
+            angle = torch.where(self.frame.no_axis, torch.acos(1 - 2 * uniform[:, 1]), angle)
         if bool(self.closes.any()):
             angle = torch.where(self.closes, self._closing(distance)[0], angle)
         torsion = self._torsions(distance, angle).sample(uniform[:, 3:])
+        torsion = torch.where(self.frame.no_plane, (2 * uniform[:, 3] - 1) * torch.pi, torsion)
         value = self.log_density(distance, angle, torsion)
         return self.frame.place(distance, angle, torsion), value
 
@@ -287,7 +298,9 @@ class Head:
         closing, feasible = self._closing(distance)
         angle = torch.where(self.closes, closing, angle).clamp(1e-4, torch.pi - 1e-4)
         value = self._torsions(distance, angle).log_density(torsion)
-        free = self._angles().log_density(angle) - torch.log(distance**2 * angle.sin())
+        value = torch.where(self.frame.no_plane, -math.log(2 * math.pi), value)
+        turned = torch.where(self.frame.no_axis, torch.log(angle.sin() / 2), self._angles().log_density(angle))
+        free = turned - torch.log(distance**2 * angle.sin())
         closed = torch.log(self.frame.reach / (distance * self.closure_length.nan_to_num(1.0)))
         value = value + torch.where(self.closes, torch.where(feasible, closed, closed - 1e3), free)
         if not bool(self.rigid.all()):

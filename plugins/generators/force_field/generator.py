@@ -17,7 +17,7 @@ from backmap.errors import BackmapError
 from backmap.model.parameters import BOLTZMANN, ForceField
 from backmap.model.system import System
 
-from ..equivariant.density import LocalFrame, Torsions, closing_angle
+from ..equivariant.density import LocalFrame, Torsions, closing_angle, spare_directions
 from ..template import Template, TemplateOptions
 from . import kernels
 from .density import Angles, Lengths, interpolated, sine_logits
@@ -134,6 +134,7 @@ class _Sight:
         pinned_or_given = (self.fragments.atoms[self.row] >= 0) & ~self.drawn
         self.stays = pinned_or_given.numpy()
         self.neighbours = (env.neighbours.cpu().double() * turn).numpy()
+        self.spare = spare_directions(env).cpu() * turn
         self.placed, self.same = env.neighbours_placed.cpu().numpy(), env.neighbour_same.cpu().numpy()
         self.other = env.neighbour_atom.cpu().numpy()
         self.beta = 1 / (BOLTZMANN * env.temperature.cpu().double())
@@ -151,7 +152,7 @@ class _Targets:
         fragments, tables = sight.fragments, sight.tables
         self.fragment = sight.row[site]
         points = local[row[:, None], fragments.reference[self.fragment, atom]]
-        self.frame = LocalFrame.of(points[:, 0], points[:, 1], points[:, 2])
+        self.frame = LocalFrame.of(points[:, 0], points[:, 1], points[:, 2], sight.spare[site])
         self.length = fragments.length[self.fragment, atom].double()
         self.rigid = self.length.isfinite()
         self.closes = fragments.closure[self.fragment, atom] >= 0

@@ -89,6 +89,10 @@ class Tables:
         bond = np.zeros((rows, size, 2))
         for row in range(rows):
             type_ = int(fragments.type[row])
+            if fragments.types[type_].given:  # never drawn
+                starts += [len(terms)] * size
+                guide_starts += [len(guides)] * size
+                continue
             fragment = _Fragment(fragments, row, springs[type_], angles[type_], bead_width, field.where)
             for f in range(size):
                 if f < fragment.n_atoms:

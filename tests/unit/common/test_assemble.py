@@ -2,14 +2,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from backmap_plugins.common.assemble import assemble, molecule_type, rigid_lengths, signed, unsigned_centres
+from backmap_plugins.common.assemble import (
+    assemble,
+    merged,
+    molecule_type,
+    patterns_of_hands,
+    rigid_lengths,
+    signed,
+    signed_by_copy,
+    unsigned_centres,
+)
+from backmap_plugins.generators.template import Template, TemplateOptions
+from backmap_plugins.steps.sample import Forward
+from backmap_plugins.traversals import DepthFirst
 
-from backmap.api import AtomTopology
+from backmap.api import AtomTopology, State
 from backmap.errors import BackmapError
-from backmap.model.system import System
+from backmap.model.molecule import handedness
+from backmap.model.system import System, Window
 from tests import builders
 
 
@@ -52,6 +66,13 @@ def test_a_rigid_bond_needs_a_length() -> None:
         assemble(topology, beads, constraints="all-bonds")
 
 
+def test_molecules_that_are_held_rigid_cannot_be_drawn() -> None:
+    topology, beads = _topology(held_apart=((0, 2),))
+    with pytest.raises(BackmapError, match="C1 and C3 of 'BUT' are not bonded, but held at a fixed distance.*'pass'"):
+        assemble(topology, beads)
+    assert assemble(topology, {}, given={"BUT"}).types[0].given
+
+
 def test_given_owners_win_and_are_checked() -> None:
     topology, beads = _topology()
     owner = np.array([0, 0, 0, 1] + [1] * 10)
@@ -88,3 +109,80 @@ def test_signs_that_differ_are_counted() -> None:
     assert unsigned_centres(signed(system, atoms[None])) == {}
     atoms[5:] *= [1, 1, -1]
     assert unsigned_centres(signed(system, atoms[None])) == {"CHI": 1}
+
+
+#: Four stereoisomers of 2,4-difluoropentane; both centres, either hand.
+ISOMERS = [f"C[C{a}H](F)C[C{b}H](F)C" for a in ("@", "@@") for b in ("@", "@@")]
+
+
+def _atactic(copies: list[int]) -> tuple[System, np.ndarray]:
+    """Isomers in a row, as one molecule type that does not know any hand, and their atoms (A, 3), nm."""
+    atoms, _ = builders.atoms_of(ISOMERS[0], "DFP")
+    beads = builders.beads_of(atoms, {"A1": {"C1": 12, "C2": 12, "F1": 19}, "M1": {"C3": 12},
+                                      "A2": {"C4": 12, "C5": 12, "F2": 19}})
+    kind = molecule_type(atoms, beads, constraints="all-bonds")
+    shapes = [builders.atoms_of(ISOMERS[copy], "DFP")[1] for copy in copies]
+    return System(((kind, len(copies)),)), np.concatenate(
+        [shape + np.array([1.5 * k, 0, 0]) for k, shape in enumerate(shapes)])
+
+
+def test_every_copy_keeps_its_own_hands() -> None:
+    copies = [0, 1, 1, 3, 0, 2]
+    system, atoms = _atactic(copies)
+    assert unsigned_centres(signed(system, atoms[None])) == {"DFP": 2}
+    known = signed_by_copy(system, atoms)
+    assert known.listed == "6 DFP"
+    assert [count for _, count in known.blocks] == [1, 2, 1, 1, 1]
+    assert patterns_of_hands(known) == {"DFP": 4}
+    assert not len(known.wrong_stereo(atoms[None]))
+    _, mirrored = _atactic([0, 1, 2, 3, 0, 2])
+    assert {*known.wrong_stereo(mirrored[None])[:, 1] // 17} == {2}
+    (single,) = merged(known.types)
+    assert single.chemistry.sign.tolist() == [0, 0]
+    assert merged(system.types) == system.types
+
+
+def test_copies_that_agree_stay_one_type() -> None:
+    system, atoms = _atactic([2, 2, 2])
+    known = signed_by_copy(system, atoms)
+    assert len(known.types) == 1
+    assert known.types[0].chemistry.sign.all()
+
+
+def test_types_that_differ_in_hands_share_rigid_lengths() -> None:
+    system, atoms = _atactic([0, 1, 2, 3])
+    lengths = [kind.bond_length for kind in rigid_lengths(signed_by_copy(system, atoms), atoms[None]).types]
+    for other in lengths[1:]:
+        np.testing.assert_array_equal(other, lengths[0])
+
+
+def test_atactic_molecules_are_drawn_with_the_hands_that_they_have() -> None:
+    """Idealised templates know one pattern; the others are mirrored into place."""
+    copies = [0, 1, 2, 3, 1, 2, 0, 3]
+    system, atoms = _atactic(copies)
+    known = signed_by_copy(system, atoms)
+    box = np.diag([12.0, 6.0, 6.0])
+    window = Window(np.arange(1), np.zeros(1), box[None], known.map(atoms[None]))
+    state = State(Path(), Path(), 3, "cpu", log=lambda line: None, system=known)
+    step = Forward(Forward.Options(generator=Template(TemplateOptions(conformers=4)),
+                                   traversal=DepthFirst(DepthFirst.Options())))
+    step.start(state)
+    made = step.frames(window, state)
+    assert not made.flags["chirality"].any()
+    centres, true = system.types[0].chemistry.centres, atoms.reshape(len(copies), -1, 3)
+    np.testing.assert_array_equal(handedness(made.atoms[0].reshape(true.shape), centres), handedness(true, centres))
+
+
+def test_atoms_that_are_beads_are_given() -> None:
+    topology, beads = _topology()
+    system = assemble(topology, {}, given={"BUT"}, constraints="all-bonds")
+    (kind,) = system.types
+    assert kind.given
+    assert kind.bead_names == kind.atom_names
+    assert np.isnan(kind.bond_length).all()
+    positions = np.random.default_rng(1).random((system.n_atoms, 3))
+    np.testing.assert_array_equal(system.map(positions), positions)
+    assert not assemble(topology, beads).types[0].given
+    with pytest.raises(BackmapError, match=r"'BUT' has no mapping.*those that topology names under 'pass' or 'keep'"):
+        assemble(topology, {})
+    assert assemble(topology, {}, left_out={"BUT"}).n_atoms == 0

@@ -11,6 +11,7 @@ import pytest
 from backmap_plugins.common.report import render
 from backmap_plugins.common.report.content import collect
 from backmap_plugins.common.report.html import shipped
+from backmap_plugins.common.sampling import Sampling
 
 from backmap.errors import BackmapError
 from backmap.model.assessment import REFERENCE, Assessment, Example, Figure, Judgement
@@ -141,6 +142,32 @@ def test_json_holds_every_figure_and_curve() -> None:
     assert read["flagged"]["clash"] == {"count": 1240, "beads": judged.flagged["clash"]}
     assert read["verdicts"][OTHERS[1]]["level"] == 2
     assert read["provenance"]["seed"] == 7
+
+
+SAMPLING = Sampling(
+    "steps[4].gibbs",
+    [{"block": "fragment", "bead_type": "B<", "first": 0.5512, "last": 0.25, "all": 0.4, "tried": 12345,
+      "energy": -3.21}],
+    [{"block": "fragment", "bead_type": "B<", "median": -12.5, "lower": -20.0, "upper": 4.5, "mean": 812.4,
+      "error": 70.0, "sites": 24, "impossible": 1}], ["rigid bonds keep 3 of 24 beads from being met"])
+MOVES = Sampling("steps[5].hamiltonian", [{"block": "block", "bead_type": "B", "first": 0.9, "last": 0.8, "all": 0.85,
+                                           "tried": 10, "energy": -1.0}])
+
+
+def test_what_became_of_proposals_is_told() -> None:
+    judged, system = judgements.judgement(example=False)
+    page, text, data = (render.report(Path(f"r{ending}"), judged, judgements.provenance(), system, [SAMPLING, MOVES])
+                        for ending in (".html", ".md", ".json"))
+    words = Page(page).words
+    for shown in ("steps[4].gibbs", "steps[5].hamiltonian", "fragment of B<", "55.12", "−12.5", "812.4", "−3.21",
+                  "lower quartile, kJ/mol", "rigid bonds keep 3 of 24 beads"):
+        assert shown in words, shown
+    assert "## Sampling" in text.decode()
+    assert re.search(r"^\| fragment of B&lt; \| 55.12 % \| 25 % \|", text.decode().replace("\u00a0", " "), re.M)
+    first, second = json.loads(data)["sampling"]
+    assert first["free_energies"][0]["median"] == -12.5
+    assert second["acceptance"][0]["all"] == 0.85
+    assert second["free_energies"] == []
 
 
 def test_another_ending_is_refused() -> None:

@@ -236,9 +236,32 @@ def test_a_molecule_of_one_bead_can_be_drawn() -> None:
     torch.testing.assert_close(lengths, expected, atol=1e-6, rtol=0)
 
 
-@pytest.mark.xfail(strict=True, reason="a molecule of one bead has no second and third point for its first local frame")
 def test_turning_everything_turns_a_molecule_of_one_bead() -> None:
+    """Neighbours give its first atom a local frame; the density does not change in any case."""
     env = environment("small").at(torch.nonzero(environment("small").row == 2)[:, 0])
     turn = Stream.of(1).rotation()[0]
-    first = draw(env)
-    assert_same(draw(testing.turned(env, turn)), replace(first, positions=first.positions @ turn.T), env.block)
+    first, again = draw(env), draw(testing.turned(env, turn))
+    met = env.neighbour_beads_present.sum(dim=1) > 1
+    assert 0 < int(met.sum()) < env.size
+    turned = replace(first, positions=first.positions @ turn.T)
+    assert_same(replace(again, positions=again.positions[met], log_density=again.log_density[met]),
+                replace(turned, positions=turned.positions[met], log_density=turned.log_density[met]), env.block[met])
+    generator = scenes.tiny()
+    here, there = (generator.log_density(one, drawn.positions[:, 0]) for one, drawn in (
+        (env, first), (testing.turned(env, turn), turned)))
+    torch.testing.assert_close(here, there, atol=1e-4, rtol=0)
+    torch.testing.assert_close(here, first.log_density[:, 0], atol=1e-4, rtol=0)
+
+
+def test_a_molecule_all_alone_points_anywhere() -> None:
+    """Moments of a uniform direction, within four standard errors; the density is that of a sphere."""
+    n = 4000
+    whole = environment("small")
+    env = whole.at(torch.nonzero((whole.row == 2) & ~whole.neighbour_beads_present.any(dim=1))[:1, 0].expand(n))
+    positions = scenes.tiny().draw(env, stream(env)).positions[:, 0, :3]
+    for arm in (positions[:, 0], positions[:, 1] - positions[:, 0], torch.linalg.cross(
+            positions[:, 1] - positions[:, 0], positions[:, 2] - positions[:, 0])):
+        unit = arm / arm.norm(dim=1, keepdim=True)
+        assert float(unit.mean(dim=0).abs().max()) < 4 * (1 / 3 / n)**0.5
+        second = (unit[:, :, None] * unit[:, None]).mean(dim=0) - torch.eye(3) / 3
+        assert float(second.abs().max()) < 4 * (4 / 45 / n)**0.5

@@ -5,11 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from backmap_plugins.common import contents
+from backmap_plugins.common.assemble import assemble
+from backmap_plugins.common.bead_names import Beads
+from backmap_plugins.common.contents import Passed
 from backmap_plugins.formats.gromacs_writers import atom_labels, box_line
 from backmap_plugins.formats.votca import Votca
-from backmap_plugins.steps.topology import Topology
+from backmap_plugins.steps.topology import Kept, Topology
+from pydantic import ValidationError
 
-from backmap.api import AtomTopology, Options, State, TopologyReader
+from backmap.api import AtomTopology, FrameSource, Options, Reader, State, TopologyReader
 from backmap.errors import BackmapError
 from backmap.model.system import System
 from tests import builders
@@ -56,3 +61,71 @@ def test_signs_come_from_a_frame_with_as_many_atoms(tmp_path: Path) -> None:
     assert _run(tmp_path, stereo=path)[0].n_atoms == 56
     with pytest.raises(BackmapError, match=r"aa\.gro: holds 56 atoms, but the topology \(2 BUT\) has 28"):
         _run(tmp_path, stereo=path, molecules={"BUT": 2})
+
+
+class _Mixture(TopologyReader):
+    def read(self) -> AtomTopology:
+        kinds = {name: builders.atoms_of(smiles, name)[0] for name, smiles in
+                 (("BUT", "CCCC"), ("SOL", "O"), ("NA", "[Na+]"), ("CHI", "F[C@H](Cl)Br"))}
+        return AtomTopology(kinds, [("BUT", 2), ("SOL", 3), ("CHI", 1), ("NA", 2)], "top.top")
+
+
+class _Chiral(Reader):
+    def open(self) -> FrameSource:
+        raise NotImplementedError
+
+
+def _mix(folder: Path, **options: object) -> tuple[System, State]:
+    (folder / "but.xml").write_text(builders.BUTANE_XML)
+    state = State(folder=folder, output=folder, seed=1, device="cpu", log=lambda line: None)
+    step = Topology(Topology.Options(atoms=_Mixture(Options()), mapping=Votca(Votca.Options(files=folder / "but.xml")),
+                                     **options))
+    step.where = "run.yaml: steps[0].topology"
+    step.start(state)
+    return state.system, state
+
+
+def test_what_is_passed_and_kept(tmp_path: Path) -> None:
+    system, state = _mix(tmp_path, **{"pass": ["SOL", "NA"], "keep": Kept(atoms=_Chiral(Options()))})
+    assert system.listed == "2 BUT, 1 CHI, 2 NA"
+    assert [kind.given for kind in system.types] == [False, True, True]
+    found = contents.of_state(state)
+    assert found.kept == ["CHI"]
+    assert found.passed == {"SOL": Passed(("SOL",), 3, False), "NA": Passed(("NA", "Na1"), 2, True)}
+    system, state = _mix(tmp_path, **{"pass": {"SOL": "W", "NA": ["NA+", "ION"], "CHI": "C*"}, "place_ions": False})
+    assert system.listed == "2 BUT"
+    assert contents.of_state(state).passed["NA"] == Passed(("NA+", "ION"), 2, False)
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"pass": ["SOL"]}, "top.top: molecule type 'CHI' has no mapping"),
+    ({"pass": ["WAT"]}, "topology: 'WAT' under 'pass' is no molecule type of top.top. Known: BUT, SOL, NA, CHI"),
+    ({"keep": Kept(atoms=_Chiral(Options()), molecules=["XXX"])}, "'XXX' under 'keep' is no molecule type"),
+    ({"keep": Kept(atoms=_Chiral(Options()), molecules=["BUT", "CHI"]), "pass": ["SOL", "NA"]},
+     "no molecule is left to be backmapped"),
+    ({"pass": ["SOL", "NA", "CHI"], "keep": Kept(atoms=_Chiral(Options()))},
+     "topology.keep: every molecule is mapped. Name them")])
+def test_what_cannot_be_passed_or_kept(options: dict, message: str, tmp_path: Path) -> None:
+    with pytest.raises(BackmapError, match=message):
+        _mix(tmp_path, **options)
+
+
+def test_a_molecule_is_passed_or_kept(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="'SOL' stands under 'pass' and under 'keep'"):
+        _mix(tmp_path, **{"pass": "SOL", "keep": Kept(atoms=_Chiral(Options()), molecules="SOL")})
+
+
+def test_chains_of_several_lengths_stay_apart(tmp_path: Path) -> None:
+    """A polydisperse sample: one molecule type for each length, in any order, some of them twice."""
+    atoms = {name: builders.atoms_of("C" * n, name)[0] for name, n in (("P4", 4), ("P6", 6))}
+    beads = {name: builders.beads_of(kind, {f"E{k}": {f"C{2 * k + 1}": 1, f"C{2 * k + 2}": 1}
+                                            for k in range(len(kind.element[kind.element == 6]) // 2)})
+             for name, kind in atoms.items()}
+    topology = AtomTopology(atoms, [("P6", 2), ("P4", 1), ("P6", 1)], "top.top")
+    system = assemble(topology, beads)
+    assert (system.n_atoms, system.n_beads) == (3 * 20 + 14, 3 * 3 + 2)
+    names = ["E0", "E1", "E2"] * 2 + ["E0", "E1"] + ["E0", "E1", "E2"]
+    Beads("cg.gro", np.arange(11), names).expect(system.blocks, system.listed)
+    with pytest.raises(BackmapError, match="bead 7 is called E2, but P4 has E0 there"):
+        Beads("cg.gro", np.arange(11), [*names[:6], "E2", "E0", "E1", "E0", "E1"]).expect(
+            system.blocks, system.listed)

@@ -1,0 +1,101 @@
+"""Do the beads of a file stand in the order of the topology? Told from their names, where it has any."""
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backmap.errors import BackmapError
+from backmap.model.molecule import MoleculeType
+
+Index = NDArray[np.int64]
+Blocks = Sequence[tuple[MoleculeType, int]]
+
+WIDTH = 5  #: characters of a name in .gro
+LISTED = 5  #: kinds of beads that a message names
+DECLARE = ("Declare sites without atoms in topology as 'ignore: [{example}]', and molecules that are not to be "
+           "backmapped as 'pass: {{MOLECULE: {example}}}'.")
+
+
+@dataclass(frozen=True, eq=False)
+class Beads:
+    """Beads of a file that should be those of some molecules, in order.
+
+    Attributes:
+        where: The file.
+        rows: Their numbers in the file, counted from 0, (n,).
+        names, residues: Bead and residue names of the whole file; None where it has none.
+        aside: What was left out of the file, for messages; empty for nothing.
+    """
+
+    where: str
+    rows: Index
+    names: Sequence[str] | None = None
+    residues: Sequence[str] | None = None
+    aside: str = ""
+
+    def expect(self, blocks: Blocks, listed: str) -> None:
+        """Raise BackmapError unless there are as many beads as in ``blocks``, under fitting names in this order.
+
+        Other names for the same beads are common and harmless if they are the same in every copy of a molecule
+        and belong to no other molecule type; the same names in another order are not.
+
+        Args:
+            blocks: Molecule types and counts.
+            listed: The same for people.
+        """
+        expected = sum(kind.n_beads * count for kind, count in blocks)
+        if len(self.rows) != expected:
+            raise self._wrong_number(blocks, f"the topology ({listed}) has {expected}")
+        if self.names is not None:
+            spellings = [(self.names, "called", lambda kind: kind.bead_names, lambda kind: kind.bead_types)]
+            if self.residues is not None:
+                spellings.append((self.residues, "in residue", lambda kind: kind.bead_residue_names,
+                                  lambda kind: [kind.name] * kind.n_beads))
+            for spelling in spellings:
+                self._expect_order(blocks, *spelling)
+
+    def _wrong_number(self, blocks: Blocks, expected: str) -> BackmapError:
+        known = {name[:WIDTH] for kind, _ in blocks for name in (*kind.bead_names, *kind.bead_types)}
+        found = [self.names[row] for row in self.rows] if self.names is not None else []
+        strangers = Counter(name for name in found if name[:WIDTH] not in known)
+        if strangers and len(strangers) < len(set(found)):  # where all are, the file has names of its own
+            counts = ", ".join(f"{count} {name}" for name, count in strangers.most_common(LISTED))
+            more = ", ..." if len(strangers) > LISTED else ""
+            return BackmapError(f"holds beads that no mapping names: {counts}{more}", where=self.where,
+                                hint=DECLARE.format(example=next(iter(strangers))))
+        here = f"{len(self.rows)} beads" + (f" ({self.aside})" if self.aside else "")
+        return BackmapError(f"holds {here}, but {expected}", where=self.where,
+                            hint="Check the molecule counts and that every chain has the topology's length; beads "
+                                 "that are not to be backmapped are declared in topology, under 'pass' or 'ignore'.")
+
+    def _expect_order(self, blocks: Blocks, spelled: Sequence[str], verb: str, names_of, others_of) -> None:
+        """Compare one kind of names, copy after copy."""
+        own = {kind: [name[:WIDTH] for name in names_of(kind)] for kind, _ in blocks}
+        second = {kind: [name[:WIDTH] for name in others_of(kind)] for kind, _ in blocks}
+        first_copy: dict[str, list[str]] = {}
+        start = 0
+        for kind, count in blocks:
+            foreign = {name for other in own if other.name != kind.name for name in own[other]}
+            foreign -= {*own[kind], *second[kind]}
+            for _ in range(count):
+                found = [spelled[row][:WIDTH] for row in self.rows[start:start + kind.n_beads]]
+                if found not in (own[kind], second[kind]):
+                    usual = first_copy.setdefault(kind.name, found)
+                    mixed = Counter(found) == Counter(own[kind]) or foreign.intersection(found)
+                    if found != usual or mixed:
+                        raise self._out_of_order(kind, start, found, own[kind] if mixed else usual, verb)
+                elif first_copy.setdefault(kind.name, found) != found:
+                    raise self._out_of_order(kind, start, found, first_copy[kind.name], verb)
+                start += kind.n_beads
+
+    def _out_of_order(self, kind: MoleculeType, start: int, found: list[str], expected: list[str],
+                      verb: str) -> BackmapError:
+        place = next(k for k, (a, b) in enumerate(zip(found, expected, strict=True)) if a != b)
+        return BackmapError(
+            f"bead {int(self.rows[start + place]) + 1} is {verb} {found[place]}, but {kind.name} has {expected[place]} "
+            "there", where=self.where, hint="Beads must stand in the order of the topology and the mapping. "
+                                            + DECLARE.format(example=found[place]))

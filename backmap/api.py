@@ -8,13 +8,14 @@ every field is typed and described and unknown keys are refused.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import pydantic
 
+from .errors import BackmapError
 from .fields import InputPath, Nested, OutputPath, Several
 from .model.inputs import AtomMolecule, AtomTopology, BeadModel, FrameInfo, FrameSource
 
@@ -28,13 +29,15 @@ if TYPE_CHECKING:
     from .model.assessment import Assessment, Judgement
     from .model.molecule import MoleculeType
     from .model.parameters import ForceField
+    from .model.survey import Finding, Survey
     from .model.system import System, Window
     from .model.tally import Tally
 
 __all__ = [
-    "Assessor", "AtomMolecule", "AtomTopology", "BeadModel", "ForceFieldReader", "FrameInfo", "FrameSource",
-    "Generator", "InputPath", "MappingReader", "Nested", "Options", "OutputFiles", "OutputPath", "Plugin",
-    "Reader", "Refiner", "Regularizer", "Several", "State", "Step", "TopologyReader", "Traversal", "Writer",
+    "Assessor", "AtomMolecule", "AtomTopology", "BeadModel", "Bridge", "Checker", "ForceFieldReader", "FrameInfo",
+    "FrameSource", "Generator", "InputPath", "MappingReader", "Nested", "Options", "OutputFiles", "OutputPath",
+    "Plugin", "Reader", "Refiner", "Regularizer", "Several", "State", "Step", "TopologyReader", "Traversal",
+    "Writer",
 ]
 
 
@@ -96,6 +99,11 @@ class Generator(Plugin):
     def network(self) -> nn.Module | None:
         """What learns, for generators that do."""
         return None
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """How its weights were made: ``temperature`` (K, a list) and what else ``save`` was told; empty without."""
+        return {}
 
     def save(self, path: Path, system: System, conformers: Any, training: dict[str, Any]) -> None:
         """Write a checkpoint, from which the generator can be built again: for generators that learn.
@@ -239,6 +247,13 @@ class MappingReader(Plugin):
     def read(self, topology: AtomTopology) -> dict[str, BeadModel]:
         """The bead model of each molecule type that the files describe, by molecule type name."""
 
+    def problems(self, topology: AtomTopology) -> Iterator[BackmapError]:
+        """All that is wrong with the files, for ``backmap check``; by default the first that ``read`` meets."""
+        try:
+            self.read(topology)
+        except BackmapError as error:
+            yield error
+
 
 class Writer(Plugin):
     """Writes one kind of file. ``write`` is called once per window; bytes are only ever appended."""
@@ -250,6 +265,37 @@ class Writer(Plugin):
     @abstractmethod
     def encode(self, window: Window, system: System, first: bool) -> Iterable[bytes]:
         """Bytes to append to each of ``paths``; ``first`` is True for the first window of the run."""
+
+
+class Checker(Plugin):
+    """Looks a recipe and its files over for what is wrong or doubtful: ``backmap check`` asks every one of them."""
+
+    @abstractmethod
+    def check(self, survey: Survey) -> Iterable[Finding]:
+        """What there is to say; a BackmapError that is raised becomes a finding, too."""
+
+
+class Bridge(Plugin):
+    """Carries frames over from an object of another Python library, and what a run made back to it.
+
+    Recipes do not name it: it serves those who call ``backmap.run`` from Python.
+    """
+
+    @abstractmethod
+    def knows(self, thing: object) -> bool:
+        """True if ``thing`` is an object of that library that holds frames."""
+
+    @abstractmethod
+    def frames(self, thing: object) -> FrameSource:
+        """The frames that ``thing`` holds; it stays as it is."""
+
+    @abstractmethod
+    def atoms(self, system: System, files: Sequence[Path]) -> object:
+        """The atoms of ``system`` with the trajectory that a run has written, as an object of that library.
+
+        Raises:
+            BackmapError: If none of ``files`` is a trajectory of these atoms.
+        """
 
 
 class OutputFiles(Protocol):

@@ -68,5 +68,15 @@ def backmap_writers() -> Offer:
 
 
 @hookspec
+def backmap_checkers() -> Offer:
+    """Offer checkers: they look recipes and their files over for ``backmap check``."""
+
+
+@hookspec
+def backmap_bridges() -> Offer:
+    """Offer bridges: they carry frames to objects of other Python libraries, and back."""
+
+
+@hookspec
 def backmap_steps() -> Offer:
     """Offer recipe steps. ``read``, ``forward``, ``gibbs``, ``train`` are offered this way too."""

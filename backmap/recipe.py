@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 import pydantic
 
 from . import document
-from .api import Nested, Options, Plugin, Step
+from .api import Nested, Plugin, Step
 from .errors import BackmapError
 from .fields import Build
 from .registry import Kind, Registry, did_you_mean, kind_of
@@ -117,11 +117,32 @@ def compose(text: str, content: dict[str, Any], path: Path, registry: Registry,
     build = Build(path.resolve().parent, _Builder(registry))
     try:
         recipe = validated(Recipe, content, build, "entry")
-        _settle(recipe.steps, "steps", path, registry)
+        for error in _settle(recipe.steps, "steps", path, registry):
+            raise error
     except RecipeError as error:
         raise error.outermost(path) from error.__cause__
     recipe._source = Source(path, text, tuple(overrides), content, tuple(build.inputs))
     return recipe
+
+
+def pieces(content: dict[str, Any], path: Path, registry: Registry) -> tuple[list[Step], list[BackmapError]]:
+    """The steps of a recipe that can be built, and all that is wrong with it, where ``compose`` stops at the first."""
+    build, errors = Build(path.resolve().parent, _Builder(registry)), []
+    entries = content.get("steps")
+    whole = isinstance(entries, list) and bool(entries)
+    try:
+        validated(Recipe, {**content, "steps": [Step(Step.Options())]} if whole else content, build, "entry")
+    except RecipeError as error:
+        errors.append(error.outermost(path))
+    steps: list[Step | None] = []
+    for number, entry in enumerate(entries if whole else ()):
+        try:
+            steps.append(build.plugin(Step, entry, build))
+        except BackmapError as error:
+            errors.append(RecipeError.inside(f"steps[{number}]", error).outermost(path))
+            steps.append(None)
+    errors += [error.outermost(path) for error in _settle(steps, "steps", path, registry)]
+    return [step for step in steps if step is not None], errors
 
 
 @dataclass
@@ -160,7 +181,7 @@ class _Builder:
 
     def _options(self, plugin: type[Plugin], name: str, value: Any) -> dict[str, Any]:
         """Options as a mapping: a bare value fills the first, and so does a plugin that stands among them."""
-        known = plugin.Options.model_fields
+        known = options_of(plugin)
         if value is None:
             return {}
         if not isinstance(value, dict):
@@ -168,7 +189,7 @@ class _Builder:
                 raise BackmapError(f"'{name}' takes no options, but is given {_short(value)}")
             return {next(iter(known)): value}
         first = next(iter(known), "")
-        kind = _nested_kind(known[first].annotation) if known else None
+        kind = nested_kind(known[first].annotation) if known else None
         names = self.registry.names(kind) if kind else []
         named = [key for key in value if key not in known and difflib.get_close_matches(str(key), names, 1)]
         if len(named) != 1 or first in value:
@@ -176,11 +197,32 @@ class _Builder:
         return {first: {named[0]: value[named[0]]}} | {key: given for key, given in value.items() if key != named[0]}
 
 
-def _nested_kind(annotation: Any) -> Kind | None:
+def spelled_out(contract: type[Plugin], entry: Any, registry: Registry) -> tuple[str, dict[str, Any]]:
+    """Name and options of a recipe entry, with every option under its name.
+
+    Raises:
+        BackmapError: If no plugin of this kind is called so.
+    """
+    builder, kind = _Builder(registry), kind_of(contract)
+    name, value = builder._split(kind, entry)
+    return name, builder._options(registry.get(kind, name), name, value)
+
+
+def built(contract: type[Plugin], entry: Any, folder: Path, registry: Registry) -> Any:
+    """The plugin that a single recipe entry names; relative paths start at ``folder``.
+
+    Raises:
+        BackmapError: With the entry, if it cannot be built.
+    """
+    build = Build(folder, _Builder(registry))
+    return build.plugin(contract, entry, build)
+
+
+def nested_kind(annotation: Any) -> Kind | None:
     """The kind of plugin that a field of this type holds, if it holds one."""
     if isinstance(annotation, type) and issubclass(annotation, Plugin):
         return kind_of(annotation)
-    return next((kind for part in get_args(annotation) if (kind := _nested_kind(part))), None)
+    return next((kind for part in get_args(annotation) if (kind := nested_kind(part))), None)
 
 
 def validated(model: type[pydantic.BaseModel], values: dict[str, Any], build: Build, noun: str) -> Any:
@@ -206,7 +248,7 @@ def first_error(invalid: pydantic.ValidationError, model: type[pydantic.BaseMode
     place = _place(chosen["loc"])
     alike = [e for e in errors if _place(e["loc"]) == place]
     path = _join(*(f"[{part}]" if isinstance(part, int) else part for part in place))
-    known = model.model_fields
+    known = named(model)
     if nested := next((e["ctx"]["error"] for e in alike if "error" in e.get("ctx", {})
                        and isinstance(e["ctx"]["error"], BackmapError)), None):
         return RecipeError.inside(path, nested)
@@ -243,21 +285,25 @@ def _short(value: Any) -> str:
     return text if len(text) <= 50 else text[:47] + "..."
 
 
-def _settle(steps: Sequence[Step], place: str, file: Path, registry: Registry, given: frozenset[str] = frozenset(),
-            first: int = 0) -> None:
+def _settle(steps: Sequence[Step | None], place: str, file: Path, registry: Registry,
+            given: frozenset[str] = frozenset(), first: int = 0) -> Iterator[RecipeError]:
     """Give steps their numbers and places; each must find what it needs among what those before it give.
 
-    Numbers of nested steps start at a thousand times that of the step they are nested in, so that no two
-    steps share their random draws.
+    A step that could not be built is None, and may give anything. Numbers of nested steps start at a thousand times
+    that of the step they are nested in, so that no two steps share their random draws.
     """
     for number, step in enumerate(steps):
+        if step is None:
+            given = given | {need for other in steps if other is not None for need in other.needs}
+            continue
         path = f"{place}[{number}].{step.name}"
         step.index, step.where = first + number, f"{file}: {path}"
         for need in sorted(step.needs - given):
-            raise RecipeError(f"step '{step.name}' needs {need}, which no earlier step gives", path=path,
+            yield RecipeError(f"step '{step.name}' needs {need}, which no earlier step gives", path=path,
                               hint=f"Steps that give it: {', '.join(_givers(need, registry)) or 'none'}")
         for branch, (name, nested) in enumerate(step.branches.items()):
-            _settle(nested, f"{path}.{name}", file, registry, given, 1000 * (step.index + 1) + 100 * branch)
+            yield from _settle(nested, f"{path}.{name}", file, registry, given,
+                               1000 * (step.index + 1) + 100 * branch)
         given = given | step.gives
 
 
@@ -275,5 +321,9 @@ def _givers(need: str, registry: Registry) -> list[str]:
 
 def options_of(plugin: type[Plugin]) -> dict[str, pydantic.fields.FieldInfo]:
     """The options of a plugin by name, in order; the first is the one a bare value fills."""
-    options: type[Options] = plugin.Options
-    return dict(options.model_fields)
+    return named(plugin.Options)
+
+
+def named(model: type[pydantic.BaseModel]) -> dict[str, pydantic.fields.FieldInfo]:
+    """Fields as a recipe calls them: some names, such as ``pass``, are none in Python."""
+    return {option.alias or name: option for name, option in model.model_fields.items()}

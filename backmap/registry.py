@@ -48,6 +48,8 @@ KINDS = (
     Kind("topology reader", api.TopologyReader, "backmap_topologies"),
     Kind("mapping reader", api.MappingReader, "backmap_mappings"),
     Kind("writer", api.Writer, "backmap_writers"),
+    Kind("checker", api.Checker, "backmap_checkers"),
+    Kind("bridge", api.Bridge, "backmap_bridges"),
 )
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")

@@ -1,0 +1,153 @@
+"""Reads a recipe and its files as far as they can be, and keeps all errors instead of stopping at the first."""
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from .. import document, recipe
+from ..api import Generator, MappingReader, Options, State, Step, TopologyReader
+from ..errors import BackmapError, at
+from ..model.survey import Finding, Survey
+from ..registry import Registry
+from .places import Places
+
+T = TypeVar("T")
+
+#: What steps give that only read; such steps are started, others are not.
+READ = frozenset({"system", "forcefield", "beads", "reference"})
+
+
+@dataclass(eq=False)
+class Reading:
+    """A recipe that is being read.
+
+    Attributes:
+        places: Lines of the recipe.
+        survey: What was found so far.
+        findings: What went wrong on the way.
+        lines: What steps told as they started.
+    """
+
+    places: Places
+    survey: Survey
+    findings: list[Finding] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+
+    def attempt(self, call: Callable[[], T], where: str = "") -> T | None:
+        """What ``call`` returns, or None and a finding."""
+        try:
+            with at(where):
+                return call()
+        except BackmapError as error:
+            self.add(Finding.of(error))
+        return None
+
+    def add(self, finding: Finding) -> None:
+        """Keep a finding, with lines of the recipe; one that was made deeper inside already is not told twice."""
+        found = Finding(finding.severity, self.places.lined(finding.where), finding.problem, finding.hint)
+        if not any(known.problem == found.problem and found.where.endswith(known.where) for known in self.findings):
+            self.findings.append(found)
+
+
+def read_file(path: Path, registry: Registry, overrides: list[str]) -> Reading:
+    """Read a recipe and the files that it names."""
+    reading = Reading(Places(path, ""), Survey(str(path)))
+
+    def content() -> tuple[str, dict[str, Any]]:
+        text, found = document.read(path)
+        for assignment in overrides:
+            document.override(found, assignment)
+        return text, found
+
+    found = reading.attempt(content)
+    return reading if found is None else read(*found, path, registry)
+
+
+def read(text: str, content: dict[str, Any], path: Path, registry: Registry) -> Reading:
+    """Read a recipe by what is in it; ``path`` says where its relative paths start."""
+    places = Places(path, text)
+    reading = Reading(places, Survey(str(path), where=lambda step, *options: places.where(
+        ".".join([step.where.removeprefix(f"{path}: "), *options]))))
+    survey = reading.survey
+    survey.steps, errors = recipe.pieces(content, path, registry)
+    for error in errors:
+        reading.add(Finding.of(error))
+    survey.output = _output(content, path)
+    _read_molecules(reading)
+    _start(reading, content, path)
+    _ask_generators(reading)
+    return reading
+
+
+def _output(content: dict[str, Any], path: Path) -> Path | None:
+    """The output folder."""
+    output = content.get("output", recipe.Recipe.model_fields["output"].default)
+    if not isinstance(output, str) or not output:
+        return None
+    return Path(os.path.normpath(path.resolve().parent / Path(output).expanduser()))
+
+
+def _read_molecules(reading: Reading) -> None:
+    """Topology and mappings, with all that is wrong with each."""
+    survey = reading.survey
+    for step in survey.steps:
+        if "system" not in step.gives:
+            continue
+        for reader in plugins_in(step.options, TopologyReader):
+            survey.topology = reading.attempt(reader.read, step.where)
+        if survey.topology is None:
+            continue
+        asked = getattr(step.options, "molecules", None)
+        survey.blocks = list(asked.items()) if isinstance(asked, dict) else list(survey.topology.blocks)
+        for mapping in plugins_in(step.options, MappingReader):
+            errors = list(mapping.problems(survey.topology))
+            for error in errors:
+                reading.add(Finding.of(error))
+            if not errors:
+                survey.models = {**survey.models, **mapping.read(survey.topology)}
+
+
+def _start(reading: Reading, content: dict[str, Any], path: Path) -> None:
+    """Start the steps that only read."""
+    survey = reading.survey
+    state = State(folder=path.resolve().parent, output=survey.output or path.parent, seed=0, device="cpu",
+                  log=reading.lines.append)
+    given: frozenset[str] = frozenset()
+    for step in survey.steps:
+        if not step.gives or not step.gives <= READ or not step.needs <= given:
+            continue
+        if reading.attempt(lambda step=step: step.start(state) or True, step.where):
+            given = given | step.gives
+    survey.system, survey.forcefield = state.system, state.forcefield
+    survey.beads, survey.reference = state.source, state.reference
+
+
+def _ask_generators(reading: Reading) -> None:
+    """Let generators that remember their training look at the system, and say what they remember of it."""
+    survey = reading.survey
+    for step in survey.steps:
+        for generator in plugins_in(step.options, Generator):
+            if survey.system is None or "beads" not in step.needs or (generator.parallel and not generator.training):
+                continue  # idealised geometry takes its time
+            if "forcefield" in generator.needs:
+                if survey.forcefield is None:
+                    continue
+                generator.use(survey.forcefield)
+            taught = reading.attempt(lambda generator=generator: generator.prepare(survey.system, "cpu"), step.where)
+            survey.system = survey.system if taught is None else taught
+
+
+def plugins_in(value: Any, contract: type[T]) -> Iterator[T]:
+    """The plugins of a kind among options, those of nested steps left out."""
+    if isinstance(value, contract):
+        yield value
+    elif isinstance(value, Options):
+        for name in type(value).model_fields:
+            yield from plugins_in(getattr(value, name), contract)
+    elif isinstance(value, list | tuple) or (isinstance(value, dict) and not any(
+            isinstance(inner, list) and any(isinstance(one, Step) for one in inner) for inner in value.values())):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from plugins_in(inner, contract)

@@ -1,0 +1,77 @@
+"""Asks all checkers what there is to say of a recipe, and says it."""
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ..api import Checker
+from ..errors import BackmapError
+from ..model.survey import SEVERITIES, Finding
+from ..registry import Registry, kind_of
+from .reading import Reading
+
+COLOURS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
+
+
+def findings(reading: Reading, registry: Registry) -> list[Finding]:
+    """All findings, the worst first, otherwise in the order of the files and the checkers."""
+    kind = kind_of(Checker)
+    for name in registry.names(kind):
+        checker = registry.get(kind, name)
+        try:
+            for finding in checker(checker.Options()).check(reading.survey):
+                reading.add(finding)
+        except BackmapError as error:
+            reading.add(Finding.of(error))
+    return sorted(reading.findings, key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+def exit_code(found: list[Finding]) -> int:
+    """0: nothing but notes; 1: warnings; 2: errors."""
+    worst = {finding.severity for finding in found}
+    return 2 if "error" in worst else 1 if "warning" in worst else 0
+
+
+def show(found: list[Finding], reading: Reading) -> None:
+    """Print the findings: a table in a terminal, lines where the output goes elsewhere."""
+    console = Console(highlight=False)
+    for line in reading.lines:
+        console.print(line, markup=False, soft_wrap=True)
+    if found and console.is_terminal:
+        console.print(table(found, reading.survey.place))
+    for finding in found if not console.is_terminal else ():
+        end = f". {finding.hint}" if finding.hint else ""
+        console.print(f"{finding.severity}: {finding.where}: {finding.problem}{end}", markup=False, soft_wrap=True)
+    console.print(f"{reading.survey.place}: {summary(found)}", markup=False, soft_wrap=True)
+
+
+def table(found: list[Finding], place: str) -> Table:
+    """The findings for people."""
+    listed = Table("", "where", "what", "what to do", title=f"backmap check {place}", title_justify="left",
+                   show_lines=True)
+    listed.columns[1].overflow = "fold"
+    for finding in found:
+        colour = COLOURS[finding.severity]
+        listed.add_row(f"[{colour}]{finding.severity}[/]", escape(finding.where), escape(finding.problem),
+                       escape(finding.hint))
+    return listed
+
+
+def summary(found: list[Finding]) -> str:
+    """``1 error, 2 warnings, no notes``."""
+    counts = Counter(finding.severity for finding in found)
+    return ", ".join(f"{counts[severity] or 'no'} {severity}{'s' * (counts[severity] != 1)}"
+                     for severity in SEVERITIES)
+
+
+def as_json(found: list[Finding], reading: Reading) -> dict[str, Any]:
+    """The findings as plain data."""
+    counts = Counter(finding.severity for finding in found)
+    return {"recipe": reading.survey.place, "lines": reading.lines,
+            "counts": {severity: counts[severity] for severity in SEVERITIES},
+            "findings": [asdict(finding) for finding in found]}

@@ -1,0 +1,84 @@
+"""``backmap init``: writes a recipe for a user's own files."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import session
+from ..errors import BackmapError
+from .shared import Begin, Debug, End, Every, Force, PluginFiles, replaced
+
+
+def init(
+    topology: Annotated[list[str] | None, typer.Option(
+        "--topology", "-p", "-s", metavar="FILE", help="The atomistic topology: .top, .prmtop, .psf (and its parameter "
+                                                       "files), LAMMPS data, VOTCA XML.")] = None,
+    mapping: Annotated[list[str] | None, typer.Option(
+        "--mapping", "-m", metavar="FILE", help="Mapping files: VOTCA XML, .map, .mapping, CGsmiles, YAML.")] = None,
+    conf: Annotated[list[str] | None, typer.Option(
+        "--conf", "-c", metavar="FILE", help="Beads: a structure, e.g. cg.gro.")] = None,
+    beads: Annotated[list[str] | None, typer.Option(
+        "--beads", "-f", metavar="FILE", help="Beads: trajectories, e.g. cg.xtc.")] = None,
+    temperature: Annotated[float | None, typer.Option(
+        "--temperature", "-t", min=0.0, metavar="K", help="Of the simulation of the beads, K.")] = None,
+    atoms: Annotated[list[str] | None, typer.Option(
+        "--aa", metavar="FILE", help="True atoms: to train on, and to judge by if of the same frames.")] = None,
+    index: Annotated[str | None, typer.Option("--index", "-n", metavar="FILE:GROUP",
+                                              help="The beads are a group of an index file.")] = None,
+    begin: Begin = None,
+    end: End = None,
+    dt: Every = None,
+    units: Annotated[str | None, typer.Option(metavar="real|metal|lj", help="Of LAMMPS files.")] = None,
+    weights: Annotated[list[Path] | None, typer.Option(
+        metavar="FILE|FOLDER", help="Trained weights, or where to look for them; by default $BACKMAP_WEIGHTS and those "
+                                    "that ship.")] = None,
+    train: Annotated[bool, typer.Option("--train", help="Train on the frames of --aa, even if weights fit.")] = False,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.yaml",
+                                         help="The recipe.")] = Path("recipe.yaml"),
+    force: Force = False,
+    plugin: PluginFiles = None,
+    debug: Debug = False,
+) -> None:
+    """Write a recipe for your own files, with comments, and check it.
+
+    Formats are told from suffixes and contents (READER=FILE says them). Atoms are drawn by trained weights that fit
+    the molecules; without, by weights to be trained on the frames of --aa (a second recipe); without those, from the
+    force field, or from idealised fragments. The exit code is that of backmap check.
+    """
+    from ..checking import reading, verdict
+    from ..starting import files, plan, text
+    from ..starting.weights import shipped
+
+    registry = session.registry_of(plugin or ())
+    if not temperature:
+        raise BackmapError("no temperature is given", where="backmap init",
+                           hint="Give that of the simulation of the beads, e.g. -t 300.")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    given = files.Given(topology or [], mapping or [], [*(conf or ()), *(beads or ())], atoms or [], units, index,
+                        begin, end, dt, folder=output.parent)
+    wishes = plan.Wishes(temperature, weights or shipped(), train)
+    try:
+        made = plan.plan(given, wishes, output, registry)
+    except plan.Unfit as unfit:
+        for finding in unfit.findings:
+            typer.echo(f"error: {finding.where}: {finding.problem}" + (f". {finding.hint}" if finding.hint else ""))
+        raise BackmapError("the files do not go together, nothing is written", where=output,
+                           hint="Correct what is listed; backmap check -p -m -c looks files over, too.") from None
+    training = output.with_name(f"{output.stem}_train.yaml")
+    folder = f"runs/{output.stem}_train"
+    if made.way == "training":
+        replaced(training, text.training_recipe(made, folder), force)
+    replaced(output, text.run_recipe(made, output.stem, f"{folder}/weights.safetensors"), force)
+    for sentence in made.why:
+        typer.echo(sentence)
+    typer.echo(f"{output}: written. Read its comments; those with TODO are guesses.")
+    checked = training if made.way == "training" else output
+    if made.way == "training":
+        typer.echo(f"First: backmap run {training}, then: backmap run {output}. Checked is the former, as the weights "
+                   "of the latter are still to be made")
+    read = reading.read_file(checked, registry, [])
+    found = verdict.findings(read, registry)
+    verdict.show(found, read)
+    raise typer.Exit(verdict.exit_code(found))

@@ -1,0 +1,46 @@
+"""What several commands have in common: options, and what they do with them."""
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import BackmapError
+
+PluginFiles = Annotated[list[Path] | None,
+                        typer.Option("--plugin", metavar="FILE.py", help="A file with more plugins.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and all warnings.")]
+Frames = Annotated[str | None, typer.Option(metavar="0,10,20 | a:b:c", help="Frames, counted from 0.")]
+Begin = Annotated[float | None, typer.Option("--begin", "-b", metavar="PS", help="First time, ps.")]
+End = Annotated[float | None, typer.Option("--end", "-e", metavar="PS", help="Last time, ps.")]
+Every = Annotated[float | None, typer.Option(
+    "--dt", "-dt", metavar="PS", help="Only frames whose time is a multiple of this after the first one's, ps.")]
+Threads = Annotated[int | None, typer.Option("--threads", "-nt", min=1, metavar="N",
+                                             help="Threads that compute; by default as many as there are cores.")]
+
+Force = Annotated[bool, typer.Option("--force", help="Overwrite results that are there.")]
+
+#: What libraries read when they are loaded, to know how many threads they may start.
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENMM_CPU_THREADS")
+
+
+def limit_threads(number: int | None) -> None:
+    """Let libraries that are not loaded yet start ``number`` threads, and no more."""
+    if number is not None:
+        os.environ.update(dict.fromkeys(_THREADS, str(number)))
+
+
+def replaced(path: Path, text: str, force: bool) -> None:
+    """Write a file of text, at one stroke.
+
+    Raises:
+        BackmapError: If it is there and ``force`` is not.
+    """
+    if path.exists() and not force:
+        raise BackmapError("exists already", where=path, hint="Choose another with --output, or use --force.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(text, encoding="utf-8")
+    os.replace(new, path)

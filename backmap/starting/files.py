@@ -1,0 +1,153 @@
+"""A user's files as entries of a recipe."""
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import recipe
+from ..api import AtomTopology, MappingReader, Reader, TopologyReader
+from ..errors import BackmapError
+from ..registry import Registry
+from .formats import split
+
+WITHOUT_NAMES = "dbm"  #: mappings that do not say which molecule type they are for
+CLIMB = 2  #: ".." in a path; others are written from the root
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a user has.
+
+    Attributes:
+        topology: The atomistic topology; with CHARMM, its parameter files, too.
+        mapping, beads, atoms: Files, or ``reader=file``.
+        units: Of LAMMPS files.
+        index: ``FILE:GROUP``: which points of the files of beads count.
+        begin, end, dt: Which frames, ps.
+        folder: To which the paths in entries are relative; None leaves them as they are.
+    """
+
+    topology: Sequence[str]
+    mapping: Sequence[str]
+    beads: Sequence[str]
+    atoms: Sequence[str] = ()
+    units: str | None = None
+    index: str | None = None
+    begin: float | None = None
+    end: float | None = None
+    dt: float | None = None
+    folder: Path | None = None
+
+    def path(self, path: Path | str) -> str:
+        """A path as it stands in the recipe: relative to it, unless that climbs far."""
+        if self.folder is None:
+            return str(path)
+        relative = Path(os.path.relpath(path, self.folder))
+        return (Path(os.path.abspath(path)) if relative.parts.count("..") > CLIMB else relative).as_posix()
+
+    @property
+    def base(self) -> Path:
+        """Where relative paths in entries start."""
+        return Path() if self.folder is None else self.folder
+
+
+def skeleton(given: Given, registry: Registry) -> dict[str, Any]:
+    """A recipe that only says what there is and where: ``topology`` and ``read``."""
+    steps: list[dict[str, Any]] = [{"topology": {"atoms": topology_entry(given, registry),
+                                                 **mapping_entries(given, registry)}}]
+    if given.beads or given.atoms:
+        read = {"beads": frames_entry(given.beads or given.atoms, given, registry, index=bool(given.beads))}
+        if given.beads and given.atoms:
+            read["reference"] = frames_entry(given.atoms, given, registry)
+        steps.append({"read": read})
+    return {"recipe": 1, "steps": steps}
+
+
+def topology_entry(given: Given, registry: Registry) -> dict[str, Any]:
+    """The entry of the atomistic topology."""
+    if not given.topology:
+        raise BackmapError("no atomistic topology is given", hint="Give one with -p, e.g. -p topol.top.")
+    name, path = split(given.topology[0], TopologyReader, registry)
+    others = [given.path(other) for other in given.topology[1:]]
+    if name == "lammps":
+        return {name: {"data": given.path(path), "units": _units(given, path)}}
+    if name == "charmm" and others:
+        return {name: {"psf": given.path(path), "parameters": others}}
+    if others:
+        raise BackmapError(f"one topology is needed, but {len(others) + 1} files are given", where=path,
+                           hint="Let it #include the others.")
+    return {name: given.path(path)}
+
+
+def mapping_entries(given: Given, registry: Registry) -> dict[str, Any]:
+    """``mapping`` and ``owners``: a .map that has no weights says who places atoms where another file maps them."""
+    if not given.mapping:
+        raise BackmapError("no mapping is given", hint="Give one with --mapping, e.g. --mapping mapping.xml.")
+    found: dict[str, list[Path]] = {}
+    for text in given.mapping:
+        for part in text.split(";"):  # as csg_map takes them
+            name, path = split(part.strip(), MappingReader, registry)
+            found.setdefault(name, []).append(path)
+    unnamed = found.pop(WITHOUT_NAMES, [])
+    entries = [{name: _one([given.path(path) for path in paths])} for name, paths in found.items()]
+    if not unnamed:
+        return {"mapping": _one(entries)}
+    topology = recipe.built(TopologyReader, topology_entry(given, registry), given.base, registry).read()
+    mapped = {name for entry in entries
+              for name in recipe.built(MappingReader, entry, given.base, registry).read(topology)}
+    by_type = {_type_of(path, topology, unnamed): given.path(path) for path in unnamed}
+    owners = {name: path for name, path in by_type.items() if name in mapped}
+    alone = {name: path for name, path in by_type.items() if name not in mapped}
+    entries += [{WITHOUT_NAMES: {"files": alone}}] if alone else []
+    return {"mapping": _one(entries), **({"owners": owners} if owners else {})}
+
+
+def _type_of(path: Path, topology: AtomTopology, paths: Sequence[Path]) -> str:
+    """The molecule type that a file is for which does not say it."""
+    there = list(dict.fromkeys(name for name, _ in topology.blocks)) or list(topology.types)
+    if path.stem in topology.types:
+        return path.stem
+    if len(paths) == 1 == len(there):
+        return there[0]
+    raise BackmapError("does not say which molecule type it is for", where=path,
+                       hint=f"Call it by its molecule type; there are: {', '.join(there)}.")
+
+
+def frames_entry(files: Sequence[str], given: Given, registry: Registry, index: bool = False) -> dict[str, Any]:
+    """The entry of files that follow one another."""
+    if not files:
+        raise BackmapError("no beads are given", hint="Give them with -c and -f, e.g. -c cg.gro -f cg.xtc.")
+    found = [split(text, Reader, registry) for text in files]
+    names, paths = list(dict.fromkeys(name for name, _ in found)), [given.path(path) for _, path in found]
+    choice: dict[str, Any] = {key: value for key, value in (("begin", given.begin), ("end", given.end),
+                                                            ("dt", given.dt)) if value is not None}
+    if index and given.index:
+        file, colon, group = given.index.rpartition(":")
+        if not colon or not Path(file).is_file():
+            raise BackmapError(f"'{given.index}' is not a file and its group", where="-n",
+                               hint="Write -n index.ndx:GROUP.")
+        choice["index"] = {given.path(file): group}
+    name = names[0] if len(names) == 1 else "mdanalysis"  # a mixture of packages' formats
+    if name == "lammps":
+        dumps = [path for path in paths if Path(path).suffix in (".dump", ".lammpstrj")]
+        data = [path for path in paths if path not in dumps]
+        parts = {key: value for key, value in (("dump", dumps), ("data", data)) if value}
+        return {name: {**parts, "units": _units(given, found[0][1]), **choice}}
+    if not choice:
+        return {name: _one(paths)}
+    first = next(iter(recipe.options_of(type(recipe.built(Reader, {name: paths}, given.base, registry)))))
+    key = "files" if first in ("begin", "end", "dt", "index") else first
+    return {name: {key: _one(paths), **choice}}
+
+
+def _units(given: Given, path: Path) -> str:
+    if given.units is None:
+        raise BackmapError("does not say its units", where=path, hint="Give them with --units real, metal or lj.")
+    return given.units
+
+
+def _one(values: list[Any]) -> Any:
+    return values[0] if len(values) == 1 else values

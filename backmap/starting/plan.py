@@ -1,0 +1,236 @@
+"""Decides how atoms are to be made from what a user has, and says why."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from .. import recipe
+from ..api import ForceFieldReader, FrameSource, Reader, State, Step
+from ..checking import reading
+from ..errors import BackmapError
+from ..model import box as periodic
+from ..model.survey import Finding, Survey
+from ..model.system import System
+from ..registry import Registry, kind_of
+from . import files, weights
+from .weights import Weights
+
+Way = Literal["weights", "training", "force_field", "template"]
+
+CUTOFF = 1.0  #: nm, unless the box is too small
+LEARNER = "equivariant"  #: what is trained where no weights fit
+SAME_FRAMES = 0.05  #: nm; atoms and beads that are farther apart (root mean square) are not of the same frames
+SAME_TEMPERATURE = 1.0  #: K
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a user wants beside what there is.
+
+    Attributes:
+        temperature: K.
+        places: Files and folders in which weights are looked for.
+        train: Train, even if weights fit.
+    """
+
+    temperature: float
+    places: Sequence[Path]
+    train: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How atoms are to be made.
+
+    Attributes:
+        way: What draws them; why: the reasons, sentence by sentence.
+        temperature: K.
+        topology, beads: Options of ``topology``, entry of the beads.
+        reference: Entry of true atoms of the same frames, or None.
+        training: Entry of the frames to train on, or None.
+        generator: Name of the trained generator; weights: its file as the recipe names it.
+        forcefield: Options of ``forcefield``, or None; charged: some atoms carry charges.
+        rigid: All bonds are rigid, so that time steps may be longer.
+        single: There is one frame.
+    """
+
+    way: Way
+    why: tuple[str, ...]
+    temperature: float
+    topology: dict[str, Any]
+    beads: Any
+    reference: Any = None
+    training: Any = None
+    generator: str = LEARNER
+    weights: str = ""
+    forcefield: dict[str, Any] | None = None
+    charged: bool = False
+    rigid: bool = False
+    single: bool = False
+
+
+class Unfit(Exception):
+    """The files do not go together; ``findings`` says why."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        super().__init__("the files do not go together")
+        self.findings = findings
+
+
+def plan(given: files.Given, wishes: Wishes, target: Path, registry: Registry) -> Plan:
+    """How to make atoms of what is given; ``target`` is the recipe that will say so.
+
+    Raises:
+        BackmapError: If a file is in no known format.
+        Unfit: If the files do not go together.
+    """
+    return _Planner(given, wishes, target, registry).plan()
+
+
+@dataclass
+class _Planner:
+    """One plan in the making."""
+
+    given: files.Given
+    wishes: Wishes
+    target: Path
+    registry: Registry
+    why: list[str] = field(default_factory=list)
+
+    def plan(self) -> Plan:
+        if not self.given.beads:
+            raise BackmapError("no beads are given", hint="Give them with -c and -f, e.g. -c cg.gro -f cg.xtc.")
+        content = files.skeleton(replace(self.given, atoms=()), self.registry)
+        topology, beads = content["steps"][0]["topology"], content["steps"][1]["read"]["beads"]
+        survey = self._survey(topology, beads)
+        frame = survey.beads.frame(0)
+        box = frame.box if frame.box is not None and periodic.is_valid(frame.box) else None
+        found = weights.search(self.wishes.places, survey.system, self.wishes.temperature, self.registry)
+        way, chosen = self._way(found)
+        atoms = files.frames_entry(self.given.atoms, self.given, self.registry) if self.given.atoms else None
+        reference = atoms if atoms is not None and self._same(atoms, survey) else None
+        system = chosen.system if chosen else survey.system
+        if way != "training":
+            system = self._settled(topology, beads, system, chosen)
+        forcefield = self._forcefield(topology, system, box)
+        if way == "force_field" and forcefield is None:
+            way = "template"
+        self._reasons(way, forcefield)
+        known = [kind for kind in system.types if not kind.given]
+        return Plan(
+            way, tuple(self.why), self.wishes.temperature, topology, beads, reference,
+            atoms if way == "training" else None, chosen.generator if chosen else LEARNER,
+            self.given.path(chosen.path.absolute()) if chosen else "", forcefield,
+            any(np.abs(kind.partial_charge).max(initial=0) > 0 for kind in known),
+            all(np.isfinite(kind.bond_length).all() for kind in known), survey.beads.n_frames == 1)
+
+    def _survey(self, topology: dict[str, Any], beads: Any) -> Survey:
+        """What there is; molecule types without a mapping are passed over, and said to be."""
+        found = self._read(topology, beads)
+        unmapped = [name for name in dict(found.survey.blocks) if name not in found.survey.models]
+        if unmapped and found.survey.models:
+            topology["pass"] = unmapped
+            self.why.append(f"{', '.join(unmapped)}: no mapping is given, so they are passed over (ions are put at "
+                            "their beads)")
+            found = self._read(topology, beads)
+        errors = [finding for finding in found.findings if finding.severity == "error"]
+        if errors or found.survey.system is None or found.survey.beads is None:
+            raise Unfit(errors)
+        return found.survey
+
+    def _read(self, topology: dict[str, Any], beads: Any) -> reading.Reading:
+        content = {"recipe": 1, "steps": [{"topology": topology}, {"read": {"beads": beads}}]}
+        return reading.read("", content, self.target, self.registry)
+
+    def _way(self, found: weights.Search) -> tuple[Way, Weights | None]:
+        """What draws the atoms."""
+        wanted = self.wishes.temperature
+        for weight in found.fitting if not self.wishes.train else ():
+            trained = " and ".join(f"{value:g} K" for value in weight.temperature) or "a temperature they do not tell"
+            self.why.append(f"{weight.path} fits these molecules: weights of '{weight.generator}', trained at "
+                            f"{trained}")
+            if weight.off(wanted) > SAME_TEMPERATURE:
+                self.why.append(f"you have {wanted:g} K: draws are a start, which later steps correct as far as they "
+                                "know the force field")
+            return "weights", weight
+        self.why += [f"not used: {reason}" for reason in found.others]
+        if self.given.atoms:
+            self.why.append("you ask for training" if self.wishes.train else
+                            "no weights fit these molecules, but there are atomistic frames to train on")
+            return "training", None
+        if self.wishes.train:
+            raise BackmapError("there is nothing to train on", where="--train",
+                               hint="Give atomistic frames with --aa.")
+        self.why.append("no weights fit these molecules, and there are no atomistic frames to train on")
+        return "force_field", None
+
+    def _same(self, atoms: Any, survey: Survey) -> bool:
+        """Whether atoms are of the same frames as the beads, so that results can be compared with them."""
+        try:
+            source: FrameSource = recipe.built(Reader, atoms, self.given.base, self.registry).open()
+        except BackmapError as error:
+            raise Unfit([Finding.of(error)]) from None
+        if source.n_points != survey.system.n_atoms:
+            raise Unfit([Finding("error", source.where, f"holds {source.n_points} atoms, but the topology "
+                                                        f"({survey.system.listed}) has {survey.system.n_atoms}")])
+        if source.n_frames != survey.beads.n_frames:
+            self.why.append(f"{source.where} holds {source.n_frames} frames and the beads {survey.beads.n_frames}, so "
+                            "they are not compared")
+            return False
+        frame, system = survey.beads.frame(0), survey.system
+        box = frame.box if frame.box is not None and periodic.is_valid(frame.box) else None
+        mapped = system.map(system.whole_atoms(source.frame(0).checked(source.where), box))
+        off = periodic.minimum_image(mapped - frame.checked(survey.beads.where), box)
+        apart = float(np.sqrt((off**2).sum(axis=1).mean()))
+        if apart > SAME_FRAMES:
+            self.why.append(f"the beads of {source.where} are {apart:.2f} nm from those given, so they are of other "
+                            "frames (or of another mapping) and not compared")
+        return apart <= SAME_FRAMES
+
+    def _settled(self, topology: dict[str, Any], beads: Any, system: System, chosen: Weights | None) -> System:
+        """Rigid bonds and stereocentres that weights do not know: what is assumed is said in the recipe."""
+        drawn = [kind for kind in system.types if not kind.given and len(kind.bonds)]
+        if any((kind.chemistry.sign == 0).any() for kind in drawn):
+            true = next((file for file in self.given.atoms if Path(file).suffix == ".gro"), None)
+            if true is not None:
+                topology["stereo"] = self.given.path(true)
+        if chosen or all(np.isfinite(kind.bond_length).any() for kind in drawn):
+            return system
+        for constraints in ("h-bonds", "none"):
+            found = self._read({**topology, "constraints": constraints}, beads)
+            if found.survey.system is not None:
+                topology["constraints"] = constraints
+                return found.survey.system
+        return system
+
+    def _forcefield(self, topology: dict[str, Any], system: System, box: np.ndarray | None) -> dict[str, Any] | None:
+        """Options of ``forcefield``, if the topology has parameters."""
+        (name, value), = topology["atoms"].items()
+        if name not in self.registry.names(kind_of(ForceFieldReader)):
+            self.why.append(f"there is no force field: '{name}' topologies are not read for parameters")
+            return None
+        half = np.inf if box is None else 0.5 * periodic.smallest_width(box)
+        cutoff = CUTOFF if half > CUTOFF else float(np.floor(half * 20 - 1e-9) / 20)
+        options = {"parameters": {name: value}, "cutoff": cutoff}
+        state = State(folder=self.given.base, output=self.given.base, seed=0, device="cpu", log=lambda line: None,
+                      system=system)
+        try:
+            recipe.built(Step, {"forcefield": options}, self.given.base, self.registry).start(state)
+        except BackmapError as error:
+            self.why.append(f"there is no force field: {error}")
+            return None
+        return options
+
+    def _reasons(self, way: Way, forcefield: dict[str, Any] | None) -> None:
+        if way == "force_field":
+            self.why.append("the topology has parameters: 'force_field' draws from its bonded terms, and what comes "
+                            "out is corrected by all of them")
+        if way == "template":
+            self.why.append("fragments of idealised geometry are placed on the beads; nothing corrects overlaps. Give "
+                            "weights, atomistic frames (--aa), or a topology with parameters for more")
+        if way in ("weights", "training") and forcefield is not None:
+            self.why.append("the topology has parameters: what the network draws is corrected by them")

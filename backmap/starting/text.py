@@ -1,0 +1,136 @@
+"""Recipes with comments, as text."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from .plan import Plan
+
+WIDTH = 112  #: of comments
+STEPS = 15000  #: of training
+
+
+def run_recipe(plan: Plan, name: str, trained: str) -> str:
+    """The recipe that makes atoms.
+
+    Args:
+        plan: How.
+        name: Of the output folder.
+        trained: Where training leaves its weights, as this recipe names it.
+    """
+    lines = [f"# Puts the atoms back at {plan.temperature:g} K. Written by backmap init; change what you know better.",
+             *_comment("", *(f"- {reason}" for reason in plan.why)),
+             "# Paths of input are relative to this file, paths of output to 'output'.",
+             "recipe: 1", "seed: 1                     # every random draw follows from it",
+             f"output: runs/{name}", "steps:", *_topology(plan), *_forcefield(plan), *_read(plan),
+             *_makers(plan, trained), *_judged(plan), *_written(plan)]
+    return "\n".join(lines) + "\n"
+
+
+def training_recipe(plan: Plan, output: str) -> str:
+    """The recipe that trains the weights; ``output`` is its folder."""
+    topology = {key: value for key, value in plan.topology.items() if key not in ("stereo", "constraints")}
+    lines = [f"# Trains weights at {plan.temperature:g} K on atomistic frames. Written by backmap init.",
+             "recipe: 1", "seed: 1", f"output: {output}", "steps:",
+             f"  - topology: {_flow(topology)}",
+             "  - prepare:                # which bonds are rigid and which hand stereocentres have, the frames tell",
+             f"      frames: {_flow(plan.training)}",
+             f"      temperature: {plan.temperature:g}        # of the simulation of these frames, K",
+             "  - train:", f"      generator: {plan.generator}",
+             f"      steps: {STEPS}          # hours on a processor; look at the validation loss, more may help",
+             "      output: weights.safetensors"]
+    return "\n".join(lines) + "\n"
+
+
+def _topology(plan: Plan) -> Iterator[str]:
+    yield "  - topology:               # what there is, and how beads are made of atoms"
+    for key, value in plan.topology.items():
+        if key == "pass":
+            yield from _comment("      ", "Molecules without a mapping: not backmapped, and only ions are written. "
+                                "{SOL: W} says what their beads are called.")
+        if key == "stereo":
+            yield from _comment("      ", "Handedness of stereocentres, as in the first frame of these atoms.")
+        if key == "constraints":
+            yield from _comment("      ", "TODO: which bonds are rigid, as 'constraints' in your .mdp: none, h-bonds "
+                                "or all-bonds. This is a guess.")
+        yield f"      {key}: {_flow(value)}"
+
+
+def _forcefield(plan: Plan) -> Iterator[str]:
+    if plan.forcefield is None:
+        return
+    yield "  - forcefield:             # its energies, to correct and to judge by"
+    (name, value), = plan.forcefield["parameters"].items()
+    yield f"      parameters: {_flow({name: value})}"
+    yield f"      cutoff: {plan.forcefield['cutoff']}           # TODO: rvdw and rcoulomb of your .mdp, nm"
+    if plan.charged:
+        yield from _comment("      ", "TODO: there are charges. Beyond the cut-off a reaction field counts, with "
+                            "epsilon-rf as in your .mdp; 0 stands for infinity, as there. It is a guess, also if you "
+                            "simulate with PME.")
+        yield "      coulomb: reaction_field"
+        yield "      epsilon_rf: 0"
+
+
+def _read(plan: Plan) -> Iterator[str]:
+    yield "  - read:                   # where it is"
+    yield f"      beads: {_flow(plan.beads)}"
+    if plan.reference is not None:
+        yield f"      reference: {_flow(plan.reference)}   # true atoms, only to judge by"
+
+
+def _makers(plan: Plan, trained: str) -> Iterator[str]:
+    known = {plan.generator: plan.weights or trained}
+    generator: Any = known if plan.way in ("weights", "training") else "template"
+    if plan.way == "training":
+        yield from _comment("  ", "These weights are there once the training recipe has run.")
+    yield "  - forward:                # a first guess: every fragment placed as a rigid piece, all at once"
+    yield f"      generator: {_flow(generator)}"
+    if plan.way == "template":
+        return
+    yield "  - gibbs:                  # relaxes it: each fragment drawn anew, given all the others"
+    if plan.way == "force_field":
+        yield "      generator: force_field  # draws from bonded terms, which need no training"
+    yield "      sweeps: 4"
+    yield f"      temperature: {plan.temperature:g}"
+    yield "      regularizer: steric   # says which fragments still overlap;"
+    yield "      repair: 5             # those are drawn again, at most five times"
+    if plan.forcefield is not None:
+        yield "  - hamiltonian:            # moves along the forces, accepted or rejected by the force field"
+        yield f"      soften: {5 if plan.way == 'force_field' else 3}             # sweeps before, which part overlaps"
+        yield "      sweeps: 10            # more bring it nearer to equilibrium"
+        yield "      steps: 20"
+        timestep, why = (2, "all bonds are rigid") if plan.rigid else (0.5, "some bonds are flexible")
+        yield f"      timestep: {timestep:g}           # fs; {why}. The share that is accepted should be 0.6 to 0.95"
+        yield f"      temperature: {plan.temperature:g}"
+
+
+def _judged(plan: Plan) -> Iterator[str]:
+    assessors = ["structure", *["energy"] * (plan.forcefield is not None), "consistency"]
+    yield f"  - assess: {_flow(assessors)}   # how good it is"
+
+
+def _written(plan: Plan) -> Iterator[str]:
+    yield "  - write:"
+    yield f"      atoms: {_flow({'gromacs': 'atoms.gro' if plan.single else ['atoms.gro', 'atoms.xtc']})}"
+    yield "      report: report.html"
+
+
+def _flow(value: Any) -> str:
+    """A value on one line."""
+    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=float("inf"), allow_unicode=True)
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
+def _comment(indent: str, *sentences: str) -> Iterator[str]:
+    """Sentences as comment lines that are not too long; a word that is, is not broken."""
+    for sentence in sentences:
+        sentence = sentence if sentence.endswith(".") else f"{sentence}."
+        line = f"{indent}#"
+        for word in sentence.split():
+            if len(line) + 1 + len(word) > WIDTH and not line.endswith("#"):
+                yield line
+                line = f"{indent}#  "
+            line += f" {word}"
+        yield line

@@ -1,0 +1,152 @@
+"""The checker ``frames``: files of beads and of atoms against the topology, the mapping and each other."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backmap.api import Checker, FrameInfo, FrameSource, Reader
+from backmap.errors import BackmapError
+from backmap.model import box as periodic
+from backmap.model.survey import Finding, Survey
+from backmap.model.system import System
+
+from ..common.listing import counted, listed
+from ..common.sources import names_of, opened
+
+Array = NDArray[np.float64]
+
+LOOKED_AT = 5  #: frames, evenly spaced
+ROUNDED = 0.002  #: nm; files of beads and atoms that are rounded to 0.001 nm agree as well
+FAR = 0.05  #: nm; root mean square of M(r) - R beyond which atoms and beads are not of the same frames
+DENSE = {True: 2.5, False: 23.0}  #: g/cm^3; no liquid of light elements, and nothing at all, is as dense
+G_PER_CM3 = 1.66053907e-3  #: u/nm^3 in g/cm^3
+
+
+class FrameChecker(Checker):
+    """Names and number of beads, M(AA) against given beads, box against cut-offs, density; frames to train on."""
+
+    def check(self, survey: Survey) -> Iterator[Finding]:
+        if survey.system is None:
+            return
+        yield from _training_frames(survey)
+        if survey.beads is None:
+            yield from _reference_alone(survey)
+            return
+        yield from _names(survey.beads, survey.system)
+        frames = [(number, survey.beads.frame(number)) for number in _sample(survey.beads)]
+        if not frames:
+            yield Finding("error", survey.beads.where, "holds no frame", "Give a file with at least one.")
+            return
+        yield from _boxes(survey, frames)
+        yield from _density(survey, frames[0][1])
+        if survey.reference is not None:
+            yield from _apart(survey, frames)
+
+
+def _sample(source: FrameSource) -> list[int]:
+    """Numbers of some frames, the first and the last among them."""
+    return sorted({round(x) for x in np.linspace(0, source.n_frames - 1, min(LOOKED_AT, source.n_frames))})
+
+
+def _reference_alone(survey: Survey) -> Iterator[Finding]:
+    """Where beads cannot be read, what is wrong with the atoms beside them."""
+    for step in survey.named("read"):
+        reader = getattr(step.options, "reference", None)
+        if reader is not None:
+            yield from _opened(reader, "atoms", survey, survey.where(step, "reference"))
+
+
+def _training_frames(survey: Survey) -> Iterator[Finding]:
+    for step in survey.named("prepare"):
+        for option, what in (("frames", "atoms"), ("validation", "atoms"), ("beads", "beads"),
+                             ("validation_beads", "beads")):
+            reader = getattr(step.options, option, None)
+            if isinstance(reader, Reader):
+                yield from _opened(reader, what, survey, survey.where(step, option))
+
+
+def _opened(reader: Reader, what: str, survey: Survey, where: str) -> Iterator[Finding]:
+    """An error if the frames of a reader do not fit, and a warning if they are too few to learn from."""
+    try:
+        opened(reader, what, survey.system)
+    except BackmapError as error:
+        yield Finding.of(error.at(where))
+
+
+def _names(source: FrameSource, system: System) -> Iterator[Finding]:
+    """Other names for the beads of a molecule; their order has been looked at as the file was read."""
+    names, _ = names_of(source)
+    if names is None or len(names) != system.n_beads:
+        return
+    for group in system.groups:
+        found = [names[row] for row in group.beads[0]]
+        if found not in ([name[:5] for name in group.type.bead_names], [name[:5] for name in group.type.bead_types]):
+            yield Finding("note", source.where, f"calls the beads of {group.type.name} {listed(found)}, the mapping "
+                          f"{listed(group.type.bead_names)}", "They are taken in the order in which they stand.")
+
+
+def _boxes(survey: Survey, frames: list[tuple[int, FrameInfo]]) -> Iterator[Finding]:
+    """Boxes in which an atom would meet two images of another."""
+    widths = {number: periodic.smallest_width(frame.box) for number, frame in frames
+              if frame.box is not None and periodic.is_valid(frame.box)}
+    if not widths:
+        yield Finding("note", survey.beads.where, "has no box, so that nothing is periodic")
+        return
+    number = min(widths, key=widths.get)
+    cutoffs = [("forcefield", survey.forcefield.cutoff if survey.forcefield else 0.0)]
+    for step in survey.steps:
+        generator = getattr(step.options, "generator", None)
+        if generator is not None and "beads" in step.needs:
+            cutoffs.append((step.name, generator.view.cutoff))
+    for name, cutoff in dict(cutoffs).items():
+        if widths[number] < 2 * cutoff:
+            step = next(survey.named(name))
+            yield Finding("warning", survey.where(step, "cutoff"),
+                          f"the box of frame {number} of {survey.beads.where} is {widths[number]:.3g} nm wide, less "
+                          f"than twice the cut-off of {cutoff:g} nm", "Use a smaller cut-off, or a larger box.")
+
+
+def _density(survey: Survey, frame: FrameInfo) -> Iterator[Finding]:
+    if frame.box is None or not periodic.is_valid(frame.box):
+        return
+    mass = sum(kind.mass.sum() * count for kind, count in survey.system.blocks)
+    density = mass * G_PER_CM3 / abs(np.linalg.det(frame.box))
+    light = all((kind.chemistry.element <= 18).all() for kind in survey.system.types)
+    if density > DENSE[light]:
+        yield Finding("warning", survey.beads.where, f"the box is so small that the atoms would have a density of "
+                      f"{density:.3g} g/cm^3", "Are lengths in nm, or in units of the bead's size? Scale them.")
+
+
+def _apart(survey: Survey, frames: list[tuple[int, FrameInfo]]) -> Iterator[Finding]:
+    """M(AA) against the beads that are given."""
+    apart = np.stack([np.linalg.norm(_off(survey, number, frame), axis=1) for number, frame in frames])
+    rms, system = float(np.sqrt((apart**2).mean())), survey.system
+    frame, bead = np.unravel_index(apart.argmax(), apart.shape)
+    seen = (f"atoms and beads of {counted(len(frames), 'frame')}: M(r) is {rms:.4f} nm from the beads (root mean "
+            f"square), {apart.max():.4f} at most, at {system.bead_label(int(bead))} in frame {frames[frame][0]}")
+    if apart.max() <= ROUNDED:
+        yield Finding("note", survey.reference.where, seen)
+        return
+    by_name: dict[str, float] = {}
+    for group in system.groups:
+        for local, name in enumerate(group.type.bead_names):
+            by_name[f"{group.type.name} {name}"] = float(np.sqrt((apart[:, group.beads[:, local]]**2).mean()))
+    worst = sorted(by_name, key=by_name.get, reverse=True)[:3]
+    told = ", ".join(f"{name} {by_name[name]:.4f}" for name in worst)
+    if rms > FAR:
+        yield Finding("error", survey.reference.where, f"{seen}; worst beads: {told}",
+                      "These are not beads of these atoms: check the order of frames and molecules, and the mapping.")
+    else:
+        yield Finding("warning", survey.reference.where, f"{seen}; worst beads: {told}",
+                      "The mapping has other atoms or weights than the one that made the beads.")
+
+
+def _off(survey: Survey, number: int, frame: FrameInfo) -> Array:
+    """M(r) - R of one frame, (B, 3), nm."""
+    info = survey.reference.frame(min(number, survey.reference.n_frames - 1))
+    box = frame.box if frame.box is not None and periodic.is_valid(frame.box) else None
+    atoms = survey.system.whole_atoms(info.checked(f"{survey.reference.where}: frame {number}"), box)
+    beads = frame.checked(f"{survey.beads.where}: frame {number}")
+    return periodic.minimum_image(survey.system.map(atoms) - beads, box)

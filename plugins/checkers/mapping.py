@@ -1,0 +1,192 @@
+"""The checker ``mapping``: atoms that beads leave out or share, and weights that are nearly masses."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+
+from backmap.api import AtomMolecule, BeadModel, Checker
+from backmap.model.molecule import graph_of
+from backmap.model.survey import Finding, Survey
+
+from ..common.listing import counted, listed
+
+Index = NDArray[np.int64]
+Array = NDArray[np.float64]
+
+ALIKE = 0.02  #: two weights that differ by less, relatively, are the same
+NEARLY = 0.5  #: a weight that differs from a mass by less, relatively, is taken for one, though a wrong one
+MOSTLY = 0.6  #: share of a bead's atoms that weigh their mass, if the others should, too
+#: What an atom may weigh in a bead, in masses: atoms between two beads are often split.
+SHARES = (0.0, 1 / 4, 1 / 3, 1 / 2, 2 / 3, 3 / 4, 1.0, 4 / 3, 3 / 2, 2.0, 3.0, 4.0)
+
+
+class MappingChecker(Checker):
+    """Atoms that no bead or several beads have, beads in pieces, weights that are masses but for some."""
+
+    def check(self, survey: Survey) -> Iterator[Finding]:
+        if survey.topology is None or not survey.models:
+            return
+        yield from _unmatched(survey)
+        for name, model in survey.models.items():
+            one = Mapped(survey.topology.types[name], model, survey.place_of("system", "mapping"))
+            for remark in model.remarks:
+                yield Finding("note", one.where(), remark)
+            for look in (_left_out, _shared, _in_pieces, _idle, _in_another_order, _not_quite_masses):
+                yield from look(one)
+
+
+@dataclass(frozen=True, eq=False)
+class Mapped:
+    """A molecule type and its beads.
+
+    Attributes:
+        molecule, model: What files say of it.
+        file: Where the mapping is named, for mappings without lines.
+    """
+
+    molecule: AtomMolecule
+    model: BeadModel
+    file: str
+
+    def where(self, bead: int = 0) -> str:
+        """File and line of a bead."""
+        return self.model.where[bead] if self.model.where else self.file
+
+    def atoms(self, bead: int) -> Index:
+        """The atoms of a bead."""
+        return self.model.mapping.atom[self.model.mapping.bead == bead]
+
+    def weights(self, bead: int) -> Array:
+        """Their weights; they sum to one."""
+        return self.model.mapping.weight[self.model.mapping.bead == bead]
+
+    @property
+    def left_out(self) -> Index:
+        """Atoms of no bead."""
+        return np.setdiff1d(np.arange(len(self.molecule.atom_names)), self.model.mapping.atom)
+
+    def graph(self) -> nx.Graph:
+        """The atoms and their bonds."""
+        return graph_of(len(self.molecule.atom_names), self.molecule.bonds)
+
+    def names(self, atoms: Index) -> str:
+        """Atoms for people."""
+        return listed([self.molecule.atom_names[atom] for atom in atoms])
+
+    def beads(self, beads: list[int]) -> str:
+        """Beads for people."""
+        names = listed([self.model.bead_names[bead] for bead in beads])
+        return f"bead{'s' * (len(beads) > 1)} {names} of {self.molecule.name}"
+
+
+def _unmatched(survey: Survey) -> Iterator[Finding]:
+    """Mappings of molecule types of which there is none; csg_map writes an empty file then, and is content."""
+    there = {name for name, count in survey.blocks if count}
+    if not survey.blocks:
+        return
+    for name, model in survey.models.items():
+        if name not in there:
+            yield Finding("warning" if there & {*survey.models} else "error", Mapped(
+                survey.topology.types[name], model, survey.place_of("system", "mapping")).where(),
+                f"maps molecules of '{name}', but the topology has none of them",
+                f"There are: {listed(sorted(there))}. Take the mapping out, or correct [ molecules ] or <ident>.")
+
+
+def _left_out(one: Mapped) -> Iterator[Finding]:
+    atoms = one.left_out
+    if not len(atoms):
+        return
+    graph, mapped = one.graph(), {*one.model.mapping.atom.tolist()}
+    far = np.array([atom for atom in atoms if not mapped.intersection(graph[int(atom)])], dtype=np.int64)
+    subject = f"{counted(len(atoms), 'atom')} of {one.molecule.name} in no bead: {one.names(atoms)}"
+    if len(far):
+        yield Finding("warning", one.where(), f"{subject}; of these, no neighbour is in one, either: {one.names(far)}",
+                      "Nothing says where they are. Add them to a bead.")
+    else:
+        yield Finding("note", one.where(), subject, "They are placed with the beads of the atoms that they are bonded "
+                                                    "to.")
+
+
+def _shared(one: Mapped) -> Iterator[Finding]:
+    mapping, names = one.model.mapping, one.model.bead_names
+    count = np.bincount(mapping.atom, minlength=mapping.n_atoms)
+    atoms = np.flatnonzero(count > 1)
+    if len(atoms):
+        told = [f"{one.molecule.atom_names[a]} ({', '.join(names[b] for b in mapping.bead[mapping.atom == a])})"
+                for a in atoms]
+        yield Finding("note", one.where(), f"{counted(len(atoms), 'atom')} of {one.molecule.name} in more than one "
+                                           f"bead: {listed(told, 3)}",
+                      "Each is placed by the bead in which it weighs most; 'owners' in topology says otherwise.")
+
+
+def _in_pieces(one: Mapped) -> Iterator[Finding]:
+    """Beads whose atoms are not bonded to one another, not even through atoms of no bead."""
+    graph, between = one.graph(), one.left_out
+    torn = []
+    for bead in range(len(one.model.bead_names)):
+        atoms = one.atoms(bead)
+        part = nx.node_connected_component(graph.subgraph([*atoms, *between]), int(atoms[0]))
+        if not part.issuperset(atoms.tolist()):
+            torn.append((bead, np.setdiff1d(atoms, list(part))))
+    if torn:
+        bead, atoms = torn[0]
+        yield Finding("warning", one.where(bead),
+                      f"{one.beads([bead for bead, _ in torn])}: {one.names(atoms)} not bonded to the other atoms of "
+                      f"the bead", "Check the list of atoms: is there one of another bead?")
+
+
+def _idle(one: Mapped) -> Iterator[Finding]:
+    idle = np.setdiff1d(np.arange(len(one.model.bead_names)), one.model.mapping.owner)
+    if len(idle):
+        yield Finding("note", one.where(int(idle[0])), f"{one.beads(idle.tolist())}: no atom is placed by it",
+                      "All its atoms weigh more in other beads.")
+
+
+def _in_another_order(one: Mapped) -> Iterator[Finding]:
+    """Weights that are the masses of the atoms, but of other ones."""
+    swapped = []
+    for bead in range(len(one.model.bead_names)):
+        mass, weights = one.molecule.mass[one.atoms(bead)], one.weights(bead)
+        if len(mass) > 1 and mass.min() > 0:
+            mass = mass / mass.sum()
+            if _alike(np.sort(mass), np.sort(weights)).all() and not _alike(mass, weights).all():
+                swapped.append((bead, np.flatnonzero(~_alike(mass, weights))))
+    if swapped:
+        bead, rows = swapped[0]
+        yield Finding("warning", one.where(bead),
+                      f"{one.beads([bead for bead, _ in swapped])}: the weights are the masses of its atoms in another "
+                      f"order, see {one.names(one.atoms(bead)[rows])}",
+                      "Write weights in the order in which the bead lists its atoms.")
+
+
+def _not_quite_masses(one: Mapped) -> Iterator[Finding]:
+    """Weights that are the masses of most atoms of a bead, but not of all."""
+    count = np.bincount(one.model.mapping.atom, minlength=one.model.mapping.n_atoms)
+    wrong = []
+    for bead in range(len(one.model.bead_names)):
+        atoms, weights = one.atoms(bead), one.weights(bead)
+        mass = one.molecule.mass[atoms]
+        if len(atoms) < 3 or mass.min() <= 0 or np.ptp(mass) < ALIKE:
+            continue
+        share = weights / mass
+        share = share / np.median(share)
+        odd = ~_alike(share, np.ones(len(share)))
+        if 1 - odd.mean() >= MOSTLY and (np.ptp(mass[~odd]) > ALIKE or _alike(share[odd], 1.0, NEARLY).all()):
+            fair = np.array([count[atom] > 1 or _alike(np.array(SHARES), value).any()
+                             for atom, value in zip(atoms, share, strict=True)])
+            if not fair.all():
+                wrong.append((bead, atoms[~fair], share[~fair]))
+    if wrong and not any(True for _ in _in_another_order(one)):
+        bead, atoms, share = wrong[0]
+        yield Finding("warning", one.where(bead),
+                      f"{one.beads([bead for bead, *_ in wrong])}: the weights are the masses of its atoms but for "
+                      f"{one.names(atoms)}, which {'weigh' if len(atoms) > 1 else 'weighs'} {share[0]:.3g} times as "
+                      "much", "Correct the weights, or the masses in the topology.")
+
+
+def _alike(one: Array, other: Array | float, tolerance: float = ALIKE) -> NDArray[np.bool_]:
+    return np.isclose(one, other, rtol=tolerance, atol=1e-6)

@@ -1,0 +1,80 @@
+"""The checker ``molecules``: what a run has to know of molecules beside their atoms and beads."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+import numpy as np
+
+from backmap.api import Checker
+from backmap.model.survey import Finding, Survey
+
+from ..common.assemble import merged, unsigned_centres
+from ..common.listing import counted, listed
+
+
+class MoleculeChecker(Checker):
+    """Stereocentres whose hand nothing tells, rigid bonds that nobody has decided on, charges without a surrounding."""
+
+    def check(self, survey: Survey) -> Iterator[Finding]:
+        if survey.system is None or any(survey.named("prepare")):  # frames that are learned from tell all this
+            return
+        yield from _hands(survey)
+        if any(getattr(step.options, "constraints", None) == "reference" for step in survey.steps):
+            yield from _rigid(survey)
+        yield from _charges(survey)
+        yield from _loose(survey)
+
+
+def _hands(survey: Survey) -> Iterator[Finding]:
+    unsigned = unsigned_centres(survey.system)
+    for kind in merged(survey.system.types):
+        if unsigned.get(kind.name):
+            open_ones = kind.chemistry.centres[kind.chemistry.sign == 0, 0] if (kind.chemistry.sign == 0).any() else []
+            names = listed([kind.atom_names[atom] for atom in open_ones])
+            yield Finding("warning", survey.place_of("system"), f"{kind.name}: the handedness of "
+                          f"{counted(unsigned[kind.name], 'stereocentre')} is not known ({names})",
+                          "They come out in either hand. Give true atoms, 'stereo: aa.gro' in topology, a mapping that "
+                          "tells them, or weights that know.")
+
+
+def _rigid(survey: Survey) -> Iterator[Finding]:
+    flexible = [kind.name for kind in merged(survey.system.types)
+                if not kind.given and len(kind.bonds) and not np.isfinite(kind.bond_length).any()]
+    if flexible:
+        yield Finding("warning", survey.place_of("system", "constraints"),
+                      f"nothing says which bonds of {listed(flexible)} are rigid, so none is",
+                      "'constraints: reference' takes them from trained weights. Write what the force field was made "
+                      "for, 'constraints: h-bonds' or 'all-bonds', or 'none' if that is right.")
+
+
+def _charges(survey: Survey) -> Iterator[Finding]:
+    field = survey.forcefield
+    step = next((step for step in survey.steps if "forcefield" in step.gives), None)
+    charged = [kind.name for kind in merged(survey.system.types) if np.abs(kind.partial_charge).max(initial=0) > 0]
+    if (field is not None and charged and field.coulomb == "reaction_field" and field.epsilon_rf == 0
+            and "epsilon_rf" not in step.options.model_fields_set):
+        yield Finding("note", survey.where(step, "epsilon_rf"),
+                      f"{listed(charged)} carry charges; beyond the cut-off the dielectric constant is infinite, as in "
+                      "GROMACS by default", "Write 'epsilon_rf' as epsilon-rf in your .mdp; 'coulomb' knows other "
+                                            "ways.")
+
+
+def _loose(survey: Survey) -> Iterator[Finding]:
+    """Angles that no term of the force field holds."""
+    if survey.forcefield is None:
+        return
+    seen: set[str] = set()
+    for kind, known in zip(survey.system.types, survey.forcefield.of(survey.system), strict=True):
+        if kind.given or kind.name in seen:
+            continue
+        seen.add(kind.name)
+        held = {frozenset((int(row[0]), int(row[-1]))) for bonded in known.bonded for row in bonded.atoms
+                if len(row) == 3}
+        loose = [(i, j, k) for j in kind.graph for i, k in combinations(sorted(kind.graph[j]), 2)
+                 if frozenset((i, k)) not in held and not kind.graph.has_edge(i, k)]
+        if loose:
+            names = listed(["-".join(kind.atom_names[atom] for atom in angle) for angle in loose])
+            yield Finding("warning", survey.place_of("forcefield"),
+                          f"nothing holds {counted(len(loose), 'angle')} of {kind.name}: {names}",
+                          "The force field has no term for it, and rigid bonds alone leave it free. Give it one.")

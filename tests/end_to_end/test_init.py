@@ -1,0 +1,208 @@
+"""``backmap init``: recipes for a user's own files, which run."""
+from __future__ import annotations
+
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+import yaml
+
+from backmap import cli
+from tests import scenes
+
+OCTANE = scenes.RECIPE
+NAMES = ("octane.top", "octane.xml", "cg.gro", "cg.xtc", "aa.gro", "test_aa.xtc", "train.xtc")
+FILES = ("-p", "octane.top", "-m", "octane.xml", "-c", "cg.gro", "-t", "350")
+QUICK = ("--frames", "0", "--set", "steps.gibbs.sweeps=1", "--set", "steps.gibbs.repair=0", "--set",
+         "steps.hamiltonian.sweeps=1", "--set", "steps.hamiltonian.soften=1", "--set", "steps.assess=[structure]")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An octane user's folder, without weights."""
+    for name in NAMES:
+        shutil.copy(OCTANE / name, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("BACKMAP_WEIGHTS", raising=False)
+    return tmp_path
+
+
+def call(*arguments: object, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of a command."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit) as stop:
+            cli.main([str(argument) for argument in arguments])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    captured = capsys.readouterr()
+    return stop.value.code, captured.out, captured.err
+
+
+def steps(path: Path) -> dict[str, object]:
+    """The steps of a recipe by name."""
+    return {name: options for entry in yaml.safe_load(path.read_text())["steps"] for name, options in entry.items()}
+
+
+def test_weights_that_ship(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call("init", *FILES, "-f", "cg.xtc", "--aa", "aa.gro", "--aa", "test_aa.xtc", capsys=capsys)
+    assert code == 0
+    assert "octane_350K.safetensors fits these molecules: weights of 'equivariant', trained at 350 K" in out
+    assert out.splitlines()[-1] == "recipe.yaml: no errors, no warnings, 1 note"
+    made = steps(folder / "recipe.yaml")
+    assert made["topology"] == {"atoms": {"gromacs": "octane.top"}, "mapping": {"votca": "octane.xml"}}
+    assert made["read"] == {"beads": {"gromacs": ["cg.gro", "cg.xtc"]},
+                            "reference": {"gromacs": ["aa.gro", "test_aa.xtc"]}}
+    assert made["hamiltonian"]["timestep"] == 2
+    assert made["write"]["atoms"] == {"gromacs": ["atoms.gro", "atoms.xtc"]}
+    text = (folder / "recipe.yaml").read_text()
+    assert "octane_350K.safetensors fits these molecules" in text
+    assert "TODO: there are charges" in text
+
+
+def test_weights_at_another_temperature(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call("init", *FILES[:-1], "300", capsys=capsys)
+    assert code == 0
+    assert "you have 300 K: draws are a start" in out
+    assert "300 K here, but the weights of 'equivariant' were trained at 350 K" in out
+
+
+def test_the_recipe_with_weights_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("init", *FILES, "-o", "here/mine.yaml", capsys=capsys)[0] == 0
+    code, _, err = call("run", "here/mine.yaml", *QUICK, capsys=capsys)
+    assert code == 0, err
+    assert (folder / "here" / "runs" / "mine" / "atoms.gro").read_text().splitlines()[1].strip() == "1664"
+
+
+def test_the_force_field_without_weights_or_frames(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call("init", *FILES, "--weights", folder, capsys=capsys)
+    assert code == 0
+    assert "no weights fit these molecules, and there are no atomistic frames to train on" in out
+    made = steps(folder / "recipe.yaml")
+    assert made["topology"]["constraints"] == "h-bonds"
+    assert (made["forward"]["generator"], made["gibbs"]["generator"]) == ("template", "force_field")
+    assert made["hamiltonian"]["timestep"] == 0.5
+    code, _, err = call("run", "recipe.yaml", *QUICK, "--set", "steps.hamiltonian.steps=2", capsys=capsys)
+    assert code == 0, err
+    assert (folder / "runs" / "recipe" / "report.html").stat().st_size > 0
+
+
+def test_training_with_frames(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both recipes run, one after the other."""
+    code, out, _ = call("init", *FILES, "--aa", "aa.gro", "--aa", "train.xtc", "--weights", folder, capsys=capsys)
+    assert code == 0
+    assert "no weights fit these molecules, but there are atomistic frames to train on" in out
+    assert "First: backmap run recipe_train.yaml, then: backmap run recipe.yaml" in out
+    assert "so they are not compared" in out
+    training, made = steps(folder / "recipe_train.yaml"), steps(folder / "recipe.yaml")
+    assert training["prepare"] == {"frames": {"gromacs": ["aa.gro", "train.xtc"]}, "temperature": 350}
+    assert made["forward"] == {"generator": {"equivariant": "runs/recipe_train/weights.safetensors"}}
+    assert "reference" not in made["read"]
+    quick = ("steps.train.steps=2", "steps.train.sites=8", "steps.train.conformers=4", "steps.train.validate_every=1",
+             "steps.train.generator={equivariant: {channels: 4, width: 16}}",
+             "steps.prepare.frames={gromacs: {files: [aa.gro, train.xtc], end: 40}}")
+    code, _, err = call("run", "recipe_train.yaml", *(part for one in quick for part in ("--set", one)), capsys=capsys)
+    assert code == 0, err
+    code, _, err = call("run", "recipe.yaml", *QUICK, "--set", "steps.hamiltonian.steps=2", capsys=capsys)
+    assert code == 0, err
+
+
+def test_training_is_asked_for(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call("init", *FILES, "--aa", "aa.gro", "--train", capsys=capsys)
+    assert code == 0
+    assert "you ask for training" in out
+    assert (folder / "recipe_train.yaml").exists()
+    assert call("init", *FILES, "--train", "--force", capsys=capsys)[2] == (
+        "backmap: --train: there is nothing to train on. Give atomistic frames with --aa.\n")
+
+
+def test_fragments_without_a_force_field(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A topology without parameters: bonds alone."""
+    lines = (folder / "octane.top").read_text()
+    (folder / "bare.top").write_text(_bare(lines))
+    code, out, _ = call("init", "-p", "bare.top", *FILES[2:], "--weights", folder, capsys=capsys)
+    assert "there is no force field: " in out
+    made = steps(folder / "recipe.yaml")
+    assert list(made) == ["topology", "read", "forward", "assess", "write"]
+    assert code == 1
+    assert "fragments are placed from beads alone and overlap" in out
+
+
+def _bare(text: str) -> str:
+    """A topology without types of atoms and bonds."""
+    kept, on = [], True
+    for line in text.splitlines():
+        if line.strip().startswith("["):
+            on = line.strip("[] \t") in ("moleculetype", "atoms", "bonds", "system", "molecules")
+        if on:
+            kept.append(line)
+    return "\n".join(kept) + "\n"
+
+
+def test_molecules_without_a_mapping(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ions are passed over, and the recipe says so."""
+    text = (folder / "octane.top").read_text()
+    atom = next(line.split()[1] for line in text[text.index("[ atoms ]"):].splitlines()[1:] if line.strip()
+                and not line.strip().startswith(";"))
+    at = text.index("[ system ]")
+    (folder / "octane.top").write_text(
+        f"{text[:at]}[ moleculetype ]\nION 1\n[ atoms ]\n1 {atom} 1 ION NA 1 1.0 22.99\n{text[at:].rstrip()}\nION 1\n")
+    gro = (folder / "cg.gro").read_text().splitlines()
+    n = int(gro[1])
+    (folder / "cg.gro").write_text("\n".join([gro[0], str(n + 1), *gro[2:2 + n],
+                                              f"{65:5d}{'ION':<5s}{'NA':>5s}{n + 1:5d}{1.0:8.3f}{1.0:8.3f}{1.0:8.3f}",
+                                              gro[2 + n]]) + "\n")
+    code, out, err = call("init", *FILES, capsys=capsys)
+    assert code in (0, 1), err
+    assert "ION: no mapping is given, so they are passed over" in out
+    assert steps(folder / "recipe.yaml")["topology"]["pass"] == ["ION"]
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (FILES[:-2], "backmap: backmap init: no temperature is given. Give that of the simulation of the beads"),
+    (FILES[2:], "backmap: no atomistic topology is given. Give one with -p, e.g. -p topol.top."),
+    ((*FILES[:2], *FILES[4:]), "backmap: no mapping is given. Give one with --mapping, e.g. --mapping mapping.xml."),
+    ((*FILES[:4], *FILES[6:]), "backmap: no beads are given. Give them with -c and -f, e.g. -c cg.gro -f cg.xtc."),
+    ((*FILES[:5], "octane.xml", *FILES[6:]), "backmap: octane.xml: looks like a mapping, not like a file of frames."),
+    ((*FILES[:5], "none.gro", *FILES[6:]), "backmap: none.gro: there is no such file"),
+    ((*FILES, "-n", "index.ndx"), "backmap: -n: 'index.ndx' is not a file and its group. Write -n index.ndx:GROUP."),
+    ((*FILES, "-o", "octane.top"), "backmap: octane.top: exists already.")])
+def test_what_is_missing_or_wrong(folder: Path, arguments: tuple[str, ...], message: str,
+                                  capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = call("init", *arguments, capsys=capsys)
+    assert code == 2
+    assert err.startswith(message)
+    assert err.count("\n") == 1
+    assert not (folder / "recipe.yaml").exists()
+
+
+def test_files_that_do_not_go_together(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = call("init", *FILES[:5], "aa.gro", *FILES[6:], capsys=capsys)
+    assert code == 2
+    assert "holds 1664 beads, but the topology (64 OCT) has 256" in out
+    assert err.startswith("backmap: recipe.yaml: the files do not go together, nothing is written.")
+    assert not (folder / "recipe.yaml").exists()
+
+
+def test_times_and_groups(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "index.ndx").write_text("[ All ]\n" + " ".join(str(k) for k in range(1, 257)) + "\n")
+    code, _, err = call("init", *FILES, "-f", "cg.xtc", "-b", "0", "-n", "index.ndx:All", capsys=capsys)
+    assert code == 0, err
+    assert steps(folder / "recipe.yaml")["read"]["beads"] == {
+        "gromacs": {"files": ["cg.gro", "cg.xtc"], "begin": 0.0, "index": {"index.ndx": "All"}}}
+
+
+def test_published_weights_need_the_owners(reference_data: Path, tmp_path: Path,
+                                           capsys: pytest.CaptureFixture[str]) -> None:
+    """A .map beside an XML says which bead places which atom."""
+    data = reference_data / "polystyrene"
+    test = data / "test_568K"
+    files = ("-p", data / "topol.top", "-m", data / "PS1.xml", "-c", test / "cg.gro", "-t", "568", "-o",
+             tmp_path / "ps.yaml")
+    code, out, _ = call("init", *files, capsys=capsys)
+    assert "ps_568K.safetensors: molecule type 'PS1' has other owners than the one the weights were trained on" in out
+    code, out, _ = call("init", *files, "-m", data / "PS1.map", "--force", capsys=capsys)
+    assert code == 0, out
+    assert "ps_568K.safetensors fits these molecules" in out
+    assert Path(steps(tmp_path / "ps.yaml")["topology"]["owners"]["PS1"]).name == "PS1.map"

@@ -1,0 +1,95 @@
+"""What is said of frames: names, boxes, density, atoms against beads."""
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from backmap_plugins.checkers.frames import FrameChecker
+from backmap_plugins.checkers.molecules import MoleculeChecker
+from numpy.typing import NDArray
+
+from backmap.model.inputs import FrameInfo
+from backmap.model.survey import Finding, Survey
+from tests import builders
+
+Array = NDArray[np.float64]
+
+BOX = np.diag([3.0, 3.0, 3.0])
+
+
+class Memory:
+    """Frames in memory."""
+
+    def __init__(self, where: str, frames: list[Array], box: Array | None, names: list[str] | None = None) -> None:
+        self.where, self.names, self.residue_names = where, names, None
+        self.n_frames, self.n_points = len(frames), len(frames[0])
+        self._frames, self._box = frames, box
+
+    def frame(self, number: int) -> FrameInfo:
+        return FrameInfo(self._frames[number], self._box, 0.0)
+
+
+SYSTEM = builders.system()
+ATOMS = builders.place(SYSTEM, BOX)
+BEADS = SYSTEM.map(ATOMS)
+NAMES = [name for kind, count in SYSTEM.blocks for name in kind.bead_names * count]
+
+
+def said(beads: Array = BEADS, box: Array | None = BOX, names: list[str] | None = NAMES, atoms: Array | None = ATOMS,
+         system: object = SYSTEM) -> list[Finding]:
+    survey = Survey("run.yaml", system=system, beads=Memory("cg.gro", [beads, beads], box, names),
+                    reference=None if atoms is None else Memory("aa.gro", [atoms, atoms], box))
+    return list(FrameChecker(FrameChecker.Options()).check(survey))
+
+
+def test_atoms_and_beads_that_agree() -> None:
+    [note] = said()
+    assert (note.severity, note.where) == ("note", "aa.gro")
+    assert note.problem.startswith("atoms and beads of 2 frames: M(r) is 0.0000 nm from the beads")
+
+
+def test_broken_molecules_agree_as_well() -> None:
+    assert [one.severity for one in said(beads=BEADS % 3.0, atoms=ATOMS % 3.0)] == ["note"]
+
+
+@pytest.mark.parametrize(("shift", "severity"), [(0.02, "warning"), (0.9, "error")])
+def test_the_worst_bead(shift: float, severity: str) -> None:
+    beads = BEADS.copy()
+    beads[3] += [0.0, shift, 0.0]
+    [finding] = said(beads=beads)
+    assert finding.severity == severity
+    label = SYSTEM.bead_label(3)
+    assert re.search(rf"{shift:.4f} at most, at {label} in frame 0; worst beads: BUT E2", finding.problem)
+
+
+def test_other_names() -> None:
+    note = said(names=[f"X{name}" for name in NAMES], atoms=None)[0]
+    assert (note.severity, note.where) == ("note", "cg.gro")
+    assert note.problem == "calls the beads of BUT XE1, XE2, the mapping E1, E2"
+    assert said(names=None, atoms=None) == []
+
+
+def test_a_file_without_a_box() -> None:
+    assert [one.problem for one in said(box=None, atoms=None)] == ["has no box, so that nothing is periodic"]
+
+
+def test_lengths_in_other_units() -> None:
+    butane = builders.system((builders.butane(), 4))
+    beads = butane.map(builders.place(butane, BOX))
+    assert said(beads=beads, atoms=None, names=None, system=butane) == []
+    [warning] = said(beads=beads * 0.1, box=BOX * 0.1, atoms=None, names=None, system=butane)
+    assert warning.severity == "warning"
+    assert re.match(r"the box is so small that the atoms would have a density of [\d.]+ g/cm\^3", warning.problem)
+
+
+def test_nothing_to_look_at() -> None:
+    assert list(FrameChecker(FrameChecker.Options()).check(Survey("run.yaml"))) == []
+
+
+def test_hands_that_nothing_tells() -> None:
+    open_one = builders.chiral().with_signs(np.zeros(1))
+    survey = Survey("run.yaml", system=builders.system((open_one, 2)))
+    [warning] = MoleculeChecker(MoleculeChecker.Options()).check(survey)
+    assert warning.problem == "CHI: the handedness of 1 stereocentre is not known (C1)"
+    assert list(MoleculeChecker(MoleculeChecker.Options()).check(Survey("run.yaml", system=SYSTEM))) == []

@@ -1,0 +1,157 @@
+"""What is said of steps: temperatures, their order, results that are there."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from backmap_plugins.checkers.molecules import MoleculeChecker
+from backmap_plugins.checkers.order import OrderChecker
+from backmap_plugins.checkers.temperature import TemperatureChecker
+
+from backmap.api import Checker
+from backmap.checking import reading
+from backmap.model.survey import Finding
+from backmap.registry import Registry
+from tests import scenes
+
+FILES = scenes.RECIPE
+READ = f"""\
+recipe: 1
+output: out
+steps:
+  - topology: {{atoms: {{gromacs: {FILES}/octane.top}}, mapping: {{votca: {FILES}/octane.xml}}}}
+  - forcefield: {{gromacs: {FILES}/octane.top}}
+  - read: {{beads: {{gromacs: {FILES}/cg.gro}}}}
+"""
+WEIGHTS = f"{{equivariant: {FILES}/octane_350K.safetensors}}"
+WRITE = "write: {atoms: {gromacs: atoms.gro}}"
+GIBBS = "gibbs: {temperature: 350, regularizer: steric, repair: 5}"
+JUDGE = "assess: structure"
+
+
+@pytest.fixture(scope="module")
+def registry() -> Registry:
+    return Registry().discover()
+
+
+@pytest.fixture
+def said(tmp_path: Path, registry: Registry):
+    """What a checker says of steps that follow those that read."""
+    def ask(checker: type[Checker], *steps: str) -> list[Finding]:
+        path = tmp_path / "run.yaml"
+        path.write_text(READ + "".join(f"  - {step}\n" for step in steps))
+        found = reading.read_file(path, registry, [])
+        assert not found.findings
+        return list(checker(checker.Options()).check(found.survey))
+
+    return ask
+
+
+def told(findings: list[Finding]) -> list[tuple[str, str, str]]:
+    """Severity, place without the folder, and the beginning of the problem."""
+    return [(one.severity, one.where.rpartition("/")[2], one.problem.partition(",")[0]) for one in findings]
+
+
+def test_a_recipe_in_order(said) -> None:
+    steps = [f"forward: {WEIGHTS}", GIBBS, "hamiltonian: {soften: 3, temperature: 350}", JUDGE, WRITE]
+    for checker in (OrderChecker, TemperatureChecker, MoleculeChecker):
+        assert [one for one in said(checker, *steps) if one.severity != "note"] == []
+
+
+def test_overlaps_that_stay(said) -> None:
+    assert told(said(OrderChecker, "forward: template", JUDGE, WRITE)) == [
+        ("warning", "run.yaml:7: steps[3].forward", "fragments are placed from beads alone and overlap")]
+    assert told(said(OrderChecker, f"forward: {WEIGHTS}", "gibbs: {temperature: 350}", JUDGE, WRITE)) == [
+        ("warning", "run.yaml:8: steps[4].gibbs", "draws are taken as they come")]
+    assert told(said(OrderChecker, f"forward: {WEIGHTS}", GIBBS.replace(", repair: 5", ""), JUDGE, WRITE)) == [
+        ("note", "run.yaml:8: steps[4].gibbs", "fragments that still overlap after the sweeps are flagged")]
+    assert told(said(OrderChecker, f"forward: {WEIGHTS}", GIBBS, "hamiltonian: {temperature: 350}", JUDGE, WRITE)) == [
+        ("warning", "run.yaml:9: steps[5].hamiltonian.soften",
+         "moves climb no walls: atoms that overlap stay where they are")]
+
+
+def test_minimisation_that_leaves_the_beads(said) -> None:
+    assert told(said(OrderChecker, "forward: template", "refine: minimize", JUDGE, WRITE)) == [
+        ("note", "run.yaml:8: steps[4].refine", "atoms may leave their beads")]
+
+
+def test_results_that_nobody_sees(said) -> None:
+    assert told(said(OrderChecker, f"forward: {WEIGHTS}", GIBBS)) == [
+        ("warning", "run.yaml", "no step writes the atoms"),
+        ("note", "run.yaml", "no step says how good the result is")]
+
+
+def test_results_that_are_seen_too_early(said) -> None:
+    assert told(said(OrderChecker, f"forward: {WEIGHTS}", JUDGE, WRITE, GIBBS)) == [
+        ("warning", "run.yaml:9: steps[5].write", "writes atoms that 'gibbs' changes afterwards"),
+        ("warning", "run.yaml:8: steps[4].assess", "judges atoms that 'gibbs' changes afterwards")]
+
+
+@pytest.mark.parametrize(("file", "state"), [("run.json", "a finished run"), ("progress.json", "an unfinished run")])
+def test_output_that_exists(said, tmp_path: Path, file: str, state: str) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / file).write_text("{}")
+    assert told(said(OrderChecker, f"forward: {WEIGHTS}", GIBBS, JUDGE, WRITE)) == [
+        ("warning", "out", f"{state} is here already")]
+
+
+def test_a_temperature_that_nobody_gave(said) -> None:
+    assert told(said(TemperatureChecker, f"forward: {WEIGHTS}", "gibbs: {regularizer: steric}", WRITE)) == [
+        ("warning", "run.yaml:8: steps[4].gibbs.temperature", "gives no temperature")]
+
+
+def test_other_temperatures_than_in_training(said) -> None:
+    gibbs = GIBBS.replace("350", "300")
+    [warning] = said(TemperatureChecker, f"forward: {WEIGHTS}", gibbs, WRITE)
+    assert (warning.severity, warning.problem) == (
+        "warning", "300 K here, but the weights of 'equivariant' were trained at 350 K")
+    [note] = said(TemperatureChecker, f"forward: {WEIGHTS}", gibbs, "hamiltonian: {temperature: 300}", WRITE)
+    assert note.severity == "note"
+
+
+def test_steps_at_different_temperatures(said) -> None:
+    [warning] = said(TemperatureChecker, f"forward: {WEIGHTS}", GIBBS, "hamiltonian: {temperature: 300}", WRITE)
+    assert told([warning]) == [("warning", "run.yaml:9: steps[5].hamiltonian.temperature", "300 K here")]
+    assert warning.problem.endswith("but 350 K in 'gibbs'")
+
+
+def test_rigid_bonds_and_charges(said) -> None:
+    warning, note = said(MoleculeChecker, "forward: template", WRITE)
+    assert told([warning]) == [("warning", "run.yaml:4: steps[0].topology.constraints",
+                                "nothing says which bonds of OCT are rigid")]
+    assert (note.severity, note.where.rpartition("/")[2]) == ("note", "run.yaml:5: steps[1].forcefield.epsilon_rf")
+    assert [one.severity for one in said(MoleculeChecker, f"forward: {WEIGHTS}", WRITE)] == ["note"]  # weights know
+
+
+def test_an_angle_that_nothing_holds(tmp_path: Path, registry: Registry) -> None:
+    (tmp_path / "water.top").write_text("""\
+[ defaults ]
+1 2
+[ atomtypes ]
+OW 8 15.9994 -0.82 A 0.3166 0.650
+HW 1 1.008 0.41 A 0.0 0.0
+[ moleculetype ]
+SOL 2
+[ atoms ]
+1 OW 1 SOL OW 1
+2 HW 1 SOL HW1 1
+3 HW 1 SOL HW2 1
+[ bonds ]
+1 2 1 0.1 345000
+1 3 1 0.1 345000
+[ system ]
+water
+[ molecules ]
+SOL 2
+""")
+    (tmp_path / "water.yaml").write_text("SOL: {beads: {W: {type: W, atoms: [OW, HW1, HW2]}}, weights: mass}\n")
+    path = tmp_path / "run.yaml"
+    path.write_text("recipe: 1\nsteps:\n  - topology: {atoms: {gromacs: water.top}, mapping: {yaml: water.yaml},\n"
+                    "              constraints: all-bonds}\n"
+                    "  - forcefield: {gromacs: water.top}\n")
+    found = reading.read_file(path, registry, [])
+    assert not found.findings
+    warnings = [one for one in MoleculeChecker(MoleculeChecker.Options()).check(found.survey)
+                if one.severity == "warning"]
+    assert told(warnings) == [("warning", "run.yaml:5: steps[1].forcefield",
+                               "nothing holds 1 angle of SOL: HW1-OW-HW2")]

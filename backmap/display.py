@@ -19,7 +19,7 @@ class Display:
     """
 
     def __init__(self, console: Console | None = None, interval: float = INTERVAL) -> None:
-        self.console = console or Console(stderr=True, highlight=False)
+        self.console = console or _console()
         self.interval = interval
         self._n_frames = self._n_atoms = 0
         self._done = self._fraction = 0.0
@@ -78,6 +78,13 @@ class Display:
                  trace: TracebackType | None) -> None:
         if self._bar is not None:
             self._bar.stop()
+
+
+def _console() -> Console:
+    """Standard error; plain lines in a notebook, which has room for neither a bar nor a page for each line."""
+    console = Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, force_jupyter=False, force_terminal=False) if console.is_jupyter \
+        else console
 
 
 class _Speed(ProgressColumn):

@@ -91,6 +91,10 @@ InputPath = Annotated[Path, pydantic.BeforeValidator(_input_path)]
 OutputPath = Annotated[Path, pydantic.AfterValidator(_output_path)]
 
 
+#: Under this name the schema of a nested plugin knows what kind it is.
+CONTRACT = "backmap_contract"
+
+
 class _NestedPlugin:
     """Builds the plugin that a recipe entry names; the kind is the type it annotates."""
 
@@ -105,7 +109,7 @@ class _NestedPlugin:
             except BackmapError as error:
                 raise as_field_error(error) from None
 
-        return core_schema.with_info_plain_validator_function(build)
+        return core_schema.with_info_plain_validator_function(build, metadata={CONTRACT: kind})
 
 
 PluginKind = TypeVar("PluginKind")

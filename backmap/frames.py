@@ -5,6 +5,8 @@ One window is in memory at a time, so peak memory does not depend on the number 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,88 @@ Array = NDArray[np.float64]
 
 #: A window holds about this many atoms, and at most this many frames, unless the recipe says.
 ATOMS_PER_WINDOW, FRAMES_PER_WINDOW = 200_000, 64
+
+
+#: Two times are the same if they differ by less than this share of them: files keep them in single precision.
+SAME_TIME = 1e-6
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which frames a run goes through: by number, by time, or by both.
+
+    Attributes:
+        text: Numbers, as in ``--frames``; None means all.
+        begin, end: First and last time, ps; None means no limit.
+        dt: Time between frames, ps: as in GROMACS, those whose time is a multiple of it after the first time
+            that ``begin`` lets through.
+    """
+
+    text: str | None = None
+    begin: float | None = None
+    end: float | None = None
+    dt: float | None = None
+
+    @classmethod
+    def of(cls, chosen: Choice | str | None) -> Choice:
+        """What ``--frames`` says, if it is not a choice yet."""
+        return chosen if isinstance(chosen, Choice) else cls(chosen)
+
+    def __post_init__(self) -> None:
+        if self.dt is not None and not self.dt > 0:
+            raise BackmapError("should be a time above 0 ps", where=f"--dt {self.dt:g}")
+        if self.begin is not None and self.end is not None and not self.begin <= self.end:
+            raise BackmapError("ends before it begins", where=self.where)
+
+    @property
+    def where(self) -> str:
+        """As on the command line, for messages; empty if nothing is chosen."""
+        said = {"frames": self.text, "begin": self.begin, "end": self.end, "dt": self.dt}
+        return " ".join(f"--{name} {value:g}" if isinstance(value, float | int) else f"--{name} {value}"
+                        for name, value in said.items() if value is not None)
+
+    @property
+    def by_time(self) -> bool:
+        return any(limit is not None for limit in (self.begin, self.end, self.dt))
+
+    def numbers(self, source: FrameSource) -> list[int]:
+        """The numbers of the chosen frames of ``source``.
+
+        Raises:
+            BackmapError: If a number does not exist or is written twice, or no frame is in the time chosen.
+        """
+        numbers = select(self.text, source.n_frames, source.where)
+        if not self.by_time:
+            return numbers
+        times = _times(source, numbers)
+        slack = SAME_TIME * np.abs(times)
+        inside = np.ones(len(times), dtype=bool)
+        if self.begin is not None:
+            inside &= times >= self.begin - slack
+        if self.end is not None:
+            inside &= times <= self.end + slack
+        if self.dt is not None and inside.any():
+            past = times - times[inside.argmax()]
+            inside &= np.abs(past - self.dt * np.round(past / self.dt)) <= np.maximum(slack, SAME_TIME * self.dt)
+        if not inside.any():
+            raise BackmapError(f"no frame is chosen: {source.where} goes from {times.min():g} to {times.max():g} ps",
+                               where=self.where)
+        return [number for number, chosen in zip(numbers, inside) if chosen]
+
+
+def _times(source: FrameSource, numbers: Sequence[int]) -> Array:
+    """Times of frames, ps: from the source if it keeps them, else from the frames themselves."""
+    if hasattr(source, "times"):
+        return np.asarray(source.times(), dtype=np.float64)[numbers]
+    return np.array([source.frame(number).time for number in numbers])
+
+
+def spelled(numbers: Sequence[int]) -> str:
+    """Frame numbers as ``--frames`` takes them: ``a:b:c`` where they are evenly spaced."""
+    steps = {after - before for before, after in pairwise(numbers)}
+    if len(numbers) > 2 and len(steps) == 1 and (step := steps.pop()) > 0:
+        return f"{numbers[0]}:{numbers[-1] + 1}" + f":{step}" * (step > 1)
+    return ",".join(map(str, numbers))
 
 
 def select(text: str | None, n_frames: int, where: object = "") -> list[int]:

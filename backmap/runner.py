@@ -21,50 +21,57 @@ from .api import State, Step
 from .display import Display
 from .errors import BackmapError, Interrupted, at
 from .ledger import Ledger
-from .model.system import Window
+from .model.system import System, Window
 from .recipe import Recipe
 
 NAMED = 1000  #: flagged beads that are listed by name, for each kind of warning
 
 
-def run(recipe: Recipe, *, chosen: str | None = None, resume: bool = False, force: bool = False,
+def run(recipe: Recipe, *, chosen: frames.Choice | str | None = None, resume: bool = False, force: bool = False,
         display: Display | None = None) -> Path:
+    """Run a recipe from the first step to the last; returns the output folder. Arguments are those of ``perform``."""
+    return perform(recipe, chosen=chosen, resume=resume, force=force, display=display)[0]
+
+
+def perform(recipe: Recipe, *, chosen: frames.Choice | str | None = None, resume: bool = False, force: bool = False,
+            display: Display | None = None) -> tuple[Path, State | None]:
     """Run a recipe from the first step to the last.
 
     Args:
         recipe: A checked recipe.
-        chosen: Frames, as in ``--frames``; None means all.
+        chosen: Frames by number or time; a text is that of ``--frames``, None means all.
         resume: Go on where an interrupted run stopped.
         force: Overwrite results that are there.
         display: Where lines and progress go.
 
     Returns:
-        The output folder.
+        The output folder, and what the steps left behind; None if the run had been finished before.
 
     Raises:
         BackmapError: If something is wrong that the user can mend.
         Interrupted: On Ctrl-C; what was written is whole and can be resumed.
     """
-    display = display or Display()
+    display, chosen = display or Display(), frames.Choice.of(chosen)
     ledger = Ledger(recipe.output_folder, _identity(recipe, chosen), resume=resume, force=force)
     try:
         if ledger.finished:
             display.log(f"{ledger.folder}: this run is finished already")
-            return ledger.folder
+            return ledger.folder, None
+        going = _Run(recipe, chosen, resume, ledger, display)
         with display:
-            _Run(recipe, chosen, resume, ledger, display).go()
+            going.go()
     except KeyboardInterrupt:
         done = f" after {ledger.n_frames} frames, which are whole" if ledger.n_frames else ""
         raise Interrupted(f"stopped{done}; the same command with --resume goes on") from None
     finally:
         ledger.stop()
-    return ledger.folder
+    return ledger.folder, going.state
 
 
 class _Run:
     """One run, from start to end."""
 
-    def __init__(self, recipe: Recipe, chosen: str | None, resume: bool, ledger: Ledger, display: Display) -> None:
+    def __init__(self, recipe: Recipe, chosen: frames.Choice, resume: bool, ledger: Ledger, display: Display) -> None:
         self.recipe, self.chosen, self.ledger, self.display = recipe, chosen, ledger, display
         self.steps: Sequence[Step] = recipe.steps
         self.numbers: list[int] = []
@@ -85,8 +92,8 @@ class _Run:
                 self._choose()
         if self.numbers:
             self._windows()
-        elif self.chosen is not None:
-            raise BackmapError("no step of the recipe reads frames", where=f"--frames {self.chosen}")
+        elif self.chosen.where:
+            raise BackmapError("no step of the recipe reads frames", where=self.chosen.where)
         for step in self.steps:
             with at(step.where):
                 step.finish(self.state)
@@ -103,7 +110,7 @@ class _Run:
 
     def _choose(self) -> None:
         """Which frames, as soon as a step has said how many there are."""
-        self.numbers = frames.select(self.chosen, self.state.source.n_frames, self.state.source.where)
+        self.numbers = self.chosen.numbers(self.state.source)
         self.state.chosen, self.state.n_frames = self.numbers, len(self.numbers)
         before = self.ledger.notes.setdefault("frames", len(self.numbers))
         if before != len(self.numbers):
@@ -169,7 +176,8 @@ class _Run:
         return {
             "title": recipe.title, "recipe": str(recipe.source.path.resolve()), "text": recipe.source.text,
             "overrides": list(recipe.source.overrides), "seed": recipe.seed, "device": self.state.device,
-            "frames": self.chosen or "all", "n_frames": len(self.numbers), "n_atoms": n_atoms,
+            "frames": frames.spelled(self.numbers) if self.chosen.by_time else self.chosen.text or "all",
+            "n_frames": len(self.numbers), "n_atoms": n_atoms,
             "versions": versions(), "inputs": {str(path): sha256(path) for path in recipe.source.inputs},
             "outputs": self.ledger.names, "warnings": self.warnings,
             "flagged": {name: beads for name, beads in self.flagged.items() if beads},
@@ -203,10 +211,34 @@ def device(name: str) -> str:
     return "cpu"
 
 
-def _identity(recipe: Recipe, chosen: str | None) -> str:
+def limit_threads(number: int) -> None:
+    """Let torch compute with ``number`` threads."""
+    import torch
+
+    torch.set_num_threads(number)
+
+
+def system_of(recipe: Recipe) -> System:
+    """What is there in a recipe; nothing is run.
+
+    Raises:
+        BackmapError: If no step says it.
+    """
+    state = State(folder=recipe.folder, output=recipe.output_folder, seed=recipe.seed, device="cpu",
+                  log=lambda line: None)
+    for step in recipe.steps:
+        if "system" in step.gives:
+            with at(step.where):
+                step.start(state)
+        if state.system is not None:
+            return state.system
+    raise BackmapError("no step says what there is", where=recipe.source.path)
+
+
+def _identity(recipe: Recipe, chosen: frames.Choice) -> str:
     """A hash of all that the bytes of the output follow from."""
     content = {key: value for key, value in recipe.source.document.items() if key not in ("define", "output", "title")}
-    content |= {"seed": recipe.seed, "frames": chosen}
+    content |= {"seed": recipe.seed, "frames": chosen.where if chosen.by_time else chosen.text}
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 

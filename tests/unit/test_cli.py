@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -57,6 +58,78 @@ def test_run(write_recipe: Write, capsys: pytest.CaptureFixture[str], tmp_path: 
     assert (tmp_path / "it's" / "sums.txt").read_text().count("\n") == 3
     assert call("run", path, "--plugin", TOY, "--frames", "0,2", "--seed", "3", "--output", tmp_path / "it's",
                 "--set", "steps.toy_place.wait=0", "--force", capsys=capsys)[0] == 0
+
+
+def test_short_flags(write_recipe: Write, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    output = tmp_path / "short"
+    short = ("run", write_recipe(), "--plugin", TOY, "-b", 1, "-e", 4, "-dt", 2, "-nt", 1, "-o", output)
+    assert call(*short, capsys=capsys)[:2] == (0, "")
+    lines = (output / "sums.txt").read_text().splitlines()[1:]
+    assert [line.split()[0] for line in lines] == ["1", "3"]
+    assert json.loads((output / "run.json").read_text())["frames"] == "1,3"
+    long = ("run", write_recipe(), "--plugin", TOY, "--begin", 1, "--end", 4, "--dt", 2, "--threads", 1, "--output",
+            output, "--resume")
+    assert "finished already" in call(*long, capsys=capsys)[2]
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (("-dt", "0"), "--dt 0: should be a time above 0 ps"),
+    (("-b", "9"), "--begin 9: no frame is chosen: toy.xtc goes from 0 to 4 ps"),
+    (("-b", "4", "-e", "2"), "--begin 4 --end 2: ends before it begins"),
+    (("-nt", "0"), "Invalid value for '--threads' / '-nt'"),
+    (("-b", "soon"), "Invalid value for '--begin' / '-b'"),
+])
+def test_mistakes_in_short_flags(arguments: tuple[str, ...], message: str, write_recipe: Write,
+                                 capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = call("run", write_recipe(), "--plugin", TOY, *arguments, capsys=capsys)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.splitlines()[-1].startswith("backmap: ")
+
+
+@pytest.mark.parametrize("command", ["", "run", "report", "plugins", "schema", "new"])
+def test_h_is_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(*filter(None, [command]), "-h", capsys=capsys)
+    assert code == 0
+    assert f"Usage: backmap {command}".rstrip() in out
+
+
+@pytest.mark.parametrize(("words", "expected"), [
+    ("backmap re", "report"), ("backmap s", "schema"), ("backmap run --be", "--begin\n--beads"),
+    ("backmap new mine --kind re", "regularizer\nrefiner\nreader"),
+])
+def test_completion_imports_nothing_heavy(words: str, expected: str) -> None:
+    code = ("import sys, atexit; from backmap import cli\n"
+            "heavy = ('torch', 'numpy', 'scipy', 'rdkit', 'MDAnalysis', 'backmap_plugins')\n"
+            "atexit.register(lambda: print([name for name in heavy if name in sys.modules], file=sys.stderr))\n"
+            "cli.main([])")
+    asked = {"_BACKMAP_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    done = subprocess.run([sys.executable, "-c", code], env=os.environ | asked, capture_output=True, text=True,
+                          check=False)
+    assert sorted(done.stdout.split()) == sorted(expected.split())
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_completion_is_installed(tmp_path: Path) -> None:
+    place = {"HOME": str(tmp_path), "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    done = subprocess.run([*COMMAND, "--install-completion", "bash"], env=os.environ | place, capture_output=True,
+                          text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / ".bash_completions" / "backmap.sh").is_file()
+
+
+def test_schema_is_written_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "recipe.schema.json"
+    code, out, _ = call("schema", "--plugin", TOY, "-o", path, capsys=capsys)
+    assert (code, out.count("\n")) == (0, 1)
+    assert "yaml-language-server: $schema=recipe.schema.json" in out
+    written = json.loads(path.read_text())
+    assert "step.toy_place" in written["$defs"]
+    code, _, err = call("schema", "-o", path, capsys=capsys)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "exists already" in err
+    code, out, _ = call("schema", "--plugin", TOY, capsys=capsys)
+    assert json.loads(out) == written
 
 
 def test_plugins_lists_kinds_names_and_options(capsys: pytest.CaptureFixture[str],

@@ -1,0 +1,219 @@
+"""Runs from Python: ``backmap.run`` does what the command does, and says what came out.
+
+Imports wait until they are needed: ``import backmap`` is quick.
+"""
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import replace as with_changes
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import BackmapError
+
+if TYPE_CHECKING:
+    from .api import State
+    from .display import Display
+    from .frames import Choice
+    from .model.assessment import Figure, Judgement
+    from .model.system import System
+    from .recipe import Recipe
+    from .registry import Registry
+
+IN_MEMORY = "<recipe>"  #: stands for the file of a recipe that is a mapping
+
+
+@dataclass(eq=False, repr=False)
+class Result:
+    """What a run leaves behind.
+
+    Attributes:
+        output: The output folder.
+        record: What ``run.json`` holds: recipe, versions, warnings, time.
+        judgement: What ``assess`` found; None without such a step, or if the run had been finished before.
+    """
+
+    output: Path
+    record: dict[str, Any]
+    judgement: Judgement | None
+    _recipe: Recipe
+    _registry: Registry
+    _state: State | None
+
+    def __repr__(self) -> str:
+        counted = {name: count for name, count in self.record["warnings"].items() if count}
+        flagged = "".join(f", {count} beads flagged as {name}" for name, count in sorted(counted.items()))
+        n_frames = self.record["n_frames"]
+        return (f"<Result: {n_frames} frame{'s' * (n_frames != 1)} of {self.record['n_atoms']} atoms{flagged}, in "
+                f"{os.path.relpath(self.output)}: {', '.join(self.record['outputs']) or 'no files'}>")
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that the run wrote."""
+        return [self.output / name for name in self.record["outputs"]]
+
+    @property
+    def figures(self) -> list[Figure]:
+        """What the assessors say of the run's own trajectory, in numbers; empty without a judgement."""
+        said = self.judgement.by_trajectory.get(self.judgement.label, {}) if self.judgement else {}
+        return [figure for assessment in said.values() for figure in assessment.figures]
+
+    @cached_property
+    def system(self) -> System:
+        """What is there: molecule types, and how many of each."""
+        if self._state is not None and self._state.system is not None:
+            return self._state.system
+        from . import runner
+
+        return runner.system_of(self._recipe)
+
+    @cached_property
+    def atoms(self) -> Any:
+        """The atoms as an ``MDAnalysis.Universe``, with the trajectory that the recipe writes.
+
+        Raises:
+            BackmapError: If the recipe writes no trajectory.
+        """
+        return self.to("mdanalysis")
+
+    def to(self, library: str) -> Any:
+        """The atoms as an object of another library, by the name of its bridge."""
+        from .api import Bridge
+        from .registry import kind_of
+
+        bridge = self._registry.get(kind_of(Bridge), library)
+        return bridge(bridge.Options()).atoms(self.system, self.files)
+
+
+def run(recipe: Path | str | Mapping[str, Any], *, set: Mapping[str, Any] | Sequence[str] = (),
+        frames: str | int | Sequence[int] | None = None, begin: float | None = None, end: float | None = None,
+        dt: float | None = None, beads: Any = None, reference: Any = None, output: Path | str | None = None,
+        seed: int | None = None, threads: int | None = None, resume: bool = False, force: bool = False,
+        plugins: Sequence[Path | str] = (), display: Display | None = None) -> Result:
+    """Run a recipe.
+
+    Args:
+        recipe: A file, or what such a file holds; then relative paths start at the working folder.
+        set: Changes to it, e.g. ``{"steps.gibbs.temperature": 453}``.
+        frames: Numbers of frames, counted from 0, or a text as in ``--frames``; all by default.
+        begin, end, dt: First and last time, and the time between frames, ps.
+        beads: To read instead of the recipe's: an MDAnalysis Universe or AtomGroup, files, or a recipe entry
+            such as ``{"gromacs": "cg.gro"}``. The recipe's reference belongs to its own beads and is left out.
+        reference: True atoms, in the same ways.
+        output: Where results go.
+        seed: Every random draw of the run follows from it.
+        threads: How many may compute; by default as many as there are cores.
+        resume: Go on where an interrupted run stopped.
+        force: Overwrite results that are there.
+        plugins: Files with more plugins.
+        display: Where lines and progress go.
+
+    Raises:
+        BackmapError: If something is wrong that the user can mend.
+    """
+    from . import redirection
+    from .display import Display
+    from .frames import Choice
+
+    registry, choice = registry_of(plugins), Choice(_numbers(frames), begin, end, dt)
+    display, place, (text, content) = display or Display(), _place(recipe), _read(recipe)
+    redirected = redirection.redirect(content, registry, beads, reference, place, display.log)
+    changes = {} if output is None else {"output": str(Path(output).absolute())}
+    changes |= {} if seed is None else {"seed": seed}
+    checked = _composed(text, content, place, registry, redirected, [*_assignments(set), *_assignments(changes)])
+    return _run(checked, registry, choice, threads, display, resume, force)
+
+
+def report(sources: Sequence[Path | str], *, set: Mapping[str, Any] | Sequence[str] = (),
+           frames: str | int | Sequence[int] | None = None, begin: float | None = None, end: float | None = None,
+           dt: float | None = None, output: Path | str = "report", threads: int | None = None, force: bool = False,
+           plugins: Sequence[Path | str] = (), display: Display | None = None) -> Result:
+    """Judge runs and other trajectories side by side.
+
+    Args:
+        sources: Folders of finished runs, trajectories of atoms (``NAME=file`` names one), and at most one recipe.
+
+    The other arguments are those of ``run``.
+    """
+    from . import comparison
+    from .frames import Choice
+
+    registry = registry_of(plugins)
+    compared = comparison.compare([str(source) for source in sources], registry, _numbers(frames),
+                                  [*_assignments(set), *_assignments({"output": str(Path(output).absolute())})])
+    return _run(compared.recipe, registry, Choice(compared.frames, begin, end, dt), threads, display, force=force)
+
+
+def _run(recipe: Recipe, registry: Registry, choice: Choice, threads: int | None, display: Display | None,
+         resume: bool = False, force: bool = False) -> Result:
+    """Run a checked recipe, and say what came out."""
+    from . import runner
+    from .ledger import REPORT
+
+    if threads is not None:
+        runner.limit_threads(threads)
+    folder, state = runner.perform(recipe, chosen=choice, resume=resume, force=force, display=display)
+    record = json.loads((folder / REPORT).read_text())
+    return Result(folder, record, state.judgement if state else None, recipe, registry, state)
+
+
+def registry_of(files: Sequence[Path | str]) -> Registry:
+    """The plugins that are installed, and those of the user's files."""
+    from .registry import Registry
+
+    registry = Registry().discover()
+    for file in files:
+        registry.load_file(file)
+    return registry
+
+
+def _place(recipe: Path | str | Mapping[str, Any]) -> Path:
+    return Path(IN_MEMORY if isinstance(recipe, Mapping) else recipe)
+
+
+def _read(recipe: Path | str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Text and content of a recipe."""
+    from . import document
+
+    return document.given(recipe) if isinstance(recipe, Mapping) else document.read(Path(recipe))
+
+
+def _composed(text: str, content: dict[str, Any], place: Path, registry: Registry, redirected: list[str],
+              changes: list[str]) -> Recipe:
+    """The checked recipe, which remembers that it was redirected."""
+    from . import recipe as recipes
+
+    checked = recipes.compose(text, content, place, registry, changes)
+    checked._source = with_changes(checked.source, overrides=(*redirected, *checked.source.overrides))
+    return checked
+
+
+def _assignments(changes: Mapping[str, Any] | Sequence[str]) -> list[str]:
+    """Changes as ``--set`` takes them."""
+    if isinstance(changes, str):
+        return [changes]
+    if not isinstance(changes, Mapping):
+        return list(changes)
+    try:
+        return [f"{key}={json.dumps(value, default=_plain, ensure_ascii=False)}" for key, value in changes.items()]
+    except TypeError as error:
+        raise BackmapError(str(error), where="set", hint="Give numbers, texts, lists and mappings.") from None
+
+
+def _plain(value: Any) -> Any:
+    """A path as text, numbers of numpy as Python's."""
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} cannot stand in a recipe")
+
+
+def _numbers(frames: str | int | Sequence[int] | None) -> str | None:
+    if frames is None or isinstance(frames, str):
+        return frames
+    return ",".join(str(int(number)) for number in ([frames] if isinstance(frames, int) else frames))

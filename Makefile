@@ -13,7 +13,7 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; 
 	$$p -c '$(RECENT)' 2>/dev/null && { echo $$p; break; }; done)
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
 
-.PHONY: help demo test slow lint docs clean
+.PHONY: help demo test slow lint docs site clean
 .DELETE_ON_ERROR:
 
 help:
@@ -21,7 +21,8 @@ help:
 	@echo "make test    the tests, without the slow ones"
 	@echo "make slow    the slow tests"
 	@echo "make lint    ruff"
-	@echo "make docs    writes docs/recipes.md anew from the plugins"
+	@echo "make docs    writes the generated pages of docs/ anew"
+	@echo "make site    builds the documentation as a website, in site/"
 	@echo "make clean   removes what demo and tests leave behind (the environment $(VENV) stays)"
 
 demo: $(STAMP)
@@ -44,6 +45,10 @@ lint: $(STAMP)
 docs: $(STAMP)
 	$(BIN)/python docs/generate.py
 
+site: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	$(BIN)/mkdocs build --strict
+
 # Installed again only when what is to be installed changes.
 $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=..."; exit 1; }
@@ -53,5 +58,5 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf build dist runs/octane .pytest_cache .ruff_cache .hypothesis
+	rm -rf build dist site runs/octane .pytest_cache .ruff_cache .hypothesis
 	find backmap plugins tests docs -name __pycache__ -type d -prune -exec rm -rf {} +

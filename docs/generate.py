@@ -1,243 +1,36 @@
-"""Writes docs/recipes.md from the plugins that ship with backmap, so that it never lags behind them.
+"""Writes the pages that follow from the code, so that they never lag behind it.
 
-    python docs/generate.py            # write it
-    python docs/generate.py --check    # exit code 1 if it is not up to date
+    python docs/generate.py            # write them
+    python docs/generate.py --check    # exit code 1 if one of them is not up to date
 """
 from __future__ import annotations
 
-import inspect
-import re
 import sys
-import types
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
 
-import annotated_types
-import pydantic
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # for the tests' tables of what can go wrong
 
-from backmap.api import InputPath, OutputPath, Plugin, Step
-from backmap.listing import summary
-from backmap.recipe import Recipe, options_of
-from backmap.registry import KINDS, Kind, Registry, kind_of
+from docs.reference import commands, errors, recipes  # noqa: E402
 
-PAGE = Path(__file__).parent / "recipes.md"
-
-#: What stands above the plugins of a kind.
-ABOUT = {
-    "step": "One line of a recipe. What a step needs, an earlier one must give; this is checked before anything runs.",
-    "generator": "Draws the atoms of many fragments at once. Goes into `forward`, `gibbs` and `train`.",
-    "traversal": "The order in which the beads of a molecule are reconstructed. Goes into `forward` and `train`.",
-    "regularizer": "An energy of fragments in their surroundings: chooses among candidates. Goes into `forward` and "
-                   "`gibbs`.",
-    "refiner": "Improves frames whose atoms are all placed. Goes into `refine`.",
-    "assessor": "Measures trajectories, and may flag beads. Goes into `assess`.",
-    "force field": "Reads force-field parameters. Goes into `forcefield` as `parameters`.",
-    "reader": "Reads trajectories. Goes into `read` and `prepare`.",
-    "topology reader": "Reads atomistic topologies. Goes into `topology` as `atoms`.",
-    "mapping reader": "Reads how beads are made of atoms. Goes into `topology` as `mapping`.",
-    "writer": "Writes frames. Goes into `write`; several make a list.",
-}
-
-HEAD = """\
-<!-- Written by docs/generate.py from the plugins; change them, then run `make docs`. -->
-# Recipe reference
-
-A recipe is a YAML file that lists what is done, in order. `backmap run recipe.yaml` runs it.
-
-```yaml
-recipe: 1
-title: Liquid octane at 350 K
-seed: 7
-output: ../../runs/octane
-steps:
-  - topology:
-      atoms: {gromacs: octane.top}
-      mapping: {votca: octane.xml}
-  - forcefield:
-      gromacs: octane.top
-      epsilon_rf: 1.9
-  - read:
-      beads: {gromacs: [cg.gro, cg.xtc]}
-      reference: {gromacs: [aa.gro, test_aa.xtc]}
-  - forward:
-      generator: {equivariant: octane_350K.safetensors}
-  - gibbs:
-      sweeps: 4
-      temperature: 350
-      regularizer: steric
-      repair: 5
-  - hamiltonian:
-      soften: 5
-      sweeps: 20
-      steps: 40
-      timestep: 2
-      temperature: 350
-  - assess:
-      assessors: [structure, energy, consistency]
-      every: 5
-      beside:
-        template: {forward: template}
-        minimized: [{forward: template}, {refine: minimize}]
-  - write:
-      atoms:
-        - gromacs: [atoms.gro, atoms.xtc]
-        - picture: octane.png
-      report: [report.html, report.md, report.json]
-```
-
-## How it is written
-
-* A plugin is written `name` or `name: {options}`. This holds for steps and for what is inside them.
-* A value that is not a mapping fills the plugin's **first** option: `gromacs: octane.top` is
-  `gromacs: {file: octane.top}`. In the tables below the first option comes first. Where it is a plugin, that plugin may
-  stand among the other options: `forcefield: {gromacs: octane.top, cutoff: 1.2}`.
-* Paths of input are relative to the recipe. Paths of output are relative to `output`, and `output` is relative to the
-  recipe. In paths `${NAME}` and `${NAME:-default}` are taken from the environment.
-* Units: nm, ps, K, kJ/mol, degrees. Frames are counted from 0.
-* The whole recipe is checked before anything runs. A mistake is one line that says where it is, what is wrong and what
-  to do: `run.yaml: steps[3]: no step is called 'gibs'. Did you mean 'gibbs'? Known: forward, gibbs, ...`
-
-"""
-
-COMMAND = """\
-## On the command line
-
-| | |
-|---|---|
-| `backmap run RECIPE` | runs a recipe |
-| `--frames 0,10,20` or `--frames a:b:c` | some frames only, as in Python |
-| `--output FOLDER` | results go there instead |
-| `--seed N` | another seed |
-| `--set steps.gibbs.temperature=453` | changes one value; a step that comes twice is `steps.gibbs[1]` |
-| `--resume` | goes on where an interrupted run stopped, with the same bytes as if it had not been |
-| `--force` | overwrites results |
-| `--plugin FILE.py` | loads plugins from a file |
-| `--debug` | shows tracebacks and the warnings of libraries |
-| `backmap report RUN FILE ...` | judges runs and other trajectories side by side: [judging](judging.md) |
-| `backmap plugins` | lists the plugins that are installed, with their options |
-
-What you get wrong ends with exit code 2, Ctrl-C with 130, a bug with 1.
-
-## What a run leaves behind
-
-The files that `write` names, and `run.json`: the recipe as it was run, the seed, the SHA-256 of every input, versions,
-warnings by type, time and speed. While a run goes on its files are called `NAME.part`.
-"""
+#: Page of docs: what writes it.
+PAGES = {"recipes.md": recipes.page, "commands.md": commands.page, "errors.md": errors.page}
 
 
-def page() -> str:
-    """The whole page."""
-    registry = Registry().discover()
-    parts = [HEAD, "## At the top\n\n", "".join(table(dict(Recipe.model_fields))), "\n", COMMAND]
-    for kind in KINDS:
-        shipped = [(name, plugin) for name, plugin in every(registry, kind)
-                   if plugin.__module__.startswith("backmap_plugins.")]
-        if shipped:
-            parts += [f"\n## {heading(kind)}\n\n{ABOUT[kind.name]}\n", *(entry(*named) for named in shipped)]
-    return "".join(parts)
-
-
-def every(registry: Registry, kind: Kind) -> Iterator[tuple[str, type[Plugin]]]:
-    """Names and classes of a kind."""
-    for name in registry.names(kind):
-        yield name, registry.get(kind, name)
-
-
-def heading(kind: Kind) -> str:
-    return f"{kind.name[0].upper()}{kind.name[1:]}s"
-
-
-def entry(name: str, plugin: type[Plugin]) -> str:
-    """What is said about one plugin."""
-    lines = [f"\n### `{name}`\n\n{about(plugin)}\n\n"]
-    if issubclass(plugin, Step):
-        needs, gives = (", ".join(sorted(names)) or "nothing" for names in (plugin.needs, plugin.gives))
-        lines.append(f"Needs {needs}; gives {gives}.\n\n")
-    options = options_of(plugin)
-    lines += table(options) if options else ["No options.\n"]
-    return "".join(lines)
-
-
-def about(plugin: type[Plugin]) -> str:
-    """The plugin's docstring."""
-    text = inspect.cleandoc(plugin.__doc__ or summary(plugin))
-    return re.sub(r"<(\w+)>", r"`<\1>`", re.sub(r"``(.*?)``", r"`\1`", text))
-
-
-def table(options: dict[str, FieldInfo]) -> Iterator[str]:
-    """Rows of options, the first option first."""
-    yield "| option | is | default | |\n|---|---|---|---|\n"
-    for name, option in options.items():
-        cells = (f"`{name}`", spoken(option), default(option), option.description or "")
-        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
-
-
-def default(option: FieldInfo) -> str:
-    if option.is_required():
-        return "**needed**"
-    value = option.get_default(call_default_factory=True)
-    if value is None or value is PydanticUndefined:
-        return ""
-    if isinstance(value, dict | list | tuple | set | str) and not value:
-        return "empty"
-    if isinstance(value, tuple):
-        value = list(value)
-    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
-
-
-def spoken(option: FieldInfo) -> str:
-    """The type of an option in words, with its limits."""
-    limits = [said for limit in option.metadata if (said := limited(limit)) and option.annotation is not str]
-    return ", ".join([kind_of_value(option.annotation, option.metadata), *limits])
-
-
-def limited(limit: Any) -> str:
-    signs = {annotated_types.Ge: ("ge", "≥"), annotated_types.Gt: ("gt", ">"), annotated_types.Le: ("le", "≤"),
-             annotated_types.Lt: ("lt", "<")}
-    for kind, (attribute, sign) in signs.items():
-        if isinstance(limit, kind):
-            return f"{sign} {getattr(limit, attribute):g}"
-    return "at least one" if isinstance(limit, annotated_types.MinLen) else ""
-
-
-def kind_of_value(kind: Any, notes: tuple | list = ()) -> str:
-    """A type in words; ``notes`` is what ``Annotated`` says about it."""
-    origin, inner = get_origin(kind), get_args(kind)
-    if hasattr(kind, "__metadata__"):
-        limits = [said for limit in kind.__metadata__ if (said := limited(limit))]
-        return ", ".join([kind_of_value(inner[0], kind.__metadata__), *limits])
-    if isinstance(kind, type) and issubclass(kind, Plugin):
-        plugins = kind_of(kind)
-        return f"[{plugins.name}](#{heading(plugins).lower().replace(' ', '-')})"
-    if kind is Path:
-        return {InputPath.__metadata__[0]: "file to read", OutputPath.__metadata__[0]: "file to write"}[
-            next(note for note in notes if note in (InputPath.__metadata__[0], OutputPath.__metadata__[0]))]
-    if origin is Literal:
-        return " or ".join(f"`{value}`" for value in inner)
-    if origin in (Union, types.UnionType):
-        return " or ".join(kind_of_value(part) for part in inner if part is not type(None))
-    if origin is list:
-        one = any(isinstance(note, pydantic.BeforeValidator) for note in notes)
-        return f"{kind_of_value(inner[0])}, or a list of them" if one else f"list: {kind_of_value(inner[0])}"
-    if origin is tuple:
-        return f"list of {len(inner)}: {kind_of_value(inner[0])}"
-    if origin is dict:
-        return f"mapping from {kind_of_value(inner[0])} to {kind_of_value(inner[1])}"
-    if isinstance(kind, type) and issubclass(kind, pydantic.BaseModel):
-        listed = (f"`{name}` ({option.description})" for name, option in kind.model_fields.items())
-        return f"mapping with {', '.join(listed)}"
-    words = {int: "whole number", float: "number", str: "text", bool: "`true` or `false`", Any: "anything"}
-    return words[kind]
+def stale() -> dict[Path, str]:
+    """Pages that are not up to date, and what they should be."""
+    written = {ROOT / "docs" / name: page() for name, page in PAGES.items()}
+    return {path: text for path, text in written.items()
+            if not path.exists() or path.read_text(encoding="utf-8") != text}
 
 
 def main() -> int:
-    written = page()
+    pages = stale()
     if "--check" in sys.argv[1:]:
-        return int(PAGE.read_text(encoding="utf-8") != written)
-    PAGE.write_text(written, encoding="utf-8")
+        return int(bool(pages))
+    for path, text in pages.items():
+        path.write_text(text, encoding="utf-8")
+        print(path.relative_to(ROOT))
     return 0
 
 

@@ -3,7 +3,12 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import os
 import re
+import shlex
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,17 +16,18 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import typer
 import yaml
 from backmap_plugins.common.render import Camera, Canvas, turned
 from backmap_plugins.formats.picture import Picture, Shown
 from backmap_plugins.generators.equivariant.generator import Equivariant
 from backmap_plugins.generators.template import Template
 
-from backmap import api, fields, testing
+from backmap import Result, api, cli, fields, testing
 from backmap import recipe as recipes
 from backmap.errors import BackmapError
 from backmap.registry import Registry, kind_of
-from tests import builders
+from tests import builders, scenes
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "recipes").rglob("*.md")])
@@ -96,6 +102,71 @@ def test_the_recipe_of_the_demo_is_the_one_that_is_shown() -> None:
         assert yaml.safe_load(blocks(ROOT / page, "yaml")[0]) == demo, page
 
 
+# Mappings
+
+
+def read_mapping(atoms: Path, entry: object) -> dict[str, api.BeadModel]:
+    registry = Registry().discover()
+    topology = recipes.built(api.TopologyReader, {"gromacs": str(atoms)}, ROOT, registry).read()
+    return recipes.built(api.MappingReader, entry, ROOT, registry).read(topology)
+
+
+@pytest.mark.parametrize(("words", "file"), [
+    ("B1: {type: E", "octane/octane.xml"), ("residues:", "polystyrene_demo/polystyrene.xml"),
+    ("cgsmiles:", "octane/octane.xml")])
+def test_mappings_on_the_pages_are_those_that_ship(words: str, file: str, tmp_path: Path) -> None:
+    """Beads where the VOTCA file of the recipe has them, bonded alike."""
+    (text,) = (text for text in blocks(ROOT / "docs" / "my-own-molecule.md", "yaml")
+               if words in text and not text.startswith("recipe:"))
+    path = ROOT / "recipes" / file
+    if text.startswith("mapping:"):
+        entry = yaml.safe_load(text)["mapping"]
+    else:
+        (tmp_path / "mapping.yaml").write_text(text)
+        entry = {"yaml": str(tmp_path / "mapping.yaml")}
+    topology = path.with_suffix(".top")
+    ((name, made),) = read_mapping(topology, entry).items()
+    ((other, expected),) = read_mapping(topology, {"votca": str(path)}).items()
+    assert name == other
+    assert made.bead_types == expected.bead_types
+    atoms = np.random.default_rng(0).random((1, made.mapping.n_atoms, 3))
+    np.testing.assert_allclose(made.mapping.apply(atoms), expected.mapping.apply(atoms), atol=1e-12)
+    if made.bead_bonds is not None:
+        assert {tuple(sorted(pair)) for pair in np.asarray(made.bead_bonds).tolist()} == {
+            tuple(sorted(pair)) for pair in np.asarray(expected.bead_bonds).tolist()}
+
+
+# Commands
+
+
+def shell_lines() -> Iterator[object]:
+    for path in PAGES:
+        for number, line in enumerate(line for text in blocks(path, "bash")
+                                      for line in text.replace("\\\n", " ").splitlines()
+                                      if line.startswith("backmap ")):
+            yield pytest.param(line, id=f"{label(path)}-{number}")
+
+
+@pytest.mark.parametrize("line", list(shell_lines()))
+def test_commands_are_understood(line: str) -> None:
+    """The command is there, and so are its options, with the values and arguments they need."""
+    name, *words = shlex.split(line, comments=True)[1:]
+    commands = typer.main.get_command(cli.app).commands
+    if not name.startswith("-"):
+        assert commands[name].make_context(name, words).params
+
+
+@pytest.mark.parametrize("path", PAGES, ids=label)
+def test_options_in_the_text_exist(path: Path) -> None:
+    """In code inside of sentences, which may be abridged."""
+    commands = typer.main.get_command(cli.app).commands
+    text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
+    for name, words in re.findall(r"`backmap ([a-z]+)([^`]*)`", text):
+        assert name in commands, f"`backmap {name}{words}`"
+        known = {"--help", "-h", *(option for parameter in commands[name].params for option in parameter.opts)}
+        assert {word for word in words.split() if re.match(r"-+[a-z]", word)} <= known, f"`backmap {name}{words}`"
+
+
 # Code
 
 
@@ -121,6 +192,18 @@ def test_the_assessor_of_the_judging_page_keeps_its_promises(tmp_path: Path) -> 
     testing.check_assessor(plugin(plugin.Options()))
 
 
+def test_the_page_on_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beads from a Universe; and what it says a result has, it has."""
+    page = ROOT / "docs" / "python.md"
+    shutil.copytree(scenes.RECIPE, tmp_path / "recipes" / "octane")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(blocks(page, "python")[1], names)
+    assert len(names["carbons"]) == 64 * 8
+    said = set(re.findall(r"\b(?:result|report)\.(\w+)", "".join(blocks(page, "python"))))
+    assert said <= {*dir(Result), *Result.__dataclass_fields__}
+
+
 @pytest.mark.parametrize("path", PAGES, ids=label)
 def test_python_is_python(path: Path) -> None:
     for text in blocks(path, "python"):
@@ -144,9 +227,35 @@ def generate() -> ModuleType:
     return module
 
 
-def test_the_recipe_reference_is_up_to_date() -> None:
-    written = generate().page()
-    assert (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8") == written, "run `make docs`"
+@pytest.mark.parametrize("name", ["recipes.md", "commands.md", "errors.md"])
+def test_generated_pages_are_up_to_date(name: str) -> None:
+    written = generate().PAGES[name]()
+    assert (ROOT / "docs" / name).read_text(encoding="utf-8") == written, "run `make docs`"
+    assert "This page is generated" in written
+
+
+def test_every_kind_of_bad_input_is_listed() -> None:
+    """At least 60, each with its line."""
+    listed = re.findall(r"^\| (?!what is).* \| `.*` \|$", (ROOT / "docs" / "errors.md").read_text(), re.M)
+    assert len(listed) == sum(len(getattr(module, name)) for module, name, *_ in generate().errors.TABLES) >= 60
+
+
+def test_the_site_is_built_without_warnings(tmp_path: Path) -> None:
+    """All pages are in it, links inside lead somewhere, and nothing is asked from the network."""
+    pytest.importorskip("mkdocs", reason="mkdocs is not installed: pip install .[docs]")
+    pytest.importorskip("latex2mathml", reason="latex2mathml is not installed: pip install .[docs]")
+    done = subprocess.run([sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", tmp_path], cwd=ROOT,
+                          env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr
+    theory = (tmp_path / "theory.html").read_text(encoding="utf-8")
+    assert "<math" in theory
+    assert "arithmatex" not in theory  # a formula that was left
+    for page in tmp_path.rglob("*.html"):
+        if page.is_relative_to(tmp_path / "examples"):
+            continue  # reports, which have tests of their own
+        loaded = re.findall(r'<(?:script|link|img)[^>]*(?:src|href)="(https?:[^"]*)"', page.read_text(encoding="utf-8"))
+        assert not loaded, page
 
 
 def anchors(path: Path) -> set[str]:

@@ -156,7 +156,8 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
     ("xtc of another number of beads", xtc(255), (),
      "run.yaml: steps[1].read: cg.xtc: holds 255 atoms, but cg.gro holds 256. All files must hold the same atoms."),
     ("not a format of frames", nothing, ("--set", "steps.read.beads.gromacs=octane.xml"),
-     "run.yaml: steps[1].read: octane.xml: '.xml' is not a format of GROMACS' frames. Give .gro, .xtc or .trr files."),
+     "run.yaml: steps[1].read: octane.xml: '.xml' is not a format of GROMACS' frames. Give .gro, .xtc, .trr, .pdb "
+     "or .tpr files."),
     ("xtc without a box", xtc(256, edge=0), (),
      "cg.gro, cg.xtc: frame 0: there is no box, but the system has 64 molecules. Give a trajectory with the periodic "
      "box; only a single molecule needs none."),
@@ -174,10 +175,12 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
     # topology and mapping
     ("chains longer than the topology's", xtc(320), ("--set", "steps.read.beads.gromacs=cg.xtc"),
      "run.yaml: steps[1].read: cg.xtc: holds 320 beads, but the topology (64 OCT) has 256. Check the molecule counts "
-     "and that every chain has the topology's length."),
+     "and that every chain has the topology's length; beads that are not to be backmapped are declared in topology, "
+     "under 'pass' or 'ignore'."),
     ("fewer molecules in the topology", replace("octane.top", "64\n", "63\n"), (),
      "run.yaml: steps[1].read: cg.gro, cg.xtc: holds 256 beads, but the topology (63 OCT) has 252. Check the molecule "
-     "counts and that every chain has the topology's length."),
+     "counts and that every chain has the topology's length; beads that are not to be backmapped are declared in "
+     "topology, under 'pass' or 'ignore'."),
     ("truncated topology", half("octane.top"), (),
      "run.yaml: steps[0].topology: octane.top:70: '26 HC 1' is not a line of [ atoms ]"),
     ("topology that includes nothing", replace("octane.top", "[ defaults ]", '#include "more.itp"\n[ defaults ]'), (),

@@ -234,8 +234,8 @@ REPORTS: list[tuple[str, Break, tuple[str, ...], str]] = [
      f"{LOAD}.atoms.gromacs.files[0]: there is no file 'ours/atoms.xtc'. Input paths are relative to the recipe's "
      "folder."),
     ("text that is no trajectory", together(OURS, content("notes.txt", b"notes\n")), ("ours", "notes.txt"),
-     f"{ASSESS}.beside.notes[0].load: notes.txt: '.txt' is not a format of GROMACS' frames. Give .gro, .xtc or .trr "
-     "files."),
+     f"{ASSESS}.beside.notes[0].load: notes.txt: '.txt' is not a format of GROMACS' frames. Give .gro, .xtc, .trr, "
+     ".pdb or .tpr files."),
     ("text that is called a trajectory", together(OURS, content("notes.xtc", b"notes\n")), ("ours", "notes.xtc"),
      f"{ASSESS}.beside.notes[0].load: notes.xtc: cannot be read as .xtc (...). The file may be truncated."),
     ("empty trajectory", together(OURS, content("none.xtc", b"")), ("ours", "none.xtc"),

@@ -1,0 +1,1 @@
+"""The pages that are generated, one module each."""

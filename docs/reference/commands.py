@@ -1,0 +1,93 @@
+"""docs/commands.md: every command and its options."""
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+
+from backmap import cli
+
+#: What an option takes that has no word for it.
+NUMBER = "N"
+
+HEAD = """\
+<!-- Written by docs/generate.py from the commands; change them, then run `make docs`. -->
+# Command reference
+
+*This page is generated from the commands.* `backmap COMMAND --help` says the same in the terminal.
+
+| | |
+|---|---|
+"""
+
+TAIL = """
+## Exit codes
+
+| | |
+|---|---|
+| 0 | done |
+| 1 | a bug, of backmap or of a plugin; `--debug` shows where. From `backmap check` and `backmap init`: warnings |
+| 2 | something that you can mend: one line says where, what is wrong, what to do ([all of them](errors.md)). From \
+`backmap check` and `backmap init`: errors |
+| 130 | stopped by Ctrl-C or by a queue's SIGTERM; go on with `--resume` |
+
+## Completion in the shell
+
+`backmap --install-completion` sets it up for the shell in which it is called (bash, zsh, fish); `backmap \
+--show-completion` prints what it would install.
+
+## Environment
+
+| variable | |
+|---|---|
+| `BACKMAP_WEIGHTS` | folders in which `backmap init` looks for trained weights, separated by `:` |
+| `OMP_NUM_THREADS` and its like | threads of libraries; `--threads` sets all of them |
+| `${NAME}` | in paths of a recipe: any variable, `${NAME:-default}` with a default |
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    group = typer.main.get_command(cli.app)
+    listed = "".join(f"| [`backmap {name}`](#backmap-{name}) | {sentences(command)[0]} |\n"
+                     for name, command in group.commands.items())
+    return HEAD + listed + "".join(entry(name, command) for name, command in group.commands.items()) + TAIL
+
+
+def sentences(command: Any) -> list[str]:
+    """Paragraphs of a command's help, the first without its full stop."""
+    first, *rest = inspect.cleandoc(command.help).split("\n\n")
+    return [" ".join(first.split()).removesuffix("."),
+            *(re.sub("^(# .*)$", r"\n    \1", text, flags=re.M) for text in rest)]  # not a heading
+
+
+def entry(name: str, command: Any) -> str:
+    """What is said about one command."""
+    first, *rest = sentences(command)
+    arguments = [option for option in command.params if option.param_type_name == "argument"]
+    words = " ".join([f"backmap {name}", *(option.metavar for option in arguments), "[OPTIONS]"])
+    lines = [f"\n## `backmap {name}`\n\n```text\n{words}\n```\n\n{first}.\n", *(f"\n{text}\n" for text in rest),
+             "\n| | | |\n|---|---|---|\n", *rows(command.params)]
+    return "".join(lines)
+
+
+def rows(options: list[Any]) -> Iterator[str]:
+    """Rows of arguments and options; those of help and debugging last."""
+    for option in options:
+        said = option.help or ""
+        if option.param_type_name == "argument":
+            names, value = f"`{option.metavar}`", ""
+        else:
+            names = ", ".join(f"`{name}`" for name in option.opts)
+            value = "" if option.is_flag else f"`{option.metavar or NUMBER}`"
+            if option.multiple:
+                said += " May be given several times."
+            if option.default not in (None, False, [], ()) and not option.is_flag and not callable(option.default):
+                said += f" By default `{option.default}`."
+            if option.required:
+                said += " **Needed.**"
+        yield "| " + " | ".join(re.sub(r"\|", r"\\|", cell) for cell in (names, value, said)) + " |\n"
+

@@ -1,0 +1,223 @@
+"""docs/recipes.md: every step, every plugin, every option."""
+from __future__ import annotations
+
+import inspect
+import re
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+import annotated_types
+import pydantic
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from backmap.api import InputPath, OutputPath, Plugin, Step
+from backmap.listing import summary
+from backmap.recipe import Recipe, options_of
+from backmap.registry import KINDS, Kind, Registry, kind_of
+
+#: What stands above the plugins of a kind.
+ABOUT = {
+    "step": "One line of a recipe. What a step needs, an earlier one must give; this is checked before anything runs.",
+    "generator": "Draws the atoms of many fragments at once. Goes into `forward`, `gibbs` and `train`.",
+    "traversal": "The order in which the beads of a molecule are reconstructed. Goes into `forward` and `train`.",
+    "regularizer": "An energy of fragments in their surroundings: chooses among candidates. Goes into `forward` and "
+                   "`gibbs`.",
+    "refiner": "Improves frames whose atoms are all placed. Goes into `refine`.",
+    "assessor": "Measures trajectories, and may flag beads. Goes into `assess`.",
+    "force field": "Reads force-field parameters. Goes into `forcefield` as `parameters`.",
+    "reader": "Reads trajectories. Goes into `read` and `prepare`.",
+    "topology reader": "Reads atomistic topologies. Goes into `topology` as `atoms`.",
+    "mapping reader": "Reads how beads are made of atoms. Goes into `topology` as `mapping`.",
+    "writer": "Writes frames. Goes into `write`; several make a list.",
+    "checker": "Looks a recipe and its files over. Recipes do not name it: `backmap check` asks every one.",
+    "bridge": "Carries frames over from another Python library, and atoms back. Recipes do not name it: it serves "
+              "`backmap.run` in Python.",
+}
+
+HEAD = """\
+<!-- Written by docs/generate.py from the plugins; change them, then run `make docs`. -->
+# Recipe reference
+
+*This page is generated from the plugins.*
+
+A recipe is a YAML file that lists what is done, in order. `backmap run recipe.yaml` runs it.
+
+```yaml
+recipe: 1
+title: Liquid octane at 350 K
+seed: 7
+output: ../../runs/octane
+steps:
+  - topology:
+      atoms: {gromacs: octane.top}
+      mapping: {votca: octane.xml}
+  - forcefield:
+      gromacs: octane.top
+      epsilon_rf: 1.9
+  - read:
+      beads: {gromacs: [cg.gro, cg.xtc]}
+      reference: {gromacs: [aa.gro, test_aa.xtc]}
+  - forward:
+      generator: {equivariant: octane_350K.safetensors}
+  - gibbs:
+      sweeps: 4
+      temperature: 350
+      regularizer: steric
+      repair: 5
+  - hamiltonian:
+      soften: 5
+      sweeps: 20
+      steps: 40
+      timestep: 2
+      temperature: 350
+  - assess:
+      assessors: [structure, energy, consistency]
+      every: 5
+      beside:
+        template: {forward: template}
+        minimized: [{forward: template}, {refine: minimize}]
+  - write:
+      atoms:
+        - gromacs: [atoms.gro, atoms.xtc]
+        - picture: octane.png
+      report: [report.html, report.md, report.json]
+```
+
+## How it is written
+
+* A plugin is written `name` or `name: {options}`. This holds for steps and for what is inside them.
+* A value that is not a mapping fills the plugin's **first** option: `gromacs: octane.top` is
+  `gromacs: {file: octane.top}`. In the tables below the first option comes first. Where it is a plugin, that plugin may
+  stand among the other options: `forcefield: {gromacs: octane.top, cutoff: 1.2}`.
+* Paths of input are relative to the recipe. Paths of output are relative to `output`, and `output` is relative to the
+  recipe. In paths `${NAME}` and `${NAME:-default}` are taken from the environment.
+* Units: nm, ps, K, kJ/mol, degrees. Frames are counted from 0.
+* The whole recipe is checked before anything runs. A mistake is one line that says where it is, what is wrong and what
+  to do: `run.yaml: steps[3]: no step is called 'gibs'. Did you mean 'gibbs'? Known: forward, gibbs, ...`
+
+"""
+
+COMMAND = """\
+## On the command line
+
+`backmap run recipe.yaml` runs a recipe, `backmap check recipe.yaml` looks it over without running it, and
+`backmap init` writes one for your own files: [commands](commands.md). `backmap schema` writes a JSON schema with which
+editors complete names and options.
+
+## What a run leaves behind
+
+The files that `write` names, and `run.json`: the recipe as it was run, the seed, the SHA-256 of every input, versions,
+warnings by type, time and speed. While a run goes on its files are called `NAME.part`.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    registry = Registry().discover()
+    parts = [HEAD, "## At the top\n\n", "".join(table(dict(Recipe.model_fields))), "\n", COMMAND]
+    for kind in KINDS:
+        shipped = [(name, plugin) for name, plugin in every(registry, kind)
+                   if plugin.__module__.startswith("backmap_plugins.")]
+        if shipped:
+            parts += [f"\n## {heading(kind)}\n\n{ABOUT[kind.name]}\n", *(entry(*named) for named in shipped)]
+    return "".join(parts)
+
+
+def every(registry: Registry, kind: Kind) -> Iterator[tuple[str, type[Plugin]]]:
+    """Names and classes of a kind."""
+    for name in registry.names(kind):
+        yield name, registry.get(kind, name)
+
+
+def heading(kind: Kind) -> str:
+    return f"{kind.name[0].upper()}{kind.name[1:]}s"
+
+
+def entry(name: str, plugin: type[Plugin]) -> str:
+    """What is said about one plugin."""
+    lines = [f"\n### `{name}`\n\n{about(plugin)}\n\n"]
+    if issubclass(plugin, Step):
+        needs, gives = (", ".join(sorted(names)) or "nothing" for names in (plugin.needs, plugin.gives))
+        lines.append(f"Needs {needs}; gives {gives}.\n\n")
+    options = options_of(plugin)
+    lines += table(options) if options else ["No options.\n"]
+    return "".join(lines)
+
+
+def about(plugin: type[Plugin]) -> str:
+    """The plugin's docstring."""
+    return marked(inspect.cleandoc(plugin.__doc__ or summary(plugin)))
+
+
+def marked(text: str) -> str:
+    """Words of a docstring as Markdown: code in single marks, tags as code."""
+    return re.sub(r"<(\w+)>", r"`<\1>`", re.sub(r"``(.*?)``", r"`\1`", text))
+
+
+def table(options: dict[str, FieldInfo]) -> Iterator[str]:
+    """Rows of options, the first option first."""
+    yield "| option | is | default | |\n|---|---|---|---|\n"
+    for name, option in options.items():
+        cells = (f"`{name}`", spoken(option), default(option), marked(option.description or ""))
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+
+
+def default(option: FieldInfo) -> str:
+    if option.is_required():
+        return "**needed**"
+    value = option.get_default(call_default_factory=True)
+    if value is None or value is PydanticUndefined:
+        return ""
+    if isinstance(value, dict | list | tuple | set | str) and not value:
+        return "empty"
+    if isinstance(value, tuple):
+        value = list(value)
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def spoken(option: FieldInfo) -> str:
+    """The type of an option in words, with its limits."""
+    limits = [said for limit in option.metadata if (said := limited(limit)) and option.annotation is not str]
+    return ", ".join([kind_of_value(option.annotation, option.metadata), *limits])
+
+
+def limited(limit: Any) -> str:
+    signs = {annotated_types.Ge: ("ge", "≥"), annotated_types.Gt: ("gt", ">"), annotated_types.Le: ("le", "≤"),
+             annotated_types.Lt: ("lt", "<")}
+    for kind, (attribute, sign) in signs.items():
+        if isinstance(limit, kind):
+            return f"{sign} {getattr(limit, attribute):g}"
+    return "at least one" if isinstance(limit, annotated_types.MinLen) else ""
+
+
+def kind_of_value(kind: Any, notes: tuple | list = ()) -> str:
+    """A type in words; ``notes`` is what ``Annotated`` says about it."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if hasattr(kind, "__metadata__"):
+        limits = [said for limit in kind.__metadata__ if (said := limited(limit))]
+        return ", ".join([kind_of_value(inner[0], kind.__metadata__), *limits])
+    if isinstance(kind, type) and issubclass(kind, Plugin):
+        plugins = kind_of(kind)
+        return f"[{plugins.name}](#{heading(plugins).lower().replace(' ', '-')})"
+    if kind is Path:
+        return {InputPath.__metadata__[0]: "file to read", OutputPath.__metadata__[0]: "file to write"}[
+            next(note for note in notes if note in (InputPath.__metadata__[0], OutputPath.__metadata__[0]))]
+    if origin is Literal:
+        return " or ".join(f"`{value}`" for value in inner)
+    if origin in (Union, types.UnionType):
+        return " or ".join(kind_of_value(part) for part in inner if part is not type(None))
+    if origin is list:
+        one = any(isinstance(note, pydantic.BeforeValidator) for note in notes)
+        return f"{kind_of_value(inner[0])}, or a list of them" if one else f"list: {kind_of_value(inner[0])}"
+    if origin is tuple:
+        return f"list of {len(inner)}: {kind_of_value(inner[0])}"
+    if origin is dict:
+        return f"mapping from {kind_of_value(inner[0])} to {kind_of_value(inner[1])}"
+    if isinstance(kind, type) and issubclass(kind, pydantic.BaseModel):
+        listed = (f"`{name}` ({option.description})" for name, option in kind.model_fields.items())
+        return f"mapping with {', '.join(listed)}"
+    words = {int: "whole number", float: "number", str: "text", bool: "`true` or `false`", Any: "anything"}
+    return words[kind]

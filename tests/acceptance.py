@@ -5,7 +5,7 @@ the molecules at the end are independent samples and plain chi-squared tests hol
 """
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -148,6 +148,12 @@ class World:
     def sample(self, generator: Generator, n: int, sweeps: int, candidates: int = 1, rigid: bool = True,
                block: str = "fragment", seed: int = 1) -> tuple[Array, float]:
         """Atoms (n, A, 3) after a number of accepted sweeps, relative to the first bead, and the share accepted."""
+        states = list(self.states(generator, n, sweeps, candidates, rigid, block, seed))
+        return states[-1][0], float(np.mean([share for _, share in states]))
+
+    def states(self, generator: Generator, n: int, sweeps: int, candidates: int = 1, rigid: bool = True,
+               block: str = "fragment", seed: int = 1) -> Iterator[tuple[Array, float]]:
+        """The same after each of the sweeps."""
         system = System(((self.kind, n),))
         side = int(np.ceil(n ** (1 / 3)))
         grid = APART * np.stack(np.meshgrid(*[range(side)] * 3, indexing="ij"), axis=-1).reshape(-1, 1, 3)[:n]
@@ -167,13 +173,11 @@ class World:
         acceptance = Acceptance(generator, target, candidates)
         blocks = table.blocks([block])[block]
         members = blocks.any(dim=1)[scene.layout.row].numpy()[None]
-        accepted = []
+        batches = batches_of(shells.conflicts, members)
         for sweep in range(sweeps):
-            batches = batches_of(shells.conflicts, members)
-            for outcome in acceptance.sweep(scene, shells, batches, blocks, (seed, sweep), window.frames):
-                accepted.append(outcome.accepted)
-        atoms = scene.atoms.numpy().reshape(n, -1, 3) - grid - self.beads[0]
-        return atoms, float(np.concatenate(accepted).mean())
+            outcomes = list(acceptance.sweep(scene, shells, batches, blocks, (seed, sweep), window.frames))
+            atoms = scene.atoms.numpy().reshape(n, -1, 3) - grid - self.beads[0]
+            yield atoms, float(np.concatenate([outcome.accepted for outcome in outcomes]).mean())
 
 
 def angles(atoms: Array) -> Array:

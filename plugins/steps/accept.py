@@ -27,6 +27,7 @@ from backmap.errors import BackmapError
 from backmap.model.system import System, Window
 
 from ..common.flags import finished
+from ..common.sampling import Sampling, Stiffness, add
 
 #: How closely a generator meets beads that were exact when it learned, nm.
 LEARNED_GRIP = 1e-4
@@ -62,7 +63,8 @@ class AcceptOptions(Options):
     reach: float | None = Field(None, gt=0, description="With accept: how far an atom can be from its bead, nm; by "
                                                         "default from the lengths of bonds.")
     free_energies: bool = Field(False, description="With accept: free energies of blocks given all the rest, by bead "
-                                                   "type, from the weights of the last sweep.")
+                                                   "type, from the weights of the last sweep. Reports have "
+                                                   "them anyway; this prints them.")
 
     def check_accept(self, others: set[str]) -> None:
         """Refuse options that mean nothing here; ``others`` are those of sweeps without acceptance."""
@@ -112,6 +114,7 @@ class AcceptedSweeps:
         kept = state.files.kept(self.memory) if state.files else None
         if kept is not None:
             self.trials = Trials.recall(kept)
+        self.stiffness = Stiffness(state, index, options.beads.sigma)
         self._note_idle(state)
 
     def _grips(self, system: System) -> np.ndarray:
@@ -131,6 +134,8 @@ class AcceptedSweeps:
         """Say which beads take no part."""
         moved = torch.stack(list(self.blocks.values())).any(dim=2).any(dim=0).cpu().numpy()
         for number, kind in enumerate(state.system.types):
+            if kind.given:
+                continue
             first = int(self.tables.row_base[number])
             idle = sorted({kind.bead_types[b] for b in range(kind.n_beads) if not moved[first + b]})
             if idle:
@@ -153,7 +158,7 @@ class AcceptedSweeps:
                 accepted[outcome.frame[outcome.accepted], outcome.bead[outcome.accepted]] = True
                 done += len(outcome.bead)
                 state.progress(done / total)
-        made = self._made(window, scene, state.system, chosen)
+        made = self._made(window, scene, state, chosen)
         made.flags["stuck"] = tried & ~accepted
         if state.files:
             state.files.keep(self.memory, self.trials.memory())
@@ -181,7 +186,7 @@ class AcceptedSweeps:
             for block, batches in coloured.items():
                 yield sweep, block, shuffled(batches, numpy_generator(seed, self.index, "accept", sweep, block))
 
-    def _made(self, window: Window, scene: Scene, system: System, chosen: np.ndarray | None) -> Window:
+    def _made(self, window: Window, scene: Scene, state: State, chosen: np.ndarray | None) -> Window:
         if self.options.project:
             before = self._energies(window, scene)
             self.project(scene)
@@ -190,20 +195,25 @@ class AcceptedSweeps:
         if chosen is not None:
             untouched = ~chosen.any(axis=1)
             atoms[untouched] = window.atoms[untouched]
-        made = finished(window, atoms, system)
-        return flag_slack(made) if self.options.project else made
+        made = finished(window, atoms, state.system)
+        if self.options.project:
+            flag_slack(made)
+            self.stiffness.add(state, made.slack, made.flags["infeasible"])
+        return made
 
     def _energies(self, window: Window, scene: Scene) -> np.ndarray:
         atoms = scene.atoms.cpu().numpy()
         return np.array([float(self.energy.of(atoms[w], window.box(w)).total) for w in range(window.size)])
 
     def finish(self, state: State) -> None:
-        """Say what was accepted."""
-        for line in self.trials.table():
+        """Say what was accepted, and leave it for reports."""
+        stiffness = list(self.stiffness.lines())
+        for line in [*self.trials.table(), *stiffness]:
             state.log(line)
-        if self.options.free_energies:
-            found = self.trials.free_energies()
-            state.extra.setdefault("free_energies", []).extend(found)
-            for row in found:
-                state.log(f"free energy of {row['block']} of {row['bead_type']} given the rest: {row['mean']:.2f} +- "
-                          f"{row['error']:.2f} kJ/mol ({row['sites']} sites)")
+        found = self.trials.free_energies()
+        add(state, Sampling(f"steps[{self.index}].gibbs", self.trials.acceptance(), found,
+                            [*self.trials.cost(), *stiffness]))
+        for row in found if self.options.free_energies else ():
+            state.log(f"free energy of {row['block']} of {row['bead_type']} given the rest: median "
+                      f"{row['median']:.2f}, quartiles {row['lower']:.2f} and {row['upper']:.2f}, mean "
+                      f"{row['mean']:.2f} +- {row['error']:.2f} kJ/mol ({row['sites']} sites)")

@@ -1,19 +1,21 @@
 """The step ``hamiltonian``: concerted moves of blocks along the forces, accepted or rejected."""
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from backmap.api import Options, State, Step
-from backmap.engine.constraint import SystemProjector, flag_slack
+from backmap.engine.constraint import FLAG as SLACK
+from backmap.engine.constraint import SystemProjector
 from backmap.engine.energy.frame import Energy
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves, Outcome
 from backmap.model.system import System, Window
 
 from ..common.flags import finished, flagged
+from ..common.sampling import Sampling, Stiffness, add
 
 Array = NDArray[np.float64]
 FLAG = "stuck"
@@ -33,8 +35,12 @@ class HamiltonianOptions(Options):
     sweeps: int = Field(10, ge=1, description="Sweeps; in each, every atom takes part in a move.")
     soften: int = Field(0, ge=0, description="Sweeps before these in which the repulsion of two atoms is capped, at "
                                              f"{SOFTEST:g} kJ/mol first and {HARDEST:g} last, so that overlaps part.")
-    steps: int = Field(10, ge=1, description="Time steps of a move.")
+    steps: int = Field(10, ge=1, description="Time steps of a move, on average: every move draws a number from half as "
+                                             "many to half as many more, so that no vibration stays in step with it.")
     timestep: float = Field(1.0, gt=0, le=10, description="fs. Acceptance tells whether it is right: 0.6 to 0.95.")
+    hydrogen_mass: float | None = Field(None, gt=0, description="Mass of hydrogens while they move, u, if that is more "
+                                                                "than their own. 4 allows time steps half as long "
+                                                                "again; the distribution is the same.")
     temperature: float = Field(300.0, gt=0, description="K.")
     block: int = Field(8, ge=1, description="Beads whose atoms move together, those nearest to a central one along the "
                                             "molecule. Few leave a backbone no room; many are accepted less often.")
@@ -63,18 +69,20 @@ class Hamiltonian(Step):
         options = self.options
         sigma = None if options.beads == "exact" else options.beads.sigma
         self.moves = HamiltonianMoves(state.system, state.forcefield, options.temperature, options.steps,
-                                      options.timestep, options.block, sigma, options.measure)
+                                      options.timestep, options.block, sigma, options.measure,
+                                      hydrogen_mass=options.hydrogen_mass or 0.0)
         self.projector, self.energy = SystemProjector(state.system), Energy(state.system, state.forcefield)
         self.record = Record(state.system, options.sweeps)
+        self.stiffness = Stiffness(state, self.index, sigma)
         for kind, blocks in zip(state.system.types, self.moves.blocks):
             held = kind.n_beads - len({bead for block in blocks for bead in block.beads})
-            if held:
+            if held and not kind.given:
                 state.log(f"note: {kind.name}: the atoms of {held} of its {kind.n_beads} beads cannot move, held by "
                           "bonds and beads")
 
     def frames(self, window: Window, state: State) -> Window:
         chosen = None if self.options.only is None else flagged(window, self.options.only, self.where)
-        atoms, _ = self.projector.project(window.atoms, window.beads)
+        atoms, slack = self.projector.project(window.atoms, window.beads)
         stuck = np.zeros(window.beads.shape[:2], dtype=bool)
         for w in range(window.size):
             only = None if chosen is None else chosen[w]
@@ -87,7 +95,9 @@ class Hamiltonian(Step):
             potential = self.energy.of(frame.atoms, window.box(w)).total
             stuck[w] = self._relax(frame, int(window.frames[w]), potential, only, state, w / window.size, window.size)
             atoms[w] = frame.atoms
-        done = flag_slack(finished(window, atoms, state.system))
+        done = finished(window, atoms, state.system)
+        done.flags["infeasible"] = np.linalg.norm(slack, axis=2) > SLACK  # soft beads may stray farther, and are met
+        self.stiffness.add(state, slack, done.flags["infeasible"])
         done.flags[FLAG] = stuck
         return done
 
@@ -111,8 +121,12 @@ class Hamiltonian(Step):
         return tried & ~moved
 
     def finish(self, state: State) -> None:
-        for line in self.record.lines():
+        stiffness = list(self.stiffness.lines())
+        for line in [*self.record.lines(), *stiffness]:
             state.log(line)
+        if self.record.frames.any():
+            add(state, Sampling(f"steps[{self.index}].{self.name or 'hamiltonian'}", self.record.rows(),
+                                notes=[self.record.summary(), *stiffness]))
 
 
 class Record:
@@ -125,6 +139,7 @@ class Record:
         for group in system.groups:
             self.type[group.beads] = [self.names.index(name) for name in group.type.bead_types]
         self.tried, self.accepted = (np.zeros((sweeps, len(self.names)), dtype=np.int64) for _ in range(2))
+        self.change = np.zeros(len(self.names))
         self.broken, self.energy, self.frames = 0, np.zeros(sweeps), np.zeros(sweeps, dtype=np.int64)
 
     def add(self, sweep: int, outcome: Outcome, potential: float) -> None:
@@ -132,6 +147,7 @@ class Record:
         kinds, n = self.type[outcome.centre], len(self.names)
         self.tried[sweep] += np.bincount(kinds, minlength=n)
         self.accepted[sweep] += np.bincount(kinds[outcome.accepted], minlength=n)
+        self.change += np.bincount(kinds, outcome.change, minlength=n)
         self.broken += int(np.isinf(outcome.error).sum())
         self.energy[sweep] += potential
         self.frames[sweep] += 1
@@ -149,7 +165,24 @@ class Record:
                       for k in shown)
             mean = self.energy[sweep] / max(self.frames[sweep], 1) / self.n_molecules
             lines.append(f"  {sweep + 1:5d}" + "".join(shares) + f"{mean:13.3f}")
-        total = self.tried.sum()
-        lines.append(f"  {self.accepted.sum() / max(total, 1):.3f} of {total} moves accepted" + (
-            f"; {self.broken} broke off: constraints were not met, or atoms overlapped" if self.broken else ""))
+        lines.append(f"  {self.summary()}")
         return lines
+
+    def summary(self) -> str:
+        """All moves in a sentence."""
+        total = self.tried.sum()
+        return f"{self.accepted.sum() / max(total, 1):.3f} of {total} moves accepted" + (
+            f"; {self.broken} broke off: constraints were not met, or atoms overlapped" if self.broken else "")
+
+    def rows(self) -> list[dict[str, Any]]:
+        """For reports, as in ``Sampling.acceptance``: by the type of the central bead, energies per block."""
+        found = []
+        for k, name in enumerate(self.names):
+            tried = self.tried[:, k]
+            if not tried.any():
+                continue
+            share = self.accepted[:, k] / np.maximum(tried, 1)
+            found.append({"block": "block", "bead_type": name, "first": float(share[0]), "last": float(share[-1]),
+                          "all": float(self.accepted[:, k].sum() / tried.sum()), "tried": int(tried.sum()),
+                          "energy": float(self.change[k] / tried.mean())})
+        return found

@@ -14,7 +14,7 @@ from backmap.engine.constraint import flag_slack
 from backmap.engine.environment import Scene
 from backmap.engine.fragments import FragmentTable, resting_order
 from backmap.engine.random import numpy_generator
-from backmap.engine.schedule import Batch, forward_schedule, gibbs_schedule, parallel_schedule
+from backmap.engine.schedule import Batch, drawn, forward_schedule, gibbs_schedule, parallel_schedule
 from backmap.engine.sweep import Sweeper, mirror_wrong_centres, overlaps, projection
 from backmap.errors import BackmapError
 from backmap.model.system import System, Window
@@ -87,7 +87,7 @@ class Forward(Step):
         self.project = projection(state.system)
         for molecule in state.system.types:
             unknown = int((molecule.chemistry.sign == 0).sum())
-            if unknown:
+            if unknown and not molecule.given:
                 state.log(f"note: {molecule.name}: the handedness of {unknown} stereocentres is not known; "
                           "they come out as they are drawn (give a reference frame: topology: {stereo: aa.gro})")
 
@@ -95,10 +95,10 @@ class Forward(Step):
         blank = replace(window, atoms=None, placed=None)
         scene = Scene.of(blank, state.system, self.tables, self.worker.view)
         if self.options.start == "parallel":
-            schedule = parallel_schedule(scene.surroundings)
+            schedule = parallel_schedule(scene.surroundings, state.system)
         else:
             schedule = forward_schedule(scene.surroundings, state.system, self.orders)
-        total, done = scene.beads.shape[0] * scene.beads.shape[1], 0
+        total, done = window.size * int(drawn(state.system).sum()), 0
 
         def progress(sites: int) -> None:
             nonlocal done
@@ -213,7 +213,7 @@ class Gibbs(Step):
     def _relax(self, scene: Scene, state: State, window: Window, chosen: np.ndarray | None) -> None:
         """All sweeps, and what is to be mended after them, in place."""
         options = self.options
-        sites = scene.beads.shape[0] * scene.beads.shape[1] if chosen is None else int(chosen.sum())
+        sites = window.size * int(drawn(state.system).sum()) if chosen is None else int(chosen.sum())
         total, done = sites * len(self.levels), 0
 
         def progress(sites: int) -> None:

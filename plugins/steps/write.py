@@ -11,6 +11,7 @@ from backmap.api import OutputPath, Several, State, Writer
 from backmap.errors import BackmapError
 from backmap.model.system import Window
 
+from ..common import sampling
 from ..common.report import render
 
 
@@ -55,4 +56,5 @@ class Write(api.Step):
 
     def finish(self, state: State) -> None:
         for path in self.options.report:
-            state.files.place(path, render.report(path, state.judgement, state.provenance(), state.system))
+            state.files.place(path, render.report(path, state.judgement, state.provenance(), state.system,
+                                                  sampling.found(state)))

@@ -62,7 +62,7 @@ def blocks_of(kind: MoleculeType, size: int, exact: bool) -> list[Block]:
         exact: Beads are constraints.
     """
     found: dict[tuple[int, ...], Block] = {}
-    for centre in range(kind.n_beads):
+    for centre in range(0 if kind.given else kind.n_beads):
         beads = grown(kind, centre, size)
         block = found.get(beads) or _block(kind, centre, beads, exact)
         if block is not None:

@@ -18,7 +18,7 @@ _RYCKAERT_BELLEMANS = CODES["ryckaert_bellemans"]
 TINY = 1e-24
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def bonded(t: Tables, k: int, x, force):
     """Energy of the bonded terms of block ``k`` at ``x`` (places, 3), kJ/mol; adds to ``force`` (places, 3)."""
     energy = 0.0
@@ -34,7 +34,7 @@ def bonded(t: Tables, k: int, x, force):
     return energy
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _bond(code, values, a, b, x, force):
     dx, dy, dz = x[b, 0] - x[a, 0], x[b, 1] - x[a, 1], x[b, 2] - x[a, 2]
     squared = max(dx * dx + dy * dy + dz * dz, TINY)
@@ -51,7 +51,7 @@ def _bond(code, values, a, b, x, force):
     return energy
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _angle(code, values, a, b, c, x, force):
     ux, uy, uz = x[a, 0] - x[b, 0], x[a, 1] - x[b, 1], x[a, 2] - x[b, 2]
     vx, vy, vz = x[c, 0] - x[b, 0], x[c, 1] - x[b, 1], x[c, 2] - x[b, 2]
@@ -79,7 +79,7 @@ def _angle(code, values, a, b, c, x, force):
     return energy
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _twist(code, values, angle):
     """Energy of a dihedral, and its derivative by the angle."""
     if code in (_PROPER, _IMPROPER):
@@ -97,7 +97,7 @@ def _twist(code, values, angle):
     return 0.5 * values[1] * away * away, values[1] * away
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _dihedral(code, values, a, b, c, d, x, force):
     fx, fy, fz = x[a, 0] - x[b, 0], x[a, 1] - x[b, 1], x[a, 2] - x[b, 2]
     gx, gy, gz = x[b, 0] - x[c, 0], x[b, 1] - x[c, 1], x[b, 2] - x[c, 2]

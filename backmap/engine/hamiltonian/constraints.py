@@ -14,8 +14,10 @@ from .tables import Tables
 
 #: nm; largest violation of a constraint after a step. Far below what would be seen, so that a trajectory
 #: that is followed backwards returns to where it began.
-TOLERANCE = 1e-12
+TOLERANCE = 1e-11
 ITERATIONS = 40
+#: nm; a step back that comes no nearer than this has not returned.
+RETURNED = 1e-4
 #: Divisions and sums in any order, but numbers that are not finite stay that.
 QUICK = {"reassoc", "contract", "arcp", "nsz"}
 
@@ -136,29 +138,36 @@ def project_velocities(t: Tables, k: int, exact, unit, factor, v, right, sums):
 
 
 @njit(cache=True)
+def _violations(t: Tables, k: int, exact, x, right, sums, held):
+    """By how much constraints are not met, into ``right``, and the largest of it, nm."""
+    start, worst = t.bond_start[k], 0.0
+    for n in range(t.bond_start[k + 1] - start):
+        i, j = t.bond[start + n, 0], t.bond[start + n, 1]
+        a, b, c = x[i, 0] - x[j, 0], x[i, 1] - x[j, 1], x[i, 2] - x[j, 2]
+        off = np.sqrt(a * a + b * b + c * c) - t.bond_length[start + n]
+        right[t.bond_row[start + n]] = off
+        worst = max(worst, abs(off))
+    if exact:
+        bead_sums(t, k, x, sums)
+        for r in range(t.row_start[k], t.row_start[k + 1]):
+            for c in range(3):
+                off = sums[r - t.row_start[k], c] - held[r - t.row_start[k], c]
+                right[t.row_place[r, c]] = off
+                worst = max(worst, abs(off))
+    return worst
+
+
+@njit(cache=True)
 def project_positions(t: Tables, k: int, exact, unit, factor, x, right, sums, held):
     """Move ``x`` (places, 3) along the gradients in ``unit`` until bonds have their lengths and beads are at ``held``.
 
     Returns whether they got there.
     """
-    start, begin = t.bond_start[k], t.first_start[k]
+    begin = t.first_start[k]
     size = t.first_start[k + 1] - begin
     before = np.inf
     for _ in range(ITERATIONS):
-        worst = 0.0
-        for n in range(t.bond_start[k + 1] - start):
-            i, j = t.bond[start + n, 0], t.bond[start + n, 1]
-            a, b, c = x[i, 0] - x[j, 0], x[i, 1] - x[j, 1], x[i, 2] - x[j, 2]
-            off = np.sqrt(a * a + b * b + c * c) - t.bond_length[start + n]
-            right[t.bond_row[start + n]] = off
-            worst = max(worst, abs(off))
-        if exact:
-            bead_sums(t, k, x, sums)
-            for r in range(t.row_start[k], t.row_start[k + 1]):
-                for c in range(3):
-                    off = sums[r - t.row_start[k], c] - held[r - t.row_start[k], c]
-                    right[t.row_place[r, c]] = off
-                    worst = max(worst, abs(off))
+        worst = _violations(t, k, exact, x, right, sums, held)
         if worst < TOLERANCE:
             return True
         if not worst < 2.0 * before:
@@ -167,3 +176,33 @@ def project_positions(t: Tables, k: int, exact, unit, factor, x, right, sums, he
         solve(t.first[begin:begin + size], t.base[begin:begin + size], size, factor, right)
         _correct(t, k, exact, unit, right, x)
     return False
+
+
+@njit(cache=True)
+def leads_to(t: Tables, k: int, exact, unit, factor, x, right, sums, held, goal):
+    """Whether ``project_positions`` would bring ``x`` to ``goal``, which meets the constraints; ``x`` is changed.
+
+    Within ``RETURNED`` of a solution, a thousandth of a bond, the iteration goes nowhere else.
+    """
+    begin = t.first_start[k]
+    size = t.first_start[k + 1] - begin
+    before = np.inf
+    for _ in range(ITERATIONS):
+        if farthest(x, goal, t.n_moving[k]) < RETURNED:
+            return True
+        worst = _violations(t, k, exact, x, right, sums, held)
+        if worst < TOLERANCE or not worst < 2.0 * before:
+            return False
+        before = worst
+        solve(t.first[begin:begin + size], t.base[begin:begin + size], size, factor, right)
+        _correct(t, k, exact, unit, right, x)
+    return False
+
+
+@njit(cache=True)
+def farthest(x, other, moving):
+    """The largest distance between two positions of an atom, nm."""
+    most = 0.0
+    for i in range(moving):
+        most = max(most, (x[i, 0] - other[i, 0])**2 + (x[i, 1] - other[i, 1])**2 + (x[i, 2] - other[i, 2])**2)
+    return np.sqrt(most)

@@ -4,14 +4,15 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ..energy.layout import NEAREST
 from .bonded import bonded
 from .constraints import QUICK
+from .lists import Lists
 from .nearby import Surroundings
+from .quick import forces_around, forces_inside
 from .tables import Tables
 
 
-@njit(cache=True, fastmath=QUICK)
+@njit(cache=True, fastmath=QUICK, error_model="numpy")
 def _pair(squared, c6, c12, charges, k, c, core):
     """Energy of a pair, and its derivative by the squared distance; along the tangent below ``core``."""
     held = max(squared, core)
@@ -36,7 +37,7 @@ def _push(force, i, j, dx, dy, dz, slope):
 
 @njit(cache=True)
 def _listed(t: Tables, k: int, s: Surroundings, kinds, x, force):
-    """Pairs in the molecule: non-bonded, excluded (reaction field), explicit."""
+    """Pairs in the molecule: non-bonded, excluded (reaction field)."""
     energy, limit = 0.0, s.cutoff * s.cutoff
     for n in range(t.pair_start[k], t.pair_start[k + 1]):
         i, j = t.pair[n, 0], t.pair[n, 1]
@@ -52,6 +53,13 @@ def _listed(t: Tables, k: int, s: Surroundings, kinds, x, force):
                                s.core[kinds[i], kinds[j]])
         energy += one
         _push(force, i, j, dx, dy, dz, slope)
+    return energy
+
+
+@njit(cache=True)
+def _explicit(t: Tables, k: int, s: Surroundings, kinds, x, force):
+    """Explicit pairs (1-4)."""
+    energy = 0.0
     for n in range(t.explicit_start[k], t.explicit_start[k + 1]):
         i, j = t.explicit[n, 0], t.explicit[n, 1]
         dx, dy, dz = x[j, 0] - x[i, 0], x[j, 1] - x[i, 1], x[j, 2] - x[i, 2]
@@ -79,85 +87,38 @@ def _imaged(s: Surroundings, kinds, charges, x, images, shift, force):
     return energy
 
 
-def _loops(capped: bool):
-    """Loops over the neighbours of one atom, without and with charges; those without cores run twice as fast."""
-
-    @njit(cache=True, fastmath=QUICK)
-    def uncharged(x, y, z, others_x, others_y, others_z, c6, c12, core, limit):
-        energy, fx, fy, fz = 0.0, 0.0, 0.0, 0.0
-        for n in range(len(others_x)):
-            dx, dy, dz = others_x[n] - x, others_y[n] - y, others_z[n] - z
-            squared = dx * dx + dy * dy + dz * dz
-            counts = 1.0 if squared < limit else 0.0
-            held = max(squared, core if capped else NEAREST * NEAREST)
-            inverse = 1.0 / held
-            sixth = counts * inverse * inverse * inverse
-            strong = c12 * (inverse * inverse * inverse)
-            slope = inverse * sixth * (6.0 * c6 - 12.0 * strong)
-            energy += sixth * (strong - c6)
-            if capped:
-                energy += 0.5 * slope * (squared - held)
-            fx += slope * dx
-            fy += slope * dy
-            fz += slope * dz
-        return energy, fx, fy, fz
-
-    @njit(cache=True, fastmath=QUICK)
-    def charged(x, y, z, others_x, others_y, others_z, others_charge, c6, c12, charge, k, c, core, limit):
-        energy, fx, fy, fz = 0.0, 0.0, 0.0, 0.0
-        for n in range(len(others_x)):
-            dx, dy, dz = others_x[n] - x, others_y[n] - y, others_z[n] - z
-            squared = dx * dx + dy * dy + dz * dz
-            counts = 1.0 if squared < limit else 0.0
-            held = max(squared, core if capped else NEAREST * NEAREST)
-            root = 1.0 / np.sqrt(held)
-            inverse = root * root
-            sixth = inverse * inverse * inverse
-            both = charge * others_charge[n]
-            slope = counts * (inverse * sixth * (6.0 * c6 - 12.0 * c12 * sixth) + both * (2.0 * k - root * inverse))
-            energy += counts * (sixth * (c12 * sixth - c6) + both * (root + k * held - c))
-            if capped:
-                energy += 0.5 * slope * (squared - held)
-            fx += slope * dx
-            fy += slope * dy
-            fz += slope * dz
-        return energy, fx, fy, fz
-
-    return uncharged, charged
-
-
-_uncharged, _charged = _loops(capped=False)
-_uncharged_capped, _charged_capped = _loops(capped=True)
-
-
-@njit(cache=True)
-def _around(t: Tables, k: int, s: Surroundings, kinds, charges, x, packed, bounds, force):
-    """Atoms that stand still, by the lists of ``nearby.neighbours``."""
-    energy, limit, n_kinds = 0.0, s.cutoff * s.cutoff, len(s.c6)
+@njit(cache=True, fastmath=QUICK, error_model="numpy")
+def _around(t: Tables, k: int, s: Surroundings, kinds, charges, x, lists: Lists, force):
+    """Atoms that stand still."""
+    energy, limit = 0.0, s.cutoff * s.cutoff
     for group in range(t.group_start[k + 1] - t.group_start[k] - 1):
-        for i in range(t.group[t.group_start[k] + group], t.group[t.group_start[k] + group + 1]):
-            for kind in range(n_kinds):
-                begin, end = bounds[group, kind], bounds[group, kind + 1]
+        first, last = t.group[t.group_start[k] + group], t.group[t.group_start[k] + group + 1]
+        for kind in range(len(s.c6)):
+            begin, end = lists.bounds[group, kind], lists.bounds[group, kind + 1]
+            others_x, others_y = lists.at[0, begin:end], lists.at[1, begin:end]
+            others_z, others_charge = lists.at[2, begin:end], lists.at[3, begin:end]
+            for i in range(first, last):
+                at_x, at_y, at_z, charge, core = x[i, 0], x[i, 1], x[i, 2], charges[i], s.core[kinds[i], kind]
                 c6, c12 = s.c6[kinds[i], kind], s.c12[kinds[i], kind]
-                near_x, near_y, near_z = packed[0, begin:end], packed[1, begin:end], packed[2, begin:end]
-                at_x, at_y, at_z, core = x[i, 0], x[i, 1], x[i, 2], s.core[kinds[i], kind]
-                if charges[i] != 0.0 and s.factor != 0.0:
-                    if s.capped:
-                        one, fx, fy, fz = _charged_capped(at_x, at_y, at_z, near_x, near_y, near_z,
-                                                          packed[3, begin:end], c6, c12, charges[i], s.k, s.c, core,
-                                                          limit)
-                    else:
-                        one, fx, fy, fz = _charged(at_x, at_y, at_z, near_x, near_y, near_z, packed[3, begin:end],
-                                                   c6, c12, charges[i], s.k, s.c, core, limit)
-                elif c6 != 0.0 or c12 != 0.0:
-                    if s.capped:
-                        one, fx, fy, fz = _uncharged_capped(at_x, at_y, at_z, near_x, near_y, near_z, c6, c12,
-                                                            core, limit)
-                    else:
-                        one, fx, fy, fz = _uncharged(at_x, at_y, at_z, near_x, near_y, near_z, c6, c12, core, limit)
-                else:
+                if (charge == 0.0 or s.factor == 0.0) and c6 == 0.0 and c12 == 0.0:
                     continue
-                energy += one
+                fx, fy, fz = 0.0, 0.0, 0.0
+                for n in range(len(others_x)):
+                    dx, dy, dz = others_x[n] - at_x, others_y[n] - at_y, others_z[n] - at_z
+                    squared = dx * dx + dy * dy + dz * dz
+                    counts = 1.0 if squared < limit else 0.0
+                    held = max(squared, core)
+                    root = 1.0 / np.sqrt(held)
+                    inverse = root * root
+                    sixth = inverse * inverse * inverse
+                    both = charge * others_charge[n]
+                    slope = counts * (inverse * sixth * (6.0 * c6 - 12.0 * c12 * sixth)
+                                      + both * (2.0 * s.k - root * inverse))
+                    energy += counts * (sixth * (c12 * sixth - c6) + both * (root + s.k * held - s.c))
+                    energy += 0.5 * slope * (squared - held)
+                    fx += slope * dx
+                    fy += slope * dy
+                    fz += slope * dz
                 force[i, 0] += fx
                 force[i, 1] += fy
                 force[i, 2] += fz
@@ -165,14 +126,26 @@ def _around(t: Tables, k: int, s: Surroundings, kinds, charges, x, packed, bound
 
 
 @njit(cache=True)
-def energy_and_forces(t: Tables, k: int, s: Surroundings, kinds, charges, x, packed, bounds, images, shift, force):
+def energy_and_forces(t: Tables, k: int, s: Surroundings, kinds, charges, x, lists: Lists, force):
     """All energies of block ``k`` at ``x`` (places, 3), kJ/mol, and the forces on its places into ``force``.
 
     Forces on partners are left over from pairs and mean nothing.
     """
     force[:] = 0.0
-    energy = bonded(t, k, x, force) + _listed(t, k, s, kinds, x, force)
-    energy += _around(t, k, s, kinds, charges, x, packed, bounds, force)
-    if len(images):
-        energy += _imaged(s, kinds, charges, x, images, shift, force)
+    energy = bonded(t, k, x, force) + _listed(t, k, s, kinds, x, force) + _explicit(t, k, s, kinds, x, force)
+    energy += _around(t, k, s, kinds, charges, x, lists, force)
+    if len(lists.images):
+        energy += _imaged(s, kinds, charges, x, lists.images, lists.shift, force)
     return energy
+
+
+@njit(cache=True)
+def quick_forces(t: Tables, k: int, s: Surroundings, kinds, charges, x, lists: Lists, cores, line, force):
+    """Forces alone, those of non-bonded pairs in single precision."""
+    force[:] = 0.0
+    bonded(t, k, x, force)
+    forces_inside(t, k, s, kinds, x, cores, line, force)
+    forces_around(t, k, s, kinds, charges, x, lists, force)
+    _explicit(t, k, s, kinds, x, force)
+    if len(lists.images):
+        _imaged(s, kinds, charges, x, lists.images, lists.shift, force)

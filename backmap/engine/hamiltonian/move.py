@@ -1,9 +1,9 @@
 """One sweep of Hamiltonian moves over the blocks of a frame (compiled).
 
-A move draws velocities, follows ``steps`` of velocity Verlet on the block's constraints C (rigid bonds, and beads
-where they are exact) with everything else at rest, and is accepted with min(1, exp(-dH/kT) w'/w). Constrained
-dynamics leaves exp(-U/kT) sqrt(det G_C) delta(C) as it is, with the block's own masses in G_C; the target has
-exp(-U/kT) sqrt(det G) delta(C), with G over all rigid bonds of the molecule (docs/theory.md). Hence
+A move draws velocities and a number of steps, follows as many of velocity Verlet on the block's constraints C (rigid
+bonds, and beads where they are exact) with everything else at rest, and is accepted with min(1, exp(-dH/kT) w'/w).
+Constrained dynamics leaves exp(-U/kT) sqrt(det G_C) delta(C) as it is, with the block's own masses in G_C; the target
+has exp(-U/kT) sqrt(det G) delta(C), with G over all rigid bonds of the molecule (docs/theory.md). Hence
 w = sqrt(det G / det G_C); and 1 / sqrt(det G_C) for the stiff target.
 """
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..measure import band_log_det
 from .constraints import bead_sums
 from .nearby import Grid, Surroundings
 from .tables import Tables
-from .trajectory import WHOLE, Places, Room, Rules, draw_velocities, enter, hold, leave, trajectory, uniform
+from .trajectory import WHOLE, Places, Room, Rules, draw_velocities, enter, hold, leave, length, trajectory, uniform
 
 
 @njit(cache=True)
@@ -71,7 +71,7 @@ def _update_reach(t: Tables, k: int, s: Surroundings, g: Grid, owner, atoms, fir
 
 
 @njit(cache=True, nogil=True)
-def sweep(t: Tables, s: Surroundings, g: Grid, p: Places, chosen, keys, owner, rules: Rules, r: Room, packed, atoms,
+def sweep(t: Tables, s: Surroundings, g: Grid, p: Places, chosen, keys, owner, rules: Rules, r: Room, lists, atoms,
           slack, accepted, change, error):
     """Move the blocks ``chosen`` (n,) of ``p`` one after the other, each from what the ones before have left.
 
@@ -87,7 +87,8 @@ def sweep(t: Tables, s: Surroundings, g: Grid, p: Places, chosen, keys, owner, r
         enter(t, s, p, one, atoms, r)
         hold(t, k, rules.exact, slack, p.first_bead[one], r)
         draw_velocities(t, k, rules.heat, keys[m], r.velocity)
-        end, energies, before, after, packed = trajectory(t, s, g, p, one, atoms, rules, r, packed)
+        steps = length(keys[m], rules.steps)
+        end, energies, before, after, lists = trajectory(t, s, g, p, one, atoms, rules, steps, r, lists)
         leave(t, p, one, r)
         accepted[m], change[m], error[m] = False, 0.0, np.inf
         if end != WHOLE:
@@ -106,4 +107,4 @@ def sweep(t: Tables, s: Surroundings, g: Grid, p: Places, chosen, keys, owner, r
             _update_reach(t, k, s, g, owner, atoms, first)
         else:
             _place(t, k, first, r.start, atoms)
-    return packed
+    return lists

@@ -15,6 +15,7 @@ from ...model.system import System
 from ..energy.layout import FieldLayout
 from ..random import Stream
 from .blocks import Block
+from .lists import lists
 from .move import sweep
 from .nearby import Grid, Surroundings, cores, grid
 from .tables import Tables, build
@@ -72,7 +73,7 @@ class HamiltonianMoves:
 
     def __init__(self, system: System, field: ForceField, temperature: float, steps: int = 10, timestep: float = 1.0,
                  size: int = 8, sigma: float | None = None, measure: Literal["rigid", "stiff"] = "rigid",
-                 powers: tuple[float, float] | None = None) -> None:
+                 powers: tuple[float, float] | None = None, hydrogen_mass: float = 0.0) -> None:
         """See the class.
 
         Args:
@@ -81,6 +82,7 @@ class HamiltonianMoves:
             size: Beads in a block.
             sigma: Of soft beads, nm and coordinate; None: beads are exact.
             measure: Which target; ``powers`` overrides the weights that follow from it, for tests.
+            hydrogen_mass: Mass of hydrogens while they move, u, if that is more than their own.
 
         Raises:
             BackmapError: If the force field does not fit, or nothing can move.
@@ -90,7 +92,7 @@ class HamiltonianMoves:
         self.tables: Tables
         if not any(np.isfinite(kind.bond_length).any() for kind in system.types) and sigma is not None:
             powers = powers or (0.0, 0.0)
-        self.blocks, self.tables = build(system, self.layout, size, sigma is None)
+        self.blocks, self.tables = build(system, self.layout, size, sigma is None, hydrogen_mass)
         heat = BOLTZMANN * temperature
         self.rules = Rules(timestep * 1e-3, steps, heat, sigma is None, 0.0 if sigma is None else heat / sigma**2,
                            *(powers or MEASURES[measure]))
@@ -102,9 +104,9 @@ class HamiltonianMoves:
         self.surroundings = Surroundings(
             self.layout.kind, self.layout.charge, start.astype(np.int64), order, np.ascontiguousarray(field_.c6),
             np.ascontiguousarray(field_.c12), float(field_.cutoff), float(factor if self.layout.charge.any() else 0.0),
-            float(k), float(c), cores(field_.c6, field_.c12, None), False)
+            float(k), float(c), cores(field_.c6, field_.c12, None))
         self.room = room(self.tables, len(field_.c6), max(kind.n_atoms for kind in system.types))
-        self._packed = np.empty((4, 65536))
+        self._lists = lists(int(np.diff(self.tables.group_start).max(initial=1)), len(field_.c6))
 
     def _lay_out(self) -> None:
         """Every block of every molecule, those of one molecule together."""
@@ -154,12 +156,12 @@ class HamiltonianMoves:
         """
         around = self.surroundings
         if cap is not None:
-            around = around._replace(core=cores(around.c6, around.c12, cap), capped=True)
+            around = around._replace(core=cores(around.c6, around.c12, cap))
         chosen = self.choose(name, only)
         stream = Stream.of(*name, "move", torch.as_tensor(self.centre[chosen]))
         accepted, change, error = np.zeros(len(chosen), dtype=bool), np.zeros(len(chosen)), np.zeros(len(chosen))
-        self._packed = sweep(self.tables, around, frame.grid, self.places, chosen, stream.key.numpy(),
-                             self.layout.where.owner, self.rules, self.room, self._packed, frame.atoms, frame.slack,
+        self._lists = sweep(self.tables, around, frame.grid, self.places, chosen, stream.key.numpy(),
+                             self.layout.where.owner, self.rules, self.room, self._lists, frame.atoms, frame.slack,
                              accepted, change, error)
         return Outcome(self.centre[chosen], self.beads[chosen], accepted, change, error)
 

@@ -1,4 +1,4 @@
-"""Who is near a block: a grid of beads, and lists of the atoms within the cut-off (compiled).
+"""Who is near a point: a grid of beads (compiled).
 
 Beads stand still while atoms move, so they are sorted into cells once a frame, and a fragment is found through its
 bead. All periodic images count, however narrow the box.
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from ...model import box as periodic
 from ..energy.layout import NEAREST
-from .tables import Tables
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -59,7 +58,6 @@ class Surroundings(NamedTuple):
         factor, k, c: Coulomb energy factor q q (1/r + k r^2 - c); factor is 0 where nothing is charged.
         core: By pair of kinds, nm^2: below this squared distance the energy goes on along its tangent, so that
             atoms can pass through one another where it is large; tiny where forces are the true ones.
-        capped: Whether there are such cores.
     """
 
     kind: Index
@@ -73,7 +71,6 @@ class Surroundings(NamedTuple):
     k: float
     c: float
     core: Array
-    capped: bool
 
 
 def cores(c6: Array, c12: Array, cap: float | None) -> Array:
@@ -137,7 +134,7 @@ def fragments_near(g: Grid, x, y, z, radius, found, shifts):
                     dx, dy, dz = g.beads[bead, 0] + sx - x, g.beads[bead, 1] + sy - y, g.beads[bead, 2] + sz - z
                     if dx * dx + dy * dy + dz * dz < (radius + g.reach[bead])**2:
                         if count == len(found):
-                            found, shifts = _doubled(found), _doubled_rows(shifts)
+                            found, shifts = _doubled(found), doubled_rows(shifts)
                         found[count] = bead
                         shifts[count, 0], shifts[count, 1], shifts[count, 2] = sx, sy, sz
                         shifts[count, 3] = 0.0 if u == 0 and v == 0 and w == 0 else 1.0
@@ -153,98 +150,8 @@ def _doubled(values):
 
 
 @njit(cache=True)
-def _doubled_rows(values):
+def doubled_rows(values):
+    """The same rows in twice the room."""
     larger = np.empty((2 * len(values), values.shape[1]), values.dtype)
     larger[:len(values)] = values
     return larger
-
-
-@njit(cache=True)
-def neighbours(t: Tables, k: int, s: Surroundings, g: Grid, atoms, x, role, first_atom, margin, strayed, packed,
-               bounds):
-    """Lists of what stands still near each group of block ``k``, and images of what moves.
-
-    They hold all pairs within the cut-off until an atom has moved by ``margin``, nm. ``strayed`` is how far the
-    block is from where it stands in ``atoms``.
-
-    Args:
-        x: Places of the block, (places, 3).
-        role: Of each atom of the molecule: its place if its pairs with the block are listed, else -1.
-        first_atom: Of the molecule.
-        packed: Room for coordinates and charges, (4, n); a larger one is returned if need be.
-        bounds: Where each kind begins in the list of each group, (groups, kinds + 1).
-
-    Returns:
-        packed; images: places i <= j of pairs that both move, of which j is shifted, (m, 2), and the shift, (m, 3).
-    """
-    moving, n_kinds, used, n_images = t.n_moving[k], len(s.c6), 0, 0
-    images, image_shift = np.empty((16, 2), np.int64), np.empty((16, 3))
-    centre = np.zeros(3)
-    for i in range(moving):
-        centre += x[i] / moving
-    spread = 0.0
-    for i in range(moving):
-        spread = max(spread, np.sqrt(((x[i] - centre)**2).sum()))
-    radius = s.cutoff + margin
-    if g.periodic and g.width.min() < radius + margin + 2.0 * spread:
-        radius += margin + strayed  # both atoms of a pair may move, and fragments are found where they were
-    room = 256
-    found, shifts = np.empty(room, np.int64), np.empty((room, 4))
-    count, found, shifts = fragments_near(g, centre[0], centre[1], centre[2], spread + radius, found, shifts)
-    total = 0
-    for n in range(count):
-        total += s.fragment_start[found[n] + 1] - s.fragment_start[found[n]]
-    chosen, at = np.empty(total, np.int64), np.empty((total, 3))
-    filled = np.empty(n_kinds, np.int64)
-    for group in range(t.group_start[k + 1] - t.group_start[k] - 1):
-        begin, end = t.group[t.group_start[k] + group], t.group[t.group_start[k] + group + 1]
-        cx, cy, cz = x[begin, 0], x[begin, 1], x[begin, 2]
-        wide = 0.0
-        for i in range(begin + 1, end):
-            wide = max(wide, (x[i, 0] - cx)**2 + (x[i, 1] - cy)**2 + (x[i, 2] - cz)**2)
-        wide = radius + np.sqrt(wide)
-        filled[:] = 0
-        m = 0
-        for n in range(count):
-            bead, sx, sy, sz = found[n], shifts[n, 0] - cx, shifts[n, 1] - cy, shifts[n, 2] - cz
-            away = (g.beads[bead, 0] + sx)**2 + (g.beads[bead, 1] + sy)**2 + (g.beads[bead, 2] + sz)**2
-            if away > (wide + g.reach[bead])**2:
-                continue
-            for f in range(s.fragment_start[bead], s.fragment_start[bead + 1]):
-                atom = s.fragment[f]
-                local = atom - first_atom
-                place = role[local] if 0 <= local < len(role) else -1
-                if place >= 0 and shifts[n, 3] == 0.0:
-                    continue  # listed
-                dx, dy, dz = atoms[atom, 0] + sx, atoms[atom, 1] + sy, atoms[atom, 2] + sz
-                if 0 <= place < moving:
-                    dx, dy, dz = x[place, 0] + sx, x[place, 1] + sy, x[place, 2] + sz
-                if dx * dx + dy * dy + dz * dz > wide * wide:
-                    continue
-                if 0 <= place < moving:  # moves, too
-                    for i in range(begin, min(end, place)):
-                        if n_images == len(images):
-                            images, image_shift = _doubled_rows(images), _doubled_rows(image_shift)
-                        images[n_images, 0], images[n_images, 1] = i, place
-                        image_shift[n_images] = shifts[n, :3]
-                        n_images += 1
-                    continue
-                chosen[m] = atom
-                at[m, 0], at[m, 1], at[m, 2] = dx + cx, dy + cy, dz + cz
-                filled[s.kind[atom]] += 1
-                m += 1
-        while used + m > packed.shape[1]:
-            larger = np.empty((4, 2 * packed.shape[1]))
-            larger[:, :used] = packed[:, :used]
-            packed = larger
-        for kind in range(n_kinds):  # sorted by kind: first where each begins, then everyone to its place
-            bounds[group, kind] = used
-            used += filled[kind]
-            filled[kind] = bounds[group, kind]
-        bounds[group, n_kinds] = used
-        for n in range(m):
-            slot = filled[s.kind[chosen[n]]]
-            filled[s.kind[chosen[n]]] += 1
-            packed[0, slot], packed[1, slot], packed[2, slot] = at[n, 0], at[n, 1], at[n, 2]
-            packed[3, slot] = s.factor * s.charge[chosen[n]]
-    return packed, images[:n_images], image_shift[:n_images]

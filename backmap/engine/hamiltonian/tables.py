@@ -24,6 +24,8 @@ Index = NDArray[np.int64]
 
 #: Number of each bonded function in compiled code.
 CODES = {name: code for code, name in enumerate(FUNCTIONS)}
+#: Numbers that compiled loops in single precision take at a time, or a multiple of that.
+LANES = 32
 #: Bonds from a block beyond which a molecule's other bonds do not change its share of sqrt(det G): each one away
 #: counts for about (1/6)^2 less.
 REACH = 12
@@ -38,7 +40,7 @@ class Tables(NamedTuple):
         excluded: Of every place: its non-bonded pairs with the block are listed (all that move, some partners).
         group: First place of each group of atoms that share a neighbour list, and the end of the last.
         pair, pair_value: Places of listed pairs, (n, 2); c6, c12, Coulomb's constant times the charges, whether
-            excluded (0 or 1), (n, 4).
+            excluded (0 or 1), (n, 4); inside: the same for ``quick.forces_inside``.
         explicit, explicit_value: Explicit pairs (1-4), (n, 2); c6, c12, Coulomb's constant times the charges, (n, 3).
         term, term_value: Code of a bonded function and four places, (n, 5); its parameters, (n, 6).
         bond, bond_length: Rigid bonds, (n, 2); nm; bond_row: their row in the banded order.
@@ -63,6 +65,8 @@ class Tables(NamedTuple):
     pair_start: Index
     pair: Index
     pair_value: Array
+    inside_start: Index
+    inside: NDArray[np.float32]
     explicit_start: Index
     explicit: Index
     explicit_value: Array
@@ -103,26 +107,28 @@ class Tables(NamedTuple):
 
 #: Arrays that share one list of starts.
 _FAMILIES = {"place": ("place", "inverse_mass", "excluded"), "group": ("group",), "pair": ("pair", "pair_value"),
-             "explicit": ("explicit", "explicit_value"), "term": ("term", "term_value"),
+             "inside": ("inside",), "explicit": ("explicit", "explicit_value"), "term": ("term", "term_value"),
              "bond": ("bond", "bond_length", "bond_row"),
              "row": ("row_bead", "row_place", "weight_start", "weight_end"), "first": ("first", "base"),
              "fixed": ("fixed", "fixed_value"), "dot": ("dot", "dot_value"), "mixed": ("mixed", "mixed_value"),
              "near": ("near",), "near_row": ("near_row", "near_value")}
 
 
-def build(system: System, layout: FieldLayout, size: int, exact: bool) -> tuple[list[list[Block]], Tables]:
+def build(system: System, layout: FieldLayout, size: int, exact: bool,
+          hydrogen_mass: float = 0.0) -> tuple[list[list[Block]], Tables]:
     """Blocks of every molecule type, and their tables.
 
     Args:
         layout: Force field; energies must not reach beyond a molecule except for non-bonded pairs.
         size: Beads in a block.
         exact: Beads are constraints; else they are left to a soft term.
+        hydrogen_mass: Mass of hydrogens while they move, u, if that is more than their own.
 
     Raises:
         BackmapError: If nothing can move.
     """
     blocks = [blocks_of(kind, size, exact) for kind in system.types]
-    parts = [_part(kind, parameters, block, layout, exact)
+    parts = [_part(kind, parameters, block, layout, exact, moving_masses(kind, hydrogen_mass))
              for kind, parameters, listed in zip(system.types, layout.molecules, blocks) for block in listed]
     if not parts:
         raise BackmapError("bonds and beads leave no block any freedom to move", hint="Take more beads to a block.")
@@ -144,8 +150,13 @@ def build(system: System, layout: FieldLayout, size: int, exact: bool) -> tuple[
     return blocks, Tables(**arrays)
 
 
+def moving_masses(kind: MoleculeType, hydrogen_mass: float) -> Array:
+    """Masses with which atoms move, (A,), u: any will do, as long as G_C is taken with them."""
+    return np.where(kind.chemistry.heavy, kind.mass, np.maximum(kind.mass, hydrogen_mass))
+
+
 def _part(kind: MoleculeType, parameters: MoleculeParameters, block: Block, layout: FieldLayout,
-          exact: bool) -> dict[str, Any]:
+          exact: bool, mass: Array) -> dict[str, Any]:
     """The rows of one block in every table."""
     moving = np.zeros(kind.n_atoms, dtype=bool)
     moving[block.atoms] = True
@@ -161,7 +172,7 @@ def _part(kind: MoleculeType, parameters: MoleculeParameters, block: Block, layo
     at = np.full(kind.n_atoms, -1)
     at[place] = np.arange(len(place))
     part: dict[str, Any] = {"n_moving": len(block.atoms), "place": place, "excluded": listed[place],
-                            "inverse_mass": np.where(moving[place], 1 / kind.mass[place], 0.0), "group": block.groups,
+                            "inverse_mass": np.where(moving[place], 1 / mass[place], 0.0), "group": block.groups,
                             "explicit": at[explicit].reshape(-1, 2),
                             "explicit_value": parameters.pair_parameters[touched].reshape(-1, 3)
                             * (1.0, 1.0, layout.coulomb)}
@@ -170,7 +181,7 @@ def _part(kind: MoleculeType, parameters: MoleculeParameters, block: Block, layo
     for n, (code, atoms, values) in enumerate(terms):
         part["term"][n, 0], part["term"][n, 1:len(atoms) + 1] = code, at[atoms]
         part["term_value"][n, :len(values)] = values
-    return part | _pairs(block, parameters, layout, place, listed) | _constraints(kind, block, at, exact) \
+    return part | _pairs(block, parameters, layout, place, listed) | _constraints(kind, block, at, mass, exact) \
         | _measure(kind, block)
 
 
@@ -190,10 +201,26 @@ def _pairs(block: Block, parameters: MoleculeParameters, layout: FieldLayout, pl
         i, j, out, charges, kinds = i[counts], j[counts], out[counts], charges[counts], (k[counts] for k in kinds)
     kinds = tuple(kinds)
     values = np.column_stack([layout.field.c6[kinds], layout.field.c12[kinds], charges, out])
-    return {"pair": np.column_stack([i, j]), "pair_value": values}
+    pair = np.column_stack([i, j])
+    return {"pair": pair, "pair_value": values, "inside": _inside(n, len(place), pair, values)}
 
 
-def _constraints(kind: MoleculeType, block: Block, at: Index, exact: bool) -> dict[str, Any]:
+def _inside(moving: int, places: int, pair: Index, values: Array) -> NDArray[np.float32]:
+    """Factors of the force of every place on every atom that moves, (moving, 4, lanes) in one row.
+
+    Those of r^-8, r^-14, 1/r^3 and 1: six times c6, twelve times c12, and charges, in the last also of excluded pairs.
+    """
+    inside = np.zeros((moving, 4, -(-places // LANES) * LANES), dtype=np.float32)
+    counted = 1 - values[:, 3]
+    factors = np.column_stack([6 * values[:, 0] * counted, 12 * values[:, 1] * counted, values[:, 2] * counted,
+                               values[:, 2]])
+    for one, other in (pair.T, pair[:, ::-1].T):
+        here = one < moving
+        inside[one[here], :, other[here]] = factors[here]
+    return inside.ravel()
+
+
+def _constraints(kind: MoleculeType, block: Block, at: Index, mass: Array, exact: bool) -> dict[str, Any]:
     """Rigid bonds, bead rows, and where the entries of their Gram matrix go."""
     bonds, n_bonds, n_rows = at[kind.bonds[block.bonds]], len(block.bonds), len(block.rows)
     weights = np.zeros((n_rows, at.max() + 1))
@@ -205,7 +232,7 @@ def _constraints(kind: MoleculeType, block: Block, at: Index, exact: bool) -> di
     row_of = np.full(n_bonds + 3 * n_rows, -1)
     row_of[block.order] = np.arange(len(block.order))
     inverse = np.zeros(at.max() + 1)
-    inverse[:len(block.atoms)] = 1 / kind.mass[block.atoms]
+    inverse[:len(block.atoms)] = 1 / mass[block.atoms]
     part = {"bond": bonds.reshape(-1, 2), "bond_length": kind.bond_length[block.bonds], "bond_row": row_of[:n_bonds],
             "row_bead": block.rows, "row_place": row_of[n_bonds:].reshape(-1, 3), "weight_start": bounds[:-1],
             "weight_end": bounds[1:], "weight_place": weight_place, "weight": weights[row, weight_place]}

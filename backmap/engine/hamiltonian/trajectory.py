@@ -7,18 +7,26 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .constraints import bead_sums, directions, factorise, project_positions, project_velocities
-from .forces import energy_and_forces
-from .nearby import Grid, Surroundings, neighbours
-from .tables import Tables
+from .constraints import (
+    bead_sums,
+    directions,
+    factorise,
+    farthest,
+    leads_to,
+    project_positions,
+    project_velocities,
+)
+from .forces import energy_and_forces, quick_forces
+from .lists import Lists, neighbours, outrun
+from .nearby import Grid, Surroundings
+from .quick import cores_of
+from .tables import LANES, Tables
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-#: nm; how far atoms move before their neighbour lists are made anew.
-MARGIN = 0.05
-#: nm; a step back that ends farther away than this has not returned.
-RETURNED = 1e-4
+#: nm; how far groups of atoms move before their neighbour lists are made anew.
+MARGIN = 0.07
 #: Why a trajectory ended: as it should, constraints not met, dependent or not reversible, energies that are not finite.
 WHOLE, TORN, INFINITE = 0, 1, 2
 
@@ -36,7 +44,7 @@ class Rules(NamedTuple):
     """How blocks move.
 
     Attributes:
-        timestep: ps; steps: of a trajectory; heat: kT, kJ/mol.
+        timestep: ps; steps: of a trajectory, on average; heat: kT, kJ/mol.
         exact: Beads are constraints; else stiffness: of their springs, kJ/mol/nm^2 (0 for none).
         molecule, block: Powers of sqrt(det G) and sqrt(det G_C) in the weight w: 1 and -1 for rigid bonds, 0 and -1
             for stiff ones.
@@ -66,20 +74,22 @@ class Room(NamedTuple):
     right: Array
     sums: Array
     held: Array
-    bounds: Index
     role: Index
     kinds: Index
     charges: Array
+    cores: NDArray[np.float32]
+    line: NDArray[np.float32]
 
 
 def room(t: Tables, n_kinds: int, n_atoms: int) -> Room:
     """Room for the blocks of molecules of at most ``n_atoms`` atoms."""
     places, rows = np.diff(t.place_start).max(initial=1), np.diff(t.row_start).max(initial=1)
+    lanes = -(-places // LANES) * LANES
     seven = (np.empty((places, 3)) for _ in range(7))
     return Room(*seven, np.empty((np.diff(t.bond_start).max(initial=1), 3)), np.empty(t.envelope.max(initial=1)),
                 np.empty(np.diff(t.first_start).max(initial=1)), np.empty((rows, 3)), np.empty((rows, 3)),
-                np.empty((np.diff(t.group_start).max(initial=1), n_kinds + 1), dtype=np.int64),
-                np.full(n_atoms, -1), np.empty(places, dtype=np.int64), np.empty(places))
+                np.full(n_atoms, -1), np.empty(places, dtype=np.int64), np.empty(places),
+                np.empty((n_kinds, lanes), dtype=np.float32), np.empty((3, lanes), dtype=np.float32))
 
 
 @njit(cache=True)
@@ -99,14 +109,24 @@ def uniform(key, number):
 
 @njit(cache=True)
 def draw_velocities(t: Tables, k: int, heat, key, v):
-    """Maxwell velocities of the atoms of block ``k`` from numbers 1, 2, ... of the stream ``key`` (Box, Muller)."""
+    """Maxwell velocities of the atoms of block ``k`` from numbers 2, 3, ... of the stream ``key`` (Box, Muller)."""
     for i in range(t.n_moving[k]):
         scale = np.sqrt(heat * t.inverse_mass[t.place_start[k] + i])
         for c in range(3):
-            number = 2 * (3 * i + c) + 1
+            number = 2 * (3 * i + c) + 2
             radius = np.sqrt(-2.0 * np.log(uniform(key, number)))
             v[i, c] = scale * radius * np.cos(2.0 * np.pi * uniform(key, number + 1))
     v[t.n_moving[k]:] = 0.0
+
+
+@njit(cache=True)
+def length(key, steps):
+    """Steps of a move, by number 1 of its stream: evenly from half of ``steps`` to half as many more.
+
+    A vibration that returns after ``steps`` would keep its energy for ever.
+    """
+    half = steps // 2
+    return steps - half + int(uniform(key, 1) * (2 * half + 1))
 
 
 @njit(cache=True)
@@ -145,6 +165,7 @@ def enter(t: Tables, s: Surroundings, p: Places, one: int, atoms, r: Room):
         r.kinds[i], r.charges[i] = s.kind[atom], s.charge[atom]
         if t.excluded[start + i]:
             r.role[t.place[start + i]] = i
+    cores_of(s, r.kinds, t.place_start[k + 1] - start, r.cores)
 
 
 @njit(cache=True)
@@ -166,56 +187,60 @@ def hold(t: Tables, k: int, exact, slack, first_bead, r: Room):
 
 
 @njit(cache=True)
-def trajectory(t: Tables, s: Surroundings, g: Grid, p: Places, one: int, atoms, rules: Rules, r: Room, packed):
-    """Follow the block in the room from ``r.x``, ``r.velocity``; both are moved.
+def trajectory(t: Tables, s: Surroundings, g: Grid, p: Places, one: int, atoms, rules: Rules, steps, r: Room,
+               lists: Lists):
+    """Follow the block in the room from ``r.x``, ``r.velocity`` for ``steps``; both are moved.
 
     Velocities are first freed of what would leave the constraints.
 
     Returns:
         How it ended; energies before and after, potential, kinetic and of springs, (2, 3), kJ/mol; log det G_C
-        before and after; ``packed``, perhaps larger.
+        before and after; ``lists``, perhaps larger.
     """
     k, dt, exact = p.block[one], rules.timestep, rules.exact
     places, moving = t.place_start[k + 1] - t.place_start[k], t.n_moving[k]
     inverse = t.inverse_mass[t.place_start[k]:t.place_start[k + 1]]
     x, v, force = r.x[:places], r.velocity[:places], r.force[:places]
     role = r.role[:p.n_atoms[one]]
-    energies, before, after = np.zeros((2, 3)), 0.0, 0.0
-    images, shift = np.empty((0, 2), np.int64), np.empty((0, 3))
-    for step in range(rules.steps + 1):
+    energies, before, after, potential = np.zeros((2, 3)), 0.0, 0.0, 0.0
+    for step in range(steps + 1):
         if step > 0:
             for i in range(moving):
                 for c in range(3):
                     r.previous[i, c] = x[i, c]
                     x[i, c] += dt * (v[i, c] + 0.5 * dt * inverse[i] * force[i, c])
             if not project_positions(t, k, exact, r.unit, r.factor, x, r.right, r.sums, r.held):
-                return TORN, energies, before, after, packed
+                return TORN, energies, before, after, lists
             for i in range(moving):
                 for c in range(3):
                     v[i, c] = (x[i, c] - r.previous[i, c]) / dt
         directions(t, k, x, r.unit)
         after = factorise(t, k, r.unit, r.factor)
         if not np.isfinite(after):
-            return TORN, energies, before, after, packed
-        if step == 0 or _moved(x, r.listed, moving) > MARGIN:
-            packed, images, shift = neighbours(t, k, s, g, atoms, x, role, p.first_atom[one], MARGIN,
-                                               _moved(x, r.start, moving), packed, r.bounds)
+            return TORN, energies, before, after, lists
+        if step == 0 or outrun(t, k, x, r.listed) > MARGIN:
+            strayed = farthest(x, r.start, moving)
+            lists = neighbours(t, k, s, g, atoms, x, role, p.first_atom[one], MARGIN, strayed, lists)
             r.listed[:places] = x
-        potential = energy_and_forces(t, k, s, r.kinds, r.charges, x, packed, r.bounds, images, shift, force)
+        if step == 0 or step == steps:
+            potential = energy_and_forces(t, k, s, r.kinds, r.charges, x, lists, force)
+        else:
+            quick_forces(t, k, s, r.kinds, r.charges, x, lists, r.cores, r.line, force)
         spring = springs(t, k, rules.stiffness, x, r.sums, r.held, force) if rules.stiffness > 0.0 else 0.0
         if not np.isfinite(potential + spring):
-            return INFINITE, energies, before, after, packed
+            return INFINITE, energies, before, after, lists
         if step > 0:
             for i in range(moving):
                 for c in range(3):
                     v[i, c] += 0.5 * dt * inverse[i] * force[i, c]
         project_velocities(t, k, exact, r.unit, r.factor, v, r.right, r.sums)
         if step > 0 and not _returns(t, k, exact, dt, x, v, force, inverse, moving, r):
-            return TORN, energies, before, after, packed
+            return TORN, energies, before, after, lists
         if step == 0:
             energies[0, 0], energies[0, 1], energies[0, 2], before = potential, kinetic(t, k, v), spring, after
-        energies[1, 0], energies[1, 1], energies[1, 2] = potential, kinetic(t, k, v), spring
-    return WHOLE, energies, before, after, packed
+        if step == steps:
+            energies[1, 0], energies[1, 1], energies[1, 2] = potential, kinetic(t, k, v), spring
+    return WHOLE, energies, before, after, lists
 
 
 @njit(cache=True)
@@ -228,15 +253,4 @@ def _returns(t: Tables, k: int, exact, dt, x, v, force, inverse, moving, r: Room
     for i in range(moving):
         for c in range(3):
             r.back[i, c] = x[i, c] + dt * (0.5 * dt * inverse[i] * force[i, c] - v[i, c])
-    if not project_positions(t, k, exact, r.unit, r.factor, r.back, r.right, r.sums, r.held):
-        return False
-    return _moved(r.back, r.previous, moving) < RETURNED
-
-
-@njit(cache=True)
-def _moved(x, listed, moving):
-    """The farthest way of an atom since the lists were made, nm."""
-    most = 0.0
-    for i in range(moving):
-        most = max(most, (x[i, 0] - listed[i, 0])**2 + (x[i, 1] - listed[i, 1])**2 + (x[i, 2] - listed[i, 2])**2)
-    return np.sqrt(most)
+    return leads_to(t, k, exact, r.unit, r.factor, r.back, r.right, r.sums, r.held, r.previous)

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from backmap.model.assessment import REFERENCE, Assessment, Curve, Judgement
 from backmap.model.system import System
+
+from ..sampling import Sampling
 
 Array = NDArray[np.float64]
 
@@ -82,6 +84,7 @@ class Content:
         notes: (trajectory, note).
         judgement, provenance: Where it all comes from.
         system: What is there, or None if only figures are known.
+        sampling: What became of proposals, step by step.
     """
 
     title: str
@@ -93,6 +96,7 @@ class Content:
     judgement: Judgement
     provenance: dict[str, Any]
     system: System | None = None
+    sampling: list[Sampling] = field(default_factory=list)
 
     @property
     def candidates(self) -> list[str]:
@@ -120,13 +124,15 @@ class Content:
         return next(self.find(section, pattern, **which), None)
 
 
-def collect(judgement: Judgement, provenance: dict[str, Any], system: System | None = None) -> Content:
+def collect(judgement: Judgement, provenance: dict[str, Any], system: System | None = None,
+            sampling: Sequence[Sampling] = ()) -> Content:
     """Gather what is shown.
 
     Args:
         judgement: What ``assess`` found.
         provenance: What was run, as in run.json.
         system: For the view of a frame; without it there is none.
+        sampling: Of the steps that accept or reject.
     """
     labels = _ordered(judgement)
     rows: dict[tuple[str, ...], Row] = {}
@@ -145,7 +151,7 @@ def collect(judgement: Judgement, provenance: dict[str, Any], system: System | N
                 row.floor = float(figure.value)
     return Content(title=str(provenance.get("title") or "Backmapped structures"), own=judgement.label, labels=labels,
                    rows=_by_section(rows.values()), panels=_by_section(panels.values()), notes=notes,
-                   judgement=judgement, provenance=provenance, system=system)
+                   judgement=judgement, provenance=provenance, system=system, sampling=list(sampling))
 
 
 def _ordered(judgement: Judgement) -> list[str]:

@@ -13,6 +13,7 @@ from .content import Content, Panel
 from .figures import plot, styles, swatch
 from .numbers import number, place, plural
 from .pieces import FLAGS, ICONS, scrolling, slug, table_html
+from .sampling import tables
 from .tables import overview, run_table, section_table, summary, title_of
 from .verdict import GOOD, LEVELS, Verdict, judge
 from .viewer import Scene, scene, still
@@ -27,6 +28,7 @@ def shipped(name: str) -> str:
 def render(content: Content) -> bytes:
     """The page, UTF-8."""
     parts = [("overview", "Overview", _overview(content)), ("plots", "Distributions", _plots(content)),
+             ("sampling", "Sampling", _sampling(content)),
              ("flagged", "Flagged places", _flagged(content)), ("frame", "A frame", _frame(content)),
              ("figures", "All figures", _figures(content)), ("run", "What was run", _run(content))]
     parts = [part for part in parts if part[2]]
@@ -155,6 +157,15 @@ def _flagged(content: Content) -> str:
     return ('<p class="aside">Beads of the run’s own trajectory whose atoms look wrong. “gibbs: {only: …}” redraws '
             'them; the writer “index” lists their atoms for gmx and VMD.</p>'
             + scrolling("Flagged places", f"<table>{table}</table>") + group)
+
+
+def _sampling(content: Content) -> str:
+    parts = []
+    for each in content.sampling:
+        shown = "".join(f"<p>{escape(title)}</p>{table_html(content, table, title)}" for title, table in tables(each))
+        notes = "".join(f"<li>{escape(note)}</li>" for note in each.notes)
+        parts.append(f"<h3>{escape(each.step)}</h3>{shown}" + (f"<ul>{notes}</ul>" if notes else ""))
+    return "\n".join(parts)
 
 
 def _shown(content: Content) -> Scene | None:

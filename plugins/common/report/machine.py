@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ def render(content: Content) -> bytes:
         "figures": [_figure(row, content.labels) for row in content.rows],
         "curves": [_curve(panel) for panel in content.panels],
         "notes": [{"trajectory": label, "text": note} for label, note in content.notes],
+        "sampling": [asdict(each) for each in content.sampling],
         "flagged": {name: {"count": count, "beads": judgement.flagged.get(name, [])}
                     for name, count in {**{n: len(b) for n, b in judgement.flagged.items()},
                                         **judgement.n_flagged}.items()},

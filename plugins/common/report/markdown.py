@@ -5,6 +5,7 @@ import re
 
 from .content import Content
 from .numbers import place
+from .sampling import tables
 from .tables import Cell, Table, overview, run_table, section_table, summary, title_of
 from .verdict import LEVELS, judge
 
@@ -23,6 +24,7 @@ def render(content: Content) -> bytes:
         parts += [f"### {_escaped(title_of(section))}", table_text(section_table(content, section))]
     if content.notes:
         parts += ["### Notes", "\n".join(f"- {_escaped(label)}: {_escaped(note)}" for label, note in content.notes)]
+    parts += _sampling(content)
     parts += ["## Flagged places", *_flagged(content), "## What was run", *_run(content)]
     return ("\n\n".join(part for part in parts if part) + "\n").encode()
 
@@ -46,6 +48,16 @@ def _verdict(content: Content, label: str) -> list[str]:
     lines += [f"- ? {_escaped(text)}" for text in verdict.unjudged]
     paragraph = _escaped(verdict.paragraph(content.judgement.n_frames.get(label, 0)))
     return [f"**{LEVELS[verdict.level]}.** {paragraph}", "\n".join(lines)]
+
+
+def _sampling(content: Content) -> list[str]:
+    parts = ["## Sampling"] if content.sampling else []
+    for each in content.sampling:
+        parts.append(f"### {_escaped(each.step)}")
+        for title, table in tables(each):
+            parts += [f"{_escaped(title)}:", table_text(table)]
+        parts.append("\n".join(f"- {_escaped(note)}" for note in each.notes))
+    return parts
 
 
 def _flagged(content: Content) -> list[str]:

@@ -26,6 +26,7 @@ FLAGS = {
     "off_bead": "atoms that do not give the bead back", "unmapped_atom": "atoms that belong to no bead",
     "minimization_failed": "the minimisation failed here, the old atoms stand", "cis_trans": "cis instead of trans, or "
     "trans instead of cis", "long_bond": "a bond far too long",
+    "infeasible": "rigid bonds do not let the atoms meet the bead", "stuck": "no proposal was accepted here",
 }
 
 

@@ -1,7 +1,7 @@
 """The report in the format that its file name asks for."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from backmap.errors import BackmapError
 from backmap.model.assessment import Judgement
 from backmap.model.system import System
 
+from ..sampling import Sampling
 from . import html, machine, markdown
 from .content import Content, collect
 
@@ -23,7 +24,8 @@ def check(path: Path) -> None:
                            hint=f"Give it one of the endings {', '.join(FORMATS)}.")
 
 
-def report(path: Path, judgement: Judgement, provenance: dict[str, Any], system: System | None = None) -> bytes:
+def report(path: Path, judgement: Judgement, provenance: dict[str, Any], system: System | None = None,
+           sampling: Sequence[Sampling] = ()) -> bytes:
     """The bytes of a report.
 
     Args:
@@ -31,9 +33,10 @@ def report(path: Path, judgement: Judgement, provenance: dict[str, Any], system:
         judgement: What was found.
         provenance: What was run, as in run.json; may be empty.
         system: What is there; without it the page has no view of a frame.
+        sampling: What became of the proposals of steps that accept or reject.
 
     Raises:
         BackmapError: If the ending is none of these.
     """
     check(path)
-    return FORMATS[path.suffix](collect(judgement, provenance, system))
+    return FORMATS[path.suffix](collect(judgement, provenance, system, sampling))

@@ -204,6 +204,24 @@ def test_trials_count_and_remember() -> None:
     assert lines[1].endswith("-2.00")  # of each of two blocks, in both sweeps together
     assert "+3.0 +- 1.0" in lines[-1]
     first, second = trials.free_energies()
-    assert first == {"block": "fragment", "bead_type": "A", "mean": 0.0, "error": 0.0, "sites": 1, "impossible": 1}
+    assert first == {"block": "fragment", "bead_type": "A", "median": 0.0, "lower": 0.0, "upper": 0.0, "mean": 0.0,
+                     "error": 0.0, "sites": 1, "impossible": 1}
     kt = 0.0083144626 * 300
     assert second["mean"] == pytest.approx(-kt * (1 - np.log(2)))
+    assert second["median"] == pytest.approx(-kt * (1 - np.log(2)), abs=0.026)
+    assert trials.acceptance()[0] == {"block": "fragment", "bead_type": "A", "first": 0.5, "last": 0.5, "all": 0.5,
+                                      "tried": 4, "energy": -2.0}
+
+
+def test_quartiles_of_free_energies_do_not_mind_a_crowded_site() -> None:
+    """Eight sites in two batches, and one whose atoms overlap: its energy makes the mean, and not the median."""
+    kt = 0.0083144626 * 300
+    energies = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 1e5])
+    trials = Trials(1, 300.0)
+    for part in (energies[:5], energies[5:]):
+        n = len(part)
+        trials.add("fragment", 0, np.array(["A"] * n), Outcome(np.zeros(n, int), np.arange(n), np.zeros(n, bool),
+                                                               np.zeros(n), -part[:, None] / kt))
+    (row,) = Trials.recall(trials.memory()).free_energies()
+    assert (row["lower"], row["median"], row["upper"]) == pytest.approx((3.0, 5.0, 7.0))
+    assert row["mean"] > 1e4

@@ -14,6 +14,7 @@ from backmap.engine.energy import bonded as bonded_terms
 from backmap.engine.energy.frame import Energy
 from backmap.engine.hamiltonian import bonded, move
 from backmap.engine.hamiltonian.blocks import blocks_of, generic_gradient, grown
+from backmap.engine.hamiltonian.forces import quick_forces
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves
 from backmap.engine.hamiltonian.nearby import cores
 from backmap.engine.hamiltonian.tables import CODES
@@ -59,7 +60,7 @@ def start(moves: HamiltonianMoves, frame: Frame, one: int, seed: int = 1) -> mov
 def follow(moves: HamiltonianMoves, frame: Frame, one: int) -> tuple[int, Array]:
     """A trajectory of the block in the room: how it ended, and its energies."""
     end, energies, *_ = move.trajectory(moves.tables, moves.surroundings, frame.grid, moves.places, one, frame.atoms,
-                                        moves.rules, moves.room, np.empty((4, 16)))
+                                        moves.rules, moves.rules.steps, moves.room, moves._lists)
     return end, energies
 
 
@@ -153,6 +154,71 @@ def test_a_trajectory_that_is_turned_round_returns(sigma: float | None) -> None:
         move.leave(moves.tables, moves.places, one, room)
 
 
+def test_a_step_that_is_not_reversible_does_not_return() -> None:
+    """Without the half kick that closes a trajectory, the way back is another one: the test above would see it."""
+    system, window, field = liquid()
+    moves = HamiltonianMoves(system, field, 350.0, size=2, steps=20)
+    frame = moves.frame(window.atoms[0], window.beads[0], window.box(0))
+    room, k = start(moves, frame, 0), moves.places.block[0]
+    moving, place = moves.tables.n_moving[k], moves.tables.place_start[k]
+    follow(moves, frame, 0)
+    inverse = moves.tables.inverse_mass[place:place + moving, None]
+    room.velocity[:moving] -= 0.5 * moves.rules.timestep * inverse * room.force[:moving]
+    room.velocity[:] *= -1
+    follow(moves, frame, 0)
+    move.leave(moves.tables, moves.places, 0, room)
+    assert np.abs(room.x[:moving] - room.start[:moving]).max() > 1e-4
+
+
+@pytest.mark.parametrize("cap", [None, 5.0])
+@pytest.mark.parametrize("coulomb", ["reaction_field", "cutoff", "none"])
+def test_quick_forces_are_those_of_the_energy(coulomb: str, cap: float | None) -> None:
+    """In single precision, in a box narrower than two cut-offs."""
+    system, window = scenes.crowd((scenes.octane_system().types[0], 2), (scenes.phenyl(), 2), n_frames=1)
+    moves = HamiltonianMoves(system, forcefields.everything(system, coulomb, 0.8), 300.0, steps=0, size=2, sigma=10.0)
+    around = moves.surroundings
+    moves.surroundings = around._replace(core=cores(around.c6, around.c12, cap))
+    frame = moves.frame(window.atoms[0], window.beads[0], window.box(0))
+    for one in range(len(moves.centre)):
+        k, room = moves.places.block[one], start(moves, frame, one)
+        places = moves.tables.place_start[k + 1] - moves.tables.place_start[k]
+        lists = move.trajectory(moves.tables, moves.surroundings, frame.grid, moves.places, one, frame.atoms,
+                                moves.rules, 0, room, moves._lists)[-1]
+        moving, expected = moves.tables.n_moving[k], np.array(room.force)
+        quick_forces(moves.tables, k, moves.surroundings, room.kinds, room.charges, room.x[:places], lists, room.cores,
+                     room.line, room.force[:places])
+        move.leave(moves.tables, moves.places, one, room)
+        scale = np.abs(expected[:moving]).max()
+        np.testing.assert_allclose(room.force[:moving], expected[:moving], rtol=1e-5, atol=1e-6 * scale)
+
+
+def test_trajectories_are_those_of_full_forces_in_every_step() -> None:
+    """The slow and obvious way: double precision, lists made anew in every step."""
+    system, window, field = liquid()
+    moves = HamiltonianMoves(system, field, 350.0, size=2, steps=1)
+    frame = moves.frame(window.atoms[0], window.beads[0], window.box(0))
+    one, steps = 4, 20
+    moving = moves.tables.n_moving[moves.places.block[one]]
+    room = start(moves, frame, one)
+    for _ in range(steps):  # a step alone has nothing between its ends
+        follow(moves, frame, one)
+    expected, velocity = np.array(room.x[:moving]), np.array(room.velocity[:moving])
+    moves.rules = moves.rules._replace(steps=steps)
+    start(moves, frame, one)
+    follow(moves, frame, one)
+    move.leave(moves.tables, moves.places, one, room)
+    assert np.abs(expected - room.start[:moving]).max() > 1e-3
+    np.testing.assert_allclose(room.x[:moving], expected, atol=1e-7)
+    np.testing.assert_allclose(room.velocity[:moving], velocity, atol=1e-4)
+
+
+def test_lengths_are_even_from_half_to_half_as_many_more() -> None:
+    counts = np.bincount([move.length(key, 10) for key in np.random.default_rng(2).integers(0, 2**62, 22_000)])
+    assert np.flatnonzero(counts).tolist() == list(range(5, 16))
+    assert np.abs(counts[5:] - 2000).max() < 4 * np.sqrt(2000)
+    assert [move.length(3, steps) for steps in (0, 1)] == [0, 1]
+
+
 def test_errors_of_energy_fall_with_the_square_of_the_time_step() -> None:
     system, window, field = liquid()
     errors, rates = [], []
@@ -167,8 +233,7 @@ def test_errors_of_energy_fall_with_the_square_of_the_time_step() -> None:
             move.leave(moves.tables, moves.places, one, moves.room)
         errors.append(np.array(made))
         rates.append(np.minimum(1, np.exp(-errors[-1] / moves.rules.heat)).mean())
-    assert rates == sorted(rates)
-    assert rates[-1] > 0.99
+    assert min(rates) > 0.97
     for coarse, fine in itertools.pairwise(errors):
         assert 3.0 < np.median(np.abs(coarse) / np.abs(fine)) < 5.5
 
@@ -259,7 +324,7 @@ def test_capped_forces_are_the_slope_of_capped_energies(coulomb: str) -> None:
     system, window = scenes.crowd((scenes.octane_system().types[0], 2), (scenes.phenyl(), 2), n_frames=1)
     moves = HamiltonianMoves(system, forcefields.everything(system, coulomb, 0.8), 300.0, steps=0, size=2, sigma=10.0)
     around = moves.surroundings
-    moves.surroundings = around._replace(core=cores(around.c6, around.c12, 5.0), capped=True)
+    moves.surroundings = around._replace(core=cores(around.c6, around.c12, 5.0))
     frame = moves.frame(window.atoms[0], window.beads[0], window.box(0))
     one, step = 0, 1e-6
 

@@ -7,6 +7,7 @@ is refused at p < 1e-5, while the truth is refused once in 10,000 seeds.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -92,8 +93,20 @@ def test_trimer_that_is_moved_in_parts(measure: str) -> None:
 @pytest.mark.parametrize("powers", [(1.0, 0.0), (1.0, 1.0), (-1.0, -1.0)],
                          ids=["without block", "sign of block", "sign of molecule"])
 def test_a_wrong_weight_is_seen(powers: tuple[float, float]) -> None:
-    found = angles_of_trimers(TWO_BEADS, 50, size=1, sigma=5.0, powers=powers)
+    found = angles_of_trimers(TWO_BEADS, 120, size=1, sigma=5.0, powers=powers)
     assert chains.p_value(found, EDGES, trimer_shares("rigid")) < SEEN
+
+
+def test_hydrogens_may_move_with_another_mass() -> None:
+    """The target keeps their own mass: an atom of 1 u between two of 14 that moves as if it had 6."""
+    masses = np.array([14.0, 1.0, 14.0])
+    kind = replace(TWO_BEADS, mass=masses, chemistry=replace(TWO_BEADS.chemistry, element=np.array([6, 1, 6])))
+    found = angles_of_trimers(kind, 80, size=1, sigma=5.0, hydrogen_mass=6.0)
+    angle = (np.arange(100_000) + 0.5) * np.pi / 100_000
+    for middle, seen in ((1.0, False), (6.0, True)):
+        gram = (1 / 14 + 1 / middle)**2 - (np.cos(angle) / middle)**2
+        value = chains.p_value(found, EDGES, shares(np.sin(angle) * np.sqrt(gram), angle))
+        assert value < SEEN if seen else value > REFUSED
 
 
 def test_trimer_with_an_angle_potential_and_long_steps() -> None:

@@ -84,7 +84,12 @@ def test_frames_meet_bonds_and_beads_and_the_log_says_what_happened() -> None:
     assert "accepted of" in text
     assert "hydrogens of" in text
     assert "projecting onto the beads changed the energy" in text
-    assert {row["block"] for row in state.extra["free_energies"]} <= {"fragment", "hydrogens"}
+    assert "free energy of" in text
+    (sampling,) = state.extra["sampling"]
+    assert sampling.step == "steps[2].gibbs"
+    assert {row["block"] for row in sampling.free_energies} == {"fragment", "hydrogens"}
+    assert all(row["lower"] <= row["median"] <= row["upper"] for row in sampling.free_energies)
+    assert sampling.notes[-1] in text
 
 
 def test_only_chosen_beads_move_before_the_projection() -> None:

@@ -1,0 +1,231 @@
+"""Neighbour lists of a block: all that stands still around it, by group of atoms and kind (compiled)."""
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from .nearby import Grid, Surroundings, doubled_rows, fragments_near
+from .tables import LANES, Tables
+
+Array = NDArray[np.float64]
+Single = NDArray[np.float32]
+Index = NDArray[np.int64]
+
+#: nm; where what fills the lists up to whole lanes stands.
+NOWHERE = 1e6
+
+
+class Lists(NamedTuple):
+    """Who is near a block.
+
+    Attributes:
+        at: Coordinates, nm, and charges times Coulomb's constant, (4, n); near: the same in single precision, relative
+            to ``centre`` (3,).
+        bounds: Where each kind begins in the list of each group, (groups, kinds + 1). Every one has a multiple of
+            ``LANES`` entries; those that fill it up have no charge and are out of reach.
+        images: Places i < j of pairs that both move, of which j is shifted, (m, 2); shift: nm, (m, 3).
+    """
+
+    at: Array
+    near: Single
+    bounds: Index
+    centre: Array
+    images: Index
+    shift: Array
+
+
+def lists(groups: int, n_kinds: int) -> Lists:
+    """Room for the lists of blocks of at most ``groups`` groups."""
+    size = 512 * LANES
+    return Lists(np.empty((4, size)), np.empty((4, size), dtype=np.float32),
+                 np.zeros((groups, n_kinds + 1), dtype=np.int64), np.zeros(3), np.empty((0, 2), dtype=np.int64),
+                 np.empty((0, 3)))
+
+
+@njit(cache=True, error_model="numpy")
+def neighbours(t: Tables, k: int, s: Surroundings, g: Grid, atoms, x, role, first_atom, margin, strayed, lists):
+    """Lists of what stands still near each group of block ``k``, and images of what moves.
+
+    They hold all pairs within the cut-off until ``outrun`` says that a group has moved by ``margin``, nm. ``strayed``
+    is how far the block is from where it stands in ``atoms``.
+
+    Args:
+        x: Places of the block, (places, 3).
+        role: Of each atom of the molecule: its place if its pairs with the block are listed, else -1.
+        first_atom: Of the molecule.
+        lists: Room for them; what is returned is larger if need be.
+    """
+    moving, n_kinds, start = t.n_moving[k], len(s.c6), t.group_start[k]
+    centre, spread = _ball(x, moving)
+    groups = t.group[start:t.group_start[k + 1]]
+    widths, radius = np.empty(len(groups) - 1), s.cutoff + margin
+    for group in range(len(widths)):
+        widths[group] = _width(x, groups[group], groups[group + 1])
+    if g.periodic and g.width.min() < radius + margin + 2.0 * (spread + widths.max()):
+        # Both atoms of a pair may move, also about the first of their group, and fragments are found where they were.
+        radius += margin + strayed + 2.0 * widths.max()
+    widths += radius
+    found, shifts = np.empty(512, np.int64), np.empty((512, 4))
+    count, found, shifts = fragments_near(g, centre[0], centre[1], centre[2], spread + radius, found, shifts)
+    count = _kept(g, x, groups, widths, count, found, shifts)
+    around, bounds, image, image_shift = _candidates(s, atoms, x, role, first_atom, moving, count, found, shifts)
+    images, pair_shift = _imaged(x, groups, widths, image, image_shift)
+    at, near, used = lists.at, lists.near, 0
+    relative = np.empty((4, around.shape[1]), np.float32)
+    for n in range(around.shape[1]):
+        for c in range(3):
+            relative[c, n] = around[c, n] - centre[c]
+        relative[3, n] = around[3, n]
+    squared, chosen = np.empty(around.shape[1]), np.empty(around.shape[1], np.int64)
+    for group in range(len(widths)):
+        here, limit = x[groups[group]], widths[group]**2
+        _squared(around[0], around[1], around[2], here[0], here[1], here[2], squared)
+        while used + around.shape[1] + n_kinds * LANES > at.shape[1]:
+            at, near = _widened(at, used), _widened(near, used)
+        for kind in range(n_kinds):
+            lists.bounds[group, kind] = used
+            m = 0
+            for n in range(bounds[kind], bounds[kind + 1]):
+                chosen[m] = n
+                m += squared[n] < limit
+            for c in range(4):
+                for n in range(m):
+                    at[c, used + n] = around[c, chosen[n]]
+                    near[c, used + n] = relative[c, chosen[n]]
+            filled = -(-m // LANES) * LANES
+            for c in range(4):
+                for n in range(used + m, used + filled):
+                    at[c, n] = near[c, n] = NOWHERE if c < 3 else 0.0
+            used += filled
+        lists.bounds[group, n_kinds] = used
+    return Lists(at, near, lists.bounds, centre, images, pair_shift)
+
+
+@njit(cache=True)
+def _ball(x, moving):
+    """A point in the middle of what moves, and how far the farthest atom is from it."""
+    centre, most = np.zeros(3), 0.0
+    for i in range(moving):
+        for c in range(3):
+            centre[c] += x[i, c] / moving
+    for i in range(moving):
+        most = max(most, (x[i, 0] - centre[0])**2 + (x[i, 1] - centre[1])**2 + (x[i, 2] - centre[2])**2)
+    return centre, np.sqrt(most)
+
+
+@njit(cache=True)
+def _width(x, begin, end):
+    """How far the atoms of a group are from its first."""
+    most = 0.0
+    for i in range(begin + 1, end):
+        most = max(most, (x[i, 0] - x[begin, 0])**2 + (x[i, 1] - x[begin, 1])**2 + (x[i, 2] - x[begin, 2])**2)
+    return np.sqrt(most)
+
+
+@njit(cache=True)
+def outrun(t: Tables, k: int, x, listed):
+    """How far a group of block ``k`` has moved from where lists were made, at most, nm.
+
+    Lists are taken around the first atom of a group, as wide as the group is: that others turn about it does not count,
+    only that they move away from it. Hydrogens are fast, but on a leash.
+    """
+    most = 0.0
+    for n in range(t.group_start[k], t.group_start[k + 1] - 1):
+        i, end = t.group[n], t.group[n + 1]
+        away = (x[i, 0] - listed[i, 0])**2 + (x[i, 1] - listed[i, 1])**2 + (x[i, 2] - listed[i, 2])**2
+        most = max(most, np.sqrt(away) + max(_width(x, i, end) - _width(listed, i, end), 0.0))
+    return most
+
+
+@njit(cache=True, error_model="numpy")
+def _squared(others_x, others_y, others_z, x, y, z, squared):
+    for n in range(len(others_x)):
+        dx, dy, dz = others_x[n] - x, others_y[n] - y, others_z[n] - z
+        squared[n] = dx * dx + dy * dy + dz * dz
+
+
+@njit(cache=True)
+def _kept(g: Grid, x, groups, widths, count, found, shifts):
+    """Move those of the fragments found that may be near some group to the front; returns how many."""
+    kept = 0
+    for n in range(count):
+        bead = found[n]
+        a, b, c = (g.beads[bead, 0] + shifts[n, 0], g.beads[bead, 1] + shifts[n, 1], g.beads[bead, 2] + shifts[n, 2])
+        for group in range(len(widths)):
+            i = groups[group]
+            away = (x[i, 0] - a)**2 + (x[i, 1] - b)**2 + (x[i, 2] - c)**2
+            if away < (widths[group] + g.reach[bead])**2:
+                found[kept], shifts[kept] = bead, shifts[n]
+                kept += 1
+                break
+    return kept
+
+
+@njit(cache=True)
+def _candidates(s: Surroundings, atoms, x, role, first_atom, moving, count, found, shifts):
+    """Atoms of fragments, those of one kind together, and images of what moves.
+
+    Returns:
+        Coordinates and charges of what stands still, (4, n); where each kind begins, (kinds + 1,); places of what
+        moves in other boxes, (m,), and their shifts, (m, 3).
+    """
+    n_kinds = len(s.c6)
+    bounds, n_images, total = np.zeros(n_kinds + 1, np.int64), 0, 0
+    for n in range(count):
+        total += s.fragment_start[found[n] + 1] - s.fragment_start[found[n]]
+    chosen, shift_of = np.empty(total, np.int64), np.empty(total, np.int64)
+    image, image_shift, total = np.empty(total, np.int64), np.empty((total, 3)), 0
+    for n in range(count):
+        for f in range(s.fragment_start[found[n]], s.fragment_start[found[n] + 1]):
+            atom = s.fragment[f]
+            local = atom - first_atom
+            place = role[local] if 0 <= local < len(role) else -1
+            if place >= 0 and shifts[n, 3] == 0.0:
+                continue  # listed
+            if 0 <= place < moving:
+                image[n_images], image_shift[n_images] = place, shifts[n, :3]
+                n_images += 1
+                continue
+            chosen[total], shift_of[total] = atom, n
+            bounds[s.kind[atom] + 1] += 1
+            total += 1
+    for kind in range(n_kinds):
+        bounds[kind + 1] += bounds[kind]
+    filled, around = bounds[:-1].copy(), np.empty((4, total))
+    for n in range(total):
+        atom, shift = chosen[n], shifts[shift_of[n]]
+        slot = filled[s.kind[atom]]
+        filled[s.kind[atom]] += 1
+        for c in range(3):
+            around[c, slot] = atoms[atom, c] + shift[c]
+        around[3, slot] = s.factor * s.charge[atom]
+    return around, bounds, image[:n_images], image_shift[:n_images]
+
+
+@njit(cache=True)
+def _imaged(x, groups, widths, image, image_shift):
+    """Pairs of atoms that both move, one of them in another box, near enough to count."""
+    count, pairs, shift = 0, np.empty((16, 2), np.int64), np.empty((16, 3))
+    for n in range(len(image)):
+        place, at = image[n], x[image[n]] + image_shift[n]
+        for group in range(len(widths)):
+            begin, end = groups[group], groups[group + 1]
+            away = (at[0] - x[begin, 0])**2 + (at[1] - x[begin, 1])**2 + (at[2] - x[begin, 2])**2
+            if away > widths[group]**2:
+                continue
+            for i in range(begin, min(end, place)):
+                if count == len(pairs):
+                    pairs, shift = doubled_rows(pairs), doubled_rows(shift)
+                pairs[count, 0], pairs[count, 1], shift[count] = i, place, image_shift[n]
+                count += 1
+    return pairs[:count], shift[:count]
+
+
+@njit(cache=True)
+def _widened(values, used):
+    larger = np.empty((len(values), 2 * values.shape[1]), values.dtype)
+    larger[:, :used] = values[:, :used]
+    return larger

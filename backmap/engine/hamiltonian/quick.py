@@ -1,0 +1,114 @@
+"""Non-bonded forces on a block in single precision, for the steps between the ends of a trajectory (compiled).
+
+Any force that depends on positions alone leaves a trajectory reversible and its volume as it is, so these need not
+be exact: the acceptance looks at energies, and those are in double precision. All loops run over whole lanes.
+"""
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from .constraints import QUICK
+from .lists import Lists
+from .nearby import Surroundings
+from .tables import LANES, Tables
+
+#: Squared distance below which forces of pairs no longer grow, nm^2: single precision holds no more.
+LEAST = np.float32(1e-4)
+NOTHING, ONE = np.float32(0.0), np.float32(1.0)
+
+
+@njit(cache=True, fastmath=QUICK, error_model="numpy")
+def forces_around(t: Tables, k: int, s: Surroundings, kinds, charges, x, lists: Lists, force):
+    """Add the forces of what stands still to ``force`` (places, 3)."""
+    limit, twice = np.float32(s.cutoff * s.cutoff), np.float32(2.0 * s.k)
+    for group in range(t.group_start[k + 1] - t.group_start[k] - 1):
+        first, last = t.group[t.group_start[k] + group], t.group[t.group_start[k] + group + 1]
+        for kind in range(len(s.c6)):
+            begin, end = lists.bounds[group, kind], lists.bounds[group, kind + 1]
+            if begin == end:
+                continue
+            others_x, others_y = lists.near[0, begin:end], lists.near[1, begin:end]
+            others_z, others_charge = lists.near[2, begin:end], lists.near[3, begin:end]
+            for i in range(first, last):
+                at_x, at_y = np.float32(x[i, 0] - lists.centre[0]), np.float32(x[i, 1] - lists.centre[1])
+                at_z, charge = np.float32(x[i, 2] - lists.centre[2]), np.float32(charges[i])
+                c6, c12 = np.float32(6.0 * s.c6[kinds[i], kind]), np.float32(12.0 * s.c12[kinds[i], kind])
+                core = max(np.float32(s.core[kinds[i], kind]), LEAST)
+                fx, fy, fz = NOTHING, NOTHING, NOTHING
+                if charge != NOTHING and s.factor != 0.0:
+                    for n in range(len(others_x)):
+                        dx, dy, dz = others_x[n] - at_x, others_y[n] - at_y, others_z[n] - at_z
+                        squared = dx * dx + dy * dy + dz * dz
+                        root = ONE / np.sqrt(max(squared, core))
+                        inverse = root * root
+                        sixth = inverse * inverse * inverse
+                        slope = (inverse * sixth * (c6 - c12 * sixth)
+                                 + charge * others_charge[n] * (twice - root * inverse))
+                        slope = slope if squared < limit else NOTHING
+                        fx += slope * dx
+                        fy += slope * dy
+                        fz += slope * dz
+                elif c6 != NOTHING or c12 != NOTHING:
+                    for n in range(len(others_x)):
+                        dx, dy, dz = others_x[n] - at_x, others_y[n] - at_y, others_z[n] - at_z
+                        squared = dx * dx + dy * dy + dz * dz
+                        inverse = ONE / max(squared, core)
+                        sixth = inverse * inverse * inverse
+                        slope = inverse * sixth * (c6 - c12 * sixth)
+                        slope = slope if squared < limit else NOTHING
+                        fx += slope * dx
+                        fy += slope * dy
+                        fz += slope * dz
+                force[i, 0] += fx
+                force[i, 1] += fy
+                force[i, 2] += fz
+
+
+@njit(cache=True, fastmath=QUICK, error_model="numpy")
+def forces_inside(t: Tables, k: int, s: Surroundings, kinds, x, cores, line, force):
+    """Add the forces of listed pairs in the molecule to ``force`` (places, 3).
+
+    Every atom that moves meets all places, in rows: twice the pairs, but nothing to scatter.
+
+    Args:
+        cores: Of each kind with each place, nm^2, (kinds, lanes); line: room for coordinates, (3, lanes).
+    """
+    moving = t.n_moving[k]
+    values = t.inside[t.inside_start[k]:t.inside_start[k + 1]]
+    size = len(values) // (4 * moving)
+    limit, twice = np.float32(s.cutoff * s.cutoff), np.float32(2.0 * s.k)
+    for c in range(3):
+        for n in range(len(x)):
+            line[c, n] = x[n, c] - x[0, c]
+        line[c, len(x):size] = NOTHING
+    others_x, others_y, others_z = line[0, :size], line[1, :size], line[2, :size]
+    for i in range(moving):
+        row = 4 * i * size
+        c6, c12 = values[row:row + size], values[row + size:row + 2 * size]
+        near, far = values[row + 2 * size:row + 3 * size], values[row + 3 * size:row + 4 * size]
+        core, at_x, at_y, at_z = cores[kinds[i], :size], line[0, i], line[1, i], line[2, i]
+        fx, fy, fz = NOTHING, NOTHING, NOTHING
+        for n in range(len(others_x)):
+            dx, dy, dz = others_x[n] - at_x, others_y[n] - at_y, others_z[n] - at_z
+            squared = dx * dx + dy * dy + dz * dz
+            root = ONE / np.sqrt(max(squared, core[n]))
+            inverse = root * root
+            sixth = inverse * inverse * inverse
+            slope = inverse * sixth * (c6[n] - c12[n] * sixth) + far[n] * twice - near[n] * root * inverse
+            slope = slope if squared < limit else NOTHING
+            fx += slope * dx
+            fy += slope * dy
+            fz += slope * dz
+        force[i, 0] += fx
+        force[i, 1] += fy
+        force[i, 2] += fz
+
+
+@njit(cache=True)
+def cores_of(s: Surroundings, kinds, places, cores):
+    """What ``forces_inside`` needs to know of the kinds (places,), into ``cores`` (kinds, lanes)."""
+    for kind in range(len(s.core)):
+        for n in range(places):
+            cores[kind, n] = max(np.float32(s.core[kind, kinds[n]]), LEAST)
+        cores[kind, places:-(-places // LANES) * LANES] = ONE

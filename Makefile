@@ -17,7 +17,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make demo    liquid octane from beads to atoms, with a picture and a report; two minutes once installed"
+	@echo "make demo    a polystyrene melt from beads to atoms, with a picture and a report; a minute once installed"
 	@echo "make test    the tests, without the slow ones"
 	@echo "make slow    the slow tests"
 	@echo "make lint    ruff"
@@ -26,12 +26,12 @@ help:
 	@echo "make clean   removes what demo and tests leave behind (the environment $(VENV) stays)"
 
 demo: $(STAMP)
-	$(BIN)/backmap run recipes/octane/run.yaml --force
+	$(BIN)/backmap run recipes/polystyrene/run.yaml --force
 	@echo
-	@echo "trajectory  runs/octane/atoms.gro  runs/octane/atoms.xtc"
-	@echo "picture     runs/octane/octane.png"
-	@echo "report      runs/octane/report.html"
-	@echo "provenance  runs/octane/run.json"
+	@echo "trajectory  runs/polystyrene/atoms.gro  runs/polystyrene/atoms.xtc"
+	@echo "picture     runs/polystyrene/polystyrene.png"
+	@echo "report      runs/polystyrene/report.html"
+	@echo "provenance  runs/polystyrene/run.json"
 
 test: $(STAMP)
 	$(PYTEST) -m "not slow"
@@ -58,5 +58,5 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf build dist site runs/octane .pytest_cache .ruff_cache .hypothesis
+	rm -rf build dist site runs/octane runs/polystyrene .pytest_cache .ruff_cache .hypothesis
 	find backmap plugins tests docs -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -112,7 +112,7 @@ def read_mapping(atoms: Path, entry: object) -> dict[str, api.BeadModel]:
 
 
 @pytest.mark.parametrize(("words", "file"), [
-    ("B1: {type: E", "octane/octane.xml"), ("residues:", "polystyrene_demo/polystyrene.xml"),
+    ("B1: {type: E", "octane/octane.xml"), ("residues:", "polystyrene/polystyrene.xml"),
     ("cgsmiles:", "octane/octane.xml")])
 def test_mappings_on_the_pages_are_those_that_ship(words: str, file: str, tmp_path: Path) -> None:
     """Beads where the VOTCA file of the recipe has them, bonded alike."""

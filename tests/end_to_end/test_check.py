@@ -54,6 +54,7 @@ propane
 ppn 10
 """
 WATER = """\
+#define FLEXIBLE
 #include "oplsaa.ff/forcefield.itp"
 #include "oplsaa.ff/spc.itp"
 [ system ]
@@ -233,7 +234,9 @@ def test_water_of_gromacs_mapped_by_votca(tmp_path: Path, capsys: pytest.Capture
                    env=os.environ | {"OMP_NUM_THREADS": "1"})
     code, said = check("-p", tmp_path / "water.top", "-m", tmp_path / "sol.xml", "-c", tmp_path / "cg.gro", "--aa",
                        GROMACS / "spc216.gro", capsys=capsys)
-    assert code == 0, said["findings"]
+    assert code == 1
+    (warning,) = problems(said, "warning")
+    assert warning.startswith("nothing says which bonds of SOL are rigid")
     assert re.search(r"M\(r\) is 0\.000\d nm from the beads", " ".join(problems(said, "note")))
 
 

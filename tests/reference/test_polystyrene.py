@@ -19,7 +19,7 @@ from MDAnalysis.lib.mdamath import triclinic_box
 from backmap.model import box as periodic
 from backmap.model.system import System
 
-RECIPE = Path(__file__).parents[2] / "recipes" / "polystyrene" / "benchmark.yaml"
+RECIPE = Path(__file__).parents[2] / "recipes" / "polystyrene_published" / "benchmark.yaml"
 #: Not among the training snapshots.
 FRAME = 0
 LENGTHS = {("C", "C"): 0.153, ("C", "C_AR"): 0.151, ("C_AR", "C_AR"): 0.139, ("C", "H"): 0.110,

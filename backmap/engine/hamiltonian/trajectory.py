@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 #: nm; how far groups of atoms move before their neighbour lists are made anew.
-MARGIN = 0.07
+MARGIN = 0.05
 #: Why a trajectory ended: as it should, constraints not met, dependent or not reversible, energies that are not finite.
 WHOLE, TORN, INFINITE = 0, 1, 2
 

@@ -1,7 +1,7 @@
 """Whether structures can be used: rules over figures, each a sentence with numbers."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,8 @@ DISTRIBUTIONS = {"bonds": "bond lengths", "angles": "bond angles", "propers": "t
                  "impropers": "planes and rings", "shape": "chain shapes"}
 #: A divergence above these is worth a look, or too much: Jensen-Shannon, natural logarithm, at most 0.693.
 SEEN, TOO_FAR = 0.02, 0.25
+#: A bond that varies less than this is rigid, nm: then a divergence tells how files were rounded.
+RIGID = 0.001
 #: A divergence is above the noise if it is this many times the floor.
 ABOVE_NOISE = 3.0
 #: An integral of |g - g_ref| above this is worth a look, nm.
@@ -178,8 +180,13 @@ def _bonds(content: Content, label: str) -> Iterator[Finding]:
     if wrong:
         yield Finding(UNUSABLE if abs(shift[off]) > 0.1 else CARE, "bond lengths", f"Bond lengths are off: "
                       f"{listing(wrong)}. Energies and forces of bonds mean nothing before a minimisation.")
+        return
+    rigid = {row.name for row in means if abs(row.value(label) - row.value(REFERENCE)) < RIGID / 2
+             and max(row.spreads.get(label, np.inf), row.spreads.get(REFERENCE, np.inf)) < RIGID}
+    if len(rigid) == len(means) > 0:
+        yield Finding(GOOD, "bond lengths", "Bonds are rigid, at the lengths of the reference.")
     else:
-        yield from _distribution(content, label, "bonds", "bond lengths")
+        yield from _distribution(content, label, "bonds", "bond lengths", rigid)
 
 
 def _distributions(content: Content, label: str) -> Iterator[Finding]:
@@ -188,9 +195,14 @@ def _distributions(content: Content, label: str) -> Iterator[Finding]:
             yield from _distribution(content, label, section, words)
 
 
-def _distribution(content: Content, label: str, section: str, words: str) -> Iterator[Finding]:
-    """Divergences of a section against the noise floor; the worst is the one that is farthest above it."""
-    rows = [row for row in content.find(section, r"jsd$", distance=True) if row.has(label)]
+def _distribution(content: Content, label: str, section: str, words: str,
+                  but: Collection[str] = ()) -> Iterator[Finding]:
+    """Divergences of a section against the noise floor; the worst is the one that is farthest above it.
+
+    Args:
+        but: Names of distributions that are fine whatever their divergence.
+    """
+    rows = [row for row in content.find(section, r"jsd$", distance=True) if row.has(label) and row.name not in but]
     if not rows:
         return
     excess = {row: row.value(label) - max(SEEN, ABOVE_NOISE * (row.floor or 0.0)) for row in rows}

@@ -21,7 +21,7 @@ from backmap.model import box as periodic
 from backmap.model.system import System
 from tests import gmx, scenes
 
-DEMO = scenes.RECIPE.parent / "polystyrene_demo"
+DEMO = scenes.RECIPE.parent / "polystyrene"
 CHAINS, MONOMERS, ATOMS, BEADS = 12, 10, 162, 20
 #: One frame and few sweeps, and nothing beside it.
 SHORT = ("--frames", "0", "--set", "steps.gibbs.sweeps=2", "--set", "steps.gibbs.repair=2",

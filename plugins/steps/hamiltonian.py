@@ -39,8 +39,8 @@ class HamiltonianOptions(Options):
                                              "many to half as many more, so that no vibration stays in step with it.")
     timestep: float = Field(1.0, gt=0, le=10, description="fs. Acceptance tells whether it is right: 0.6 to 0.95.")
     hydrogen_mass: float | None = Field(None, gt=0, description="Mass of hydrogens while they move, u, if that is more "
-                                                                "than their own. 4 allows time steps half as long "
-                                                                "again; the distribution is the same.")
+                                                                "than their own. 4 allows time steps nearly twice "
+                                                                "as long; the distribution is the same.")
     temperature: float = Field(300.0, gt=0, description="K.")
     block: int = Field(8, ge=1, description="Beads whose atoms move together, those nearest to a central one along the "
                                             "molecule. Few leave a backbone no room; many are accepted less often.")

@@ -22,9 +22,12 @@ import matplotlib.pyplot as plt
 import MDAnalysis
 import numpy as np
 
+from backmap import frames
+
 TEMPERATURE = 568.0
 HERE = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("BACKMAP_REFERENCE_DATA", HERE / "../../../shared/data")) / "polystyrene"
+N_FRAMES = 78  # of the published test set
 TOPOLOGY = ("topol.top", "topol_PS1.itp")
 PUBLISHED = {"deepbackmap": "deepbackmap.xtc", "baseline": "baseline.xtc"}
 OPTIONS = {
@@ -60,21 +63,22 @@ def frame_file(topology: Path, trajectory: Path, number: int, path: Path) -> Non
 
 def simulate(folder: Path, name: str, timestep: float, duration: float, seed: int) -> Course:
     """Run GROMACS from ``folder/name.gro``; a run that breaks down is a course that ends early."""
-    steps = round(duration / timestep)
-    options = OPTIONS | {"dt": timestep, "nsteps": steps, "gen-seed": seed}
+    options = OPTIONS | {"dt": timestep, "nsteps": round(duration / timestep), "gen-seed": seed}
     run = f"{name}_{round(timestep * 1000)}fs"
-    (folder / f"{run}.mdp").write_text("".join(f"{key} = {value}\n" for key, value in options.items()))
-    said = gmx(folder, "grompp", "-f", f"{run}.mdp", "-c", f"{name}.gro", "-p", TOPOLOGY[0], "-o", f"{run}.tpr",
-               "-maxwarn", "1")
-    said += gmx(folder, "mdrun", "-deffnm", run, "-nt", "1")
-    (folder / f"{run}.txt").write_text(said)
-    warnings = said.count("LINCS WARNING") + (folder / f"{run}.log").read_text().count("LINCS WARNING")
-    gmx(folder, "energy", "-f", f"{run}.edr", "-o", f"{run}.xvg", "-xvg", "none", given="Potential\nTemperature\n\n")
+    if not (folder / f"{run}.xvg").exists():  # what has been run is not run again
+        (folder / f"{run}.mdp").write_text("".join(f"{key} = {value}\n" for key, value in options.items()))
+        said = gmx(folder, "grompp", "-f", f"{run}.mdp", "-c", f"{name}.gro", "-p", TOPOLOGY[0], "-o", f"{run}.tpr",
+                   "-maxwarn", "1")
+        (folder / f"{run}.txt").write_text(said + gmx(folder, "mdrun", "-deffnm", run, "-nt", "1"))
+        gmx(folder, "energy", "-f", f"{run}.edr", "-o", f"{run}.xvg", "-xvg", "none",
+            given="Potential\nTemperature\n\n")
+    told = [folder / f"{run}.txt", folder / f"{run}.log"]  # a warning may stand in either, or in both
+    warnings = max(path.read_text(errors="replace").count("LINCS WARNING") for path in told if path.exists())
     try:
         time, potential, temperature = np.loadtxt(folder / f"{run}.xvg", ndmin=2).T
     except (OSError, ValueError):
         time = potential = temperature = np.empty(0)
-    return Course(time, potential, temperature, warnings, len(time) > 0 and time[-1] > duration - 0.02)
+    return Course(time, potential, temperature, warnings, bool(len(time) and time[-1] > duration - 0.02))
 
 
 def gmx(folder: Path, *arguments: str, given: str = "") -> str:
@@ -113,7 +117,7 @@ def main() -> None:
     folder.mkdir(exist_ok=True)
     for file in TOPOLOGY:
         shutil.copyfile(DATA / file, folder / file)
-    chosen = json.loads((options.run / "run.json").read_text())["frames"]
+    chosen = frames.select(json.loads((options.run / "run.json").read_text())["frames"], N_FRAMES)
     test = DATA / "test_568K"
     sources = {"backmap": options.run / "atoms.xtc", "reference": test / "aa.xtc"}
     sources |= {name: test / file for name, file in PUBLISHED.items()}

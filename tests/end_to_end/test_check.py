@@ -102,11 +102,12 @@ def written(folder: Path, **files: str) -> None:
         (folder / name.replace("_", ".")).write_text(text)
 
 
-@pytest.mark.parametrize("recipe", ["octane/run.yaml", "octane/train.yaml", "polystyrene/benchmark.yaml",
-                                    "polystyrene/train.yaml", "polystyrene/published.yaml"])
+@pytest.mark.parametrize("recipe", ["octane/run.yaml", "octane/train.yaml", "polystyrene/run.yaml",
+                                    "polystyrene/train.yaml", "polystyrene_published/benchmark.yaml",
+                                    "polystyrene_published/train.yaml", "polystyrene_published/published.yaml"])
 def test_shipped_recipes_have_no_errors(recipe: str, capsys: pytest.CaptureFixture[str], tmp_path: Path,
                                         request: pytest.FixtureRequest) -> None:
-    if recipe.startswith("polystyrene"):
+    if recipe.startswith("polystyrene_published"):
         request.getfixturevalue("reference_data")
     code, said = check(RECIPES / recipe, "--set", f"output={tmp_path}", capsys=capsys)
     assert (problems(said, "error"), code) == ([], 1 if problems(said, "warning") else 0)

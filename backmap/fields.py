@@ -20,6 +20,10 @@ from .errors import BackmapError
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
+#: Characters of a path in a message.
+LONGEST = 300
+
+
 @dataclass
 class Build:
     """What a recipe knows while its options are validated.
@@ -58,13 +62,20 @@ def expand(text: str) -> str:
     return _VARIABLE.sub(value, text)
 
 
+def _shown(path: object) -> str:
+    """A path for a message; what is too long to be one is cut."""
+    text = str(path)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
 def _input_path(value: Any, info: pydantic.ValidationInfo) -> Any:
     if not isinstance(value, str | Path) or not isinstance(info.context, Build):
         return value
     try:
         path = info.context.folder / Path(expand(str(value))).expanduser()
         if not path.exists():
-            raise BackmapError(f"there is no file '{value}'" + (f" ({path})" if str(path) != str(value) else ""),
+            raise BackmapError(f"there is no file '{_shown(value)}'"
+                               + (f" ({_shown(path)})" if str(path) != str(value) else ""),
                                hint="Input paths are relative to the recipe's folder.")
     except BackmapError as error:
         raise as_field_error(error) from None

@@ -121,7 +121,11 @@ class _Sections:
         self._blocks.append((line.fields[0], int(line.fields[1]), line.where))
 
     def _pair(self, line: Line) -> tuple[int, int]:
-        i, j = sorted(int(text) - 1 for text in line.fields[:2])
+        try:
+            i, j = sorted(int(text) - 1 for text in line.fields[:2])
+        except ValueError:
+            raise BackmapError(f"'{' '.join(line.fields[:2])}' are not the numbers of two atoms",
+                               where=line.where) from None
         n_atoms = len(self._here(line).atoms)
         if i == j or i < 0:
             raise BackmapError(f"'{' '.join(line.fields)}' joins no two atoms", where=line.where)

@@ -52,6 +52,11 @@ def read(tmp_path: Path) -> READ:
     return read
 
 
+def test_bonds_join_numbers(read: READ) -> None:
+    with pytest.raises(BackmapError, match=r"topol.top:\d+: 'x1 2' are not the numbers of two atoms"):
+        read(WATER.replace("[ settles ]", "[ bonds ]\nx1 2 1 0.1 1000\n[ settles ]"))
+
+
 def test_settle_is_two_rigid_bonds(read: READ) -> None:
     topology = read(WATER)
     water = topology.types["SOL"]

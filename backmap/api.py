@@ -102,7 +102,7 @@ class Generator(Plugin):
 
     @property
     def training(self) -> dict[str, Any]:
-        """How its weights were made: ``temperature`` (K, a list) and what else ``save`` was told; empty without."""
+        """How its weights were made: ``temperature`` (K, a list), ``bead_noise`` (nm), what else ``save`` was told."""
         return {}
 
     def save(self, path: Path, system: System, conformers: Any, training: dict[str, Any]) -> None:

@@ -29,7 +29,7 @@ from backmap.model.system import System, Window
 from ..common.flags import finished
 from ..common.sampling import Sampling, Stiffness, add
 
-#: How closely a generator meets beads that were exact when it learned, nm.
+#: How closely a generator meets beads that were exact when it learned, nm: weights say how far they were off.
 LEARNED_GRIP = 1e-4
 
 
@@ -40,8 +40,8 @@ class SoftBeads(Options):
                                                           "per coordinate.")
     grip: float | dict[str, float] | None = Field(
         None, description="How closely the generator meets the beads that it is shown, nm: one number, or by bead "
-                          "type; by default 0.0001 for generators that learn and sigma for others. It changes how "
-                          "often draws are accepted, not what is sampled.")
+                          "type; by default as far as beads were off in training, and sigma for generators "
+                          "that do not learn. It changes how often draws are accepted, not what is sampled.")
 
 
 class AcceptOptions(Options):
@@ -120,7 +120,9 @@ class AcceptedSweeps:
     def _grips(self, system: System) -> np.ndarray:
         grip = self.options.beads.grip
         if grip is None:
-            grip = LEARNED_GRIP if self.generator.network is not None else self.options.beads.sigma
+            grip = self.options.beads.sigma
+            if self.generator.network is not None:
+                grip = float(self.generator.training.get("bead_noise", LEARNED_GRIP))
         types = [kind.bead_types for kind in system.types]
         if isinstance(grip, float):
             return per_bead(system, [np.full(len(names), grip) for names in types])

@@ -18,7 +18,7 @@ from backmap.model.system import Window
 from ..common import contents
 from ..common.dataset import TrainingSet
 from ..common.library import collect
-from ..common.training import Contexts, History, Material, Schedule, Trainer
+from ..common.training import BEAD_NOISE, Contexts, History, Material, Schedule, Trainer
 
 
 class PrepareOptions(Options):
@@ -174,7 +174,7 @@ class Train(Step):
         from ..common.plots import loss_plot
 
         training = {"steps": trainer.step, "temperature": sorted(set(self.data.temperature.tolist())),
-                    "frames": int((~self.data.held_out).sum()), "loss": history.training[-1],
+                    "bead_noise": BEAD_NOISE, "frames": int((~self.data.held_out).sum()), "loss": history.training[-1],
                     "validation": history.validation[-1]}
         with trainer.averaged():
             trainer.generator.save(path, self.data.system, self.library, training)

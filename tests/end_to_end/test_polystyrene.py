@@ -181,3 +181,30 @@ def grompp(atoms: Path, folder: Path) -> str:
                            "-maxwarn", "0"], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
+
+
+def test_draws_are_accepted_at_the_true_atoms(tmp_path: Path) -> None:
+    """A sweep with nothing but defaults, from the reference, under the full force field: one candidate a block."""
+    (tmp_path / "run.yaml").write_text(f"""\
+recipe: 1
+seed: 5
+output: out
+steps:
+  - topology: {{atoms: {{gromacs: {DEMO}/polystyrene.top}}, mapping: {{votca: {DEMO}/polystyrene.xml}}}}
+  - forcefield: {{gromacs: {DEMO}/polystyrene.top, cutoff: 1.0, coulomb: reaction_field, epsilon_rf: 2.5}}
+  - read: {{beads: {{gromacs: [{DEMO}/cg.gro, {DEMO}/cg.xtc]}}}}
+  - forward: {{generator: {{equivariant: {DEMO}/polystyrene_568K.safetensors}}}}
+  - load: {{atoms: {{gromacs: [{DEMO}/aa.gro, {DEMO}/test_aa.xtc]}}}}
+  - gibbs: {{accept: boltzmann, sweeps: 1, temperature: 568}}
+  - assess: [consistency]
+  - write: {{report: report.json}}
+""")
+    done = subprocess.run([sys.executable, "-m", "backmap.cli", "run", str(tmp_path / "run.yaml"), "--frames", "0"],
+                          env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    said = (done.stdout + done.stderr).split("\n")
+    told = [line for line in said if line.startswith(("fragment of", "hydrogens of"))]
+    shares = {line[:24].strip(): float(line[24:].split()[0].rstrip("%")) for line in told}
+    assert shares.keys() == {"fragment of B", "hydrogens of A", "hydrogens of B"}
+    assert shares["fragment of B"] > 20
+    assert min(shares["hydrogens of A"], shares["hydrogens of B"]) > 40

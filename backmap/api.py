@@ -7,17 +7,17 @@ every field is typed and described and unknown keys are refused.
 """
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import pydantic
-
+from .ensembles import Chain, Model, Sampler, Target
 from .errors import BackmapError
 from .fields import InputPath, Nested, OutputPath, Several
 from .model.inputs import AtomMolecule, AtomTopology, BeadModel, FrameInfo, FrameSource
+from .plugin import Options, Plugin
+from .state import OutputFiles, State
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .engine.contracts import Draw, LocalEnvironment, Order, View
     from .engine.random import Stream
     from .engine.snapshot import Snapshot
-    from .model.assessment import Assessment, Judgement
+    from .model.assessment import Assessment
     from .model.molecule import MoleculeType
     from .model.parameters import ForceField
     from .model.survey import Finding, Survey
@@ -34,28 +34,11 @@ if TYPE_CHECKING:
     from .model.tally import Tally
 
 __all__ = [
-    "Assessor", "AtomMolecule", "AtomTopology", "BeadModel", "Bridge", "Checker", "ForceFieldReader", "FrameInfo",
-    "FrameSource", "Generator", "InputPath", "MappingReader", "Nested", "Options", "OutputFiles", "OutputPath",
-    "Plugin", "Reader", "Refiner", "Regularizer", "Several", "State", "Step", "TopologyReader", "Traversal",
-    "Writer",
+    "Assessor", "AtomMolecule", "AtomTopology", "BeadModel", "Bridge", "Chain", "Checker", "ForceFieldReader",
+    "FrameInfo", "FrameSource", "Generator", "InputPath", "MappingReader", "Model", "Nested", "Options",
+    "OutputFiles", "OutputPath", "Plugin", "Reader", "Refiner", "Regularizer", "Sampler", "Several", "State", "Step",
+    "Target", "TopologyReader", "Traversal", "Writer",
 ]
-
-
-class Options(pydantic.BaseModel):
-    """Options of one plugin: typed, with defaults, frozen; an unknown key is refused."""
-
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
-
-
-class Plugin(ABC):  # noqa: B024 (the kinds below have the abstract methods)
-    """A thing that a recipe names. Its options are all that it is built from."""
-
-    Options: ClassVar[type[Options]] = Options
-    #: What the recipe calls it; set by the recipe.
-    name: str = ""
-
-    def __init__(self, options: Options) -> None:
-        self.options = options
 
 
 class Generator(Plugin):
@@ -296,75 +279,6 @@ class Bridge(Plugin):
         Raises:
             BackmapError: If none of ``files`` is a trajectory of these atoms.
         """
-
-
-class OutputFiles(Protocol):
-    """The files of a run that grow window by window; the runner makes them whole and resumable."""
-
-    n_frames: int  #: frames that are whole in the files so far, 0 in the first window of the run
-
-    def claim(self, path: Path) -> None:
-        """Say, once and at the start, that this run writes ``path`` (relative to the output folder).
-
-        Raises:
-            BackmapError: If it exists already, or another step writes it.
-        """
-
-    def append(self, path: Path, data: bytes) -> None:
-        """Add bytes to a claimed file. They count once the whole window has been written."""
-
-    def place(self, path: Path, data: bytes) -> None:
-        """Write a claimed file as a whole, at the end of the run."""
-
-    def keep(self, name: str, data: bytes) -> None:
-        """Remember what a step has to know to go on after this window; replaces what it kept before."""
-
-    def kept(self, name: str) -> bytes | None:
-        """What was kept under ``name`` when the run that is resumed was stopped, or None."""
-
-
-@dataclass(eq=False)
-class State:
-    """What the steps of a run share.
-
-    Attributes:
-        folder: Folder of the recipe; output: where files go; seed, device: as in the recipe.
-        title: Of the recipe.
-        log: Prints one line for the user.
-        progress: Called with a fraction of the current window's work that is done, 0 to 1.
-        system: What is there (given by ``topology``).
-        source: Frames of beads (given by ``read``); reference: frames of true atoms, or None.
-        generator: The generator used last, for steps that name none.
-        forcefield: Parameters (given by ``forcefield``), or None.
-        judgement: What ``assess`` found, for reports; whole once that step has finished.
-        provenance: Says what is being run: recipe, versions, seed, hashes of inputs, as in run.json.
-        chosen: Numbers of the frames this run goes through, and n_frames, how many; known once a step has
-            given ``source``.
-        files: Where steps append what they write, window by window.
-        spent: Seconds that the frames have taken so far, by ``Step.index``.
-        extra: Room for plugins, by plugin name.
-    """
-
-    folder: Path
-    output: Path
-    seed: int
-    device: str
-    title: str = ""
-    resume: bool = False
-    log: Callable[[str], None] = print
-    progress: Callable[[float], None] = lambda fraction: None
-    system: System | None = None
-    source: FrameSource | None = None
-    reference: FrameSource | None = None
-    generator: Generator | None = None
-    forcefield: ForceField | None = None
-    judgement: Judgement | None = None
-    provenance: Callable[[], dict[str, Any]] = dict
-    chosen: Sequence[int] = ()
-    n_frames: int = 0
-    files: OutputFiles | None = None
-    spent: dict[int, float] = field(default_factory=dict)
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 class Step(Plugin):

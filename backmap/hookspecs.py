@@ -80,3 +80,18 @@ def backmap_bridges() -> Offer:
 @hookspec
 def backmap_steps() -> Offer:
     """Offer recipe steps. ``read``, ``forward``, ``gibbs``, ``train`` are offered this way too."""
+
+
+@hookspec
+def backmap_targets() -> Offer:
+    """Offer targets: densities that can be evaluated, for Monte Carlo."""
+
+
+@hookspec
+def backmap_models() -> Offer:
+    """Offer models: latent-variable models of a target that propose moves."""
+
+
+@hookspec
+def backmap_samplers() -> Offer:
+    """Offer samplers: Monte Carlo on a target."""

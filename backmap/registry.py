@@ -50,6 +50,9 @@ KINDS = (
     Kind("writer", api.Writer, "backmap_writers"),
     Kind("checker", api.Checker, "backmap_checkers"),
     Kind("bridge", api.Bridge, "backmap_bridges"),
+    Kind("target", api.Target, "backmap_targets"),
+    Kind("model", api.Model, "backmap_models"),
+    Kind("sampler", api.Sampler, "backmap_samplers"),
 )
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
 
-    from .engine.contracts import Draw, LocalEnvironment, Order, View
+    from .engine.contracts import Draw, LocalEnvironment, Order, Player, View
     from .engine.random import Stream
     from .engine.snapshot import Snapshot
     from .model.assessment import Assessment
@@ -54,6 +54,8 @@ class Generator(Plugin):
     equivariant: ClassVar[bool] = False
     #: What it needs beyond the system: ``forcefield``, handed to ``use``.
     needs: ClassVar[frozenset[str]] = frozenset()
+    #: What ``prepare`` found that the run should say, a line each.
+    remarks: Sequence[str] = ()
 
     @property
     @abstractmethod
@@ -117,6 +119,25 @@ class Generator(Plugin):
         """
         raise TypeError(f"{type(self).__name__} does not learn")
 
+    def study(self, system: System) -> None:
+        """Take a look at what is to be learned, once and before the first step: for networks made to measure."""
+
+    def players(self, progress: float) -> Sequence[Player]:
+        """Who learns in a training step, in their order; ``progress`` is the share of the steps done, 0 to 1.
+
+        By default the network alone, by ``loss``. Networks against one another, as with a critic, say so here.
+        """
+        from .engine.contracts import Lesson, Player
+
+        def lesson(env: LocalEnvironment, target: Tensor, rng: Stream) -> Lesson:
+            return Lesson(self.loss(env, target, rng).sum() / env.block.sum())
+
+        return [Player("network", self.network, lesson)]
+
+    def watch(self, env: LocalEnvironment, target: Tensor, rng: Stream) -> dict[str, float]:
+        """Figures of held-out sites, by name; training ends with a clear message if ``spread``, nm, vanishes."""
+        return {"loss": float(self.loss(env, target, rng).sum() / env.block.sum())}
+
 
 class Traversal(Plugin):
     """Says in which order the beads of a molecule type are reconstructed."""
@@ -127,11 +148,29 @@ class Traversal(Plugin):
 
 
 class Regularizer(Plugin):
-    """A differentiable energy of fragments in their environments."""
+    """A differentiable energy of fragments in their environments.
+
+    It chooses among candidates when sampling, and is a part of the loss in training.
+    """
+
+    #: What it needs beyond the system: ``forcefield``, handed to ``use``.
+    needs: ClassVar[frozenset[str]] = frozenset()
+    #: True if it is about zero wherever nothing is wrong: then fragments above a threshold can be flagged and redrawn.
+    absolute: ClassVar[bool] = True
+
+    def use(self, forcefield: ForceField) -> None:
+        """Take the force field, once and before the first energy: for regularizers that need one."""
 
     @abstractmethod
     def energy(self, env: LocalEnvironment, positions: Tensor) -> Tensor:
         """Energy (S, K), kJ/mol, of candidates ``positions`` (S, K, F, 3), nm from the anchor."""
+
+    def terms(self, env: LocalEnvironment, positions: Tensor) -> dict[str, Tensor]:
+        """The parts whose sum is ``energy``, (S, K) each, by name: training can match them one by one.
+
+        Only for regularizers whose energy has parts; by default it is one.
+        """
+        return {"energy": self.energy(env, positions)}
 
 
 class Refiner(Plugin):

@@ -3,7 +3,8 @@
 A target is p(x) ~ exp(-beta U(x)) in the measure of its coordinates x: every Jacobian belongs into
 ``log_density``. A model proposes configurations by way of latent variables z, and knows the density of
 each of its parts, so that a sampler can accept or reject what it proposes (Monroe and Shen, J. Chem.
-Theory Comput. 18, 3622 (2022)). Shapes: n configurations (rows), D coordinates each, L latent variables.
+Theory Comput. 18, 3622 (2022)). Shapes: n configurations (rows), D coordinates each, L latent variables;
+x and z are float64.
 """
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .plugin import Plugin
 
@@ -25,6 +26,10 @@ class Target(Plugin):
 
     #: What each coordinate is: ``binary`` (0 or 1), ``angle`` (on a circle, radians) or ``real``; (D,) entries.
     variables: tuple[str, ...] = ()
+    #: Sides of the periodic square lattice whose sites the coordinates are, row by row; empty if they are not.
+    grid: tuple[int, ...] = ()
+    #: Which coordinates behave alike, seen from their ``surroundings``: a number each, (D,); None if nothing is told.
+    groups: tuple[int, ...] | None = None
 
     @property
     def size(self) -> int:
@@ -42,6 +47,28 @@ class Target(Plugin):
     @abstractmethod
     def local(self, x: Tensor, sweeps: int, rng: np.random.Generator) -> tuple[Tensor, float]:
         """Local Monte Carlo moves that leave p invariant: configurations (n, D), and the share accepted."""
+
+    def collective(self, x: Tensor, sweeps: int, rng: np.random.Generator) -> Tensor:
+        """Moves (n, D) -> (n, D) that leave p invariant and cross its barriers where a way is known: for training data.
+
+        By default these are the local moves, which cross no barrier.
+        """
+        return self.local(x, sweeps, rng)[0]
+
+    def augment(self, x: Tensor, rng: np.random.Generator) -> Tensor:
+        """Images (n, D) of configurations under symmetries of p, drawn at random: for training."""
+        return x
+
+    def surroundings(self, x: Tensor, columns: range) -> Tensor:
+        """What a model of coordinates one after another may know of each of ``columns``, (n, len(columns), F), float32.
+
+        Functions of the coordinates before it alone, the same F for all: for targets with ``groups``.
+        """
+        raise TypeError(f"{type(self).__name__} tells of no surroundings")
+
+    def log_normaliser(self) -> float | None:
+        """ln of the integral of exp(``log_density``), where it is known exactly."""
+        return None
 
     def canonical(self, x: Tensor) -> Tensor:
         """Whether configurations (n, D) are labelled as the model was taught, (n,) bool.
@@ -76,6 +103,9 @@ class Model(Plugin):
     @abstractmethod
     def prepare(self, target: Target) -> None:
         """Build the network for the coordinates of ``target``."""
+
+    def adapt(self, x: Tensor) -> None:
+        """See training data (n, D) once, after ``prepare`` and before the first step: scales of reals, say."""
 
     @abstractmethod
     def encode(self, x: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
@@ -120,8 +150,9 @@ class Chain:
 
     Attributes:
         x: The last configurations, (n, D).
-        rows: Observables at every kept state, (T, n) each; ``basin`` and ``log_weight`` among them where there are.
-        accepted, tried: By kind of move and basin, e.g. ``{"vae": {0: 812}}``.
+        rows: Observables at every kept state, (T, n) each; ``basin`` among them, and ``log_weight`` where a model
+            proposes: ln p(x) q(z|x) / (P(z) P(x|z)) of what it proposed then, whether or not that was accepted.
+        accepted, tried: By kind of move and basin it sets out from, e.g. ``{"vae": {0: 812}}``; -1 is all of them.
         longest: The longest run of rejections of any chain, by kind of move.
         seconds: CPU seconds by kind of move.
     """
@@ -136,6 +167,9 @@ class Chain:
 
 class Sampler(Plugin):
     """Monte Carlo on a target, with or without a model."""
+
+    #: Whether ``run`` must be given a model.
+    needs_model: ClassVar[bool] = False
 
     @abstractmethod
     def run(self, target: Target, model: Model | None, x: Tensor, steps: int, rng: np.random.Generator,

@@ -6,12 +6,13 @@ Padding is masked, never guessed from values.
 """
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from .fragments import FragmentTable
@@ -129,6 +130,49 @@ class Draw:
     def pick(self, index: Tensor) -> Tensor:
         """Positions of one candidate of every site, (S, F, 3)."""
         return self.positions[torch.arange(len(index), device=index.device), index]
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What a loss found in one batch.
+
+    Attributes:
+        value: The loss, a mean over atoms, (); differentiable.
+        drawn: Positions (S, F, 3), nm from the anchor, if draws are differentiable: for regularizers.
+        figures: What to show beside it.
+    """
+
+    value: Tensor
+    drawn: Tensor | None = None
+    figures: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Player:
+    """One of those that learn in a training step: most generators are alone, a critic makes two.
+
+    Attributes:
+        name: For the record.
+        module: What is updated.
+        loss: Of sites, their true positions (S, F, 3) and random numbers.
+        updates: In one step, each on sites of its own.
+        betas, weight_decay: Of Adam; rate: Its learning rate, times that of the schedule.
+        phase: When it plays, as shares of all steps: its learning rate rises and falls from one to the other.
+    """
+
+    name: str
+    module: nn.Module
+    loss: Callable[[LocalEnvironment, Tensor, Stream], Lesson]
+    updates: int = 1
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 0.02
+    rate: float = 1.0
+    phase: tuple[float, float] = (0.0, 1.0)
+
+    def progress(self, share: float) -> float:
+        """Share of its phase that is done after that share of all steps."""
+        first, last = self.phase
+        return min(1.0, max(0.0, (share - first) / (last - first)))
 
 
 class Draws(Protocol):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -19,6 +20,9 @@ from .environment import Scene
 from .random import Stream
 from .schedule import Batch, Schedule
 
+#: How one of several candidates is chosen: by exp(-E / kT), the one of least energy, or the first.
+Select = Literal["boltzmann", "lowest_energy", "first"]
+
 
 @dataclass(frozen=True, eq=False)
 class Sweeper:
@@ -26,11 +30,12 @@ class Sweeper:
 
     Attributes:
         generator: Draws.
-        regularizer: Chooses among candidates by exp(-E / kT), or None.
+        regularizer: Its energies tell candidates apart, or None.
         candidates: Draws per site among which it chooses.
         second: Draws among which a site gets a second choice if its first is above ``limit``; 0 for none.
         limit: Energy of the regularizer, kJ/mol.
         temperature: K.
+        select: How one of the candidates is chosen.
         chunk: Sites drawn at once at most; bounds the memory of a batch.
         progress: Told how many sites were drawn, after every chunk.
     """
@@ -41,6 +46,7 @@ class Sweeper:
     second: int = 0
     limit: float = 10.0
     temperature: float = 300.0
+    select: Select = "boltzmann"
     chunk: int = 512
     progress: Callable[[int], None] = lambda sites: None
 
@@ -92,12 +98,14 @@ class Sweeper:
         return chosen
 
     def _choose(self, env: LocalEnvironment, positions: Tensor, rng: Stream) -> Tensor:
-        """One candidate per site, (S,): by exp(-E / kT) of the regularizer, or the first."""
-        if self.regularizer is None or positions.shape[1] == 1:
+        """One candidate per site, (S,), by ``select``."""
+        if self.regularizer is None or self.select == "first" or positions.shape[1] == 1:
             return torch.zeros(len(positions), dtype=torch.long, device=positions.device)
-        energy = self.regularizer.energy(env, positions) / (BOLTZMANN * env.temperature[:, None])
+        energy = self.regularizer.energy(env, positions)
+        if self.select == "lowest_energy":
+            return energy.argmin(dim=1)
         gumbel = -torch.log(-torch.log(rng.uniform(positions.shape[1])))
-        return (gumbel - energy).argmax(dim=1)
+        return (gumbel - energy / (BOLTZMANN * env.temperature[:, None])).argmax(dim=1)
 
 
 def projection(system: System) -> Callable[[Scene], None]:

@@ -10,11 +10,13 @@ A broken promise is an ``AssertionError`` that says which.
 """
 from __future__ import annotations
 
+from .ensembles import Guess, Pendulum, check_model, check_sampler, check_target
 from .examples import Sites, example, example_forcefield, fluorohexane, molecule_type, turned
 from .frames import check_assessor, check_refiner
 from .workers import check_generator, check_options, check_regularizer, check_traversal
 
 __all__ = [
-    "Sites", "check_assessor", "check_generator", "check_options", "check_refiner", "check_regularizer",
-    "check_traversal", "example", "example_forcefield", "fluorohexane", "molecule_type", "turned",
+    "Guess", "Pendulum", "Sites", "check_assessor", "check_generator", "check_model", "check_options", "check_refiner",
+    "check_regularizer", "check_sampler", "check_target", "check_traversal", "example", "example_forcefield",
+    "fluorohexane", "molecule_type", "turned",
 ]

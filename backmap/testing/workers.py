@@ -46,6 +46,8 @@ def check_generator(generator: Generator, system: System | None = None, window: 
         system, window = example()
     if "forcefield" in generator.needs:
         generator.use(example_forcefield(system))
+    if generator.network is None:
+        generator.study(system)
     with contextlib.suppress(BackmapError):  # it wants weights; its promises do not depend on them
         system = generator.prepare(system, "cpu")
     sites = Sites(system, window, generator.view)
@@ -55,6 +57,7 @@ def check_generator(generator: Generator, system: System | None = None, window: 
     if generator.equivariant:
         _check_turning(generator, sites)
     _check_loss(generator, sites)
+    _check_lessons(generator, sites)
     _check_blindness(generator, sites)
 
 
@@ -114,6 +117,22 @@ def _check_loss(generator: Generator, sites: Sites) -> None:
     assert loss.requires_grad, "the loss does not reach the parameters"
 
 
+def _check_lessons(generator: Generator, sites: Sites) -> None:
+    """Everybody who learns has a finite loss that reaches what is updated."""
+    if generator.network is None:
+        return
+    env, target = sites.environment(), sites.present()
+    for player in (*generator.players(0.0), *generator.players(1.0)):
+        lesson = player.loss(env, target, sites.stream())
+        assert lesson.value.dim() == 0, f"the loss of the {player.name} is no single number"
+        assert bool(lesson.value.isfinite()), f"the loss of the {player.name} is not finite"
+        gradients = torch.autograd.grad(lesson.value, list(player.module.parameters()), allow_unused=True)
+        assert any(g is not None and bool((g != 0).any()) for g in gradients), \
+            f"the loss of the {player.name} does not reach its parameters"
+    for name, value in generator.watch(env, target, sites.stream()).items():
+        assert np.isfinite(value), f"the figure '{name}' is not finite"
+
+
 def _check_blindness(generator: Generator, sites: Sites) -> None:
     env = sites.environment()
     before = generator.draw(env, sites.stream(), 1).positions
@@ -128,8 +147,10 @@ def _same(a: Tensor, b: Tensor, block: Tensor) -> bool:
 
 
 def check_regularizer(regularizer: Regularizer) -> None:
-    """Energies have their shape, a gradient, and do not depend on the batch or the orientation."""
+    """Energies have their shape, a gradient, parts that add up, and do not depend on the batch or the orientation."""
     system, window = example()
+    if "forcefield" in regularizer.needs:
+        regularizer.use(example_forcefield(system))
     sites = Sites(system, window, View())
     env, own = sites.environment(), sites.present()
     candidates = torch.stack([own, own * 0.8, own * 1.2], dim=1).double().requires_grad_()
@@ -138,6 +159,8 @@ def check_regularizer(regularizer: Regularizer) -> None:
     assert bool(energy.isfinite().all()), "the energy is not finite"
     (slope,) = torch.autograd.grad(energy.sum(), candidates)
     assert bool(slope.isfinite().all()), "the gradient of the energy is not finite"
+    parts = sum(regularizer.terms(env, candidates).values())
+    assert torch.allclose(parts, energy, rtol=1e-3, atol=1e-3), "the terms do not add up to the energy"
     half = torch.arange(0, env.size, 2)
     part = regularizer.energy(sites.environment(half), candidates[half].detach())
     assert torch.allclose(part, energy[half], rtol=1e-3, atol=1e-3), "a site's energy depends on the others"

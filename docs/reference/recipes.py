@@ -23,8 +23,8 @@ ABOUT = {
     "step": "One line of a recipe. What a step needs, an earlier one must give; this is checked before anything runs.",
     "generator": "Draws the atoms of many fragments at once. Goes into `forward`, `gibbs` and `train`.",
     "traversal": "The order in which the beads of a molecule are reconstructed. Goes into `forward` and `train`.",
-    "regularizer": "An energy of fragments in their surroundings: chooses among candidates. Goes into `forward` and "
-                   "`gibbs`.",
+    "regularizer": "An energy of fragments in their surroundings: chooses among candidates in `forward` and `gibbs`, "
+                   "is a part of the loss in `train`.",
     "refiner": "Improves frames whose atoms are all placed. Goes into `refine`.",
     "assessor": "Measures trajectories, and may flag beads. Goes into `assess`.",
     "force field": "Reads force-field parameters. Goes into `forcefield` as `parameters`.",
@@ -35,6 +35,9 @@ ABOUT = {
     "checker": "Looks a recipe and its files over. Recipes do not name it: `backmap check` asks every one.",
     "bridge": "Carries frames over from another Python library, and atoms back. Recipes do not name it: it serves "
               "`backmap.run` in Python.",
+    "target": "A density that can be evaluated, for Monte Carlo. Goes into the step `target`.",
+    "model": "Proposes configurations of a target by way of latent variables. Goes into `learn` and `monte_carlo`.",
+    "sampler": "Monte Carlo on a target. Goes into `monte_carlo`.",
 }
 
 HEAD = """\

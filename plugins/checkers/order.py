@@ -46,8 +46,10 @@ def _overlaps(survey: Survey, makers: list[Step]) -> Iterator[Finding]:
                           "Write 'regularizer: steric' and 'repair: 5', or 'accept: boltzmann'.")
         elif step.name == "gibbs" and options.accept == "none" and not options.repair and not any(
                 later.name in ("hamiltonian", "refine", "gibbs") for later in after):
-            yield Finding("note", survey.where(step), "fragments that still overlap after the sweeps are flagged, not "
-                          "redrawn", "Write 'repair: 5'.")
+            told = options.regularizer.absolute
+            yield Finding("note", survey.where(step), "fragments that still overlap after the sweeps are "
+                          + ("flagged, not redrawn" if told else "neither flagged nor redrawn"),
+                          "Write 'repair: 5'." if told else "Add a gibbs step with 'regularizer: steric, repair: 5'.")
         if step.name == "hamiltonian" and not options.soften and not any(
                 earlier.name in ("refine", "load", "hamiltonian") for earlier in before):
             yield Finding("warning", survey.where(step, "soften"), "moves climb no walls: atoms that overlap stay "

@@ -6,25 +6,44 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .training import History
+    from .trainer import History
 
 
 def loss_plot(history: History, path: Path) -> None:
-    """Training and validation loss per atom against steps."""
+    """What was measured in training and on held-out frames against steps: one panel for each kind of figure."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6, 3.6), layout="constrained")
-    axes = figure.subplots()
-    axes.plot(*zip(*history.training), color="0.5", label="training, all levels")
-    for level in history.validation[-1][1]:
-        values = [(step, losses[level]) for step, losses in history.validation]
-        axes.plot(*zip(*values), label=f"validation, level {level}")
-    axes.set(xlabel="steps", ylabel="negative log-density per atom (nats)")
-    # The first steps are off the scale and say nothing.
-    values = sorted(loss for _, loss in history.training)
-    axes.set_ylim(top=values[len(values) // 2] + 2.0)
-    axes.legend(frameon=False, fontsize=8)
+    panels: dict[str, dict[str, list[tuple[int, float]]]] = {}
+    for origin, rows in (("training", history.training), ("validation", history.validation)):
+        for step, figures in rows:
+            for name, value in figures.items():
+                panel, label = _panel(name, origin)
+                panels.setdefault(panel, {}).setdefault(label, []).append((step, value))
+    figure = Figure(figsize=(6, 1.2 + 2.4 * len(panels)), layout="constrained")
+    for axes, (panel, lines) in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels.items()):
+        for label, values in lines.items():
+            axes.plot(*zip(*values), label=label, color="0.5" if label.startswith("training") else None)
+        axes.set(xlabel="steps", ylabel=panel)
+        # The first steps are off the scale and say nothing.
+        values = sorted(value for line in lines.values() for _, value in line)
+        axes.set_ylim(top=values[len(values) // 2] + 1.2 * (values[len(values) * 9 // 10] - values[0]) + 1e-6)
+        axes.legend(frameon=False, fontsize=8)
     save_figure(figure, path)
+
+
+#: Units of figures, by the last word of their name (the noise level apart).
+UNITS = {"distance": "nm", "spread": "nm", "off": "nm"}
+
+
+def _panel(name: str, origin: str) -> tuple[str, str]:
+    """Panel and label of a figure: ``0.25`` is a loss at that noise level, ``spread 0.25`` a spread."""
+    *words, last = name.split()
+    if origin == "validation" and last.replace(".", "").isdigit():
+        kind, label = " ".join(words) or "loss", f"validation, level {last}"
+    else:
+        kind, label = last, f"training{', ' + ' '.join(words) if words else ''}"
+    unit = UNITS.get(kind)
+    return (f"{kind} ({unit})" if unit else kind), label
 
 
 def save_figure(figure, path: Path) -> None:

@@ -1,18 +1,14 @@
-"""Training of any generator that learns: contexts of all noise levels, steps, validation, resume."""
+"""What any generator learns from: contexts of all noise levels. ``trainer`` runs the steps."""
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import networkx as nx
 import numpy as np
 import torch
 from torch import Tensor
 
-from backmap.api import Generator
 from backmap.engine.constraint import SystemProjector
 from backmap.engine.contracts import LocalEnvironment, Order, View
 from backmap.engine.environment import Scene, Surroundings
@@ -21,7 +17,6 @@ from backmap.engine.random import Stream, numpy_generator
 from backmap.engine.schedule import per_bead
 from backmap.model.molecule import MoleculeType
 
-from . import store
 from .dataset import TrainingSet
 from .library import Library
 from .symmetry import Relabeller
@@ -141,14 +136,14 @@ class Contexts:
         self.relabeller = Relabeller(material.data.system)
         self.shares = rarity / rarity.sum()
 
-    def batch(self, step: int) -> tuple[LocalEnvironment, Tensor, Stream]:
-        """The batch of one training step; follows from the seed and the step alone."""
+    def batch(self, step: int, parts: int = 1) -> tuple[LocalEnvironment, Tensor, Stream]:
+        """The batch of one training step, for so many updates; follows from the seed and the step alone."""
         rng = numpy_generator(self.seed, "batch", step)
         frames = rng.choice(self.material.training, min(self.schedule.frames, len(self.material.training)), False)
         if rng.random() < self.schedule.sequential:
-            return self._sequential(frames, rng)
+            return self._sequential(frames, self.schedule.sites * parts, rng)
         level = rng.choice(list(NOISE), p=SHARES)
-        return self._gibbs(frames, level, self.schedule.sites, rng)
+        return self._gibbs(frames, level, self.schedule.sites * parts, rng)
 
     def validation(self, level: float, sites: int) -> tuple[LocalEnvironment, Tensor, Stream]:
         """A fixed batch from the held-out frames."""
@@ -194,7 +189,7 @@ class Contexts:
         projected, _ = material.projector.project(moved[None], material.data.beads[[frame]])
         return torch.as_tensor(projected[0], device=material.gibbs.beads.device)
 
-    def _sequential(self, frames: np.ndarray, rng: np.random.Generator):
+    def _sequential(self, frames: np.ndarray, count: int, rng: np.random.Generator):
         """Molecules at random stages of forward sampling; the sites are the beads that come next."""
         scene = self.material.sequential
         ranks, molecule = self.material.ranks, scene.layout.molecule.cpu().numpy()
@@ -209,7 +204,7 @@ class Contexts:
             owned = scene.layout.owned[owner_placed]
             placed[w, owned[owned >= 0]] = True
             sites.extend((w, b) for b in np.flatnonzero(ranks == stage))
-        chosen = rng.permutation(len(sites))[:self.schedule.sites]
+        chosen = rng.permutation(len(sites))[:count]
         frame, bead = torch.as_tensor(np.array(sites)[chosen], device=placed.device).unbind(1)
         return self._finish(replace(scene, placed=placed), scene, frame, bead, 0.0, rng)
 
@@ -224,117 +219,16 @@ class Contexts:
         return env, truth.own(frame, bead), stream
 
 
-@dataclass(eq=False)
-class History:
-    """Losses per atom: training (step, loss) and validation (step, {level: loss})."""
+class Mixture:
+    """Contexts of several training sets, each step from one of them in proportion to its atoms in training frames."""
 
-    training: list[tuple[int, float]] = field(default_factory=list)
-    validation: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+    def __init__(self, parts: list[Contexts], seed: int) -> None:
+        self.parts, self.seed = parts, seed
+        atoms = np.array([len(part.material.training) * part.material.data.system.n_atoms for part in parts])
+        self.shares = atoms / atoms.sum()
 
-
-class Trainer:
-    """Runs the steps; can stop and go on at any validation."""
-
-    def __init__(self, generator: Generator, contexts: Contexts, schedule: Schedule, state: Path) -> None:
-        self.generator, self.contexts, self.schedule, self.state = generator, contexts, schedule, state
-        self.network = generator.network
-        self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=schedule.learning_rate, weight_decay=0.02)
-        self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
-        self.step, self.history = 0, History()
-
-    def run(self, report: Callable[[int, float], None] = lambda step, loss: None,
-            validated: Callable[[History], None] = lambda history: None) -> History:
-        """Train to the end of the schedule."""
-        running = []
-        while self.step < self.schedule.steps:
-            running.append(self._one())
-            self.step += 1
-            report(self.step, running[-1])
-            if self.step % self.schedule.validate == 0 or self.step == self.schedule.steps:
-                self.history.training.append((self.step, float(np.mean(running))))
-                self.history.validation.append((self.step, self.validate()))
-                running = []
-                self.save()
-                validated(self.history)
-        return self.history
-
-    def _one(self) -> float:
-        for group in self.optimiser.param_groups:
-            group["lr"] = self._learning_rate()
-        env, target, stream = self.contexts.batch(self.step)
-        # Dropout follows from the step, also after a stop.
-        torch.manual_seed(self.contexts.seed * 1_000_003 + self.step)
-        n_atoms = env.block.sum()
-        loss = self.generator.loss(env, target, stream).sum() / n_atoms
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 2.0)
-        self.optimiser.step()
-        decay = min(self.schedule.average, self.step / (self.step + 20))
-        with torch.no_grad():
-            for name, value in self.network.state_dict().items():
-                self.average[name].lerp_(value, 1 - decay)
-        return loss.item()
-
-    def _learning_rate(self) -> float:
-        warm = min(1.0, (self.step + 1) / 200)
-        cosine = 0.5 * (1 + np.cos(np.pi * self.step / self.schedule.steps))
-        return self.schedule.learning_rate * warm * (0.01 + 0.99 * cosine)
-
-    @torch.no_grad()
-    def validate(self, sites: int = 256) -> dict[str, float]:
-        """Loss per atom of the averaged weights on held-out frames, by noise level."""
-        if not len(self.contexts.material.validation):
-            return {}
-        with self.averaged():
-            losses = {}
-            for level in NOISE:
-                env, target, stream = self.contexts.validation(level, sites)
-                losses[str(level)] = float(self.generator.loss(env, target, stream).sum() / env.block.sum())
-        return losses
-
-    def averaged(self) -> _Swapped:
-        """Context in which the network bears its averaged weights."""
-        return _Swapped(self.network, self.average)
-
-    def save(self) -> None:
-        """Write everything needed to go on."""
-        tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
-        tensors |= {f"average.{k}": v for k, v in self.average.items()}
-        for number, entry in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser.{number}.{k}": torch.as_tensor(v) for k, v in entry.items()}
-        store.save(self.state, "training state", tensors, {"step": self.step, "history": vars(self.history)})
-
-    def resume(self) -> None:
-        """Go on from the state file."""
-        tensors, header = store.load(self.state, "training state")
-
-        def of(prefix: str) -> dict[str, Tensor]:
-            return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-        self.network.load_state_dict(of("network."))
-        self.average = of("average.")
-        optimiser = self.optimiser.state_dict()
-        for name, value in of("optimiser.").items():
-            number, key = name.split(".", 1)
-            optimiser["state"].setdefault(int(number), {})[key] = value
-        self.optimiser.load_state_dict(optimiser)
-        self.step = header["step"]
-        self.history = History(**json.loads(json.dumps(header["history"])))
-
-
-class _Swapped:
-    """Swaps weights in and out of a network, which does not train in between."""
-
-    def __init__(self, network: torch.nn.Module, weights: dict[str, Tensor]) -> None:
-        self.network, self.weights = network, weights
-
-    def __enter__(self) -> None:
-        self.own = {k: v.clone() for k, v in self.network.state_dict().items()}
-        self.network.load_state_dict(self.weights)
-        self.network.eval()
-
-    def __exit__(self, *_: object) -> None:
-        self.network.load_state_dict(self.own)
-        self.network.train()
-
+    def batch(self, step: int, parts: int = 1) -> tuple[LocalEnvironment, Tensor, Stream]:
+        """The batch of one training step."""
+        chosen = 0 if len(self.parts) == 1 else numpy_generator(self.seed, "set", step).choice(
+            len(self.parts), p=self.shares)
+        return self.parts[chosen].batch(step, parts)

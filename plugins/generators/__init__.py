@@ -10,4 +10,5 @@ def backmap_generators():
         "equivariant": f"{HERE}.equivariant.generator:Equivariant",
         "force_field": f"{HERE}.force_field.generator:FromForceField",
         "template": f"{HERE}.template:Template",
+        "voxel_gan": f"{HERE}.voxel_gan.generator:VoxelGan",
     }

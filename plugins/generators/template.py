@@ -2,7 +2,7 @@
 
 Every fragment takes the shape it has in a library of conformers, one of those whose beads look most
 like the beads at hand, turned onto them. The library comes from training frames (in a checkpoint) or,
-where there are none, from idealised geometry (``common.conformers``).
+for molecules of which there are none, from idealised geometry (``common.conformers``).
 """
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Template(Generator):
 
     @classmethod
     def from_library(cls, library: Library) -> Template:
-        """A template generator with conformers that are at hand already."""
+        """A template generator with conformers that are at hand already; those of other molecules are added to them."""
         template = cls(TemplateOptions())
         template.library = library
         return template
@@ -58,10 +58,13 @@ class Template(Generator):
     def prepare(self, system: System, device: str) -> System:
         if self.checkpoint is not None:
             system = self.checkpoint.enrich(system)
-        if self.library is None:
+        self.library = self.library or Library()
+        missing = [one for one in system.types if not one.given and one.name not in self.library.types]
+        if missing and self.checkpoint is None:
             from ..common.conformers import ideal_library  # RDKit is needed for this alone
 
-            self.library = ideal_library(system, self.options.conformers)
+            found = ideal_library(System(tuple((one, 1) for one in missing)), self.options.conformers)
+            self.library.types.update(found.types)
         for molecule in system.types:
             if not self.library.fits(molecule):
                 raise BackmapError(f"there are no conformers of molecule type '{molecule.name}'",

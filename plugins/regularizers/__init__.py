@@ -6,4 +6,5 @@ from backmap.hookspecs import hookimpl
 
 @hookimpl
 def backmap_regularizers() -> dict[str, str]:
-    return {"steric": "backmap_plugins.regularizers.steric:Steric"}
+    return {"energy": "backmap_plugins.regularizers.energy:ForceFieldEnergy",
+            "steric": "backmap_plugins.regularizers.steric:Steric"}

@@ -1,6 +1,7 @@
 """The ``steric`` regularizer: what no equilibrium structure has, overlaps and torn bonds."""
 from __future__ import annotations
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -8,6 +9,8 @@ from torch import Tensor
 from backmap.api import Options, Regularizer
 from backmap.engine.contracts import LocalEnvironment
 from backmap.engine.fragments import FragmentTable
+
+from . import overlaps
 
 #: Contact radii by atomic number, nm: half the distance below which two such atoms, four or more bonds
 #: apart, are hardly ever found in a liquid (about 0.85 of Bondi's radii, J. Phys. Chem. 68, 441 (1964)).
@@ -39,6 +42,8 @@ class Steric(Regularizer):
 
     def energy(self, env: LocalEnvironment, positions: Tensor) -> Tensor:
         drawn = positions.float()
+        if drawn.device.type == "cpu" and not drawn.requires_grad:
+            return 0.5 * self.options.stiffness * self._quick(env, drawn)
         own = env.atoms
         strain = self._between(env, drawn, env.neighbours, env.neighbour_atom, env.neighbours_placed,
                                env.neighbour_same)
@@ -49,6 +54,22 @@ class Steric(Regularizer):
         strain = strain + 0.5 * self._between(env, drawn, drawn, own, inside, inside)
         strain = strain + 0.5 * self._torn(env, drawn, drawn, own, inside)
         return 0.5 * self.options.stiffness * strain
+
+    def _quick(self, env: LocalEnvironment, drawn: Tensor) -> Tensor:
+        """What ``energy`` sums, (S, K), compiled."""
+        tables = env.fragments
+        kind = tables.type[env.row]
+        size = torch.tensor([t.n_atoms for t in tables.types])[kind]
+        strain = torch.zeros(drawn.shape[:2], dtype=torch.float32)
+        contact, covalent = (_radii(tables, CONTACT, OTHER_CONTACT) * self.options.scale,
+                             _radii(tables, COVALENT, OTHER_COVALENT) * STRETCH)
+        factor = np.ones(100, dtype=np.float32)
+        factor[list(NEAR)] = list(NEAR.values())
+        overlaps.strain(*(x.contiguous().numpy() for x in (
+            drawn, env.atoms, env.neighbours, env.neighbour_atom, env.neighbours_placed, env.neighbour_same,
+            env.context.float(), tables.context[env.row], env.context_placed, contact, covalent,
+            tables.atom_base[kind], size, tables.distance_base[kind], tables.distance)), factor, strain.numpy())
+        return strain
 
     def _between(self, env: LocalEnvironment, drawn: Tensor, others: Tensor, rows: Tensor, there: Tensor,
                  same: Tensor) -> Tensor:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from backmap.engine.environment import Scene
 from backmap.engine.fragments import FragmentTable, resting_order
 from backmap.engine.random import numpy_generator
 from backmap.engine.schedule import Batch, drawn, forward_schedule, gibbs_schedule, parallel_schedule
-from backmap.engine.sweep import Sweeper, mirror_wrong_centres, overlaps, projection
+from backmap.engine.sweep import Select, Sweeper, mirror_wrong_centres, overlaps, projection
 from backmap.errors import BackmapError
 from backmap.model.system import System, Window
 
@@ -26,6 +26,11 @@ from .accept import AcceptedSweeps, AcceptOptions
 ANNEALED = {1: [0.0], 2: [0.25, 0.0], 3: [0.6, 0.0, 0.0]}
 STUBBORN = 2  #: rounds of repair after which the neighbours of a fragment are redrawn with it
 MENDS = 4  #: rounds in which wrong stereocentres are redrawn before they are reported
+
+
+SELECT: Any = Field("boltzmann", description="Which candidate is kept. boltzmann: with a probability proportional to "
+                                             "exp(-E/kT); lowest_energy: the best one, which pulls energies below "
+                                             "those of the ensemble; first: any, the energy is not asked.")
 
 
 def annealed(sweeps: int) -> list[float]:
@@ -46,6 +51,7 @@ class ForwardOptions(Options):
                                          description="Order of the beads in a sequential start.")
     regularizer: Nested[Regularizer] | None = Field(None, description="Chooses among candidates.")
     candidates: int = Field(1, ge=1, description="Draws per fragment among which the regularizer chooses.")
+    select: Select = SELECT
     temperature: float = Field(300.0, gt=0, description="K.")
 
     @model_validator(mode="after")
@@ -64,7 +70,7 @@ class Forward(Step):
 
     def __init__(self, options: ForwardOptions) -> None:
         super().__init__(options)
-        self.needs = self.needs | options.generator.needs
+        self.needs = self.needs | _needs(options.generator) | _needs(options.regularizer)
 
     def start(self, state: State) -> None:
         generator = self.options.generator
@@ -72,6 +78,7 @@ class Forward(Step):
             raise BackmapError("this generator reads beads alone and cannot run sequentially", where=self.where,
                                hint="Leave 'start' out, or choose a generator that sees atoms.")
         _prepare(generator, state)
+        _equip(self.options.regularizer, state)
         state.generator = generator
         self.worker = generator if self.options.start == "sequential" else generator.starter()
         if self.worker is None:
@@ -106,7 +113,7 @@ class Forward(Step):
             state.progress(done / total)
 
         sweeper = Sweeper(self.worker, self.options.regularizer, self.options.candidates,
-                          temperature=self.options.temperature, progress=progress)
+                          temperature=self.options.temperature, select=self.options.select, progress=progress)
         sweeper.sweep(scene, schedule, (state.seed, self.index, "forward"), window.frames)
         self.project(scene)
         _right_hands(scene, state.system, self.project)
@@ -122,8 +129,9 @@ class GibbsOptions(AcceptOptions):
         None, description="Noise level of each sweep, 1 (rough) to 0 (clean); by default annealed, ending at 0.")
     temperature: float = Field(300.0, gt=0, description="K.")
     regularizer: Nested[Regularizer] | None = Field(
-        None, description="Chooses among candidates, and says which fragments overlap.")
+        None, description="Chooses among candidates; steric also says which fragments overlap.")
     candidates: int = Field(1, ge=1, description="Draws per fragment, for the regularizer or 'accept' to choose from.")
+    select: Select = SELECT
     overlap: float = Field(
         10.0, gt=0, description="A fragment with more of the regularizer's energy than this is redrawn, kJ/mol.")
     second: int = Field(4, ge=0, description="Draws to choose from when it is redrawn at once, in the same sweep.")
@@ -138,9 +146,14 @@ class GibbsOptions(AcceptOptions):
     def _consistent(self) -> GibbsOptions:
         if self.levels is not None and len(self.levels) != self.sweeps:
             raise ValueError(f"'levels' has {len(self.levels)} entries for {self.sweeps} sweeps")
-        self.check_accept({"regularizer", "levels", "repair"})
+        self.check_accept({"regularizer", "levels", "repair", "select"})
         if self.accept == "none" and self.regularizer is None and (self.candidates > 1 or self.repair):
             raise ValueError("'candidates' and 'repair' need a regularizer to choose by, e.g. regularizer: steric")
+        if self.regularizer is not None and not self.regularizer.absolute:
+            idle = {"repair", "second", "overlap"} & self.model_fields_set
+            if idle:
+                raise ValueError(f"'{min(idle)}' needs a regularizer that is zero where nothing is wrong, e.g. steric: "
+                                 "let it mend what is left in a gibbs step of its own")
         if self.neighbours and self.only is None:
             raise ValueError("'neighbours' widens what 'only' chooses, e.g. only: [clash]")
         return self
@@ -160,7 +173,7 @@ class Gibbs(Step):
     def __init__(self, options: GibbsOptions) -> None:
         super().__init__(options)
         self.accepted: AcceptedSweeps | None = None
-        self.needs = self.needs | (options.generator.needs if options.generator else frozenset())
+        self.needs = self.needs | _needs(options.generator) | _needs(options.regularizer)
         if options.accept != "none":
             self.needs = self.needs | {"forcefield"}
 
@@ -173,6 +186,7 @@ class Gibbs(Step):
             _prepare(generator, state)
             state.generator = generator
         self.generator = generator
+        _equip(self.options.regularizer, state)
         orders = [resting_order(molecule) for molecule in state.system.types]
         self.tables = FragmentTable.build(state.system.types, generator.view, orders).to(state.device)
         self.project = projection(state.system)
@@ -192,9 +206,13 @@ class Gibbs(Step):
         if chosen is None or chosen.any():
             self._relax(scene, state, window, chosen)
         done = _finished(window, self._kept(scene, window, chosen), state.system)
-        if self.options.regularizer is not None:
+        if self._tells_overlaps:
             done.flags["clash"] = overlaps(scene, self.options.regularizer, self.options.overlap)
         return done
+
+    @property
+    def _tells_overlaps(self) -> bool:
+        return self.options.regularizer is not None and self.options.regularizer.absolute
 
     def _chosen(self, window: Window, system: System) -> np.ndarray | None:
         """Beads to be redrawn, (W, B); None means all."""
@@ -221,8 +239,9 @@ class Gibbs(Step):
             done += sites
             state.progress(min(1.0, done / total))
 
-        sweeper = Sweeper(self.generator, options.regularizer, options.candidates, options.second, options.overlap,
-                          options.temperature, progress=progress)
+        sweeper = Sweeper(self.generator, options.regularizer, options.candidates,
+                          options.second if self._tells_overlaps else 0, options.overlap, options.temperature,
+                          options.select, progress=progress)
         for number, level in enumerate(self.levels):
             self._sweep(sweeper, scene, state, window, ("sweep", number), level, chosen)
         self._mend(replace(sweeper, candidates=options.repair_candidates, second=0, progress=lambda sites: None),
@@ -270,11 +289,22 @@ class Gibbs(Step):
         sweeper.sweep(scene, schedule, (state.seed, self.index, *name), window.frames, level, self.project)
 
 
+def _needs(worker: Generator | Regularizer | None) -> frozenset[str]:
+    return worker.needs if worker else frozenset()
+
+
+def _equip(worker: Generator | Regularizer | None, state: State) -> None:
+    """Hand over the force field to one that needs it."""
+    if worker is not None and "forcefield" in worker.needs:
+        worker.use(state.forcefield)
+
+
 def _prepare(generator: Generator, state: State) -> None:
     """Show a generator the force field, if it needs one, and the system."""
-    if "forcefield" in generator.needs:
-        generator.use(state.forcefield)
+    _equip(generator, state)
     state.system = generator.prepare(state.system, state.device)
+    for remark in generator.remarks:
+        state.log(f"note: {remark}")
 
 
 def _right_hands(scene: Scene, system: System, project: Callable[[Scene], None]) -> None:

@@ -2,23 +2,36 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 from pydantic import Field
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from backmap.api import Generator, InputPath, Nested, Options, OutputPath, Reader, State, Step, Traversal
+from backmap.api import (
+    Generator,
+    InputPath,
+    Nested,
+    Options,
+    OutputPath,
+    Reader,
+    Regularizer,
+    State,
+    Step,
+    Traversal,
+)
 from backmap.engine.environment import Scene
 from backmap.engine.fragments import FragmentTable, resting_order
 from backmap.engine.random import numpy_generator
 from backmap.errors import BackmapError
-from backmap.model.system import Window
+from backmap.model.system import System, Window
 
 from ..common import contents
 from ..common.dataset import TrainingSet
-from ..common.library import collect
-from ..common.training import BEAD_NOISE, Contexts, History, Material, Schedule, Trainer
+from ..common.library import Library, collect
+from ..common.trainer import Energies, Figures, History, Trainer
+from ..common.training import BEAD_NOISE, Contexts, Material, Schedule
 
 
 class PrepareOptions(Options):
@@ -98,7 +111,8 @@ class TrainOptions(Options):
     """Options of ``train``."""
 
     generator: Nested[Generator] = Field(description="What learns, with the options of a new network.")
-    data: InputPath | None = Field(None, description="A training set; by default the one just prepared.")
+    data: InputPath | list[InputPath] | None = Field(
+        None, description="A training set, or several to learn from together; by default the one just prepared.")
     traversal: Nested[Traversal] = Field("depth_first", validate_default=True,
                                          description="Order of the beads in forward sampling.")
     output: OutputPath = Field(Path("weights.safetensors"), description="The checkpoint.")
@@ -108,6 +122,15 @@ class TrainOptions(Options):
     learning_rate: float = Field(Schedule.learning_rate, gt=0, description="Peak learning rate.")
     sequential: float = Field(Schedule.sequential, ge=0, le=1, description="Share of steps for forward sampling.")
     validate_every: int = Field(Schedule.validate, ge=1, description="Steps between validations and checkpoints.")
+    average: float = Field(Schedule.average, ge=0, lt=1, description="Decay of the running average of the weights.")
+    regularizer: Nested[Regularizer] | None = Field(
+        None, description="An energy in the loss of generators whose draws are differentiable, e.g. energy.")
+    regularize: Literal["minimize", "match"] = Field(
+        "minimize", description="minimize: the energy itself (C1). match: its distance, term by term, from that of the "
+                                "true atoms (C2).")
+    weight: float = Field(0.01, gt=0, description="Weight of the regularizer in the loss, per kJ/mol and atom.")
+    ramp: float = Field(0.5, ge=0, le=1, description="Share of the steps in which atoms are drawn over which that "
+                                                     "weight rises from 0.")
     conformers: int = Field(128, ge=1, description="Conformers of each fragment kept for the parallel start.")
 
 
@@ -117,39 +140,64 @@ class Train(Step):
     Options = TrainOptions
     gives = frozenset({"generator"})
 
+    def __init__(self, options: TrainOptions) -> None:
+        super().__init__(options)
+        if options.regularizer is not None:
+            self.needs = self.needs | options.regularizer.needs
+
     def start(self, state: State) -> None:
         options = self.options
-        data = TrainingSet.load(options.data) if options.data else state.extra.get("training_set")
-        if data is None:
+        paths = options.data if isinstance(options.data, list) else [options.data] if options.data else []
+        data = [TrainingSet.load(path) for path in paths] or [state.extra.get("training_set")]
+        if data[0] is None:
             raise BackmapError("there is no training set", where=self.where,
                                hint="Write a 'prepare' step before, or give 'data: training.safetensors'.")
+        self.data, self.system = data, _together(data)
         torch.manual_seed(state.seed)
         generator = type(options.generator)(options.generator.options)  # its first weights follow from the seed
+        generator.study(self.system)
         if generator.network is None:
             raise BackmapError("this generator does not learn", where=f"{self.where}.generator")
-        generator.network.to(state.device).train()
+        for player in (*generator.players(0.0), *generator.players(1.0)):
+            player.module.to(state.device).train()
         schedule = Schedule(options.steps, options.sites, options.frames, options.learning_rate, options.sequential,
-                            options.validate_every)
-        trainer = self._trainer(generator, data, schedule, state)
+                            options.validate_every, options.average)
+        trainer = self._trainer(generator, schedule, state)
         self._run(trainer, state)
 
-    def _trainer(self, generator: Generator, data: TrainingSet, schedule: Schedule, state: State) -> Trainer:
-        options, types = self.options, data.system.types
-        tables = FragmentTable.build(types, generator.view, [resting_order(t) for t in types])
-        frames = np.flatnonzero(~data.held_out)
-        self.library = collect(Scene.of(data.window(frames), data.system, tables, generator.view),
-                               options.conformers, state.seed)
+    def _energies(self, state: State) -> Energies | None:
+        options = self.options
+        if options.regularizer is None:
+            return None
+        if "forcefield" in options.regularizer.needs:
+            options.regularizer.use(state.forcefield)
+        return Energies(options.regularizer, options.regularize == "match", options.weight, options.ramp)
+
+    def _trainer(self, generator: Generator, schedule: Schedule, state: State) -> Trainer:
         rng = numpy_generator(state.seed, self.index, "traversal")
-        orders = [options.traversal.order(molecule, rng) for molecule in types]
-        material = Material.of(data, generator.view, orders, self.library, state.seed, state.device)
-        path = state.output / options.output
-        trainer = Trainer(generator, Contexts(material, schedule, state.seed), schedule,
-                          path.with_suffix(".state.safetensors"))
+        libraries, contexts = [], []
+        for data in self.data:
+            library = self._conformers(generator, data, state.seed)
+            orders = [self.options.traversal.order(molecule, rng) for molecule in data.system.types]
+            material = Material.of(data, generator.view, orders, library, state.seed, state.device)
+            libraries.append(library)
+            contexts.append(Contexts(material, schedule, state.seed))
+        self.library = Library({name: found for one in reversed(libraries) for name, found in one.types.items()})
+        path = state.output / self.options.output
+        trainer = Trainer(generator, contexts, schedule, path.with_suffix(".state.safetensors"), state.seed,
+                          self._energies(state))
         if state.resume and trainer.state.exists():
             trainer.resume()
             state.log(f"going on at step {trainer.step}")
-        self.data = data
         return trainer
+
+    def _conformers(self, generator: Generator, data: TrainingSet, seed: int) -> Library:
+        """Conformers of fragments in training frames, for the parallel start."""
+        types = data.system.types
+        tables = FragmentTable.build(types, generator.view, [resting_order(t) for t in types])
+        frames = np.flatnonzero(~data.held_out)
+        scene = Scene.of(data.window(frames), data.system, tables, generator.view)
+        return collect(scene, self.options.conformers, seed)
 
     def _run(self, trainer: Trainer, state: State) -> None:
         path = state.output / self.options.output
@@ -160,22 +208,36 @@ class Train(Step):
             task = bar.add_task("training", total=trainer.schedule.steps, completed=trainer.step, loss=float("nan"),
                                 validation="-")
 
+            def reported(step: int, figures: Figures) -> None:
+                bar.update(task, completed=step, loss=next(v for name, v in figures.items() if name.endswith("loss")))
+
             def validated(history: History) -> None:
-                step, losses = history.validation[-1]
-                bar.update(task, validation=" ".join(f"{loss:.3f}" for loss in losses.values()) or "-")
+                (step, training), (_, validation) = history.training[-1], history.validation[-1]
+                bar.update(task, validation=" ".join(f"{value:.3f}" for value in validation.values()) or "-")
                 if not bar.console.is_terminal:
-                    state.log(f"step {step}: loss {history.training[-1][1]:.3f}, validation by noise level {losses}")
+                    state.log(f"step {step}: {_told(training)}; held out: {_told(validation)}")
                 self._write(trainer, history, path)
 
-            trainer.run(lambda step, loss: bar.update(task, completed=step, loss=loss), validated)
+            trainer.run(reported, validated)
         state.log(f"weights -> {self.options.output}")
 
     def _write(self, trainer: Trainer, history: History, path: Path) -> None:
         from ..common.plots import loss_plot
 
-        training = {"steps": trainer.step, "temperature": sorted(set(self.data.temperature.tolist())),
-                    "bead_noise": BEAD_NOISE, "frames": int((~self.data.held_out).sum()), "loss": history.training[-1],
-                    "validation": history.validation[-1]}
+        temperatures = sorted({float(t) for data in self.data for t in data.temperature})
+        training = {"steps": trainer.step, "temperature": temperatures, "bead_noise": BEAD_NOISE,
+                    "frames": int(sum((~data.held_out).sum() for data in self.data)),
+                    "loss": history.training[-1], "validation": history.validation[-1]}
         with trainer.averaged():
-            trainer.generator.save(path, self.data.system, self.library, training)
+            trainer.generator.save(path, self.system, self.library, training)
         loss_plot(history, path.with_suffix(".png"))
+
+
+def _together(data: list[TrainingSet]) -> System:
+    """All molecule types of the training sets, each once."""
+    blocks = {kind.name: (kind, count) for one in reversed(data) for kind, count in one.system.blocks}
+    return System(tuple(blocks.values()))
+
+
+def _told(figures: Figures) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in figures.items()) or "-"

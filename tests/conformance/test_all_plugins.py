@@ -15,6 +15,9 @@ def offered(*kinds: Kind) -> list[tuple[Kind, str]]:
 
 def built(kind: Kind, name: str) -> api.Plugin:
     plugin = REGISTRY.get(kind, name)
+    wanted = [key for key, option in plugin.Options.model_fields.items() if option.is_required()]
+    if wanted:
+        pytest.skip(f"'{name}' wants options: {', '.join(wanted)}")
     return plugin(plugin.Options())
 
 
@@ -50,3 +53,18 @@ def test_assessor(kind: Kind, name: str) -> None:
 @pytest.mark.parametrize(("kind", "name"), offered(kind_of(api.Refiner)))
 def test_refiner(kind: Kind, name: str) -> None:
     testing.check_refiner(built(kind, name))
+
+
+@pytest.mark.parametrize(("kind", "name"), offered(kind_of(api.Target)))
+def test_target(kind: Kind, name: str) -> None:
+    testing.check_target(built(kind, name))
+
+
+@pytest.mark.parametrize(("kind", "name"), offered(kind_of(api.Model)))
+def test_model(kind: Kind, name: str) -> None:
+    testing.check_model(built(kind, name))
+
+
+@pytest.mark.parametrize(("kind", "name"), offered(kind_of(api.Sampler)))
+def test_sampler(kind: Kind, name: str) -> None:
+    testing.check_sampler(built(kind, name))

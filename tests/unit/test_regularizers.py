@@ -1,6 +1,8 @@
 """The steric energy by hand, and candidates chosen by Boltzmann's law."""
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -19,6 +21,7 @@ from backmap.model.system import System, Window
 from tests import scenes
 
 K = StericOptions().stiffness
+KT = BOLTZMANN * 300.0
 
 
 def scene(atoms: list[list[float]], *blocks: tuple[MoleculeType, int]) -> Scene:
@@ -134,6 +137,67 @@ def test_candidates_are_chosen_by_boltzmann_weights(temperature: float) -> None:
         counts += np.bincount(picked, minlength=3)
     weight = np.exp(-Numbered.energies.numpy() / (BOLTZMANN * temperature))
     assert stats.chisquare(counts, counts.sum() * weight / weight.sum()).pvalue > 1e-3
+
+
+def choices(probability: np.ndarray, energies: np.ndarray, candidates: int, select: str) -> np.ndarray:
+    """Exact probability that each state is kept, by going through all that can be drawn: (n,)."""
+    kept = np.zeros(len(energies))
+    for drawn in itertools.product(range(len(energies)), repeat=candidates):
+        states = np.array(drawn)
+        if select == "boltzmann":
+            share = np.exp(-energies[states] / KT)
+        elif select == "lowest_energy":
+            share = (np.arange(candidates) == energies[states].argmin()).astype(float)
+        else:
+            share = (np.arange(candidates) == 0).astype(float)
+        np.add.at(kept, states, probability[states].prod() * share / share.sum())
+    return kept
+
+
+@pytest.mark.parametrize("learned", [False, True])
+def test_the_lowest_energy_is_below_the_ensemble(learned: bool) -> None:
+    """Three states, six candidates, drawn evenly or as the ensemble has them; what is kept is known exactly.
+
+    Evenly drawn candidates are right on average if they are weighted, and come to it from above. Candidates that
+    are the ensemble's already are right as they come. The lowest energy is too low in both cases.
+    """
+    energies, n = Numbered.energies.numpy(), 6
+    weight = np.exp(-energies / KT)
+    ensemble = weight / weight.sum()
+    probability = ensemble if learned else np.full(3, 1 / 3)
+
+    class Drawn(Numbered):
+        def draw(self, env: LocalEnvironment, rng: Stream, candidates: int = 1) -> Draw:
+            numbers = torch.searchsorted(torch.as_tensor(probability.cumsum()), rng.uniform(candidates).double())
+            return Draw(numbers.clamp_max(2).double()[:, :, None, None].expand(-1, -1, env.block.shape[1], 3))
+
+    system, window = scenes.crowd()
+    stage, mean = scenes.scene_of(system, window), {}
+    for select in ("boltzmann", "lowest_energy", "first"):
+        counts, sweeper = np.zeros(3), Sweeper(Drawn(), Drawn(), n, temperature=300.0, select=select)
+        for number in range(100):
+            sweeper.sweep(stage, parallel_schedule(stage.surroundings), (2, number), window.frames)
+            counts += np.bincount(stage.own(*scenes.every_site(stage))[:, 0, 0].round().long(), minlength=3)
+        expected = choices(probability, energies, n, select)
+        assert stats.chisquare(counts, counts.sum() * expected).pvalue > 1e-3
+        mean[select] = counts @ energies / counts.sum()
+    right, error = ensemble @ energies, energies.std() / np.sqrt(counts.sum())
+    assert mean["lowest_energy"] < right - 10 * error
+    if learned:
+        assert mean["first"] == pytest.approx(right, abs=4 * error)
+        assert mean["lowest_energy"] < mean["boltzmann"] < mean["first"]
+    else:
+        assert choices(probability, energies, n, "boltzmann") @ energies == pytest.approx(right, rel=0.25)
+        assert right < mean["boltzmann"] < mean["first"]
+
+
+def test_evenly_drawn_candidates_come_to_the_ensemble_from_above() -> None:
+    energies = Numbered.energies.numpy()
+    weight = np.exp(-energies / KT)
+    away = [choices(np.full(3, 1 / 3), energies, n, "boltzmann") @ energies - weight @ energies / weight.sum()
+            for n in (2, 4, 8)]
+    assert away[0] > away[1] > away[2] > 0
+    assert away[2] < 0.25 * away[0]
 
 
 def test_a_second_choice_is_for_sites_above_the_limit() -> None:

@@ -50,7 +50,7 @@ class SiteEnergy:
         if self.limit <= 0:
             raise BackmapError(f"interacts up to {field.cutoff} nm, but sites see only {view.cutoff} nm",
                                where=field.where, hint="Let the view reach farther, by twice the size of fragments.")
-        self.terms = FragmentTerms(self.layout, fragments)
+        self.terms = FragmentTerms(self.layout.molecules, fragments, field.where)
         # A pair's parameters are looked up in flat tables; c6, c12 by kind, exclusions by type and place.
         self.c6, self.c12, self.charge = (self._tensor(x) for x in (field.c6, field.c12, self.layout.charge))
         self.kind = self._tensor(self.layout.kind)

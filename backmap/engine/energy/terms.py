@@ -1,6 +1,7 @@
 """Which bonded terms and explicit pairs the atoms of each fragment take part in."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,6 @@ from torch import Tensor
 from ...errors import BackmapError
 from ...model.parameters import MoleculeParameters
 from ..fragments import FragmentTable
-from .layout import FieldLayout
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -45,24 +45,27 @@ class RowTerms:
 class FragmentTerms:
     """Terms of all fragments.
 
+    Args:
+        molecules: Parameters of each type of ``fragments``, in that order; where: they come from, for messages.
+
     Attributes:
         partners: Atom rows of the atoms outside each fragment that its terms need, -1 padding, (R, P).
         functions: The terms by function.
     """
 
-    def __init__(self, layout: FieldLayout, fragments: FragmentTable) -> None:
+    def __init__(self, molecules: Sequence[MoleculeParameters], fragments: FragmentTable, where: str = "") -> None:
         device = fragments.atoms.device
         atoms, context = fragments.atoms.cpu().numpy(), fragments.context.cpu().numpy()
         base, kind = fragments.atom_base.cpu().numpy(), fragments.type.cpu().numpy()
-        given = np.array([molecule.given for molecule in fragments.types])[kind]
+        given = np.array([each.given for each in fragments.types])[kind]
         atoms = np.where(given[:, None], -1, atoms)  # never drawn
-        rows = [_touching(layout.molecules[t], own[own >= 0] - base[t]) for t, own in zip(kind, atoms, strict=True)]
+        rows = [_touching(molecules[t], own[own >= 0] - base[t]) for t, own in zip(kind, atoms, strict=True)]
         partners = [np.setdiff1d(np.concatenate([np.empty(0, np.int64), *(a.ravel() for a, _ in row.values())]),
                                  own[own >= 0] - base[t]) for t, own, row in zip(kind, atoms, rows, strict=True)]
         for t, near, outside in zip(kind, context, partners, strict=True):
             if len(np.setdiff1d(outside + base[t], near)):
-                raise BackmapError(f"has terms in '{layout.molecules[t].name}' that reach beyond the context of a "
-                                   "fragment", where=layout.field.where, hint="Let the view's context reach farther.")
+                raise BackmapError(f"has terms in '{molecules[t].name}' that reach beyond the context of a "
+                                   "fragment", where=where, hint="Let the view's context reach farther.")
         table = np.full((len(rows), max(1, *(len(outside) for outside in partners))), -1, dtype=np.int64)
         for row, (t, outside) in enumerate(zip(kind, partners, strict=True)):
             table[row, :len(outside)] = outside + base[t]

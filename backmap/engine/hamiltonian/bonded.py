@@ -23,15 +23,19 @@ def bonded(t: Tables, k: int, x, force):
     """Energy of the bonded terms of block ``k`` at ``x`` (places, 3), kJ/mol; adds to ``force`` (places, 3)."""
     energy = 0.0
     for n in range(t.term_start[k], t.term_start[k + 1]):
-        code, values = t.term[n, 0], t.term_value[n]
         a, b, c, d = t.term[n, 1], t.term[n, 2], t.term[n, 3], t.term[n, 4]
-        if code <= _QUARTIC_BOND:
-            energy += _bond(code, values, a, b, x, force)
-        elif code <= _UREY_BRADLEY:
-            energy += _angle(code, values, a, b, c, x, force)
-        else:
-            energy += _dihedral(code, values, a, b, c, d, x, force)
+        energy += one(t.term[n, 0], t.term_value[n], a, b, c, d, x, force)
     return energy
+
+
+@njit(cache=True, error_model="numpy")
+def one(code, values, a, b, c, d, x, force):
+    """Energy of one term of function ``code`` of the atoms a to d of ``x``, as many as it has; adds to ``force``."""
+    if code <= _QUARTIC_BOND:
+        return _bond(code, values, a, b, x, force)
+    if code <= _UREY_BRADLEY:
+        return _angle(code, values, a, b, c, x, force)
+    return _dihedral(code, values, a, b, c, d, x, force)
 
 
 @njit(cache=True, error_model="numpy")

@@ -73,6 +73,15 @@ class Slots:
         """The same tables on another device."""
         return replace(self, **{f.name: getattr(self, f.name).to(device) for f in fields(self)})
 
+    def within(self, known: Slots) -> Slots:
+        """The same tables with every number of a description in the range in which ``known`` has it.
+
+        Of what never varied where a network was trained it learned nothing: handedness, say, where nothing was chiral.
+        """
+        described = [f.name for f in fields(self) if f.name.endswith("features")]
+        ranges = {name: torch.aminmax(getattr(known, name), dim=0) for name in described}
+        return replace(self, **{name: getattr(self, name).clamp(*ranges[name]) for name in described})
+
     @classmethod
     def of_tables(cls, tables: FragmentTable) -> Slots:
         """Describe every fragment atom of the tables."""

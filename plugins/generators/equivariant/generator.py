@@ -12,9 +12,10 @@ from torch import Tensor
 
 from backmap.api import Generator, InputPath, Options
 from backmap.engine.contracts import Draw, LocalEnvironment, View
-from backmap.engine.fragments import FragmentTable
+from backmap.engine.fragments import FragmentTable, resting_order
 from backmap.engine.random import Stream
 from backmap.errors import BackmapError
+from backmap.model.molecule import MoleculeType
 from backmap.model.system import System
 
 from ...common.checkpoint import Checkpoint
@@ -37,6 +38,9 @@ class EquivariantOptions(Options):
     channels: int = Field(32, ge=4, description="Channels of a new network's encoder.")
     width: int = Field(192, ge=16, description="Hidden width of a new network's heads.")
     dropout: float = Field(0.0, ge=0, lt=1, description="Share of hidden values left out in training.")
+    strangers: bool = Field(
+        False, description="Draw molecule types, too, that training did not meet, by what it learned of others: from "
+                           "atoms of the same elements, and with the topology's bond lengths.")
 
 
 class Equivariant(Generator):
@@ -79,7 +83,28 @@ class Equivariant(Generator):
             raise BackmapError("the equivariant generator needs trained weights", where="equivariant",
                                hint="Write 'equivariant: weights.safetensors', or use the template generator.")
         self.network.to(device).eval()
-        return self.checkpoint.enrich(system)
+        strangers = self.checkpoint.strangers(system) if self.options.strangers else []
+        if strangers:
+            self.remarks = self.checkpoint.remarks(system)
+            self.core.known = self._known_slots(strangers)
+        return self.checkpoint.enrich(system, self.options.strangers)
+
+    def _known_slots(self, strangers: list[MoleculeType]) -> Slots:
+        """What training met, in numbers.
+
+        Raises:
+            BackmapError: For atoms of kinds that it did not meet.
+        """
+        types = self.checkpoint.types
+        known = {kind for molecule in types for kind in _atom_kinds(molecule)}
+        for molecule in strangers:
+            for atom, kind in enumerate(_atom_kinds(molecule)):
+                if kind not in known:
+                    raise BackmapError(f"the weights know no atoms like {molecule.atom_names[atom]} of "
+                                       f"'{molecule.name}'", where=self.checkpoint.path,
+                                       hint="Train with molecules that have such atoms: elements and aromatic rings "
+                                            "count.")
+        return Slots.of_tables(FragmentTable.build(types, self.view, [resting_order(kind) for kind in types]))
 
     def save(self, path: Path, system: System, library: Library, training: dict[str, Any]) -> None:
         """Write a checkpoint of the network as it is now."""
@@ -99,6 +124,12 @@ class Equivariant(Generator):
 
     def loss(self, env: LocalEnvironment, target: Tensor, rng: Stream) -> Tensor:
         return -self.core.log_density(env, target)
+
+
+def _atom_kinds(molecule: MoleculeType) -> list[tuple[int, bool]]:
+    """Element of every atom, and if it is aromatic."""
+    chemistry = molecule.chemistry
+    return list(zip(chemistry.element.tolist(), chemistry.aromatic.tolist(), strict=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +158,7 @@ class Core:
 
     def __init__(self, network: Network, view: View) -> None:
         self.network, self.view = network, view
+        self.known: Slots | None = None  #: what training met, where other molecules are drawn as well
         self._slots: dict[FragmentTable, Slots] = {}
         self._nearest: dict[FragmentTable, Tensor] = {}
         self._embedded: tuple[Slots, dict[str, Tensor]] | None = None
@@ -134,7 +166,9 @@ class Core:
     def slots_of(self, tables: FragmentTable) -> Slots:
         """Slot tables of the fragments, made once."""
         if tables not in self._slots:
-            self._slots[tables] = Slots.of_tables(tables.to("cpu")).to(tables.atoms.device)
+            slots = Slots.of_tables(tables.to("cpu"))
+            slots = slots if self.known is None else slots.within(self.known)
+            self._slots[tables] = slots.to(tables.atoms.device)
         return self._slots[tables]
 
     def embed(self, slots: Slots) -> dict[str, Tensor]:

@@ -12,7 +12,8 @@ from backmap_plugins.common import store
 from backmap_plugins.common.dataset import TrainingSet
 from backmap_plugins.common.library import collect
 from backmap_plugins.common.symmetry import Relabeller, relabellings
-from backmap_plugins.common.training import BEAD_NOISE, NOISE, Contexts, Material, Schedule, Trainer, bead_rarity
+from backmap_plugins.common.trainer import Trainer
+from backmap_plugins.common.training import BEAD_NOISE, NOISE, Contexts, Material, Schedule, bead_rarity
 from backmap_plugins.generators.equivariant.generator import Equivariant, EquivariantOptions
 from backmap_plugins.traversals import DepthFirst, Rooted
 
@@ -52,7 +53,7 @@ def learner(dropout: float = 0.1) -> Equivariant:
 
 
 def trainer(path: Path) -> Trainer:
-    return Trainer(learner(), contexts(), SCHEDULE, path)
+    return Trainer(learner(), [contexts()], SCHEDULE, path, 1)
 
 
 class Stop(Exception):
@@ -73,7 +74,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Trainer:
 def test_the_loss_falls(uninterrupted: Trainer) -> None:
     (first, early), (last, late) = uninterrupted.history.training
     assert (first, last) == (15, 30)
-    assert late < early - 0.5
+    assert late["loss"] < early["loss"] - 0.5
     before, after = (losses for _, losses in uninterrupted.history.validation)
     assert set(after) == {str(level) for level in NOISE}
     assert all(after[level] < before[level] for level in after)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from backmap_plugins.common.library import collect
+from backmap_plugins.regularizers.energy import EnergyOptions, ForceFieldEnergy
 from backmap_plugins.regularizers.steric import Steric, StericOptions
 from backmap_plugins.steps.sample import annealed
 from pydantic import Field
@@ -20,7 +21,7 @@ from backmap.errors import BackmapError
 from backmap.hookspecs import hookimpl
 from backmap.model.system import System, Window
 from backmap.registry import Registry
-from tests import scenes
+from tests import forcefields, scenes
 
 #: The worlds that the step ``given`` gives.
 WORLDS: dict[str, Callable[[], tuple[System, Window]]] = {
@@ -201,6 +202,29 @@ def test_what_draws_do_not_mend_is_placed_anew(run: Callable) -> None:
     assert mean[4] < 0.7 * mean[3]
 
 
+@pytest.mark.parametrize("step", ["gibbs", "forward"])
+def test_the_energy_regularizer_leaves_less_energy(run: Callable, step: str) -> None:
+    """Draws of the recipe's weights; chosen among four they are lower in energy than taken as they come."""
+    mean, field = {}, f"forcefield: {{gromacs: {scenes.RECIPE / 'octane.top'}, coulomb: none}}"
+    for select in ("first", "lowest_energy"):
+        chosen = f"regularizer: energy, candidates: 4, select: {select}, temperature: 350"
+        if step == "gibbs":
+            changes = [("sweeps: 2, temperature: 350", f"sweeps: 1, levels: [0.0], {chosen}")]
+        else:
+            changes = [NO_GIBBS, ("weights.safetensors}", f"weights.safetensors}}, start: sequential, {chosen}")]
+        changes += [("weights.safetensors", str(scenes.RECIPE / "octane_350K.safetensors")),
+                    ("  - forward", f"  - {field}\n  - forward")]
+        window, system = run("octane", *changes, chosen="0")
+        assert_exact(window, system)
+        assert "clash" not in window.flags
+        scene = scenes.scene_of(system, window)
+        frame, bead = scenes.every_site(scene)
+        energy = ForceFieldEnergy(EnergyOptions())
+        energy.use(forcefields.read(scenes.RECIPE / "octane.top", system, coulomb="none"))
+        mean[select] = float(energy.energy(scene.gather(frame, bead), scene.own(frame, bead)[:, None]).median())
+    assert mean["lowest_energy"] < 0.8 * mean["first"]
+
+
 def test_noise_levels_end_clean() -> None:
     for sweeps in range(1, 9):
         levels = annealed(sweeps)
@@ -213,6 +237,12 @@ def test_noise_levels_end_clean() -> None:
     ("sweeps: 2", "sweeps: 2, levels: [0.5]", r"steps\[2\].gibbs: 'levels' has 1 entries for 2 sweeps"),
     ("sweeps: 2", "candidates: 3", r"gibbs: 'candidates' and 'repair' need a regularizer to choose by"),
     ("sweeps: 2", "repair: 3", r"gibbs: 'candidates' and 'repair' need a regularizer"),
+    ("sweeps: 2", "regularizer: energy", r"step 'gibbs' needs forcefield, which no earlier step gives"),
+    ("{generator: {equivariant: weights.safetensors}}",
+     "{generator: {equivariant: weights.safetensors}, regularizer: energy}", r"step 'forward' needs forcefield"),
+    ("sweeps: 2", "regularizer: energy, repair: 2", r"gibbs: 'repair' needs a regularizer that is zero where nothing"),
+    ("sweeps: 2", "regularizer: steric, select: lowest", r"gibbs.select: should be 'boltzmann', 'lowest_energy' or"),
+    ("sweeps: 2", "accept: boltzmann, select: first", r"gibbs: 'select' is for sweeps without 'accept'"),
     ("sweeps: 2", "sweeps: 0", r"gibbs.sweeps: should be greater than or equal to 1, not 0. Sweeps; each draws"),
     ("sweeps: 2", "sweep: 2", r"gibbs: no option is called 'sweep'. Did you mean 'sweeps'\?"),
     ("sweeps: 2", "regularizer: sterik", r"gibbs.regularizer: no regularizer is called 'sterik'. Did you mean "),

@@ -1,0 +1,160 @@
+"""The ``voxel_gan`` generator: atoms as densities on a grid, taught by a critic."""
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from backmap.api import Generator, InputPath, Options
+from backmap.engine.contracts import Draw, LocalEnvironment, Player, View
+from backmap.engine.random import Stream
+from backmap.errors import BackmapError
+from backmap.model.system import System
+
+from ...common.checkpoint import Checkpoint
+from ...common.library import Library
+from ..template import Template
+from .adversary import Game
+from .channels import Vocabulary
+from .grid import Grid
+from .network import Critic, Placer
+from .painter import Painter
+
+#: Adam as Gulrajani et al. use it: no momentum between adversaries.
+BETAS = (0.0, 0.9)
+WATCHED = 64  #: sites that are drawn for figures of held-out frames
+PLAY = 0.1  #: learning rate of the adversaries, times that of the warm-up
+#: What the checkpoint keeps of the options: all that a network was built with.
+SIZES = ("grid", "edge", "sigma", "frame", "hide_hydrogens", "noise", "width", "blocks")
+
+
+class VoxelGanOptions(Options):
+    """Options of the ``voxel_gan`` generator."""
+
+    checkpoint: InputPath | None = Field(None, description="Weights made by the train step (.safetensors); "
+                                                           "needed to draw, left out to train anew.")
+    cutoff: float = Field(0.8, gt=0.2, le=1.5, description="How far a new network sees, nm.")
+    grid: int = Field(8, ge=4, le=32, multiple_of=2, description="Voxels along an edge of the grid.")
+    edge: float = Field(1.2, gt=0.3, le=4, description="Edge of the grid, nm.")
+    sigma: float = Field(0.08, gt=0.01, le=0.3, description="Standard deviation of an atom's Gaussian, nm.")
+    frame: Literal["full", "axis"] = Field(
+        "full", description="full: two neighbouring beads fix the local frame. axis: one does, and the angle about it "
+                            "is drawn at random, as was published.")
+    atoms: Literal["chemistry", "elements"] = Field(
+        "chemistry", description="Channels of atoms: elements told apart by aromaticity, or elements alone.")
+    beads: Literal["composition", "any", "none"] = Field(
+        "composition", description="Channels of beads: by the heavy atoms they own; one for all beads, which other "
+                                   "molecules can share; or none.")
+    channels: dict[str, list[str]] = Field(
+        {}, description="Kinds of atoms that share a channel, e.g. {carbon: [C, C_AR]}; others have their own.")
+    hide_hydrogens: bool = Field(True, description="Heavy atoms do not see the hydrogens of their own and of adjacent "
+                                                   "beads.")
+    noise: int = Field(16, ge=1, le=256, description="Random numbers per atom.")
+    width: int = Field(32, ge=4, le=512, multiple_of=2, description="Channels of the networks.")
+    blocks: int = Field(2, ge=1, le=16, description="Residual blocks of each network.")
+    gradient_penalty: float = Field(10.0, gt=0, description="Weight of the gradient penalty.")
+    critic_steps: int = Field(5, ge=1, description="Updates of the critic for one of the generator.")
+    judged: int = Field(2, ge=1, description="Atoms of each sequence that the critic judges in one of its updates.")
+    warmup: float = Field(0.8, ge=0, lt=1, description="Share of the steps, the first ones, in which the network "
+                                                       "learns by a proper score; the critic comes after.")
+
+
+class VoxelGan(Generator):
+    """Atoms one by one, each a density on a grid about its bead, by a convolutional network and its critic.
+
+    Stieffenhofer, Wand and Bereau, Mach. Learn.: Sci. Technol. 1, 045014 (2020). It has no density: what it draws can
+    be chosen among and refined, but not accepted or rejected exactly.
+    """
+
+    Options = VoxelGanOptions
+    equivariant = True
+
+    def __init__(self, options: VoxelGanOptions) -> None:
+        super().__init__(options)
+        self.checkpoint = Checkpoint.load(options.checkpoint, "voxel_gan") if options.checkpoint else None
+        self.sizes = options.model_dump(include=set(SIZES))
+        self._view, self.painter, self.critic = View(options.cutoff), None, None
+        if self.checkpoint:
+            sizes = dict(self.checkpoint.sizes)
+            vocabulary = Vocabulary(**sizes.pop("vocabulary"))
+            self.sizes, self._view = sizes, self.checkpoint.view
+            self._build(vocabulary)
+            self._load()
+
+    def _build(self, vocabulary: Vocabulary) -> None:
+        sizes = self.sizes
+        grid = Grid(sizes["grid"], sizes["edge"], sizes["sigma"])
+        network = Placer(grid, vocabulary.size, vocabulary.description, sizes["noise"], sizes["width"], sizes["blocks"])
+        self.painter = Painter(network, vocabulary, grid, sizes["hide_hydrogens"])
+
+    def _load(self) -> None:
+        network, weights = self.painter.network, self.checkpoint.weights
+        expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+        if expected != {name: tuple(value.shape) for name, value in weights.items()}:
+            raise BackmapError("its weights do not fit its grid and vocabulary", where=self.checkpoint.path,
+                               hint="The file is damaged or was changed by hand: train again.")
+        network.load_state_dict(weights)
+
+    @property
+    def view(self) -> View:
+        return self._view
+
+    @property
+    def network(self) -> nn.Module | None:
+        return self.painter.network if self.painter else None
+
+    @property
+    def training(self) -> dict[str, Any]:
+        return self.checkpoint.training if self.checkpoint else {}
+
+    def study(self, system: System) -> None:
+        options = self.options
+        vocabulary = Vocabulary.of(system.types, options.atoms, options.beads, options.channels)
+        self._build(vocabulary)
+        self.critic = Critic(self.painter.grid, vocabulary.size, vocabulary.description, options.width, options.blocks)
+        self.game = Game(self.painter, self.critic, options.gradient_penalty, options.judged,
+                         self.sizes["frame"] == "axis")
+
+    def players(self, progress: float) -> list[Player]:
+        game, network, warmup = self.game, self.network, self.options.warmup
+        if progress < warmup:
+            return [Player("warmup", network, game.score, phase=(0.0, warmup))]
+        return [Player("critic", self.critic, game.criticise, self.options.critic_steps, BETAS, 0.0, PLAY, (warmup, 1)),
+                Player("generator", network, game.persuade, 1, BETAS, 0.0, PLAY, (warmup, 1))]
+
+    def watch(self, env: LocalEnvironment, target: Tensor, rng: Stream) -> dict[str, float]:
+        some = torch.arange(min(env.size, WATCHED), device=env.row.device)
+        return self.game.watch(env.at(some), target[some], rng.at(some))
+
+    def prepare(self, system: System, device: str) -> System:
+        if self.checkpoint is None:
+            raise BackmapError("the voxel_gan generator needs trained weights", where="voxel_gan",
+                               hint="Write 'voxel_gan: weights.safetensors', or use the template generator.")
+        self.painter.vocabulary.check(system.types, self.checkpoint.path)
+        self.network.to(device).eval()
+        self.remarks = self.checkpoint.remarks(system)
+        return self.checkpoint.enrich(system, strangers=True)
+
+    def save(self, path: Path, system: System, library: Library, training: dict[str, Any]) -> None:
+        """Write a checkpoint of the network as it is now; the critic is not part of it."""
+        weights = {name: value.clone() for name, value in self.network.state_dict().items()}
+        sizes = self.sizes | {"vocabulary": asdict(self.painter.vocabulary)}
+        Checkpoint("voxel_gan", weights, sizes, self.view, system.types, library, training).save(path)
+
+    def starter(self) -> Generator | None:
+        return Template.from_library(self.checkpoint.library) if self.checkpoint else None
+
+    @torch.no_grad()
+    def draw(self, env: LocalEnvironment, rng: Stream, candidates: int = 1) -> Draw:
+        self.network.eval()  # convolutions in full precision
+        drawn = []
+        for k in range(candidates):
+            stream = rng.child("candidate", k)
+            turn = stream.uniform() * (2 * torch.pi) if self.sizes["frame"] == "axis" else None
+            sight = self.painter.look(env, turn)
+            drawn.append(sight.world(self.painter.unroll(sight, stream)).double())
+        return Draw(torch.stack(drawn, dim=1))

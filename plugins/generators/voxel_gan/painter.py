@@ -1,0 +1,64 @@
+"""Draws the atoms of fragments one after the other, each into the condition of the next."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from backmap.engine.contracts import LocalEnvironment
+from backmap.engine.fragments import FragmentTable
+from backmap.engine.random import Stream
+
+from .channels import Tables, Vocabulary
+from .grid import Grid, Sight
+from .network import Placer
+
+
+@dataclass(eq=False)
+class Painter:
+    """A placing network with the grid and the channels that it was made for.
+
+    Attributes:
+        hide: Hydrogens of this and adjacent beads are hidden from heavy atoms.
+    """
+
+    network: Placer
+    vocabulary: Vocabulary
+    grid: Grid
+    hide: bool
+    _tables: dict[FragmentTable, Tables] = field(default_factory=dict)
+
+    def look(self, env: LocalEnvironment, turn: Tensor | None = None) -> Sight:
+        """The surroundings of every site on the grid; ``turn``: angles about the axis, (S,), or None."""
+        if env.fragments not in self._tables:
+            self._tables[env.fragments] = Tables.of(self.vocabulary, env.fragments)
+        return Sight.of(env, self._tables[env.fragments], self.vocabulary, self.grid, turn)
+
+    def place(self, sight: Sight, site: Tensor, atom: Tensor, own: Tensor, *noise: Tensor) -> list[Tensor]:
+        """Positions (T, 3) of targets in the local frame, one for each ``noise`` (T, n).
+
+        Args:
+            site, atom: The targets, (T,); own: Fragment atoms in the local frame, (T, F, 3).
+        """
+        condition, description = sight.condition(site, atom, own, self.hide), sight.description(site, atom)
+        pinned = sight.env.fragments.pinned[sight.env.row[site], atom][:, None]
+        placed = (self.network(condition, description, one)[1] for one in noise)
+        return [torch.where(pinned, 0.0, sight.on_rigid_bond(site, atom, one, own)) for one in placed]
+
+    def noise(self, sight: Sight, rng: Stream) -> Tensor:
+        """Noise of every fragment atom, (S, F, n): the same whichever atoms are drawn."""
+        return rng.normal(sight.env.block.shape[1], self.network.noise).float()
+
+    def unroll(self, sight: Sight, rng: Stream) -> Tensor:
+        """Whole fragments in the local frame, (S, F, 3); differentiable through every step."""
+        block = sight.env.block
+        noise, steps = self.noise(sight, rng), list(sight.given.unbind(1))
+        for f in range(block.shape[1]):
+            site = torch.nonzero(block[:, f])[:, 0]
+            if not len(site):
+                continue
+            present = torch.stack(steps, dim=1)
+            placed, = self.place(sight, site, torch.full_like(site, f), present[site], noise[site, f])
+            steps[f] = steps[f].index_copy(0, site, placed)
+        return torch.stack(steps, dim=1)

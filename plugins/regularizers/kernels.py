@@ -1,0 +1,155 @@
+"""Fast twins, for processors, of ``bonded_terms`` and ``pairs``: values and gradients in one pass, without tensors."""
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from backmap.engine.hamiltonian import bonded
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+PAIR = -1  #: code of explicit pairs, beside those of bonded functions
+
+
+@numba.njit(cache=True, nogil=True)
+def lennard_jones(d2: float, c6: float, c12: float, core: float) -> tuple[float, float]:
+    """Energy of a pair, linear below ``core``, and its derivative by the distance over the distance."""
+    inverse = 1.0 / max(d2, core * core)
+    sixth = inverse * inverse * inverse
+    value, pull = sixth * (c12 * sixth - c6), 6.0 * sixth * (c6 - 2.0 * c12 * sixth) * inverse
+    if d2 < core * core:
+        distance = math.sqrt(d2)
+        value += pull * core * (distance - core)
+        pull *= core / max(distance, 1e-6)
+    return value, pull
+
+
+@numba.njit(cache=True, nogil=True)
+def around(drawn: Array, own: Index, block: Mask, neighbours: Array, other: Index, placed: Mask, same: Mask,
+           molecule: Index, kind: Index, values: Array, excluded: Mask, base: Index, size: Index, first: Index,
+           cutoff: float, energy: Array, slope: Array) -> None:
+    """Add energies to (S, K), and gradients to (S, K, F, 3) unless it is empty.
+
+    Args:
+        drawn: (S, K, F, 3); own: atom rows, -1 for none, (S, F); block: which of them are drawn, (S, F).
+        neighbours: (S, N, 3); other, placed, same: their atom rows, and whether they count and are in the molecule.
+        molecule: Type of each site's molecule, (S,); the rest as in ``pairs.PairTables``.
+    """
+    n_sites, n_candidates, n_own = drawn.shape[:3]
+    limit, slopes = cutoff * cutoff, slope.size > 0
+    for s in range(n_sites):
+        t = molecule[s]
+        for f in range(n_own):
+            if not block[s, f]:
+                continue
+            a = own[s, f]
+            row = base[t] + (a - first[t]) * size[t] - first[t]
+            for n in range(other.shape[1] + n_own):
+                g = n - other.shape[1]
+                if g < 0:
+                    b = other[s, n]
+                    skip = not placed[s, n] or (same[s, n] and excluded[row + b])
+                else:
+                    b = own[s, g]  # pairs of drawn atoms once, pairs with a given one from the drawn side
+                    skip = b < 0 or (g <= f and block[s, g]) or excluded[row + b]
+                if skip:
+                    continue
+                i, j = kind[a], kind[b]
+                c6, c12, core = values[i, j, 0], values[i, j, 1], values[i, j, 2]
+                for k in range(n_candidates):
+                    dx, dy, dz = drawn[s, k, f, 0], drawn[s, k, f, 1], drawn[s, k, f, 2]
+                    if g < 0:
+                        dx, dy, dz = dx - neighbours[s, n, 0], dy - neighbours[s, n, 1], dz - neighbours[s, n, 2]
+                    else:
+                        dx, dy, dz = dx - drawn[s, k, g, 0], dy - drawn[s, k, g, 1], dz - drawn[s, k, g, 2]
+                    d2 = dx * dx + dy * dy + dz * dz
+                    if d2 >= limit:
+                        continue
+                    value, pull = lennard_jones(d2, c6, c12, core)
+                    energy[s, k] += value
+                    if slopes:
+                        slope[s, k, f, 0] += pull * dx
+                        slope[s, k, f, 1] += pull * dy
+                        slope[s, k, f, 2] += pull * dz
+                        if g >= 0 and block[s, g]:
+                            slope[s, k, g, 0] -= pull * dx
+                            slope[s, k, g, 1] -= pull * dy
+                            slope[s, k, g, 2] -= pull * dz
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def terms(drawn: Array, known: Mask, block: Mask, context: Array, there: Mask, row: Index, start: Index, code: Index,
+          term: Index, corners: Index, values: Array, floor: Array, thermal: Array, steepest: float, energy: Array,
+          slope: Array) -> None:
+    """Add energies of bonded terms to (4, S, K), and gradients to (4, S, K, F, 3) unless it is empty.
+
+    Args:
+        drawn: (S, K, F, 3); known: atoms that are there; block: those that are drawn, (S, F).
+        context: (S, C, 3); there: those that are placed, (S, C); row: of each site, (S,).
+        start, code, term, corners, values, floor: As in ``bonded_terms.BondedTerms``.
+        thermal: Height at the limits of flat bottoms where the term has none of its own, (S,); NaN for no flat bottoms.
+        steepest: Largest force on an atom, kJ/mol/nm.
+    """
+    n_sites, n_candidates, n_own = drawn.shape[:3]
+    x, force = np.zeros((4, 3)), np.zeros((4, 3))
+    for s in range(n_sites):
+        for n in range(start[row[s]], start[row[s] + 1]):
+            counts, touched, size = True, False, 0
+            for corner in corners[n]:
+                if corner >= 0:
+                    size += 1
+                    own = corner < n_own
+                    counts &= known[s, corner] if own else there[s, corner - n_own]
+                    touched |= own and block[s, corner]
+            if not (counts and touched):
+                continue
+            for k in range(n_candidates):
+                for c in range(size):
+                    corner = corners[n, c]
+                    for axis in range(3):
+                        x[c, axis] = drawn[s, k, corner, axis] if corner < n_own else context[s, corner - n_own, axis]
+                force[:] = 0.0
+                value = _one(code[n], values[n], x, force)
+                scale = 1.0
+                if not math.isnan(thermal[s]) and code[n] != PAIR:
+                    above = max(value - floor[n, 0], 0.0)
+                    limit = thermal[s] if math.isnan(floor[n, 1]) else floor[n, 1]
+                    value = (math.sqrt(max(above, limit)) - math.sqrt(limit))**2
+                    scale = max(0.0, 1.0 - math.sqrt(limit / above)) if above > limit else 0.0
+                if not math.isfinite(value):  # atoms on top of each other: other terms take them apart
+                    continue
+                energy[term[n], s, k] += value
+                if slope.size:
+                    _spread(force, -scale, steepest, corners[n], size, n_own, slope[term[n], s, k])
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _one(code: int, values: Array, x: Array, force: Array) -> float:
+    """Energy of a bonded term, or of an explicit pair; adds to ``force`` (4, 3)."""
+    if code != PAIR:
+        return bonded.one(code, values, 0, 1, 2, 3, x, force)
+    dx, dy, dz = x[1, 0] - x[0, 0], x[1, 1] - x[0, 1], x[1, 2] - x[0, 2]
+    value, pull = lennard_jones(dx * dx + dy * dy + dz * dz, values[0], values[1], values[2])
+    for axis, step in enumerate((dx, dy, dz)):
+        force[0, axis] += pull * step
+        force[1, axis] -= pull * step
+    return value
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _spread(force: Array, scale: float, steepest: float, corners: Index, size: int, n_own: int, slope: Array) -> None:
+    """Add scaled forces, none longer than ``steepest``, to (F, 3)."""
+    for c in range(size):
+        if corners[c] < n_own:
+            fx, fy, fz = scale * force[c, 0], scale * force[c, 1], scale * force[c, 2]
+            length = math.sqrt(fx * fx + fy * fy + fz * fz)
+            if math.isfinite(length):
+                shorter = min(1.0, steepest / max(length, 1e-12))
+                slope[corners[c], 0] += shorter * fx
+                slope[corners[c], 1] += shorter * fy
+                slope[corners[c], 2] += shorter * fz

@@ -1,0 +1,122 @@
+"""Lennard-Jones of drawn atoms with each other and with their neighbours, with gradients, softened at short range."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from backmap.engine.contracts import LocalEnvironment
+from backmap.engine.fragments import FragmentTable
+from backmap.model.parameters import ForceField, MoleculeParameters
+
+from . import kernels
+
+Array = NDArray[np.float64]
+
+#: Atoms closer than this never count as closer, nm, whatever their parameters are.
+NEAREST = 0.02
+
+
+def core(c6: Array, c12: Array, cap: float) -> Array:
+    """Distance below which c12/r^12 - c6/r^6 is above ``cap``, nm."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        inverse_sixth = (c6 + np.sqrt(c6**2 + 4 * c12 * cap)) / (2 * c12)
+        return np.maximum(np.where(c12 > 0, inverse_sixth**(-1 / 6), 0.0), NEAREST)
+
+
+def lennard_jones(distance: Tensor, c6: Tensor, c12: Tensor, core: Tensor) -> tuple[Tensor, Tensor]:
+    """Energy of pairs, linear below ``core`` and going on as it was there, and its derivative by the distance."""
+    far = torch.maximum(distance, core)
+    sixth = far**-6
+    slope = 6 * sixth * (c6 - 2 * c12 * sixth) / far
+    return sixth * (c12 * sixth - c6) + slope * (distance - far), slope
+
+
+@dataclass(frozen=True, eq=False)
+class PairTables:
+    """Parameters of all atoms of the fragments, and which pairs of one molecule do not interact.
+
+    Attributes:
+        kind: Lennard-Jones type of each atom row, (n,).
+        values: c6, c12 and core of each pair of types, (T, T, 3), float64.
+        excluded: ``excluded_table`` of each molecule type, flat; base, size, first: where each starts, its number of
+            atoms and its first atom row.
+        cutoff: nm.
+    """
+
+    kind: Tensor
+    values: Tensor
+    excluded: Tensor
+    base: Tensor
+    size: Tensor
+    first: Tensor
+    cutoff: float
+
+    @classmethod
+    def of(cls, fragments: FragmentTable, molecules: Sequence[MoleculeParameters], field: ForceField,
+           cap: float) -> PairTables:
+        """Tables on the device of ``fragments``."""
+        size = np.array([each.n_atoms for each in molecules])
+        values = np.stack([field.c6, field.c12, core(field.c6, field.c12, cap)], axis=2)
+        arrays = (np.concatenate([each.kind for each in molecules]), values,
+                  np.concatenate([each.excluded_table.ravel() for each in molecules]),
+                  np.cumsum(np.concatenate([[0], size**2]))[:-1], size)
+        device = fragments.atoms.device
+        return cls(*(torch.as_tensor(x, device=device) for x in arrays), fragments.atom_base, field.cutoff)
+
+    def around(self, env: LocalEnvironment, drawn: Tensor, slopes: bool) -> tuple[Tensor, Tensor | None]:
+        """Energies (S, K) of drawn atoms (S, K, F, 3), and gradients (S, K, F, 3) if asked for."""
+        return (self.quickly if drawn.device.type == "cpu" else self.anywhere)(env, drawn, slopes)
+
+    def quickly(self, env: LocalEnvironment, drawn: Tensor, slopes: bool) -> tuple[Tensor, Tensor | None]:
+        """The same on a processor."""
+        energy = np.zeros(tuple(drawn.shape[:2]))
+        slope = np.zeros(tuple(drawn.shape) if slopes else (0, 0, 0, 0))
+        seen = (env.atoms, env.block, env.neighbours, env.neighbour_atom, env.neighbours_placed, env.neighbour_same,
+                env.fragments.type[env.row], self.kind, self.values, self.excluded, self.base, self.size, self.first)
+        kernels.around(*(x.contiguous().numpy() for x in (drawn, *seen)), self.cutoff, energy, slope)
+        found = torch.as_tensor(energy).to(drawn.dtype)
+        return found, torch.as_tensor(slope).to(drawn.dtype) if slopes else None
+
+    def anywhere(self, env: LocalEnvironment, drawn: Tensor, slopes: bool) -> tuple[Tensor, Tensor | None]:
+        """The same with tensors on any device."""
+        own, others = env.atoms, env.neighbours.to(drawn.dtype)[:, None]
+        outside = self._parameters(env, env.block, env.neighbour_atom, env.neighbours_placed, env.neighbour_same,
+                                   drawn.dtype)
+        energy, slope = self._sum(drawn, others, outside, slopes)
+        there = own >= 0
+        inside = self._parameters(env, there, own.clamp_min(0), there, there, drawn.dtype)
+        met = (env.block[:, :, None] | env.block[:, None])[..., None]
+        own_energy, own_slope = self._sum(drawn, drawn, inside * met, slopes)
+        return energy + 0.5 * own_energy, slope + own_slope if slopes else None
+
+    def _parameters(self, env: LocalEnvironment, drawn: Tensor, other: Tensor, there: Tensor, same: Tensor,
+                    dtype: torch.dtype) -> Tensor:
+        """c6, c12 and core (S, F, N, 3) of atoms of the fragments and others (S, N); zero where they do not meet."""
+        row = env.atoms.clamp_min(0)
+        a, b = self.kind[row][:, :, None], self.kind[other][:, None]
+        values = self.values.to(dtype)[a, b]
+        site, slot = torch.nonzero(same & there, as_tuple=True)
+        kind = env.fragments.type[env.row][site][:, None]
+        first = self.first[kind]
+        none = self.excluded[self.base[kind] + (row[site] - first) * self.size[kind]
+                             + (other[site, slot][:, None] - first)]
+        meets = drawn[:, :, None] & there[:, None]
+        meets[site, :, slot] &= ~none
+        return values * meets[..., None]
+
+    def _sum(self, drawn: Tensor, others: Tensor, parameters: Tensor, slopes: bool) -> tuple[Tensor, Tensor | None]:
+        """Energies (S, K) of drawn atoms with others (S, 1 or K, N, 3), and gradients by the drawn."""
+        c6, c12, core = parameters[:, None].unbind(-1)
+        distance = torch.cdist(drawn, others, compute_mode="donot_use_mm_for_euclid_dist")
+        values, slope = lennard_jones(distance, c6, c12, core.clamp_min(NEAREST))
+        near = distance < self.cutoff
+        energy = (values * near).sum(dim=(2, 3))
+        if not slopes:
+            return energy, None
+        pull = slope * near / distance.clamp_min(1e-6)
+        return energy, pull.sum(-1, keepdim=True) * drawn - pull @ others.expand(-1, drawn.shape[1], -1, -1)

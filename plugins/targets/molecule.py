@@ -1,0 +1,210 @@
+"""The ``molecule`` target: one molecule in vacuum with a force field of OpenMM's, in bond-angle-torsion coordinates."""
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+from pydantic import BeforeValidator, Field
+from torch import Tensor
+
+from backmap.api import InputPath, Options, Target
+from backmap.engine.energy import bonded
+from backmap.errors import BackmapError
+from backmap.model.parameters import BOLTZMANN, COULOMB
+
+from .internal_coordinates import InternalCoordinates
+from .molecule_file import MoleculeFile, read_molecule
+
+TURNS = 0.5  #: share of the collective moves that turn a torsion of the skeleton anywhere
+CHUNK = 250  #: configurations whose energies are computed at a time: their intermediate values fit a processor's cache
+TRIES = 16  #: starts drawn for one that is kept, the most probable
+
+
+class MoleculeOptions(Options):
+    """Options of the ``molecule`` target."""
+
+    pdb: InputPath = Field(description="A PDB file of the molecule, hydrogens included; local moves set out from it.")
+    forcefield: Annotated[list[str], BeforeValidator(lambda v: [v] if isinstance(v, str) else v)] = Field(
+        ["amber99sb.xml"], description="Force-field XML files: names of those that OpenMM ships, or paths.")
+    temperature: float = Field(300.0, gt=0, description="Of the ensemble, K.")
+    rigid: Literal["h-bonds", "none"] = Field("h-bonds", description="Rigid bonds: those to hydrogen, or none.")
+    measure: Literal["rigid", "stiff"] = Field(
+        "rigid", description="Of rigid bonds: that of constrained dynamics, with the square root of the determinant of "
+                             "the mass metric (Fixman), or that of very stiff springs, without.")
+    torsions: dict[str, tuple[int, int, int, int]] = Field(
+        {}, description="Torsions to be measured, by name: four numbers of atoms, counted from 1 as they stand in the "
+                        "file.")
+    basin: tuple[str, float, float] | None = Field(
+        None, description="Basin 1 is where this torsion lies between these degrees; all else is basin 0.")
+
+
+class Molecule(Target):
+    """p ~ exp(-beta U) prod r^2 sin(theta) sqrt(det G) in bonds that are not rigid, angles and torsions.
+
+    G = (grad b) m^-1 (grad b)^T over the rigid bonds b (Fixman, PNAS 71, 3050 (1974)); no cut-off. The hand of
+    stereocentres is that of the file as long as no move is wide enough to turn it over.
+    """
+
+    Options = MoleculeOptions
+
+    def __init__(self, options: MoleculeOptions) -> None:
+        super().__init__(options)
+        self._beta = 1 / (BOLTZMANN * options.temperature)
+        if options.basin is not None and options.basin[0] not in options.torsions:
+            raise BackmapError(f"the basin's torsion '{options.basin[0]}' is not among the torsions", where="molecule",
+                               hint=f"Known: {', '.join(options.torsions) or 'none'}.")
+
+    @cached_property
+    def _file(self) -> MoleculeFile:
+        """What the file says, opened when it is first asked for: a recipe is checked without its files."""
+        options = self.options
+        found = read_molecule(options.pdb, options.forcefield, options.rigid == "h-bonds")
+        for name, numbers in options.torsions.items():
+            if not all(1 <= a <= len(found.positions) for a in numbers):
+                raise BackmapError(f"torsion '{name}' names an atom that {options.pdb} does not have", where="molecule",
+                                   hint=f"Atoms are counted from 1 to {len(found.positions)}.")
+        return found
+
+    @property
+    def internal(self) -> InternalCoordinates:
+        """The coordinates, and what they are between."""
+        return self._file.internal
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        return self.internal.variables
+
+    def coordinates(self, positions: Tensor) -> Tensor:
+        """Coordinates (n, D) of positions (n, A, 3), nm, whatever the lengths of their rigid bonds."""
+        return self.internal.of(positions)
+
+    def positions(self, x: Tensor) -> Tensor:
+        """Positions (n, A, 3), nm; the first heavy atom at the origin."""
+        return self.internal.positions(x)
+
+    def energy(self, positions: Tensor) -> Tensor:
+        """Potential energy (n,) of positions (n, A, 3), kJ/mol; rigid bonds have their terms, too."""
+        return torch.cat([self._energy(part) for part in positions.split(CHUNK)])
+
+    def _energy(self, positions: Tensor) -> Tensor:
+        total = torch.zeros(len(positions), dtype=torch.float64)
+        for each in self._file.parameters.bonded:
+            corners = positions[:, torch.as_tensor(each.atoms)]
+            total = total + bonded.energies(each.function, corners, torch.as_tensor(each.parameters)).sum(dim=1)
+        first, second, c6, c12, charges = self._file.pairs
+        squared = ((positions[:, second] - positions[:, first])**2).sum(dim=2).clamp_min(1e-6)
+        sixth = 1 / squared**3
+        return total + (sixth * (c12 * sixth - c6) + COULOMB * charges * squared.rsqrt()).sum(dim=1)
+
+    @torch.no_grad()
+    def log_density(self, x: Tensor) -> Tensor:
+        return torch.cat([self._log_density(part) for part in x.split(CHUNK)])
+
+    def _log_density(self, x: Tensor) -> Tensor:
+        positions = self.positions(x)
+        density = self.internal.log_jacobian(x) - self._beta * self.energy(positions)
+        first, second = self._file.rigid_atoms.T
+        if self.options.measure == "rigid" and len(first):
+            vector = positions[:, first] - positions[:, second]
+            unit_vector = torch.nn.functional.normalize(vector, dim=2)
+            density = density + 0.5 * torch.logdet(unit_vector @ unit_vector.transpose(1, 2) * self._file.coupling)
+        return torch.where(density.isnan(), -torch.inf, density)
+
+    def start(self, n: int, rng: np.random.Generator) -> Tensor:
+        """The molecule of the file, n times, with the torsions that are measured turned anywhere.
+
+        Every other one is put into basin 1, where there is one. Hydrogens of methyl groups are labelled as in training.
+        """
+        given, turned = self._labelled(self._file.positions[None]), self._turned()
+        if not turned:
+            return given.repeat(n, 1)
+        x = given.repeat(n * TRIES, 1)
+        for column in turned:
+            x[:, column] = torch.as_tensor(rng.uniform(-math.pi, math.pi, len(x)))
+        worth = self.log_density(x).reshape(n, TRIES)
+        if self.options.basin is not None:
+            meant = np.arange(n)[:, None] % 2
+            worth = worth - 1e9 * torch.as_tensor(self.basins(x).reshape(n, TRIES) != meant)
+        return x.reshape(n, TRIES, -1)[torch.arange(n), worth.argmax(dim=1)]
+
+    def local(self, x: Tensor, sweeps: int, rng: np.random.Generator) -> tuple[Tensor, float]:
+        """Single coordinates are changed by about their widths, as many in a sweep as there are."""
+        return self._walk(x, sweeps, rng, 0.0)
+
+    def collective(self, x: Tensor, sweeps: int, rng: np.random.Generator) -> Tensor:
+        """Half of the moves turn a torsion of the skeleton anywhere: a few of these pass between basins."""
+        return self._walk(x, sweeps, rng, TURNS)[0]
+
+    def _walk(self, x: Tensor, sweeps: int, rng: np.random.Generator, turns: float) -> tuple[Tensor, float]:
+        """Metropolis moves of single coordinates, of which a share ``turns`` turns leading torsions anywhere."""
+        x, rows = x.clone(), torch.arange(len(x))
+        circular = torch.tensor([kind == "angle" for kind in self.variables])
+        leading = np.array(self.internal.leading or [0])
+        turns = turns if self.internal.leading else 0.0
+        now, accepted = self.log_density(x), 0
+        for _ in range(sweeps * self.size):
+            wide = rng.random(len(x)) < turns
+            column = np.where(wide, rng.choice(leading, len(x)), rng.integers(self.size, size=len(x)))
+            step = np.where(wide, rng.uniform(-math.pi, math.pi, len(x)),
+                            self._step[column].numpy() * rng.standard_normal(len(x)))
+            value = x[rows, column] + torch.as_tensor(step)
+            turned = torch.remainder(value + math.pi, 2 * math.pi) - math.pi
+            made = x.clone()
+            made[rows, column] = torch.where(circular[column], turned, value)
+            then = self.log_density(made)
+            passed = torch.as_tensor(np.log(rng.random(len(x)))) < then - now
+            x, now = torch.where(passed[:, None], made, x), torch.where(passed, then, now)
+            accepted += int(passed.sum())
+        return x, accepted / max(1, sweeps * x.numel())
+
+    def augment(self, x: Tensor, rng: np.random.Generator) -> Tensor:
+        """The three hydrogens of methyl groups (and the like) exchanged in cycles, at random.
+
+        Labels that run the other way round, which no move reaches, are turned first: models know one way alone.
+        """
+        return self._labelled(self.positions(x), rng)
+
+    def _labelled(self, positions: Tensor, rng: np.random.Generator | None = None) -> Tensor:
+        """Coordinates (n, D) of positions (n, A, 3), methyl hydrogens labelled one way round, and turned if ``rng``."""
+        n = len(positions)
+        order = np.tile(np.arange(positions.shape[1]), (n, 1))
+        for atom, *three in self._file.rotors:
+            arms = positions[:, three] - positions[:, atom, None]
+            mirrored = (torch.linalg.det(arms) < 0).numpy()
+            cycle = np.arange(3) + (0 if rng is None else rng.integers(3, size=(n, 1)))
+            order[:, three] = np.where(mirrored[:, None], np.array(three)[[0, 2, 1]][cycle % 3],
+                                       np.array(three)[cycle % 3])
+        return self.coordinates(positions[torch.arange(n)[:, None], torch.as_tensor(order)])
+
+    def _turned(self) -> list[int]:
+        """The coordinates that turn all that hangs on the middle bonds of the torsions that are measured."""
+        middles = [{b - 1, c - 1} for _, b, c, _ in self.options.torsions.values()]
+        return [d for d in self.internal.leading if set(self.internal.atoms[d][1:3]) in middles]
+
+    def observables(self, x: Tensor) -> dict[str, np.ndarray]:
+        positions = self.positions(x)
+        found = {"energy": self.energy(positions).numpy()}
+        for name, numbers in self.options.torsions.items():
+            found[name] = np.degrees(bonded.dihedral(*(positions[:, a - 1] for a in numbers)).numpy())
+        return found
+
+    def basins(self, x: Tensor) -> np.ndarray:
+        if self.options.basin is None:
+            return super().basins(x)
+        name, low, high = self.options.basin
+        positions = self.positions(x)
+        torsion = bonded.dihedral(*(positions[:, a - 1] for a in self.options.torsions[name]))
+        return ((np.degrees(torsion.numpy()) - low) % 360 < (high - low) % 360).astype(np.int64)
+
+    @cached_property
+    def _step(self) -> Tensor:
+        """Steps of single coordinates: twice the width that the density has where the file's molecule stands."""
+        small = 1e-3
+        given = self._labelled(self._file.positions[None])
+        shift = small * torch.eye(self.size, dtype=torch.float64)
+        here = self.log_density(given)
+        bend = (2 * here - self.log_density(given + shift) - self.log_density(given - shift)) / small**2
+        return 2 * bend.clamp_min(20.0).rsqrt()

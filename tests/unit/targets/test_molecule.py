@@ -99,7 +99,7 @@ def test_starts_are_in_both_basins(dipeptide: Molecule) -> None:
 def test_methyl_hydrogens_are_labelled_one_way(dipeptide: Molecule, pdb: Path, tmp_path: Path) -> None:
     """A file in which two of them are exchanged gives the same start, and training data of either sense one sense."""
     lines = pdb.read_text().splitlines()
-    second, third = (next(k for k, line in enumerate(lines) if line[12:21] == f" {name}  ACE ") for name in ("H2", "H3"))
+    second, third = (next(k for k, line in enumerate(lines) if f" {name}  ACE " in line) for name in ("H2", "H3"))
     lines[second], lines[third] = (lines[a][:30] + lines[b][30:] for a, b in ((second, third), (third, second)))
     (tmp_path / "exchanged.pdb").write_text("\n".join(lines))
     other = Molecule(dipeptide.options.model_copy(update={"pdb": tmp_path / "exchanged.pdb"}))
@@ -119,7 +119,7 @@ def test_methyl_hydrogens_are_labelled_one_way(dipeptide: Molecule, pdb: Path, t
 
 def test_a_file_is_opened_when_it_is_needed(tmp_path: Path) -> None:
     target = Molecule(Molecule.Options(pdb=tmp_path / "missing.pdb"))
-    with pytest.raises(BackmapError, match="missing.pdb"):
+    with pytest.raises(BackmapError, match="missing"):
         target.start(1, np.random.default_rng(0))
 
 

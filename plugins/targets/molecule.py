@@ -20,7 +20,7 @@ from .molecule_file import MoleculeFile, read_molecule
 
 TURNS = 0.5  #: share of the collective moves that turn a torsion of the skeleton anywhere
 CHUNK = 250  #: configurations whose energies are computed at a time: their intermediate values fit a processor's cache
-TRIES = 16  #: starts drawn for one that is kept, the most probable
+TRIES = 64  #: starts drawn for one that is kept, the most probable
 
 
 class MoleculeOptions(Options):

@@ -18,7 +18,7 @@ import pydantic
 from . import document
 from .api import Nested, Plugin, Step
 from .errors import BackmapError
-from .fields import Build
+from .fields import Build, expand
 from .registry import Kind, Registry, did_you_mean, kind_of
 
 
@@ -70,8 +70,8 @@ class Recipe(pydantic.BaseModel):
 
     @property
     def output_folder(self) -> Path:
-        """Where results go; a relative ``output`` starts at the recipe's folder."""
-        return Path(os.path.normpath(self.folder / Path(self.output).expanduser()))
+        """Where results go; a relative ``output`` starts at the recipe's folder, ``${NAME:-default}`` is expanded."""
+        return Path(os.path.normpath(self.folder / Path(expand(self.output)).expanduser()))
 
 
 class RecipeError(BackmapError):

@@ -19,15 +19,19 @@ def loss_plot(history: History, path: Path) -> None:
             for name, value in figures.items():
                 panel, label = _panel(name, origin)
                 panels.setdefault(panel, {}).setdefault(label, []).append((step, value))
-    figure = Figure(figsize=(6, 1.2 + 2.4 * len(panels)), layout="constrained")
-    for axes, (panel, lines) in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels.items()):
+    columns = 1 if len(panels) < 3 else 2
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(5.5 * columns, 1.2 + 2.2 * rows), layout="constrained")
+    for axes, (panel, lines) in zip(figure.subplots(rows, columns, squeeze=False).flat, panels.items()):
         for label, values in lines.items():
-            axes.plot(*zip(*values), label=label, color="0.5" if label.startswith("training") else None)
+            axes.plot(*zip(*values), label=label, color="0.5" if label == "training" else None)
         axes.set(xlabel="steps", ylabel=panel)
         # The first steps are off the scale and say nothing.
         values = sorted(value for line in lines.values() for _, value in line)
         axes.set_ylim(top=values[len(values) // 2] + 1.2 * (values[len(values) * 9 // 10] - values[0]) + 1e-6)
         axes.legend(frameon=False, fontsize=8)
+    for axes in figure.axes[len(panels):]:
+        axes.remove()
     save_figure(figure, path)
 
 

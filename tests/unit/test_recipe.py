@@ -34,6 +34,13 @@ def test_output_is_relative_to_the_recipe(registry: Registry, write_recipe: Writ
     assert recipe.load(path, registry).output_folder == path.parent / "out"
 
 
+def test_output_takes_variables(registry: Registry, write_recipe: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_recipe(("output: out", "output: ${BACKMAP_TEST_OUTPUT:-here}/x"))
+    assert recipe.load(path, registry).output_folder == path.parent / "here" / "x"
+    monkeypatch.setenv("BACKMAP_TEST_OUTPUT", "there")
+    assert recipe.load(path, registry).output_folder == path.parent / "there" / "x"
+
+
 def test_a_list_of_plugins(registry: Registry, write_recipe: Write) -> None:
     path = write_recipe(("{toy: sums.txt}", "[{toy: a.txt}, {toy: {file: b.txt}}]"))
     assert [w.options.file.name for w in recipe.load(path, registry).steps[3].writers] == ["a.txt", "b.txt"]

@@ -62,8 +62,14 @@ class LatentTrainer:
                 if len(self.held_out):
                     self.history["validation"].append((self.step, self.validate()))
                 running = []
+                validated()  # before the state is saved: what is redone after a stop is written again
                 self.save()
-                validated()
+
+    @property
+    def improved(self) -> bool:
+        """Whether the last validation was the best so far; True where nothing is held out."""
+        losses = [loss for _, loss in self.history["validation"]]
+        return not losses or losses[-1] <= min(losses)
 
     def _one(self) -> float:
         rng = np.random.default_rng((self.seed, 1, self.step))

@@ -60,7 +60,7 @@ class Learn(Step):
             trainer.resume()
             state.log(f"going on at step {trainer.step}")
         self._run(trainer, state, path)
-        model.network.load_state_dict(trainer.average)
+        model.load(path)
         state.extra["model"] = model
 
     def _run(self, trainer: LatentTrainer, state: State, path: Path) -> None:
@@ -78,10 +78,14 @@ class Learn(Step):
                 bar.update(task, validation=shown)
                 if not bar.console.is_terminal:
                     state.log(f"step {trainer.step}: loss {history['training'][-1][1]:.3f}, validation {shown}")
+                loss_picture(history, path.with_suffix(".png"))
+                if not trainer.improved:
+                    return
                 with trainer.averaged():
                     trainer.model.save(path, {"steps": trainer.step, "history": history,
                                               "cpu_seconds": round(time.process_time() - began, 1)})
-                loss_picture(history, path.with_suffix(".png"))
 
             trainer.run(lambda step, loss: bar.update(task, completed=step, loss=loss), validated)
-        state.log(f"weights -> {self.options.output}")
+        best = min(trainer.history["validation"], key=lambda row: row[1], default=(trainer.step, 0.0))[0]
+        state.log(f"weights of step {best}, the best on what was held out -> {self.options.output}"
+                  if trainer.history["validation"] else f"weights -> {self.options.output}")

@@ -79,6 +79,15 @@ def test_training_that_was_stopped_goes_on_to_the_same_weights(tmp_path: Path, m
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+def test_the_best_weights_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from backmap_plugins.common.ensemble_training import LatentTrainer
+
+    monkeypatch.setattr(LatentTrainer, "validate", lambda trainer: {10: 3.0, 20: 1.0, 30: 2.0}[trainer.step])
+    out = run(tmp_path)
+    assert store.load(out / "weights.safetensors", "ensemble model")[1]["training"]["steps"] == 20
+    assert store.load(out / "weights.state.safetensors", "ensemble training state")[1]["step"] == 30
+
+
 @pytest.mark.parametrize(("change", "message"), [
     (("{samples: 400, chains: 40, burn: 50}", "{only: {height: [0, 1]}}"), "no observable 'height'. It has: x1"),
     (("discard: 5", "discard: 40"), "of 40 steps, 40 are discarded"),

@@ -135,7 +135,7 @@ def test_interrupted_and_resumed_gives_the_same_bytes(stop: signal.Signals, code
                                                       tmp_path: Path) -> None:
     folder = tmp_path / "out"
     process = subprocess.Popen([*COMMAND, "--output", str(folder), *SHORT], env=environment(), stderr=subprocess.PIPE,
-                               text=True)
+                               text=True, preexec_fn=hears_interrupts)
     wait_for_frames(folder, 1, process)
     process.send_signal(stop)
     _, err = process.communicate(timeout=60)
@@ -151,6 +151,11 @@ def test_interrupted_and_resumed_gives_the_same_bytes(stop: signal.Signals, code
     for name in files:
         if name.split(".")[0] not in ("run", "report"):  # which tell how long it took
             assert (folder / name).read_bytes() == (uninterrupted / name).read_bytes(), name
+
+
+def hears_interrupts() -> None:
+    """Tests in the background of a shell have been told to ignore Ctrl-C, and so would what they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for_frames(folder: Path, n_frames: int, process: subprocess.Popen[str]) -> None:

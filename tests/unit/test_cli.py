@@ -174,7 +174,9 @@ def test_warnings_of_libraries_show_with_debug_alone(write_recipe: Write, tmp_pa
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_run_exits_with_130_and_one_line(write_recipe: Write, stop: signal.Signals) -> None:
     path = write_recipe(("- toy_place", "- toy_place: {wait: 0.5}"))
-    process = subprocess.Popen([*COMMAND, "run", str(path), "--plugin", str(TOY)], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*COMMAND, "run", str(path), "--plugin", str(TOY)], stderr=subprocess.PIPE, text=True,
+                               # Tests in the background of a shell ignore Ctrl-C, and so would what they start.
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     part, progress = path.parent / "out" / "sums.txt.part", path.parent / "out" / "progress.json"
     give_up = time.monotonic() + 60
     while not (progress.exists() and json.loads(progress.read_text())["n_frames"] == 2):

@@ -181,7 +181,8 @@ class Trainer:
 
     def save(self) -> None:
         """Write everything needed to go on."""
-        tensors = {f"average.{k}": v for k, v in self.average.items()}
+        tensors = {f"present.{k}": v.clone() for k, v in self.network.state_dict().items()}
+        tensors |= {f"average.{k}": v for k, v in self.average.items()}
         for name, (player, optimiser) in self.optimisers.items():
             tensors |= {f"{name}.weights.{k}": v.clone() for k, v in player.module.state_dict().items()}
             for number, entry in optimiser.state_dict()["state"].items():
@@ -198,11 +199,11 @@ class Trainer:
             return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
         self.average = of("average.")
-        # All that have played, in their order: who came last has the weights as they are.
-        seen = {p.name: p for share in np.linspace(0, 1, 101) for p in self.generator.players(share)}
-        for name, player in seen.items():
+        self.network.load_state_dict(of("present."))
+        for player in self.generator.players(self.step / self.schedule.steps):
+            name = player.name
             weights = of(f"{name}.weights.")
-            if not weights:
+            if not weights:  # its phase begins here
                 continue
             player.module.load_state_dict(weights)
             optimiser = self._optimiser(player)

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -22,7 +21,7 @@ from backmap.model.molecule import MoleculeType
 #: Elements with a name of their own; others go by their number. Training needs nothing but torch.
 SYMBOLS = {1: "H", 5: "B", 6: "C", 7: "N", 8: "O", 9: "F", 14: "Si", 15: "P", 16: "S", 17: "Cl", 35: "Br", 53: "I"}
 RELATIONS = 4  #: bond, angle, torsion, Lennard-Jones
-DESCRIPTION = 5  #: numbers that describe an atom to be placed beside its kind
+DESCRIPTION = 5  #: numbers that describe an atom to be placed beside its kind, the site's noise level the last
 
 
 @dataclass(frozen=True)
@@ -82,10 +81,6 @@ class Vocabulary:
         """Numbers that describe an atom to be placed."""
         return self.n_atoms + DESCRIPTION
 
-    def header(self) -> dict[str, Any]:
-        """For the checkpoint."""
-        return asdict(self)
-
     def check(self, types: Sequence[MoleculeType], where: object) -> None:
         """Refuse molecule types with atoms or beads of which nothing was learned."""
         missing = {k for t in types for k in atom_kinds(t, self.elements)} - set(self.atoms)
@@ -131,7 +126,7 @@ class Tables:
     Attributes:
         atom: One-hot channel of each atom row, (n, n_atoms); bead: of each fragment row, (R, n_beads).
         hydrogen: (n,) bool.
-        description: Of each atom row as an atom to be placed, (n, description).
+        description: Of each atom row as an atom to be placed, but for the site's noise level, (n, description - 1).
     """
 
     atom: Tensor
@@ -155,6 +150,5 @@ class Tables:
         degree = fragments.degree.cpu().float()
         numbers = torch.stack([degree / 4, hydrogens / 3, (degree - hydrogens) / 4,
                                (fragments.ring.cpu() > 0).float()], dim=1)
-        room = torch.zeros(len(atom), 1)  # for the noise level of the site
         return cls(atom.to(device), bead.to(device), (fragments.element == 1),
-                   torch.cat([atom, numbers, room], dim=1).to(device))
+                   torch.cat([atom, numbers], dim=1).to(device))

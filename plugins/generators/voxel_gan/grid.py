@@ -141,7 +141,7 @@ class Sight:
         if hide:
             hidden = self.tables.hydrogen[rows] & (bonds <= HIDDEN) & ~self.tables.hydrogen[target]
             there = there & ~hidden
-        relation = torch.stack([bonds == 1, bonds == 2, bonds == 3, bonds > 3], dim=1)
+        relation = torch.stack([*(bonds == number for number in range(1, RELATIONS)), bonds >= RELATIONS], dim=1)
         channels = torch.cat([self.tables.atom[rows].transpose(1, 2), relation.float()], dim=1) * there[:, None]
         n_near = self.rows.shape[1]
         summed = (self.around.at(site).summed(channels[:, :, :n_near])
@@ -151,7 +151,7 @@ class Sight:
     def description(self, site: Tensor, atom: Tensor) -> Tensor:
         """Numbers that describe T targets, (T, description)."""
         rows = self.env.fragments.atoms[self.env.row[site], atom]
-        return torch.cat([self.tables.description[rows][:, :-1], self.env.noise[site, None]], dim=1)
+        return torch.cat([self.tables.description[rows], self.env.noise[site, None]], dim=1)
 
     def on_rigid_bond(self, site: Tensor, atom: Tensor, positions: Tensor, own: Tensor) -> Tensor:
         """Positions (T, 3) moved along their bond until its length is the rigid one, where there is one."""
@@ -195,6 +195,3 @@ def _beads(env: LocalEnvironment, tables: Tables, vocabulary: Vocabulary, grid: 
 def _bonds(fragments: FragmentTable, kind: Tensor, target: Tensor, rows: Tensor, same: Tensor) -> Tensor:
     """Bonds between targets (T, 1) and other atom rows (T, n), 99 for other molecules."""
     return torch.where(same, fragments.bonds_between(kind, target, torch.where(same, rows, target)), 99)
-
-
-assert RELATIONS == 4  # the stack in ``condition``

@@ -16,10 +16,12 @@ from backmap.engine.random import Stream
 from backmap.errors import BackmapError
 
 from . import store
+from .optimisation import Average, pace, packed, under, unpack
 from .training import NOISE, Contexts, Mixture, Schedule
 
 Figures = dict[str, float]
 
+WARM = 200  #: steps in which the learning rate rises
 CLIP = 2.0  #: norm to which gradients are cut
 EXPLODED = 1e6  #: norm before that, or size of a loss, that no training comes back from
 COLLAPSED = 2e-4  #: nm: draws of one site that differ by less are the same
@@ -71,7 +73,7 @@ class Trainer:
         self.contexts = Mixture(contexts, seed)
         self.energies, self.network = energies, generator.network
         self.optimisers: dict[str, tuple[Player, torch.optim.Optimizer]] = {}
-        self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+        self.average = Average(self.network, schedule.average)
         self.step, self.history = 0, History()
 
     def run(self, report: Callable[[int, Figures], None] = lambda step, figures: None,
@@ -109,10 +111,7 @@ class Trainer:
                 if len(sites):
                     one = self._update(player, env.at(sites), target[sites], stream.at(sites))
             figures |= one if len(players) == 1 else {f"{player.name} {name}": value for name, value in one.items()}
-        decay = min(self.schedule.average, self.step / (self.step + 20))
-        with torch.no_grad():
-            for name, value in self.network.state_dict().items():
-                self.average[name].lerp_(value, 1 - decay)
+        self.average.update(self.step)
         return figures
 
     def _update(self, player: Player, env: LocalEnvironment, target: Tensor, stream: Stream) -> Figures:
@@ -150,9 +149,8 @@ class Trainer:
     def _learning_rate(self, player: Player) -> float:
         """Warms up over 200 steps and falls as a cosine to a hundredth, in the player's own phase."""
         first = round(player.phase[0] * self.schedule.steps)
-        warm = min(1.0, (self.step - first + 1) / 200)
-        cosine = 0.5 * (1 + np.cos(np.pi * player.progress(self.step / self.schedule.steps)))
-        return self.schedule.learning_rate * player.rate * warm * (0.01 + 0.99 * cosine)
+        progress = player.progress(self.step / self.schedule.steps)
+        return self.schedule.learning_rate * player.rate * pace(self.step - first, WARM, progress)
 
     @torch.no_grad()
     def validate(self, sites: int = 256) -> Figures:
@@ -162,7 +160,7 @@ class Trainer:
         return _means(found)
 
     def _watched(self, contexts: Contexts, level: float, sites: int) -> Figures:
-        with self.averaged():
+        with self.average.worn():
             figures = self.generator.watch(*contexts.validation(level, sites))
         return {str(level) if name == "loss" else f"{name} {level}": value for name, value in figures.items()}
 
@@ -175,18 +173,13 @@ class Trainer:
                                hint="Lower the learning rate or the weight of the "
                                "regularizer; the last checkpoint is still good.")
 
-    def averaged(self) -> _Swapped:
-        """Context in which the network bears its averaged weights."""
-        return _Swapped(self.network, self.average)
-
     def save(self) -> None:
         """Write everything needed to go on."""
         tensors = {f"present.{k}": v.clone() for k, v in self.network.state_dict().items()}
-        tensors |= {f"average.{k}": v for k, v in self.average.items()}
+        tensors |= {f"average.{k}": v for k, v in self.average.weights.items()}
         for name, (player, optimiser) in self.optimisers.items():
             tensors |= {f"{name}.weights.{k}": v.clone() for k, v in player.module.state_dict().items()}
-            for number, entry in optimiser.state_dict()["state"].items():
-                tensors |= {f"{name}.optimiser.{number}.{k}": torch.as_tensor(v) for k, v in entry.items()}
+            tensors |= packed(optimiser, f"{name}.optimiser.")
         store.save(self.state, "training state", tensors, {"step": self.step, "history": vars(self.history)})
 
     def resume(self) -> None:
@@ -194,43 +187,18 @@ class Trainer:
         tensors, header = store.load(self.state, "training state")
         self.step = header["step"]
         self.history = History(**json.loads(json.dumps(header["history"])))
-
-        def of(prefix: str) -> dict[str, Tensor]:
-            return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-        self.average = of("average.")
-        self.network.load_state_dict(of("present."))
+        self.average.weights = under(tensors, "average.")
+        self.network.load_state_dict(under(tensors, "present."))
         for player in self.generator.players(self.step / self.schedule.steps):
             name = player.name
-            weights = of(f"{name}.weights.")
+            weights = under(tensors, f"{name}.weights.")
             if not weights:  # its phase begins here
                 continue
             player.module.load_state_dict(weights)
-            optimiser = self._optimiser(player)
-            state = optimiser.state_dict()
-            for key, value in of(f"{name}.optimiser.").items():
-                number, entry = key.split(".", 1)
-                state["state"].setdefault(int(number), {})[entry] = value
-            optimiser.load_state_dict(state)
+            unpack(self._optimiser(player), tensors, f"{name}.optimiser.")
 
 
 def _means(rows: list[Figures]) -> Figures:
     """Mean of every figure over the rows that have it."""
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: float(np.mean([row[name] for row in rows if name in row])) for name in names}
-
-
-class _Swapped:
-    """Swaps weights in and out of a network, which does not train in between."""
-
-    def __init__(self, network: torch.nn.Module, weights: dict[str, Tensor]) -> None:
-        self.network, self.weights = network, weights
-
-    def __enter__(self) -> None:
-        self.own = {k: v.clone() for k, v in self.network.state_dict().items()}
-        self.network.load_state_dict(self.weights)
-        self.network.eval()
-
-    def __exit__(self, *_: object) -> None:
-        self.network.load_state_dict(self.own)
-        self.network.train()

@@ -228,7 +228,7 @@ class Train(Step):
         training = {"steps": trainer.step, "temperature": temperatures, "bead_noise": BEAD_NOISE,
                     "frames": int(sum((~data.held_out).sum() for data in self.data)),
                     "loss": history.training[-1], "validation": history.validation[-1]}
-        with trainer.averaged():
+        with trainer.average.worn():
             trainer.generator.save(path, self.system, self.library, training)
         loss_plot(history, path.with_suffix(".png"))
 

@@ -17,6 +17,7 @@ from backmap.model.system import System
 
 from ...common.checkpoint import Checkpoint
 from ...common.library import Library
+from ...common.optimisation import resting
 from ..template import Template
 from .adversary import Game
 from .channels import Vocabulary
@@ -150,11 +151,11 @@ class VoxelGan(Generator):
 
     @torch.no_grad()
     def draw(self, env: LocalEnvironment, rng: Stream, candidates: int = 1) -> Draw:
-        self.network.eval()  # convolutions in full precision
-        drawn = []
-        for k in range(candidates):
-            stream = rng.child("candidate", k)
-            turn = stream.uniform() * (2 * torch.pi) if self.sizes["frame"] == "axis" else None
-            sight = self.painter.look(env, turn)
-            drawn.append(sight.world(self.painter.unroll(sight, stream)).double())
-        return Draw(torch.stack(drawn, dim=1))
+        with resting(self.network):  # convolutions in full precision
+            return Draw(torch.stack([self._one(env, rng.child("candidate", k)) for k in range(candidates)], dim=1))
+
+    def _one(self, env: LocalEnvironment, stream: Stream) -> Tensor:
+        """One candidate of every site, (S, F, 3)."""
+        turn = stream.uniform() * (2 * torch.pi) if self.sizes["frame"] == "axis" else None
+        sight = self.painter.look(env, turn)
+        return sight.world(self.painter.unroll(sight, stream)).double()

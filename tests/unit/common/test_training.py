@@ -21,6 +21,7 @@ from backmap import testing
 from backmap.engine.contracts import View
 from backmap.errors import BackmapError
 from tests import builders, scenes
+from tests.latents import as_one
 
 SCHEDULE = Schedule(steps=30, sites=24, frames=2, learning_rate=0.02, sequential=0.2, validate=15)
 
@@ -92,7 +93,7 @@ def test_going_on_after_a_stop_gives_the_same_weights(uninterrupted: Trainer, tm
     again.run()
     for name, value in uninterrupted.network.state_dict().items():
         assert torch.equal(again.network.state_dict()[name], value), name
-        assert torch.equal(again.average[name], uninterrupted.average[name]), name
+        assert torch.equal(again.average.weights[name], uninterrupted.average.weights[name]), name
     assert [list(entry) for entry in again.history.training] == [list(e) for e in uninterrupted.history.training]
     assert again.history.validation[-1][1] == uninterrupted.history.validation[-1][1]
 
@@ -100,9 +101,9 @@ def test_going_on_after_a_stop_gives_the_same_weights(uninterrupted: Trainer, tm
 def test_validation_uses_the_averaged_weights_and_gives_them_back(uninterrupted: Trainer) -> None:
     before = {name: value.clone() for name, value in uninterrupted.network.state_dict().items()}
     assert uninterrupted.validate(64) == uninterrupted.validate(64)
-    with uninterrupted.averaged():
+    with uninterrupted.average.worn():
         inside = uninterrupted.network.state_dict()
-        assert all(torch.equal(inside[name], value) for name, value in uninterrupted.average.items())
+        assert all(torch.equal(inside[name], value) for name, value in uninterrupted.average.weights.items())
         assert not uninterrupted.network.training
     assert uninterrupted.network.training
     assert all(torch.equal(uninterrupted.network.state_dict()[name], value) for name, value in before.items())
@@ -193,6 +194,7 @@ def test_rare_beads_are_trained_more_often() -> None:
     """A chain of 10 like beads: two ends, each trained by the root of its rarity."""
     chain = testing.molecule_type("X", [6] * 10, [(k, k + 1) for k in range(9)], [[k] for k in range(10)])
     np.testing.assert_allclose(bead_rarity(chain), np.sqrt([5, *[10 / 8] * 8, 5]))
+    assert np.flatnonzero(bead_rarity(as_one(chain))).tolist() == [0]  # others have nothing to learn
 
 
 def test_starts_are_projected_templates() -> None:

@@ -303,3 +303,11 @@ def test_atoms_that_were_not_learned_are_refused(saved: Path) -> None:
                                    [[0, 2, 3, 4], [1, 5, 6, 7]])
     with pytest.raises(BackmapError, match="no beads of C1"):
         generator.prepare(System(((ethane, 1),)), "cpu")
+
+
+def test_drawing_amid_a_training_leaves_it_training(sites: testing.Sites) -> None:
+    generator = learner(testing.example()[0])
+    first = generator.draw(sites.environment(), sites.stream())
+    assert generator.network.training
+    generator.network.eval()
+    assert torch.equal(first.positions, generator.draw(sites.environment(), sites.stream()).positions)

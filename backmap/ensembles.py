@@ -30,6 +30,9 @@ class Target(Plugin):
     grid: tuple[int, ...] = ()
     #: Which coordinates behave alike, seen from their ``surroundings``: a number each, (D,); None if nothing is told.
     groups: tuple[int, ...] | None = None
+    #: For identical particles in the plane whose places are the last coordinates, from left to right: what each feels
+    #: of those to its left (``backmap_plugins.common.particle_front``); needs ``obstacles``. None if there are none.
+    front: Any = None
 
     @property
     def size(self) -> int:
@@ -65,6 +68,10 @@ class Target(Plugin):
         Functions of the coordinates before it alone, the same F for all: for targets with ``groups``.
         """
         raise TypeError(f"{type(self).__name__} tells of no surroundings")
+
+    def obstacles(self, x: Tensor) -> np.ndarray:
+        """Places (n, m, 2) of what particles of a ``front`` feel besides one another, by coordinates before them."""
+        raise TypeError(f"{type(self).__name__} has no front")
 
     def log_normaliser(self) -> float | None:
         """ln of the integral of exp(``log_density``), where it is known exactly."""
@@ -151,7 +158,9 @@ class Chain:
     Attributes:
         x: The last configurations, (n, D).
         rows: Observables at every kept state, (T, n) each; ``basin`` among them, and ``log_weight`` where a model
-            proposes: ln p(x) q(z|x) / (P(z) P(x|z)) of what it proposed then, whether or not that was accepted.
+            proposes: ln p(x) q(z|x) / (P(z) P(x|z)) of what it proposed then, whether or not that was accepted;
+            ``state_log_weight``: the same of the state that was set out from. ``reweight`` where chains sample another
+            density: ln of the weight that a state has in averages over the target.
         accepted, tried: By kind of move and basin it sets out from, e.g. ``{"vae": {0: 812}}``; -1 is all of them.
         longest: The longest run of rejections of any chain, by kind of move.
         seconds: CPU seconds by kind of move.

@@ -80,6 +80,10 @@ def build(kind: str, target: Target, latents: int, hidden: int, blocks: int, com
         from .lattice import CoarseToFine
 
         return CoarseToFine(target.grid, latents, hidden, blocks, window)
+    if target.front is not None:
+        from .front import FrontDecoder
+
+        return FrontDecoder(target, latents, hidden, blocks, components)
     from .angular import AngularDecoder
 
     return AngularDecoder(target, latents, components, hidden, 1 + blocks)

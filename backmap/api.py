@@ -112,6 +112,20 @@ class Generator(Plugin):
         """
         raise TypeError(f"{type(self).__name__} has no density")
 
+    def log_proposal(self, env: LocalEnvironment, positions: Tensor, rng: Stream) -> Tensor:
+        """What acceptance divides the weight of given positions (S, F, 3) by, a logarithm (S,): their density.
+
+        A generator with latent variables z has none that it could evaluate. It draws z from q(z|x) here, anew whenever
+        it is asked, and says ln P(z) P(x|z) / q(z|x); its draws come with the same, of the z that they were made from
+        (``docs/theory``).
+        """
+        return self.log_density(env, positions)
+
+    @classmethod
+    def weighable(cls) -> bool:
+        """Whether draws can be accepted or rejected."""
+        return cls.log_density is not Generator.log_density or cls.log_proposal is not Generator.log_proposal
+
     def loss(self, env: LocalEnvironment, target: Tensor, rng: Stream) -> Tensor:
         """Training loss per site (S,) for true positions ``target`` (S, F, 3).
 

@@ -43,7 +43,7 @@ IMPOSSIBLE = -500.0
 class Dense(Draws, Protocol):
     """What acceptance asks of a generator: draws with a density."""
 
-    def log_density(self, env: LocalEnvironment, positions: Tensor) -> Tensor: ...
+    def log_proposal(self, env: LocalEnvironment, positions: Tensor, rng: Stream) -> Tensor: ...
 
 
 def multiple_try(log_new: Tensor, log_old: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
@@ -238,7 +238,8 @@ class Acceptance:
         density = draw.log_density.double()
         possible = (density > IMPOSSIBLE) & density.isfinite()
         log_new = torch.where(possible, value[:, 1:] - density, -torch.inf)
-        own_density = self.generator.log_density(env, present).double().nan_to_num(nan=-torch.inf)
+        own_density = self.generator.log_proposal(env, present, rng.child("present"))
+        own_density = own_density.double().nan_to_num(nan=-torch.inf)
         log_old = torch.where(value[:, 0] > -torch.inf, value[:, 0] - own_density, -torch.inf)
         pick, accepted = multiple_try(log_new, log_old, rng.child("accept").uniform(2))
         site = torch.arange(len(bead), device=bead.device)

@@ -205,7 +205,8 @@ class _Planner:
             pinned = self._pinned(atom, bead)
             to_parent = any(owner[n] == parent for n in graph[atom])
             outside = any(owner[n] != bead for n in graph[atom])
-            return (not pinned, not to_parent, not outside, atom)
+            elsewhere = not self.matrix[bead, atom]  # a bead may own atoms that have no part in it
+            return (not pinned, not to_parent, not outside, elsewhere, atom)
 
         order: list[int] = []
         inside = graph.subgraph(heavy)

@@ -38,8 +38,9 @@ Schedule = list[list[Batch]]
 
 
 def drawn(system: System) -> NDArray[np.bool_]:
-    """Beads whose atoms are drawn: all but those of molecules that are given, (B,)."""
-    return per_bead(system, [np.full(kind.n_beads, not kind.given) for kind in system.types])
+    """Beads whose atoms are drawn: all that own some, but those of molecules that are given, (B,)."""
+    return per_bead(system, [np.isin(np.arange(kind.n_beads), kind.mapping.owner) & (not kind.given)
+                             for kind in system.types])
 
 
 def parallel_schedule(surroundings: Surroundings, system: System | None = None) -> Schedule:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..api import Generator, Options, Plugin, Regularizer, Traversal
-from ..engine.contracts import View
+from ..engine.contracts import Draw, LocalEnvironment, View
 from ..engine.random import Stream
 from ..errors import BackmapError
 from ..model.system import System, Window
@@ -89,12 +89,26 @@ def _check_density(generator: Generator, sites: Sites) -> None:
     if draw.log_density is None:
         return
     assert tuple(draw.log_density.shape) == (env.size, 2), "log_density is not (S, K)"
+    if type(generator).log_proposal is not Generator.log_proposal:
+        _check_proposals(generator, env, draw, sites.stream())
+        return
     for k in range(2):
         value = generator.log_density(env, draw.positions[:, k])
         assert tuple(value.shape) == (env.size,), "log_density(env, positions) is not (S,)"
         worst = float((value - draw.log_density[:, k]).abs().max())
         scale = max(1.0, float(value.abs().max()))
         assert worst <= 1e-5 * scale, f"log_density of a draw is off by {worst:.1e} from what draw reported"
+
+
+def _check_proposals(generator: Generator, env: LocalEnvironment, draw: Draw, stream: Stream) -> None:
+    """Latent variables make densities random: they follow from rng, and differ from one call to the next."""
+    assert bool(draw.log_density.isfinite().all()), "the log-density of a draw is not finite"
+    position = draw.positions[:, 0]
+    first, again, other = (generator.log_proposal(env, position, stream.child(name)) for name in ("a", "a", "b"))
+    assert tuple(first.shape) == (env.size,), "log_proposal(env, positions, rng) is not (S,)"
+    assert bool(first.isfinite().all()), "log_proposal is not finite for what was drawn"
+    assert torch.equal(first, again), "the same stream gives other values: draw every random number from rng"
+    assert not torch.equal(first, other), "log_proposal does not draw its latent variables from rng"
 
 
 def _check_turning(generator: Generator, sites: Sites) -> None:

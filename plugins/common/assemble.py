@@ -7,13 +7,14 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Literal
 
+import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
 from backmap.api import AtomMolecule, AtomTopology, BeadModel
 from backmap.errors import BackmapError
 from backmap.model.mapping import Mapping as BeadMapping
-from backmap.model.molecule import MoleculeType, handedness, implied_bead_bonds
+from backmap.model.molecule import MoleculeType, graph_of, handedness, implied_bead_bonds
 from backmap.model.system import Group, System
 
 from .chemistry import perceive, with_signs
@@ -61,6 +62,16 @@ def assemble(topology: AtomTopology, beads: Mapping[str, BeadModel], *, constrai
         kinds[name] = molecule_type(topology.types[name], model, constraints=constraints,
                                     owner=(owners or {}).get(name), where=topology.where)
     return System(tuple((kinds[name], count) for name, count in blocks))
+
+
+def owned_by_one(beads: BeadModel, atoms: AtomMolecule) -> BeadModel:
+    """The same beads, but all atoms belong to the one in the middle: a generator draws the molecule at once."""
+    bonds = implied_bead_bonds(atoms.bonds, beads.mapping) if beads.bead_bonds is None else beads.bead_bonds
+    n_beads = len(beads.bead_names)
+    away = dict(nx.all_pairs_shortest_path_length(graph_of(n_beads, bonds)))
+    middle = min(range(n_beads), key=lambda b: sum(away[b].get(other, n_beads) ** 2 for other in range(n_beads)))
+    owner = np.full(len(atoms.atom_names), middle)
+    return replace(beads, bead_bonds=bonds, mapping=replace(beads.mapping, owner=owner))
 
 
 def molecule_type(atoms: AtomMolecule, beads: BeadModel, *, constraints: Constraints = "reference",

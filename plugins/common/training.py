@@ -123,7 +123,8 @@ def bead_rarity(molecule: MoleculeType) -> np.ndarray:
     hashes = nx.weisfeiler_lehman_subgraph_hashes(graph, node_attr="owns", iterations=1)
     kinds = [hashes[b][-1] for b in range(molecule.n_beads)]
     count = Counter(kinds)
-    return np.array([(len(kinds) / count[kind]) ** 0.5 for kind in kinds])
+    rarity = np.array([(len(kinds) / count[kind]) ** 0.5 for kind in kinds])
+    return np.where([len(own) > 0 for own in molecule.mapping.fragments()], rarity, 0.0)  # nothing to learn of the rest
 
 
 class Contexts:

@@ -10,5 +10,6 @@ def backmap_generators():
         "equivariant": f"{HERE}.equivariant.generator:Equivariant",
         "force_field": f"{HERE}.force_field.generator:FromForceField",
         "template": f"{HERE}.template:Template",
+        "vae": f"{HERE}.vae.generator:Vae",
         "voxel_gan": f"{HERE}.voxel_gan.generator:VoxelGan",
     }

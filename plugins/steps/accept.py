@@ -90,7 +90,7 @@ class AcceptedSweeps:
     def __init__(self, options: AcceptOptions, generator: Generator, tables: FragmentTable, state: State,
                  where: str, index: int) -> None:
         self.options, self.generator, self.tables, self.where, self.index = options, generator, tables, where, index
-        if type(generator).log_density is Generator.log_density:
+        if not generator.weighable():
             raise BackmapError("this generator has no density, so its draws cannot be accepted or rejected",
                                where=where, hint="Choose one that has, e.g. equivariant, or leave 'accept' out.")
         system = state.system
@@ -139,7 +139,8 @@ class AcceptedSweeps:
             if kind.given:
                 continue
             first = int(self.tables.row_base[number])
-            idle = sorted({kind.bead_types[b] for b in range(kind.n_beads) if not moved[first + b]})
+            owners = set(kind.mapping.owner.tolist())  # others have no atoms that could stand still
+            idle = sorted({kind.bead_types[b] for b in owners if not moved[first + b]})
             if idle:
                 state.log(f"note: {kind.name}: some beads of type {', '.join(idle)} have no block that can be "
                           "accepted; they stand still")

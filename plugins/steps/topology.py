@@ -24,7 +24,15 @@ from backmap.errors import BackmapError
 from backmap.model.system import System
 
 from ..common import contents
-from ..common.assemble import Constraints, assemble, blocks_of, patterns_of_hands, signed_by_copy, unsigned_centres
+from ..common.assemble import (
+    Constraints,
+    assemble,
+    blocks_of,
+    owned_by_one,
+    patterns_of_hands,
+    signed_by_copy,
+    unsigned_centres,
+)
 from ..common.contents import Contents, Passed
 from ..common.dbm_map import read_owners
 from ..common.gro import GroFile
@@ -75,6 +83,9 @@ class Topology(api.Step):
         owners: dict[str, InputPath] = Field(
             default={}, description="Molecule type: a DeepBackmap .map that says which bead places each atom. By "
                                     "default the bead in which the atom weighs most.")
+        whole: Patterns = Field([], description="Molecule types that a generator draws whole: all atoms of one belong "
+                                                "to the bead in its middle. Weights are for fragments or for whole "
+                                                "molecules, as in training.")
         molecules: dict[str, int] | None = Field(
             None, description="Molecule type: how many, in order; where the topology has no [ molecules ], or instead "
                               "of it.")
@@ -103,6 +114,9 @@ class Topology(api.Step):
             twice = sorted({*self.passed} & {*(self.keep.molecules if self.keep else [])})
             if twice:
                 raise ValueError(f"'{twice[0]}' stands under 'pass' and under 'keep'")
+            both = sorted({*self.whole} & {*self.owners})
+            if both:
+                raise ValueError(f"'{both[0]}' stands under 'whole' and under 'owners'")
             return self
 
     options: Options
@@ -111,13 +125,14 @@ class Topology(api.Step):
         options = self.options
         topology = options.atoms.read()
         blocks = blocks_of(topology, options.molecules)
-        for what, names in (("owners", options.owners), ("pass", options.passed),
+        for what, names in (("owners", options.owners), ("whole", options.whole), ("pass", options.passed),
                             ("keep", options.keep.molecules if options.keep else [])):
             for name in names:
                 _expect_known(topology, name, what, options.owners[name] if what == "owners" else self.where)
         owners = {name: read_owners(path, len(topology.types[name].atom_names))
                   for name, path in options.owners.items()}
         beads = self._bead_models(topology)
+        beads |= {name: owned_by_one(beads[name], topology.types[name]) for name in options.whole if name in beads}
         for name in dict(blocks):
             for remark in beads[name].remarks if name in beads else ():
                 state.log(remark)
@@ -179,7 +194,7 @@ class Topology(api.Step):
 def _expect_known(topology: AtomTopology, name: str, what: str, where: str | Path) -> None:
     if name not in topology.types:
         verb = {"owners": "owners are given for '{}', which", "pass": "'{}' under 'pass'",
-                "keep": "'{}' under 'keep'"}[what].format(name)
+                "whole": "'{}' under 'whole'", "keep": "'{}' under 'keep'"}[what].format(name)
         raise BackmapError(f"{verb} is no molecule type of {topology.where}", where=where,
                            hint=f"Known: {', '.join(topology.types)}.")
 

@@ -49,7 +49,8 @@ class Slots:
             SLOT_RESIDUALS slots are residuals and index the residual points.
         of: Class of each slot, (R, F, J); features: description of each class, (U, SLOT_FEATURES).
         target: Class of each fragment atom, (R, F); target_features (V, ATOM_FEATURES + 4).
-        residual: Weights of placed positions in the residual of the first beads, (R, F, 3, F + C).
+        residual: Weights of placed positions in the residual of three beads, (R, F, 3, F + C).
+        residual_bead: Which beads these are, by place in ``FragmentTable.beads``, (R, F, 3).
         residual_scale: Multiplies R - sum w r to give the residual point, (R, F, 3).
         surrounding: Class of each atom row at each bond distance from the fragment (0: another
             molecule or far), (n, FAR); surrounding_features (X, ATOM_FEATURES + FAR).
@@ -63,6 +64,7 @@ class Slots:
     target: Tensor
     target_features: Tensor
     residual: Tensor
+    residual_bead: Tensor
     residual_scale: Tensor
     surrounding: Tensor
     surrounding_features: Tensor
@@ -88,7 +90,7 @@ class Slots:
         atoms = atom_features(tables)
         beads = bead_features(tables, atoms)
         builder = _SlotBuilder(tables, atoms, beads)
-        index, described, target, residual, scale = builder.build()
+        index, described, target, residual, chosen, scale = builder.build()
         features, of = torch.unique(described.reshape(-1, described.shape[-1]), dim=0, return_inverse=True)
         target_features, target_of = torch.unique(target.reshape(-1, target.shape[-1]), dim=0, return_inverse=True)
         near = torch.eye(FAR)
@@ -99,7 +101,7 @@ class Slots:
         bead = torch.cat([beads[:, None].expand(-1, 2, -1), own.expand(len(beads), -1, -1)], dim=2)
         bead_unique, bead_of = torch.unique(bead.reshape(-1, bead.shape[-1]), dim=0, return_inverse=True)
         return cls(index, of.reshape(index.shape), features, target_of.reshape(target.shape[:2]), target_features,
-                   residual, scale, surrounding_of.reshape(-1, FAR), surrounding_features,
+                   residual, chosen, scale, surrounding_of.reshape(-1, FAR), surrounding_features,
                    bead_of.reshape(-1, 2), bead_unique)
 
 
@@ -115,23 +117,26 @@ class _SlotBuilder:
         self.n_own, self.n_context = self.atoms.shape[1], self.context.shape[1]
         self.n_beads = self.beads.shape[1]
 
-    def build(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    def build(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
         rows, slots = len(self.atoms), SLOT_ATOMS + self.n_beads + SLOT_RESIDUALS
         shape = (rows, self.n_own)
         index = np.full((*shape, slots), -1)
         described = np.zeros((*shape, slots, SLOT_FEATURES), dtype=np.float32)
         target = np.zeros((*shape, ATOM_FEATURES + 4), dtype=np.float32)
         residual = np.zeros((*shape, SLOT_RESIDUALS, self.n_own + self.n_context), dtype=np.float32)
+        chosen = np.tile(np.arange(SLOT_RESIDUALS), (*shape, 1))
         scale = np.zeros((*shape, SLOT_RESIDUALS), dtype=np.float32)
         for row in range(rows):
             for f in range(int((self.atoms[row] >= 0).sum())):
                 target[row, f] = self._target(row, f)
                 self._atom_slots(row, f, index[row, f], described[row, f])
                 self._bead_slots(row, f, index[row, f], described[row, f])
-                self._residuals(row, f, residual[row, f], scale[row, f], index[row, f], described[row, f])
+                chosen[row, f] = self._beads_of_residuals(row, f)
+                self._residuals(row, f, chosen[row, f], residual[row, f], scale[row, f], index[row, f],
+                                described[row, f])
         described[..., -ATOM_FEATURES - 4:] = target[:, :, None]
         described[index < 0] = 0
-        return tuple(map(torch.as_tensor, (index, described, target, residual, scale)))
+        return tuple(map(torch.as_tensor, (index, described, target, residual, chosen, scale)))
 
     def _target(self, row: int, f: int) -> np.ndarray:
         later = (self.atoms[row, f + 1:] >= 0).sum()
@@ -187,8 +192,16 @@ class _SlotBuilder:
             relation = self._relation(row, f, local, 1, bonds, self.weight_own[row, q, f], q == 0)
             described[SLOT_ATOMS + q, :-ATOM_FEATURES - 4] = np.concatenate([self.bead_features[bead], relation])
 
-    def _residuals(self, row: int, f: int, residual: np.ndarray, scale: np.ndarray, index: np.ndarray,
-                   described: np.ndarray) -> None:
+    def _beads_of_residuals(self, row: int, f: int) -> np.ndarray:
+        """The first beads; of a fragment with weight in more of them, those in which the atom has weight first."""
+        places, heavy = np.arange(max(self.n_beads, SLOT_RESIDUALS)), self.weight_own[row].any(axis=1)
+        if heavy.sum() > SLOT_RESIDUALS:
+            weight = self.weight_own[row, :, f]
+            places = np.argsort(~heavy * 2.0 - (weight > 0), kind="stable")
+        return places[:SLOT_RESIDUALS]
+
+    def _residuals(self, row: int, f: int, chosen: np.ndarray, residual: np.ndarray, scale: np.ndarray,
+                   index: np.ndarray, described: np.ndarray) -> None:
         """Where the mass of a bead that is not placed yet must lie.
 
         A hydrogen that is not placed yet counts at its carrier if that one is, so that the residual
@@ -196,15 +209,15 @@ class _SlotBuilder:
         """
         seat = self._seats(row, f)
         seated = seat >= 0
-        for q in range(min(SLOT_RESIDUALS, self.n_beads)):
-            if self.beads[row, q] < 0 or not self.weight_own[row, q].any():
+        for k, q in enumerate(chosen.tolist()):
+            if q >= self.n_beads or self.beads[row, q] < 0 or not self.weight_own[row, q].any():
                 continue
             weights = np.concatenate([self.weight_own[row, q], self.weight_context[row, q]])
-            np.add.at(residual[q], seat[seated], weights[seated])
+            np.add.at(residual[k], seat[seated], weights[seated])
             left = weights[~seated].sum()
-            scale[q] = 1 / left if left > 1e-6 else 10.0
-            slot = SLOT_ATOMS + self.n_beads + q
-            index[slot] = q
+            scale[k] = 1 / left if left > 1e-6 else 10.0
+            slot = SLOT_ATOMS + self.n_beads + k
+            index[slot] = k
             relation = self._relation(row, f, self.n_own + self.n_context + q, 2, FAR, self.weight_own[row, q, f], left)
             described[slot, :-ATOM_FEATURES - 4] = np.concatenate([self.bead_features[self.beads[row, q]], relation])
 

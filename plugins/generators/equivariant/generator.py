@@ -143,6 +143,7 @@ class Sight:
         slots: The static slot tables.
         surrounding: Class of each neighbour atom, (S, N).
         spare: Directions for atoms whose predecessors leave some open, (S, 4, 3).
+        latents: What else atoms are drawn by, for each row of positions, (rows, L).
     """
 
     env: LocalEnvironment
@@ -151,13 +152,14 @@ class Sight:
     slots: Slots
     surrounding: Tensor
     spare: Tensor
+    latents: Tensor | None = None
 
 
 class Core:
     """Draws and evaluates with a network; knows nothing of files."""
 
-    def __init__(self, network: Network, view: View) -> None:
-        self.network, self.view = network, view
+    def __init__(self, network: Network, view: View, head: type[Head] | None = None) -> None:
+        self.network, self.view, self.head = network, view, head or Head
         self.known: Slots | None = None  #: what training met, where other molecules are drawn as well
         self._slots: dict[FragmentTable, Slots] = {}
         self._nearest: dict[FragmentTable, Tensor] = {}
@@ -226,37 +228,45 @@ class Core:
     def log_density(self, env: LocalEnvironment, positions: Tensor) -> Tensor:
         """Log-density (S,) of positions (S, F, 3), all atoms at once (teacher forcing)."""
         sight = self.look(env)
-        own = torch.where(env.block[:, :, None], positions, env.given) * env.sign[:, None, None]
-        local = _local_positions(sight.env, own.double())
-        drawn = env.block & ~env.fragments.pinned[env.row]
-        site, atom = torch.nonzero(drawn, as_tuple=True)
-        head = Head(self.network, sight, site, site, atom, local)
-        distance, angle, torsion = head.frame.coordinates(own[site, atom].double())
-        value = head.log_density(distance, angle, torsion)
+        return self.evaluate(sight, self.standing(sight, positions))
+
+    def standing(self, sight: Sight, positions: Tensor) -> Tensor:
+        """Positions by local index, in the mirrored world, with the block as in ``positions`` (S, F, 3)."""
+        env = sight.env
+        own = torch.where(env.block[:, :, None], positions * env.sign[:, None, None], env.given)
+        return _local_positions(env, own.double())
+
+    def evaluate(self, sight: Sight, local: Tensor) -> Tensor:
+        """Log-density (S,) of blocks as they stand in ``local`` (S, F + C + Q, 3)."""
+        env = sight.env
+        site, atom = torch.nonzero(env.block & ~env.fragments.pinned[env.row], as_tuple=True)
+        head = self.head(self.network, sight, site, site, atom, local)
+        value = head.log_density(*head.frame.coordinates(local[site, atom]))
         return torch.zeros(env.size, dtype=value.dtype, device=value.device).index_add(0, site, value)
 
     def draw(self, env: LocalEnvironment, rng: Stream, candidates: int) -> Draw:
         """``candidates`` configurations of every site's block, atom after atom."""
-        sight = self.look(env)
-        mirrored, size = sight.env, env.size * candidates
-        site_of = torch.arange(env.size, device=env.row.device).repeat_interleave(candidates)
-        own = mirrored.given.double().repeat_interleave(candidates, 0)
-        local = _local_positions(mirrored, mirrored.given.double()).repeat_interleave(candidates, 0)
-        uniform = rng.uniform(candidates, own.shape[1], 5).reshape(size, own.shape[1], 5)
-        total = torch.zeros(size, dtype=torch.float64, device=own.device)
+        local, total = self.unroll(self.look(env), rng, candidates)
+        own = local[:, :env.block.shape[1]] * env.sign.repeat_interleave(candidates)[:, None, None]
+        return Draw(own.reshape(env.size, candidates, -1, 3), total.reshape(env.size, candidates))
+
+    def unroll(self, sight: Sight, rng: Stream, candidates: int) -> tuple[Tensor, Tensor]:
+        """Blocks drawn atom after atom: positions by local index (S * K, F + C + Q, 3), log-densities (S * K,)."""
+        env, (n_sites, n_own) = sight.env, sight.env.block.shape
+        site_of = torch.arange(n_sites, device=env.row.device).repeat_interleave(candidates)
+        local = _local_positions(env, env.given.double()).repeat_interleave(candidates, 0)
+        uniform = rng.uniform(candidates, n_own, 5).reshape(len(local), n_own, 5)
+        total = torch.zeros(len(local), dtype=torch.float64, device=local.device)
         pinned = env.fragments.pinned[env.row]
-        for f in range(own.shape[1]):
+        for f in range(n_own):
             row = torch.nonzero(env.block[site_of, f] & ~pinned[site_of, f])[:, 0]
             if not len(row):
                 continue  # pinned atoms stay at the anchor, which is zero
             atom = torch.full_like(row, f)
-            head = Head(self.network, sight, site_of[row], row, atom, local)
-            placed, value = head.draw(uniform[row, f])
-            own[row, f] = placed
-            local[row, f] = placed
+            head = self.head(self.network, sight, site_of[row], row, atom, local)
+            local[row, f], value = head.draw(uniform[row, f])
             total.index_add_(0, row, value)
-        own = own * env.sign.repeat_interleave(candidates)[:, None, None]
-        return Draw(own.reshape(env.size, candidates, -1, 3), total.reshape(env.size, candidates))
+        return local, total
 
 
 def _local_positions(env: LocalEnvironment, own: Tensor) -> Tensor:
@@ -269,7 +279,7 @@ class Head:
 
     def __init__(self, network: Network, sight: Sight, site: Tensor, row: Tensor, atom: Tensor,
                  local: Tensor) -> None:
-        self.network, self.sight, self.site = network, sight, site
+        self.network, self.sight, self.site, self.atom = network, sight, site, atom
         tables = sight.env.fragments
         self.fragment = fragment = sight.env.row[site]
         reference = tables.reference[fragment, atom]
@@ -296,6 +306,8 @@ class Head:
         environment = self.network.encoder.in_frame(self.sight.features[self.site], self.axes)
         noise, temperature = env.noise[self.site], env.temperature[self.site]
         conditions = torch.stack([noise, (noise == 0).float(), 300 / temperature], dim=1)
+        if self.sight.latents is not None:
+            conditions = torch.cat([conditions, self.sight.latents[row]], dim=1)
         embedded = self.sight.embedded
         return self.network.hidden(geometry, slots.of[self.fragment, atom], (index >= 0).float(), environment,
                                    embedded["target"][self.target], conditions, embedded)
@@ -306,10 +318,10 @@ class Head:
         weights = slots.residual[self.fragment, atom].double()
         n_placed = weights.shape[2]
         # Small molecules have fewer beads; their weights and scales are zero there.
-        bead = n_placed + torch.arange(weights.shape[1], device=local.device)
+        bead = n_placed + slots.residual_bead[self.fragment, atom]
         beads = local[row[:, None], bead.clamp_max(local.shape[1] - 1)]
-        missing = beads - torch.bmm(weights, local[row, :n_placed])
-        return missing * slots.residual_scale[self.fragment, atom].double()[:, :, None]
+        self.missing = beads - torch.bmm(weights, local[row, :n_placed])
+        return self.missing * slots.residual_scale[self.fragment, atom].double()[:, :, None]
 
     def draw(self, uniform: Tensor) -> tuple[Tensor, Tensor]:
         """Positions (T, 3) and their log-density (T,), from uniform numbers (T, 5)."""

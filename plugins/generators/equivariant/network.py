@@ -35,10 +35,11 @@ class Network(nn.Module):
         slot_width, width, torsion_width: Hidden sizes of the slot, trunk and torsion layers.
         harmonics: Highest Fourier order of the torsion density.
         dropout: Share of hidden values that is left out in training.
+        latents: Conditions beside noise level and temperature.
     """
 
     def __init__(self, channels: int = 32, slot_width: int = 96, width: int = 192, torsion_width: int = 128,
-                 harmonics: int = 16, dropout: float = 0.0) -> None:
+                 harmonics: int = 16, dropout: float = 0.0, latents: int = 0) -> None:
         super().__init__()
         self.dropout = nn.Dropout(dropout)
         self.encoder = Encoder(channels)
@@ -46,7 +47,7 @@ class Network(nn.Module):
         self.embed_target = _mlp(ATOM_FEATURES + 4, 48, 48)
         self.slot_geometry = nn.Linear(7, slot_width)
         self.slot_out = nn.Linear(slot_width, width)
-        self.trunk_in = nn.Linear(self.encoder.outputs + 48 + 3, width)
+        self.trunk_in = nn.Linear(self.encoder.outputs + 48 + 3 + latents, width)
         self.trunk = nn.ModuleList([nn.Linear(width, width) for _ in range(2)])
         self.angle = nn.Linear(width, 3 * MIXTURE)
         self.distance = nn.Linear(width, 2)
@@ -75,7 +76,7 @@ class Network(nn.Module):
         Args:
             geometry: Local positions of the slots, (T, J, 7); slot_class, present: (T, J).
             environment: The encoder's features in the local frame, (T, outputs).
-            target: Embedding of the target, (T, 48); conditions: (T, 3).
+            target: Embedding of the target, (T, 48); conditions: (T, 3), or more where there are latents.
         """
         slots = self.slot_geometry(geometry)
         slots = torch.addcmul(functional.embedding(slot_class, embedded["shift"]), slots,

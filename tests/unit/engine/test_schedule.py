@@ -15,6 +15,7 @@ from backmap.engine.environment import Scene
 from backmap.engine.schedule import (
     Batch,
     Schedule,
+    drawn,
     forward_schedule,
     gibbs_schedule,
     halves,
@@ -23,6 +24,7 @@ from backmap.engine.schedule import (
 )
 from backmap.model.system import System
 from tests import builders, scenes
+from tests.latents import as_one
 
 
 @cache
@@ -77,6 +79,12 @@ def test_without_a_mask_a_sweep_draws_all_beads() -> None:
     assert sorted(sites(schedule)) == [(f, b) for f in range(3) for b in range(system.n_beads)]
     assert_proper(scene, schedule)
     assert max(len(batch.bead) for stage in schedule for batch in stage) > 3  # frames fill batches together
+
+
+def test_beads_that_own_nothing_are_not_drawn() -> None:
+    octane = scenes.octane_system().types[0]
+    system = System(((as_one(octane), 2), (octane, 1)))
+    assert drawn(system).tolist() == [True, False, False, False] * 2 + [True] * 4
 
 
 def test_an_empty_mask_gives_an_empty_sweep() -> None:

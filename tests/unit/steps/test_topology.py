@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from backmap_plugins.common import contents
-from backmap_plugins.common.assemble import assemble
+from backmap_plugins.common.assemble import assemble, owned_by_one
 from backmap_plugins.common.bead_names import Beads
 from backmap_plugins.common.contents import Passed
+from backmap_plugins.formats.gromacs_topology import Gromacs
 from backmap_plugins.formats.gromacs_writers import atom_labels, box_line
 from backmap_plugins.formats.votca import Votca
 from backmap_plugins.steps.topology import Kept, Topology
@@ -17,7 +18,7 @@ from pydantic import ValidationError
 from backmap.api import AtomTopology, FrameSource, Options, Reader, State, TopologyReader
 from backmap.errors import BackmapError
 from backmap.model.system import System
-from tests import builders
+from tests import builders, scenes
 
 
 class _Butane(TopologyReader):
@@ -50,6 +51,28 @@ def test_counts_constraints_and_owners_can_be_given(tmp_path: Path) -> None:
     assert system.types[0].mapping.owner.tolist() == [0] * 3 + [1] * 11
     with pytest.raises(BackmapError, match="owners are given for 'BUTT'"):
         _run(tmp_path, owners={"BUTT": tmp_path / "but.map"})
+
+
+def test_molecules_can_belong_to_one_bead(tmp_path: Path) -> None:
+    system, _ = _run(tmp_path, whole="BUT")
+    kind = system.types[0]
+    assert kind.mapping.owner.tolist() == [0] * 14
+    assert kind.bead_bonds.tolist() == [[0, 1]]
+    assert np.array_equal(kind.mapping.matrix, _run(tmp_path)[0].types[0].mapping.matrix)
+    with pytest.raises(BackmapError, match="'BUTT' under 'whole' is no molecule type"):
+        _run(tmp_path, whole=["BUTT"])
+    (tmp_path / "but.map").touch()
+    with pytest.raises(ValidationError, match="'BUT' stands under 'whole' and under 'owners'"):
+        _run(tmp_path, whole="BUT", owners={"BUT": tmp_path / "but.map"})
+
+
+def test_a_middle_bead_owns_a_whole_molecule() -> None:
+    octane = scenes.octane_system().types[0]
+    topology = Gromacs(Gromacs.Options(file=scenes.RECIPE / "octane.top")).read()
+    beads = Votca(Votca.Options(files=scenes.RECIPE / "octane.xml")).read(topology)["OCT"]
+    whole = owned_by_one(beads, topology.types["OCT"])
+    assert set(whole.mapping.owner.tolist()) == {1}
+    assert np.array_equal(whole.bead_bonds, octane.bead_bonds)
 
 
 def test_signs_come_from_a_frame_with_as_many_atoms(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""A variational autoencoder of whole blocks: latents given the surroundings, then atoms given both."""

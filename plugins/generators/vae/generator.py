@@ -1,0 +1,177 @@
+"""The ``vae`` generator: a block is drawn by way of latents, and accepted together with them."""
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from backmap.api import Generator, InputPath, Options
+from backmap.engine.contracts import Draw, Lesson, LocalEnvironment, Player, View
+from backmap.engine.random import Stream
+from backmap.errors import BackmapError
+from backmap.model.system import System
+
+from ...common.checkpoint import Checkpoint
+from ...common.library import Library
+from ..equivariant.density import LocalFrame
+from ..equivariant.generator import Core, Sight
+from ..template import Template
+from .head import GuidedHead
+from .latents import coordinates, log_normal
+from .network import VaeNetwork
+
+#: What the checkpoint keeps of the options: all that a network was built with.
+SIZES = {"channels", "width", "dropout", "latents", "bins", "transforms"}
+
+
+class VaeOptions(Options):
+    """Options of the ``vae`` generator."""
+
+    checkpoint: InputPath | None = Field(None, description="Weights made by the train step (.safetensors); "
+                                                           "needed to draw, left out to train anew.")
+    cutoff: float = Field(0.8, gt=0.2, le=1.5, description="How far a new network sees, nm.")
+    latents: int = Field(8, ge=1, le=64, description="Latent variables of a block.")
+    channels: int = Field(24, ge=4, multiple_of=2, description="Channels of a new network's view of surroundings.")
+    width: int = Field(128, ge=16, description="Hidden width of a new network's heads.")
+    dropout: float = Field(0.0, ge=0, lt=1, description="Share of hidden values left out in training.")
+    bins: int = Field(8, ge=2, le=64, description="Bins of the prior's splines.")
+    transforms: int = Field(2, ge=1, le=8, description="Couplings of the prior, where there are several latents.")
+    annealing: float = Field(0.3, ge=0, le=1, description="Share of the training steps, the first ones, over which "
+                                                          "the weight of the divergence rises to 1.")
+
+
+class Vae(Generator):
+    """Blocks by way of latents: z from a prior given the surroundings, atoms one by one given both.
+
+    A block is a fragment, or a whole molecule where one bead owns all of it (``topology: {whole: [OCT]}``). The
+    density of a draw alone is not known; draws are accepted together with their latents, which is exact
+    (``docs/theory``).
+    """
+
+    Options = VaeOptions
+    equivariant = True
+
+    def __init__(self, options: VaeOptions) -> None:
+        super().__init__(options)
+        self.checkpoint = Checkpoint.load(options.checkpoint, "vae") if options.checkpoint else None
+        self.sizes, view = options.model_dump(include=SIZES), View(options.cutoff)
+        if self.checkpoint:
+            self.sizes, view = self.checkpoint.sizes, self.checkpoint.view
+        network = VaeNetwork(**self.sizes)
+        if self.checkpoint:
+            network.load_state_dict(self.checkpoint.weights)
+        self.core = Core(network, view, GuidedHead)
+
+    @property
+    def view(self) -> View:
+        return self.core.view
+
+    @property
+    def network(self) -> VaeNetwork:
+        return self.core.network
+
+    @property
+    def training(self) -> dict[str, Any]:
+        return self.checkpoint.training if self.checkpoint else {}
+
+    def prepare(self, system: System, device: str) -> System:
+        if self.checkpoint is None:
+            raise BackmapError("the vae generator needs trained weights", where="vae",
+                               hint="Write 'vae: weights.safetensors', or use the template generator.")
+        self.network.to(device).eval()
+        return self.checkpoint.enrich(system)
+
+    def save(self, path: Path, system: System, library: Library, training: dict[str, Any]) -> None:
+        """Write a checkpoint of the network as it is now."""
+        weights = {name: value.clone() for name, value in self.network.state_dict().items()}
+        Checkpoint("vae", weights, self.sizes, self.view, system.types, library, training).save(path)
+
+    def starter(self) -> Generator | None:
+        return Template.from_library(self.checkpoint.library) if self.checkpoint else None
+
+    def players(self, progress: float) -> list[Player]:
+        weight = min(1.0, progress / self.options.annealing) if self.options.annealing else 1.0
+
+        def lesson(env: LocalEnvironment, target: Tensor, rng: Stream) -> Lesson:
+            divergence, decoded = self._bound(env, target, rng)
+            count = env.block.sum()
+            return Lesson((weight * divergence - decoded).sum() / count, None,
+                          {"divergence": divergence.detach().sum() / env.size})
+
+        return [Player("network", self.network, lesson)]
+
+    def loss(self, env: LocalEnvironment, target: Tensor, rng: Stream) -> Tensor:
+        divergence, decoded = self._bound(env, target, rng)
+        return divergence - decoded
+
+    @torch.no_grad()
+    def watch(self, env: LocalEnvironment, target: Tensor, rng: Stream) -> dict[str, float]:
+        divergence, decoded = self._bound(env, target, rng)
+        return {"loss": float((divergence - decoded).sum() / env.block.sum()),
+                "divergence": float(divergence.mean())}
+
+    @torch.no_grad()
+    def draw(self, env: LocalEnvironment, rng: Stream, candidates: int = 1) -> Draw:
+        sight = self._look(env)
+        summary = self._summary(sight).repeat_interleave(candidates, 0)
+        normal = torch.special.ndtri(rng.child("latents").uniform(candidates, self.network.latents)).flatten(0, 1)
+        z = self.network.prior.draw(normal, summary)
+        local, value = self.core.unroll(self._told(sight, z), rng, candidates)
+        value = value + self.network.prior.log_density(z, summary)
+        site = torch.arange(env.size, device=env.row.device).repeat_interleave(candidates)
+        value = value - log_normal(z, *self._encode(sight, site, local, summary))
+        own = local[:, :env.block.shape[1]] * env.sign[site][:, None, None]
+        return Draw(own.reshape(env.size, candidates, -1, 3), value.reshape(env.size, candidates))
+
+    @torch.no_grad()
+    def log_proposal(self, env: LocalEnvironment, positions: Tensor, rng: Stream) -> Tensor:
+        divergence, decoded = self._bound(env, positions, rng)
+        return decoded - divergence
+
+    def _bound(self, env: LocalEnvironment, positions: Tensor, rng: Stream) -> tuple[Tensor, Tensor]:
+        """ln q(z|x) - ln P(z) and ln P(x|z), (S,) each, of z drawn from q(z|x) for positions x (S, F, 3)."""
+        sight = self._look(env)
+        local, summary = self.core.standing(sight, positions), self._summary(sight)
+        mean, log_sd = self._encode(sight, torch.arange(env.size, device=env.row.device), local, summary)
+        z = mean + log_sd.exp() * torch.special.ndtri(rng.child("latents").uniform(self.network.latents))
+        divergence = log_normal(z, mean, log_sd) - self.network.prior.log_density(z, summary)
+        return divergence, self.core.evaluate(self._told(sight, z), local)
+
+    def _look(self, env: LocalEnvironment) -> Sight:
+        """What sites see, before latents are known."""
+        return self._told(self.core.look(env), None)
+
+    def _told(self, sight: Sight, z: Tensor | None) -> Sight:
+        """The same with latents (rows, L); one more condition says if they are known."""
+        if z is None:
+            none = sight.features.new_zeros(len(sight.env.row), self.network.latents + 1)
+            return replace(sight, latents=none)
+        return replace(sight, latents=torch.cat([z, torch.ones_like(z[:, :1])], dim=1).float())
+
+    def _summary(self, sight: Sight) -> Tensor:
+        """What is known of each site before anything is drawn: what the first atom would be drawn by, (S, width)."""
+        env = sight.env
+        drawn = env.block & ~env.fragments.pinned[env.row]
+        site = torch.arange(env.size, device=env.row.device)
+        local = self.core.standing(sight, torch.zeros_like(env.given))
+        return self.core.head(self.network, sight, site, site, drawn.to(torch.uint8).argmax(dim=1), local).hidden
+
+    def _encode(self, sight: Sight, site: Tensor, local: Tensor, summary: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and ln of the standard deviation of q(z|x), (rows, L), of blocks as they stand in ``local``.
+
+        Args:
+            site: Of each row, (rows,); local: (rows, F + C + Q, 3); summary: (rows, width).
+        """
+        env = sight.env
+        drawn = (env.block & ~env.fragments.pinned[env.row])[site]
+        row, atom = torch.nonzero(drawn, as_tuple=True)
+        fragment = env.row[site[row]]
+        points = local[row[:, None], env.fragments.reference[fragment, atom]]
+        frame = LocalFrame.of(points[:, 0], points[:, 1], points[:, 2], sight.spare[site[row]])
+        told = coordinates(*frame.coordinates(local[row, atom]), frame.no_axis, frame.no_plane)
+        described = sight.embedded["target"][sight.slots.target[fragment, atom]]
+        return self.network.posterior(torch.cat([described, told], dim=1), row, summary)

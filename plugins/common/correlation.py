@@ -20,21 +20,38 @@ def correlation_time(values: np.ndarray, window: float = 5.0) -> float:
     Returns:
         The time; nan if the values do not change.
     """
-    length = len(values)
-    centred = values - values.mean()
-    variance = float((centred**2).mean())
-    if variance <= 1e-24 * max(1.0, float(np.abs(values).max())**2) or length < 2:
+    function = correlation_function(values)
+    if function is None:
         return math.nan
-    spectrum = np.fft.rfft(centred, n=2 * length, axis=0)
-    sums = np.fft.irfft(np.abs(spectrum)**2, axis=0)[:length].mean(1)
-    function = sums / (length - np.arange(length)) / variance
+    length = len(function)
     total = 0.5 + np.concatenate([[0.0], np.cumsum(function[1:])])
     enough = np.flatnonzero(np.arange(length) >= window * total)
     return float(max(0.5, total[enough[0] if len(enough) else -1]))
 
 
-def mean_and_error(values: np.ndarray) -> tuple[float, float, float]:
-    """Mean of (T, n) states of parallel chains, its standard error, and the autocorrelation time in steps."""
+def correlation_function(values: np.ndarray) -> np.ndarray | None:
+    """Normalised autocorrelation function of (T, n) states of parallel chains, (T,); None if they do not change."""
+    length = len(values)
+    centred = values - values.mean()
+    variance = float((centred**2).mean())
+    if variance <= 1e-24 * max(1.0, float(np.abs(values).max())**2) or length < 2:
+        return None
+    spectrum = np.fft.rfft(centred, n=2 * length, axis=0)
+    sums = np.fft.irfft(np.abs(spectrum)**2, axis=0)[:length].mean(1)
+    return sums / (length - np.arange(length)) / variance
+
+
+def mean_and_error(values: np.ndarray, weights: np.ndarray | None = None) -> tuple[float, float, float]:
+    """Mean of (T, n) states of parallel chains, its standard error, and the autocorrelation time in steps.
+
+    Args:
+        values: (T, n).
+        weights: That each state counts with, (T, n): of chains that sample another density. Error and time are then
+            those of weights times deviations from the mean, which is the ratio of two averages.
+    """
+    mean = float(np.average(values, weights=weights))
+    if weights is not None:
+        values = (values - mean) * weights / weights.mean()
     time = correlation_time(values)
     independent = values.size / max(1.0, 2 * time) if math.isfinite(time) else values.size
-    return float(values.mean()), float(values.std() / math.sqrt(max(1.0, independent))), time
+    return mean, float(values.std() / math.sqrt(max(1.0, independent))), time

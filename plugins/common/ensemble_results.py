@@ -13,6 +13,11 @@ from backmap.api import Chain, Target
 from .correlation import mean_and_error
 from .plots import save_figure
 
+#: What the sampler writes down beside observables.
+BESIDE = ("basin", "log_weight", "state_log_weight", "reweight")
+#: Nats that one proposal may count in the bound: overlapping atoms, of next to no density, would be all of the mean.
+MOST = 20.0
+
 
 def summary(chain: Chain, target: Target, discard: int = 0) -> dict[str, Any]:
     """Acceptance by basin, longest run of rejections, weights, observables with errors, costs; for JSON.
@@ -25,15 +30,17 @@ def summary(chain: Chain, target: Target, discard: int = 0) -> dict[str, Any]:
     found: dict[str, Any] = {"moves": {kind: _move(chain, kind) for kind in chain.tried}}
     if "log_weight" in chain.rows:
         found["proposals"] = weights(chain.rows["log_weight"].ravel(), target.log_normaliser())
+    if "state_log_weight" in chain.rows and found["proposals"]["log_normaliser"] is not None:
+        found["proposals"]["bound_of_states"] = _bound_of_states(chain, discard, found["proposals"])
     steps, n = chain.rows["basin"].shape
     seconds = sum(chain.seconds.values()) / (steps * n)
     rows = {name: np.asarray(values[discard:], dtype=float) for name, values in chain.rows.items()
-            if name not in ("log_weight", "basin")}
+            if name not in BESIDE}
     for number in np.unique(chain.rows["basin"]).tolist():
         rows[f"share of basin {number}"] = (chain.rows["basin"][discard:] == number).astype(float)
-    found["observables"] = {}
+    found["observables"], reweight = {}, chain.rows.get("reweight")
     for name, values in rows.items():
-        mean, error, time = mean_and_error(values)
+        mean, error, time = mean_and_error(values, None if reweight is None else np.exp(reweight[discard:]))
         found["observables"][name] = {"mean": mean, "error": error, "correlation_time": time,
                                       "cpu_seconds_per_independent": 2 * time * seconds}
     return found | {"chains": n, "steps": steps, "cpu_seconds": {k: round(v, 3) for k, v in chain.seconds.items()}}
@@ -51,6 +58,7 @@ def weights(log_weight: np.ndarray, log_normaliser: float | None) -> dict[str, A
 
     ``bound`` is <ln P(z) P(x|z) - ln q(z|x) - ln p(x)> over proposals, p normalised: the divergence of what the model
     makes from the target, in nats, from above. Without an exact normaliser the estimate by the same weights is used.
+    A proposal counts with at most ``MOST`` nats there; ``bound_cut`` is the share of those that were cut to it.
     """
     finite = log_weight[np.isfinite(log_weight)]
     if not len(finite):
@@ -58,11 +66,22 @@ def weights(log_weight: np.ndarray, log_normaliser: float | None) -> dict[str, A
                 "forbidden_share": 1.0}
     estimate = float(logsumexp(finite) - math.log(len(log_weight)))
     share = np.exp(finite - logsumexp(finite))
-    return {"bound": float((estimate if log_normaliser is None else log_normaliser) - finite.mean()),
+    missing = (estimate if log_normaliser is None else log_normaliser) - finite
+    return {"bound": float(missing.clip(max=MOST).mean()), "bound_cut": float((missing > MOST).mean()),
             "log_normaliser": estimate, "log_normaliser_exact": log_normaliser,
             "largest_weight_share": float(share.max()),
             "effective_share": float(1 / (share**2).sum() / len(log_weight)),
             "forbidden_share": 1 - len(finite) / len(log_weight)}
+
+
+def _bound_of_states(chain: Chain, discard: int, found: dict[str, Any]) -> float:
+    """<ln p(x) + ln q(z|x) - ln P(z) P(x|z)> over states of the chains: the divergence the other way round.
+
+    That of the target from the model, in nats, from above. No overlap spoils it; what chains never see is not in it.
+    """
+    normaliser = found["log_normaliser_exact"]
+    here = chain.rows["state_log_weight"][discard:]
+    return float(here.mean() - (found["log_normaliser"] if normaliser is None else normaliser))
 
 
 def table(results: dict[str, dict[str, Any]], title: str) -> str:
@@ -79,8 +98,10 @@ def table(results: dict[str, dict[str, Any]], title: str) -> str:
         worth = result.get("proposals")
         if worth and worth["bound"] is not None:
             known = " (exact normaliser)" if worth.get("log_normaliser_exact") is not None else ""
-            lines += ["", f"{name}: bound {worth['bound']:.3f} nats{known}, largest weight share "
-                          f"{worth['largest_weight_share']:.2g}, effective share {worth['effective_share']:.3g}."]
+            lines += ["", f"{name}: bound {worth['bound']:.3f} nats over proposals{_cut(worth)}, "
+                          f"{worth.get('bound_of_states', math.nan):.3f} nats over states of chains{known}; largest "
+                          f"weight share {worth['largest_weight_share']:.2g}, effective share "
+                          f"{worth['effective_share']:.3g}."]
     lines += ["", "| sampler | observable | mean | error | correlation time, steps | CPU s per independent state |",
               "|---|---|---|---|---|---|"]
     for name, result in results.items():
@@ -90,11 +111,15 @@ def table(results: dict[str, dict[str, Any]], title: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _cut(worth: dict[str, Any]) -> str:
+    return f" ({worth['bound_cut']:.2%} of them counted as {MOST:g})" if worth["bound_cut"] else ""
+
+
 def picture(chains: dict[str, Chain], path: Path) -> None:
     """Trace of one chain and histogram of all, for the first three observables; one colour per sampler."""
     from matplotlib.figure import Figure
 
-    names = [name for name in next(iter(chains.values())).rows if name not in ("basin", "log_weight")][:3]
+    names = [name for name in next(iter(chains.values())).rows if name not in BESIDE][:3]
     figure = Figure(figsize=(9, 2.4 * max(1, len(names))), layout="constrained")
     axes = figure.subplots(max(1, len(names)), 2, squeeze=False, width_ratios=(2, 1))
     for row, name in zip(axes, names):

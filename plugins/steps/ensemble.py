@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from pydantic import Field
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor
 
 from backmap.api import InputPath, Nested, Options, OutputPath, State, Step, Target
@@ -77,19 +78,26 @@ class Explore(Step):
         options = self.options
         x, kept, count, idle = target.start(options.chains, rng), [], 0, 0
         x = self._moved(target, x, options.burn, rng)
-        while count < options.samples:
-            x = self._moved(target, x, options.sweeps, rng)
-            kept.append(x[self._wanted(target, x)])
-            count, idle = count + len(kept[-1]), 0 if len(kept[-1]) else idle + 1
-            if idle == 1000:
-                raise BackmapError(f"in 1000 rounds no chain came by where it has {self._range()}", where=self.where)
+        columns = (TextColumn("exploring"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total}"),
+                   TimeElapsedColumn(), TimeRemainingColumn())
+        with Progress(*columns) as bar:
+            task = bar.add_task("exploring", total=options.samples)
+            while count < options.samples:
+                x = self._moved(target, x, options.sweeps, rng)
+                kept.append(x[self._wanted(target, x)])
+                count, idle = count + len(kept[-1]), 0 if len(kept[-1]) else idle + 1
+                bar.update(task, completed=min(count, options.samples))
+                if idle == 1000:
+                    raise BackmapError(f"in 1000 rounds no chain came by where it has {self._range()}",
+                                       where=self.where)
         return torch.cat(kept)[:options.samples]
 
     def _moved(self, target: Target, x: Tensor, sweeps: int, rng: np.random.Generator) -> Tensor:
         return target.collective(x, sweeps, rng) if self.options.collective else target.local(x, sweeps, rng)[0]
 
     def _wanted(self, target: Target, x: Tensor) -> Tensor:
-        found, wanted = target.observables(x), torch.ones(len(x), dtype=torch.bool)
+        wanted = torch.ones(len(x), dtype=torch.bool)
+        found = target.observables(x) if self.options.only else {}
         for name, (low, high) in self.options.only.items():
             if name not in found:
                 raise BackmapError(f"the target has no observable '{name}'", where=f"{self.where}.only",

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Annotated
 
 import torch
 from pydantic import Field
@@ -27,6 +28,16 @@ class LearnOptions(Options):
     learning_rate: float = Field(3e-3, gt=0, description="Peak learning rate.")
     annealing: float = Field(0.15, ge=0, le=1, description="Share of the steps in which the weight of the divergence "
                                                            "of encoder from prior rises from 0 to 1.")
+    variance: float = Field(0.0, ge=0, description="Weight of half the variance of ln w, beside the negative ELBO: "
+                                                   "what acceptance depends on. It needs fewer configurations than "
+                                                   "the ELBO, and a model that is near already.")
+    variance_from: float = Field(0.4, ge=0, lt=1, description="Share of the steps after which it counts.")
+    own: float = Field(0.0, ge=0, lt=1, description="Of the configurations whose variance is taken, the share that the "
+                                                    "model makes itself: it unlearns to make what is next to "
+                                                    "impossible, of which no data tell.")
+    shares: dict[int, Annotated[float, Field(ge=0, le=1)]] = Field(
+        {}, description="Shares that basins get in what is learned, by number; by default as in the configurations. "
+                        "Others share the rest.")
     held_out: float = Field(0.05, ge=0, lt=1, description="Share of the configurations that is held out.")
     validate_every: int = Field(100, ge=1, description="Steps between validations and checkpoints.")
 
@@ -44,12 +55,16 @@ class Learn(Step):
         if samples is None:
             raise BackmapError("there are no configurations to learn from", where=self.where,
                                hint="Write an 'explore' step before, or give 'data: samples.safetensors'.")
+        if sum(options.shares.values()) > 1:
+            raise BackmapError("add up to more than 1", where=f"{self.where}.shares",
+                               hint="Leave something to the basins that are not named.")
         torch.manual_seed(state.seed)
         model = options.model
         model.prepare(target)
         model.adapt(samples)
         held = min(len(samples) - 1, round(options.held_out * len(samples)))
-        plan = Plan(options.steps, options.batch, options.learning_rate, options.annealing, options.validate_every)
+        plan = Plan(options.steps, options.batch, options.learning_rate, options.annealing, options.validate_every,
+                    options.variance, options.variance_from, options.own, options.shares)
         path = state.output / options.output
         # Those held out are taken evenly from all, since neighbours in a file are neighbours in time.
         out = torch.zeros(len(samples), dtype=torch.bool)
@@ -81,7 +96,7 @@ class Learn(Step):
                 loss_picture(history, path.with_suffix(".png"))
                 if not trainer.improved:
                     return
-                with trainer.averaged():
+                with trainer.average.worn():
                     trainer.model.save(path, {"steps": trainer.step, "history": history,
                                               "cpu_seconds": round(time.process_time() - began, 1)})
 

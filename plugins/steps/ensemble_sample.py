@@ -14,6 +14,7 @@ from backmap.api import Chain, Model, Nested, Options, OutputPath, Sampler, Stat
 from backmap.engine.random import numpy_generator
 from backmap.errors import BackmapError
 
+from ..common.ensemble_report import page
 from ..common.ensemble_results import picture, summary, table
 
 
@@ -31,7 +32,8 @@ class MonteCarloOptions(Options):
     beside: Nested[Sampler] | None = Field("local", validate_default=True, description="A sampler to compare with.")
     beside_steps: int | None = Field(None, ge=1, description="Its steps; by default as many.")
     output: OutputPath = Field(Path("monte_carlo"), description="Names of the files, without what follows the dot: a "
-                                                                "table (.json, .md), states (.npz), plots (.png).")
+                                                                "table (.json, .md), a report with plots (.html), "
+                                                                "states (.npz), traces (.png).")
 
 
 class MonteCarlo(Step):
@@ -91,6 +93,7 @@ class MonteCarlo(Step):
         path.with_suffix(".md").write_text(text, encoding="utf-8")
         np.savez_compressed(path.with_suffix(".npz"), **{f"{name}/{key}": values for name, chain in chains.items()
                                                          for key, values in chain.rows.items()})
+        path.with_suffix(".html").write_bytes(page(results, chains, self.options.discard, title, state.provenance()))
         picture(chains, path.with_suffix(".png"))
         state.log(text)
-        state.log(f"table, states and plots -> {self.options.output}.md, .json, .npz, .png")
+        state.log(f"report, table, states and traces -> {self.options.output}.html, .md, .json, .npz, .png")

@@ -16,10 +16,12 @@ from backmap.errors import BackmapError
 from backmap.model.parameters import BOLTZMANN, COULOMB
 
 from .internal_coordinates import InternalCoordinates
+from .molecule_dynamics import Dynamics
 from .molecule_file import MoleculeFile, read_molecule
 
-TURNS = 0.5  #: share of the collective moves that turn a torsion of the skeleton anywhere
+SWEEP = 0.12  #: ps of dynamics in a sweep of collective moves: in vacuum, bonds and angles have forgotten much by then
 CHUNK = 250  #: configurations whose energies are computed at a time: their intermediate values fit a processor's cache
+HOT = 1.0  #: kT for each degree of freedom above the least energy: more than twice the average, which no ensemble has
 TRIES = 64  #: starts drawn for one that is kept, the most probable
 
 
@@ -117,6 +119,7 @@ class Molecule(Target):
         """The molecule of the file, n times, with the torsions that are measured turned anywhere.
 
         Every other one is put into basin 1, where there is one. Hydrogens of methyl groups are labelled as in training.
+        Starts are strained: dynamics begins at the minima of the energy next to them.
         """
         given, turned = self._labelled(self._file.positions[None]), self._turned()
         if not turned:
@@ -132,25 +135,12 @@ class Molecule(Target):
 
     def local(self, x: Tensor, sweeps: int, rng: np.random.Generator) -> tuple[Tensor, float]:
         """Single coordinates are changed by about their widths, as many in a sweep as there are."""
-        return self._walk(x, sweeps, rng, 0.0)
-
-    def collective(self, x: Tensor, sweeps: int, rng: np.random.Generator) -> Tensor:
-        """Half of the moves turn a torsion of the skeleton anywhere: a few of these pass between basins."""
-        return self._walk(x, sweeps, rng, TURNS)[0]
-
-    def _walk(self, x: Tensor, sweeps: int, rng: np.random.Generator, turns: float) -> tuple[Tensor, float]:
-        """Metropolis moves of single coordinates, of which a share ``turns`` turns leading torsions anywhere."""
         x, rows = x.clone(), torch.arange(len(x))
         circular = torch.tensor([kind == "angle" for kind in self.variables])
-        leading = np.array(self.internal.leading or [0])
-        turns = turns if self.internal.leading else 0.0
         now, accepted = self.log_density(x), 0
         for _ in range(sweeps * self.size):
-            wide = rng.random(len(x)) < turns
-            column = np.where(wide, rng.choice(leading, len(x)), rng.integers(self.size, size=len(x)))
-            step = np.where(wide, rng.uniform(-math.pi, math.pi, len(x)),
-                            self._step[column].numpy() * rng.standard_normal(len(x)))
-            value = x[rows, column] + torch.as_tensor(step)
+            column = rng.integers(self.size, size=len(x))
+            value = x[rows, column] + self._step[column] * torch.as_tensor(rng.standard_normal(len(x)))
             turned = torch.remainder(value + math.pi, 2 * math.pi) - math.pi
             made = x.clone()
             made[rows, column] = torch.where(circular[column], turned, value)
@@ -159,6 +149,28 @@ class Molecule(Target):
             x, now = torch.where(passed[:, None], made, x), torch.where(passed, then, now)
             accepted += int(passed.sum())
         return x, accepted / max(1, sweeps * x.numel())
+
+    def collective(self, x: Tensor, sweeps: int, rng: np.random.Generator) -> Tensor:
+        """Langevin dynamics by OpenMM, exact up to the length of its steps; it crosses low barriers.
+
+        Local moves instead where the measure is not that of dynamics. What is hotter than any ensemble (a start, say)
+        goes to the nearest minimum of the energy first.
+        """
+        if self.options.measure != "rigid" and self.internal.rigid:
+            return self.local(x, sweeps, rng)[0]
+        positions = self.positions(x)
+        hot = self.energy(positions) > self._least + HOT * 3 * positions.shape[1] / self._beta
+        positions[hot] = self._dynamics.relax(positions[hot])
+        return self.coordinates(self._dynamics.run(positions, sweeps * SWEEP, rng))
+
+    @cached_property
+    def _dynamics(self) -> Dynamics:
+        return Dynamics(self._file.system, self.options.temperature)
+
+    @cached_property
+    def _least(self) -> float:
+        """Energy of the minimum next to the file's molecule, kJ/mol."""
+        return float(self.energy(self._dynamics.relax(self._file.positions[None]))[0])
 
     def augment(self, x: Tensor, rng: np.random.Generator) -> Tensor:
         """The three hydrogens of methyl groups (and the like) exchanged in cycles, at random.

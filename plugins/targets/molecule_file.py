@@ -33,6 +33,7 @@ class MoleculeFile:
         coupling: What the masses make of each two rigid bonds, (r, r), 1/Da; 0 where they share no atom.
         rotors: The atom that bears them and three hydrogens that are alike, (4,) each.
         positions: As they stand in the file, (A, 3), nm.
+        system: For dynamics by OpenMM, rigid bonds as constraints.
     """
 
     internal: InternalCoordinates
@@ -42,6 +43,7 @@ class MoleculeFile:
     coupling: Tensor
     rotors: list[np.ndarray]
     positions: Tensor
+    system: openmm.System
 
 
 def read_molecule(path: Path, forcefield: list[str], rigid_hydrogens: bool) -> MoleculeFile:
@@ -55,7 +57,7 @@ def read_molecule(path: Path, forcefield: list[str], rigid_hydrogens: bool) -> M
     bonds = sorted(tuple(sorted((b[0].index, b[1].index))) for b in topology.bonds())
     graph, atoms = nx.Graph(bonds), list(topology.atoms())
     _check(graph, len(atoms), path)
-    field, rigid = _field(topology, np.array(bonds), forcefield, rigid_hydrogens, path)
+    field, rigid, system = _field(topology, np.array(bonds), forcefield, rigid_hydrogens, path)
     parameters = next(iter(field.molecules.values()))
     mass = np.array([a.element.mass.value_in_unit(unit.dalton) for a in atoms])
     heavy = np.array([a.element.atomic_number > 1 for a in atoms])
@@ -67,12 +69,12 @@ def read_molecule(path: Path, forcefield: list[str], rigid_hydrogens: bool) -> M
         InternalCoordinates(graph, heavy, rigid), parameters, _pairs(field, parameters),
         torch.tensor(list(rigid), dtype=torch.long).reshape(-1, 2), torch.as_tensor((ends / mass) @ ends.T),
         [np.array([atom, *three]) for atom, three in hydrogens.items() if len(three) == 3],
-        torch.as_tensor(np.array(pdb.getPositions(asNumpy=True).value_in_unit(unit.nanometer))))
+        torch.as_tensor(np.array(pdb.getPositions(asNumpy=True).value_in_unit(unit.nanometer))), system)
 
 
 def _field(topology: app.Topology, bonds: np.ndarray, forcefield: list[str], rigid_hydrogens: bool,
-           path: Path) -> tuple[ForceField, dict[tuple[int, int], float]]:
-    """Parameters of the molecule, and lengths of its rigid bonds."""
+           path: Path) -> tuple[ForceField, dict[tuple[int, int], float], openmm.System]:
+    """Parameters of the molecule, lengths of its rigid bonds, and a system with those as constraints."""
     where = ", ".join(forcefield)
     field = read_by("OpenMM", lambda: app.ForceField(*forcefield), where)
 
@@ -80,14 +82,12 @@ def _field(topology: app.Topology, bonds: np.ndarray, forcefield: list[str], rig
         return read_by("OpenMM", lambda: field.createSystem(
             topology, nonbondedMethod=app.NoCutoff, constraints=constraints, rigidWater=False), path)
 
-    rigid = {}
-    if rigid_hydrogens:
-        held = made(app.HBonds)
-        for number in range(held.getNumConstraints()):
-            i, j, length = held.getConstraintParameters(number)
-            rigid[min(i, j), max(i, j)] = length.value_in_unit(unit.nanometer)
+    rigid, held = {}, made(app.HBonds if rigid_hydrogens else None)
+    for number in range(held.getNumConstraints()):
+        i, j, length = held.getConstraintParameters(number)
+        rigid[min(i, j), max(i, j)] = length.value_in_unit(unit.nanometer)
     atoms = np.arange(topology.getNumAtoms())
-    return translate(made(None), {Path(path).stem: Part(atoms, bonds)}, where), rigid
+    return translate(made(None), {Path(path).stem: Part(atoms, bonds)}, where), rigid, held
 
 
 def _check(graph: nx.Graph, n_atoms: int, path: Path) -> None:

@@ -65,7 +65,7 @@ class AngularDecoder(Decoder):
     def log_density(self, x: Tensor, z: Tensor) -> Tensor:
         """ln P(x|z), (n,)."""
         outputs = self.network(self._scaled(x, slice(0, self.size)), x, z, range(self.size))
-        return self._mixtures(outputs, slice(0, self.size)).log_density(x).sum(dim=1)
+        return self._mixtures(outputs, slice(0, self.size)).log_density(x).double().sum(dim=1)
 
     @torch.no_grad()
     def draw(self, z: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
@@ -92,10 +92,14 @@ class AngularDecoder(Decoder):
         return torch.where(self.circular[columns, None], turned, straight).float()
 
     def _mixtures(self, outputs: Tensor, columns: slice) -> Mixtures:
-        """Densities of some coordinates from what the network says of them (n, k, 3 M)."""
+        """Densities of some coordinates from what the network says of them (n, k, 3 M).
+
+        In double precision, so that what is drawn and what is evaluated agree; single in training, which is quicker.
+        """
         said = outputs.unflatten(2, (3, self.components))
+        said = said if torch.is_grad_enabled() else said.double()
         base = self.base[columns]
-        reach = self.spread[columns, None].clamp_max(BROAD)
+        reach = self.spread[columns, None].clamp_max(BROAD).to(said.dtype)
         return Mixtures.of(base[:, 0] + reach * said[:, :, 0], base[:, 1] + said[:, :, 1], base[:, 2] + said[:, :, 2],
                            self.circular[columns])
 

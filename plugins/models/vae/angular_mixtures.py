@@ -1,7 +1,7 @@
 """Mixtures on the circle and on the line, for torsions, angles and distances: fitted, evaluated, drawn.
 
 On the circle the components are von Mises densities, on the line Gaussians; both are given by mean and standard
-deviation, with kappa = 1 / sd^2. Densities run in double precision, so that what is drawn and what is evaluated agree.
+deviation, with kappa = 1 / sd^2.
 """
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Mixtures:
     """One density for each of some places (...): means, logarithms of standard deviations and of weights, (..., M).
 
     Attributes:
-        circular: Which places are on a circle, broadcast to (...), bool.
+        circular: Which places are on a circle, bool: one for all, or (D,) for places (n, D).
     """
 
     mean: Tensor
@@ -33,15 +33,19 @@ class Mixtures:
     def of(cls, mean: Tensor, log_sd: Tensor, logits: Tensor, circular: Tensor) -> Mixtures:
         """From what a network says: weights not normalised, standard deviations not bounded."""
         limits = math.log(NARROWEST), math.log(BROADEST)
-        return cls(mean.double(), log_sd.double().clamp(*limits), torch.log_softmax(logits.double(), dim=-1), circular)
+        return cls(mean, log_sd.clamp(*limits), torch.log_softmax(logits, dim=-1), circular)
 
     def components(self, x: Tensor) -> Tensor:
-        """ln (weight times density) of every component at x (...), (..., M)."""
-        away, inverse = x.double()[..., None] - self.mean, torch.exp(-2 * self.log_sd)
-        half = torch.sin(0.5 * away)
-        on_circle = -2 * inverse * half * half - 2 * HALF_LOG_2PI - torch.log(torch.special.i0e(inverse))
-        on_line = -0.5 * away * away * inverse - self.log_sd - HALF_LOG_2PI
-        return self.log_weight + torch.where(self.circular[..., None], on_circle, on_line)
+        """ln (weight times density) of every component at x (...), (..., M), in the precision of the means."""
+        x = x.to(self.mean.dtype)
+        if bool(self.circular.all()):
+            return self.log_weight + _on_circle(x, self.mean, self.log_sd)
+        if not bool(self.circular.any()):
+            return self.log_weight + _on_line(x, self.mean, self.log_sd)
+        kinds = torch.nonzero(self.circular)[:, 0], torch.nonzero(~self.circular)[:, 0]
+        parts = [density(x[:, columns], self.mean[:, columns], self.log_sd[:, columns])
+                 for density, columns in zip((_on_circle, _on_line), kinds)]
+        return self.log_weight + torch.cat(parts, dim=1)[:, torch.argsort(torch.cat(kinds))]
 
     def log_density(self, x: Tensor) -> Tensor:
         """ln p(x), (...)."""
@@ -61,6 +65,18 @@ class Mixtures:
         return torch.as_tensor(mean + sd * rng.standard_normal(len(mean)))
 
 
+def _on_circle(x: Tensor, mean: Tensor, log_sd: Tensor) -> Tensor:
+    """ln of von Mises densities (..., M) at x (...)."""
+    half, inverse = torch.sin(0.5 * (x[..., None] - mean)), torch.exp(-2 * log_sd)
+    return -2 * inverse * half * half - 2 * HALF_LOG_2PI - torch.log(torch.special.i0e(inverse))
+
+
+def _on_line(x: Tensor, mean: Tensor, log_sd: Tensor) -> Tensor:
+    """ln of normal densities (..., M) at x (...)."""
+    scaled = (x[..., None] - mean) * torch.exp(-log_sd)
+    return -0.5 * scaled * scaled - log_sd - HALF_LOG_2PI
+
+
 def fitted(x: Tensor, components: int, circular: bool, rounds: int = 60) -> tuple[Tensor, Tensor, Tensor]:
     """Maximum likelihood by expectation maximisation, for values x (n,): means, ln sd and ln weights (M,)."""
     x = x.double()
@@ -68,8 +84,8 @@ def fitted(x: Tensor, components: int, circular: bool, rounds: int = 60) -> tupl
     ordered = x.sort().values
     mean = ordered[((torch.arange(components) + 0.5) / components * len(x)).long()]
     least = 0.02 * float(_spread(x, circular)) + NARROWEST
-    log_sd = torch.full((components,), math.log(max(least, float(_spread(x, circular)) / components)))
-    mixture = Mixtures.of(mean, log_sd, torch.zeros(components), kind)
+    log_sd = x.new_full((components,), math.log(max(least, float(_spread(x, circular)) / components)))
+    mixture = Mixtures.of(mean, log_sd, torch.zeros(components).double(), kind)
     for _ in range(rounds):
         share = torch.softmax(mixture.components(x), dim=-1)
         total = share.sum(dim=0).clamp_min(1e-9)

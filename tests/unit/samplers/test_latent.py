@@ -63,12 +63,12 @@ def test_a_million_moves_from_a_bad_model(size: int, decoder: str, reference_dat
     """P(N) and <E> against numbers of states counted by another program."""
     target = lattice(size)
     local = 1 if decoder == "independent" else 0  # weights of independent sites are so uneven that chains get stuck
-    chain = run(target, bad_model(target.options.size, decoder), Latent(LatentOptions(local=local)), 1000, chains=1000)
+    chain = run(target, bad_model(target.options.size, decoder), Latent(LatentOptions(local=local)), 200, chains=5000)
     path = reference_data / "ensembles" / f"lattice_{size}x{size}_dos_N_bonds.csv"
     distribution, energy = counted_lattice(np.loadtxt(path, delimiter=",", skiprows=1), 1.77, -2.0)
     assert sum(chain.tried["vae"].values()) == 1_000_000
-    assert agreement(chain.rows["particles"][100:], distribution) > 0.01
-    assert abs(errors_off(chain.rows["energy"][100:], energy)) < 3.5
+    assert agreement(chain.rows["particles"][20:], distribution) > 0.01
+    assert abs(errors_off(chain.rows["energy"][20:], energy)) < 3.5
 
 
 def test_other_temperatures_than_the_training_are_exact_too() -> None:

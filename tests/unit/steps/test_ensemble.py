@@ -46,7 +46,12 @@ def test_from_a_target_to_a_table(tmp_path: Path) -> None:
     assert set(result["latent"]["moves"]["vae"]["by_basin"]) == {"0", "1"}
     assert result["latent"]["proposals"]["bound"] > 0
     assert result["local"]["observables"]["x1"]["error"] > 0
+    assert result["latent"]["proposals"]["bound_of_states"] > 0
     assert "| latent | vae |" in (out / "monte_carlo.md").read_text()
+    page = (out / "monte_carlo.html").read_text()
+    for words in ("Wells", "share of basin 1", "nats from the target", 'class="line"', "double_well: {beta: 0.5}"):
+        assert words in page
+    assert "{{" not in page
     for name in ("weights.png", "monte_carlo.png"):
         assert (out / name).read_bytes().startswith(b"\x89PNG")
     rows = np.load(out / "monte_carlo.npz")
@@ -79,6 +84,27 @@ def test_training_that_was_stopped_goes_on_to_the_same_weights(tmp_path: Path, m
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+def test_what_is_learned_has_the_shares_that_are_asked_for() -> None:
+    from backmap_plugins.common.ensemble_training import Chances
+
+    target = DoubleWell(DoubleWell.Options())
+    x = torch.tensor([[-2.5, 0.0]] * 900 + [[2.5, 0.0]] * 100, dtype=torch.float64)
+    rng = np.random.default_rng(1)
+    for shares, expected in (({}, 0.1), ({1: 0.4}, 0.4), ({0: 1.0}, 0.0)):
+        drawn = Chances(target, x, shares).draw(4000, rng)
+        assert float((drawn >= 900).double().mean()) == pytest.approx(expected, abs=0.03)
+
+
+def test_the_variance_of_weights_is_made_small(tmp_path: Path) -> None:
+    """The same steps with and without: the weights of states are more even with it."""
+    widths = {}
+    for name, variance in (("without", "0"), ("with", "4")):
+        more = f"steps: 150\n      variance: {variance}\n      own: 0.3\n      shares: {{0: 0.5}}\n"
+        text = WELL.replace("steps: 30\n", more)
+        widths[name] = np.load(run(tmp_path / name, text) / "monte_carlo.npz")["latent/state_log_weight"].var()
+    assert widths["with"] < 0.9 * widths["without"]
+
+
 def test_the_best_weights_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from backmap_plugins.common.ensemble_training import LatentTrainer
 
@@ -90,6 +116,7 @@ def test_the_best_weights_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize(("change", "message"), [
     (("{samples: 400, chains: 40, burn: 50}", "{only: {height: [0, 1]}}"), "no observable 'height'. It has: x1"),
+    (("steps: 30", "steps: 30\n      shares: {0: 0.7, 1: 0.6}"), "add up to more than 1"),
     (("discard: 5", "discard: 40"), "of 40 steps, 40 are discarded"),
     (("  - learn:\n      model: {vae: {decoder: independent, hidden: 8, encoder_hidden: 8, bins: 8}}\n"
       "      steps: 30\n      validate_every: 10\n", ""), "there is no model to propose moves"),

@@ -162,6 +162,33 @@ def test_local_moves_sample_it(tmp_path: Path) -> None:
     assert np.mean(rows) == pytest.approx(mean, abs=4 * 0.055 / np.sqrt(400 * 10))
 
 
+def test_dynamics_sample_it(dipeptide: Molecule, tmp_path: Path) -> None:
+    """The rigid trimer with flexible bonds, by dynamics: mean and width of the angle by quadrature."""
+    (tmp_path / "water.pdb").write_text(WATER)
+    target = Molecule(Molecule.Options(pdb=tmp_path / "water.pdb", forcefield=["tip3p.xml"], rigid="none"))
+    rng = np.random.default_rng(3)
+    x, rows = target.collective(target.start(60, rng), 3, rng), []
+    for _ in range(20):
+        x = target.collective(x, 1, rng)
+        rows.append(x[:, target.internal.kinds.index("angle")].numpy())
+    grid = np.linspace(0.5, 3.0, 4001)
+    density = np.sin(grid) * np.exp(-0.5 * 836.8 / (8.31446261815324e-3 * 300) * (grid - 1.82421813418)**2)
+    mean = (grid * density).sum() / density.sum()
+    width = ((grid - mean)**2 * density).sum() / density.sum()
+    assert np.mean(rows) == pytest.approx(mean, abs=4 * width**0.5 / np.sqrt(400))
+    assert np.var(rows) == pytest.approx(width, rel=0.3)
+
+
+def test_dynamics_begin_in_the_basin_of_their_start(dipeptide: Molecule) -> None:
+    """Rigid bonds stay rigid, hands are kept, and strained starts do not leave basin 1 while they are hot."""
+    rng = np.random.default_rng(4)
+    start = dipeptide.start(8, rng)
+    x = dipeptide.collective(start, 10, rng)
+    assert dipeptide.basins(x).tolist() == dipeptide.basins(start).tolist() == [0, 1] * 4
+    assert (dipeptide.energy(dipeptide.positions(x)) < 150).all()
+    assert torch.isfinite(dipeptide.log_density(x)).all()
+
+
 def test_what_it_cannot_take(pdb: Path, tmp_path: Path) -> None:
     with pytest.raises(BackmapError, match="names an atom"):
         _ = Molecule(Molecule.Options(pdb=pdb, torsions={"phi": (1, 2, 3, 99)})).size

@@ -208,3 +208,32 @@ steps:
     assert shares.keys() == {"fragment of B", "hydrogens of A", "hydrogens of B"}
     assert shares["fragment of B"] > 20
     assert min(shares["hydrogens of A"], shares["hydrogens of B"]) > 40
+
+
+def test_weights_of_the_voxel_gan_are_as_good_as_their_card_says(tmp_path: Path) -> None:
+    """Angles and planes of what the network alone draws, of one frame: templates have 0.23 and 0.12."""
+    (tmp_path / "run.yaml").write_text(f"""\
+recipe: 1
+seed: 5
+output: out
+steps:
+  - topology: {{atoms: {{gromacs: {DEMO}/polystyrene.top}}, mapping: {{votca: {DEMO}/polystyrene.xml}}}}
+  - forcefield: {{gromacs: {DEMO}/polystyrene.top, cutoff: 1.0, coulomb: reaction_field, epsilon_rf: 2.5}}
+  - read:
+      beads: {{gromacs: [{DEMO}/cg.gro, {DEMO}/cg.xtc]}}
+      reference: {{gromacs: [{DEMO}/aa.gro, {DEMO}/test_aa.xtc]}}
+  - forward: {{generator: {{voxel_gan: {DEMO}/voxel_gan_568K.safetensors}}, start: sequential}}
+  - gibbs: {{sweeps: 2, levels: [0.25, 0.0], temperature: 568}}
+  - assess: [structure]
+  - write: {{report: report.json}}
+""")
+    done = subprocess.run([sys.executable, "-m", "backmap.cli", "run", str(tmp_path / "run.yaml"), "--frames", "0"],
+                          env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads((tmp_path / "out" / "report.json").read_text())["figures"]
+    found: dict[str, list[float]] = {}
+    for figure in figures:
+        if figure["quantity"] == "JSD":
+            found.setdefault(figure["section"], []).append(figure["values"]["backmap"]["value"])
+    assert np.mean(found["angles"]) < 0.13
+    assert np.mean(found["impropers"]) < 0.06

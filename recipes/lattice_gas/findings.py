@@ -40,7 +40,7 @@ def learned(target: LatticeGas, samples: Tensor, steps: int, symmetric: bool = T
     trainer = LatentTrainer(model, target, samples, samples[:0], Plan(steps, 128, 3e-3, 0.15, 10**9), 1, Path("state"))
     trainer.save = lambda: None
     trainer.run()
-    model.network.load_state_dict(trainer.average)
+    model.network.load_state_dict(trainer.average.weights)
     model.network.eval()
     return model
 

@@ -183,6 +183,14 @@ def grompp(atoms: Path, folder: Path) -> str:
     return done.stdout + done.stderr
 
 
+def first_frame(recipe: Path) -> str:
+    """Run a recipe on its first frame; what it says."""
+    done = subprocess.run([sys.executable, "-m", "backmap.cli", "run", str(recipe), "--frames", "0"],
+                          env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
 def test_draws_are_accepted_at_the_true_atoms(tmp_path: Path) -> None:
     """A sweep with nothing but defaults, from the reference, under the full force field: one candidate a block."""
     (tmp_path / "run.yaml").write_text(f"""\
@@ -199,10 +207,7 @@ steps:
   - assess: [consistency]
   - write: {{report: report.json}}
 """)
-    done = subprocess.run([sys.executable, "-m", "backmap.cli", "run", str(tmp_path / "run.yaml"), "--frames", "0"],
-                          env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    said = (done.stdout + done.stderr).split("\n")
+    said = first_frame(tmp_path / "run.yaml").split("\n")
     told = [line for line in said if line.startswith(("fragment of", "hydrogens of"))]
     shares = {line[:24].strip(): float(line[24:].split()[0].rstrip("%")) for line in told}
     assert shares.keys() == {"fragment of B", "hydrogens of A", "hydrogens of B"}
@@ -227,9 +232,7 @@ steps:
   - assess: [structure]
   - write: {{report: report.json}}
 """)
-    done = subprocess.run([sys.executable, "-m", "backmap.cli", "run", str(tmp_path / "run.yaml"), "--frames", "0"],
-                          env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    first_frame(tmp_path / "run.yaml")
     figures = json.loads((tmp_path / "out" / "report.json").read_text())["figures"]
     found: dict[str, list[float]] = {}
     for figure in figures:

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from .trainer import History
 
 
+EARLY = 10  #: the first of so many parts of a training does not set the scale of its plots
+
+
 def loss_plot(history: History, path: Path) -> None:
     """What was measured in training and on held-out frames against steps: one panel for each kind of figure."""
     from matplotlib.figure import Figure
@@ -26,9 +29,10 @@ def loss_plot(history: History, path: Path) -> None:
         for label, values in lines.items():
             axes.plot(*zip(*values), label=label, color="0.5" if label == "training" else None)
         axes.set(xlabel="steps", ylabel=panel)
-        # The first steps are off the scale and say nothing.
-        values = sorted(value for line in lines.values() for _, value in line)
-        axes.set_ylim(top=values[len(values) // 2] + 1.2 * (values[len(values) * 9 // 10] - values[0]) + 1e-6)
+        # The first steps are off the scale and say nothing; what comes late is what one looks for.
+        later = (line[-(-len(line) // EARLY) if len(line) > 2 else 0:] for line in lines.values())
+        values = [value for line in later for _, value in line]
+        axes.set_ylim(top=max(values) + 0.1 * (max(values) - min(values)) + 1e-6)
         axes.legend(frameon=False, fontsize=8)
     for axes in figure.axes[len(panels):]:
         axes.remove()

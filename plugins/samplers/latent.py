@@ -21,7 +21,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from backmap.api import Chain, Model, Options, Sampler, Target
@@ -44,6 +44,12 @@ class LatentOptions(Options):
     redraw: bool = Field(False, description="With flat: draw z of a configuration anew from the encoder for each move, "
                                             "as the authors do. Approximate, unless the encoder is so narrow that the "
                                             "bias is the same all over; by default z is kept with x, which is exact.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> LatentOptions:
+        if self.redraw and not self.flat:
+            raise ValueError("'redraw' is for biased sampling: give 'flat' a share as well")
+        return self
 
 
 class Latent(Sampler):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from backmap.api import InputPath, Model, Nested, Options, OutputPath, State, Step
@@ -41,6 +41,13 @@ class LearnOptions(Options):
     held_out: float = Field(0.05, ge=0, lt=1, description="Share of the configurations that is held out.")
     validate_every: int = Field(100, ge=1, description="Steps between validations and checkpoints.")
 
+    @field_validator("shares")
+    @classmethod
+    def _within_one(cls, shares: dict[int, float]) -> dict[int, float]:
+        if sum(shares.values()) > 1:
+            raise ValueError("the shares add up to more than 1; leave something to the basins that are not named")
+        return shares
+
 
 class Learn(Step):
     """Train a model of a target by its evidence lower bound; writes weights, their history and a plot of the loss."""
@@ -55,9 +62,6 @@ class Learn(Step):
         if samples is None:
             raise BackmapError("there are no configurations to learn from", where=self.where,
                                hint="Write an 'explore' step before, or give 'data: samples.safetensors'.")
-        if sum(options.shares.values()) > 1:
-            raise BackmapError("add up to more than 1", where=f"{self.where}.shares",
-                               hint="Leave something to the basins that are not named.")
         torch.manual_seed(state.seed)
         model = options.model
         model.prepare(target)

@@ -25,7 +25,7 @@ from .encoder import LOG_TWO_PI
 #: Rounds of expectation maximisation, and how many configurations they look at.
 ROUNDS, MOST = 60, 8000
 #: Multiply matrices in short numbers while learning, where the processor is many times quicker with them.
-SHORT = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+SHORT = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 class FrontDecoder(Decoder):

@@ -77,3 +77,8 @@ def test_z_drawn_anew_is_not_far_off() -> None:
     found = chain(flat=0.3, redraw=True)
     mean = mean_and_error(found.rows["x1"][20:], np.exp(found.rows["reweight"][20:]))[0]
     assert mean == pytest.approx(exact()["x1"], abs=0.3)
+
+
+def test_redrawing_without_a_bias_is_refused() -> None:
+    with pytest.raises(ValueError, match="'redraw' is for biased sampling"):
+        LatentOptions(redraw=True)

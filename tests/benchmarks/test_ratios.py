@@ -15,7 +15,8 @@ import pytest
 import torch
 import yaml
 from backmap_plugins.formats.gromacs_frames import GromacsFrames
-from backmap_plugins.generators.equivariant.generator import Equivariant, EquivariantOptions, Head
+from backmap_plugins.generators.equivariant.generator import Equivariant, EquivariantOptions
+from backmap_plugins.generators.equivariant.head import Head
 from backmap_plugins.generators.equivariant.network import Encoder
 from MDAnalysis.lib.formats.libmdaxdr import XTCFile
 

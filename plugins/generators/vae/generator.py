@@ -2,24 +2,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from backmap.api import Generator, InputPath, Options
-from backmap.engine.contracts import Draw, Lesson, LocalEnvironment, Player, View
+from backmap.api import InputPath, Options
+from backmap.engine.contracts import Draw, Lesson, LocalEnvironment, Player
 from backmap.engine.random import Stream
-from backmap.errors import BackmapError
 from backmap.model.system import System
 
-from ...common.checkpoint import Checkpoint
-from ...common.library import Library
+from ..equivariant.core import Core, Sight
 from ..equivariant.density import LocalFrame
-from ..equivariant.generator import Core, Sight
-from ..template import Template
+from ..trained import Trained
 from .head import GuidedHead
 from .latents import coordinates, log_normal
 from .network import VaeNetwork
@@ -44,7 +39,7 @@ class VaeOptions(Options):
                                                           "the weight of the divergence rises to 1.")
 
 
-class Vae(Generator):
+class Vae(Trained):
     """Blocks by way of latents: z from a prior given the surroundings, atoms one by one given both.
 
     A block is a fragment, or a whole molecule where one bead owns all of it (``topology: {whole: [OCT]}``). The
@@ -53,45 +48,25 @@ class Vae(Generator):
     """
 
     Options = VaeOptions
+    kind = "vae"
     equivariant = True
 
     def __init__(self, options: VaeOptions) -> None:
         super().__init__(options)
-        self.checkpoint = Checkpoint.load(options.checkpoint, "vae") if options.checkpoint else None
-        self.sizes, view = options.model_dump(include=SIZES), View(options.cutoff)
-        if self.checkpoint:
-            self.sizes, view = self.checkpoint.sizes, self.checkpoint.view
+        self.sizes = self.checkpoint.sizes if self.checkpoint else options.model_dump(include=SIZES)
         network = VaeNetwork(**self.sizes)
         if self.checkpoint:
             network.load_state_dict(self.checkpoint.weights)
-        self.core = Core(network, view, GuidedHead)
-
-    @property
-    def view(self) -> View:
-        return self.core.view
+        self.core = Core(network, self.view, GuidedHead)
 
     @property
     def network(self) -> VaeNetwork:
         return self.core.network
 
-    @property
-    def training(self) -> dict[str, Any]:
-        return self.checkpoint.training if self.checkpoint else {}
-
     def prepare(self, system: System, device: str) -> System:
-        if self.checkpoint is None:
-            raise BackmapError("the vae generator needs trained weights", where="vae",
-                               hint="Write 'vae: weights.safetensors', or use the template generator.")
+        checkpoint = self.expect_weights()
         self.network.to(device).eval()
-        return self.checkpoint.enrich(system)
-
-    def save(self, path: Path, system: System, library: Library, training: dict[str, Any]) -> None:
-        """Write a checkpoint of the network as it is now."""
-        weights = {name: value.clone() for name, value in self.network.state_dict().items()}
-        Checkpoint("vae", weights, self.sizes, self.view, system.types, library, training).save(path)
-
-    def starter(self) -> Generator | None:
-        return Template.from_library(self.checkpoint.library) if self.checkpoint else None
+        return checkpoint.enrich(system)
 
     def players(self, progress: float) -> list[Player]:
         weight = min(1.0, progress / self.options.annealing) if self.options.annealing else 1.0

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..equivariant.density import Angles, Torsions
-from ..equivariant.generator import Head
+from ..equivariant.head import Head
 
 AWAY = 0.6  #: nm: guides farther from the atom before are left out
 

@@ -2,23 +2,20 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from backmap.api import Generator, InputPath, Options
-from backmap.engine.contracts import Draw, LocalEnvironment, Player, View
+from backmap.api import InputPath, Options
+from backmap.engine.contracts import Draw, LocalEnvironment, Player
 from backmap.engine.random import Stream
 from backmap.errors import BackmapError
 from backmap.model.system import System
 
-from ...common.checkpoint import Checkpoint
-from ...common.library import Library
 from ...common.optimisation import resting
-from ..template import Template
+from ..trained import Trained
 from .adversary import Game
 from .channels import Vocabulary
 from .grid import Grid
@@ -64,7 +61,7 @@ class VoxelGanOptions(Options):
                                                        "learns by a proper score; the critic comes after.")
 
 
-class VoxelGan(Generator):
+class VoxelGan(Trained):
     """Atoms one by one, each a density on a grid about its bead, by a convolutional network and its critic.
 
     Stieffenhofer, Wand and Bereau, Mach. Learn.: Sci. Technol. 1, 045014 (2020). It has no density: what it draws can
@@ -72,22 +69,19 @@ class VoxelGan(Generator):
     """
 
     Options = VoxelGanOptions
+    kind = "voxel_gan"
     equivariant = True
 
     def __init__(self, options: VoxelGanOptions) -> None:
         super().__init__(options)
-        self.checkpoint = Checkpoint.load(options.checkpoint, "voxel_gan") if options.checkpoint else None
-        self.sizes = options.model_dump(include=set(SIZES))
-        self._view, self.painter, self.critic = View(options.cutoff), None, None
+        self.sizes, self.painter, self.critic = options.model_dump(include=set(SIZES)), None, None
         if self.checkpoint:
-            sizes = dict(self.checkpoint.sizes)
-            vocabulary = Vocabulary(**sizes.pop("vocabulary"))
-            self.sizes, self._view = sizes, self.checkpoint.view
-            self._build(vocabulary)
+            self.sizes = self.checkpoint.sizes
+            self._build(Vocabulary(**self.sizes["vocabulary"]))
             self._load()
 
     def _build(self, vocabulary: Vocabulary) -> None:
-        sizes = self.sizes
+        self.sizes = sizes = self.sizes | {"vocabulary": asdict(vocabulary)}
         grid = Grid(sizes["grid"], sizes["edge"], sizes["sigma"])
         network = Placer(grid, vocabulary.size, vocabulary.description, sizes["noise"], sizes["width"], sizes["blocks"])
         self.painter = Painter(network, vocabulary, grid, sizes["hide_hydrogens"])
@@ -101,16 +95,8 @@ class VoxelGan(Generator):
         network.load_state_dict(weights)
 
     @property
-    def view(self) -> View:
-        return self._view
-
-    @property
     def network(self) -> nn.Module | None:
         return self.painter.network if self.painter else None
-
-    @property
-    def training(self) -> dict[str, Any]:
-        return self.checkpoint.training if self.checkpoint else {}
 
     def study(self, system: System) -> None:
         options = self.options
@@ -132,22 +118,11 @@ class VoxelGan(Generator):
         return self.game.watch(env.at(some), target[some], rng.at(some))
 
     def prepare(self, system: System, device: str) -> System:
-        if self.checkpoint is None:
-            raise BackmapError("the voxel_gan generator needs trained weights", where="voxel_gan",
-                               hint="Write 'voxel_gan: weights.safetensors', or use the template generator.")
-        self.painter.vocabulary.check(system.types, self.checkpoint.path)
+        checkpoint = self.expect_weights()
+        self.painter.vocabulary.check(system.types, checkpoint.path)
         self.network.to(device).eval()
-        self.remarks = self.checkpoint.remarks(system)
-        return self.checkpoint.enrich(system, strangers=True)
-
-    def save(self, path: Path, system: System, library: Library, training: dict[str, Any]) -> None:
-        """Write a checkpoint of the network as it is now; the critic is not part of it."""
-        weights = {name: value.clone() for name, value in self.network.state_dict().items()}
-        sizes = self.sizes | {"vocabulary": asdict(self.painter.vocabulary)}
-        Checkpoint("voxel_gan", weights, sizes, self.view, system.types, library, training).save(path)
-
-    def starter(self) -> Generator | None:
-        return Template.from_library(self.checkpoint.library) if self.checkpoint else None
+        self.remarks = checkpoint.remarks(system)
+        return checkpoint.enrich(system, strangers=True)
 
     @torch.no_grad()
     def draw(self, env: LocalEnvironment, rng: Stream, candidates: int = 1) -> Draw:

@@ -1,0 +1,134 @@
+"""Densities of single atoms in internal coordinates, conditioned by the network."""
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from .density import Angles, Distances, LocalFrame, Torsions, closing_angle
+from .kernels import pair_energy
+from .network import NODES, PAIR_REACH, Network
+
+if TYPE_CHECKING:
+    from .core import Sight
+
+PAIRS = 32  #: neighbours that enter the pair term of an atom, the nearest ones
+
+
+class Head:
+    """Densities of T targets: atom ``atom`` of site ``site``, with positions from row ``row`` of ``local``."""
+
+    def __init__(self, network: Network, sight: Sight, site: Tensor, row: Tensor, atom: Tensor,
+                 local: Tensor) -> None:
+        self.network, self.sight, self.site, self.atom = network, sight, site, atom
+        tables = sight.env.fragments
+        self.fragment = fragment = sight.env.row[site]
+        reference = tables.reference[fragment, atom]
+        points = local[row[:, None], reference]
+        self.frame = LocalFrame.of(points[:, 0], points[:, 1], points[:, 2], sight.spare[site])
+        self.length = tables.length[fragment, atom].double()
+        self.closure_length = tables.closure_length[fragment, atom].double()
+        self.closes = tables.closure[fragment, atom] >= 0
+        self.rigid = torch.isfinite(self.length)
+        self.target = sight.slots.target[fragment, atom]
+        self.hidden = self._hidden(atom, row, local)
+
+    def _hidden(self, atom: Tensor, row: Tensor, local: Tensor) -> Tensor:
+        slots, env = self.sight.slots, self.sight.env
+        index = slots.index[self.fragment, atom]
+        residuals = self._residual_points(atom, row, local)
+        n_residual = residuals.shape[1]
+        points = local[row[:, None], index.clamp_min(0)]
+        points = torch.cat([points[:, :-n_residual], residuals], dim=1)
+        self.axes = self.frame.axes.float()
+        relative = (points - self.frame.origin[:, None]).float() @ self.axes.transpose(1, 2)
+        distance = relative.norm(dim=2, keepdim=True).clamp_min(1e-4)
+        geometry = torch.cat([relative * 4, relative / distance, distance * 4], dim=2)
+        environment = self.network.encoder.in_frame(self.sight.features[self.site], self.axes)
+        noise, temperature = env.noise[self.site], env.temperature[self.site]
+        conditions = torch.stack([noise, (noise == 0).float(), 300 / temperature], dim=1)
+        if self.sight.latents is not None:
+            conditions = torch.cat([conditions, self.sight.latents[row]], dim=1)
+        embedded = self.sight.embedded
+        return self.network.hidden(geometry, slots.of[self.fragment, atom], (index >= 0).float(), environment,
+                                   embedded["target"][self.target], conditions, embedded)
+
+    def _residual_points(self, atom: Tensor, row: Tensor, local: Tensor) -> Tensor:
+        """Where the mass not placed yet must lie, for the first beads of the site, (T, 3, 3)."""
+        slots = self.sight.slots
+        weights = slots.residual[self.fragment, atom].double()
+        n_placed = weights.shape[2]
+        # Small molecules have fewer beads; their weights and scales are zero there.
+        bead = n_placed + slots.residual_bead[self.fragment, atom]
+        beads = local[row[:, None], bead.clamp_max(local.shape[1] - 1)]
+        self.missing = beads - torch.bmm(weights, local[row, :n_placed])
+        return self.missing * slots.residual_scale[self.fragment, atom].double()[:, :, None]
+
+    def draw(self, uniform: Tensor) -> tuple[Tensor, Tensor]:
+        """Positions (T, 3) and their log-density (T,), from uniform numbers (T, 5)."""
+        distance = torch.where(self.rigid, self.length, 0.0)
+        if not bool(self.rigid.all()):
+            distance = torch.where(self.rigid, distance, self._distances().sample(uniform[:, 0]))
+        angle = self._angles().sample(uniform[:, 1:3])
+        if bool(self.frame.no_axis.any()):
+            angle = torch.where(self.frame.no_axis, torch.acos(1 - 2 * uniform[:, 1]), angle)
+        if bool(self.closes.any()):
+            angle = torch.where(self.closes, self._closing(distance)[0], angle)
+        torsion = self._torsions(distance, angle).sample(uniform[:, 3:])
+        torsion = torch.where(self.frame.no_plane, (2 * uniform[:, 3] - 1) * torch.pi, torsion)
+        value = self.log_density(distance, angle, torsion)
+        return self.frame.place(distance, angle, torsion), value
+
+    def log_density(self, distance: Tensor, angle: Tensor, torsion: Tensor) -> Tensor:
+        """Log-density (T,) in Cartesian measure on rigid bonds; -inf where a ring cannot close."""
+        distance = torch.where(self.rigid, self.length, distance)
+        closing, feasible = self._closing(distance)
+        angle = torch.where(self.closes, closing, angle).clamp(1e-4, torch.pi - 1e-4)
+        value = self._torsions(distance, angle).log_density(torsion)
+        value = torch.where(self.frame.no_plane, -math.log(2 * math.pi), value)
+        turned = torch.where(self.frame.no_axis, torch.log(angle.sin() / 2), self._angles().log_density(angle))
+        free = turned - torch.log(distance**2 * angle.sin())
+        closed = torch.log(self.frame.reach / (distance * self.closure_length.nan_to_num(1.0)))
+        value = value + torch.where(self.closes, torch.where(feasible, closed, closed - 1e3), free)
+        if not bool(self.rigid.all()):
+            value = value + torch.where(self.rigid, 0.0, self._distances().log_density(distance))
+        return value
+
+    def _closing(self, distance: Tensor) -> tuple[Tensor, Tensor]:
+        other = self.closure_length.nan_to_num(1.0)
+        return closing_angle(self.frame.reach, distance, other)
+
+    def _angles(self) -> Angles:
+        if not hasattr(self, "_angle_density"):
+            self._angle_density = self.network.angles(self.hidden)
+        return self._angle_density
+
+    def _distances(self) -> Distances:
+        return self.network.distances(self.hidden)
+
+    def _torsions(self, distance: Tensor, angle: Tensor) -> Torsions:
+        if not hasattr(self, "_torsion_density"):
+            pair = self._pair_energy(distance.float(), angle.float())
+            self._torsion_density = Torsions(self.network.torsion_logits(self.hidden, angle, pair))
+        return self._torsion_density
+
+    def _pair_energy(self, distance: Tensor, angle: Tensor) -> Tensor:
+        """Pair terms with the nearest neighbours of the circle on which the atom will lie, (T, NODES)."""
+        env, table = self.sight.env, self.sight.embedded["pair"]
+        origin = self.frame.origin.float()
+        if not torch.is_grad_enabled() and origin.device.type == "cpu":
+            arrays = (self.site, env.neighbours, env.neighbours_placed, self.sight.surrounding, self.target, origin,
+                      self.axes, distance, angle, table)
+            energy = pair_energy(*(x.detach().numpy() for x in arrays), PAIR_REACH, PAIRS, NODES)
+            return torch.as_tensor(energy)
+        centre = origin + (distance * angle.cos())[:, None] * self.axes[:, 0]
+        vector = env.neighbours[self.site] - centre[:, None]
+        square = (vector**2).sum(2) + torch.where(env.neighbours_placed[self.site], 0.0, 1e6)
+        near = torch.topk(square, min(PAIRS, square.shape[1]), dim=1, largest=False)
+        index = near.indices
+        picked = env.neighbours[self.site[:, None], index] - origin[:, None]
+        local = picked @ self.axes.transpose(1, 2)
+        row = self.target[:, None] * table.shape[1] + self.sight.surrounding[self.site[:, None], index]
+        return self.network.pairs(local, (near.values < 1e5).float(), row, distance, angle, table)

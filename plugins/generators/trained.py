@@ -1,0 +1,66 @@
+"""What generators with a trained network share: their checkpoint."""
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar
+
+from torch import nn
+
+from backmap.api import Generator, Options
+from backmap.engine.contracts import View
+from backmap.errors import BackmapError
+from backmap.model.system import System
+
+from ..common.checkpoint import Checkpoint
+from ..common.library import Library
+from .template import Template
+
+
+class Trained(Generator):
+    """A generator whose network is read from a checkpoint, or made anew where its options name none.
+
+    Attributes:
+        kind: Its recipe name, which checkpoints bear.
+        checkpoint: What was read, or None.
+        sizes: What the network was built with, as checkpoints keep it.
+    """
+
+    kind: ClassVar[str]
+    sizes: dict[str, Any]
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        self.checkpoint = Checkpoint.load(options.checkpoint, self.kind) if options.checkpoint else None
+
+    @property
+    @abstractmethod
+    def network(self) -> nn.Module | None:
+        """What is trained and saved; None before it is known what it must tell apart."""
+
+    @property
+    def view(self) -> View:
+        return self.checkpoint.view if self.checkpoint else View(self.options.cutoff)
+
+    @property
+    def training(self) -> dict[str, Any]:
+        return self.checkpoint.training if self.checkpoint else {}
+
+    def expect_weights(self) -> Checkpoint:
+        """The checkpoint.
+
+        Raises:
+            BackmapError: If options name none.
+        """
+        if self.checkpoint is None:
+            raise BackmapError(f"the {self.kind} generator needs trained weights", where=self.kind,
+                               hint=f"Write '{self.kind}: weights.safetensors', or use the template generator.")
+        return self.checkpoint
+
+    def save(self, path: Path, system: System, library: Library, training: dict[str, Any]) -> None:
+        """Write a checkpoint of the network as it is now."""
+        weights = {name: value.clone() for name, value in self.network.state_dict().items()}
+        Checkpoint(self.kind, weights, self.sizes, self.view, system.types, library, training).save(path)
+
+    def starter(self) -> Generator | None:
+        return Template.from_library(self.checkpoint.library) if self.checkpoint else None

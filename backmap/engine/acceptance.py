@@ -92,6 +92,10 @@ class Target:
     sigma: float
     grips: Tensor
 
+    def free(self, scene: Scene) -> Tensor:
+        """Beads that atoms may be off from, (B, 1) bool; a bead that is an atom stays where it is."""
+        return (~self.table.fragments.pinned.any(dim=1))[scene.layout.row][:, None]
+
     def show(self, scene: Scene, rng: Stream) -> Tensor:
         """Draw the beads R' that are shown, given where atoms are: R' - R, nm, (W, B, 3).
 
@@ -103,10 +107,8 @@ class Target:
         mapped = torch.as_tensor(self.system.map(scene.atoms.cpu().numpy()), device=scene.beads.device)
         spread = self.sigma * (share * (1 - share)).sqrt()
         noise = rng.normal(3).reshape(scene.beads.shape)
-        # A bead that is an atom stays where it is.
-        rows = scene.layout.row
-        free = (~self.table.fragments.pinned.any(dim=1))[rows][:, None]
-        return torch.where(free, (1 - share[:, None]) * (mapped - scene.beads) + spread[:, None] * noise, 0.0)
+        drawn = (1 - share[:, None]) * (mapped - scene.beads) + spread[:, None] * noise
+        return torch.where(self.free(scene), drawn, 0.0)
 
     def log_density(self, scene: Scene, shells: Shells, frame: Tensor, bead: Tensor, block: Tensor, own: Tensor,
                     shown: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -18,7 +19,7 @@ from backmap.engine.energy.site import SiteEnergy
 from backmap.engine.environment import Scene
 from backmap.engine.fragments import FragmentTable
 from backmap.engine.measure import BondGram
-from backmap.engine.random import numpy_generator
+from backmap.engine.random import Stream, numpy_generator
 from backmap.engine.schedule import Batch, batches_of, per_bead, shuffled
 from backmap.engine.shells import Shells, reach
 from backmap.engine.sweep import projection
@@ -148,7 +149,7 @@ class AcceptedSweeps:
     def frames(self, window: Window, state: State, chosen: np.ndarray | None) -> Window:
         """A window after all sweeps; ``chosen`` are the beads that may move, (W, B), None for all."""
         scene = Scene.of(window, state.system, self.tables, self.generator.view)
-        self.project(scene)
+        self._begin(scene, state.seed, window.frames, chosen)
         shells = self._shells(window, scene, state.system)
         tried, accepted = (np.zeros(scene.beads.shape[:2], dtype=bool) for _ in range(2))
         schedule = list(self._schedule(scene, shells, chosen, state.seed))
@@ -166,6 +167,21 @@ class AcceptedSweeps:
         if state.files:
             state.files.keep(self.memory, self.trials.memory())
         return made
+
+    def _begin(self, scene: Scene, seed: int, frames: np.ndarray, chosen: np.ndarray | None) -> None:
+        """Put the atoms where their beads are off by sigma, as they are in the target.
+
+        Atoms exactly at their beads are a rare state of it, in the middle of where all are drawn: nearly whatever is
+        drawn would be taken instead, and energies would rise for many sweeps.
+        """
+        sigma, (n_frames, n_beads) = self.options.beads.sigma, scene.beads.shape[:2]
+        numbers = torch.as_tensor(frames, device=scene.beads.device).repeat_interleave(n_beads)
+        every = torch.arange(n_beads, device=scene.beads.device).repeat(n_frames)
+        away = sigma * Stream.of(seed, self.index, "accept", "begin", numbers, every).normal(3)
+        away = away.reshape(scene.beads.shape) * self.acceptance.target.free(scene)
+        if chosen is not None:
+            away *= torch.as_tensor(chosen, device=away.device)[:, :, None]
+        self.project(replace(scene, beads=scene.beads + away))
 
     def _shells(self, window: Window, scene: Scene, system: System) -> Shells:
         target = self.acceptance.target

@@ -27,7 +27,10 @@ Index = NDArray[np.int64]
 
 #: nm; how far groups of atoms move before their neighbour lists are made anew.
 MARGIN = 0.05
-#: Why a trajectory ended: as it should, constraints not met, dependent or not reversible, energies that are not finite.
+#: nm; atoms that go farther in a step were thrown off by others they lay on. Steps back are as long: it is no bias.
+STRIDE = 0.1
+#: Why a trajectory ended: as it should, constraints not met, dependent or not reversible, energies that are not finite
+#: or atoms thrown off.
 WHOLE, TORN, INFINITE = 0, 1, 2
 
 
@@ -211,6 +214,8 @@ def trajectory(t: Tables, s: Surroundings, g: Grid, p: Places, one: int, atoms, 
                     x[i, c] += dt * (v[i, c] + 0.5 * dt * inverse[i] * force[i, c])
             if not project_positions(t, k, exact, r.unit, r.factor, x, r.right, r.sums, r.held):
                 return TORN, energies, before, after, lists
+            if not farthest(x, r.previous, moving) < STRIDE:
+                return INFINITE, energies, before, after, lists
             for i in range(moving):
                 for c in range(3):
                     v[i, c] = (x[i, c] - r.previous[i, c]) / dt

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from backmap_plugins.models.vae.model import Vae
 from backmap_plugins.samplers.latent import proposals
+from backmap_plugins.targets.dimer_fluid import DimerFluid
 from backmap_plugins.targets.lattice_gas import LatticeGas
 from backmap_plugins.targets.molecule import Molecule
 from backmap_plugins.targets.polymer import UnitedAtomChain
@@ -15,7 +16,8 @@ from backmap_plugins.targets.polymer import UnitedAtomChain
 from backmap.api import Target
 
 RECIPES = Path(__file__).parents[3] / "recipes"
-TARGETS = {"lattice_gas": LatticeGas, "united_atom_chain": UnitedAtomChain, "molecule": Molecule}
+TARGETS = {"lattice_gas": LatticeGas, "united_atom_chain": UnitedAtomChain, "molecule": Molecule,
+           "dimer_fluid": DimerFluid}
 
 
 def of_recipe(name: str) -> tuple[Target, Vae]:
@@ -33,7 +35,7 @@ def of_recipe(name: str) -> tuple[Target, Vae]:
 
 
 @pytest.mark.parametrize(("recipe", "count", "least"), [
-    ("lattice_gas", 256, 0.53), ("eicosane", 512, 0.78), ("alanine_dipeptide", 512, 0.48)])
+    ("lattice_gas", 256, 0.53), ("eicosane", 512, 0.78), ("alanine_dipeptide", 512, 0.58)])
 def test_acceptance_is_that_of_the_card(recipe: str, count: int, least: float) -> None:
     """Of independent proposals, states being proposals with the weights that they have in the target."""
     target, model = of_recipe(recipe)
@@ -42,3 +44,13 @@ def test_acceptance_is_that_of_the_card(recipe: str, count: int, least: float) -
     states = np.exp(log_weight - log_weight.max())
     accepted = np.exp(np.minimum(0, log_weight - log_weight[:, None])).mean(1)
     assert (states / states.sum()) @ accepted > least
+
+
+def test_the_dimers_free_energy_is_in_the_weights_of_its_proposals() -> None:
+    """Of opening: 6.75 kT, which is the recipe's bias. Few proposals carry the weight, so it is known to a kT or so."""
+    target, model = of_recipe("dimer_fluid")
+    x, weight = proposals(target, model, 4000, np.random.default_rng(8))
+    opened = target.basins(x) == 1
+    assert 0.25 < opened.mean() < 0.42
+    share = [np.logaddexp.reduce(weight.numpy()[rows]) for rows in (opened, ~opened)]
+    assert abs(share[0] - share[1]) < 1.5

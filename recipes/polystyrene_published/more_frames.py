@@ -1,9 +1,9 @@
-"""More frames to learn from: short dynamics from each of the 13 published training snapshots, and the snapshots themselves.
+"""More frames to learn from: the 13 published training snapshots, and short dynamics from each.
 
-`python more_frames.py [--out FOLDER] [--duration 10]` runs GROMACS (one thread, all bonds rigid, 568 K, the box as it is) and
-writes FOLDER/frames.xtc, which train.yaml reads: every snapshot, and a frame every 1.25 ps after it. Angles, rings and
-hydrogens have forgotten where they were by then; beads have not, so no melt is new. The reference data is found as
-in benchmark.yaml. Units: nm, ps, K.
+`python more_frames.py [--out FOLDER] [--duration 10]` runs GROMACS (one thread, all bonds rigid, 568 K, the box as it
+is) and writes FOLDER/frames.xtc, which train.yaml reads: every snapshot, and a frame every 1.25 ps after it. Angles,
+rings and hydrogens have forgotten where they were by then; beads have not, so no melt is new. The reference data is
+found as in benchmark.yaml. Units: nm, ps, K.
 """
 from __future__ import annotations
 

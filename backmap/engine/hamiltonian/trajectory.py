@@ -214,7 +214,7 @@ def trajectory(t: Tables, s: Surroundings, g: Grid, p: Places, one: int, atoms, 
                     x[i, c] += dt * (v[i, c] + 0.5 * dt * inverse[i] * force[i, c])
             if not project_positions(t, k, exact, r.unit, r.factor, x, r.right, r.sums, r.held):
                 return TORN, energies, before, after, lists
-            if not farthest(x, r.previous, moving) < STRIDE:
+            if _thrown(x, r.previous, moving):
                 return INFINITE, energies, before, after, lists
             for i in range(moving):
                 for c in range(3):
@@ -246,6 +246,16 @@ def trajectory(t: Tables, s: Surroundings, g: Grid, p: Places, one: int, atoms, 
         if step == steps:
             energies[1, 0], energies[1, 1], energies[1, 2] = potential, kinetic(t, k, v), spring
     return WHOLE, energies, before, after, lists
+
+
+@njit(cache=True)
+def _thrown(x, previous, moving):
+    """Whether an atom has gone too far in a step, or nowhere that is a number."""
+    for i in range(moving):
+        away = (x[i, 0] - previous[i, 0])**2 + (x[i, 1] - previous[i, 1])**2 + (x[i, 2] - previous[i, 2])**2
+        if not away < STRIDE * STRIDE:
+            return True
+    return False
 
 
 @njit(cache=True)

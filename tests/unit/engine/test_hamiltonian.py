@@ -319,6 +319,23 @@ def test_overlapping_atoms_are_refused_not_fatal() -> None:
     assert not outcome.accepted.all()
 
 
+def test_atoms_that_are_thrown_off_end_a_move() -> None:
+    """Nothing holds atoms on weak bonds: a trajectory that went on would list neighbours in half the universe."""
+    system, window = scenes.octane_window(1)
+    loose = replace(system, blocks=tuple((replace(kind, bond_length=np.full_like(kind.bond_length, np.nan)), count)
+                                         for kind, count in system.blocks))
+    field = plausible(loose)
+    moves = HamiltonianMoves(loose, replace(field, c12=1e4 * field.c12), 350.0, timestep=8.0, size=2)
+    atoms = np.array(window.atoms[0])
+    atoms[26:52] = atoms[:26] + 0.01
+    frame = moves.frame(atoms, loose.map(atoms), window.box(0))
+    room = moves._lists.at.shape
+    outcome = moves.sweep(frame, (7, 1, 0, 0))
+    assert np.isinf(outcome.error).any()
+    assert np.isfinite(frame.atoms).all()
+    assert moves._lists.at.shape[1] <= 8 * room[1]
+
+
 @pytest.mark.parametrize("coulomb", ["reaction_field", "none"])
 def test_capped_forces_are_the_slope_of_capped_energies(coulomb: str) -> None:
     system, window = scenes.crowd((scenes.octane_system().types[0], 2), (scenes.phenyl(), 2), n_frames=1)

@@ -101,6 +101,18 @@ def test_only_chosen_beads_move_before_the_projection() -> None:
     assert not made.flags["stuck"][~chosen].any()
 
 
+def test_sweeps_begin_at_beads_as_soft_as_the_targets() -> None:
+    """In the cold nothing but the start moves atoms: chosen beads are off by sigma, others are not."""
+    system, window = crowd()
+    chosen = np.zeros(window.beads.shape[:2], dtype=bool)
+    chosen[:, :-6] = True
+    soft = {"beads": {"sigma": 0.002, "grip": 0.002}, "temperature": 1e-6, "project": False}
+    made, _ = swept(system, window, chosen, **soft)
+    away = system.map(made.atoms) - made.beads
+    assert np.std(away[chosen]) == pytest.approx(0.002, rel=0.25)
+    assert np.abs(away[~chosen]).max() < 1e-6
+
+
 def test_an_atom_beyond_reach_is_an_error() -> None:
     system, window = crowd()
     with pytest.raises(BackmapError, match=r"farther than it should reach"):

@@ -183,8 +183,17 @@ def grompp(atoms: Path, folder: Path) -> str:
     return done.stdout + done.stderr
 
 
-def first_frame(recipe: Path) -> str:
-    """Run a recipe on its first frame; what it says."""
+def first_frame(folder: Path, steps: str) -> str:
+    """Run steps on the first frame of the demo's melt, with its force field; what they say."""
+    recipe = folder / "run.yaml"
+    recipe.write_text(f"""\
+recipe: 1
+seed: 5
+output: out
+steps:
+  - topology: {{atoms: {{gromacs: {DEMO}/polystyrene.top}}, mapping: {{votca: {DEMO}/polystyrene.xml}}}}
+  - forcefield: {{gromacs: {DEMO}/polystyrene.top, cutoff: 1.0, coulomb: reaction_field, epsilon_rf: 2.5}}
+{steps}""")
     done = subprocess.run([sys.executable, "-m", "backmap.cli", "run", str(recipe), "--frames", "0"],
                           env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -193,21 +202,14 @@ def first_frame(recipe: Path) -> str:
 
 def test_draws_are_accepted_at_the_true_atoms(tmp_path: Path) -> None:
     """A sweep with nothing but defaults, from the reference, under the full force field: one candidate a block."""
-    (tmp_path / "run.yaml").write_text(f"""\
-recipe: 1
-seed: 5
-output: out
-steps:
-  - topology: {{atoms: {{gromacs: {DEMO}/polystyrene.top}}, mapping: {{votca: {DEMO}/polystyrene.xml}}}}
-  - forcefield: {{gromacs: {DEMO}/polystyrene.top, cutoff: 1.0, coulomb: reaction_field, epsilon_rf: 2.5}}
+    said = first_frame(tmp_path, f"""\
   - read: {{beads: {{gromacs: [{DEMO}/cg.gro, {DEMO}/cg.xtc]}}}}
   - forward: {{generator: {{equivariant: {DEMO}/polystyrene_568K.safetensors}}}}
   - load: {{atoms: {{gromacs: [{DEMO}/aa.gro, {DEMO}/test_aa.xtc]}}}}
   - gibbs: {{accept: boltzmann, sweeps: 1, temperature: 568}}
   - assess: [consistency]
   - write: {{report: report.json}}
-""")
-    said = first_frame(tmp_path / "run.yaml").split("\n")
+""").split("\n")
     told = [line for line in said if line.startswith(("fragment of", "hydrogens of"))]
     shares = {line[:24].strip(): float(line[24:].split()[0].rstrip("%")) for line in told}
     assert shares.keys() == {"fragment of B", "hydrogens of A", "hydrogens of B"}
@@ -217,13 +219,7 @@ steps:
 
 def test_weights_of_the_voxel_gan_are_as_good_as_their_card_says(tmp_path: Path) -> None:
     """Angles and planes of what the network alone draws, of one frame: templates have 0.23 and 0.12."""
-    (tmp_path / "run.yaml").write_text(f"""\
-recipe: 1
-seed: 5
-output: out
-steps:
-  - topology: {{atoms: {{gromacs: {DEMO}/polystyrene.top}}, mapping: {{votca: {DEMO}/polystyrene.xml}}}}
-  - forcefield: {{gromacs: {DEMO}/polystyrene.top, cutoff: 1.0, coulomb: reaction_field, epsilon_rf: 2.5}}
+    first_frame(tmp_path, f"""\
   - read:
       beads: {{gromacs: [{DEMO}/cg.gro, {DEMO}/cg.xtc]}}
       reference: {{gromacs: [{DEMO}/aa.gro, {DEMO}/test_aa.xtc]}}
@@ -232,7 +228,6 @@ steps:
   - assess: [structure]
   - write: {{report: report.json}}
 """)
-    first_frame(tmp_path / "run.yaml")
     figures = json.loads((tmp_path / "out" / "report.json").read_text())["figures"]
     found: dict[str, list[float]] = {}
     for figure in figures:

@@ -12,13 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...model.molecule import MoleculeType
-from ..measure import banded_order
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-#: Couplings of constraints below this are rounding: bonds inside a bead do not move its centre of mass.
-NOTHING = 1e-12
 #: A constraint of which less than this share is not in those before it depends on them.
 DEPENDENT = 1e-7
 
@@ -33,7 +30,6 @@ class Block:
         groups: Where each heavy atom's group starts, and the end of the last, (g + 1,).
         bonds: Rows of the molecule's bonds that are rigid and have an atom that moves, (c,).
         rows: Beads with weight on an atom that moves, (r,): as constraints, or all of them if beads are soft.
-        order: Constraints in banded order: k is bond ``bonds[k]``, c + 3 i + x component x of bead ``rows[i]``.
         freedom: Coordinates minus constraints.
     """
 
@@ -43,7 +39,6 @@ class Block:
     groups: Index
     bonds: Index
     rows: Index
-    order: Index
     freedom: int
 
 
@@ -85,13 +80,11 @@ def _block(kind: MoleculeType, centre: int, beads: tuple[int, ...], exact: bool)
     freedom = 3 * int(free.sum()) - len(kept)
     if freedom <= 0:
         return None
-    gradient = gradient[kept]
     if exact:  # a bead depends on others with all its components or with none
         rows = rows[np.unique(kept[kept >= len(bonds)] - len(bonds))[::3] // 3]
     bonds = bonds[kept[kept < len(bonds)]]
     atoms, groups = _grouped(kind, np.flatnonzero(free))
-    order = banded_order(np.abs(gradient @ gradient.T) > NOTHING)
-    return Block(centre, beads, atoms, groups, bonds, rows, order, freedom)
+    return Block(centre, beads, atoms, groups, bonds, rows, freedom)
 
 
 def _unpinned(weights: NDArray[np.bool_], free: NDArray[np.bool_]) -> NDArray[np.bool_]:

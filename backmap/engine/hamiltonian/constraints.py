@@ -1,4 +1,4 @@
-"""Constraints of a block: their Gram matrix in an envelope, and steps that stay on them (compiled).
+"""Constraints of a block: their Gram matrix, and steps that stay on them (compiled).
 
 Andersen, J. Comput. Phys. 52, 24 (1983): positions are moved along the gradients at the start of a step until all
 constraints hold, velocities are freed of what would leave them. Both need solutions with G_C = J m^-1 J^T at the same
@@ -10,16 +10,15 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from .elimination import factorised, solve
 from .tables import Tables
 
 #: nm; largest violation of a constraint after a step. Far below what would be seen, so that a trajectory
 #: that is followed backwards returns to where it began.
-TOLERANCE = 1e-11
+TOLERANCE = 1e-9
 ITERATIONS = 40
 #: nm; a step back that comes no nearer than this has not returned.
-RETURNED = 1e-4
-#: Divisions and sums in any order, but numbers that are not finite stay that.
-QUICK = {"reassoc", "contract", "arcp", "nsz"}
+RETURNED = 1e-3
 
 
 @njit(cache=True)
@@ -35,8 +34,9 @@ def directions(t: Tables, k: int, x, unit):
 
 @njit(cache=True)
 def factorise(t: Tables, k: int, unit, factor):
-    """Cholesky factor of G_C into ``factor`` (envelope,); returns log det G_C, -inf if it is not positive."""
-    factor[:t.envelope[k]] = 0.0
+    """Cholesky factor of G_C into ``factor`` (entries,); returns log det G_C, -inf if it is not positive."""
+    begin, end = t.entry_start[k], t.entry_start[k + 1]
+    factor[:end - begin] = 0.0
     for n in range(t.fixed_start[k], t.fixed_start[k + 1]):
         factor[t.fixed[n]] = t.fixed_value[n]
     for n in range(t.dot_start[k], t.dot_start[k + 1]):
@@ -45,46 +45,15 @@ def factorise(t: Tables, k: int, unit, factor):
         factor[t.dot[n, 0]] = t.dot_value[n] * cosine
     for n in range(t.mixed_start[k], t.mixed_start[k + 1]):
         factor[t.mixed[n, 0]] = t.mixed_value[n] * unit[t.mixed[n, 1], t.mixed[n, 2]]
-    begin = t.first_start[k]
-    size = t.first_start[k + 1] - begin
-    return _cholesky(t.first[begin:begin + size], t.base[begin:begin + size], size, factor)
+    return factorised(t.column[begin:end], t.diagonal[t.diagonal_start[k]:t.diagonal_start[k + 1]],
+                      t.update[t.update_start[k]:t.update_start[k + 1]], t.update_end[begin:end], factor)
 
 
-@njit(cache=True, fastmath=QUICK)
-def _cholesky(first, base, size, factor):
-    total = 0.0
-    for i in range(size):
-        here, row = first[i], base[i]
-        for j in range(here, i):
-            above = base[j]
-            value = factor[row + j]
-            for m in range(max(here, first[j]), j):
-                value -= factor[row + m] * factor[above + m]
-            factor[row + j] = value * factor[above + j]
-        value = factor[row + i]
-        for m in range(here, i):
-            value -= factor[row + m] * factor[row + m]
-        if not value > 1e-14:
-            return -np.inf
-        total += np.log(value)
-        factor[row + i] = 1.0 / np.sqrt(value)  # the diagonal holds reciprocals: only products from here on
-    return total
-
-
-@njit(cache=True, fastmath=QUICK)
-def solve(first, base, size, factor, right):
-    """Solve G_C y = ``right`` (size,), in place."""
-    for i in range(size):
-        row, value = base[i], right[i]
-        for m in range(first[i], i):
-            value -= factor[row + m] * right[m]
-        right[i] = value * factor[row + i]
-    for i in range(size - 1, -1, -1):
-        row = base[i]
-        value = right[i] * factor[row + i]
-        right[i] = value
-        for m in range(first[i], i):
-            right[m] -= factor[row + m] * value
+@njit(cache=True)
+def _solve(t: Tables, k: int, factor, right):
+    """Solve G_C y = ``right`` (constraints,), in place."""
+    solve(t.column[t.entry_start[k]:t.entry_start[k + 1]], t.diagonal[t.diagonal_start[k]:t.diagonal_start[k + 1]],
+          factor, right)
 
 
 @njit(cache=True)
@@ -122,8 +91,7 @@ def bead_sums(t: Tables, k: int, x, sums):
 @njit(cache=True)
 def project_velocities(t: Tables, k: int, exact, unit, factor, v, right, sums):
     """Take from ``v`` (places, 3) what would leave the constraints."""
-    start, begin = t.bond_start[k], t.first_start[k]
-    size = t.first_start[k + 1] - begin
+    start = t.bond_start[k]
     for n in range(t.bond_start[k + 1] - start):
         i, j = t.bond[start + n, 0], t.bond[start + n, 1]
         right[t.bond_row[start + n]] = (unit[n, 0] * (v[i, 0] - v[j, 0]) + unit[n, 1] * (v[i, 1] - v[j, 1])
@@ -133,7 +101,7 @@ def project_velocities(t: Tables, k: int, exact, unit, factor, v, right, sums):
         for r in range(t.row_start[k], t.row_start[k + 1]):
             for c in range(3):
                 right[t.row_place[r, c]] = sums[r - t.row_start[k], c]
-    solve(t.first[begin:begin + size], t.base[begin:begin + size], size, factor, right)
+    _solve(t, k, factor, right)
     _correct(t, k, exact, unit, right, v)
 
 
@@ -163,8 +131,6 @@ def project_positions(t: Tables, k: int, exact, unit, factor, x, right, sums, he
 
     Returns whether they got there.
     """
-    begin = t.first_start[k]
-    size = t.first_start[k + 1] - begin
     before = np.inf
     for _ in range(ITERATIONS):
         worst = _violations(t, k, exact, x, right, sums, held)
@@ -173,7 +139,7 @@ def project_positions(t: Tables, k: int, exact, unit, factor, x, right, sums, he
         if not worst < 2.0 * before:
             return False
         before = worst
-        solve(t.first[begin:begin + size], t.base[begin:begin + size], size, factor, right)
+        _solve(t, k, factor, right)
         _correct(t, k, exact, unit, right, x)
     return False
 
@@ -182,10 +148,8 @@ def project_positions(t: Tables, k: int, exact, unit, factor, x, right, sums, he
 def leads_to(t: Tables, k: int, exact, unit, factor, x, right, sums, held, goal):
     """Whether ``project_positions`` would bring ``x`` to ``goal``, which meets the constraints; ``x`` is changed.
 
-    Within ``RETURNED`` of a solution, a thousandth of a bond, the iteration goes nowhere else.
+    Within ``RETURNED`` of a solution, a hundredth of a bond, the iteration goes nowhere else: the next one is a bond away.
     """
-    begin = t.first_start[k]
-    size = t.first_start[k + 1] - begin
     before = np.inf
     for _ in range(ITERATIONS):
         if farthest(x, goal, t.n_moving[k]) < RETURNED:
@@ -194,7 +158,7 @@ def leads_to(t: Tables, k: int, exact, unit, factor, x, right, sums, held, goal)
         if worst < TOLERANCE or not worst < 2.0 * before:
             return False
         before = worst
-        solve(t.first[begin:begin + size], t.base[begin:begin + size], size, factor, right)
+        _solve(t, k, factor, right)
         _correct(t, k, exact, unit, right, x)
     return False
 

@@ -5,7 +5,7 @@ import numpy as np
 from numba import njit
 
 from .bonded import bonded
-from .constraints import QUICK
+from .elimination import QUICK
 from .lists import Lists
 from .nearby import Surroundings
 from .quick import forces_around, forces_inside

@@ -61,18 +61,18 @@ def neighbours(t: Tables, k: int, s: Surroundings, g: Grid, atoms, x, role, firs
     moving, n_kinds, start = t.n_moving[k], len(s.c6), t.group_start[k]
     centre, spread = _ball(x, moving)
     groups = t.group[start:t.group_start[k + 1]]
-    widths, radius = np.empty(len(groups) - 1), s.cutoff + margin
+    widths, radius, extra = np.empty(len(groups) - 1), s.cutoff + margin, 0.0
     for group in range(len(widths)):
         widths[group] = _width(x, groups[group], groups[group + 1])
     if g.periodic and g.width.min() < radius + margin + 2.0 * (spread + widths.max()):
         # Both atoms of a pair may move, also about the first of their group, and fragments are found where they were.
-        radius += margin + strayed + 2.0 * widths.max()
+        extra = margin + strayed + 2.0 * widths.max()
     widths += radius
     found, shifts = np.empty(512, np.int64), np.empty((512, 4))
-    count, found, shifts = fragments_near(g, centre[0], centre[1], centre[2], spread + radius, found, shifts)
-    count = _kept(g, x, groups, widths, count, found, shifts)
+    count, found, shifts = fragments_near(g, centre[0], centre[1], centre[2], spread + radius + extra, found, shifts)
+    count = _kept(s, g, x, role, first_atom, moving, groups, widths, extra, count, found, shifts)
     around, bounds, image, image_shift = _candidates(s, atoms, x, role, first_atom, moving, count, found, shifts)
-    images, pair_shift = _imaged(x, groups, widths, image, image_shift)
+    images, pair_shift = _imaged(x, groups, widths + extra, image, image_shift)
     at, near, used = lists.at, lists.near, 0
     relative = np.empty((4, around.shape[1]), np.float32)
     for n in range(around.shape[1]):
@@ -148,20 +148,34 @@ def _squared(others_x, others_y, others_z, x, y, z, squared):
 
 
 @njit(cache=True)
-def _kept(g: Grid, x, groups, widths, count, found, shifts):
-    """Move those of the fragments found that may be near some group to the front; returns how many."""
+def _kept(s: Surroundings, g: Grid, x, role, first_atom, moving, groups, widths, extra, count, found, shifts):
+    """Move those of the fragments found that may be near some group to the front; returns how many.
+
+    Fragments that move themselves, in other boxes, may be farther by ``extra``.
+    """
     kept = 0
     for n in range(count):
         bead = found[n]
+        more = extra if _moves(s, bead, role, first_atom, moving) else 0.0
         a, b, c = (g.beads[bead, 0] + shifts[n, 0], g.beads[bead, 1] + shifts[n, 1], g.beads[bead, 2] + shifts[n, 2])
         for group in range(len(widths)):
             i = groups[group]
             away = (x[i, 0] - a)**2 + (x[i, 1] - b)**2 + (x[i, 2] - c)**2
-            if away < (widths[group] + g.reach[bead])**2:
+            if away < (widths[group] + more + g.reach[bead])**2:
                 found[kept], shifts[kept] = bead, shifts[n]
                 kept += 1
                 break
     return kept
+
+
+@njit(cache=True)
+def _moves(s: Surroundings, bead, role, first_atom, moving):
+    """Whether any atom of a fragment is one of those that move."""
+    for f in range(s.fragment_start[bead], s.fragment_start[bead + 1]):
+        local = s.fragment[f] - first_atom
+        if 0 <= local < len(role) and 0 <= role[local] < moving:
+            return True
+    return False
 
 
 @njit(cache=True)

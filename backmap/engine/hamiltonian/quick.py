@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .constraints import QUICK
+from .elimination import QUICK
 from .lists import Lists
 from .nearby import Surroundings
 from .tables import LANES, Tables

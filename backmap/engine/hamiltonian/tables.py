@@ -18,6 +18,7 @@ from ...model.system import System
 from ..energy.layout import FieldLayout
 from ..measure import BondGram
 from .blocks import Block, blocks_of
+from .elimination import pattern
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -43,11 +44,11 @@ class Tables(NamedTuple):
             excluded (0 or 1), (n, 4); inside: the same for ``quick.forces_inside``.
         explicit, explicit_value: Explicit pairs (1-4), (n, 2); c6, c12, Coulomb's constant times the charges, (n, 3).
         term, term_value: Code of a bonded function and four places, (n, 5); its parameters, (n, 6).
-        bond, bond_length: Rigid bonds, (n, 2); nm; bond_row: their row in the banded order.
-        row_bead, row_place: Local bead of each bead row; its three rows in the banded order, (n, 3); weight_start
+        bond, bond_length: Rigid bonds, (n, 2); nm; bond_row: their row in the order of
+            elimination.
+        row_bead, row_place: Local bead of each bead row; its three rows in the same order, (n, 3); weight_start
             and weight_end: its part of weight_place and weight.
-        first, base: First column of every constraint's row of the envelope; where its column 0 would be.
-        envelope: Entries of each block's envelope, (K,).
+        column, update_end, diagonal, update: The factor of the Gram matrix, as in ``elimination.Pattern``.
         fixed, fixed_value: Entries of the Gram matrix that are constant: slot.
         dot, dot_value: Entries of two bonds: slot and two bonds, (n, 3).
         mixed, mixed_value: Entries of bond and bead: slot, bond and component, (n, 3).
@@ -84,10 +85,13 @@ class Tables(NamedTuple):
     weight_end: Index
     weight_place: Index
     weight: Array
-    first_start: Index
-    first: Index
-    base: Index
-    envelope: Index
+    entry_start: Index
+    column: Index
+    update_end: Index
+    diagonal_start: Index
+    diagonal: Index
+    update_start: Index
+    update: Index
     fixed_start: Index
     fixed: Index
     fixed_value: Array
@@ -109,7 +113,8 @@ class Tables(NamedTuple):
 _FAMILIES = {"place": ("place", "inverse_mass", "excluded"), "group": ("group",), "pair": ("pair", "pair_value"),
              "inside": ("inside",), "explicit": ("explicit", "explicit_value"), "term": ("term", "term_value"),
              "bond": ("bond", "bond_length", "bond_row"),
-             "row": ("row_bead", "row_place", "weight_start", "weight_end"), "first": ("first", "base"),
+             "row": ("row_bead", "row_place", "weight_start", "weight_end"), "entry": ("column", "update_end"),
+             "diagonal": ("diagonal",), "update": ("update",),
              "fixed": ("fixed", "fixed_value"), "dot": ("dot", "dot_value"), "mixed": ("mixed", "mixed_value"),
              "near": ("near",), "near_row": ("near_row", "near_value")}
 
@@ -145,7 +150,7 @@ def build(system: System, layout: FieldLayout, size: int, exact: bool,
     arrays["weight_end"] = arrays["weight_end"] + shift
     for name in ("weight_place", "weight"):
         arrays[name] = np.concatenate([part[name] for part in parts])
-    for name in ("n_moving", "envelope", "near_width"):
+    for name in ("n_moving", "near_width"):
         arrays[name] = np.array([part[name] for part in parts], dtype=np.int64)
     return blocks, Tables(**arrays)
 
@@ -221,26 +226,28 @@ def _inside(moving: int, places: int, pair: Index, values: Array) -> NDArray[np.
 
 
 def _constraints(kind: MoleculeType, block: Block, at: Index, mass: Array, exact: bool) -> dict[str, Any]:
-    """Rigid bonds, bead rows, and where the entries of their Gram matrix go."""
-    bonds, n_bonds, n_rows = at[kind.bonds[block.bonds]], len(block.bonds), len(block.rows)
+    """Rigid bonds, bead rows, their Gram matrix and its factor."""
+    bonds, n_rows = at[kind.bonds[block.bonds]].reshape(-1, 2), len(block.rows)
     weights = np.zeros((n_rows, at.max() + 1))
     inside = at >= 0
     weights[:, at[inside]] = kind.mapping.matrix[block.rows][:, inside]
     weights[:, len(block.atoms):] = 0
     row, weight_place = np.nonzero(weights)
     bounds = np.searchsorted(row, np.arange(n_rows + 1))
-    row_of = np.full(n_bonds + 3 * n_rows, -1)
-    row_of[block.order] = np.arange(len(block.order))
     inverse = np.zeros(at.max() + 1)
     inverse[:len(block.atoms)] = 1 / mass[block.atoms]
-    part = {"bond": bonds.reshape(-1, 2), "bond_length": kind.bond_length[block.bonds], "bond_row": row_of[:n_bonds],
-            "row_bead": block.rows, "row_place": row_of[n_bonds:].reshape(-1, 3), "weight_start": bounds[:-1],
+    rank, gram = _gram(bonds, weights if exact else weights[:0], inverse)
+    beads = np.full((n_rows, 3), -1)
+    if exact:
+        beads = rank[len(bonds):].reshape(-1, 3)
+    part = {"bond": bonds, "bond_length": kind.bond_length[block.bonds], "bond_row": rank[:len(bonds)],
+            "row_bead": block.rows, "row_place": beads, "weight_start": bounds[:-1],
             "weight_end": bounds[1:], "weight_place": weight_place, "weight": weights[row, weight_place]}
-    return part | _gram(bonds, weights if exact else weights[:0], inverse, row_of)
+    return part | gram
 
 
-def _gram(bonds: Index, weights: Array, inverse: Array, row_of: Index) -> dict[str, Any]:
-    """Envelope of the Gram matrix and its entries."""
+def _gram(bonds: Index, weights: Array, inverse: Array) -> tuple[Index, dict[str, Any]]:
+    """Rank of every constraint, bonds before components of beads; entries of their Gram matrix and its factor."""
     n_bonds, n = len(bonds), len(bonds) + 3 * len(weights)
     incidence = np.zeros((n_bonds, len(inverse)))
     incidence[np.arange(n_bonds), bonds[:, 0]] = 1
@@ -255,18 +262,17 @@ def _gram(bonds: Index, weights: Array, inverse: Array, row_of: Index) -> dict[s
     rows = np.concatenate([k, bond, (n_bonds + 3 * one[:, None] + x).ravel(), np.arange(n_bonds)])
     columns = np.concatenate([m, n_bonds + 3 * bead + component, (n_bonds + 3 * other[:, None] + x).ravel(),
                               np.arange(n_bonds)])
-    high, low = np.maximum(row_of[rows], row_of[columns]), np.minimum(row_of[rows], row_of[columns])
-    first = np.arange(n)
-    np.minimum.at(first, high, low)
-    widths = np.arange(n) - first + 1
-    base = np.cumsum(np.concatenate([[0], widths]))[:-1] - first
-    slot = base[high] + low
-    parts = np.split(slot, np.cumsum([len(k), len(bond), 3 * len(one)]))
-    return {"first": first, "base": base, "envelope": int(widths.sum()),
-            "fixed": np.concatenate([parts[2], parts[3]]),
-            "fixed_value": np.concatenate([np.repeat(beads[one, other], 3), np.diag(both)]),
-            "dot": np.column_stack([parts[0], k, m]), "dot_value": both[k, m],
-            "mixed": np.column_stack([parts[1], bond, component]), "mixed_value": cross[bond, bead]}
+    coupled = np.eye(n, dtype=bool)
+    coupled[rows, columns] = coupled[columns, rows] = True
+    found = pattern(coupled)
+    high, low = np.maximum(found.rank[rows], found.rank[columns]), np.minimum(found.rank[rows], found.rank[columns])
+    parts = np.split(found.slots()[high, low], np.cumsum([len(k), len(bond), 3 * len(one)]))
+    return found.rank, {
+        "column": found.column, "update_end": found.update_end, "diagonal": found.diagonal, "update": found.update,
+        "fixed": np.concatenate([parts[2], parts[3]]),
+        "fixed_value": np.concatenate([np.repeat(beads[one, other], 3), np.diag(both)]),
+        "dot": np.column_stack([parts[0], k, m]), "dot_value": both[k, m],
+        "mixed": np.column_stack([parts[1], bond, component]), "mixed_value": cross[bond, bead]}
 
 
 def _measure(kind: MoleculeType, block: Block) -> dict[str, Any]:

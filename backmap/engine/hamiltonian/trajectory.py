@@ -89,8 +89,8 @@ def room(t: Tables, n_kinds: int, n_atoms: int) -> Room:
     places, rows = np.diff(t.place_start).max(initial=1), np.diff(t.row_start).max(initial=1)
     lanes = -(-places // LANES) * LANES
     seven = (np.empty((places, 3)) for _ in range(7))
-    return Room(*seven, np.empty((np.diff(t.bond_start).max(initial=1), 3)), np.empty(t.envelope.max(initial=1)),
-                np.empty(np.diff(t.first_start).max(initial=1)), np.empty((rows, 3)), np.empty((rows, 3)),
+    return Room(*seven, np.empty((np.diff(t.bond_start).max(initial=1), 3)), np.empty(np.diff(t.entry_start).max(initial=1)),
+                np.empty(np.diff(t.diagonal_start).max(initial=1)), np.empty((rows, 3)), np.empty((rows, 3)),
                 np.full(n_atoms, -1), np.empty(places, dtype=np.int64), np.empty(places),
                 np.empty((n_kinds, lanes), dtype=np.float32), np.empty((3, lanes), dtype=np.float32))
 

@@ -7,159 +7,227 @@ for by Newton steps with that same factor.
 """
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from .elimination import factorised, solve
 from .tables import Tables
 
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
 #: nm; largest violation of a constraint after a step. Far below what would be seen, so that a trajectory
 #: that is followed backwards returns to where it began.
-TOLERANCE = 1e-9
+TOLERANCE = 1e-8
 ITERATIONS = 40
 #: nm; a step back that comes no nearer than this has not returned.
-RETURNED = 1e-3
+RETURNED = 5e-3
+
+
+class Constraints(NamedTuple):
+    """The constraints of one block: its rows of ``Tables``, where they are described.
+
+    Attributes:
+        exact: Bead components are among them; else bonds alone.
+        moving: Places that move.
+    """
+
+    exact: bool
+    moving: int
+    inverse_mass: Array
+    bond: Index
+    bond_length: Array
+    bond_row: Index
+    row_place: Index
+    weight_start: Index
+    weight_end: Index
+    weight_place: Index
+    weight: Array
+    column: Index
+    diagonal: Index
+    update: Index
+    update_end: Index
+    fixed: Index
+    fixed_value: Array
+    dot: Index
+    dot_value: Array
+    mixed: Index
+    mixed_value: Array
 
 
 @njit(cache=True)
-def directions(t: Tables, k: int, x, unit):
-    """Unit vectors of the rigid bonds of block ``k`` at ``x`` (places, 3), into ``unit``."""
-    start = t.bond_start[k]
-    for n in range(t.bond_start[k + 1] - start):
-        i, j = t.bond[start + n, 0], t.bond[start + n, 1]
+def constraints_of(t: Tables, k: int, exact):
+    """The constraints of block ``k``."""
+    bond, row = slice(t.bond_start[k], t.bond_start[k + 1]), slice(t.row_start[k], t.row_start[k + 1])
+    entry, fixed = slice(t.entry_start[k], t.entry_start[k + 1]), slice(t.fixed_start[k], t.fixed_start[k + 1])
+    dot, mixed = slice(t.dot_start[k], t.dot_start[k + 1]), slice(t.mixed_start[k], t.mixed_start[k + 1])
+    return Constraints(
+        exact, t.n_moving[k], t.inverse_mass[t.place_start[k]:t.place_start[k + 1]], t.bond[bond], t.bond_length[bond],
+        t.bond_row[bond], t.row_place[row], t.weight_start[row], t.weight_end[row], t.weight_place, t.weight,
+        t.column[entry], t.diagonal[t.diagonal_start[k]:t.diagonal_start[k + 1]],
+        t.update[t.update_start[k]:t.update_start[k + 1]], t.update_end[entry], t.fixed[fixed], t.fixed_value[fixed],
+        t.dot[dot], t.dot_value[dot], t.mixed[mixed], t.mixed_value[mixed])
+
+
+@njit(cache=True)
+def directions(bond, x, unit):
+    """Unit vectors of bonds (n, 2) at ``x`` (places, 3), into ``unit``."""
+    for n in range(len(bond)):
+        i, j = bond[n, 0], bond[n, 1]
         a, b, c = x[i, 0] - x[j, 0], x[i, 1] - x[j, 1], x[i, 2] - x[j, 2]
         scale = 1.0 / np.sqrt(a * a + b * b + c * c)
         unit[n, 0], unit[n, 1], unit[n, 2] = a * scale, b * scale, c * scale
 
 
 @njit(cache=True)
-def factorise(t: Tables, k: int, unit, factor):
+def factorise(h: Constraints, unit, factor):
     """Cholesky factor of G_C into ``factor`` (entries,); returns log det G_C, -inf if it is not positive."""
-    begin, end = t.entry_start[k], t.entry_start[k + 1]
-    factor[:end - begin] = 0.0
-    for n in range(t.fixed_start[k], t.fixed_start[k + 1]):
-        factor[t.fixed[n]] = t.fixed_value[n]
-    for n in range(t.dot_start[k], t.dot_start[k + 1]):
-        i, j = t.dot[n, 1], t.dot[n, 2]
+    factor[:len(h.column)] = 0.0
+    slot, value = h.fixed, h.fixed_value
+    for n in range(len(slot)):
+        factor[slot[n]] = value[n]
+    dot, value = h.dot, h.dot_value
+    for n in range(len(dot)):
+        i, j = dot[n, 1], dot[n, 2]
         cosine = unit[i, 0] * unit[j, 0] + unit[i, 1] * unit[j, 1] + unit[i, 2] * unit[j, 2]
-        factor[t.dot[n, 0]] = t.dot_value[n] * cosine
-    for n in range(t.mixed_start[k], t.mixed_start[k + 1]):
-        factor[t.mixed[n, 0]] = t.mixed_value[n] * unit[t.mixed[n, 1], t.mixed[n, 2]]
-    return factorised(t.column[begin:end], t.diagonal[t.diagonal_start[k]:t.diagonal_start[k + 1]],
-                      t.update[t.update_start[k]:t.update_start[k + 1]], t.update_end[begin:end], factor)
+        factor[dot[n, 0]] = value[n] * cosine
+    mixed, value = h.mixed, h.mixed_value
+    for n in range(len(mixed)):
+        factor[mixed[n, 0]] = value[n] * unit[mixed[n, 1], mixed[n, 2]]
+    return factorised(h.column, h.diagonal, h.update, h.update_end, factor)
 
 
 @njit(cache=True)
-def _solve(t: Tables, k: int, factor, right):
-    """Solve G_C y = ``right`` (constraints,), in place."""
-    solve(t.column[t.entry_start[k]:t.entry_start[k + 1]], t.diagonal[t.diagonal_start[k]:t.diagonal_start[k + 1]],
-          factor, right)
-
-
-@njit(cache=True)
-def _correct(t: Tables, k: int, exact, unit, force, x):
-    """x -= m^-1 J^T ``force``."""
-    start = t.bond_start[k]
-    for n in range(t.bond_start[k + 1] - start):
-        i, j, pull = t.bond[start + n, 0], t.bond[start + n, 1], force[t.bond_row[start + n]]
+def _pull_bonds(bond, bond_row, inverse_mass, unit, force, x):
+    """x -= m^-1 J^T ``force``, of bonds."""
+    for n in range(len(bond)):
+        i, j, pull = bond[n, 0], bond[n, 1], force[bond_row[n]]
+        one, other = inverse_mass[i] * pull, inverse_mass[j] * pull
         for c in range(3):
-            x[i, c] -= t.inverse_mass[t.place_start[k] + i] * pull * unit[n, c]
-            x[j, c] += t.inverse_mass[t.place_start[k] + j] * pull * unit[n, c]
-    if exact:
-        for r in range(t.row_start[k], t.row_start[k + 1]):
-            for n in range(t.weight_start[r], t.weight_end[r]):
-                i = t.weight_place[n]
-                scale = t.weight[n] * t.inverse_mass[t.place_start[k] + i]
-                for c in range(3):
-                    x[i, c] -= scale * force[t.row_place[r, c]]
+            x[i, c] -= one * unit[n, c]
+            x[j, c] += other * unit[n, c]
 
 
 @njit(cache=True)
-def bead_sums(t: Tables, k: int, x, sums):
-    """What the atoms that move contribute to each bead row, sum of weight times ``x``, into ``sums`` (rows, 3)."""
-    for r in range(t.row_start[k], t.row_start[k + 1]):
+def _pull_beads(row_place, start, end, place, weight, inverse_mass, force, x):
+    """The same, of beads."""
+    for r in range(len(row_place)):
+        a, b, c = force[row_place[r, 0]], force[row_place[r, 1]], force[row_place[r, 2]]
+        for n in range(start[r], end[r]):
+            i = place[n]
+            scale = weight[n] * inverse_mass[i]
+            x[i, 0] -= scale * a
+            x[i, 1] -= scale * b
+            x[i, 2] -= scale * c
+
+
+@njit(cache=True)
+def _sums(start, end, place, weight, x, sums):
+    for r in range(len(start)):
         a, b, c = 0.0, 0.0, 0.0
-        for n in range(t.weight_start[r], t.weight_end[r]):
-            i, weight = t.weight_place[n], t.weight[n]
-            a += weight * x[i, 0]
-            b += weight * x[i, 1]
-            c += weight * x[i, 2]
-        row = r - t.row_start[k]
-        sums[row, 0], sums[row, 1], sums[row, 2] = a, b, c
+        for n in range(start[r], end[r]):
+            i = place[n]
+            a += weight[n] * x[i, 0]
+            b += weight[n] * x[i, 1]
+            c += weight[n] * x[i, 2]
+        sums[r, 0], sums[r, 1], sums[r, 2] = a, b, c
 
 
 @njit(cache=True)
-def project_velocities(t: Tables, k: int, exact, unit, factor, v, right, sums):
+def bead_sums(h: Constraints, x, sums):
+    """What the atoms that move contribute to each bead row, sum of weight times ``x``, into ``sums`` (rows, 3)."""
+    _sums(h.weight_start, h.weight_end, h.weight_place, h.weight, x, sums)
+
+
+@njit(cache=True)
+def project_velocities(h: Constraints, unit, factor, v, right, sums):
     """Take from ``v`` (places, 3) what would leave the constraints."""
-    start = t.bond_start[k]
-    for n in range(t.bond_start[k + 1] - start):
-        i, j = t.bond[start + n, 0], t.bond[start + n, 1]
-        right[t.bond_row[start + n]] = (unit[n, 0] * (v[i, 0] - v[j, 0]) + unit[n, 1] * (v[i, 1] - v[j, 1])
-                                        + unit[n, 2] * (v[i, 2] - v[j, 2]))
-    if exact:
-        bead_sums(t, k, v, sums)
-        for r in range(t.row_start[k], t.row_start[k + 1]):
+    bond, bond_row, row_place = h.bond, h.bond_row, h.row_place
+    for n in range(len(bond)):
+        i, j = bond[n, 0], bond[n, 1]
+        right[bond_row[n]] = (unit[n, 0] * (v[i, 0] - v[j, 0]) + unit[n, 1] * (v[i, 1] - v[j, 1])
+                              + unit[n, 2] * (v[i, 2] - v[j, 2]))
+    if h.exact:
+        bead_sums(h, v, sums)
+        for r in range(len(row_place)):
             for c in range(3):
-                right[t.row_place[r, c]] = sums[r - t.row_start[k], c]
-    _solve(t, k, factor, right)
-    _correct(t, k, exact, unit, right, v)
+                right[row_place[r, c]] = sums[r, c]
+    solve(h.column, h.diagonal, factor, right)
+    _pull_bonds(bond, bond_row, h.inverse_mass, unit, right, v)
+    if h.exact:
+        _pull_beads(row_place, h.weight_start, h.weight_end, h.weight_place, h.weight, h.inverse_mass, right, v)
 
 
 @njit(cache=True)
-def _violations(t: Tables, k: int, exact, x, right, sums, held):
-    """By how much constraints are not met, into ``right``, and the largest of it, nm."""
-    start, worst = t.bond_start[k], 0.0
-    for n in range(t.bond_start[k + 1] - start):
-        i, j = t.bond[start + n, 0], t.bond[start + n, 1]
+def _off_bonds(bond, bond_row, bond_length, x, right):
+    """By how much bonds have not their lengths, into ``right``, and the largest of it, nm."""
+    worst = 0.0
+    for n in range(len(bond)):
+        i, j = bond[n, 0], bond[n, 1]
         a, b, c = x[i, 0] - x[j, 0], x[i, 1] - x[j, 1], x[i, 2] - x[j, 2]
-        off = np.sqrt(a * a + b * b + c * c) - t.bond_length[start + n]
-        right[t.bond_row[start + n]] = off
+        off = np.sqrt(a * a + b * b + c * c) - bond_length[n]
+        right[bond_row[n]] = off
         worst = max(worst, abs(off))
-    if exact:
-        bead_sums(t, k, x, sums)
-        for r in range(t.row_start[k], t.row_start[k + 1]):
-            for c in range(3):
-                off = sums[r - t.row_start[k], c] - held[r - t.row_start[k], c]
-                right[t.row_place[r, c]] = off
-                worst = max(worst, abs(off))
     return worst
 
 
 @njit(cache=True)
-def project_positions(t: Tables, k: int, exact, unit, factor, x, right, sums, held):
+def _off_beads(row_place, sums, held, right):
+    """The same of beads."""
+    worst = 0.0
+    for r in range(len(row_place)):
+        for c in range(3):
+            off = sums[r, c] - held[r, c]
+            right[row_place[r, c]] = off
+            worst = max(worst, abs(off))
+    return worst
+
+
+@njit(cache=True)
+def project_positions(h: Constraints, unit, factor, x, right, sums, held):
     """Move ``x`` (places, 3) along the gradients in ``unit`` until bonds have their lengths and beads are at ``held``.
 
     Returns whether they got there.
     """
-    before = np.inf
-    for _ in range(ITERATIONS):
-        worst = _violations(t, k, exact, x, right, sums, held)
-        if worst < TOLERANCE:
-            return True
-        if not worst < 2.0 * before:
-            return False
-        before = worst
-        _solve(t, k, factor, right)
-        _correct(t, k, exact, unit, right, x)
-    return False
+    return _projected(h, unit, factor, x, right, sums, held, x, 0.0)
 
 
 @njit(cache=True)
-def leads_to(t: Tables, k: int, exact, unit, factor, x, right, sums, held, goal):
+def leads_to(h: Constraints, unit, factor, x, right, sums, held, goal):
     """Whether ``project_positions`` would bring ``x`` to ``goal``, which meets the constraints; ``x`` is changed.
 
-    Within ``RETURNED`` of a solution, a hundredth of a bond, the iteration goes nowhere else: the next one is a bond away.
+    Within ``RETURNED`` of a solution, a twentieth of a bond, the iteration goes nowhere else: the next is a bond away.
     """
-    before = np.inf
+    return _projected(h, unit, factor, x, right, sums, held, goal, RETURNED)
+
+
+@njit(cache=True)
+def _projected(h: Constraints, unit, factor, x, right, sums, held, goal, near):
+    """Newton steps until constraints are met, or, where ``near`` is not 0, ``x`` is as near as that to ``goal``."""
+    # What loops take from ``h`` is taken before: arrays are counted each time they are handed out.
+    exact, moving, inverse_mass, bond, bond_row, bond_length = (
+        h.exact, h.moving, h.inverse_mass, h.bond, h.bond_row, h.bond_length)
+    row_place, start, end, place, weight = h.row_place, h.weight_start, h.weight_end, h.weight_place, h.weight
+    column, diagonal, before = h.column, h.diagonal, np.inf
     for _ in range(ITERATIONS):
-        if farthest(x, goal, t.n_moving[k]) < RETURNED:
+        if near > 0.0 and farthest(x, goal, moving) < near:
             return True
-        worst = _violations(t, k, exact, x, right, sums, held)
-        if worst < TOLERANCE or not worst < 2.0 * before:
+        worst = _off_bonds(bond, bond_row, bond_length, x, right)
+        if exact:
+            _sums(start, end, place, weight, x, sums)
+            worst = max(worst, _off_beads(row_place, sums, held, right))
+        if worst < TOLERANCE:
+            return near == 0.0
+        if not worst < 2.0 * before:
             return False
         before = worst
-        _solve(t, k, factor, right)
-        _correct(t, k, exact, unit, right, x)
+        solve(column, diagonal, factor, right)
+        _pull_bonds(bond, bond_row, inverse_mass, unit, right, x)
+        if exact:
+            _pull_beads(row_place, start, end, place, weight, inverse_mass, right, x)
     return False
 
 

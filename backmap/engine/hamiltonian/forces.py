@@ -1,8 +1,11 @@
 """Energy and forces of a block: bonded terms, pairs within its molecule, and all that stands around it (compiled)."""
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from .bonded import bonded
 from .elimination import QUICK
@@ -10,6 +13,37 @@ from .lists import Lists
 from .nearby import Surroundings
 from .quick import forces_around, forces_inside
 from .tables import Tables
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+
+class Terms(NamedTuple):
+    """What contributes to the energy of one block: its rows of ``Tables``, where they are described.
+
+    Attributes:
+        moving: Places that move.
+    """
+
+    moving: int
+    group: Index
+    pair: Index
+    pair_value: Array
+    inside: NDArray[np.float32]
+    explicit: Index
+    explicit_value: Array
+    term: Index
+    term_value: Array
+
+
+@njit(cache=True)
+def terms_of(t: Tables, k: int):
+    """The terms of block ``k``."""
+    pair, explicit = slice(t.pair_start[k], t.pair_start[k + 1]), slice(t.explicit_start[k], t.explicit_start[k + 1])
+    term = slice(t.term_start[k], t.term_start[k + 1])
+    return Terms(t.n_moving[k], t.group[t.group_start[k]:t.group_start[k + 1]], t.pair[pair], t.pair_value[pair],
+                 t.inside[t.inside_start[k]:t.inside_start[k + 1]], t.explicit[explicit], t.explicit_value[explicit],
+                 t.term[term], t.term_value[term])
 
 
 @njit(cache=True, fastmath=QUICK, error_model="numpy")
@@ -36,36 +70,34 @@ def _push(force, i, j, dx, dy, dz, slope):
 
 
 @njit(cache=True)
-def _listed(t: Tables, k: int, s: Surroundings, kinds, x, force):
+def _listed(pair, value, s: Surroundings, kinds, x, force):
     """Pairs in the molecule: non-bonded, excluded (reaction field)."""
-    energy, limit = 0.0, s.cutoff * s.cutoff
-    for n in range(t.pair_start[k], t.pair_start[k + 1]):
-        i, j = t.pair[n, 0], t.pair[n, 1]
+    energy, limit, core = 0.0, s.cutoff * s.cutoff, s.core
+    for n in range(len(pair)):
+        i, j = pair[n, 0], pair[n, 1]
         dx, dy, dz = x[j, 0] - x[i, 0], x[j, 1] - x[i, 1], x[j, 2] - x[i, 2]
         squared = dx * dx + dy * dy + dz * dz
         if squared >= limit:
             continue
-        charges = t.pair_value[n, 2]
-        if t.pair_value[n, 3] == 1.0:
+        charges = value[n, 2]
+        if value[n, 3] == 1.0:
             one, slope = charges * (s.k * squared - s.c), charges * s.k
         else:
-            one, slope = _pair(squared, t.pair_value[n, 0], t.pair_value[n, 1], charges, s.k, s.c,
-                               s.core[kinds[i], kinds[j]])
+            one, slope = _pair(squared, value[n, 0], value[n, 1], charges, s.k, s.c, core[kinds[i], kinds[j]])
         energy += one
         _push(force, i, j, dx, dy, dz, slope)
     return energy
 
 
 @njit(cache=True)
-def _explicit(t: Tables, k: int, s: Surroundings, kinds, x, force):
+def _explicit(pair, value, core, kinds, x, force):
     """Explicit pairs (1-4)."""
     energy = 0.0
-    for n in range(t.explicit_start[k], t.explicit_start[k + 1]):
-        i, j = t.explicit[n, 0], t.explicit[n, 1]
+    for n in range(len(pair)):
+        i, j = pair[n, 0], pair[n, 1]
         dx, dy, dz = x[j, 0] - x[i, 0], x[j, 1] - x[i, 1], x[j, 2] - x[i, 2]
-        value = t.explicit_value[n]
-        one, slope = _pair(dx * dx + dy * dy + dz * dz, value[0], value[1], value[2], 0.0, 0.0,
-                           s.core[kinds[i], kinds[j]])
+        one, slope = _pair(dx * dx + dy * dy + dz * dz, value[n, 0], value[n, 1], value[n, 2], 0.0, 0.0,
+                           core[kinds[i], kinds[j]])
         energy += one
         _push(force, i, j, dx, dy, dz, slope)
     return energy
@@ -88,30 +120,29 @@ def _imaged(s: Surroundings, kinds, charges, x, images, shift, force):
 
 
 @njit(cache=True, fastmath=QUICK, error_model="numpy")
-def _around(t: Tables, k: int, s: Surroundings, kinds, charges, x, lists: Lists, force):
+def _around(groups, s: Surroundings, kinds, charges, x, lists: Lists, force):
     """Atoms that stand still."""
     energy, limit = 0.0, s.cutoff * s.cutoff
-    for group in range(t.group_start[k + 1] - t.group_start[k] - 1):
-        first, last = t.group[t.group_start[k] + group], t.group[t.group_start[k] + group + 1]
+    near, bounds = lists.at, lists.bounds
+    for group in range(len(groups) - 1):
+        first, last = groups[group], groups[group + 1]
         for kind in range(len(s.c6)):
-            begin, end = lists.bounds[group, kind], lists.bounds[group, kind + 1]
-            others_x, others_y = lists.at[0, begin:end], lists.at[1, begin:end]
-            others_z, others_charge = lists.at[2, begin:end], lists.at[3, begin:end]
+            begin, end = np.uintp(bounds[group, kind]), np.uintp(bounds[group, kind + 1])
             for i in range(first, last):
                 at_x, at_y, at_z, charge, core = x[i, 0], x[i, 1], x[i, 2], charges[i], s.core[kinds[i], kind]
                 c6, c12 = s.c6[kinds[i], kind], s.c12[kinds[i], kind]
                 if (charge == 0.0 or s.factor == 0.0) and c6 == 0.0 and c12 == 0.0:
                     continue
                 fx, fy, fz = 0.0, 0.0, 0.0
-                for n in range(len(others_x)):
-                    dx, dy, dz = others_x[n] - at_x, others_y[n] - at_y, others_z[n] - at_z
+                for n in range(begin, end):
+                    dx, dy, dz = near[0, n] - at_x, near[1, n] - at_y, near[2, n] - at_z
                     squared = dx * dx + dy * dy + dz * dz
                     counts = 1.0 if squared < limit else 0.0
                     held = max(squared, core)
                     root = 1.0 / np.sqrt(held)
                     inverse = root * root
                     sixth = inverse * inverse * inverse
-                    both = charge * others_charge[n]
+                    both = charge * near[3, n]
                     slope = counts * (inverse * sixth * (6.0 * c6 - 12.0 * c12 * sixth)
                                       + both * (2.0 * s.k - root * inverse))
                     energy += counts * (sixth * (c12 * sixth - c6) + both * (root + s.k * held - s.c))
@@ -126,26 +157,28 @@ def _around(t: Tables, k: int, s: Surroundings, kinds, charges, x, lists: Lists,
 
 
 @njit(cache=True)
-def energy_and_forces(t: Tables, k: int, s: Surroundings, kinds, charges, x, lists: Lists, force):
-    """All energies of block ``k`` at ``x`` (places, 3), kJ/mol, and the forces on its places into ``force``.
+def energy_and_forces(b: Terms, s: Surroundings, kinds, charges, x, lists: Lists, work, force):
+    """All energies of a block at ``x`` (places, 3), kJ/mol, and the forces on its places into ``force``.
 
-    Forces on partners are left over from pairs and mean nothing.
+    Forces on partners are left over from pairs and mean nothing. ``work``: room for ``bonded``.
     """
     force[:] = 0.0
-    energy = bonded(t, k, x, force) + _listed(t, k, s, kinds, x, force) + _explicit(t, k, s, kinds, x, force)
-    energy += _around(t, k, s, kinds, charges, x, lists, force)
+    energy = bonded(b.term, b.term_value, x, work, force)
+    energy += _listed(b.pair, b.pair_value, s, kinds, x, force)
+    energy += _explicit(b.explicit, b.explicit_value, s.core, kinds, x, force)
+    energy += _around(b.group, s, kinds, charges, x, lists, force)
     if len(lists.images):
         energy += _imaged(s, kinds, charges, x, lists.images, lists.shift, force)
     return energy
 
 
 @njit(cache=True)
-def quick_forces(t: Tables, k: int, s: Surroundings, kinds, charges, x, lists: Lists, cores, line, force):
+def quick_forces(b: Terms, s: Surroundings, kinds, charges, x, lists: Lists, cores, line, work, force):
     """Forces alone, those of non-bonded pairs in single precision."""
     force[:] = 0.0
-    bonded(t, k, x, force)
-    forces_inside(t, k, s, kinds, x, cores, line, force)
-    forces_around(t, k, s, kinds, charges, x, lists, force)
-    _explicit(t, k, s, kinds, x, force)
+    bonded(b.term, b.term_value, x, work, force)
+    forces_inside(b.moving, b.inside, s.cutoff, s.k, kinds, x, cores, line, force)
+    forces_around(b.group, s, kinds, charges, x, lists, force)
+    _explicit(b.explicit, b.explicit_value, s.core, kinds, x, force)
     if len(lists.images):
         _imaged(s, kinds, charges, x, lists.images, lists.shift, force)

@@ -8,7 +8,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from .nearby import Grid, Surroundings, doubled_rows, fragments_near
-from .tables import LANES, Tables
+from .tables import LANES
 
 Array = NDArray[np.float64]
 Single = NDArray[np.float32]
@@ -46,21 +46,20 @@ def lists(groups: int, n_kinds: int) -> Lists:
 
 
 @njit(cache=True, error_model="numpy")
-def neighbours(t: Tables, k: int, s: Surroundings, g: Grid, atoms, x, role, first_atom, margin, strayed, lists):
-    """Lists of what stands still near each group of block ``k``, and images of what moves.
+def neighbours(moving, groups, s: Surroundings, g: Grid, atoms, x, role, first_atom, margin, strayed, lists):
+    """Lists of what stands still near each group of a block, and images of what moves.
 
     They hold all pairs within the cut-off until ``outrun`` says that a group has moved by ``margin``, nm. ``strayed``
     is how far the block is from where it stands in ``atoms``.
 
     Args:
-        x: Places of the block, (places, 3).
+        moving: Places that move; groups: where they begin, as in ``Tables``; x: places of the block, (places, 3).
         role: Of each atom of the molecule: its place if its pairs with the block are listed, else -1.
         first_atom: Of the molecule.
         lists: Room for them; what is returned is larger if need be.
     """
-    moving, n_kinds, start = t.n_moving[k], len(s.c6), t.group_start[k]
+    n_kinds = len(s.c6)
     centre, spread = _ball(x, moving)
-    groups = t.group[start:t.group_start[k + 1]]
     widths, radius, extra = np.empty(len(groups) - 1), s.cutoff + margin, 0.0
     for group in range(len(widths)):
         widths[group] = _width(x, groups[group], groups[group + 1])
@@ -79,29 +78,46 @@ def neighbours(t: Tables, k: int, s: Surroundings, g: Grid, atoms, x, role, firs
         for c in range(3):
             relative[c, n] = around[c, n] - centre[c]
         relative[3, n] = around[3, n]
-    squared, chosen = np.empty(around.shape[1]), np.empty(around.shape[1], np.int64)
+    squared, chosen = np.empty(around.shape[1]), np.empty(around.shape[1], np.uintp)
     for group in range(len(widths)):
-        here, limit = x[groups[group]], widths[group]**2
-        _squared(around[0], around[1], around[2], here[0], here[1], here[2], squared)
+        first, limit = groups[group], widths[group]**2
+        _squared(around[0], around[1], around[2], x[first, 0], x[first, 1], x[first, 2], squared)
         while used + around.shape[1] + n_kinds * LANES > at.shape[1]:
             at, near = _widened(at, used), _widened(near, used)
         for kind in range(n_kinds):
             lists.bounds[group, kind] = used
-            m = 0
-            for n in range(bounds[kind], bounds[kind + 1]):
-                chosen[m] = n
-                m += squared[n] < limit
-            for c in range(4):
-                for n in range(m):
-                    at[c, used + n] = around[c, chosen[n]]
-                    near[c, used + n] = relative[c, chosen[n]]
-            filled = -(-m // LANES) * LANES
-            for c in range(4):
-                for n in range(used + m, used + filled):
-                    at[c, n] = near[c, n] = NOWHERE if c < 3 else 0.0
-            used += filled
+            m = _within(squared, np.uintp(bounds[kind]), np.uintp(bounds[kind + 1]), limit, chosen)
+            used = _taken(around, relative, chosen, m, at, near, used)
         lists.bounds[group, n_kinds] = used
     return Lists(at, near, lists.bounds, centre, images, pair_shift)
+
+
+@njit(cache=True)
+def _within(squared, begin, end, limit, chosen):
+    """Numbers from ``begin`` to ``end`` of those nearer than ``limit``, into ``chosen``; returns how many.
+
+    Numbers without a sign, here and in ``_taken``: signed ones would be looked at for whether they count from the end.
+    """
+    m = np.uintp(0)
+    for n in range(begin, end):
+        chosen[m] = n
+        m += np.uintp(squared[n] < limit)
+    return m
+
+
+@njit(cache=True)
+def _taken(around, relative, chosen, count, at, near, used):
+    """Append ``count`` chosen columns to the lists, and fill up to whole lanes; returns where that ends."""
+    end, begin = used + np.int64(count), np.uintp(used)
+    filled = used + -(-np.int64(count) // LANES) * LANES
+    for c in range(4):
+        for n in range(count):
+            at[c, begin + n] = around[c, chosen[n]]
+        for n in range(count):
+            near[c, begin + n] = relative[c, chosen[n]]
+        for n in range(end, filled):
+            at[c, n] = near[c, n] = NOWHERE if c < 3 else 0.0
+    return filled
 
 
 @njit(cache=True)
@@ -126,15 +142,15 @@ def _width(x, begin, end):
 
 
 @njit(cache=True)
-def outrun(t: Tables, k: int, x, listed):
-    """How far a group of block ``k`` has moved from where lists were made, at most, nm.
+def outrun(groups, x, listed):
+    """How far a group has moved from where lists were made, at most, nm.
 
     Lists are taken around the first atom of a group, as wide as the group is: that others turn about it does not count,
     only that they move away from it. Hydrogens are fast, but on a leash.
     """
     most = 0.0
-    for n in range(t.group_start[k], t.group_start[k + 1] - 1):
-        i, end = t.group[n], t.group[n + 1]
+    for n in range(len(groups) - 1):
+        i, end = groups[n], groups[n + 1]
         away = (x[i, 0] - listed[i, 0])**2 + (x[i, 1] - listed[i, 1])**2 + (x[i, 2] - listed[i, 2])**2
         most = max(most, np.sqrt(away) + max(_width(x, i, end) - _width(listed, i, end), 0.0))
     return most
@@ -153,26 +169,28 @@ def _kept(s: Surroundings, g: Grid, x, role, first_atom, moving, groups, widths,
 
     Fragments that move themselves, in other boxes, may be farther by ``extra``.
     """
-    kept = 0
+    kept, beads, reach, start, fragment = 0, g.beads, g.reach, s.fragment_start, s.fragment
     for n in range(count):
         bead = found[n]
-        more = extra if _moves(s, bead, role, first_atom, moving) else 0.0
-        a, b, c = (g.beads[bead, 0] + shifts[n, 0], g.beads[bead, 1] + shifts[n, 1], g.beads[bead, 2] + shifts[n, 2])
+        more = extra if _moves(fragment, start[bead], start[bead + 1], role, first_atom, moving) else 0.0
+        a, b, c = (beads[bead, 0] + shifts[n, 0], beads[bead, 1] + shifts[n, 1], beads[bead, 2] + shifts[n, 2])
         for group in range(len(widths)):
             i = groups[group]
             away = (x[i, 0] - a)**2 + (x[i, 1] - b)**2 + (x[i, 2] - c)**2
-            if away < (widths[group] + more + g.reach[bead])**2:
-                found[kept], shifts[kept] = bead, shifts[n]
+            if away < (widths[group] + more + reach[bead])**2:
+                found[kept] = bead
+                for d in range(4):
+                    shifts[kept, d] = shifts[n, d]
                 kept += 1
                 break
     return kept
 
 
 @njit(cache=True)
-def _moves(s: Surroundings, bead, role, first_atom, moving):
-    """Whether any atom of a fragment is one of those that move."""
-    for f in range(s.fragment_start[bead], s.fragment_start[bead + 1]):
-        local = s.fragment[f] - first_atom
+def _moves(fragment, begin, end, role, first_atom, moving):
+    """Whether any atom of a fragment, from ``begin`` to ``end``, is one of those that move."""
+    for f in range(begin, end):
+        local = fragment[f] - first_atom
         if 0 <= local < len(role) and 0 <= role[local] < moving:
             return True
     return False
@@ -186,36 +204,38 @@ def _candidates(s: Surroundings, atoms, x, role, first_atom, moving, count, foun
         Coordinates and charges of what stands still, (4, n); where each kind begins, (kinds + 1,); places of what
         moves in other boxes, (m,), and their shifts, (m, 3).
     """
-    n_kinds = len(s.c6)
+    n_kinds, kind_of, charge, start, fragment = len(s.c6), s.kind, s.charge, s.fragment_start, s.fragment
     bounds, n_images, total = np.zeros(n_kinds + 1, np.int64), 0, 0
     for n in range(count):
-        total += s.fragment_start[found[n] + 1] - s.fragment_start[found[n]]
+        total += start[found[n] + 1] - start[found[n]]
     chosen, shift_of = np.empty(total, np.int64), np.empty(total, np.int64)
     image, image_shift, total = np.empty(total, np.int64), np.empty((total, 3)), 0
     for n in range(count):
-        for f in range(s.fragment_start[found[n]], s.fragment_start[found[n] + 1]):
-            atom = s.fragment[f]
+        for f in range(start[found[n]], start[found[n] + 1]):
+            atom = fragment[f]
             local = atom - first_atom
             place = role[local] if 0 <= local < len(role) else -1
             if place >= 0 and shifts[n, 3] == 0.0:
                 continue  # listed
             if 0 <= place < moving:
-                image[n_images], image_shift[n_images] = place, shifts[n, :3]
+                image[n_images] = place
+                for c in range(3):
+                    image_shift[n_images, c] = shifts[n, c]
                 n_images += 1
                 continue
             chosen[total], shift_of[total] = atom, n
-            bounds[s.kind[atom] + 1] += 1
+            bounds[kind_of[atom] + 1] += 1
             total += 1
     for kind in range(n_kinds):
         bounds[kind + 1] += bounds[kind]
     filled, around = bounds[:-1].copy(), np.empty((4, total))
     for n in range(total):
-        atom, shift = chosen[n], shifts[shift_of[n]]
-        slot = filled[s.kind[atom]]
-        filled[s.kind[atom]] += 1
+        atom, m = chosen[n], shift_of[n]
+        slot = filled[kind_of[atom]]
+        filled[kind_of[atom]] += 1
         for c in range(3):
-            around[c, slot] = atoms[atom, c] + shift[c]
-        around[3, slot] = s.factor * s.charge[atom]
+            around[c, slot] = atoms[atom, c] + shifts[m, c]
+        around[3, slot] = s.factor * charge[atom]
     return around, bounds, image[:n_images], image_shift[:n_images]
 
 
@@ -224,7 +244,8 @@ def _imaged(x, groups, widths, image, image_shift):
     """Pairs of atoms that both move, one of them in another box, near enough to count."""
     count, pairs, shift = 0, np.empty((16, 2), np.int64), np.empty((16, 3))
     for n in range(len(image)):
-        place, at = image[n], x[image[n]] + image_shift[n]
+        place = image[n]
+        at = (x[place, 0] + image_shift[n, 0], x[place, 1] + image_shift[n, 1], x[place, 2] + image_shift[n, 2])
         for group in range(len(widths)):
             begin, end = groups[group], groups[group + 1]
             away = (at[0] - x[begin, 0])**2 + (at[1] - x[begin, 1])**2 + (at[2] - x[begin, 2])**2
@@ -233,7 +254,9 @@ def _imaged(x, groups, widths, image, image_shift):
             for i in range(begin, min(end, place)):
                 if count == len(pairs):
                     pairs, shift = doubled_rows(pairs), doubled_rows(shift)
-                pairs[count, 0], pairs[count, 1], shift[count] = i, place, image_shift[n]
+                pairs[count, 0], pairs[count, 1] = i, place
+                for c in range(3):
+                    shift[count, c] = image_shift[n, c]
                 count += 1
     return pairs[:count], shift[:count]
 

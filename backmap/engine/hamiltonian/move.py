@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from ..measure import band_log_det
-from .constraints import bead_sums
+from .constraints import bead_sums, constraints_of
 from .nearby import Grid, Surroundings
 from .tables import Tables
 from .trajectory import WHOLE, Places, Room, Rules, draw_velocities, enter, hold, leave, length, trajectory, uniform
@@ -46,8 +46,9 @@ def _place(t: Tables, k: int, first_atom, x, atoms):
 @njit(cache=True)
 def _update_slack(t: Tables, k: int, first_bead, r: Room, slack):
     """Add to M(r) - R of each bead what the block's atoms have moved it by."""
-    bead_sums(t, k, r.x, r.sums)
-    bead_sums(t, k, r.start, r.held)
+    held = constraints_of(t, k, False)
+    bead_sums(held, r.x, r.sums)
+    bead_sums(held, r.start, r.held)
     for row in range(t.row_start[k + 1] - t.row_start[k]):
         for c in range(3):
             slack[first_bead + t.row_bead[t.row_start[k] + row], c] += r.sums[row, c] - r.held[row, c]

@@ -111,28 +111,31 @@ def grid(beads: Array, atoms: Array, owner: Index, box: Array | None) -> Grid:
 @njit(cache=True)
 def fragments_near(g: Grid, x, y, z, radius, found, shifts):
     """Fragments that may have an atom within ``radius`` of a point, as (bead, shift): how many, and arrays of them."""
-    count, reach = 0, radius + g.largest[0]
+    count, farthest = 0, radius + g.largest[0]
+    # What loops take from ``g`` is taken before: arrays are counted each time they are handed out.
+    origin, inverse, width, counts, lattice = g.origin, g.inverse, g.width, g.counts, g.lattice
+    start, member, wrap, beads, reach = g.start, g.member, g.wrap, g.beads, g.reach
     low, high = np.empty(3, np.int64), np.empty(3, np.int64)
-    px, py, pz = x - g.origin[0], y - g.origin[1], z - g.origin[2]
+    px, py, pz = x - origin[0], y - origin[1], z - origin[2]
     for d in range(3):
-        middle = px * g.inverse[0, d] + py * g.inverse[1, d] + pz * g.inverse[2, d]
-        low[d] = int(np.floor((middle - reach / g.width[d]) * g.counts[d]))
-        high[d] = int(np.floor((middle + reach / g.width[d]) * g.counts[d]))
+        middle = px * inverse[0, d] + py * inverse[1, d] + pz * inverse[2, d]
+        low[d] = int(np.floor((middle - farthest / width[d]) * counts[d]))
+        high[d] = int(np.floor((middle + farthest / width[d]) * counts[d]))
         if not g.periodic:
-            low[d], high[d] = max(low[d], 0), min(high[d], g.counts[d] - 1)
+            low[d], high[d] = max(low[d], 0), min(high[d], counts[d] - 1)
     for i in range(low[0], high[0] + 1):
         for j in range(low[1], high[1] + 1):
             for k in range(low[2], high[2] + 1):
-                a, b, c = i // g.counts[0], j // g.counts[1], k // g.counts[2]
-                cell = ((i - a * g.counts[0]) * g.counts[1] + j - b * g.counts[1]) * g.counts[2] + k - c * g.counts[2]
-                for n in range(g.start[cell], g.start[cell + 1]):
-                    bead = g.member[n]
-                    u, v, w = a - g.wrap[bead, 0], b - g.wrap[bead, 1], c - g.wrap[bead, 2]
-                    sx = u * g.lattice[0, 0] + v * g.lattice[1, 0] + w * g.lattice[2, 0]
-                    sy = u * g.lattice[0, 1] + v * g.lattice[1, 1] + w * g.lattice[2, 1]
-                    sz = u * g.lattice[0, 2] + v * g.lattice[1, 2] + w * g.lattice[2, 2]
-                    dx, dy, dz = g.beads[bead, 0] + sx - x, g.beads[bead, 1] + sy - y, g.beads[bead, 2] + sz - z
-                    if dx * dx + dy * dy + dz * dz < (radius + g.reach[bead])**2:
+                a, b, c = i // counts[0], j // counts[1], k // counts[2]
+                cell = ((i - a * counts[0]) * counts[1] + j - b * counts[1]) * counts[2] + k - c * counts[2]
+                for n in range(start[cell], start[cell + 1]):
+                    bead = member[n]
+                    u, v, w = a - wrap[bead, 0], b - wrap[bead, 1], c - wrap[bead, 2]
+                    sx = u * lattice[0, 0] + v * lattice[1, 0] + w * lattice[2, 0]
+                    sy = u * lattice[0, 1] + v * lattice[1, 1] + w * lattice[2, 1]
+                    sz = u * lattice[0, 2] + v * lattice[1, 2] + w * lattice[2, 2]
+                    dx, dy, dz = beads[bead, 0] + sx - x, beads[bead, 1] + sy - y, beads[bead, 2] + sz - z
+                    if dx * dx + dy * dy + dz * dz < (radius + reach[bead])**2:
                         if count == len(found):
                             found, shifts = _doubled(found), doubled_rows(shifts)
                         found[count] = bead

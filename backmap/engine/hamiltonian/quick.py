@@ -11,7 +11,7 @@ from numba import njit
 from .elimination import QUICK
 from .lists import Lists
 from .nearby import Surroundings
-from .tables import LANES, Tables
+from .tables import LANES
 
 #: Squared distance below which forces of pairs no longer grow, nm^2: single precision holds no more.
 LEAST = np.float32(1e-4)
@@ -19,17 +19,16 @@ NOTHING, ONE = np.float32(0.0), np.float32(1.0)
 
 
 @njit(cache=True, fastmath=QUICK, error_model="numpy")
-def forces_around(t: Tables, k: int, s: Surroundings, kinds, charges, x, lists: Lists, force):
+def forces_around(groups, s: Surroundings, kinds, charges, x, lists: Lists, force):
     """Add the forces of what stands still to ``force`` (places, 3)."""
     limit, twice = np.float32(s.cutoff * s.cutoff), np.float32(2.0 * s.k)
-    for group in range(t.group_start[k + 1] - t.group_start[k] - 1):
-        first, last = t.group[t.group_start[k] + group], t.group[t.group_start[k] + group + 1]
+    near, bounds = lists.near, lists.bounds
+    for group in range(len(groups) - 1):
+        first, last = groups[group], groups[group + 1]
         for kind in range(len(s.c6)):
-            begin, end = lists.bounds[group, kind], lists.bounds[group, kind + 1]
+            begin, end = np.uintp(bounds[group, kind]), np.uintp(bounds[group, kind + 1])  # signed ones may wrap around
             if begin == end:
                 continue
-            others_x, others_y = lists.near[0, begin:end], lists.near[1, begin:end]
-            others_z, others_charge = lists.near[2, begin:end], lists.near[3, begin:end]
             for i in range(first, last):
                 at_x, at_y = np.float32(x[i, 0] - lists.centre[0]), np.float32(x[i, 1] - lists.centre[1])
                 at_z, charge = np.float32(x[i, 2] - lists.centre[2]), np.float32(charges[i])
@@ -37,21 +36,21 @@ def forces_around(t: Tables, k: int, s: Surroundings, kinds, charges, x, lists: 
                 core = max(np.float32(s.core[kinds[i], kind]), LEAST)
                 fx, fy, fz = NOTHING, NOTHING, NOTHING
                 if charge != NOTHING and s.factor != 0.0:
-                    for n in range(len(others_x)):
-                        dx, dy, dz = others_x[n] - at_x, others_y[n] - at_y, others_z[n] - at_z
+                    for n in range(begin, end):
+                        dx, dy, dz = near[0, n] - at_x, near[1, n] - at_y, near[2, n] - at_z
                         squared = dx * dx + dy * dy + dz * dz
                         root = ONE / np.sqrt(max(squared, core))
                         inverse = root * root
                         sixth = inverse * inverse * inverse
                         slope = (inverse * sixth * (c6 - c12 * sixth)
-                                 + charge * others_charge[n] * (twice - root * inverse))
+                                 + charge * near[3, n] * (twice - root * inverse))
                         slope = slope if squared < limit else NOTHING
                         fx += slope * dx
                         fy += slope * dy
                         fz += slope * dz
                 elif c6 != NOTHING or c12 != NOTHING:
-                    for n in range(len(others_x)):
-                        dx, dy, dz = others_x[n] - at_x, others_y[n] - at_y, others_z[n] - at_z
+                    for n in range(begin, end):
+                        dx, dy, dz = near[0, n] - at_x, near[1, n] - at_y, near[2, n] - at_z
                         squared = dx * dx + dy * dy + dz * dz
                         inverse = ONE / max(squared, core)
                         sixth = inverse * inverse * inverse
@@ -66,18 +65,17 @@ def forces_around(t: Tables, k: int, s: Surroundings, kinds, charges, x, lists: 
 
 
 @njit(cache=True, fastmath=QUICK, error_model="numpy")
-def forces_inside(t: Tables, k: int, s: Surroundings, kinds, x, cores, line, force):
+def forces_inside(moving, values, cutoff, k, kinds, x, cores, line, force):
     """Add the forces of listed pairs in the molecule to ``force`` (places, 3).
 
     Every atom that moves meets all places, in rows: twice the pairs, but nothing to scatter.
 
     Args:
+        values: ``Tables.inside`` of the block.
         cores: Of each kind with each place, nm^2, (kinds, lanes); line: room for coordinates, (3, lanes).
     """
-    moving = t.n_moving[k]
-    values = t.inside[t.inside_start[k]:t.inside_start[k + 1]]
     size = len(values) // (4 * moving)
-    limit, twice = np.float32(s.cutoff * s.cutoff), np.float32(2.0 * s.k)
+    limit, twice = np.float32(cutoff * cutoff), np.float32(2.0 * k)
     for c in range(3):
         for n in range(len(x)):
             line[c, n] = x[n, c] - x[0, c]

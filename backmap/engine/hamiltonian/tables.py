@@ -43,7 +43,8 @@ class Tables(NamedTuple):
         pair, pair_value: Places of listed pairs, (n, 2); c6, c12, Coulomb's constant times the charges, whether
             excluded (0 or 1), (n, 4); inside: the same for ``quick.forces_inside``.
         explicit, explicit_value: Explicit pairs (1-4), (n, 2); c6, c12, Coulomb's constant times the charges, (n, 3).
-        term, term_value: Code of a bonded function and four places, (n, 5); its parameters, (n, 6).
+        term, term_value: Code of a bonded function and four places, (n, 5), those of one function together; its
+            parameters as of ``prepared``, (n, 6).
         bond, bond_length: Rigid bonds, (n, 2); nm; bond_row: their row in the order of
             elimination.
         row_bead, row_place: Local bead of each bead row; its three rows in the same order, (n, 3); weight_start
@@ -183,11 +184,21 @@ def _part(kind: MoleculeType, parameters: MoleculeParameters, block: Block, layo
                             * (1.0, 1.0, layout.coulomb)}
     part["term"] = np.zeros((len(terms), 5), dtype=np.int64)
     part["term_value"] = np.zeros((len(terms), 6))
-    for n, (code, atoms, values) in enumerate(terms):
+    for n, (code, atoms, values) in enumerate(sorted(terms, key=lambda term: term[0])):
         part["term"][n, 0], part["term"][n, 1:len(atoms) + 1] = code, at[atoms]
-        part["term_value"][n, :len(values)] = values
+        part["term_value"][n] = prepared(code, values)
     return part | _pairs(block, parameters, layout, place, listed) | _constraints(kind, block, at, mass, exact) \
         | _measure(kind, block)
+
+
+def prepared(code: int, values: Array) -> Array:
+    """Parameters of a bonded term, (6,), with cosine and sine of the angle they name as the last used."""
+    row, name = np.zeros(6), list(CODES)[code]
+    row[:len(values)] = values
+    if FUNCTIONS[name][2][0] in ("t0", "p0"):
+        at = 4 if FUNCTIONS[name][2][0] == "t0" else len(values)
+        row[at:at + 2] = np.cos(values[0]), np.sin(values[0])
+    return row
 
 
 def _pairs(block: Block, parameters: MoleculeParameters, layout: FieldLayout, place: Index,

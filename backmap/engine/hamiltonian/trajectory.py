@@ -7,8 +7,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from .bonded import ROOM
 from .constraints import (
+    Constraints,
     bead_sums,
+    constraints_of,
     directions,
     factorise,
     farthest,
@@ -16,7 +19,7 @@ from .constraints import (
     project_positions,
     project_velocities,
 )
-from .forces import energy_and_forces, quick_forces
+from .forces import energy_and_forces, quick_forces, terms_of
 from .lists import Lists, neighbours, outrun
 from .nearby import Grid, Surroundings
 from .quick import cores_of
@@ -82,6 +85,7 @@ class Room(NamedTuple):
     charges: Array
     cores: NDArray[np.float32]
     line: NDArray[np.float32]
+    terms: Array
 
 
 def room(t: Tables, n_kinds: int, n_atoms: int) -> Room:
@@ -89,10 +93,12 @@ def room(t: Tables, n_kinds: int, n_atoms: int) -> Room:
     places, rows = np.diff(t.place_start).max(initial=1), np.diff(t.row_start).max(initial=1)
     lanes = -(-places // LANES) * LANES
     seven = (np.empty((places, 3)) for _ in range(7))
-    return Room(*seven, np.empty((np.diff(t.bond_start).max(initial=1), 3)), np.empty(np.diff(t.entry_start).max(initial=1)),
-                np.empty(np.diff(t.diagonal_start).max(initial=1)), np.empty((rows, 3)), np.empty((rows, 3)),
+    bonds, entries, constraints = (np.diff(each).max(initial=1) for each in (t.bond_start, t.entry_start,
+                                                                             t.diagonal_start))
+    return Room(*seven, np.empty((bonds, 3)), np.empty(entries), np.empty(constraints), np.empty((rows, 3)),
+                np.empty((rows, 3)),
                 np.full(n_atoms, -1), np.empty(places, dtype=np.int64), np.empty(places),
-                np.empty((n_kinds, lanes), dtype=np.float32), np.empty((3, lanes), dtype=np.float32))
+                np.empty((n_kinds, lanes), dtype=np.float32), np.empty((3, lanes), dtype=np.float32), np.empty(ROOM))
 
 
 @njit(cache=True)
@@ -133,27 +139,26 @@ def length(key, steps):
 
 
 @njit(cache=True)
-def kinetic(t: Tables, k: int, v):
-    """Kinetic energy of a block, kJ/mol."""
+def kinetic(moving, inverse, v):
+    """Kinetic energy of atoms that move, kJ/mol."""
     total = 0.0
-    for i in range(t.n_moving[k]):
+    for i in range(moving):
         squared = v[i, 0] * v[i, 0] + v[i, 1] * v[i, 1] + v[i, 2] * v[i, 2]
-        total += 0.5 * squared / t.inverse_mass[t.place_start[k] + i]
+        total += 0.5 * squared / inverse[i]
     return total
 
 
 @njit(cache=True)
-def springs(t: Tables, k: int, stiffness, x, sums, held, force):
+def springs(h: Constraints, stiffness, x, sums, held, force):
     """Energy of soft beads, stiffness / 2 |M r - R|^2; ``held`` (rows, 3) is what the atoms that move should add."""
-    energy = 0.0
-    bead_sums(t, k, x, sums)
-    for r in range(t.row_start[k], t.row_start[k + 1]):
-        row = r - t.row_start[k]
+    energy, start, end, place, weight = 0.0, h.weight_start, h.weight_end, h.weight_place, h.weight
+    bead_sums(h, x, sums)
+    for r in range(len(start)):
         for c in range(3):
-            off = sums[row, c] - held[row, c]
+            off = sums[r, c] - held[r, c]
             energy += 0.5 * stiffness * off * off
-            for n in range(t.weight_start[r], t.weight_end[r]):
-                force[t.weight_place[n], c] -= stiffness * off * t.weight[n]
+            for n in range(start[r], end[r]):
+                force[place[n], c] -= stiffness * off * weight[n]
     return energy
 
 
@@ -182,7 +187,7 @@ def leave(t: Tables, p: Places, one: int, r: Room):
 @njit(cache=True)
 def hold(t: Tables, k: int, exact, slack, first_bead, r: Room):
     """What the atoms that move shall contribute to their beads: exact beads stay, soft ones are drawn to R."""
-    bead_sums(t, k, r.x, r.held)
+    bead_sums(constraints_of(t, k, exact), r.x, r.held)
     if not exact:
         for row in range(t.row_start[k + 1] - t.row_start[k]):
             for c in range(3):
@@ -200,51 +205,52 @@ def trajectory(t: Tables, s: Surroundings, g: Grid, p: Places, one: int, atoms, 
         How it ended; energies before and after, potential, kinetic and of springs, (2, 3), kJ/mol; log det G_C
         before and after; ``lists``, perhaps larger.
     """
-    k, dt, exact = p.block[one], rules.timestep, rules.exact
-    places, moving = t.place_start[k + 1] - t.place_start[k], t.n_moving[k]
-    inverse = t.inverse_mass[t.place_start[k]:t.place_start[k + 1]]
-    x, v, force = r.x[:places], r.velocity[:places], r.force[:places]
+    k, dt = p.block[one], rules.timestep
+    held, own = constraints_of(t, k, rules.exact), terms_of(t, k)
+    inverse, moving, group, places = held.inverse_mass, own.moving, own.group, len(held.inverse_mass)
+    x, v, force, previous = r.x[:places], r.velocity[:places], r.force[:places], r.previous
     role = r.role[:p.n_atoms[one]]
     energies, before, after, potential = np.zeros((2, 3)), 0.0, 0.0, 0.0
     for step in range(steps + 1):
         if step > 0:
             for i in range(moving):
                 for c in range(3):
-                    r.previous[i, c] = x[i, c]
+                    previous[i, c] = x[i, c]
                     x[i, c] += dt * (v[i, c] + 0.5 * dt * inverse[i] * force[i, c])
-            if not project_positions(t, k, exact, r.unit, r.factor, x, r.right, r.sums, r.held):
+            if not project_positions(held, r.unit, r.factor, x, r.right, r.sums, r.held):
                 return TORN, energies, before, after, lists
-            if _thrown(x, r.previous, moving):
+            if _thrown(x, previous, moving):
                 return INFINITE, energies, before, after, lists
             for i in range(moving):
                 for c in range(3):
-                    v[i, c] = (x[i, c] - r.previous[i, c]) / dt
-        directions(t, k, x, r.unit)
-        after = factorise(t, k, r.unit, r.factor)
+                    v[i, c] = (x[i, c] - previous[i, c]) / dt
+        directions(held.bond, x, r.unit)
+        after = factorise(held, r.unit, r.factor)
         if not np.isfinite(after):
             return TORN, energies, before, after, lists
-        if step == 0 or outrun(t, k, x, r.listed) > MARGIN:
+        if step == 0 or outrun(group, x, r.listed) > MARGIN:
             strayed = farthest(x, r.start, moving)
-            lists = neighbours(t, k, s, g, atoms, x, role, p.first_atom[one], MARGIN, strayed, lists)
+            lists = neighbours(moving, group, s, g, atoms, x, role, p.first_atom[one], MARGIN, strayed, lists)
             r.listed[:places] = x
         if step == 0 or step == steps:
-            potential = energy_and_forces(t, k, s, r.kinds, r.charges, x, lists, force)
+            potential = energy_and_forces(own, s, r.kinds, r.charges, x, lists, r.terms, force)
         else:
-            quick_forces(t, k, s, r.kinds, r.charges, x, lists, r.cores, r.line, force)
-        spring = springs(t, k, rules.stiffness, x, r.sums, r.held, force) if rules.stiffness > 0.0 else 0.0
+            quick_forces(own, s, r.kinds, r.charges, x, lists, r.cores, r.line, r.terms, force)
+        spring = springs(held, rules.stiffness, x, r.sums, r.held, force) if rules.stiffness > 0.0 else 0.0
         if not np.isfinite(potential + spring):
             return INFINITE, energies, before, after, lists
         if step > 0:
             for i in range(moving):
                 for c in range(3):
                     v[i, c] += 0.5 * dt * inverse[i] * force[i, c]
-        project_velocities(t, k, exact, r.unit, r.factor, v, r.right, r.sums)
-        if step > 0 and not _returns(t, k, exact, dt, x, v, force, inverse, moving, r):
+        project_velocities(held, r.unit, r.factor, v, r.right, r.sums)
+        if step > 0 and not _returns(held, dt, x, v, force, r):
             return TORN, energies, before, after, lists
         if step == 0:
-            energies[0, 0], energies[0, 1], energies[0, 2], before = potential, kinetic(t, k, v), spring, after
+            energies[0, 0], energies[0, 1], energies[0, 2] = potential, kinetic(moving, inverse, v), spring
+            before = after
         if step == steps:
-            energies[1, 0], energies[1, 1], energies[1, 2] = potential, kinetic(t, k, v), spring
+            energies[1, 0], energies[1, 1], energies[1, 2] = potential, kinetic(moving, inverse, v), spring
     return WHOLE, energies, before, after, lists
 
 
@@ -259,13 +265,15 @@ def _thrown(x, previous, moving):
 
 
 @njit(cache=True)
-def _returns(t: Tables, k: int, exact, dt, x, v, force, inverse, moving, r: Room):
+def _returns(held: Constraints, dt, x, v, force, r: Room):
     """Whether a step back leads to where the step came from: constraints may be met in more than one place.
 
     Zappa, Holmes-Cerfon, Goodman, Commun. Pure Appl. Math. 71, 2609 (2018).
     """
-    r.back[moving:len(x)] = x[moving:]
-    for i in range(moving):
+    back, inverse = r.back, held.inverse_mass
+    back[held.moving:len(x)] = x[held.moving:]
+    for i in range(held.moving):
+        kick = 0.5 * dt * inverse[i]
         for c in range(3):
-            r.back[i, c] = x[i, c] + dt * (0.5 * dt * inverse[i] * force[i, c] - v[i, c])
-    return leads_to(t, k, exact, r.unit, r.factor, r.back, r.right, r.sums, r.held, r.previous)
+            back[i, c] = x[i, c] + dt * (kick * force[i, c] - v[i, c])
+    return leads_to(held, r.unit, r.factor, r.back, r.right, r.sums, r.held, r.previous)

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from .density import Angles, Distances, LocalFrame, Torsions, closing_angle
-from .kernels import pair_energy
-from .network import NODES, PAIR_REACH, Network
+from .kernels import pair_energy, pooled_slots
+from .network import NODES, PAIR_REACH, Network, compiled
 
 if TYPE_CHECKING:
     from .core import Sight
@@ -36,24 +36,30 @@ class Head:
         self.hidden = self._hidden(atom, row, local)
 
     def _hidden(self, atom: Tensor, row: Tensor, local: Tensor) -> Tensor:
-        slots, env = self.sight.slots, self.sight.env
-        index = slots.index[self.fragment, atom]
-        residuals = self._residual_points(atom, row, local)
-        n_residual = residuals.shape[1]
-        points = local[row[:, None], index.clamp_min(0)]
-        points = torch.cat([points[:, :-n_residual], residuals], dim=1)
+        env, embedded = self.sight.env, self.sight.embedded
         self.axes = self.frame.axes.float()
-        relative = (points - self.frame.origin[:, None]).float() @ self.axes.transpose(1, 2)
-        distance = relative.norm(dim=2, keepdim=True).clamp_min(1e-4)
-        geometry = torch.cat([relative * 4, relative / distance, distance * 4], dim=2)
         environment = self.network.encoder.in_frame(self.sight.features[self.site], self.axes)
         noise, temperature = env.noise[self.site], env.temperature[self.site]
         conditions = torch.stack([noise, (noise == 0).float(), 300 / temperature], dim=1)
         if self.sight.latents is not None:
             conditions = torch.cat([conditions, self.sight.latents[row]], dim=1)
-        embedded = self.sight.embedded
-        return self.network.hidden(geometry, slots.of[self.fragment, atom], (index >= 0).float(), environment,
-                                   embedded["target"][self.target], conditions, embedded)
+        return self.network.hidden(self._pooled(atom, row, local), environment, embedded["target"][self.target],
+                                   conditions)
+
+    def _pooled(self, atom: Tensor, row: Tensor, local: Tensor) -> Tensor:
+        """What the slots add up to, (T, slot_width)."""
+        slots, embedded = self.sight.slots, self.sight.embedded
+        index, of = slots.index[self.fragment, atom], slots.of[self.fragment, atom]
+        residuals = self._residual_points(atom, row, local)
+        if compiled(local):
+            layer = self.network.slot_geometry
+            arrays = (local, row, index, residuals, self.frame.origin, self.axes, of, layer.weight.T.contiguous(),
+                      layer.bias, embedded["gain"], embedded["shift"])
+            return torch.as_tensor(pooled_slots(*(x.detach().numpy() for x in arrays)))
+        points = local[row[:, None], index.clamp_min(0)]
+        points = torch.cat([points[:, :-residuals.shape[1]], residuals], dim=1)
+        relative = (points - self.frame.origin[:, None]).float() @ self.axes.transpose(1, 2)
+        return self.network.pooled(relative, of, index >= 0, embedded)
 
     def _residual_points(self, atom: Tensor, row: Tensor, local: Tensor) -> Tensor:
         """Where the mass not placed yet must lie, for the first beads of the site, (T, 3, 3)."""
@@ -118,7 +124,7 @@ class Head:
         """Pair terms with the nearest neighbours of the circle on which the atom will lie, (T, NODES)."""
         env, table = self.sight.env, self.sight.embedded["pair"]
         origin = self.frame.origin.float()
-        if not torch.is_grad_enabled() and origin.device.type == "cpu":
+        if compiled(origin):
             arrays = (self.site, env.neighbours, env.neighbours_placed, self.sight.surrounding, self.target, origin,
                       self.axes, distance, angle, table)
             energy = pair_energy(*(x.detach().numpy() for x in arrays), PAIR_REACH, PAIRS, NODES)

@@ -1,6 +1,6 @@
-"""Fast twins, for processors, of what ``network.PairTerm`` and ``network.Encoder`` do with tensors.
+"""Fast twins, for processors, of what ``network`` does with tensors: its encoder, its slots and its pair term.
 
-Both visit every neighbour, the pair term 36 torsions for each of the nearest: more than half of the time of a
+They visit every neighbour, the slots 96 hidden values and the pair term 36 torsions for each: most of the time of a
 sweep goes there if each operation passes over memory on its own. Compiled, intermediate values stay in
 registers. ``tests/unit/generators`` holds the twins against each other.
 """
@@ -10,7 +10,8 @@ import math
 
 import numba
 import numpy as np
-from numba import float32
+from numba import float32, int32, types
+from numba.extending import intrinsic
 
 SQRT3, SQRT5, SQRT15 = math.sqrt(3), math.sqrt(5), math.sqrt(15)
 
@@ -40,7 +41,72 @@ def nearest(points: np.ndarray, placed: np.ndarray, x: float, y: float, z: float
     return found
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True)
+@intrinsic
+def _as_float(context, bits):  # noqa: ARG001 - numba's signature
+    """The float32 that an int32 has the bits of."""
+    def generate(context, builder, signature, arguments):  # noqa: ARG001
+        return builder.bitcast(arguments[0], context.get_value_type(types.float32))
+    return types.float32(types.int32), generate
+
+
+@numba.njit(fastmath=True, error_model="numpy", inline="always")
+def _silu(x: float) -> float:
+    """x / (1 + exp(-x)), to 1e-7: by the bits of a float, as a call of exp would keep a loop from running in lanes."""
+    power = min(max(x * float32(-1.4426950408889634), float32(-126.0)), float32(126.0))  # exp(-x) = 2^power
+    whole = int32(power + float32(127.5))
+    rest = power + float32(127.0) - float32(whole)
+    value = float32(0.0001540353039338161)  # 2^rest, |rest| <= 1/2: Taylor's series
+    value = value * rest + float32(0.0013333558146428443)
+    value = value * rest + float32(0.009618129107628477)
+    value = value * rest + float32(0.05550410866482158)
+    value = value * rest + float32(0.2402265069591007)
+    value = value * rest + float32(0.6931471805599453)
+    value = value * rest + float32(1.0)
+    return x / (float32(1.0) + value * _as_float(int32(whole << int32(23))))
+
+
+@numba.njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+def pooled_slots(local: np.ndarray, row: np.ndarray, index: np.ndarray, residual: np.ndarray, origin: np.ndarray,
+                 axes: np.ndarray, of: np.ndarray, weight: np.ndarray, bias: np.ndarray, gain: np.ndarray,
+                 shift: np.ndarray) -> np.ndarray:
+    """What T atoms make of their slots, summed over those that are there, (T, H) float32.
+
+    Args:
+        local, row: Positions by local index, (rows, n, 3), and the row of each atom, (T,).
+        index: Local index of each slot, -1 for none, (T, J); the last ones are ``residual`` points, (T, R, 3).
+        origin, axes: Of the local frames, (T, 3), (T, 3, 3).
+        of: Class of each slot, (T, J); gain, shift: of each class, (U, H).
+        weight, bias: Of the layer before them, (7, H), (H,).
+    """
+    n_slots, n_residual, hidden = index.shape[1], residual.shape[1], len(bias)
+    summed, value = np.zeros((len(row), hidden), dtype=np.float32), np.empty(hidden, dtype=np.float32)
+    a, b, c, d, e, f, g = weight[0], weight[1], weight[2], weight[3], weight[4], weight[5], weight[6]
+    for t in range(len(row)):
+        into = summed[t]
+        for j in range(n_slots):
+            i = index[t, j]
+            if i < 0:
+                continue
+            k = j - (n_slots - n_residual)
+            at = residual[t, k] if k >= 0 else local[row[t], i]
+            dx, dy, dz = (float32(at[0] - origin[t, 0]), float32(at[1] - origin[t, 1]), float32(at[2] - origin[t, 2]))
+            x = dx * axes[t, 0, 0] + dy * axes[t, 0, 1] + dz * axes[t, 0, 2]
+            y = dx * axes[t, 1, 0] + dy * axes[t, 1, 1] + dz * axes[t, 1, 2]
+            z = dx * axes[t, 2, 0] + dy * axes[t, 2, 1] + dz * axes[t, 2, 2]
+            away = max(np.sqrt(x * x + y * y + z * z), float32(1e-4))
+            u, v, w, far, four = x / away, y / away, z / away, float32(4.0) * away, float32(4.0)
+            x, y, z = four * x, four * y, four * z
+            by, plus = gain[of[t, j]], shift[of[t, j]]
+            for h in range(hidden):  # of more arrays at a time a compiler no longer asks whether they overlap
+                value[h] = bias[h] + x * a[h] + y * b[h] + z * c[h] + far * g[h]
+            for h in range(hidden):
+                value[h] += u * d[h] + v * e[h] + w * f[h]
+            for h in range(hidden):
+                into[h] += _silu(value[h] * by[h] + plus[h])
+    return summed
+
+
+@numba.njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
 def pair_energy(site: np.ndarray, points: np.ndarray, placed: np.ndarray, surrounding: np.ndarray,
                 target: np.ndarray, origin: np.ndarray, axes: np.ndarray, distance: np.ndarray, angle: np.ndarray,
                 table: np.ndarray, reach: float, n_pairs: int, n_nodes: int) -> np.ndarray:
@@ -53,14 +119,15 @@ def pair_energy(site: np.ndarray, points: np.ndarray, placed: np.ndarray, surrou
         table: Pair functions, (V, X, bins + 1), linear between nodes on [0, reach], zero at the last.
         n_pairs: Neighbours that count, the nearest ones to the circle's centre.
     """
-    bins = table.shape[2] - 1
-    cosine, sine = np.empty(n_nodes, dtype=np.float32), np.empty(n_nodes, dtype=np.float32)
-    for k in range(n_nodes):
-        phi = 2 * math.pi * k / n_nodes - math.pi
-        cosine[k], sine[k] = math.cos(phi), math.sin(phi)
-    energy = np.zeros((len(site), n_nodes), dtype=np.float32)
+    width, flat = table.shape[2], table.ravel()
+    scale, most, least = float32((width - 1) / reach), float32(width - 1 - 1e-4), float32(1e-8)
+    nodes = 2 * np.pi * np.arange(n_nodes) / n_nodes - np.pi
+    cosines, sines = np.cos(nodes).astype(np.float32), np.sin(nodes).astype(np.float32)
+    energy = np.empty((len(site), n_nodes), dtype=np.float32)
     index, square = np.empty(n_pairs, dtype=np.int64), np.empty(n_pairs, dtype=np.float32)
-    scale = float32(bins / reach)
+    fixed, wy, wz = (np.empty(n_pairs, dtype=np.float32), np.empty(n_pairs, dtype=np.float32),
+                     np.empty(n_pairs, dtype=np.float32))
+    first = np.empty(n_pairs, dtype=np.int32)
     for t in range(len(site)):
         s = site[t]
         along, across = distance[t] * math.cos(angle[t]), distance[t] * math.sin(angle[t])
@@ -72,14 +139,18 @@ def pair_energy(site: np.ndarray, points: np.ndarray, placed: np.ndarray, surrou
             x = dx * axes[t, 0, 0] + dy * axes[t, 0, 1] + dz * axes[t, 0, 2] - along
             y = dx * axes[t, 1, 0] + dy * axes[t, 1, 1] + dz * axes[t, 1, 2]
             z = dx * axes[t, 2, 0] + dy * axes[t, 2, 1] + dz * axes[t, 2, 2]
-            fixed = float32(x * x + y * y + z * z + across * across)
-            wy, wz = float32(2 * across * y), float32(2 * across * z)
-            values = table[target[t], surrounding[s, n]]
-            for k in range(n_nodes):
-                d2 = max(fixed - wy * cosine[k] - wz * sine[k], float32(1e-8))
-                place = min(math.sqrt(d2) * scale, float32(bins - 1e-4))
-                cell = int(place)
-                energy[t, k] += values[cell] + (place - cell) * (values[cell + 1] - values[cell])
+            fixed[p] = float32(x * x + y * y + z * z + across * across)
+            wy[p], wz[p] = float32(2 * across * y), float32(2 * across * z)
+            first[p] = int32((target[t] * table.shape[1] + surrounding[s, n]) * width)
+        for k in range(n_nodes):  # neighbours inside: sums run in lanes, what is written would have to be looked up first
+            cosine, sine, total = cosines[k], sines[k], float32(0.0)
+            for p in range(found):
+                place = min(np.sqrt(max(fixed[p] - wy[p] * cosine - wz[p] * sine, least)) * scale, most)
+                cell = int32(place)
+                at = np.uint32(first[p] + cell)
+                low = flat[at]
+                total += low + (place - float32(cell)) * (flat[at + np.uint32(1)] - low)
+            energy[t, k] = total
     return energy
 
 

@@ -66,22 +66,29 @@ class Network(nn.Module):
         gain, shift = self.embed_slot(slots.features).chunk(2, dim=1)
         target = self.embed_target(slots.target_features)
         surrounding = self.encoder.embed_atom(slots.surrounding_features)
-        return {"gain": 1 + gain, "shift": shift, "target": target, "surrounding": surrounding,
+        return {"gain": 1 + gain, "shift": shift.contiguous(), "target": target, "surrounding": surrounding,
                 "bead": self.encoder.embed_bead(slots.bead_features), "pair": self.pairs.table(target, surrounding)}
 
-    def hidden(self, geometry: Tensor, slot_class: Tensor, present: Tensor, environment: Tensor, target: Tensor,
-               conditions: Tensor, embedded: dict[str, Tensor]) -> Tensor:
+    def pooled(self, points: Tensor, slot_class: Tensor, present: Tensor, embedded: dict[str, Tensor]) -> Tensor:
+        """What the slots of T atoms add up to, (T, slot_width).
+
+        Args:
+            points: Slots in the local frame, (T, J, 3); slot_class, present: (T, J).
+        """
+        distance = points.norm(dim=2, keepdim=True).clamp_min(1e-4)
+        slots = self.slot_geometry(torch.cat([points * 4, points / distance, distance * 4], dim=2))
+        slots = torch.addcmul(functional.embedding(slot_class, embedded["shift"]), slots,
+                              functional.embedding(slot_class, embedded["gain"]))
+        return torch.einsum("tjh,tj->th", functional.silu(slots), present.float())
+
+    def hidden(self, pooled: Tensor, environment: Tensor, target: Tensor, conditions: Tensor) -> Tensor:
         """What the head knows before it draws, (T, width).
 
         Args:
-            geometry: Local positions of the slots, (T, J, 7); slot_class, present: (T, J).
+            pooled: Of the slots, (T, slot_width).
             environment: The encoder's features in the local frame, (T, outputs).
             target: Embedding of the target, (T, 48); conditions: (T, 3), or more where there are latents.
         """
-        slots = self.slot_geometry(geometry)
-        slots = torch.addcmul(functional.embedding(slot_class, embedded["shift"]), slots,
-                              functional.embedding(slot_class, embedded["gain"]))
-        pooled = torch.einsum("tjh,tj->th", functional.silu(slots), present)
         environment = self.dropout(environment)
         h = self.slot_out(self.dropout(pooled)) + self.trunk_in(torch.cat([environment, target, conditions], dim=1))
         for layer in self.trunk:
@@ -142,7 +149,7 @@ class Encoder(nn.Module):
 
     def forward(self, neighbours: list[Neighbours], cutoff: float) -> Tensor:
         """Features of S sites, (S, outputs before they are turned): scalars, vectors, l = 2, channel-major."""
-        fast = not torch.is_grad_enabled() and neighbours[0].positions.device.type == "cpu"
+        fast = compiled(neighbours[0].positions)
         summed = self._convolve_fast(neighbours, cutoff) if fast else self._convolve(neighbours, cutoff)
         c, summed = self.channels, summed.transpose(1, 2) * 0.15
         return self.mix(torch.cat([summed[:, :, 0], summed[:, :, 1:4].reshape(-1, 3 * c),
@@ -180,7 +187,9 @@ class Encoder(nn.Module):
         scalar = features[:, :c]
         vector = features[:, c:c + 3 * half].reshape(-1, half, 3)
         tensor = features[:, c + 3 * half:].reshape(-1, half, 5)
-        turn = torch.einsum("ijm,tia,tjb,abn->tmn", self.couple, axes, axes, self.couple)
+        couple = self.couple.reshape(9, 5)
+        both = (axes[:, :, None, :, None] * axes[:, None, :, None, :]).reshape(-1, 9, 9)
+        turn = couple.T @ both @ couple
         turned = torch.einsum("tia,tca->tci", axes, vector), torch.einsum("tmn,tcn->tcm", turn, tensor)
         invariant = self.gate(functional.silu(scalar))
         return torch.cat([functional.silu(scalar), turned[0].flatten(1), turned[1].flatten(1), invariant], dim=1)
@@ -229,6 +238,11 @@ class PairTerm(nn.Module):
         index = cell.long() + (row * (PAIR_BINS + 1))[:, :, None]
         low, high = flat[index], flat[index + 1]
         return torch.einsum("tpk,tp->tk", torch.lerp(low, high, place - cell), present)
+
+
+def compiled(tensor: Tensor) -> bool:
+    """Whether what is done with a tensor is done by ``kernels``: on a processor, without gradients."""
+    return not torch.is_grad_enabled() and tensor.device.type == "cpu"
 
 
 def _mlp(n_in: int, hidden: int, n_out: int) -> nn.Sequential:

@@ -14,10 +14,10 @@ from backmap.engine.energy import bonded as bonded_terms
 from backmap.engine.energy.frame import Energy
 from backmap.engine.hamiltonian import bonded, move
 from backmap.engine.hamiltonian.blocks import blocks_of, generic_gradient, grown
-from backmap.engine.hamiltonian.forces import quick_forces
+from backmap.engine.hamiltonian.forces import quick_forces, terms_of
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves
 from backmap.engine.hamiltonian.nearby import cores
-from backmap.engine.hamiltonian.tables import CODES
+from backmap.engine.hamiltonian.tables import CODES, prepared
 from backmap.engine.measure import BondGram
 from backmap.engine.random import Stream
 from backmap.errors import BackmapError
@@ -68,7 +68,6 @@ def follow(moves: HamiltonianMoves, frame: Frame, one: int) -> tuple[int, Array]
 def test_bonded_terms_and_forces_are_those_of_the_energy_engine(function: str) -> None:
     _, size, names = FUNCTIONS[function]
     rng = np.random.default_rng(2)
-    calls = {2: bonded._bond, 3: bonded._angle, 4: bonded._dihedral}
     for _ in range(10):
         x, values = rng.normal(0, 0.2, (size, 3)), np.zeros(6)
         values[:len(names)] = rng.uniform(-2, 2, len(names))
@@ -77,7 +76,9 @@ def test_bonded_terms_and_forces_are_those_of_the_energy_engine(function: str) -
         leaf, force = torch.as_tensor(x).requires_grad_(), np.zeros((size, 3))
         expected = bonded_terms.energies(function, leaf, torch.as_tensor(values[:len(names)]))
         expected.backward()
-        found = calls[size](CODES[function], values, *range(size), x, force)
+        term = np.array([[CODES[function], *range(size)]])
+        known = prepared(CODES[function], values[:len(names)])[None]
+        found = bonded.bonded(term, known, x, np.empty(bonded.ROOM), force)
         assert found == pytest.approx(expected.item(), rel=1e-10)
         np.testing.assert_allclose(force, -leaf.grad, rtol=1e-8, atol=1e-9)
 
@@ -185,8 +186,8 @@ def test_quick_forces_are_those_of_the_energy(coulomb: str, cap: float | None) -
         lists = move.trajectory(moves.tables, moves.surroundings, frame.grid, moves.places, one, frame.atoms,
                                 moves.rules, 0, room, moves._lists)[-1]
         moving, expected = moves.tables.n_moving[k], np.array(room.force)
-        quick_forces(moves.tables, k, moves.surroundings, room.kinds, room.charges, room.x[:places], lists, room.cores,
-                     room.line, room.force[:places])
+        quick_forces(terms_of(moves.tables, k), moves.surroundings, room.kinds, room.charges, room.x[:places], lists,
+                     room.cores, room.line, room.terms, room.force[:places])
         move.leave(moves.tables, moves.places, one, room)
         scale = np.abs(expected[:moving]).max()
         np.testing.assert_allclose(room.force[:moving], expected[:moving], rtol=1e-5, atol=1e-6 * scale)

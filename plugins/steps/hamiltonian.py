@@ -20,6 +20,7 @@ from ..common.sampling import Sampling, Stiffness, add
 Array = NDArray[np.float64]
 FLAG = "stuck"
 SOFTEST, HARDEST = 10.0, 1000.0  #: caps of the repulsion in softened sweeps, kJ/mol
+FOLLOWED = 8  #: frames whose potential energy is followed: all of it takes as long as half a sweep
 
 
 class SoftBeads(Options):
@@ -72,7 +73,7 @@ class Hamiltonian(Step):
                                       options.timestep, options.block, sigma, options.measure,
                                       hydrogen_mass=options.hydrogen_mass or 0.0)
         self.projector, self.energy = SystemProjector(state.system), Energy(state.system, state.forcefield)
-        self.record = Record(state.system, options.sweeps)
+        self.record, self.followed = Record(state.system, options.sweeps), 0
         self.stiffness = Stiffness(state, self.index, sigma)
         for kind, blocks in zip(state.system.types, self.moves.blocks):
             held = kind.n_beads - len({bead for block in blocks for bead in block.beads})
@@ -92,7 +93,7 @@ class Hamiltonian(Step):
             whole = state.system.atoms_near_beads(atoms[w], window.beads[w], window.box(w))
             frame = self.moves.frame(whole, window.beads[w], window.box(w))
             self._soften(frame, int(window.frames[w]), only, state)
-            potential = self.energy.of(frame.atoms, window.box(w)).total
+            potential = self._potential(frame, window.box(w))
             stuck[w] = self._relax(frame, int(window.frames[w]), potential, only, state, w / window.size, window.size)
             atoms[w] = frame.atoms
         done = finished(window, atoms, state.system)
@@ -105,6 +106,11 @@ class Hamiltonian(Step):
         """Part atoms that overlap, in place."""
         for sweep, cap in enumerate(np.geomspace(SOFTEST, HARDEST, self.options.soften).tolist()):
             self.moves.sweep(frame, (state.seed, self.index, "soften", number, sweep), only, cap)
+
+    def _potential(self, frame: Frame, box: Array | None) -> float:
+        """Of the whole frame, kJ/mol; nan where enough were followed before."""
+        self.followed += 1
+        return self.energy.of(frame.atoms, box).total if self.followed <= FOLLOWED else np.nan
 
     def _relax(self, frame: Frame, number: int, potential: float, only: NDArray[np.bool_] | None, state: State,
                done: float, n_frames: int) -> NDArray[np.bool_]:
@@ -124,7 +130,7 @@ class Hamiltonian(Step):
         stiffness = list(self.stiffness.lines())
         for line in [*self.record.lines(), *stiffness]:
             state.log(line)
-        if self.record.frames.any():
+        if self.record.tried.any():
             add(state, Sampling(f"steps[{self.index}].{self.name or 'hamiltonian'}", self.record.rows(),
                                 notes=[self.record.summary(), *stiffness]))
 
@@ -143,21 +149,23 @@ class Record:
         self.broken, self.energy, self.frames = 0, np.zeros(sweeps), np.zeros(sweeps, dtype=np.int64)
 
     def add(self, sweep: int, outcome: Outcome, potential: float) -> None:
-        """Count one sweep over one frame that left it with ``potential``, kJ/mol."""
+        """Count one sweep over one frame that left it with ``potential``, kJ/mol, nan if that is not known."""
         kinds, n = self.type[outcome.centre], len(self.names)
         self.tried[sweep] += np.bincount(kinds, minlength=n)
         self.accepted[sweep] += np.bincount(kinds[outcome.accepted], minlength=n)
         self.change += np.bincount(kinds, outcome.change, minlength=n)
         self.broken += int(np.isinf(outcome.error).sum())
-        self.energy[sweep] += potential
-        self.frames[sweep] += 1
+        if np.isfinite(potential):
+            self.energy[sweep] += potential
+            self.frames[sweep] += 1
 
     def lines(self) -> list[str]:
         """A short table: some sweeps, acceptance by the type of the central bead, energy per molecule."""
-        if not self.frames.any():
+        if not self.tried.any():
             return []
         shown = [k for k, name in enumerate(self.names) if self.tried[:, k].any()]
-        lines = ["hamiltonian: share of moves accepted, by central bead, and potential energy per molecule, kJ/mol",
+        lines = ["hamiltonian: share of moves accepted, by central bead, and potential energy per molecule, kJ/mol"
+                 + (f", of the first {FOLLOWED} frames" if self.frames[0] >= FOLLOWED else ""),
                  "  sweep" + "".join(f"{self.names[k]:>8.7s}" for k in shown) + "       energy"]
         count = len(self.frames)
         for sweep in sorted({*np.unique(np.geomspace(1, count, min(count, 8)).round().astype(int) - 1)}):

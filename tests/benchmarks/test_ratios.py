@@ -70,6 +70,7 @@ def drawing(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple]:
     env = scene.gather(*scenes.every_site(scene), temperature=350.0)
     spy(Encoder, "_convolve_fast")
     spy(Head, "_pair_energy")
+    spy(Head, "_pooled")
     generator.draw(env, Stream(torch.arange(env.size)), 1)
     monkeypatch.undo()
     return seen
@@ -90,14 +91,22 @@ def test_compiled_encoder(drawing: dict[str, tuple]) -> None:
 
 def test_compiled_pair_term(drawing: dict[str, tuple]) -> None:
     head, distance, angle = drawing["_pair_energy"]
+    assert_twins(*of_head(head, lambda: head._pair_energy(distance, angle)), least=4)
 
+
+def test_compiled_slots(drawing: dict[str, tuple]) -> None:
+    head, *arguments = drawing["_pooled"]
+    assert_twins(*of_head(head, lambda: head._pooled(*arguments)), least=3)
+
+
+def of_head(head: Head, method: Callable[[], torch.Tensor]) -> tuple[Callable[[], torch.Tensor], ...]:
+    """A method compiled, and by tensors: these are used outside of no_grad."""
     def compiled() -> torch.Tensor:
         with torch.no_grad():
-            return head._pair_energy(distance, angle)
+            return method()
 
-    # Outside of no_grad tensors are used; drawn without gradients, they keep no graph, which would take time.
-    head.network.requires_grad_(False)
-    assert_twins(compiled, lambda: head._pair_energy(distance, angle), least=2)
+    head.network.requires_grad_(False)  # no graph is kept, which would take time
+    return compiled, method
 
 
 @pytest.mark.xfail(reason="each round passes over all edges: 2 to 7 times slower in octane", strict=True)

@@ -93,11 +93,10 @@ def room(t: Tables, n_kinds: int, n_atoms: int) -> Room:
     places, rows = np.diff(t.place_start).max(initial=1), np.diff(t.row_start).max(initial=1)
     lanes = -(-places // LANES) * LANES
     seven = (np.empty((places, 3)) for _ in range(7))
-    bonds, entries, constraints = (np.diff(each).max(initial=1) for each in (t.bond_start, t.entry_start,
-                                                                             t.diagonal_start))
+    starts = (t.bond_start, t.entry_start, t.diagonal_start)
+    bonds, entries, constraints = (np.diff(start).max(initial=1) for start in starts)
     return Room(*seven, np.empty((bonds, 3)), np.empty(entries), np.empty(constraints), np.empty((rows, 3)),
-                np.empty((rows, 3)),
-                np.full(n_atoms, -1), np.empty(places, dtype=np.int64), np.empty(places),
+                np.empty((rows, 3)), np.full(n_atoms, -1), np.empty(places, dtype=np.int64), np.empty(places),
                 np.empty((n_kinds, lanes), dtype=np.float32), np.empty((3, lanes), dtype=np.float32), np.empty(ROOM))
 
 
@@ -206,8 +205,8 @@ def trajectory(t: Tables, s: Surroundings, g: Grid, p: Places, one: int, atoms, 
         before and after; ``lists``, perhaps larger.
     """
     k, dt = p.block[one], rules.timestep
-    held, own = constraints_of(t, k, rules.exact), terms_of(t, k)
-    inverse, moving, group, places = held.inverse_mass, own.moving, own.group, len(held.inverse_mass)
+    constraints, own = constraints_of(t, k, rules.exact), terms_of(t, k)
+    inverse, moving, group, places = constraints.inverse_mass, own.moving, own.group, len(constraints.inverse_mass)
     x, v, force, previous = r.x[:places], r.velocity[:places], r.force[:places], r.previous
     role = r.role[:p.n_atoms[one]]
     energies, before, after, potential = np.zeros((2, 3)), 0.0, 0.0, 0.0
@@ -217,15 +216,15 @@ def trajectory(t: Tables, s: Surroundings, g: Grid, p: Places, one: int, atoms, 
                 for c in range(3):
                     previous[i, c] = x[i, c]
                     x[i, c] += dt * (v[i, c] + 0.5 * dt * inverse[i] * force[i, c])
-            if not project_positions(held, r.unit, r.factor, x, r.right, r.sums, r.held):
+            if not project_positions(constraints, r.unit, r.factor, x, r.right, r.sums, r.held):
                 return TORN, energies, before, after, lists
             if _thrown(x, previous, moving):
                 return INFINITE, energies, before, after, lists
             for i in range(moving):
                 for c in range(3):
                     v[i, c] = (x[i, c] - previous[i, c]) / dt
-        directions(held.bond, x, r.unit)
-        after = factorise(held, r.unit, r.factor)
+        directions(constraints.bond, x, r.unit)
+        after = factorise(constraints, r.unit, r.factor)
         if not np.isfinite(after):
             return TORN, energies, before, after, lists
         if step == 0 or outrun(group, x, r.listed) > MARGIN:
@@ -236,15 +235,15 @@ def trajectory(t: Tables, s: Surroundings, g: Grid, p: Places, one: int, atoms, 
             potential = energy_and_forces(own, s, r.kinds, r.charges, x, lists, r.terms, force)
         else:
             quick_forces(own, s, r.kinds, r.charges, x, lists, r.cores, r.line, r.terms, force)
-        spring = springs(held, rules.stiffness, x, r.sums, r.held, force) if rules.stiffness > 0.0 else 0.0
+        spring = springs(constraints, rules.stiffness, x, r.sums, r.held, force) if rules.stiffness > 0.0 else 0.0
         if not np.isfinite(potential + spring):
             return INFINITE, energies, before, after, lists
         if step > 0:
             for i in range(moving):
                 for c in range(3):
                     v[i, c] += 0.5 * dt * inverse[i] * force[i, c]
-        project_velocities(held, r.unit, r.factor, v, r.right, r.sums)
-        if step > 0 and not _returns(held, dt, x, v, force, r):
+        project_velocities(constraints, r.unit, r.factor, v, r.right, r.sums)
+        if step > 0 and not _returns(constraints, dt, x, v, force, r):
             return TORN, energies, before, after, lists
         if step == 0:
             energies[0, 0], energies[0, 1], energies[0, 2] = potential, kinetic(moving, inverse, v), spring
@@ -265,15 +264,15 @@ def _thrown(x, previous, moving):
 
 
 @njit(cache=True)
-def _returns(held: Constraints, dt, x, v, force, r: Room):
+def _returns(constraints: Constraints, dt, x, v, force, r: Room):
     """Whether a step back leads to where the step came from: constraints may be met in more than one place.
 
     Zappa, Holmes-Cerfon, Goodman, Commun. Pure Appl. Math. 71, 2609 (2018).
     """
-    back, inverse = r.back, held.inverse_mass
-    back[held.moving:len(x)] = x[held.moving:]
-    for i in range(held.moving):
+    back, inverse = r.back, constraints.inverse_mass
+    back[constraints.moving:len(x)] = x[constraints.moving:]
+    for i in range(constraints.moving):
         kick = 0.5 * dt * inverse[i]
         for c in range(3):
             back[i, c] = x[i, c] + dt * (kick * force[i, c] - v[i, c])
-    return leads_to(held, r.unit, r.factor, r.back, r.right, r.sums, r.held, r.previous)
+    return leads_to(constraints, r.unit, r.factor, r.back, r.right, r.sums, r.held, r.previous)

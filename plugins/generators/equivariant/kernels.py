@@ -42,9 +42,9 @@ def nearest(points: np.ndarray, placed: np.ndarray, x: float, y: float, z: float
 
 
 @intrinsic
-def _as_float(context, bits):  # noqa: ARG001 - numba's signature
+def _as_float(context, bits):
     """The float32 that an int32 has the bits of."""
-    def generate(context, builder, signature, arguments):  # noqa: ARG001
+    def generate(context, builder, signature, arguments):
         return builder.bitcast(arguments[0], context.get_value_type(types.float32))
     return types.float32(types.int32), generate
 
@@ -142,7 +142,7 @@ def pair_energy(site: np.ndarray, points: np.ndarray, placed: np.ndarray, surrou
             fixed[p] = float32(x * x + y * y + z * z + across * across)
             wy[p], wz[p] = float32(2 * across * y), float32(2 * across * z)
             first[p] = int32((target[t] * table.shape[1] + surrounding[s, n]) * width)
-        for k in range(n_nodes):  # neighbours inside: sums run in lanes, what is written would have to be looked up first
+        for k in range(n_nodes):  # neighbours inside: a sum runs in lanes, what is written at once does not
             cosine, sine, total = cosines[k], sines[k], float32(0.0)
             for p in range(found):
                 place = min(np.sqrt(max(fixed[p] - wy[p] * cosine - wz[p] * sine, least)) * scale, most)

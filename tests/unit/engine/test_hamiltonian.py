@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from backmap.engine.constraint import SystemProjector
 from backmap.engine.energy import bonded as bonded_terms
 from backmap.engine.energy.frame import Energy
-from backmap.engine.hamiltonian import bonded, move
+from backmap.engine.hamiltonian import bonded, move, trajectory
 from backmap.engine.hamiltonian.blocks import blocks_of, generic_gradient, grown
 from backmap.engine.hamiltonian.forces import quick_forces, terms_of
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves
@@ -191,6 +191,25 @@ def test_quick_forces_are_those_of_the_energy(coulomb: str, cap: float | None) -
         move.leave(moves.tables, moves.places, one, room)
         scale = np.abs(expected[:moving]).max()
         np.testing.assert_allclose(room.force[:moving], expected[:moving], rtol=1e-5, atol=1e-6 * scale)
+
+
+def test_lists_in_a_narrow_box_hold_no_more_than_in_a_wide_one() -> None:
+    """Images of what moves are looked for farther away there, but only these."""
+    system, window = scenes.crowd((scenes.octane_system().types[0], 2), (scenes.phenyl(), 2), n_frames=1)
+    moves = HamiltonianMoves(system, forcefields.everything(system, "reaction_field", 0.8), 300.0, steps=0, size=2,
+                             sigma=10.0)
+    frame = moves.frame(window.atoms[0], window.beads[0], window.box(0))
+    tables = moves.tables
+    for one in range(len(moves.centre)):
+        k, room = moves.places.block[one], start(moves, frame, one)
+        lists = move.trajectory(tables, moves.surroundings, frame.grid, moves.places, one, frame.atoms, moves.rules, 0,
+                                room, moves._lists)[-1]
+        move.leave(tables, moves.places, one, room)
+        bounds = tables.group[tables.group_start[k]:tables.group_start[k + 1]]
+        for group, (begin, end) in enumerate(itertools.pairwise(bounds)):
+            width = np.linalg.norm(room.x[begin:end] - room.x[begin], axis=1).max()
+            away = np.linalg.norm(lists.at[:3, slice(*lists.bounds[group, [0, -1]])].T - room.x[begin], axis=1)
+            assert away[away < 1e5].max() <= 0.8 + trajectory.MARGIN + width + 1e-12
 
 
 def test_trajectories_are_those_of_full_forces_in_every_step() -> None:

@@ -22,7 +22,7 @@ TINY = 1e-24
 #: Terms that are worked out at a time.
 WIDE = 8
 #: Numbers of the room that they are worked out in: rows of ``WIDE``.
-ROOM = 24 * WIDE
+ROOM = 16 * WIDE
 
 
 @njit(cache=True, error_model="numpy")

@@ -20,6 +20,7 @@ from ..common.sampling import Sampling, Stiffness, add
 Array = NDArray[np.float64]
 FLAG = "stuck"
 SOFTEST, HARDEST = 10.0, 1000.0  #: caps of the repulsion in softened sweeps, kJ/mol
+SPRINGY = 2.0  #: fs; longer time steps are too long for bonds that are springs
 FOLLOWED = 8  #: frames whose potential energy is followed: all of it takes as long as half a sweep
 
 
@@ -76,6 +77,10 @@ class Hamiltonian(Step):
         self.record, self.followed = Record(state.system, options.sweeps), 0
         self.stiffness = Stiffness(state, self.index, sigma)
         for kind, blocks in zip(state.system.types, self.moves.blocks):
+            loose = int((~np.isfinite(kind.bond_length)).sum())
+            if loose and options.timestep > SPRINGY and not kind.given:
+                state.log(f"note: {kind.name}: {loose} of its bonds are springs, for which {options.timestep:g} fs are "
+                          "long; `constraints: all-bonds` of topology makes them rigid")
             held = kind.n_beads - len({bead for block in blocks for bead in block.beads})
             if held and not kind.given:
                 state.log(f"note: {kind.name}: the atoms of {held} of its {kind.n_beads} beads cannot move, held by "

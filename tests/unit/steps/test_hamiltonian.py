@@ -47,6 +47,17 @@ def test_atoms_move_and_beads_stay(tmp_path: Path) -> None:
     assert any("energy" in line for line in said)
 
 
+def test_long_time_steps_on_bonds_that_are_springs_are_told(tmp_path: Path) -> None:
+    system, window, field = melt(1)
+    assert not any("springs" in line for line in run(tmp_path, system, window, field, timestep=4)[1])
+    (kind,) = system.types
+    loose = replace(kind, bond_length=np.where(np.arange(len(kind.bonds)) < 3, np.nan, kind.bond_length))
+    loose_system = System(((loose, system.n_molecules),))
+    for timestep, told in ((2, False), (4, True)):
+        said = run(tmp_path, loose_system, window, field, timestep=timestep)[1]
+        assert any("3 of its bonds are springs" in line for line in said) is told
+
+
 def test_a_frame_does_not_depend_on_its_window(tmp_path: Path) -> None:
     system, window, field = melt()
     together, _ = run(tmp_path, system, window, field)

@@ -13,7 +13,7 @@ from backmap.engine.contracts import LocalEnvironment
 from backmap.engine.energy import bonded
 from backmap.engine.energy.terms import FragmentTerms, RowTerms
 from backmap.engine.fragments import FragmentTable
-from backmap.engine.hamiltonian.tables import CODES
+from backmap.engine.hamiltonian.tables import CODES, prepared
 from backmap.model.molecule import MoleculeType
 from backmap.model.parameters import BOLTZMANN, FUNCTIONS, Bonded, MoleculeParameters
 
@@ -180,11 +180,13 @@ def _flat(functions: Sequence[RowTerms], n_rows: int) -> tuple[NDArray, ...]:
     for terms in functions:
         corners, values = terms.corners.cpu().numpy(), terms.parameters.cpu().numpy()
         n, size = corners.shape
-        width = values.shape[1] - (0 if terms.function == "pair" else 2)
-        floor = np.full((n, 2), np.nan) if terms.function == "pair" else values[:, -2:]
-        parts.append([_rows(terms).cpu().numpy(), np.full(n, CODES.get(terms.function, kernels.PAIR)),
-                      np.full(n, _term(terms.function)), np.pad(corners, ((0, 0), (0, 4 - size)), constant_values=-1),
-                      np.pad(values[:, :width], ((0, 0), (0, 6 - width))), floor])
+        code, floor = CODES.get(terms.function, kernels.PAIR), np.full((n, 2), np.nan)
+        if code == kernels.PAIR:
+            values = np.pad(values, ((0, 0), (0, 6 - values.shape[1])))
+        else:
+            values, floor = prepared(code, values[:, :-2]), values[:, -2:]
+        parts.append([_rows(terms).cpu().numpy(), np.full(n, code), np.full(n, _term(terms.function)),
+                      np.pad(corners, ((0, 0), (0, 4 - size)), constant_values=-1), values, floor])
     row, *rest = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.argsort(row, kind="stable")
     start = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=n_rows))]).astype(np.int64)

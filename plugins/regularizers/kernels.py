@@ -96,7 +96,8 @@ def terms(drawn: Array, known: Mask, block: Mask, context: Array, there: Mask, r
         steepest: Largest force on an atom, kJ/mol/nm.
     """
     n_sites, n_candidates, n_own = drawn.shape[:3]
-    x, force = np.zeros((4, 3)), np.zeros((4, 3))
+    x, force, room = np.zeros((4, 3)), np.zeros((4, 3)), np.empty(bonded.ROOM)
+    alone = np.array([[0, 0, 1, 2, 3]])  # a term, its function first
     for s in range(n_sites):
         for n in range(start[row[s]], start[row[s] + 1]):
             counts, touched, size = True, False, 0
@@ -113,8 +114,8 @@ def terms(drawn: Array, known: Mask, block: Mask, context: Array, there: Mask, r
                     corner = corners[n, c]
                     for axis in range(3):
                         x[c, axis] = drawn[s, k, corner, axis] if corner < n_own else context[s, corner - n_own, axis]
-                force[:] = 0.0
-                value = _one(code[n], values[n], x, force)
+                force[:], alone[0, 0] = 0.0, code[n]
+                value = _one(alone, values[n:n + 1], x, room, force)
                 scale = 1.0
                 if not math.isnan(thermal[s]) and code[n] != PAIR:
                     above = max(value - floor[n, 0], 0.0)
@@ -129,12 +130,12 @@ def terms(drawn: Array, known: Mask, block: Mask, context: Array, there: Mask, r
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _one(code: int, values: Array, x: Array, force: Array) -> float:
+def _one(term: Index, values: Array, x: Array, room: Array, force: Array) -> float:
     """Energy of a bonded term, or of an explicit pair; adds to ``force`` (4, 3)."""
-    if code != PAIR:
-        return bonded.one(code, values, 0, 1, 2, 3, x, force)
+    if term[0, 0] != PAIR:
+        return bonded.bonded(term, values, x, room, force)
     dx, dy, dz = x[1, 0] - x[0, 0], x[1, 1] - x[0, 1], x[1, 2] - x[0, 2]
-    value, pull = lennard_jones(dx * dx + dy * dy + dz * dz, values[0], values[1], values[2])
+    value, pull = lennard_jones(dx * dx + dy * dy + dz * dz, values[0, 0], values[0, 1], values[0, 2])
     for axis, step in enumerate((dx, dy, dz)):
         force[0, axis] += pull * step
         force[1, axis] -= pull * step

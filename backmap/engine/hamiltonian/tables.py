@@ -186,19 +186,19 @@ def _part(kind: MoleculeType, parameters: MoleculeParameters, block: Block, layo
     part["term_value"] = np.zeros((len(terms), 6))
     for n, (code, atoms, values) in enumerate(sorted(terms, key=lambda term: term[0])):
         part["term"][n, 0], part["term"][n, 1:len(atoms) + 1] = code, at[atoms]
-        part["term_value"][n] = prepared(code, values)
+        part["term_value"][n] = prepared(code, values[None])[0]
     return part | _pairs(block, parameters, layout, place, listed) | _constraints(kind, block, at, mass, exact) \
         | _measure(kind, block)
 
 
 def prepared(code: int, values: Array) -> Array:
-    """Parameters of a bonded term, (6,), with cosine and sine of the angle they name as the last used."""
-    row, name = np.zeros(6), list(CODES)[code]
-    row[:len(values)] = values
-    if FUNCTIONS[name][2][0] in ("t0", "p0"):
-        at = 4 if FUNCTIONS[name][2][0] == "t0" else len(values)
-        row[at:at + 2] = np.cos(values[0]), np.sin(values[0])
-    return row
+    """Parameters of bonded terms (n, p) as compiled code takes them, (n, 6): cosine and sine of t0 or p0 behind."""
+    rows, names = np.zeros((len(values), 6)), FUNCTIONS[list(CODES)[code]][2]
+    rows[:, :values.shape[1]] = values
+    if names[0] in ("t0", "p0"):
+        at = 4 if names[0] == "t0" else len(names)
+        rows[:, at], rows[:, at + 1] = np.cos(values[:, 0]), np.sin(values[:, 0])
+    return rows
 
 
 def _pairs(block: Block, parameters: MoleculeParameters, layout: FieldLayout, place: Index,

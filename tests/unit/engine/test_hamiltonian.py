@@ -77,7 +77,7 @@ def test_bonded_terms_and_forces_are_those_of_the_energy_engine(function: str) -
         expected = bonded_terms.energies(function, leaf, torch.as_tensor(values[:len(names)]))
         expected.backward()
         term = np.array([[CODES[function], *range(size)]])
-        known = prepared(CODES[function], values[:len(names)])[None]
+        known = prepared(CODES[function], values[None, :len(names)])
         found = bonded.bonded(term, known, x, np.empty(bonded.ROOM), force)
         assert found == pytest.approx(expected.item(), rel=1e-10)
         np.testing.assert_allclose(force, -leaf.grad, rtol=1e-8, atol=1e-9)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .elimination import QUICK
+from .loops import QUICK
 from .tables import CODES
 from .turns import turn
 
@@ -124,28 +124,28 @@ def _dihedrals(code, term, values, first, last, x, room, force):
         for e in range(3):
             room[e * WIDE + lane], room[(3 + e) * WIDE + lane] = x[a, e] - x[b, e], x[b, e] - x[c, e]
             room[(6 + e) * WIDE + lane] = x[d, e] - x[c, e]
-    _twists(room)
-    for n in range(first, last):
-        lane = n - first
-        one, slope = _twist(code, values, n, room[9 * WIDE + lane], room[10 * WIDE + lane])
-        energy += one
-        room[11 * WIDE + lane] *= slope
     _dihedral_lanes(room)
     for n in range(first, last):
         a, b, c, d, lane = term[n, 1], term[n, 2], term[n, 3], term[n, 4], n - first
+        one, slope = _twist(code, values, n, room[9 * WIDE + lane], room[10 * WIDE + lane])
+        energy += one
         for e in range(3):
-            one, middle = room[e * WIDE + lane], room[(3 + e) * WIDE + lane]
-            other = room[(6 + e) * WIDE + lane]
-            force[a, e] += one
-            force[b, e] += middle - one
-            force[c, e] -= middle + other
-            force[d, e] += other
+            head, middle = slope * room[e * WIDE + lane], slope * room[(3 + e) * WIDE + lane]
+            tail = slope * room[(6 + e) * WIDE + lane]
+            force[a, e] += head
+            force[b, e] += middle - head
+            force[c, e] -= middle + tail
+            force[d, e] += tail
     return energy
 
 
 @njit(cache=True, fastmath=QUICK, error_model="numpy")
-def _twists(room):
-    """Arms f, g, h in rows 0 to 8, to cosines in 9, sines in 10, and 1 or, where three atoms are in line, 0 in 11."""
+def _dihedral_lanes(room):
+    """Arms f, g, h in rows 0 to 8 to forces, and cosines and sines in 9 and 10.
+
+    Forces are on the first atom, of the middle and on the last, for an energy that grows by 1 with the angle; there are
+    none where three atoms are in line.
+    """
     for n in range(WIDE):
         fx, fy, fz = room[n], room[WIDE + n], room[2 * WIDE + n]
         gx, gy, gz = room[3 * WIDE + n], room[4 * WIDE + n], room[5 * WIDE + n]
@@ -155,11 +155,18 @@ def _twists(room):
         length = np.sqrt(gx * gx + gy * gy + gz * gz)
         aa, bb = ax * ax + ay * ay + az * az, bx * bx + by * by + bz * bz
         counts = aa >= TINY * TINY and bb >= TINY * TINY
-        scale = 1.0 / np.sqrt(aa * bb if counts else 1.0)
+        aa, bb, across = aa if counts else 1.0, bb if counts else 1.0, length if counts else 1.0
+        scale = 1.0 / np.sqrt(aa * bb)
         # (B x A) . G = |G|^2 (H . A), because A and B are normal to G.
         room[9 * WIDE + n] = scale * (ax * bx + ay * by + az * bz) if counts else 1.0
         room[10 * WIDE + n] = scale * length * (hx * ax + hy * ay + hz * az) if counts else 0.0
-        room[11 * WIDE + n] = 1.0 if counts else 0.0
+        one, two = across / aa if counts else 0.0, -across / bb if counts else 0.0
+        middle = -(fx * gx + fy * gy + fz * gz) / (aa * across) if counts else 0.0
+        other = (hx * gx + hy * gy + hz * gz) / (bb * across) if counts else 0.0
+        room[n], room[WIDE + n], room[2 * WIDE + n] = one * ax, one * ay, one * az
+        room[3 * WIDE + n], room[4 * WIDE + n] = middle * ax + other * bx, middle * ay + other * by
+        room[5 * WIDE + n] = middle * az + other * bz
+        room[6 * WIDE + n], room[7 * WIDE + n], room[8 * WIDE + n] = two * bx, two * by, two * bz
 
 
 @njit(cache=True, error_model="numpy")
@@ -178,25 +185,3 @@ def _twist(code, values, n, cosine, sine):
         return energy, slope * sine
     away = turn(sine * values[n, 2] - cosine * values[n, 3], cosine * values[n, 2] + sine * values[n, 3], 1.0)
     return 0.5 * values[n, 1] * away * away, values[n, 1] * away
-
-
-@njit(cache=True, fastmath=QUICK, error_model="numpy")
-def _dihedral_lanes(room):
-    """Arms in rows 0 to 8 and dE/dangle in 11, to forces: on the first atom, of the middle, on the last, in 0 to 8."""
-    for n in range(WIDE):
-        fx, fy, fz = room[n], room[WIDE + n], room[2 * WIDE + n]
-        gx, gy, gz = room[3 * WIDE + n], room[4 * WIDE + n], room[5 * WIDE + n]
-        hx, hy, hz = room[6 * WIDE + n], room[7 * WIDE + n], room[8 * WIDE + n]
-        slope = room[11 * WIDE + n]
-        ax, ay, az = fy * gz - fz * gy, fz * gx - fx * gz, fx * gy - fy * gx
-        bx, by, bz = hy * gz - hz * gy, hz * gx - hx * gz, hx * gy - hy * gx
-        length = np.sqrt(max(gx * gx + gy * gy + gz * gz, TINY))
-        aa = max(ax * ax + ay * ay + az * az, TINY * TINY)
-        bb = max(bx * bx + by * by + bz * bz, TINY * TINY)
-        one, two = slope * length / aa, -slope * length / bb
-        middle = -slope * (fx * gx + fy * gy + fz * gz) / (aa * length)
-        other = slope * (hx * gx + hy * gy + hz * gz) / (bb * length)
-        room[n], room[WIDE + n], room[2 * WIDE + n] = one * ax, one * ay, one * az
-        room[3 * WIDE + n], room[4 * WIDE + n] = middle * ax + other * bx, middle * ay + other * by
-        room[5 * WIDE + n] = middle * az + other * bz
-        room[6 * WIDE + n], room[7 * WIDE + n], room[8 * WIDE + n] = two * bx, two * by, two * bz

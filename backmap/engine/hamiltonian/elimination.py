@@ -1,7 +1,7 @@
 """Cholesky factors of sparse matrices that share a pattern: what is to be done is worked out once (compiled).
 
 Constraints of a molecule form a graph that is almost a tree. Eliminated by minimum degree (George, Liu, SIAM Rev. 31,
-1 (1989)) it fills hardly at all, and a factor takes a tenth of the products that it takes in a band.
+1 (1989)) it fills hardly at all, and a factor takes a fifth of the products that it takes in the best band.
 """
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from .loops import QUICK
+
 Index = NDArray[np.int64]
 
-#: Divisions and sums in any order, but numbers that are not finite stay that.
-QUICK = {"reassoc", "contract", "arcp", "nsz"}
 #: Rows whose pivots are multiplied before the logarithm is taken.
 RUN = 16
 

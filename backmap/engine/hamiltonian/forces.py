@@ -8,8 +8,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from .bonded import bonded
-from .elimination import QUICK
 from .lists import Lists
+from .loops import QUICK
 from .nearby import Surroundings
 from .quick import forces_around, forces_inside
 from .tables import Tables

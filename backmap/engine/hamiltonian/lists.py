@@ -7,8 +7,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from .loops import LANES
 from .nearby import Grid, Surroundings, doubled_rows, fragments_near
-from .tables import LANES
 
 Array = NDArray[np.float64]
 Single = NDArray[np.float32]

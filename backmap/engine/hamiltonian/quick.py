@@ -8,10 +8,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .elimination import QUICK
 from .lists import Lists
+from .loops import LANES, QUICK
 from .nearby import Surroundings
-from .tables import LANES
 
 #: Squared distance below which forces of pairs no longer grow, nm^2: single precision holds no more.
 LEAST = np.float32(1e-4)

@@ -19,14 +19,13 @@ from ..energy.layout import FieldLayout
 from ..measure import BondGram
 from .blocks import Block, blocks_of
 from .elimination import pattern
+from .loops import LANES
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 #: Number of each bonded function in compiled code.
 CODES = {name: code for code, name in enumerate(FUNCTIONS)}
-#: Numbers that compiled loops in single precision take at a time, or a multiple of that.
-LANES = 32
 #: Bonds from a block beyond which a molecule's other bonds do not change its share of sqrt(det G): each one away
 #: counts for about (1/6)^2 less.
 REACH = 12

@@ -21,9 +21,10 @@ from .constraints import (
 )
 from .forces import energy_and_forces, quick_forces, terms_of
 from .lists import Lists, neighbours, outrun
+from .loops import LANES
 from .nearby import Grid, Surroundings
 from .quick import cores_of
-from .tables import LANES, Tables
+from .tables import Tables
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]

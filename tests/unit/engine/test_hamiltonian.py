@@ -10,19 +10,17 @@ import torch
 from numpy.typing import NDArray
 
 from backmap.engine.constraint import SystemProjector
-from backmap.engine.energy import bonded as bonded_terms
 from backmap.engine.energy.frame import Energy
-from backmap.engine.hamiltonian import bonded, move, trajectory
+from backmap.engine.hamiltonian import move, trajectory
 from backmap.engine.hamiltonian.blocks import blocks_of, generic_gradient, grown
 from backmap.engine.hamiltonian.forces import quick_forces, terms_of
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves
 from backmap.engine.hamiltonian.nearby import cores
-from backmap.engine.hamiltonian.tables import CODES, prepared
 from backmap.engine.measure import BondGram
 from backmap.engine.random import Stream
 from backmap.errors import BackmapError
 from backmap.model.molecule import MoleculeType
-from backmap.model.parameters import FUNCTIONS, ForceField
+from backmap.model.parameters import ForceField
 from backmap.model.system import System, Window
 from tests import builders, chains, forcefields, scenes
 
@@ -62,25 +60,6 @@ def follow(moves: HamiltonianMoves, frame: Frame, one: int) -> tuple[int, Array]
     end, energies, *_ = move.trajectory(moves.tables, moves.surroundings, frame.grid, moves.places, one, frame.atoms,
                                         moves.rules, moves.rules.steps, moves.room, moves._lists)
     return end, energies
-
-
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_bonded_terms_and_forces_are_those_of_the_energy_engine(function: str) -> None:
-    _, size, names = FUNCTIONS[function]
-    rng = np.random.default_rng(2)
-    for _ in range(10):
-        x, values = rng.normal(0, 0.2, (size, 3)), np.zeros(6)
-        values[:len(names)] = rng.uniform(-2, 2, len(names))
-        if "n" in names:
-            values[names.index("n")] = rng.integers(1, 5)
-        leaf, force = torch.as_tensor(x).requires_grad_(), np.zeros((size, 3))
-        expected = bonded_terms.energies(function, leaf, torch.as_tensor(values[:len(names)]))
-        expected.backward()
-        term = np.array([[CODES[function], *range(size)]])
-        known = prepared(CODES[function], values[None, :len(names)])
-        found = bonded.bonded(term, known, x, np.empty(bonded.ROOM), force)
-        assert found == pytest.approx(expected.item(), rel=1e-10)
-        np.testing.assert_allclose(force, -leaf.grad, rtol=1e-8, atol=1e-9)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])

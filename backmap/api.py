@@ -16,6 +16,7 @@ from .ensembles import Chain, Model, Sampler, Target
 from .errors import BackmapError
 from .fields import InputPath, Nested, OutputPath, Several
 from .model.inputs import AtomMolecule, AtomTopology, BeadModel, FrameInfo, FrameSource
+from .model.memory import Memory
 from .plugin import Options, Plugin
 from .state import OutputFiles, State
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Assessor", "AtomMolecule", "AtomTopology", "BeadModel", "Bridge", "Chain", "Checker", "ForceFieldReader",
-    "FrameInfo", "FrameSource", "Generator", "InputPath", "MappingReader", "Model", "Nested", "Options",
+    "FrameInfo", "FrameSource", "Generator", "InputPath", "MappingReader", "Memory", "Model", "Nested", "Options",
     "OutputFiles", "OutputPath", "Plugin", "Reader", "Refiner", "Regularizer", "Sampler", "Several", "State", "Step",
     "Target", "TopologyReader", "Traversal", "Writer",
 ]
@@ -339,14 +340,25 @@ class Step(Plugin):
 
     The names in use: ``system``, ``beads``, ``reference``, ``atoms``, ``generator``, ``forcefield``,
     ``judgement``.
+
+    Frames may be shared out among processes and parts of a run, and a run may be stopped and resumed at any moment:
+    what a step does to a frame follows from the frame, the recipe and the seed alone, and what it has to remember of
+    the frames until ``finish`` it counts into ``memory``, each frame under its ``Window.place``.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
     gives: ClassVar[frozenset[str]] = frozenset()
+    #: True if ``start`` does all the work and writes what comes of it: such a step is not started in other processes.
+    beforehand: ClassVar[bool] = False
     #: Place in the recipe, e.g. ``run.yaml: steps[3].gibbs``; set by the recipe, for messages.
     where: str = ""
     #: Number of the step in the recipe, counted from 0; part of the name of every random draw.
     index: int = 0
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        #: What it has counted of the frames; whole in ``finish``. The runner replaces it from window to window.
+        self.memory = Memory()
 
     @property
     def branches(self) -> dict[str, Sequence[Step]]:

@@ -4,7 +4,7 @@ One window is in memory at a time, so peak memory does not depend on the number 
 """
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -150,18 +150,13 @@ def partition(chosen: Sequence[int], system: System, size: int | None) -> list[S
     return [chosen[k:k + size] for k in range(0, len(chosen), size)]
 
 
-def windows(parts: Iterator[Sequence[int]] | Sequence[Sequence[int]], system: System, source: FrameSource,
-            reference: FrameSource | None) -> Iterator[Window]:
-    """Windows, read one at a time."""
-    for numbers in parts:
-        yield window_of(numbers, system, source, reference)
-
-
-def window_of(numbers: Sequence[int], system: System, source: FrameSource, reference: FrameSource | None) -> Window:
+def window_of(numbers: Sequence[int], first: int, system: System, source: FrameSource,
+              reference: FrameSource | None) -> Window:
     """One window of frames: molecules made whole, true atoms next to their beads.
 
     Args:
         numbers: Frame numbers, (W,).
+        first: Place of the first of them in the run.
         system: What is there.
         source: Frames of beads.
         reference: Frames of true atoms, or None.
@@ -179,7 +174,7 @@ def window_of(numbers: Sequence[int], system: System, source: FrameSource, refer
                           for number, near, box in zip(numbers, beads, boxes)])
     return Window(frames=np.array(numbers, dtype=np.int64), time=np.array([info.time for info in infos]),
                   boxes=np.stack([np.zeros((3, 3)) if box is None else box for box in boxes]),
-                  beads=np.stack(beads), reference=atoms)
+                  beads=np.stack(beads), reference=atoms, place=first + np.arange(len(numbers)))
 
 
 def _reference(reference: FrameSource, number: int, system: System, beads: Array, box: Array | None) -> Array:

@@ -17,13 +17,11 @@ if TYPE_CHECKING:
 class OutputFiles(Protocol):
     """The files of a run that grow window by window; the runner makes them whole and resumable."""
 
-    n_frames: int  #: frames that are whole in the files so far, 0 in the first window of the run
-
     def claim(self, path: Path) -> None:
         """Say, once and at the start, that this run writes ``path`` (relative to the output folder).
 
         Raises:
-            BackmapError: If it exists already, or another step writes it.
+            BackmapError: If it exists already, another step writes it, or the run reads it.
         """
 
     def append(self, path: Path, data: bytes) -> None:
@@ -31,12 +29,6 @@ class OutputFiles(Protocol):
 
     def place(self, path: Path, data: bytes) -> None:
         """Write a claimed file as a whole, at the end of the run."""
-
-    def keep(self, name: str, data: bytes) -> None:
-        """Remember what a step has to know to go on after this window; replaces what it kept before."""
-
-    def kept(self, name: str) -> bytes | None:
-        """What was kept under ``name`` when the run that is resumed was stopped, or None."""
 
 
 @dataclass(eq=False)

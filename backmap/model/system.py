@@ -170,6 +170,7 @@ class Window:
         reference: True atoms, (W, A, 3), nm, where a file gave them; training and assessors only.
         slack: M(r) - R after the last projection, (W, B, 3), nm; None before one.
         flags: Name of a physics warning -> (W, B) bool.
+        place: Place of each frame in the run, counted from 0, (W,); by default that in the window.
     """
 
     frames: Index
@@ -181,6 +182,11 @@ class Window:
     reference: Array | None = None
     slack: Array | None = None
     flags: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
+    place: Index | None = None
+
+    def __post_init__(self) -> None:
+        if self.place is None:
+            self.place = np.arange(len(self.frames))
 
     @property
     def size(self) -> int:

@@ -12,16 +12,21 @@ Array = NDArray[np.float64]
 
 
 class Tally:
-    """Counts and rows of one trajectory, by name.
+    """Counts, rows and lists of one trajectory, by name.
 
     Counts are integers that add up (histograms); they are kept for even and odd frames apart, so that
-    the two halves can be compared. Rows are a few numbers per frame. Sums of floats over frames are made
-    at the end only, in the order of the frames.
+    the two halves can be compared. Rows are a few numbers per frame, as many for every frame. Lists are as
+    many integers as a frame happens to have, and the first of all frames are kept. Sums of floats over frames
+    are made at the end only, in the order of the frames.
     """
+
+    #: Entries of a list that are kept: enough for people, and no burden however long the run.
+    LISTED = 1000
 
     def __init__(self) -> None:
         self._counts: dict[str, NDArray[np.int64]] = {}
         self._rows: dict[str, dict[int, Array]] = {}
+        self._lists: dict[str, dict[int, NDArray[np.int64]]] = {}
 
     def count(self, name: str, index: int, counts: ArrayLike) -> None:
         """Add integers ``counts`` (n,) of the frame whose place in the run is ``index``, from 0."""
@@ -35,6 +40,22 @@ class Tally:
         """Keep numbers of the frame whose place in the run is ``index``, from 0."""
         self._rows.setdefault(name, {})[index] = np.asarray(values, dtype=np.float64)
 
+    def note(self, name: str, index: int, entries: ArrayLike) -> None:
+        """Keep integers (n, ...) of the frame whose place in the run is ``index``; of all frames, the first 1000."""
+        entries = np.asarray(entries, dtype=np.int64)
+        if len(entries):
+            self._lists.setdefault(name, {})[index] = entries[:self.LISTED]
+            self._shorten(name)
+
+    def _shorten(self, name: str) -> None:
+        """Forget the frames after the one with which a list is full."""
+        frames, count = self._lists[name], 0
+        for index in sorted(frames):
+            if count >= self.LISTED:
+                del frames[index]
+            else:
+                count += len(frames[index])
+
     def merge(self, other: Tally) -> None:
         """Add what another process or an earlier window has counted."""
         for name, both in other._counts.items():
@@ -44,6 +65,9 @@ class Tally:
                 self._counts[name] = both.copy()
         for name, rows in other._rows.items():
             self._rows.setdefault(name, {}).update(rows)
+        for name, entries in other._lists.items():
+            self._lists.setdefault(name, {}).update(entries)
+            self._shorten(name)
 
     def half(self, which: int) -> Tally:
         """The even (0) or odd (1) frames alone."""
@@ -62,12 +86,17 @@ class Tally:
         rows = self._rows[name]
         return np.stack([rows[index] for index in sorted(rows)])
 
+    def noted(self, name: str) -> NDArray[np.int64]:
+        """Entries of a list in the order of the frames, (n, ...), at most ``LISTED``."""
+        frames = self._lists[name]
+        return np.concatenate([frames[index] for index in sorted(frames)])[:self.LISTED]
+
     def __contains__(self, name: str) -> bool:
-        return name in self._counts or name in self._rows
+        return name in self._counts or name in self._rows or name in self._lists
 
     def names(self, prefix: str = "") -> list[str]:
-        """Names of all counts and rows that start with ``prefix``, sorted."""
-        return sorted(name for name in {*self._counts, *self._rows} if name.startswith(prefix))
+        """Names of all counts, rows and lists that start with ``prefix``, sorted."""
+        return sorted(name for name in {*self._counts, *self._rows, *self._lists} if name.startswith(prefix))
 
     @property
     def n_frames(self) -> int:
@@ -80,6 +109,9 @@ class Tally:
         for name, rows in self._rows.items():
             arrays[f"index {name}"] = np.array(sorted(rows), dtype=np.int64)
             arrays[f"row {name}"] = self.rows(name)
+        for name, frames in self._lists.items():
+            arrays[f"place {name}"] = np.array([k for k in sorted(frames) for _ in frames[k]], dtype=np.int64)
+            arrays[f"list {name}"] = np.concatenate([frames[k] for k in sorted(frames)])
         return arrays
 
     @classmethod
@@ -92,6 +124,9 @@ class Tally:
                 tally._counts[name] = np.array(value, dtype=np.int64)
             elif kind == "row":
                 tally._rows[name] = dict(zip(arrays[f"index {name}"].tolist(), np.array(value, dtype=np.float64)))
+            elif kind == "list":
+                place = arrays[f"place {name}"]
+                tally._lists[name] = {int(k): np.array(value)[place == k] for k in np.unique(place)}
         return tally
 
     @classmethod

@@ -1,0 +1,78 @@
+"""What a step remembers of the frames it has seen: tallies by name, that merge and can be kept in a file."""
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .system import System, Window
+from .tally import Tally
+
+
+class Memory(dict[str, Tally]):
+    """Tallies by name, made when they are asked for: ``memory["flags"].count(...)``.
+
+    A step counts into its memory as windows pass, each frame under its place in the run, and reads it when the run
+    is over. The runner keeps it with every commit and hands it back to a run that is resumed; what other processes or
+    parts of a run counted is merged. So a step holds on to nothing else from one window to the next, and to no tally
+    of its memory either.
+    """
+
+    def __missing__(self, name: str) -> Tally:
+        self[name] = Tally()
+        return self[name]
+
+    def merge(self, other: Memory) -> None:
+        """Add what was counted of other frames."""
+        for name, tally in other.items():
+            self[name].merge(tally)
+
+
+def note_flags(tally: Tally, window: Window) -> None:
+    """Count the flagged beads of a window by physics warning, and note which they are."""
+    for name, flagged in window.flags.items():
+        for frame, place, beads in zip(window.frames.tolist(), window.place.tolist(), flagged):
+            tally.count(name, place, beads.sum())
+            tally.note(name, place, [(frame, bead) for bead in np.flatnonzero(beads)])
+
+
+def flags_of(tally: Tally, system: System) -> tuple[dict[str, int], dict[str, list[str]]]:
+    """How many beads were flagged by each warning, and the names of the first, ``frame 12: PS1 3 A4``."""
+    counts = {name: int(tally.counts(name)) for name in tally.names()}
+    named = {name: [f"frame {frame}: {system.bead_label(bead)}" for frame, bead in tally.noted(name).tolist()]
+             for name, count in counts.items() if count}
+    return counts, named
+
+
+def pack(memories: dict[int, Memory]) -> bytes:
+    """The memories of steps, by their number, as the bytes of an .npz file."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for index, memory in memories.items():
+        for name, tally in memory.items():
+            arrays |= {json.dumps([index, name, key]): value for key, value in tally.to_arrays().items()}
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def unpack(data: bytes) -> dict[int, Memory]:
+    """The inverse of ``pack``.
+
+    Raises:
+        ValueError: If these are not the bytes that ``pack`` has made.
+    """
+    found: dict[tuple[int, str], dict[str, NDArray[Any]]] = {}
+    try:
+        arrays = dict(np.load(io.BytesIO(data), allow_pickle=False))
+    except (OSError, EOFError) as error:
+        raise ValueError(str(error)) from None
+    for path, value in arrays.items():
+        index, name, key = json.loads(path)
+        found.setdefault((index, name), {})[key] = value
+    memories: dict[int, Memory] = {}
+    for (index, name), tally in found.items():
+        memories.setdefault(index, Memory())[name] = Tally.from_arrays(tally)
+    return memories

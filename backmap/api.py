@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from .ensembles import Chain, Model, Sampler, Target
 from .errors import BackmapError
 from .fields import InputPath, Nested, OutputPath, Several
-from .model.inputs import AtomMolecule, AtomTopology, BeadModel, FrameInfo, FrameSource
+from .model.inputs import AtomMolecule, AtomTopology, BeadModel, FrameInfo, FrameSource, also_read
 from .model.memory import Memory
 from .plugin import Options, Plugin
 from .state import OutputFiles, State
@@ -38,7 +38,7 @@ __all__ = [
     "Assessor", "AtomMolecule", "AtomTopology", "BeadModel", "Bridge", "Chain", "Checker", "ForceFieldReader",
     "FrameInfo", "FrameSource", "Generator", "InputPath", "MappingReader", "Memory", "Model", "Nested", "Options",
     "OutputFiles", "OutputPath", "Plugin", "Reader", "Refiner", "Regularizer", "Sampler", "Several", "State", "Step",
-    "Target", "TopologyReader", "Traversal", "Writer",
+    "Target", "TopologyReader", "Traversal", "Writer", "also_read",
 ]
 
 

@@ -15,6 +15,7 @@ import typer
 
 from .commands.check import check
 from .commands.init import init
+from .commands.merge import merge
 from .commands.new import new
 from .commands.plugins import plugins
 from .commands.report import report
@@ -41,7 +42,7 @@ def _common(version: Annotated[bool, typer.Option("--version", callback=_print_v
     pass
 
 
-for _command in (run, check, init, report, plugins, schema, new):
+for _command in (run, merge, check, init, report, plugins, schema, new):
     app.command()(_command)
 
 

@@ -31,12 +31,15 @@ class Build:
     Attributes:
         folder: Folder of the recipe; relative input paths start here.
         plugin: Builds a plugin of a kind from a recipe entry.
-        inputs: Every input file that was named, in order, for provenance.
+        inputs: Every input file that was named, in order, for provenance; plugins: every class that was built.
+        in_memory: A plugin was given as an object, not by name.
     """
 
     folder: Path
     plugin: Callable[[type, Any, Build], Any]
     inputs: dict[Path, None] = field(default_factory=dict)
+    plugins: dict[type, None] = field(default_factory=dict)
+    in_memory: bool = False
 
 
 def as_field_error(error: BackmapError) -> PydanticCustomError:
@@ -112,6 +115,8 @@ class _NestedPlugin:
     def __get_pydantic_core_schema__(self, kind: type, _: pydantic.GetCoreSchemaHandler) -> core_schema.CoreSchema:
         def build(value: Any, info: core_schema.ValidationInfo) -> Any:
             if isinstance(value, kind):
+                if isinstance(info.context, Build):
+                    info.context.in_memory = True
                 return value
             if not isinstance(info.context, Build):
                 raise PydanticCustomError("backmap", "should be a {kind}", {"kind": kind.__name__})

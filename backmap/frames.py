@@ -143,11 +143,9 @@ def _part(part: str, text: str, n_frames: int, where: object) -> Sequence[int]:
     return range(first, last, step)
 
 
-def partition(chosen: Sequence[int], system: System, size: int | None) -> list[Sequence[int]]:
-    """The frames of each window. It depends on nothing but its arguments, so a resumed run agrees."""
-    if size is None:
-        size = min(FRAMES_PER_WINDOW, max(1, ATOMS_PER_WINDOW // max(1, system.n_atoms)))
-    return [chosen[k:k + size] for k in range(0, len(chosen), size)]
+def window_size(system: System, size: int | None) -> int:
+    """Frames that are in memory together: ``size``, or what atoms allow."""
+    return size or min(FRAMES_PER_WINDOW, max(1, ATOMS_PER_WINDOW // max(1, system.n_atoms)))
 
 
 def window_of(numbers: Sequence[int], first: int, system: System, source: FrameSource,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -32,6 +32,8 @@ class Source:
         overrides: What ``--set`` changed.
         document: What was built: the file with the overrides.
         inputs: The input files its options name.
+        plugins: The classes of all plugins that it names; plugin_files: files of the user that offer some.
+        in_memory: It reads frames that are objects of Python, not files.
     """
 
     path: Path
@@ -39,6 +41,9 @@ class Source:
     overrides: tuple[str, ...]
     document: dict[str, Any]
     inputs: tuple[Path, ...] = ()
+    plugins: tuple[type, ...] = ()
+    plugin_files: tuple[Path, ...] = ()
+    in_memory: bool = False
 
 
 class Recipe(pydantic.BaseModel):
@@ -51,7 +56,10 @@ class Recipe(pydantic.BaseModel):
     seed: int = pydantic.Field(0, ge=0, description="Every random draw of the run follows from it.")
     device: Literal["auto", "cpu", "cuda"] = pydantic.Field("auto", description="Where torch computes.")
     output: str = pydantic.Field("runs", min_length=1, description="Folder of the results.")
-    window: int | None = pydantic.Field(None, ge=1, description="Frames that go through the steps together.")
+    window: int | None = pydantic.Field(None, ge=1, description="Frames that are read and written together. What comes "
+                                                                "out does not depend on it.")
+    processes: int = pydantic.Field(1, ge=1, description="Processes that share the frames. What comes out does not "
+                                                         "depend on it.")
     max_warnings: dict[str, pydantic.NonNegativeInt] = pydantic.Field(
         {}, description="How many physics warnings of each type the run may have before it fails.")
     define: Any = pydantic.Field(None, description="Room for YAML anchors; nothing reads it.", exclude=True)
@@ -62,6 +70,11 @@ class Recipe(pydantic.BaseModel):
     @property
     def source(self) -> Source:
         return self._source
+
+    def remembering(self, overrides: Sequence[str]) -> Recipe:
+        """This recipe, which tells of changes that were made before it was composed."""
+        self._source = replace(self._source, overrides=(*overrides, *self._source.overrides))
+        return self
 
     @property
     def folder(self) -> Path:
@@ -121,7 +134,8 @@ def compose(text: str, content: dict[str, Any], path: Path, registry: Registry,
             raise error
     except RecipeError as error:
         raise error.outermost(path) from error.__cause__
-    recipe._source = Source(path, text, tuple(overrides), content, tuple(build.inputs))
+    recipe._source = Source(path, text, tuple(overrides), content, tuple(build.inputs), tuple(build.plugins),
+                            tuple(registry.files), build.in_memory)
     return recipe
 
 
@@ -164,7 +178,7 @@ class _Builder:
             built = plugin(options)
         except BackmapError as error:
             raise RecipeError.inside(name, error) from error.__cause__
-        built.name = name
+        built.name, build.plugins[plugin] = name, None
         return built
 
     def _split(self, kind: Kind, entry: Any) -> tuple[str, Any]:

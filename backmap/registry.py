@@ -79,12 +79,14 @@ class Registry:
 
     Attributes:
         broken: Plugins that could not be loaded, and why. They stop no run that does without them.
+        files: Files of the user that were loaded.
     """
 
     def __init__(self) -> None:
         self.manager = pluggy.PluginManager(hookspecs.NAME)
         self.manager.add_hookspecs(hookspecs)
         self.broken: dict[str, str] = {}
+        self.files: list[Path] = []
         self._tables: dict[Kind, dict[str, Offered]] = {}
         self._classes: dict[tuple[Kind, str], type[api.Plugin]] = {}
         self._trace = self.manager.trace.root.get("backmap")
@@ -128,6 +130,7 @@ class Registry:
         if not any(self.manager.parse_hookimpl_opts(module, name) for name in dir(module)):
             raise BackmapError("the plugin file offers nothing", where=path,
                                hint="Write a function such as backmap_generators under @backmap.hookimpl.")
+        self.files.append(path.absolute())
         return self.register(module, path.stem, source=str(path))
 
     def register(self, plugin: object, name: str, source: str = "") -> Registry:

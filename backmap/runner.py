@@ -1,45 +1,49 @@
-"""Drives windows of frames through the steps of a recipe: seed, progress, resume, provenance.
+"""Drives the frames of a run through the steps of its recipe: identity, progress, resume, provenance.
 
-Only the runner knows which frames are chosen and how far a run has come; steps see one window
-after the other.
+Only the runner knows how far a run has come; the pipeline sees one portion of the frames after the other, in this
+process or in others.
 """
 from __future__ import annotations
 
-import hashlib
-import json
+import math
 import platform
 import time
-from collections.abc import Callable, Sequence
-from importlib import metadata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from . import frames
 from .api import State, Step
 from .display import Display
 from .errors import BackmapError, Interrupted, at
+from .identity import IDLE, Identity, signatures, sources, versions
 from .ledger import Ledger
-from .model.system import System, Window
+from .model.memory import Memory, flags_of, pack, unpack
+from .model.system import System
+from .pipeline import OWN, Desk, Done, Pipeline, Portion, device, threads
+from .processes import Order, Processes
 from .recipe import Recipe
 
-NAMED = 1000  #: flagged beads that are listed by name, for each kind of warning
+#: Portions that each process gets, so that none is left waiting for long at the end.
+SHARES = 8
 
 
-def run(recipe: Recipe, *, chosen: frames.Choice | str | None = None, resume: bool = False, force: bool = False,
-        display: Display | None = None) -> Path:
+def run(recipe: Recipe, **options: Any) -> Path:
     """Run a recipe from the first step to the last; returns the output folder. Arguments are those of ``perform``."""
-    return perform(recipe, chosen=chosen, resume=resume, force=force, display=display)[0]
+    return perform(recipe, **options)[0]
 
 
-def perform(recipe: Recipe, *, chosen: frames.Choice | str | None = None, resume: bool = False, force: bool = False,
+def perform(recipe: Recipe, *, chosen: frames.Choice | str | None = None, part: tuple[int, int] | None = None,
+            n_threads: int = 1, resume: bool = False, force: bool = False,
             display: Display | None = None) -> tuple[Path, State | None]:
     """Run a recipe from the first step to the last.
 
     Args:
         recipe: A checked recipe.
         chosen: Frames by number or time; a text is that of ``--frames``, None means all.
+        part: Number of a part, from 1, and of how many: its frames alone, to be merged with the others later.
+        n_threads: How many train, in steps that do; a frame is always the work of one.
         resume: Go on where an interrupted run stopped.
         force: Overwrite results that are there.
         display: Where lines and progress go.
@@ -52,170 +56,266 @@ def perform(recipe: Recipe, *, chosen: frames.Choice | str | None = None, resume
         Interrupted: On Ctrl-C; what was written is whole and can be resumed.
     """
     display, chosen = display or Display(), frames.Choice.of(chosen)
-    ledger = Ledger(recipe.output_folder, _identity(recipe, chosen), resume=resume, force=force)
-    try:
-        if ledger.finished:
-            display.log(f"{ledger.folder}: this run is finished already")
-            return ledger.folder, None
-        going = _Run(recipe, chosen, resume, ledger, display)
-        with display:
-            going.go()
-    except KeyboardInterrupt:
-        done = f" after {ledger.n_frames} frames, which are whole" if ledger.n_frames else ""
-        raise Interrupted(f"stopped{done}; the same command with --resume goes on") from None
-    finally:
-        ledger.stop()
-    return ledger.folder, going.state
+    folder = recipe.output_folder / part_name(*part) if part else recipe.output_folder
+    going = Run(recipe, chosen, identity(recipe, chosen), folder, resume=resume, force=force, display=display)
+    return going.guarded(lambda: going.go(part, n_threads)), going.state
 
 
-class _Run:
-    """One run, from start to end."""
+def identity(recipe: Recipe, chosen: frames.Choice) -> Identity:
+    """What a run of this recipe is; hashes the files that the recipe names."""
+    source = recipe.source
+    options = {key: value for key, value in source.document.items() if key not in (*IDLE, "seed", "device")}
+    return Identity(options, recipe.seed, chosen.where or "all", device(recipe.device),
+                    signatures(source.inputs, recipe.folder), sources(source.plugins), versions(), recipe.folder)
 
-    def __init__(self, recipe: Recipe, chosen: frames.Choice, resume: bool, ledger: Ledger, display: Display) -> None:
-        self.recipe, self.chosen, self.ledger, self.display = recipe, chosen, ledger, display
-        self.steps: Sequence[Step] = recipe.steps
-        self.numbers: list[int] = []
+
+def part_name(number: int, count: int) -> str:
+    """The folder of a part, in the output folder of the run."""
+    return f"part-{number}-of-{count}"
+
+
+class Run:
+    """One run, from start to end.
+
+    Args:
+        recipe: A checked recipe.
+        chosen: Frames by number or time.
+        identity: What the run is.
+        folder: Where results go.
+
+    Attributes:
+        state: What the steps share; None if the run had been finished before.
+    """
+
+    def __init__(self, recipe: Recipe, chosen: frames.Choice, identity: Identity, folder: Path, *,
+                 resume: bool = False, force: bool = False, display: Display) -> None:
+        self.recipe, self.chosen, self.display, self.folder = recipe, chosen, display, folder
+        self.ledger = Ledger(folder, identity, resume=resume, force=force)
+        self.ledger.reads([recipe.source.path, *recipe.source.inputs, *recipe.source.plugin_files])
+        self.state: State | None = None
         self.began = time.monotonic()
-        self.seconds_before = float(ledger.notes.get("seconds", 0.0))
-        self.warnings: dict[str, int] = dict(ledger.notes.get("warnings", {}))
-        self.flagged: dict[str, list[str]] = dict(ledger.notes.get("flagged", {}))
-        self.state = State(folder=recipe.folder, output=ledger.folder, seed=recipe.seed, device=device(recipe.device),
-                           title=recipe.title, resume=resume, log=display.log, files=ledger,
-                           provenance=self._report)
-        self.state.spent.update({int(index): s for index, s in ledger.notes.get("spent", {}).items()})
+        self.seconds_before = float(self.ledger.notes.get("seconds", 0.0))
+        self.memories: dict[int, Memory] = {OWN: Memory()}
+        self.n_threads = 1
 
-    def go(self) -> None:
-        for step in self.steps:
-            with at(step.where):
-                step.start(self.state)
-            if self.state.source is not None and not self.numbers:
-                self._choose()
-        if self.numbers:
-            self._windows()
-        elif self.chosen.where:
-            raise BackmapError("no step of the recipe reads frames", where=self.chosen.where)
-        for step in self.steps:
-            with at(step.where):
-                step.finish(self.state)
-        report = self._report()
-        self.ledger.finish(report)
-        if self.numbers:
-            count = f"{len(self.numbers)} frame{'s' * (len(self.numbers) > 1)} in {report['seconds']:.3g} s"
-            spent = ", ".join(f"{name} {seconds:.3g} s" for name, seconds in report["seconds_by_step"].items()
-                              if seconds >= 0.01 * report["seconds"])
-            made = any("generator" in step.gives for step in self.steps)
-            speed = f": {report['atoms_per_second']:.3g} atoms/s" if made else ""
-            self.display.log(f"{count}{f' ({spent})' * bool(spent)}{speed}, written to {self.ledger.folder}")
-        self._judge()
+    def guarded(self, work: Callable[[], None]) -> Path:
+        """Do what is to be done, with the files closed and the folder free after it whatever happens."""
+        try:
+            if self.ledger.finished:
+                self.display.log(f"{self.folder}: this run is finished already")
+                return self.folder
+            with self.display:
+                work()
+        except KeyboardInterrupt:
+            done = f" after {self.ledger.n_frames} frames, which are whole" if self.ledger.n_frames else ""
+            raise Interrupted(f"stopped{done}; the same command with --resume goes on") from None
+        finally:
+            self.ledger.stop()
+        return self.folder
 
-    def _choose(self) -> None:
-        """Which frames, as soon as a step has said how many there are."""
-        self.numbers = self.chosen.numbers(self.state.source)
-        self.state.chosen, self.state.n_frames = self.numbers, len(self.numbers)
-        before = self.ledger.notes.setdefault("frames", len(self.numbers))
-        if before != len(self.numbers):
-            raise BackmapError(f"the unfinished run goes through {before} frames, but the input now gives "
-                               f"{len(self.numbers)}", where=self.ledger.folder, hint="Start again with --force.")
+    def go(self, part: tuple[int, int] | None, n_threads: int) -> None:
+        """Start the steps, take the frames or those of one part through them, and finish."""
+        self.n_threads = n_threads
+        if part is not None:
+            self._begin_part(part)
+        with threads(n_threads):
+            self._start()
+        self._expect_frames(part)
+        portions = self._portions(part)
+        if self.pipeline.numbers:
+            with threads(1):
+                self.take(self._worked(portions), sum(len(portion.numbers) for portion in portions))
+        if part is None:
+            self.finish()
+        else:
+            self._end_part(part)
 
-    def _windows(self) -> None:
-        state = self.state
-        parts = frames.partition(self.numbers, state.system, self.recipe.window)
-        left = self._left(parts)
-        self.display.begin(len(self.numbers), state.system.n_atoms, done=self.ledger.n_frames)
+    def _start(self) -> None:
+        """A pipeline whose steps are started."""
+        desk = Desk(self.ledger.claim, self.ledger.place)
+        recipe, ledger = self.recipe, self.ledger
+        self.state = State(folder=recipe.folder, output=ledger.folder, seed=recipe.seed,
+                           device=ledger.identity.device, title=recipe.title, resume=ledger.resumed,
+                           log=self.display.log, provenance=self.report)
+        self.pipeline = Pipeline(recipe, self.chosen, self.state, desk)
+        self.pipeline.start(self._begins, ledger.also_reads)
+        if ledger.n_frames:
+            self._recall()
+
+    def _begins(self, step: Step) -> None:
+        if step.beforehand:  # it may take long, and goes on by itself where it was stopped
+            self.ledger.begin()
+
+    def _recall(self) -> None:
+        """What the steps of an interrupted run had counted."""
+        try:
+            self.memories |= unpack(self.ledger.memory())
+        except ValueError:
+            raise BackmapError("what the steps of the unfinished run remember is damaged", where=self.folder,
+                               hint="Start again with --force.") from None
+
+    def _expect_frames(self, part: tuple[int, int] | None) -> None:
+        where = f"--part {part[0]}/{part[1]}" if part else self.chosen.where
+        if where and not self.pipeline.numbers:
+            raise BackmapError("no step of the recipe reads frames", where=where)
+
+    # Frames
+
+    def _portions(self, part: tuple[int, int] | None) -> list[Portion]:
+        """What is left to be done, in order."""
+        numbers = self.pipeline.numbers
+        first, last = bounds(len(numbers), *part or (1, 1))
+        first += self.ledger.n_frames
+        left = numbers[first:last]
+        size = frames.window_size(self.state.system, self.recipe.window) if left else 1
+        if self.recipe.window is None:
+            size = min(size, max(1, math.ceil(len(left) / (SHARES * self.recipe.processes))))
+        return [Portion(left[k:k + size], first + k) for k in range(0, len(left), size)]
+
+    def _worked(self, portions: list[Portion]) -> Iterator[Done]:
+        """The portions through the steps: here, or in other processes."""
+        count = min(self.recipe.processes, len(portions))
+        if count < 2:
+            for portion in portions:
+                size = len(portion.numbers)
+                yield self.pipeline.work(portion, lambda share, size=size: self.display.within(share * size))
+            return
+        with Processes(self._order(), count) as pool:
+            yield from pool.results(portions)
+
+    def _order(self) -> Order:
+        source = self.recipe.source
+        if source.in_memory:
+            raise BackmapError("frames that are held in memory cannot be shared out among processes",
+                               where=source.path, hint="Write them to a file, or leave `processes` out.")
+        return Order(source.path, source.document, source.plugin_files, self.chosen, self.ledger.identity.device)
+
+    def take(self, done: Iterator[Done], n_left: int) -> None:
+        """Write what comes of the frames, portion by portion; each counts as soon as it is whole on disk."""
+        before = self.ledger.n_frames
+        self.display.begin(before + n_left, self.state.system.n_atoms, done=before)
         self._commit(0)
-        for window in frames.windows(left, state.system, state.source, state.reference):
-            for number, step in enumerate(self.steps):
-                state.progress = self._progress(number, window.size)
-                began = time.monotonic()
-                with at(step.where):
-                    window = step.frames(window, state)
-                state.spent[step.index] = state.spent.get(step.index, 0.0) + time.monotonic() - began
-            self._count(window)
-            self._commit(window.size)
-            self.display.advance(window.size)
+        for portion in done:
+            self._take(portion)
+            self._commit(portion.n_frames)
+            self.display.advance(portion.n_frames)
+        self._commit(0, last=True)
 
-    def _left(self, parts: list[Sequence[int]]) -> list[Sequence[int]]:
-        """The windows that no earlier run has written."""
-        done = 0
-        for number, part in enumerate(parts):
-            if done >= self.ledger.n_frames:
-                return parts[number:]
-            done += len(part)
-        return []
+    def _take(self, portion: Done) -> None:
+        for line in portion.lines:
+            self.display.log(line)
+        for name, data in portion.appended:
+            self.ledger.append(Path(name), data)
+        for index, memory in portion.memories.items():
+            self.memories.setdefault(index, Memory()).merge(memory)
 
-    def _progress(self, number: int, size: int) -> Callable[[float], None]:
-        """Takes the fraction of its work that step ``number`` has done; steps count alike."""
-        return lambda fraction: self.display.within(size * (number + fraction) / len(self.steps))
+    def _commit(self, n_frames: int, last: bool = False) -> None:
+        self.ledger.notes["seconds"] = self._seconds()
+        self.ledger.commit(n_frames, pack(self.memories), last)
 
-    def _count(self, window: Window) -> None:
-        for name, flagged in window.flags.items():
-            self.warnings[name] = self.warnings.get(name, 0) + int(flagged.sum())
-            known = self.flagged.setdefault(name, [])
-            for frame, bead in np.argwhere(flagged)[:NAMED - len(known)]:
-                known.append(f"frame {window.frames[frame]}: {self.state.system.bead_label(int(bead))}")
+    # Parts
 
-    def _commit(self, n_frames: int) -> None:
-        self.ledger.notes |= {"seconds": self._seconds(), "warnings": self.warnings, "flagged": self.flagged,
-                              "spent": self.state.spent}
-        self.ledger.commit(n_frames)
+    def _begin_part(self, part: tuple[int, int]) -> None:
+        if self.ledger.notes.get("complete"):
+            raise BackmapError("this part is finished already", where=self.folder,
+                               hint="Put the parts together with `backmap merge`.")
+        early = next((step for step in self.recipe.steps if step.beforehand), None)
+        if early is not None:
+            raise BackmapError(f"step '{early.name}' does its work before there are frames, in every part anew",
+                               where=early.where, hint="Give it a recipe of its own, and run that first.")
+        source = self.recipe.source
+        if source.in_memory:
+            raise BackmapError("frames that are held in memory cannot be shared out among parts", where=source.path,
+                               hint="Write them to a file.")
+        self.ledger.notes |= {"part": list(part), "run": {
+            "recipe": str(source.path.resolve()), "text": source.text, "document": source.document,
+            "overrides": list(source.overrides), "plugins": [str(file.resolve()) for file in source.plugin_files],
+            "chosen": asdict(self.chosen)}}
+
+    def merge(self, parts: Sequence[Done], seconds: float) -> None:
+        """Take what came of parts, which took so many seconds, for the run's own, and finish."""
+        self.seconds_before = seconds
+        self._start()
+        for part in parts:
+            self._take(part)
+        self.finish()
+
+    def _end_part(self, part: tuple[int, int]) -> None:
+        self.ledger.notes["complete"] = True
+        self._commit(0, last=True)
+        self.display.log(f"part {part[0]} of {part[1]}: {self.ledger.n_frames} frames in {self._seconds():.3g} s; "
+                         f"`backmap merge {self.recipe.output_folder}` puts all parts together")
+
+    # The end
+
+    def finish(self) -> None:
+        """Let the steps finish, give the files their names, and say how it went."""
+        self.pipeline.finish(self.memories)
+        report = self.report()
+        self.ledger.finish(report)
+        if self.pipeline.numbers:
+            self._tell(report)
+        self._judge(report)
+
+    def _tell(self, report: dict[str, Any]) -> None:
+        numbers, seconds = self.pipeline.numbers, report["seconds"]
+        count = f"{len(numbers)} frame{'s' * (len(numbers) > 1)} in {seconds:.3g} s"
+        spent = ", ".join(f"{name} {time:.3g} s" for name, time in report["seconds_by_step"].items()
+                          if time >= 0.01 * seconds)
+        made = any("generator" in step.gives for step in self.recipe.steps)
+        speed = f": {report['atoms_per_second']:.3g} atoms/s" if made else ""
+        self.display.log(f"{count}{f' ({spent})' * bool(spent)}{speed}, written to {self.folder}")
 
     def _seconds(self) -> float:
         return self.seconds_before + time.monotonic() - self.began
 
-    def _by_step(self) -> dict[str, float]:
-        """Seconds that the frames took in each step; a name that comes again gets the number of its step."""
-        names = [step.name for step in self.steps]
-        return {step.name if names.count(step.name) == 1 else f"steps[{step.index}].{step.name}":
-                round(self.state.spent[step.index], 3) for step in self.steps if step.index in self.state.spent}
+    def _spent(self) -> dict[int, float]:
+        """Seconds that the frames took in each step, over all processes."""
+        seconds = self.memories[OWN]["seconds"]
+        return {int(index): float(seconds.rows(index).sum()) for index in seconds.names()}
 
-    def _report(self) -> dict[str, Any]:
+    def _by_step(self) -> dict[str, float]:
+        """The same by name; a name that comes again gets the number of its step."""
+        spent, names = self._spent(), [step.name for step in self.recipe.steps]
+        return {step.name if names.count(step.name) == 1 else f"steps[{step.index}].{step.name}":
+                round(spent[step.index], 3) for step in self.recipe.steps if step.index in spent}
+
+    def report(self) -> dict[str, Any]:
         """Provenance: enough to make the same bytes again, and what it took."""
-        recipe, seconds = self.recipe, self._seconds()
-        judging = sum(self.state.spent.get(step.index, 0.0) for step in self.steps if "judgement" in step.gives)
-        n_atoms = self.state.system.n_atoms if self.state.system and self.numbers else 0
+        recipe, seconds, numbers, own = self.recipe, self._seconds(), self.pipeline.numbers, self.ledger.identity
+        spent = self._spent()
+        judging = sum(spent.get(step.index, 0.0) for step in recipe.steps if "judgement" in step.gives)
+        n_atoms = self.state.system.n_atoms if self.state.system and numbers else 0
+        warnings, flagged = flags_of(self.memories[OWN]["flags"], self.state.system) if numbers else ({}, {})
+        making = max(seconds - judging / recipe.processes, 1e-9)
         return {
             "title": recipe.title, "recipe": str(recipe.source.path.resolve()), "text": recipe.source.text,
-            "overrides": list(recipe.source.overrides), "seed": recipe.seed, "device": self.state.device,
-            "frames": frames.spelled(self.numbers) if self.chosen.by_time else self.chosen.text or "all",
-            "n_frames": len(self.numbers), "n_atoms": n_atoms,
-            "versions": versions(), "inputs": {str(path): sha256(path) for path in recipe.source.inputs},
-            "outputs": self.ledger.names, "warnings": self.warnings,
-            "flagged": {name: beads for name, beads in self.flagged.items() if beads},
+            "overrides": list(recipe.source.overrides), "seed": recipe.seed, "device": own.device,
+            "frames": frames.spelled(numbers) if self.chosen.by_time else self.chosen.text or "all",
+            "n_frames": len(numbers), "n_atoms": n_atoms,
+            "platform": platform.platform(), "threads": self.n_threads, "processes": recipe.processes,
+            "inputs": own.inputs, "versions": own.versions,
+            "outputs": self.ledger.names, "warnings": warnings, "flagged": flagged,
             "seconds": round(seconds, 3), "seconds_by_step": self._by_step(),
-            "atoms_per_second": round(n_atoms * len(self.numbers) / (seconds - judging), 1),  # made, not judged
+            "atoms_per_second": round(n_atoms * len(numbers) / making, 1),  # made, not judged
         }
 
-    def _judge(self) -> None:
+    def _judge(self, report: dict[str, Any]) -> None:
         """Say what was flagged, and fail the run where the recipe says that it is too much."""
-        for name, count in sorted(self.warnings.items()):
+        for name, count in sorted(report["warnings"].items()):
             if count:
-                listed = self.flagged[name][:3]
+                listed = report["flagged"][name][:3]
                 more = ", ... (see run.json)" if count > len(listed) else ""
                 self.display.log(f"warning: {name}: {count} beads: {'; '.join(listed)}{more}")
         for name, most in self.recipe.max_warnings.items():
-            if self.warnings.get(name, 0) > most:
-                raise BackmapError(f"{self.warnings[name]} beads flagged as {name}, more than max_warnings allows "
+            if report["warnings"].get(name, 0) > most:
+                raise BackmapError(f"{report['warnings'][name]} beads flagged as {name}, more than max_warnings allows "
                                    f"({most})", where=self.recipe.source.path)
 
 
-def device(name: str) -> str:
-    """``auto`` is cuda where torch sees one."""
-    if name == "cpu":
-        return name
-    import torch  # late: the recipe is checked, and `backmap --help` printed, without it
-
-    if torch.cuda.is_available():
-        return "cuda"
-    if name == "cuda":
-        raise BackmapError("device: cuda, but torch finds no CUDA device", hint="Write device: auto or cpu.")
-    return "cpu"
-
-
-def limit_threads(number: int) -> None:
-    """Let torch compute with ``number`` threads."""
-    import torch
-
-    torch.set_num_threads(number)
+def bounds(n_frames: int, part: int, count: int) -> tuple[int, int]:
+    """Places of the first frame of a part and of the first one after it; parts differ by one frame at most."""
+    return n_frames * (part - 1) // count, n_frames * part // count
 
 
 def system_of(recipe: Recipe) -> System:
@@ -233,28 +333,3 @@ def system_of(recipe: Recipe) -> System:
         if state.system is not None:
             return state.system
     raise BackmapError("no step says what there is", where=recipe.source.path)
-
-
-def _identity(recipe: Recipe, chosen: frames.Choice) -> str:
-    """A hash of all that the bytes of the output follow from."""
-    content = {key: value for key, value in recipe.source.document.items() if key not in ("define", "output", "title")}
-    content |= {"seed": recipe.seed, "frames": chosen.where if chosen.by_time else chosen.text}
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def versions() -> dict[str, str]:
-    """Versions of what the numbers depend on; torch is not imported for it."""
-    names = {"backmap": "backmap-engine", "torch": "torch", "numpy": "numpy", "scipy": "scipy"}
-    found = {"python": platform.python_version(), "platform": platform.platform()}
-    for name, distribution in names.items():
-        try:
-            found[name] = metadata.version(distribution)
-        except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
-
-
-def sha256(path: Path) -> str:
-    """Hash of a file, read in pieces."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,7 +8,6 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from dataclasses import replace as with_changes
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,7 +91,8 @@ class Result:
 def run(recipe: Path | str | Mapping[str, Any], *, set: Mapping[str, Any] | Sequence[str] = (),
         frames: str | int | Sequence[int] | None = None, begin: float | None = None, end: float | None = None,
         dt: float | None = None, beads: Any = None, reference: Any = None, output: Path | str | None = None,
-        seed: int | None = None, threads: int | None = None, resume: bool = False, force: bool = False,
+        seed: int | None = None, threads: int = 1, processes: int | None = None,
+        part: str | tuple[int, int] | None = None, resume: bool = False, force: bool = False,
         plugins: Sequence[Path | str] = (), display: Display | None = None) -> Result:
     """Run a recipe.
 
@@ -106,7 +106,9 @@ def run(recipe: Path | str | Mapping[str, Any], *, set: Mapping[str, Any] | Sequ
         reference: True atoms, in the same ways.
         output: Where results go.
         seed: Every random draw of the run follows from it.
-        threads: How many may compute; by default as many as there are cores.
+        threads: How many train, in steps that do. A frame is always the work of one, so that its bytes are the same.
+        processes: How many share the frames; by default what the recipe says.
+        part: A part of the frames alone, as ``2/8`` or (2, 8), to be merged with the others by ``merge``.
         resume: Go on where an interrupted run stopped.
         force: Overwrite results that are there.
         plugins: Files with more plugins.
@@ -124,13 +126,31 @@ def run(recipe: Path | str | Mapping[str, Any], *, set: Mapping[str, Any] | Sequ
     redirected = redirection.redirect(content, registry, beads, reference, place, display.log)
     changes = {} if output is None else {"output": str(Path(output).absolute())}
     changes |= {} if seed is None else {"seed": seed}
+    changes |= {} if processes is None else {"processes": processes}
     checked = _composed(text, content, place, registry, redirected, [*_assignments(set), *_assignments(changes)])
-    return _run(checked, registry, choice, threads, display, resume, force)
+    return _run(checked, registry, choice, threads, display, _part(part), resume, force)
+
+
+def merge(folder: Path | str, *, force: bool = False, display: Display | None = None) -> Result:
+    """Put the parts of a run together, as if it had been run in one piece.
+
+    Args:
+        folder: The output folder that the parts had.
+        force: Overwrite results that are there.
+        display: Where lines go.
+
+    Raises:
+        BackmapError: If parts are missing or unfinished, or are not of one run.
+    """
+    from . import merging
+
+    recipe, state = merging.merge(Path(folder), force=force, display=display)
+    return _result(Path(folder), recipe, registry_of(recipe.source.plugin_files), state)
 
 
 def report(sources: Sequence[Path | str], *, set: Mapping[str, Any] | Sequence[str] = (),
            frames: str | int | Sequence[int] | None = None, begin: float | None = None, end: float | None = None,
-           dt: float | None = None, output: Path | str = "report", threads: int | None = None, force: bool = False,
+           dt: float | None = None, output: Path | str = "report", processes: int = 1, force: bool = False,
            plugins: Sequence[Path | str] = (), display: Display | None = None) -> Result:
     """Judge runs and other trajectories side by side.
 
@@ -144,21 +164,45 @@ def report(sources: Sequence[Path | str], *, set: Mapping[str, Any] | Sequence[s
 
     registry = registry_of(plugins)
     compared = comparison.compare([str(source) for source in sources], registry, _numbers(frames),
-                                  [*_assignments(set), *_assignments({"output": str(Path(output).absolute())})])
-    return _run(compared.recipe, registry, Choice(compared.frames, begin, end, dt), threads, display, force=force)
+                                  [*_assignments(set), *_assignments({"output": str(Path(output).absolute()),
+                                                                      "processes": processes})])
+    return _run(compared.recipe, registry, Choice(compared.frames, begin, end, dt), 1, display, force=force)
 
 
-def _run(recipe: Recipe, registry: Registry, choice: Choice, threads: int | None, display: Display | None,
-         resume: bool = False, force: bool = False) -> Result:
+def _run(recipe: Recipe, registry: Registry, choice: Choice, threads: int, display: Display | None,
+         part: tuple[int, int] | None = None, resume: bool = False, force: bool = False) -> Result:
     """Run a checked recipe, and say what came out."""
     from . import runner
-    from .ledger import REPORT
 
-    if threads is not None:
-        runner.limit_threads(threads)
-    folder, state = runner.perform(recipe, chosen=choice, resume=resume, force=force, display=display)
-    record = json.loads((folder / REPORT).read_text())
-    return Result(folder, record, state.judgement if state else None, recipe, registry, state)
+    folder, state = runner.perform(recipe, chosen=choice, part=part, n_threads=threads, resume=resume, force=force,
+                                   display=display)
+    return _result(folder, recipe, registry, state)
+
+
+def _result(folder: Path, recipe: Recipe, registry: Registry, state: State | None) -> Result:
+    from .ledger import PROGRESS, REPORT, record
+
+    found = record(folder / REPORT) or {"n_frames": 0, "n_atoms": 0, "warnings": {}, "outputs": []} | record(
+        folder / PROGRESS)  # a part has no report of its own
+    return Result(folder, found, state.judgement if state else None, recipe, registry, state)
+
+
+def _part(part: str | tuple[int, int] | None) -> tuple[int, int] | None:
+    """Number and count of a part.
+
+    Raises:
+        BackmapError: If it is none.
+    """
+    if part is None:
+        return None
+    try:
+        number, count = part.split("/") if isinstance(part, str) else part
+        found = int(number), int(count)
+    except ValueError:
+        found = 0, 0
+    if not 1 <= found[0] <= found[1]:
+        raise BackmapError("is not a part", where=f"--part {part}", hint="Write 2/8 for the second of eight, from 1.")
+    return found
 
 
 def registry_of(files: Sequence[Path | str]) -> Registry:
@@ -187,9 +231,7 @@ def _composed(text: str, content: dict[str, Any], place: Path, registry: Registr
     """The checked recipe, which remembers that it was redirected."""
     from . import recipe as recipes
 
-    checked = recipes.compose(text, content, place, registry, changes)
-    checked._source = with_changes(checked.source, overrides=(*redirected, *checked.source.overrides))
-    return checked
+    return recipes.compose(text, content, place, registry, changes).remembering(redirected)
 
 
 def _assignments(changes: Mapping[str, Any] | Sequence[str]) -> list[str]:

@@ -11,7 +11,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 #: From the ground up. A module imports from its own floor and from those below.
 FLOORS = ("errors", "fields", "plugin", "model", "engine", "state", "ensembles", "api", "hookspecs", "registry",
-          "document", "recipe", "frames", "ledger", "display", "runner", "comparison", "redirection", "checking",
+          "document", "recipe", "frames", "identity", "ledger", "display", "pipeline", "processes", "runner",
+          "merging", "comparison", "redirection", "checking",
           "starting", "session", "listing", "schema", "scaffold", "commands", "cli")
 #: Modules that stand beside the stairs, and what they may lean on.
 BESIDE = {"testing": {"errors", "model", "engine", "api"}}
@@ -67,7 +68,7 @@ def test_core_computes_in_the_engine_and_knows_no_format(path: Path) -> None:
         top = name.split(".")[0]
         assert top not in NEVER_IN_CORE, f"core must not import {name}"
         if top in COMPUTING:
-            asks_late = place(path) == "runner" and late  # which device there is
+            asks_late = place(path) == "pipeline" and late  # which device there is, how many threads
             assert place(path) in {"engine", "testing"} or asks_late or for_typing(path, name), f"{name} in the engine"
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import session
-from .shared import Begin, Debug, End, Every, Force, Frames, PluginFiles, Threads, limit_threads
+from .shared import Begin, Debug, End, Every, Force, Frames, PluginFiles, Processes, limit_threads
 
 
 def report(
@@ -21,13 +21,13 @@ def report(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER",
                                          help="Where the report goes.")] = Path("report"),
     overrides: Annotated[list[str] | None, typer.Option(
-        "--set", metavar="KEY=VALUE", help="Change the recipe of the report, e.g. steps.assess.processes=2.")] = None,
-    threads: Threads = None,
+        "--set", metavar="KEY=VALUE", help="Change the recipe of the report, e.g. steps.assess.view=false.")] = None,
+    processes: Processes = None,
     force: Force = False,
     plugin: PluginFiles = None,
     debug: Debug = False,
 ) -> None:
     """Judge runs and other trajectories side by side."""
-    limit_threads(threads)
+    limit_threads()
     session.report(sources, set=overrides or (), frames=frames, begin=begin, end=end, dt=dt, output=output,
-                   threads=threads, force=force, plugins=plugin or ())
+                   processes=processes or 1, force=force, plugins=plugin or ())

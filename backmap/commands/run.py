@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import session
-from .shared import Begin, Debug, End, Every, Force, Frames, PluginFiles, Threads, limit_threads
+from .shared import Begin, Debug, End, Every, Force, Frames, PluginFiles, Processes, limit_threads
 
 
 def run(
@@ -23,7 +23,12 @@ def run(
     seed: Annotated[int | None, typer.Option(help="Every random draw of the run follows from it.")] = None,
     overrides: Annotated[list[str] | None, typer.Option(
         "--set", metavar="KEY=VALUE", help="Change the recipe, e.g. steps.gibbs.temperature=453.")] = None,
-    threads: Threads = None,
+    threads: Annotated[int, typer.Option(
+        "--threads", "-nt", min=1, metavar="N", help="Threads that train, in steps that do; frames are shared out by "
+                                                     "--processes.")] = 1,
+    processes: Processes = None,
+    part: Annotated[str | None, typer.Option(
+        "--part", metavar="2/8", help="Only this part of the frames, of so many, for `backmap merge`.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")] = False,
     force: Force = False,
     plugin: PluginFiles = None,
@@ -32,4 +37,5 @@ def run(
     """Run a recipe."""
     limit_threads(threads)
     session.run(recipe, set=overrides or (), frames=frames, begin=begin, end=end, dt=dt, beads=beads or None,
-                output=output, seed=seed, threads=threads, resume=resume, force=force, plugins=plugin or ())
+                output=output, seed=seed, threads=threads, processes=processes, part=part, resume=resume, force=force,
+                plugins=plugin or ())

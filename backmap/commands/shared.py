@@ -17,19 +17,19 @@ Begin = Annotated[float | None, typer.Option("--begin", "-b", metavar="PS", help
 End = Annotated[float | None, typer.Option("--end", "-e", metavar="PS", help="Last time, ps.")]
 Every = Annotated[float | None, typer.Option(
     "--dt", "-dt", metavar="PS", help="Only frames whose time is a multiple of this after the first one's, ps.")]
-Threads = Annotated[int | None, typer.Option("--threads", "-nt", min=1, metavar="N",
-                                             help="Threads that compute; by default as many as there are cores.")]
-
+Processes = Annotated[int | None, typer.Option("--processes", "-np", min=1, metavar="N",
+                                               help="Processes that share the frames; the result does not depend on "
+                                                    "it.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite results that are there.")]
 
 #: What libraries read when they are loaded, to know how many threads they may start.
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENMM_CPU_THREADS")
 
 
-def limit_threads(number: int | None) -> None:
-    """Let libraries that are not loaded yet start ``number`` threads, and no more."""
-    if number is not None:
-        os.environ.update(dict.fromkeys(_THREADS, str(number)))
+def limit_threads(number: int = 1) -> None:
+    """Let libraries that are not loaded yet start ``number`` threads, and no more; those that wait sleep."""
+    os.environ.update(dict.fromkeys(_THREADS, str(number)))
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def replaced(path: Path, text: str, force: bool) -> None:

@@ -1,7 +1,11 @@
 """What readers of files give: frames, topologies as the file alone knows them, and bead models."""
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ..errors import BackmapError
@@ -10,6 +14,30 @@ if TYPE_CHECKING:
     import numpy as np
 
     from .mapping import Mapping
+
+
+_reading: ContextVar[dict[Path, None] | None] = ContextVar("reading", default=None)
+
+
+def also_read(path: Path | str) -> None:
+    """Say that a file is read which no option names, such as one that another file includes.
+
+    The run keeps its hash with those of the recipe's own files: it is part of what the results follow from.
+    """
+    known = _reading.get()
+    if known is not None:
+        known[Path(path)] = None
+
+
+@contextmanager
+def files_read() -> Iterator[dict[Path, None]]:
+    """Collects what ``also_read`` is told inside, in order."""
+    known: dict[Path, None] = {}
+    token = _reading.set(known)
+    try:
+        yield known
+    finally:
+        _reading.reset(token)
 
 
 @dataclass(frozen=True, eq=False)

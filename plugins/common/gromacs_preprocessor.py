@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from backmap.api import also_read
 from backmap.errors import BackmapError
 
 _SYSTEM_FOLDERS = ("/usr/share/gromacs/top", "/usr/local/gromacs/share/gromacs/top", "/usr/local/share/gromacs/top")
@@ -118,6 +119,7 @@ class _Preprocessor:
         name = text.strip(' "<>')
         for folder in (path.parent, *self._folders):
             if (folder / name).is_file():
+                also_read(folder / name)
                 return folder / name
         raise BackmapError(f"includes '{name}', which is not there", where=where,
                            hint="Give its folder in `include`.")

@@ -1,6 +1,7 @@
 """Force fields from OpenMM's XML files."""
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ import openmm
 import pydantic
 from openmm import app
 
-from backmap.api import ForceFieldReader, InputPath, Options
+from backmap.api import ForceFieldReader, InputPath, Options, also_read
 from backmap.errors import BackmapError
 from backmap.model.parameters import ForceField
 from backmap.model.system import System
@@ -18,6 +19,7 @@ from ..common.openmm_parameters import Molecule, translate
 from .matching import molecules_of, read_by_openmm
 
 _SHIPPED = Path(app.__file__).parent / "data"  #: force fields that come with OpenMM
+_INCLUDE = re.compile(r"""<Include\s[^>]*file\s*=\s*["']([^"']+)""")
 
 
 def _as_list(value: Any) -> Any:
@@ -63,9 +65,19 @@ class OpenMM(ForceFieldReader):
         path = Path(entry)
         for candidate in (path, _SHIPPED / path):
             if candidate.is_file():
+                _note_includes(candidate, {candidate})
                 return candidate
         raise BackmapError(f"there is no file '{entry}', and OpenMM ships no force field of that name", where="xml",
                            hint="Paths are relative to the recipe's folder.")
+
+
+def _note_includes(path: Path, seen: set[Path]) -> None:
+    """Say which files OpenMM will read with this one; those ``seen`` are said already."""
+    for name in _INCLUDE.findall(path.read_text(errors="replace")):
+        included = path.parent / name
+        if included.is_file() and included not in seen:
+            also_read(included)
+            _note_includes(included, seen | {included})
 
 
 def _is_system(path: Path) -> bool:

@@ -48,7 +48,7 @@ class Write(api.Step):
             state.files.claim(path)
 
     def frames(self, window: Window, state: State) -> Window:
-        first = state.files.n_frames == 0
+        first = bool(window.place[0] == 0)
         for writer in self.writers:
             for path, data in zip(writer.paths(), writer.encode(window, state.system, first), strict=True):
                 state.files.append(path, data)

@@ -129,24 +129,9 @@ def test_no_frames() -> None:
 
 def test_windows_depend_on_the_selection_alone() -> None:
     system = System(((diatomic(), 3),))
-    assert frames.partition([0, 2, 4, 6, 8], system, 2) == [[0, 2], [4, 6], [8]]
-    assert frames.partition(list(range(65)), system, None) == [list(range(64)), [64]]
-    assert len(frames.partition([0, 1], System(((diatomic(), 200_000),)), None)) == 2
-
-
-def test_windows_are_read_one_at_a_time() -> None:
-    read: list[int] = []
-
-    class Noted(ToyFrames):
-        def frame(self, number: int) -> api.FrameInfo:
-            read.append(number)
-            return super().frame(number)
-
-    stream = frames.windows([[0, 1], [2, 3]], System(((diatomic(), 3),)), Noted(ToyReader.Options()), None)
-    next(stream)
-    assert read == [0, 1]
-    next(stream)
-    assert read == [0, 1, 2, 3]
+    assert frames.window_size(system, 2) == 2
+    assert frames.window_size(system, None) == 64
+    assert frames.window_size(System(((diatomic(), 200_000),)), None) == 1
 
 
 def source(**options: object) -> ToyFrames:
@@ -163,8 +148,9 @@ def test_window_is_whole_and_reference_is_near_its_beads() -> None:
             atoms = np.repeat(beads, 2, axis=0) + np.tile([[-0.1, 0, 0], [0.1, 0, 0]], (3, 1))
             return api.FrameInfo(atoms % 3.0 + [0, 3.0, 0], np.eye(3) * 3, 0.0)
 
-    window = frames.window_of([0, 4], system, source(points=3), Broken(ToyReader.Options()))
+    window = frames.window_of([0, 4], 5, system, source(points=3), Broken(ToyReader.Options()))
     assert window.frames.tolist() == [0, 4]
+    assert window.place.tolist() == [5, 6]
     assert window.time.tolist() == [0.0, 4.0]
     assert window.beads.shape == (2, 3, 3)
     np.testing.assert_allclose(system.map(window.reference), window.beads, atol=1e-12)
@@ -180,9 +166,9 @@ def test_window_is_whole_and_reference_is_near_its_beads() -> None:
 ])
 def test_bad_frames(options: dict, message: str) -> None:
     with pytest.raises(BackmapError, match=re.escape(message)):
-        frames.window_of([4], System(((diatomic(), 3),)), source(**options), None)
+        frames.window_of([4], 0, System(((diatomic(), 3),)), source(**options), None)
 
 
 def test_one_molecule_needs_no_box() -> None:
-    window = frames.window_of([0], System(((diatomic(), 1),)), source(points=1, edge=None), None)
+    window = frames.window_of([0], 0, System(((diatomic(), 1),)), source(points=1, edge=None), None)
     assert window.box(0) is None

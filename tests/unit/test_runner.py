@@ -1,7 +1,6 @@
 """Windows through steps; output that is whole at every moment."""
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
@@ -16,9 +15,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from backmap import recipe, runner
+from backmap import pipeline, recipe, runner
 from backmap.display import Display
 from backmap.errors import BackmapError, Interrupted
+from backmap.identity import Identity
+from backmap.ledger import Ledger
 from backmap.registry import Registry
 
 from .conftest import TOY
@@ -60,11 +61,6 @@ def test_run_json_says_how_it_was_made(run: Callable, write_recipe: Write) -> No
     assert report["atoms_per_second"] > 0
 
 
-def test_hashes_of_inputs(tmp_path: Path) -> None:
-    (tmp_path / "x").write_bytes(b"abc" * 1000)
-    assert runner.sha256(tmp_path / "x") == hashlib.sha256(b"abc" * 1000).hexdigest()
-
-
 def test_existing_results_are_not_overwritten(run: Callable, write_recipe: Write) -> None:
     path = write_recipe()
     folder = run(path)
@@ -84,7 +80,7 @@ def test_two_writers_of_one_file(run: Callable, write_recipe: Write) -> None:
 
 def test_two_runs_do_not_write_into_one_folder(run: Callable, write_recipe: Write) -> None:
     path = write_recipe()
-    other = runner.Ledger(path.parent / "out", "other")
+    other = Ledger(path.parent / "out", Identity({}, 0, "all", "cpu"))
     for options in ({}, {"force": True}, {"resume": True}):
         with pytest.raises(BackmapError, match="another run is writing here"):
             run(path, **options)
@@ -127,13 +123,13 @@ def test_recipe_without_frames_has_start_only(run: Callable, write_recipe: Write
     (True, "auto", "cuda"), (False, "auto", "cpu"), (True, "cpu", "cpu"), (True, "cuda", "cuda")])
 def test_device(seen: bool, name: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: seen)
-    assert runner.device(name) == expected
+    assert pipeline.device(name) == expected
 
 
 def test_no_such_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(BackmapError, match="device: cuda, but torch finds no CUDA device"):
-        runner.device("cuda")
+        pipeline.device("cuda")
 
 
 class TestResume:
@@ -148,15 +144,15 @@ class TestResume:
 
     def stop_at(self, monkeypatch: pytest.MonkeyPatch, frame: int) -> None:
         """Ctrl-C after the window of ``frame`` was appended, before it counts."""
-        commit = runner.Ledger.commit
+        commit = Ledger.commit
 
-        def interrupt(ledger: runner.Ledger, n_frames: int) -> None:
+        def interrupt(ledger: Ledger, n_frames: int, *rest: object) -> None:
             if ledger.n_frames == frame and n_frames:
-                monkeypatch.setattr(runner.Ledger, "commit", commit)
+                monkeypatch.setattr(Ledger, "commit", commit)
                 raise KeyboardInterrupt
-            commit(ledger, n_frames)
+            commit(ledger, n_frames, *rest)
 
-        monkeypatch.setattr(runner.Ledger, "commit", interrupt)
+        monkeypatch.setattr(Ledger, "commit", interrupt)
 
     def test_what_was_written_is_whole(self, interrupted: Path) -> None:
         folder = interrupted.parent / "out"
@@ -175,10 +171,13 @@ class TestResume:
             run(interrupted)
         assert (run(interrupted, force=True) / "sums.txt").read_text() == WHOLE
 
-    @pytest.mark.parametrize(("overrides", "options"), [
-        (["seed=8"], {}), (["steps.toy_place.wait=0.01"], {}), ([], {"chosen": "0:3"})])
-    def test_of_another_run_is_an_error(self, interrupted: Path, run: Callable, overrides: list, options: dict) -> None:
-        with pytest.raises(BackmapError, match="had another recipe, seed or choice of frames"):
+    @pytest.mark.parametrize(("overrides", "options", "difference"), [
+        (["seed=8"], {}, "the seed was 7 and is 8"),
+        (["steps.toy_place.wait=0.01"], {}, "steps[2] was \"toy_place\" and is {\"toy_place\": {\"wait\": 0.01}}"),
+        ([], {"chosen": "0:3"}, "the choice of frames was all and is --frames 0:3")])
+    def test_of_another_run_is_an_error(self, interrupted: Path, run: Callable, overrides: list, options: dict,
+                                        difference: str) -> None:
+        with pytest.raises(BackmapError, match=re.escape(f"begun with something else: {difference}. Resume with")):
             run(interrupted, *overrides, resume=True, **options)
 
     def test_needs_the_part_file(self, interrupted: Path, run: Callable) -> None:

@@ -89,6 +89,19 @@ class Identity:
                                hint="Resume with what it began with, start again with --force, or choose another "
                                     "--output.")
 
+    def expect_unchanged(self, since: float) -> None:
+        """Look again at the files that were touched after a moment, in seconds of ``time.time``.
+
+        Raises:
+            BackmapError: If one has changed: nobody knows which frames are of which content.
+        """
+        for name, known in self.inputs.items():
+            path = self.folder / name
+            status = path.stat() if path.exists() else None
+            if status is None or (max(status.st_mtime, status.st_ctime) >= since and signature(path) != known):
+                raise BackmapError("has changed while this run was reading it", where=path,
+                                   hint="Start again with --force.")
+
     def include(self, paths: Iterable[Path]) -> dict[str, str]:
         """Add files that only a step that has started can know of; returns their signatures."""
         found = signatures(paths, self.folder)

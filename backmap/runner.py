@@ -93,7 +93,7 @@ class Run:
         self.ledger = Ledger(folder, identity, resume=resume, force=force)
         self.ledger.reads([recipe.source.path, *recipe.source.inputs, *recipe.source.plugin_files])
         self.state: State | None = None
-        self.began = time.monotonic()
+        self.began, self.opened = time.monotonic(), time.time() - 1.0  # file systems keep whole seconds, some of them
         self.seconds_before = float(self.ledger.notes.get("seconds", 0.0))
         self.memories: dict[int, Memory] = {OWN: Memory()}
         self.n_threads = 1
@@ -241,6 +241,7 @@ class Run:
         self.finish()
 
     def _end_part(self, part: tuple[int, int]) -> None:
+        self.ledger.identity.expect_unchanged(self.opened)
         self.ledger.notes["complete"] = True
         self._commit(0, last=True)
         self.display.log(f"part {part[0]} of {part[1]}: {self.ledger.n_frames} frames in {self._seconds():.3g} s; "
@@ -250,6 +251,7 @@ class Run:
 
     def finish(self) -> None:
         """Let the steps finish, give the files their names, and say how it went."""
+        self.ledger.identity.expect_unchanged(self.opened)
         self.pipeline.finish(self.memories)
         report = self.report()
         self.ledger.finish(report)

@@ -15,7 +15,7 @@ FLOORS = ("errors", "fields", "plugin", "model", "engine", "state", "ensembles",
           "merging", "comparison", "redirection", "checking",
           "starting", "session", "listing", "schema", "scaffold", "commands", "cli")
 #: Modules that stand beside the stairs, and what they may lean on.
-BESIDE = {"testing": {"errors", "model", "engine", "api"}}
+BESIDE = {"testing": {"errors", "model", "engine", "api", "display", "session"}}
 
 COMPUTING = {"torch", "vesin", "scipy"}
 NEVER_IN_CORE = {"rdkit", "MDAnalysis", "e3nn", "openmm", "backmap_plugins", "plugins"}

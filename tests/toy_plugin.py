@@ -21,7 +21,8 @@ from backmap.model.tally import Tally
 
 @hookimpl
 def backmap_steps() -> dict[str, type[api.Step]]:
-    return {"toy_topology": ToyTopology, "toy_place": ToyPlace, "toy_bug": ToyBug, "toy_idle": ToyIdle}
+    return {"toy_topology": ToyTopology, "toy_place": ToyPlace, "toy_bug": ToyBug, "toy_break": ToyBreak,
+            "toy_idle": ToyIdle}
 
 
 @hookimpl
@@ -141,9 +142,23 @@ class ToyBug(api.Step):
         words: str = Field("boom", description="What it says.")
 
     def start(self, state: api.State) -> None:
+        self.fail()
+
+    def fail(self) -> None:
         if self.options.words == "mine":
             raise BackmapError("wrong", where="data.xyz:3", hint="Mend it.")
         raise ValueError(self.options.words)
+
+
+class ToyBreak(ToyBug):
+    """Breaks when frames come."""
+
+    def start(self, state: api.State) -> None:
+        pass
+
+    def frames(self, window: Window, state: api.State) -> Window:
+        self.fail()
+        return window
 
 
 class ToyWriter(api.Writer):

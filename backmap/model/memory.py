@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
+import zlib
 from typing import Any
 
 import numpy as np
@@ -67,7 +69,7 @@ def unpack(data: bytes) -> dict[int, Memory]:
     found: dict[tuple[int, str], dict[str, NDArray[Any]]] = {}
     try:
         arrays = dict(np.load(io.BytesIO(data), allow_pickle=False))
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(str(error)) from None
     for path, value in arrays.items():
         index, name, key = json.loads(path)

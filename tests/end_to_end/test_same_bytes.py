@@ -1,0 +1,55 @@
+"""One result, however frames are shared out and wherever a run is stopped: every step that ships, at once."""
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from backmap.testing import check_run
+from backmap.testing.runs import expect_same, outcome
+from tests import everything, scenes
+
+WEIGHTS = scenes.RECIPE / "octane_350K.safetensors"
+KILLS = 10  #: of each recipe; with three recipes and frames in one process and in two these are forty
+
+
+def test_windows_threads_processes_parts_and_stops(tmp_path: Path) -> None:
+    recipe = everything.written(tmp_path, everything.FRAMES, WEIGHTS)
+    check_run(recipe, tmp_path, windows=(1, 3), threads=(2,), processes=(2,), parts=2)
+
+
+def command(recipe: Path, folder: Path, *more: str) -> list[str]:
+    return [sys.executable, "-m", "backmap.cli", "run", str(recipe), "--output", str(folder), *more]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("text", "more"), [
+    (everything.FRAMES, ["--set", "window=1"]), (everything.FRAMES, ["--set", "window=1", "-np", "2"]),
+    (everything.TRAINING, []), (everything.SAMPLING, [])], ids=["frames", "processes", "training", "sampling"])
+def test_killed_at_any_moment(text: str, more: list[str], tmp_path: Path) -> None:
+    recipe = everything.written(tmp_path, text, WEIGHTS)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    began = time.monotonic()
+    subprocess.run(command(recipe, tmp_path / "whole", *more), check=True, capture_output=True, env=environment)
+    lasts = time.monotonic() - began
+    expected, moments = outcome(tmp_path / "whole"), random.Random(4)
+    for kill in range(KILLS):
+        folder, arguments = tmp_path / f"killed-{kill}", [*more, "--resume"]
+        process = subprocess.Popen(command(recipe, folder, *arguments), stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL, env=environment)
+        try:
+            process.wait(moments.uniform(0.2, 1.0) * lasts)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        reached = (json.loads((folder / "progress.json").read_text())["n_frames"]
+                   if (folder / "progress.json").exists() else "none or all")
+        subprocess.run(command(recipe, folder, *arguments), check=True, capture_output=True, env=environment)
+        expect_same(outcome(folder), expected, f"kill {kill}, with {reached} frames done")

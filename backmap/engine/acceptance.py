@@ -16,7 +16,7 @@ blocks given R'.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Protocol
 
 import numpy as np
@@ -181,6 +181,11 @@ class Outcome:
     accepted: NDArray[np.bool_]
     change: NDArray[np.float64]
     log_weight: NDArray[np.float64]
+
+    @classmethod
+    def joined(cls, parts: Sequence[Outcome]) -> Outcome:
+        """Of several chunks."""
+        return cls(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,7 @@
 """What is there (System) and where it is (Window)."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from itertools import groupby
@@ -202,6 +203,20 @@ class Window:
         part = {f.name: None if getattr(self, f.name) is None else getattr(self, f.name)[chosen]
                 for f in fields(self) if f.name != "flags"}
         return Window(**part, flags={name: flagged[chosen] for name, flagged in self.flags.items()})
+
+    @classmethod
+    def joined(cls, parts: Sequence[Window]) -> Window:
+        """Windows one after the other as one; beads of parts that do not know a flag are not flagged."""
+        if len(parts) == 1:
+            return parts[0]
+        whole = {}
+        for name in (f.name for f in fields(cls) if f.name != "flags"):
+            arrays = [getattr(part, name) for part in parts]
+            whole[name] = None if any(array is None for array in arrays) else np.concatenate(arrays)
+        names = dict.fromkeys(name for part in parts for name in part.flags)
+        flags = {name: np.concatenate([part.flags.get(name, np.zeros(part.beads.shape[:2], dtype=bool))
+                                       for part in parts]) for name in names}
+        return cls(**whole, flags=flags)
 
     def with_atoms(self, atoms: Array, placed: NDArray[np.bool_] | None = None) -> Window:
         """A new window with other atoms; everything else is shared."""

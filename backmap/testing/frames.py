@@ -1,16 +1,18 @@
-"""What assessors and refiners promise."""
+"""What assessors, refiners and steps promise."""
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Collection
+from dataclasses import fields, replace
 
 import numpy as np
 import torch
 
-from ..api import Assessor, Refiner
+from ..api import Assessor, Refiner, State, Step
 from ..engine.random import Stream
 from ..engine.snapshot import AtomIndex, Snapshot
 from ..model.assessment import Assessment
+from ..model.memory import Memory, pack, unpack
 from ..model.parameters import ForceField
 from ..model.system import System, Window
 from ..model.tally import Tally
@@ -100,3 +102,39 @@ def check_refiner(refiner: Refiner, system: System | None = None, window: Window
     rest = np.setdiff1d(np.arange(system.n_atoms), np.flatnonzero(system.types[0].mapping.owner == 0))
     assert np.array_equal(some.atoms[1:], before[1:]), "a frame moves in which no bead is chosen"
     assert np.array_equal(some.atoms[0, rest], before[0, rest]), "atoms move of beads that are not chosen"
+
+
+def check_step(step: Step, state: State, window: Window, timed: Collection[str] = ()) -> None:
+    """What a step does to a frame, and what it remembers, does not depend on how frames are shared out.
+
+    Args:
+        step: A step that has started; it is not finished, and its memory is whole afterwards.
+        state: The state it started with.
+        window: Two frames or more.
+        timed: Tallies of its memory that hold times, which are never the same.
+    """
+    whole, counted = _through(step, state, window)
+    merged = Memory()
+    for w in reversed(range(window.size)):
+        alone, part = _through(step, state, window.take(np.array([w])))
+        for field in fields(Window):
+            if field.name != "flags":
+                there, here = getattr(whole, field.name), getattr(alone, field.name)
+                same = np.array_equal(here[0], there[w]) if here is not None else there is None
+                assert same, f"the {field.name} of a frame depend on the others of its window"
+        for name in {*whole.flags, *alone.flags}:
+            nothing = np.zeros(window.beads.shape[:2], dtype=bool)
+            same = np.array_equal(alone.flags.get(name, nothing)[0], whole.flags.get(name, nothing)[w])
+            assert same, f"the flag '{name}' of a frame depends on the others of its window"
+        merged.merge(unpack(pack({0: part})).get(0, Memory()))
+    for name in {*counted, *merged} - set(timed):
+        here, there = counted[name].to_arrays(), merged[name].to_arrays()
+        same = here.keys() == there.keys() and all(np.array_equal(here[key], there[key]) for key in here)
+        assert same, f"the memory '{name}' depends on how the frames are shared out"
+    step.memory = counted
+
+
+def _through(step: Step, state: State, window: Window) -> tuple[Window, Memory]:
+    """A window after the step, and what the step has counted of it."""
+    step.memory = Memory()
+    return step.frames(window, state), step.memory

@@ -4,7 +4,6 @@ A step puts what it has into ``State.extra`` as it finishes, by ``add``; whoever
 """
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backmap.api import State
+from backmap.model.tally import Tally
 
 KEY = "sampling"  #: in ``State.extra``
 
@@ -45,34 +45,32 @@ def found(state: State) -> list[Sampling]:
     return state.extra.get(KEY, [])
 
 
+@dataclass(frozen=True, eq=False)
 class Stiffness:
     """How far beads that rigid bonds do not let be met stay from where they are given, over a run.
 
-    Args:
-        state: Of the run, whose files remember it when it is interrupted.
-        index: Of the step.
+    Attributes:
+        tally: Where it is counted: ``beads`` and infeasible ones, and rows ``off`` of the sum of squares of their slack
+            (nm^2) and the largest slack (nm).
         sigma: Of soft beads, nm; None where beads are exact.
     """
 
-    def __init__(self, state: State, index: int, sigma: float | None) -> None:
-        self.memory, self.sigma = f"stiffness-{index}", sigma
-        kept = state.files.kept(self.memory) if state.files else None
-        #: Beads, infeasible ones, the sum of squares of their slack (nm^2), and the largest slack (nm).
-        self.sums = np.zeros(4) if kept is None else np.array(json.loads(kept))
+    tally: Tally
+    sigma: float | None
 
-    def add(self, state: State, slack: NDArray[np.float64], infeasible: NDArray[np.bool_]) -> None:
-        """Count frames: slack M(r) - R, (W, B, 3), nm, and which beads are infeasible, (W, B)."""
+    def add(self, place: int, slack: NDArray[np.float64], infeasible: NDArray[np.bool_]) -> None:
+        """Count the frame at ``place``: slack M(r) - R, (B, 3), nm, and which beads are infeasible, (B,)."""
         off = np.linalg.norm(slack[infeasible], axis=1)
-        self.sums[:3] += infeasible.size, len(off), (off**2).sum()
-        self.sums[3] = max(self.sums[3], off.max(initial=0.0))
-        if state.files:
-            state.files.keep(self.memory, json.dumps(self.sums.tolist()).encode())
+        self.tally.count("beads", place, [len(infeasible), len(off)])
+        self.tally.row("off", place, [(off**2).sum(), off.max(initial=0.0)])
 
     def lines(self) -> Iterator[str]:
         """One line, if there are any such beads."""
-        total, count, square, most = self.sums
+        total, count = self.tally.counts("beads") if "beads" in self.tally else (0, 0)
         if count:
+            rows = self.tally.rows("off")
+            square, most = rows[:, 0].sum(), rows[:, 1].max()
             cost = (f"; that costs {square / count / 2 / self.sigma**2:.3g} kT a bead at sigma {self.sigma:g} nm"
                     if self.sigma else "")
-            yield (f"infeasible: rigid bonds keep {count:.0f} of {total:.0f} beads from being met: off by "
+            yield (f"infeasible: rigid bonds keep {count} of {total} beads from being met: off by "
                    f"{np.sqrt(square / count):.4f} nm (root mean square), {most:.4f} at most{cost}")

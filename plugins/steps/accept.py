@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from backmap.api import Generator, Options, State
-from backmap.engine.acceptance import Acceptance, Target, reach_error
+from backmap.api import Generator, Memory, Options, State
+from backmap.engine.acceptance import Acceptance, Outcome, Target, reach_error
 from backmap.engine.blocks import BlockTable
 from backmap.engine.constraint import flag_slack
 from backmap.engine.contracts import View
@@ -110,12 +110,6 @@ class AcceptedSweeps:
         self.acceptance = Acceptance(generator, target, options.candidates, options.noise)
         self.project, self.energy = projection(system), Energy(system, state.forcefield)
         self.bead_types = per_bead(system, [np.array(kind.bead_types, dtype=object) for kind in system.types])
-        self.trials = Trials(options.sweeps, options.temperature)
-        self.memory = f"accept-{index}"
-        kept = state.files.kept(self.memory) if state.files else None
-        if kept is not None:
-            self.trials = Trials.recall(kept)
-        self.stiffness = Stiffness(state, index, options.beads.sigma)
         self._note_idle(state)
 
     def _grips(self, system: System) -> np.ndarray:
@@ -146,26 +140,36 @@ class AcceptedSweeps:
                 state.log(f"note: {kind.name}: some beads of type {', '.join(idle)} have no block that can be "
                           "accepted; they stand still")
 
-    def frames(self, window: Window, state: State, chosen: np.ndarray | None) -> Window:
-        """A window after all sweeps; ``chosen`` are the beads that may move, (W, B), None for all."""
+    def _trials(self, memory: Memory) -> Trials:
+        return Trials(memory["trials"], self.options.temperature)
+
+    def _stiffness(self, memory: Memory) -> Stiffness:
+        return Stiffness(memory["stiffness"], self.options.beads.sigma)
+
+    def frame(self, window: Window, state: State, chosen: np.ndarray | None, memory: Memory) -> Window:
+        """A window of one frame after all sweeps, which are counted into ``memory``; ``chosen`` are the beads that may
+        move, (1, B), None for all."""
         scene = Scene.of(window, state.system, self.tables, self.generator.view)
         self._begin(scene, state.seed, window.frames, chosen)
         shells = self._shells(window, scene, state.system)
         tried, accepted = (np.zeros(scene.beads.shape[:2], dtype=bool) for _ in range(2))
         schedule = list(self._schedule(scene, shells, chosen, state.seed))
         total, done = sum(len(batch.bead) for *_, batches in schedule for batch in batches), 0
+        swept: dict[str, list[Outcome]] = {}
         for sweep, block, batches in schedule:
-            name = (state.seed, self.index, "accept", sweep, block)
+            name, outcomes = (state.seed, self.index, "accept", sweep, block), []
             for outcome in self.acceptance.sweep(scene, shells, batches, self.blocks[block], name, window.frames):
-                self.trials.add(block, sweep, self.bead_types[outcome.bead], outcome)
+                outcomes.append(outcome)
                 tried[outcome.frame, outcome.bead] = True
                 accepted[outcome.frame[outcome.accepted], outcome.bead[outcome.accepted]] = True
                 done += len(outcome.bead)
                 state.progress(done / total)
-        made = self._made(window, scene, state, chosen)
+            if outcomes:
+                swept.setdefault(block, []).append(Outcome.joined(outcomes))
+        for block, outcomes in swept.items():
+            self._trials(memory).add(int(window.place[0]), block, self.bead_types, outcomes)
+        made = self._made(window, scene, state, chosen, memory)
         made.flags["stuck"] = tried & ~accepted
-        if state.files:
-            state.files.keep(self.memory, self.trials.memory())
         return made
 
     def _begin(self, scene: Scene, seed: int, frames: np.ndarray, chosen: np.ndarray | None) -> None:
@@ -205,33 +209,29 @@ class AcceptedSweeps:
             for block, batches in coloured.items():
                 yield sweep, block, shuffled(batches, numpy_generator(seed, self.index, "accept", sweep, block))
 
-    def _made(self, window: Window, scene: Scene, state: State, chosen: np.ndarray | None) -> Window:
+    def _made(self, window: Window, scene: Scene, state: State, chosen: np.ndarray | None, memory: Memory) -> Window:
+        place = int(window.place[0])
         if self.options.project:
-            before = self._energies(window, scene)
+            before = self._energy(window, scene)
             self.project(scene)
-            self.trials.projected(self._energies(window, scene) - before)
-        atoms = scene.atoms.cpu().numpy()
-        if chosen is not None:
-            untouched = ~chosen.any(axis=1)
-            atoms[untouched] = window.atoms[untouched]
-        made = finished(window, atoms, state.system)
+            self._trials(memory).projected(place, self._energy(window, scene) - before)
+        untouched = chosen is not None and not chosen.any()
+        made = finished(window, window.atoms if untouched else scene.atoms.cpu().numpy(), state.system)
         if self.options.project:
             flag_slack(made)
-            self.stiffness.add(state, made.slack, made.flags["infeasible"])
+            self._stiffness(memory).add(place, made.slack[0], made.flags["infeasible"][0])
         return made
 
-    def _energies(self, window: Window, scene: Scene) -> np.ndarray:
-        atoms = scene.atoms.cpu().numpy()
-        return np.array([float(self.energy.of(atoms[w], window.box(w)).total) for w in range(window.size)])
+    def _energy(self, window: Window, scene: Scene) -> float:
+        return float(self.energy.of(scene.atoms[0].cpu().numpy(), window.box(0)).total)
 
-    def finish(self, state: State) -> None:
+    def finish(self, state: State, memory: Memory) -> None:
         """Say what was accepted, and leave it for reports."""
-        stiffness = list(self.stiffness.lines())
-        for line in [*self.trials.table(), *stiffness]:
+        trials, stiffness = self._trials(memory), list(self._stiffness(memory).lines())
+        for line in [*trials.table(), *stiffness]:
             state.log(line)
-        found = self.trials.free_energies()
-        add(state, Sampling(f"steps[{self.index}].gibbs", self.trials.acceptance(), found,
-                            [*self.trials.cost(), *stiffness]))
+        found = trials.free_energies()
+        add(state, Sampling(f"steps[{self.index}].gibbs", trials.acceptance(), found, [*trials.cost(), *stiffness]))
         for row in found if self.options.free_energies else ():
             state.log(f"free energy of {row['block']} of {row['bead_type']} given the rest: median "
                       f"{row['median']:.2f}, quartiles {row['lower']:.2f} and {row['upper']:.2f}, mean "

@@ -57,6 +57,7 @@ class Explore(Step):
     Options = ExploreOptions
     needs = frozenset({"target"})
     gives = frozenset({"samples"})
+    beforehand = True
 
     def start(self, state: State) -> None:
         target, path = state.extra["target"], state.output / self.options.output

@@ -55,6 +55,7 @@ class Learn(Step):
     Options = LearnOptions
     needs = frozenset({"target"})
     gives = frozenset({"model"})
+    beforehand = True
 
     def start(self, state: State) -> None:
         options, target = self.options, state.extra["target"]

@@ -42,6 +42,7 @@ class MonteCarlo(Step):
     Options = MonteCarloOptions
     needs = frozenset({"target"})
     gives = frozenset({"chain"})
+    beforehand = True
 
     def start(self, state: State) -> None:
         options, target = self.options, state.extra["target"]

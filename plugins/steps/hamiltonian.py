@@ -1,27 +1,31 @@
 """The step ``hamiltonian``: concerted moves of blocks along the forces, accepted or rejected."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from backmap.api import Options, State, Step
+from backmap.api import Options, State
 from backmap.engine.constraint import FLAG as SLACK
 from backmap.engine.constraint import SystemProjector
 from backmap.engine.energy.frame import Energy
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves, Outcome
+from backmap.engine.schedule import per_bead
 from backmap.model.system import System, Window
+from backmap.model.tally import Tally
 
 from ..common.flags import finished, flagged
+from ..common.framewise import FrameStep
 from ..common.sampling import Sampling, Stiffness, add
 
 Array = NDArray[np.float64]
 FLAG = "stuck"
 SOFTEST, HARDEST = 10.0, 1000.0  #: caps of the repulsion in softened sweeps, kJ/mol
 SPRINGY = 2.0  #: fs; longer time steps are too long for bonds that are springs
-FOLLOWED = 8  #: frames whose potential energy is followed: all of it takes as long as half a sweep
+FOLLOWED = 8  #: first frames, whose potential energy is followed: all of it takes as long as half a sweep
 
 
 class SoftBeads(Options):
@@ -55,7 +59,7 @@ class HamiltonianOptions(Options):
                                                      "steps, e.g. [clash].")
 
 
-class Hamiltonian(Step):
+class Hamiltonian(FrameStep):
     """Move blocks of neighbouring fragments by short constrained trajectories, each accepted or rejected.
 
     What comes out follows the force field's distribution on the given beads and rigid bonds, however long the
@@ -74,8 +78,7 @@ class Hamiltonian(Step):
                                       options.timestep, options.block, sigma, options.measure,
                                       hydrogen_mass=options.hydrogen_mass or 0.0)
         self.projector, self.energy = SystemProjector(state.system), Energy(state.system, state.forcefield)
-        self.record, self.followed = Record(state.system, options.sweeps), 0
-        self.stiffness = Stiffness(state, self.index, sigma)
+        self.sigma = sigma
         for kind, blocks in zip(state.system.types, self.moves.blocks):
             loose = int((~np.isfinite(kind.bond_length)).sum())
             if loose and options.timestep > SPRINGY and not kind.given:
@@ -86,116 +89,129 @@ class Hamiltonian(Step):
                 state.log(f"note: {kind.name}: the atoms of {held} of its {kind.n_beads} beads cannot move, held by "
                           "bonds and beads")
 
-    def frames(self, window: Window, state: State) -> Window:
-        chosen = None if self.options.only is None else flagged(window, self.options.only, self.where)
-        atoms, slack = self.projector.project(window.atoms, window.beads)
-        stuck = np.zeros(window.beads.shape[:2], dtype=bool)
-        for w in range(window.size):
-            only = None if chosen is None else chosen[w]
-            if only is not None and not only.any():
-                atoms[w] = window.atoms[w]
-                continue
-            whole = state.system.atoms_near_beads(atoms[w], window.beads[w], window.box(w))
-            frame = self.moves.frame(whole, window.beads[w], window.box(w))
-            self._soften(frame, int(window.frames[w]), only, state)
-            potential = self._potential(frame, window.box(w))
-            stuck[w] = self._relax(frame, int(window.frames[w]), potential, only, state, w / window.size, window.size)
-            atoms[w] = frame.atoms
-        done = finished(window, atoms, state.system)
-        done.flags["infeasible"] = np.linalg.norm(slack, axis=2) > SLACK  # soft beads may stray farther, and are met
-        self.stiffness.add(state, slack, done.flags["infeasible"])
-        done.flags[FLAG] = stuck
+    def frame(self, window: Window, state: State) -> Window:
+        only = None if self.options.only is None else flagged(window, self.options.only, self.where)[0]
+        (atoms,), (slack,) = self.projector.project(window.atoms, window.beads)
+        stuck = np.zeros(state.system.n_beads, dtype=bool)
+        if only is None or only.any():
+            whole = state.system.atoms_near_beads(atoms, window.beads[0], window.box(0))
+            frame = self.moves.frame(whole, window.beads[0], window.box(0))
+            self._soften(frame, int(window.frames[0]), only, state)
+            stuck = self._relax(frame, window, only, state)
+            atoms = frame.atoms
+        else:
+            atoms = window.atoms[0]
+        done = finished(window, atoms[None], state.system)
+        infeasible = np.linalg.norm(slack, axis=1) > SLACK  # soft beads may stray farther, and are met
+        self._stiffness.add(int(window.place[0]), slack, infeasible)
+        done.flags["infeasible"], done.flags[FLAG] = infeasible[None], stuck[None]
         return done
+
+    @property
+    def _stiffness(self) -> Stiffness:
+        return Stiffness(self.memory["stiffness"], self.sigma)
+
+    def _record(self, system: System) -> Record:
+        return Record(self.memory["moves"], system)
 
     def _soften(self, frame: Frame, number: int, only: NDArray[np.bool_] | None, state: State) -> None:
         """Part atoms that overlap, in place."""
         for sweep, cap in enumerate(np.geomspace(SOFTEST, HARDEST, self.options.soften).tolist()):
             self.moves.sweep(frame, (state.seed, self.index, "soften", number, sweep), only, cap)
 
-    def _potential(self, frame: Frame, box: Array | None) -> float:
-        """Of the whole frame, kJ/mol; nan where enough were followed before."""
-        self.followed += 1
-        return self.energy.of(frame.atoms, box).total if self.followed <= FOLLOWED else np.nan
-
-    def _relax(self, frame: Frame, number: int, potential: float, only: NDArray[np.bool_] | None, state: State,
-               done: float, n_frames: int) -> NDArray[np.bool_]:
-        """All sweeps over one frame, in place; returns beads of which no move was accepted, (B,)."""
+    def _relax(self, frame: Frame, window: Window, only: NDArray[np.bool_] | None,
+               state: State) -> NDArray[np.bool_]:
+        """All sweeps, in place; returns beads of which no move was accepted, (B,)."""
+        number, place = int(window.frames[0]), int(window.place[0])
         tried, moved = (np.zeros(len(frame.slack), dtype=bool) for _ in range(2))
+        potential = self.energy.of(frame.atoms, window.box(0)).total if place < FOLLOWED else None
+        outcomes = []
         for sweep in range(self.options.sweeps):
             outcome = self.moves.sweep(frame, (state.seed, self.index, "hamiltonian", number, sweep), only)
             tried[outcome.beads[outcome.beads >= 0]] = True
             some = outcome.beads[outcome.accepted]
             moved[some[some >= 0]] = True
-            potential += outcome.change.sum()
-            self.record.add(sweep, outcome, potential)
-            state.progress(done + (sweep + 1) / self.options.sweeps / n_frames)
+            outcomes.append(outcome)
+            state.progress((sweep + 1) / self.options.sweeps)
+        self._record(state.system).add(place, outcomes, potential)
         return tried & ~moved
 
     def finish(self, state: State) -> None:
-        stiffness = list(self.stiffness.lines())
-        for line in [*self.record.lines(), *stiffness]:
+        record, stiffness = self._record(state.system), list(self._stiffness.lines())
+        for line in [*record.lines(), *stiffness]:
             state.log(line)
-        if self.record.tried.any():
-            add(state, Sampling(f"steps[{self.index}].{self.name or 'hamiltonian'}", self.record.rows(),
-                                notes=[self.record.summary(), *stiffness]))
+        if record.rows():
+            add(state, Sampling(f"steps[{self.index}].{self.name or 'hamiltonian'}", record.rows(),
+                                notes=[record.summary(), *stiffness]))
 
 
 class Record:
-    """Acceptance and energies of a run."""
+    """Acceptance and energies of a run, as a tally counts them.
 
-    def __init__(self, system: System, sweeps: int) -> None:
-        self.n_molecules = system.n_molecules
+    Args:
+        tally: By sweep and type of the central bead, moves ``tried`` and ``accepted``, and those that ``broke`` off;
+            rows ``change`` of the energy by type, and rows ``energy`` of frames that were followed, by sweep.
+        system: What is there.
+    """
+
+    def __init__(self, tally: Tally, system: System) -> None:
+        self.tally, self.n_molecules = tally, system.n_molecules
         self.names = sorted({name for kind in system.types for name in kind.bead_types})
-        self.type = np.empty(system.n_beads, dtype=np.int64)
-        for group in system.groups:
-            self.type[group.beads] = [self.names.index(name) for name in group.type.bead_types]
-        self.tried, self.accepted = (np.zeros((sweeps, len(self.names)), dtype=np.int64) for _ in range(2))
-        self.change = np.zeros(len(self.names))
-        self.broken, self.energy, self.frames = 0, np.zeros(sweeps), np.zeros(sweeps, dtype=np.int64)
+        self.type = per_bead(system, [np.array([self.names.index(name) for name in kind.bead_types])
+                                      for kind in system.types])
 
-    def add(self, sweep: int, outcome: Outcome, potential: float) -> None:
-        """Count one sweep over one frame that left it with ``potential``, kJ/mol, nan if that is not known."""
-        kinds, n = self.type[outcome.centre], len(self.names)
-        self.tried[sweep] += np.bincount(kinds, minlength=n)
-        self.accepted[sweep] += np.bincount(kinds[outcome.accepted], minlength=n)
-        self.change += np.bincount(kinds, outcome.change, minlength=n)
-        self.broken += int(np.isinf(outcome.error).sum())
-        if np.isfinite(potential):
-            self.energy[sweep] += potential
-            self.frames[sweep] += 1
+    def add(self, place: int, outcomes: Sequence[Outcome], potential: float | None) -> None:
+        """Count the sweeps over the frame at ``place``, which had ``potential``, kJ/mol, before; None if not known."""
+        n, kinds = len(self.names), [self.type[outcome.centre] for outcome in outcomes]
+        self.tally.count("tried", place, [np.bincount(k, minlength=n) for k in kinds])
+        self.tally.count("accepted", place, [np.bincount(k[outcome.accepted], minlength=n)
+                                             for k, outcome in zip(kinds, outcomes)])
+        self.tally.count("broke", place, sum(np.isinf(outcome.error).sum() for outcome in outcomes))
+        changes = [outcome.change for outcome in outcomes]
+        self.tally.row("change", place, np.bincount(np.concatenate(kinds), np.concatenate(changes), minlength=n))
+        if potential is not None:
+            self.tally.row("energy", place, potential + np.cumsum([change.sum() for change in changes]))
 
     def lines(self) -> list[str]:
         """A short table: some sweeps, acceptance by the type of the central bead, energy per molecule."""
-        if not self.tried.any():
+        if not self.rows():
             return []
-        shown = [k for k, name in enumerate(self.names) if self.tried[:, k].any()]
+        tried, accepted = self.tally.counts("tried"), self.tally.counts("accepted")
+        shown = [k for k in range(len(self.names)) if tried[:, k].any()]
+        energy = self._energies(len(tried))
         lines = ["hamiltonian: share of moves accepted, by central bead, and potential energy per molecule, kJ/mol"
-                 + (f", of the first {FOLLOWED} frames" if self.frames[0] >= FOLLOWED else ""),
+                 + (f", of the first {FOLLOWED} frames" if len(energy) >= FOLLOWED else ""),
                  "  sweep" + "".join(f"{self.names[k]:>8.7s}" for k in shown) + "       energy"]
-        count = len(self.frames)
+        count = len(tried)
         for sweep in sorted({*np.unique(np.geomspace(1, count, min(count, 8)).round().astype(int) - 1)}):
-            shares = (f"{self.accepted[sweep, k] / self.tried[sweep, k]:8.3f}" if self.tried[sweep, k] else "       -"
-                      for k in shown)
-            mean = self.energy[sweep] / max(self.frames[sweep], 1) / self.n_molecules
-            lines.append(f"  {sweep + 1:5d}" + "".join(shares) + f"{mean:13.3f}")
+            shares = (f"{accepted[sweep, k] / tried[sweep, k]:8.3f}" if tried[sweep, k] else "       -" for k in shown)
+            known = energy[np.isfinite(energy[:, sweep]), sweep]
+            mean = f"{known.mean() / self.n_molecules:13.3f}" if len(known) else f"{'-':>13}"
+            lines.append(f"  {sweep + 1:5d}" + "".join(shares) + mean)
         lines.append(f"  {self.summary()}")
         return lines
 
+    def _energies(self, n_sweeps: int) -> Array:
+        """Of the frames that were followed after each sweep, kJ/mol, (n, n_sweeps)."""
+        return self.tally.rows("energy") if "energy" in self.tally else np.empty((0, n_sweeps))
+
     def summary(self) -> str:
         """All moves in a sentence."""
-        total = self.tried.sum()
-        return f"{self.accepted.sum() / max(total, 1):.3f} of {total} moves accepted" + (
-            f"; {self.broken} broke off: constraints were not met, or atoms overlapped" if self.broken else "")
+        total, broken = self.tally.counts("tried").sum(), int(self.tally.counts("broke"))
+        return f"{self.tally.counts('accepted').sum() / max(total, 1):.3f} of {total} moves accepted" + (
+            f"; {broken} broke off: constraints were not met, or atoms overlapped" if broken else "")
 
     def rows(self) -> list[dict[str, Any]]:
         """For reports, as in ``Sampling.acceptance``: by the type of the central bead, energies per block."""
-        found = []
+        if "tried" not in self.tally:
+            return []
+        found, change = [], self.tally.rows("change").sum(axis=0)
         for k, name in enumerate(self.names):
-            tried = self.tried[:, k]
+            tried, accepted = self.tally.counts("tried")[:, k], self.tally.counts("accepted")[:, k]
             if not tried.any():
                 continue
-            share = self.accepted[:, k] / np.maximum(tried, 1)
+            share = accepted / np.maximum(tried, 1)
             found.append({"block": "block", "bead_type": name, "first": float(share[0]), "last": float(share[-1]),
-                          "all": float(self.accepted[:, k].sum() / tried.sum()), "tried": int(tried.sum()),
-                          "energy": float(self.change[k] / tried.mean())})
+                          "all": float(accepted.sum() / tried.sum()), "tried": int(tried.sum()),
+                          "energy": float(change[k] / tried.mean())})
         return found

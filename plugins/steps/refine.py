@@ -12,9 +12,10 @@ from backmap.errors import BackmapError
 from backmap.model.system import Window
 
 from ..common.flags import finished, flagged
+from ..common.framewise import FrameStep
 
 
-class Refine(api.Step):
+class Refine(FrameStep):
     """Refine atoms: energy minimisation, short dynamics. Atoms leave the beads as far as the refiners let them."""
 
     needs = frozenset({"system", "atoms"})
@@ -36,15 +37,14 @@ class Refine(api.Step):
         for refiner in self.refiners:
             refiner.begin(state.system, state.forcefield)
 
-    def frames(self, window: Window, state: State) -> Window:
+    def frame(self, window: Window, state: State) -> Window:
         only = None if self.options.only is None else flagged(window, self.options.only, self.where)
         stream = Stream.of(state.seed, self.index, "refine", torch.as_tensor(window.frames))
         done, count = window, len(self.refiners)
         for number, refiner in enumerate(self.refiners):
             refiner.progress = lambda fraction, number=number: state.progress((number + fraction) / count)
             done = refiner.refine(done, state.system, stream.child(number), only)
-        moved = np.any(done.atoms != window.atoms, axis=(1, 2))
-        atoms = np.array(done.atoms)
-        for w in np.flatnonzero(moved):
-            atoms[w] = state.system.atoms_near_beads(atoms[w], window.beads[w], window.box(w))
+        atoms = done.atoms
+        if not np.array_equal(atoms, window.atoms):
+            atoms = state.system.atoms_near_beads(atoms[0], window.beads[0], window.box(0))[None]
         return finished(done, atoms, state.system)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from pydantic import Field, model_validator
 
-from backmap.api import Generator, Nested, Options, Regularizer, State, Step, Traversal
+from backmap.api import Generator, Nested, Options, Regularizer, State, Traversal
 from backmap.engine.constraint import flag_slack
 from backmap.engine.environment import Scene
 from backmap.engine.fragments import FragmentTable, resting_order
@@ -20,6 +20,7 @@ from backmap.errors import BackmapError
 from backmap.model.system import System, Window
 
 from ..common.flags import finished, flagged, with_neighbours
+from ..common.framewise import FrameStep
 from .accept import AcceptedSweeps, AcceptOptions
 
 #: Noise levels of annealed sweeps by their number; they end at level 0, without noise.
@@ -61,7 +62,7 @@ class ForwardOptions(Options):
         return self
 
 
-class Forward(Step):
+class Forward(FrameStep):
     """Put the atoms in: a parallel start from the beads, or sequential forward sampling."""
 
     Options = ForwardOptions
@@ -98,14 +99,14 @@ class Forward(Step):
                 state.log(f"note: {molecule.name}: the handedness of {unknown} stereocentres is not known; "
                           "they come out as they are drawn (give a reference frame: topology: {stereo: aa.gro})")
 
-    def frames(self, window: Window, state: State) -> Window:
+    def frame(self, window: Window, state: State) -> Window:
         blank = replace(window, atoms=None, placed=None)
         scene = Scene.of(blank, state.system, self.tables, self.worker.view)
         if self.options.start == "parallel":
             schedule = parallel_schedule(scene.surroundings, state.system)
         else:
             schedule = forward_schedule(scene.surroundings, state.system, self.orders)
-        total, done = window.size * int(drawn(state.system).sum()), 0
+        total, done = int(drawn(state.system).sum()), 0
 
         def progress(sites: int) -> None:
             nonlocal done
@@ -159,7 +160,7 @@ class GibbsOptions(AcceptOptions):
         return self
 
 
-class Gibbs(Step):
+class Gibbs(FrameStep):
     """Sweep over all fragments, each drawn anew given all others, and project after each half-sweep.
 
     With ``accept: boltzmann`` draws are accepted or rejected by the force field instead, and beads are soft until the
@@ -173,6 +174,7 @@ class Gibbs(Step):
     def __init__(self, options: GibbsOptions) -> None:
         super().__init__(options)
         self.accepted: AcceptedSweeps | None = None
+        self.anew: tuple[Generator, FragmentTable] | None = None
         self.needs = self.needs | _needs(options.generator) | _needs(options.regularizer)
         if options.accept != "none":
             self.needs = self.needs | {"forcefield"}
@@ -196,16 +198,18 @@ class Gibbs(Step):
 
     def finish(self, state: State) -> None:
         if self.accepted is not None:
-            self.accepted.finish(state)
+            self.accepted.finish(state, self.memory)
 
-    def frames(self, window: Window, state: State) -> Window:
+    def frame(self, window: Window, state: State) -> Window:
         chosen = self._chosen(window, state.system)
         if self.accepted is not None:
-            return self.accepted.frames(window, state, chosen)
+            return self.accepted.frame(window, state, chosen, self.memory)
         scene = Scene.of(window, state.system, self.tables, self.generator.view)
         if chosen is None or chosen.any():
             self._relax(scene, state, window, chosen)
-        done = _finished(window, self._kept(scene, window, chosen), state.system)
+        else:
+            scene.atoms.copy_(torch.as_tensor(window.atoms))  # molecules that are given, too, stay as they are
+        done = _finished(window, scene, state.system)
         if self._tells_overlaps:
             done.flags["clash"] = overlaps(scene, self.options.regularizer, self.options.overlap)
         return done
@@ -221,17 +225,10 @@ class Gibbs(Step):
         chosen = flagged(window, self.options.only, self.where)
         return with_neighbours(chosen, system) if self.options.neighbours else chosen
 
-    def _kept(self, scene: Scene, window: Window, chosen: np.ndarray | None) -> Scene:
-        """The scene, with the atoms as they were in frames of which nothing was chosen."""
-        if chosen is not None:
-            untouched = ~chosen.any(axis=1)
-            scene.atoms[torch.as_tensor(untouched)] = torch.as_tensor(window.atoms[untouched]).to(scene.atoms)
-        return scene
-
     def _relax(self, scene: Scene, state: State, window: Window, chosen: np.ndarray | None) -> None:
         """All sweeps, and what is to be mended after them, in place."""
         options = self.options
-        sites = window.size * int(drawn(state.system).sum()) if chosen is None else int(chosen.sum())
+        sites = int(drawn(state.system).sum() if chosen is None else chosen.sum())
         total, done = sites * len(self.levels), 0
 
         def progress(sites: int) -> None:
@@ -259,7 +256,7 @@ class Gibbs(Step):
                 bad |= with_neighbours(wrong, state.system)
             if chosen is not None:
                 bad &= chosen
-            if number == self.options.repair - 1 > STUBBORN:  # draws do not unfold what is folded up
+            if number == self.options.repair - 1 > STUBBORN and bad.any():  # draws do not unfold what is folded up
                 self._place_anew(scene, state, window, bad)
                 continue
             if number >= STUBBORN:  # the fault may be next door
@@ -271,12 +268,14 @@ class Gibbs(Step):
 
     def _place_anew(self, scene: Scene, state: State, window: Window, bad: np.ndarray) -> None:
         """Place fragments as the parallel start does, in place."""
-        starter = self.generator.starter()
-        if starter is None or not bad.any():
-            return
-        _prepare(starter, state)
-        orders = [resting_order(molecule) for molecule in state.system.types]
-        tables = FragmentTable.build(state.system.types, starter.view, orders).to(state.device)
+        if self.anew is None:
+            starter = self.generator.starter()
+            if starter is None:
+                return
+            _prepare(starter, state)
+            orders = [resting_order(molecule) for molecule in state.system.types]
+            self.anew = starter, FragmentTable.build(state.system.types, starter.view, orders).to(state.device)
+        starter, tables = self.anew
         fresh = Scene.of(window.with_atoms(scene.atoms.cpu().numpy()), state.system, tables, starter.view)
         Sweeper(starter).sweep(fresh, [[Batch(*np.nonzero(bad))]], (state.seed, self.index, "anew"), window.frames)
         scene.atoms.copy_(fresh.atoms)

@@ -54,6 +54,7 @@ class Prepare(Step):
     Options = PrepareOptions
     needs = frozenset({"system"})
     gives = frozenset({"training_set"})
+    beforehand = True
 
     def start(self, state: State) -> None:
         from ..common.assemble import rigid_lengths, signed
@@ -139,6 +140,7 @@ class Train(Step):
 
     Options = TrainOptions
     gives = frozenset({"generator"})
+    beforehand = True
 
     def __init__(self, options: TrainOptions) -> None:
         super().__init__(options)

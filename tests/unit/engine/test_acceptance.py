@@ -23,6 +23,7 @@ from backmap.engine.sweep import projection
 from backmap.engine.trials import Trials
 from backmap.model.parameters import ForceField
 from backmap.model.system import System, Window
+from backmap.model.tally import Tally
 from tests import forcefields, scenes
 
 INF = float("inf")
@@ -192,13 +193,14 @@ def test_shown_beads_are_normal_about_the_given_ones_when_atoms_are() -> None:
 
 
 def test_trials_count_and_remember() -> None:
-    trials = Trials(2, 300.0)
+    tally = Tally()
+    trials = Trials(tally, 300.0)
     outcome = Outcome(np.zeros(3, int), np.arange(3), np.array([True, False, True]), np.array([-2.0, 0.0, 1.0]),
                       np.array([[0.0, 0.0], [-INF, -INF], [1.0, -INF]]))
-    for sweep in range(2):
-        trials.add("fragment", sweep, np.array(["A", "A", "B"]), outcome)
-    trials.projected(np.array([2.0, 4.0]))
-    lines = list(Trials.recall(trials.memory()).table())
+    trials.add(0, "fragment", np.array(["A", "A", "B"]), [outcome, outcome])
+    for place, change in enumerate((2.0, 4.0)):
+        trials.projected(place, change)
+    lines = list(Trials(Tally.from_arrays(tally.to_arrays()), 300.0).table())
     assert lines == list(trials.table())
     assert "50.0%" in lines[1]
     assert lines[1].endswith("-2.00")  # of each of two blocks, in both sweeps together
@@ -214,14 +216,14 @@ def test_trials_count_and_remember() -> None:
 
 
 def test_quartiles_of_free_energies_do_not_mind_a_crowded_site() -> None:
-    """Eight sites in two batches, and one whose atoms overlap: its energy makes the mean, and not the median."""
+    """Eight sites in two frames, and one whose atoms overlap: its energy makes the mean, and not the median."""
     kt = 0.0083144626 * 300
     energies = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 1e5])
-    trials = Trials(1, 300.0)
-    for part in (energies[:5], energies[5:]):
+    trials = Trials(Tally(), 300.0)
+    for place, part in enumerate((energies[:5], energies[5:])):
         n = len(part)
-        trials.add("fragment", 0, np.array(["A"] * n), Outcome(np.zeros(n, int), np.arange(n), np.zeros(n, bool),
-                                                               np.zeros(n), -part[:, None] / kt))
-    (row,) = Trials.recall(trials.memory()).free_energies()
+        outcome = Outcome(np.zeros(n, int), np.arange(n), np.zeros(n, bool), np.zeros(n), -part[:, None] / kt)
+        trials.add(place, "fragment", np.array(["A"] * n), [outcome])
+    (row,) = trials.free_energies()
     assert (row["lower"], row["median"], row["upper"]) == pytest.approx((3.0, 5.0, 7.0))
     assert row["mean"] > 1e4

@@ -12,8 +12,8 @@ from backmap_plugins.regularizers.steric import Steric
 from backmap_plugins.steps.accept import AcceptedSweeps
 from backmap_plugins.steps.sample import Gibbs, GibbsOptions
 
+from backmap import testing
 from backmap.api import State
-from backmap.engine.fragments import FragmentTable, resting_order
 from backmap.errors import BackmapError
 from backmap.model.system import System, Window
 from tests import forcefields, scenes
@@ -32,12 +32,20 @@ def crowd() -> tuple[System, Window]:
     return scenes.crowd((scenes.octane_system("none").types[0], 3), (scenes.phenyl(), 4), box=1.6 * scenes.SMALL)
 
 
+def started(system: System, **options: object) -> tuple[Gibbs, State]:
+    """A step whose beads flagged as ``chosen`` are to be redrawn, if options say so."""
+    state = state_of(system)
+    state.generator = scenes.tiny()
+    step = Gibbs(GibbsOptions(sweeps=2, **{**HOT, **options}))
+    step.where, step.index = "here", 2
+    step.start(state)
+    return step, state
+
+
 def swept(system: System, window: Window, chosen: np.ndarray | None = None, **options: object) -> tuple[Window, State]:
-    state, generator = state_of(system), scenes.tiny()
-    tables = FragmentTable.build(system.types, generator.view, [resting_order(kind) for kind in system.types])
-    worker = AcceptedSweeps(GibbsOptions(sweeps=2, **{**HOT, **options}), generator, tables, state, "here", 2)
-    made = worker.frames(window, state, chosen)
-    worker.finish(state)
+    step, state = started(system, **options, **({"only": ["chosen"]} if chosen is not None else {}))
+    made = step.frames(window if chosen is None else replace(window, flags={"chosen": chosen}), state)
+    step.finish(state)
     return made, state
 
 
@@ -90,6 +98,13 @@ def test_frames_meet_bonds_and_beads_and_the_log_says_what_happened() -> None:
     assert {row["block"] for row in sampling.free_energies} == {"fragment", "hydrogens"}
     assert all(row["lower"] <= row["median"] <= row["upper"] for row in sampling.free_energies)
     assert sampling.notes[-1] in text
+
+
+def test_frames_and_counts_do_not_depend_on_how_frames_are_shared_out() -> None:
+    system, window = crowd()
+    step, state = started(system, candidates=2)
+    testing.check_step(step, state, window)
+    assert set(step.memory) == {"trials", "stiffness"}
 
 
 def test_only_chosen_beads_move_before_the_projection() -> None:

@@ -15,15 +15,12 @@ from .api import FrameInfo, FrameSource
 from .errors import BackmapError
 from .model import box as periodic
 from .model.system import System, Window
+from .model.times import chosen as chosen_times
 
 Array = NDArray[np.float64]
 
 #: A window holds about this many atoms, and at most this many frames, unless the recipe says.
 ATOMS_PER_WINDOW, FRAMES_PER_WINDOW = 200_000, 64
-
-
-#: Two times are the same if they differ by less than this share of them: files keep them in single precision.
-SAME_TIME = 1e-6
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,7 @@ class Choice:
         text: Numbers, as in ``--frames``; None means all.
         begin, end: First and last time, ps; None means no limit.
         dt: Time between frames, ps: as in GROMACS, those whose time is a multiple of it after the first time
-            that ``begin`` lets through.
+            that ``begin`` lets through (``model.times``).
     """
 
     text: str | None = None
@@ -48,7 +45,7 @@ class Choice:
         return chosen if isinstance(chosen, Choice) else cls(chosen)
 
     def __post_init__(self) -> None:
-        if self.dt is not None and not self.dt > 0:
+        if self.dt is not None and not 0 < self.dt < np.inf:
             raise BackmapError("should be a time above 0 ps", where=f"--dt {self.dt:g}")
         if self.begin is not None and self.end is not None and not self.begin <= self.end:
             raise BackmapError("ends before it begins", where=self.where)
@@ -74,15 +71,7 @@ class Choice:
         if not self.by_time:
             return numbers
         times = _times(source, numbers)
-        slack = SAME_TIME * np.abs(times)
-        inside = np.ones(len(times), dtype=bool)
-        if self.begin is not None:
-            inside &= times >= self.begin - slack
-        if self.end is not None:
-            inside &= times <= self.end + slack
-        if self.dt is not None and inside.any():
-            past = times - times[inside.argmax()]
-            inside &= np.abs(past - self.dt * np.round(past / self.dt)) <= np.maximum(slack, SAME_TIME * self.dt)
+        inside = chosen_times(times, self.begin, self.end, self.dt)
         if not inside.any():
             raise BackmapError(f"no frame is chosen: {source.where} goes from {times.min():g} to {times.max():g} ps",
                                where=self.where)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from backmap.api import FrameInfo, FrameSource, InputPath, Options, Reader
 from backmap.errors import BackmapError
+from backmap.model.times import chosen as chosen_times
 
 from ..common.index_groups import read_group
 
@@ -125,7 +126,8 @@ class FrameChoice(Options):
     begin: float | None = pydantic.Field(None, description="Time of the first frame, ps; by default the file's first.")
     end: float | None = pydantic.Field(None, description="Time of the last frame, ps; by default the file's last.")
     dt: float | None = pydantic.Field(
-        None, gt=0, description="Take only frames whose time differs from the first one's by a multiple of this, ps.")
+        None, gt=0, allow_inf_nan=False,
+        description="Take only frames whose time differs from the first one's by a multiple of this, ps.")
     index: dict[InputPath, str] | None = pydantic.Field(
         None, min_length=1, max_length=1,
         description="An index file and one of its groups: only these points count, in this order, e.g. {index.ndx: "
@@ -203,20 +205,11 @@ def _told(choice: FrameChoice) -> str:
 
 
 def _numbers(source: Frames, choice: FrameChoice) -> NDArray[np.int64]:
-    """The frames whose times are chosen; as in GROMACS, ``dt`` counts from the first of them."""
+    """The frames whose times are chosen."""
     if choice.begin is None and choice.end is None and choice.dt is None:
         return np.arange(source.n_frames)
     times = source.times()
-    rounding = np.spacing(np.abs(times).astype(np.float32)).astype(np.float64)  # files hold single precision
-    chosen = np.ones(len(times), dtype=bool)
-    if choice.begin is not None:
-        chosen &= times >= choice.begin - rounding
-    if choice.end is not None:
-        chosen &= times <= choice.end + rounding
-    if choice.dt is not None and chosen.any():
-        passed = times - times[chosen][0]
-        off = np.abs(passed - np.round(passed / choice.dt) * choice.dt)
-        chosen &= off <= rounding + 1e-3 * choice.dt
+    chosen = chosen_times(times, choice.begin, choice.end, choice.dt)
     if not chosen.any():
         raise BackmapError(f"has no frame{_told(choice)}", where=source.where,
                            hint=f"Its {len(times)} frames go from {times.min():g} to {times.max():g} ps.")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from .ensembles import Chain, Model, Sampler, Target
 from .errors import BackmapError
-from .fields import InputPath, Nested, OutputPath, Several
+from .fields import InputPath, Nested, OutputPath, Several, WeightsPath
 from .model.inputs import AtomMolecule, AtomTopology, BeadModel, FrameInfo, FrameSource, also_read
 from .model.memory import Memory
 from .plugin import Options, Plugin
@@ -38,7 +38,7 @@ __all__ = [
     "Assessor", "AtomMolecule", "AtomTopology", "BeadModel", "Bridge", "Chain", "Checker", "ForceFieldReader",
     "FrameInfo", "FrameSource", "Generator", "InputPath", "MappingReader", "Memory", "Model", "Nested", "Options",
     "OutputFiles", "OutputPath", "Plugin", "Reader", "Refiner", "Regularizer", "Sampler", "Several", "State", "Step",
-    "Target", "TopologyReader", "Traversal", "Writer", "also_read",
+    "Target", "TopologyReader", "Traversal", "WeightsPath", "Writer", "also_read",
 ]
 
 

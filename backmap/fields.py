@@ -15,6 +15,7 @@ from typing import Annotated, Any, TypeVar
 import pydantic
 from pydantic_core import PydanticCustomError, core_schema
 
+from . import stock
 from .errors import BackmapError
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
@@ -72,18 +73,31 @@ def _shown(path: object) -> str:
 
 
 def _input_path(value: Any, info: pydantic.ValidationInfo) -> Any:
-    if not isinstance(value, str | Path) or not isinstance(info.context, Build):
+    return _existing(value, info.context, "Input paths are relative to the recipe's folder.")
+
+
+def _weights_path(value: Any, info: pydantic.ValidationInfo) -> Any:
+    build, hint = info.context, "Paths of weights are relative to the recipe's folder."
+    if isinstance(build, Build) and Path(str(value)).name == str(value) and not (build.folder / str(value)).exists():
+        value = stock.find(str(value)) or value
+        hint = (f"Weights that are named without a folder are looked for beside the recipe and in "
+                f"{', '.join(map(str, stock.places()))}.")
+    return _existing(value, build, hint)
+
+
+def _existing(value: Any, build: Any, hint: str) -> Any:
+    """A path that is there, from the recipe's folder; ``hint`` is what to say if it is not."""
+    if not isinstance(value, str | Path) or not isinstance(build, Build):
         return value
     try:
-        path = info.context.folder / Path(expand(str(value))).expanduser()
+        path = build.folder / Path(expand(str(value))).expanduser()
         if not path.exists():
             raise BackmapError(f"there is no file '{_shown(value)}'"
-                               + (f" ({_shown(path)})" if str(path) != str(value) else ""),
-                               hint="Input paths are relative to the recipe's folder.")
+                               + (f" ({_shown(path)})" if str(path) != str(value) else ""), hint=hint)
     except BackmapError as error:
         raise as_field_error(error) from None
     if path.is_file():
-        info.context.inputs[path] = None
+        build.inputs[path] = None
     return path
 
 
@@ -100,6 +114,9 @@ def _output_path(path: Path) -> Path:
 
 #: A file to read: ``${NAME:-default}`` is expanded, relative paths start at the recipe's folder.
 InputPath = Annotated[Path, pydantic.BeforeValidator(_input_path)]
+
+#: Trained weights to read: as ``InputPath``, and a bare name that is not there is looked for among those at hand.
+WeightsPath = Annotated[Path, pydantic.BeforeValidator(_weights_path)]
 
 #: A file to write, relative to the output folder and inside it.
 OutputPath = Annotated[Path, pydantic.AfterValidator(_output_path)]

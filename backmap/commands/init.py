@@ -47,9 +47,9 @@ def init(
     the molecules; without, by weights to be trained on the frames of --aa (a second recipe); without those, from the
     force field, or from idealised fragments. The exit code is that of backmap check.
     """
+    from .. import stock
     from ..checking import reading, verdict
     from ..starting import files, plan, text
-    from ..starting.weights import shipped
 
     registry = session.registry_of(plugin or ())
     if not temperature:
@@ -58,7 +58,7 @@ def init(
     output.parent.mkdir(parents=True, exist_ok=True)
     given = files.Given(topology or [], mapping or [], [*(conf or ()), *(beads or ())], atoms or [], units, index,
                         begin, end, dt, folder=output.parent)
-    wishes = plan.Wishes(temperature, weights or shipped(), train)
+    wishes = plan.Wishes(temperature, weights or stock.places(), train)
     try:
         made = plan.plan(given, wishes, output, registry)
     except plan.Unfit as unfit:

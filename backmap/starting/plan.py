@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .. import recipe
+from .. import recipe, stock
 from ..api import ForceFieldReader, FrameSource, Reader, State, Step
 from ..checking import reading
 from ..errors import BackmapError
@@ -124,7 +124,7 @@ class _Planner:
         return Plan(
             way, tuple(self.why), self.wishes.temperature, topology, beads, reference,
             atoms if way == "training" else None, chosen.generator if chosen else LEARNER,
-            self.given.path(chosen.path.absolute()) if chosen else "", forcefield,
+            self._named(chosen.path) if chosen else "", forcefield,
             any(np.abs(kind.partial_charge).max(initial=0) > 0 for kind in known),
             all(np.isfinite(kind.bond_length).all() for kind in known), survey.beads.n_frames == 1)
 
@@ -158,6 +158,11 @@ class _Planner:
                                 "know the force field")
             return "weights", weight
         self.why += [f"not used: {reason}" for reason in found.others]
+        if not self.wishes.train and not found.others:
+            looked = ", ".join(str(place) if place.exists() else f"{place} (which is not there)"
+                               for place in self.wishes.places)
+            self.why.append(f"there are no weights of any generator in {looked}. $BACKMAP_WEIGHTS or --weights says "
+                            "where else to look")
         if self.given.atoms:
             self.why.append("you ask for training" if self.wishes.train else
                             "no weights fit these molecules, but there are atomistic frames to train on")
@@ -190,6 +195,11 @@ class _Planner:
             self.why.append(f"the beads of {source.where} are {apart:.2f} nm from those given, so they are of other "
                             "frames (or of another mapping) and not compared")
         return apart <= SAME_FRAMES
+
+    def _named(self, path: Path) -> str:
+        """A file of weights as the recipe names it: of those that ship the name alone, which holds on any machine."""
+        ships = path.is_relative_to(stock.shipped()) and stock.find(path.name) == path
+        return path.name if ships and not (self.given.base / path.name).exists() else self.given.path(path.absolute())
 
     def _settled(self, topology: dict[str, Any], beads: Any, system: System, chosen: Weights | None) -> System:
         """Rigid bonds and stereocentres that weights do not know: what is assumed is said in the recipe."""

@@ -1,19 +1,15 @@
 """Trained weights that fit a system: looked for in folders, judged by the generators themselves."""
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import recipe
+from .. import recipe, stock
 from ..api import Generator
 from ..errors import BackmapError
 from ..model.system import System
 from ..registry import Registry, kind_of
-
-SUFFIX = ".safetensors"
-VARIABLE = "BACKMAP_WEIGHTS"  #: folders of weights, as in PATH
 
 
 @dataclass(frozen=True)
@@ -50,16 +46,10 @@ class Search:
     others: list[str]
 
 
-def shipped() -> list[Path]:
-    """Where weights are looked for unless a user says: the folders of $BACKMAP_WEIGHTS, and the project's recipes."""
-    named = [Path(folder) for folder in os.environ.get(VARIABLE, "").split(os.pathsep) if folder]
-    return [*named, Path(__file__).resolve().parents[2] / "recipes"]
-
-
 def search(places: Sequence[Path], system: System, temperature: float, registry: Registry) -> Search:
     """The weights in files and folders that fit a system."""
     fitting, others = [], []
-    for path in files(places):
+    for path in stock.files(places):
         for name, generator in _owners(path, registry):
             try:
                 known = generator.prepare(system, "cpu")
@@ -80,14 +70,3 @@ def _owners(path: Path, registry: Registry) -> Iterator[tuple[str, Generator]]:
             continue
         if generator.network is not None:
             yield name, generator
-
-
-def files(places: Sequence[Path]) -> Iterator[Path]:
-    """Files of weights, each once; folders are looked through with those right in them."""
-    seen = set()
-    for place in places:
-        inside = sorted([*place.glob(f"*{SUFFIX}"), *place.glob(f"*/*{SUFFIX}")]) if place.is_dir() else [place]
-        for path in inside:
-            if path.is_file() and path.resolve() not in seen and not path.name.endswith(f".state{SUFFIX}"):
-                seen.add(path.resolve())
-                yield path

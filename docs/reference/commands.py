@@ -43,7 +43,8 @@ TAIL = """
 
 | variable | |
 |---|---|
-| `BACKMAP_WEIGHTS` | folders in which `backmap init` looks for trained weights, separated by `:` |
+| `BACKMAP_WEIGHTS` | folders of trained weights, separated by `:`, in which `init` and recipes look before those \
+that ship |
 | `OMP_NUM_THREADS` and its like | threads of libraries; `--threads` sets all of them |
 | `${NAME}` | in paths of a recipe: any variable, `${NAME:-default}` with a default |
 """

@@ -13,7 +13,7 @@ import pydantic
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from backmap.api import InputPath, OutputPath, Plugin, Step
+from backmap.api import InputPath, OutputPath, Plugin, Step, WeightsPath
 from backmap.listing import summary
 from backmap.recipe import Recipe, options_of
 from backmap.registry import KINDS, Kind, Registry, kind_of
@@ -39,6 +39,9 @@ ABOUT = {
     "model": "Proposes configurations of a target by way of latent variables. Goes into `learn` and `monte_carlo`.",
     "sampler": "Monte Carlo on a target. Goes into `monte_carlo`.",
 }
+
+#: Types of paths in words.
+PATHS = ((InputPath, "file to read"), (WeightsPath, "weights to read"), (OutputPath, "file to write"))
 
 HEAD = """\
 <!-- Written by docs/generate.py from the plugins; change them, then run `make docs`. -->
@@ -97,6 +100,8 @@ steps:
   stand among the other options: `forcefield: {gromacs: octane.top, cutoff: 1.2}`.
 * Paths of input are relative to the recipe. Paths of output are relative to `output`, and `output` is relative to the
   recipe. In paths `${NAME}` and `${NAME:-default}` are taken from the environment.
+* Weights that are named without a folder, as `octane_350K.safetensors` above, lie beside the recipe, in a folder of
+  `BACKMAP_WEIGHTS`, or among those that come with backmap; the first file that is found counts.
 * Units: nm, ps, K, kJ/mol, degrees. Frames are counted from 0.
 * The whole recipe is checked before anything runs. A mistake is one line that says where it is, what is wrong and what
   to do: `run.yaml: steps[3]: no step is called 'gibs'. Did you mean 'gibbs'? Known: forward, gibbs, ...`
@@ -206,8 +211,7 @@ def kind_of_value(kind: Any, notes: tuple | list = ()) -> str:
         plugins = kind_of(kind)
         return f"[{plugins.name}](#{heading(plugins).lower().replace(' ', '-')})"
     if kind is Path:
-        return {InputPath.__metadata__[0]: "file to read", OutputPath.__metadata__[0]: "file to write"}[
-            next(note for note in notes if note in (InputPath.__metadata__[0], OutputPath.__metadata__[0]))]
+        return next(said for path, said in PATHS if path.__metadata__[0] in notes)
     if origin is Literal:
         return " or ".join(f"`{value}`" for value in inner)
     if origin in (Union, types.UnionType):

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from pydantic import Field
 
-from backmap.api import Generator, InputPath, Options
+from backmap.api import Generator, Options, WeightsPath
 from backmap.engine.contracts import Draw, LocalEnvironment, View
 from backmap.engine.random import Stream
 from backmap.errors import BackmapError
@@ -24,7 +24,7 @@ from ..common.library import Library
 class TemplateOptions(Options):
     """Options of the ``template`` generator."""
 
-    checkpoint: InputPath | None = Field(
+    checkpoint: WeightsPath | None = Field(
         None, description="Checkpoint whose conformers are used; without one, idealised geometry from RDKit.")
     conformers: int = Field(16, ge=1, description="Idealised conformers per molecule type, without a checkpoint.")
 

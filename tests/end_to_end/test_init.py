@@ -54,6 +54,7 @@ def test_weights_that_ship(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert made["topology"] == {"atoms": {"gromacs": "octane.top"}, "mapping": {"votca": "octane.xml"}}
     assert made["read"] == {"beads": {"gromacs": ["cg.gro", "cg.xtc"]},
                             "reference": {"gromacs": ["aa.gro", "test_aa.xtc"]}}
+    assert made["forward"] == {"generator": {"equivariant": "octane_350K.safetensors"}}
     assert made["hamiltonian"]["timestep"] == 2
     assert made["write"]["atoms"] == {"gromacs": ["atoms.gro", "atoms.xtc"]}
     text = (folder / "recipe.yaml").read_text()
@@ -76,8 +77,10 @@ def test_the_recipe_with_weights_runs(folder: Path, capsys: pytest.CaptureFixtur
 
 
 def test_the_force_field_without_weights_or_frames(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = call("init", *FILES, "--weights", folder, capsys=capsys)
+    code, out, _ = call("init", *FILES, "--weights", folder, "--weights", "gone", capsys=capsys)
     assert code == 0
+    assert (f"there are no weights of any generator in {folder}, gone (which is not there). $BACKMAP_WEIGHTS or "
+            "--weights says where else to look\n") in out
     assert "no weights fit these molecules, and there are no atomistic frames to train on" in out
     made = steps(folder / "recipe.yaml")
     assert made["topology"]["constraints"] == "h-bonds"

@@ -5,7 +5,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from backmap.api import InputPath, Options
+from backmap.api import Options, WeightsPath
 from backmap.engine.contracts import Draw, LocalEnvironment
 from backmap.engine.fragments import FragmentTable, resting_order
 from backmap.engine.random import Stream
@@ -25,7 +25,7 @@ SIZES = {"channels", "width", "dropout"}
 class EquivariantOptions(Options):
     """Options of the ``equivariant`` generator."""
 
-    checkpoint: InputPath | None = Field(None, description="Weights made by the train step (.safetensors); "
+    checkpoint: WeightsPath | None = Field(None, description="Weights made by the train step (.safetensors); "
                                                            "needed to draw, left out to train anew.")
     cutoff: float = Field(0.8, gt=0.2, le=1.5, description="How far a new network sees, nm.")
     channels: int = Field(32, ge=4, description="Channels of a new network's encoder.")

@@ -7,7 +7,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from backmap.api import InputPath, Options
+from backmap.api import Options, WeightsPath
 from backmap.engine.contracts import Draw, Lesson, LocalEnvironment, Player
 from backmap.engine.random import Stream
 from backmap.model.system import System
@@ -26,7 +26,7 @@ SIZES = {"channels", "width", "dropout", "latents", "bins", "transforms"}
 class VaeOptions(Options):
     """Options of the ``vae`` generator."""
 
-    checkpoint: InputPath | None = Field(None, description="Weights made by the train step (.safetensors); "
+    checkpoint: WeightsPath | None = Field(None, description="Weights made by the train step (.safetensors); "
                                                            "needed to draw, left out to train anew.")
     cutoff: float = Field(0.8, gt=0.2, le=1.5, description="How far a new network sees, nm.")
     latents: int = Field(8, ge=1, le=64, description="Latent variables of a block.")

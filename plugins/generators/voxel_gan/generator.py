@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from backmap.api import InputPath, Options
+from backmap.api import Options, WeightsPath
 from backmap.engine.contracts import Draw, LocalEnvironment, Player
 from backmap.engine.random import Stream
 from backmap.errors import BackmapError
@@ -33,7 +33,7 @@ SIZES = ("grid", "edge", "sigma", "frame", "hide_hydrogens", "noise", "width", "
 class VoxelGanOptions(Options):
     """Options of the ``voxel_gan`` generator."""
 
-    checkpoint: InputPath | None = Field(None, description="Weights made by the train step (.safetensors); "
+    checkpoint: WeightsPath | None = Field(None, description="Weights made by the train step (.safetensors); "
                                                            "needed to draw, left out to train anew.")
     cutoff: float = Field(0.8, gt=0.2, le=1.5, description="How far a new network sees, nm.")
     grid: int = Field(8, ge=4, le=32, multiple_of=2, description="Voxels along an edge of the grid.")

@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from backmap.api import InputPath, Model, Options, Target
+from backmap.api import Model, Options, Target, WeightsPath
 from backmap.errors import BackmapError
 
 from ...common import store
@@ -24,8 +24,8 @@ KIND = "ensemble model"
 class VaeOptions(Options):
     """Options of ``vae``."""
 
-    weights: InputPath | None = Field(None, description="Weights of an earlier training; they bring their own options, "
-                                                        "which count before those given here.")
+    weights: WeightsPath | None = Field(None, description="Weights of an earlier training; they bring their own "
+                                                          "options, which count before those given here.")
     latents: int = Field(1, ge=1, description="Latent variables.")
     encoder: Literal["gaussian", "filling"] = Field(
         "gaussian", description="A network, or a mapping that learns nothing: how many of all binary variables are 1.")

@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from .engine import compiling
+
 #: Seconds between two lines where there is no terminal.
 INTERVAL = 30.0
 
@@ -24,7 +26,7 @@ class Display:
         self._n_frames = self._n_atoms = 0
         self._done = self._fraction = 0.0
         self._first = 0
-        self._began = self._spoke = time.monotonic()
+        self._began, self._spoke = compiling.clock(), time.monotonic()
         self._bar: Progress | None = None
         self._task = None
 
@@ -35,10 +37,11 @@ class Display:
     def begin(self, n_frames: int, n_atoms: int, done: int = 0) -> None:
         """Start counting."""
         self._n_frames, self._n_atoms, self._first, self._done = n_frames, n_atoms, done, done
-        self._began = self._spoke = time.monotonic()
+        self._began, self._spoke = compiling.clock(), time.monotonic()
         if self.console.is_terminal and n_frames:
             self._bar = Progress(BarColumn(), TextColumn("{task.fields[frames]} frames"), _Speed(self),
-                                 TimeRemainingColumn(), console=self.console, transient=True)
+                                 TimeRemainingColumn(), console=self.console, transient=True,
+                                 get_time=compiling.clock)
             self._task = self._bar.add_task("", total=n_frames, completed=done, frames=self._frames())
             self._bar.start()
 
@@ -58,8 +61,8 @@ class Display:
 
     @property
     def atoms_per_second(self) -> float:
-        """Atoms placed per second since ``begin``."""
-        seconds = time.monotonic() - self._began
+        """Atoms placed per second since ``begin``, compiling left out."""
+        seconds = compiling.clock() - self._began
         return (self._done + self._fraction - self._first) * self._n_atoms / max(seconds, 1e-9)
 
     def _frames(self) -> str:

@@ -5,7 +5,6 @@ bytes for files, and what the steps counted.
 """
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from . import frames
 from .api import State, Step
+from .engine import compiling
 from .errors import BackmapError, at
 from .model.inputs import files_read
 from .model.memory import Memory, note_flags
@@ -38,13 +38,11 @@ class Done:
         n_frames: How many they were.
         appended: File names and the bytes that are added to them, in order.
         memories: What was counted, by the number of the step.
-        lines: For the user.
     """
 
     n_frames: int
     appended: Iterable[tuple[str, bytes]] = ()
     memories: dict[int, Memory] = field(default_factory=dict)
-    lines: list[str] = field(default_factory=list)
 
 
 class Desk:
@@ -126,10 +124,10 @@ class Pipeline:
         window = frames.window_of(portion.numbers, portion.first, state.system, state.source, state.reference)
         for number, step in enumerate(self.steps):
             state.progress = lambda fraction, number=number: progress((number + fraction) / len(self.steps))
-            began = time.monotonic()
+            began = compiling.clock()
             with at(step.where):
                 window = step.frames(window, state)
-            own["seconds"].row(str(step.index), portion.first, time.monotonic() - began)
+            own["seconds"].row(str(step.index), portion.first, compiling.clock() - began)
         note_flags(own["flags"], window)
         memories = {OWN: own} | {step.index: step.memory for step in started}
         return Done(window.size, self.desk.taken(), memories)

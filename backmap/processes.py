@@ -8,7 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -86,9 +86,11 @@ class Processes:
     Args:
         order: What they work on.
         count: How many.
+        log: Takes the lines that they have for the user.
     """
 
-    def __init__(self, order: Order, count: int) -> None:
+    def __init__(self, order: Order, count: int, log: Callable[[str], None]) -> None:
+        self._log = log
         context = multiprocessing.get_context("spawn")
         self._pipes: dict[Connection, Any] = {}
         with _signals_ignored():  # an interrupt is the business of the run's own process
@@ -125,7 +127,11 @@ class Processes:
                     busy[pipe], portion = waiting.pop()
                     _send(pipe, portion)
             for pipe in wait(list(busy)):
-                found[busy.pop(pipe)] = _received(pipe)
+                answer = _received(pipe)
+                if isinstance(answer, str):
+                    self._log(answer)
+                else:
+                    found[busy.pop(pipe)] = answer
             while following in found:
                 yield found.pop(following)
                 following += 1
@@ -138,7 +144,7 @@ def _send(pipe: Connection, portion: Portion) -> None:
         raise _ended() from None
 
 
-def _received(pipe: Connection) -> Done:
+def _received(pipe: Connection) -> Done | str:
     try:
         answer = pipe.recv()
     except (EOFError, OSError):
@@ -155,7 +161,7 @@ def _ended() -> BackmapError:
 
 
 def _serve(pipe: Connection, order: Order) -> None:
-    """What a process does: portions come in, what becomes of them goes out."""
+    """What a process does: portions come in, what becomes of them goes out, and lines for the user before it."""
     pipeline: Pipeline | None = None
     while True:
         try:
@@ -164,11 +170,9 @@ def _serve(pipe: Connection, order: Order) -> None:
             return
         try:
             with threads(1):
-                lines: list[str] = []
                 pipeline = pipeline or order.pipeline()
-                pipeline.state.log = lambda line, lines=lines: lines.append(str(line))
+                pipeline.state.log = lambda line: pipe.send(str(line))
                 answer: Done | Failure = pipeline.work(portion)
-                answer.lines = lines
         except BackmapError as error:
             answer = Failure((error.problem, error.where, error.hint))
         except BaseException as error:  # also what a plugin raises to leave

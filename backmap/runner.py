@@ -16,6 +16,7 @@ from typing import Any
 from . import frames
 from .api import State, Step
 from .display import Display
+from .engine import compiling
 from .errors import BackmapError, Interrupted, at
 from .identity import IDLE, Identity, signatures, sources, versions
 from .ledger import Ledger
@@ -27,6 +28,7 @@ from .recipe import Recipe
 
 #: Portions that each process gets, so that none is left waiting for long at the end.
 SHARES = 8
+COMPILING = "compiling (once for this machine, about half a minute)"
 
 
 def run(recipe: Recipe, **options: Any) -> Path:
@@ -93,7 +95,8 @@ class Run:
         self.ledger = Ledger(folder, identity, resume=resume, force=force)
         self.ledger.reads([recipe.source.path, *recipe.source.inputs, *recipe.source.plugin_files])
         self.state: State | None = None
-        self.began, self.opened = time.monotonic(), time.time() - 1.0  # file systems keep whole seconds, some of them
+        self.opened = time.time() - 1.0  # file systems keep whole seconds, some of them
+        self.began, self.compiled = compiling.clock(), compiling.seconds()
         self.seconds_before = float(self.ledger.notes.get("seconds", 0.0))
         self.memories: dict[int, Memory] = {OWN: Memory()}
         self.n_threads = 1
@@ -105,11 +108,13 @@ class Run:
                 self.display.log(f"{self.folder}: this run is finished already")
                 return self.folder
             with self.display:
+                compiling.on_first(lambda: self.display.log(COMPILING))
                 work()
         except KeyboardInterrupt:
             done = f" after {self.ledger.n_frames} frames, which are whole" if self.ledger.n_frames else ""
             raise Interrupted(f"stopped{done}; the same command with --resume goes on") from None
         finally:
+            compiling.on_first(None)
             self.ledger.stop()
         return self.folder
 
@@ -180,7 +185,7 @@ class Run:
                 size = len(portion.numbers)
                 yield self.pipeline.work(portion, lambda share, size=size: self.display.within(share * size))
             return
-        with Processes(self._order(), count) as pool:
+        with Processes(self._order(), count, self.display.log) as pool:
             yield from pool.results(portions)
 
     def _order(self) -> Order:
@@ -202,8 +207,6 @@ class Run:
         self._commit(0, last=True)
 
     def _take(self, portion: Done) -> None:
-        for line in portion.lines:
-            self.display.log(line)
         for name, data in portion.appended:
             self.ledger.append(Path(name), data)
         for index, memory in portion.memories.items():
@@ -269,7 +272,7 @@ class Run:
         self.display.log(f"{count}{f' ({spent})' * bool(spent)}{speed}, written to {self.folder}")
 
     def _seconds(self) -> float:
-        return self.seconds_before + time.monotonic() - self.began
+        return self.seconds_before + compiling.clock() - self.began
 
     def _spent(self) -> dict[int, float]:
         """Seconds that the frames took in each step, over all processes."""
@@ -299,6 +302,7 @@ class Run:
             "inputs": own.inputs, "versions": own.versions,
             "outputs": self.ledger.names, "warnings": warnings, "flagged": flagged,
             "seconds": round(seconds, 3), "seconds_by_step": self._by_step(),
+            "seconds_compiling": round(compiling.seconds() - self.compiled, 3),  # by this process, and beside the others
             "atoms_per_second": round(n_atoms * len(numbers) / making, 1),  # made, not judged
         }
 

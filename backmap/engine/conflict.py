@@ -1,11 +1,12 @@
 """Which beads may not be drawn together, and the colours that keep them apart."""
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 from vesin import NeighborList
+
+from .compiled import compiled
 
 Index = NDArray[np.int64]
 
@@ -56,7 +57,7 @@ def colour(graph: csr_array, members: NDArray[np.bool_]) -> Index:
     return _colour(indptr, indices, _precedence(graph, members), len(members))
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _colour(indptr: Index, indices: Index, order: Index, n_beads: int) -> Index:
     """The smallest colour that neighbours leave free, bead after bead of ``order``."""
     colours = np.full(n_beads, -1)

@@ -7,12 +7,12 @@ unit vectors that point away from it; so G is banded along a molecule and its de
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from ..model.molecule import MoleculeType
+from .compiled import compiled
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -57,7 +57,7 @@ def banded_order(coupled: NDArray[np.bool_]) -> Index:
     return reverse_cuthill_mckee(csr_array(coupled.astype(np.int8)), symmetric_mode=True).astype(np.int64)
 
 
-@njit(cache=True)
+@compiled
 def band_log_det(band: Array, size: int, width: int) -> float:
     """log det of a symmetric positive matrix, factorised in place; -inf if it is not positive.
 
@@ -83,7 +83,7 @@ def band_log_det(band: Array, size: int, width: int) -> float:
     return total
 
 
-@njit(cache=True)
+@compiled
 def _half_log_dets(positions, bonds, row, column, coupling, width):
     n, size = len(positions), len(bonds)
     found = np.zeros(n)

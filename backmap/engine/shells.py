@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import networkx as nx
-import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from ..model.molecule import MoleculeType
 from ..model.system import System, Window
+from .compiled import compiled
 from .conflict import bead_pairs, conflict_graph
 from .environment import Scene
 
@@ -164,7 +164,7 @@ class _Found:
         return found
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _within(beads: Index, vectors: Array, frame: Index, bead: Index, atoms: Array, anchors: Array, owned: Index,
             radius: Array, index: Index, slot: Index) -> int:
     """Fill ``index`` and ``slot`` (S, N) with atoms near each anchor; returns the N that is needed."""

@@ -3,26 +3,27 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 
+from backmap.engine.compiled import compiled
 
-@numba.njit(cache=True, nogil=True)
+
+@compiled(nogil=True)
 def _between(x, i, j):
     return x[j, 0] - x[i, 0], x[j, 1] - x[i, 1], x[j, 2] - x[i, 2]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _cross(a, b):
     return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _dot(a, b):
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def distances(x: np.ndarray, atoms: np.ndarray) -> np.ndarray:
     """Lengths, nm, of pairs ``atoms`` (n, 2) of whole molecules ``x`` (A, 3)."""
     out = np.empty(len(atoms))
@@ -32,7 +33,7 @@ def distances(x: np.ndarray, atoms: np.ndarray) -> np.ndarray:
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def angles(x: np.ndarray, atoms: np.ndarray) -> np.ndarray:
     """Angles, degrees, of triples ``atoms`` (n, 3) of whole molecules ``x`` (A, 3)."""
     out = np.empty(len(atoms))
@@ -43,7 +44,7 @@ def angles(x: np.ndarray, atoms: np.ndarray) -> np.ndarray:
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def dihedrals(x: np.ndarray, atoms: np.ndarray) -> np.ndarray:
     """Dihedrals, degrees, IUPAC (trans = 180), of quadruples ``atoms`` (n, 4) of whole molecules ``x`` (A, 3)."""
     out = np.empty(len(atoms))
@@ -55,7 +56,7 @@ def dihedrals(x: np.ndarray, atoms: np.ndarray) -> np.ndarray:
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def packing(i: np.ndarray, j: np.ndarray, distance: np.ndarray, bonds: np.ndarray, apart: int, solid: np.ndarray,
             heavy: np.ndarray, first: np.ndarray, second: np.ndarray, width: float, n_bins: int, close: float,
             close_heavy: float):
@@ -96,12 +97,12 @@ def packing(i: np.ndarray, j: np.ndarray, distance: np.ndarray, bonds: np.ndarra
     return nearest, pairs, clashes, clashing
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _triple(d, u, v):
     return _dot(d, _cross(u, v))
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def crosses(start: np.ndarray, end: np.ndarray, ring: np.ndarray) -> bool:
     """True if the segment goes through the surface that a ring spans, cut into triangles from its first corner.
 
@@ -127,7 +128,7 @@ def crosses(start: np.ndarray, end: np.ndarray, ring: np.ndarray) -> bool:
     return through
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def pierced(x: np.ndarray, ring: np.ndarray, bond: np.ndarray, vector: np.ndarray, rings: np.ndarray,
             sizes: np.ndarray, centres: np.ndarray, bonds: np.ndarray, middles: np.ndarray) -> np.ndarray:
     """Which candidates are a bond through a ring of other atoms, (n,) bool.

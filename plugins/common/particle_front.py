@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from backmap.engine.compiled import compiled
 
 Array = NDArray[np.float64]
 Field = NDArray[np.float32]
@@ -84,7 +85,7 @@ class Front:
         return seen
 
 
-@njit(cache=True)
+@compiled
 def _begin(field: Field, obstacles: Array, strength: float, half: float, wall: float, edge: float, spacing: float,
            reach: float) -> None:
     for k in range(len(field)):
@@ -97,7 +98,7 @@ def _begin(field: Field, obstacles: Array, strength: float, half: float, wall: f
             _add(field[k], obstacles[k, m, 0], obstacles[k, m, 1], 0, strength, edge, spacing, reach)
 
 
-@njit(cache=True)
+@compiled
 def _add(field: Field, px: float, py: float, first: int, strength: float, edge: float, spacing: float,
          reach: float) -> None:
     """Add the energies of a particle at a place to the columns from ``first`` on."""
@@ -113,14 +114,14 @@ def _add(field: Field, px: float, py: float, first: int, strength: float, edge: 
             field[i, j] += strength * third * third
 
 
-@njit(cache=True)
+@compiled
 def _add_all(field: Field, places: Array, strength: float, edge: float, spacing: float, reach: float) -> None:
     for k in range(len(field)):
         first = max(0, int((places[k, 0] + edge) / spacing))
         _add(field[k], places[k, 0], places[k, 1], first, strength, edge, spacing, reach)
 
 
-@njit(cache=True)
+@compiled
 def _look(field: Field, first: int, seen: Field) -> None:
     """Room on the nodes of a window; beyond the grid there is none."""
     nodes, least = len(field), np.float32(np.exp(-MOST))
@@ -130,7 +131,7 @@ def _look(field: Field, first: int, seen: Field) -> None:
             seen[i, j] = np.exp(-energy) if energy < MOST else least
 
 
-@njit(cache=True)
+@compiled
 def _windows(obstacles: Array, places: Array, seen: Field, strength: float, half: float, wall: float, edge: float,
              spacing: float, reach: float) -> None:
     field = np.empty((1, seen.shape[3], seen.shape[3]), dtype=np.float32)

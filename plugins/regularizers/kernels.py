@@ -3,10 +3,10 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from backmap.engine.compiled import compiled
 from backmap.engine.hamiltonian import bonded
 
 Array = NDArray[np.float64]
@@ -16,7 +16,7 @@ Mask = NDArray[np.bool_]
 PAIR = -1  #: code of explicit pairs, beside those of bonded functions
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def lennard_jones(d2: float, c6: float, c12: float, core: float) -> tuple[float, float]:
     """Energy of a pair, linear below ``core``, and its derivative by the distance over the distance."""
     inverse = 1.0 / max(d2, core * core)
@@ -29,7 +29,7 @@ def lennard_jones(d2: float, c6: float, c12: float, core: float) -> tuple[float,
     return value, pull
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def around(drawn: Array, own: Index, block: Mask, neighbours: Array, other: Index, placed: Mask, same: Mask,
            molecule: Index, kind: Index, values: Array, excluded: Mask, base: Index, size: Index, first: Index,
            cutoff: float, energy: Array, slope: Array) -> None:
@@ -82,7 +82,7 @@ def around(drawn: Array, own: Index, block: Mask, neighbours: Array, other: Inde
                             slope[s, k, g, 2] -= pull * dz
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def terms(drawn: Array, known: Mask, block: Mask, context: Array, there: Mask, row: Index, start: Index, code: Index,
           term: Index, corners: Index, values: Array, floor: Array, thermal: Array, steepest: float, energy: Array,
           slope: Array) -> None:
@@ -129,7 +129,7 @@ def terms(drawn: Array, known: Mask, block: Mask, context: Array, there: Mask, r
                     _spread(force, -scale, steepest, corners[n], size, n_own, slope[term[n], s, k])
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _one(term: Index, values: Array, x: Array, room: Array, force: Array) -> float:
     """Energy of a bonded term, or of an explicit pair; adds to ``force`` (4, 3)."""
     if term[0, 0] != PAIR:
@@ -142,7 +142,7 @@ def _one(term: Index, values: Array, x: Array, room: Array, force: Array) -> flo
     return value
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _spread(force: Array, scale: float, steepest: float, corners: Index, size: int, n_own: int, slope: Array) -> None:
     """Add scaled forces, none longer than ``steepest``, to (F, 3)."""
     for c in range(size):

@@ -1,11 +1,12 @@
 """Fast twin, for processors, of what ``steric`` does with tensors: no derivatives, nothing that passes over memory."""
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from backmap.engine.compiled import compiled
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+
+@compiled(nogil=True, error_model="numpy")
 def strain(drawn, own, others, rows, there, same, context, context_rows, context_there, contact, covalent, base, size,
            start, distance, factor, total):
     """Add squared overlaps and squared excess lengths of bonds of S sites with K candidates to ``total`` (S, K).

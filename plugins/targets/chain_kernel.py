@@ -7,8 +7,9 @@ and ``c12`` (sites, sites) are over kT, zero where there is no interaction.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from backmap.engine.compiled import compiled
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -18,7 +19,7 @@ LENGTH = 2.0  #: scale of positions in features, 1/nm
 SEEN = 18  #: sites placed before that are seen, the last ones
 
 
-@njit(cache=True)
+@compiled
 def _place(atoms: Array, k: int, length: float, angle: float, torsion: float) -> None:
     """Put site ``k`` at its angle and torsion about the three sites before it."""
     ax, ay, az = atoms[k - 1, 0] - atoms[k - 2, 0], atoms[k - 1, 1] - atoms[k - 2, 1], atoms[k - 1, 2] - atoms[k - 2, 2]
@@ -36,7 +37,7 @@ def _place(atoms: Array, k: int, length: float, angle: float, torsion: float) ->
     atoms[k, 2] = atoms[k - 1, 2] + along * az + c * mz + s * nz
 
 
-@njit(cache=True)
+@compiled
 def _chain(x: Array, length: float, atoms: Array, sites: int) -> None:
     """The first ``sites`` sites of a chain."""
     atoms[:3] = 0.0
@@ -46,7 +47,7 @@ def _chain(x: Array, length: float, atoms: Array, sites: int) -> None:
         _place(atoms, k, length, x[2 * k - 5], x[2 * k - 4])
 
 
-@njit(cache=True)
+@compiled
 def _felt(atoms: Array, k: int, sites: int, c6: Array, c12: Array) -> float:
     """Lennard-Jones energy of site ``k`` with the first ``sites`` sites, over kT."""
     total = 0.0
@@ -59,7 +60,7 @@ def _felt(atoms: Array, k: int, sites: int, c6: Array, c12: Array) -> float:
     return total
 
 
-@njit(cache=True)
+@compiled
 def _bonded_energy(x: Array, bonded: Array) -> float:
     """Energy of angles and torsions over kT, less sum ln sin(theta); infinite where an angle is none."""
     total = 0.0
@@ -74,7 +75,7 @@ def _bonded_energy(x: Array, bonded: Array) -> float:
     return total
 
 
-@njit(cache=True)
+@compiled
 def _energy(x: Array, bonded: Array, c6: Array, c12: Array, atoms: Array) -> tuple[float, float]:
     """All of -ln p, and its Lennard-Jones part."""
     total = _bonded_energy(x, bonded)
@@ -87,7 +88,7 @@ def _energy(x: Array, bonded: Array, c6: Array, c12: Array, atoms: Array) -> tup
     return total + lennard_jones, lennard_jones
 
 
-@njit(cache=True)
+@compiled
 def chains(x: Array, length: float) -> Array:
     """Positions (n, sites, 3) of coordinates (n, D)."""
     atoms = np.empty((len(x), (x.shape[1] + 5) // 2, 3))
@@ -96,7 +97,7 @@ def chains(x: Array, length: float) -> Array:
     return atoms
 
 
-@njit(cache=True)
+@compiled
 def log_densities(x: Array, bonded: Array, c6: Array, c12: Array) -> tuple[Array, Array]:
     """ln p of coordinates (n, D), (n,), and the Lennard-Jones energy over kT (n,)."""
     atoms = np.empty((len(c6), 3))
@@ -107,7 +108,7 @@ def log_densities(x: Array, bonded: Array, c6: Array, c12: Array) -> tuple[Array
     return density, lennard_jones
 
 
-@njit(cache=True)
+@compiled
 def walk(x: Array, column: Index, step: Array, log_uniform: Array, circular: NDArray[np.bool_], bonded: Array,
          c6: Array, c12: Array) -> int:
     """Metropolis moves of single coordinates, in place: (n, m) columns, steps and thresholds. How many passed."""
@@ -129,7 +130,7 @@ def walk(x: Array, column: Index, step: Array, log_uniform: Array, circular: NDA
     return accepted
 
 
-@njit(cache=True)
+@compiled
 def surroundings(x: Array, first: int, last: int, bonded: Array, c6: Array, c12: Array) -> NDArray[np.float32]:
     """Features (n, last - first, F) of coordinates ``first`` to ``last``, each from those before it."""
     sites = len(c6)
@@ -162,7 +163,7 @@ def surroundings(x: Array, first: int, last: int, bonded: Array, c6: Array, c12:
     return found
 
 
-@njit(cache=True)
+@compiled
 def _frame(atoms: Array, k: int, axes: Array) -> None:
     """Axes of the frame in which site ``k`` is placed: along the last bond, in plane with the one before, across."""
     along, before = atoms[k - 1] - atoms[k - 2], atoms[k - 2] - atoms[k - 3]

@@ -7,8 +7,9 @@ the dimer to the centre; half of the box's side, constant of its walls; what is 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from backmap.engine.compiled import compiled
 
 Array = NDArray[np.float64]
 
@@ -16,21 +17,21 @@ REPULSION, SLOPE, QUADRATIC, QUARTIC, MIDDLE, HOLD, HALF, WALL, OPEN = range(9)
 CLOSEST = 1e-3  #: square of the distance below which particles repel as if at this one: keeps numbers finite
 
 
-@njit(cache=True)
+@compiled
 def repulsion(dx: float, dy: float, strength: float) -> float:
     """Energy of a pair."""
     inverse = 1.0 / max(dx * dx + dy * dy, CLOSEST)
     return strength * inverse**6
 
 
-@njit(cache=True)
+@compiled
 def wall(c: float, half: float, strength: float) -> float:
     """Energy of one coordinate of a particle in the box."""
     beyond = max(0.0, abs(c) - half)
     return strength * beyond * beyond
 
 
-@njit(cache=True)
+@compiled
 def bond(d: float, constants: Array) -> float:
     """Energy of the dimer's distance, its bias included."""
     u = 2.0 * (d - constants[MIDDLE])
@@ -38,14 +39,14 @@ def bond(d: float, constants: Array) -> float:
     return energy - (constants[OPEN] if d > constants[MIDDLE] else 0.0)
 
 
-@njit(cache=True)
+@compiled
 def dimer(x: Array, constants: Array) -> float:
     """Energy of the dimer for itself, without the box."""
     d = np.sqrt((x[0] - x[2])**2 + (x[1] - x[3])**2)
     return bond(d, constants) + constants[HOLD] * ((x[0] + x[2])**2 + x[1]**2 + x[3]**2)
 
 
-@njit(cache=True)
+@compiled
 def felt(x: Array, i: int, px: float, py: float, constants: Array) -> float:
     """Energy of particle ``i`` at a place with all others and the box; of the dimer's own energy nothing."""
     total = wall(px, constants[HALF], constants[WALL]) + wall(py, constants[HALF], constants[WALL])
@@ -56,7 +57,7 @@ def felt(x: Array, i: int, px: float, py: float, constants: Array) -> float:
     return total
 
 
-@njit(cache=True)
+@compiled
 def energies(x: Array, constants: Array) -> Array:
     """-ln p of configurations (n, 2 N), (n,)."""
     found = np.empty(len(x))
@@ -71,7 +72,7 @@ def energies(x: Array, constants: Array) -> Array:
     return found
 
 
-@njit(cache=True)
+@compiled
 def _moved(row: Array, i: int, step: float, constants: Array, rng: np.random.Generator) -> bool:
     """One Metropolis move of particle ``i``; whether it was accepted."""
     ox, oy = row[2 * i], row[2 * i + 1]
@@ -88,7 +89,7 @@ def _moved(row: Array, i: int, step: float, constants: Array, rng: np.random.Gen
     return True
 
 
-@njit(cache=True)
+@compiled
 def walk(x: Array, sweeps: int, step: float, dimer_step: float, constants: Array, rng: np.random.Generator) -> int:
     """Moves of single particles chosen at random, N in a sweep, in place; how many were accepted."""
     accepted, particles = 0, x.shape[1] // 2
@@ -100,7 +101,7 @@ def walk(x: Array, sweeps: int, step: float, dimer_step: float, constants: Array
     return accepted
 
 
-@njit(cache=True)
+@compiled
 def _stretch(row: Array, to: float, constants: Array) -> float:
     """Set the dimer's distance, centre and direction kept; the change of -ln p in the measure of its places."""
     dx, dy = row[2] - row[0], row[3] - row[1]
@@ -119,7 +120,7 @@ def _stretch(row: Array, to: float, constants: Array) -> float:
     return after - before - np.log(to / d)
 
 
-@njit(cache=True)
+@compiled
 def switch(x: Array, length: float, stages: int, step: float, constants: Array, rng: np.random.Generator) -> Array:
     """Open a closed dimer by ``length`` or close an open one, slowly, and accept or reject that; in place.
 

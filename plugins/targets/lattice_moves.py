@@ -4,11 +4,12 @@ Configurations are (n, rows, columns) int8 of 0 and 1, changed in place.
 """
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from backmap.engine.compiled import compiled
 
-@numba.njit(cache=True, nogil=True)
+
+@compiled(nogil=True)
 def heat_bath(x: np.ndarray, sweeps: int, flip: np.ndarray, rng: np.random.Generator) -> int:
     """Draw sites anew given their neighbours, ``sweeps`` times as many as there are sites, each chosen at random.
 
@@ -33,7 +34,7 @@ def heat_bath(x: np.ndarray, sweeps: int, flip: np.ndarray, rng: np.random.Gener
     return changed
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def wolff(x: np.ndarray, clusters: int, join: float, rng: np.random.Generator) -> None:
     """Flip ``clusters`` clusters of each configuration: U. Wolff, Phys. Rev. Lett. 62, 361 (1989).
 

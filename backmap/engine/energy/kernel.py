@@ -4,15 +4,16 @@ The quick twin of ``layout.pair_energies``, without gradients.
 """
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from ..compiled import compiled
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def nonbonded(atoms: Array, i: Index, j: Index, vector: Array, cutoff: float, nearest: float, molecule: Index,
               kind: Index, charge: Array, c6: Array, c12: Array, types: Index, local: Index, base: Index, size: Index,
               excluded: NDArray[np.bool_], factor: float, k: float, c: float, reaction: bool, lj_of_atom: Array,
@@ -56,7 +57,7 @@ def nonbonded(atoms: Array, i: Index, j: Index, vector: Array, cutoff: float, ne
     return lj_sum, coulomb_sum
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def sites(drawn: Array, owned: Index, others: Array, index: Index, own_image: NDArray[np.bool_], cutoff: float,
           nearest: float, kind: Index, charge: Array, c6: Array, c12: Array, types: Index, local: Index, base: Index,
           size: Index, excluded: NDArray[np.bool_], factor: float, k: float, c: float, reaction: bool,

@@ -9,8 +9,8 @@ w = sqrt(det G / det G_C); and 1 / sqrt(det G_C) for the stiff target.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from ..compiled import compiled
 from ..measure import band_log_det
 from .constraints import bead_sums, constraints_of
 from .nearby import Grid, Surroundings
@@ -18,7 +18,7 @@ from .tables import Tables
 from .trajectory import WHOLE, Places, Room, Rules, draw_velocities, enter, hold, leave, length, trajectory, uniform
 
 
-@njit(cache=True)
+@compiled
 def near_log_det(t: Tables, k: int, atoms, first_atom):
     """log det G of the molecule's rigid bonds near block ``k``."""
     start, width = t.near_start[k], t.near_width[k]
@@ -36,14 +36,14 @@ def near_log_det(t: Tables, k: int, atoms, first_atom):
     return band_log_det(band, size, width)
 
 
-@njit(cache=True)
+@compiled
 def _place(t: Tables, k: int, first_atom, x, atoms):
     """Write the atoms of block ``k`` that move."""
     for i in range(t.n_moving[k]):
         atoms[first_atom + t.place[t.place_start[k] + i]] = x[i]
 
 
-@njit(cache=True)
+@compiled
 def _update_slack(t: Tables, k: int, first_bead, r: Room, slack):
     """Add to M(r) - R of each bead what the block's atoms have moved it by."""
     held = constraints_of(t, k, False)
@@ -54,7 +54,7 @@ def _update_slack(t: Tables, k: int, first_bead, r: Room, slack):
             slack[first_bead + t.row_bead[t.row_start[k] + row], c] += r.sums[row, c] - r.held[row, c]
 
 
-@njit(cache=True)
+@compiled
 def _update_reach(t: Tables, k: int, s: Surroundings, g: Grid, owner, atoms, first_atom):
     """The reach of the beads whose atoms have moved."""
     last = -1
@@ -71,7 +71,7 @@ def _update_reach(t: Tables, k: int, s: Surroundings, g: Grid, owner, atoms, fir
         g.largest[0] = max(g.largest[0], g.reach[bead])
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def sweep(t: Tables, s: Surroundings, g: Grid, p: Places, chosen, keys, owner, rules: Rules, r: Room, lists, atoms,
           slack, accepted, change, error):
     """Move the blocks ``chosen`` (n,) of ``p`` one after the other, each from what the ones before have left.

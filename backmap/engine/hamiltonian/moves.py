@@ -7,11 +7,11 @@ from typing import Literal
 
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import NDArray
 
 from ...model.parameters import BOLTZMANN, ForceField
 from ...model.system import System
+from ..compiled import compiled
 from ..energy.layout import FieldLayout
 from ..random import Stream
 from .blocks import Block
@@ -166,7 +166,7 @@ class HamiltonianMoves:
         return Outcome(self.centre[chosen], self.beads[chosen], accepted, change, error)
 
 
-@njit(cache=True)
+@compiled
 def _cover(beads, molecule, wanted, priority):
     """Blocks, molecule by molecule, always one of those with most beads that no other has; ties by ``priority``."""
     chosen, open_ = [], wanted.copy()

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ...model import box as periodic
+from ..compiled import compiled
 from ..energy.layout import NEAREST
 
 Array = NDArray[np.float64]
@@ -108,7 +108,7 @@ def grid(beads: Array, atoms: Array, owner: Index, box: Array | None) -> Grid:
                 int(box is not None))
 
 
-@njit(cache=True)
+@compiled
 def fragments_near(g: Grid, x, y, z, radius, found, shifts):
     """Fragments that may have an atom within ``radius`` of a point, as (bead, shift): how many, and arrays of them."""
     count, farthest = 0, radius + g.largest[0]
@@ -145,14 +145,14 @@ def fragments_near(g: Grid, x, y, z, radius, found, shifts):
     return count, found, shifts
 
 
-@njit(cache=True)
+@compiled
 def _doubled(values):
     larger = np.empty(2 * len(values), values.dtype)
     larger[:len(values)] = values
     return larger
 
 
-@njit(cache=True)
+@compiled
 def doubled_rows(values):
     """The same rows in twice the room."""
     larger = np.empty((2 * len(values), values.shape[1]), values.dtype)

@@ -4,9 +4,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ..compiled import compiled
 from .bonded import ROOM
 from .constraints import (
     Constraints,
@@ -101,7 +101,7 @@ def room(t: Tables, n_kinds: int, n_atoms: int) -> Room:
                 np.empty((n_kinds, lanes), dtype=np.float32), np.empty((3, lanes), dtype=np.float32), np.empty(ROOM))
 
 
-@njit(cache=True)
+@compiled
 def _mixed(word):
     """SplitMix64's finaliser, as in ``engine.random``."""
     word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -109,14 +109,14 @@ def _mixed(word):
     return word ^ (word >> np.uint64(31))
 
 
-@njit(cache=True)
+@compiled
 def uniform(key, number):
     """The number-th uniform number, from 0, of the stream ``key`` (int64): ``engine.random.Stream.uniform``."""
     word = _mixed(np.uint64(key) + np.uint64(number + 1) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(11)
     return min((np.float64(word) + 0.5) * 2.0**-53, 1.0 - 2.0**-53)
 
 
-@njit(cache=True)
+@compiled
 def draw_velocities(t: Tables, k: int, heat, key, v):
     """Maxwell velocities of the atoms of block ``k`` from numbers 2, 3, ... of the stream ``key`` (Box, Muller)."""
     for i in range(t.n_moving[k]):
@@ -128,7 +128,7 @@ def draw_velocities(t: Tables, k: int, heat, key, v):
     v[t.n_moving[k]:] = 0.0
 
 
-@njit(cache=True)
+@compiled
 def length(key, steps):
     """Steps of a move, by number 1 of its stream: evenly from half of ``steps`` to half as many more.
 
@@ -138,7 +138,7 @@ def length(key, steps):
     return steps - half + int(uniform(key, 1) * (2 * half + 1))
 
 
-@njit(cache=True)
+@compiled
 def kinetic(moving, inverse, v):
     """Kinetic energy of atoms that move, kJ/mol."""
     total = 0.0
@@ -148,7 +148,7 @@ def kinetic(moving, inverse, v):
     return total
 
 
-@njit(cache=True)
+@compiled
 def springs(h: Constraints, stiffness, x, sums, held, force):
     """Energy of soft beads, stiffness / 2 |M r - R|^2; ``held`` (rows, 3) is what the atoms that move should add."""
     energy, start, end, place, weight = 0.0, h.weight_start, h.weight_end, h.weight_place, h.weight
@@ -162,7 +162,7 @@ def springs(h: Constraints, stiffness, x, sums, held, force):
     return energy
 
 
-@njit(cache=True)
+@compiled
 def enter(t: Tables, s: Surroundings, p: Places, one: int, atoms, r: Room):
     """Bring block ``one`` of ``p`` into the room: positions, types, charges and roles of its places."""
     k, first = p.block[one], p.first_atom[one]
@@ -176,7 +176,7 @@ def enter(t: Tables, s: Surroundings, p: Places, one: int, atoms, r: Room):
     cores_of(s, r.kinds, t.place_start[k + 1] - start, r.cores)
 
 
-@njit(cache=True)
+@compiled
 def leave(t: Tables, p: Places, one: int, r: Room):
     """Forget the roles of a block."""
     k = p.block[one]
@@ -184,7 +184,7 @@ def leave(t: Tables, p: Places, one: int, r: Room):
         r.role[t.place[i]] = -1
 
 
-@njit(cache=True)
+@compiled
 def hold(t: Tables, k: int, exact, slack, first_bead, r: Room):
     """What the atoms that move shall contribute to their beads: exact beads stay, soft ones are drawn to R."""
     bead_sums(constraints_of(t, k, exact), r.x, r.held)
@@ -194,7 +194,7 @@ def hold(t: Tables, k: int, exact, slack, first_bead, r: Room):
                 r.held[row, c] -= slack[first_bead + t.row_bead[t.row_start[k] + row], c]
 
 
-@njit(cache=True)
+@compiled
 def trajectory(t: Tables, s: Surroundings, g: Grid, p: Places, one: int, atoms, rules: Rules, steps, r: Room,
                lists: Lists):
     """Follow the block in the room from ``r.x``, ``r.velocity`` for ``steps``; both are moved.
@@ -254,7 +254,7 @@ def trajectory(t: Tables, s: Surroundings, g: Grid, p: Places, one: int, atoms, 
     return WHOLE, energies, before, after, lists
 
 
-@njit(cache=True)
+@compiled
 def _thrown(x, previous, moving):
     """Whether an atom has gone too far in a step, or nowhere that is a number."""
     for i in range(moving):
@@ -264,7 +264,7 @@ def _thrown(x, previous, moving):
     return False
 
 
-@njit(cache=True)
+@compiled
 def _returns(constraints: Constraints, dt, x, v, force, r: Room):
     """Whether a step back leads to where the step came from: constraints may be met in more than one place.
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 from numba import float32, int32, types
 from numba.extending import intrinsic
 
+from backmap.engine.compiled import compiled
+
 SQRT3, SQRT5, SQRT15 = math.sqrt(3), math.sqrt(5), math.sqrt(15)
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True)
+@compiled(fastmath=True, nogil=True)
 def nearest(points: np.ndarray, placed: np.ndarray, x: float, y: float, z: float, index: np.ndarray,
             square: np.ndarray) -> int:
     """Indices of the placed points nearest to (x, y, z), ascending, into ``index``; returns how many.
@@ -49,7 +50,7 @@ def _as_float(context, bits):
     return types.float32(types.int32), generate
 
 
-@numba.njit(fastmath=True, error_model="numpy", inline="always")
+@compiled(fastmath=True, error_model="numpy", inline="always")
 def _silu(x: float) -> float:
     """x / (1 + exp(-x)), to 1e-7: by the bits of a float, as a call of exp would keep a loop from running in lanes."""
     power = min(max(x * float32(-1.4426950408889634), float32(-126.0)), float32(126.0))  # exp(-x) = 2^power
@@ -65,7 +66,7 @@ def _silu(x: float) -> float:
     return x / (float32(1.0) + value * _as_float(int32(whole << int32(23))))
 
 
-@numba.njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@compiled(fastmath=True, error_model="numpy", nogil=True)
 def pooled_slots(local: np.ndarray, row: np.ndarray, index: np.ndarray, residual: np.ndarray, origin: np.ndarray,
                  axes: np.ndarray, of: np.ndarray, weight: np.ndarray, bias: np.ndarray, gain: np.ndarray,
                  shift: np.ndarray) -> np.ndarray:
@@ -106,7 +107,7 @@ def pooled_slots(local: np.ndarray, row: np.ndarray, index: np.ndarray, residual
     return summed
 
 
-@numba.njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@compiled(fastmath=True, error_model="numpy", nogil=True)
 def pair_energy(site: np.ndarray, points: np.ndarray, placed: np.ndarray, surrounding: np.ndarray,
                 target: np.ndarray, origin: np.ndarray, axes: np.ndarray, distance: np.ndarray, angle: np.ndarray,
                 table: np.ndarray, reach: float, n_pairs: int, n_nodes: int) -> np.ndarray:
@@ -154,7 +155,7 @@ def pair_energy(site: np.ndarray, points: np.ndarray, placed: np.ndarray, surrou
     return energy
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True)
+@compiled(fastmath=True, nogil=True)
 def convolve(points: np.ndarray, there: np.ndarray, classes: np.ndarray, embedded: np.ndarray, radial: np.ndarray,
              cutoff: float, summed: np.ndarray) -> None:
     """Add what neighbours say about S sites to ``summed``: the encoder's convolution without its scale.

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
+
+from backmap.engine.compiled import compiled
 
 Array = NDArray[np.float64]
 Grid = NDArray[np.float32]
@@ -56,7 +57,7 @@ def pooled(room: Tensor) -> Tensor:
     return found
 
 
-@njit(cache=True)
+@compiled
 def _pool(room: Grid, found: Grid) -> None:
     m, columns, rows = room.shape
     for k in range(m):
@@ -65,7 +66,7 @@ def _pool(room: Grid, found: Grid) -> None:
                 found[k, i // 2, j // 2] += room[k, i, j]
 
 
-@njit(cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _weights(c: Grid, room: Grid, begin: float, coarse: Grid, fine: Grid) -> float:
     """Mass of every node's hat into ``fine`` (W, G), up to a factor; returns their sum."""
     columns, rows = room.shape
@@ -99,7 +100,7 @@ def _weights(c: Grid, room: Grid, begin: float, coarse: Grid, fine: Grid) -> flo
     return total
 
 
-@njit(cache=True)
+@compiled
 def _c(c: Grid, i: int, j: int) -> float:
     """c at a node."""
     wide, high = c.shape
@@ -108,7 +109,7 @@ def _c(c: Grid, i: int, j: int) -> float:
     return 0.25 * (c[a, b] + c[a, over] + c[after, b] + c[after, over])
 
 
-@njit(cache=True)
+@compiled
 def _spread(slope: Grid, i: int, j: int, value: float) -> None:
     """Add to the slopes of c what a node's logarithm adds."""
     wide, high = slope.shape
@@ -120,7 +121,7 @@ def _spread(slope: Grid, i: int, j: int, value: float) -> None:
     slope[after, over] += quarter
 
 
-@njit(cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _evaluate(c: Grid, room: Grid, begin: Array, place: Array, found: Array, slope: Grid) -> None:
     m, columns, rows = room.shape
     coarse, fine = np.empty(c.shape[1:], dtype=np.float32), np.empty((columns, rows), dtype=np.float32)
@@ -147,7 +148,7 @@ def _evaluate(c: Grid, room: Grid, begin: Array, place: Array, found: Array, slo
                 _spread(slope[k], i, j, -fine[i, j] / total)
 
 
-@njit(cache=True)
+@compiled
 def _off(node: int, nodes: int, first: float, second: float) -> float:
     """Distance from a node, distributed as a triangle; the inner half of it at both ends."""
     off = first + second - 1
@@ -156,7 +157,7 @@ def _off(node: int, nodes: int, first: float, second: float) -> float:
     return -abs(off) if node == nodes - 1 else off
 
 
-@njit(cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _draw(c: Grid, room: Grid, begin: Array, number: Array, place: Array) -> None:
     m, columns, rows = room.shape
     coarse, fine = np.empty(c.shape[1:], dtype=np.float32), np.empty((columns, rows), dtype=np.float32)

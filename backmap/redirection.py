@@ -30,7 +30,8 @@ class Given(Reader):
     def __str__(self) -> str:
         """Tells these frames from others, for runs that are resumed: by all of them, or by some of very many."""
         found, n_frames = hashlib.sha256(), self.source.n_frames
-        for number in sorted({n_frames * k // LOOKED_AT for k in range(LOOKED_AT)} | {n_frames - 1} if n_frames else ()):
+        some = {n_frames * k // LOOKED_AT for k in range(LOOKED_AT)} | {n_frames - 1}
+        for number in sorted(some) if n_frames else ():
             found.update(self.source.frame(number).positions.tobytes())
         return f"{self.source.where}, {n_frames} frames, {found.hexdigest()[:16]}"
 

@@ -1,4 +1,4 @@
-"""A recipe with every step that takes frames, on eight octane molecules of the demo; and others that train and sample."""
+"""A recipe of every step that takes frames, on eight octane molecules of the demo; others that train and sample."""
 from __future__ import annotations
 
 from pathlib import Path

@@ -11,9 +11,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 #: From the ground up. A module imports from its own floor and from those below.
 FLOORS = ("errors", "stock", "fields", "plugin", "model", "engine", "state", "ensembles", "api", "hookspecs",
-          "registry", "document", "recipe", "frames", "identity", "ledger", "display", "pipeline", "processes", "runner",
-          "merging", "comparison", "redirection", "checking", "starting", "session", "listing", "schema", "scaffold",
-          "commands", "cli")
+          "registry", "document", "recipe", "frames", "identity", "ledger", "display", "pipeline", "processes",
+          "runner", "merging", "comparison", "redirection", "checking", "starting", "session", "listing", "schema",
+          "scaffold", "commands", "cli")
 #: Modules that stand beside the stairs, and what they may lean on.
 BESIDE = {"testing": {"errors", "model", "engine", "api", "display", "session"}}
 

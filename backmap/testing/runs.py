@@ -15,7 +15,8 @@ from ..display import Display
 from ..errors import Interrupted
 
 #: What tells of time, or of how the work was shared out, and may differ between two runs of the same.
-TIMES = frozenset({"seconds", "seconds_by_step", "seconds_compiling", "atoms_per_second", "threads", "processes", "overrides", "recipe"})
+TIMES = frozenset({"seconds", "seconds_by_step", "seconds_compiling", "atoms_per_second", "threads", "processes",
+                   "overrides", "recipe"})
 
 
 def check_run(recipe: Path | str, folder: Path, plugins: Sequence[Path | str] = (), windows: Sequence[int] = (1, 3),

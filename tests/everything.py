@@ -23,14 +23,14 @@ steps:
   - gibbs: {{sweeps: 2, temperature: 350, accept: boltzmann, candidates: 2, free_energies: true}}
   - hamiltonian: {{soften: 1, sweeps: 3, steps: 4, temperature: 350}}
   - hamiltonian: {{sweeps: 1, steps: 4, temperature: 350, beads: {{sigma: 0.001}}, only: [stuck]}}
-  - refine: {{equilibrate: {{temperature: 350, steps: 5}}}}
+  - refine: {{equilibrate: {{temperature: 350, time: 0.02, max_iterations: 20}}}}
   - assess:
       assessors: [structure, energy, consistency]
       every: 2
       beside:
         template: {{forward: template}}
         moved: [{{forward: template}}, {{hamiltonian: {{sweeps: 2, steps: 4, temperature: 350}}}}]
-        minimized: [{{forward: template}}, {{refine: minimize}}]
+        minimized: [{{forward: template}}, {{refine: {{minimize: {{max_iterations: 20}}}}}}]
         taken: {{load: {{gromacs: {{files: [{demo}/aa.gro, {demo}/test_aa.xtc], index: {{index.ndx: atoms}}}}}}}}
   - write:
       atoms: [{{gromacs: [atoms.gro, atoms.xtc]}}, {{picture: atoms.png}}]

@@ -16,7 +16,7 @@ from backmap.testing import check_run
 from backmap.testing.runs import expect_same, outcome
 from tests import everything, scenes
 
-WEIGHTS = scenes.RECIPE / "octane_350K.safetensors"
+WEIGHTS = "octane_350K.safetensors"
 KILLS = 10  #: of each recipe; with three recipes and frames in one process and in two these are forty
 
 

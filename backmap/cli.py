@@ -4,6 +4,7 @@ Nothing heavy is imported here: ``backmap --help`` must not wait for torch.
 """
 from __future__ import annotations
 
+import functools
 import signal
 import sys
 import traceback
@@ -42,8 +43,21 @@ def _common(version: Annotated[bool, typer.Option("--version", callback=_print_v
     pass
 
 
+def _returning(command: Callable[..., object]) -> Callable[..., object]:
+    """The command, which ends by returning alone: a plugin that leaves must not end a run as if it were done."""
+
+    @functools.wraps(command)
+    def returning(*arguments: object, **options: object) -> object:
+        try:
+            return command(*arguments, **options)
+        except SystemExit as leaving:
+            raise RuntimeError(f"the program was to end amid its work, with exit code {leaving.code}") from leaving
+
+    return returning
+
+
 for _command in (run, merge, check, init, report, plugins, schema, new):
-    app.command()(_command)
+    app.command()(_returning(_command))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -13,9 +13,11 @@ from pathlib import Path
 from . import frames
 from .api import State, Step
 from .engine import compiling
+from .engine.handed import expect, named
 from .errors import BackmapError, at
 from .model.inputs import files_read
 from .model.memory import Memory, note_flags
+from .model.system import Window
 from .recipe import Recipe
 
 #: Number under which the memory of the pipeline itself stands among those of its steps.
@@ -126,7 +128,7 @@ class Pipeline:
             state.progress = lambda fraction, number=number: progress((number + fraction) / len(self.steps))
             began = compiling.clock()
             with at(step.where):
-                window = step.frames(window, state)
+                window = expect(step.frames(window, state), Window, named("step", step), "handed on")
             own["seconds"].row(str(step.index), portion.first, compiling.clock() - began)
         note_flags(own["flags"], window)
         memories = {OWN: own} | {step.index: step.memory for step in started}

@@ -11,7 +11,7 @@ import importlib.util
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -107,7 +107,7 @@ class Registry:
                 continue
             try:
                 module = entry.load()
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 self.broken[name] = f"{type(error).__name__}: {error}".splitlines()[0]
                 self._trace("cannot load", name, self.broken[name])
                 continue
@@ -123,7 +123,7 @@ class Registry:
             module = _module_from(path)
         except ModuleNotFoundError as error:
             raise _missing(error, "this plugin file", path) from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             line = f"line {error.lineno}: " if isinstance(error, SyntaxError) else ""
             raise BackmapError(f"the plugin file cannot be loaded: {line}{type(error).__name__}: {error}",
                                where=path) from error
@@ -182,6 +182,9 @@ class Registry:
             except ImportError as error:
                 raise BackmapError(f"{kind.name} '{name}' cannot be imported: {error}",
                                    where=f"plugin '{offered.plugin}'") from error
+            except SystemExit as error:
+                raise BackmapError(f"{kind.name} '{name}' ends the program as it is imported",
+                                   where=f"plugin '{offered.plugin}'") from error
             except AttributeError as error:
                 raise BackmapError(f"{kind.name} '{name}' should be {offered.what}, which does not exist",
                                    where=f"plugin '{offered.plugin}'") from error
@@ -194,7 +197,7 @@ class Registry:
         if kind not in self._tables:
             table: dict[str, Offered] = {}
             for hook in getattr(self.manager.hook, kind.hook).get_hookimpls():
-                for name, what in hook.function().items():
+                for name, what in _offers(hook.function(), kind, hook.plugin_name).items():
                     _check_name(name, kind, hook.plugin_name, table)
                     table[name] = Offered(what, hook.plugin_name)
             self._tables[kind] = table
@@ -214,8 +217,16 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return (f"Did you mean '{near[0]}'? " if near else "") + "Known: " + (", ".join(known) or "none")
 
 
+def _offers(offers: object, kind: Kind, plugin: str) -> dict[str, type | str]:
+    """What a hook returns, which is a mapping of names; ``None`` offers nothing."""
+    if offers is not None and not isinstance(offers, Mapping):
+        raise BackmapError(f"{kind.hook} returned a {type(offers).__name__}, expected {{name: class}}",
+                           where=f"plugin '{plugin}'", hint=f"Correct it, or leave it out with BACKMAP_BLOCK={plugin}.")
+    return dict(offers or {})
+
+
 def _check_name(name: str, kind: Kind, plugin: str, table: dict[str, Offered]) -> None:
-    if not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise BackmapError(f"the {kind.name} name '{name}' is not lower_snake_case", where=f"plugin '{plugin}'")
     if name in table:
         raise BackmapError(f"plugins '{table[name].plugin}' and '{plugin}' both offer {kind.a_name} '{name}'",

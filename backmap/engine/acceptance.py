@@ -26,6 +26,7 @@ from torch import Tensor
 
 from ..model.parameters import BOLTZMANN
 from ..model.system import System
+from . import handed
 from .blocks import BlockTable
 from .contracts import Draws, LocalEnvironment
 from .energy.site import SiteEnergy
@@ -237,15 +238,17 @@ class Acceptance:
         block = blocks[scene.layout.row[bead]]
         env = _shown(scene.gather(frame, bead, self.noise, self.target.temperature, block), scene, frame, bead, shown)
         rng = Stream.of(*stream, numbers[frame], bead)
-        draw = self.generator.draw(env, rng, self.candidates)
+        label = scene.labels(frame, bead)
+        draw = handed.draw(self.generator, env, rng, self.candidates, label)
         present = scene.atoms[frame[:, None], scene.layout.owned[bead].clamp_min(0)] - scene.beads[frame, bead][:, None]
         drawn = torch.where(block[:, None, :, None], draw.positions.double(), present[:, None])
         value, energy = self.target.log_density(scene, shells, frame, bead, block,
                                                 torch.cat([present[:, None], drawn], dim=1), shown)
-        density = draw.log_density.double()
+        density = handed.log_density(self.generator, draw, label)
         possible = (density > IMPOSSIBLE) & density.isfinite()
         log_new = torch.where(possible, value[:, 1:] - density, -torch.inf)
         own_density = self.generator.log_proposal(env, present, rng.child("present"))
+        handed.expect_shape(own_density, (env.size,), handed.named("generator", self.generator), "gave log-densities")
         own_density = own_density.double().nan_to_num(nan=-torch.inf)
         log_old = torch.where(value[:, 0] > -torch.inf, value[:, 0] - own_density, -torch.inf)
         pick, accepted = multiple_try(log_new, log_old, rng.child("accept").uniform(2))

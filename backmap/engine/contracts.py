@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
+    from ..model.molecule import MoleculeType
+    from ..model.system import System
     from .fragments import FragmentTable
     from .random import Stream
 
@@ -178,7 +180,18 @@ class Player:
 class Draws(Protocol):
     """What the engine asks of a generator."""
 
+    @property
+    def view(self) -> View: ...
+
+    def prepare(self, system: System, device: str) -> System: ...
+
     def draw(self, env: LocalEnvironment, rng: Stream, candidates: int = 1) -> Draw: ...
+
+
+class Orders(Protocol):
+    """What the engine asks of a traversal."""
+
+    def order(self, molecule: MoleculeType, rng: np.random.Generator) -> Order: ...
 
 
 class Weighs(Protocol):

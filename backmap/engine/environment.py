@@ -5,6 +5,7 @@ then costs a few array look-ups.
 """
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -142,6 +143,7 @@ class Scene:
 
     Attributes:
         atoms: (W, A, 3) float64, nm; placed: (W, A) bool; beads: (W, B, 3) float64, nm.
+        system: What is there; frames: numbers of the window's frames in the input, (W,); for messages.
     """
 
     fragments: FragmentTable
@@ -150,6 +152,8 @@ class Scene:
     atoms: Tensor
     placed: Tensor
     beads: Tensor
+    system: System
+    frames: Index
 
     @classmethod
     def of(cls, window: Window, system: System, fragments: FragmentTable, view: View) -> Scene:
@@ -167,7 +171,12 @@ class Scene:
             if group.type.given:  # its atoms are its beads, and they stand from the start
                 atoms[:, group.atoms] = beads[:, group.beads[:, group.type.mapping.owner]]
                 placed[:, group.atoms] = True
-        return cls(fragments, layout, Surroundings.of(window, layout, view), atoms, placed, beads)
+        surroundings = Surroundings.of(window, layout, view)
+        return cls(fragments, layout, surroundings, atoms, placed, beads, system, window.frames)
+
+    def labels(self, frame: Tensor | Index, bead: Tensor | Index) -> Callable[[int], str]:
+        """What sites, (S,) each, are called by people: the frame in the input, and the bead."""
+        return lambda site: f"frame {self.frames[int(frame[site])]}, {self.system.bead_label(int(bead[site]))}"
 
     def gather(self, frame: Tensor, bead: Tensor, noise: float | Tensor = 0.0, temperature: float = 300.0,
                block: Tensor | None = None) -> LocalEnvironment:

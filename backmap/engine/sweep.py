@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..model.parameters import BOLTZMANN
 from ..model.system import System
+from . import handed
 from .constraint import SystemProjector
 from .contracts import Draws, LocalEnvironment, Weighs
 from .environment import Scene
@@ -81,27 +82,30 @@ class Sweeper:
         bead = torch.as_tensor(batch.bead, device=numbers.device)
         env = scene.gather(frame, bead, noise, self.temperature)
         rng = Stream.of(*stream, numbers[frame], bead)
-        draw = self.generator.draw(env, rng, self.candidates)
-        chosen = draw.pick(self._choose(env, draw.positions, rng.child("choice")))
+        label = scene.labels(frame, bead)
+        draw = handed.draw(self.generator, env, rng, self.candidates, label)
+        chosen = draw.pick(self._choose(env, draw.positions, rng.child("choice"), label))
         if self.regularizer is not None and self.second:
-            chosen = self._second_choice(env, chosen, rng.child("second"))
+            chosen = self._second_choice(env, chosen, rng.child("second"), label)
         return frame, bead, env.block, chosen
 
-    def _second_choice(self, env: LocalEnvironment, chosen: Tensor, rng: Stream) -> Tensor:
+    def _second_choice(self, env: LocalEnvironment, chosen: Tensor, rng: Stream, label: handed.Label) -> Tensor:
         """The same positions, but those of sites above the limit drawn again, with more to choose from."""
-        bad = torch.nonzero(self.regularizer.energy(env, chosen[:, None])[:, 0] > self.limit)[:, 0]
+        energy = handed.energy(self.regularizer, env, chosen[:, None], label)
+        bad = torch.nonzero(energy[:, 0] > self.limit)[:, 0]
         if len(bad):
             again, stream = env.at(bad), rng.at(bad)
-            draw = self.generator.draw(again, stream, self.second)
+            draw = handed.draw(self.generator, again, stream, self.second, lambda site: label(int(bad[site])))
             chosen = chosen.clone()
-            chosen[bad] = draw.pick(self._choose(again, draw.positions, stream.child("choice")))
+            chosen[bad] = draw.pick(self._choose(again, draw.positions, stream.child("choice"),
+                                                 lambda site: label(int(bad[site]))))
         return chosen
 
-    def _choose(self, env: LocalEnvironment, positions: Tensor, rng: Stream) -> Tensor:
+    def _choose(self, env: LocalEnvironment, positions: Tensor, rng: Stream, label: handed.Label) -> Tensor:
         """One candidate per site, (S,), by ``select``."""
         if self.regularizer is None or self.select == "first" or positions.shape[1] == 1:
             return torch.zeros(len(positions), dtype=torch.long, device=positions.device)
-        energy = self.regularizer.energy(env, positions)
+        energy = handed.energy(self.regularizer, env, positions, label)
         if self.select == "lowest_energy":
             return energy.argmin(dim=1)
         gumbel = -torch.log(-torch.log(rng.uniform(positions.shape[1])))
@@ -132,7 +136,8 @@ def overlaps(scene: Scene, regularizer: Weighs, threshold: float, chunk: int = 5
     for part in everything.chunks(chunk):
         frame, bead = (torch.as_tensor(x, device=scene.beads.device) for x in (part.frame, part.bead))
         env = scene.gather(frame, bead)
-        energy = regularizer.energy(env, scene.own(frame, bead)[:, None].double())
+        own = scene.own(frame, bead)[:, None].double()
+        energy = handed.energy(regularizer, env, own, scene.labels(frame, bead))
         found[part.frame, part.bead] = (energy[:, 0] > threshold).cpu().numpy()
     return found
 

@@ -14,6 +14,7 @@ from backmap.errors import BackmapError
 from backmap.model import box as periodic
 from backmap.model.system import System
 
+from . import handed
 from .bead_names import Beads
 from .sources import expect_atoms, names_of
 
@@ -145,7 +146,7 @@ class Contents:
 
     def _kept_frames(self, beads: FrameSource) -> FrameSource:
         """Frames of the kept atoms alone, checked."""
-        source = self.keep.open()
+        source = handed.opened(self.keep)
         inside = np.repeat([name in self.kept for name, *_ in self.blocks], self._sizes)
         system = replace(self.system, blocks=tuple(b for b in self.system.blocks if b[0].name in self.kept))
         if source.n_points == len(inside) != inside.sum():

@@ -11,6 +11,7 @@ from backmap.errors import BackmapError
 from backmap.model import box as periodic
 from backmap.model.system import System
 
+from . import handed
 from .bead_names import Beads
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def opened(reader: Reader, what: str, system: System, contents: Contents | None 
     Raises:
         BackmapError: If their number differs, or they are the topology's in another order.
     """
-    source = reader.open()
+    source = handed.opened(reader)
     if contents is not None:
         source = contents.atoms(source) if what == "atoms" else contents.beads(source)
     elif what == "beads":

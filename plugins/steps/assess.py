@@ -1,7 +1,6 @@
 """The step ``assess``: measures what the run made, its reference, and what else could have been made."""
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -10,6 +9,8 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from backmap import api
 from backmap.api import Assessor, Several, State, Step
+from backmap.engine import compiling
+from backmap.engine.handed import expect, named
 from backmap.engine.snapshot import AtomIndex, Snapshot
 from backmap.errors import BackmapError, at
 from backmap.model.assessment import REFERENCE, Assessment, Example, Judgement
@@ -17,6 +18,7 @@ from backmap.model.memory import flags_of, note_flags
 from backmap.model.system import System, Window
 from backmap.model.tally import Tally
 
+from ..common import handed
 from ..common.framewise import FrameStep
 from .load import LOADED
 
@@ -109,12 +111,12 @@ class Assess(FrameStep):
     def _beside(self, window: Window, state: State) -> Iterator[tuple[str, np.ndarray]]:
         """Make and measure the frame of every branch; label and atoms of each."""
         for number, (label, steps) in enumerate(self.options.beside.items()):
-            began, made, own = time.monotonic(), replace(window, flags={}), self.states[label]
+            began, made, own = compiling.clock(), replace(window, flags={}), self.states[label]
             for step in steps:
                 with at(step.where):
-                    made = step.frames(made, own)
+                    made = expect(step.frames(made, own), Window, named("step", step), "handed on")
             if not own.extra.get(LOADED):
-                self.memory["seconds"].row(label, int(window.place[0]), time.monotonic() - began)
+                self.memory["seconds"].row(label, int(window.place[0]), compiling.clock() - began)
             if made.atoms is None:
                 raise BackmapError("makes no atoms", where=f"beside.{label}", hint="Name a step that does.")
             self._measure(label, self._snapshot(made, state.system))
@@ -136,7 +138,7 @@ class Assess(FrameStep):
         flags: dict[str, np.ndarray] = {}
         for assessor in self.options.assessors:
             found = assessor.measure(frame, self._tally(label, assessor))
-            for name, flagged in (found or {}).items():
+            for name, flagged in handed.flags(assessor, found, len(frame.beads)).items():
                 flags[name] = flags.get(name, False) | flagged[None]
         return flags
 
@@ -178,8 +180,9 @@ class Assess(FrameStep):
 
     def _conclude(self, assessor: Assessor, label: str) -> Assessment:
         compared = label != REFERENCE and self._seen(REFERENCE)
-        return assessor.conclude(self._tally(label, assessor), self._tally(REFERENCE, assessor) if compared else None)
+        reference = self._tally(REFERENCE, assessor) if compared else None
+        return handed.assessment(assessor, assessor.conclude(self._tally(label, assessor), reference))
 
     def _floor(self, assessor: Assessor) -> Assessment:
         tally = self._tally(REFERENCE, assessor)
-        return assessor.conclude(tally.half(1), tally.half(0))
+        return handed.assessment(assessor, assessor.conclude(tally.half(1), tally.half(0)))

@@ -11,6 +11,8 @@ from backmap.api import ForceFieldReader, Nested, State
 from backmap.model.parameters import FUNCTIONS, ForceField
 from backmap.model.system import System
 
+from ..common import handed
+
 
 class Forcefield(api.Step):
     """Reads force-field parameters: for energies, acceptance and minimisation."""
@@ -32,7 +34,8 @@ class Forcefield(api.Step):
 
     def start(self, state: State) -> None:
         options = self.options
-        field = replace(options.parameters.read(state.system), cutoff=options.cutoff, coulomb=options.coulomb,
+        parameters = handed.forcefield(options.parameters, state.system)
+        field = replace(parameters, cutoff=options.cutoff, coulomb=options.coulomb,
                         epsilon_rf=options.epsilon_rf)
         field.of(state.system)
         state.forcefield = field

@@ -11,6 +11,7 @@ from backmap.engine.random import Stream
 from backmap.errors import BackmapError
 from backmap.model.system import Window
 
+from ..common import handed
 from ..common.flags import finished, flagged
 from ..common.framewise import FrameStep
 
@@ -43,7 +44,8 @@ class Refine(FrameStep):
         done, count = window, len(self.refiners)
         for number, refiner in enumerate(self.refiners):
             refiner.progress = lambda fraction, number=number: state.progress((number + fraction) / count)
-            done = refiner.refine(done, state.system, stream.child(number), only)
+            made = refiner.refine(done, state.system, stream.child(number), only)
+            done = handed.refined(refiner, made, done, state.system)
         atoms = done.atoms
         if not np.array_equal(atoms, window.atoms):
             atoms = state.system.atoms_near_beads(atoms[0], window.beads[0], window.box(0))[None]

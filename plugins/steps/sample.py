@@ -10,6 +10,7 @@ import torch
 from pydantic import Field, model_validator
 
 from backmap.api import Generator, Nested, Options, Regularizer, State, Traversal
+from backmap.engine import handed
 from backmap.engine.constraint import flag_slack
 from backmap.engine.environment import Scene
 from backmap.engine.fragments import FragmentTable, resting_order
@@ -86,9 +87,9 @@ class Forward(FrameStep):
             raise BackmapError("this generator has no parallel start", where=self.where,
                                hint="Write 'start: sequential', or start with the template generator.")
         if self.worker is not generator:
-            state.system = self.worker.prepare(state.system, state.device)
+            state.system = handed.prepared(self.worker, state.system, state.device)
         rng = numpy_generator(state.seed, self.index, "traversal")
-        self.orders = [self.options.traversal.order(molecule, rng) for molecule in state.system.types]
+        self.orders = [handed.order(self.options.traversal, molecule, rng) for molecule in state.system.types]
         sequential = self.options.start == "sequential"
         orders = self.orders if sequential else [resting_order(molecule) for molecule in state.system.types]
         self.tables = FragmentTable.build(state.system.types, self.worker.view, orders, sequential).to(state.device)
@@ -301,7 +302,7 @@ def _equip(worker: Generator | Regularizer | None, state: State) -> None:
 def _prepare(generator: Generator, state: State) -> None:
     """Show a generator the force field, if it needs one, and the system."""
     _equip(generator, state)
-    state.system = generator.prepare(state.system, state.device)
+    state.system = handed.prepared(generator, state.system, state.device)
     for remark in generator.remarks:
         state.log(f"note: {remark}")
 

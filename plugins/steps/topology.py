@@ -23,7 +23,7 @@ from backmap.api import (
 from backmap.errors import BackmapError
 from backmap.model.system import System
 
-from ..common import contents
+from ..common import contents, handed
 from ..common.assemble import (
     Constraints,
     assemble,
@@ -123,7 +123,7 @@ class Topology(api.Step):
 
     def start(self, state: State) -> None:
         options = self.options
-        topology = options.atoms.read()
+        topology = handed.topology(options.atoms)
         blocks = blocks_of(topology, options.molecules)
         for what, names in (("owners", options.owners), ("whole", options.whole), ("pass", options.passed),
                             ("keep", options.keep.molecules if options.keep else [])):
@@ -161,7 +161,7 @@ class Topology(api.Step):
         """Of all molecule types that are mapped."""
         beads: dict[str, BeadModel] = {}
         for reader in self.options.mapping:
-            for name, model in reader.read(topology).items():
+            for name, model in handed.bead_models(reader, topology).items():
                 if name in beads:
                     raise BackmapError(f"molecule type '{name}' is mapped twice", where=self.where,
                                        hint="Take it out of one of the files under 'mapping'.")

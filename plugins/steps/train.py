@@ -21,6 +21,7 @@ from backmap.api import (
     Step,
     Traversal,
 )
+from backmap.engine import handed
 from backmap.engine.environment import Scene
 from backmap.engine.fragments import FragmentTable, resting_order
 from backmap.engine.random import numpy_generator
@@ -29,6 +30,7 @@ from backmap.model.system import System, Window
 
 from ..common import contents
 from ..common.dataset import TrainingSet
+from ..common.handed import opened
 from ..common.library import Library, collect
 from ..common.trainer import Energies, Figures, History, Trainer
 from ..common.training import BEAD_NOISE, Contexts, Material, Schedule
@@ -81,7 +83,7 @@ class Prepare(Step):
 
 def _windows(state: State, frames: Reader, beads: Reader | None) -> list[Window]:
     """One window per frame, with whole beads and the atoms next to them."""
-    source, paired, system = frames.open(), beads.open() if beads else None, state.system
+    source, paired, system = opened(frames), opened(beads) if beads else None, state.system
     found = contents.of_state(state)
     if found is not None:
         source, paired = found.atoms(source), found.beads(paired) if paired is not None else None
@@ -180,7 +182,7 @@ class Train(Step):
         libraries, contexts = [], []
         for data in self.data:
             library = self._conformers(generator, data, state.seed)
-            orders = [self.options.traversal.order(molecule, rng) for molecule in data.system.types]
+            orders = [handed.order(self.options.traversal, molecule, rng) for molecule in data.system.types]
             material = Material.of(data, generator.view, orders, library, state.seed, state.device)
             libraries.append(library)
             contexts.append(Contexts(material, schedule, state.seed))

@@ -11,7 +11,7 @@ from backmap.api import OutputPath, Several, State, Writer
 from backmap.errors import BackmapError
 from backmap.model.system import Window
 
-from ..common import sampling
+from ..common import handed, sampling
 from ..common.report import render
 
 
@@ -49,8 +49,10 @@ class Write(api.Step):
 
     def frames(self, window: Window, state: State) -> Window:
         first = bool(window.place[0] == 0)
+        if self.writers:
+            handed.finite(window, state.system)
         for writer in self.writers:
-            for path, data in zip(writer.paths(), writer.encode(window, state.system, first), strict=True):
+            for path, data in handed.written(writer, window, state.system, first):
                 state.files.append(path, data)
         return window
 

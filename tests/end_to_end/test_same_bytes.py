@@ -14,7 +14,7 @@ import pytest
 
 from backmap.testing import check_run
 from backmap.testing.runs import expect_same, outcome
-from tests import everything, scenes
+from tests import everything
 
 WEIGHTS = "octane_350K.safetensors"
 KILLS = 10  #: of each recipe; with three recipes and frames in one process and in two these are forty

@@ -82,15 +82,25 @@ def test_two_plugins_may_not_offer_one_name(monkeypatch: pytest.MonkeyPatch) -> 
     ("needs_more:Thing", "step 'x' needs the package no_such_package. pip install no_such_package"),
     ("backmap.no_such:Thing", "step 'x' names the module backmap.no_such, which does not exist"),
     ("backmap.api:NoSuch", "step 'x' should be backmap.api:NoSuch, which does not exist"),
+    ("leaves:Thing", "step 'x' ends the program as it is imported"),
     ("backmap.api:Writer", "'x' is offered as a step but is not a Step"),
-], ids=["other name in pip", "package", "module", "class", "kind"])
+], ids=["other name in pip", "package", "module", "class", "exit", "kind"])
 def test_what_cannot_be_loaded(what: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "needs_yaml.py").write_text("import yaml.no_such")
+    (tmp_path / "leaves.py").write_text("import sys; sys.exit(0)")
     (tmp_path / "needs_more.py").write_text("import no_such_package.deep")
     monkeypatch.syspath_prepend(str(tmp_path))
     registry = Registry().register(offering(x=what), "mine")
     with pytest.raises(BackmapError, match=re.escape(message)):
         registry.get(STEP, "x")
+
+
+@pytest.mark.parametrize(("offers", "problem"), [(["x"], "a list"), ("x", "a str")])
+def test_a_hook_returns_names(offers: object, problem: str) -> None:
+    plugin = offering()
+    plugin.backmap_steps = hookimpl(lambda: offers)
+    with pytest.raises(BackmapError, match=f"plugin 'mine': backmap_steps returned {problem}, expected"):
+        Registry().register(plugin, "mine").names(STEP)
 
 
 def test_names_are_lower_snake_case() -> None:
@@ -151,6 +161,7 @@ class Mine(api.Step):
     @pytest.mark.parametrize(("text", "message"), [
         ("def", "the plugin file cannot be loaded: line 1: SyntaxError"),
         ("1 / 0", "the plugin file cannot be loaded: ZeroDivisionError: division by zero"),
+        ("import sys; sys.exit(0)", "the plugin file cannot be loaded: SystemExit: 0"),
         ("import no_such_package", "this plugin file needs the package no_such_package. pip install no_such_package"),
         ("x = 1", "the plugin file offers nothing"),
     ])

@@ -1,6 +1,7 @@
 """What the readers of GROMACS' topologies share: their options, and how lines are told apart."""
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,6 +29,14 @@ class TopologyFile(Options):
         """Its lines of data, preprocessed."""
         define = {name: "" if value is None else str(value) for name, value in self.define.items()}
         return preprocess(self.file, self.include, define)
+
+
+def finite(word: str) -> float:
+    """A number of a line; ValueError for what is none, ``nan`` and ``inf`` included."""
+    value = float(word)
+    if not math.isfinite(value):
+        raise ValueError(word)
+    return value
 
 
 def atom_type_columns(words: list[str]) -> tuple[str, str, list[str]]:

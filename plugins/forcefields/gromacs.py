@@ -14,7 +14,7 @@ from backmap.model.parameters import FUNCTIONS, Bonded, ForceField, MoleculePara
 from backmap.model.system import System
 
 from ..common import elements
-from ..common.gromacs_files import CHEMICAL_BONDS, TopologyFile
+from ..common.gromacs_files import CHEMICAL_BONDS, TopologyFile, finite
 from ..common.gromacs_preprocessor import Line
 from .gromacs_terms import SECTIONS, function_of, terms_of
 from .gromacs_types import Types
@@ -67,6 +67,8 @@ class _Molecule:
 
     def take(self, line: Line) -> None:
         if line.section == "atoms":
+            for word in line.fields[6:8]:
+                finite(word)  # or the line is no line of [ atoms ]
             self.atoms.append(line)
         elif line.section in SECTIONS:
             self.bonded.append(line)
@@ -97,13 +99,13 @@ class _Molecule:
         found = []
         for line in self.atoms:
             kind, words = types.atom(line.fields[1], line.where), line.fields
-            mass = float(words[7]) if len(words) > 7 else kind.mass or None
+            mass = finite(words[7]) if len(words) > 7 else kind.mass or None
             found.append(elements.element_of(kind.number, mass, words[4], words[3]))
         return found
 
     def parameters(self, types: Types, names: list[str]) -> MoleculeParameters:
         rows = {name: row for row, name in enumerate(names)}
-        charge = np.array([float(line.fields[6]) if len(line.fields) > 6 else types.atom(line.fields[1], "").charge
+        charge = np.array([finite(line.fields[6]) if len(line.fields) > 6 else types.atom(line.fields[1], "").charge
                            for line in self.atoms])
         pairs, pair_parameters = self._pairs(types, charge)
         return MoleculeParameters(
@@ -141,7 +143,7 @@ class _Molecule:
 
     def _pair(self, line: Line, types: Types, charges: tuple[float, float], at: tuple[int, int]) -> list[float]:
         """c6, c12 and product of charges of one line of [ pairs ] or [ pairs_nb ]."""
-        function, given = line.fields[2] if len(line.fields) > 2 else "1", [float(word) for word in line.fields[3:]]
+        function, given = line.fields[2] if len(line.fields) > 2 else "1", [finite(word) for word in line.fields[3:]]
         if line.section == "pairs_nb":
             return [*types.to_c6_c12(*given[2:4]), given[0] * given[1]]
         if function == "2":

@@ -8,6 +8,7 @@ import numpy as np
 
 from backmap.errors import BackmapError
 
+from ..common.gromacs_files import finite
 from ..common.gromacs_preprocessor import Line
 from .gromacs_types import Types
 
@@ -90,7 +91,7 @@ def terms_of(line: Line, bonded_types: Sequence[str], types: Types) -> list[tupl
 def _translated(known: _Function, words: Sequence[str], line: Line) -> tuple[str, list[float]]:
     """Numbers of a line; those of the other end of a free-energy path are passed over."""
     try:
-        values = [float(word) for word in words[:known.n_parameters]]
+        values = [finite(word) for word in words[:known.n_parameters]]
     except ValueError:
         raise BackmapError(f"'{' '.join(words)}' are not the parameters of a {known.name.replace('_', ' ')}",
                            where=line.where, hint="Is a macro not defined?") from None

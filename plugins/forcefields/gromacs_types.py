@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from backmap.errors import BackmapError
 
-from ..common.gromacs_files import atom_type_columns
+from ..common.gromacs_files import atom_type_columns, finite
 from ..common.gromacs_preprocessor import Line
 
 Array = NDArray[np.float64]
@@ -85,23 +85,23 @@ class Types:
                                hint="Only 1, Lennard-Jones, is.")
         if words[1] not in ("1", "2", "3"):
             raise BackmapError(f"there is no combination rule {words[1]}", where=line.where, hint="Known: 1, 2, 3.")
-        fudge = [float(word) for word in words[3:5]] + [1.0, 1.0][len(words[3:5]):]
+        fudge = [finite(word) for word in words[3:5]] + [1.0, 1.0][len(words[3:5]):]
         self.defaults = Defaults(int(words[1]), len(words) > 2 and words[2].lower().startswith("y"), fudge[0], fudge[1],
                                  line.where)
 
     def _take_atom(self, line: Line) -> None:
         words = line.fields
         bonded, number, rest = atom_type_columns(words)
-        self.atoms[words[0]] = AtomType(bonded, int(number) if number else None, float(rest[0]), float(rest[1]),
-                                        float(rest[3]), float(rest[4]))
+        self.atoms[words[0]] = AtomType(bonded, int(number) if number else None, finite(rest[0]), finite(rest[1]),
+                                        finite(rest[3]), finite(rest[4]))
 
     def _take_special(self, line: Line) -> None:
         _expect_function(line, 2, {"1"})
-        self._special[frozenset(line.fields[:2])] = float(line.fields[3]), float(line.fields[4])
+        self._special[frozenset(line.fields[:2])] = finite(line.fields[3]), finite(line.fields[4])
 
     def _take_pair(self, line: Line) -> None:
         _expect_function(line, 2, {"1"})
-        self._pairs[frozenset(line.fields[:2])] = float(line.fields[3]), float(line.fields[4])
+        self._pairs[frozenset(line.fields[:2])] = finite(line.fields[3]), finite(line.fields[4])
 
     def _take_bonded(self, line: Line) -> None:
         n = 2 if line.section == "bondtypes" else 3

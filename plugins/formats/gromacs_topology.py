@@ -10,7 +10,7 @@ from backmap.api import AtomMolecule, AtomTopology, TopologyReader
 from backmap.errors import BackmapError
 
 from ..common import elements
-from ..common.gromacs_files import CHEMICAL_BONDS, TopologyFile, atom_type_columns
+from ..common.gromacs_files import CHEMICAL_BONDS, TopologyFile, atom_type_columns, finite
 from ..common.gromacs_preprocessor import Line
 
 #: Chemical bond functions whose first parameter is the equilibrium length.
@@ -73,9 +73,9 @@ class _Sections:
     def _atom_type(self, line: Line) -> None:
         fields = line.fields
         bonded, number, rest = atom_type_columns(fields)
-        mass = float(rest[0])
+        mass = finite(rest[0])
         # GROMOS leaves masses to [ atoms ] and writes 0 here.
-        self._atom_types[fields[0]] = _AtomType(int(number) if number else None, mass or None, float(rest[1]), bonded)
+        self._atom_types[fields[0]] = _AtomType(int(number) if number else None, mass or None, finite(rest[1]), bonded)
 
     def _bond_type(self, line: Line) -> None:
         length = _length(line.fields[2], line.fields[3:])
@@ -110,10 +110,10 @@ class _Sections:
         if line.fields[2] != "1":  # type 2 is a constraint between atoms that are not bonded
             self._here(line).held_apart.append((i, j))
         else:
-            self._here(line).constraints.append((i, j, float(line.fields[3]) if len(line.fields) > 3 else np.nan))
+            self._here(line).constraints.append((i, j, finite(line.fields[3]) if len(line.fields) > 3 else np.nan))
 
     def _settle(self, line: Line) -> None:
-        oxygen, length = int(line.fields[0]) - 1, float(line.fields[2])
+        oxygen, length = int(line.fields[0]) - 1, finite(line.fields[2])
         self._here(line).constraints += [(oxygen, oxygen + 1, length), (oxygen, oxygen + 2, length)]
         self._here(line).held_apart.append((oxygen + 1, oxygen + 2))
 
@@ -169,8 +169,8 @@ class _Sections:
             fields, unknown = line.fields, _AtomType(None, None, 0.0, "")
             kind = self._atom_types.get(fields[1], unknown)
             try:
-                mass = float(fields[7]) if len(fields) > 7 else kind.mass
-                charge = float(fields[6]) if len(fields) > 6 else kind.charge
+                mass = finite(fields[7]) if len(fields) > 7 else kind.mass
+                charge = finite(fields[6]) if len(fields) > 6 else kind.charge
             except ValueError:
                 raise BackmapError(f"'{' '.join(fields)}' is not a line of [ atoms ]", where=line.where) from None
             element = elements.element_of(kind.number, mass, fields[4], fields[3])

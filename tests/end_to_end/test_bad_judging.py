@@ -12,7 +12,7 @@ from backmap_plugins.formats.gromacs_frames import GromacsFrames
 
 from tests import judging
 
-from .test_bad_input import Break, check_one_line, content, half, lines, nothing, recipe, remove
+from .test_bad_input import Break, check_one_line, content, half, lines, nothing, recipe, remove, replace
 
 #: The assessors of the recipe that is broken.
 PLAIN = "[structure, energy, consistency]"
@@ -141,6 +141,13 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
     ("dihedral type without parameters", without("HC CT CT HC 3"), (),
      f"{FORCE_FIELD}: octane.top:218: no parameters in [ dihedraltypes ] for HC CT CT HC, function 3. Add them to the "
      "force field or to this line."),
+    ("bond that is no number", force_field(
+        replace("octane.top", "CT  HC  1         0.1090", "CT  HC  1            nan")), (),
+     f"{FORCE_FIELD}: other.top:74: 'nan 284512.0' are not the parameters of a harmonic bond. Is a macro not defined?"),
+    ("infinite Lennard-Jones parameter", force_field(replace("octane.top", "0.350  0.276144", "0.350  inf")), (),
+     f"{FORCE_FIELD}: other.top:18: 'CT 6 12.011 0.00 A 0.350 inf' is not a line of [ atomtypes ]"),
+    ("charge that is no number", force_field(replace("octane.top", "-0.18   12.011", "nan   12.011", 1)), (),
+     f"{FORCE_FIELD}: other.top:45: '1 CT 1 OCT C1 1 nan 12.011' is not a line of [ atoms ]"),
     ("molecules without a force field", lines("octane.top", lambda text: text[text.index("[ moleculetype ]\n"):]), (),
      f"{FORCE_FIELD}: octane.top: has no [ defaults ]. Give the .top that includes the force field, not an .itp "
      "alone."),

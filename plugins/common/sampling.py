@@ -34,6 +34,12 @@ class Sampling:
     free_energies: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def accepted(self) -> float | None:
+        """Share of all proposals that were accepted; None if there were none."""
+        tried = sum(row["tried"] for row in self.acceptance)
+        return sum(row["all"] * row["tried"] for row in self.acceptance) / tried if tried else None
+
 
 def add(state: State, sampling: Sampling) -> None:
     """Keep it for reports."""

@@ -153,6 +153,11 @@ TABLE: list[tuple[str, tuple[str, str], str]] = [
     ("flags that are counts", assessor("{'bad': np.zeros(256)}"),
      f"run.yaml: steps[3].assess: the assessor 'mine' gave flags 'bad' of float64, expected bool{FAULT}"),
     # readers, writers and steps
+    ("a force field with a charge that is no number", plugin(
+        "forcefields", "ForceFieldReader", "def read(self, system):\n"
+        "    from backmap.testing.examples import example_forcefield\n    field = example_forcefield(system)\n"
+        "    field.molecules['OCT'].charge[3] = np.nan\n    return field", "  - read", "  - forcefield: mine\n  - read"),
+     "run.yaml: steps[1].forcefield: ...1 of the charges of OCT are not numbers. Mend the file that they come from."),
     ("frames that nobody counted", reader("None", "None"),
      f"run.yaml: steps[1].read: the reader 'mine' gave frames whose n_frames is None, expected a whole number{FAULT}"),
     ("positions without frames", reader("1", "points"),

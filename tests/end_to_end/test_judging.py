@@ -135,3 +135,28 @@ def test_a_report_does_not_overwrite_another(run: Path, tmp_path: Path) -> None:
     assert "report.md: exists already. Choose another folder" in line
     assert [path.name for path in folder.iterdir()] == ["report.md"]
     assert (folder / "report.md").read_text() == "mine"
+
+
+def test_a_run_that_moves_nothing_is_not_called_good(tmp_path: Path) -> None:
+    """Time steps of 10 fs break every move off: all beads stay where they were placed, and the report says so."""
+    path = judging.octane(tmp_path, 1)
+    path.write_text(path.read_text().replace("load: {atoms: {gromacs: theirs.xtc}}",
+                                             "forward: template\n  - hamiltonian: {sweeps: 1, timestep: 10}"))
+    found = judged(path, tmp_path / "out")
+    verdict = found["verdicts"]["backmap"]
+    assert (verdict["level"], verdict["words"]) == (2, "Not usable as it is")
+    said = {finding["topic"]: finding for finding in verdict["findings"]}
+    assert said["accepted moves"]["level"] == said["stuck beads"]["level"] == 2
+    assert found["flagged"]["stuck"]["count"] == 256
+
+
+def test_without_a_reference_there_is_no_verdict(tmp_path: Path) -> None:
+    path = judging.octane(tmp_path, 1, noise=0.0001)
+    path.write_text(path.read_text().replace("      reference: {gromacs: [aa.gro, aa.xtc]}\n", ""))
+    verdict = judged(path, tmp_path / "out")["verdicts"]["backmap"]
+    assert (verdict["level"], verdict["words"]) == (None, "No verdict")
+    assert verdict["findings"]
+    assert "**No verdict.** There is nothing to compare" in (tmp_path / "out" / "report.md").read_text()
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert 'class="verdict levelnone"' in page
+    assert "Good to use" not in page

@@ -15,7 +15,7 @@ from .numbers import number, place, plural
 from .pieces import FLAGS, ICONS, scrolling, slug, table_html
 from .sampling import tables
 from .tables import overview, run_table, section_table, summary, title_of
-from .verdict import GOOD, LEVELS, Verdict, judge
+from .verdict import GOOD, Verdict, judge
 from .viewer import Scene, scene, still
 
 
@@ -48,15 +48,16 @@ def _verdict(content: Content, label: str) -> str:
     open_points = "".join(_finding(None, text) for text in verdict.unjudged)
     good = [f for f in verdict.findings if f.level == GOOD]
     fine = "".join(_finding(f.level, f.text) for f in good)
-    if fine and verdict.level > GOOD:
+    if fine and verdict.level != GOOD:
         fine = (f'<details><summary>{plural(len(good), "thing")} as '
                 f'{"it" if len(good) == 1 else "they"} should be</summary><ul class="findings">{fine}</ul></details>')
     elif fine:
         fine = f'<ul class="findings">{fine}</ul>'
     listed = f'<ul class="findings">{bad}{open_points}</ul>' if bad or open_points else ""
     lead = escape(verdict.paragraph(content.judgement.n_frames.get(label, 0)))
-    return (f'<section class="verdict level{verdict.level}" aria-label="Verdict">'
-            f'<h2 class="level is{verdict.level}">{ICONS[verdict.level]}{LEVELS[verdict.level]}</h2>'
+    name = "none" if verdict.level is None else verdict.level
+    return (f'<section class="verdict level{name}" aria-label="Verdict">'
+            f'<h2 class="level is{name}">{ICONS[verdict.level]}{verdict.words}</h2>'
             f'<p class="lead">{lead}</p>{listed}{fine}{_see(content, verdict)}</section>')
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .content import Content
-from .verdict import LEVELS, judge
+from .verdict import judge
 
 FORMAT = 1
 
@@ -49,7 +49,7 @@ def plain(value: Any) -> Any:
 
 def _verdict(content: Content, label: str) -> dict[str, Any]:
     verdict = judge(content, label)
-    return {"level": verdict.level, "words": LEVELS[verdict.level], "unjudged": verdict.unjudged,
+    return {"level": verdict.level, "words": verdict.words, "unjudged": verdict.unjudged,
             "findings": [{"level": f.level, "topic": f.topic, "text": f.text} for f in verdict.findings]}
 
 

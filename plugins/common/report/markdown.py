@@ -7,7 +7,7 @@ from .content import Content
 from .numbers import place
 from .sampling import tables
 from .tables import Cell, Table, overview, run_table, section_table, summary, title_of
-from .verdict import LEVELS, judge
+from .verdict import judge
 
 MARKS = ("✓", "!", "✗")
 
@@ -47,7 +47,7 @@ def _verdict(content: Content, label: str) -> list[str]:
     lines = [f"- {MARKS[finding.level]} {_escaped(finding.text)}" for finding in verdict.findings]
     lines += [f"- ? {_escaped(text)}" for text in verdict.unjudged]
     paragraph = _escaped(verdict.paragraph(content.judgement.n_frames.get(label, 0)))
-    return [f"**{LEVELS[verdict.level]}.** {paragraph}", "\n".join(lines)]
+    return [f"**{verdict.words}.** {paragraph}", "\n".join(lines)]
 
 
 def _sampling(content: Content) -> list[str]:

@@ -12,7 +12,7 @@ from backmap.model.assessment import REFERENCE
 
 from .content import Content, Row
 from .numbers import decimals, duration, number, place, plural, short, unit_of
-from .verdict import DISTRIBUTIONS, LEVELS, best_of, judge
+from .verdict import DISTRIBUTIONS, best_of, judge
 
 FLOOR = "noise floor"
 SECTIONS = {"bonds": "Bond lengths", "angles": "Bond angles", "propers": "Torsions", "impropers": "Planes and rings",
@@ -79,10 +79,10 @@ def section_table(content: Content, section: str) -> Table:
 def overview(content: Content) -> Table:
     """A row per key quantity: the verdict first, then what it rests on."""
     table = Table(["", *columns(content)], ["", *columns(content)])
-    levels = {label: judge(content, label).level for label in content.candidates}
-    verdicts = [Cell(LEVELS[levels[label]], level=levels[label]) if label in levels else Cell("")
+    judged = {label: judge(content, label) for label in content.candidates}
+    verdicts = [Cell(judged[label].words, level=judged[label].level) if label in judged else Cell("")
                 for label in columns(content)]
-    if any(judge(content, label).findings for label in content.candidates):
+    if any(verdict.findings for verdict in judged.values()):
         table.rows.append([Cell("Verdict"), *verdicts])
     for title, row in key_rows(content):
         unit = unit_of(row.unit)

@@ -13,6 +13,7 @@ from .numbers import listing, number, percent, plural, short, times, unit_of
 
 GOOD, CARE, UNUSABLE = 0, 1, 2
 LEVELS = ("Good to use", "Usable with care", "Not usable as it is")
+NO_VERDICT = "No verdict"
 #: Kinds of distributions: section -> what people call them.
 DISTRIBUTIONS = {"bonds": "bond lengths", "angles": "bond angles", "propers": "torsions",
                  "impropers": "planes and rings", "shape": "chain shapes"}
@@ -24,6 +25,12 @@ RIGID = 0.001
 ABOVE_NOISE = 3.0
 #: An integral of |g - g_ref| above this is worth a look, nm.
 GR_SEEN = 0.01
+#: A step that accepts a smaller share of its moves leaves atoms where they were.
+TOO_FEW = 0.01
+#: More beads than this share under one of these flags, and the frames are not what was asked for.
+TOO_MANY = 0.01
+LEFT_BEHIND = {"stuck": "no move was accepted there, so that their atoms are as they were before",
+               "infeasible": "rigid bonds do not let their atoms meet them"}
 
 
 @dataclass(frozen=True)
@@ -41,15 +48,20 @@ class Verdict:
 
     Attributes:
         label: The trajectory.
-        level: The worst of its findings.
+        level: The worst of its findings; None where there is nothing to compare with and no fault that rules it out.
         findings: The worst first.
         unjudged: What could not be looked at, and why, as sentences.
     """
 
     label: str
-    level: int
+    level: int | None
     findings: list[Finding]
     unjudged: list[str]
+
+    @property
+    def words(self) -> str:
+        """The verdict in a few words."""
+        return NO_VERDICT if self.level is None else LEVELS[self.level]
 
     @property
     def topics(self) -> list[str]:
@@ -62,7 +74,11 @@ class Verdict:
         if not self.findings:
             return f"Nothing was measured that says whether {who} can be used."
         good = sum(finding.level == GOOD for finding in self.findings)
-        if self.level == GOOD:
+        if self.level is None:
+            lead = f"There is nothing to compare {who} with. " + (
+                f"Look at {_few(self.topics)} first." if self.topics else
+                "Of what can be told without a reference, nothing stands out.")
+        elif self.level == GOOD:
             lead = (f"{who[0].upper()}{who[1:]} can be used as they are: none of the {plural(good, 'thing')} "
                     "that were looked at stands out.")
         elif self.level == CARE:
@@ -71,7 +87,7 @@ class Verdict:
             worst = [finding.topic for finding in self.findings if finding.level == UNUSABLE]
             lead = (f"{who[0].upper()}{who[1:]} should not be used as they are, because of "
                     f"{_few(list(dict.fromkeys(worst)))}.")
-        if self.level > GOOD and good:
+        if self.topics and good:
             lead += f" {good} other{'s are' if good > 1 else ' is'} as {'they' if good > 1 else 'it'} should be."
         return lead
 
@@ -85,7 +101,9 @@ def judge(content: Content, label: str) -> Verdict:
     """Judge one trajectory by its figures, and by the reference's where there is one."""
     findings = [finding for rule in RULES for finding in rule(content, label)]
     findings.sort(key=lambda finding: -finding.level)
-    level = max((finding.level for finding in findings), default=CARE)
+    level = max((finding.level for finding in findings), default=None)
+    if not content.has_reference and level != UNUSABLE:
+        level = None
     return Verdict(label, level, findings, list(_unjudged(content, label)))
 
 
@@ -282,8 +300,44 @@ def _internal_energy(content: Content, label: str) -> Iterator[Finding]:
                       f"The molecules are {'more' if share > 1 else 'less'} strained than in the reference: {said}.")
 
 
+def _finite(content: Content, label: str) -> Iterator[Finding]:
+    """Energies that are no numbers: atoms on top of each other, or parameters that are none."""
+    wrong = [row for row in content.find("energy", r"per atom$|mean$", distance=False)
+             if label in row.values and not row.has(label)]
+    if wrong:
+        names = _few([f"{row.name} {row.quantity}" for row in wrong])
+        yield Finding(UNUSABLE, "energies", f"Energies are not finite: {names}. Atoms lie on top of each other, or the "
+                                            "force field has parameters that are no numbers.")
+
+
+def _moves(content: Content, label: str) -> Iterator[Finding]:
+    """Steps that accept or reject and hardly accepted anything; all of them, and nothing was sampled."""
+    if label != content.own:
+        return
+    shares = {each.step: each.accepted for each in content.sampling if each.accepted is not None}
+    few = {step: share for step, share in shares.items() if share < TOO_FEW}
+    if few:
+        said = listing([f"{percent(share)} of those of {step}" for step, share in few.items()])
+        yield Finding(UNUSABLE if len(few) == len(shares) else CARE, "accepted moves",
+                      f"Hardly any move was accepted: {said}. What comes out is what went in, not what the force field "
+                      "asks for.")
+
+
+def _left_behind(content: Content, label: str) -> Iterator[Finding]:
+    """Beads of the run's own frames that a step could not move, or not meet."""
+    system, frames = content.system, content.judgement.n_frames.get(label, 0)
+    if label != content.own or system is None:
+        return
+    beads = frames * sum(group.beads.size for group in system.groups if not group.type.given)
+    for name, why in LEFT_BEHIND.items():
+        count = content.judgement.n_flagged.get(name, 0)
+        if count > TOO_MANY * beads:
+            yield Finding(UNUSABLE, f"{name} beads", f"{percent(count / beads)} of the beads are {name}: {why}.")
+
+
 RULES: tuple[Callable[[Content, str], Iterator[Finding]], ...] = (
-    _stereochemistry, _contacts, _rings, _torn, _beads, _bonds, _distributions, _packing, _energies, _internal_energy)
+    _stereochemistry, _contacts, _rings, _torn, _finite, _moves, _left_behind, _beads, _bonds, _distributions, _packing,
+    _energies, _internal_energy)
 
 
 def _unjudged(content: Content, label: str) -> Iterator[str]:

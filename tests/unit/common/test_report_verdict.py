@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 from backmap_plugins.common.report.content import Content, Row, collect
 from backmap_plugins.common.report.verdict import CARE, GOOD, UNUSABLE, best_of, judge
+from backmap_plugins.common.sampling import Sampling
 
 from backmap.model.assessment import REFERENCE, Assessment, Figure, Judgement
-from tests import judgements
+from tests import judgements, scenes
 from tests.judgements import OTHERS, OWN
 
 
@@ -105,6 +106,77 @@ def test_what_was_not_measured_is_said() -> None:
         assert word in said
     assert judge(content([]), "a").paragraph(10).startswith("Nothing was measured")
     assert "rare faults" in " ".join(judge(collect(Judgement("a", {"a": {}}, n_frames={"a": 1}), {}), "a").unjudged)
+
+
+CLASHES = Figure("packing", "pairs closer than 0.12 nm", "per 1000 atoms", 0.0, ideal=0.0)
+
+
+@pytest.mark.parametrize(("clashes", "level", "said"), [
+    (0.0, None, "There is nothing to compare the 10 frames of “a” with. Of what can be told without"),
+    (0.2, None, "There is nothing to compare the 10 frames of “a” with. Look at clashes first."),
+    (3.0, UNUSABLE, "The 10 frames of “a” should not be used as they are, because of clashes."),
+])
+def test_without_a_reference_only_faults_are_judged(clashes: float, level: int | None, said: str) -> None:
+    verdict = judge(content([replace(CLASHES, value=clashes)]), "a")
+    assert verdict.level == level
+    assert verdict.words == ("No verdict" if level is None else "Not usable as it is")
+    assert verdict.paragraph(10).startswith(said)
+    assert len(verdict.findings) == 1
+    assert judge(content([replace(CLASHES, value=clashes)], []), "a").level == (GOOD, CARE, UNUSABLE)[
+        [0.0, 0.2, 3.0].index(clashes)]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("reference", [True, False])
+def test_energies_that_are_no_numbers(value: float, reference: bool) -> None:
+    figures = [Figure("energy", "Coulomb", "per atom", value, "kJ/mol"), Figure("energy", "bond", "per atom", 1.0),
+               Figure("energy", "Lennard-Jones per molecule", "JSD", float("nan"), distance=True)]
+    what = content(figures, [replace(figure, value=1.0) for figure in figures[:2]] if reference else None)
+    assert judge(what, "a").level == UNUSABLE
+    level, text = found(what, "energies")
+    assert level == UNUSABLE
+    assert text.startswith("Energies are not finite: Coulomb per atom. ")
+
+
+def sampled(*shares: float) -> list[Sampling]:
+    """Steps that accepted these shares, of two kinds of blocks."""
+    return [Sampling(f"steps[{number}].hamiltonian", [
+        {"block": "block", "bead_type": name, "first": 0.9, "last": share, "all": share, "tried": tried, "energy": None}
+        for name, tried in (("A", 300), ("B", 100))]) for number, share in enumerate(shares)]
+
+
+@pytest.mark.parametrize(("shares", "level"), [((0.4,), None), ((0.011, 0.02), None), ((0.009, 0.4), CARE),
+                                               ((0.009,), UNUSABLE), ((0.0, 0.0), UNUSABLE), ((), None)])
+def test_hardly_any_move_accepted(shares: tuple[float, ...], level: int | None) -> None:
+    what = content([CLASHES], [CLASHES])
+    what.sampling = sampled(*shares)
+    verdict = judge(what, "a")
+    assert verdict.level == (level or GOOD)
+    if level:
+        share = "0.9" if shares[0] else "0"
+        assert f"Hardly any move was accepted: {share}\u00a0% of those of steps[0]" in verdict.findings[0].text
+    what.own = "another"
+    assert judge(what, "a").level == GOOD
+
+
+def test_steps_that_tried_nothing_are_not_judged() -> None:
+    assert Sampling("steps[1].gibbs", []).accepted is None
+
+
+@pytest.mark.parametrize("flag", ["stuck", "infeasible"])
+def test_beads_left_behind(flag: str) -> None:
+    """Up to one bead in a hundred, over all frames."""
+    system, _ = scenes.octane_window()
+    what = content([CLASHES], [CLASHES])
+    what.system, most = system, 10 * system.n_beads // 100
+    what.judgement.n_flagged = {"clash": 10**6, flag: most}
+    assert judge(what, "a").level == GOOD
+    what.judgement.n_flagged = {flag: most + 1}
+    level, text = found(what, f"{flag} beads")
+    assert level == UNUSABLE
+    assert text.startswith(f"1.01\u00a0% of the beads are {flag}: ")
+    what.judgement.n_flagged = {flag: 10 * system.n_beads}
+    assert found(what, f"{flag} beads")[1].startswith("100\u00a0% of the beads")
 
 
 def test_the_best_is_nearest_to_what_it_should_be() -> None:

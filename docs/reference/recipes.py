@@ -104,7 +104,7 @@ steps:
   `BACKMAP_WEIGHTS`, or among those that come with backmap; the first file that is found counts.
 * Units: nm, ps, K, kJ/mol, degrees. Frames are counted from 0.
 * The whole recipe is checked before anything runs. A mistake is one line that says where it is, what is wrong and what
-  to do: `run.yaml: steps[3]: no step is called 'gibs'. Did you mean 'gibbs'? Known: forward, gibbs, ...`
+  to do: `run.yaml: steps[4]: no step is called 'gibs'. Did you mean 'gibbs'? Known: forward, gibbs, ...`
 
 """
 

@@ -156,7 +156,8 @@ TABLE: list[tuple[str, tuple[str, str], str]] = [
     ("a force field with a charge that is no number", plugin(
         "forcefields", "ForceFieldReader", "def read(self, system):\n"
         "    from backmap.testing.examples import example_forcefield\n    field = example_forcefield(system)\n"
-        "    field.molecules['OCT'].charge[3] = np.nan\n    return field", "  - read", "  - forcefield: mine\n  - read"),
+        "    field.molecules['OCT'].charge[3] = np.nan\n    return field",
+        "  - read", "  - forcefield: mine\n  - read"),
      "run.yaml: steps[1].forcefield: ...1 of the charges of OCT are not numbers. Mend the file that they come from."),
     ("frames that nobody counted", reader("None", "None"),
      f"run.yaml: steps[1].read: the reader 'mine' gave frames whose n_frames is None, expected a whole number{FAULT}"),

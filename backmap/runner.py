@@ -302,7 +302,7 @@ class Run:
             "inputs": own.inputs, "versions": own.versions,
             "outputs": self.ledger.names, "warnings": warnings, "flagged": flagged,
             "seconds": round(seconds, 3), "seconds_by_step": self._by_step(),
-            "seconds_compiling": round(compiling.seconds() - self.compiled, 3),  # by this process, beside the others
+            "seconds_compiling": round(compiling.seconds() - self.compiled, 3),  # beside these, by this process
             "atoms_per_second": round(n_atoms * len(numbers) / making, 1),  # made, not judged
         }
 

@@ -1,152 +1,123 @@
-"""Functions that are compiled, and where they are kept from one run to the next.
+"""Functions that are compiled by numba.
 
-Numba keeps a compiled function by the file that it stands in, and does not see that another one has changed which it
-calls, or a constant that comes from elsewhere. Here the name of the folder follows from all sources that could matter.
+A function that others call is optimised and made machine code of once more with each of them, one above the other, and
+gets what Python would call it with. Most of ours are called by compiled functions alone: they are a ``part`` of these.
 """
 from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
-import os
-import shutil
-import stat
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+import gc
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import llvmlite.binding as llvm
 import numba
 from numba.core import event
-from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
-from numba.extending import is_jitted
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler, CompileResult, Flags, compile_extra
+from numba.core.dispatcher import _FunctionCompiler
+from numba.core.registry import CPUDispatcher
 
 from . import compiling
-
-#: Days after which functions of sources that are no longer used are removed.
-KEPT = 30
-#: What the name of a folder of compiled functions begins with.
-PREFIX = "compiled-"
+from .kept import Cache
 
 
 def compiled(function: Callable | None = None, **flags: Any) -> Callable:
     """Compile a function when it is first called, and keep it for later runs; ``flags`` are those of ``numba.njit``."""
     if function is None:
         return functools.partial(compiled, **flags)
-    made = numba.njit(**flags)(function)
-    if is_jitted(made):  # NUMBA_DISABLE_JIT leaves it as it was
+    return function if numba.config.DISABLE_JIT else _Whole(function, flags)
+
+
+def part(function: Callable | None = None, **flags: Any) -> Callable:
+    """Compile a function together with the compiled functions that call it.
+
+    It is not kept by itself. If Python calls it after all, as tests do, it is compiled once more, like ``compiled``.
+    """
+    if function is None:
+        return functools.partial(part, **flags)
+    return function if numba.config.DISABLE_JIT else _Part(function, flags)
+
+
+class _Whole(CPUDispatcher):
+    def __init__(self, function: Callable, flags: Mapping[str, Any]) -> None:
+        super().__init__(function, targetoptions={"nopython": True, "boundscheck": None, **flags})
+        self._compiler = _Compiler(function, self.targetdescr, self.targetoptions, {}, Compiler)
         with contextlib.suppress(RuntimeError):  # there is no room to keep it
-            made._cache = _Cache(function)
-    return made
+            self._cache = Cache(function)
 
 
-class _Locator(_CacheLocator):
-    """Says where a function is kept."""
+class _Part(CPUDispatcher):
+    def __init__(self, function: Callable, flags: Mapping[str, Any]) -> None:
+        options = {"nopython": True, "boundscheck": None, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+        super().__init__(function, targetoptions=options | flags)
+        self._compiler = _PartCompiler(function, self.targetdescr, self.targetoptions, {}, Compiler)
+        self._flags = flags
 
-    def __init__(self, function: Callable, folder: Path) -> None:
-        self._function, self._folder = function, folder / function.__module__
+    def add_overload(self, result: CompileResult) -> None:
+        result = result._replace(entry_point=object())  # a name for those that call it; Python has nothing to call
+        self.targetctx.insert_user_function(result.entry_point, result.fndesc, [result.library])
+        self.overloads[tuple(result.signature.args)] = result
 
-    @classmethod
-    def from_function(cls, function: Callable, file: str) -> _Locator | None:
-        if not os.path.exists(file):
-            return None
-        package = sys.modules.get(function.__module__.partition(".")[0])
-        folder = _folder(tuple(getattr(package, "__path__", ())) or (file,))
-        return folder and cls(function, folder)
+    def _compile_for_args(self, *values: Any, **named: Any) -> Callable:
+        return self._whole._compile_for_args(*values, **named)
 
-    def get_cache_path(self) -> str:
-        return str(self._folder)
-
-    def get_source_stamp(self) -> str:
-        return self._folder.parent.name
-
-    def get_disambiguator(self) -> str:
-        return str(self._function.__code__.co_firstlineno)
+    @functools.cached_property
+    def _whole(self) -> _Whole:
+        return _Whole(self.py_func, self._flags)
 
 
-class _Kept(CompileResultCacheImpl):
-    _locator_classes = [_Locator]
+class _Compiler(_FunctionCompiler):
+    def _compile_core(self, types: tuple, result: Any) -> CompileResult:
+        flags = _Flags()
+        self.targetdescr.options.parse_as_flags(flags, self.targetoptions)
+        return compile_extra(self.targetdescr.typing_context, self.targetdescr.target_context, self.py_func, types,
+                             result, self._customize_flags(flags), self.locals, self._library(), self.pipeline_class)
+
+    def _library(self) -> JITCodeLibrary | None:
+        return None
 
 
-class _Cache(FunctionCache):
-    """A function that cannot be read is compiled, one that cannot be written is not kept."""
+class _PartCompiler(_Compiler):
+    def _customize_flags(self, flags: Flags) -> Flags:
+        flags.no_compile = True
+        return flags
 
-    _impl_class = _Kept
+    def _library(self) -> JITCodeLibrary:
+        return _PartLibrary(self.targetdescr.target_context.codegen(), self.py_func.__qualname__)
 
-    def load_overload(self, *arguments: Any) -> Any:
-        with contextlib.suppress(Exception):  # a damaged file may raise anything
-            return super().load_overload(*arguments)
 
-    def save_overload(self, *arguments: Any) -> None:
-        with contextlib.suppress(OSError):
-            super().save_overload(*arguments)
+class _PartLibrary(JITCodeLibrary):
+    """Code that is neither optimised nor made machine code of before it is linked to what calls it."""
+
+    def _optimize_final_module(self) -> None:
+        pass
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+
+class _Flags(Flags):
+    """Flags that are quick to look things up by, which happens some hundred thousand times."""
+
+    _hash = hash(Flags())  # numba's is the same for all of them
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return self._values == other._values if isinstance(other, _Flags) else super().__eq__(other)
 
 
 class _Listener(event.Listener):
     def on_start(self, _: event.Event) -> None:
-        compiling.begun()
+        if compiling.begun():
+            gc.freeze()  # what is there stays; looking through it again and again takes a tenth of the time
 
     def on_end(self, _: event.Event) -> None:
-        compiling.ended()
+        if compiling.ended():
+            gc.unfreeze()
 
 
 event.register("numba:compile", _Listener())
-
-
-@functools.cache
-def _folder(sources: tuple[str, ...]) -> Path | None:
-    """Where the functions of a package are kept, if anywhere; they may lean on this package, too."""
-    base = _base()
-    return base and prepared(base, fingerprint({*map(Path, sources), Path(__file__).parents[1]}))
-
-
-@functools.cache
-def _base() -> Path | None:
-    return next(filter(None, bases(os.environ)), None)
-
-
-def bases(environ: Mapping[str, str]) -> Iterator[Path]:
-    """Folders that compiled functions can be kept in, the best one first; they are made if need be."""
-    for name, below in (("BACKMAP_CACHE", "."), ("NUMBA_CACHE_DIR", "."), ("XDG_CACHE_HOME", "backmap"),
-                        ("HOME", ".cache/backmap")):
-        if environ.get(name):
-            folder = Path(environ[name], below).absolute()
-            with contextlib.suppress(OSError):
-                folder.mkdir(parents=True, exist_ok=True)
-                tempfile.TemporaryFile(dir=folder).close()
-                yield folder
-    with contextlib.suppress(OSError):
-        folder = Path(tempfile.gettempdir(), f"backmap-{os.getuid()}")
-        folder.mkdir(mode=0o700, exist_ok=True)
-        found = folder.lstat()
-        # Others may write to the temporary directory, and what is loaded is run.
-        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077:
-            yield folder
-
-
-def fingerprint(sources: set[Path]) -> str:
-    """Of all that compiled functions follow from: files or folders of sources, numba, the processor."""
-    digest = hashlib.sha256(repr((numba.__version__, llvm.get_host_cpu_name(),
-                                  llvm.get_host_cpu_features().flatten())).encode())
-    for source in sorted(sources, key=lambda path: path.name):
-        for path in sorted(source.rglob("*.py")) or [source]:
-            content = path.read_bytes()
-            digest.update(repr((str(path.relative_to(source.parent)), len(content))).encode() + content)
-    return digest.hexdigest()[:16]
-
-
-def prepared(base: Path, name: str) -> Path:
-    """A folder for what has this fingerprint; when it is new, those that have long been unused are removed."""
-    folder = base / (PREFIX + name)
-    with contextlib.suppress(OSError):
-        if folder.exists():
-            os.utime(folder)
-        else:
-            folder.mkdir()
-            for other in base.glob(PREFIX + "*"):
-                if other.stat().st_mtime < time.time() - KEPT * 86400:
-                    shutil.rmtree(other, ignore_errors=True)
-    return folder

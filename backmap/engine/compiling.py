@@ -26,18 +26,20 @@ def on_first(call: Callable[[], None] | None) -> None:
     _first = call
 
 
-def begun() -> None:
-    """A function is being compiled; perhaps because another one is that calls it."""
+def begun() -> bool:
+    """A function is being compiled; returns whether for its own sake, and not because another one calls it."""
     global _first
     call, _first = _first, None
     _open.append(time.monotonic())
     if call is not None:
         call()
+    return len(_open) == 1
 
 
-def ended() -> None:
-    """It is compiled, or has failed to be."""
+def ended() -> bool:
+    """It is compiled, or has failed to be; returns the same."""
     global _spent
     began = _open.pop()
     if not _open:
         _spent += time.monotonic() - began
+    return not _open

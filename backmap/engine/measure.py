@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from ..model.molecule import MoleculeType
-from .compiled import compiled
+from .compiled import compiled, part
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -57,7 +57,7 @@ def banded_order(coupled: NDArray[np.bool_]) -> Index:
     return reverse_cuthill_mckee(csr_array(coupled.astype(np.int8)), symmetric_mode=True).astype(np.int64)
 
 
-@compiled
+@part
 def band_log_det(band: Array, size: int, width: int) -> float:
     """log det of a symmetric positive matrix, factorised in place; -inf if it is not positive.
 

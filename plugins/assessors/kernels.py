@@ -5,20 +5,20 @@ import math
 
 import numpy as np
 
-from backmap.engine.compiled import compiled
+from backmap.engine.compiled import compiled, part
 
 
-@compiled(nogil=True)
+@part(nogil=True)
 def _between(x, i, j):
     return x[j, 0] - x[i, 0], x[j, 1] - x[i, 1], x[j, 2] - x[i, 2]
 
 
-@compiled(nogil=True)
+@part(nogil=True)
 def _cross(a, b):
     return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
 
 
-@compiled(nogil=True)
+@part(nogil=True)
 def _dot(a, b):
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
@@ -97,12 +97,12 @@ def packing(i: np.ndarray, j: np.ndarray, distance: np.ndarray, bonds: np.ndarra
     return nearest, pairs, clashes, clashing
 
 
-@compiled(nogil=True)
+@part(nogil=True)
 def _triple(d, u, v):
     return _dot(d, _cross(u, v))
 
 
-@compiled(nogil=True)
+@part(nogil=True)
 def crosses(start: np.ndarray, end: np.ndarray, ring: np.ndarray) -> bool:
     """True if the segment goes through the surface that a ring spans, cut into triangles from its first corner.
 

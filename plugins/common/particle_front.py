@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backmap.engine.compiled import compiled
+from backmap.engine.compiled import compiled, part
 
 Array = NDArray[np.float64]
 Field = NDArray[np.float32]
@@ -98,7 +98,7 @@ def _begin(field: Field, obstacles: Array, strength: float, half: float, wall: f
             _add(field[k], obstacles[k, m, 0], obstacles[k, m, 1], 0, strength, edge, spacing, reach)
 
 
-@compiled
+@part
 def _add(field: Field, px: float, py: float, first: int, strength: float, edge: float, spacing: float,
          reach: float) -> None:
     """Add the energies of a particle at a place to the columns from ``first`` on."""

@@ -6,7 +6,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from backmap.engine.compiled import compiled
+from backmap.engine.compiled import compiled, part
 from backmap.engine.hamiltonian import bonded
 
 Array = NDArray[np.float64]
@@ -129,7 +129,7 @@ def terms(drawn: Array, known: Mask, block: Mask, context: Array, there: Mask, r
                     _spread(force, -scale, steepest, corners[n], size, n_own, slope[term[n], s, k])
 
 
-@compiled(nogil=True, error_model="numpy")
+@part(nogil=True, error_model="numpy")
 def _one(term: Index, values: Array, x: Array, room: Array, force: Array) -> float:
     """Energy of a bonded term, or of an explicit pair; adds to ``force`` (4, 3)."""
     if term[0, 0] != PAIR:
@@ -142,7 +142,7 @@ def _one(term: Index, values: Array, x: Array, room: Array, force: Array) -> flo
     return value
 
 
-@compiled(nogil=True, error_model="numpy")
+@part(nogil=True, error_model="numpy")
 def _spread(force: Array, scale: float, steepest: float, corners: Index, size: int, n_own: int, slope: Array) -> None:
     """Add scaled forces, none longer than ``steepest``, to (F, 3)."""
     for c in range(size):

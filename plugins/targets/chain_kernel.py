@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from backmap.engine.compiled import compiled
+from backmap.engine.compiled import compiled, part
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -19,7 +19,7 @@ LENGTH = 2.0  #: scale of positions in features, 1/nm
 SEEN = 18  #: sites placed before that are seen, the last ones
 
 
-@compiled
+@part
 def _place(atoms: Array, k: int, length: float, angle: float, torsion: float) -> None:
     """Put site ``k`` at its angle and torsion about the three sites before it."""
     ax, ay, az = atoms[k - 1, 0] - atoms[k - 2, 0], atoms[k - 1, 1] - atoms[k - 2, 1], atoms[k - 1, 2] - atoms[k - 2, 2]
@@ -37,7 +37,7 @@ def _place(atoms: Array, k: int, length: float, angle: float, torsion: float) ->
     atoms[k, 2] = atoms[k - 1, 2] + along * az + c * mz + s * nz
 
 
-@compiled
+@part
 def _chain(x: Array, length: float, atoms: Array, sites: int) -> None:
     """The first ``sites`` sites of a chain."""
     atoms[:3] = 0.0
@@ -47,7 +47,7 @@ def _chain(x: Array, length: float, atoms: Array, sites: int) -> None:
         _place(atoms, k, length, x[2 * k - 5], x[2 * k - 4])
 
 
-@compiled
+@part
 def _felt(atoms: Array, k: int, sites: int, c6: Array, c12: Array) -> float:
     """Lennard-Jones energy of site ``k`` with the first ``sites`` sites, over kT."""
     total = 0.0
@@ -60,7 +60,7 @@ def _felt(atoms: Array, k: int, sites: int, c6: Array, c12: Array) -> float:
     return total
 
 
-@compiled
+@part
 def _bonded_energy(x: Array, bonded: Array) -> float:
     """Energy of angles and torsions over kT, less sum ln sin(theta); infinite where an angle is none."""
     total = 0.0
@@ -75,7 +75,7 @@ def _bonded_energy(x: Array, bonded: Array) -> float:
     return total
 
 
-@compiled
+@part
 def _energy(x: Array, bonded: Array, c6: Array, c12: Array, atoms: Array) -> tuple[float, float]:
     """All of -ln p, and its Lennard-Jones part."""
     total = _bonded_energy(x, bonded)
@@ -163,7 +163,7 @@ def surroundings(x: Array, first: int, last: int, bonded: Array, c6: Array, c12:
     return found
 
 
-@compiled
+@part
 def _frame(atoms: Array, k: int, axes: Array) -> None:
     """Axes of the frame in which site ``k`` is placed: along the last bond, in plane with the one before, across."""
     along, before = atoms[k - 1] - atoms[k - 2], atoms[k - 2] - atoms[k - 3]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from backmap.engine.compiled import compiled
+from backmap.engine.compiled import compiled, part
 
 Array = NDArray[np.float64]
 
@@ -17,21 +17,21 @@ REPULSION, SLOPE, QUADRATIC, QUARTIC, MIDDLE, HOLD, HALF, WALL, OPEN = range(9)
 CLOSEST = 1e-3  #: square of the distance below which particles repel as if at this one: keeps numbers finite
 
 
-@compiled
+@part
 def repulsion(dx: float, dy: float, strength: float) -> float:
     """Energy of a pair."""
     inverse = 1.0 / max(dx * dx + dy * dy, CLOSEST)
     return strength * inverse**6
 
 
-@compiled
+@part
 def wall(c: float, half: float, strength: float) -> float:
     """Energy of one coordinate of a particle in the box."""
     beyond = max(0.0, abs(c) - half)
     return strength * beyond * beyond
 
 
-@compiled
+@part
 def bond(d: float, constants: Array) -> float:
     """Energy of the dimer's distance, its bias included."""
     u = 2.0 * (d - constants[MIDDLE])
@@ -39,14 +39,14 @@ def bond(d: float, constants: Array) -> float:
     return energy - (constants[OPEN] if d > constants[MIDDLE] else 0.0)
 
 
-@compiled
+@part
 def dimer(x: Array, constants: Array) -> float:
     """Energy of the dimer for itself, without the box."""
     d = np.sqrt((x[0] - x[2])**2 + (x[1] - x[3])**2)
     return bond(d, constants) + constants[HOLD] * ((x[0] + x[2])**2 + x[1]**2 + x[3]**2)
 
 
-@compiled
+@part
 def felt(x: Array, i: int, px: float, py: float, constants: Array) -> float:
     """Energy of particle ``i`` at a place with all others and the box; of the dimer's own energy nothing."""
     total = wall(px, constants[HALF], constants[WALL]) + wall(py, constants[HALF], constants[WALL])
@@ -72,7 +72,7 @@ def energies(x: Array, constants: Array) -> Array:
     return found
 
 
-@compiled
+@part
 def _moved(row: Array, i: int, step: float, constants: Array, rng: np.random.Generator) -> bool:
     """One Metropolis move of particle ``i``; whether it was accepted."""
     ox, oy = row[2 * i], row[2 * i + 1]
@@ -101,7 +101,7 @@ def walk(x: Array, sweeps: int, step: float, dimer_step: float, constants: Array
     return accepted
 
 
-@compiled
+@part
 def _stretch(row: Array, to: float, constants: Array) -> float:
     """Set the dimer's distance, centre and direction kept; the change of -ln p in the measure of its places."""
     dx, dy = row[2] - row[0], row[3] - row[1]

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from rich.console import Console
 
 from backmap import pipeline, recipe, runner
 from backmap.display import Display
+from backmap.engine import compiling
 from backmap.errors import BackmapError, Interrupted
 from backmap.identity import Identity
 from backmap.ledger import Ledger
@@ -260,3 +261,24 @@ class TestDisplay:
             display.log("[not markup]")
         assert "4/10 frames" in console.file.getvalue()
         assert "[not markup]" in console.file.getvalue()
+
+
+def test_compiling_is_told_once_and_is_not_counted(registry: Registry, write_recipe: Write,
+                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    windows, lines = runner.frames.windows, io.StringIO()
+
+    def slow(*arguments: object) -> Iterator[object]:
+        for window in windows(*arguments):
+            compiling.begun()
+            time.sleep(0.1)
+            compiling.ended()
+            yield window
+
+    monkeypatch.setattr(runner.frames, "windows", slow)
+    began = time.monotonic()
+    folder = runner.run(recipe.load(write_recipe(), registry), display=Display(Console(file=lines)))
+    took, report = time.monotonic() - began, json.loads((folder / "run.json").read_text())
+    assert report["seconds_compiling"] >= 0.3
+    assert report["seconds"] <= took - 0.29
+    assert report["atoms_per_second"] >= report["n_atoms"] * report["n_frames"] / (took - 0.29)
+    assert lines.getvalue().count(runner.COMPILING) == 1

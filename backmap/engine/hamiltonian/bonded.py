@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..compiled import compiled
+from ..compiled import part
 from .loops import QUICK
 from .tables import CODES
 from .turns import turn
@@ -25,7 +25,7 @@ WIDE = 8
 ROOM = 16 * WIDE
 
 
-@compiled(error_model="numpy")
+@part(error_model="numpy")
 def bonded(term, values, x, room, force):
     """Energy of bonded terms at ``x`` (places, 3), kJ/mol; adds to ``force`` (places, 3).
 
@@ -52,7 +52,7 @@ def bonded(term, values, x, room, force):
     return energy
 
 
-@compiled(error_model="numpy")
+@part(error_model="numpy")
 def _bond(quartic, r0, k, a, b, x, force):
     dx, dy, dz = x[b, 0] - x[a, 0], x[b, 1] - x[a, 1], x[b, 2] - x[a, 2]
     squared = max(dx * dx + dy * dy + dz * dz, TINY)
@@ -69,7 +69,7 @@ def _bond(quartic, r0, k, a, b, x, force):
     return energy
 
 
-@compiled(error_model="numpy")
+@part(error_model="numpy")
 def _angles(code, term, values, first, last, x, room, force):
     """Up to ``WIDE`` of them, from ``first`` to ``last``; lanes to spare repeat the last."""
     energy = 0.0
@@ -93,7 +93,7 @@ def _angles(code, term, values, first, last, x, room, force):
     return energy
 
 
-@compiled(fastmath=QUICK, error_model="numpy")
+@part(fastmath=QUICK, error_model="numpy")
 def _angle_lanes(of_cosine, room):
     """Arms u, v in rows 0 to 5, k, cos t0, sin t0 in 6 to 8, to energies in 9 and derivatives by arms in 10 to 15."""
     for n in range(WIDE):
@@ -114,7 +114,7 @@ def _angle_lanes(of_cosine, room):
         room[12 * WIDE + n], room[15 * WIDE + n] = both * vz - own * uz, both * uz - other * vz
 
 
-@compiled(error_model="numpy")
+@part(error_model="numpy")
 def _dihedrals(code, term, values, first, last, x, room, force):
     """Up to ``WIDE`` of them, from ``first`` to ``last``; lanes to spare repeat the last."""
     energy = 0.0
@@ -139,7 +139,7 @@ def _dihedrals(code, term, values, first, last, x, room, force):
     return energy
 
 
-@compiled(fastmath=QUICK, error_model="numpy")
+@part(fastmath=QUICK, error_model="numpy")
 def _dihedral_lanes(room):
     """Arms f, g, h in rows 0 to 8 to forces, and cosines and sines in 9 and 10.
 
@@ -169,7 +169,7 @@ def _dihedral_lanes(room):
         room[6 * WIDE + n], room[7 * WIDE + n], room[8 * WIDE + n] = two * bx, two * by, two * bz
 
 
-@compiled(error_model="numpy")
+@part(error_model="numpy")
 def _twist(code, values, n, cosine, sine):
     """Energy of dihedral ``n``, and its derivative by the angle."""
     if code in (_PROPER, _IMPROPER):

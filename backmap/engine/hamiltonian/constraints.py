@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..compiled import compiled
+from ..compiled import part
 from .elimination import factorised, solve
 from .tables import Tables
 
@@ -58,7 +58,7 @@ class Constraints(NamedTuple):
     mixed_value: Array
 
 
-@compiled
+@part
 def constraints_of(t: Tables, k: int, exact):
     """The constraints of block ``k``."""
     bond, row = slice(t.bond_start[k], t.bond_start[k + 1]), slice(t.row_start[k], t.row_start[k + 1])
@@ -72,7 +72,7 @@ def constraints_of(t: Tables, k: int, exact):
         t.dot[dot], t.dot_value[dot], t.mixed[mixed], t.mixed_value[mixed])
 
 
-@compiled
+@part
 def directions(bond, x, unit):
     """Unit vectors of bonds (n, 2) at ``x`` (places, 3), into ``unit``."""
     for n in range(len(bond)):
@@ -82,7 +82,7 @@ def directions(bond, x, unit):
         unit[n, 0], unit[n, 1], unit[n, 2] = a * scale, b * scale, c * scale
 
 
-@compiled
+@part
 def factorise(h: Constraints, unit, factor):
     """Cholesky factor of G_C into ``factor`` (entries,); returns log det G_C, -inf if it is not positive."""
     factor[:len(h.column)] = 0.0
@@ -100,7 +100,7 @@ def factorise(h: Constraints, unit, factor):
     return factorised(h.column, h.diagonal, h.update, h.update_end, factor)
 
 
-@compiled
+@part
 def _pull_bonds(bond, bond_row, inverse_mass, unit, force, x):
     """x -= m^-1 J^T ``force``, of bonds."""
     for n in range(len(bond)):
@@ -111,7 +111,7 @@ def _pull_bonds(bond, bond_row, inverse_mass, unit, force, x):
             x[j, c] += other * unit[n, c]
 
 
-@compiled
+@part
 def _pull_beads(row_place, start, end, place, weight, inverse_mass, force, x):
     """The same, of beads."""
     for r in range(len(row_place)):
@@ -124,7 +124,7 @@ def _pull_beads(row_place, start, end, place, weight, inverse_mass, force, x):
             x[i, 2] -= scale * c
 
 
-@compiled
+@part
 def _sums(start, end, place, weight, x, sums):
     for r in range(len(start)):
         a, b, c = 0.0, 0.0, 0.0
@@ -136,13 +136,13 @@ def _sums(start, end, place, weight, x, sums):
         sums[r, 0], sums[r, 1], sums[r, 2] = a, b, c
 
 
-@compiled
+@part
 def bead_sums(h: Constraints, x, sums):
     """What the atoms that move contribute to each bead row, sum of weight times ``x``, into ``sums`` (rows, 3)."""
     _sums(h.weight_start, h.weight_end, h.weight_place, h.weight, x, sums)
 
 
-@compiled
+@part
 def project_velocities(h: Constraints, unit, factor, v, right, sums):
     """Take from ``v`` (places, 3) what would leave the constraints."""
     bond, bond_row, row_place = h.bond, h.bond_row, h.row_place
@@ -161,7 +161,7 @@ def project_velocities(h: Constraints, unit, factor, v, right, sums):
         _pull_beads(row_place, h.weight_start, h.weight_end, h.weight_place, h.weight, h.inverse_mass, right, v)
 
 
-@compiled
+@part
 def _off_bonds(bond, bond_row, bond_length, x, right):
     """By how much bonds have not their lengths, into ``right``, and the largest of it, nm."""
     worst = 0.0
@@ -174,7 +174,7 @@ def _off_bonds(bond, bond_row, bond_length, x, right):
     return worst
 
 
-@compiled
+@part
 def _off_beads(row_place, sums, held, right):
     """The same of beads."""
     worst = 0.0
@@ -186,7 +186,7 @@ def _off_beads(row_place, sums, held, right):
     return worst
 
 
-@compiled
+@part
 def project_positions(h: Constraints, unit, factor, x, right, sums, held):
     """Move ``x`` (places, 3) along the gradients in ``unit`` until bonds have their lengths and beads are at ``held``.
 
@@ -195,7 +195,7 @@ def project_positions(h: Constraints, unit, factor, x, right, sums, held):
     return _projected(h, unit, factor, x, right, sums, held, x, 0.0)
 
 
-@compiled
+@part
 def leads_to(h: Constraints, unit, factor, x, right, sums, held, goal):
     """Whether ``project_positions`` would bring ``x`` to ``goal``, which meets the constraints; ``x`` is changed.
 
@@ -204,7 +204,7 @@ def leads_to(h: Constraints, unit, factor, x, right, sums, held, goal):
     return _projected(h, unit, factor, x, right, sums, held, goal, RETURNED)
 
 
-@compiled
+@part
 def _projected(h: Constraints, unit, factor, x, right, sums, held, goal, near):
     """Newton steps until constraints are met, or, where ``near`` is not 0, ``x`` is as near as that to ``goal``."""
     # What loops take from ``h`` is taken before: arrays are counted each time they are handed out.
@@ -231,7 +231,7 @@ def _projected(h: Constraints, unit, factor, x, right, sums, held, goal, near):
     return False
 
 
-@compiled
+@part
 def farthest(x, other, moving):
     """The largest distance between two positions of an atom, nm."""
     most = 0.0

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..compiled import compiled
+from ..compiled import part
 from .bonded import bonded
 from .lists import Lists
 from .loops import QUICK
@@ -36,7 +36,7 @@ class Terms(NamedTuple):
     term_value: Array
 
 
-@compiled
+@part
 def terms_of(t: Tables, k: int):
     """The terms of block ``k``."""
     pair, explicit = slice(t.pair_start[k], t.pair_start[k + 1]), slice(t.explicit_start[k], t.explicit_start[k + 1])
@@ -46,7 +46,7 @@ def terms_of(t: Tables, k: int):
                  t.term[term], t.term_value[term])
 
 
-@compiled(fastmath=QUICK, error_model="numpy")
+@part(fastmath=QUICK, error_model="numpy")
 def _pair(squared, c6, c12, charges, k, c, core):
     """Energy of a pair, and its derivative by the squared distance; along the tangent below ``core``."""
     held = max(squared, core)
@@ -57,7 +57,7 @@ def _pair(squared, c6, c12, charges, k, c, core):
     return sixth * (c12 * sixth - c6) + charges * (root + k * held - c) + slope * (squared - held), slope
 
 
-@compiled
+@part
 def _push(force, i, j, dx, dy, dz, slope):
     """Forces of a pair whose energy has ``slope`` by the squared length of the step from i to j."""
     twice = 2.0 * slope
@@ -69,7 +69,7 @@ def _push(force, i, j, dx, dy, dz, slope):
     force[j, 2] -= twice * dz
 
 
-@compiled
+@part
 def _listed(pair, value, s: Surroundings, kinds, x, force):
     """Pairs in the molecule: non-bonded, excluded (reaction field)."""
     energy, limit, core = 0.0, s.cutoff * s.cutoff, s.core
@@ -89,7 +89,7 @@ def _listed(pair, value, s: Surroundings, kinds, x, force):
     return energy
 
 
-@compiled
+@part
 def _explicit(pair, value, core, kinds, x, force):
     """Explicit pairs (1-4)."""
     energy = 0.0
@@ -103,7 +103,7 @@ def _explicit(pair, value, core, kinds, x, force):
     return energy
 
 
-@compiled
+@part
 def _imaged(s: Surroundings, kinds, charges, x, images, shift, force):
     """Pairs of atoms that both move, one of them in another box."""
     energy, limit = 0.0, s.cutoff * s.cutoff
@@ -119,7 +119,7 @@ def _imaged(s: Surroundings, kinds, charges, x, images, shift, force):
     return energy
 
 
-@compiled(fastmath=QUICK, error_model="numpy")
+@part(fastmath=QUICK, error_model="numpy")
 def _around(groups, s: Surroundings, kinds, charges, x, lists: Lists, force):
     """Atoms that stand still."""
     energy, limit = 0.0, s.cutoff * s.cutoff
@@ -156,7 +156,7 @@ def _around(groups, s: Surroundings, kinds, charges, x, lists: Lists, force):
     return energy
 
 
-@compiled
+@part
 def energy_and_forces(b: Terms, s: Surroundings, kinds, charges, x, lists: Lists, work, force):
     """All energies of a block at ``x`` (places, 3), kJ/mol, and the forces on its places into ``force``.
 
@@ -172,7 +172,7 @@ def energy_and_forces(b: Terms, s: Surroundings, kinds, charges, x, lists: Lists
     return energy
 
 
-@compiled
+@part
 def quick_forces(b: Terms, s: Surroundings, kinds, charges, x, lists: Lists, cores, line, work, force):
     """Forces alone, those of non-bonded pairs in single precision."""
     force[:] = 0.0

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..compiled import compiled
+from ..compiled import part
 from .loops import LANES
 from .nearby import Grid, Surroundings, doubled_rows, fragments_near
 
@@ -45,7 +45,7 @@ def lists(groups: int, n_kinds: int) -> Lists:
                  np.empty((0, 3)))
 
 
-@compiled(error_model="numpy")
+@part(error_model="numpy")
 def neighbours(moving, groups, s: Surroundings, g: Grid, atoms, x, role, first_atom, margin, strayed, lists):
     """Lists of what stands still near each group of a block, and images of what moves.
 
@@ -92,7 +92,7 @@ def neighbours(moving, groups, s: Surroundings, g: Grid, atoms, x, role, first_a
     return Lists(at, near, lists.bounds, centre, images, pair_shift)
 
 
-@compiled
+@part
 def _within(squared, begin, end, limit, chosen):
     """Numbers from ``begin`` to ``end`` of those nearer than ``limit``, into ``chosen``; returns how many.
 
@@ -105,7 +105,7 @@ def _within(squared, begin, end, limit, chosen):
     return m
 
 
-@compiled
+@part
 def _taken(around, relative, chosen, count, at, near, used):
     """Append ``count`` chosen columns to the lists, and fill up to whole lanes; returns where that ends."""
     end, begin = used + np.int64(count), np.uintp(used)
@@ -120,7 +120,7 @@ def _taken(around, relative, chosen, count, at, near, used):
     return filled
 
 
-@compiled
+@part
 def _ball(x, moving):
     """A point in the middle of what moves, and how far the farthest atom is from it."""
     centre, most = np.zeros(3), 0.0
@@ -132,7 +132,7 @@ def _ball(x, moving):
     return centre, np.sqrt(most)
 
 
-@compiled
+@part
 def _width(x, begin, end):
     """How far the atoms of a group are from its first."""
     most = 0.0
@@ -141,7 +141,7 @@ def _width(x, begin, end):
     return np.sqrt(most)
 
 
-@compiled
+@part
 def outrun(groups, x, listed):
     """How far a group has moved from where lists were made, at most, nm.
 
@@ -156,14 +156,14 @@ def outrun(groups, x, listed):
     return most
 
 
-@compiled(error_model="numpy")
+@part(error_model="numpy")
 def _squared(others_x, others_y, others_z, x, y, z, squared):
     for n in range(len(others_x)):
         dx, dy, dz = others_x[n] - x, others_y[n] - y, others_z[n] - z
         squared[n] = dx * dx + dy * dy + dz * dz
 
 
-@compiled
+@part
 def _kept(s: Surroundings, g: Grid, x, role, first_atom, moving, groups, widths, extra, count, found, shifts):
     """Move those of the fragments found that may be near some group to the front; returns how many.
 
@@ -186,7 +186,7 @@ def _kept(s: Surroundings, g: Grid, x, role, first_atom, moving, groups, widths,
     return kept
 
 
-@compiled
+@part
 def _moves(fragment, begin, end, role, first_atom, moving):
     """Whether any atom of a fragment, from ``begin`` to ``end``, is one of those that move."""
     for f in range(begin, end):
@@ -196,7 +196,7 @@ def _moves(fragment, begin, end, role, first_atom, moving):
     return False
 
 
-@compiled
+@part
 def _candidates(s: Surroundings, atoms, x, role, first_atom, moving, count, found, shifts):
     """Atoms of fragments, those of one kind together, and images of what moves.
 
@@ -239,7 +239,7 @@ def _candidates(s: Surroundings, atoms, x, role, first_atom, moving, count, foun
     return around, bounds, image[:n_images], image_shift[:n_images]
 
 
-@compiled
+@part
 def _imaged(x, groups, widths, image, image_shift):
     """Pairs of atoms that both move, one of them in another box, near enough to count."""
     count, pairs, shift = 0, np.empty((16, 2), np.int64), np.empty((16, 3))
@@ -261,8 +261,10 @@ def _imaged(x, groups, widths, image, image_shift):
     return pairs[:count], shift[:count]
 
 
-@compiled
+@part
 def _widened(values, used):
     larger = np.empty((len(values), 2 * values.shape[1]), values.dtype)
-    larger[:, :used] = values[:, :used]
+    for c in range(len(values)):
+        for n in range(used):
+            larger[c, n] = values[c, n]
     return larger

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..compiled import compiled
+from ..compiled import compiled, part
 from ..measure import band_log_det
 from .constraints import bead_sums, constraints_of
 from .nearby import Grid, Surroundings
@@ -18,7 +18,7 @@ from .tables import Tables
 from .trajectory import WHOLE, Places, Room, Rules, draw_velocities, enter, hold, leave, length, trajectory, uniform
 
 
-@compiled
+@part
 def near_log_det(t: Tables, k: int, atoms, first_atom):
     """log det G of the molecule's rigid bonds near block ``k``."""
     start, width = t.near_start[k], t.near_width[k]
@@ -36,17 +36,19 @@ def near_log_det(t: Tables, k: int, atoms, first_atom):
     return band_log_det(band, size, width)
 
 
-@compiled
+@part
 def _place(t: Tables, k: int, first_atom, x, atoms):
     """Write the atoms of block ``k`` that move."""
     for i in range(t.n_moving[k]):
-        atoms[first_atom + t.place[t.place_start[k] + i]] = x[i]
+        atom = first_atom + t.place[t.place_start[k] + i]
+        for c in range(3):
+            atoms[atom, c] = x[i, c]
 
 
-@compiled
-def _update_slack(t: Tables, k: int, first_bead, r: Room, slack):
+@part
+def _update_slack(t: Tables, k: int, exact, first_bead, r: Room, slack):
     """Add to M(r) - R of each bead what the block's atoms have moved it by."""
-    held = constraints_of(t, k, False)
+    held = constraints_of(t, k, exact)
     bead_sums(held, r.x, r.sums)
     bead_sums(held, r.start, r.held)
     for row in range(t.row_start[k + 1] - t.row_start[k]):
@@ -54,7 +56,7 @@ def _update_slack(t: Tables, k: int, first_bead, r: Room, slack):
             slack[first_bead + t.row_bead[t.row_start[k] + row], c] += r.sums[row, c] - r.held[row, c]
 
 
-@compiled
+@part
 def _update_reach(t: Tables, k: int, s: Surroundings, g: Grid, owner, atoms, first_atom):
     """The reach of the beads whose atoms have moved."""
     last = -1
@@ -104,7 +106,7 @@ def sweep(t: Tables, s: Surroundings, g: Grid, p: Places, chosen, keys, owner, r
         error[m] = (energies[1].sum() - energies[0].sum()) / rules.heat
         if np.log(uniform(keys[m], 0)) < gain - error[m]:
             accepted[m], change[m] = True, energies[1, 0] - energies[0, 0]
-            _update_slack(t, k, p.first_bead[one], r, slack)
+            _update_slack(t, k, rules.exact, p.first_bead[one], r, slack)
             _update_reach(t, k, s, g, owner, atoms, first)
         else:
             _place(t, k, first, r.start, atoms)

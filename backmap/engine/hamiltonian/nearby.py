@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...model import box as periodic
-from ..compiled import compiled
+from ..compiled import part
 from ..energy.layout import NEAREST
 
 Array = NDArray[np.float64]
@@ -108,7 +108,7 @@ def grid(beads: Array, atoms: Array, owner: Index, box: Array | None) -> Grid:
                 int(box is not None))
 
 
-@compiled
+@part
 def fragments_near(g: Grid, x, y, z, radius, found, shifts):
     """Fragments that may have an atom within ``radius`` of a point, as (bead, shift): how many, and arrays of them."""
     count, farthest = 0, radius + g.largest[0]
@@ -145,16 +145,19 @@ def fragments_near(g: Grid, x, y, z, radius, found, shifts):
     return count, found, shifts
 
 
-@compiled
+@part
 def _doubled(values):
     larger = np.empty(2 * len(values), values.dtype)
-    larger[:len(values)] = values
+    for n in range(len(values)):
+        larger[n] = values[n]
     return larger
 
 
-@compiled
+@part
 def doubled_rows(values):
     """The same rows in twice the room."""
     larger = np.empty((2 * len(values), values.shape[1]), values.dtype)
-    larger[:len(values)] = values
+    for n in range(len(values)):
+        for c in range(values.shape[1]):
+            larger[n, c] = values[n, c]
     return larger

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..compiled import compiled
+from ..compiled import part
 from .lists import Lists
 from .loops import LANES, QUICK
 from .nearby import Surroundings
@@ -17,7 +17,7 @@ LEAST = np.float32(1e-4)
 NOTHING, ONE = np.float32(0.0), np.float32(1.0)
 
 
-@compiled(fastmath=QUICK, error_model="numpy")
+@part(fastmath=QUICK, error_model="numpy")
 def forces_around(groups, s: Surroundings, kinds, charges, x, lists: Lists, force):
     """Add the forces of what stands still to ``force`` (places, 3)."""
     limit, twice = np.float32(s.cutoff * s.cutoff), np.float32(2.0 * s.k)
@@ -63,7 +63,7 @@ def forces_around(groups, s: Surroundings, kinds, charges, x, lists: Lists, forc
                 force[i, 2] += fz
 
 
-@compiled(fastmath=QUICK, error_model="numpy")
+@part(fastmath=QUICK, error_model="numpy")
 def forces_inside(moving, values, cutoff, k, kinds, x, cores, line, force):
     """Add the forces of listed pairs in the molecule to ``force`` (places, 3).
 
@@ -102,7 +102,7 @@ def forces_inside(moving, values, cutoff, k, kinds, x, cores, line, force):
         force[i, 2] += fz
 
 
-@compiled
+@part
 def cores_of(s: Surroundings, kinds, places, cores):
     """What ``forces_inside`` needs to know of the kinds (places,), into ``cores`` (kinds, lanes)."""
     for kind in range(len(s.core)):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..compiled import compiled
+from ..compiled import part
 from .bonded import ROOM
 from .constraints import (
     Constraints,
@@ -101,7 +101,7 @@ def room(t: Tables, n_kinds: int, n_atoms: int) -> Room:
                 np.empty((n_kinds, lanes), dtype=np.float32), np.empty((3, lanes), dtype=np.float32), np.empty(ROOM))
 
 
-@compiled
+@part
 def _mixed(word):
     """SplitMix64's finaliser, as in ``engine.random``."""
     word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -109,14 +109,14 @@ def _mixed(word):
     return word ^ (word >> np.uint64(31))
 
 
-@compiled
+@part
 def uniform(key, number):
     """The number-th uniform number, from 0, of the stream ``key`` (int64): ``engine.random.Stream.uniform``."""
     word = _mixed(np.uint64(key) + np.uint64(number + 1) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(11)
     return min((np.float64(word) + 0.5) * 2.0**-53, 1.0 - 2.0**-53)
 
 
-@compiled
+@part
 def draw_velocities(t: Tables, k: int, heat, key, v):
     """Maxwell velocities of the atoms of block ``k`` from numbers 2, 3, ... of the stream ``key`` (Box, Muller)."""
     for i in range(t.n_moving[k]):
@@ -128,7 +128,7 @@ def draw_velocities(t: Tables, k: int, heat, key, v):
     v[t.n_moving[k]:] = 0.0
 
 
-@compiled
+@part
 def length(key, steps):
     """Steps of a move, by number 1 of its stream: evenly from half of ``steps`` to half as many more.
 
@@ -138,7 +138,7 @@ def length(key, steps):
     return steps - half + int(uniform(key, 1) * (2 * half + 1))
 
 
-@compiled
+@part
 def kinetic(moving, inverse, v):
     """Kinetic energy of atoms that move, kJ/mol."""
     total = 0.0
@@ -148,7 +148,7 @@ def kinetic(moving, inverse, v):
     return total
 
 
-@compiled
+@part
 def springs(h: Constraints, stiffness, x, sums, held, force):
     """Energy of soft beads, stiffness / 2 |M r - R|^2; ``held`` (rows, 3) is what the atoms that move should add."""
     energy, start, end, place, weight = 0.0, h.weight_start, h.weight_end, h.weight_place, h.weight
@@ -162,21 +162,22 @@ def springs(h: Constraints, stiffness, x, sums, held, force):
     return energy
 
 
-@compiled
+@part
 def enter(t: Tables, s: Surroundings, p: Places, one: int, atoms, r: Room):
     """Bring block ``one`` of ``p`` into the room: positions, types, charges and roles of its places."""
     k, first = p.block[one], p.first_atom[one]
     start = t.place_start[k]
     for i in range(t.place_start[k + 1] - start):
         atom = first + t.place[start + i]
-        r.x[i], r.start[i] = atoms[atom], atoms[atom]
+        for c in range(3):
+            r.x[i, c] = r.start[i, c] = atoms[atom, c]
         r.kinds[i], r.charges[i] = s.kind[atom], s.charge[atom]
         if t.excluded[start + i]:
             r.role[t.place[start + i]] = i
     cores_of(s, r.kinds, t.place_start[k + 1] - start, r.cores)
 
 
-@compiled
+@part
 def leave(t: Tables, p: Places, one: int, r: Room):
     """Forget the roles of a block."""
     k = p.block[one]
@@ -184,7 +185,7 @@ def leave(t: Tables, p: Places, one: int, r: Room):
         r.role[t.place[i]] = -1
 
 
-@compiled
+@part
 def hold(t: Tables, k: int, exact, slack, first_bead, r: Room):
     """What the atoms that move shall contribute to their beads: exact beads stay, soft ones are drawn to R."""
     bead_sums(constraints_of(t, k, exact), r.x, r.held)
@@ -194,7 +195,7 @@ def hold(t: Tables, k: int, exact, slack, first_bead, r: Room):
                 r.held[row, c] -= slack[first_bead + t.row_bead[t.row_start[k] + row], c]
 
 
-@compiled
+@part
 def trajectory(t: Tables, s: Surroundings, g: Grid, p: Places, one: int, atoms, rules: Rules, steps, r: Room,
                lists: Lists):
     """Follow the block in the room from ``r.x``, ``r.velocity`` for ``steps``; both are moved.
@@ -231,7 +232,7 @@ def trajectory(t: Tables, s: Surroundings, g: Grid, p: Places, one: int, atoms, 
         if step == 0 or outrun(group, x, r.listed) > MARGIN:
             strayed = farthest(x, r.start, moving)
             lists = neighbours(moving, group, s, g, atoms, x, role, p.first_atom[one], MARGIN, strayed, lists)
-            r.listed[:places] = x
+            copy(x, 0, places, r.listed)
         if step == 0 or step == steps:
             potential = energy_and_forces(own, s, r.kinds, r.charges, x, lists, r.terms, force)
         else:
@@ -254,7 +255,15 @@ def trajectory(t: Tables, s: Surroundings, g: Grid, p: Places, one: int, atoms, 
     return WHOLE, energies, before, after, lists
 
 
-@compiled
+@part
+def copy(x, begin, end, other):
+    """Positions from place ``begin`` to ``end``, into ``other``; a slice would bring numba's text of errors with it."""
+    for i in range(begin, end):
+        for c in range(3):
+            other[i, c] = x[i, c]
+
+
+@part
 def _thrown(x, previous, moving):
     """Whether an atom has gone too far in a step, or nowhere that is a number."""
     for i in range(moving):
@@ -264,14 +273,14 @@ def _thrown(x, previous, moving):
     return False
 
 
-@compiled
+@part
 def _returns(constraints: Constraints, dt, x, v, force, r: Room):
     """Whether a step back leads to where the step came from: constraints may be met in more than one place.
 
     Zappa, Holmes-Cerfon, Goodman, Commun. Pure Appl. Math. 71, 2609 (2018).
     """
     back, inverse = r.back, constraints.inverse_mass
-    back[constraints.moving:len(x)] = x[constraints.moving:]
+    copy(x, constraints.moving, len(x), back)
     for i in range(constraints.moving):
         kick = 0.5 * dt * inverse[i]
         for c in range(3):

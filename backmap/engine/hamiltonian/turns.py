@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.polynomial import Chebyshev, Polynomial
 
-from ..compiled import compiled
+from ..compiled import part
 
 #: Tangents of pi/8 and 3 pi/8: between them an angle is taken from pi/4, beyond from pi/2.
 LOW, HIGH = np.sqrt(2.0) - 1.0, np.sqrt(2.0) + 1.0
@@ -19,7 +19,7 @@ def _series() -> tuple[float, ...]:
 _SERIES = _series()
 
 
-@compiled(error_model="numpy", inline="always")
+@part(error_model="numpy", inline="always")
 def turn(sine, cosine, norm):
     """The angle in [-pi, pi] with this sine and cosine, both times ``norm``, which is positive.
 

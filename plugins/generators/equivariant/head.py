@@ -53,9 +53,9 @@ class Head:
         residuals = self._residual_points(atom, row, local)
         if compiled(local):
             layer = self.network.slot_geometry
-            arrays = (local, row, index, residuals, self.frame.origin, self.axes, of, layer.weight.T.contiguous(),
-                      layer.bias, embedded["gain"], embedded["shift"])
-            return torch.as_tensor(pooled_slots(*(x.detach().numpy() for x in arrays)))
+            arrays = (local, row, index, residuals, self.frame.origin, self.axes, of, layer.weight.T, layer.bias,
+                      embedded["gain"], embedded["shift"])
+            return torch.as_tensor(pooled_slots(*(x.detach().contiguous().numpy() for x in arrays)))
         points = local[row[:, None], index.clamp_min(0)]
         points = torch.cat([points[:, :-residuals.shape[1]], residuals], dim=1)
         relative = (points - self.frame.origin[:, None]).float() @ self.axes.transpose(1, 2)

@@ -12,12 +12,12 @@ import numpy as np
 from numba import float32, int32, types
 from numba.extending import intrinsic
 
-from backmap.engine.compiled import compiled
+from backmap.engine.compiled import compiled, part
 
 SQRT3, SQRT5, SQRT15 = math.sqrt(3), math.sqrt(5), math.sqrt(15)
 
 
-@compiled(fastmath=True, nogil=True)
+@part(fastmath=True, nogil=True)
 def nearest(points: np.ndarray, placed: np.ndarray, x: float, y: float, z: float, index: np.ndarray,
             square: np.ndarray) -> int:
     """Indices of the placed points nearest to (x, y, z), ascending, into ``index``; returns how many.
@@ -50,7 +50,7 @@ def _as_float(context, bits):
     return types.float32(types.int32), generate
 
 
-@compiled(fastmath=True, error_model="numpy", inline="always")
+@part(fastmath=True, error_model="numpy", inline="always")
 def _silu(x: float) -> float:
     """x / (1 + exp(-x)), to 1e-7: by the bits of a float, as a call of exp would keep a loop from running in lanes."""
     power = min(max(x * float32(-1.4426950408889634), float32(-126.0)), float32(126.0))  # exp(-x) = 2^power

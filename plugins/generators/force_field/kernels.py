@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from backmap.engine.compiled import compiled
+from backmap.engine.compiled import compiled, part
 
 #: Codes of terms; ``tables`` says which function of a force field becomes which.
 ANGLE, COSINE_ANGLE, UREY_BRADLEY, PERIODIC, RYCKAERT_BELLEMANS, IMPROPER, PAIR, HAND = range(8)
@@ -20,22 +20,22 @@ FORBIDDEN = 1000.0  #: reduced energy of the wrong hand
 FLAT = 0.15
 
 
-@compiled(fastmath=True, nogil=True, inline="always")
+@part(fastmath=True, nogil=True, inline="always")
 def _dot(a, b):
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
-@compiled(fastmath=True, nogil=True, inline="always")
+@part(fastmath=True, nogil=True, inline="always")
 def _minus(a, b):
     return a[0] - b[0], a[1] - b[1], a[2] - b[2]
 
 
-@compiled(fastmath=True, nogil=True, inline="always")
+@part(fastmath=True, nogil=True, inline="always")
 def _cross(a, b):
     return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
 
 
-@compiled(fastmath=True, nogil=True)
+@part(fastmath=True, nogil=True)
 def _bend(code: int, p: np.ndarray, v: np.ndarray) -> float:
     """Energy of an angle between three points, kJ/mol."""
     a, b = _minus(p[0], p[1]), _minus(p[2], p[1])
@@ -50,7 +50,7 @@ def _bend(code: int, p: np.ndarray, v: np.ndarray) -> float:
     return energy
 
 
-@compiled(fastmath=True, nogil=True)
+@part(fastmath=True, nogil=True)
 def _twist(code: int, p: np.ndarray, v: np.ndarray) -> float:
     """Energy of a dihedral of four points, kJ/mol; trans is pi."""
     first, axis, last = _minus(p[1], p[0]), _minus(p[2], p[1]), _minus(p[3], p[2])
@@ -68,7 +68,7 @@ def _twist(code: int, p: np.ndarray, v: np.ndarray) -> float:
     return 0.5 * v[1] * (away - 2 * math.pi * round(away / (2 * math.pi)))**2
 
 
-@compiled(fastmath=True, nogil=True)
+@part(fastmath=True, nogil=True)
 def _is_flat(p: np.ndarray, sign: float) -> bool:
     """A centre and three neighbours are not clearly of the hand ``sign``."""
     a, b, c = _minus(p[1], p[0]), _minus(p[2], p[0]), _minus(p[3], p[0])
@@ -76,7 +76,7 @@ def _is_flat(p: np.ndarray, sign: float) -> bool:
     return sign * _dot(a, _cross(b, c)) < FLAT * size
 
 
-@compiled(fastmath=True, nogil=True, inline="always")
+@part(fastmath=True, nogil=True, inline="always")
 def _pair(square: float, c6: float, c12: float, charge: float, cap: float) -> float:
     """Lennard-Jones and Coulomb energy, kJ/mol, at most ``cap``."""
     inverse = 1 / max(square, 1e-4)
@@ -84,7 +84,7 @@ def _pair(square: float, c6: float, c12: float, charge: float, cap: float) -> fl
     return min(cap, sixth * (c12 * sixth - c6) + charge * math.sqrt(inverse))
 
 
-@compiled(fastmath=True, nogil=True)
+@part(fastmath=True, nogil=True)
 def _is_known(local: int, atom: int, n_own: int, given: np.ndarray, around: np.ndarray) -> bool:
     """An atom stands before ``atom`` is drawn: drawn earlier, given, or in the context and placed."""
     if local < n_own:
@@ -92,7 +92,7 @@ def _is_known(local: int, atom: int, n_own: int, given: np.ndarray, around: np.n
     return around[local - n_own]
 
 
-@compiled(fastmath=True, nogil=True)
+@part(fastmath=True, nogil=True)
 def _around(x0: float, x1: float, x2: float, near: np.ndarray, count: int, cap: float) -> float:
     """Lennard-Jones energy with neighbours, shifted to be zero at ``REACH``, kJ/mol; without branches."""
     total = 0.0
@@ -189,7 +189,7 @@ def grid(fragment: np.ndarray, atom: np.ndarray, site: np.ndarray, row: np.ndarr
     return energy
 
 
-@compiled(fastmath=True, nogil=True)
+@part(fastmath=True, nogil=True)
 def _noted(near: np.ndarray, count: int, point: np.ndarray, c6: float, c12: float) -> int:
     """Note one more neighbour, if it interacts and there is room; returns how many there are."""
     if count == near.shape[1] or (c6 == 0 and c12 == 0):

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from backmap.engine.compiled import compiled
+from backmap.engine.compiled import compiled, part
 
 Array = NDArray[np.float64]
 Grid = NDArray[np.float32]
@@ -66,7 +66,7 @@ def _pool(room: Grid, found: Grid) -> None:
                 found[k, i // 2, j // 2] += room[k, i, j]
 
 
-@compiled(error_model="numpy")
+@part(error_model="numpy")
 def _weights(c: Grid, room: Grid, begin: float, coarse: Grid, fine: Grid) -> float:
     """Mass of every node's hat into ``fine`` (W, G), up to a factor; returns their sum."""
     columns, rows = room.shape
@@ -100,7 +100,7 @@ def _weights(c: Grid, room: Grid, begin: float, coarse: Grid, fine: Grid) -> flo
     return total
 
 
-@compiled
+@part
 def _c(c: Grid, i: int, j: int) -> float:
     """c at a node."""
     wide, high = c.shape
@@ -109,7 +109,7 @@ def _c(c: Grid, i: int, j: int) -> float:
     return 0.25 * (c[a, b] + c[a, over] + c[after, b] + c[after, over])
 
 
-@compiled
+@part
 def _spread(slope: Grid, i: int, j: int, value: float) -> None:
     """Add to the slopes of c what a node's logarithm adds."""
     wide, high = slope.shape
@@ -148,7 +148,7 @@ def _evaluate(c: Grid, room: Grid, begin: Array, place: Array, found: Array, slo
                 _spread(slope[k], i, j, -fine[i, j] / total)
 
 
-@compiled
+@part
 def _off(node: int, nodes: int, first: float, second: float) -> float:
     """Distance from a node, distributed as a triangle; the inner half of it at both ends."""
     off = first + second - 1

@@ -43,9 +43,10 @@ TAIL = """
 
 | variable | |
 |---|---|
+| `BACKMAP_CACHE` | folder in which compiled functions are kept, by default `~/.cache/backmap` |
 | `BACKMAP_WEIGHTS` | folders of trained weights, separated by `:`, in which `init` and recipes look before those \
 that ship |
-| `OMP_NUM_THREADS` and its like | threads of libraries; `--threads` sets all of them |
+| `OMP_NUM_THREADS` and its like | threads of libraries; `--threads` sets all of them, to 1 by default |
 | `${NAME}` | in paths of a recipe: any variable, `${NAME:-default}` with a default |
 """
 

@@ -257,7 +257,7 @@ def trajectory(t: Tables, s: Surroundings, g: Grid, p: Places, one: int, atoms, 
 
 @part
 def copy(x, begin, end, other):
-    """Positions from place ``begin`` to ``end``, into ``other``; a slice would bring numba's text of errors with it."""
+    """Positions from place ``begin`` to ``end``, into ``other``: slices take long to compile."""
     for i in range(begin, end):
         for c in range(3):
             other[i, c] = x[i, c]

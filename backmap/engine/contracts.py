@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -116,18 +117,22 @@ class LocalEnvironment:
                        neighbours=self.neighbours * s, neighbour_beads=self.neighbour_beads * s)
 
 
-@dataclass(frozen=True, eq=False)
 class Draw:
     """What a generator draws.
 
-    Attributes:
+    Args:
         positions: K candidates for every site, (S, K, F, 3), nm from the anchor; padding is ignored.
-        log_density: Log-density of each candidate in the measure of ``docs/theory``, (S, K), or
-            None where the generator has none.
+        log_density: Log-density of each candidate in the measure of ``docs/theory``, (S, K), or a function that says
+            it, as only sweeps that are accepted ask; None where the generator has none.
     """
 
-    positions: Tensor
-    log_density: Tensor | None = None
+    def __init__(self, positions: Tensor, log_density: Tensor | Callable[[], Tensor] | None = None) -> None:
+        self.positions, self._log_density = positions, log_density
+
+    @cached_property
+    def log_density(self) -> Tensor | None:
+        """Log-density of each candidate, (S, K)."""
+        return self._log_density() if callable(self._log_density) else self._log_density
 
     def pick(self, index: Tensor) -> Tensor:
         """Positions of one candidate of every site, (S, F, 3)."""

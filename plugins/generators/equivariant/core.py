@@ -1,6 +1,7 @@
 """Draws and densities of blocks by a network: what sites see, and their atoms one by one."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -130,17 +131,18 @@ class Core:
 
     def draw(self, env: LocalEnvironment, rng: Stream, candidates: int) -> Draw:
         """``candidates`` configurations of every site's block, atom after atom."""
-        local, total = self.unroll(self.look(env), rng, candidates)
+        local, weigh = self.unroll(self.look(env), rng, candidates)
         own = local[:, :env.block.shape[1]] * env.sign.repeat_interleave(candidates)[:, None, None]
-        return Draw(own.reshape(env.size, candidates, -1, 3), total.reshape(env.size, candidates))
+        return Draw(own.reshape(env.size, candidates, -1, 3), lambda: weigh().reshape(env.size, candidates))
 
-    def unroll(self, sight: Sight, rng: Stream, candidates: int) -> tuple[Tensor, Tensor]:
-        """Blocks drawn atom after atom: positions by local index (S * K, F + C + Q, 3), log-densities (S * K,)."""
+    def unroll(self, sight: Sight, rng: Stream, candidates: int) -> tuple[Tensor, Callable[[], Tensor]]:
+        """Blocks drawn atom after atom: positions by local index (S * K, F + C + Q, 3), and what says their
+        log-densities (S * K,)."""
         env, (n_sites, n_own) = sight.env, sight.env.block.shape
         site_of = torch.arange(n_sites, device=env.row.device).repeat_interleave(candidates)
         local = _local_positions(env, env.given.double()).repeat_interleave(candidates, 0)
         uniform = rng.uniform(candidates, n_own, 5).reshape(len(local), n_own, 5)
-        total = torch.zeros(len(local), dtype=torch.float64, device=local.device)
+        parts: list[tuple[Tensor, Callable[[], Tensor]]] = []
         pinned = env.fragments.pinned[env.row]
         for f in range(n_own):
             row = torch.nonzero(env.block[site_of, f] & ~pinned[site_of, f])[:, 0]
@@ -149,8 +151,16 @@ class Core:
             atom = torch.full_like(row, f)
             head = self.head(self.network, sight, site_of[row], row, atom, local)
             local[row, f], value = head.draw(uniform[row, f])
-            total.index_add_(0, row, value)
-        return local, total
+            parts.append((row, value))
+
+        @torch.no_grad()
+        def weigh() -> Tensor:
+            total = torch.zeros(len(local), dtype=torch.float64, device=local.device)
+            for row, value in parts:
+                total.index_add_(0, row, value())
+            return total
+
+        return local, weigh
 
 
 def _local_positions(env: LocalEnvironment, own: Tensor) -> Tensor:

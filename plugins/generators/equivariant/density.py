@@ -16,6 +16,8 @@ from torch import Tensor
 
 from backmap.engine.contracts import LocalEnvironment
 
+from .kernels import local_frames, looped
+
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 TINY = 1e-300
 
@@ -171,6 +173,10 @@ class LocalFrame:
         Nearly collinear and coincident points, as in a molecule of one bead, leave directions open. They are
         completed by ``spare`` directions (T, n, 3), zero where there are none, and by fixed ones after that.
         """
+        if looped(first):
+            spare = first.new_zeros(len(first), 0, 3) if spare is None else spare
+            points = torch.stack([first, second, third], dim=1)
+            return cls(first, *map(torch.as_tensor, local_frames(points.numpy(), spare.to(first).numpy())))
         fixed = torch.eye(3, dtype=first.dtype, device=first.device).flip(0).expand(len(first), 3, 3)
         n_spare = 0 if spare is None else spare.shape[1]
         spare = fixed if spare is None else torch.cat([spare, fixed], dim=1)

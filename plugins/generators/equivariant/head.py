@@ -2,14 +2,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from .density import Angles, Distances, LocalFrame, Torsions, closing_angle
-from .kernels import pair_energy, pooled_slots
-from .network import NODES, PAIR_REACH, Network, compiled
+from .kernels import looped, pair_energy, pooled_slots
+from .network import NODES, PAIR_REACH, Network
 
 if TYPE_CHECKING:
     from .core import Sight
@@ -51,7 +53,7 @@ class Head:
         slots, embedded = self.sight.slots, self.sight.embedded
         index, of = slots.index[self.fragment, atom], slots.of[self.fragment, atom]
         residuals = self._residual_points(atom, row, local)
-        if compiled(local):
+        if looped(local):
             layer = self.network.slot_geometry
             arrays = (local, row, index, residuals, self.frame.origin, self.axes, of, layer.weight.T, layer.bias,
                       embedded["gain"], embedded["shift"])
@@ -72,8 +74,8 @@ class Head:
         self.missing = beads - torch.bmm(weights, local[row, :n_placed])
         return self.missing * slots.residual_scale[self.fragment, atom].double()[:, :, None]
 
-    def draw(self, uniform: Tensor) -> tuple[Tensor, Tensor]:
-        """Positions (T, 3) and their log-density (T,), from uniform numbers (T, 5)."""
+    def draw(self, uniform: Tensor) -> tuple[Tensor, Callable[[], Tensor]]:
+        """Positions (T, 3) from uniform numbers (T, 5), and what says their log-density (T,)."""
         distance = torch.where(self.rigid, self.length, 0.0)
         if not bool(self.rigid.all()):
             distance = torch.where(self.rigid, distance, self._distances().sample(uniform[:, 0]))
@@ -84,8 +86,7 @@ class Head:
             angle = torch.where(self.closes, self._closing(distance)[0], angle)
         torsion = self._torsions(distance, angle).sample(uniform[:, 3:])
         torsion = torch.where(self.frame.no_plane, (2 * uniform[:, 3] - 1) * torch.pi, torsion)
-        value = self.log_density(distance, angle, torsion)
-        return self.frame.place(distance, angle, torsion), value
+        return self.frame.place(distance, angle, torsion), partial(self.log_density, distance, angle, torsion)
 
     def log_density(self, distance: Tensor, angle: Tensor, torsion: Tensor) -> Tensor:
         """Log-density (T,) in Cartesian measure on rigid bonds; -inf where a ring cannot close."""
@@ -124,7 +125,7 @@ class Head:
         """Pair terms with the nearest neighbours of the circle on which the atom will lie, (T, NODES)."""
         env, table = self.sight.env, self.sight.embedded["pair"]
         origin = self.frame.origin.float()
-        if compiled(origin):
+        if looped(origin):
             arrays = (self.site, env.neighbours, env.neighbours_placed, self.sight.surrounding, self.target, origin,
                       self.axes, distance, angle, table)
             energy = pair_energy(*(x.detach().numpy() for x in arrays), PAIR_REACH, PAIRS, NODES)

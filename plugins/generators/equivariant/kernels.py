@@ -9,12 +9,19 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import torch
 from numba import float32, int32, types
 from numba.extending import intrinsic
+from torch import Tensor
 
 from backmap.engine.compiled import compiled, part
 
 SQRT3, SQRT5, SQRT15 = math.sqrt(3), math.sqrt(5), math.sqrt(15)
+
+
+def looped(tensor: Tensor) -> bool:
+    """Whether what is done with a tensor is done by the loops here: on a processor, without gradients."""
+    return not torch.is_grad_enabled() and tensor.device.type == "cpu"
 
 
 @part(fastmath=True, nogil=True)
@@ -192,3 +199,88 @@ def convolve(points: np.ndarray, there: np.ndarray, classes: np.ndarray, embedde
             for m in range(9):
                 for c in range(channels):
                     summed[s, m, c] += harmonics[m] * message[c]
+
+
+@compiled(error_model="numpy", nogil=True)
+def local_frames(points: np.ndarray, spare: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Axes (T, 3, 3), reach (T,), no_axis and no_plane (T,) of ``LocalFrame``.
+
+    Args:
+        points: First, second and third point, (T, 3, 3); spare: directions, zero where there are none, (T, n, 3).
+    """
+    count, n_spare = len(points), spare.shape[1]
+    axes, reach = np.empty((count, 3, 3)), np.empty(count)
+    no_axis, no_plane = np.zeros(count, dtype=np.bool_), np.zeros(count, dtype=np.bool_)
+    aside = np.empty(3)
+    for t in range(count):
+        first, e1, e2, e3 = points[t, 0], axes[t, 0], axes[t, 1], axes[t, 2]
+        e1[:] = points[t, 1] - first
+        length = math.sqrt(e1[0]**2 + e1[1]**2 + e1[2]**2)
+        reach[t] = max(length, 1e-6)
+        for k in range(n_spare + 1):
+            if length > 1e-6:
+                e1 /= length
+                break
+            e1[:] = 0.0
+            if k < n_spare:
+                e1[:] = spare[t, k]
+            else:
+                e1[2], no_axis[t] = 1.0, True
+            if e1[0]**2 + e1[1]**2 + e1[2]**2 > 0.25:
+                break
+        for k in range(-1, n_spare + 3):
+            if k < 0:
+                aside[:] = points[t, 2] - first
+            elif k < n_spare:
+                aside[:] = spare[t, k]
+            else:
+                aside[:] = 0.0
+                aside[2 - (k - n_spare)] = 1.0
+            along = aside[0] * e1[0] + aside[1] * e1[1] + aside[2] * e1[2]
+            aside -= along * e1
+            length = math.sqrt(aside[0]**2 + aside[1]**2 + aside[2]**2)
+            no_plane[t] = k >= n_spare
+            if length > (1e-4 if k < 0 else 0.1):
+                break
+        e2[:] = aside / length
+        e3[0], e3[1], e3[2] = (e1[1] * e2[2] - e1[2] * e2[1], e1[2] * e2[0] - e1[0] * e2[2],
+                               e1[0] * e2[1] - e1[1] * e2[0])
+    return axes, reach, no_axis, no_plane
+
+
+@compiled(fastmath=True, nogil=True)
+def turned(vector: np.ndarray, tensor: np.ndarray, axes: np.ndarray, couple: np.ndarray) -> np.ndarray:
+    """Vectors and l = 2 tensors of T targets in their local frames, channel by channel, (T, 8 C).
+
+    Args:
+        vector, tensor: (T, C, 3), (T, C, 5); axes: rows of each frame, (T, 3, 3).
+        couple: l = 2 from pairs of components of vectors, (9, 5).
+    """
+    count, channels = vector.shape[:2]
+    found = np.empty((count, 8 * channels), dtype=np.float32)
+    half, turn = np.empty((9, 5), dtype=np.float32), np.empty((5, 5), dtype=np.float32)
+    for t in range(count):
+        into = found[t]
+        for c in range(channels):
+            for i in range(3):
+                into[3 * c + i] = (axes[t, i, 0] * vector[t, c, 0] + axes[t, i, 1] * vector[t, c, 1]
+                                   + axes[t, i, 2] * vector[t, c, 2])
+        half[:] = 0.0
+        for i in range(3):
+            for j in range(3):
+                for a in range(3):
+                    for b in range(3):
+                        for n in range(5):
+                            half[3 * i + j, n] += axes[t, i, a] * axes[t, j, b] * couple[3 * a + b, n]
+        turn[:] = 0.0
+        for k in range(9):
+            for m in range(5):
+                for n in range(5):
+                    turn[m, n] += couple[k, m] * half[k, n]
+        for c in range(channels):
+            for m in range(5):
+                total = float32(0.0)
+                for n in range(5):
+                    total += turn[m, n] * tensor[t, c, n]
+                into[3 * channels + 5 * c + m] = total
+    return found

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from .density import Angles, Distances
 from .features import ATOM_FEATURES, FAR, SLOT_FEATURES, Slots
-from .kernels import convolve
+from .kernels import convolve, looped, turned
 
 HARMONICS = 9  #: spherical harmonics up to l = 2
 MIXTURE = 3  #: Gaussians per bond angle
@@ -149,7 +149,7 @@ class Encoder(nn.Module):
 
     def forward(self, neighbours: list[Neighbours], cutoff: float) -> Tensor:
         """Features of S sites, (S, outputs before they are turned): scalars, vectors, l = 2, channel-major."""
-        fast = compiled(neighbours[0].positions)
+        fast = looped(neighbours[0].positions)
         summed = self._convolve_fast(neighbours, cutoff) if fast else self._convolve(neighbours, cutoff)
         c, summed = self.channels, summed.transpose(1, 2) * 0.15
         return self.mix(torch.cat([summed[:, :, 0], summed[:, :, 1:4].reshape(-1, 3 * c),
@@ -188,11 +188,15 @@ class Encoder(nn.Module):
         vector = features[:, c:c + 3 * half].reshape(-1, half, 3)
         tensor = features[:, c + 3 * half:].reshape(-1, half, 5)
         couple = self.couple.reshape(9, 5)
-        both = (axes[:, :, None, :, None] * axes[:, None, :, None, :]).reshape(-1, 9, 9)
-        turn = couple.T @ both @ couple
-        turned = torch.einsum("tia,tca->tci", axes, vector), torch.einsum("tmn,tcn->tcm", turn, tensor)
-        invariant = self.gate(functional.silu(scalar))
-        return torch.cat([functional.silu(scalar), turned[0].flatten(1), turned[1].flatten(1), invariant], dim=1)
+        if looped(features):
+            there = [torch.as_tensor(turned(*(x.numpy() for x in (vector, tensor, axes, couple))))]
+        else:
+            both = (axes[:, :, None, :, None] * axes[:, None, :, None, :]).reshape(-1, 9, 9)
+            turn = couple.T @ both @ couple
+            there = [torch.einsum("tia,tca->tci", axes, vector).flatten(1),
+                     torch.einsum("tmn,tcn->tcm", turn, tensor).flatten(1)]
+        scalar = functional.silu(scalar)
+        return torch.cat([scalar, *there, self.gate(scalar)], dim=1)
 
 
 class PairTerm(nn.Module):
@@ -238,11 +242,6 @@ class PairTerm(nn.Module):
         index = cell.long() + (row * (PAIR_BINS + 1))[:, :, None]
         low, high = flat[index], flat[index + 1]
         return torch.einsum("tpk,tp->tk", torch.lerp(low, high, place - cell), present)
-
-
-def compiled(tensor: Tensor) -> bool:
-    """Whether what is done with a tensor is done by ``kernels``: on a processor, without gradients."""
-    return not torch.is_grad_enabled() and tensor.device.type == "cpu"
 
 
 def _mlp(n_in: int, hidden: int, n_out: int) -> nn.Sequential:

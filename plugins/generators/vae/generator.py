@@ -95,8 +95,8 @@ class Vae(Trained):
         summary = self._summary(sight).repeat_interleave(candidates, 0)
         normal = torch.special.ndtri(rng.child("latents").uniform(candidates, self.network.latents)).flatten(0, 1)
         z = self.network.prior.draw(normal, summary)
-        local, value = self.core.unroll(self._told(sight, z), rng, candidates)
-        value = value + self.network.prior.log_density(z, summary)
+        local, weigh = self.core.unroll(self._told(sight, z), rng, candidates)
+        value = weigh() + self.network.prior.log_density(z, summary)
         site = torch.arange(env.size, device=env.row.device).repeat_interleave(candidates)
         value = value - log_normal(z, *self._encode(sight, site, local, summary))
         own = local[:, :env.block.shape[1]] * env.sign[site][:, None, None]

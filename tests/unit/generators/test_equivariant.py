@@ -111,7 +111,7 @@ def test_turning_and_shifting_everything_turns_the_draw() -> None:
     envs = [scenes.scene_of(system, w) for w in (window, moved(window, turn, np.array([0.3, -7.0, 2.0])))]
     here, there = (scene.gather(*scenes.every_site(scene)) for scene in envs)
     first, second = draw(here, 2), draw(there, 2)
-    turned = replace(first, positions=first.positions @ torch.as_tensor(turn).T)
+    turned = Draw(first.positions @ torch.as_tensor(turn).T, first.log_density)
     assert_same(second, turned, here.block)
 
 
@@ -120,7 +120,7 @@ def test_the_mirror_image_of_a_hand_is_drawn_as_the_mirror_image() -> None:
     plane = torch.diag(torch.tensor([1.0, -1.0, 1.0]))
     mirrored = replace(testing.turned(env, plane), sign=-env.sign)
     first = draw(env, 2)
-    assert_same(draw(mirrored, 2), replace(first, positions=first.positions @ plane.double()), env.block)
+    assert_same(draw(mirrored, 2), Draw(first.positions @ plane.double(), first.log_density), env.block)
     same_hand = draw(testing.turned(env, plane), 2)
     assert float((same_hand.positions - first.positions @ plane.double()).abs().max()) > 1e-2
 
@@ -243,9 +243,9 @@ def test_turning_everything_turns_a_molecule_of_one_bead() -> None:
     first, again = draw(env), draw(testing.turned(env, turn))
     met = env.neighbour_beads_present.sum(dim=1) > 1
     assert 0 < int(met.sum()) < env.size
-    turned = replace(first, positions=first.positions @ turn.T)
-    assert_same(replace(again, positions=again.positions[met], log_density=again.log_density[met]),
-                replace(turned, positions=turned.positions[met], log_density=turned.log_density[met]), env.block[met])
+    turned = Draw(first.positions @ turn.T, first.log_density)
+    here, there = (Draw(one.positions[met], one.log_density[met]) for one in (again, turned))
+    assert_same(here, there, env.block[met])
     generator = scenes.tiny()
     here, there = (generator.log_density(one, drawn.positions[:, 0]) for one, drawn in (
         (env, first), (testing.turned(env, turn), turned)))

@@ -108,7 +108,8 @@ class Energies:
         """Energy of each term that the force field has, and ``total``, kJ/mol; atoms (A, 3), nm."""
         self.context = self._on(box)
         if box is not None:
-            self.context.setPeriodicBoxVectors(*reduced(box).tolist())
+            self._made.setDefaultPeriodicBoxVectors(*reduced(box).tolist())
+        self.context.reinitialize()  # the mesh of PME and lists of neighbours would remember the frames before
         self.context.setPositions(np.asarray(atoms, dtype=np.float64))
         found = {TERMS[group]: self._group(group) for group in self._present}
         if "coulomb" in found:

@@ -130,6 +130,14 @@ def test_pairs_count_at_any_distance() -> None:
     assert found["coulomb_14"] == pytest.approx((-0.05 * COULOMB / r).sum(), rel=1e-6)
 
 
+def test_energies_of_a_frame_do_not_depend_on_the_frames_before() -> None:
+    """Nor does the mesh of Ewald's sum: one that was made for another box is coarser or finer."""
+    field, atoms, wide = _field(coulomb="pme"), _atoms(), 1.2 * BOX
+    after = Energies(field, SYSTEM, wide)
+    after.of(atoms, wide)
+    assert after.of(atoms, BOX) == energies(field, SYSTEM, atoms, BOX)
+
+
 def test_one_force_for_both_gives_the_same_forces() -> None:
     field, atoms = _field(), _atoms()
     apart = Energies(field, SYSTEM, BOX, platform="CPU").forces(atoms, BOX)

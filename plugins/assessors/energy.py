@@ -145,9 +145,6 @@ class Ewald:
         found = self.context.of(frame.atoms, frame.box)
         return {term: found.get(term, 0.0) for term in self.present}
 
-    def __getstate__(self) -> dict:
-        return {**self.__dict__, "context": None}  # every process makes its own
-
 
 def _summary(name: str, values: Array) -> list[Figure]:
     """Mean with spread, and median, over molecules and frames."""

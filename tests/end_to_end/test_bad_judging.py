@@ -188,9 +188,6 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
      f"{ASSESS}.assessors[0].structure: no option is called 'bin'. ... Known: ..."),
     ("the reference's name", nothing, ("--set", "steps.assess.name=reference"),
      f"{ASSESS}.name: the name 'reference' is taken. What the run's own trajectory is called in reports."),
-    ("no processes", nothing, ("--set", "steps.assess.processes=0"),
-     f"{ASSESS}.processes: should be greater than or equal to 1, not 0. Processes that measure; the figures do not "
-     "depend on it."),
     ("report of an unknown format", recipe("report.md", "report.pdf"), (),
      "run.yaml: steps[5].write: a report cannot be written as 'report.pdf'. Give it one of the endings .html, .md, "
      ".json."),

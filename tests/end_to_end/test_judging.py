@@ -19,10 +19,10 @@ from tests import judging, scenes
 
 DEMO = scenes.RECIPE
 PUBLISHED = DEMO.parent / "polystyrene" / "published.yaml"
-#: More frames than a process measures at a time, and than fit the smaller windows.
+#: More frames than fit the smaller windows.
 N_FRAMES = 9
 #: How the frames are shared out.
-WAYS = {"windows of 1": ("window=1",), "windows of 7": ("window=7",), "2 processes": ("steps.assess.processes=2",)}
+WAYS = {"windows of 1": ("window=1",), "windows of 7": ("window=7",)}
 
 
 def backmap(*arguments: object, code: int = 0) -> str:

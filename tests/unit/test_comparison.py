@@ -60,12 +60,12 @@ def test_a_run_and_a_file(finished: Callable, registry: Registry) -> None:
 
 def test_settings_of_the_run_stand(finished: Callable, registry: Registry) -> None:
     run = finished("ours", frames="0:3", overrides=("title=Other", "steps.topology.constraints=all-bonds"))
-    found = compare([str(run)], registry, overrides=["steps.assess.processes=2"])
+    found = compare([str(run)], registry, overrides=["steps.assess.every=2"])
     content = found.recipe.source.document
     assert found.frames == "0:3"
     assert content["title"] == "Other: ours"
     assert by_name(content)["topology"]["constraints"] == "all-bonds"
-    assert by_name(content)["assess"]["processes"] == 2
+    assert by_name(content)["assess"]["every"] == 2
 
 
 def test_a_recipe_alone_says_what_the_system_is(registry: Registry) -> None:

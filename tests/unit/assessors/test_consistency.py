@@ -1,13 +1,11 @@
 """Atoms mapped back to beads, against the beads."""
 from __future__ import annotations
 
-import pickle
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from backmap_plugins.assessors.consistency import Consistency, bead_classes
-from backmap_plugins.assessors.structure import Structure
 
 from backmap.model.system import System
 from backmap.model.tally import Tally
@@ -65,13 +63,3 @@ def test_slack_is_told_where_there_is_some() -> None:
 def test_no_frames_give_no_numbers() -> None:
     said = begun(builders.system()).conclude(Tally(), None)
     assert np.isnan([figure.value for figure in said.figures]).all()
-
-
-def test_it_can_be_sent_to_other_processes() -> None:
-    system = builders.system()
-    frame = snapshot(system, builders.place(system, BOX), BOX)
-    for assessor in (begun(system), Structure(Structure.Options())):
-        assessor.begin(system, None)
-        there = pickle.loads(pickle.dumps(assessor))
-        here, away = (one.conclude(measured(one, frame)[0], None).to_json() for one in (assessor, there))
-        assert repr(here) == repr(away)

@@ -84,18 +84,23 @@ class _PartCompiler(_Compiler):
         return flags
 
     def _library(self) -> JITCodeLibrary:
-        return _PartLibrary(self.targetdescr.target_context.codegen(), self.py_func.__qualname__)
+        kind = _LoopLibrary if {"fastmath", "error_model"} & set(self.targetoptions) else _PartLibrary
+        return kind(self.targetdescr.target_context.codegen(), self.py_func.__qualname__)
 
 
-class _PartLibrary(JITCodeLibrary):
-    """Code that is neither optimised nor made machine code of before it is linked to what calls it."""
-
-    def _optimize_final_module(self) -> None:
-        pass
+class _LoopLibrary(JITCodeLibrary):
+    """Code that no machine code is made of before it is linked to what calls it."""
 
     def _finalize_final_module(self) -> None:
         self._finalize_dynamic_globals()
         self._finalized = True
+
+
+class _PartLibrary(_LoopLibrary):
+    """Code that is not optimised either; loops that are to run in lanes do so for sure only where they stand alone."""
+
+    def _optimize_final_module(self) -> None:
+        pass
 
 
 class _Flags(Flags):

@@ -348,7 +348,7 @@ class Step(Plugin):
 
     needs: ClassVar[frozenset[str]] = frozenset()
     gives: ClassVar[frozenset[str]] = frozenset()
-    #: True if ``start`` does all the work and writes what comes of it: such a step is not started in other processes.
+    #: True if ``start`` does all the work and writes what comes of it: other processes cannot share it.
     beforehand: ClassVar[bool] = False
     #: Place in the recipe, e.g. ``run.yaml: steps[3].gibbs``; set by the recipe, for messages.
     where: str = ""

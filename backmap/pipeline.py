@@ -77,16 +77,14 @@ class Pipeline:
         chosen: Frames by number or time.
         state: What the steps share; its ``files`` are the desk.
         desk: Where steps put what they write.
-        elsewhere: This is not the run's own process: steps that do their work beforehand have done it.
 
     Attributes:
         numbers: The frames of the run, as soon as a step has said where they are.
     """
 
-    def __init__(self, recipe: Recipe, chosen: frames.Choice, state: State, desk: Desk,
-                 elsewhere: bool = False) -> None:
+    def __init__(self, recipe: Recipe, chosen: frames.Choice, state: State, desk: Desk) -> None:
         self.steps: Sequence[Step] = recipe.steps
-        self.chosen, self.state, self.desk, self.elsewhere = chosen, state, desk, elsewhere
+        self.chosen, self.state, self.desk = chosen, state, desk
         self.numbers: list[int] = []
         state.files = desk
 
@@ -99,8 +97,6 @@ class Pipeline:
             reads: Told the files that each reads besides those that the recipe names.
         """
         for step in self.steps:
-            if step.beforehand and self.elsewhere:
-                continue
             begins(step)
             with at(step.where), files_read() as files:
                 step.start(self.state)

@@ -49,7 +49,7 @@ class Order:
         checked = recipe.compose("", self.content, self.path, registry)
         state = State(folder=checked.folder, output=checked.output_folder, seed=checked.seed, device=self.device,
                       title=checked.title, log=lambda line: None)
-        made = Pipeline(checked, self.chosen, state, Desk(), elsewhere=True)
+        made = Pipeline(checked, self.chosen, state, Desk())
         made.start()
         return made
 

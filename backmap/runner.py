@@ -189,11 +189,19 @@ class Run:
             yield from pool.results(portions)
 
     def _order(self) -> Order:
+        self._expect_shareable("processes")
         source = self.recipe.source
-        if source.in_memory:
-            raise BackmapError("frames that are held in memory cannot be shared out among processes",
-                               where=source.path, hint="Write them to a file, or leave `processes` out.")
         return Order(source.path, source.document, source.plugin_files, self.chosen, self.ledger.identity.device)
+
+    def _expect_shareable(self, among: str) -> None:
+        """Raise BackmapError if frames cannot be the work of other processes."""
+        early = next((step for step in self.recipe.steps if step.beforehand), None)
+        if early is not None:
+            raise BackmapError(f"step '{early.name}' does its work before there are frames, and {among} would each do "
+                               "it anew", where=early.where, hint="Give it a recipe of its own, and run that first.")
+        if self.recipe.source.in_memory:
+            raise BackmapError(f"frames that are held in memory cannot be shared out among {among}",
+                               where=self.recipe.source.path, hint="Write them to a file.")
 
     def take(self, done: Iterator[Done], n_left: int) -> None:
         """Write what comes of the frames, portion by portion; each counts as soon as it is whole on disk."""
@@ -222,14 +230,8 @@ class Run:
         if self.ledger.notes.get("complete"):
             raise BackmapError("this part is finished already", where=self.folder,
                                hint="Put the parts together with `backmap merge`.")
-        early = next((step for step in self.recipe.steps if step.beforehand), None)
-        if early is not None:
-            raise BackmapError(f"step '{early.name}' does its work before there are frames, in every part anew",
-                               where=early.where, hint="Give it a recipe of its own, and run that first.")
+        self._expect_shareable("parts")
         source = self.recipe.source
-        if source.in_memory:
-            raise BackmapError("frames that are held in memory cannot be shared out among parts", where=source.path,
-                               hint="Write them to a file.")
         self.ledger.notes |= {"part": list(part), "run": {
             "recipe": str(source.path.resolve()), "text": source.text, "document": source.document,
             "overrides": list(source.overrides), "plugins": [str(file.resolve()) for file in source.plugin_files],

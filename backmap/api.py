@@ -16,7 +16,6 @@ from .ensembles import Chain, Model, Sampler, Target
 from .errors import BackmapError
 from .fields import InputPath, Nested, OutputPath, Several, WeightsPath
 from .model.inputs import AtomMolecule, AtomTopology, BeadModel, FrameInfo, FrameSource, also_read
-from .model.memory import Memory
 from .plugin import Options, Plugin
 from .state import OutputFiles, State
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from .engine.random import Stream
     from .engine.snapshot import Snapshot
     from .model.assessment import Assessment
+    from .model.memory import Memory
     from .model.molecule import MoleculeType
     from .model.parameters import ForceField
     from .model.survey import Finding, Survey
@@ -40,6 +40,15 @@ __all__ = [
     "OutputFiles", "OutputPath", "Plugin", "Reader", "Refiner", "Regularizer", "Sampler", "Several", "State", "Step",
     "Target", "TopologyReader", "Traversal", "WeightsPath", "Writer", "also_read",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What is imported when it is asked for, as numpy comes with it."""
+    if name == "Memory":
+        from .model.memory import Memory
+
+        return Memory
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class Generator(Plugin):
@@ -356,6 +365,8 @@ class Step(Plugin):
     index: int = 0
 
     def __init__(self, options: Options) -> None:
+        from .model.memory import Memory  # late: numpy comes with it
+
         super().__init__(options)
         #: What it has counted of the frames; whole in ``finish``. The runner replaces it from window to window.
         self.memory = Memory()

@@ -191,7 +191,7 @@ class Ledger:
             os.fsync(file.fileno())
             self._sizes[name] = file.tell()  # before the JSON says so: `stop` must never cut what it counts
         self.n_frames, self._begun = self._whole, True
-        if memory:
+        if self.n_frames:
             _replace(self._memory(self.n_frames), memory)
         self._write(PROGRESS, {"identity": self.identity.to_json(), "n_frames": self.n_frames, "sizes": self._sizes,
                                "force": self.force, "notes": self.notes})

@@ -174,8 +174,7 @@ TABLE: list[tuple[str, tuple[str, str], str]] = [
     ("text instead of bytes", writer("['one', 'two']"),
      f"run.yaml: steps[3].write: the writer 'mine' encoded for a.txt a str, expected a bytes{FAULT}"),
     ("a step that returns nothing", step("pass"),
-     "run.yaml: steps[3].mine: the step 'mine' handed on a NoneType, expected a Window. Its `frames` returns the "
-     "window, changed or not."),
+     f"run.yaml: steps[3].mine: the step 'mine' handed on nothing, expected a Window{FAULT}"),
     ("atoms that are not numbers at the end", step("window.atoms[0, 60:70, 2] = np.inf\nreturn window"),
      "run.yaml: steps[4].write: atoms have positions that are not numbers: 10 atoms (first: frame 0, OCT 3 B2). "
      "Leave the frame out with --frames, or change the steps before."),

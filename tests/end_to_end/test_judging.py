@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from backmap_plugins.formats.gromacs_frames import GromacsFrames
 
-from backmap import recipe, runner
+from backmap import recipe, runner, session
+from backmap.errors import Interrupted
 from backmap.registry import Registry
+from backmap.testing.runs import Stopping
 from tests import judging, scenes
 
 DEMO = scenes.RECIPE
@@ -90,6 +92,9 @@ def test_stopped_and_resumed_gives_the_same_figures(octane: tuple[Path, dict[str
     assert json.loads((folder / "progress.json").read_text())["n_frames"] == 4
     assert not (folder / "report.json").exists()
     (tmp_path / "cg.xtc").write_bytes(good)
+    assert "the file cg.xtc has changed" in backmap(*arguments, "--resume", code=2)
+    with pytest.raises(Interrupted, match="after 2 frames"):
+        session.run(path, output=folder, set={"window": 2}, force=True, display=Stopping())
     backmap(*arguments, "--resume")
     assert judging.found(folder) == whole
     assert sorted(path.name for path in folder.iterdir()) == ["report.html", "report.json", "report.md", "run.json"]

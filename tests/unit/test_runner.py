@@ -9,18 +9,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from backmap import pipeline, recipe, runner
+from backmap import frames, pipeline, recipe, runner
 from backmap.display import Display
 from backmap.engine import compiling
 from backmap.errors import BackmapError, Interrupted
 from backmap.identity import Identity
 from backmap.ledger import Ledger
+from backmap.model.system import Window
 from backmap.registry import Registry
 
 from .conftest import TOY
@@ -265,16 +266,15 @@ class TestDisplay:
 
 def test_compiling_is_told_once_and_is_not_counted(registry: Registry, write_recipe: Write,
                                                     monkeypatch: pytest.MonkeyPatch) -> None:
-    windows, lines = runner.frames.windows, io.StringIO()
+    read, lines = frames.window_of, io.StringIO()
 
-    def slow(*arguments: object) -> Iterator[object]:
-        for window in windows(*arguments):
-            compiling.begun()
-            time.sleep(0.1)
-            compiling.ended()
-            yield window
+    def slow(*arguments: object) -> Window:
+        compiling.begun()
+        time.sleep(0.1)
+        compiling.ended()
+        return read(*arguments)
 
-    monkeypatch.setattr(runner.frames, "windows", slow)
+    monkeypatch.setattr(frames, "window_of", slow)
     began = time.monotonic()
     folder = runner.run(recipe.load(write_recipe(), registry), display=Display(Console(file=lines)))
     took, report = time.monotonic() - began, json.loads((folder / "run.json").read_text())

@@ -14,6 +14,7 @@ from backmap import api, recipe, runner
 from backmap.display import Display
 from backmap.errors import BackmapError, Interrupted
 from backmap.hookspecs import hookimpl
+from backmap.ledger import Ledger
 from backmap.model.assessment import Judgement
 from backmap.registry import Registry
 
@@ -123,15 +124,15 @@ def test_without_reference_or_atoms(judge: Callable) -> None:
 
 def test_a_stop_loses_nothing(judge: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = judge()
-    commit = runner.Ledger.commit
+    commit = Ledger.commit
 
-    def interrupt(ledger: runner.Ledger, n_frames: int) -> None:
+    def interrupt(ledger: Ledger, n_frames: int, *rest: object) -> None:
         if ledger.n_frames == 2 and n_frames:
-            monkeypatch.setattr(runner.Ledger, "commit", commit)
+            monkeypatch.setattr(Ledger, "commit", commit)
             raise KeyboardInterrupt
-        commit(ledger, n_frames)
+        commit(ledger, n_frames, *rest)
 
-    monkeypatch.setattr(runner.Ledger, "commit", interrupt)
+    monkeypatch.setattr(Ledger, "commit", interrupt)
     with pytest.raises(Interrupted):
         judge(force=True)
     again = judge(resume=True)

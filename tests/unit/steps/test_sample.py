@@ -35,6 +35,7 @@ recipe: 1
 seed: 3
 device: cpu
 output: out
+window: 2
 steps:
   - given: {world}
   - forward: {{generator: {{equivariant: weights.safetensors}}}}

@@ -1,32 +1,36 @@
-"""Functions that are compiled by numba.
-
-A function that others call is optimised and made machine code of once more with each of them, one above the other, and
-gets what Python would call it with. Most of ours are called by compiled functions alone: they are a ``part`` of these.
-"""
+"""Functions that are compiled by numba, and kept for later runs."""
 from __future__ import annotations
 
 import contextlib
 import functools
 import gc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numba
 from numba.core import event
-from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import Compiler, CompileResult, Flags, compile_extra
-from numba.core.dispatcher import _FunctionCompiler
-from numba.core.registry import CPUDispatcher
 
 from . import compiling
 from .kept import Cache
+
+#: Versions of numba whose insides ``parts`` knows; with others numba compiles in its own way, which takes longer.
+TRIED = ((0, 68),)
 
 
 def compiled(function: Callable | None = None, **flags: Any) -> Callable:
     """Compile a function when it is first called, and keep it for later runs; ``flags`` are those of ``numba.njit``."""
     if function is None:
         return functools.partial(compiled, **flags)
-    return function if numba.config.DISABLE_JIT else _Whole(function, flags)
+    if numba.config.DISABLE_JIT:
+        return function
+    if numba.version_info.short in TRIED:
+        from .parts import Whole
+
+        return Whole(function, flags)
+    made = numba.njit(**flags)(function)
+    with contextlib.suppress(RuntimeError):  # there is no room to keep it
+        made._cache = Cache(function)
+    return made
 
 
 def part(function: Callable | None = None, **flags: Any) -> Callable:
@@ -36,83 +40,11 @@ def part(function: Callable | None = None, **flags: Any) -> Callable:
     """
     if function is None:
         return functools.partial(part, **flags)
-    return function if numba.config.DISABLE_JIT else _Part(function, flags)
+    if numba.config.DISABLE_JIT or numba.version_info.short not in TRIED:
+        return compiled(function, **flags)
+    from .parts import Part
 
-
-class _Whole(CPUDispatcher):
-    def __init__(self, function: Callable, flags: Mapping[str, Any]) -> None:
-        super().__init__(function, targetoptions={"nopython": True, "boundscheck": None, **flags})
-        self._compiler = _Compiler(function, self.targetdescr, self.targetoptions, {}, Compiler)
-        with contextlib.suppress(RuntimeError):  # there is no room to keep it
-            self._cache = Cache(function)
-
-
-class _Part(CPUDispatcher):
-    def __init__(self, function: Callable, flags: Mapping[str, Any]) -> None:
-        options = {"nopython": True, "boundscheck": None, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-        super().__init__(function, targetoptions=options | flags)
-        self._compiler = _PartCompiler(function, self.targetdescr, self.targetoptions, {}, Compiler)
-        self._flags = flags
-
-    def add_overload(self, result: CompileResult) -> None:
-        result = result._replace(entry_point=object())  # a name for those that call it; Python has nothing to call
-        self.targetctx.insert_user_function(result.entry_point, result.fndesc, [result.library])
-        self.overloads[tuple(result.signature.args)] = result
-
-    def _compile_for_args(self, *values: Any, **named: Any) -> Callable:
-        return self._whole._compile_for_args(*values, **named)
-
-    @functools.cached_property
-    def _whole(self) -> _Whole:
-        return _Whole(self.py_func, self._flags)
-
-
-class _Compiler(_FunctionCompiler):
-    def _compile_core(self, types: tuple, result: Any) -> CompileResult:
-        flags = _Flags()
-        self.targetdescr.options.parse_as_flags(flags, self.targetoptions)
-        return compile_extra(self.targetdescr.typing_context, self.targetdescr.target_context, self.py_func, types,
-                             result, self._customize_flags(flags), self.locals, self._library(), self.pipeline_class)
-
-    def _library(self) -> JITCodeLibrary | None:
-        return None
-
-
-class _PartCompiler(_Compiler):
-    def _customize_flags(self, flags: Flags) -> Flags:
-        flags.no_compile = True
-        return flags
-
-    def _library(self) -> JITCodeLibrary:
-        kind = _LoopLibrary if {"fastmath", "error_model"} & set(self.targetoptions) else _PartLibrary
-        return kind(self.targetdescr.target_context.codegen(), self.py_func.__qualname__)
-
-
-class _LoopLibrary(JITCodeLibrary):
-    """Code that no machine code is made of before it is linked to what calls it."""
-
-    def _finalize_final_module(self) -> None:
-        self._finalize_dynamic_globals()
-        self._finalized = True
-
-
-class _PartLibrary(_LoopLibrary):
-    """Code that is not optimised either; loops that are to run in lanes do so for sure only where they stand alone."""
-
-    def _optimize_final_module(self) -> None:
-        pass
-
-
-class _Flags(Flags):
-    """Flags that are quick to look things up by, which happens some hundred thousand times."""
-
-    _hash = hash(Flags())  # numba's is the same for all of them
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    def __eq__(self, other: object) -> bool:
-        return self._values == other._values if isinstance(other, _Flags) else super().__eq__(other)
+    return Part(function, flags)
 
 
 class _Listener(event.Listener):

@@ -9,8 +9,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from backmap.engine import compiled as compiled_module
 from backmap.engine import compiling, kept
 from backmap.engine.compiled import compiled, part
 
@@ -163,3 +165,27 @@ def test_the_clock_stands_still_while_functions_are_compiled(monkeypatch: pytest
     now[0] += 1.0
     assert (compiling.clock() - clock, compiling.seconds() - seconds) == (1.0, 4.0)
     assert said == ["once"]
+
+
+@pytest.mark.parametrize("versions", [compiled_module.TRIED, ()], ids=["this version of numba", "one not tried"])
+def test_parts_come_to_the_same_with_any_numba(versions: tuple, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled_module, "TRIED", versions)
+
+    @compiled_module.part(fastmath={"reassoc"})
+    def square(x: float) -> float:
+        return x * x
+
+    @compiled_module.part
+    def sums(values: np.ndarray) -> float:
+        total = 0.0
+        for value in values:
+            total += square(value)
+        return total
+
+    @compiled_module.compiled(nogil=True)
+    def whole(values: np.ndarray) -> float:
+        return sums(values) + 1.0
+
+    values = np.arange(5.0)
+    assert whole(values) == 31.0
+    assert sums(values) == 30.0, "a part can be called by itself"

@@ -1,15 +1,16 @@
 """Output that is whole at every moment: files grow as ``NAME.part`` and count window by window.
 
 ``progress.json`` says what the run is, how many frames are whole and how many bytes of each file belong to them. What
-the steps remember stands in ``memory.<frames>``, written before the JSON counts its frames. Whatever stops a run, the
-bytes up to that count are on disk; a resumed run cuts off the rest and goes on. At the end the files get their names
-and the JSON goes.
+the steps remember stands in ``progress.<frames>.npz``, written before the JSON counts its frames. Whatever stops a run,
+the bytes up to that count are on disk; a resumed run cuts off the rest and goes on. At the end the files get their
+names and the JSON goes.
 """
 from __future__ import annotations
 
 import fcntl
 import json
 import os
+import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any, BinaryIO
 from .errors import BackmapError
 from .identity import Identity
 
-PROGRESS, REPORT, MEMORY = "progress.json", "run.json", "memory"
+PROGRESS, REPORT = "progress.json", "run.json"
 
 #: Memories above this size, bytes, are not written after every window, but so that writing takes a small share of the
 #: time: 1 / ``PATIENCE``.
@@ -76,8 +77,7 @@ class Ledger:
     def _make_folder(self) -> None:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            _replace(self.folder / f"{PROGRESS}.try", b"")
-            (self.folder / f"{PROGRESS}.try").unlink()
+            tempfile.TemporaryFile(dir=self.folder).close()
         except OSError as error:
             raise BackmapError(f"cannot write to the output folder: {error.strerror}", where=self.folder,
                                hint="Choose another with --output.") from None
@@ -164,12 +164,12 @@ class Ledger:
         return path.read_bytes() if self.n_frames and path.exists() else b""
 
     def _memory(self, n_frames: int) -> Path:
-        return self.folder / f"{MEMORY}.{n_frames}"
+        return memory_file(self.folder, n_frames)
 
     def _forget(self, but: int = -1) -> None:
         """Remove what was remembered, except after ``but`` frames."""
-        for path in self.folder.glob(f"{MEMORY}.*"):
-            if path.suffix[1:].isdigit() and int(path.suffix[1:]) != but:
+        for path in self.folder.glob("progress.*.npz"):
+            if path.name.split(".")[1].isdigit() and path != self._memory(but):
                 path.unlink()
 
     def begin(self) -> None:
@@ -234,6 +234,11 @@ class Ledger:
 
     def _write(self, name: str, content: dict[str, Any]) -> None:
         _replace(self.folder / name, json.dumps(content, indent=2).encode())
+
+
+def memory_file(folder: Path, n_frames: int) -> Path:
+    """In which a run keeps what its steps remember of its first frames."""
+    return folder / f"progress.{n_frames}.npz"
 
 
 def record(path: Path) -> dict[str, Any]:

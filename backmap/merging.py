@@ -16,7 +16,7 @@ from .api import State
 from .display import Display
 from .errors import BackmapError
 from .identity import Identity
-from .ledger import MEMORY, PROGRESS, record
+from .ledger import PROGRESS, memory_file, record
 from .model.memory import unpack
 from .pipeline import Done
 from .registry import Registry
@@ -43,9 +43,9 @@ class Part:
     def done(self) -> Done:
         """What came of its frames."""
         n_frames = int(self.progress["n_frames"])
-        file = self.folder / f"{MEMORY}.{n_frames}"
+        file = memory_file(self.folder, n_frames)
         try:
-            memories = unpack(file.read_bytes())
+            memories = unpack(file.read_bytes()) if n_frames else {}
         except (OSError, ValueError):
             raise BackmapError("is missing or damaged", where=file, hint="Run this part again.") from None
         return Done(n_frames, self._bytes(), memories)

@@ -164,12 +164,14 @@ def device(name: str) -> str:
 
 @contextmanager
 def threads(number: int) -> Iterator[None]:
-    """Let torch compute with ``number`` threads inside."""
+    """Let torch compute with ``number`` threads inside, and everything else with one."""
     import torch
+    from threadpoolctl import threadpool_limits
 
     before = torch.get_num_threads()
     torch.set_num_threads(number)
     try:
-        yield
+        with threadpool_limits(1, "blas"):  # numpy's and scipy's
+            yield
     finally:
         torch.set_num_threads(before)

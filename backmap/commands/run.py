@@ -35,7 +35,7 @@ def run(
     debug: Debug = False,
 ) -> None:
     """Run a recipe."""
-    limit_threads(threads)
+    limit_threads()
     session.run(recipe, set=overrides or (), frames=frames, begin=begin, end=end, dt=dt, beads=beads or None,
                 output=output, seed=seed, threads=threads, processes=processes, part=part, resume=resume, force=force,
                 plugins=plugin or ())

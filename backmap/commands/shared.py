@@ -26,9 +26,9 @@ Force = Annotated[bool, typer.Option("--force", help="Overwrite results that are
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENMM_CPU_THREADS")
 
 
-def limit_threads(number: int = 1) -> None:
-    """Let libraries that are not loaded yet start ``number`` threads, and no more; those that wait sleep."""
-    os.environ.update(dict.fromkeys(_THREADS, str(number)))
+def limit_threads() -> None:
+    """Let libraries that are not loaded yet start one thread, unless they are told otherwise; those that wait sleep."""
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 

@@ -46,7 +46,7 @@ TAIL = """
 | `BACKMAP_CACHE` | folder in which compiled functions are kept, by default `~/.cache/backmap` |
 | `BACKMAP_WEIGHTS` | folders of trained weights, separated by `:`, in which `init` and recipes look before those \
 that ship |
-| `OMP_NUM_THREADS` and its like | threads of libraries; `--threads` sets all of them, to 1 by default |
+| `OMP_NUM_THREADS` and its like | not asked: libraries compute with one thread, but for training (`--threads`) |
 | `${NAME}` | in paths of a recipe: any variable, `${NAME:-default}` with a default |
 """
 

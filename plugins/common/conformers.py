@@ -6,6 +6,7 @@ hydrogens, so that the cost does not grow with the size of the molecule; like su
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -38,18 +39,23 @@ def ideal_library(system: System, conformers: int, seed: int = 1) -> Library:
     for molecule in system.types:
         if molecule.given or molecule.name in library.types:
             continue
-        tables = FragmentTable.build([molecule], View(), [resting_order(molecule)])
-        known: dict[tuple, np.ndarray] = {}
-        rows = [_Cut.of(molecule, tables, bead) for bead in range(molecule.n_beads)]
-        for cut in rows:
-            if cut.key not in known:
-                known[cut.key] = cut.embed(conformers, seed)
-        size = tables.atoms.shape[1]
-        shapes = [cut.conformers(known[cut.key], size) for cut in rows]
-        library.types[molecule.name] = Conformers(
-            molecule.atom_names, torch.as_tensor(np.stack([own for own, _ in shapes])).float(),
-            torch.as_tensor(np.stack([beads for _, beads in shapes])).float())
+        library.types[molecule.name] = _conformers(molecule, conformers, seed)
     return library
+
+
+@lru_cache(maxsize=8)  # a run may begin from templates in several steps
+def _conformers(molecule: MoleculeType, count: int, seed: int) -> Conformers:
+    """Conformers of every fragment of a molecule type."""
+    tables = FragmentTable.build([molecule], View(), [resting_order(molecule)])
+    known: dict[tuple, np.ndarray] = {}
+    rows = [_Cut.of(molecule, tables, bead) for bead in range(molecule.n_beads)]
+    for cut in rows:
+        if cut.key not in known:
+            known[cut.key] = cut.embed(count, seed)
+    size = tables.atoms.shape[1]
+    shapes = [cut.conformers(known[cut.key], size) for cut in rows]
+    return Conformers(molecule.atom_names, torch.as_tensor(np.stack([own for own, _ in shapes])).float(),
+                      torch.as_tensor(np.stack([beads for _, beads in shapes])).float())
 
 
 @dataclass(frozen=True, eq=False)

@@ -319,7 +319,7 @@ def check_one_line(folder: Path, words: Sequence[str], expected: str, capsys: py
     after = contents(folder)
     assert {name: after.get(name) for name in before} == before
     new = {name for name in after if name not in before}
-    assert all(re.fullmatch(r"out/(.*\.part|progress\.json|memory\.\d+)", name) for name in new), new
+    assert all(re.fullmatch(r"out/(.*\.part|progress\.json|progress\.\d+\.npz)", name) for name in new), new
     assert not new or "out/progress.json" in new, new  # what is left can be resumed
 
 

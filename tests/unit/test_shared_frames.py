@@ -140,10 +140,10 @@ def test_damaged_parts_are_told(whole: tuple[Path, dict], run: Callable) -> None
     out = path.parent / "parts"
     for number in (1, 2):
         run(path, part=(number, 2), output=out)
-    memory = out / "part-1-of-2" / "memory.2"
+    memory = out / "part-1-of-2" / "progress.2.npz"
     data = memory.read_bytes()
     memory.write_bytes(data[:50])
-    with pytest.raises(BackmapError, match=r"memory.2: is missing or damaged. Run this part again"):
+    with pytest.raises(BackmapError, match=r"progress.2.npz: is missing or damaged. Run this part again"):
         session.merge(out)
     memory.write_bytes(data)
     part = out / "part-2-of-2" / "sums.txt.part"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
@@ -20,6 +21,9 @@ from .errors import BackmapError
 from .identity import Identity
 
 PROGRESS, REPORT = "progress.json", "run.json"
+
+#: Files that come and go with the progress of a run, but for the JSON itself.
+_OURS = re.compile(r"progress\.\d+\.npz(\.new)?|progress\.json\.new")
 
 #: Memories above this size, bytes, are not written after every window, but so that writing takes a small share of the
 #: time: 1 / ``PATIENCE``.
@@ -167,9 +171,9 @@ class Ledger:
         return memory_file(self.folder, n_frames)
 
     def _forget(self, but: int = -1) -> None:
-        """Remove what was remembered, except after ``but`` frames."""
-        for path in self.folder.glob("progress.*.npz"):
-            if path.name.split(".")[1].isdigit() and path != self._memory(but):
+        """Remove what was remembered, except after ``but`` frames, and what was being written when a run was killed."""
+        for path in self.folder.glob("progress.*"):
+            if _OURS.fullmatch(path.name) and path != self._memory(but):
                 path.unlink()
 
     def begin(self) -> None:

@@ -117,6 +117,21 @@ def test_work_beforehand_can_be_resumed(tmp_path: Path) -> None:
     again.stop()
 
 
+@pytest.mark.parametrize("name", ["progress.1.npz.new", "progress.7.npz", "progress.json.new"])
+def test_what_a_kill_left_half_written_goes(name: str, tmp_path: Path) -> None:
+    made = begun(tmp_path)
+    made.append(NAME, b"frame")
+    made.commit(1, b"counted")
+    made.stop()
+    (tmp_path / name).write_text("half")
+    again = begun(tmp_path, resume=True)
+    again.append(NAME, b"frame")
+    again.commit(1, b"counted")
+    again.finish({})
+    again.stop()
+    assert {path.name for path in tmp_path.iterdir()} == {"atoms.xtc", "run.json"}
+
+
 def test_only_our_own_files_are_removed(tmp_path: Path) -> None:
     for name in ("progress.notes.npz", "memory.1", "progress.npz"):
         (tmp_path / name).write_text("mine")

@@ -15,8 +15,7 @@ from ..display import Display
 from ..errors import Interrupted
 
 #: What tells of time, or of how the work was shared out, and may differ between two runs of the same.
-TIMES = frozenset({"seconds", "seconds_by_step", "seconds_compiling", "atoms_per_second", "threads", "processes",
-                   "overrides", "recipe"})
+TIMES = frozenset({"atoms_per_second", "threads", "processes", "overrides", "recipe"})
 
 
 def check_run(recipe: Path | str, folder: Path, plugins: Sequence[Path | str] = (), windows: Sequence[int] = (1, 3),
@@ -99,7 +98,7 @@ def outcome(folder: Path) -> dict[str, Any]:
 def timeless(document: Any) -> Any:
     """Plain data without what tells of time."""
     if isinstance(document, dict):
-        return {key: timeless(value) for key, value in document.items() if key not in TIMES}
+        return {key: timeless(value) for key, value in document.items() if key not in TIMES and "seconds" not in key}
     return [timeless(value) for value in document] if isinstance(document, list) else document
 
 

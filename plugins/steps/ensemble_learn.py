@@ -1,7 +1,6 @@
 """The step ``learn``: configurations of a density to a model that proposes moves."""
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -87,7 +86,6 @@ class Learn(Step):
         columns = (TextColumn("learning"), BarColumn(), TextColumn("{task.completed}/{task.total} steps"),
                    TextColumn("loss {task.fields[loss]:.3f}  validation {task.fields[validation]}"),
                    TimeElapsedColumn(), TimeRemainingColumn())
-        began = time.process_time()
         with Progress(*columns) as bar:
             task = bar.add_task("learning", total=trainer.plan.steps, completed=trainer.step, loss=float("nan"),
                                 validation="-")
@@ -102,8 +100,7 @@ class Learn(Step):
                 if not trainer.improved:
                     return
                 with trainer.average.worn():
-                    trainer.model.save(path, {"steps": trainer.step, "history": history,
-                                              "cpu_seconds": round(time.process_time() - began, 1)})
+                    trainer.model.save(path, {"steps": trainer.step, "history": history})
 
             trainer.run(lambda step, loss: bar.update(task, completed=step, loss=loss), validated)
         best = min(trainer.history["validation"], key=lambda row: row[1], default=(trainer.step, 0.0))[0]

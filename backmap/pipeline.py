@@ -40,11 +40,13 @@ class Done:
         n_frames: How many they were.
         appended: File names and the bytes that are added to them, in order.
         memories: What was counted, by the number of the step.
+        compiling: Seconds that another process spent compiling for it.
     """
 
     n_frames: int
     appended: Iterable[tuple[str, bytes]] = ()
     memories: dict[int, Memory] = field(default_factory=dict)
+    compiling: float = 0.0
 
 
 class Desk:

@@ -6,8 +6,10 @@ the run's own process does, however that came to its end.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,9 +17,13 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from .engine import compiling
 from .errors import BackmapError
 from .frames import Choice
 from .pipeline import Desk, Done, Pipeline, Portion, threads
+
+#: Seconds that a process has to end by itself.
+PATIENCE = 1.0
 
 
 @dataclass(frozen=True)
@@ -90,10 +96,10 @@ class Processes:
     """
 
     def __init__(self, order: Order, count: int, log: Callable[[str], None]) -> None:
-        self._log = log
+        self._log, self._said = log, set[str]()
         context = multiprocessing.get_context("spawn")
         self._pipes: dict[Connection, Any] = {}
-        with _signals_ignored():  # an interrupt is the business of the run's own process
+        with _signals_ignored(), _warnings_as_here():  # an interrupt is the business of the run's own process
             for _ in range(count):
                 ours, theirs = context.Pipe()
                 process = context.Process(target=_serve, args=(theirs, order), daemon=True)
@@ -105,8 +111,10 @@ class Processes:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for pipe, process in self._pipes.items():
+        for pipe in self._pipes:
             pipe.close()
+        for process in self._pipes.values():
+            process.join(PATIENCE)  # one that waits for work ends by itself, and cleans up
             process.kill()
             process.join()
 
@@ -129,7 +137,9 @@ class Processes:
             for pipe in wait(list(busy)):
                 answer = _received(pipe)
                 if isinstance(answer, str):
-                    self._log(answer)
+                    if answer not in self._said:  # each process says so
+                        self._log(answer)
+                    self._said.add(answer)
                 else:
                     found[busy.pop(pipe)] = answer
             while following in found:
@@ -163,6 +173,7 @@ def _ended() -> BackmapError:
 def _serve(pipe: Connection, order: Order) -> None:
     """What a process does: portions come in, what becomes of them goes out, and lines for the user before it."""
     pipeline: Pipeline | None = None
+    compiling.on_first(lambda: pipe.send(compiling.NOTICE))
     while True:
         try:
             portion = pipe.recv()
@@ -170,9 +181,11 @@ def _serve(pipe: Connection, order: Order) -> None:
             return
         try:
             with threads(1):
+                before = compiling.seconds()
                 pipeline = pipeline or order.pipeline()
                 pipeline.state.log = lambda line: pipe.send(str(line))
                 answer: Done | Failure = pipeline.work(portion)
+                answer.compiling = compiling.seconds() - before
         except BackmapError as error:
             answer = Failure((error.problem, error.where, error.hint))
         except BaseException as error:  # also what a plugin raises to leave
@@ -195,3 +208,16 @@ def _signals_ignored() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _warnings_as_here() -> Iterator[None]:
+    """Processes that are spawned inside keep quiet of libraries' warnings if this one does."""
+    before = os.environ.get("PYTHONWARNINGS")
+    if warnings.filters and warnings.filters[0][0] == "ignore" and before is None:
+        os.environ["PYTHONWARNINGS"] = "ignore"
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop("PYTHONWARNINGS", None)

@@ -28,7 +28,6 @@ from .recipe import Recipe
 
 #: Portions that each process gets, so that none is left waiting for long at the end.
 SHARES = 8
-COMPILING = "compiling (once for this machine, about half a minute)"
 
 
 def run(recipe: Recipe, **options: Any) -> Path:
@@ -108,7 +107,7 @@ class Run:
                 self.display.log(f"{self.folder}: this run is finished already")
                 return self.folder
             with self.display:
-                compiling.on_first(lambda: self.display.log(COMPILING))
+                compiling.on_first(lambda: self.display.log(compiling.NOTICE))
                 work()
         except KeyboardInterrupt:
             done = f" after {self.ledger.n_frames} frames, which are whole" if self.ledger.n_frames else ""
@@ -121,11 +120,11 @@ class Run:
     def go(self, part: tuple[int, int] | None, n_threads: int) -> None:
         """Start the steps, take the frames or those of one part through them, and finish."""
         self.n_threads = n_threads
+        self._expect_work(part)
         if part is not None:
             self._begin_part(part)
         with threads(n_threads):
             self._start()
-        self._expect_frames(part)
         portions = self._portions(part)
         if self.pipeline.numbers:
             with threads(1):
@@ -159,10 +158,14 @@ class Run:
             raise BackmapError("what the steps of the unfinished run remember is damaged", where=self.folder,
                                hint="Start again with --force.") from None
 
-    def _expect_frames(self, part: tuple[int, int] | None) -> None:
+    def _expect_work(self, part: tuple[int, int] | None) -> None:
+        """Raise BackmapError if frames are chosen or to be shared out, but there are none, or they cannot be."""
         where = f"--part {part[0]}/{part[1]}" if part else self.chosen.where
-        if where and not self.pipeline.numbers:
+        reads = any("beads" in step.gives for step in self.recipe.steps)
+        if where and not reads:
             raise BackmapError("no step of the recipe reads frames", where=where)
+        if reads and (part is not None or self.recipe.processes > 1):
+            self._expect_shareable("parts" if part else "processes")
 
     # Frames
 
@@ -189,7 +192,6 @@ class Run:
             yield from pool.results(portions)
 
     def _order(self) -> Order:
-        self._expect_shareable("processes")
         source = self.recipe.source
         return Order(source.path, source.document, source.plugin_files, self.chosen, self.ledger.identity.device)
 
@@ -215,6 +217,7 @@ class Run:
         self._commit(0, last=True)
 
     def _take(self, portion: Done) -> None:
+        self.seconds_before -= portion.compiling / self.recipe.processes  # they compile side by side
         for name, data in portion.appended:
             self.ledger.append(Path(name), data)
         for index, memory in portion.memories.items():
@@ -230,7 +233,6 @@ class Run:
         if self.ledger.notes.get("complete"):
             raise BackmapError("this part is finished already", where=self.folder,
                                hint="Put the parts together with `backmap merge`.")
-        self._expect_shareable("parts")
         source = self.recipe.source
         self.ledger.notes |= {"part": list(part), "run": {
             "recipe": str(source.path.resolve()), "text": source.text, "document": source.document,

@@ -4,6 +4,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+#: What the user is told when it begins.
+NOTICE = "compiling (once for this machine, about half a minute)"
+
 #: Seconds of compilations that are over; when those began that go on, one within another.
 _spent = 0.0
 _open: list[float] = []

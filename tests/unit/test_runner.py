@@ -281,4 +281,4 @@ def test_compiling_is_told_once_and_is_not_counted(registry: Registry, write_rec
     assert report["seconds_compiling"] >= 0.3
     assert report["seconds"] <= took - 0.29
     assert report["atoms_per_second"] >= report["n_atoms"] * report["n_frames"] / (took - 0.29)
-    assert lines.getvalue().count(runner.COMPILING) == 1
+    assert lines.getvalue().count(compiling.NOTICE) == 1

@@ -12,20 +12,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from .ensembles import Chain, Model, Sampler, Target
+from .contracts.ensembles import Chain, Model, Sampler, Target
+from .contracts.plugin import Options, Plugin
+from .contracts.state import OutputFiles, State
 from .errors import BackmapError
 from .fields import InputPath, Nested, OutputPath, Several, WeightsPath
 from .model.inputs import AtomMolecule, AtomTopology, BeadModel, FrameInfo, FrameSource, also_read
-from .plugin import Options, Plugin
-from .state import OutputFiles, State
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
 
-    from .engine.contracts import Draw, LocalEnvironment, Order, Player, View
     from .engine.random import Stream
-    from .engine.snapshot import Snapshot
+    from .engine.sites.contracts import Draw, LocalEnvironment, Order, Player, View
+    from .engine.sites.snapshot import Snapshot
     from .model.assessment import Assessment
     from .model.memory import Memory
     from .model.molecule import MoleculeType
@@ -106,7 +106,7 @@ class Generator(Plugin):
         Args:
             path: A .safetensors file.
             system: Molecule types with what training learned of them.
-            conformers: For the parallel start (``backmap_plugins.common.library.Library``).
+            conformers: For the parallel start (``backmap_plugins.learning.library.Library``).
             training: How it was made, for people.
         """
         raise TypeError(f"{type(self).__name__} does not learn")
@@ -151,7 +151,7 @@ class Generator(Plugin):
 
         By default the network alone, by ``loss``. Networks against one another, as with a critic, say so here.
         """
-        from .engine.contracts import Lesson, Player
+        from .engine.sites.contracts import Lesson, Player
 
         def lesson(env: LocalEnvironment, target: Tensor, rng: Stream) -> Lesson:
             return Lesson(self.loss(env, target, rng).sum() / env.block.sum())

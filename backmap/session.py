@@ -16,12 +16,12 @@ from .errors import BackmapError
 
 if TYPE_CHECKING:
     from .api import State
-    from .display import Display
-    from .frames import Choice
     from .model.assessment import Figure, Judgement
     from .model.system import System
-    from .recipe import Recipe
-    from .registry import Registry
+    from .recipe.recipe import Recipe
+    from .recipe.registry import Registry
+    from .running.display import Display
+    from .running.frames import Choice
 
 IN_MEMORY = "<recipe>"  #: stands for the file of a recipe that is a mapping
 
@@ -66,7 +66,7 @@ class Result:
         """What is there: molecule types, and how many of each."""
         if self._state is not None and self._state.system is not None:
             return self._state.system
-        from . import runner
+        from .running import runner
 
         return runner.system_of(self._recipe)
 
@@ -82,7 +82,7 @@ class Result:
     def to(self, library: str) -> Any:
         """The atoms as an object of another library, by the name of its bridge."""
         from .api import Bridge
-        from .registry import kind_of
+        from .recipe.registry import kind_of
 
         bridge = self._registry.get(kind_of(Bridge), library)
         return bridge(bridge.Options()).atoms(self.system, self.files)
@@ -117,9 +117,9 @@ def run(recipe: Path | str | Mapping[str, Any], *, set: Mapping[str, Any] | Sequ
     Raises:
         BackmapError: If something is wrong that the user can mend.
     """
-    from . import redirection
-    from .display import Display
-    from .frames import Choice
+    from .running import redirection
+    from .running.display import Display
+    from .running.frames import Choice
 
     registry, choice = registry_of(plugins), Choice(_numbers(frames), begin, end, dt)
     display, place, (text, content) = display or Display(), _place(recipe), _read(recipe)
@@ -142,7 +142,7 @@ def merge(folder: Path | str, *, force: bool = False, display: Display | None = 
     Raises:
         BackmapError: If parts are missing or unfinished, or are not of one run.
     """
-    from . import merging
+    from .running import merging
 
     recipe, state = merging.merge(Path(folder), force=force, display=display)
     return _result(Path(folder), recipe, registry_of(recipe.source.plugin_files), state)
@@ -159,8 +159,8 @@ def report(sources: Sequence[Path | str], *, set: Mapping[str, Any] | Sequence[s
 
     The other arguments are those of ``run``.
     """
-    from . import comparison
-    from .frames import Choice
+    from .running import comparison
+    from .running.frames import Choice
 
     registry = registry_of(plugins)
     compared = comparison.compare([str(source) for source in sources], registry, _numbers(frames),
@@ -172,7 +172,7 @@ def report(sources: Sequence[Path | str], *, set: Mapping[str, Any] | Sequence[s
 def _run(recipe: Recipe, registry: Registry, choice: Choice, threads: int, display: Display | None,
          part: tuple[int, int] | None = None, resume: bool = False, force: bool = False) -> Result:
     """Run a checked recipe, and say what came out."""
-    from . import runner
+    from .running import runner
 
     folder, state = runner.perform(recipe, chosen=choice, part=part, n_threads=threads, resume=resume, force=force,
                                    display=display)
@@ -180,7 +180,7 @@ def _run(recipe: Recipe, registry: Registry, choice: Choice, threads: int, displ
 
 
 def _result(folder: Path, recipe: Recipe, registry: Registry, state: State | None) -> Result:
-    from .ledger import PROGRESS, REPORT, record
+    from .running.ledger import PROGRESS, REPORT, record
 
     found = record(folder / REPORT) or {"n_frames": 0, "n_atoms": 0, "warnings": {}, "outputs": []} | record(
         folder / PROGRESS)  # a part has no report of its own
@@ -207,7 +207,7 @@ def _part(part: str | tuple[int, int] | None) -> tuple[int, int] | None:
 
 def registry_of(files: Sequence[Path | str]) -> Registry:
     """The plugins that are installed, and those of the user's files."""
-    from .registry import Registry
+    from .recipe.registry import Registry
 
     registry = Registry().discover()
     for file in files:
@@ -221,7 +221,7 @@ def _place(recipe: Path | str | Mapping[str, Any]) -> Path:
 
 def _read(recipe: Path | str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """Text and content of a recipe."""
-    from . import document
+    from .recipe import document
 
     return document.given(recipe) if isinstance(recipe, Mapping) else document.read(Path(recipe))
 
@@ -229,7 +229,7 @@ def _read(recipe: Path | str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 def _composed(text: str, content: dict[str, Any], place: Path, registry: Registry, redirected: list[str],
               changes: list[str]) -> Recipe:
     """The checked recipe, which remembers that it was redirected."""
-    from . import recipe as recipes
+    from .recipe import recipe as recipes
 
     return recipes.compose(text, content, place, registry, changes).remembering(redirected)
 

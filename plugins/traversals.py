@@ -15,7 +15,7 @@ from backmap.hookspecs import hookimpl
 from backmap.model.molecule import MoleculeType
 
 if TYPE_CHECKING:
-    from backmap.engine.contracts import Order
+    from backmap.engine.sites.contracts import Order
 
 
 @hookimpl
@@ -35,7 +35,7 @@ class _FromRoot(api.Traversal):
     Options = Rooted
 
     def order(self, molecule: MoleculeType, rng: np.random.Generator) -> Order:
-        from backmap.engine.contracts import Order  # late: torch, which looking for plugins must not load
+        from backmap.engine.sites.contracts import Order  # late: torch, which looking for plugins must not load
 
         ranks = np.empty(molecule.n_beads, dtype=np.int64)
         parents = np.full(molecule.n_beads, -1, dtype=np.int64)

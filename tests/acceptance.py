@@ -17,16 +17,16 @@ from torch import Tensor
 
 from backmap import testing
 from backmap.api import Generator, Options
-from backmap.engine.acceptance import Acceptance, Target
-from backmap.engine.blocks import BlockTable
-from backmap.engine.contracts import Draw, LocalEnvironment, View
 from backmap.engine.energy.site import SiteEnergy
-from backmap.engine.environment import Scene
-from backmap.engine.fragments import FragmentTable, resting_order
-from backmap.engine.measure import BondGram
+from backmap.engine.geometry.measure import BondGram
+from backmap.engine.metropolis.acceptance import Acceptance, Target
+from backmap.engine.metropolis.blocks import BlockTable
+from backmap.engine.metropolis.shells import Shells, reach
 from backmap.engine.random import Stream
-from backmap.engine.schedule import batches_of, per_bead
-from backmap.engine.shells import Shells, reach
+from backmap.engine.sites.contracts import Draw, LocalEnvironment, View
+from backmap.engine.sites.environment import Scene
+from backmap.engine.sites.fragments import FragmentTable, resting_order
+from backmap.engine.sites.schedule import batches_of, per_bead
 from backmap.model.mapping import Mapping
 from backmap.model.molecule import MoleculeType
 from backmap.model.parameters import BOLTZMANN, Bonded, ForceField, MoleculeParameters

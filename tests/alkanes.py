@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from scipy.stats import chi2, f, ncx2, norm
 
 from backmap.api import Generator
+from backmap.engine.geometry.measure import BondGram
 from backmap.engine.hamiltonian.moves import HamiltonianMoves
-from backmap.engine.measure import BondGram
 from backmap.model.molecule import MoleculeType
 from backmap.model.parameters import Bonded, ForceField
 from backmap.model.system import System

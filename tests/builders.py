@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from backmap_plugins.common.assemble import molecule_type, signed
+from backmap_plugins.molecules.assemble import molecule_type, signed
 from numpy.typing import NDArray
 from rdkit import Chem
 from rdkit.Chem import AllChem

@@ -5,9 +5,9 @@ from functools import cache
 
 import numpy as np
 import torch
-from backmap_plugins.models.vae.model import Vae
-from backmap_plugins.targets.dimer_fluid import DimerFluid
-from backmap_plugins.targets.lattice_gas import LatticeGas
+from backmap_plugins.ensembles.models.vae.model import Vae
+from backmap_plugins.ensembles.targets.dimer_fluid import DimerFluid
+from backmap_plugins.ensembles.targets.lattice_gas import LatticeGas
 from scipy.stats import f as f_distribution
 
 from backmap.api import Chain, Target

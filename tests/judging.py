@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from backmap_plugins.formats.gromacs_frames import GromacsFrames
+from backmap_plugins.formats.gromacs.frames import GromacsFrames
 from MDAnalysis.lib.formats.libmdaxdr import XTCFile
 from numpy.typing import NDArray
 

@@ -8,9 +8,9 @@ import torch
 from backmap_plugins.generators.vae.generator import Vae, VaeOptions
 from numpy.typing import NDArray
 
-from backmap.engine.environment import Scene
-from backmap.engine.fragments import FragmentTable, resting_order
 from backmap.engine.random import Stream
+from backmap.engine.sites.environment import Scene
+from backmap.engine.sites.fragments import FragmentTable, resting_order
 from backmap.model.molecule import MoleculeType
 from backmap.model.system import System, Window
 

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from backmap_plugins.common.assemble import assemble, molecule_type, rigid_lengths, signed
-from backmap_plugins.formats.gromacs_frames import GromacsFrames
-from backmap_plugins.formats.gromacs_topology import Gromacs
-from backmap_plugins.formats.votca import Votca
+from backmap_plugins.formats.gromacs.frames import GromacsFrames
+from backmap_plugins.formats.gromacs.topology import Gromacs
+from backmap_plugins.formats.mappings.votca import Votca
 from backmap_plugins.generators.equivariant.generator import Equivariant, EquivariantOptions
+from backmap_plugins.molecules.assemble import assemble, molecule_type, rigid_lengths, signed
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from backmap.engine.contracts import View
-from backmap.engine.environment import Scene
-from backmap.engine.fragments import FragmentTable, resting_order
+from backmap.engine.sites.contracts import View
+from backmap.engine.sites.environment import Scene
+from backmap.engine.sites.fragments import FragmentTable, resting_order
 from backmap.model.molecule import MoleculeType
 from backmap.model.system import System, Window
 from tests import builders

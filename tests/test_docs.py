@@ -17,17 +17,18 @@ import numpy as np
 import pytest
 import typer
 import yaml
-from backmap_plugins.common.render import Camera, Canvas, turned
-from backmap_plugins.formats.picture import Picture, Shown
+from backmap_plugins.formats.picture.render import Camera, Canvas, turned
+from backmap_plugins.formats.picture.writer import Picture, Shown
 from backmap_plugins.generators.equivariant.generator import Equivariant
-from backmap_plugins.generators.template import Template
+from backmap_plugins.generators.template.generator import Template
 from backmap_plugins.generators.vae.generator import Vae
 from backmap_plugins.generators.voxel_gan.generator import VoxelGan
 
-from backmap import Result, api, cli, fields, testing
-from backmap import recipe as recipes
+from backmap import Result, api, fields, testing
+from backmap.commands import cli
 from backmap.errors import BackmapError
-from backmap.registry import Registry, kind_of
+from backmap.recipe import recipe as recipes
+from backmap.recipe.registry import Registry, kind_of
 from tests import builders
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -11,7 +11,7 @@ import pytest
 
 from backmap import testing
 from backmap.api import Generator
-from backmap.registry import Registry, kind_of
+from backmap.recipe.registry import Registry, kind_of
 
 EXAMPLE = Path(__file__).parent / "example_plugin"
 
@@ -19,7 +19,7 @@ EXAMPLE = Path(__file__).parent / "example_plugin"
 def listed(*arguments: str, path: str = "") -> str:
     """What ``backmap plugins`` prints."""
     environment = os.environ | {"COLUMNS": "200", "PYTHONPATH": path}
-    command = [sys.executable, "-m", "backmap.cli", "plugins", *arguments]
+    command = [sys.executable, "-m", "backmap", "plugins", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
 

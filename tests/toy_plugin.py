@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from backmap import api
-from backmap.engine.snapshot import Snapshot
+from backmap.engine.sites.snapshot import Snapshot
 from backmap.errors import BackmapError
 from backmap.hookspecs import hookimpl
 from backmap.model.assessment import Assessment, Figure

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .. import document, recipe
 from ..api import Generator, MappingReader, Options, State, Step, TopologyReader
 from ..errors import BackmapError, at
 from ..model.survey import Finding, Survey
-from ..registry import Registry
+from ..recipe import document, recipe
+from ..recipe.registry import Registry
 from .places import Places
 
 T = TypeVar("T")

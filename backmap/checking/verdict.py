@@ -12,7 +12,7 @@ from rich.table import Table
 from ..api import Checker
 from ..errors import BackmapError
 from ..model.survey import SEVERITIES, Finding
-from ..registry import Registry, kind_of
+from ..recipe.registry import Registry, kind_of
 from .reading import Reading
 
 COLOURS = {"error": "bold red", "warning": "yellow", "note": "cyan"}

@@ -11,7 +11,7 @@ def plugins(plugin: PluginFiles = None, debug: Debug = False) -> None:
     """List the plugins: what a recipe can name, and the options of each."""
     from rich.console import Console
 
-    from ..listing import problems, table
+    from .listing import problems, table
 
     registry = session.registry_of(plugin or ())
     Console(highlight=False).print(table(registry))

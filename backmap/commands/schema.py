@@ -23,7 +23,7 @@ def schema(
     An editor with a YAML language server takes it from the first line of a recipe:
     # yaml-language-server: $schema=recipe.schema.json
     """
-    from .. import schema as schemas
+    from ..recipe import schema as schemas
 
     text = json.dumps(schemas.schema(session.registry_of(plugin or ())), indent=1, ensure_ascii=False) + "\n"
     if output is None:

@@ -10,7 +10,7 @@ from string import Template
 
 from .. import __version__
 from ..errors import BackmapError
-from ..registry import KINDS, Registry
+from ..recipe.registry import KINDS, Registry
 
 #: How a new plugin is named in a recipe, by kind.
 USAGE = {

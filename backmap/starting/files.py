@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import recipe
 from ..api import AtomTopology, MappingReader, Reader, TopologyReader
 from ..errors import BackmapError
-from ..registry import Registry
+from ..recipe import recipe
+from ..recipe.registry import Registry
 from .formats import split
 
 WITHOUT_NAMES = "dbm"  #: mappings that do not say which molecule type they are for

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..api import MappingReader, Reader, TopologyReader
 from ..errors import BackmapError
-from ..registry import Registry, kind_of
+from ..recipe.registry import Registry, kind_of
 
 LOOKED_AT = 65536  #: bytes of a file that are looked at
 

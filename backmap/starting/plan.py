@@ -8,14 +8,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .. import recipe, stock
+from .. import stock
 from ..api import ForceFieldReader, FrameSource, Reader, State, Step
 from ..checking import reading
 from ..errors import BackmapError
 from ..model import box as periodic
 from ..model.survey import Finding, Survey
 from ..model.system import System
-from ..registry import Registry, kind_of
+from ..recipe import recipe
+from ..recipe.registry import Registry, kind_of
 from . import files, weights
 from .weights import Weights
 

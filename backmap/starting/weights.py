@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import recipe, stock
+from .. import stock
 from ..api import Generator
 from ..errors import BackmapError
 from ..model.system import System
-from ..registry import Registry, kind_of
+from ..recipe import recipe
+from ..recipe.registry import Registry, kind_of
 
 
 @dataclass(frozen=True)

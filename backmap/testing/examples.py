@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..engine.contracts import LocalEnvironment, View
-from ..engine.environment import Scene
-from ..engine.fragments import FragmentTable, resting_order
 from ..engine.random import Stream
-from ..engine.schedule import gibbs_schedule
+from ..engine.sites.contracts import LocalEnvironment, View
+from ..engine.sites.environment import Scene
+from ..engine.sites.fragments import FragmentTable, resting_order
+from ..engine.sites.schedule import gibbs_schedule
 from ..model.mapping import Mapping
 from ..model.molecule import Chemistry, MoleculeType, graph_of, handedness
 from ..model.parameters import Bonded, ForceField, MoleculeParameters

@@ -10,7 +10,7 @@ import torch
 
 from ..api import Assessor, Refiner, State, Step
 from ..engine.random import Stream
-from ..engine.snapshot import AtomIndex, Snapshot
+from ..engine.sites.snapshot import AtomIndex, Snapshot
 from ..model.assessment import Assessment
 from ..model.memory import Memory, pack, unpack
 from ..model.parameters import ForceField

@@ -11,8 +11,8 @@ from typing import Any
 from rich.console import Console
 
 from .. import session
-from ..display import Display
 from ..errors import Interrupted
+from ..running.display import Display
 
 #: What tells of time, or of how the work was shared out, and may differ between two runs of the same.
 TIMES = frozenset({"atoms_per_second", "threads", "processes", "overrides", "recipe"})

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from ..api import Generator, Options, Plugin, Regularizer, Traversal
-from ..engine.contracts import Draw, LocalEnvironment, View
 from ..engine.random import Stream
+from ..engine.sites.contracts import Draw, LocalEnvironment, View
 from ..errors import BackmapError
 from ..model.system import System, Window
 from .examples import SAME, Sites, example, example_forcefield, molecule_type, turned

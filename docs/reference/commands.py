@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from backmap import cli
+from backmap.commands import cli
 
 #: What an option takes that has no word for it.
 NUMBER = "N"

@@ -14,9 +14,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from backmap.api import InputPath, OutputPath, Plugin, Step, WeightsPath
-from backmap.listing import summary
-from backmap.recipe import Recipe, options_of
-from backmap.registry import KINDS, Kind, Registry, kind_of
+from backmap.commands.listing import summary
+from backmap.recipe.recipe import Recipe, options_of
+from backmap.recipe.registry import KINDS, Kind, Registry, kind_of
 
 #: What stands above the plugins of a kind.
 ABOUT = {

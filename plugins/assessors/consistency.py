@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from backmap.api import Assessor, Options
-from backmap.engine.snapshot import Snapshot
+from backmap.engine.sites.snapshot import Snapshot
 from backmap.model import box as periodic
 from backmap.model.assessment import Assessment, Curve, Figure
 from backmap.model.molecule import MoleculeType
@@ -14,7 +14,7 @@ from backmap.model.parameters import ForceField
 from backmap.model.system import System
 from backmap.model.tally import Tally
 
-from ..common.histograms import Bins
+from .histograms import Bins
 from .part import counts_of, rows_of, share
 
 _SECTION = "consistency"

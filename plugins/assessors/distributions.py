@@ -5,14 +5,14 @@ import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
 
-from backmap.engine.snapshot import Snapshot
+from backmap.engine.sites.snapshot import Snapshot
 from backmap.model.assessment import Assessment, Curve, Figure, divergence
 from backmap.model.parameters import ForceField
 from backmap.model.system import System
 from backmap.model.tally import Tally
 
-from ..common.histograms import Bins
 from . import kernels
+from .histograms import Bins
 from .part import Array, Flags, Part, beads_of, counts_of, mean_and_spread, rows_of, share
 from .terms import SECTIONS, Terms, terms_of
 

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from backmap.api import Assessor, Options
 from backmap.engine.energy.frame import Energy as FrameEnergy
 from backmap.engine.energy.layout import TERMS
-from backmap.engine.snapshot import Snapshot
+from backmap.engine.sites.snapshot import Snapshot
 from backmap.errors import BackmapError
 from backmap.model.assessment import Assessment, Curve, Figure, divergence
 from backmap.model.parameters import ForceField
@@ -138,7 +138,7 @@ class Ewald:
 
     def of(self, frame: Snapshot) -> dict[str, float]:
         """kJ/mol, by term."""
-        from ..common import openmm_system
+        from ..openmm_bridge import system as openmm_system
 
         if self.context is None:
             self.context = openmm_system.Energies(self.field, self.system, frame.box)

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from backmap.engine.compiled import compiled, part
+from backmap.engine.compiling.compiled import compiled, part
 
 
 @part(nogil=True)

@@ -3,14 +3,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from backmap.engine.snapshot import Snapshot
+from backmap.engine.sites.snapshot import Snapshot
 from backmap.model.assessment import Assessment, Curve, Figure, divergence
 from backmap.model.system import System
 from backmap.model.tally import Tally
 
-from ..common.histograms import Bins
-from ..common.selections import Selections
+from ..chemistry.selections import Selections
 from . import kernels
+from .histograms import Bins
 from .part import Array, Flags, Part, beads_of, counts_of, mean_and_spread, rows_of, share
 
 #: Atoms of one molecule count if they are at least this many bonds apart.

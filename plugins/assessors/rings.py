@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 from vesin import NeighborList
 
-from backmap.engine.snapshot import Snapshot
+from backmap.engine.sites.snapshot import Snapshot
 from backmap.model.assessment import Assessment, Figure
 from backmap.model.system import System
 from backmap.model.tally import Tally

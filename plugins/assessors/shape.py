@@ -4,13 +4,13 @@ from __future__ import annotations
 import networkx as nx
 import numpy as np
 
-from backmap.engine.snapshot import Snapshot
+from backmap.engine.sites.snapshot import Snapshot
 from backmap.model.assessment import Assessment, Curve, Figure, divergence
 from backmap.model.molecule import MoleculeType
 from backmap.model.system import System
 from backmap.model.tally import Tally
 
-from ..common.histograms import Bins
+from .histograms import Bins
 from .part import Flags, Part, counts_of, mean_and_spread, rows_of
 
 #: Molecules with shorter heavy chains have no shape to speak of, bonds.

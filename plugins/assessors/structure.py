@@ -5,15 +5,15 @@ import numpy as np
 from pydantic import Field
 
 from backmap.api import Assessor, Options
-from backmap.engine.snapshot import Snapshot
+from backmap.engine.sites.snapshot import Snapshot
 from backmap.errors import BackmapError
 from backmap.model.assessment import Assessment
 from backmap.model.parameters import ForceField
 from backmap.model.system import System
 from backmap.model.tally import Tally
 
-from ..common.histograms import Bins
 from .distributions import Distributions
+from .histograms import Bins
 from .packing import Packing
 from .part import Part
 from .rings import Rings

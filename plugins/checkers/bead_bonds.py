@@ -10,7 +10,7 @@ from backmap.api import BeadModel, Checker
 from backmap.model.molecule import graph_of, implied_bead_bonds
 from backmap.model.survey import Finding, Survey
 
-from ..common.listing import counted, listed
+from .listing import counted, listed
 
 Pairs = set[tuple[int, int]]
 

@@ -12,8 +12,8 @@ from backmap.model import box as periodic
 from backmap.model.survey import Finding, Survey
 from backmap.model.system import System
 
-from ..common.listing import counted, listed
-from ..common.sources import names_of, opened
+from ..molecules.sources import names_of, opened
+from .listing import counted, listed
 
 Array = NDArray[np.float64]
 

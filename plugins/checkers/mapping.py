@@ -12,7 +12,7 @@ from backmap.api import AtomMolecule, BeadModel, Checker
 from backmap.model.molecule import graph_of
 from backmap.model.survey import Finding, Survey
 
-from ..common.listing import counted, listed
+from .listing import counted, listed
 
 Index = NDArray[np.int64]
 Array = NDArray[np.float64]

@@ -9,8 +9,8 @@ import numpy as np
 from backmap.api import Checker
 from backmap.model.survey import Finding, Survey
 
-from ..common.assemble import merged, unsigned_centres
-from ..common.listing import counted, listed
+from ..molecules.assemble import merged, unsigned_centres
+from .listing import counted, listed
 
 
 class MoleculeChecker(Checker):

@@ -8,7 +8,7 @@ from backmap.hookspecs import hookimpl
 def backmap_forcefields() -> dict[str, str]:
     here = "backmap_plugins.forcefields"
     return {
-        "gromacs": f"{here}.gromacs:Gromacs",
+        "gromacs": f"{here}.gromacs.reader:Gromacs",
         "amber": f"{here}.amber:Amber",
         "charmm": f"{here}.charmm:Charmm",
         "openmm": f"{here}.openmm:OpenMM",

@@ -8,7 +8,7 @@ from backmap.api import ForceFieldReader, InputPath, Options
 from backmap.model.parameters import ForceField
 from backmap.model.system import System
 
-from ..common.openmm_parameters import translate
+from ..openmm_bridge.parameters import translate
 from .matching import molecules_of, read_by_openmm
 
 

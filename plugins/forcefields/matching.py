@@ -14,9 +14,9 @@ from backmap.errors import BackmapError
 from backmap.model.molecule import MoleculeType
 from backmap.model.system import System
 
-from ..common.elements import symbol_of
-from ..common.foreign import read_by
-from ..common.openmm_parameters import Molecule
+from ..chemistry.elements import symbol_of
+from ..files.foreign import read_by
+from ..openmm_bridge.parameters import Molecule
 
 Result = TypeVar("Result")
 

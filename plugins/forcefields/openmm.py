@@ -15,7 +15,7 @@ from backmap.errors import BackmapError
 from backmap.model.parameters import ForceField
 from backmap.model.system import System
 
-from ..common.openmm_parameters import Molecule, translate
+from ..openmm_bridge.parameters import Molecule, translate
 from .matching import molecules_of, read_by_openmm
 
 _SHIPPED = Path(app.__file__).parent / "data"  #: force fields that come with OpenMM

@@ -17,7 +17,7 @@ from backmap.api import FrameInfo, FrameSource, InputPath, Options, Reader
 from backmap.errors import BackmapError
 from backmap.model.times import chosen as chosen_times
 
-from ..common.index_groups import read_group
+from .index_groups import read_group
 
 
 def as_list(value: Any) -> Any:

@@ -13,7 +13,7 @@ from backmap.api import Options, OutputPath, Writer
 from backmap.errors import BackmapError
 from backmap.model.system import System, Window
 
-from ..common.elements import symbol_of
+from ..chemistry.elements import symbol_of
 from .writing import expect_placed, residue_numbers, upright
 
 _ANGSTROM = 10.0  #: in a nm

@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 from torch import nn
 
 from backmap.api import Generator, Options
-from backmap.engine.contracts import View
+from backmap.engine.sites.contracts import View
 from backmap.errors import BackmapError
 from backmap.model.system import System
 
-from ..common.checkpoint import Checkpoint
-from ..common.library import Library
-from .template import Template
+from ..learning.library import Library
+from .checkpoint import Checkpoint
+from .template.generator import Template
 
 
 class Trained(Generator):

@@ -13,13 +13,13 @@ import numpy as np
 import openmm
 from numpy.typing import NDArray
 
-from backmap.engine.schedule import drawn
+from backmap.engine.flags import owners
+from backmap.engine.sites.schedule import drawn
 from backmap.errors import BackmapError
 from backmap.model.parameters import ForceField
 from backmap.model.system import System, Window
 
-from ..common import openmm_system
-from ..common.flags import owners
+from ..openmm_bridge import system as openmm_system
 from .forces import SHORT, bead_restraint, hands, soft_pairs, soft_repulsion, springs
 
 Array = NDArray[np.float64]

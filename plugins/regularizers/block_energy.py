@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from backmap.engine.contracts import LocalEnvironment
-from backmap.engine.fragments import FragmentTable
+from backmap.engine.sites.contracts import LocalEnvironment
+from backmap.engine.sites.fragments import FragmentTable
 from backmap.model.parameters import ForceField
 from backmap.model.system import System
 

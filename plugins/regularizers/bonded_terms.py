@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from backmap.engine.contracts import LocalEnvironment
 from backmap.engine.energy import bonded
 from backmap.engine.energy.terms import FragmentTerms, RowTerms
-from backmap.engine.fragments import FragmentTable
 from backmap.engine.hamiltonian.tables import CODES, prepared
+from backmap.engine.sites.contracts import LocalEnvironment
+from backmap.engine.sites.fragments import FragmentTable
 from backmap.model.molecule import MoleculeType
 from backmap.model.parameters import BOLTZMANN, FUNCTIONS, Bonded, MoleculeParameters
 

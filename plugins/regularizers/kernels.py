@@ -6,7 +6,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from backmap.engine.compiled import compiled, part
+from backmap.engine.compiling.compiled import compiled, part
 from backmap.engine.hamiltonian import bonded
 
 Array = NDArray[np.float64]

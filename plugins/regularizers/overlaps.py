@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from backmap.engine.compiled import compiled
+from backmap.engine.compiling.compiled import compiled
 
 
 @compiled(nogil=True, error_model="numpy")

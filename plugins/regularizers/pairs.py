@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from backmap.engine.contracts import LocalEnvironment
-from backmap.engine.fragments import FragmentTable
+from backmap.engine.sites.contracts import LocalEnvironment
+from backmap.engine.sites.fragments import FragmentTable
 from backmap.model.parameters import ForceField, MoleculeParameters
 
 from . import kernels

@@ -7,8 +7,8 @@ from pydantic import Field
 from torch import Tensor
 
 from backmap.api import Options, Regularizer
-from backmap.engine.contracts import LocalEnvironment
-from backmap.engine.fragments import FragmentTable
+from backmap.engine.sites.contracts import LocalEnvironment
+from backmap.engine.sites.fragments import FragmentTable
 
 from . import overlaps
 

@@ -20,8 +20,4 @@ def backmap_steps() -> dict[str, str]:
         "write": f"{here}.write:Write",
         "prepare": f"{here}.train:Prepare",
         "train": f"{here}.train:Train",
-        "target": f"{here}.ensemble:GiveTarget",
-        "explore": f"{here}.ensemble:Explore",
-        "learn": f"{here}.ensemble_learn:Learn",
-        "monte_carlo": f"{here}.ensemble_sample:MonteCarlo",
     }

@@ -10,25 +10,25 @@ import torch
 from pydantic import Field
 
 from backmap.api import Generator, Memory, Options, State
-from backmap.engine.acceptance import Acceptance, Outcome, Target, reach_error
-from backmap.engine.blocks import BlockTable
-from backmap.engine.constraint import flag_slack
-from backmap.engine.contracts import View
 from backmap.engine.energy.frame import Energy
 from backmap.engine.energy.site import SiteEnergy
-from backmap.engine.environment import Scene
-from backmap.engine.fragments import FragmentTable
-from backmap.engine.measure import BondGram
+from backmap.engine.flags import finished
+from backmap.engine.geometry.constraint import flag_slack
+from backmap.engine.geometry.measure import BondGram
+from backmap.engine.metropolis.acceptance import Acceptance, Outcome, Target, reach_error
+from backmap.engine.metropolis.blocks import BlockTable
+from backmap.engine.metropolis.shells import Shells, reach
+from backmap.engine.metropolis.trials import Trials
 from backmap.engine.random import Stream, numpy_generator
-from backmap.engine.schedule import Batch, batches_of, per_bead, shuffled
-from backmap.engine.shells import Shells, reach
-from backmap.engine.sweep import projection
-from backmap.engine.trials import Trials
+from backmap.engine.sites.contracts import View
+from backmap.engine.sites.environment import Scene
+from backmap.engine.sites.fragments import FragmentTable
+from backmap.engine.sites.schedule import Batch, batches_of, per_bead, shuffled
+from backmap.engine.sites.sweep import projection
 from backmap.errors import BackmapError
 from backmap.model.system import System, Window
 
-from ..common.flags import finished
-from ..common.sampling import Sampling, Stiffness, add
+from ..report.sampling import Sampling, Stiffness, add
 
 #: How closely a generator meets beads that were exact when it learned, nm: weights say how far they were off.
 LEARNED_GRIP = 1e-4

@@ -9,17 +9,17 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from backmap import api
 from backmap.api import Assessor, Several, State, Step
-from backmap.engine import compiling
-from backmap.engine.handed import expect, named
-from backmap.engine.snapshot import AtomIndex, Snapshot
+from backmap.engine.compiling import clock as compiling
+from backmap.engine.sites.handed import expect, named
+from backmap.engine.sites.snapshot import AtomIndex, Snapshot
 from backmap.errors import BackmapError, at
 from backmap.model.assessment import REFERENCE, Assessment, Example, Judgement
 from backmap.model.memory import flags_of, note_flags
 from backmap.model.system import System, Window
 from backmap.model.tally import Tally
 
-from ..common import handed
-from ..common.framewise import FrameStep
+from .. import handed
+from .framewise import FrameStep
 from .load import LOADED
 
 

@@ -11,7 +11,7 @@ from backmap.api import ForceFieldReader, Nested, State
 from backmap.model.parameters import FUNCTIONS, ForceField
 from backmap.model.system import System
 
-from ..common import handed
+from .. import handed
 
 
 class Forcefield(api.Step):

@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from backmap.api import Options, State
-from backmap.engine.constraint import FLAG as SLACK
-from backmap.engine.constraint import SystemProjector
 from backmap.engine.energy.frame import Energy
+from backmap.engine.flags import finished, flagged
+from backmap.engine.geometry.constraint import FLAG as SLACK
+from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves, Outcome
-from backmap.engine.schedule import per_bead
+from backmap.engine.sites.schedule import per_bead
 from backmap.model.system import System, Window
 from backmap.model.tally import Tally
 
-from ..common.flags import finished, flagged
-from ..common.framewise import FrameStep
-from ..common.sampling import Sampling, Stiffness, add
+from ..report.sampling import Sampling, Stiffness, add
+from .framewise import FrameStep
 
 Array = NDArray[np.float64]
 FLAG = "stuck"

@@ -9,8 +9,8 @@ from backmap.api import Nested, Reader, State
 from backmap.errors import BackmapError
 from backmap.model.system import Window
 
-from ..common import contents
-from ..common.sources import opened
+from ..molecules import contents
+from ..molecules.sources import opened
 
 LOADED = "loaded"  #: in ``State.extra``: true if the atoms were not made by this run, so that it cannot say how fast
 

@@ -7,8 +7,8 @@ from backmap import api
 from backmap.api import FrameSource, Nested, Reader, State
 from backmap.errors import BackmapError
 
-from ..common import contents
-from ..common.sources import opened
+from ..molecules import contents
+from ..molecules.sources import opened
 
 
 class Read(api.Step):

@@ -7,13 +7,13 @@ from pydantic import Field
 
 from backmap import api
 from backmap.api import Refiner, Several, State
+from backmap.engine.flags import finished, flagged
 from backmap.engine.random import Stream
 from backmap.errors import BackmapError
 from backmap.model.system import Window
 
-from ..common import handed
-from ..common.flags import finished, flagged
-from ..common.framewise import FrameStep
+from .. import handed
+from .framewise import FrameStep
 
 
 class Refine(FrameStep):

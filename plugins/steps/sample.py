@@ -10,19 +10,19 @@ import torch
 from pydantic import Field, model_validator
 
 from backmap.api import Generator, Nested, Options, Regularizer, State, Traversal
-from backmap.engine import handed
-from backmap.engine.constraint import flag_slack
-from backmap.engine.environment import Scene
-from backmap.engine.fragments import FragmentTable, resting_order
+from backmap.engine.flags import finished, flagged, with_neighbours
+from backmap.engine.geometry.constraint import flag_slack
 from backmap.engine.random import numpy_generator
-from backmap.engine.schedule import Batch, drawn, forward_schedule, gibbs_schedule, parallel_schedule
-from backmap.engine.sweep import Select, Sweeper, mirror_wrong_centres, overlaps, projection
+from backmap.engine.sites import handed
+from backmap.engine.sites.environment import Scene
+from backmap.engine.sites.fragments import FragmentTable, resting_order
+from backmap.engine.sites.schedule import Batch, drawn, forward_schedule, gibbs_schedule, parallel_schedule
+from backmap.engine.sites.sweep import Select, Sweeper, mirror_wrong_centres, overlaps, projection
 from backmap.errors import BackmapError
 from backmap.model.system import System, Window
 
-from ..common.flags import finished, flagged, with_neighbours
-from ..common.framewise import FrameStep
 from .accept import AcceptedSweeps, AcceptOptions
+from .framewise import FrameStep
 
 #: Noise levels of annealed sweeps by their number; they end at level 0, without noise.
 ANNEALED = {1: [0.0], 2: [0.25, 0.0], 3: [0.6, 0.0, 0.0]}

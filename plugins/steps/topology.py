@@ -23,8 +23,11 @@ from backmap.api import (
 from backmap.errors import BackmapError
 from backmap.model.system import System
 
-from ..common import contents, handed
-from ..common.assemble import (
+from .. import handed
+from ..files.dbm import read_owners
+from ..files.gro import GroFile
+from ..molecules import contents
+from ..molecules.assemble import (
     Constraints,
     assemble,
     blocks_of,
@@ -33,9 +36,7 @@ from ..common.assemble import (
     signed_by_copy,
     unsigned_centres,
 )
-from ..common.contents import Contents, Passed
-from ..common.dbm_map import read_owners
-from ..common.gro import GroFile
+from ..molecules.contents import Contents, Passed
 
 
 def _as_patterns(value: Any) -> Any:

@@ -21,19 +21,19 @@ from backmap.api import (
     Step,
     Traversal,
 )
-from backmap.engine import handed
-from backmap.engine.environment import Scene
-from backmap.engine.fragments import FragmentTable, resting_order
 from backmap.engine.random import numpy_generator
+from backmap.engine.sites import handed
+from backmap.engine.sites.environment import Scene
+from backmap.engine.sites.fragments import FragmentTable, resting_order
 from backmap.errors import BackmapError
 from backmap.model.system import System, Window
 
-from ..common import contents
-from ..common.dataset import TrainingSet
-from ..common.handed import opened
-from ..common.library import Library, collect
-from ..common.trainer import Energies, Figures, History, Trainer
-from ..common.training import BEAD_NOISE, Contexts, Material, Schedule
+from ..handed import opened
+from ..learning.dataset import TrainingSet
+from ..learning.library import Library, collect
+from ..learning.trainer import Energies, Figures, History, Trainer
+from ..learning.training import BEAD_NOISE, Contexts, Material, Schedule
+from ..molecules import contents
 
 
 class PrepareOptions(Options):
@@ -59,7 +59,7 @@ class Prepare(Step):
     beforehand = True
 
     def start(self, state: State) -> None:
-        from ..common.assemble import rigid_lengths, signed
+        from ..molecules.assemble import rigid_lengths, signed
 
         options = self.options
         training = _windows(state, options.frames, options.beads)
@@ -226,7 +226,7 @@ class Train(Step):
         state.log(f"weights -> {self.options.output}")
 
     def _write(self, trainer: Trainer, history: History, path: Path) -> None:
-        from ..common.plots import loss_plot
+        from ..report.plots import loss_plot
 
         temperatures = sorted({float(t) for data in self.data for t in data.temperature})
         training = {"steps": trainer.step, "temperature": temperatures, "bead_noise": BEAD_NOISE,

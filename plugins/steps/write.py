@@ -11,8 +11,8 @@ from backmap.api import OutputPath, Several, State, Writer
 from backmap.errors import BackmapError
 from backmap.model.system import Window
 
-from ..common import handed, sampling
-from ..common.report import render
+from .. import handed
+from ..report import render, sampling
 
 
 def _as_list(value: Any) -> Any:

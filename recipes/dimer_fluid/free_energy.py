@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from backmap_plugins.models.vae.model import Vae
-from backmap_plugins.samplers.latent import log_weight_of, proposals
-from backmap_plugins.targets.dimer_fluid import DimerFluid
+from backmap_plugins.ensembles.models.vae.model import Vae
+from backmap_plugins.ensembles.samplers.latent import log_weight_of, proposals
+from backmap_plugins.ensembles.targets.dimer_fluid import DimerFluid
 from scipy.special import logsumexp
 
 CHUNK = 200

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from backmap_plugins.common.ensemble_training import LatentTrainer, Plan
-from backmap_plugins.models.vae.model import Vae
-from backmap_plugins.samplers.latent import log_weight_of, proposals
-from backmap_plugins.targets.lattice_gas import LatticeGas
+from backmap_plugins.ensembles.models.vae.model import Vae
+from backmap_plugins.ensembles.samplers.latent import log_weight_of, proposals
+from backmap_plugins.ensembles.targets.lattice_gas import LatticeGas
+from backmap_plugins.ensembles.training import LatentTrainer, Plan
 from torch import Tensor
 
 BETA, CHUNK = 1.77, 256

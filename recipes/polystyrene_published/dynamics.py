@@ -22,7 +22,7 @@ import matplotlib.pyplot as plt
 import MDAnalysis
 import numpy as np
 
-from backmap import frames
+from backmap.running import frames
 
 TEMPERATURE = 568.0
 HERE = Path(__file__).resolve().parent

@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 import torch
 from backmap_plugins.assessors.terms import Terms, terms_of
-from backmap_plugins.common.assemble import assemble
-from backmap_plugins.formats.gromacs_frames import GromacsFrames
-from backmap_plugins.formats.gromacs_topology import Gromacs
-from backmap_plugins.formats.votca import Votca
+from backmap_plugins.formats.gromacs.frames import GromacsFrames
+from backmap_plugins.formats.gromacs.topology import Gromacs
+from backmap_plugins.formats.mappings.votca import Votca
+from backmap_plugins.molecules.assemble import assemble
 
-from backmap import recipe, runner
-from backmap.registry import Registry
+from backmap.recipe import recipe
+from backmap.recipe.registry import Registry
+from backmap.running import runner
 from tests import forcefields, gmx, judging
 
 pytestmark = pytest.mark.slow

@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from backmap_plugins.formats.gromacs_frames import GromacsFrames
+from backmap_plugins.formats.gromacs.frames import GromacsFrames
 from backmap_plugins.generators.equivariant.generator import Equivariant, EquivariantOptions
 from backmap_plugins.generators.equivariant.head import Head
 from backmap_plugins.generators.equivariant.network import Encoder
 from MDAnalysis.lib.formats.libmdaxdr import XTCFile
 
-from backmap.engine.conflict import bead_pairs, colour, colour_serially, conflict_graph
 from backmap.engine.random import Stream
+from backmap.engine.sites.conflict import bead_pairs, colour, colour_serially, conflict_graph
 from tests import scenes
 
 DEMO = scenes.RECIPE

@@ -4,7 +4,7 @@ from __future__ import annotations
 import pytest
 
 from backmap import api, testing
-from backmap.registry import KINDS, Kind, Registry, kind_of
+from backmap.recipe.registry import KINDS, Kind, Registry, kind_of
 
 REGISTRY = Registry().discover()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from backmap_plugins.formats.gromacs_frames import GromacsFrames
+from backmap_plugins.formats.gromacs.frames import GromacsFrames
 
 from tests import judging
 

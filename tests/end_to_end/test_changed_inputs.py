@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from backmap import identity, session
+from backmap import session
 from backmap.errors import BackmapError, Interrupted
+from backmap.running import identity
 from backmap.testing.runs import Stopping, quiet
 from tests import scenes
 
@@ -153,7 +154,7 @@ def test_is_refused(change: Callable[[Path], dict], named: str, restored: Path,
         monkeypatch.setenv("BEADS", options.pop("BEADS"))
     if "version" in options:
         known = identity.versions() | {options.pop("version"): "0.0"}
-        monkeypatch.setattr("backmap.runner.versions", lambda: known)
+        monkeypatch.setattr("backmap.running.runner.versions", lambda: known)
     if "beads" in options:
         options["beads"] = [restored / "other.gro", restored / "cg.xtc"]
     before = {path: path.read_bytes() for path in (restored / "out").iterdir()}

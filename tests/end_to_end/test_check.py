@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from backmap import cli
+from backmap.commands import cli
 from tests import scenes
 
 OCTANE = scenes.RECIPE

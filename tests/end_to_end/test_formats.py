@@ -10,9 +10,9 @@ from pathlib import Path
 import MDAnalysis
 import numpy as np
 import pytest
-from backmap_plugins.formats.gromacs_frames import GromacsFrames
-from backmap_plugins.formats.lammps_frames import Lammps
-from backmap_plugins.formats.mdanalysis_frames import Amber, AnyFormat, Charmm, Pdb, Xyz
+from backmap_plugins.formats.gromacs.frames import GromacsFrames
+from backmap_plugins.formats.lammps.frames import Lammps
+from backmap_plugins.formats.mdanalysis.frames import Amber, AnyFormat, Charmm, Pdb, Xyz
 from MDAnalysis.lib.mdamath import triclinic_box
 
 from backmap.api import FrameSource
@@ -123,7 +123,7 @@ def test_wrapped_beads_are_made_whole(name: str, wrapped: Path, system: System) 
 
 def _run(folder: Path, topology: str, beads: str) -> Path:
     (folder / "run.yaml").write_text(RECIPE.format(topology=topology, beads=beads, demo=DEMO))
-    done = subprocess.run([sys.executable, "-m", "backmap.cli", "run", "run.yaml"], cwd=folder, capture_output=True,
+    done = subprocess.run([sys.executable, "-m", "backmap", "run", "run.yaml"], cwd=folder, capture_output=True,
                           env={**os.environ, "OMP_NUM_THREADS": "1"}, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder / "out"
@@ -206,7 +206,7 @@ def test_the_atoms_may_come_from_lammps_too(written: Path, wrapped: Path, tmp_pa
     (tmp_path / "run.yaml").write_text(RECIPE.format(
         topology=f"{{lammps: {{data: {written}/atoms.data, units: real, names: [OCT]}}}}", demo=tmp_path,
         beads=f"{{charmm: {{files: {wrapped}/b.dcd, begin: 0, end: 0.5}}}}"))
-    done = subprocess.run([sys.executable, "-m", "backmap.cli", "run", "run.yaml"], cwd=tmp_path, capture_output=True,
+    done = subprocess.run([sys.executable, "-m", "backmap", "run", "run.yaml"], cwd=tmp_path, capture_output=True,
                           env={**os.environ, "OMP_NUM_THREADS": "1"}, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert GromacsFrames([tmp_path / "out" / "atoms.xtc"]).n_frames == 1

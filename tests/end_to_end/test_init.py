@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from backmap import cli
+from backmap.commands import cli
 from tests import scenes
 
 OCTANE = scenes.RECIPE

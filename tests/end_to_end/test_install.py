@@ -72,7 +72,7 @@ def weights(unpacked: Path) -> Path:
 def call(unpacked: Path, folder: Path, *words: str) -> str:
     """What the command prints, with only the wheel to import backmap from."""
     environment = {name: value for name, value in os.environ.items() if name != stock.VARIABLE}
-    done = subprocess.run([sys.executable, "-m", "backmap.cli", *words], cwd=folder, capture_output=True, text=True,
+    done = subprocess.run([sys.executable, "-m", "backmap", *words], cwd=folder, capture_output=True, text=True,
                           env={**environment, "PYTHONPATH": str(unpacked)}, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout

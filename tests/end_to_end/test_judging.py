@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from backmap_plugins.formats.gromacs_frames import GromacsFrames
+from backmap_plugins.formats.gromacs.frames import GromacsFrames
 
-from backmap import recipe, runner, session
+from backmap import session
 from backmap.errors import Interrupted
-from backmap.registry import Registry
+from backmap.recipe import recipe
+from backmap.recipe.registry import Registry
+from backmap.running import runner
 from backmap.testing.runs import Stopping
 from tests import judging, scenes
 
@@ -30,7 +32,7 @@ WAYS = {"windows of 1": ("window=1",), "windows of 7": ("window=7",)}
 def backmap(*arguments: object, code: int = 0) -> str:
     """What the command prints to standard error, once it has ended with ``code``."""
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-m", "backmap.cli", *map(str, arguments)], env=environment,
+    done = subprocess.run([sys.executable, "-m", "backmap", *map(str, arguments)], env=environment,
                           capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stderr
     return done.stderr

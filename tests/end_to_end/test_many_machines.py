@@ -32,7 +32,7 @@ def test_a_driver_puts_together_what_a_run_in_one_piece_writes(package: str, tmp
     (driver,) = (text for text in re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL) if package in text)
     (tmp_path / "driver.py").write_text(driver)
     tools = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    for command in (["driver.py"], ["-m", "backmap.cli", "run", "recipe.yaml", "--output", "whole"]):
+    for command in (["driver.py"], ["-m", "backmap", "run", "recipe.yaml", "--output", "whole"]):
         subprocess.run([sys.executable, *command], cwd=tmp_path, check=True, capture_output=True, timeout=300,
                        env={**os.environ, "PYTHONPATH": str(ROOT), "PATH": tools, "OMP_NUM_THREADS": "1"})
     for name in ("atoms.gro", "atoms.xtc"):

@@ -11,9 +11,9 @@ from pathlib import Path
 import MDAnalysis
 import numpy as np
 import pytest
-from backmap_plugins.formats.gromacs_frames import GromacsFrames
+from backmap_plugins.formats.gromacs.frames import GromacsFrames
 
-from backmap import cli
+from backmap.commands import cli
 from backmap.model import box as periodic
 from tests import scenes
 

@@ -21,7 +21,7 @@ def python(*arguments: str, cwd: Path, path: Path | None = None) -> str:
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The package, and the folder it is installed into; pip needs no network for it."""
     folder = tmp_path_factory.mktemp("new")
-    said = python("backmap.cli", "new", "haze", "--kind", "generator", cwd=folder)
+    said = python("backmap", "new", "haze", "--kind", "generator", cwd=folder)
     assert said.splitlines() == [f"backmap-haze/{name}" for name in (
         "pyproject.toml", "README.md", "backmap_haze.py", "test_backmap_haze.py")]
     python("pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--target",
@@ -31,7 +31,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 def test_it_is_found_once_installed(made: tuple[Path, Path]) -> None:
     package, installed = made
-    row = next(line for line in python("backmap.cli", "plugins", cwd=package.parent, path=installed).splitlines()
+    row = next(line for line in python("backmap", "plugins", cwd=package.parent, path=installed).splitlines()
                if " haze " in line)
     assert "Atoms normally distributed about their bead." in row
     assert "width=0.1" in row
@@ -43,7 +43,7 @@ def test_it_passes_its_own_test(made: tuple[Path, Path]) -> None:
 
 
 def test_mistakes_are_one_line(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "backmap.cli", "new", "Haze", "--kind", "generator"]
+    command = [sys.executable, "-m", "backmap", "new", "Haze", "--kind", "generator"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == ("backmap: 'Haze' cannot be the name of a plugin. Write it in lower_snake_case, "

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from backmap_plugins.formats.gromacs_frames import GromacsFrames
+from backmap_plugins.formats.gromacs.frames import GromacsFrames
 
 from tests import scenes
 
@@ -55,7 +55,7 @@ steps:
 
 def backmap(folder: Path) -> str:
     """What running the recipe of a folder prints."""
-    done = subprocess.run([sys.executable, "-m", "backmap.cli", "run", str(folder / "run.yaml")], check=False,
+    done = subprocess.run([sys.executable, "-m", "backmap", "run", str(folder / "run.yaml")], check=False,
                           env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr

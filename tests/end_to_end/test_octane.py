@@ -14,7 +14,7 @@ from pathlib import Path
 import MDAnalysis
 import numpy as np
 import pytest
-from backmap_plugins.formats.gromacs_frames import GromacsFrames
+from backmap_plugins.formats.gromacs.frames import GromacsFrames
 from numpy.typing import NDArray
 
 from backmap.model import box as periodic
@@ -22,7 +22,7 @@ from backmap.model.system import System
 from tests import scenes
 
 DEMO = scenes.RECIPE
-COMMAND = (sys.executable, "-m", "backmap.cli", "run", str(DEMO / "run.yaml"))
+COMMAND = (sys.executable, "-m", "backmap", "run", str(DEMO / "run.yaml"))
 #: Windows of one frame, so that there is something between the first and the last to stop at.
 SHORT = ("--set", "window=1", "--frames", "0:3", "--set", "steps.gibbs.sweeps=2", "--set", "steps.gibbs.repair=1",
          "--set", "steps.assess.beside={}")

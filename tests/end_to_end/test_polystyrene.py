@@ -11,10 +11,10 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from backmap_plugins.common.assemble import assemble
-from backmap_plugins.formats.gromacs_frames import GromacsFrames
-from backmap_plugins.formats.gromacs_topology import Gromacs
-from backmap_plugins.formats.votca import Votca
+from backmap_plugins.formats.gromacs.frames import GromacsFrames
+from backmap_plugins.formats.gromacs.topology import Gromacs
+from backmap_plugins.formats.mappings.votca import Votca
+from backmap_plugins.molecules.assemble import assemble
 from numpy.typing import NDArray
 
 from backmap.model import box as periodic
@@ -138,7 +138,7 @@ def test_rings_are_seen_to_be_pierced(scripts: tuple[ModuleType, ModuleType]) ->
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo, run on its first frame."""
     folder = tmp_path_factory.mktemp("polystyrene") / "out"
-    done = subprocess.run([sys.executable, "-m", "backmap.cli", "run", str(DEMO / "run.yaml"), "--output", str(folder),
+    done = subprocess.run([sys.executable, "-m", "backmap", "run", str(DEMO / "run.yaml"), "--output", str(folder),
                            *SHORT], env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
                           check=False)
     assert done.returncode == 0, done.stderr
@@ -194,7 +194,7 @@ steps:
   - topology: {{atoms: {{gromacs: {DEMO}/polystyrene.top}}, mapping: {{votca: {DEMO}/polystyrene.xml}}}}
   - forcefield: {{gromacs: {DEMO}/polystyrene.top, cutoff: 1.0, coulomb: reaction_field, epsilon_rf: 2.5}}
 {steps}""")
-    done = subprocess.run([sys.executable, "-m", "backmap.cli", "run", str(recipe), "--frames", "0"],
+    done = subprocess.run([sys.executable, "-m", "backmap", "run", str(recipe), "--frames", "0"],
                           env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr

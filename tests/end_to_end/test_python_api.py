@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 
 import backmap
-from backmap.display import Display
+from backmap.running.display import Display
 from tests import scenes
 
 DEMO, ROOT = scenes.RECIPE, Path(__file__).resolve().parents[2]
@@ -65,7 +65,7 @@ def test_universe_and_files_give_the_same_atoms(beads: MDAnalysis.Universe, tmp_
 def test_the_command_writes_the_same_bytes(tmp_path: Path) -> None:
     result = run(tmp_path / "python", frames="1,3")
     (tmp_path / "run.yaml").write_text(result.record["text"])
-    subprocess.run([sys.executable, "-m", "backmap.cli", "run", tmp_path / "run.yaml", "-o", tmp_path / "command",
+    subprocess.run([sys.executable, "-m", "backmap", "run", tmp_path / "run.yaml", "-o", tmp_path / "command",
                     "-b", "470", "-dt", "20"], check=True, capture_output=True)
     for file in result.files:
         assert (tmp_path / "command" / file.name).read_bytes() == file.read_bytes()

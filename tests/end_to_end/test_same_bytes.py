@@ -26,7 +26,7 @@ def test_windows_threads_processes_parts_and_stops(tmp_path: Path) -> None:
 
 
 def command(recipe: Path, folder: Path, *more: str) -> list[str]:
-    return [sys.executable, "-m", "backmap.cli", "run", str(recipe), "--output", str(folder), *more]
+    return [sys.executable, "-m", "backmap", "run", str(recipe), "--output", str(folder), *more]
 
 
 @pytest.mark.slow

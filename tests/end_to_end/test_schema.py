@@ -9,9 +9,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from backmap import document
-from backmap.registry import Registry
-from backmap.schema import schema
+from backmap.recipe import document
+from backmap.recipe.registry import Registry
+from backmap.recipe.schema import schema
 from tests.test_docs import PAGES, ROOT, blocks, label
 
 DEMO = ROOT / "recipes" / "octane" / "run.yaml"

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from backmap_plugins.common import store
-from backmap_plugins.formats.gromacs_frames import GromacsFrames
+from backmap_plugins.files import store
+from backmap_plugins.formats.gromacs.frames import GromacsFrames
 
 from backmap.model import box as periodic
 from tests import scenes
@@ -51,7 +51,7 @@ RUN = BEGIN + f"""
 
 def command(folder: Path, text: str, *arguments: str) -> list[str]:
     (folder / "recipe.yaml").write_text(text)
-    return [sys.executable, "-m", "backmap.cli", "run", str(folder / "recipe.yaml"), "--output", str(folder / "out"),
+    return [sys.executable, "-m", "backmap", "run", str(folder / "recipe.yaml"), "--output", str(folder / "out"),
             *arguments]
 
 

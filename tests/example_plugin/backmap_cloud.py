@@ -4,7 +4,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from backmap import api, hookimpl
-from backmap.engine.contracts import Draw, View
+from backmap.engine.sites.contracts import Draw, View
 
 
 @hookimpl

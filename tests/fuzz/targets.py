@@ -10,15 +10,15 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from backmap_plugins.formats.dbm import Dbm
-from backmap_plugins.formats.gromacs_frames import GromacsFrames
-from backmap_plugins.formats.gromacs_topology import Gromacs as GromacsTopology
-from backmap_plugins.formats.votca import Votca
+from backmap_plugins.formats.gromacs.frames import GromacsFrames
+from backmap_plugins.formats.gromacs.topology import Gromacs as GromacsTopology
+from backmap_plugins.formats.mappings.dbm import Dbm
+from backmap_plugins.formats.mappings.votca import Votca
 
-from backmap import recipe
 from backmap.api import AtomTopology
 from backmap.errors import BackmapError
-from backmap.registry import Registry
+from backmap.recipe import recipe
+from backmap.recipe.registry import Registry
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 OCTANE = RECIPES / "octane"

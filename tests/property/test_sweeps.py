@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 from backmap_plugins.generators.equivariant.generator import Equivariant
-from backmap_plugins.generators.template import Template, TemplateOptions
+from backmap_plugins.generators.template.generator import Template, TemplateOptions
 from backmap_plugins.regularizers.steric import Steric, StericOptions
 from backmap_plugins.traversals import BreadthFirst, Rooted
 
-from backmap.engine.environment import Scene
-from backmap.engine.fragments import FragmentTable
 from backmap.engine.random import Stream
-from backmap.engine.schedule import Schedule, forward_schedule, gibbs_schedule, parallel_schedule
-from backmap.engine.sweep import Sweeper, projection
+from backmap.engine.sites.environment import Scene
+from backmap.engine.sites.fragments import FragmentTable
+from backmap.engine.sites.schedule import Schedule, forward_schedule, gibbs_schedule, parallel_schedule
+from backmap.engine.sites.sweep import Sweeper, projection
 from backmap.model.system import System, Window
 from tests import scenes
 

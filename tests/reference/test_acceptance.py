@@ -14,8 +14,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from backmap.engine.contracts import Draw, LocalEnvironment
 from backmap.engine.random import Stream
+from backmap.engine.sites.contracts import Draw, LocalEnvironment
 from tests.acceptance import KT, LENGTH, Tunable, World, angle_field, angles, chain, p_value
 
 N = 40_000

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from backmap_plugins.assessors.consistency import Consistency
 from backmap_plugins.assessors.structure import Structure
-from backmap_plugins.common.assemble import assemble, signed
-from backmap_plugins.formats.gromacs_frames import GromacsFrames
-from backmap_plugins.formats.gromacs_topology import Gromacs
-from backmap_plugins.formats.votca import Votca
+from backmap_plugins.formats.gromacs.frames import GromacsFrames
+from backmap_plugins.formats.gromacs.topology import Gromacs
+from backmap_plugins.formats.mappings.votca import Votca
+from backmap_plugins.molecules.assemble import assemble, signed
 
-from backmap.engine.snapshot import AtomIndex, Snapshot
+from backmap.engine.sites.snapshot import AtomIndex, Snapshot
 from backmap.model.assessment import Assessment
 from backmap.model.system import System
 from backmap.model.tally import Tally

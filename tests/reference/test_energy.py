@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 import torch
 from backmap_plugins.assessors.energy import Energy as EnergyAssessor
-from backmap_plugins.common.assemble import assemble
-from backmap_plugins.formats.dbm import Dbm
-from backmap_plugins.formats.gromacs_frames import GromacsFrames
-from backmap_plugins.formats.gromacs_topology import Gromacs
-from backmap_plugins.formats.votca import Votca
+from backmap_plugins.formats.gromacs.frames import GromacsFrames
+from backmap_plugins.formats.gromacs.topology import Gromacs
+from backmap_plugins.formats.mappings.dbm import Dbm
+from backmap_plugins.formats.mappings.votca import Votca
+from backmap_plugins.molecules.assemble import assemble
 
-from backmap.engine.contracts import View
 from backmap.engine.energy.frame import Energy
 from backmap.engine.energy.site import SiteEnergy
-from backmap.engine.snapshot import AtomIndex, Snapshot
+from backmap.engine.sites.contracts import View
+from backmap.engine.sites.snapshot import AtomIndex, Snapshot
 from backmap.model.parameters import COULOMB, ForceField
 from backmap.model.system import System, Window
 from backmap.model.tally import Tally

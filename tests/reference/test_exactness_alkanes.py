@@ -17,8 +17,8 @@ from backmap_plugins.generators.force_field.generator import ForceFieldOptions, 
 from torch import Tensor
 
 from backmap.api import Generator
-from backmap.engine.contracts import Draw, LocalEnvironment
 from backmap.engine.random import Stream
+from backmap.engine.sites.contracts import Draw, LocalEnvironment
 from tests.alkanes import SOFT, STIFF, Alkane, Sample, by_both, by_moves, by_openmm, by_sweeps
 
 RIGHT, WRONG = 1e-4, 1e-6  #: p-values above and below which samples count as the same and as different

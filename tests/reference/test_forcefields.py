@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from backmap_plugins.common.assemble import assemble
-from backmap_plugins.common.openmm_system import Energies
-from backmap_plugins.forcefields.gromacs import Gromacs
-from backmap_plugins.formats.dbm import Dbm
-from backmap_plugins.formats.gromacs_frames import GromacsFrames
-from backmap_plugins.formats.gromacs_topology import Gromacs as Topology
-from backmap_plugins.formats.votca import Votca
+from backmap_plugins.forcefields.gromacs.reader import Gromacs
+from backmap_plugins.formats.gromacs.frames import GromacsFrames
+from backmap_plugins.formats.gromacs.topology import Gromacs as Topology
+from backmap_plugins.formats.mappings.dbm import Dbm
+from backmap_plugins.formats.mappings.votca import Votca
+from backmap_plugins.molecules.assemble import assemble
+from backmap_plugins.openmm_bridge.system import Energies
 
-from backmap.engine.snapshot import AtomIndex, Snapshot
+from backmap.engine.sites.snapshot import AtomIndex, Snapshot
 from backmap.errors import BackmapError
 from backmap.model.parameters import COULOMB, ForceField
 from backmap.model.system import System

@@ -7,9 +7,9 @@ from pathlib import Path
 import MDAnalysis
 import numpy as np
 import pytest
-from backmap_plugins.formats.gromacs_frames import Gromacs, GromacsFrames
-from backmap_plugins.formats.lammps_frames import Lammps
-from backmap_plugins.formats.mdanalysis_frames import Amber, AnyFormat, Pdb
+from backmap_plugins.formats.gromacs.frames import Gromacs, GromacsFrames
+from backmap_plugins.formats.lammps.frames import Lammps
+from backmap_plugins.formats.mdanalysis.frames import Amber, AnyFormat, Pdb
 
 FRAMES = (0, 40, 77)
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from backmap_plugins.common.assemble import assemble
-from backmap_plugins.formats.gromacs_frames import GromacsFrames
-from backmap_plugins.formats.gromacs_topology import Gromacs
-from backmap_plugins.formats.votca import Votca
+from backmap_plugins.formats.gromacs.frames import GromacsFrames
+from backmap_plugins.formats.gromacs.topology import Gromacs
+from backmap_plugins.formats.mappings.votca import Votca
+from backmap_plugins.molecules.assemble import assemble
 from numpy.typing import NDArray
 
-from backmap.engine.constraint import SystemProjector
 from backmap.engine.energy.frame import Energy
+from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.hamiltonian.moves import HamiltonianMoves
 from backmap.model.parameters import ForceField
 from backmap.model.system import System

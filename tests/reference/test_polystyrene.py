@@ -11,10 +11,10 @@ from pathlib import Path
 import MDAnalysis
 import numpy as np
 import pytest
-from backmap_plugins.common.assemble import assemble, signed, unsigned_centres
-from backmap_plugins.formats.gromacs_frames import GromacsFrames
-from backmap_plugins.formats.gromacs_topology import Gromacs
-from backmap_plugins.formats.votca import Votca
+from backmap_plugins.formats.gromacs.frames import GromacsFrames
+from backmap_plugins.formats.gromacs.topology import Gromacs
+from backmap_plugins.formats.mappings.votca import Votca
+from backmap_plugins.molecules.assemble import assemble, signed, unsigned_centres
 from MDAnalysis.lib.mdamath import triclinic_box
 
 from backmap.model import box as periodic
@@ -57,7 +57,7 @@ def written(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(data: Path, recipe: Path, *options: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "backmap.cli", "run", str(recipe), *options],
+    done = subprocess.run([sys.executable, "-m", "backmap", "run", str(recipe), *options],
                           capture_output=True, text=True, check=False,
                           env={**os.environ, "BACKMAP_REFERENCE_DATA": str(data.parent), "OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr

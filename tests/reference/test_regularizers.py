@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from backmap_plugins.common.assemble import assemble, rigid_lengths
-from backmap_plugins.formats.gromacs_frames import GromacsFrames
-from backmap_plugins.formats.gromacs_topology import Gromacs
-from backmap_plugins.formats.votca import Votca
+from backmap_plugins.formats.gromacs.frames import GromacsFrames
+from backmap_plugins.formats.gromacs.topology import Gromacs
+from backmap_plugins.formats.mappings.votca import Votca
+from backmap_plugins.molecules.assemble import assemble, rigid_lengths
 from backmap_plugins.regularizers.energy import EnergyOptions, ForceFieldEnergy
 from backmap_plugins.traversals import DepthFirst, Rooted
 
-from backmap.engine.contracts import View
 from backmap.engine.energy.frame import Energy
-from backmap.engine.environment import Scene
-from backmap.engine.fragments import FragmentTable
+from backmap.engine.sites.contracts import View
+from backmap.engine.sites.environment import Scene
+from backmap.engine.sites.fragments import FragmentTable
 from backmap.model.parameters import ForceField
 from backmap.model.system import System, Window
 from tests import forcefields, scenes

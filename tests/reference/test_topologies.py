@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from backmap_plugins.common.assemble import assemble, rigid_lengths, signed, unsigned_centres
-from backmap_plugins.common.dbm_map import read_owners
-from backmap_plugins.formats.dbm import Dbm
-from backmap_plugins.formats.gromacs_frames import GromacsFrames
-from backmap_plugins.formats.gromacs_topology import Gromacs
-from backmap_plugins.formats.votca import Votca
+from backmap_plugins.files.dbm import read_owners
+from backmap_plugins.formats.gromacs.frames import GromacsFrames
+from backmap_plugins.formats.gromacs.topology import Gromacs
+from backmap_plugins.formats.mappings.dbm import Dbm
+from backmap_plugins.formats.mappings.votca import Votca
+from backmap_plugins.molecules.assemble import assemble, rigid_lengths, signed, unsigned_centres
 
 from backmap.model import box as periodic
 from backmap.model.system import System

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from backmap.registry import Registry
+from backmap.recipe.registry import Registry
 
 TOY = Path(__file__).parents[1] / "toy_plugin.py"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from .commands.test_cli import call
 from .conftest import TOY
-from .test_cli import call
 
 Write = Callable[..., Path]
 

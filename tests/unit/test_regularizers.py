@@ -10,11 +10,11 @@ from backmap_plugins.regularizers.steric import CONTACT, COVALENT, NEAR, STRETCH
 from scipy import stats
 
 from backmap import testing
-from backmap.engine.contracts import Draw, LocalEnvironment
-from backmap.engine.environment import Scene
 from backmap.engine.random import Stream
-from backmap.engine.schedule import parallel_schedule
-from backmap.engine.sweep import Sweeper, overlaps
+from backmap.engine.sites.contracts import Draw, LocalEnvironment
+from backmap.engine.sites.environment import Scene
+from backmap.engine.sites.schedule import parallel_schedule
+from backmap.engine.sites.sweep import Sweeper, overlaps
 from backmap.model.molecule import MoleculeType
 from backmap.model.parameters import BOLTZMANN
 from backmap.model.system import System, Window

@@ -14,7 +14,7 @@ import pytest
 
 from backmap import scaffold
 from backmap.errors import BackmapError
-from backmap.registry import KINDS, Registry
+from backmap.recipe.registry import KINDS, Registry
 
 RULES = "E,F,W,I,UP,B,SIM,RUF,NPY,PT,C4"
 

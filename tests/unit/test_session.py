@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 
 import backmap
-from backmap.display import Display
+from backmap.running.display import Display
 
 from .conftest import TOY
 

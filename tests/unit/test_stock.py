@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from backmap import api, recipe, stock
+from backmap import api, stock
 from backmap.errors import BackmapError
 from backmap.fields import Build
-from backmap.registry import Registry
+from backmap.recipe import recipe
+from backmap.recipe.registry import Registry
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = "octane_350K.safetensors"

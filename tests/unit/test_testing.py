@@ -7,9 +7,9 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from backmap import api, testing
-from backmap.engine.contracts import Draw, LocalEnvironment, Order, View
 from backmap.engine.random import Stream
-from backmap.engine.snapshot import Snapshot
+from backmap.engine.sites.contracts import Draw, LocalEnvironment, Order, View
+from backmap.engine.sites.snapshot import Snapshot
 from backmap.model.assessment import Assessment, Figure, divergence
 from backmap.model.tally import Tally
 

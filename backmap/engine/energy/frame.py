@@ -12,7 +12,7 @@ from vesin import NeighborList
 
 from ...model.parameters import ForceField
 from ...model.system import System
-from ..snapshot import Snapshot
+from ..sites.snapshot import Snapshot
 from . import bonded, kernel
 from .layout import NEAREST, TERMS, FieldLayout, pair_energies
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..compiled import compiled
+from ..compiling.compiled import compiled
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]

@@ -9,7 +9,7 @@ from torch import Tensor
 from ...errors import BackmapError
 from ...model.parameters import COULOMB, ForceField, MoleculeParameters
 from ...model.system import System
-from ..snapshot import AtomIndex
+from ..sites.snapshot import AtomIndex
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]

@@ -14,9 +14,9 @@ from ...errors import BackmapError
 from ...model import box as periodic
 from ...model.parameters import ForceField
 from ...model.system import System
-from ..contracts import View
-from ..environment import Scene
-from ..fragments import FragmentTable
+from ..sites.contracts import View
+from ..sites.environment import Scene
+from ..sites.fragments import FragmentTable
 from . import bonded, kernel
 from .layout import NEAREST, FieldLayout, pair_energies
 from .terms import FragmentTerms

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...errors import BackmapError
 from ...model.parameters import MoleculeParameters
-from ..fragments import FragmentTable
+from ..sites.fragments import FragmentTable
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..compiled import part
+from ..compiling.compiled import part
 from .loops import QUICK
 from .tables import CODES
 from .turns import turn

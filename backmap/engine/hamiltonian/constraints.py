@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..compiled import part
+from ..compiling.compiled import part
 from .elimination import factorised, solve
 from .tables import Tables
 

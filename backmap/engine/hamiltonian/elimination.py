@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..compiled import part
+from ..compiling.compiled import part
 from .loops import QUICK
 
 Index = NDArray[np.int64]

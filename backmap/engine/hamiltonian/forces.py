@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..compiled import part
+from ..compiling.compiled import part
 from .bonded import bonded
 from .lists import Lists
 from .loops import QUICK

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..compiled import part
+from ..compiling.compiled import part
 from .loops import LANES
 from .nearby import Grid, Surroundings, doubled_rows, fragments_near
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..compiled import compiled, part
-from ..measure import band_log_det
+from ..compiling.compiled import compiled, part
+from ..geometry.measure import band_log_det
 from .constraints import bead_sums, constraints_of
 from .nearby import Grid, Surroundings
 from .tables import Tables

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...model.parameters import BOLTZMANN, ForceField
 from ...model.system import System
-from ..compiled import compiled
+from ..compiling.compiled import compiled
 from ..energy.layout import FieldLayout
 from ..random import Stream
 from .blocks import Block

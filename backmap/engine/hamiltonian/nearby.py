@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...model import box as periodic
-from ..compiled import part
+from ..compiling.compiled import part
 from ..energy.layout import NEAREST
 
 Array = NDArray[np.float64]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..compiled import part
+from ..compiling.compiled import part
 from .lists import Lists
 from .loops import LANES, QUICK
 from .nearby import Surroundings

@@ -16,7 +16,7 @@ from ...model.molecule import MoleculeType
 from ...model.parameters import FUNCTIONS, MoleculeParameters
 from ...model.system import System
 from ..energy.layout import FieldLayout
-from ..measure import BondGram
+from ..geometry.measure import BondGram
 from .blocks import Block, blocks_of
 from .elimination import pattern
 from .loops import LANES

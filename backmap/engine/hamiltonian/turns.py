@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.polynomial import Chebyshev, Polynomial
 
-from ..compiled import part
+from ..compiling.compiled import part
 
 #: Tangents of pi/8 and 3 pi/8: between them an angle is taken from pi/4, beyond from pi/2.
 LOW, HIGH = np.sqrt(2.0) - 1.0, np.sqrt(2.0) + 1.0

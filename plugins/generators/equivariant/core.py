@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from backmap.engine.contracts import Draw, LocalEnvironment, View
-from backmap.engine.fragments import FragmentTable
 from backmap.engine.random import Stream
+from backmap.engine.sites.contracts import Draw, LocalEnvironment, View
+from backmap.engine.sites.fragments import FragmentTable
 
 from .density import spare_directions
 from .features import FAR, Slots

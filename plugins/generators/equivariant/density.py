@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from backmap.engine.contracts import LocalEnvironment
+from backmap.engine.sites.contracts import LocalEnvironment
 
 from .kernels import local_frames, looped
 

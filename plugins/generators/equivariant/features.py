@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backmap.engine.fragments import FragmentTable
+from backmap.engine.sites.fragments import FragmentTable
 
 ELEMENTS = (1, 6, 7, 8, 9, 14, 15, 16, 17, 35, 53)
 SLOT_ATOMS, SLOT_RESIDUALS = 24, 3

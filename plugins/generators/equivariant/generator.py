@@ -6,9 +6,9 @@ from pydantic import Field
 from torch import Tensor
 
 from backmap.api import Options, WeightsPath
-from backmap.engine.contracts import Draw, LocalEnvironment
-from backmap.engine.fragments import FragmentTable, resting_order
 from backmap.engine.random import Stream
+from backmap.engine.sites.contracts import Draw, LocalEnvironment
+from backmap.engine.sites.fragments import FragmentTable, resting_order
 from backmap.errors import BackmapError
 from backmap.model.molecule import MoleculeType
 from backmap.model.system import System

@@ -14,7 +14,7 @@ from numba import float32, int32, types
 from numba.extending import intrinsic
 from torch import Tensor
 
-from backmap.engine.compiled import compiled, part
+from backmap.engine.compiling.compiled import compiled, part
 
 SQRT3, SQRT5, SQRT15 = math.sqrt(3), math.sqrt(5), math.sqrt(15)
 

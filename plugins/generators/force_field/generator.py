@@ -10,15 +10,15 @@ from pydantic import Field
 from torch import Tensor
 
 from backmap.api import Generator, Options
-from backmap.engine.contracts import Draw, LocalEnvironment, View
-from backmap.engine.fragments import FragmentTable
 from backmap.engine.random import Stream
+from backmap.engine.sites.contracts import Draw, LocalEnvironment, View
+from backmap.engine.sites.fragments import FragmentTable
 from backmap.errors import BackmapError
 from backmap.model.parameters import BOLTZMANN, ForceField
 from backmap.model.system import System
 
 from ..equivariant.density import LocalFrame, Torsions, closing_angle, spare_directions
-from ..template import Template, TemplateOptions
+from ..template.generator import Template, TemplateOptions
 from . import kernels
 from .density import Angles, Lengths, interpolated, sine_logits
 from .tables import LOOSE, Tables

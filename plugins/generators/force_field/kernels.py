@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from backmap.engine.compiled import compiled, part
+from backmap.engine.compiling.compiled import compiled, part
 
 #: Codes of terms; ``tables`` says which function of a force field becomes which.
 ANGLE, COSINE_ANGLE, UREY_BRADLEY, PERIODIC, RYCKAERT_BELLEMANS, IMPROPER, PAIR, HAND = range(8)

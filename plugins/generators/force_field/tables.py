@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backmap.engine.fragments import FragmentTable
+from backmap.engine.sites.fragments import FragmentTable
 from backmap.errors import BackmapError
 from backmap.model.molecule import MoleculeType
 from backmap.model.parameters import COULOMB, ForceField, MoleculeParameters

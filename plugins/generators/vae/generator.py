@@ -8,8 +8,8 @@ from pydantic import Field
 from torch import Tensor
 
 from backmap.api import Options, WeightsPath
-from backmap.engine.contracts import Draw, Lesson, LocalEnvironment, Player
 from backmap.engine.random import Stream
+from backmap.engine.sites.contracts import Draw, Lesson, LocalEnvironment, Player
 from backmap.model.system import System
 
 from ..equivariant.core import Core, Sight

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from backmap.engine.contracts import Lesson, LocalEnvironment
 from backmap.engine.random import Stream
+from backmap.engine.sites.contracts import Lesson, LocalEnvironment
 
 from .grid import Sight
 from .network import Critic

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from backmap.engine.fragments import FragmentTable
+from backmap.engine.sites.fragments import FragmentTable
 from backmap.errors import BackmapError
 from backmap.model.molecule import MoleculeType
 

@@ -9,12 +9,12 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from backmap.api import Options, WeightsPath
-from backmap.engine.contracts import Draw, LocalEnvironment, Player
 from backmap.engine.random import Stream
+from backmap.engine.sites.contracts import Draw, LocalEnvironment, Player
 from backmap.errors import BackmapError
 from backmap.model.system import System
 
-from ...common.optimisation import resting
+from ...learning.optimisation import resting
 from ..trained import Trained
 from .adversary import Game
 from .channels import Vocabulary

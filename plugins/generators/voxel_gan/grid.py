@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from backmap.engine.contracts import LocalEnvironment
-from backmap.engine.fragments import FragmentTable
+from backmap.engine.sites.contracts import LocalEnvironment
+from backmap.engine.sites.fragments import FragmentTable
 
 from ..equivariant.density import LocalFrame, spare_directions
 from .channels import RELATIONS, Tables, Vocabulary

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from backmap.engine.contracts import LocalEnvironment
-from backmap.engine.fragments import FragmentTable
 from backmap.engine.random import Stream
+from backmap.engine.sites.contracts import LocalEnvironment
+from backmap.engine.sites.fragments import FragmentTable
 
 from .channels import Tables, Vocabulary
 from .grid import Grid, Sight

@@ -4,10 +4,10 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from backmap_plugins.common.assemble import molecule_type, signed
+from backmap_plugins.molecules.assemble import molecule_type, signed
 from numpy.typing import NDArray
 
-from backmap.engine.snapshot import AtomIndex, Snapshot
+from backmap.engine.sites.snapshot import AtomIndex, Snapshot
 from backmap.model.molecule import MoleculeType
 from backmap.model.system import System
 from backmap.model.tally import Tally

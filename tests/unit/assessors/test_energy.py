@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from backmap_plugins.assessors.energy import NAMES, Energy
-from backmap_plugins.common import openmm_system
+from backmap_plugins.openmm_bridge import system as openmm_system
 
 from backmap.engine.energy.frame import Energy as FrameEnergy
-from backmap.engine.snapshot import AtomIndex, Snapshot
+from backmap.engine.sites.snapshot import AtomIndex, Snapshot
 from backmap.errors import BackmapError
 from backmap.model.assessment import divergence
 from backmap.model.parameters import ForceField

@@ -122,7 +122,7 @@ def test_without_a_box_there_is_no_g_and_a_note_says_so() -> None:
 
 
 def test_selections_know_residues_molecules_and_bonds() -> None:
-    from backmap_plugins.common.selections import Selections
+    from backmap_plugins.chemistry.selections import Selections
 
     system = builders.system()
     chosen = Selections(system)

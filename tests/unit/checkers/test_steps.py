@@ -11,7 +11,7 @@ from backmap_plugins.checkers.temperature import TemperatureChecker
 from backmap.api import Checker
 from backmap.checking import reading
 from backmap.model.survey import Finding
-from backmap.registry import Registry
+from backmap.recipe.registry import Registry
 from tests import scenes
 
 FILES = scenes.RECIPE

@@ -7,7 +7,7 @@ import pytest
 
 from backmap.checking import reading, verdict
 from backmap.model.survey import Finding
-from backmap.registry import Registry
+from backmap.recipe.registry import Registry
 from tests import scenes
 
 FILES = scenes.RECIPE

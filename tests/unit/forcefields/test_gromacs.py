@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from backmap_plugins.common.openmm_system import energies
-from backmap_plugins.forcefields.gromacs import Gromacs
+from backmap_plugins.forcefields.gromacs.reader import Gromacs
+from backmap_plugins.openmm_bridge.system import energies
 
 from backmap import testing
 from backmap.errors import BackmapError

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import openmm
 import pytest
-from backmap_plugins.common.openmm_system import energies
 from backmap_plugins.forcefields.amber import Amber
 from backmap_plugins.forcefields.charmm import Charmm
 from backmap_plugins.forcefields.openmm import OpenMM
+from backmap_plugins.openmm_bridge.system import energies
 from openmm import app
 
 from backmap import testing

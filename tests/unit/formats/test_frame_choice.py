@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from backmap_plugins.common.index_groups import read_group
-from backmap_plugins.formats.gromacs_frames import Gromacs, GromacsFrames
+from backmap_plugins.formats.gromacs.frames import Gromacs, GromacsFrames
+from backmap_plugins.formats.index_groups import read_group
 from MDAnalysis.lib.formats.libmdaxdr import TRRFile, XTCFile
 
 from backmap.errors import BackmapError

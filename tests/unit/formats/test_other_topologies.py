@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from backmap_plugins.common.assemble import assemble
-from backmap_plugins.common.molecule_types import AtomTable, topology_of
-from backmap_plugins.formats.gromacs_topology import Gromacs
-from backmap_plugins.formats.lammps_topology import Lammps
-from backmap_plugins.formats.mdanalysis_topologies import Amber, Charmm
-from backmap_plugins.formats.votca import Votca as VotcaMapping
-from backmap_plugins.formats.votca_topology import Votca
+from backmap_plugins.formats.gromacs.topology import Gromacs
+from backmap_plugins.formats.lammps.topology import Lammps
+from backmap_plugins.formats.mappings.votca import Votca as VotcaMapping
+from backmap_plugins.formats.mappings.votca_topology import Votca
+from backmap_plugins.formats.mdanalysis.topologies import Amber, Charmm
+from backmap_plugins.formats.molecule_types import AtomTable, topology_of
+from backmap_plugins.molecules.assemble import assemble
 
 from backmap.api import AtomMolecule, AtomTopology
 from backmap.errors import BackmapError

@@ -10,9 +10,9 @@ import MDAnalysis
 import numpy as np
 import pydantic
 import pytest
-from backmap_plugins.formats.gromacs_frames import GromacsFrames
-from backmap_plugins.formats.gromacs_writers import Gromacs
-from backmap_plugins.formats.mdanalysis_frames import Pdb as Reader
+from backmap_plugins.formats.gromacs.frames import GromacsFrames
+from backmap_plugins.formats.gromacs.writers import Gromacs
+from backmap_plugins.formats.mdanalysis.frames import Pdb as Reader
 from backmap_plugins.formats.pdb_writer import Pdb
 
 from backmap.errors import BackmapError

@@ -10,9 +10,9 @@ from backmap_plugins.generators.force_field.generator import ForceFieldOptions, 
 from numpy.typing import NDArray
 
 from backmap import testing
-from backmap.engine.contracts import Draw, LocalEnvironment
-from backmap.engine.environment import Scene
 from backmap.engine.random import Stream
+from backmap.engine.sites.contracts import Draw, LocalEnvironment
+from backmap.engine.sites.environment import Scene
 from backmap.model.molecule import MoleculeType
 from backmap.model.parameters import Bonded, ForceField, MoleculeParameters
 from backmap.model.system import System, Window

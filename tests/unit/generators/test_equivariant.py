@@ -12,9 +12,9 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from backmap import testing
-from backmap.engine.contracts import Draw, LocalEnvironment
-from backmap.engine.environment import Scene
 from backmap.engine.random import Stream
+from backmap.engine.sites.contracts import Draw, LocalEnvironment
+from backmap.engine.sites.environment import Scene
 from backmap.errors import BackmapError
 from backmap.model.molecule import MoleculeType
 from backmap.model.system import System, Window

@@ -8,17 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from backmap_plugins.formats.gromacs_frames import GromacsFrames
+from backmap_plugins.formats.gromacs.frames import GromacsFrames
 from backmap_plugins.generators.force_field.generator import ForceFieldOptions, FromForceField
 from rich.console import Console
 
-from backmap import recipe, runner, testing
-from backmap.display import Display
+from backmap import testing
 from backmap.engine.random import Stream
 from backmap.errors import BackmapError
 from backmap.model.molecule import handedness
 from backmap.model.system import System
-from backmap.registry import Registry
+from backmap.recipe import recipe
+from backmap.recipe.registry import Registry
+from backmap.running import runner
+from backmap.running.display import Display
 from tests import scenes
 from tests.unit.generators.small import (
     alone,

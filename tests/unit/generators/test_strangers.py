@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from backmap_plugins.common.library import collect
 from backmap_plugins.generators.equivariant.features import Slots
 from backmap_plugins.generators.equivariant.generator import Equivariant, EquivariantOptions
+from backmap_plugins.learning.library import collect
 
-from backmap.engine.fragments import FragmentTable, resting_order
 from backmap.engine.random import Stream
+from backmap.engine.sites.fragments import FragmentTable, resting_order
 from backmap.errors import BackmapError
 from backmap.model.molecule import MoleculeType
 from backmap.model.system import System, Window

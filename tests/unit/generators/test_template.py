@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from backmap_plugins.common.library import collect
-from backmap_plugins.generators.template import Template, TemplateOptions
+from backmap_plugins.generators.template.generator import Template, TemplateOptions
+from backmap_plugins.learning.library import collect
 
-from backmap.engine.environment import Scene
 from backmap.engine.random import Stream
+from backmap.engine.sites.environment import Scene
 from backmap.errors import BackmapError
 from backmap.model.system import System
 from tests import builders, scenes

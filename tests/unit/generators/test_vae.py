@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from backmap_plugins.common.library import collect
 from backmap_plugins.generators.vae.generator import Vae, VaeOptions
 from backmap_plugins.generators.vae.latents import Encoder, Prior, log_normal
+from backmap_plugins.learning.library import collect
 
 from backmap import testing
-from backmap.engine.blocks import BlockTable
-from backmap.engine.contracts import LocalEnvironment
+from backmap.engine.metropolis.blocks import BlockTable
 from backmap.engine.random import Stream
+from backmap.engine.sites.contracts import LocalEnvironment
 from backmap.errors import BackmapError
 from backmap.model.system import System
 from tests import builders, scenes

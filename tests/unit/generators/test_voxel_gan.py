@@ -7,22 +7,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from backmap_plugins.common import store
-from backmap_plugins.common.library import Conformers, Library
-from backmap_plugins.common.trainer import COLLAPSED, Energies, Trainer
-from backmap_plugins.common.training import NOISE
+from backmap_plugins.files import store
 from backmap_plugins.generators.voxel_gan.channels import Vocabulary, atom_kinds, bead_kinds
 from backmap_plugins.generators.voxel_gan.generator import VoxelGan, VoxelGanOptions
 from backmap_plugins.generators.voxel_gan.grid import HIDDEN, Grid
+from backmap_plugins.learning.library import Conformers, Library
+from backmap_plugins.learning.trainer import COLLAPSED, Energies, Trainer
+from backmap_plugins.learning.training import NOISE
 from torch import Tensor
 
 from backmap import testing
 from backmap.api import Options, Regularizer
-from backmap.engine.contracts import LocalEnvironment
+from backmap.engine.sites.contracts import LocalEnvironment
 from backmap.errors import BackmapError
 from backmap.model.system import System
 from tests import scenes
-from tests.unit.common import test_training as material
+from tests.unit.learning import test_training as material
 
 SMALL = {"width": 8, "blocks": 1, "noise": 4, "grid": 4}
 

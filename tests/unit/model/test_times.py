@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backmap.api import FrameInfo
-from backmap.frames import Choice
 from backmap.model.times import chosen
+from backmap.running.frames import Choice
 
 THIRDS = np.arange(6001) / 3
 

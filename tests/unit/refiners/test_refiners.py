@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from backmap_plugins.common import openmm_system
-from backmap_plugins.forcefields.gromacs import Gromacs
+from backmap_plugins.forcefields.gromacs.reader import Gromacs
+from backmap_plugins.openmm_bridge import system as openmm_system
 from backmap_plugins.refiners.equilibrate import Equilibrate
 from backmap_plugins.refiners.minimize import Minimize
 

@@ -15,9 +15,9 @@ from openmm import app, unit
 from torch import Tensor
 
 from backmap import testing
-from backmap.engine.contracts import LocalEnvironment, View
 from backmap.engine.energy.frame import Energy
-from backmap.engine.environment import Scene
+from backmap.engine.sites.contracts import LocalEnvironment, View
+from backmap.engine.sites.environment import Scene
 from backmap.errors import BackmapError
 from backmap.model.parameters import Bonded, ForceField, MoleculeParameters
 from backmap.model.system import System, Window

@@ -6,7 +6,7 @@ import torch
 from backmap_plugins.regularizers.steric import Steric, StericOptions
 
 from backmap import testing
-from backmap.engine.contracts import View
+from backmap.engine.sites.contracts import View
 
 
 @pytest.mark.parametrize("off", [0.0, 0.02, 0.1])

@@ -7,7 +7,7 @@ import pytest
 
 from backmap.api import MappingReader, Reader, TopologyReader
 from backmap.errors import BackmapError
-from backmap.registry import KINDS, Registry
+from backmap.recipe.registry import KINDS, Registry
 from backmap.starting.formats import FRAMES, MAPPINGS, TOPOLOGIES, detect, split
 
 DBM = "[map]\n 1 C 1 A\n[/map]\n"

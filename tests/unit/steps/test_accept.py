@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pydantic
 import pytest
-from backmap_plugins.generators.template import Template
+from backmap_plugins.generators.template.generator import Template
 from backmap_plugins.regularizers.steric import Steric
 from backmap_plugins.steps.accept import AcceptedSweeps
 from backmap_plugins.steps.sample import Gibbs, GibbsOptions

@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from backmap import api, recipe, runner
-from backmap.display import Display
+from backmap import api
 from backmap.errors import BackmapError, Interrupted
 from backmap.hookspecs import hookimpl
-from backmap.ledger import Ledger
 from backmap.model.assessment import Judgement
-from backmap.registry import Registry
+from backmap.recipe import recipe
+from backmap.recipe.registry import Registry
+from backmap.running import runner
+from backmap.running.display import Display
+from backmap.running.ledger import Ledger
 
 TOY = Path(__file__).parents[2] / "toy_plugin.py"
 

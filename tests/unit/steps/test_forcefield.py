@@ -8,8 +8,8 @@ from backmap_plugins.steps.forcefield import Forcefield
 
 from backmap.api import State
 from backmap.errors import BackmapError
-from backmap.recipe import load
-from backmap.registry import Registry
+from backmap.recipe.recipe import load
+from backmap.recipe.registry import Registry
 from tests import scenes
 
 RECIPE = """\

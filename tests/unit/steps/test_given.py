@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from backmap_plugins.common.assemble import molecule_type, own_beads, rigid_lengths
-from backmap_plugins.common.library import collect
 from backmap_plugins.generators.force_field.generator import ForceFieldOptions, FromForceField
-from backmap_plugins.generators.template import Template, TemplateOptions
+from backmap_plugins.generators.template.generator import Template, TemplateOptions
+from backmap_plugins.learning.library import collect
+from backmap_plugins.molecules.assemble import molecule_type, own_beads, rigid_lengths
 from backmap_plugins.refiners.equilibrate import Equilibrate
 from backmap_plugins.refiners.minimize import Minimize
 from backmap_plugins.regularizers.steric import Steric
@@ -21,9 +21,9 @@ from backmap_plugins.traversals import DepthFirst
 
 from backmap import api
 from backmap.engine.energy.frame import Energy
-from backmap.engine.environment import Scene
-from backmap.engine.schedule import drawn
-from backmap.engine.sweep import overlaps
+from backmap.engine.sites.environment import Scene
+from backmap.engine.sites.schedule import drawn
+from backmap.engine.sites.sweep import overlaps
 from backmap.model.system import System, Window
 from tests import builders, forcefields, scenes
 

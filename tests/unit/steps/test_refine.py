@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from backmap_plugins.common.flags import flagged, with_neighbours
 from backmap_plugins.refiners.minimize import Minimize
 from backmap_plugins.steps.refine import Refine
 from backmap_plugins.steps.sample import Gibbs, GibbsOptions
 
 from backmap import api
+from backmap.engine.flags import flagged, with_neighbours
 from backmap.engine.random import Stream
 from backmap.errors import BackmapError
 from backmap.model.parameters import ForceField

@@ -8,19 +8,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from backmap_plugins.common.library import collect
+from backmap_plugins.learning.library import collect
 from backmap_plugins.regularizers.energy import EnergyOptions, ForceFieldEnergy
 from backmap_plugins.regularizers.steric import Steric, StericOptions
 from backmap_plugins.steps.sample import annealed
 from pydantic import Field
 from rich.console import Console
 
-from backmap import api, recipe, runner
-from backmap.display import Display
+from backmap import api
 from backmap.errors import BackmapError
 from backmap.hookspecs import hookimpl
 from backmap.model.system import System, Window
-from backmap.registry import Registry
+from backmap.recipe import recipe
+from backmap.recipe.registry import Registry
+from backmap.running import runner
+from backmap.running.display import Display
 from tests import forcefields, scenes
 
 #: The worlds that the step ``given`` gives.

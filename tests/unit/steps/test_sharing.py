@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from backmap_plugins.assessors.structure import Structure
-from backmap_plugins.generators.template import Template
+from backmap_plugins.generators.template.generator import Template
 from backmap_plugins.refiners.minimize import Minimize
 from backmap_plugins.regularizers.steric import Steric
 from backmap_plugins.steps.assess import Assess

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from backmap_plugins.common import contents
-from backmap_plugins.common.assemble import assemble, owned_by_one
-from backmap_plugins.common.bead_names import Beads
-from backmap_plugins.common.contents import Passed
-from backmap_plugins.formats.gromacs_topology import Gromacs
-from backmap_plugins.formats.gromacs_writers import atom_labels, box_line
-from backmap_plugins.formats.votca import Votca
+from backmap_plugins.formats.gromacs.topology import Gromacs
+from backmap_plugins.formats.gromacs.writers import atom_labels, box_line
+from backmap_plugins.formats.mappings.votca import Votca
+from backmap_plugins.molecules import contents
+from backmap_plugins.molecules.assemble import assemble, owned_by_one
+from backmap_plugins.molecules.bead_names import Beads
+from backmap_plugins.molecules.contents import Passed
 from backmap_plugins.steps.topology import Kept, Topology
 from pydantic import ValidationError
 

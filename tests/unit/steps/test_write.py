@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from backmap_plugins.steps.write import Write
 
-from backmap import recipe
 from backmap.errors import BackmapError
-from backmap.registry import Registry
-from backmap.runner import run
+from backmap.recipe import recipe
+from backmap.recipe.registry import Registry
+from backmap.running.runner import run
 
 STEP = "  - write: {atoms: {toy: sums.txt}}\n"
 ASSESS = "  - assess: {assessors: toy_place_of}\n"

@@ -1,0 +1,4 @@
+"""``python -m backmap`` is the command ``backmap``."""
+from .commands.cli import main
+
+main()

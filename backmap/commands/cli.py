@@ -1,0 +1,106 @@
+"""The command ``backmap``. What a user gets wrong is one line and exit code 2, never a traceback.
+
+Nothing heavy is imported here: ``backmap --help`` must not wait for torch.
+"""
+from __future__ import annotations
+
+import functools
+import signal
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import typer
+
+from ..errors import BackmapError, Interrupted
+from .check import check
+from .init import init
+from .merge import merge
+from .new import new
+from .plugins import plugins
+from .report import report
+from .run import run
+from .schema import schema
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False,
+                  context_settings={"help_option_names": ["-h", "--help"]},
+                  help="Puts the atoms back into coarse-grained molecular simulations.")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from .. import __version__
+
+        typer.echo(f"backmap {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True,
+                                                  help="Print the version.")] = False) -> None:
+    pass
+
+
+def _returning(command: Callable[..., object]) -> Callable[..., object]:
+    """The command, which ends by returning alone: a plugin that leaves must not end a run as if it were done."""
+
+    @functools.wraps(command)
+    def returning(*arguments: object, **options: object) -> object:
+        try:
+            return command(*arguments, **options)
+        except SystemExit as leaving:
+            raise RuntimeError(f"the program was to end amid its work, with exit code {leaving.code}") from leaving
+
+    return returning
+
+
+for _command in (run, merge, check, init, report, plugins, schema, new):
+    app.command()(_returning(_command))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point: run a command and turn every failure into one line and an exit code."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in arguments
+    if not debug:
+        warnings.simplefilter("ignore")  # those of libraries; ours are lines of the run
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a queue's polite end is a Ctrl-C
+    sys.exit(guarded(lambda: app(arguments, prog_name="backmap", standalone_mode=False), debug))
+
+
+def guarded(call: Callable[[], object], debug: bool = False) -> int:
+    """Exit code of ``call``: 0 done, 2 a mistake the user can mend, 130 stopped, 1 a bug."""
+    try:
+        code = call()
+    except KeyboardInterrupt:
+        return _say("stopped", 130)
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        return _explain(error)
+    return code if isinstance(code, int) else 0
+
+
+def _explain(error: Exception) -> int:
+    """One line for an error, and the exit code that goes with it."""
+    if isinstance(error, BackmapError):
+        return _say(str(error), 2)
+    if isinstance(error, Interrupted | typer.Abort):
+        return _say(str(error) or "stopped", 130)
+    if hasattr(error, "format_message"):  # typer's errors of usage
+        if type(error).__name__ == "NoArgsIsHelpError":
+            typer.echo(error.format_message())
+            return 0
+        message = error.format_message().rstrip(".")
+        return _say(f"{message}{'' if message.endswith('?') else '.'} Try --help.", 2)
+    if isinstance(error, OSError) and error.strerror:
+        return _say(f"{error.filename or 'a file'}: {error.strerror}", 2)
+    return _say(f"unexpected {type(error).__name__}: {error}. This is a bug, of backmap or of a plugin; "
+                "run again with --debug to see where", 1)
+
+
+def _say(line: str, code: int) -> int:
+    typer.echo("backmap: " + " ".join(line.split()), err=True)
+    return code

@@ -1,0 +1,1 @@
+"""What plugins are built on: options, the state of a run, the contracts of ensembles."""

@@ -1,0 +1,75 @@
+"""What the steps of a run share, and the files they write to."""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from ..model.assessment import Judgement
+    from ..model.inputs import FrameSource
+    from ..model.parameters import ForceField
+    from ..model.system import System
+    from .plugin import Plugin
+
+
+class OutputFiles(Protocol):
+    """The files of a run that grow window by window; the runner makes them whole and resumable."""
+
+    def claim(self, path: Path) -> None:
+        """Say, once and at the start, that this run writes ``path`` (relative to the output folder).
+
+        Raises:
+            BackmapError: If it exists already, another step writes it, or the run reads it.
+        """
+
+    def append(self, path: Path, data: bytes) -> None:
+        """Add bytes to a claimed file. They count once the whole window has been written."""
+
+    def place(self, path: Path, data: bytes) -> None:
+        """Write a claimed file as a whole, at the end of the run."""
+
+
+@dataclass(eq=False)
+class State:
+    """What the steps of a run share.
+
+    Attributes:
+        folder: Folder of the recipe; output: where files go; seed, device: as in the recipe.
+        title: Of the recipe.
+        log: Prints one line for the user.
+        progress: Called with a fraction of the current window's work that is done, 0 to 1.
+        system: What is there (given by ``topology``).
+        source: Frames of beads (given by ``read``); reference: frames of true atoms, or None.
+        generator: The ``Generator`` used last, for steps that name none.
+        forcefield: Parameters (given by ``forcefield``), or None.
+        judgement: What ``assess`` found, for reports; whole once that step has finished.
+        provenance: Says what is being run: recipe, versions, seed, hashes of inputs, as in run.json.
+        chosen: Numbers of the frames this run goes through, and n_frames, how many; known once a step has
+            given ``source``.
+        files: Where steps append what they write, window by window.
+        spent: Seconds that the frames have taken so far, by ``Step.index``.
+        extra: Room for plugins, by plugin name.
+    """
+
+    folder: Path
+    output: Path
+    seed: int
+    device: str
+    title: str = ""
+    resume: bool = False
+    log: Callable[[str], None] = print
+    progress: Callable[[float], None] = lambda fraction: None
+    system: System | None = None
+    source: FrameSource | None = None
+    reference: FrameSource | None = None
+    generator: Plugin | None = None
+    forcefield: ForceField | None = None
+    judgement: Judgement | None = None
+    provenance: Callable[[], dict[str, Any]] = dict
+    chosen: Sequence[int] = ()
+    n_frames: int = 0
+    files: OutputFiles | None = None
+    spent: dict[int, float] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Compiled functions: their cache, and the time that they take to compile."""

@@ -1,0 +1,60 @@
+"""Functions that are compiled by numba, and kept for later runs."""
+from __future__ import annotations
+
+import contextlib
+import functools
+import gc
+from collections.abc import Callable
+from typing import Any
+
+import numba
+from numba.core import event
+
+from . import clock as compiling
+from .kept import Cache
+
+#: Versions of numba whose insides ``parts`` knows; with others numba compiles in its own way, which takes longer.
+TRIED = ((0, 68),)
+
+
+def compiled(function: Callable | None = None, **flags: Any) -> Callable:
+    """Compile a function when it is first called, and keep it for later runs; ``flags`` are those of ``numba.njit``."""
+    if function is None:
+        return functools.partial(compiled, **flags)
+    if numba.config.DISABLE_JIT:
+        return function
+    if numba.version_info.short in TRIED:
+        from .parts import Whole
+
+        return Whole(function, flags)
+    made = numba.njit(**flags)(function)
+    with contextlib.suppress(RuntimeError):  # there is no room to keep it
+        made._cache = Cache(function)
+    return made
+
+
+def part(function: Callable | None = None, **flags: Any) -> Callable:
+    """Compile a function together with the compiled functions that call it.
+
+    It is not kept by itself. If Python calls it after all, as tests do, it is compiled once more, like ``compiled``.
+    """
+    if function is None:
+        return functools.partial(part, **flags)
+    if numba.config.DISABLE_JIT or numba.version_info.short not in TRIED:
+        return compiled(function, **flags)
+    from .parts import Part
+
+    return Part(function, flags)
+
+
+class _Listener(event.Listener):
+    def on_start(self, _: event.Event) -> None:
+        if compiling.begun():
+            gc.freeze()  # what is there stays; looking through it again and again takes a tenth of the time
+
+    def on_end(self, _: event.Event) -> None:
+        if compiling.ended():
+            gc.unfreeze()
+
+
+event.register("numba:compile", _Listener())

@@ -1,0 +1,271 @@
+"""Projection onto the manifold {rigid bonds, M(r) = R}, with slack where it is empty.
+
+The unknowns are displacements of *carriers*: heavy atoms, which carry their hydrogens along, so that
+C-H lengths and hydrogens' places on their carbon survive. Newton steps of least displacement,
+
+    d = J^T (J J^T)^-1 (target - value),
+
+need J J^T, which couples only constraints that share a carrier: banded per molecule after a reverse
+Cuthill-McKee ordering. All molecules of a type are stacked into one banded system, so the cost is
+linear in their number and in the length of chains.
+
+Where bonds and beads contradict each other the beads give way: |d|^2 + kappa |R - M(r)|^2 is minimised
+on rigid bonds (Gauss-Newton), and what is left, M(r) - R, is the slack of each bead.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import LinAlgError, cho_solve_banded, cholesky_banded
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import reverse_cuthill_mckee
+
+from ...model.molecule import MoleculeType
+from ...model.system import System, Window
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+TOLERANCE = 1e-6  #: nm; largest violation of a bond or bead that counts as none
+STEP = 0.03  #: nm; largest displacement of an atom in one Newton step
+#: Compliance of beads (1 / kappa) where they contradict the bonds, in the first and the last step. Stiff beads
+#: get there fast but overshoot, because the steps know nothing of the tension that turns the bonds; soft ones settle.
+SOFTNESS = 0.1, 4.0
+FLAG = 0.001  #: nm; a bead with more slack than this is reported
+
+
+@dataclass(frozen=True, eq=False)
+class Projector:
+    """Projects molecules of one type. Without rigid bonds only the beads are constraints."""
+
+    molecule: MoleculeType
+
+    @cached_property
+    def carrier(self) -> Index:
+        """The atom whose displacement each atom follows, (A,)."""
+        heavy, graph = self.molecule.chemistry.heavy, self.molecule.graph
+        carrier = np.arange(self.molecule.n_atoms)
+        for atom in np.flatnonzero(~heavy):
+            carrier[atom] = min((n for n in graph[atom] if heavy[n]), default=atom)
+        return carrier
+
+    @cached_property
+    def riders(self) -> tuple[Index, Array]:
+        """Atoms that ride at a rigid distance, (h,), and those distances, nm."""
+        bonds, length = self.molecule.bonds, self.molecule.bond_length
+        riding = np.isfinite(length) & (self.carrier[bonds[:, 0]] == self.carrier[bonds[:, 1]])
+        atoms = np.where(self.carrier[bonds[riding, 0]] == bonds[riding, 0], bonds[riding, 1], bonds[riding, 0])
+        return atoms, length[riding]
+
+    @cached_property
+    def bonds(self) -> Index:
+        """Rigid bonds between atoms of different carriers, (m, 2)."""
+        return self.molecule.bonds[self._rigid]
+
+    @cached_property
+    def lengths(self) -> Array:
+        """nm, (m,)."""
+        return self.molecule.bond_length[self._rigid]
+
+    @cached_property
+    def _rigid(self) -> NDArray[np.bool_]:
+        bonds = self.molecule.bonds
+        return np.isfinite(self.molecule.bond_length) & (self.carrier[bonds[:, 0]] != self.carrier[bonds[:, 1]])
+
+    @cached_property
+    def weights(self) -> Array:
+        """Weight of each carrier in each bead, (B, A); zero for atoms that are carried."""
+        gathered = np.zeros_like(self.molecule.mapping.matrix)
+        np.add.at(gathered.T, self.carrier, self.molecule.mapping.matrix.T)
+        return gathered
+
+    @cached_property
+    def _pattern(self) -> _Pattern:
+        return _Pattern.of(self.carrier[self.bonds], self.weights)
+
+    def residual(self, atoms: Array, beads: Array) -> Array:
+        """What is missing to each constraint, target minus value, (n, m + 3 B): bonds, then bead components."""
+        vector = atoms[:, self.bonds[:, 0]] - atoms[:, self.bonds[:, 1]]
+        slack = beads - self.molecule.mapping.apply(atoms)
+        return np.concatenate([self.lengths - np.linalg.norm(vector, axis=2), slack.reshape(len(atoms), -1)], axis=1)
+
+    def project(self, atoms: Array, beads: Array, iterations: int = 12) -> tuple[Array, Array]:
+        """Move molecules onto the manifold by the least displacement of their carriers.
+
+        Args:
+            atoms: Whole molecules, (n, A, 3), nm.
+            beads: (n, B, 3), nm, whole and next to them.
+            iterations: Newton steps at most.
+
+        Returns:
+            Atoms (n, A, 3), and the slack M(r) - R that is left, (n, B, 3), nm.
+        """
+        atoms = self._restore_riders(np.array(atoms, dtype=np.float64))
+        left = self._newton(atoms, beads, np.arange(len(atoms)), iterations)
+        if len(left):
+            soft = atoms[left] = self._soften(atoms[left], beads[left], 3 * iterations)
+            # From there the beads may be in reach after all; where they are not, the nearest is the answer.
+            still = np.isin(left, self._newton(atoms, beads, left, iterations))
+            atoms[left[still]] = soft[still]
+        return atoms, self.molecule.mapping.apply(atoms) - beads
+
+    def _newton(self, atoms: Array, beads: Array, open_: Index, iterations: int) -> Index:
+        """Steps to bonds and beads, in place; returns which of the molecules ``open_`` did not get there."""
+        for step in range(iterations + 1):
+            open_ = open_[np.abs(self.residual(atoms[open_], beads[open_])).max(axis=1, initial=0) > TOLERANCE]
+            if not len(open_) or step == iterations:
+                break
+            atoms[open_] = self._step(atoms[open_], beads[open_], 0.0)
+        return open_
+
+    def _soften(self, atoms: Array, beads: Array, iterations: int) -> Array:
+        """Rigid bonds exactly, beads as nearly as they allow."""
+        for softness in np.geomspace(*SOFTNESS, iterations):
+            atoms = self._step(atoms, beads, float(softness))
+        for _ in range(iterations):
+            missing = self.residual(atoms, beads)[:, :len(self.bonds)]
+            if np.abs(missing).max(initial=0) < TOLERANCE:
+                break
+            atoms = self._step(atoms, beads, None)
+        return atoms
+
+    def _step(self, atoms: Array, beads: Array, softness: float | None) -> Array:
+        """One Newton step; ``softness`` is the compliance of beads, None leaves beads out of the target."""
+        missing = self.residual(atoms, beads)
+        n_bonds = len(self.bonds)
+        if softness is None:  # only bonds: beads shall stay where they are, softly
+            missing[:, n_bonds:] = 0
+            softness = SOFTNESS[0]
+        vector = atoms[:, self.bonds[:, 0]] - atoms[:, self.bonds[:, 1]]
+        unit = vector / np.maximum(np.linalg.norm(vector, axis=2, keepdims=True), 1e-9)
+        force = self._pattern.solve(unit, missing, softness)
+        move = np.zeros_like(atoms)
+        along = force[:, :n_bonds, None] * unit
+        carriers = self.carrier[self.bonds]
+        np.add.at(move.transpose(1, 0, 2), carriers[:, 0], along.transpose(1, 0, 2))
+        np.add.at(move.transpose(1, 0, 2), carriers[:, 1], -along.transpose(1, 0, 2))
+        move += np.einsum("ba,nbx->nax", self.weights, force[:, n_bonds:].reshape(len(atoms), -1, 3), optimize=True)
+        size = np.linalg.norm(move, axis=2, keepdims=True)
+        move *= STEP / np.maximum(size, STEP)
+        return atoms + move[:, self.carrier]
+
+    def _restore_riders(self, atoms: Array) -> Array:
+        """Set carried atoms to their rigid distance, along the direction they have."""
+        riders, lengths = self.riders
+        vector = atoms[:, riders] - atoms[:, self.carrier[riders]]
+        norm = np.maximum(np.linalg.norm(vector, axis=2, keepdims=True), 1e-9)
+        atoms[:, riders] = atoms[:, self.carrier[riders]] + vector * (lengths[:, None] / norm)
+        return atoms
+
+
+@dataclass(frozen=True, eq=False)
+class _Pattern:
+    """Where the entries of J J^T are, in the banded order, and how to fill and solve it.
+
+    Entries are of three kinds: bond with bond (dot product of two unit vectors), bond component with
+    bead (weight times a component of a unit vector), bead with bead (constant).
+    """
+
+    size: int
+    width: int
+    place: Index
+    pairs: Index
+    pair_sign: Array
+    pair_slot: Index
+    mixed: Index
+    mixed_weight: Array
+    mixed_slot: Index
+    constant_slot: Index
+    constant: Array
+
+    @classmethod
+    def of(cls, carriers: Index, weights: Array) -> _Pattern:
+        """Pattern for bonds between ``carriers`` (m, 2) and beads of ``weights`` (B, A)."""
+        m, n_beads = len(carriers), len(weights)
+        incidence = np.zeros((m, weights.shape[1]))
+        incidence[np.arange(m), carriers[:, 0]] = 1
+        incidence[np.arange(m), carriers[:, 1]] = -1
+        bond_bond, bond_bead, bead_bead = incidence @ incidence.T, incidence @ weights.T, weights @ weights.T
+        size = m + 3 * n_beads
+        k, b = np.nonzero(np.abs(bond_bead) > 1e-14)
+        i, j = np.nonzero(np.abs(bond_bond) > 0)
+        c, d = np.nonzero(np.abs(bead_bead) > 1e-14)
+        axes = np.arange(3)
+        rows = np.concatenate([i, np.repeat(k, 3), (m + 3 * c[:, None] + axes).ravel()])
+        columns = np.concatenate([j, (m + 3 * b[:, None] + axes).ravel(), (m + 3 * d[:, None] + axes).ravel()])
+        graph = csr_array((np.ones(2 * len(rows)), (np.r_[rows, columns], np.r_[columns, rows])), shape=(size, size))
+        place = np.empty(size, dtype=np.int64)
+        place[reverse_cuthill_mckee(graph, symmetric_mode=True)] = np.arange(size)
+        width = int(np.abs(place[rows] - place[columns]).max(initial=0))
+
+        def slots(r: Index, s: Index) -> Index:
+            low, high = np.minimum(place[r], place[s]), np.maximum(place[r], place[s])
+            return (high - low) * size + low  # lower band storage: row = distance, column = smaller index
+
+        lower = i >= j
+        i, j = i[lower], j[lower]
+        half = c >= d
+        c, d = c[half], d[half]
+        mixed = np.column_stack([np.repeat(k, 3), np.tile(axes, len(k))])
+        return cls(size, width, place, np.column_stack([i, j]), bond_bond[i, j], slots(i, j), mixed,
+                   np.repeat(bond_bead[k, b], 3), slots(np.repeat(k, 3), (m + 3 * b[:, None] + axes).ravel()),
+                   slots((m + 3 * c[:, None] + axes).ravel(), (m + 3 * d[:, None] + axes).ravel()),
+                   np.repeat(bead_bead[c, d], 3))
+
+    def solve(self, unit: Array, missing: Array, softness: float) -> Array:
+        """Solve (J J^T + softness on beads) x = missing for n molecules, (n, size)."""
+        n, m = unit.shape[:2]
+        bands = np.zeros((n, (self.width + 1) * self.size))
+        dots = np.einsum("npx,npx->np", unit[:, self.pairs[:, 0]], unit[:, self.pairs[:, 1]])
+        # A bond with itself counts twice in the incidence; two bonds share one carrier.
+        bands[:, self.pair_slot] = dots * self.pair_sign
+        bands[:, self.mixed_slot] = unit[:, self.mixed[:, 0], self.mixed[:, 1]] * self.mixed_weight
+        bands[:, self.constant_slot] = self.constant
+        diagonal = np.full(self.size, 1e-9)
+        diagonal[self.place[m:]] += softness
+        bands[:, :self.size] += diagonal
+        # Stack the molecules: band k of molecule a is followed by band k of molecule a + 1.
+        stacked = bands.reshape(n, self.width + 1, self.size).transpose(1, 0, 2).reshape(self.width + 1, -1)
+        right = np.empty_like(missing)
+        right[:, self.place] = missing
+        try:
+            factor = cholesky_banded(stacked, lower=True, overwrite_ab=True, check_finite=False)
+        except LinAlgError:  # constraints that depend on each other: a little more damping decides
+            bands[:, :self.size] += 1e-5
+            stacked = bands.reshape(n, self.width + 1, self.size).transpose(1, 0, 2).reshape(self.width + 1, -1)
+            factor = cholesky_banded(stacked, lower=True, check_finite=False)
+        solution = cho_solve_banded((factor, True), right.ravel(), check_finite=False)
+        return solution.reshape(n, self.size)[:, self.place]
+
+
+class SystemProjector:
+    """Projects whole windows, type by type."""
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+        self.projectors = [Projector(molecule) for molecule in system.types]
+
+    def project(self, atoms: Array, beads: Array) -> tuple[Array, Array]:
+        """Atoms (W, A, 3) and beads (W, B, 3) -> projected atoms, and slack (W, B, 3), nm."""
+        moved, slack = np.array(atoms), np.zeros_like(beads)
+        for group, projector in zip(self.system.groups, self.projectors):
+            if group.type.given:  # its atoms are its beads
+                moved[:, group.atoms] = beads[:, group.beads[:, group.type.mapping.owner]]
+                continue
+            shape = (len(atoms), len(group.atom_offset))
+            flat_atoms = atoms[:, group.atoms].reshape(-1, group.type.n_atoms, 3)
+            flat_beads = beads[:, group.beads].reshape(-1, group.type.n_beads, 3)
+            found, left = projector.project(flat_atoms, flat_beads)
+            moved[:, group.atoms] = found.reshape(*shape, -1, 3)
+            slack[:, group.beads] = left.reshape(*shape, -1, 3)
+        return moved, slack
+
+
+def flag_slack(window: Window) -> Window:
+    """Mark beads that bonds do not let be met, under the flag ``infeasible``."""
+    if window.slack is not None:
+        window.flags["infeasible"] = np.linalg.norm(window.slack, axis=2) > FLAG
+    return window

@@ -1,0 +1,107 @@
+"""The measure of rigid bonds: 1/2 log det G, with G = (grad b) m^-1 (grad b)^T over the rigid bonds b of a molecule.
+
+Constrained dynamics samples exp(-U/kT) sqrt(det G) delta(b - b0) (Fixman, PNAS 71, 3050 (1974); Ciccotti, Kapral,
+Vanden-Eijnden, ChemPhysChem 6, 1809 (2005)). Two bonds couple only if they share an atom a, by u u' / m_a with
+unit vectors that point away from it; so G is banded along a molecule and its determinant costs a few operations a bond.
+"""
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import reverse_cuthill_mckee
+
+from ...model.molecule import MoleculeType
+from ..compiling.compiled import compiled, part
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+
+class BondGram:
+    """G of the rigid bonds of one molecule type.
+
+    Attributes:
+        bonds: Rigid bonds in their banded order, (c, 2).
+        rows, columns: Entries of G at and below its diagonal, (n,).
+        coupling: What the cosine of the two bonds is multiplied by in each, 1/u, (n,).
+    """
+
+    def __init__(self, kind: MoleculeType) -> None:
+        bonds = kind.bonds[np.isfinite(kind.bond_length)].astype(np.int64).reshape(-1, 2)
+        incidence = np.zeros((len(bonds), kind.n_atoms))
+        incidence[np.arange(len(bonds)), bonds[:, 0]] = 1
+        incidence[np.arange(len(bonds)), bonds[:, 1]] = -1
+        order = banded_order(incidence @ incidence.T != 0)
+        incidence, self.bonds = incidence[order], np.ascontiguousarray(bonds[order])
+        coupling = np.tril((incidence / kind.mass) @ incidence.T)
+        touching = np.tril(np.abs(incidence) @ np.abs(incidence).T) > 0
+        self.rows, self.columns = (index.astype(np.int64) for index in np.nonzero(touching))
+        self.coupling = coupling[self.rows, self.columns]
+        self._width = int((self.rows - self.columns).max(initial=0))
+
+    def half_log_det(self, positions: Array) -> Array:
+        """1/2 log det G of each of n molecules, (n,); 0 without rigid bonds, -inf where they depend on each other.
+
+        Args:
+            positions: Whole molecules, (n, A, 3), nm.
+        """
+        positions = np.ascontiguousarray(positions, dtype=np.float64)
+        return _half_log_dets(positions, self.bonds, self.rows, self.columns, self.coupling, self._width)
+
+
+def banded_order(coupled: NDArray[np.bool_]) -> Index:
+    """Order (n,) of rows that brings the entries of a symmetric matrix, where ``coupled`` (n, n), near its diagonal."""
+    if not len(coupled):
+        return np.empty(0, dtype=np.int64)
+    return reverse_cuthill_mckee(csr_array(coupled.astype(np.int8)), symmetric_mode=True).astype(np.int64)
+
+
+@part
+def band_log_det(band: Array, size: int, width: int) -> float:
+    """log det of a symmetric positive matrix, factorised in place; -inf if it is not positive.
+
+    Args:
+        band: Row i holds columns i - width .. i, (size, width + 1).
+        size: Rows to be used.
+        width: Distance of the farthest entry from the diagonal.
+    """
+    total = 0.0
+    for i in range(size):
+        first = max(0, i - width)
+        for j in range(first, i + 1):
+            value = band[i, j - i + width]
+            for k in range(max(first, j - width), j):
+                value -= band[i, k - i + width] * band[j, k - j + width]
+            if j < i:
+                band[i, j - i + width] = value / band[j, width]
+            elif value <= 0.0:
+                return -np.inf
+            else:
+                band[i, width] = np.sqrt(value)
+                total += np.log(value)
+    return total
+
+
+@compiled
+def _half_log_dets(positions, bonds, row, column, coupling, width):
+    n, size = len(positions), len(bonds)
+    found = np.zeros(n)
+    unit = np.empty((size, 3))
+    band = np.empty((size, width + 1))
+    for molecule in range(n):
+        atoms = positions[molecule]
+        for b in range(size):
+            squared = 0.0
+            for x in range(3):
+                unit[b, x] = atoms[bonds[b, 0], x] - atoms[bonds[b, 1], x]
+                squared += unit[b, x] * unit[b, x]
+            for x in range(3):
+                unit[b, x] /= np.sqrt(squared)
+        band[:] = 0.0
+        for entry in range(len(row)):
+            i, j = row[entry], column[entry]
+            cosine = unit[i, 0] * unit[j, 0] + unit[i, 1] * unit[j, 1] + unit[i, 2] * unit[j, 2]
+            band[i, j - i + width] = coupling[entry] * cosine
+        found[molecule] = 0.5 * band_log_det(band, size, width)
+    return found

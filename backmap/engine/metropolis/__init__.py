@@ -1,0 +1,1 @@
+"""Draws of generators, accepted or rejected one block at a time."""

@@ -1,0 +1,161 @@
+"""What ties the atoms of a block: the rigid bonds that must hold and the beads that it has a part in.
+
+A *block* is the part of a fragment that is drawn at once. A block can be accepted or rejected only if a draw meets
+each of its rigid bonds by construction: every rigid bond of an atom that is drawn leads to the predecessor at whose
+distance it is placed, or to the atom on which a ring closes. ``docs/theory``, "Accepted sweeps".
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...model.molecule import MoleculeType
+from ..sites.environment import Scene
+from ..sites.fragments import FragmentTable
+
+Index = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+#: Rigid bonds are met to this, nm; those of an infeasible closure are not.
+TOLERANCE = 1e-5
+#: The kinds of blocks by name: which atoms of a fragment they take.
+KINDS = ("fragment", "hydrogens")
+
+
+@dataclass(frozen=True, eq=False)
+class BlockTable:
+    """Rigid bonds and beads of every fragment: R rows as in ``FragmentTable``, F atoms, P partners.
+
+    Local indices point into [fragment atoms F | partners P].
+
+    Attributes:
+        fragments: The tables whose rows these are.
+        partners: Atom rows of the atoms outside the fragment that share a rigid bond or a bead with it, -1 padding,
+            (R, P).
+        bonds: Ends of the rigid bonds of the fragment's atoms, (R, N, 2); lengths: nm, NaN padding, (R, N).
+        beads: Fragment rows of the beads in which its atoms have weight, -1 padding, (R, Q).
+        weights: Of all local atoms in these beads, float64, (R, Q, F + P).
+    """
+
+    fragments: FragmentTable
+    partners: Tensor
+    bonds: Tensor
+    lengths: Tensor
+    beads: Tensor
+    weights: Tensor
+
+    @classmethod
+    def of(cls, fragments: FragmentTable) -> BlockTable:
+        """Look up what ties the fragments of ``fragments``."""
+        atoms = fragments.atoms.cpu().numpy()
+        rows = [_ties(fragments.types[kind], own[own >= 0] - base)
+                for kind, own, base in ((int(t), own, int(fragments.atom_base[t]))
+                                        for t, own in zip(fragments.type, atoms, strict=True))]
+        n, f = atoms.shape
+        width = [max(1, *(len(row[k]) for row in rows)) for k in range(3)]
+        partners, beads = np.full((n, width[0]), -1), np.full((n, width[2]), -1)
+        bonds, lengths = np.zeros((n, width[1], 2), dtype=np.int64), np.full((n, width[1]), np.nan)
+        weights = np.zeros((n, width[2], f + width[0]))
+        for r, (outside, pairs, of) in enumerate(rows):
+            kind = fragments.types[int(fragments.type[r])]
+            base, first = int(fragments.atom_base[fragments.type[r]]), int(fragments.row_base[fragments.type[r]])
+            own = atoms[r][atoms[r] >= 0] - base
+            local = np.concatenate([own, outside])
+            slot = np.concatenate([np.arange(len(own)), f + np.arange(len(outside))])
+            place = dict(zip(local.tolist(), slot.tolist(), strict=True))
+            partners[r, :len(outside)], beads[r, :len(of)] = outside + base, of + first
+            for k, bond in enumerate(pairs):
+                bonds[r, k] = [place[a] for a in kind.bonds[bond].tolist()]
+                lengths[r, k] = kind.bond_length[bond]
+            weights[r, :len(of), slot] = kind.mapping.matrix[np.ix_(of, local)].T
+        device = fragments.atoms.device
+        return cls(fragments, *(torch.as_tensor(x, device=device) for x in (partners, bonds, lengths, beads, weights)))
+
+    def blocks(self, kinds: Sequence[str]) -> dict[str, Tensor]:
+        """Which atoms of each fragment the blocks of each kind take, (R, F) bool; a row of False takes no part.
+
+        Pinned atoms are never drawn. Fragments that are all hydrogens count under ``hydrogens`` if that is asked for.
+        """
+        own, tables = self.fragments.atoms, self.fragments
+        whole = (own >= 0) & ~tables.pinned
+        hydrogens = whole & (tables.element[own.clamp_min(0)] == 1)
+        wanted = {"fragment": whole, "hydrogens": hydrogens}
+        if "hydrogens" in kinds:
+            wanted["fragment"] = whole & (whole != hydrogens).any(dim=1, keepdim=True)
+        return {kind: wanted[kind] & self.met(wanted[kind])[:, None] for kind in kinds}
+
+    def met(self, block: Tensor) -> Tensor:
+        """Whether a draw of the block (R, F) meets all its rigid bonds by construction, (R,) bool."""
+        tables = self.fragments
+        near = torch.cat([tables.atoms, tables.context], dim=1)
+        local = torch.cat([tables.atoms, self.partners], dim=1)
+        beads = torch.full((len(near), int(tables.reference.max()) + 1), -1, device=near.device)
+        named = torch.cat([near, beads], dim=1)  # beads are no atoms: -1
+        first = torch.where(tables.bonded, named.gather(1, tables.reference[:, :, 0]), -1)
+        second = torch.where(tables.closure >= 0, named.gather(1, tables.closure.clamp_min(0)), -1)
+        ends = local.gather(1, self.bonds.flatten(1)).reshape(self.bonds.shape)
+        rigid, touched = torch.isfinite(self.lengths), self._touching(block)
+        served = torch.zeros_like(rigid)
+        for a, b in ((0, 1), (1, 0)):
+            for other in (first, second):
+                here = (tables.atoms[:, None] == ends[:, :, a, None]) & (other[:, None] == ends[:, :, b, None])
+                served |= (here & block[:, None]).any(dim=2)
+        return (served | ~(rigid & touched)).all(dim=1)
+
+    def _touching(self, block: Tensor) -> Tensor:
+        """Rigid bonds with an end in the block, (R, N)."""
+        drawn = torch.cat([block, torch.zeros_like(self.partners, dtype=torch.bool)], dim=1)
+        return drawn.gather(1, self.bonds.flatten(1)).reshape(self.bonds.shape).any(dim=2)
+
+    def local(self, scene: Scene, frame: Tensor, bead: Tensor, own: Tensor) -> Tensor:
+        """Positions by local index of candidates ``own`` (S, K, F, 3), nm from the anchor, (S, K, F + P, 3)."""
+        rows = self.partners[scene.layout.row[bead]]
+        index = (rows + scene.layout.atom_shift[bead][:, None]).clamp_min(0)
+        others = scene.atoms[frame[:, None], index] - scene.beads[frame, bead][:, None]
+        return torch.cat([own, others[:, None].expand(-1, own.shape[1], -1, -1)], dim=2)
+
+    def bonds_hold(self, row: Tensor, block: Tensor, local: Tensor) -> Tensor:
+        """Whether all rigid bonds of the atoms drawn have their lengths, (S, K), at local positions (S, K, L, 3)."""
+        ends = self.bonds[row]
+        site = torch.arange(len(row), device=row.device)[:, None]
+        a, b = (local[site, :, ends[:, :, k]] for k in (0, 1))  # (S, N, K, 3)
+        drawn = torch.cat([block, torch.zeros_like(self.partners[row], dtype=torch.bool)], dim=1)
+        counted = drawn.gather(1, ends.flatten(1)).reshape(ends.shape).any(dim=2) & torch.isfinite(self.lengths[row])
+        off = ((a - b).norm(dim=-1) - self.lengths[row][:, :, None]).abs()
+        return (torch.where(counted[:, :, None], off, 0.0) < TOLERANCE).all(dim=1)
+
+    def log_beads(self, scene: Scene, frame: Tensor, bead: Tensor, block: Tensor, local: Tensor, shown: Tensor,
+                  widths: Tensor) -> Tensor:
+        """log N(M x; R', s^2) of the beads in which an atom drawn has weight, (S, K); densities per nm^3 a bead.
+
+        Args:
+            scene: Of the sites; frame, bead: of each, (S,); block: atoms drawn, (S, F).
+            local: Positions by local index, (S, K, F + P, 3).
+            shown: R' - R, nm, (W, B, 3); widths: s of each bead, nm, (B,).
+        """
+        row = scene.layout.row[bead]
+        weights = self.weights[row]
+        part = ((weights[:, :, :block.shape[1]] != 0) & block[:, None]).any(dim=2)
+        index = (self.beads[row] + scene.layout.bead_shift[bead][:, None]).clamp_min(0)
+        wanted = scene.beads[frame[:, None], index] + shown[frame[:, None], index]
+        wanted = wanted - scene.beads[frame, bead][:, None]
+        off = torch.einsum("sql,sklx->skqx", weights, local) - wanted[:, None]
+        width = widths[index][:, None]
+        each = -0.5 * off.square().sum(-1) / width**2 - 3 * torch.log(width * np.sqrt(2 * np.pi))
+        return torch.where(part[:, None], each, 0.0).sum(dim=2)
+
+
+def _ties(kind: MoleculeType, own: Index) -> tuple[Index, Index, Index]:
+    """Atoms outside that are tied to ``own``, rows of its rigid bonds, and beads in which it has weight."""
+    if kind.given:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), own
+    touching = np.isin(kind.bonds, own).any(axis=1) & np.isfinite(kind.bond_length)
+    beads = np.flatnonzero(kind.mapping.matrix[:, own].any(axis=1))
+    sharing = np.flatnonzero(kind.mapping.matrix[beads].any(axis=0))
+    outside = np.setdiff1d(np.union1d(kind.bonds[touching].ravel(), sharing), own)
+    return outside, np.flatnonzero(touching), beads

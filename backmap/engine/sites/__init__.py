@@ -1,0 +1,1 @@
+"""Where atoms are drawn: fragments, what they see, which of them at once, in which order."""

@@ -1,0 +1,239 @@
+"""Gather what S sites see; scatter what was drawn.
+
+Beads do not move in a sweep, so who sees whom is found once a window (``Surroundings``); a batch
+then costs a few array look-ups.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from torch import Tensor
+
+from ...model.system import System, Window
+from .conflict import bead_pairs, conflict_graph
+from .contracts import LocalEnvironment, View
+from .fragments import FragmentTable
+
+Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Where the rows of ``FragmentTable`` are in the system: B beads.
+
+    Attributes:
+        row: Fragment row of each bead, (B,).
+        molecule: Molecule of each bead, (B,).
+        atom_shift, bead_shift: System index minus atom row (fragment row) for each bead's molecule, (B,).
+        atom_row: Atom row of each atom of the system, (A,).
+        owned: System indices of each bead's atoms, -1 padding, (B, F).
+        related: Pairs of beads of one molecule that see each other by bonds, two (n,) arrays.
+    """
+
+    row: Tensor
+    molecule: Tensor
+    atom_shift: Tensor
+    bead_shift: Tensor
+    atom_row: Tensor
+    owned: Tensor
+    related: tuple[Index, Index]
+
+    @classmethod
+    def of(cls, system: System, fragments: FragmentTable) -> Layout:
+        """Lay the tables out over the system."""
+        n_beads, n_atoms = system.n_beads, system.n_atoms
+        row, molecule, atom_shift, bead_shift = (np.empty(n_beads, dtype=np.int64) for _ in range(4))
+        atom_row = np.empty(n_atoms, dtype=np.int64)
+        bases, firsts = fragments.atom_base.cpu().numpy(), fragments.row_base.cpu().numpy()
+        related, first_molecule = [], 0
+        for group, base, first in zip(system.groups, bases, firsts):
+            row[group.beads] = first + np.arange(group.type.n_beads)
+            molecule[group.beads] = first_molecule + np.arange(len(group.beads))[:, None]
+            atom_shift[group.beads] = (group.atom_offset - base)[:, None]
+            bead_shift[group.beads] = (group.bead_offset - first)[:, None]
+            atom_row[group.atoms] = base + np.arange(group.type.n_atoms)
+            first_molecule += len(group.beads)
+            pairs = _related(group.type.mapping.owner, fragments, base, first, group.type.n_beads)
+            related.append((group.bead_offset[:, None, None] + pairs).reshape(-1, 2))
+        both = np.concatenate(related)
+        device = fragments.atoms.device
+        tensors = [torch.as_tensor(x, device=device) for x in (row, molecule, atom_shift, bead_shift, atom_row)]
+        own = fragments.atoms[tensors[0]]
+        owned = torch.where(own >= 0, own + tensors[2][:, None], -1)
+        return cls(*tensors, owned, (both[:, 0], both[:, 1]))
+
+
+def _related(owner: Index, fragments: FragmentTable, base: int, first: int, n_beads: int) -> Index:
+    """Pairs (bead, owner of one of its context atoms) of one molecule type, (n, 2)."""
+    context = fragments.context[first:first + n_beads].cpu().numpy()
+    bead, slot = np.nonzero(context >= 0)
+    pairs = np.column_stack([bead, owner[context[bead, slot] - base]])
+    return np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0)
+
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """Who sees whom in a window: W frames, B beads, P neighbour beads, N neighbour atoms at most.
+
+    Attributes:
+        conflicts: One conflict graph per frame.
+        beads: Neighbour beads of each bead, -1 padding, (W, B, P).
+        vectors: From the bead to that image of each neighbour bead, nm, (W, B, P, 3).
+        atoms: System index of atoms of neighbour beads, -1 padding, (W, B, N).
+        slot: Which neighbour bead each of these atoms belongs to, (W, B, N).
+    """
+
+    conflicts: list[csr_array]
+    beads: Tensor
+    vectors: Tensor
+    atoms: Tensor
+    slot: Tensor
+
+    @property
+    def n_frames(self) -> int:
+        return self.beads.shape[0]
+
+    @property
+    def n_beads(self) -> int:
+        return self.beads.shape[1]
+
+    @classmethod
+    def of(cls, window: Window, layout: Layout, view: View) -> Surroundings:
+        """Search the neighbours of every bead of every frame."""
+        device = layout.row.device
+        owned = layout.owned.cpu().numpy()
+        found = [bead_pairs(window.beads[w], window.box(w), view.cutoff) for w in range(window.size)]
+        n_beads = window.beads.shape[1]
+        conflicts = [conflict_graph(n_beads, i, j, layout.related) for i, j, _ in found]
+        width = max(1, *(np.bincount(i, minlength=1).max() if len(i) else 1 for i, _, _ in found))
+        beads = np.full((window.size, n_beads, width), -1, dtype=np.int64)
+        vectors = np.zeros((window.size, n_beads, width, 3))
+        for w, (i, j, vector) in enumerate(found):
+            slot = _rank_in_group(i)
+            beads[w, i, slot], vectors[w, i, slot] = j, vector
+        atoms, slots = _neighbour_atoms(beads, owned)
+        return cls(conflicts, *(torch.as_tensor(x, device=device) for x in (beads, vectors, atoms, slots)))
+
+
+def _rank_in_group(sorted_keys: Index) -> Index:
+    """Position of each element within its run of equal keys, (n,)."""
+    start = np.concatenate([[0], np.flatnonzero(np.diff(sorted_keys)) + 1]) if len(sorted_keys) else np.empty(0, int)
+    lengths = np.diff(np.append(start, len(sorted_keys)))
+    return np.arange(len(sorted_keys)) - np.repeat(start, lengths)
+
+
+def _neighbour_atoms(beads: Index, owned: Index) -> tuple[Index, Index]:
+    """Atoms of the neighbour beads, packed to the left, and the neighbour each belongs to."""
+    atoms = np.where(beads[..., None] >= 0, owned[beads], -1).reshape(*beads.shape[:2], -1)
+    slots = np.broadcast_to(np.arange(beads.shape[2])[:, None], (beads.shape[2], owned.shape[1])).ravel()
+    order = np.argsort(atoms < 0, axis=2, kind="stable")
+    width = max(1, int((atoms >= 0).sum(axis=2).max()))
+    order = order[:, :, :width]
+    return np.take_along_axis(atoms, order, axis=2), slots[order]
+
+
+@dataclass(eq=False)
+class Scene:
+    """Positions of a window as tensors on the device, with everything that finds a site's surroundings.
+
+    Attributes:
+        atoms: (W, A, 3) float64, nm; placed: (W, A) bool; beads: (W, B, 3) float64, nm.
+        system: What is there; frames: numbers of the window's frames in the input, (W,); for messages.
+    """
+
+    fragments: FragmentTable
+    layout: Layout
+    surroundings: Surroundings
+    atoms: Tensor
+    placed: Tensor
+    beads: Tensor
+    system: System
+    frames: Index
+
+    @classmethod
+    def of(cls, window: Window, system: System, fragments: FragmentTable, view: View) -> Scene:
+        """Set the scene for a window; without atoms yet, none is placed."""
+        layout = Layout.of(system, fragments)
+        device = layout.row.device
+        beads = torch.as_tensor(window.beads, device=device)
+        if window.atoms is None:
+            atoms = torch.zeros((window.size, system.n_atoms, 3), dtype=torch.float64, device=device)
+            placed = torch.zeros((window.size, system.n_atoms), dtype=torch.bool, device=device)
+        else:
+            atoms = torch.as_tensor(window.atoms, device=device).clone()
+            placed = torch.as_tensor(window.placed, device=device).clone()
+        for group in system.groups:
+            if group.type.given:  # its atoms are its beads, and they stand from the start
+                atoms[:, group.atoms] = beads[:, group.beads[:, group.type.mapping.owner]]
+                placed[:, group.atoms] = True
+        surroundings = Surroundings.of(window, layout, view)
+        return cls(fragments, layout, surroundings, atoms, placed, beads, system, window.frames)
+
+    def labels(self, frame: Tensor | Index, bead: Tensor | Index) -> Callable[[int], str]:
+        """What sites, (S,) each, are called by people: the frame in the input, and the bead."""
+        return lambda site: f"frame {self.frames[int(frame[site])]}, {self.system.bead_label(int(bead[site]))}"
+
+    def gather(self, frame: Tensor, bead: Tensor, noise: float | Tensor = 0.0, temperature: float = 300.0,
+               block: Tensor | None = None) -> LocalEnvironment:
+        """What the sites (frame, bead), each (S,), see.
+
+        Args:
+            frame, bead: Of each site.
+            noise: Noise level of the context, one number or (S,).
+            temperature: K.
+            block: Fragment atoms to draw, (S, F) bool; None means all of them.
+        """
+        row = self.layout.row[bead]
+        tables, anchor = self.fragments, self.beads[frame, bead][:, None]
+        fragment = tables.atoms[row]
+        block = fragment >= 0 if block is None else block & (fragment >= 0)
+        rest = (fragment >= 0) & ~block
+        context, context_placed = self._atoms_at(frame, bead, tables.context[row], anchor)
+        near = tables.beads[row]
+        beads = self.beads[frame[:, None], (near + self.layout.bead_shift[bead][:, None]).clamp_min(0)] - anchor
+        neighbour = self.surroundings.atoms[frame, bead]
+        index = neighbour.clamp_min(0)
+        other = self.surroundings.beads[frame, bead]
+        vectors = self.surroundings.vectors[frame, bead]
+        # The image of a neighbour bead fixes the image of its atoms: they are stored next to it.
+        shift = vectors - (self.beads[frame[:, None], other.clamp_min(0)] - anchor)
+        slot = self.surroundings.slot[frame, bead]
+        image = shift.gather(1, slot[:, :, None].expand(-1, -1, 3))
+        neighbours = self.atoms[frame[:, None], index] - anchor + image
+        other_row = torch.where(other >= 0, self.layout.row[other.clamp_min(0)], -1)
+        same = self.layout.molecule[other.clamp_min(0)] == self.layout.molecule[bead][:, None]
+        given = torch.where(rest[:, :, None], self._atoms_at(frame, bead, fragment, anchor)[0], 0.0)
+        levels = torch.as_tensor(noise, dtype=torch.float32, device=row.device).expand(len(row))
+        return LocalEnvironment(
+            fragments=tables, row=row, block=block, given=given, sign=tables.sign[row],
+            context=torch.where(context_placed[:, :, None], context, 0.0), context_placed=context_placed,
+            beads=(beads * (near >= 0)[:, :, None]).float(), beads_present=near >= 0,
+            neighbours=neighbours.float(), neighbours_placed=(neighbour >= 0) & self.placed[frame[:, None], index],
+            neighbour_atom=torch.where(neighbour >= 0, self.layout.atom_row[index], 0),
+            neighbour_same=same.gather(1, slot) & (neighbour >= 0),
+            neighbour_beads=vectors.float(), neighbour_beads_present=other >= 0, neighbour_bead_row=other_row,
+            noise=levels, temperature=torch.full((len(row),), temperature, device=row.device))
+
+    def _atoms_at(self, frame: Tensor, bead: Tensor, rows: Tensor, anchor: Tensor) -> tuple[Tensor, Tensor]:
+        """Positions (S, n, 3) relative to the anchor of atom rows of the site's molecule, and if placed."""
+        index = (rows + self.layout.atom_shift[bead][:, None]).clamp_min(0)
+        positions = (self.atoms[frame[:, None], index] - anchor).float()
+        return positions, (rows >= 0) & self.placed[frame[:, None], index]
+
+    def own(self, frame: Tensor, bead: Tensor) -> Tensor:
+        """Present positions of the sites' fragments relative to their anchors, (S, F, 3); never part of a view."""
+        return self._atoms_at(frame, bead, self.fragments.atoms[self.layout.row[bead]],
+                              self.beads[frame, bead][:, None])[0]
+
+    def scatter(self, frame: Tensor, bead: Tensor, block: Tensor, positions: Tensor) -> None:
+        """Put drawn positions (S, F, 3), relative to the anchors, in place; only where ``block`` says so."""
+        atoms = self.layout.owned[bead]
+        site, slot = torch.nonzero(block & (atoms >= 0), as_tuple=True)
+        target = (frame[site], atoms[site, slot])
+        self.atoms[target] = positions[site, slot].double() + self.beads[frame[site], bead[site]]
+        self.placed[target] = True

@@ -1,0 +1,344 @@
+"""What is known about every fragment before any position is: one row per bead of each molecule type.
+
+A generator reads these tables through ``LocalEnvironment.row``. Atoms are named by *atom rows*
+(the atoms of all molecule types, one after the other); positions around a site are named by
+*local indices* into the concatenation [fragment atoms F | context atoms C | beads Q].
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import networkx as nx
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...model.molecule import MoleculeType
+from .contracts import Order, View
+
+#: Beads shown to a site along the bead graph, the nearest ones, itself included.
+MAX_BEADS = 9
+
+
+@dataclass(frozen=True, eq=False)
+class FragmentTable:
+    """Static tables, R rows (beads of all molecule types), T types.
+
+    Attributes:
+        types: The molecule types.
+        type, bead: Of each row, (R,).
+        atom_base, row_base: First atom row and first fragment row of each type, (T,).
+        atoms: Atom rows of the fragment in drawing order, -1 padding, (R, F).
+        context: Atom rows of same-molecule atoms in view, nearest first, -1 padding, (R, C).
+        available: Context atoms that are placed before this bead is drawn, (R, C) bool.
+        beads: Fragment rows of beads near on the bead graph, itself first, -1 padding, (R, Q).
+        reference: Local indices of the three predecessors of each atom, (R, F, 3): the origin, the
+            axis and the plane of its local frame.
+        closure: Local index of a second placed atom at a rigid distance, -1 if none, (R, F).
+            The closure atom is then also the second predecessor.
+        length: Rigid distance to the first predecessor, nm, NaN where it is drawn, (R, F).
+        closure_length: Rigid distance to the closure atom, nm, (R, F).
+        bonded: The first predecessor is a bonded atom (not a bead), (R, F) bool.
+        pinned: The atom is its bead: its position is given, (R, F) bool.
+        weight_own, weight_context: Mapping weights of the fragment's and the context's atoms in
+            each of ``beads``, (R, Q, F) and (R, Q, C).
+        sign: Handedness of the fragment: of its own stereocentre, else of the nearest one in
+            view; +1 where there is none, (R,).
+        chiral: True where ``sign`` stems from a stereocentre, (R,) bool.
+        element, aromatic, ring, charge, degree, stereo, mass: Per atom row, (n,).
+        distance: Bonds between atoms of one type, flattened per type; use ``bonds_between``.
+        distance_base: Start of each type in ``distance``, (T,).
+    """
+
+    types: Sequence[MoleculeType]
+    type: Tensor
+    bead: Tensor
+    atom_base: Tensor
+    row_base: Tensor
+    atoms: Tensor
+    context: Tensor
+    available: Tensor
+    beads: Tensor
+    reference: Tensor
+    closure: Tensor
+    length: Tensor
+    closure_length: Tensor
+    bonded: Tensor
+    pinned: Tensor
+    weight_own: Tensor
+    weight_context: Tensor
+    sign: Tensor
+    chiral: Tensor
+    element: Tensor
+    aromatic: Tensor
+    ring: Tensor
+    charge: Tensor
+    degree: Tensor
+    stereo: Tensor
+    mass: Tensor
+    distance: Tensor
+    distance_base: Tensor
+
+    @classmethod
+    def build(cls, types: Sequence[MoleculeType], view: View, orders: Sequence[Order],
+              sequential: bool = False) -> FragmentTable:
+        """Build the tables.
+
+        Args:
+            types: Molecule types of the system.
+            view: How many bonds the context reaches.
+            orders: One per type; parents decide at which atom a fragment is entered.
+            sequential: Only beads of lower rank are placed (forward sampling); else all others are.
+        """
+        bases = np.cumsum([0] + [t.n_atoms for t in types])
+        rows = np.cumsum([0] + [t.n_beads for t in types])
+        plans = []
+        for molecule, order, base, first in zip(types, orders, bases, rows):
+            planner = _Planner(molecule, view, order, sequential)
+            plans.extend(planner.plan(bead).shifted(base, first) for bead in range(molecule.n_beads))
+        tables = _stack(plans)
+        distances = [t.distance.astype(np.int64).ravel() for t in types]
+        return cls(
+            types=list(types),
+            type=torch.as_tensor(np.repeat(np.arange(len(types)), [t.n_beads for t in types])),
+            bead=torch.as_tensor(np.concatenate([np.arange(t.n_beads) for t in types])),
+            atom_base=torch.as_tensor(bases[:-1]), row_base=torch.as_tensor(rows[:-1]),
+            element=_atom_rows(types, lambda t: t.chemistry.element),
+            aromatic=_atom_rows(types, lambda t: t.chemistry.aromatic),
+            ring=_atom_rows(types, lambda t: t.chemistry.ring),
+            charge=_atom_rows(types, lambda t: t.chemistry.charge).float(),
+            degree=_atom_rows(types, lambda t: np.array([d for _, d in t.graph.degree()])),
+            stereo=_atom_rows(types, _stereo_of_atoms),
+            mass=_atom_rows(types, lambda t: t.mass).float(),
+            distance=torch.as_tensor(np.concatenate(distances)),
+            distance_base=torch.as_tensor(np.cumsum([0] + [len(d) for d in distances])[:-1]),
+            **tables)
+
+    def to(self, device: str) -> FragmentTable:
+        """The same tables on another device."""
+        moved = {f.name: getattr(self, f.name).to(device) for f in fields(self) if f.name != "types"}
+        return replace(self, **moved)
+
+    def bonds_between(self, type_: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        """Bonds between atom rows ``a`` and ``b`` of one molecule of ``type_``; 99 if far (broadcast)."""
+        sizes = torch.tensor([t.n_atoms for t in self.types], device=a.device)
+        base = self.atom_base[type_]
+        return self.distance[self.distance_base[type_] + (a - base) * sizes[type_] + (b - base)]
+
+
+def resting_order(molecule: MoleculeType) -> Order:
+    """The order in which fragments are entered in a Gibbs sweep, where all others are placed.
+
+    Parents are those of the spanning forest of the bead graph; ranks are not used.
+    """
+    parents = np.full(molecule.n_beads, -1)
+    parents[molecule.bead_edges[:, 1]] = molecule.bead_edges[:, 0]
+    return Order(np.arange(molecule.n_beads), parents)
+
+
+@dataclass(eq=False)
+class _Plan:
+    """One row of the tables, with indices local to the molecule type."""
+
+    atoms: list[int]
+    context: list[int]
+    available: list[bool]
+    beads: list[int]
+    reference: list[tuple[str, int]]
+    closure: list[tuple[str, int] | None]
+    length: list[float]
+    closure_length: list[float]
+    bonded: list[bool]
+    pinned: list[bool]
+    weight_own: np.ndarray
+    weight_context: np.ndarray
+    sign: int
+    chiral: bool
+
+    def shifted(self, atom_base: int, row_base: int) -> _Plan:
+        """The plan with atom and fragment rows counted over all types."""
+        self.atoms = [a + atom_base for a in self.atoms]
+        self.context = [a + atom_base for a in self.context]
+        self.beads = [b + row_base for b in self.beads]
+        return self
+
+
+class _Planner:
+    """Makes the plans of one molecule type."""
+
+    def __init__(self, molecule: MoleculeType, view: View, order: Order, sequential: bool) -> None:
+        self.molecule, self.view, self.order, self.sequential = molecule, view, order, sequential
+        self.fragments = molecule.mapping.fragments()
+        self.heavy = molecule.chemistry.heavy
+        # A mapping of every atom to itself needs no matrix, and has a large one.
+        self.matrix = None if molecule.given else molecule.mapping.matrix
+
+    def plan(self, bead: int) -> _Plan:
+        if self.molecule.given:
+            return _Plan([int(a) for a in self.fragments[bead]], [], [], [bead], [(("bead", 0),) * 3], [None], [np.nan],
+                         [np.nan], [False], [True], np.ones((1, 1)), np.zeros((1, 0)), 1, False)
+        own = self._drawing_order(bead)
+        context = self._context(bead, own)
+        owner = self.molecule.mapping.owner
+        rank = self.order.ranks
+        available = [not self.sequential or bool(rank[owner[a]] < rank[bead]) for a in context]
+        beads = self._near_beads(bead)
+        placed = {a: ("context", k) for k, a in enumerate(context) if available[k]}
+        plan = _Plan(own, context, available, beads, [], [], [], [], [], [],
+                     self.matrix[np.ix_(beads, own)], self.matrix[np.ix_(beads, context)],
+                     *self._handedness(own, context))
+        for k, atom in enumerate(own):
+            self._predecessors(plan, atom, bead, placed)
+            placed[atom] = ("own", k)
+        return plan
+
+    def _drawing_order(self, bead: int) -> list[int]:
+        """Heavy atoms breadth first from where the parent bead is bonded, then hydrogens."""
+        own = [int(a) for a in self.fragments[bead]]
+        graph = self.molecule.graph
+        heavy = [a for a in own if self.heavy[a]] or own
+        parent = self.order.parents[bead]
+        owner = self.molecule.mapping.owner
+
+        def entry(atom: int) -> tuple:
+            pinned = self._pinned(atom, bead)
+            to_parent = any(owner[n] == parent for n in graph[atom])
+            outside = any(owner[n] != bead for n in graph[atom])
+            elsewhere = not self.matrix[bead, atom]  # a bead may own atoms that have no part in it
+            return (not pinned, not to_parent, not outside, elsewhere, atom)
+
+        order: list[int] = []
+        inside = graph.subgraph(heavy)
+        for seed in sorted(heavy, key=entry):
+            if seed not in order:
+                order.append(seed)
+                order.extend(child for _, child in nx.bfs_edges(inside, seed, sort_neighbors=sorted)
+                             if child not in order)
+        return order + sorted((a for a in own if a not in order),
+                              key=lambda a: (min((order.index(n) for n in graph[a] if n in order), default=0), a))
+
+    def _context(self, bead: int, own: list[int]) -> list[int]:
+        """Atoms in view by bonds, and all atoms that share a bead with the fragment; nearest first."""
+        near = self.molecule.distance[own].min(axis=0) if own else np.full(self.molecule.n_atoms, 99)
+        sharing = self.matrix[self.matrix[:, own].any(axis=1)].any(axis=0) if own else near < 0
+        chosen = (near <= self.view.context) | sharing
+        chosen[own] = False
+        return sorted(map(int, np.flatnonzero(chosen)), key=lambda a: (near[a], a))
+
+    def _near_beads(self, bead: int) -> list[int]:
+        """The nearest beads on the bead graph, those that share atoms with the fragment first."""
+        hops = nx.single_source_shortest_path_length(self.molecule.bead_graph, bead, cutoff=MAX_BEADS)
+        own = self.fragments[bead]
+        sharing = self.matrix[:, own].any(axis=1) if len(own) else np.zeros(len(self.matrix), bool)
+        ranked = sorted(hops, key=lambda b: (b != bead, not sharing[b], hops[b], b))
+        return ranked[:MAX_BEADS]
+
+    def _pinned(self, atom: int, bead: int) -> bool:
+        """The bead is this atom and nothing else."""
+        return bool(self.matrix[bead, atom] > 1 - 1e-9)
+
+    def _handedness(self, own: list[int], context: list[int]) -> tuple[int, bool]:
+        chemistry = self.molecule.chemistry
+        sign = {int(c[0]): int(s) for c, s in zip(chemistry.centres, chemistry.sign)}
+        for atom in [*own, *context]:
+            if sign.get(atom):
+                return sign[atom], True
+        return 1, False
+
+    def _predecessors(self, plan: _Plan, atom: int, bead: int, placed: dict[int, tuple[str, int]]) -> None:
+        """Choose what the atom's internal coordinates refer to and append it to the plan."""
+        graph = self.molecule.graph
+        # Own atoms first: a fragment hangs together by itself, and meets its surroundings second.
+        def usable(nodes) -> list[int]:
+            return sorted((n for n in nodes if n in placed and n != atom),
+                          key=lambda n: (not self.heavy[n], placed[n][0] != "own", placed[n][1]))
+
+        def adrift(node: int) -> bool:
+            """Without a placed heavy neighbour, so that only beads could give the axis of a local frame."""
+            return not any(self.heavy[n] for n in usable(graph[node]))
+
+        bonded = sorted(usable(graph[atom]), key=adrift)
+        chain: list[tuple[str, int]] = []
+        siblings: list[int] = []
+        closure = None
+        if bonded:
+            origin = bonded[0]
+            closure = self._closure(atom, bonded, placed)
+            siblings = usable(graph[origin])
+            axis = closure if closure is not None else next((n for n in siblings if self.heavy[n]), None)
+            chain = [placed[origin]]
+            if axis is not None:
+                chain.append(placed[axis])
+                others = [n for n in siblings if n != axis] + [n for n in usable(graph[axis]) if n != origin]
+                if others:
+                    chain.append(placed[others[0]])
+        spare = [("bead", k) for k, b in enumerate(plan.beads)
+                 if not any(self._pinned(a, b) and placed[a] in chain for a in placed)]
+        # Molecules of one bead run out of beads: then an atom on the same neighbour gives the plane.
+        beside = [placed[n] for n in siblings if placed[n] not in chain]
+        plan.reference.append(tuple((chain + spare + beside + [("bead", 0)] * 3)[:3]))
+        plan.closure.append(placed[closure] if closure is not None else None)
+        plan.length.append(self._length(atom, bonded[0]) if bonded else np.nan)
+        plan.closure_length.append(self._length(atom, closure) if closure is not None else np.nan)
+        plan.bonded.append(bool(bonded))
+        plan.pinned.append(self._pinned(atom, bead))
+
+    def _closure(self, atom: int, bonded: list[int], placed: dict[int, tuple[str, int]]) -> int | None:
+        """A second bonded atom of the same fragment, if both distances are rigid: a ring closes here."""
+        inside = [n for n in bonded if placed[n][0] == "own"]
+        if len(inside) < 2 or inside[0] != bonded[0]:
+            return None
+        rigid = np.isfinite([self._length(atom, n) for n in inside[:2]]).all()
+        return inside[1] if rigid else None
+
+    def _length(self, a: int, b: int) -> float:
+        return float(self.molecule.bond_length[self.molecule.graph.edges[a, b]["bond"]])
+
+
+def _stereo_of_atoms(molecule: MoleculeType) -> np.ndarray:
+    """Sign of the stereocentre at each atom, 0 elsewhere, (A,)."""
+    stereo = np.zeros(molecule.n_atoms, dtype=np.int64)
+    stereo[molecule.chemistry.centres[:, 0]] = molecule.chemistry.sign
+    return stereo
+
+
+def _atom_rows(types: Sequence[MoleculeType], of) -> Tensor:
+    return torch.as_tensor(np.concatenate([np.asarray(of(t)) for t in types]))
+
+
+def _stack(plans: list[_Plan]) -> dict[str, Tensor]:
+    """Pad the plans to common sizes and stack them."""
+    n = len(plans)
+    size_f = max(1, *(len(p.atoms) for p in plans))
+    size_c = max(1, *(len(p.context) for p in plans))
+    size_q = max(len(p.beads) for p in plans)
+    start = {"own": 0, "context": size_f, "bead": size_f + size_c}
+
+    def padded(name: str, width: int, fill, dtype) -> np.ndarray:
+        table = np.full((n, width), fill, dtype=dtype)
+        for r, plan in enumerate(plans):
+            table[r, :len(getattr(plan, name))] = getattr(plan, name)
+        return table
+
+    reference = np.zeros((n, size_f, 3), dtype=np.int64)
+    closure = np.full((n, size_f), -1, dtype=np.int64)
+    weight_own, weight_context = np.zeros((n, size_q, size_f)), np.zeros((n, size_q, size_c))
+    for r, plan in enumerate(plans):
+        for f, chain in enumerate(plan.reference):
+            reference[r, f] = [start[kind] + k for kind, k in chain]
+            if plan.closure[f] is not None:
+                kind, k = plan.closure[f]
+                closure[r, f] = start[kind] + k
+        weight_own[r, :len(plan.beads), :len(plan.atoms)] = plan.weight_own
+        weight_context[r, :len(plan.beads), :len(plan.context)] = plan.weight_context
+    tables = {
+        "atoms": padded("atoms", size_f, -1, np.int64), "context": padded("context", size_c, -1, np.int64),
+        "available": padded("available", size_c, False, bool), "beads": padded("beads", size_q, -1, np.int64),
+        "reference": reference, "closure": closure, "length": padded("length", size_f, np.nan, np.float32),
+        "closure_length": padded("closure_length", size_f, np.nan, np.float32),
+        "bonded": padded("bonded", size_f, False, bool), "pinned": padded("pinned", size_f, False, bool),
+        "weight_own": weight_own.astype(np.float32), "weight_context": weight_context.astype(np.float32),
+        "sign": np.array([p.sign for p in plans], dtype=np.float32), "chiral": np.array([p.chiral for p in plans]),
+    }
+    return {name: torch.as_tensor(table) for name, table in tables.items()}

@@ -1,0 +1,131 @@
+"""One frame of one trajectory, as assessors see it: whole molecules, and neighbours found once for all."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from vesin import NeighborList
+
+from ...model.system import System, Window
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Pairs of atoms closer than a cut-off, each once, every periodic image counted.
+
+    Attributes:
+        i, j: System indices, (n,).
+        vector: From i to that image of j, nm, (n, 3); distance: its length, (n,).
+        same_molecule: Both are in one molecule, (n,) bool; an image of the own molecule counts.
+        bonds: Bonds between them along the molecule, 99 for more than 8, other molecules and other images, (n,).
+    """
+
+    i: Index
+    j: Index
+    vector: Array
+    distance: Array
+    same_molecule: NDArray[np.bool_]
+    bonds: NDArray[np.int16]
+
+    def within(self, cutoff: float) -> Pairs:
+        """Those closer than ``cutoff``."""
+        return self.take(self.distance < cutoff)
+
+    def take(self, keep: NDArray) -> Pairs:
+        """Some of them, by mask or index."""
+        return Pairs(self.i[keep], self.j[keep], self.vector[keep], self.distance[keep], self.same_molecule[keep],
+                     self.bonds[keep])
+
+
+class AtomIndex:
+    """Which molecule each atom of a system belongs to: found once, shared by all its frames.
+
+    Attributes:
+        n_molecules: Number of molecules.
+        molecule: Number of each atom's molecule, in the order of the topology, (A,).
+        type: Index into ``system.types``, (A,); local: index inside its molecule, (A,).
+        owner: System index of the bead that places each atom, (A,).
+        bonds: Bonds between the atoms of each molecule type, 99 for more than 8 and for padding, (T, L, L).
+    """
+
+    def __init__(self, system: System) -> None:
+        n = system.n_atoms
+        self.type, self.local, self.owner = (np.empty(n, dtype=np.int64) for _ in range(3))
+        starts = np.concatenate([group.atom_offset for group in system.groups])
+        rank = np.empty(len(starts), dtype=np.int64)
+        rank[np.argsort(starts, kind="stable")] = np.arange(len(starts))
+        self.molecule, first = np.empty(n, dtype=np.int64), 0
+        for number, group in enumerate(system.groups):
+            self.type[group.atoms], self.local[group.atoms] = number, np.arange(group.type.n_atoms)
+            self.owner[group.atoms] = group.bead_offset[:, None] + group.type.mapping.owner
+            self.molecule[group.atoms] = rank[first:first + len(group.atoms)][:, None]
+            first += len(group.atoms)
+        self.n_molecules = first
+        largest = max(kind.n_atoms for kind in system.types)
+        self.bonds = np.full((len(system.types), largest, largest), 99, dtype=np.int16)
+        for number, kind in enumerate(system.types):
+            self.bonds[number, :kind.n_atoms, :kind.n_atoms] = kind.distance
+
+
+@dataclass(eq=False)
+class Snapshot:
+    """One frame of one trajectory.
+
+    Attributes:
+        system: What is there; where: molecule and owner of its atoms.
+        number: Of the frame in the input; index: its place in the run, both from 0.
+        box: (3, 3), nm, or None.
+        atoms: Whole molecules, (A, 3) float64, nm; None where only the true atoms are there.
+        beads: Given beads, (B, 3), nm.
+        reference: The true atoms of this frame, or None.
+        slack: M(r) - R as the last projection left it, (B, 3), nm, or None.
+    """
+
+    system: System
+    where: AtomIndex
+    number: int
+    index: int
+    box: Array | None
+    atoms: Array | None
+    beads: Array
+    reference: Snapshot | None = None
+    slack: Array | None = None
+    _found: dict[float, Pairs] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def all_of(cls, window: Window, system: System, where: AtomIndex, index: Index) -> Iterator[Snapshot]:
+        """The frames of a window; ``index`` is the place of each in the run, (W,)."""
+        for w in range(window.size):
+            common = (system, where, int(window.frames[w]), int(index[w]), window.box(w))
+            reference = None
+            if window.reference is not None:
+                reference = cls(*common, window.reference[w], window.beads[w])
+            slack = None if window.slack is None else window.slack[w]
+            atoms = None if window.atoms is None else window.atoms[w]
+            yield cls(*common, atoms, window.beads[w], reference, slack)
+
+    def pairs(self, cutoff: float) -> Pairs:
+        """Pairs of atoms closer than ``cutoff``, nm; a longer search made before is used again."""
+        longer = [known for known in self._found if known >= cutoff]
+        if not longer:
+            self._found[cutoff] = self._search(cutoff)
+        elif cutoff not in self._found:
+            self._found[cutoff] = self._found[min(longer)].within(cutoff)
+        return self._found[cutoff]
+
+    def _search(self, cutoff: float) -> Pairs:
+        lattice = np.zeros((3, 3)) if self.box is None else self.box
+        i, j, vector, distance, shift = NeighborList(cutoff=cutoff, full_list=False).compute(
+            points=np.ascontiguousarray(self.atoms), box=lattice, periodic=self.box is not None, quantities="ijDdS")
+        i, j = i.astype(np.int64), j.astype(np.int64)
+        where = self.where
+        same = where.molecule[i] == where.molecule[j]
+        bonds = np.full(len(i), 99, dtype=np.int16)
+        own = np.flatnonzero(same & ~shift.any(axis=1))
+        bonds[own] = where.bonds[where.type[i[own]], where.local[i[own]], where.local[j[own]]]
+        return Pairs(i, j, vector, distance, same, bonds)

@@ -1,0 +1,1 @@
+"""Recipes: read, described, checked against the plugins that they name."""

@@ -1,0 +1,343 @@
+"""From YAML to steps that are built and checked, before anything runs.
+
+One grammar rule: a plugin is written ``name`` or ``name: {options}``; a value that is not a mapping
+fills the plugin's first option. If that option is a plugin itself, it may stand among the others:
+``forcefield: {gromacs: topol.top, cutoff: 1.2}``. Steps, and what is nested in their options, are built the same way.
+"""
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import pydantic
+
+from ..api import Nested, Plugin, Step
+from ..errors import BackmapError
+from ..fields import Build, expand
+from . import document
+from .registry import Kind, Registry, did_you_mean, kind_of
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a recipe comes from.
+
+    Attributes:
+        path: The file.
+        text: As it stands in the file.
+        overrides: What ``--set`` changed.
+        document: What was built: the file with the overrides.
+        inputs: The input files its options name.
+        plugins: The classes of all plugins that it names; plugin_files: files of the user that offer some.
+        in_memory: It reads frames that are objects of Python, not files.
+    """
+
+    path: Path
+    text: str
+    overrides: tuple[str, ...]
+    document: dict[str, Any]
+    inputs: tuple[Path, ...] = ()
+    plugins: tuple[type, ...] = ()
+    plugin_files: tuple[Path, ...] = ()
+    in_memory: bool = False
+
+
+class Recipe(pydantic.BaseModel):
+    """A checked recipe. ``source`` says where it comes from."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    recipe: Literal[1] = pydantic.Field(description="Version of the recipe format: 1.")
+    title: str = pydantic.Field("", description="Title of the run.")
+    seed: int = pydantic.Field(0, ge=0, description="Every random draw of the run follows from it.")
+    device: Literal["auto", "cpu", "cuda"] = pydantic.Field("auto", description="Where torch computes.")
+    output: str = pydantic.Field("runs", min_length=1, description="Folder of the results.")
+    window: int | None = pydantic.Field(None, ge=1, description="Frames that are read and written together. What comes "
+                                                                "out does not depend on it.")
+    processes: int = pydantic.Field(1, ge=1, description="Processes that share the frames. What comes out does not "
+                                                         "depend on it.")
+    max_warnings: dict[str, pydantic.NonNegativeInt] = pydantic.Field(
+        {}, description="How many physics warnings of each type the run may have before it fails.")
+    define: Any = pydantic.Field(None, description="Room for YAML anchors; nothing reads it.", exclude=True)
+    steps: list[Nested[Step]] = pydantic.Field(min_length=1, description="What is done, in order.")
+
+    _source: Source = pydantic.PrivateAttr()
+
+    @property
+    def source(self) -> Source:
+        return self._source
+
+    def remembering(self, overrides: Sequence[str]) -> Recipe:
+        """This recipe, which tells of changes that were made before it was composed."""
+        self._source = replace(self._source, overrides=(*overrides, *self._source.overrides))
+        return self
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the recipe."""
+        return self._source.path.resolve().parent
+
+    @property
+    def output_folder(self) -> Path:
+        """Where results go; a relative ``output`` starts at the recipe's folder, ``${NAME:-default}`` is expanded."""
+        return Path(os.path.normpath(self.folder / Path(expand(self.output)).expanduser()))
+
+
+class RecipeError(BackmapError):
+    """A problem at a path inside the recipe, e.g. ``forward.generator.template``."""
+
+    def __init__(self, problem: str, *, path: str = "", where: object = "", hint: str = "") -> None:
+        self.path = path
+        super().__init__(problem, where=where, hint=hint)
+
+    @classmethod
+    def inside(cls, path: str, error: BackmapError) -> RecipeError:
+        """The error one level up: ``path`` comes before the path it has."""
+        inner = error.path if isinstance(error, RecipeError) else ""
+        return cls(error.problem, path=_join(path, inner), where=error.where, hint=error.hint)
+
+    def outermost(self, file: Path) -> BackmapError:
+        """The error that the user sees."""
+        where = ": ".join(filter(None, [str(file), self.path, self.where]))
+        return BackmapError(self.problem, where=where, hint=self.hint)
+
+
+def load(path: Path | str, registry: Registry, overrides: Sequence[str] = ()) -> Recipe:
+    """Read, override, build and check a recipe.
+
+    Args:
+        path: The YAML file.
+        registry: Where its plugins are found.
+        overrides: ``--set`` assignments, in order.
+
+    Raises:
+        BackmapError: One line with the file, the place in it, what is wrong and what to do.
+    """
+    path = Path(path)
+    text, content = document.read(path)
+    return compose(text, content, path, registry, overrides)
+
+
+def compose(text: str, content: dict[str, Any], path: Path, registry: Registry,
+            overrides: Sequence[str] = ()) -> Recipe:
+    """A recipe from what a file holds, or would hold; ``path`` says where its relative paths start."""
+    for assignment in overrides:
+        document.override(content, assignment)
+    build = Build(path.resolve().parent, _Builder(registry))
+    try:
+        recipe = validated(Recipe, content, build, "entry")
+        for error in _settle(recipe.steps, "steps", path, registry):
+            raise error
+    except RecipeError as error:
+        raise error.outermost(path) from error.__cause__
+    recipe._source = Source(path, text, tuple(overrides), content, tuple(build.inputs), tuple(build.plugins),
+                            tuple(registry.files), build.in_memory)
+    return recipe
+
+
+def pieces(content: dict[str, Any], path: Path, registry: Registry) -> tuple[list[Step], list[BackmapError]]:
+    """The steps of a recipe that can be built, and all that is wrong with it, where ``compose`` stops at the first."""
+    build, errors = Build(path.resolve().parent, _Builder(registry)), []
+    entries = content.get("steps")
+    whole = isinstance(entries, list) and bool(entries)
+    try:
+        validated(Recipe, {**content, "steps": [Step(Step.Options())]} if whole else content, build, "entry")
+    except RecipeError as error:
+        errors.append(error.outermost(path))
+    steps: list[Step | None] = []
+    for number, entry in enumerate(entries if whole else ()):
+        try:
+            steps.append(build.plugin(Step, entry, build))
+        except BackmapError as error:
+            errors.append(RecipeError.inside(f"steps[{number}]", error).outermost(path))
+            steps.append(None)
+    errors += [error.outermost(path) for error in _settle(steps, "steps", path, registry)]
+    return [step for step in steps if step is not None], errors
+
+
+@dataclass
+class _Builder:
+    """Builds plugins from recipe entries."""
+
+    registry: Registry
+    #: How a plugin was written, for messages of its kind.
+    grammar: str = field(default="Write it as 'name' or 'name: {options}'.")
+
+    def __call__(self, contract: type, entry: Any, build: Build) -> Plugin:
+        kind = kind_of(contract)
+        name, value = self._split(kind, entry)
+        plugin = self.registry.get(kind, name)
+        if not issubclass(plugin, contract):
+            raise BackmapError(f"'{name}' is not a {contract.__name__}")
+        try:
+            options = validated(plugin.Options, self._options(plugin, name, value), build, "option")
+            built = plugin(options)
+        except BackmapError as error:
+            raise RecipeError.inside(name, error) from error.__cause__
+        built.name, build.plugins[plugin] = name, None
+        return built
+
+    def _split(self, kind: Kind, entry: Any) -> tuple[str, Any]:
+        """Name and options of an entry."""
+        if isinstance(entry, str):
+            return entry, None
+        if isinstance(entry, dict) and len(entry) == 1:
+            return next((str(name), value) for name, value in entry.items())
+        if isinstance(entry, dict) and len(entry) > 1:
+            first, *others = map(str, entry)
+            raise BackmapError(f"{kind.a_name} has one name, but here are {len(entry)}: {', '.join([first, *others])}",
+                               hint=f"Indent the options of '{first}' further, or write one entry for each.")
+        raise BackmapError(f"expected {kind.a_name}, not {_short(entry)}", hint=self.grammar)
+
+    def _options(self, plugin: type[Plugin], name: str, value: Any) -> dict[str, Any]:
+        """Options as a mapping: a bare value fills the first, and so does a plugin that stands among them."""
+        known = options_of(plugin)
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            if not known:
+                raise BackmapError(f"'{name}' takes no options, but is given {_short(value)}")
+            return {next(iter(known)): value}
+        first = next(iter(known), "")
+        kind = nested_kind(known[first].annotation) if known else None
+        names = self.registry.names(kind) if kind else []
+        named = [key for key in value if key not in known and difflib.get_close_matches(str(key), names, 1)]
+        if len(named) != 1 or first in value:
+            return value
+        return {first: {named[0]: value[named[0]]}} | {key: given for key, given in value.items() if key != named[0]}
+
+
+def spelled_out(contract: type[Plugin], entry: Any, registry: Registry) -> tuple[str, dict[str, Any]]:
+    """Name and options of a recipe entry, with every option under its name.
+
+    Raises:
+        BackmapError: If no plugin of this kind is called so.
+    """
+    builder, kind = _Builder(registry), kind_of(contract)
+    name, value = builder._split(kind, entry)
+    return name, builder._options(registry.get(kind, name), name, value)
+
+
+def built(contract: type[Plugin], entry: Any, folder: Path, registry: Registry) -> Any:
+    """The plugin that a single recipe entry names; relative paths start at ``folder``.
+
+    Raises:
+        BackmapError: With the entry, if it cannot be built.
+    """
+    build = Build(folder, _Builder(registry))
+    return build.plugin(contract, entry, build)
+
+
+def nested_kind(annotation: Any) -> Kind | None:
+    """The kind of plugin that a field of this type holds, if it holds one."""
+    if isinstance(annotation, type) and issubclass(annotation, Plugin):
+        return kind_of(annotation)
+    return next((kind for part in get_args(annotation) if (kind := nested_kind(part))), None)
+
+
+def validated(model: type[pydantic.BaseModel], values: dict[str, Any], build: Build, noun: str) -> Any:
+    """A pydantic model from values of the recipe, with errors in one line.
+
+    Raises:
+        RecipeError: The first thing that is wrong, with its path inside ``values``.
+    """
+    try:
+        return model.model_validate(values, context=build)
+    except pydantic.ValidationError as invalid:
+        raise first_error(invalid, model, noun) from None
+
+
+#: Parts of pydantic's error places that name a branch of a union, not a place in the recipe.
+_BRANCHES = {"int", "float", "str", "bool", "none", "path"}
+
+
+def first_error(invalid: pydantic.ValidationError, model: type[pydantic.BaseModel], noun: str) -> RecipeError:
+    """The error to show first: a slip in a name explains a missing option better than the reverse."""
+    errors = invalid.errors()
+    chosen = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
+    place = _place(chosen["loc"])
+    alike = [e for e in errors if _place(e["loc"]) == place]
+    path = _join(*(f"[{part}]" if isinstance(part, int) else part for part in place))
+    known = named(model)
+    if nested := next((e["ctx"]["error"] for e in alike if "error" in e.get("ctx", {})
+                       and isinstance(e["ctx"]["error"], BackmapError)), None):
+        return RecipeError.inside(path, nested)
+    if chosen["type"] == "extra_forbidden":
+        hint = did_you_mean(str(place[-1]), known) if len(place) == 1 else ""
+        return RecipeError(f"no {noun} is called '{place[-1]}'", path=_join(*map(str, place[:-1])), hint=hint)
+    description = known[place[0]].description if len(place) == 1 and place[0] in known else None
+    if chosen["type"] == "missing":
+        return RecipeError(f"the {noun} '{place[-1]}' is missing", path=_join(*map(str, place[:-1])),
+                           hint=description or "")
+    problem = " or ".join(dict.fromkeys(_message(e) for e in alike))
+    if chosen["type"] != "value_error":  # a validator's own words say what it was given
+        problem = f"{problem}, not {_short(chosen['input'])}"
+    return RecipeError(problem, path=path, hint=description or "")
+
+
+def _message(error: Any) -> str:
+    message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return message[:1].lower() + message[1:]
+
+
+def _place(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """pydantic's place without the names of union branches, which come below a field."""
+    return tuple(part for k, part in enumerate(loc)
+                 if isinstance(part, int) or k == 0 or not ("[" in part or part in _BRANCHES))
+
+
+def _join(*parts: str) -> str:
+    return ".".join(filter(None, parts)).replace(".[", "[")
+
+
+def _short(value: Any) -> str:
+    text = "nothing" if value is None else repr(value)
+    return text if len(text) <= 50 else text[:47] + "..."
+
+
+def _settle(steps: Sequence[Step | None], place: str, file: Path, registry: Registry,
+            given: frozenset[str] = frozenset(), first: int = 0) -> Iterator[RecipeError]:
+    """Give steps their numbers and places; each must find what it needs among what those before it give.
+
+    A step that could not be built is None, and may give anything. Numbers of nested steps start at a thousand times
+    that of the step they are nested in, so that no two steps share their random draws.
+    """
+    for number, step in enumerate(steps):
+        if step is None:
+            given = given | {need for other in steps if other is not None for need in other.needs}
+            continue
+        path = f"{place}[{number}].{step.name}"
+        step.index, step.where = first + number, f"{file}: {path}"
+        for need in sorted(step.needs - given):
+            yield RecipeError(f"step '{step.name}' needs {need}, which no earlier step gives", path=path,
+                              hint=f"Steps that give it: {', '.join(_givers(need, registry)) or 'none'}")
+        for branch, (name, nested) in enumerate(step.branches.items()):
+            yield from _settle(nested, f"{path}.{name}", file, registry, given,
+                               1000 * (step.index + 1) + 100 * branch)
+        given = given | step.gives
+
+
+def _givers(need: str, registry: Registry) -> list[str]:
+    kind = kind_of(Step)
+    givers = []
+    for name in registry.names(kind):
+        try:
+            if need in registry.get(kind, name).gives:
+                givers.append(name)
+        except BackmapError:  # a step that cannot be loaded gives nothing
+            continue
+    return givers
+
+
+def options_of(plugin: type[Plugin]) -> dict[str, pydantic.fields.FieldInfo]:
+    """The options of a plugin by name, in order; the first is the one a bare value fills."""
+    return named(plugin.Options)
+
+
+def named(model: type[pydantic.BaseModel]) -> dict[str, pydantic.fields.FieldInfo]:
+    """Fields as a recipe calls them: some names, such as ``pass``, are none in Python."""
+    return {option.alias or name: option for name, option in model.model_fields.items()}

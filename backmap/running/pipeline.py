@@ -1,0 +1,179 @@
+"""The steps of a recipe at work: started once, then window after window goes through them.
+
+A run has one pipeline, and so has every process that shares its frames. What comes of a window is handed over whole:
+bytes for files, and what the steps counted.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..api import State, Step
+from ..engine.compiling import clock as compiling
+from ..engine.sites.handed import expect, named
+from ..errors import BackmapError, at
+from ..model.inputs import files_read
+from ..model.memory import Memory, note_flags
+from ..model.system import Window
+from ..recipe.recipe import Recipe
+from . import frames
+
+#: Number under which the memory of the pipeline itself stands among those of its steps.
+OWN = -1
+
+
+@dataclass(frozen=True)
+class Portion:
+    """Frames that go through the steps together: their numbers in the input, and the place of the first in the run."""
+
+    numbers: Sequence[int]
+    first: int
+
+
+@dataclass
+class Done:
+    """What came of a portion of the frames.
+
+    Attributes:
+        n_frames: How many they were.
+        appended: File names and the bytes that are added to them, in order.
+        memories: What was counted, by the number of the step.
+        compiling: Seconds that another process spent compiling for it.
+    """
+
+    n_frames: int
+    appended: Iterable[tuple[str, bytes]] = ()
+    memories: dict[int, Memory] = field(default_factory=dict)
+    compiling: float = 0.0
+
+
+class Desk:
+    """Files as steps see them: what they append is collected until its window is done.
+
+    Args:
+        claim, place: What becomes of files that are claimed and of those written as a whole; by default nothing.
+    """
+
+    def __init__(self, claim: Callable[[Path], None] = lambda path: None,
+                 place: Callable[[Path, bytes], None] = lambda path, data: None) -> None:
+        self.claim, self.place = claim, place
+        self._appended: list[tuple[str, bytes]] = []
+
+    def append(self, path: Path, data: bytes) -> None:
+        """See ``api.OutputFiles``."""
+        self._appended.append((path.as_posix(), data))
+
+    def taken(self) -> list[tuple[str, bytes]]:
+        """What was appended since this was asked last."""
+        appended, self._appended = self._appended, []
+        return appended
+
+
+class Pipeline:
+    """The steps of a recipe, and what they share.
+
+    Args:
+        recipe: A checked recipe.
+        chosen: Frames by number or time.
+        state: What the steps share; its ``files`` are the desk.
+        desk: Where steps put what they write.
+
+    Attributes:
+        numbers: The frames of the run, as soon as a step has said where they are.
+    """
+
+    def __init__(self, recipe: Recipe, chosen: frames.Choice, state: State, desk: Desk) -> None:
+        self.steps: Sequence[Step] = recipe.steps
+        self.chosen, self.state, self.desk = chosen, state, desk
+        self.numbers: list[int] = []
+        state.files = desk
+
+    def start(self, begins: Callable[[Step], None] = lambda step: None,
+              reads: Callable[[Sequence[Path]], None] = lambda paths: None) -> None:
+        """Start every step.
+
+        Args:
+            begins: Called before each.
+            reads: Told the files that each reads besides those that the recipe names.
+        """
+        for step in self.steps:
+            begins(step)
+            with at(step.where), files_read() as files:
+                step.start(self.state)
+            reads(list(files))
+            if self.state.source is not None and not self.numbers:
+                self._choose()
+
+    def _choose(self) -> None:
+        """Which frames, as soon as a step has said how many there are."""
+        self.numbers = self.chosen.numbers(self.state.source)
+        self.state.chosen, self.state.n_frames = self.numbers, len(self.numbers)
+
+    def work(self, portion: Portion, progress: Callable[[float], None] = lambda fraction: None) -> Done:
+        """Take frames through all steps.
+
+        Args:
+            portion: Which.
+            progress: Told the share of the work that is done, 0 to 1; steps count alike.
+        """
+        state, own, started = self.state, Memory(), list(every(self.steps))
+        for step in started:
+            step.memory = Memory()
+        window = frames.window_of(portion.numbers, portion.first, state.system, state.source, state.reference)
+        for number, step in enumerate(self.steps):
+            state.progress = lambda fraction, number=number: progress((number + fraction) / len(self.steps))
+            began = compiling.clock()
+            with at(step.where):
+                window = expect(step.frames(window, state), Window, named("step", step), "handed on")
+            own["seconds"].row(str(step.index), portion.first, compiling.clock() - began)
+        note_flags(own["flags"], window)
+        memories = {OWN: own} | {step.index: step.memory for step in started}
+        return Done(window.size, self.desk.taken(), memories)
+
+    def finish(self, memories: dict[int, Memory]) -> None:
+        """Let every step finish, with what was counted of all frames."""
+        seconds = memories.get(OWN, Memory())["seconds"]
+        self.state.spent = {int(index): float(seconds.rows(index).sum()) for index in seconds.names()}
+        for step in every(self.steps):
+            step.memory = memories.get(step.index, Memory())
+        for step in self.steps:
+            with at(step.where):
+                step.finish(self.state)
+
+
+def every(steps: Iterable[Step]) -> Iterator[Step]:
+    """The steps, and those nested in them."""
+    for step in steps:
+        yield step
+        for nested in step.branches.values():
+            yield from every(nested)
+
+
+def device(name: str) -> str:
+    """``auto`` is cuda where torch sees one."""
+    if name == "cpu":
+        return name
+    import torch  # late: the recipe is checked, and `backmap --help` printed, without it
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if name == "cuda":
+        raise BackmapError("device: cuda, but torch finds no CUDA device", hint="Write device: auto or cpu.")
+    return "cpu"
+
+
+@contextmanager
+def threads(number: int) -> Iterator[None]:
+    """Let torch compute with ``number`` threads inside, and everything else with one."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        with threadpool_limits(1, "blas"):  # numpy's and scipy's
+            yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,345 @@
+"""Drives the frames of a run through the steps of its recipe: identity, progress, resume, provenance.
+
+Only the runner knows how far a run has come; the pipeline sees one portion of the frames after the other, in this
+process or in others.
+"""
+from __future__ import annotations
+
+import math
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ..api import State, Step
+from ..engine.compiling import clock as compiling
+from ..errors import BackmapError, Interrupted, at
+from ..model.memory import Memory, flags_of, pack, unpack
+from ..model.system import System
+from ..recipe.recipe import Recipe
+from . import frames
+from .display import Display
+from .identity import IDLE, Identity, signatures, sources, versions
+from .ledger import Ledger
+from .pipeline import OWN, Desk, Done, Pipeline, Portion, device, threads
+from .processes import Order, Processes
+
+#: Portions that each process gets, so that none is left waiting for long at the end.
+SHARES = 8
+
+
+def run(recipe: Recipe, **options: Any) -> Path:
+    """Run a recipe from the first step to the last; returns the output folder. Arguments are those of ``perform``."""
+    return perform(recipe, **options)[0]
+
+
+def perform(recipe: Recipe, *, chosen: frames.Choice | str | None = None, part: tuple[int, int] | None = None,
+            n_threads: int = 1, resume: bool = False, force: bool = False,
+            display: Display | None = None) -> tuple[Path, State | None]:
+    """Run a recipe from the first step to the last.
+
+    Args:
+        recipe: A checked recipe.
+        chosen: Frames by number or time; a text is that of ``--frames``, None means all.
+        part: Number of a part, from 1, and of how many: its frames alone, to be merged with the others later.
+        n_threads: How many train, in steps that do; a frame is always the work of one.
+        resume: Go on where an interrupted run stopped.
+        force: Overwrite results that are there.
+        display: Where lines and progress go.
+
+    Returns:
+        The output folder, and what the steps left behind; None if the run had been finished before.
+
+    Raises:
+        BackmapError: If something is wrong that the user can mend.
+        Interrupted: On Ctrl-C; what was written is whole and can be resumed.
+    """
+    display, chosen = display or Display(), frames.Choice.of(chosen)
+    folder = recipe.output_folder / part_name(*part) if part else recipe.output_folder
+    going = Run(recipe, chosen, identity(recipe, chosen), folder, resume=resume, force=force, display=display)
+    return going.guarded(lambda: going.go(part, n_threads)), going.state
+
+
+def identity(recipe: Recipe, chosen: frames.Choice) -> Identity:
+    """What a run of this recipe is; hashes the files that the recipe names."""
+    source = recipe.source
+    options = {key: value for key, value in source.document.items() if key not in (*IDLE, "seed", "device")}
+    return Identity(options, recipe.seed, chosen.where or "all", device(recipe.device),
+                    signatures(source.inputs, recipe.folder), sources(source.plugins), versions(), recipe.folder)
+
+
+def part_name(number: int, count: int) -> str:
+    """The folder of a part, in the output folder of the run."""
+    return f"part-{number}-of-{count}"
+
+
+class Run:
+    """One run, from start to end.
+
+    Args:
+        recipe: A checked recipe.
+        chosen: Frames by number or time.
+        identity: What the run is.
+        folder: Where results go.
+
+    Attributes:
+        state: What the steps share; None if the run had been finished before.
+    """
+
+    def __init__(self, recipe: Recipe, chosen: frames.Choice, identity: Identity, folder: Path, *,
+                 resume: bool = False, force: bool = False, display: Display) -> None:
+        self.recipe, self.chosen, self.display, self.folder = recipe, chosen, display, folder
+        self.ledger = Ledger(folder, identity, resume=resume, force=force)
+        self.ledger.reads([recipe.source.path, *recipe.source.inputs, *recipe.source.plugin_files])
+        self.state: State | None = None
+        self.opened = time.time() - 1.0  # file systems keep whole seconds, some of them
+        self.began, self.compiled = compiling.clock(), compiling.seconds()
+        self.seconds_before = float(self.ledger.notes.get("seconds", 0.0))
+        self.memories: dict[int, Memory] = {OWN: Memory()}
+        self.n_threads = 1
+
+    def guarded(self, work: Callable[[], None]) -> Path:
+        """Do what is to be done, with the files closed and the folder free after it whatever happens."""
+        try:
+            if self.ledger.finished:
+                self.display.log(f"{self.folder}: this run is finished already")
+                return self.folder
+            with self.display:
+                compiling.on_first(lambda: self.display.log(compiling.NOTICE))
+                work()
+        except KeyboardInterrupt:
+            done = f" after {self.ledger.n_frames} frames, which are whole" if self.ledger.n_frames else ""
+            raise Interrupted(f"stopped{done}; the same command with --resume goes on") from None
+        finally:
+            compiling.on_first(None)
+            self.ledger.stop()
+        return self.folder
+
+    def go(self, part: tuple[int, int] | None, n_threads: int) -> None:
+        """Start the steps, take the frames or those of one part through them, and finish."""
+        self.n_threads = n_threads
+        self._expect_work(part)
+        if part is not None:
+            self._begin_part(part)
+        with threads(n_threads):
+            self._start()
+        portions = self._portions(part)
+        if self.pipeline.numbers:
+            with threads(1):
+                self.take(self._worked(portions), sum(len(portion.numbers) for portion in portions))
+        if part is None:
+            self.finish()
+        else:
+            self._end_part(part)
+
+    def _start(self) -> None:
+        """A pipeline whose steps are started."""
+        desk = Desk(self.ledger.claim, self.ledger.place)
+        recipe, ledger = self.recipe, self.ledger
+        self.state = State(folder=recipe.folder, output=ledger.folder, seed=recipe.seed,
+                           device=ledger.identity.device, title=recipe.title, resume=ledger.resumed,
+                           log=self.display.log, provenance=self.report)
+        self.pipeline = Pipeline(recipe, self.chosen, self.state, desk)
+        self.pipeline.start(self._begins, ledger.also_reads)
+        if ledger.n_frames:
+            self._recall()
+
+    def _begins(self, step: Step) -> None:
+        if step.beforehand:  # it may take long, and goes on by itself where it was stopped
+            self.ledger.begin()
+
+    def _recall(self) -> None:
+        """What the steps of an interrupted run had counted."""
+        try:
+            self.memories |= unpack(self.ledger.memory())
+        except ValueError:
+            raise BackmapError("what the steps of the unfinished run remember is damaged", where=self.folder,
+                               hint="Start again with --force.") from None
+
+    def _expect_work(self, part: tuple[int, int] | None) -> None:
+        """Raise BackmapError if frames are chosen or to be shared out, but there are none, or they cannot be."""
+        where = f"--part {part[0]}/{part[1]}" if part else self.chosen.where
+        reads = any("beads" in step.gives for step in self.recipe.steps)
+        if where and not reads:
+            raise BackmapError("no step of the recipe reads frames", where=where)
+        if reads and (part is not None or self.recipe.processes > 1):
+            self._expect_shareable("parts" if part else "processes")
+
+    # Frames
+
+    def _portions(self, part: tuple[int, int] | None) -> list[Portion]:
+        """What is left to be done, in order."""
+        numbers = self.pipeline.numbers
+        first, last = bounds(len(numbers), *part or (1, 1))
+        first += self.ledger.n_frames
+        left = numbers[first:last]
+        size = frames.window_size(self.state.system, self.recipe.window) if left else 1
+        if self.recipe.window is None:
+            size = min(size, max(1, math.ceil(len(left) / (SHARES * self.recipe.processes))))
+        return [Portion(left[k:k + size], first + k) for k in range(0, len(left), size)]
+
+    def _worked(self, portions: list[Portion]) -> Iterator[Done]:
+        """The portions through the steps: here, or in other processes."""
+        count = min(self.recipe.processes, len(portions))
+        if count < 2:
+            for portion in portions:
+                size = len(portion.numbers)
+                yield self.pipeline.work(portion, lambda share, size=size: self.display.within(share * size))
+            return
+        with Processes(self._order(), count, self.display.log) as pool:
+            yield from pool.results(portions)
+
+    def _order(self) -> Order:
+        source = self.recipe.source
+        return Order(source.path, source.document, source.plugin_files, self.chosen, self.ledger.identity.device)
+
+    def _expect_shareable(self, among: str) -> None:
+        """Raise BackmapError if frames cannot be the work of other processes."""
+        early = next((step for step in self.recipe.steps if step.beforehand), None)
+        if early is not None:
+            raise BackmapError(f"step '{early.name}' does its work before there are frames, and {among} would each do "
+                               "it anew", where=early.where, hint="Give it a recipe of its own, and run that first.")
+        if self.recipe.source.in_memory:
+            raise BackmapError(f"frames that are held in memory cannot be shared out among {among}",
+                               where=self.recipe.source.path, hint="Write them to a file.")
+
+    def take(self, done: Iterator[Done], n_left: int) -> None:
+        """Write what comes of the frames, portion by portion; each counts as soon as it is whole on disk."""
+        before = self.ledger.n_frames
+        self.display.begin(before + n_left, self.state.system.n_atoms, done=before)
+        self._commit(0)
+        for portion in done:
+            self._take(portion)
+            self._commit(portion.n_frames)
+            self.display.advance(portion.n_frames)
+        self._commit(0, last=True)
+
+    def _take(self, portion: Done) -> None:
+        self.seconds_before -= portion.compiling / self.recipe.processes  # they compile side by side
+        for name, data in portion.appended:
+            self.ledger.append(Path(name), data)
+        for index, memory in portion.memories.items():
+            self.memories.setdefault(index, Memory()).merge(memory)
+
+    def _commit(self, n_frames: int, last: bool = False) -> None:
+        self.ledger.notes["seconds"] = self._seconds()
+        self.ledger.commit(n_frames, pack(self.memories), last)
+
+    # Parts
+
+    def _begin_part(self, part: tuple[int, int]) -> None:
+        if self.ledger.notes.get("complete"):
+            raise BackmapError("this part is finished already", where=self.folder,
+                               hint="Put the parts together with `backmap merge`.")
+        source = self.recipe.source
+        self.ledger.notes |= {"part": list(part), "run": {
+            "recipe": str(source.path.resolve()), "text": source.text, "document": source.document,
+            "overrides": list(source.overrides), "plugins": [str(file.resolve()) for file in source.plugin_files],
+            "chosen": asdict(self.chosen)}}
+
+    def merge(self, parts: Sequence[Done], seconds: float) -> None:
+        """Take what came of parts, which took so many seconds, for the run's own, and finish."""
+        self.seconds_before = seconds
+        self._start()
+        for part in parts:
+            self._take(part)
+        self.finish()
+
+    def _end_part(self, part: tuple[int, int]) -> None:
+        self.ledger.identity.expect_unchanged(self.opened)
+        self.ledger.notes["complete"] = True
+        self._commit(0, last=True)
+        self.display.log(f"part {part[0]} of {part[1]}: {self.ledger.n_frames} frames in {self._seconds():.3g} s; "
+                         f"`backmap merge {self.recipe.output_folder}` puts all parts together")
+
+    # The end
+
+    def finish(self) -> None:
+        """Let the steps finish, give the files their names, and say how it went."""
+        self.ledger.identity.expect_unchanged(self.opened)
+        self.pipeline.finish(self.memories)
+        report = self.report()
+        self.ledger.finish(report)
+        if self.pipeline.numbers:
+            self._tell(report)
+        self._judge(report)
+
+    def _tell(self, report: dict[str, Any]) -> None:
+        numbers, seconds = self.pipeline.numbers, report["seconds"]
+        count = f"{len(numbers)} frame{'s' * (len(numbers) > 1)} in {seconds:.3g} s"
+        spent = ", ".join(f"{name} {time:.3g} s" for name, time in report["seconds_by_step"].items()
+                          if time >= 0.01 * seconds)
+        made = any("generator" in step.gives for step in self.recipe.steps)
+        speed = f": {report['atoms_per_second']:.3g} atoms/s" if made else ""
+        self.display.log(f"{count}{f' ({spent})' * bool(spent)}{speed}, written to {self.folder}")
+
+    def _seconds(self) -> float:
+        return self.seconds_before + compiling.clock() - self.began
+
+    def _spent(self) -> dict[int, float]:
+        """Seconds that the frames took in each step, over all processes."""
+        seconds = self.memories[OWN]["seconds"]
+        return {int(index): float(seconds.rows(index).sum()) for index in seconds.names()}
+
+    def _by_step(self) -> dict[str, float]:
+        """The same by name; a name that comes again gets the number of its step."""
+        spent, names = self._spent(), [step.name for step in self.recipe.steps]
+        return {step.name if names.count(step.name) == 1 else f"steps[{step.index}].{step.name}":
+                round(spent[step.index], 3) for step in self.recipe.steps if step.index in spent}
+
+    def report(self) -> dict[str, Any]:
+        """Provenance: enough to make the same bytes again, and what it took."""
+        recipe, seconds, numbers, own = self.recipe, self._seconds(), self.pipeline.numbers, self.ledger.identity
+        spent = self._spent()
+        judging = sum(spent.get(step.index, 0.0) for step in recipe.steps if "judgement" in step.gives)
+        n_atoms = self.state.system.n_atoms if self.state.system and numbers else 0
+        warnings, flagged = flags_of(self.memories[OWN]["flags"], self.state.system) if numbers else ({}, {})
+        making = max(seconds - judging / recipe.processes, 1e-9)
+        return {
+            "title": recipe.title, "recipe": str(recipe.source.path.resolve()), "text": recipe.source.text,
+            "overrides": list(recipe.source.overrides), "seed": recipe.seed, "device": own.device,
+            "frames": frames.spelled(numbers) if self.chosen.by_time else self.chosen.text or "all",
+            "n_frames": len(numbers), "n_atoms": n_atoms,
+            "platform": platform.platform(), "threads": self.n_threads, "processes": recipe.processes,
+            "inputs": own.inputs, "versions": own.versions,
+            "outputs": self.ledger.names, "warnings": warnings, "flagged": flagged,
+            "seconds": round(seconds, 3), "seconds_by_step": self._by_step(),
+            "seconds_compiling": round(compiling.seconds() - self.compiled, 3),  # beside these, by this process
+            "atoms_per_second": round(n_atoms * len(numbers) / making, 1),  # made, not judged
+        }
+
+    def _judge(self, report: dict[str, Any]) -> None:
+        """Say what was flagged, and fail the run where the recipe says that it is too much."""
+        for name, count in sorted(report["warnings"].items()):
+            if count:
+                listed = report["flagged"][name][:3]
+                more = ", ... (see run.json)" if count > len(listed) else ""
+                self.display.log(f"warning: {name}: {count} beads: {'; '.join(listed)}{more}")
+        for name, most in self.recipe.max_warnings.items():
+            if report["warnings"].get(name, 0) > most:
+                raise BackmapError(f"{report['warnings'][name]} beads flagged as {name}, more than max_warnings allows "
+                                   f"({most})", where=self.recipe.source.path)
+
+
+def bounds(n_frames: int, part: int, count: int) -> tuple[int, int]:
+    """Places of the first frame of a part and of the first one after it; parts differ by one frame at most."""
+    return n_frames * (part - 1) // count, n_frames * part // count
+
+
+def system_of(recipe: Recipe) -> System:
+    """What is there in a recipe; nothing is run.
+
+    Raises:
+        BackmapError: If no step says it.
+    """
+    state = State(folder=recipe.folder, output=recipe.output_folder, seed=recipe.seed, device="cpu",
+                  log=lambda line: None)
+    for step in recipe.steps:
+        if "system" in step.gives:
+            with at(step.where):
+                step.start(state)
+        if state.system is not None:
+            return state.system
+    raise BackmapError("no step says what there is", where=recipe.source.path)

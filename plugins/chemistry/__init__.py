@@ -1,0 +1,1 @@
+"""What is known of molecules without a force field: elements, bond orders, chirality, symmetry."""

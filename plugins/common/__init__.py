@@ -1,1 +1,0 @@
-"""Helpers that plugins of several kinds share."""

@@ -1,0 +1,38 @@
+"""Ensembles: Monte Carlo on a density that can be evaluated, with moves that a network learned."""
+from __future__ import annotations
+
+from backmap.hookspecs import hookimpl
+
+
+@hookimpl
+def backmap_targets() -> dict[str, str]:
+    here = "backmap_plugins.ensembles.targets"
+    return {
+        "dimer_fluid": f"{here}.dimer_fluid:DimerFluid",
+        "double_well": f"{here}.double_well:DoubleWell",
+        "lattice_gas": f"{here}.lattice_gas:LatticeGas",
+        "molecule": f"{here}.molecule:Molecule",
+        "united_atom_chain": f"{here}.polymer:UnitedAtomChain",
+    }
+
+
+@hookimpl
+def backmap_models() -> dict[str, str]:
+    return {"vae": "backmap_plugins.ensembles.models.vae.model:Vae"}
+
+
+@hookimpl
+def backmap_samplers() -> dict[str, str]:
+    here = "backmap_plugins.ensembles.samplers"
+    return {"latent": f"{here}.latent:Latent", "local": f"{here}.local:Local"}
+
+
+@hookimpl
+def backmap_steps() -> dict[str, str]:
+    here = "backmap_plugins.ensembles.steps"
+    return {
+        "target": f"{here}.target:GiveTarget",
+        "explore": f"{here}.target:Explore",
+        "learn": f"{here}.learn:Learn",
+        "monte_carlo": f"{here}.sample:MonteCarlo",
+    }

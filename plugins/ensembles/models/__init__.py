@@ -1,0 +1,1 @@
+"""Latent-variable models of a target, which propose moves."""

@@ -1,0 +1,148 @@
+"""The model ``vae``: Gaussian encoder, spline flow, and a decoder that is independent or autoregressive."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from backmap_plugins.files import store
+from pydantic import Field
+from torch import Tensor, nn
+
+from backmap.api import Model, Options, Target, WeightsPath
+from backmap.errors import BackmapError
+
+from ...numbers import normal
+from .decoders import build
+from .encoder import Encoder, Filling
+from .prior import Prior
+
+KIND = "ensemble model"
+
+
+class VaeOptions(Options):
+    """Options of ``vae``."""
+
+    weights: WeightsPath | None = Field(None, description="Weights of an earlier training; they bring their own "
+                                                          "options, which count before those given here.")
+    latents: int = Field(1, ge=1, description="Latent variables.")
+    encoder: Literal["gaussian", "filling"] = Field(
+        "gaussian", description="A network, or a mapping that learns nothing: how many of all binary variables are 1.")
+    decoder: Literal["autoregressive", "independent"] = Field(
+        "autoregressive", description="Whether variables follow one another, or are independent given the latent ones.")
+    hidden: int = Field(64, ge=1, description="Width of the decoder's networks.")
+    blocks: int = Field(1, ge=0, description="Residual blocks of the networks.")
+    components: int = Field(4, ge=1, description="Components of a mixture for an angle or a real.")
+    window: int = Field(64, ge=1, description="Sites around a site that its network sees, on a lattice.")
+    encoder_hidden: int = Field(64, ge=1, description="Width of the encoder's network.")
+    bins: int = Field(32, ge=2, description="Bins of the prior's splines.")
+    bound: float = Field(10.0, gt=0, description="The splines reach from minus to plus this.")
+    transforms: int = Field(4, ge=1, description="Couplings of the prior, where there are several latent variables.")
+
+
+class Vae(Model):
+    """A variational autoencoder with tractable densities: q(z|x) Gaussian, P(z) a flow, P(x|z) by its decoder.
+
+    D. P. Kingma and M. Welling, ICLR 2014; as a proposal: J. I. Monroe and V. K. Shen, J. Chem. Theory Comput. 18,
+    3622 (2022).
+    """
+
+    Options = VaeOptions
+
+    def __init__(self, options: VaeOptions) -> None:
+        super().__init__(options)
+        self._network: nn.ModuleDict | None = None
+
+    @property
+    def network(self) -> nn.Module:
+        if self._network is None:
+            raise RuntimeError("prepare comes first")
+        return self._network
+
+    def prepare(self, target: Target) -> None:
+        self.target = target
+        if self.options.weights is not None:
+            self.load(self.options.weights)
+        else:
+            self._build(self.options)
+
+    def adapt(self, x: Tensor) -> None:
+        self.network["encoder"].adapt(x)
+        self.network["decoder"].adapt(x)
+
+    def _build(self, options: VaeOptions) -> None:
+        self.sizes = options
+        self._network = nn.ModuleDict({
+            "encoder": self._encoder(options),
+            "prior": Prior(options.latents, options.bins, options.bound, options.transforms, options.encoder_hidden),
+            "decoder": build(options.decoder, self.target, options.latents, options.hidden, options.blocks,
+                             options.components, options.window)})
+
+    def _encoder(self, options: VaeOptions) -> nn.Module:
+        if options.encoder == "gaussian":
+            return Encoder(self.target, options.latents, options.encoder_hidden, options.blocks)
+        if set(self.target.variables) != {"binary"} or options.latents != 1:
+            raise BackmapError("encoder: filling is for binary variables and one latent variable",
+                               hint="Write encoder: gaussian.")
+        return Filling(self.target)
+
+    @torch.no_grad()
+    def encode(self, x: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        return self.network["encoder"].draw(x, rng)
+
+    @torch.no_grad()
+    def log_encoder(self, x: Tensor, z: Tensor) -> Tensor:
+        return self.network["encoder"].log_density(x, z)
+
+    @torch.no_grad()
+    def prior(self, n: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        z = self.network["prior"].draw(normal(rng, n, self.sizes.latents))
+        return z, self.network["prior"].log_density(z)
+
+    @torch.no_grad()
+    def log_prior(self, z: Tensor) -> Tensor:
+        return self.network["prior"].log_density(z)
+
+    @torch.no_grad()
+    def decode(self, z: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        return self.network["decoder"].draw(z, rng)
+
+    @torch.no_grad()
+    def log_decoder(self, x: Tensor, z: Tensor) -> Tensor:
+        return self.network["decoder"].log_density(x, z)
+
+    def loss(self, x: Tensor, annealing: float, rng: np.random.Generator) -> Tensor:
+        z, encoded = self.network["encoder"].draw(x, rng)
+        divergence = encoded - self.network["prior"].log_density(z)
+        return annealing * divergence - self.network["decoder"].log_density(x, z)
+
+    def save(self, path: Path, training: dict[str, Any]) -> None:
+        options = self.sizes.model_dump(mode="json", exclude={"weights"})
+        store.save(path, KIND, dict(self.network.state_dict()), {
+            "options": options, "training": training, "variables": _spelled(self.target), "grid": self.target.grid})
+
+    def load(self, path: Path) -> None:
+        tensors, header = store.load(path, KIND)
+        if header["variables"] != _spelled(self.target) or tuple(header["grid"]) != tuple(self.target.grid):
+            raise BackmapError(f"was trained on a target of {_described(header['variables'], header['grid'])}, but "
+                               f"this one has {_described(_spelled(self.target), self.target.grid)}", where=path,
+                               hint="Use the target's own weights.")
+        self._build(VaeOptions(**header["options"]))
+        try:
+            self.network.load_state_dict(tensors)
+        except RuntimeError as error:
+            raise BackmapError("does not hold all weights of the model that it says it is", where=path,
+                               hint=str(error).splitlines()[-1].strip()) from None
+        self.training = header["training"]
+
+
+def _spelled(target: Target) -> str:
+    """Kinds of a target's variables, one letter each."""
+    return "".join(kind[0] for kind in target.variables)
+
+
+def _described(variables: str, grid: tuple[int, ...]) -> str:
+    parts = [f"{variables.count(letter)} {word}" for letter, word in
+             (("b", "binary variables"), ("a", "angles"), ("r", "reals")) if letter in variables]
+    return " and ".join(parts) + (f" on a lattice of {' x '.join(map(str, grid))}" if grid else "")

@@ -1,0 +1,1 @@
+"""Steps that explore a target, learn a model of it, and sample it."""

@@ -1,0 +1,108 @@
+"""The step ``learn``: configurations of a density to a model that proposes moves."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import torch
+from pydantic import Field, field_validator
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from backmap.api import InputPath, Model, Nested, Options, OutputPath, State, Step
+from backmap.errors import BackmapError
+
+from ..results import loss_picture
+from ..training import LatentTrainer, Plan
+from .target import read_samples
+
+
+class LearnOptions(Options):
+    """Options of ``learn``."""
+
+    model: Nested[Model] = Field(description="What learns, with the options of a new network.")
+    data: InputPath | None = Field(None, description="Configurations; by default those of the step before.")
+    output: OutputPath = Field(Path("weights.safetensors"), description="The weights.")
+    steps: int = Field(2000, ge=1, description="Optimiser steps.")
+    batch: int = Field(128, ge=1, description="Configurations per step.")
+    learning_rate: float = Field(3e-3, gt=0, description="Peak learning rate.")
+    annealing: float = Field(0.15, ge=0, le=1, description="Share of the steps in which the weight of the divergence "
+                                                           "of encoder from prior rises from 0 to 1.")
+    variance: float = Field(0.0, ge=0, description="Weight of half the variance of ln w, beside the negative ELBO: "
+                                                   "what acceptance depends on. It needs fewer configurations than "
+                                                   "the ELBO, and a model that is near already.")
+    variance_from: float = Field(0.4, ge=0, lt=1, description="Share of the steps after which it counts.")
+    own: float = Field(0.0, ge=0, lt=1, description="Of the configurations whose variance is taken, the share that the "
+                                                    "model makes itself: it unlearns to make what is next to "
+                                                    "impossible, of which no data tell.")
+    shares: dict[int, Annotated[float, Field(ge=0, le=1)]] = Field(
+        {}, description="Shares that basins get in what is learned, by number; by default as in the configurations. "
+                        "Others share the rest.")
+    held_out: float = Field(0.05, ge=0, lt=1, description="Share of the configurations that is held out.")
+    validate_every: int = Field(100, ge=1, description="Steps between validations and checkpoints.")
+
+    @field_validator("shares")
+    @classmethod
+    def _within_one(cls, shares: dict[int, float]) -> dict[int, float]:
+        if sum(shares.values()) > 1:
+            raise ValueError("the shares add up to more than 1; leave something to the basins that are not named")
+        return shares
+
+
+class Learn(Step):
+    """Train a model of a target by its evidence lower bound; writes weights, their history and a plot of the loss."""
+
+    Options = LearnOptions
+    needs = frozenset({"target"})
+    gives = frozenset({"model"})
+    beforehand = True
+
+    def start(self, state: State) -> None:
+        options, target = self.options, state.extra["target"]
+        samples = read_samples(options.data, target) if options.data else state.extra.get("samples")
+        if samples is None:
+            raise BackmapError("there are no configurations to learn from", where=self.where,
+                               hint="Write an 'explore' step before, or give 'data: samples.safetensors'.")
+        torch.manual_seed(state.seed)
+        model = options.model
+        model.prepare(target)
+        model.adapt(samples)
+        held = min(len(samples) - 1, round(options.held_out * len(samples)))
+        plan = Plan(options.steps, options.batch, options.learning_rate, options.annealing, options.validate_every,
+                    options.variance, options.variance_from, options.own, options.shares)
+        path = state.output / options.output
+        # Those held out are taken evenly from all, since neighbours in a file are neighbours in time.
+        out = torch.zeros(len(samples), dtype=torch.bool)
+        out[torch.linspace(0, len(samples) - 1, held).round().long()] = held > 0
+        trainer = LatentTrainer(model, target, samples[~out], samples[out], plan, state.seed,
+                                path.with_suffix(".state.safetensors"))
+        if state.resume and trainer.state.exists():
+            trainer.resume()
+            state.log(f"going on at step {trainer.step}")
+        self._run(trainer, state, path)
+        model.load(path)
+        state.extra["model"] = model
+
+    def _run(self, trainer: LatentTrainer, state: State, path: Path) -> None:
+        columns = (TextColumn("learning"), BarColumn(), TextColumn("{task.completed}/{task.total} steps"),
+                   TextColumn("loss {task.fields[loss]:.3f}  validation {task.fields[validation]}"),
+                   TimeElapsedColumn(), TimeRemainingColumn())
+        with Progress(*columns) as bar:
+            task = bar.add_task("learning", total=trainer.plan.steps, completed=trainer.step, loss=float("nan"),
+                                validation="-")
+
+            def validated() -> None:
+                history = trainer.history
+                shown = f"{history['validation'][-1][1]:.3f}" if history["validation"] else "-"
+                bar.update(task, validation=shown)
+                if not bar.console.is_terminal:
+                    state.log(f"step {trainer.step}: loss {history['training'][-1][1]:.3f}, validation {shown}")
+                loss_picture(history, path.with_suffix(".png"))
+                if not trainer.improved:
+                    return
+                with trainer.average.worn():
+                    trainer.model.save(path, {"steps": trainer.step, "history": history})
+
+            trainer.run(lambda step, loss: bar.update(task, completed=step, loss=loss), validated)
+        best = min(trainer.history["validation"], key=lambda row: row[1], default=(trainer.step, 0.0))[0]
+        state.log(f"weights of step {best}, the best on what was held out -> {self.options.output}"
+                  if trainer.history["validation"] else f"weights -> {self.options.output}")

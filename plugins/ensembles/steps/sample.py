@@ -1,0 +1,100 @@
+"""The step ``monte_carlo``: chains on a density, and what they show."""
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor
+
+from backmap.api import Chain, Model, Nested, Options, OutputPath, Sampler, State, Step, Target
+from backmap.engine.random import numpy_generator
+from backmap.errors import BackmapError
+
+from ..report import page
+from ..results import picture, summary, table
+
+
+class MonteCarloOptions(Options):
+    """Options of ``monte_carlo``."""
+
+    sampler: Nested[Sampler] = Field("latent", validate_default=True, description="How the chains move.")
+    model: Nested[Model] | None = Field(None, description="What proposes; by default the one just trained.")
+    chains: int = Field(64, ge=1, description="Chains side by side.")
+    steps: int = Field(1000, ge=1, description="Steps of each.")
+    discard: int = Field(0, ge=0, description="Steps at the beginning that observables leave out.")
+    begin: Literal["target", "samples"] = Field("target", description="Where chains set out from: the target's own "
+                                                                      "starts, or configurations of explore.")
+    relax: int = Field(100, ge=0, description="Sweeps of local moves before the first step.")
+    beside: Nested[Sampler] | None = Field("local", validate_default=True, description="A sampler to compare with.")
+    beside_steps: int | None = Field(None, ge=1, description="Its steps; by default as many.")
+    output: OutputPath = Field(Path("monte_carlo"), description="Names of the files, without what follows the dot: a "
+                                                                "table (.json, .md), a report with plots (.html), "
+                                                                "states (.npz), traces (.png).")
+
+
+class MonteCarlo(Step):
+    """Run chains on the target, and tell acceptance by basin, autocorrelation times and observables with errors."""
+
+    Options = MonteCarloOptions
+    needs = frozenset({"target"})
+    gives = frozenset({"chain"})
+    beforehand = True
+
+    def start(self, state: State) -> None:
+        options, target = self.options, state.extra["target"]
+        if options.discard >= min(options.steps, options.beside_steps or options.steps):
+            raise BackmapError(f"of {options.steps} steps, {options.discard} are discarded", where=self.where)
+        model = options.model or state.extra.get("model")
+        if options.model is not None:
+            model.prepare(target)
+        if model is None and options.sampler.needs_model:
+            raise BackmapError("there is no model to propose moves", where=self.where,
+                               hint="Write model: {vae: weights.safetensors}, or a 'learn' step before.")
+        rng = numpy_generator(state.seed, self.index, "chains")
+        x = self._begin(target, state, rng)
+        chains = {options.sampler.name or "sampler": self._run(options.sampler, target, model, x, options.steps, rng)}
+        if options.beside is not None:
+            name = options.beside.name or "beside"
+            chains[name if name not in chains else f"{name}, beside"] = self._run(
+                options.beside, target, model, x, options.beside_steps or options.steps, rng)
+        state.extra["chain"] = chains
+        self._write(chains, target, state)
+
+    def _begin(self, target: Target, state: State, rng: np.random.Generator) -> Tensor:
+        options = self.options
+        if options.begin == "samples":
+            samples = state.extra.get("samples")
+            if samples is None:
+                raise BackmapError("there are no configurations to begin with", where=f"{self.where}.begin",
+                                   hint="Write an 'explore' step before, or begin: target.")
+            x = samples[rng.integers(len(samples), size=options.chains)]
+        else:
+            x = target.start(options.chains, rng)
+        return target.local(x, options.relax, rng)[0]
+
+    def _run(self, sampler: Sampler, target: Target, model: Model | None, x: Tensor, steps: int,
+             rng: np.random.Generator) -> Chain:
+        columns = (TextColumn(sampler.name), BarColumn(), TextColumn("{task.percentage:.0f} %"), TimeElapsedColumn(),
+                   TimeRemainingColumn())
+        with Progress(*columns) as bar:
+            task = bar.add_task(sampler.name, total=1.0)
+            return sampler.run(target, model, x, steps, rng, lambda fraction: bar.update(task, completed=fraction))
+
+    def _write(self, chains: dict[str, Chain], target: Target, state: State) -> None:
+        results: dict[str, Any] = {name: summary(chain, target, self.options.discard) for name, chain in chains.items()}
+        path = state.output / self.options.output
+        path.parent.mkdir(parents=True, exist_ok=True)
+        title = state.title or target.name or "Monte Carlo"
+        text = table(results, title)
+        path.with_suffix(".json").write_text(json.dumps(results, indent=1), encoding="utf-8")
+        path.with_suffix(".md").write_text(text, encoding="utf-8")
+        np.savez_compressed(path.with_suffix(".npz"), **{f"{name}/{key}": values for name, chain in chains.items()
+                                                         for key, values in chain.rows.items()})
+        path.with_suffix(".html").write_bytes(page(results, chains, self.options.discard, title, state.provenance()))
+        picture(chains, path.with_suffix(".png"))
+        state.log(text)
+        state.log(f"report, table, states and traces -> {self.options.output}.html, .md, .json, .npz, .png")

@@ -1,0 +1,1 @@
+"""Densities that can be evaluated, for Monte Carlo."""

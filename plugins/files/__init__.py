@@ -1,0 +1,1 @@
+"""Files that more than one kind of plugin reads, and checkpoints."""

@@ -1,0 +1,68 @@
+"""Molecule types from LAMMPS data files."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pydantic
+
+from backmap.api import AtomTopology, InputPath, Options, TopologyReader
+from backmap.errors import BackmapError
+
+from ...chemistry.elements import from_mass
+from ..molecule_types import AtomTable, topology_of
+from . import units as lammps_units
+from .data import DataFile
+from .units import units_of
+
+
+class Lammps(TopologyReader):
+    """LAMMPS data file with bonds. Elements are those of the masses; atoms are called C1, C2, H1, ... in a molecule.
+
+    Atoms are in the order of their ids. Molecules are what bonds join, alike if their atoms and bonds are.
+    """
+
+    class Options(Options):
+        data: InputPath = pydantic.Field(description="A data file with the sections Masses, Atoms and Bonds.")
+        units: lammps_units.Style = pydantic.Field(description=lammps_units.DESCRIPTION)
+        sigma: float | None = pydantic.Field(None, gt=0, description=lammps_units.SIGMA)
+        atom_style: str | None = pydantic.Field(
+            None, description="Atom style; by default what the file says after `Atoms #`, or full.")
+        names: list[str] = pydantic.Field(
+            [], description="Names of the molecule types in order of appearance, which are also those of their "
+                            "residues; by default MOL, MOL_2, ...")
+
+    options: Options
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        if options.units == "lj":
+            raise BackmapError("in units: lj masses say nothing about elements", where="units",
+                               hint="Give the atomistic topology in real or metal units.")
+
+    def read(self) -> AtomTopology:
+        path = Path(self.options.data)
+        units = units_of(self.options.units, self.options.sigma)
+        file = DataFile(path, self.options.atom_style)
+        bonds, bond_types = file.bonds
+        if not len(bonds) and file.n_points > 1:
+            raise BackmapError("has no bonds, without which molecules cannot be told", where=path)
+        lengths = file.bond_lengths
+        mass_of = {kind: self._mass(file, kind) for kind in set(file.types)}
+        element_of = {kind: from_mass(mass) if mass else 0 for kind, mass in mass_of.items()}
+        table = AtomTable(
+            names=None, types=[file.labels.get(kind, kind) for kind in file.types], residue_names=None,
+            residues=np.ones(file.n_points, dtype=np.int64),
+            element=np.array([element_of[kind] for kind in file.types], dtype=np.int64),
+            mass=np.array([mass_of[kind] for kind in file.types]), charge=file.charges, bonds=bonds,
+            bond_length=np.array([lengths.get(kind, np.nan) for kind in bond_types]) * units.length)
+        return topology_of(table, path, self.options.names)
+
+    def _mass(self, file: DataFile, kind: str) -> float:
+        mass = file.masses.get(kind)
+        if mass is None:
+            raise BackmapError(f"atom type {kind} has no mass", where=file.path, hint="Masses tell the elements.")
+        if mass and not from_mass(mass):
+            raise BackmapError(f"no element has the mass {mass:g} of atom type {kind}", where=file.path,
+                               hint="Is this the atomistic topology? Masses tell the elements.")
+        return mass

@@ -1,0 +1,1 @@
+"""Which atoms are in which bead, as each program writes it."""

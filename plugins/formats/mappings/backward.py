@@ -1,0 +1,60 @@
+"""Mappings as Backward reads them: .map files of residues."""
+from __future__ import annotations
+
+from typing import Annotated
+
+import pydantic
+
+from backmap.api import AtomTopology, BeadModel, InputPath, MappingReader, Options
+from backmap.errors import BackmapError
+
+from ..frames import as_list
+from .backward_file import Block, read_blocks, units_of
+from .bead_model import Weights
+from .units import read_units
+
+
+class Backward(MappingReader):
+    """Backward's .map files; a molecule of several residues is put together residue by residue.
+
+    [ chiral ] tells the handedness of stereocentres. [ cis ], [ trans ], [ out ] and [ assign ] say where atoms begin,
+    which is not used.
+    """
+
+    class Options(Options):
+        files: Annotated[list[InputPath], pydantic.BeforeValidator(as_list), pydantic.Field(
+            min_length=1, description="Files, with one or several [ molecule ] each.")]
+        force_field: str | None = pydantic.Field(
+            None, description="The atomistic force field whose [ mapping ] counts; needed where a residue has several.")
+        weights: Weights = pydantic.Field(
+            "geometry", description="geometry: the numbers that the files give are the weights, so that an atom listed "
+                                    "under one bead counts 1; mass: they are shares of the atom's mass.")
+        molecules: list[str] | None = pydantic.Field(
+            None, description="Molecule types to map. By default all that have a residue of the files.")
+
+    options: Options
+
+    def read(self, topology: AtomTopology) -> dict[str, BeadModel]:
+        options = self.options
+        blocks = [block for path in options.files for block in read_blocks(path)]
+        chosen = [block for block in blocks if options.force_field in (None, *block.mapping)]
+        where = ", ".join(map(str, options.files))
+        if not chosen:
+            listed = dict.fromkeys(name for block in blocks for name in block.mapping)
+            raise BackmapError(f"no [ mapping ] is for '{options.force_field}'", where=where,
+                               hint=f"They are for: {', '.join(listed) or 'none'}.")
+        _check_single(chosen)
+        units = [unit for block in chosen for unit in units_of(block, options.weights, inherit=True)]
+        return read_units(units, topology, where, options.molecules)
+
+
+def _check_single(blocks: list[Block]) -> None:
+    """Of several blocks for one residue, the user has to say which."""
+    seen: dict[str, Block] = {}
+    for block in blocks:
+        for name in block.names:
+            other = seen.setdefault(name, block)
+            if other is not block and set(other.mapping) != set(block.mapping):
+                raise BackmapError(f"residue {name} is described for several force fields", where=block.where,
+                                   hint="Say which with `force_field`: "
+                                        + ", ".join(dict.fromkeys([*other.mapping, *block.mapping])) + ".")

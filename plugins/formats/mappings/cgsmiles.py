@@ -1,0 +1,260 @@
+"""Mappings as CGsmiles strings, which name no atoms: the topology's are found by their bonds."""
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import networkx as nx
+import numpy as np
+import pydantic
+from numpy.typing import NDArray
+
+from backmap.api import AtomMolecule, AtomTopology, BeadModel, InputPath, MappingReader, Options
+from backmap.errors import BackmapError
+from backmap.model.molecule import graph_of
+
+from ...chemistry.chemistry import implicit_hydrogens
+from ...chemistry.cip import hands_of
+from ...chemistry.elements import element_of, symbol_of
+from ...chemistry.graph_match import correspondence, refined
+from ...files.sections import read_text
+from ..frames import as_list
+from .bead_model import Bead, Weights, bead_model, known, weighted
+
+_HYDROGEN = 1
+#: No molecule has more repeat units; a slip in a number would fill the memory.
+_MOST = 100_000
+
+
+def _string_or_file(value: Any, handler: Callable[[Any], Any]) -> Any:
+    return value if isinstance(value, str) and value.lstrip().startswith("{") else handler(value)
+
+
+Source = Annotated[InputPath, pydantic.WrapValidator(_string_or_file)]
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, dict) else as_list(value)
+
+
+class Cgsmiles(MappingReader):
+    """CGsmiles strings, read by the cgsmiles package.
+
+    Grünewald et al., J. Chem. Inf. Model. 2025, doi 10.1021/acs.jcim.5c00064.
+
+    Beads are those of the last resolution above the atoms, in the order of the string, and are called by their type
+    and number: A1, A2, B3. Which atom of the topology is which follows from elements, hydrogens and bonds. Labels
+    R and S (`[C;x=R]`) tell the handedness of stereocentres.
+    """
+
+    class Options(Options):
+        molecules: Annotated[dict[str, Source] | list[Source], pydantic.BeforeValidator(_as_list), pydantic.Field(
+            min_length=1, description="Molecule type: its CGsmiles string, or a file that holds it. Without names, "
+                                      "each string is for the one molecule type that it fits.")]
+        weights: Weights = pydantic.Field(
+            "geometry", description="geometry: the weights of the string (`[C;0.5]`, by default 1); mass: these times "
+                                    "the atoms' masses.")
+
+    options: Options
+
+    def read(self, topology: AtomTopology) -> dict[str, BeadModel]:
+        given = self.options.molecules
+        named = given.items() if isinstance(given, dict) else [(None, source) for source in given]
+        models: dict[str, BeadModel] = {}
+        for name, source in named:
+            string = _String.read(source)
+            molecule = string.chosen(name, topology)
+            if molecule.name in models:
+                raise BackmapError(f"molecule type '{molecule.name}' is mapped twice", where=string.where)
+            models[molecule.name] = string.model(molecule, self.options.weights)
+        return models
+
+
+@dataclass(frozen=True)
+class _Skeleton:
+    """A molecule without its hydrogens.
+
+    Attributes:
+        graph: Of the other atoms.
+        hydrogens: Explicit ones of each of them.
+        labels: Element and number of hydrogens, which may be implicit, of each.
+    """
+
+    graph: nx.Graph
+    hydrogens: dict[int, list[int]]
+    labels: dict[int, tuple[int, int]]
+
+    @classmethod
+    def of(cls, graph: nx.Graph, element: dict[int, int], implicit: dict[int, int]) -> _Skeleton:
+        held = {node for node in graph if element[node] == _HYDROGEN and len(graph[node]) == 1
+                and element[next(iter(graph[node]))] != _HYDROGEN}
+        hydrogens = {node: sorted(held.intersection(graph[node])) for node in graph if node not in held}
+        labels = {node: (element[node], len(own) + implicit.get(node, 0)) for node, own in hydrogens.items()}
+        return cls(_bare(graph, hydrogens), hydrogens, labels)
+
+    @property
+    def formula(self) -> str:
+        counts: Counter[str] = Counter()
+        for element, hydrogens in self.labels.values():
+            counts.update({symbol_of(element): 1, "H": hydrogens})
+        return "".join(f"{symbol}{count if count > 1 else ''}" for symbol, count in sorted(counts.items()) if count)
+
+
+def _bare(graph: nx.Graph, nodes: dict[int, list[int]]) -> nx.Graph:
+    """The subgraph of ``nodes`` in ascending order, without attributes."""
+    bare = nx.Graph()
+    bare.add_nodes_from(sorted(nodes))
+    bare.add_edges_from(sorted(tuple(sorted(edge)) for edge in graph.edges if nodes.keys() >= set(edge)))
+    return bare
+
+
+@dataclass(frozen=True)
+class _String:
+    """One string and what it says.
+
+    Attributes:
+        where: The file, or the string itself.
+        beads: Their graph; nodes carry ``fragname``.
+        atoms: Graph of all atoms.
+        shares: Weight of each atom by bead.
+    """
+
+    where: str
+    beads: nx.Graph
+    atoms: nx.Graph
+    shares: dict[int, dict[int, float]]
+
+    @classmethod
+    def read(cls, source: Any) -> _String:
+        """Raises: BackmapError: If the cgsmiles package cannot read it."""
+        literal = isinstance(source, str)
+        text = "".join((source if literal else read_text(source)).split())
+        where = f"'{text[:37]}...'" if literal and len(text) > 40 else f"'{text}'" if literal else str(source)
+        if _repeats(text) > _MOST:
+            raise BackmapError(f"has more than {_MOST} repeat units", where=where,
+                               hint="Look at the numbers after `|`.")
+        from cgsmiles import MoleculeResolver  # a fifth of a second
+
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                resolver = MoleculeResolver.from_string(text)
+                beads, atoms = resolver.resolve_all()
+        except Exception as error:  # the package raises whatever comes
+            reason = str(error).splitlines()[0] if str(error) and isinstance(error, SyntaxError) else ""
+            raise BackmapError("is no CGsmiles string with atoms" + (f" ({reason})" if reason else ""), where=where,
+                               hint="Write beads, then their atoms: {[#A][#B]}.{#A=[$]CC,#B=[$]CO}.") from None
+        fragments = resolver.fragment_dicts[-1]
+        return cls(where, beads, atoms, {node: _shares(atoms, node, fragments) for node in atoms})
+
+    @property
+    def skeleton(self) -> _Skeleton:
+        element = {node: element_of(None, None, symbol or "") for node, symbol in self.atoms.nodes(data="element")}
+        return _Skeleton.of(self.atoms, element, {})
+
+    def chosen(self, name: str | None, topology: AtomTopology) -> AtomMolecule:
+        """The molecule type that the string is for."""
+        if name is not None:
+            if name not in topology.types:
+                raise BackmapError(f"'{name}' is no molecule type of {topology.where}", where=self.where,
+                                   hint=known(name, topology.types))
+            return topology.types[name]
+        ours = self.skeleton
+        fitting = [molecule for molecule in topology.types.values() if _match(ours, _skeleton(molecule)) is not None]
+        if len(fitting) != 1:
+            listed = ", ".join(molecule.name for molecule in fitting)
+            raise BackmapError(f"fits several molecule types of {topology.where}: {listed}" if fitting else
+                               f"is {ours.formula}, which fits no molecule type of {topology.where}", where=self.where,
+                               hint="Write `molecules: {NAME: string}`." if fitting else "They are: " + ", ".join(
+                                   f"{molecule.name} {_skeleton(molecule).formula}"
+                                   for molecule in topology.types.values()) + ".")
+        return fitting[0]
+
+    def model(self, molecule: AtomMolecule, weights: Weights) -> BeadModel:
+        ours, theirs = self.skeleton, _skeleton(molecule)
+        found = _match(ours, theirs)
+        if found is None:
+            same = ours.formula == theirs.formula
+            raise BackmapError(f"is {ours.formula}, but molecule type '{molecule.name}' is {theirs.formula}"
+                               + (" with other bonds" if same else ""), where=self.where,
+                               hint="Write all atoms; hydrogens follow from valences.")
+        self._expect_clear(ours, theirs, found, molecule)
+        for node, own in ours.hydrogens.items():
+            found.update(zip(own, theirs.hydrogens[found[node]], strict=False))
+        beads = []
+        for number, bead in enumerate(sorted(self.beads)):
+            kind = str(self.beads.nodes[bead]["fragname"])
+            atoms = {found[node]: share[bead] for node, share in sorted(self.shares.items())
+                     if bead in share and node in found}
+            beads.append(Bead(f"{kind}{number + 1}", kind, list(atoms),
+                              weighted(molecule, list(atoms), list(atoms.values()), weights), self.where))
+        place = {bead: number for number, bead in enumerate(sorted(self.beads))}
+        bonds = [(place[i], place[j]) for i, j, order in self.beads.edges(data="order", default=1) if order]
+        hands, remarks = self._hands(molecule, found)
+        return bead_model(molecule, beads, bonds=bonds, hands=hands, remarks=remarks)
+
+    def _expect_clear(self, ours: _Skeleton, theirs: _Skeleton, found: dict[int, int], molecule: AtomMolecule) -> None:
+        """Atoms that only the topology's types tell apart must not go to different kinds of beads."""
+        alike, = refined([theirs.graph], [theirs.labels])
+        typed, = refined([theirs.graph], [{atom: (label, molecule.atom_types[atom])
+                                           for atom, label in theirs.labels.items()}])
+        back = {atom: node for node, atom in found.items()}
+        first: dict[int, int] = {}
+        apart = [(first.setdefault(alike[atom], atom), atom) for atom in theirs.graph]
+        apart = [(one, other) for one, other in apart if typed[one] != typed[other]
+                 and self._bead_kinds(back[one]) != self._bead_kinds(back[other])]
+        if apart:
+            kinds = molecule.atom_types
+            one, other = next(((i, j) for i, j in apart if kinds[i] != kinds[j]), apart[0])
+            raise BackmapError(f"fits molecule type '{molecule.name}' in several ways: {molecule.atom_names[one]} and "
+                               f"{molecule.atom_names[other]} have the same bonds, but are of different types or have "
+                               "such neighbours", where=self.where,
+                               hint="Write the mapping in YAML, which names atoms.")
+
+    def _bead_kinds(self, node: int) -> list[tuple[str, float]]:
+        return sorted((str(self.beads.nodes[bead]["fragname"]), share) for bead, share in self.shares[node].items())
+
+    def _hands(self, molecule: AtomMolecule, found: dict[int, int]) -> tuple[NDArray[np.int64] | None, list[str]]:
+        """Stereocentres that are labelled, and what of the string is not used."""
+        labels = {found[node]: str(label) for node, label in self.atoms.nodes(data="chiral") if label}
+        hands = [[centre, *arms] for centre, arms in hands_of(molecule, labels)] if labels else []
+        remarks = []
+        if len(hands) < len(labels):
+            remarks.append(f"{molecule.name}: {len(labels) - len(hands)} of {len(labels)} labels R or S of "
+                           f"{self.where} are not used: they are of no stereocentres with four neighbours")
+        if nx.get_node_attributes(self.atoms, "ez_isomer") or nx.get_edge_attributes(self.atoms, "ez_isomer"):
+            remarks.append(f"{molecule.name}: not used of {self.where}: the geometry of double bonds")
+        return np.array(hands, dtype=np.int64).reshape(-1, 4) if hands else None, remarks
+
+
+def _repeats(text: str) -> int:
+    """The most units that the repeats of a string (``[#A]|100``) may come to, over all its resolutions."""
+    levels = ([int(number) for number in re.findall(r"\|(\d+)", level)] for level in text.split("}"))
+    return math.prod(max(1, math.prod(numbers) if ")|" in text else sum(numbers)) for numbers in levels)
+
+
+def _skeleton(molecule: AtomMolecule) -> _Skeleton:
+    implicit = implicit_hydrogens(molecule.element, molecule.mass).tolist()
+    return _Skeleton.of(graph_of(len(molecule.atom_names), molecule.bonds), dict(enumerate(molecule.element.tolist())),
+                        dict(enumerate(implicit)))
+
+
+def _match(ours: _Skeleton, theirs: _Skeleton) -> dict[int, int] | None:
+    return correspondence(ours.graph, theirs.graph, ours.labels, theirs.labels)
+
+
+def _shares(atoms: nx.Graph, node: int, fragments: dict[str, nx.Graph]) -> dict[int, float]:
+    """Weights of an atom in its beads; hydrogens that the string does not write have those of their neighbour."""
+    attributes = atoms.nodes[node]
+    if "mapping" not in attributes:
+        neighbour = next(iter(atoms[node]), None)
+        if neighbour is not None and "mapping" in atoms.nodes[neighbour]:
+            return _shares(atoms, neighbour, fragments)
+        return dict.fromkeys(attributes["fragid"], float(attributes.get("weight", 1)))
+    return {bead: float(fragments[name].nodes[inner].get("weight", 1))
+            for bead, (name, inner) in zip(attributes["fragid"], attributes["mapping"], strict=True)}

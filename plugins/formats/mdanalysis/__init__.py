@@ -1,0 +1,1 @@
+"""What MDAnalysis reads for us, and its Universe."""

@@ -1,0 +1,1 @@
+"""Pictures of frames, drawn without a display."""

@@ -1,0 +1,1 @@
+"""Fragments of known conformations, fitted to their beads."""

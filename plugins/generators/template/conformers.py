@@ -1,0 +1,203 @@
+"""Idealised conformers from RDKit, for molecules of which there is no trajectory.
+
+Every fragment is embedded together with the beads next to it, cut out of its molecule and capped with
+hydrogens, so that the cost does not grow with the size of the molecule; like surroundings are embedded once.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from rdkit import Chem, RDLogger
+from rdkit.Chem import AllChem
+
+from backmap.engine.sites.contracts import View
+from backmap.engine.sites.fragments import FragmentTable, resting_order
+from backmap.errors import BackmapError
+from backmap.model.molecule import MoleculeType, handedness
+from backmap.model.system import System
+
+from ...learning.library import Conformers, Library
+
+HOPS = 2  #: bonds along the bead graph that the surroundings of a fragment reach
+
+
+def ideal_library(system: System, conformers: int, seed: int = 1) -> Library:
+    """Conformers of every fragment of every molecule type.
+
+    Args:
+        system: What is there.
+        conformers: How many of each fragment.
+        seed: Of the embedding.
+
+    Raises:
+        BackmapError: If RDKit cannot embed a fragment.
+    """
+    library = Library()
+    for molecule in system.types:
+        if molecule.given or molecule.name in library.types:
+            continue
+        library.types[molecule.name] = _conformers(molecule, conformers, seed)
+    return library
+
+
+@lru_cache(maxsize=8)  # a run may begin from templates in several steps
+def _conformers(molecule: MoleculeType, count: int, seed: int) -> Conformers:
+    """Conformers of every fragment of a molecule type."""
+    tables = FragmentTable.build([molecule], View(), [resting_order(molecule)])
+    known: dict[tuple, np.ndarray] = {}
+    rows = [_Cut.of(molecule, tables, bead) for bead in range(molecule.n_beads)]
+    for cut in rows:
+        if cut.key not in known:
+            known[cut.key] = cut.embed(count, seed)
+    size = tables.atoms.shape[1]
+    shapes = [cut.conformers(known[cut.key], size) for cut in rows]
+    return Conformers(molecule.atom_names, torch.as_tensor(np.stack([own for own, _ in shapes])).float(),
+                      torch.as_tensor(np.stack([beads for _, beads in shapes])).float())
+
+
+@dataclass(frozen=True, eq=False)
+class _Cut:
+    """A fragment and what is next to it, cut out of its molecule.
+
+    Attributes:
+        atoms: Atoms of the molecule type that are kept, ascending.
+        open: Kept atoms that lost a neighbour; hydrogens will cap them, (n,) bool.
+        own: The fragment's atoms as indices into ``atoms``.
+        weights: Mapping weights of the beads in view, (Q, n); NaN rows for beads that are cut.
+        centres: Stereocentres that are kept, with three neighbours each, as indices into ``atoms``, (C, 4).
+        relative: Sign of each of them times the sign of the first, (C,); 0 where unknown.
+    """
+
+    molecule: MoleculeType
+    atoms: np.ndarray
+    open: np.ndarray
+    own: np.ndarray
+    weights: np.ndarray
+    centres: np.ndarray
+    relative: np.ndarray
+
+    @classmethod
+    def of(cls, molecule: MoleculeType, tables: FragmentTable, bead: int) -> _Cut:
+        fragment = np.sort(tables.atoms[bead][tables.atoms[bead] >= 0].numpy())
+        near = [int(b) for b in tables.beads[bead] if b >= 0]
+        matrix = molecule.mapping.matrix
+        kept, opened = _surroundings(molecule, fragment, near)
+        atoms = np.flatnonzero(kept)
+        weights = np.full((tables.beads.shape[1], len(atoms)), np.nan)
+        for q, b in enumerate(near):
+            if kept[matrix[b] > 0].all():
+                weights[q] = matrix[b, atoms]
+        place = np.full(molecule.n_atoms, -1)
+        place[atoms] = np.arange(len(atoms))
+        chemistry = molecule.chemistry
+        distance = molecule.distance[fragment].min(axis=0)
+        inside = np.flatnonzero((place[chemistry.centres] >= 0).all(axis=1) & (chemistry.sign != 0))
+        inside = inside[np.argsort(distance[chemistry.centres[inside, 0]], kind="stable")]
+        sign = chemistry.sign[inside]
+        return cls(molecule, atoms, opened[atoms], place[fragment], weights, place[chemistry.centres[inside]],
+                   sign * sign[0] if len(sign) else sign)
+
+    @property
+    def key(self) -> tuple:
+        """Equal for fragments whose conformers are the same."""
+        bonds, order = self._bonds()
+        chemistry = self.molecule.chemistry
+        return (tuple(chemistry.element[self.atoms]), tuple(chemistry.charge[self.atoms]), tuple(map(tuple, bonds)),
+                tuple(order), tuple(self.open), tuple(self.own))
+
+    def _bonds(self) -> tuple[np.ndarray, np.ndarray]:
+        place = np.full(self.molecule.n_atoms, -1)
+        place[self.atoms] = np.arange(len(self.atoms))
+        bonds = place[self.molecule.bonds]
+        inside = (bonds >= 0).all(axis=1)
+        return bonds[inside], self.molecule.chemistry.bond_order[inside]
+
+    def embed(self, conformers: int, seed: int) -> np.ndarray:
+        """Positions of the kept atoms, (conformers, n, 3), nm (ETKDGv3, Wang et al., JCIM 60, 2044 (2020))."""
+        RDLogger.DisableLog("rdApp.*")
+        try:
+            molecule = self._rdkit()
+            settings = AllChem.ETKDGv3()
+            settings.randomSeed = seed
+            found = list(AllChem.EmbedMultipleConfs(molecule, conformers, settings))
+            if not found:
+                settings.useRandomCoords = True
+                found = list(AllChem.EmbedMultipleConfs(molecule, conformers, settings))
+        except (ValueError, RuntimeError, Chem.MolSanitizeException) as error:
+            raise self._failed(str(error)) from None
+        finally:
+            RDLogger.EnableLog("rdApp.*")
+        if not found:
+            raise self._failed("no conformer was found")
+        positions = np.stack([molecule.GetConformer(c).GetPositions()[:len(self.atoms)] / 10 for c in found])
+        return positions[np.arange(conformers) % len(positions)]
+
+    def _failed(self, reason: str) -> BackmapError:
+        names = ", ".join(self.molecule.atom_names[self.atoms[a]] for a in self.own[:6])
+        return BackmapError(f"RDKit cannot build the fragment of {self.molecule.name} with the atoms {names}: {reason}",
+                            where="template", hint="Give a checkpoint with conformers, made by training.")
+
+    def _rdkit(self) -> Chem.Mol:
+        kinds = {1.0: Chem.BondType.SINGLE, 1.5: Chem.BondType.AROMATIC, 2.0: Chem.BondType.DOUBLE,
+                 3.0: Chem.BondType.TRIPLE}
+        chemistry, built = self.molecule.chemistry, Chem.RWMol()
+        for atom, opened in zip(self.atoms, self.open, strict=True):
+            fresh = Chem.Atom(int(chemistry.element[atom]))
+            fresh.SetFormalCharge(round(float(chemistry.charge[atom])))
+            fresh.SetNoImplicit(not opened)
+            fresh.SetIsAromatic(bool(chemistry.aromatic[atom]))
+            built.AddAtom(fresh)
+        for (i, j), order in zip(*self._bonds(), strict=True):
+            built.AddBond(int(i), int(j), kinds[float(order)])
+        Chem.SanitizeMol(built)
+        return Chem.AddHs(built)
+
+    def conformers(self, positions: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """Fragment atoms (n, F, 3) and beads (n, Q, 3) relative to the anchor, in the mirrored world."""
+        if len(self.centres):
+            hands = handedness(positions, self.centres)
+            right = (hands * hands[:, :1] == self.relative) | (self.relative == 0)
+            if right.all(axis=1).any():  # other relative configurations are other molecules
+                chosen = np.flatnonzero(right.all(axis=1))
+                chosen = chosen[np.arange(len(positions)) % len(chosen)]
+                positions, hands = positions[chosen], hands[chosen]
+            positions = positions * hands[:, :1, None]
+        beads = np.einsum("qa,nax->nqx", self.weights, positions)
+        anchor = beads[:, :1]
+        own = np.zeros((len(positions), size, 3))
+        own[:, :len(self.own)] = positions[:, self.own] - anchor
+        return own, beads - anchor
+
+
+def _surroundings(molecule: MoleculeType, fragment: np.ndarray, near: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Atoms kept around a fragment, and which of them lose a neighbour, both (A,) bool."""
+    matrix, graph, chemistry = molecule.mapping.matrix, molecule.graph, molecule.chemistry
+    kept = np.zeros(molecule.n_atoms, dtype=bool)
+    kept[fragment] = True
+    for b in near[:1 + 2 * HOPS]:
+        kept |= matrix[b] > 0
+    kept = _closed(molecule, kept)
+    edge = {n for a in np.flatnonzero(kept) for n in graph[a] if not kept[n]}
+    kept[list(edge)] = True
+    kept = _closed(molecule, kept)
+    opened = np.array([kept[a] and any(not kept[n] for n in graph[a]) for a in range(molecule.n_atoms)])
+    return kept, opened & chemistry.heavy
+
+
+def _closed(molecule: MoleculeType, kept: np.ndarray) -> np.ndarray:
+    """The atoms with their hydrogens and with the rest of every ring or multiple bond they are in."""
+    kept, graph = kept.copy(), molecule.graph
+    heavy, ring = molecule.chemistry.heavy, molecule.chemistry.ring
+    stack = list(np.flatnonzero(kept))
+    while stack:
+        atom = stack.pop()
+        for other in graph[atom]:
+            double = molecule.chemistry.bond_order[graph.edges[atom, other]["bond"]] > 1
+            same_ring = ring[atom] > 0 and ring[other] > 0
+            if not kept[other] and (not heavy[other] or double or same_ring):
+                kept[other] = True
+                stack.append(other)
+    return kept

@@ -1,0 +1,1 @@
+"""How generators learn: training sets, steps, checkpoints on the way."""

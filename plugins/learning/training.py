@@ -1,0 +1,235 @@
+"""What any generator learns from: contexts of all noise levels. ``trainer`` runs the steps."""
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import networkx as nx
+import numpy as np
+import torch
+from torch import Tensor
+
+from backmap.engine.geometry.constraint import SystemProjector
+from backmap.engine.random import Stream, numpy_generator
+from backmap.engine.sites.contracts import LocalEnvironment, Order, View
+from backmap.engine.sites.environment import Scene, Surroundings
+from backmap.engine.sites.fragments import FragmentTable, resting_order
+from backmap.engine.sites.schedule import per_bead
+from backmap.model.molecule import MoleculeType
+
+from ..chemistry.symmetry import Relabeller
+from .dataset import TrainingSet
+from .library import Library
+
+#: Noise level that the network is told -> standard deviation of the displacements of heavy atoms, nm.
+#: Level 1 is the roughest: half of it is noise, half is the projected rigid start itself. Level 0 has a
+#: touch of noise: it hides the rounding of the files, by which a network can tell training frames apart.
+NOISE = {0.0: 0.003, 0.25: 0.005, 0.6: 0.012, 1.0: 0.02}
+#: nm and coordinate; how far beads are off at level 0. Accepted sweeps hold beads no closer (``gibbs: {beads}``): a
+#: network that knows exact beads only could not have drawn most of what they meet.
+BEAD_NOISE = 0.001
+#: How often each level is trained, in the order of NOISE.
+SHARES = (0.4, 0.25, 0.2, 0.15)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast.
+
+    Attributes:
+        steps: Optimiser steps in all.
+        sites: Sites per step; frames: frames they are taken from.
+        learning_rate: Peak; warms up over 200 steps, falls as a cosine to a hundredth.
+        sequential: Share of steps in which only beads of lower rank are placed, for forward sampling.
+        validate: Steps between validations, which also write a checkpoint.
+        average: Decay of the running average of the weights.
+    """
+
+    steps: int = 20_000
+    sites: int = 96
+    frames: int = 3
+    learning_rate: float = 2e-3
+    sequential: float = 0.1
+    validate: int = 500
+    average: float = 0.998
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """Everything that does not change while training: scenes, tables, conformers.
+
+    Attributes:
+        gibbs: Scene of all frames in which every other atom is placed.
+        sequential: The same with tables for forward sampling.
+        ranks: Rank of each bead in forward sampling, (B,).
+        starts: The projected rigid start of every frame, (W, A, 3).
+    """
+
+    data: TrainingSet
+    gibbs: Scene
+    sequential: Scene
+    ranks: np.ndarray
+    starts: Tensor
+    projector: SystemProjector
+    training: np.ndarray
+    validation: np.ndarray
+
+    @classmethod
+    def of(cls, data: TrainingSet, view: View, orders: list[Order], library: Library, seed: int,
+           device: str) -> Material:
+        """Look up the surroundings of every site once and place the rigid starts.
+
+        Args:
+            orders: Of forward sampling, one per molecule type.
+        """
+        types, everything = data.system.types, np.arange(len(data.beads))
+        resting = [resting_order(molecule) for molecule in types]
+        window = data.window(everything)
+        gibbs = Scene.of(window, data.system, FragmentTable.build(types, view, resting).to(device), view)
+        ahead = FragmentTable.build(types, view, orders, sequential=True).to(device)
+        sequential = replace(gibbs, fragments=ahead)
+        projector = SystemProjector(data.system)
+        starts = _rigid_starts(gibbs, library, seed)
+        placed, _ = projector.project(starts.cpu().numpy(), data.beads)
+        held = np.flatnonzero(data.held_out)
+        return cls(data, gibbs, sequential, per_bead(data.system, [order.ranks for order in orders]),
+                   torch.as_tensor(placed, device=device), projector, np.flatnonzero(~data.held_out), held)
+
+
+def _rigid_starts(scene: Scene, library: Library, seed: int) -> Tensor:
+    """Every fragment of every frame placed at once, (W, A, 3)."""
+    n_frames, n_beads = scene.beads.shape[:2]
+    blank = replace(scene, atoms=torch.zeros_like(scene.atoms), placed=torch.zeros_like(scene.placed))
+    for w in range(n_frames):
+        bead = torch.arange(n_beads, device=scene.beads.device)
+        frame = torch.full_like(bead, w)
+        env = blank.gather(frame, bead)
+        blank.scatter(frame, bead, env.block, library.place(env, Stream.of(seed, "start", frame, bead)))
+    return blank.atoms
+
+
+def bead_rarity(molecule: MoleculeType) -> np.ndarray:
+    """How much more often to train on each bead, (B,): one over the root of the share of its like.
+
+    Beads are alike if they and their neighbours on the bead graph own the same elements. Ends of chains
+    are few; trained in proportion to their number they would be learned long after the middle.
+    """
+    if molecule.given:  # nothing to learn
+        return np.zeros(molecule.n_beads)
+    elements = molecule.chemistry.element
+    graph = molecule.bead_graph.copy()
+    nx.set_node_attributes(graph, {b: str(sorted(elements[own])) for b, own in
+                                   enumerate(molecule.mapping.fragments())}, "owns")
+    hashes = nx.weisfeiler_lehman_subgraph_hashes(graph, node_attr="owns", iterations=1)
+    kinds = [hashes[b][-1] for b in range(molecule.n_beads)]
+    count = Counter(kinds)
+    rarity = np.array([(len(kinds) / count[kind]) ** 0.5 for kind in kinds])
+    return np.where([len(own) > 0 for own in molecule.mapping.fragments()], rarity, 0.0)  # nothing to learn of the rest
+
+
+class Contexts:
+    """Draws training batches: environments with noise, and the true positions they hide."""
+
+    def __init__(self, material: Material, schedule: Schedule, seed: int) -> None:
+        self.material, self.schedule, self.seed = material, schedule, seed
+        self.chirality = material.gibbs.fragments.chiral
+        rarity = per_bead(material.data.system, [bead_rarity(t) for t in material.data.system.types])
+        self.relabeller = Relabeller(material.data.system)
+        self.shares = rarity / rarity.sum()
+
+    def batch(self, step: int, parts: int = 1) -> tuple[LocalEnvironment, Tensor, Stream]:
+        """The batch of one training step, for so many updates; follows from the seed and the step alone."""
+        rng = numpy_generator(self.seed, "batch", step)
+        frames = rng.choice(self.material.training, min(self.schedule.frames, len(self.material.training)), False)
+        if rng.random() < self.schedule.sequential:
+            return self._sequential(frames, self.schedule.sites * parts, rng)
+        level = rng.choice(list(NOISE), p=SHARES)
+        return self._gibbs(frames, level, self.schedule.sites * parts, rng)
+
+    def validation(self, level: float, sites: int) -> tuple[LocalEnvironment, Tensor, Stream]:
+        """A fixed batch from the held-out frames."""
+        return self._gibbs(self.material.validation, level, sites, numpy_generator(self.seed, "validation"))
+
+    def _gibbs(self, frames: np.ndarray, level: float, sites: int, rng: np.random.Generator):
+        truth = replace(self.material.gibbs, atoms=self.material.gibbs.atoms.clone())
+        scene = replace(truth, atoms=truth.atoms.clone())
+        for w in frames:
+            clean = self.material.data.atoms[w][self.relabeller.draw(rng)]
+            truth.atoms[w] = torch.as_tensor(clean)
+            scene.atoms[w] = self._noisy(int(w), clean, level, rng)
+        if level == 0.0:
+            beads, surroundings = self._soft_beads(frames, rng)
+            truth, scene = (replace(one, beads=beads, surroundings=surroundings) for one in (truth, scene))
+        frame = torch.as_tensor(rng.choice(frames, sites), device=scene.beads.device)
+        bead = torch.as_tensor(rng.choice(len(self.shares), sites, p=self.shares), device=scene.beads.device)
+        return self._finish(scene, truth, frame, bead, level, rng)
+
+    def _soft_beads(self, frames: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Surroundings]:
+        """Beads of ``frames`` that are off by ``BEAD_NOISE``, (W, B, 3), and who sees whom from there."""
+        scene = self.material.gibbs
+        beads, vectors = scene.beads.clone(), scene.surroundings.vectors.clone()
+        free = ~scene.fragments.pinned.any(dim=1)[scene.layout.row]  # a bead that is an atom stays where it is
+        for w in frames:
+            noise = torch.as_tensor(rng.normal(size=beads[w].shape) * BEAD_NOISE, device=beads.device) * free[:, None]
+            beads[w] += noise
+            vectors[w] += noise[scene.surroundings.beads[w].clamp_min(0)] - noise[:, None]
+        return beads, replace(scene.surroundings, vectors=vectors)
+
+    def _noisy(self, frame: int, clean: np.ndarray, level: float, rng: np.random.Generator) -> Tensor:
+        """True atoms of one frame perturbed on the manifold, (A, 3)."""
+        material = self.material
+        if level == 1.0 and rng.random() < 0.5:
+            return material.starts[frame]
+        size = NOISE[level] if level > 0 else NOISE[level] * rng.random()
+        moved = clean + rng.normal(size=clean.shape) * size
+        for group, projector in zip(material.data.system.groups, material.projector.projectors):
+            carrier = projector.carrier
+            ride = moved[group.atoms][:, carrier] - clean[group.atoms][:, carrier]
+            jitter = 0.4 * (moved[group.atoms] - clean[group.atoms]) * (carrier != np.arange(len(carrier)))[:, None]
+            moved[group.atoms] = clean[group.atoms] + ride + jitter
+        projected, _ = material.projector.project(moved[None], material.data.beads[[frame]])
+        return torch.as_tensor(projected[0], device=material.gibbs.beads.device)
+
+    def _sequential(self, frames: np.ndarray, count: int, rng: np.random.Generator):
+        """Molecules at random stages of forward sampling; the sites are the beads that come next."""
+        scene = self.material.sequential
+        ranks, molecule = self.material.ranks, scene.layout.molecule.cpu().numpy()
+        placed = scene.placed.clone()
+        last = np.full(molecule.max() + 1, -1)
+        np.maximum.at(last, molecule, ranks)
+        sites = []
+        for w in frames:
+            stage = rng.integers(0, last + 1)[molecule]
+            owner_placed = torch.as_tensor(ranks < stage, device=placed.device)
+            placed[w] = False
+            owned = scene.layout.owned[owner_placed]
+            placed[w, owned[owned >= 0]] = True
+            sites.extend((w, b) for b in np.flatnonzero(ranks == stage))
+        chosen = rng.permutation(len(sites))[:count]
+        frame, bead = torch.as_tensor(np.array(sites)[chosen], device=placed.device).unbind(1)
+        return self._finish(replace(scene, placed=placed), scene, frame, bead, 0.0, rng)
+
+    def _finish(self, scene: Scene, truth: Scene, frame: Tensor, bead: Tensor, level: float,
+                rng: np.random.Generator):
+        temperature = torch.as_tensor(self.material.data.temperature, device=frame.device)[frame].float()
+        env = replace(scene.gather(frame, bead, level), temperature=temperature)
+        # Where nothing is chiral both mirror images are equally good teachers.
+        flip = torch.as_tensor(rng.choice([-1.0, 1.0], len(frame)), device=frame.device).float()
+        env = replace(env, sign=torch.where(self.chirality[env.row], env.sign, flip))
+        stream = Stream.of(self.seed, "loss", int(rng.integers(1 << 62)), torch.arange(len(frame)))
+        return env, truth.own(frame, bead), stream
+
+
+class Mixture:
+    """Contexts of several training sets, each step from one of them in proportion to its atoms in training frames."""
+
+    def __init__(self, parts: list[Contexts], seed: int) -> None:
+        self.parts, self.seed = parts, seed
+        atoms = np.array([len(part.material.training) * part.material.data.system.n_atoms for part in parts])
+        self.shares = atoms / atoms.sum()
+
+    def batch(self, step: int, parts: int = 1) -> tuple[LocalEnvironment, Tensor, Stream]:
+        """The batch of one training step."""
+        chosen = 0 if len(self.parts) == 1 else numpy_generator(self.seed, "set", step).choice(
+            len(self.parts), p=self.shares)
+        return self.parts[chosen].batch(step, parts)

@@ -1,0 +1,1 @@
+"""Molecule types with their beads, and frames laid out as they are."""

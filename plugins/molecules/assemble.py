@@ -1,0 +1,260 @@
+"""From topology and mapping to a system; and what atomistic frames tell about it."""
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import Literal
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+
+from backmap.api import AtomMolecule, AtomTopology, BeadModel
+from backmap.errors import BackmapError
+from backmap.model.mapping import Mapping as BeadMapping
+from backmap.model.molecule import MoleculeType, graph_of, handedness, implied_bead_bonds
+from backmap.model.system import Group, System
+
+from ..chemistry.chemistry import perceive, with_signs
+from ..chemistry.hands import with_hands
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+Constraints = Literal["none", "h-bonds", "all-bonds", "reference"]
+
+#: A bond whose length varies less than this over the frames is rigid, nm. Files round to 0.001 nm,
+#: which alone makes 0.0004 nm.
+RIGID = 0.001
+#: Mean lengths of one bond type that differ by more than this are different lengths, nm.
+_SAME_LENGTH = 0.0003
+_HYDROGEN = 1
+
+
+def assemble(topology: AtomTopology, beads: Mapping[str, BeadModel], *, constraints: Constraints = "reference",
+             molecules: Mapping[str, int] | None = None, owners: Mapping[str, Index] | None = None,
+             given: Collection[str] = (), left_out: Collection[str] = ()) -> System:
+    """The system that a topology and a mapping describe.
+
+    Args:
+        topology: Molecule types and, where the file has them, their counts.
+        beads: Bead model of each molecule type.
+        constraints: Which bonds are rigid. ``h-bonds`` and ``all-bonds`` take the topology's
+            equilibrium lengths; ``none`` and ``reference`` leave the choice to later steps. Bonds
+            that the topology itself constrains are rigid in every case, as in GROMACS.
+        molecules: Counts in order, where the topology has none or others are wanted.
+        owners: The bead that places each atom, (A,), by molecule type; otherwise the mapping's rule.
+        given: Molecule types without a mapping: each of their atoms is a bead of its own (``own_beads``).
+        left_out: Molecule types that are no part of the system.
+
+    Raises:
+        BackmapError: For molecule types without count or beads, and rigid bonds without a length.
+    """
+    blocks = [block for block in blocks_of(topology, molecules) if block[0] not in left_out]
+    kinds: dict[str, MoleculeType] = {}
+    for name in dict.fromkeys(name for name, _ in blocks):
+        if name not in beads and name not in given:
+            raise BackmapError(f"molecule type '{name}' has no mapping", where=topology.where,
+                               hint=f"Mapped are: {', '.join(beads) or 'none'}. Every molecule needs one, but those "
+                                    "that topology names under 'pass' or 'keep'.")
+        model = own_beads(topology.types[name]) if name in given else beads[name]
+        kinds[name] = molecule_type(topology.types[name], model, constraints=constraints,
+                                    owner=(owners or {}).get(name), where=topology.where)
+    return System(tuple((kinds[name], count) for name, count in blocks))
+
+
+def owned_by_one(beads: BeadModel, atoms: AtomMolecule) -> BeadModel:
+    """The same beads, but all atoms belong to the one in the middle: a generator draws the molecule at once."""
+    bonds = implied_bead_bonds(atoms.bonds, beads.mapping) if beads.bead_bonds is None else beads.bead_bonds
+    n_beads = len(beads.bead_names)
+    away = dict(nx.all_pairs_shortest_path_length(graph_of(n_beads, bonds)))
+    middle = min(range(n_beads), key=lambda b: sum(away[b].get(other, n_beads) ** 2 for other in range(n_beads)))
+    owner = np.full(len(atoms.atom_names), middle)
+    return replace(beads, bead_bonds=bonds, mapping=replace(beads.mapping, owner=owner))
+
+
+def molecule_type(atoms: AtomMolecule, beads: BeadModel, *, constraints: Constraints = "reference",
+                  owner: Index | None = None, where: str = "") -> MoleculeType:
+    """One molecule type; of its stereocentres only those signs are known that the mapping tells (see ``signed``)."""
+    mapping = beads.mapping if owner is None else replace(beads.mapping, owner=np.asarray(owner, dtype=np.int64))
+    _check_owners(mapping.owner, len(atoms.atom_names), beads, where)
+    bead_bonds = implied_bead_bonds(atoms.bonds, mapping) if beads.bead_bonds is None else beads.bead_bonds
+    kind = MoleculeType(
+        name=atoms.name, atom_names=atoms.atom_names, atom_types=atoms.atom_types,
+        residue_names=atoms.residue_names, residues=atoms.residues, mass=atoms.mass,
+        partial_charge=atoms.partial_charge, bonds=atoms.bonds,
+        chemistry=with_hands(perceive(atoms.element, atoms.bonds, atoms.mass, where=f"{where}: {atoms.name}"),
+                             beads.hands),
+        bead_names=beads.bead_names, bead_types=beads.bead_types, bead_residue_names=beads.bead_residue_names,
+        bead_residues=beads.bead_residues, bead_bonds=bead_bonds, mapping=mapping,
+        given=mapping.is_identity)
+    # Atoms that are given do not move, so nothing has to hold their bonds.
+    if atoms.held_apart and not kind.given:
+        i, j = (atoms.atom_names[atom] for atom in atoms.held_apart[0])
+        raise BackmapError(f"{i} and {j} of '{atoms.name}' are not bonded, but held at a fixed distance, as in rigid "
+                           "water; such molecules cannot be drawn", where=where,
+                           hint="Name them under 'pass' of topology, or take a flexible model (define: {FLEXIBLE: }).")
+    return kind if kind.given else replace(kind, bond_length=_bond_lengths(atoms, constraints, where))
+
+
+def own_beads(atoms: AtomMolecule) -> BeadModel:
+    """Every atom a bead of its own, under its own name."""
+    return BeadModel(bead_names=atoms.atom_names, bead_types=atoms.atom_types, bead_residue_names=atoms.residue_names,
+                     bead_residues=atoms.residues, bead_bonds=atoms.bonds,
+                     mapping=BeadMapping.identity(len(atoms.atom_names)))
+
+
+def rigid_lengths(system: System, atoms: Array) -> System:
+    """The system with the bonds rigid that do not vary in atomistic frames.
+
+    Bonds of the same two atom types and the same mean length are judged together: they are rigid,
+    at their common mean, if their standard deviation is below ``RIGID``. Other bonds keep what the
+    topology says.
+
+    Args:
+        system: What is there.
+        atoms: Whole molecules, (frames, A, 3), nm.
+    """
+    alike: dict[str, list[Array]] = defaultdict(list)  # types that differ in handedness alone have one name
+    for group in system.groups:
+        alike[group.type.name].append(_copies(group, atoms))
+    return _with_types(system, lambda group: group.type if group.type.given else replace(
+        group.type, bond_length=_measured_lengths(group.type, np.concatenate(alike[group.type.name]))))
+
+
+def signed(system: System, atoms: Array) -> System:
+    """The system with the signs of its stereocentres as whole atoms (frames, A, 3) show them.
+
+    A centre whose sign is not the same in all copies of the molecule, as in an atactic chain, gets
+    sign 0; ``unsigned_centres`` counts them, and ``signed_by_copy`` knows better.
+    """
+    return _with_types(system, lambda group: group.type.with_signs(
+        with_signs(group.type.chemistry, _copies(group, atoms))[0].sign))
+
+
+def signed_by_copy(system: System, atoms: Array) -> System:
+    """The system with the handedness of every single molecule as whole atoms (A, 3) show it.
+
+    Copies that differ, as in an atactic chain or a racemate, become molecule types of the same name, one for
+    each pattern of signs; the order of molecules stays.
+    """
+    patterns: dict[MoleculeType, dict[tuple[int, ...], MoleculeType]] = {kind: {} for kind in system.types}
+    of_copy: dict[MoleculeType, list[MoleculeType]] = {}
+    for group in system.groups:
+        signs = handedness(atoms[group.atoms], group.type.chemistry.centres)
+        known = patterns[group.type]
+        of_copy[group.type] = [known.setdefault(tuple(sign), group.type.with_signs(sign)) for sign in signs.tolist()]
+    blocks: list[tuple[MoleculeType, int]] = []
+    taken = dict.fromkeys(system.types, 0)
+    for kind, count in system.blocks:
+        copies = of_copy[kind][taken[kind]:taken[kind] + count]
+        taken[kind] += count
+        blocks += [(one, len(list(run))) for one, run in groupby(copies)]
+    return replace(system, blocks=tuple(blocks))
+
+
+def patterns_of_hands(system: System) -> dict[str, int]:
+    """How many patterns of handedness there are of each molecule type that has more than one, by name."""
+    counts = Counter(kind.name for kind in system.types)
+    return {name: count for name, count in counts.items() if count > 1}
+
+
+def merged(types: Sequence[MoleculeType]) -> list[MoleculeType]:
+    """One molecule type of each name; centres whose sign is not the same in all of them get sign 0."""
+    alike: dict[str, list[MoleculeType]] = defaultdict(list)
+    for kind in types:
+        alike[kind.name].append(kind)
+    single = []
+    for first, *others in alike.values():
+        same = np.all([kind.chemistry.sign == first.chemistry.sign for kind in [first, *others]], axis=0)
+        single.append(first.with_signs(np.where(same, first.chemistry.sign, 0)) if others else first)
+    return single
+
+
+def unsigned_centres(system: System) -> dict[str, int]:
+    """Stereocentres without a known sign, by molecule type; types with none are left out."""
+    counts = {kind.name: int((kind.chemistry.sign == 0).sum()) for kind in system.types if not kind.given}
+    return {name: count for name, count in counts.items() if count}
+
+
+def blocks_of(topology: AtomTopology, molecules: Mapping[str, int] | None) -> list[tuple[str, int]]:
+    """Molecule types and their counts in order: the topology's, or those that are asked for."""
+    if molecules is None:
+        if not topology.blocks:
+            raise BackmapError("does not say how many molecules there are", where=topology.where,
+                               hint=f"Give their number as `molecules: {{{next(iter(topology.types))}: 1}}`.")
+        return list(topology.blocks)
+    for name, count in molecules.items():
+        if name not in topology.types:
+            raise BackmapError(f"'{name}' is no molecule type", where=topology.where,
+                               hint=f"Known: {', '.join(topology.types)}.")
+        if count < 1:
+            raise BackmapError(f"{count} molecules of '{name}' were asked for", where=topology.where,
+                               hint="Leave it out, or give a positive number.")
+    return list(molecules.items())
+
+
+def _check_owners(owner: Index, n_atoms: int, beads: BeadModel, where: str) -> None:
+    if len(owner) != n_atoms:
+        raise BackmapError(f"owners are given for {len(owner)} atoms of {n_atoms}", where=where)
+    if len(owner) and not 0 <= owner.min() <= owner.max() < len(beads.bead_names):
+        raise BackmapError(f"atom {int(owner.argmax()) + 1} is given to bead {int(owner.max()) + 1}, but the mapping "
+                           f"has {len(beads.bead_names)}", where=where)
+
+
+def _bond_lengths(atoms: AtomMolecule, constraints: Constraints, where: str) -> Array:
+    """Rigid lengths, nm, NaN where flexible, (n_bonds,)."""
+    rigid = atoms.constrained.copy()
+    if constraints == "all-bonds":
+        rigid[:] = True
+    elif constraints == "h-bonds":
+        rigid |= (atoms.element[atoms.bonds] == _HYDROGEN).any(axis=1)
+    unknown = np.flatnonzero(rigid & np.isnan(atoms.bond_length))
+    if unknown.size:
+        i, j = atoms.bonds[unknown[0]]
+        raise BackmapError(f"bond {atoms.atom_names[i]}-{atoms.atom_names[j]} of '{atoms.name}' should be rigid, but "
+                           "its length is not given", where=where,
+                           hint="Give a topology with [ bondtypes ], or `constraints: reference`.")
+    return np.where(rigid, atoms.bond_length, np.nan)
+
+
+def _copies(group: Group, atoms: Array) -> Array:
+    """All molecules of a group in all frames, (frames * m, A, 3)."""
+    return atoms[:, group.atoms].reshape(-1, group.type.n_atoms, 3)
+
+
+def _with_types(system: System, change: Callable[[Group], MoleculeType]) -> System:
+    changed = {group.type: change(group) for group in system.groups}
+    return replace(system, blocks=tuple((changed[kind], count) for kind, count in system.blocks))
+
+
+def _measured_lengths(kind: MoleculeType, copies: Array) -> Array:
+    lengths = kind.bond_length.copy()
+    if not len(copies):
+        return lengths
+    i, j = kind.bonds.T
+    measured = np.linalg.norm(copies[:, i] - copies[:, j], axis=-1)
+    for rows in _alike(kind, measured):
+        if measured[:, rows].std() < RIGID:
+            lengths[rows] = measured[:, rows].mean()
+    return lengths
+
+
+def _alike(kind: MoleculeType, measured: Array) -> list[Index]:
+    """Rows of bonds of the same atom types and the same mean length.
+
+    A force field may give bonds of the same atom types different lengths, e.g. 0.109 and 0.110 nm.
+    """
+    types: dict[frozenset[str], list[int]] = defaultdict(list)
+    for row, (i, j) in enumerate(kind.bonds):
+        types[frozenset((kind.atom_types[i], kind.atom_types[j]))].append(row)
+    # Means of few rounded lengths scatter and must not be taken for different ones.
+    apart = max(_SAME_LENGTH, 4 * RIGID / 2 / np.sqrt(len(measured)))
+    groups = []
+    for rows in types.values():
+        means = measured[:, rows].mean(axis=0)
+        order = np.argsort(means, kind="stable")
+        cuts = np.flatnonzero(np.diff(means[order]) > apart) + 1
+        groups.extend(np.split(np.array(rows, dtype=np.int64)[order], cuts))
+    return groups

@@ -1,0 +1,89 @@
+"""Frames on disk that must fit the system."""
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from backmap.api import FrameSource, Reader
+from backmap.errors import BackmapError
+from backmap.model import box as periodic
+from backmap.model.system import System
+
+from .. import handed
+from .bead_names import Beads
+
+if TYPE_CHECKING:
+    from .contents import Contents
+
+TORN = 0.35  #: no bond is as long, nm
+MANY = 0.1  #: share of torn bonds that no bad structure has, but one of other atoms
+
+
+def opened(reader: Reader, what: str, system: System, contents: Contents | None = None) -> FrameSource:
+    """The frames of a reader, once their points fit the system.
+
+    Args:
+        reader: Of the recipe.
+        what: "atoms" or "beads".
+        system: What is there.
+        contents: What else is in the files, where ``topology`` told.
+
+    Raises:
+        BackmapError: If their number differs, or they are the topology's in another order.
+    """
+    source = handed.opened(reader)
+    if contents is not None:
+        source = contents.atoms(source) if what == "atoms" else contents.beads(source)
+    elif what == "beads":
+        rows = np.arange(source.n_points)
+        Beads(source.where, rows, *names_of(source)).expect(system.blocks, system.listed)
+    if what == "atoms":
+        expect_atoms(source, system)
+    return source
+
+
+def expect_atoms(source: FrameSource, system: System) -> None:
+    """Raise BackmapError unless the points of ``source`` are the system's atoms, as far as can be told."""
+    system.expect(source.n_points, "atoms", source.where)
+    if source.n_frames:
+        _expect_order(source, system)
+        _expect_bonds(source, system)
+
+
+def names_of(source: FrameSource) -> tuple[list[str] | None, list[str] | None]:
+    """Names and residue names of the points of ``source``, each None where it has none."""
+    return getattr(source, "names", None), getattr(source, "residue_names", None)
+
+
+def _expect_bonds(source: FrameSource, system: System) -> None:
+    """Files without names can be told from the bonds of their first frame: in another order few are short."""
+    frame = source.frame(0)
+    atoms = frame.checked(f"{source.where}: frame 0")
+    box = frame.box if frame.box is not None and periodic.is_valid(frame.box) else None
+    for group in system.groups:
+        bonds = group.atoms[:, group.type.bonds]
+        length = np.linalg.norm(periodic.minimum_image(atoms[bonds[:, :, 1]] - atoms[bonds[:, :, 0]], box), axis=-1)
+        if (length > TORN).mean() > MANY:
+            raise BackmapError(f"{(length > TORN).sum()} of {length.size} bonds of {group.type.name} are longer than "
+                               f"{TORN} nm in frame 0: these are not its atoms in the order of the topology",
+                               where=source.where, hint="Write the file in the order of the topology.")
+
+
+def _expect_order(source: FrameSource, system: System) -> None:
+    """Other names for the same atoms are common and harmless; the same names in another order are not."""
+    names, _ = names_of(source)
+    if names is None:
+        return
+    first = 0
+    for kind, count in system.blocks:
+        expected = [name[:5] for name in kind.atom_names]  # a .gro has room for five characters
+        for _ in range(count):
+            found = [name[:5] for name in names[first:first + kind.n_atoms]]
+            if found != expected and Counter(found) == Counter(expected):
+                atom = next(k for k, (a, b) in enumerate(zip(found, expected)) if a != b)
+                raise BackmapError(f"the atoms are in another order: atom {first + atom + 1} is called {found[atom]}, "
+                                   f"but the topology has {expected[atom]} there", where=source.where,
+                                   hint="Write the file in the order of the topology.")
+            first += kind.n_atoms

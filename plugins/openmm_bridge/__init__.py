@@ -1,0 +1,1 @@
+"""To and from OpenMM: parameters read from it, systems built for it."""

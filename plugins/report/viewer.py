@@ -1,0 +1,193 @@
+"""The frame to look at: molecules around its centre as compact data for the 3D view, and as a still picture."""
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backmap.model import box as periodic
+from backmap.model.assessment import Example
+from backmap.model.system import System
+
+from ..chemistry.elements import symbol_of
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+MOST_ATOMS = 3000  #: shown at most, whole molecules; a single larger one is shown whole
+FEW_ATOMS = 350  #: shown at first, at least
+STILL_ATOMS = 700  #: in the still picture
+PICOMETRE = 1000.0  #: positions are kept as whole picometres
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """Molecules of a frame, those nearest to its centre first; positions in nm about that centre.
+
+    Attributes:
+        number: Of the frame; n_molecules, n_atoms: what there is in all, of which only some are here.
+        elements: Symbol of each atom; atom_counts, bead_counts: of each molecule.
+        bonds: Pairs of atoms, (m, 2); bead_bonds: pairs of beads.
+        bead_types: Type of each bead, and radius: of each bead, nm.
+        atoms: By trajectory, (n, 3); beads: (b, 3).
+        corner, box: Of the cell, or None without periodicity.
+    """
+
+    number: int
+    n_molecules: int
+    n_atoms: int
+    elements: list[str]
+    atom_counts: list[int]
+    bead_counts: list[int]
+    bonds: Index
+    bead_bonds: Index
+    bead_types: list[str]
+    radius: Array
+    atoms: dict[str, Array]
+    beads: Array
+    corner: Array
+    box: Array | None
+
+    @property
+    def few(self) -> int:
+        """Molecules shown at first."""
+        return self.molecules_for(FEW_ATOMS)
+
+    def molecules_for(self, n_atoms: int) -> int:
+        """The first molecules that have at least ``n_atoms`` together, or all."""
+        return min(int(np.searchsorted(np.cumsum(self.atom_counts), n_atoms)) + 1, len(self.atom_counts))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; positions as base64 of little-endian int16 or int32 picometres."""
+        return {
+            "number": self.number, "molecules": self.n_molecules, "atoms": self.n_atoms, "few": self.few,
+            "elements": self.elements, "atomCounts": self.atom_counts, "beadCounts": self.bead_counts,
+            "bonds": self.bonds.ravel().tolist(), "beadBonds": self.bead_bonds.ravel().tolist(),
+            "beadTypes": self.bead_types, "radius": np.round(self.radius, 3).tolist(),
+            "trajectories": {label: packed(atoms) for label, atoms in self.atoms.items()}, "beads": packed(self.beads),
+            "box": None if self.box is None else np.round(np.vstack([self.corner, self.box]), 3).tolist()}
+
+
+def packed(positions: Array) -> dict[str, str]:
+    """Positions (n, 3), nm, as base64 text of whole picometres."""
+    whole = np.round(np.nan_to_num(positions) * PICOMETRE)
+    kind = "int16" if np.abs(whole).max(initial=0) < 2**15 else "int32"
+    return {"type": kind, "data": base64.b64encode(whole.astype(np.dtype(kind).newbyteorder("<")).tobytes()).decode()}
+
+
+def scene(example: Example, system: System) -> Scene:
+    """Whole molecules around the centre of the frame, ``MOST_ATOMS`` atoms or one molecule."""
+    box = example.box if periodic.is_valid(example.box) else None
+    beads = system.whole_beads(example.beads, box)
+    centre = example.box.sum(axis=0) / 2 if box is not None else beads.mean(axis=0)
+    beads, rows = _nearest(system, beads, box, centre)
+    atoms = {label: system.atoms_near_beads(positions, beads, box) - centre
+             for label, positions in example.atoms.items()}
+    found = _Collected()
+    for kind, atom_offset, bead_offset in rows:
+        found.add(kind, atom_offset, bead_offset)
+    atom_rows, bead_rows = np.concatenate(found.atom_rows), np.concatenate(found.bead_rows)
+    shown = {label: positions[atom_rows] for label, positions in atoms.items()}
+    return Scene(
+        number=example.number, n_molecules=system.n_molecules, n_atoms=system.n_atoms,
+        elements=found.elements, atom_counts=found.atom_counts, bead_counts=found.bead_counts,
+        bonds=np.concatenate(found.bonds), bead_bonds=np.concatenate(found.bead_bonds), bead_types=found.bead_types,
+        radius=np.array(found.radii), atoms=shown, beads=(beads - centre)[bead_rows],
+        corner=np.zeros(3) - centre, box=box)
+
+
+class _Collected:
+    """Molecules one after the other, with indices counted anew."""
+
+    def __init__(self) -> None:
+        self.elements: list[str] = []
+        self.atom_counts: list[int] = []
+        self.bead_counts: list[int] = []
+        self.bead_types: list[str] = []
+        self.radii: list[float] = []
+        self.bonds: list[Index] = []
+        self.bead_bonds: list[Index] = []
+        self.atom_rows: list[Index] = []
+        self.bead_rows: list[Index] = []
+
+    def add(self, kind: Any, atom_offset: int, bead_offset: int) -> None:
+        self.bonds.append(np.asarray(kind.bonds, dtype=np.int64).reshape(-1, 2) + len(self.elements))
+        self.bead_bonds.append(np.asarray(kind.bead_bonds, dtype=np.int64).reshape(-1, 2) + len(self.bead_types))
+        self.elements += [symbol_of(int(z)) for z in kind.chemistry.element]
+        self.bead_types += list(kind.bead_types)
+        owned = np.bincount(kind.mapping.owner, minlength=kind.n_beads)
+        self.radii += list(0.11 * np.maximum(owned, 1) ** (1 / 3))
+        self.atom_counts.append(kind.n_atoms)
+        self.bead_counts.append(kind.n_beads)
+        self.atom_rows.append(np.arange(kind.n_atoms) + atom_offset)
+        self.bead_rows.append(np.arange(kind.n_beads) + bead_offset)
+
+
+def _nearest(system: System, beads: Array, box: Array | None, centre: Array) -> tuple[Array, list[tuple]]:
+    """Molecules moved to the image nearest to the centre, and those that are shown, nearest first."""
+    beads, found = beads.copy(), []
+    for group in system.groups:
+        middle = beads[group.beads].mean(axis=1) - centre
+        image = periodic.minimum_image(middle, box)
+        beads[group.beads] += (image - middle)[:, None]
+        found += [(float(distance), group.type, int(a), int(b)) for distance, a, b in
+                  zip(np.linalg.norm(image, axis=1), group.atom_offset, group.bead_offset)]
+    found.sort(key=lambda entry: (entry[0], entry[2]))
+    size, shown = 0, []
+    for _, kind, atom_offset, bead_offset in found:
+        if shown and size + kind.n_atoms > MOST_ATOMS:
+            break
+        shown.append((kind, atom_offset, bead_offset))
+        size += kind.n_atoms
+    return beads, shown
+
+
+def still(scene: Scene, label: str) -> str:
+    """An SVG of a few molecules seen from one side: for paper, and for readers without WebGL."""
+    molecules = scene.molecules_for(STILL_ATOMS)
+    if molecules > 1 and sum(scene.atom_counts[:molecules]) > 2 * STILL_ATOMS:
+        molecules -= 1
+    n_atoms, n_beads = sum(scene.atom_counts[:molecules]), sum(scene.bead_counts[:molecules])
+    turn = _view()
+    atoms, beads = scene.atoms[label][:n_atoms] @ turn.T, scene.beads[:n_beads] @ turn.T
+    low = np.vstack([atoms, beads]).min(axis=0) - 0.3
+    high = np.vstack([atoms, beads]).max(axis=0) + 0.3
+    scale = 640 / (high[0] - low[0])
+    height = (high[1] - low[1]) * scale
+    if height > 420:
+        scale, height = scale * 420 / height, 420.0
+    width = (high[0] - low[0]) * scale
+
+    def place(points: Array) -> Array:
+        across, down = (points[:, 0] - low[0]) * scale, height - (points[:, 1] - low[1]) * scale
+        return np.column_stack([across, down, points[:, 2]])
+
+    seen, rings = place(atoms), place(beads)
+    parts: list[tuple[float, str]] = []
+    for i, j in scene.bonds[(scene.bonds < n_atoms).all(axis=1)]:
+        middle = (seen[i] + seen[j]) / 2
+        if np.hypot(*(seen[i] - seen[j])[:2]) > 0.4 * scale:
+            continue
+        for end in (i, j):
+            symbol = scene.elements[end]
+            parts.append((middle[2], f'<path class="e{symbol}" d="M{seen[end][0]:.0f} {seen[end][1]:.0f}'
+                                     f'L{middle[0]:.0f} {middle[1]:.0f}"/>'))
+    kinds = list(dict.fromkeys(scene.bead_types))
+    for bead, (across, down, depth) in enumerate(rings):
+        kind = kinds.index(scene.bead_types[bead]) % 6
+        parts.append((depth, f'<circle class="b{kind}" cx="{across:.0f}" cy="{down:.0f}" '
+                             f'r="{scene.radius[bead] * scale:.1f}"/>'))
+    drawn = "".join(text for _, text in sorted(parts, key=lambda part: part[0]))
+    return (f'<svg class="still" viewBox="0 0 {width:.0f} {height:.0f}" role="img" '
+            f'aria-label="Atoms and beads of frame {scene.number}">{drawn}</svg>')
+
+
+def _view() -> Array:
+    """A little from above and from the side, (3, 3)."""
+    a, b = np.radians([25.0, -20.0])
+    about_y = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
+    about_x = np.array([[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]])
+    return about_x @ about_y

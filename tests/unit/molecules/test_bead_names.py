@@ -1,0 +1,61 @@
+"""Names of beads tell whether a file holds them in the order of the topology."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from backmap_plugins.molecules.bead_names import Beads
+
+from backmap.errors import BackmapError
+from tests import builders
+
+BLOCKS = ((builders.butane(), 2), (builders.chiral(), 2))
+NAMES = ["E1", "E2"] * 2 + ["A1", "B1"] * 2
+RESIDUES = ["BUT"] * 4 + ["CHI"] * 4
+
+
+def expect(names: list[str] | None, residues: list[str] | None = None, rows: list[int] | None = None) -> None:
+    n = len(names) if names is not None else len(NAMES)
+    Beads("cg.gro", np.arange(n) if rows is None else np.array(rows), names, residues).expect(
+        BLOCKS, "2 BUT, 2 CHI")
+
+
+@pytest.mark.parametrize("names", [
+    None, NAMES,
+    ["E", "E"] * 2 + ["A", "B"] * 2,  # types
+    ["X", "Y"] * 2 + ["U", "V"] * 2,  # another scheme
+    ["E2", "S2"] * 2 + ["A1", "B1"] * 2])  # another scheme that shares a name
+def test_fitting_names(names: list[str] | None) -> None:
+    expect(names, RESIDUES)
+
+
+@pytest.mark.parametrize(("names", "message"), [
+    (["E1", "E2", "E2", "E1", *NAMES[4:]], "bead 3 is called E2, but BUT has E1 there"),
+    ([*NAMES[4:], *NAMES[:4]], "bead 1 is called A1, but BUT has E1 there"),
+    (["E2", "E1"] * 2 + NAMES[4:], "bead 1 is called E2, but BUT has E1 there"),
+    ([*NAMES[:2], "E1", "VS", *NAMES[4:]], "bead 4 is called VS, but BUT has E2 there.*'ignore: .VS.'"),
+    (["X", "Y", "Y", "X", *NAMES[4:]], "bead 3 is called Y, but BUT has X there")])
+def test_another_order(names: list[str], message: str) -> None:
+    with pytest.raises(BackmapError, match=message):
+        expect(names)
+
+
+def test_another_order_of_residues() -> None:
+    with pytest.raises(BackmapError, match="bead 1 is in residue CHI, but BUT has BUT there"):
+        expect(["X", "Y"] * 4, RESIDUES[::-1])
+
+
+def test_beads_that_no_mapping_names() -> None:
+    with pytest.raises(BackmapError, match=r"cg\.gro: holds beads that no mapping names: 2 VS, 1 GO1\. Declare .*"
+                                           r"'ignore: \[VS\]'.*'pass: \{MOLECULE: VS\}'"):
+        expect([*NAMES, "VS", "GO1", "VS"])
+
+
+def test_a_wrong_number_under_known_or_wholly_foreign_names() -> None:
+    for names in (NAMES[:-1], ["X"] * 7):
+        with pytest.raises(BackmapError, match=r"holds 7 beads, but the topology \(2 BUT, 2 CHI\) has 8"):
+            expect(names)
+
+
+def test_numbers_are_those_of_the_file() -> None:
+    with pytest.raises(BackmapError, match="bead 4 is called E2, but BUT has E1 there"):
+        expect(["W", *NAMES[:2], "E2", "E1", *NAMES[4:]], rows=list(range(1, 9)))

@@ -1,0 +1,93 @@
+"""Numbers, plots and the data of the view."""
+from __future__ import annotations
+
+import base64
+import re
+
+import numpy as np
+import pytest
+from backmap_plugins.report.content import Panel
+from backmap_plugins.report.figures import plot, ticks
+from backmap_plugins.report.numbers import decimals, number, percent, short
+from backmap_plugins.report.viewer import MOST_ATOMS, packed, scene, still
+
+from backmap.model.assessment import REFERENCE, Example
+from backmap.model.system import System
+from tests import builders, judgements
+from tests.judgements import OWN
+
+
+def test_numbers_have_four_digits_and_true_minus_signs() -> None:
+    assert number(-416.3, decimals([-416.3, 42.6])) == "−416.3"
+    assert number(0.0035, decimals([0.0035, 0.1986])) == "0.0035"
+    assert number(-0.00001, 4) == "0.0000"
+    assert number(float("nan")) == number(None) == "–"
+    assert number(0.9922, decimals([1.0, 0.9922])) == "0.9922"
+    assert (short(0.01230), short(1234567.0), short(0.0)) == ("0.0123", "1\u202f234\u202f567", "0")
+    assert percent(0.99999).startswith("99.99")
+
+
+@pytest.mark.parametrize(("low", "high", "angle", "expected"), [
+    (0.0, 1.0, False, [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]), (-180.0, 180.0, True, [-180, -90, 0, 90, 180]),
+    (0.13, 0.2, False, [0.14, 0.16, 0.18, 0.2])])
+def test_ticks_are_round(low: float, high: float, angle: bool, expected: list[float]) -> None:
+    np.testing.assert_allclose(ticks(low, high, 5, angle), expected)
+
+
+def panel(**curves: np.ndarray) -> Panel:
+    edges = np.linspace(0, 1, 11)
+    return Panel("x", "bonds", "C-C", "length", "nm", "density", {label: (edges, v) for label, v in curves.items()})
+
+
+def test_a_plot_draws_every_trajectory_inside_its_frame() -> None:
+    bell = np.exp(-np.linspace(-2, 2, 10) ** 2)
+    picture, remark = plot(panel(**{REFERENCE: bell, "a": bell[::-1] + 0.1, "b": np.full(10, np.nan)}),
+                           {REFERENCE: "ref", "a": "t1", "b": "t2"})
+    assert remark == ""
+    assert picture.count('class="line"') == 2
+    assert 'role="img"' in picture
+    points = re.findall(r'class="line" d="M([^"]+)"', picture)[1].split("L")
+    assert np.all((np.array([p.split() for p in points], dtype=float) >= 0).all())
+
+
+def test_a_peak_far_above_all_others_is_cut_and_that_is_said() -> None:
+    peak = np.zeros(10)
+    peak[5] = 100.0
+    assert plot(panel(**{REFERENCE: peak, "a": np.ones(10)}), {"a": "t1"})[1] == f"{REFERENCE} cut off at the top"
+
+
+def test_nothing_at_all_can_be_plotted() -> None:
+    assert plot(panel(a=np.zeros(10)), {"a": "t1"})[1] == ""
+
+
+def test_the_view_has_whole_molecules_around_the_centre() -> None:
+    judged, system = judgements.judgement()
+    view = scene(judged.example, system)
+    assert sum(view.atom_counts) == len(view.elements) == system.n_atoms <= MOST_ATOMS
+    assert view.bonds.max() < len(view.elements)
+    lengths = np.linalg.norm(view.atoms[REFERENCE][view.bonds[:, 0]] - view.atoms[REFERENCE][view.bonds[:, 1]], axis=1)
+    assert lengths.max() < 0.17
+    groups = np.split(view.beads, np.cumsum(view.bead_counts)[:-1])
+    away = [np.linalg.norm(beads.mean(axis=0)) for beads in groups]
+    assert away == sorted(away)
+    first = view.atom_counts[0]
+    assert np.linalg.norm(view.atoms[REFERENCE][:first].mean(axis=0) - groups[0].mean(axis=0)) < 0.1
+    assert "<circle" in still(view, OWN)
+
+
+def test_a_large_system_is_cut_to_whole_molecules() -> None:
+    system = System(((builders.water(), 2000),))
+    box = np.eye(3) * 5.0
+    atoms = builders.place(system, box)
+    view = scene(Example(0, box, system.map(atoms), {"a": atoms}), system)
+    assert sum(view.atom_counts) == MOST_ATOMS
+    assert view.n_molecules == 2000
+    assert np.abs(view.beads).max() < 2.6
+
+
+def test_positions_survive_packing() -> None:
+    for scale in (1.0, 100.0):
+        positions = np.random.default_rng(0).normal(size=(7, 3)) * scale
+        data = packed(positions)
+        read = np.frombuffer(base64.b64decode(data["data"]), dtype=np.dtype(data["type"]).newbyteorder("<"))
+        np.testing.assert_allclose(read.reshape(-1, 3) / 1000, positions, atol=6e-4)

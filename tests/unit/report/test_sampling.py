@@ -1,0 +1,41 @@
+"""What steps leave for reports, and how far infeasible beads are off."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from backmap_plugins.report.sampling import Sampling, Stiffness, add, found
+
+from backmap.api import State
+from backmap.model.tally import Tally
+
+
+def test_steps_are_told_of_in_their_order() -> None:
+    state = State(Path(), Path(), 1, "cpu")
+    assert found(state) == []
+    for step in ("steps[2].gibbs", "steps[3].hamiltonian"):
+        add(state, Sampling(step, []))
+    assert [sampling.step for sampling in found(state)] == ["steps[2].gibbs", "steps[3].hamiltonian"]
+
+
+def test_stiffness_is_that_of_all_frames() -> None:
+    tallies = Tally(), Tally()
+    slack = np.zeros((2, 3, 3))
+    slack[0, 1, 0], slack[1, 2, 1] = 0.003, 0.004
+    infeasible = np.linalg.norm(slack, axis=2) > 0.001
+    for w, tally in enumerate(tallies):
+        Stiffness(tally, 0.001).add(w, slack[w], infeasible[w])
+    (line,) = Stiffness(Tally.merged(tallies), 0.001).lines()
+    mean = np.sqrt((0.003**2 + 0.004**2) / 2)
+    assert line == ("infeasible: rigid bonds keep 2 of 6 beads from being met: off by "
+                    f"{mean:.4f} nm (root mean square), 0.0040 at most; that costs "
+                    f"{mean**2 / 2e-6:.3g} kT a bead at sigma 0.001 nm")
+
+
+@pytest.mark.parametrize("infeasible", [0, 1])
+def test_nothing_is_said_where_all_beads_are_met(infeasible: int) -> None:
+    stiffness = Stiffness(Tally(), None)
+    stiffness.add(0, np.full((2, 3), 0.01), np.array([infeasible > 0, False]))
+    assert len(list(stiffness.lines())) == infeasible
+    assert not any("kT" in line for line in stiffness.lines())

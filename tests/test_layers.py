@@ -1,93 +1,76 @@
 """The house has floors: an import goes down, never up, and core names no plugin."""
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator
 from pathlib import Path
 
+import networkx as nx
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from docs.reference import rooms
 
-#: From the ground up. A module imports from its own floor and from those below.
-FLOORS = ("errors", "stock", "fields", "plugin", "model", "engine", "state", "ensembles", "api", "hookspecs",
-          "registry", "document", "recipe", "frames", "identity", "ledger", "display", "pipeline", "processes",
-          "runner", "merging", "comparison", "redirection", "checking", "starting", "session", "listing", "schema",
-          "scaffold", "commands", "cli")
-#: Modules that stand beside the stairs, and what they may lean on.
-BESIDE = {"testing": {"errors", "model", "engine", "api", "display", "session"}}
+ROOT = rooms.ROOT
+
+#: From the ground up. A room imports from its own floor and from those below.
+FLOORS = {
+    "backmap": ("errors", "stock", "fields", "model", "engine", "contracts", "hookspecs", "api", "recipe", "running",
+                "checking", "starting", "session", "scaffold", "commands", "__main__"),
+    "backmap.engine": ("random", "flags", "compiling", "geometry", "sites", "energy", "metropolis", "hamiltonian"),
+    "backmap_plugins": ("chemistry", "files", "handed", "molecules", "openmm_bridge", "learning", "report", "KINDS"),
+}
+#: Rooms that stand beside the stairs, and what they may lean on.
+BESIDE = {"testing": {"errors", "model", "engine", "api", "running", "session"}}
+#: Kinds of plugins, next to each other on the top floor of plugins.
+KINDS = {"assessors", "checkers", "ensembles", "forcefields", "formats", "generators", "refiners", "regularizers",
+         "steps", "traversals"}
 
 COMPUTING = {"torch", "vesin", "scipy"}
 NEVER_IN_CORE = {"rdkit", "MDAnalysis", "e3nn", "openmm", "backmap_plugins", "plugins"}
+DEVICES = ROOT / "backmap" / "running" / "pipeline.py"  #: asks which device there is, and how many threads
 FOR_PLUGINS = {"api", "engine", "model", "errors", "hookspecs"}
 
 CORE = sorted((ROOT / "backmap").rglob("*.py"))
 PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 
 
-def imports(path: Path) -> Iterator[tuple[str, bool]]:
-    """Every module or name that a file imports, in full, and whether that waits until a function is called."""
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    parts = (parts[0].replace("plugins", "backmap_plugins"), *parts[1:])
-    tree = ast.parse(path.read_text())
-    late = {id(node) for function in ast.walk(tree) if isinstance(function, ast.FunctionDef)
-            for node in ast.walk(function)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, id(node) in late) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = parts[:len(parts) - node.level] if node.level else ()
-            module = ".".join((*base, *filter(None, [node.module])))
-            yield from ((f"{module}.{alias.name}", id(node) in late) for alias in node.names)
-
-
-def place(path: Path) -> str:
-    """The room of a file: its module or sub-package."""
-    return path.relative_to(ROOT).parts[1].removesuffix(".py")
-
-
 def label(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("path", CORE, ids=label)
-def test_imports_go_down(path: Path) -> None:
-    here = place(path)
-    if here == "__init__":
-        return
-    allowed = BESIDE[here] | {here} if here in BESIDE else set(FLOORS[:FLOORS.index(here) + 1])
-    for name, _ in imports(path):
-        top, *rest = name.split(".")
-        if top == "backmap" and rest != ["__version__"]:
-            assert rest[0] in allowed, f"{name} is upstairs"
+@pytest.mark.parametrize("package", FLOORS)
+def test_imports_go_down(package: str) -> None:
+    floors = FLOORS[package]
+    height = {room: floors.index("KINDS" if room in KINDS else room) for room in rooms.children(package)
+              if room not in BESIDE}
+    for here, there in rooms.graph(package).edges:
+        if here in BESIDE:
+            assert there in BESIDE[here], f"{package}.{here} does not lean on {there}"
+        else:
+            assert there not in BESIDE, f"{package}.{here} imports from {there}, which stands beside"
+            assert height[here] > height[there], f"{package}.{here} imports from {there}, which is upstairs"
+
+
+@pytest.mark.parametrize("package", rooms.packages())
+def test_no_imports_go_in_circles(package: str) -> None:
+    """Type annotations may: a contract names what stands above it."""
+    assert not list(nx.simple_cycles(rooms.graph(package)))
 
 
 @pytest.mark.parametrize("path", CORE, ids=label)
 def test_core_computes_in_the_engine_and_knows_no_format(path: Path) -> None:
-    for name, late in imports(path):
+    room = path.relative_to(ROOT).parts[1]
+    for name, typing in rooms.imports(path):
         top = name.split(".")[0]
         assert top not in NEVER_IN_CORE, f"core must not import {name}"
-        if top in COMPUTING:
-            asks_late = place(path) == "pipeline" and late  # which device there is, how many threads
-            assert place(path) in {"engine", "testing"} or asks_late or for_typing(path, name), f"{name} in the engine"
-
-
-def for_typing(path: Path, name: str) -> bool:
-    """The import stands under ``if TYPE_CHECKING``."""
-    blocks = [node for node in ast.walk(ast.parse(path.read_text()))
-              if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
-    return any(isinstance(node, ast.ImportFrom) and node.module == name.rpartition(".")[0]
-               for block in blocks for node in block.body)
+        if top in COMPUTING and not typing:
+            assert room in {"engine", "testing"} or path == DEVICES, f"{name} in the engine"
 
 
 @pytest.mark.parametrize("path", PLUGINS, ids=label)
-def test_plugins_lean_on_core_and_not_on_each_other(path: Path) -> None:
-    for name, _ in imports(path):
+def test_plugins_lean_on_what_is_meant_for_them(path: Path) -> None:
+    for name, _ in rooms.imports(path):
         top, *rest = name.split(".")
         if top == "backmap":
             assert rest[0] in FOR_PLUGINS, f"{name} is not a plugin's business"
-        if top == "backmap_plugins" and rest:
-            assert rest[0] in {place(path), "common"}, f"kinds of plugins do not import each other ({name})"
 
 
 @pytest.mark.parametrize("path", CORE + PLUGINS, ids=label)

@@ -20,15 +20,15 @@ HEAD = """\
 <!-- Written by docs/generate.py from the imports; move files, then run `make docs`. -->
 # Rooms
 
-*This page is generated from the imports.* An arrow leads from a room to one that it imports from, always downwards; arrows \
-that follow from others are left out. Imports for type annotations alone do not count. `tests/test_layers.py` keeps it so, \
-in inner rooms too.
+*This page is generated from the imports.* An arrow leads from a room to one that it imports from, always downwards; \
+arrows that follow from others are left out. Imports for type annotations alone do not count. `tests/test_layers.py` \
+keeps it so, in inner rooms too.
 
 ![The packages of backmap and of its plugins, in layers by what they import](images/rooms.svg)
 """
 
-WIDTH, BOX, GAP, LAYER = 1180, 30, 14, 66  #: of the drawing, in pixels: all, a box's height, between boxes, a layer
-LETTER = 8.0  #: width of a letter
+#: Of the drawing, in pixels: its width, the height of a box, between boxes, from layer to layer, of a letter.
+WIDTH, BOX, GAP, LAYER, LETTER = 1180, 30, 14, 66, 8.0
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool]]:

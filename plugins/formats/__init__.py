@@ -34,7 +34,7 @@ def backmap_readers() -> dict[str, str]:
 
 @hookimpl
 def backmap_bridges() -> dict[str, str]:
-    return {"mdanalysis": "backmap_plugins.formats.mdanalysis.universe:MDAnalysis"}
+    return {"mdanalysis": "backmap_plugins.formats.universe:MDAnalysis"}
 
 
 @hookimpl

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from backmap.api import Target
 
 from .angular_mixtures import Mixtures, centre, fitted
-from .decoders import Decoder
+from .decoder import Decoder
 
 BROAD = 0.4  #: most that a mean is moved by one unit of a network's output, radians or nm
 MOST = 4000  #: values of a coordinate that its first mixture is fitted to

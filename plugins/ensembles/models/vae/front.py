@@ -19,7 +19,7 @@ from backmap.api import Target
 from ...numbers import normal, uniform
 from ...particle_front import Front
 from . import plane
-from .decoders import Decoder
+from .decoder import Decoder
 from .encoder import LOG_TWO_PI
 
 #: Rounds of expectation maximisation, and how many configurations they look at.

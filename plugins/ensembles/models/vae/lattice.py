@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .decoders import Decoder
+from .decoder import Decoder
 from .heads import bernoulli_density, bernoulli_draw
 from .networks import Residual
 from .order import stages

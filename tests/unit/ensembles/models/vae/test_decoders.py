@@ -4,7 +4,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from backmap_plugins.ensembles.models.vae.decoders import Decoder, build
+from backmap_plugins.ensembles.models.vae.decoder import Decoder
+from backmap_plugins.ensembles.models.vae.decoders import build
 from backmap_plugins.ensembles.models.vae.heads import Mixture
 from backmap_plugins.ensembles.models.vae.order import stages
 from backmap_plugins.ensembles.models.vae.prior import Prior

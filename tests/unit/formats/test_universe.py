@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from backmap_plugins.formats.gromacs.frames import GromacsFrames
 from backmap_plugins.formats.gromacs.writers import Gromacs
-from backmap_plugins.formats.mdanalysis.universe import MDAnalysis as Bridge
+from backmap_plugins.formats.universe import MDAnalysis as Bridge
 
 from backmap.errors import BackmapError
 from tests import builders, scenes

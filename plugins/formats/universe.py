@@ -15,7 +15,7 @@ from backmap.api import Bridge, FrameInfo
 from backmap.errors import BackmapError
 from backmap.model.system import System
 
-from ..gromacs.frames import GromacsFrames
+from .gromacs.frames import GromacsFrames
 
 #: MDAnalysis has Angstrom.
 ANGSTROM = 0.1

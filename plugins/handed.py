@@ -29,7 +29,7 @@ from backmap.model.parameters import ForceField
 from backmap.model.system import System, Window
 
 
-class Frames:
+class CheckedFrames:
     """Frames of a reader, each looked at as it is read.
 
     Args:
@@ -66,7 +66,7 @@ def opened(reader: Reader) -> FrameSource:
     for name in ("frame", "where"):
         if not hasattr(source, name):
             raise fault(f"{who} gave {a(type(source))} without '{name}', expected frames")
-    return Frames(source, who)
+    return CheckedFrames(source, who)
 
 
 def topology(reader: TopologyReader) -> AtomTopology:

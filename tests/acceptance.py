@@ -19,7 +19,7 @@ from backmap import testing
 from backmap.api import Generator, Options
 from backmap.engine.energy.site import SiteEnergy
 from backmap.engine.geometry.measure import BondGram
-from backmap.engine.metropolis.acceptance import Acceptance, Target
+from backmap.engine.metropolis.acceptance import Acceptance, Distribution
 from backmap.engine.metropolis.blocks import BlockTable
 from backmap.engine.metropolis.shells import Shells, reach
 from backmap.engine.random import Stream
@@ -168,7 +168,7 @@ class World:
         table = BlockTable.of(tables)
         energy = SiteEnergy(system, self.field, tables, View(self.field.cutoff + 2 * float(reaches.max()), 4))
         grams = [BondGram(self.kind)] if rigid else None
-        target = Target(system, energy, table, grams, torch.as_tensor(reaches), TEMPERATURE, self.sigma,
+        target = Distribution(system, energy, table, grams, torch.as_tensor(reaches), TEMPERATURE, self.sigma,
                         torch.full((system.n_beads,), self.grip, dtype=torch.float64))
         acceptance = Acceptance(generator, target, candidates)
         blocks = table.blocks([block])[block]

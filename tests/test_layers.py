@@ -1,6 +1,8 @@
 """The house has floors: an import goes down, never up, and core names no plugin."""
 from __future__ import annotations
 
+import ast
+from collections import Counter
 from pathlib import Path
 
 import networkx as nx
@@ -76,3 +78,14 @@ def test_plugins_lean_on_what_is_meant_for_them(path: Path) -> None:
 @pytest.mark.parametrize("path", CORE + PLUGINS, ids=label)
 def test_no_file_is_longer_than_400_lines(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 400
+
+
+#: What is called alike because it is alike: plugins of a program or a method, and their options; parts of networks.
+ALIKE = {"Amber", "Charmm", "Gromacs", "Lammps", "Pdb", "Votca", "Vae", "VaeOptions", "EnergyOptions", "Angles",
+         "Encoder", "Prior", "Sight", "SoftBeads"}
+
+
+def test_no_class_name_means_two_things() -> None:
+    named = Counter(node.name for path in CORE + PLUGINS for node in ast.parse(path.read_text()).body
+                    if isinstance(node, ast.ClassDef) and not node.name.startswith("_"))
+    assert {name for name, count in named.items() if count > 1} == ALIKE

@@ -47,7 +47,7 @@ def check(
     if recipe is not None:
         read = reading.read_file(recipe, registry, overrides or [])
     else:
-        given = files.Given(topology or [], mapping or [], beads or [], atoms or [], units=units, index=index)
+        given = files.UserFiles(topology or [], mapping or [], beads or [], atoms or [], units=units, index=index)
         read = reading.read("", files.skeleton(given, registry), Path(session.IN_MEMORY), registry)
         read.survey.steps = [step for step in read.survey.steps if step.name != "read" or beads]
     found = verdict.findings(read, registry)

@@ -56,7 +56,7 @@ def init(
         raise BackmapError("no temperature is given", where="backmap init",
                            hint="Give that of the simulation of the beads, e.g. -t 300.")
     output.parent.mkdir(parents=True, exist_ok=True)
-    given = files.Given(topology or [], mapping or [], [*(conf or ()), *(beads or ())], atoms or [], units, index,
+    given = files.UserFiles(topology or [], mapping or [], [*(conf or ()), *(beads or ())], atoms or [], units, index,
                         begin, end, dt, folder=output.parent)
     wishes = plan.Wishes(temperature, weights or stock.places(), train)
     try:

@@ -27,7 +27,7 @@ PATIENCE = 1.0
 
 
 @dataclass(frozen=True)
-class Order:
+class Assignment:
     """What a process needs to know to build a pipeline.
 
     Attributes:
@@ -95,7 +95,7 @@ class Processes:
         log: Takes the lines that they have for the user.
     """
 
-    def __init__(self, order: Order, count: int, log: Callable[[str], None]) -> None:
+    def __init__(self, order: Assignment, count: int, log: Callable[[str], None]) -> None:
         self._log, self._said = log, set[str]()
         context = multiprocessing.get_context("spawn")
         self._pipes: dict[Connection, Any] = {}
@@ -170,7 +170,7 @@ def _ended() -> BackmapError:
                              "backmap.run under `if __name__ == \"__main__\":`.")
 
 
-def _serve(pipe: Connection, order: Order) -> None:
+def _serve(pipe: Connection, order: Assignment) -> None:
     """What a process does: portions come in, what becomes of them goes out, and lines for the user before it."""
     pipeline: Pipeline | None = None
     compiling.on_first(lambda: pipe.send(compiling.NOTICE))

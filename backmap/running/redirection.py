@@ -17,7 +17,7 @@ READ = "read"  #: the step that reads frames
 LOOKED_AT = 256  #: frames in memory that are looked at to tell them from others
 
 
-class Given(Reader):
+class GivenFrames(Reader):
     """Frames that another library holds."""
 
     def __init__(self, source: FrameSource) -> None:
@@ -83,7 +83,7 @@ def _entry(frames: Any, written: Any, registry: Registry, name: str) -> Any:
         return frames
     for bridge in _bridges(registry):
         if bridge.knows(frames):
-            return Given(bridge.frames(frames))
+            return GivenFrames(bridge.frames(frames))
     known = ", ".join(registry.names(kind_of(Bridge))) or "none"
     raise BackmapError(f"cannot read frames from {type(frames).__name__}", where=name,
                        hint=f"Give files, a recipe entry, or an object of a known library: {known}.")

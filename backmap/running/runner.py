@@ -24,7 +24,7 @@ from .display import Display
 from .identity import IDLE, Identity, signatures, sources, versions
 from .ledger import Ledger
 from .pipeline import OWN, Desk, Done, Pipeline, Portion, device, threads
-from .processes import Order, Processes
+from .processes import Assignment, Processes
 
 #: Portions that each process gets, so that none is left waiting for long at the end.
 SHARES = 8
@@ -191,9 +191,9 @@ class Run:
         with Processes(self._order(), count, self.display.log) as pool:
             yield from pool.results(portions)
 
-    def _order(self) -> Order:
+    def _order(self) -> Assignment:
         source = self.recipe.source
-        return Order(source.path, source.document, source.plugin_files, self.chosen, self.ledger.identity.device)
+        return Assignment(source.path, source.document, source.plugin_files, self.chosen, self.ledger.identity.device)
 
     def _expect_shareable(self, among: str) -> None:
         """Raise BackmapError if frames cannot be the work of other processes."""

@@ -18,7 +18,7 @@ CLIMB = 2  #: ".." in a path; others are written from the root
 
 
 @dataclass(frozen=True)
-class Given:
+class UserFiles:
     """What a user has.
 
     Attributes:
@@ -54,7 +54,7 @@ class Given:
         return Path() if self.folder is None else self.folder
 
 
-def skeleton(given: Given, registry: Registry) -> dict[str, Any]:
+def skeleton(given: UserFiles, registry: Registry) -> dict[str, Any]:
     """A recipe that only says what there is and where: ``topology`` and ``read``."""
     steps: list[dict[str, Any]] = [{"topology": {"atoms": topology_entry(given, registry),
                                                  **mapping_entries(given, registry)}}]
@@ -66,7 +66,7 @@ def skeleton(given: Given, registry: Registry) -> dict[str, Any]:
     return {"recipe": 1, "steps": steps}
 
 
-def topology_entry(given: Given, registry: Registry) -> dict[str, Any]:
+def topology_entry(given: UserFiles, registry: Registry) -> dict[str, Any]:
     """The entry of the atomistic topology."""
     if not given.topology:
         raise BackmapError("no atomistic topology is given", hint="Give one with -p, e.g. -p topol.top.")
@@ -82,7 +82,7 @@ def topology_entry(given: Given, registry: Registry) -> dict[str, Any]:
     return {name: given.path(path)}
 
 
-def mapping_entries(given: Given, registry: Registry) -> dict[str, Any]:
+def mapping_entries(given: UserFiles, registry: Registry) -> dict[str, Any]:
     """``mapping`` and ``owners``: a .map that has no weights says who places atoms where another file maps them."""
     if not given.mapping:
         raise BackmapError("no mapping is given", hint="Give one with --mapping, e.g. --mapping mapping.xml.")
@@ -116,7 +116,7 @@ def _type_of(path: Path, topology: AtomTopology, paths: Sequence[Path]) -> str:
                        hint=f"Call it by its molecule type; there are: {', '.join(there)}.")
 
 
-def frames_entry(files: Sequence[str], given: Given, registry: Registry, index: bool = False) -> dict[str, Any]:
+def frames_entry(files: Sequence[str], given: UserFiles, registry: Registry, index: bool = False) -> dict[str, Any]:
     """The entry of files that follow one another."""
     if not files:
         raise BackmapError("no beads are given", hint="Give them with -c and -f, e.g. -c cg.gro -f cg.xtc.")
@@ -143,7 +143,7 @@ def frames_entry(files: Sequence[str], given: Given, registry: Registry, index: 
     return {name: {key: _one(paths), **choice}}
 
 
-def _units(given: Given, path: Path) -> str:
+def _units(given: UserFiles, path: Path) -> str:
     if given.units is None:
         raise BackmapError("does not say its units", where=path, hint="Give them with --units real, metal or lj.")
     return given.units

@@ -82,7 +82,7 @@ class Unfit(Exception):
         self.findings = findings
 
 
-def plan(given: files.Given, wishes: Wishes, target: Path, registry: Registry) -> Plan:
+def plan(given: files.UserFiles, wishes: Wishes, target: Path, registry: Registry) -> Plan:
     """How to make atoms of what is given; ``target`` is the recipe that will say so.
 
     Raises:
@@ -96,7 +96,7 @@ def plan(given: files.Given, wishes: Wishes, target: Path, registry: Registry) -
 class _Planner:
     """One plan in the making."""
 
-    given: files.Given
+    given: files.UserFiles
     wishes: Wishes
     target: Path
     registry: Registry

@@ -125,7 +125,8 @@ def picture() -> str:
              for a, b in sorted(edges.edges)]
     height = LAYER * len(layers)
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" '
-            f'font-size="14" text-anchor="middle"><!-- This picture is generated from the imports. --><style>rect{{fill:#fff;stroke:#456}}.engine{{fill:#dceaf7}}'
+            f'font-size="14" text-anchor="middle"><!-- This picture is generated from the imports. -->'
+            f'<style>rect{{fill:#fff;stroke:#456}}.engine{{fill:#dceaf7}}'
             f'.plugins{{fill:#e6f3dd}}line{{stroke:#9ab;stroke-width:1}}</style>\n'
             + "\n".join((f'<rect width="{WIDTH}" height="{height}" style="fill:#fff;stroke:none"/>', *lines, *boxes))
             + "\n</svg>\n")

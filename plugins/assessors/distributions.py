@@ -13,8 +13,8 @@ from backmap.model.tally import Tally
 
 from . import kernels
 from .histograms import Bins
-from .part import Array, Flags, Part, beads_of, counts_of, mean_and_spread, rows_of, share
-from .terms import SECTIONS, Terms, terms_of
+from .part import Array, Flags, Measurement, beads_of, counts_of, mean_and_spread, rows_of, share
+from .terms import SECTIONS, SectionTerms, terms_of
 
 _VALUES = {"bonds": kernels.distances, "angles": kernels.angles, "propers": kernels.dihedrals,
            "impropers": kernels.dihedrals}
@@ -26,7 +26,7 @@ TRANS = 120.0
 _STRETCH = 1.3
 
 
-class Distributions(Part):
+class Distributions(Measurement):
     """Every bond, angle, proper and improper type.
 
     Args:
@@ -64,7 +64,7 @@ class Distributions(Part):
         return flags
 
     @staticmethod
-    def _moments(section: str, terms: Terms, values: Array) -> Array:
+    def _moments(section: str, terms: SectionTerms, values: Array) -> Array:
         """Sums of values and squares by name, or of cosines and sines for torsions; and numbers, (3, N)."""
         if section in ("bonds", "angles"):
             parts = values, values**2

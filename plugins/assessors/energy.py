@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from backmap.api import Assessor, Options
-from backmap.engine.energy.frame import Energy as FrameEnergy
+from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.energy.layout import TERMS
 from backmap.engine.sites.snapshot import Snapshot
 from backmap.errors import BackmapError

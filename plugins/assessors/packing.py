@@ -11,7 +11,7 @@ from backmap.model.tally import Tally
 from ..chemistry.selections import Selections
 from . import kernels
 from .histograms import Bins
-from .part import Array, Flags, Part, beads_of, counts_of, mean_and_spread, rows_of, share
+from .part import Array, Flags, Measurement, beads_of, counts_of, mean_and_spread, rows_of, share
 
 #: Atoms of one molecule count if they are at least this many bonds apart.
 APART = 4
@@ -22,7 +22,7 @@ _CONTACTS = ("any-any", "heavy-heavy")
 _HYDROGEN, _CARBON = 1, 6
 
 
-class Packing(Part):
+class Packing(Measurement):
     """g(r) between selections, nearest contacts and clashes.
 
     Args:

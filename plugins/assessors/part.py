@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 Flags = dict[str, NDArray[np.bool_]]
 
 
-class Part(ABC):
+class Measurement(ABC):
     """Measures one side of the structure. Names in the tally begin with a word of its own."""
 
     @abstractmethod

@@ -10,7 +10,7 @@ from backmap.model.system import System
 from backmap.model.tally import Tally
 
 from . import kernels
-from .part import Flags, Part, beads_of, mean_and_spread, rows_of
+from .part import Flags, Measurement, beads_of, mean_and_spread, rows_of
 from .terms import small_rings
 
 LARGEST = 8  #: atoms of a ring that nothing fits through
@@ -18,7 +18,7 @@ LARGEST = 8  #: atoms of a ring that nothing fits through
 _REACH = 0.6
 
 
-class Rings(Part):
+class Rings(Measurement):
     """Bonds that go through a ring of other atoms, any periodic image of it."""
 
     def __init__(self, system: System) -> None:

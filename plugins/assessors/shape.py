@@ -11,7 +11,7 @@ from backmap.model.system import System
 from backmap.model.tally import Tally
 
 from .histograms import Bins
-from .part import Flags, Part, counts_of, mean_and_spread, rows_of
+from .part import Flags, Measurement, counts_of, mean_and_spread, rows_of
 
 #: Molecules with shorter heavy chains have no shape to speak of, bonds.
 _SHORTEST = 3
@@ -20,7 +20,7 @@ _BOND = 0.16
 _END, _GYRATION = "end-to-end distance", "radius of gyration"
 
 
-class Shape(Part):
+class Shape(Measurement):
     """End-to-end distance of the longest chain of heavy bonds, and mass-weighted radius of gyration.
 
     Args:

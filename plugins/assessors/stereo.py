@@ -11,14 +11,14 @@ from backmap.model.system import System
 from backmap.model.tally import Tally
 
 from . import kernels
-from .part import Flags, Part, beads_of, counts_of, share
+from .part import Flags, Measurement, beads_of, counts_of, share
 from .tacticity import chains_of, double_bonds
 
 _SECTION = "stereochemistry"
 _TOPOLOGY, _FRAME = "share as in topology", "share as in reference frame"
 
 
-class Stereo(Part):
+class Stereo(Measurement):
     """Signs of stereocentres against the topology and against the true atoms of the same frame, and dyads.
 
     A sign that the topology knows decides what is flagged; where it knows none, the true atoms do.
@@ -58,7 +58,7 @@ class Stereo(Part):
         return Assessment(figures)
 
 
-class DoubleBonds(Part):
+class DoubleBonds(Measurement):
     """Whether double bonds are cis or trans, as seen from the heavy neighbours of lowest index, and whether the
     true atoms of the same frame are the same. A topology without shape does not know it."""
 

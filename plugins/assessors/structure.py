@@ -15,7 +15,7 @@ from backmap.model.tally import Tally
 from .distributions import Distributions
 from .histograms import Bins
 from .packing import Packing
-from .part import Part
+from .part import Measurement
 from .rings import Rings
 from .shape import Shape
 from .stereo import DoubleBonds, Stereo
@@ -55,7 +55,7 @@ class Structure(Assessor):
             raise BackmapError("there are no molecules to measure")
         widths = {"bonds": options.bond_bin, "angles": options.angle_bin, "propers": options.proper_bin,
                   "impropers": options.improper_bin}
-        self.parts: list[Part] = [
+        self.parts: list[Measurement] = [
             Distributions(system, forcefield, widths, options.long_bond),
             Packing(system, options.rdf, Bins(0.0, options.rdf_cutoff, options.rdf_bin), options.contact_bin,
                     options.clash, options.heavy_clash),

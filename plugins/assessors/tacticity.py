@@ -19,7 +19,7 @@ _DEPTH = 4
 
 
 @dataclass(frozen=True, eq=False)
-class Chain:
+class Stereochain:
     """Equal stereocentres in a row.
 
     Attributes:
@@ -31,7 +31,7 @@ class Chain:
     centres: Index
 
 
-def chains_of(kind: MoleculeType) -> list[Chain]:
+def chains_of(kind: MoleculeType) -> list[Stereochain]:
     """The rows of two or more equal stereocentres outside rings, as in a vinyl polymer.
 
     Centres are equal if their neighbours are the same elements. What is no side group at any other centre, such as
@@ -45,7 +45,7 @@ def chains_of(kind: MoleculeType) -> list[Chain]:
     for centres in found.values():
         for part in _rows(kind, centres):
             oriented = _oriented(kind, part)
-            chains += [Chain(np.array(run)) for run in oriented if len(run) > 1]
+            chains += [Stereochain(np.array(run)) for run in oriented if len(run) > 1]
     return chains
 
 
@@ -79,7 +79,7 @@ def _rows(kind: MoleculeType, centres: list[int]) -> list[list[list[int]]]:
 
 
 def _oriented(kind: MoleculeType, paths: list[list[int]]) -> list[list[list[int]]]:
-    """Runs of centres of which chain neighbours and side group are known; see ``Chain.centres``."""
+    """Runs of centres of which chain neighbours and side group are known; see ``Stereochain.centres``."""
     graph = kind.graph
     order = [path[0] for path in paths] + [paths[-1][-1]]
     before = [None, *(path[-2] for path in paths)]

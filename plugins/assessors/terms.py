@@ -21,7 +21,7 @@ NO_TERM = " (no term)"
 
 
 @dataclass(frozen=True, eq=False)
-class Terms:
+class SectionTerms:
     """All terms of one section.
 
     Attributes:
@@ -42,7 +42,7 @@ class Terms:
         return np.bincount(self.name, minlength=len(self.names))
 
 
-def terms_of(system: System, forcefield: ForceField | None) -> dict[str, Terms]:
+def terms_of(system: System, forcefield: ForceField | None) -> dict[str, SectionTerms]:
     """Terms of each section that has some.
 
     Bonds are the topology's. With a force field, angles, propers and impropers are those it has a term for, and
@@ -72,7 +72,7 @@ def _of_type(kind: MoleculeType, parameters: MoleculeParameters | None) -> dict[
     return {"bonds": bonds, "angles": angles, "propers": propers, "impropers": impropers}
 
 
-def _gathered(system: System, by_type: list[Named]) -> Terms | None:
+def _gathered(system: System, by_type: list[Named]) -> SectionTerms | None:
     names = sorted({name for named in by_type for name in named.values()})
     if not names:
         return None
@@ -86,7 +86,7 @@ def _gathered(system: System, by_type: list[Named]) -> Terms | None:
         atoms.append((group.atom_offset[:, None, None] + local).reshape(-1, local.shape[1]))
         which.append(np.tile(own, len(group.atom_offset)))
         chain[own[~_in_chain(group.type, local)]] = False
-    return Terms(names, np.concatenate(atoms), np.concatenate(which), chain)
+    return SectionTerms(names, np.concatenate(atoms), np.concatenate(which), chain)
 
 
 def _in_chain(kind: MoleculeType, local: Index) -> NDArray[np.bool_]:

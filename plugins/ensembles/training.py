@@ -30,7 +30,7 @@ RISE = 0.1  #: share of the steps in which the variance rises to its weight
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """How long and how fast.
 
     Attributes:
@@ -84,7 +84,7 @@ class Chances:
 class LatentTrainer:
     """Runs the steps; can stop and go on at any validation. Random numbers follow from the seed and the step."""
 
-    def __init__(self, model: Model, target: Target, samples: Tensor, held_out: Tensor, plan: Plan, seed: int,
+    def __init__(self, model: Model, target: Target, samples: Tensor, held_out: Tensor, plan: TrainingPlan, seed: int,
                  state: Path) -> None:
         self.model, self.target, self.plan, self.seed, self.state = model, target, plan, seed, state
         self.samples, self.held_out, self.network = samples, held_out, model.network

@@ -9,7 +9,7 @@ import pydantic
 
 from backmap.api import InputPath, Options
 
-from .preprocessor import Line, preprocess
+from .preprocessor import TopologyLine, preprocess
 
 #: Bond functions that mean a chemical bond; along which exclusions are counted; 6, 9 and 10 are restraints.
 CHEMICAL_BONDS = {"1", "2", "3", "4", "5", "7", "8"}
@@ -25,7 +25,7 @@ class TopologyFile(Options):
     define: dict[str, Any] = pydantic.Field(
         default={}, description="Macros for #ifdef and parameters, as -DNAME=value in an .mdp.")
 
-    def lines(self) -> Iterator[Line]:
+    def lines(self) -> Iterator[TopologyLine]:
         """Its lines of data, preprocessed."""
         define = {name: "" if value is None else str(value) for name, value in self.define.items()}
         return preprocess(self.file, self.include, define)

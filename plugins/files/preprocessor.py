@@ -19,7 +19,7 @@ _MAX_DEPTH = 64
 
 
 @dataclass(frozen=True)
-class Line:
+class TopologyLine:
     """One line of data: the section it stands in, its blank-separated fields, and its place."""
 
     section: str
@@ -27,7 +27,8 @@ class Line:
     where: str
 
 
-def preprocess(path: Path, include: Sequence[Path] = (), define: Mapping[str, str] | None = None) -> Iterator[Line]:
+def preprocess(path: Path, include: Sequence[Path] = (),
+               define: Mapping[str, str] | None = None) -> Iterator[TopologyLine]:
     """The data lines of a .top or .itp file and of all that it includes.
 
     Args:
@@ -56,7 +57,7 @@ class _Preprocessor:
         self._section = ""
         self._depth = 0
 
-    def lines(self, path: Path, included_from: str) -> Iterator[Line]:
+    def lines(self, path: Path, included_from: str) -> Iterator[TopologyLine]:
         self._depth += 1
         if self._depth > _MAX_DEPTH:
             raise BackmapError("includes itself", where=included_from)
@@ -72,7 +73,7 @@ class _Preprocessor:
                                hint="Add the missing #endif.")
         self._depth -= 1
 
-    def _data(self, text: str, where: str) -> Iterator[Line]:
+    def _data(self, text: str, where: str) -> Iterator[TopologyLine]:
         if text.startswith("["):
             match = re.fullmatch(r"\[\s*(/?\s*\w+)\s*\]", text)
             if not match:
@@ -80,7 +81,7 @@ class _Preprocessor:
             # DBM closes its sections, [/atoms]; what follows belongs to none.
             self._section = "" if match[1].startswith("/") else match[1].lower()
         else:
-            yield Line(self._section, self._expanded(text.split(), where), where)
+            yield TopologyLine(self._section, self._expanded(text.split(), where), where)
 
     def _expanded(self, words: list[str], where: str) -> list[str]:
         for _ in range(_MAX_DEPTH):
@@ -90,7 +91,7 @@ class _Preprocessor:
                 self._macros[word].split() if word in self._macros else [word])]
         raise BackmapError("a macro expands to itself", where=where)
 
-    def _directive(self, text: str, path: Path, where: str) -> Iterator[Line]:
+    def _directive(self, text: str, path: Path, where: str) -> Iterator[TopologyLine]:
         command, _, rest = text[1:].strip().partition(" ")
         rest = rest.strip()
         active = all(self._conditions)

@@ -16,7 +16,7 @@ from backmap.model.system import System
 
 from ..chemistry.elements import symbol_of
 from ..files.foreign import read_by
-from ..openmm_bridge.parameters import Molecule
+from ..openmm_bridge.parameters import OpenMMMolecule
 
 Result = TypeVar("Result")
 
@@ -33,7 +33,7 @@ def check_elements(kind: MoleculeType, element: Sequence[int], where: object) ->
                                hint="Atoms must be in the same order.")
 
 
-def molecules_of(topology: app.Topology, system: System, where: object) -> dict[str, Molecule]:
+def molecules_of(topology: app.Topology, system: System, where: object) -> dict[str, OpenMMMolecule]:
     """The first molecule of each of ``system.types`` in a topology that knows bonds but not molecule types.
 
     A molecule is of a type if it has the same elements in the same order; where several differ in their
@@ -77,13 +77,13 @@ def _distinct(graph: nx.Graph, parts: list[list[int]]) -> list[list[int]]:
     return list(seen.values())
 
 
-def _molecule(graph: nx.Graph, part: list[int]) -> Molecule:
+def _molecule(graph: nx.Graph, part: list[int]) -> OpenMMMolecule:
     local = {atom: k for k, atom in enumerate(part)}
     bonds = sorted(tuple(sorted((local[i], local[j]))) for i, j in graph.subgraph(part).edges)
-    return Molecule(np.array(part, dtype=np.int64), np.array(bonds, dtype=np.int64).reshape(-1, 2))
+    return OpenMMMolecule(np.array(part, dtype=np.int64), np.array(bonds, dtype=np.int64).reshape(-1, 2))
 
 
-def _same_bonds(kind: MoleculeType, molecule: Molecule) -> bool:
+def _same_bonds(kind: MoleculeType, molecule: OpenMMMolecule) -> bool:
     return {tuple(pair) for pair in kind.bonds.tolist()} == {tuple(pair) for pair in molecule.bonds.tolist()}
 
 

@@ -15,7 +15,7 @@ from backmap.errors import BackmapError
 from backmap.model.parameters import ForceField
 from backmap.model.system import System
 
-from ..openmm_bridge.parameters import Molecule, translate
+from ..openmm_bridge.parameters import OpenMMMolecule, translate
 from .matching import molecules_of, read_by_openmm
 
 _SHIPPED = Path(app.__file__).parent / "data"  #: force fields that come with OpenMM
@@ -85,7 +85,8 @@ def _is_system(path: Path) -> bool:
     return "<System" in path.read_text(errors="replace")[:2000]
 
 
-def _part(topology: app.Topology, molecules: dict[str, Molecule]) -> tuple[app.Topology, dict[str, Molecule]]:
+def _part(topology: app.Topology,
+          molecules: dict[str, OpenMMMolecule]) -> tuple[app.Topology, dict[str, OpenMMMolecule]]:
     """A topology of the chosen molecules alone, so that a big system costs nothing."""
     chosen = {int(atom) for molecule in molecules.values() for atom in molecule.atoms}
     part, new = app.Topology(), {}
@@ -102,6 +103,6 @@ def _part(topology: app.Topology, molecules: dict[str, Molecule]) -> tuple[app.T
     for bond in topology.bonds():
         if bond[0].index in chosen:
             part.addBond(new[bond[0].index], new[bond[1].index], bond.type, bond.order)
-    moved = {name: Molecule(np.array([new[int(atom)].index for atom in molecule.atoms]), molecule.bonds)
+    moved = {name: OpenMMMolecule(np.array([new[int(atom)].index for atom in molecule.atoms]), molecule.bonds)
              for name, molecule in molecules.items()}
     return part, moved

@@ -29,7 +29,7 @@ def as_list(value: Any) -> Any:
 Files = Annotated[list[InputPath], pydantic.BeforeValidator(as_list)]
 
 
-class Part(Protocol):
+class FrameFile(Protocol):
     """Frames of one file."""
 
     path: Path
@@ -70,7 +70,7 @@ class Frames:
         BackmapError: If the files hold different numbers of points.
     """
 
-    def __init__(self, parts: Sequence[Part], files: Sequence[Path], named: Sequence[Names] = ()) -> None:
+    def __init__(self, parts: Sequence[FrameFile], files: Sequence[Path], named: Sequence[Names] = ()) -> None:
         _check_counts([*named, *parts])
         self._parts = list(parts)
         self._ends = list(accumulate(part.n_frames for part in parts))
@@ -99,7 +99,7 @@ class Frames:
         return self.n_frames
 
 
-def _check_counts(parts: Sequence[Part | Names]) -> None:
+def _check_counts(parts: Sequence[FrameFile | Names]) -> None:
     first = parts[0]
     for part in parts:
         if part.n_points != first.n_points:

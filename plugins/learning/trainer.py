@@ -17,7 +17,7 @@ from backmap.errors import BackmapError
 
 from ..files import store
 from .optimisation import Average, pace, packed, under, unpack
-from .training import NOISE, Contexts, Mixture, Schedule
+from .training import NOISE, Contexts, MixedContexts, Schedule
 
 Figures = dict[str, float]
 
@@ -36,7 +36,7 @@ class History:
 
 
 @dataclass(frozen=True, eq=False)
-class Energies:
+class EnergyLoss:
     """A regularizer in the loss: kJ/mol per atom drawn, ramped up over the first steps in which atoms are drawn.
 
     Attributes:
@@ -68,9 +68,9 @@ class Trainer:
     """Runs the steps; can stop and go on at any validation."""
 
     def __init__(self, generator: Generator, contexts: list[Contexts], schedule: Schedule, state: Path, seed: int,
-                 energies: Energies | None = None) -> None:
+                 energies: EnergyLoss | None = None) -> None:
         self.generator, self.schedule, self.state, self.seed = generator, schedule, state, seed
-        self.contexts = Mixture(contexts, seed)
+        self.contexts = MixedContexts(contexts, seed)
         self.energies, self.network = energies, generator.network
         self.optimisers: dict[str, tuple[Player, torch.optim.Optimizer]] = {}
         self.average = Average(self.network, schedule.average)

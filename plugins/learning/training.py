@@ -220,7 +220,7 @@ class Contexts:
         return env, truth.own(frame, bead), stream
 
 
-class Mixture:
+class MixedContexts:
     """Contexts of several training sets, each step from one of them in proportion to its atoms in training frames."""
 
     def __init__(self, parts: list[Contexts], seed: int) -> None:

@@ -164,7 +164,7 @@ class Contents:
         if source.n_frames == 1 and beads.n_frames and differ(beads.frame(0), source.frame(0)):
             self.log(f"note: the box of {source.where} is not that of {beads.where}; its molecules are joined in the "
                      "former and kept where they are")
-        return Whole(source, system)
+        return WholeFrames(source, system)
 
 
 def of_state(state: State) -> Contents | None:
@@ -198,7 +198,7 @@ class Chosen:
         return replace(info, positions=info.positions[self._rows])
 
 
-class Whole:
+class WholeFrames:
     """Frames of atoms whose molecules are joined in their own box."""
 
     def __init__(self, source: FrameSource, system: System) -> None:

@@ -28,7 +28,7 @@ _SILENT = (openmm.CMMotionRemover, openmm.AndersenThermostat, openmm.MonteCarloB
 
 
 @dataclass(frozen=True, eq=False)
-class Molecule:
+class OpenMMMolecule:
     """One molecule of an openmm.System.
 
     Attributes:
@@ -49,7 +49,7 @@ class _Term:
     values: list[float]
 
 
-def translate(system: openmm.System, molecules: Mapping[str, Molecule], where: str) -> ForceField:
+def translate(system: openmm.System, molecules: Mapping[str, OpenMMMolecule], where: str) -> ForceField:
     """Parameters of one molecule of each type; whatever else is in the system is not looked at.
 
     Args:
@@ -67,7 +67,7 @@ def translate(system: openmm.System, molecules: Mapping[str, Molecule], where: s
 
 
 class _Reader:
-    def __init__(self, system: openmm.System, molecules: Mapping[str, Molecule], where: str) -> None:
+    def __init__(self, system: openmm.System, molecules: Mapping[str, OpenMMMolecule], where: str) -> None:
         self._molecules, self._where, self._n = molecules, where, system.getNumParticles()
         self._owner = np.full(self._n, -1)
         self._local = np.full(self._n, -1)
@@ -266,7 +266,7 @@ class _Reader:
                 raise self._unknown(force, "it excludes other pairs than the NonbondedForce")
         return excluded
 
-    def _molecule(self, number: int, name: str, molecule: Molecule, charge: Array, kinds: Index,
+    def _molecule(self, number: int, name: str, molecule: OpenMMMolecule, charge: Array, kinds: Index,
                   excluded: set[tuple[int, int]]) -> MoleculeParameters:
         local, own = self._local, self._owner
         bonded = []

@@ -11,7 +11,7 @@ from backmap.engine.random import Stream
 from backmap.model.parameters import ForceField
 from backmap.model.system import System, Window
 
-from .mechanics import BONDED, HANDS, NON_BONDED, TORSIONS, Failure, Mechanics, context, positions_of, refined
+from .mechanics import BONDED, HANDS, NON_BONDED, TORSIONS, Mechanics, RefinementFailure, context, positions_of, refined
 from .minimize import Minimize
 
 Array = NDArray[np.float64]
@@ -95,19 +95,19 @@ class Equilibrate(Refiner):
 
 
 def _advance(found: openmm.Context, steps: int) -> None:
-    """Run, and raise Failure as soon as positions are no numbers any more."""
+    """Run, and raise RefinementFailure as soon as positions are no numbers any more."""
     for done in range(0, steps, STRETCH):
         found.getIntegrator().step(min(STRETCH, steps - done))
         if not np.isfinite(positions_of(found)).all():
-            raise Failure
+            raise RefinementFailure
 
 
 def _expect_constraints(made: openmm.System, positions: Array) -> None:
-    """Raise Failure unless all constraints are met."""
+    """Raise RefinementFailure unless all constraints are met."""
     rows = [made.getConstraintParameters(k) for k in range(made.getNumConstraints())]
     if not rows:
         return
     i, j, length = (np.array(column) for column in zip(*((i, j, length._value) for i, j, length in rows)))
     off = np.abs(np.linalg.norm(positions[i] - positions[j], axis=1) - length)
     if not off.max() < BROKEN:
-        raise Failure
+        raise RefinementFailure

@@ -31,7 +31,7 @@ BONDED, TORSIONS, SOFT, NON_BONDED, HANDS = range(5)
 _GROUP = {"bond": BONDED, "angle": BONDED, "improper": BONDED, "proper": TORSIONS}
 
 
-class Failure(Exception):
+class RefinementFailure(Exception):
     """A frame could not be refined; it stays as it was."""
 
 
@@ -166,7 +166,7 @@ def _one(mechanics: Mechanics, window: Window, w: int, free: NDArray[np.bool_], 
     try:
         made = mechanics.prepared(box, window.beads[w] @ turn, frozen, heavy)
         after = work(made, before @ turn) @ turn.T
-    except (openmm.OpenMMException, Failure):
+    except (openmm.OpenMMException, RefinementFailure):
         return None
     if not np.isfinite(after).all():
         return None

@@ -16,7 +16,7 @@ from .pieces import FLAGS, ICONS, scrolling, slug, table_html
 from .sampling_tables import tables
 from .tables import overview, run_table, section_table, summary, title_of
 from .verdict import GOOD, Verdict, judge
-from .viewer import Scene, scene, still
+from .viewer import Excerpt, scene, still
 
 
 @cache
@@ -169,7 +169,7 @@ def _sampling(content: Content) -> str:
     return "\n".join(parts)
 
 
-def _shown(content: Content) -> Scene | None:
+def _shown(content: Content) -> Excerpt | None:
     example = content.judgement.example
     if example is None or content.system is None or not example.atoms:
         return None
@@ -190,7 +190,7 @@ def _frame(content: Content) -> str:
             '<p class="aside" id="no-webgl" hidden>This browser has no WebGL, so the picture stands still.</p>')
 
 
-def _cut(view: Scene) -> str:
+def _cut(view: Excerpt) -> str:
     """What is left out of the view."""
     if len(view.atom_counts) == view.n_molecules:
         return ""
@@ -198,7 +198,7 @@ def _cut(view: Scene) -> str:
             f"{plural(sum(view.atom_counts), 'atom')} of {plural(view.n_atoms, '')}").rstrip("s ") + "."
 
 
-def _controls(content: Content, view: Scene, labels: list[str], shown: str) -> str:
+def _controls(content: Content, view: Excerpt, labels: list[str], shown: str) -> str:
     style = styles(content.candidates)
     which = [f'<button type="button" aria-pressed="{str(name == shown).lower()}" data-of="{escape(name)}" '
              f'data-style="{style[name]}">{swatch(style[name])}{escape(name)}</button>' for name in labels]
@@ -211,7 +211,7 @@ def _controls(content: Content, view: Scene, labels: list[str], shown: str) -> s
             '<button type="button" id="reset">Reset view</button></div></div>')
 
 
-def _molecules(view: Scene) -> str:
+def _molecules(view: Excerpt) -> str:
     whole = len(view.atom_counts)
     counts = sorted({n for n in (1, view.few, 3 * view.few, whole) if n <= whole})
     if len(counts) < 2:

@@ -34,7 +34,7 @@ LEFT_BEHIND = {"stuck": "no move was accepted there, so that their atoms are as 
 
 
 @dataclass(frozen=True)
-class Finding:
+class Aspect:
     """One thing that was looked at: how it is, in two words what it is, and a sentence."""
 
     level: int
@@ -55,7 +55,7 @@ class Verdict:
 
     label: str
     level: int | None
-    findings: list[Finding]
+    findings: list[Aspect]
     unjudged: list[str]
 
     @property
@@ -107,7 +107,7 @@ def judge(content: Content, label: str) -> Verdict:
     return Verdict(label, level, findings, list(_unjudged(content, label)))
 
 
-def _stereochemistry(content: Content, label: str) -> Iterator[Finding]:
+def _stereochemistry(content: Content, label: str) -> Iterator[Aspect]:
     """A wrong stereocentre makes another molecule; no relaxation mends it."""
     rows = [row for row in content.find("stereochemistry") if row.ideal == 1 and row.has(label)]
     if not rows:
@@ -115,10 +115,10 @@ def _stereochemistry(content: Content, label: str) -> Iterator[Finding]:
     row = min(rows, key=lambda row: row.value(label))
     share = row.value(label)
     if share >= 1:
-        yield Finding(GOOD, "stereochemistry", "Every stereocentre and double bond that was checked is right.")
+        yield Aspect(GOOD, "stereochemistry", "Every stereocentre and double bond that was checked is right.")
         return
     level = CARE if share >= 0.99 else UNUSABLE
-    yield Finding(level, "stereochemistry",
+    yield Aspect(level, "stereochemistry",
                   f"Only {percent(share)} of the {row.name} are right ({row.quantity}). A wrong one makes another "
                   "molecule, and no relaxation will mend it.")
 
@@ -129,32 +129,32 @@ def _above_reference(row: Row, label: str) -> bool:
     return row.value(label) > (1.5 * own if np.isfinite(own) else 0.0)
 
 
-def _contacts(content: Content, label: str) -> Iterator[Finding]:
+def _contacts(content: Content, label: str) -> Iterator[Aspect]:
     rows = [row for row in content.find("packing", r"pairs closer than|clash", distance=False) if row.has(label)]
     above = [row for row in rows if _above_reference(row, label)]
     if above:
         said = listing([f"{short(row.value(label))} {row.name}" for row in above])
-        yield Finding(UNUSABLE if max(row.value(label) for row in above) > 1 else CARE, "clashes",
+        yield Aspect(UNUSABLE if max(row.value(label) for row in above) > 1 else CARE, "clashes",
                       f"Atoms clash: {said} per 1000 atoms. A minimisation removes such contacts; dynamics started "
                       "without one may fail.")
     elif rows:
-        yield Finding(GOOD, "contacts", "Atoms clash no more often than in the reference." if
+        yield Aspect(GOOD, "contacts", "Atoms clash no more often than in the reference." if
                       any(row.value(label) for row in rows) else "No atoms clash.")
 
 
-def _rings(content: Content, label: str) -> Iterator[Finding]:
+def _rings(content: Content, label: str) -> Iterator[Aspect]:
     row = next((row for row in content.find(pattern="through rings") if row.has(label)), None)
     if row is None:
         return
     if _above_reference(row, label):
-        yield Finding(UNUSABLE if row.value(label) >= 1 else CARE, "pierced rings",
+        yield Aspect(UNUSABLE if row.value(label) >= 1 else CARE, "pierced rings",
                       f"Bonds run through rings ({short(row.value(label))} per frame). They stay there however long "
                       "one simulates: redraw these places.")
     else:
-        yield Finding(GOOD, "rings", "No bond runs through a ring.")
+        yield Aspect(GOOD, "rings", "No bond runs through a ring.")
 
 
-def _beads(content: Content, label: str) -> Iterator[Finding]:
+def _beads(content: Content, label: str) -> Iterator[Aspect]:
     """The reference itself shows 0.0005 nm where its file is rounded to 0.001 nm."""
     mean = content.first("consistency", r"^all beads rms")
     largest = content.first("consistency", r"^all beads max")
@@ -166,19 +166,19 @@ def _beads(content: Content, label: str) -> Iterator[Finding]:
     if most < 5e-5:
         said = "mapped back, the atoms are on the given beads, to less than 0.0001 nm"
     if value <= 0.0006 and not most > 0.005:
-        yield Finding(GOOD, "bead positions", f"The beads are kept: {said}.")
+        yield Aspect(GOOD, "bead positions", f"The beads are kept: {said}.")
     else:
-        yield Finding(UNUSABLE if value > 0.05 else CARE, "bead positions", f"The beads are not kept: {said}.")
+        yield Aspect(UNUSABLE if value > 0.05 else CARE, "bead positions", f"The beads are not kept: {said}.")
 
 
-def _torn(content: Content, label: str) -> Iterator[Finding]:
+def _torn(content: Content, label: str) -> Iterator[Aspect]:
     row = next((row for row in content.find("bonds", "longer than") if row.has(label)), None)
     if row is not None and _above_reference(row, label):
-        yield Finding(UNUSABLE if row.value(label) >= 1 else CARE, "torn bonds",
+        yield Aspect(UNUSABLE if row.value(label) >= 1 else CARE, "torn bonds",
                       f"Some bonds are torn: {short(row.value(label))} {row.name} {row.quantity}.")
 
 
-def _bonds(content: Content, label: str) -> Iterator[Finding]:
+def _bonds(content: Content, label: str) -> Iterator[Aspect]:
     """Lengths and widths of bonds against the reference; where both are right, their divergences."""
     means = [row for row in content.find("bonds", r"mean$", distance=False)
              if row.has(label) and row.value(REFERENCE) > 0]
@@ -196,25 +196,25 @@ def _bonds(content: Content, label: str) -> Iterator[Finding]:
         factor = f"{times(own / true)} as much as" if true > 1e-4 else "more than"
         wrong.append(f"{widest.name} scatters {factor} it should ({number(own, 4)} against {number(true, 4)} nm)")
     if wrong:
-        yield Finding(UNUSABLE if abs(shift[off]) > 0.1 else CARE, "bond lengths", f"Bond lengths are off: "
+        yield Aspect(UNUSABLE if abs(shift[off]) > 0.1 else CARE, "bond lengths", f"Bond lengths are off: "
                       f"{listing(wrong)}. Energies and forces of bonds mean nothing before a minimisation.")
         return
     rigid = {row.name for row in means if abs(row.value(label) - row.value(REFERENCE)) < RIGID / 2
              and max(row.spreads.get(label, np.inf), row.spreads.get(REFERENCE, np.inf)) < RIGID}
     if len(rigid) == len(means) > 0:
-        yield Finding(GOOD, "bond lengths", "Bonds are rigid, at the lengths of the reference.")
+        yield Aspect(GOOD, "bond lengths", "Bonds are rigid, at the lengths of the reference.")
     else:
         yield from _distribution(content, label, "bonds", "bond lengths", rigid)
 
 
-def _distributions(content: Content, label: str) -> Iterator[Finding]:
+def _distributions(content: Content, label: str) -> Iterator[Aspect]:
     for section, words in DISTRIBUTIONS.items():
         if section != "bonds":
             yield from _distribution(content, label, section, words)
 
 
 def _distribution(content: Content, label: str, section: str, words: str,
-                  but: Collection[str] = ()) -> Iterator[Finding]:
+                  but: Collection[str] = ()) -> Iterator[Aspect]:
     """Divergences of a section against the noise floor; the worst is the one that is farthest above it.
 
     Args:
@@ -231,16 +231,16 @@ def _distribution(content: Content, label: str, section: str, words: str,
     said = f"{worst.name} (divergence {number(worst.value(label), 4)}{floor})"
     title = words[0].upper() + words[1:]
     if excess[worst] <= 0:
-        yield Finding(GOOD, words, f"{title} are as in the reference; farthest off is {said}.")
+        yield Aspect(GOOD, words, f"{title} are as in the reference; farthest off is {said}.")
         return
     many = sum(value > 0 for value in excess.values())
     which = f"{many} of {plural(len(rows), 'kind')}," + " most of all" * (many > 1)
     mean = float(np.mean([row.value(label) for row in rows]))
-    yield Finding(UNUSABLE if mean > TOO_FAR and section != "bonds" else CARE, words,
+    yield Aspect(UNUSABLE if mean > TOO_FAR and section != "bonds" else CARE, words,
                   f"{title} are not as in the reference: {which} {said}.")
 
 
-def _packing(content: Content, label: str) -> Iterator[Finding]:
+def _packing(content: Content, label: str) -> Iterator[Aspect]:
     rows = [row for row in content.find("packing", r"g\(r\)", distance=True) if row.has(label)]
     if not rows:
         return
@@ -249,12 +249,12 @@ def _packing(content: Content, label: str) -> Iterator[Finding]:
     said = f"{worst.name} is off by {short(value)} nm, integrated" + (
         f"; the noise floor is {short(worst.floor)} nm" if worst.floor else "")
     if value > max(GR_SEEN, ABOVE_NOISE * (worst.floor or 0.0)):
-        yield Finding(CARE, "packing", f"Molecules pack otherwise than in the reference: {said}.")
+        yield Aspect(CARE, "packing", f"Molecules pack otherwise than in the reference: {said}.")
     else:
-        yield Finding(GOOD, "packing", f"Molecules pack as in the reference: {said}.")
+        yield Aspect(GOOD, "packing", f"Molecules pack as in the reference: {said}.")
 
 
-def _energies(content: Content, label: str) -> Iterator[Finding]:
+def _energies(content: Content, label: str) -> Iterator[Aspect]:
     """Lennard-Jones energy of molecules: its mean, and the tail of those that overlap; the worst type counts."""
     found = []
     for row in content.find("energy", r"^lennard-jones per .*sum mean$"):
@@ -264,7 +264,7 @@ def _energies(content: Content, label: str) -> Iterator[Finding]:
         yield max(found, key=lambda finding: finding.level)
 
 
-def _energy(row: Row, label: str) -> Finding:
+def _energy(row: Row, label: str) -> Aspect:
     value, true = row.value(label), row.value(REFERENCE)
     spread, width = row.spreads.get(label, float("nan")), row.spreads[REFERENCE]
     unit = unit_of(row.unit)
@@ -273,16 +273,16 @@ def _energy(row: Row, label: str) -> Finding:
             f"{number(width, 0)})")
     away = (value - true) / width
     if abs(away) > 3:
-        return Finding(UNUSABLE, "energies", f"{who} is too {'high' if away > 0 else 'low'}: {said}.")
+        return Aspect(UNUSABLE, "energies", f"{who} is too {'high' if away > 0 else 'low'}: {said}.")
     if spread > 1.5 * width:
-        return Finding(CARE, "energies", f"{who} has a long tail: {said}. Some atoms are too close; minimise before "
+        return Aspect(CARE, "energies", f"{who} has a long tail: {said}. Some atoms are too close; minimise before "
                                          "dynamics.")
     if abs(away) > 0.5:
-        return Finding(CARE, "energies", f"{who} is shifted: {said}.")
-    return Finding(GOOD, "energies", f"{who} is right: {said}.")
+        return Aspect(CARE, "energies", f"{who} is shifted: {said}.")
+    return Aspect(GOOD, "energies", f"{who} is right: {said}.")
 
 
-def _internal_energy(content: Content, label: str) -> Iterator[Finding]:
+def _internal_energy(content: Content, label: str) -> Iterator[Aspect]:
     """Bonded energy per atom: less than the reference has is colder than it should be."""
     rows = [row for row in content.find("energy", r"^(bond|angle|proper|improper) per atom$", distance=False)
             if row.has(label) and row.has(REFERENCE)]
@@ -294,23 +294,23 @@ def _internal_energy(content: Content, label: str) -> Iterator[Finding]:
     share = ours / true
     said = f"{short(ours)} kJ/mol per atom in bonds, angles and torsions (reference {short(true)})"
     if abs(share - 1) < 0.15:
-        yield Finding(GOOD, "internal energy", f"The molecules are as strained as in the reference: {said}.")
+        yield Aspect(GOOD, "internal energy", f"The molecules are as strained as in the reference: {said}.")
     else:
-        yield Finding(UNUSABLE if share > 3 else CARE, "internal energy",
+        yield Aspect(UNUSABLE if share > 3 else CARE, "internal energy",
                       f"The molecules are {'more' if share > 1 else 'less'} strained than in the reference: {said}.")
 
 
-def _finite(content: Content, label: str) -> Iterator[Finding]:
+def _finite(content: Content, label: str) -> Iterator[Aspect]:
     """Energies that are no numbers: atoms on top of each other, or parameters that are none."""
     wrong = [row for row in content.find("energy", r"per atom$|mean$", distance=False)
              if label in row.values and not row.has(label)]
     if wrong:
         names = _few([f"{row.name} {row.quantity}" for row in wrong])
-        yield Finding(UNUSABLE, "energies", f"Energies are not finite: {names}. Atoms lie on top of each other, or the "
+        yield Aspect(UNUSABLE, "energies", f"Energies are not finite: {names}. Atoms lie on top of each other, or the "
                                             "force field has parameters that are no numbers.")
 
 
-def _moves(content: Content, label: str) -> Iterator[Finding]:
+def _moves(content: Content, label: str) -> Iterator[Aspect]:
     """Steps that accept or reject and hardly accepted anything; all of them, and nothing was sampled."""
     if label != content.own:
         return
@@ -318,12 +318,12 @@ def _moves(content: Content, label: str) -> Iterator[Finding]:
     few = {step: share for step, share in shares.items() if share < TOO_FEW}
     if few:
         said = listing([f"{percent(share)} of those of {step}" for step, share in few.items()])
-        yield Finding(UNUSABLE if len(few) == len(shares) else CARE, "accepted moves",
+        yield Aspect(UNUSABLE if len(few) == len(shares) else CARE, "accepted moves",
                       f"Hardly any move was accepted: {said}. What comes out is what went in, not what the force field "
                       "asks for.")
 
 
-def _left_behind(content: Content, label: str) -> Iterator[Finding]:
+def _left_behind(content: Content, label: str) -> Iterator[Aspect]:
     """Beads of the run's own frames that a step could not move, or not meet."""
     system, frames = content.system, content.judgement.n_frames.get(label, 0)
     if label != content.own or system is None:
@@ -332,10 +332,10 @@ def _left_behind(content: Content, label: str) -> Iterator[Finding]:
     for name, why in LEFT_BEHIND.items():
         count = content.judgement.n_flagged.get(name, 0)
         if count > TOO_MANY * beads:
-            yield Finding(UNUSABLE, f"{name} beads", f"{percent(count / beads)} of the beads are {name}: {why}.")
+            yield Aspect(UNUSABLE, f"{name} beads", f"{percent(count / beads)} of the beads are {name}: {why}.")
 
 
-RULES: tuple[Callable[[Content, str], Iterator[Finding]], ...] = (
+RULES: tuple[Callable[[Content, str], Iterator[Aspect]], ...] = (
     _stereochemistry, _contacts, _rings, _torn, _finite, _moves, _left_behind, _beads, _bonds, _distributions, _packing,
     _energies, _internal_energy)
 

@@ -24,7 +24,7 @@ PICOMETRE = 1000.0  #: positions are kept as whole picometres
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class Excerpt:
     """Molecules of a frame, those nearest to its centre first; positions in nm about that centre.
 
     Attributes:
@@ -78,7 +78,7 @@ def packed(positions: Array) -> dict[str, str]:
     return {"type": kind, "data": base64.b64encode(whole.astype(np.dtype(kind).newbyteorder("<")).tobytes()).decode()}
 
 
-def scene(example: Example, system: System) -> Scene:
+def scene(example: Example, system: System) -> Excerpt:
     """Whole molecules around the centre of the frame, ``MOST_ATOMS`` atoms or one molecule."""
     box = example.box if periodic.is_valid(example.box) else None
     beads = system.whole_beads(example.beads, box)
@@ -91,7 +91,7 @@ def scene(example: Example, system: System) -> Scene:
         found.add(kind, atom_offset, bead_offset)
     atom_rows, bead_rows = np.concatenate(found.atom_rows), np.concatenate(found.bead_rows)
     shown = {label: positions[atom_rows] for label, positions in atoms.items()}
-    return Scene(
+    return Excerpt(
         number=example.number, n_molecules=system.n_molecules, n_atoms=system.n_atoms,
         elements=found.elements, atom_counts=found.atom_counts, bead_counts=found.bead_counts,
         bonds=np.concatenate(found.bonds), bead_bonds=np.concatenate(found.bead_bonds), bead_types=found.bead_types,
@@ -145,7 +145,7 @@ def _nearest(system: System, beads: Array, box: Array | None, centre: Array) -> 
     return beads, shown
 
 
-def still(scene: Scene, label: str) -> str:
+def still(scene: Excerpt, label: str) -> str:
     """An SVG of a few molecules seen from one side: for paper, and for readers without WebGL."""
     molecules = scene.molecules_for(STILL_ATOMS)
     if molecules > 1 and sum(scene.atom_counts[:molecules]) > 2 * STILL_ATOMS:

@@ -10,12 +10,12 @@ import torch
 from pydantic import Field
 
 from backmap.api import Generator, Memory, Options, State
-from backmap.engine.energy.frame import Energy
+from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.energy.site import SiteEnergy
 from backmap.engine.flags import finished
 from backmap.engine.geometry.constraint import flag_slack
 from backmap.engine.geometry.measure import BondGram
-from backmap.engine.metropolis.acceptance import Acceptance, Outcome, Target, reach_error
+from backmap.engine.metropolis.acceptance import Acceptance, Distribution, Outcome, reach_error
 from backmap.engine.metropolis.blocks import BlockTable
 from backmap.engine.metropolis.shells import Shells, reach
 from backmap.engine.metropolis.trials import Trials
@@ -106,9 +106,9 @@ class AcceptedSweeps:
                                hint="Write blocks: [fragment, hydrogens], or use hamiltonian moves.")
         grams = [BondGram(kind) for kind in system.types] if options.measure == "rigid" else None
         reaches, grips = (torch.as_tensor(x, device=state.device) for x in (self.reaches, self._grips(system)))
-        target = Target(system, energy, table, grams, reaches, options.temperature, options.beads.sigma, grips)
+        target = Distribution(system, energy, table, grams, reaches, options.temperature, options.beads.sigma, grips)
         self.acceptance = Acceptance(generator, target, options.candidates, options.noise)
-        self.project, self.energy = projection(system), Energy(system, state.forcefield)
+        self.project, self.energy = projection(system), FrameEnergy(system, state.forcefield)
         self.bead_types = per_bead(system, [np.array(kind.bead_types, dtype=object) for kind in system.types])
         self._note_idle(state)
 

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from backmap.api import Options, State
-from backmap.engine.energy.frame import Energy
+from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.flags import finished, flagged
 from backmap.engine.geometry.constraint import FLAG as SLACK
 from backmap.engine.geometry.constraint import SystemProjector
-from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves, Outcome
+from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves, SweepOutcome
 from backmap.engine.sites.schedule import per_bead
 from backmap.model.system import System, Window
 from backmap.model.tally import Tally
@@ -77,7 +77,7 @@ class Hamiltonian(FrameStep):
         self.moves = HamiltonianMoves(state.system, state.forcefield, options.temperature, options.steps,
                                       options.timestep, options.block, sigma, options.measure,
                                       hydrogen_mass=options.hydrogen_mass or 0.0)
-        self.projector, self.energy = SystemProjector(state.system), Energy(state.system, state.forcefield)
+        self.projector, self.energy = SystemProjector(state.system), FrameEnergy(state.system, state.forcefield)
         self.sigma = sigma
         for kind, blocks in zip(state.system.types, self.moves.blocks):
             loose = int((~np.isfinite(kind.bond_length)).sum())
@@ -160,7 +160,7 @@ class Record:
         self.type = per_bead(system, [np.array([self.names.index(name) for name in kind.bead_types])
                                       for kind in system.types])
 
-    def add(self, place: int, outcomes: Sequence[Outcome], potential: float | None) -> None:
+    def add(self, place: int, outcomes: Sequence[SweepOutcome], potential: float | None) -> None:
         """Count the sweeps over the frame at ``place``, which had ``potential``, kJ/mol, before; None if not known."""
         n, kinds = len(self.names), [self.type[outcome.centre] for outcome in outcomes]
         self.tally.count("tried", place, [np.bincount(k, minlength=n) for k in kinds])

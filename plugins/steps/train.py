@@ -31,7 +31,7 @@ from backmap.model.system import System, Window
 from ..handed import opened
 from ..learning.dataset import TrainingSet
 from ..learning.library import Library, collect
-from ..learning.trainer import Energies, Figures, History, Trainer
+from ..learning.trainer import EnergyLoss, Figures, History, Trainer
 from ..learning.training import BEAD_NOISE, Contexts, Material, Schedule
 from ..molecules import contents
 
@@ -169,13 +169,13 @@ class Train(Step):
         trainer = self._trainer(generator, schedule, state)
         self._run(trainer, state)
 
-    def _energies(self, state: State) -> Energies | None:
+    def _energies(self, state: State) -> EnergyLoss | None:
         options = self.options
         if options.regularizer is None:
             return None
         if "forcefield" in options.regularizer.needs:
             options.regularizer.use(state.forcefield)
-        return Energies(options.regularizer, options.regularize == "match", options.weight, options.ramp)
+        return EnergyLoss(options.regularizer, options.regularize == "match", options.weight, options.ramp)
 
     def _trainer(self, generator: Generator, schedule: Schedule, state: State) -> Trainer:
         rng = numpy_generator(state.seed, self.index, "traversal")

@@ -16,7 +16,7 @@ import torch
 from backmap_plugins.ensembles.models.vae.model import Vae
 from backmap_plugins.ensembles.samplers.latent import log_weight_of, proposals
 from backmap_plugins.ensembles.targets.lattice_gas import LatticeGas
-from backmap_plugins.ensembles.training import LatentTrainer, Plan
+from backmap_plugins.ensembles.training import LatentTrainer, TrainingPlan
 from torch import Tensor
 
 BETA, CHUNK = 1.77, 256
@@ -37,7 +37,8 @@ def learned(target: LatticeGas, samples: Tensor, steps: int, symmetric: bool = T
     model.prepare(target)
     if not symmetric:  # images would fill the other phase, too
         target = OnlyMoved(target.options)
-    trainer = LatentTrainer(model, target, samples, samples[:0], Plan(steps, 128, 3e-3, 0.15, 10**9), 1, Path("state"))
+    plan = TrainingPlan(steps, 128, 3e-3, 0.15, 10**9)
+    trainer = LatentTrainer(model, target, samples, samples[:0], plan, 1, Path("state"))
     trainer.save = lambda: None
     trainer.run()
     model.network.load_state_dict(trainer.average.weights)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from backmap_plugins.assessors.terms import Terms, terms_of
+from backmap_plugins.assessors.terms import SectionTerms, terms_of
 from backmap_plugins.formats.gromacs.frames import GromacsFrames
 from backmap_plugins.formats.gromacs.topology import Gromacs
 from backmap_plugins.formats.mappings.votca import Votca
@@ -114,7 +114,7 @@ def theirs(data: Path, folder: Path) -> dict[str, float]:
     return took
 
 
-def angles(terms: Terms, kind: str, folder: Path) -> float:
+def angles(terms: SectionTerms, kind: str, folder: Path) -> float:
     """Processor time, s, of the distributions of all names."""
     took = 0.0
     for number, _ in enumerate(terms.names):

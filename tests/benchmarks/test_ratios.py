@@ -17,7 +17,7 @@ import yaml
 from backmap_plugins.formats.gromacs.frames import GromacsFrames
 from backmap_plugins.generators.equivariant.generator import Equivariant, EquivariantOptions
 from backmap_plugins.generators.equivariant.head import Head
-from backmap_plugins.generators.equivariant.network import Encoder
+from backmap_plugins.generators.equivariant.network import Convolution
 from MDAnalysis.lib.formats.libmdaxdr import XTCFile
 
 from backmap.engine.random import Stream
@@ -68,7 +68,7 @@ def drawing(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple]:
     system = generator.prepare(system, "cpu")
     scene = scenes.scene_of(system, window, generator.view)
     env = scene.gather(*scenes.every_site(scene), temperature=350.0)
-    spy(Encoder, "_convolve_fast")
+    spy(Convolution, "_convolve_fast")
     spy(Head, "_pair_energy")
     spy(Head, "_pooled")
     generator.draw(env, Stream(torch.arange(env.size)), 1)

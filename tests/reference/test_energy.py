@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from backmap_plugins.assessors.energy import Energy as EnergyAssessor
+from backmap_plugins.assessors.energy import FrameEnergy as EnergyAssessor
 from backmap_plugins.formats.gromacs.frames import GromacsFrames
 from backmap_plugins.formats.gromacs.topology import Gromacs
 from backmap_plugins.formats.mappings.dbm import Dbm
 from backmap_plugins.formats.mappings.votca import Votca
 from backmap_plugins.molecules.assemble import assemble
 
-from backmap.engine.energy.frame import Energy
+from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.energy.site import SiteEnergy
 from backmap.engine.sites.contracts import View
 from backmap.engine.sites.snapshot import AtomIndex, Snapshot
@@ -56,7 +56,7 @@ def compare(system: System, field: ForceField, top: Path, frames: np.ndarray, bo
             **changes: object) -> None:
     """Every term within 1e-7 of the sum of what it adds up, and forces, against ``gmx_d mdrun -rerun``."""
     expected = gmx.rerun(top, frames, boxes, folder, mdp=changes)
-    forces, energy = gmx.forces(folder), Energy(system, field)
+    forces, energy = gmx.forces(folder), FrameEnergy(system, field)
     assert energy.layout.present
     for w, (atoms, box) in enumerate(zip(frames, boxes, strict=True)):
         found = energy.of(atoms, box)
@@ -69,7 +69,7 @@ def compare(system: System, field: ForceField, top: Path, frames: np.ndarray, bo
         np.testing.assert_allclose(ours, forces[w], rtol=2e-5, atol=1e-5 * np.abs(forces[w]).max())
 
 
-def size_of(energy: Energy, term: str, atoms: np.ndarray, box: np.ndarray) -> float:
+def size_of(energy: FrameEnergy, term: str, atoms: np.ndarray, box: np.ndarray) -> float:
     """Sum of absolute values of a term, roughly: charges cancel, so their sum is not its measure."""
     found = energy.of(atoms, box)
     if not term.startswith("coulomb"):
@@ -122,7 +122,7 @@ def test_fragments_of_polystyrene_differ_by_as_much_as_the_frame(polystyrene: tu
     window = Window(np.zeros(1, dtype=np.int64), np.zeros(1), boxes, system.map(atoms)[None]).with_atoms(atoms[None])
     view = View(cutoff=1.75)
     scene = scenes.scene_of(system, window, view)
-    site, whole = SiteEnergy(system, field, scene.fragments, view), Energy(system, field)
+    site, whole = SiteEnergy(system, field, scene.fragments, view), FrameEnergy(system, field)
     site.check(scene, boxes)
     bead = torch.arange(0, system.n_beads, 97)
     frame = torch.zeros_like(bead)

@@ -12,7 +12,7 @@ from backmap_plugins.formats.mappings.votca import Votca
 from backmap_plugins.molecules.assemble import assemble
 from numpy.typing import NDArray
 
-from backmap.engine.energy.frame import Energy
+from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.hamiltonian.moves import HamiltonianMoves
 from backmap.model.parameters import ForceField
@@ -47,7 +47,7 @@ def test_liquid_octane_returns_from_900_kelvin() -> None:
     standard deviation / sqrt(frames), plus what 60 sweeps leave of the means; four of these are allowed.
     """
     system, field, frames = octane()
-    energy = Energy(system, field)
+    energy = FrameEnergy(system, field)
     hot = HamiltonianMoves(system, field, 900.0, steps=10, timestep=1.5)
     cold = HamiltonianMoves(system, field, 350.0, steps=15, timestep=2.0)
     off, spread, heated = [], [], []
@@ -86,7 +86,7 @@ def test_polystyrene_stays_where_it_is(reference_data: Path) -> None:
     whole = system.whole_atoms(info.positions, info.box)
     beads = system.map(whole)
     atoms, _ = SystemProjector(system).project(whole[None], beads[None])
-    energy = Energy(system, field)
+    energy = FrameEnergy(system, field)
     moves = HamiltonianMoves(system, field, 568.0, timestep=2.0)
     frame, before = moves.frame(atoms[0], beads, info.box), energy.of(atoms[0], info.box)
     changes = []

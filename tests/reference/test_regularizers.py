@@ -13,7 +13,7 @@ from backmap_plugins.molecules.assemble import assemble, rigid_lengths
 from backmap_plugins.regularizers.energy import EnergyOptions, ForceFieldEnergy
 from backmap_plugins.traversals import DepthFirst, Rooted
 
-from backmap.engine.energy.frame import Energy
+from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.sites.contracts import View
 from backmap.engine.sites.environment import Scene
 from backmap.engine.sites.fragments import FragmentTable
@@ -46,7 +46,7 @@ def test_differences_are_those_of_whole_frames(melt: tuple[System, Window, Force
     energy = ForceFieldEnergy(EnergyOptions(cap=1e12))
     energy.use(field)
     before, after = energy.terms(env, own), energy.terms(env, moved)
-    whole = Energy(system, field)
+    whole = FrameEnergy(system, field)
     start = whole.of(window.atoms[0], window.box(0))
     for s in range(0, ONE_CHAIN, 3):
         atoms, rows = scene.atoms[0].clone(), scene.layout.owned[bead[s]]

@@ -24,9 +24,9 @@ def compiled(function: Callable | None = None, **flags: Any) -> Callable:
     if numba.config.DISABLE_JIT:
         return function
     if numba.version_info.short in TRIED:
-        from .parts import Whole
+        from .parts import WholeFunction
 
-        return Whole(function, flags)
+        return WholeFunction(function, flags)
     made = numba.njit(**flags)(function)
     with contextlib.suppress(RuntimeError):  # there is no room to keep it
         made._cache = Cache(function)
@@ -42,9 +42,9 @@ def part(function: Callable | None = None, **flags: Any) -> Callable:
         return functools.partial(part, **flags)
     if numba.config.DISABLE_JIT or numba.version_info.short not in TRIED:
         return compiled(function, **flags)
-    from .parts import Part
+    from .parts import PartFunction
 
-    return Part(function, flags)
+    return PartFunction(function, flags)
 
 
 class _Listener(event.Listener):

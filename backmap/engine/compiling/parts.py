@@ -19,7 +19,7 @@ from numba.core.registry import CPUDispatcher
 from .kept import Cache
 
 
-class Whole(CPUDispatcher):
+class WholeFunction(CPUDispatcher):
     def __init__(self, function: Callable, flags: Mapping[str, Any]) -> None:
         super().__init__(function, targetoptions={"nopython": True, "boundscheck": None, **flags})
         self._compiler = _Compiler(function, self.targetdescr, self.targetoptions, {}, Compiler)
@@ -27,7 +27,7 @@ class Whole(CPUDispatcher):
             self._cache = Cache(function)
 
 
-class Part(CPUDispatcher):
+class PartFunction(CPUDispatcher):
     def __init__(self, function: Callable, flags: Mapping[str, Any]) -> None:
         options = {"nopython": True, "boundscheck": None, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
         super().__init__(function, targetoptions=options | flags)
@@ -43,8 +43,8 @@ class Part(CPUDispatcher):
         return self._whole._compile_for_args(*values, **named)
 
     @functools.cached_property
-    def _whole(self) -> Whole:
-        return Whole(self.py_func, self._flags)
+    def _whole(self) -> WholeFunction:
+        return WholeFunction(self.py_func, self._flags)
 
 
 class _Compiler(_FunctionCompiler):

@@ -46,7 +46,7 @@ class EnergyTerms:
         return sum(self.terms[term] for term in TERMS)
 
 
-class Energy:
+class FrameEnergy:
     """Energies of frames of one system in one force field.
 
     Sums are made frame by frame in a fixed order, so they do not depend on threads or on other frames.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..compiling.compiled import part
 from .elimination import factorised, solve
-from .tables import Tables
+from .tables import BlockTables
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -28,7 +28,7 @@ RETURNED = 5e-3
 
 
 class Constraints(NamedTuple):
-    """The constraints of one block: its rows of ``Tables``, where they are described.
+    """The constraints of one block: its rows of ``BlockTables``, where they are described.
 
     Attributes:
         exact: Bead components are among them; else bonds alone.
@@ -59,7 +59,7 @@ class Constraints(NamedTuple):
 
 
 @part
-def constraints_of(t: Tables, k: int, exact):
+def constraints_of(t: BlockTables, k: int, exact):
     """The constraints of block ``k``."""
     bond, row = slice(t.bond_start[k], t.bond_start[k + 1]), slice(t.row_start[k], t.row_start[k + 1])
     entry, fixed = slice(t.entry_start[k], t.entry_start[k + 1]), slice(t.fixed_start[k], t.fixed_start[k + 1])

@@ -10,16 +10,16 @@ from ..compiling.compiled import part
 from .bonded import bonded
 from .lists import Lists
 from .loops import QUICK
-from .nearby import Surroundings
+from .nearby import AtomTables
 from .quick import forces_around, forces_inside
-from .tables import Tables
+from .tables import BlockTables
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 
-class Terms(NamedTuple):
-    """What contributes to the energy of one block: its rows of ``Tables``, where they are described.
+class BlockTerms(NamedTuple):
+    """What contributes to the energy of one block: its rows of ``BlockTables``, where they are described.
 
     Attributes:
         moving: Places that move.
@@ -37,11 +37,11 @@ class Terms(NamedTuple):
 
 
 @part
-def terms_of(t: Tables, k: int):
+def terms_of(t: BlockTables, k: int):
     """The terms of block ``k``."""
     pair, explicit = slice(t.pair_start[k], t.pair_start[k + 1]), slice(t.explicit_start[k], t.explicit_start[k + 1])
     term = slice(t.term_start[k], t.term_start[k + 1])
-    return Terms(t.n_moving[k], t.group[t.group_start[k]:t.group_start[k + 1]], t.pair[pair], t.pair_value[pair],
+    return BlockTerms(t.n_moving[k], t.group[t.group_start[k]:t.group_start[k + 1]], t.pair[pair], t.pair_value[pair],
                  t.inside[t.inside_start[k]:t.inside_start[k + 1]], t.explicit[explicit], t.explicit_value[explicit],
                  t.term[term], t.term_value[term])
 
@@ -70,7 +70,7 @@ def _push(force, i, j, dx, dy, dz, slope):
 
 
 @part
-def _listed(pair, value, s: Surroundings, kinds, x, force):
+def _listed(pair, value, s: AtomTables, kinds, x, force):
     """Pairs in the molecule: non-bonded, excluded (reaction field)."""
     energy, limit, core = 0.0, s.cutoff * s.cutoff, s.core
     for n in range(len(pair)):
@@ -104,7 +104,7 @@ def _explicit(pair, value, core, kinds, x, force):
 
 
 @part
-def _imaged(s: Surroundings, kinds, charges, x, images, shift, force):
+def _imaged(s: AtomTables, kinds, charges, x, images, shift, force):
     """Pairs of atoms that both move, one of them in another box."""
     energy, limit = 0.0, s.cutoff * s.cutoff
     for n in range(len(images)):
@@ -120,7 +120,7 @@ def _imaged(s: Surroundings, kinds, charges, x, images, shift, force):
 
 
 @part(fastmath=QUICK, error_model="numpy")
-def _around(groups, s: Surroundings, kinds, charges, x, lists: Lists, force):
+def _around(groups, s: AtomTables, kinds, charges, x, lists: Lists, force):
     """Atoms that stand still."""
     energy, limit = 0.0, s.cutoff * s.cutoff
     near, bounds = lists.at, lists.bounds
@@ -157,7 +157,7 @@ def _around(groups, s: Surroundings, kinds, charges, x, lists: Lists, force):
 
 
 @part
-def energy_and_forces(b: Terms, s: Surroundings, kinds, charges, x, lists: Lists, work, force):
+def energy_and_forces(b: BlockTerms, s: AtomTables, kinds, charges, x, lists: Lists, work, force):
     """All energies of a block at ``x`` (places, 3), kJ/mol, and the forces on its places into ``force``.
 
     Forces on partners are left over from pairs and mean nothing. ``work``: room for ``bonded``.
@@ -173,7 +173,7 @@ def energy_and_forces(b: Terms, s: Surroundings, kinds, charges, x, lists: Lists
 
 
 @part
-def quick_forces(b: Terms, s: Surroundings, kinds, charges, x, lists: Lists, cores, line, work, force):
+def quick_forces(b: BlockTerms, s: AtomTables, kinds, charges, x, lists: Lists, cores, line, work, force):
     """Forces alone, those of non-bonded pairs in single precision."""
     force[:] = 0.0
     bonded(b.term, b.term_value, x, work, force)

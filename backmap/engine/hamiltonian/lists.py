@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..compiling.compiled import part
 from .loops import LANES
-from .nearby import Grid, Surroundings, doubled_rows, fragments_near
+from .nearby import AtomTables, Cells, doubled_rows, fragments_near
 
 Array = NDArray[np.float64]
 Single = NDArray[np.float32]
@@ -46,7 +46,7 @@ def lists(groups: int, n_kinds: int) -> Lists:
 
 
 @part(error_model="numpy")
-def neighbours(moving, groups, s: Surroundings, g: Grid, atoms, x, role, first_atom, margin, strayed, lists):
+def neighbours(moving, groups, s: AtomTables, g: Cells, atoms, x, role, first_atom, margin, strayed, lists):
     """Lists of what stands still near each group of a block, and images of what moves.
 
     They hold all pairs within the cut-off until ``outrun`` says that a group has moved by ``margin``, nm. ``strayed``
@@ -164,7 +164,7 @@ def _squared(others_x, others_y, others_z, x, y, z, squared):
 
 
 @part
-def _kept(s: Surroundings, g: Grid, x, role, first_atom, moving, groups, widths, extra, count, found, shifts):
+def _kept(s: AtomTables, g: Cells, x, role, first_atom, moving, groups, widths, extra, count, found, shifts):
     """Move those of the fragments found that may be near some group to the front; returns how many.
 
     Fragments that move themselves, in other boxes, may be farther by ``extra``.
@@ -197,7 +197,7 @@ def _moves(fragment, begin, end, role, first_atom, moving):
 
 
 @part
-def _candidates(s: Surroundings, atoms, x, role, first_atom, moving, count, found, shifts):
+def _candidates(s: AtomTables, atoms, x, role, first_atom, moving, count, found, shifts):
     """Atoms of fragments, those of one kind together, and images of what moves.
 
     Returns:

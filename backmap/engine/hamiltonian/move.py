@@ -13,13 +13,25 @@ import numpy as np
 from ..compiling.compiled import compiled, part
 from ..geometry.measure import band_log_det
 from .constraints import bead_sums, constraints_of
-from .nearby import Grid, Surroundings
-from .tables import Tables
-from .trajectory import WHOLE, Places, Room, Rules, draw_velocities, enter, hold, leave, length, trajectory, uniform
+from .nearby import AtomTables, Cells
+from .tables import BlockTables
+from .trajectory import (
+    WHOLE,
+    BlockPlaces,
+    Room,
+    Rules,
+    draw_velocities,
+    enter,
+    hold,
+    leave,
+    length,
+    trajectory,
+    uniform,
+)
 
 
 @part
-def near_log_det(t: Tables, k: int, atoms, first_atom):
+def near_log_det(t: BlockTables, k: int, atoms, first_atom):
     """log det G of the molecule's rigid bonds near block ``k``."""
     start, width = t.near_start[k], t.near_width[k]
     size = t.near_start[k + 1] - start
@@ -37,7 +49,7 @@ def near_log_det(t: Tables, k: int, atoms, first_atom):
 
 
 @part
-def _place(t: Tables, k: int, first_atom, x, atoms):
+def _place(t: BlockTables, k: int, first_atom, x, atoms):
     """Write the atoms of block ``k`` that move."""
     for i in range(t.n_moving[k]):
         atom = first_atom + t.place[t.place_start[k] + i]
@@ -46,7 +58,7 @@ def _place(t: Tables, k: int, first_atom, x, atoms):
 
 
 @part
-def _update_slack(t: Tables, k: int, exact, first_bead, r: Room, slack):
+def _update_slack(t: BlockTables, k: int, exact, first_bead, r: Room, slack):
     """Add to M(r) - R of each bead what the block's atoms have moved it by."""
     held = constraints_of(t, k, exact)
     bead_sums(held, r.x, r.sums)
@@ -57,7 +69,7 @@ def _update_slack(t: Tables, k: int, exact, first_bead, r: Room, slack):
 
 
 @part
-def _update_reach(t: Tables, k: int, s: Surroundings, g: Grid, owner, atoms, first_atom):
+def _update_reach(t: BlockTables, k: int, s: AtomTables, g: Cells, owner, atoms, first_atom):
     """The reach of the beads whose atoms have moved."""
     last = -1
     for i in range(t.n_moving[k]):
@@ -74,8 +86,8 @@ def _update_reach(t: Tables, k: int, s: Surroundings, g: Grid, owner, atoms, fir
 
 
 @compiled(nogil=True)
-def sweep(t: Tables, s: Surroundings, g: Grid, p: Places, chosen, keys, owner, rules: Rules, r: Room, lists, atoms,
-          slack, accepted, change, error):
+def sweep(t: BlockTables, s: AtomTables, g: Cells, p: BlockPlaces, chosen, keys, owner, rules: Rules, r: Room, lists,
+          atoms, slack, accepted, change, error):
     """Move the blocks ``chosen`` (n,) of ``p`` one after the other, each from what the ones before have left.
 
     Args:

@@ -17,9 +17,9 @@ from ..random import Stream
 from .blocks import Block
 from .lists import lists
 from .move import sweep
-from .nearby import Grid, Surroundings, cores, grid
-from .tables import Tables, build
-from .trajectory import Places, Rules, room
+from .nearby import AtomTables, Cells, cores, grid
+from .tables import BlockTables, build
+from .trajectory import BlockPlaces, Rules, room
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -30,7 +30,7 @@ MEASURES = {"rigid": (1.0, -1.0), "stiff": (0.0, -1.0)}
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class SweepOutcome:
     """What a sweep did.
 
     Attributes:
@@ -59,7 +59,7 @@ class Frame:
 
     atoms: Array
     slack: Array
-    grid: Grid
+    grid: Cells
 
 
 class HamiltonianMoves:
@@ -89,7 +89,7 @@ class HamiltonianMoves:
         """
         self.system, self.layout = system, FieldLayout(system, field)
         self.blocks: list[list[Block]]
-        self.tables: Tables
+        self.tables: BlockTables
         if not any(np.isfinite(kind.bond_length).any() for kind in system.types) and sigma is not None:
             powers = powers or (0.0, 0.0)
         self.blocks, self.tables = build(system, self.layout, size, sigma is None, hydrogen_mass)
@@ -101,7 +101,7 @@ class HamiltonianMoves:
         factor, k, c, _ = self.layout.electrostatic
         order = np.argsort(self.layout.where.owner, kind="stable")
         start = np.searchsorted(self.layout.where.owner[order], np.arange(system.n_beads + 1))
-        self.surroundings = Surroundings(
+        self.surroundings = AtomTables(
             self.layout.kind, self.layout.charge, start.astype(np.int64), order, np.ascontiguousarray(field_.c6),
             np.ascontiguousarray(field_.c12), float(field_.cutoff), float(factor if self.layout.charge.any() else 0.0),
             float(k), float(c), cores(field_.c6, field_.c12, None))
@@ -119,7 +119,7 @@ class HamiltonianMoves:
                     beads.append([bead + b for b in block.beads] + [-1] * (size - len(block.beads)))
             first += len(listed)
         block, first_atom, first_bead, n_atoms, self.centre = np.array(rows, dtype=np.int64).T.copy()
-        self.places = Places(block, first_atom, first_bead, n_atoms)
+        self.places = BlockPlaces(block, first_atom, first_bead, n_atoms)
         self.beads = np.array(beads, dtype=np.int64)
 
     def frame(self, atoms: Array, beads: Array, box: Array | None) -> Frame:
@@ -145,7 +145,7 @@ class HamiltonianMoves:
         return _cover(self.beads, self.places.first_bead, wanted, stream.uniform(1)[:, 0].numpy())
 
     def sweep(self, frame: Frame, name: Sequence[int | str], only: Mask | None = None,
-              cap: float | None = None) -> Outcome:
+              cap: float | None = None) -> SweepOutcome:
         """Move the blocks of one sweep, in place.
 
         Args:
@@ -163,7 +163,7 @@ class HamiltonianMoves:
         self._lists = sweep(self.tables, around, frame.grid, self.places, chosen, stream.key.numpy(),
                              self.layout.where.owner, self.rules, self.room, self._lists, frame.atoms, frame.slack,
                              accepted, change, error)
-        return Outcome(self.centre[chosen], self.beads[chosen], accepted, change, error)
+        return SweepOutcome(self.centre[chosen], self.beads[chosen], accepted, change, error)
 
 
 @compiled

@@ -21,7 +21,7 @@ Index = NDArray[np.int64]
 CELL = 0.5
 
 
-class Grid(NamedTuple):
+class Cells(NamedTuple):
     """Beads of one frame, in cells.
 
     Attributes:
@@ -48,7 +48,7 @@ class Grid(NamedTuple):
     periodic: int
 
 
-class Surroundings(NamedTuple):
+class AtomTables(NamedTuple):
     """What every frame of a system shares.
 
     Attributes:
@@ -85,7 +85,7 @@ def cores(c6: Array, c12: Array, cap: float | None) -> Array:
     return np.where(repels, sixth, NEAREST**-6) ** (-1 / 3)
 
 
-def grid(beads: Array, atoms: Array, owner: Index, box: Array | None) -> Grid:
+def grid(beads: Array, atoms: Array, owner: Index, box: Array | None) -> Cells:
     """Sort beads (B, 3) into cells; ``owner`` (A,) is the bead of each atom."""
     reach = np.zeros(len(beads))
     np.maximum.at(reach, owner, np.linalg.norm(atoms - beads[owner], axis=1))
@@ -103,13 +103,13 @@ def grid(beads: Array, atoms: Array, owner: Index, box: Array | None) -> Grid:
     number = (cell[:, 0] * counts[1] + cell[:, 1]) * counts[2] + cell[:, 2]
     member = np.argsort(number, kind="stable")
     start = np.searchsorted(number[member], np.arange(counts.prod() + 1))
-    return Grid(np.ascontiguousarray(beads), reach, np.array([reach.max(initial=0.0)]), np.ascontiguousarray(lattice),
+    return Cells(np.ascontiguousarray(beads), reach, np.array([reach.max(initial=0.0)]), np.ascontiguousarray(lattice),
                 np.ascontiguousarray(inverse), origin, counts, width, wrap, start.astype(np.int64), member,
                 int(box is not None))
 
 
 @part
-def fragments_near(g: Grid, x, y, z, radius, found, shifts):
+def fragments_near(g: Cells, x, y, z, radius, found, shifts):
     """Fragments that may have an atom within ``radius`` of a point, as (bead, shift): how many, and arrays of them."""
     count, farthest = 0, radius + g.largest[0]
     # What loops take from ``g`` is taken before: arrays are counted each time they are handed out.

@@ -10,7 +10,7 @@ import numpy as np
 from ..compiling.compiled import part
 from .lists import Lists
 from .loops import LANES, QUICK
-from .nearby import Surroundings
+from .nearby import AtomTables
 
 #: Squared distance below which forces of pairs no longer grow, nm^2: single precision holds no more.
 LEAST = np.float32(1e-4)
@@ -18,7 +18,7 @@ NOTHING, ONE = np.float32(0.0), np.float32(1.0)
 
 
 @part(fastmath=QUICK, error_model="numpy")
-def forces_around(groups, s: Surroundings, kinds, charges, x, lists: Lists, force):
+def forces_around(groups, s: AtomTables, kinds, charges, x, lists: Lists, force):
     """Add the forces of what stands still to ``force`` (places, 3)."""
     limit, twice = np.float32(s.cutoff * s.cutoff), np.float32(2.0 * s.k)
     near, bounds = lists.near, lists.bounds
@@ -103,7 +103,7 @@ def forces_inside(moving, values, cutoff, k, kinds, x, cores, line, force):
 
 
 @part
-def cores_of(s: Surroundings, kinds, places, cores):
+def cores_of(s: AtomTables, kinds, places, cores):
     """What ``forces_inside`` needs to know of the kinds (places,), into ``cores`` (kinds, lanes)."""
     for kind in range(len(s.core)):
         for n in range(places):

@@ -31,7 +31,7 @@ CODES = {name: code for code, name in enumerate(FUNCTIONS)}
 REACH = 12
 
 
-class Tables(NamedTuple):
+class BlockTables(NamedTuple):
     """Blocks of all molecule types, one after the other.
 
     Attributes:
@@ -120,7 +120,7 @@ _FAMILIES = {"place": ("place", "inverse_mass", "excluded"), "group": ("group",)
 
 
 def build(system: System, layout: FieldLayout, size: int, exact: bool,
-          hydrogen_mass: float = 0.0) -> tuple[list[list[Block]], Tables]:
+          hydrogen_mass: float = 0.0) -> tuple[list[list[Block]], BlockTables]:
     """Blocks of every molecule type, and their tables.
 
     Args:
@@ -152,7 +152,7 @@ def build(system: System, layout: FieldLayout, size: int, exact: bool,
         arrays[name] = np.concatenate([part[name] for part in parts])
     for name in ("n_moving", "near_width"):
         arrays[name] = np.array([part[name] for part in parts], dtype=np.int64)
-    return blocks, Tables(**arrays)
+    return blocks, BlockTables(**arrays)
 
 
 def moving_masses(kind: MoleculeType, hydrogen_mass: float) -> Array:

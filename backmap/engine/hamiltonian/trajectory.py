@@ -22,9 +22,9 @@ from .constraints import (
 from .forces import energy_and_forces, quick_forces, terms_of
 from .lists import Lists, neighbours, outrun
 from .loops import LANES
-from .nearby import Grid, Surroundings
+from .nearby import AtomTables, Cells
 from .quick import cores_of
-from .tables import Tables
+from .tables import BlockTables
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -38,8 +38,8 @@ STRIDE = 0.1
 WHOLE, TORN, INFINITE = 0, 1, 2
 
 
-class Places(NamedTuple):
-    """Where each block is: its number in ``Tables``, first atom, first bead and atoms of its molecule, (I,)."""
+class BlockPlaces(NamedTuple):
+    """Where each block is: its number in ``BlockTables``, first atom, first bead and atoms of its molecule, (I,)."""
 
     block: Index
     first_atom: Index
@@ -89,7 +89,7 @@ class Room(NamedTuple):
     terms: Array
 
 
-def room(t: Tables, n_kinds: int, n_atoms: int) -> Room:
+def room(t: BlockTables, n_kinds: int, n_atoms: int) -> Room:
     """Room for the blocks of molecules of at most ``n_atoms`` atoms."""
     places, rows = np.diff(t.place_start).max(initial=1), np.diff(t.row_start).max(initial=1)
     lanes = -(-places // LANES) * LANES
@@ -117,7 +117,7 @@ def uniform(key, number):
 
 
 @part
-def draw_velocities(t: Tables, k: int, heat, key, v):
+def draw_velocities(t: BlockTables, k: int, heat, key, v):
     """Maxwell velocities of the atoms of block ``k`` from numbers 2, 3, ... of the stream ``key`` (Box, Muller)."""
     for i in range(t.n_moving[k]):
         scale = np.sqrt(heat * t.inverse_mass[t.place_start[k] + i])
@@ -163,7 +163,7 @@ def springs(h: Constraints, stiffness, x, sums, held, force):
 
 
 @part
-def enter(t: Tables, s: Surroundings, p: Places, one: int, atoms, r: Room):
+def enter(t: BlockTables, s: AtomTables, p: BlockPlaces, one: int, atoms, r: Room):
     """Bring block ``one`` of ``p`` into the room: positions, types, charges and roles of its places."""
     k, first = p.block[one], p.first_atom[one]
     start = t.place_start[k]
@@ -178,7 +178,7 @@ def enter(t: Tables, s: Surroundings, p: Places, one: int, atoms, r: Room):
 
 
 @part
-def leave(t: Tables, p: Places, one: int, r: Room):
+def leave(t: BlockTables, p: BlockPlaces, one: int, r: Room):
     """Forget the roles of a block."""
     k = p.block[one]
     for i in range(t.place_start[k], t.place_start[k + 1]):
@@ -186,7 +186,7 @@ def leave(t: Tables, p: Places, one: int, r: Room):
 
 
 @part
-def hold(t: Tables, k: int, exact, slack, first_bead, r: Room):
+def hold(t: BlockTables, k: int, exact, slack, first_bead, r: Room):
     """What the atoms that move shall contribute to their beads: exact beads stay, soft ones are drawn to R."""
     bead_sums(constraints_of(t, k, exact), r.x, r.held)
     if not exact:
@@ -196,7 +196,7 @@ def hold(t: Tables, k: int, exact, slack, first_bead, r: Room):
 
 
 @part
-def trajectory(t: Tables, s: Surroundings, g: Grid, p: Places, one: int, atoms, rules: Rules, steps, r: Room,
+def trajectory(t: BlockTables, s: AtomTables, g: Cells, p: BlockPlaces, one: int, atoms, rules: Rules, steps, r: Room,
                lists: Lists):
     """Follow the block in the room from ``r.x``, ``r.velocity`` for ``steps``; both are moved.
 

@@ -70,7 +70,7 @@ def multiple_try(log_new: Tensor, log_old: Tensor, uniform: Tensor) -> tuple[Ten
 
 
 @dataclass(frozen=True, eq=False)
-class Target:
+class Distribution:
     """What blocks are accepted for: exp(-U/kT) sqrt(det G) N(M x; R, sigma^2) on rigid bonds.
 
     Attributes:
@@ -202,7 +202,7 @@ class Acceptance:
     """
 
     generator: Dense
-    target: Target
+    target: Distribution
     candidates: int = 1
     noise: float = 0.0
     draws: int = 2048

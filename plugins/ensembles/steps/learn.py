@@ -12,7 +12,7 @@ from backmap.api import InputPath, Model, Nested, Options, OutputPath, State, St
 from backmap.errors import BackmapError
 
 from ..results import loss_picture
-from ..training import LatentTrainer, Plan
+from ..training import LatentTrainer, TrainingPlan
 from .target import read_samples
 
 
@@ -67,8 +67,9 @@ class Learn(Step):
         model.prepare(target)
         model.adapt(samples)
         held = min(len(samples) - 1, round(options.held_out * len(samples)))
-        plan = Plan(options.steps, options.batch, options.learning_rate, options.annealing, options.validate_every,
-                    options.variance, options.variance_from, options.own, options.shares)
+        plan = TrainingPlan(options.steps, options.batch, options.learning_rate, options.annealing,
+                            options.validate_every, options.variance, options.variance_from, options.own,
+                            options.shares)
         path = state.output / options.output
         # Those held out are taken evenly from all, since neighbours in a file are neighbours in time.
         out = torch.zeros(len(samples), dtype=torch.bool)

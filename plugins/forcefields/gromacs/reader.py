@@ -15,7 +15,7 @@ from backmap.model.system import System
 
 from ...chemistry import elements
 from ...files.gromacs import CHEMICAL_BONDS, TopologyFile, finite
-from ...files.preprocessor import Line
+from ...files.preprocessor import TopologyLine
 from ..matching import check_elements
 from .terms import SECTIONS, function_of, terms_of
 from .types import Types
@@ -59,13 +59,13 @@ class _Molecule:
     name: str
     n_excluded: int
     where: str
-    atoms: list[Line] = field(default_factory=list)
-    bonded: list[Line] = field(default_factory=list)
+    atoms: list[TopologyLine] = field(default_factory=list)
+    bonded: list[TopologyLine] = field(default_factory=list)
     links: list[tuple[int, int]] = field(default_factory=list)
-    pairs: list[Line] = field(default_factory=list)
+    pairs: list[TopologyLine] = field(default_factory=list)
     exclusions: list[tuple[int, int]] = field(default_factory=list)
 
-    def take(self, line: Line) -> None:
+    def take(self, line: TopologyLine) -> None:
         if line.section == "atoms":
             for word in line.fields[6:8]:
                 finite(word)  # or the line is no line of [ atoms ]
@@ -85,7 +85,7 @@ class _Molecule:
             raise BackmapError(f"[ {line.section} ] is not supported in a force field", where=line.where,
                                hint="Energies would be wrong without it.")
 
-    def _at(self, line: Line, words: Sequence[str]) -> tuple[int, ...]:
+    def _at(self, line: TopologyLine, words: Sequence[str]) -> tuple[int, ...]:
         """Atoms of a line, counted from 0."""
         numbers = [int(word) for word in words]
         for number in numbers:
@@ -141,7 +141,7 @@ class _Molecule:
             rows.append(_read(line, lambda line, i=i, j=j: self._pair(line, types, (charge[i], charge[j]), (i, j))))
         return (np.array(atoms, dtype=np.int64).reshape(-1, 2), np.array(rows, dtype=np.float64).reshape(-1, 3))
 
-    def _pair(self, line: Line, types: Types, charges: tuple[float, float], at: tuple[int, int]) -> list[float]:
+    def _pair(self, line: TopologyLine, types: Types, charges: tuple[float, float], at: tuple[int, int]) -> list[float]:
         """c6, c12 and product of charges of one line of [ pairs ] or [ pairs_nb ]."""
         function, given = line.fields[2] if len(line.fields) > 2 else "1", [finite(word) for word in line.fields[3:]]
         if line.section == "pairs_nb":
@@ -162,7 +162,7 @@ class _Molecule:
         return [*found, product]
 
 
-def _sections(lines: Iterable[Line]) -> tuple[Types, dict[str, _Molecule]]:
+def _sections(lines: Iterable[TopologyLine]) -> tuple[Types, dict[str, _Molecule]]:
     """Types and molecules of a preprocessed topology."""
     types, molecules = Types(), {}
     current: _Molecule | None = None
@@ -180,7 +180,7 @@ def _sections(lines: Iterable[Line]) -> tuple[Types, dict[str, _Molecule]]:
     return types, molecules
 
 
-def _read(line: Line, reader: Callable[[Line], Any]) -> Any:
+def _read(line: TopologyLine, reader: Callable[[TopologyLine], Any]) -> Any:
     """What ``reader`` makes of a line; one that cannot be read is an error with its place."""
     try:
         return reader(line)

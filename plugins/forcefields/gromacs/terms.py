@@ -9,7 +9,7 @@ import numpy as np
 from backmap.errors import BackmapError
 
 from ...files.gromacs import finite
-from ...files.preprocessor import Line
+from ...files.preprocessor import TopologyLine
 from .types import Types
 
 
@@ -48,13 +48,13 @@ SECTIONS = {"bonds": ("bondtypes", 2, _BONDS), "angles": ("angletypes", 3, _ANGL
             "dihedrals": ("dihedraltypes", 4, _DIHEDRALS)}
 
 
-def function_of(line: Line) -> str:
+def function_of(line: TopologyLine) -> str:
     """The function of a bonded line; 1 if it gives none."""
     n = SECTIONS[line.section][1]
     return line.fields[n] if len(line.fields) > n else "1"
 
 
-def terms_of(line: Line, bonded_types: Sequence[str], types: Types) -> list[tuple[str, list[float]]]:
+def terms_of(line: TopologyLine, bonded_types: Sequence[str], types: Types) -> list[tuple[str, list[float]]]:
     """The terms that a line of [ bonds ], [ angles ] or [ dihedrals ] stands for.
 
     Args:
@@ -88,7 +88,7 @@ def terms_of(line: Line, bonded_types: Sequence[str], types: Types) -> list[tupl
                        where=line.where, hint="Add them to the force field or to this line.")
 
 
-def _translated(known: _Function, words: Sequence[str], line: Line) -> tuple[str, list[float]]:
+def _translated(known: _Function, words: Sequence[str], line: TopologyLine) -> tuple[str, list[float]]:
     """Numbers of a line; those of the other end of a free-energy path are passed over."""
     try:
         values = [finite(word) for word in words[:known.n_parameters]]

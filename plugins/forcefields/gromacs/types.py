@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from backmap.errors import BackmapError
 
 from ...files.gromacs import atom_type_columns, finite
-from ...files.preprocessor import Line
+from ...files.preprocessor import TopologyLine
 
 Array = NDArray[np.float64]
 
@@ -63,7 +63,7 @@ class Types:
     _bonded: dict[tuple[str, str], dict[tuple[str, ...], list[str]]] = field(default_factory=dict)
     _dihedrals: dict[str, list[_DihedralType]] = field(default_factory=dict)
 
-    def take(self, line: Line) -> bool:
+    def take(self, line: TopologyLine) -> bool:
         """Read a line if it stands in a section of types; says whether it did."""
         handler = self._handlers().get(line.section)
         if handler is None:
@@ -71,14 +71,14 @@ class Types:
         handler(line)
         return True
 
-    def _handlers(self) -> dict[str, Callable[[Line], None]]:
+    def _handlers(self) -> dict[str, Callable[[TopologyLine], None]]:
         return {"defaults": self._take_defaults, "atomtypes": self._take_atom, "nonbond_params": self._take_special,
                 "pairtypes": self._take_pair, "bondtypes": self._take_bonded, "constrainttypes": lambda line: None,
                 "angletypes": self._take_bonded, "dihedraltypes": self._take_dihedral}
 
     # Reading
 
-    def _take_defaults(self, line: Line) -> None:
+    def _take_defaults(self, line: TopologyLine) -> None:
         words = line.fields
         if words[0] != "1":
             raise BackmapError(f"non-bonded function {words[0]} is not supported", where=line.where,
@@ -89,26 +89,26 @@ class Types:
         self.defaults = Defaults(int(words[1]), len(words) > 2 and words[2].lower().startswith("y"), fudge[0], fudge[1],
                                  line.where)
 
-    def _take_atom(self, line: Line) -> None:
+    def _take_atom(self, line: TopologyLine) -> None:
         words = line.fields
         bonded, number, rest = atom_type_columns(words)
         self.atoms[words[0]] = AtomType(bonded, int(number) if number else None, finite(rest[0]), finite(rest[1]),
                                         finite(rest[3]), finite(rest[4]))
 
-    def _take_special(self, line: Line) -> None:
+    def _take_special(self, line: TopologyLine) -> None:
         _expect_function(line, 2, {"1"})
         self._special[frozenset(line.fields[:2])] = finite(line.fields[3]), finite(line.fields[4])
 
-    def _take_pair(self, line: Line) -> None:
+    def _take_pair(self, line: TopologyLine) -> None:
         _expect_function(line, 2, {"1"})
         self._pairs[frozenset(line.fields[:2])] = finite(line.fields[3]), finite(line.fields[4])
 
-    def _take_bonded(self, line: Line) -> None:
+    def _take_bonded(self, line: TopologyLine) -> None:
         n = 2 if line.section == "bondtypes" else 3
         atoms, function = line.fields[:n], line.fields[n]
         self._bonded.setdefault((line.section, function), {})[_either_way(atoms)] = line.fields[n + 1:]
 
-    def _take_dihedral(self, line: Line) -> None:
+    def _take_dihedral(self, line: TopologyLine) -> None:
         """Four types and a function, or the two that matter: the middle ones, of impropers the outer ones."""
         words = line.fields
         if len(words[2]) == 1 and words[2].isdigit():
@@ -195,7 +195,7 @@ def table_of(function: str) -> str:
     return {"9": "1", "5": "3"}.get(function, function)
 
 
-def _expect_function(line: Line, column: int, known: set[str]) -> None:
+def _expect_function(line: TopologyLine, column: int, known: set[str]) -> None:
     if line.fields[column] not in known:
         raise BackmapError(f"function {line.fields[column]} in [ {line.section} ] is not supported", where=line.where,
                            hint=f"Known: {', '.join(sorted(known))}.")

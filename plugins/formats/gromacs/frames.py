@@ -9,7 +9,7 @@ import pydantic
 from backmap.api import Options
 
 from ...files.gro import GroFile
-from ..frames import Files, FrameChoice, FrameReader, Frames, Part, expect_file, unknown_suffix
+from ..frames import Files, FrameChoice, FrameFile, FrameReader, Frames, expect_file, unknown_suffix
 from ..mdanalysis.files import NamesFile, PdbFile, TrajectoryFile
 from ..xdr import SUFFIXES as TRAJECTORIES
 from ..xdr import XdrFile
@@ -43,7 +43,7 @@ class GromacsFrames(Frames):
 
     def __init__(self, files: Sequence[Path]) -> None:
         named: dict[Path, GroFile | NamesFile] = {}
-        trajectories: list[Part] = []
+        trajectories: list[FrameFile] = []
         for path in map(Path, files):
             expect_file(path)
             if path.suffix not in _SUFFIXES:
@@ -57,7 +57,7 @@ class GromacsFrames(Frames):
         super().__init__(parts, files, [*named.values()])
 
 
-def _frames_of(path: Path, named: GroFile | NamesFile) -> Part:
+def _frames_of(path: Path, named: GroFile | NamesFile) -> FrameFile:
     """The frames of a file that also has names."""
     if isinstance(named, GroFile):
         return named

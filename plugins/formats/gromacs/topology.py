@@ -11,7 +11,7 @@ from backmap.errors import BackmapError
 
 from ...chemistry import elements
 from ...files.gromacs import CHEMICAL_BONDS, TopologyFile, atom_type_columns, finite
-from ...files.preprocessor import Line
+from ...files.preprocessor import TopologyLine
 
 #: Chemical bond functions whose first parameter is the equilibrium length.
 _WITH_LENGTH = {"1", "2", "3", "4", "7"}
@@ -44,8 +44,8 @@ class _Molecule:
 
     name: str
     where: str
-    atoms: list[Line] = field(default_factory=list)
-    bonds: list[Line] = field(default_factory=list)
+    atoms: list[TopologyLine] = field(default_factory=list)
+    bonds: list[TopologyLine] = field(default_factory=list)
     constraints: list[tuple[int, int, float]] = field(default_factory=list)
     held_apart: list[tuple[int, int]] = field(default_factory=list)
 
@@ -58,7 +58,7 @@ class _Sections:
         self._current: _Molecule | None = None
         self._blocks: list[tuple[str, int, str]] = []
 
-    def take(self, line: Line) -> None:
+    def take(self, line: TopologyLine) -> None:
         """One line of data; sections that only a force field needs are passed over."""
         handlers = {"atomtypes": self._atom_type, "bondtypes": self._bond_type, "constrainttypes": self._bond_type,
                     "moleculetype": self._molecule, "atoms": self._atom, "bonds": self._bond,
@@ -70,57 +70,57 @@ class _Sections:
                 raise BackmapError(f"'{' '.join(line.fields)}' is not a line of [ {line.section} ]",
                                    where=line.where) from None
 
-    def _atom_type(self, line: Line) -> None:
+    def _atom_type(self, line: TopologyLine) -> None:
         fields = line.fields
         bonded, number, rest = atom_type_columns(fields)
         mass = finite(rest[0])
         # GROMOS leaves masses to [ atoms ] and writes 0 here.
         self._atom_types[fields[0]] = _AtomType(int(number) if number else None, mass or None, finite(rest[1]), bonded)
 
-    def _bond_type(self, line: Line) -> None:
+    def _bond_type(self, line: TopologyLine) -> None:
         length = _length(line.fields[2], line.fields[3:])
         if np.isfinite(length):
             self._lengths.setdefault(frozenset(line.fields[:2]), length)
 
-    def _molecule(self, line: Line) -> None:
+    def _molecule(self, line: TopologyLine) -> None:
         name = line.fields[0]
         if name in self._molecules:
             raise BackmapError(f"molecule type '{name}' is defined twice, first in {self._molecules[name].where}",
                                where=line.where)
         self._current = self._molecules[name] = _Molecule(name, line.where)
 
-    def _here(self, line: Line) -> _Molecule:
+    def _here(self, line: TopologyLine) -> _Molecule:
         if self._current is None:
             raise BackmapError(f"[ {line.section} ] stands before any [ moleculetype ]", where=line.where)
         return self._current
 
-    def _atom(self, line: Line) -> None:
+    def _atom(self, line: TopologyLine) -> None:
         atoms = self._here(line).atoms
         if int(line.fields[0]) != len(atoms) + 1:
             raise BackmapError(f"atom {line.fields[0]} should be number {len(atoms) + 1}", where=line.where)
         line.fields[4]  # the name; IndexError if there is none
         atoms.append(line)
 
-    def _bond(self, line: Line) -> None:
+    def _bond(self, line: TopologyLine) -> None:
         if (line.fields[2] if len(line.fields) > 2 else "1") in CHEMICAL_BONDS:
             self._here(line).bonds.append(line)
 
-    def _constraint(self, line: Line) -> None:
+    def _constraint(self, line: TopologyLine) -> None:
         i, j = self._pair(line)
         if line.fields[2] != "1":  # type 2 is a constraint between atoms that are not bonded
             self._here(line).held_apart.append((i, j))
         else:
             self._here(line).constraints.append((i, j, finite(line.fields[3]) if len(line.fields) > 3 else np.nan))
 
-    def _settle(self, line: Line) -> None:
+    def _settle(self, line: TopologyLine) -> None:
         oxygen, length = int(line.fields[0]) - 1, finite(line.fields[2])
         self._here(line).constraints += [(oxygen, oxygen + 1, length), (oxygen, oxygen + 2, length)]
         self._here(line).held_apart.append((oxygen + 1, oxygen + 2))
 
-    def _block(self, line: Line) -> None:
+    def _block(self, line: TopologyLine) -> None:
         self._blocks.append((line.fields[0], int(line.fields[1]), line.where))
 
-    def _pair(self, line: Line) -> tuple[int, int]:
+    def _pair(self, line: TopologyLine) -> tuple[int, int]:
         try:
             i, j = sorted(int(text) - 1 for text in line.fields[:2])
         except ValueError:
@@ -162,7 +162,7 @@ class _Sections:
             constrained=np.array([pair in constrained for pair in pairs], dtype=bool),
             held_apart=tuple(molecule.held_apart))
 
-    def _atom_numbers(self, lines: list[Line]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _atom_numbers(self, lines: list[TopologyLine]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Atomic numbers, masses (u) and charges (e) of a molecule type's atoms."""
         rows = []
         for line in lines:

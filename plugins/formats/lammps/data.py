@@ -24,7 +24,7 @@ STYLES = {
 _HEADER = re.compile(r"^\s*(?P<values>[-+.\deE\s]+?)\s+(?P<name>[a-z][a-z ]*)$")
 
 
-class Line(NamedTuple):
+class DataLine(NamedTuple):
     """Words of a line of a section, and its number."""
 
     words: list[str]
@@ -37,7 +37,7 @@ class Section:
 
     comment: str
     number: int
-    lines: list[Line]
+    lines: list[DataLine]
 
 
 class DataFile:
@@ -135,7 +135,7 @@ class DataFile:
             elif section is None:
                 raise self._error(number, f"'{text[:40]}' is no line of a header", "Is it a LAMMPS data file?")
             else:
-                section.lines.append(Line(text.split(), number))
+                section.lines.append(DataLine(text.split(), number))
                 if section is self.sections.get("Masses"):
                     self._mass_comments[text.split()[0]] = comment.split(" ")[0]
 
@@ -201,7 +201,7 @@ class DataFile:
                                hint="The file may be truncated, or no LAMMPS data file.")
         return self.sections[name]
 
-    def _value(self, line: Line, column: int, kind: Callable[[str], Value], what: str) -> Value:
+    def _value(self, line: DataLine, column: int, kind: Callable[[str], Value], what: str) -> Value:
         try:
             return kind(line.words[column])
         except (ValueError, IndexError):

@@ -50,7 +50,7 @@ class Lammps(Writer):
         if not self.paths():
             raise BackmapError("there is nothing to write", hint="Give data: or dump:, e.g. lammps: {data: atoms.data, "
                                                                  "units: real}.")
-        self._tables: Tables | None = None
+        self._tables: Numbering | None = None
 
     def paths(self) -> Sequence[Path]:
         return [path for path in (self.options.data, self.options.dump) if path is not None]
@@ -58,7 +58,7 @@ class Lammps(Writer):
     def encode(self, window: Window, system: System, first: bool) -> Iterable[bytes]:
         expect_placed(window, ", ".join(map(str, self.paths())))
         if self._tables is None or self._tables.system is not system:
-            self._tables = Tables(system)
+            self._tables = Numbering(system)
         if self.options.data is not None:
             if self.options.dump is None and (window.size > 1 or not first):
                 raise BackmapError("a data file holds one frame, but the run has several", where=self.options.data,
@@ -123,7 +123,7 @@ def _bounds(box: Array | None, atoms: Array, where: object) -> tuple[Array, Arra
     return np.zeros(3), np.array([a[0], b[1], c[2]]), np.array([b[0], c[0], c[1]])
 
 
-class Tables:
+class Numbering:
     """What of a system LAMMPS numbers: atoms, types and molecules, all from 1."""
 
     def __init__(self, system: System) -> None:

@@ -9,7 +9,7 @@ from backmap.api import AtomTopology, BeadModel, InputPath, MappingReader, Optio
 from backmap.errors import BackmapError
 
 from ..frames import as_list
-from .backward_file import Block, read_blocks, units_of
+from .backward_file import MoleculeBlock, read_blocks, units_of
 from .bead_model import Weights
 from .units import read_units
 
@@ -48,9 +48,9 @@ class Backward(MappingReader):
         return read_units(units, topology, where, options.molecules)
 
 
-def _check_single(blocks: list[Block]) -> None:
+def _check_single(blocks: list[MoleculeBlock]) -> None:
     """Of several blocks for one residue, the user has to say which."""
-    seen: dict[str, Block] = {}
+    seen: dict[str, MoleculeBlock] = {}
     for block in blocks:
         for name in block.names:
             other = seen.setdefault(name, block)

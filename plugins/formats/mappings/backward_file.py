@@ -22,7 +22,7 @@ _LISTS = {"molecule": "names", "mapping": "mapping", "from": "source", "to": "ta
 
 
 @dataclass
-class Block:
+class MoleculeBlock:
     """One [ molecule ] for one [ mapping ].
 
     Attributes:
@@ -44,7 +44,7 @@ class Block:
     modifiers: list[SectionLine] = field(default_factory=list)
 
 
-def read_blocks(path: Path) -> list[Block]:
+def read_blocks(path: Path) -> list[MoleculeBlock]:
     """The blocks of a file.
 
     Raises:
@@ -61,16 +61,16 @@ def read_blocks(path: Path) -> list[Block]:
     return blocks
 
 
-def _split(path: Path) -> Iterator[Block]:
-    block = Block()
+def _split(path: Path) -> Iterator[MoleculeBlock]:
+    block = MoleculeBlock()
     for line in section_lines(path):
         tag = line.section
         if not line.words:
             if tag == "molecule" or (tag == "mapping" and block.rows):
                 yield block
                 # A second [ mapping ] is of the same molecule and beads.
-                block = Block() if tag == "molecule" else Block(block.names, cg=block.cg, source=block.source,
-                                                                target=block.target)
+                block = MoleculeBlock() if tag == "molecule" else MoleculeBlock(
+                    block.names, cg=block.cg, source=block.source, target=block.target)
                 block.where = line.where
             elif tag not in {*_LISTS, *_MODIFIERS, "atoms", "extra"}:
                 block.cg = {}  # any other name is that of the coarse-grained force field
@@ -91,7 +91,7 @@ def _split(path: Path) -> Iterator[Block]:
     yield block
 
 
-def units_of(block: Block, weights: Weights, inherit: bool) -> list[Unit]:
+def units_of(block: MoleculeBlock, weights: Weights, inherit: bool) -> list[Unit]:
     """What a block says of each residue that it names.
 
     Args:
@@ -139,7 +139,7 @@ def _shares(row: SectionLine, beads: Sequence[str]) -> dict[str, float]:
     return shares
 
 
-def _hands(block: Block, names: set[str]) -> tuple[Hand, ...]:
+def _hands(block: MoleculeBlock, names: set[str]) -> tuple[Hand, ...]:
     """What [ chiral ] says; its names are atoms, beads, or helpers that were placed before."""
     hands = []
     for line in block.modifiers:

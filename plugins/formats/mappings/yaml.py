@@ -14,7 +14,7 @@ from .bead_model import Weights, known
 from .residues import residue_ordinals
 from .units import Hand, Member, Unit, UnitBead, compose
 from .yaml_lines import YamlFile
-from .yaml_schema import Bead, Beads, Residue, entries_of
+from .yaml_schema import BeadEntry, MoleculeEntry, Residue, entries_of
 
 
 class YamlMapping(MappingReader):
@@ -74,7 +74,7 @@ class _MappingFile:
 
     def model(self, key: str, molecule: AtomMolecule) -> BeadModel:
         entry = self.entries[key]
-        if isinstance(entry, Beads):
+        if isinstance(entry, MoleculeEntry):
             unit = self._unit((key,), entry, _whole_names(molecule), "mass", _WholeNames(molecule))
             return compose(molecule, {unit.residues: unit}, str(self.source.path), strict=True)
         units = {(name,): self._residue((key, "residues", name), name, residue, entry.weights or "mass")
@@ -82,7 +82,7 @@ class _MappingFile:
         return compose(molecule, units, self.source.where(key), strict=True)
 
     def _residue(self, place: tuple[str, ...], name: str, residue: Residue, weights: Weights) -> Unit:
-        def variant(part: str, given: Beads | None) -> Unit | None:
+        def variant(part: str, given: MoleculeEntry | None) -> Unit | None:
             if given is None:
                 return None
             whole = given.model_copy(update={field: getattr(residue, field) for field in ("weights", "bonds", "chiral")
@@ -93,7 +93,7 @@ class _MappingFile:
         return Unit(main.residues, main.beads, main.where, main.hands, main.bonds,
                     first=variant("first", residue.first), last=variant("last", residue.last))
 
-    def _unit(self, place: tuple[str, ...], part: Beads, residues: tuple[str, ...], weights: Weights,
+    def _unit(self, place: tuple[str, ...], part: MoleculeEntry, residues: tuple[str, ...], weights: Weights,
               names: _RelativeNames) -> Unit:
         where = self.source.where
         beads = [self._bead((*place, "beads", name), name, bead, part.weights or weights, names)
@@ -105,7 +105,7 @@ class _MappingFile:
             for k, (one, other) in enumerate(part.bonds))
         return Unit(residues, tuple(beads), where(*place), hands, bonds)
 
-    def _bead(self, place: tuple[str, ...], name: str, bead: Bead, weights: Weights,
+    def _bead(self, place: tuple[str, ...], name: str, bead: BeadEntry, weights: Weights,
               names: _RelativeNames) -> UnitBead:
         atoms = list(bead.atoms)
         if isinstance(bead.atoms, dict):
@@ -121,7 +121,7 @@ class _MappingFile:
             members.append(Member(found, share, where, step))
         return UnitBead(name, bead.type or name, tuple(members), weights, self.source.where(*place))
 
-    def _end(self, text: str, part: Beads, place: tuple[str | int, ...]) -> tuple[int, str]:
+    def _end(self, text: str, part: MoleculeEntry, place: tuple[str | int, ...]) -> tuple[int, str]:
         step, name = _RelativeNames().find(text, "") if text not in part.beads else (0, text)
         if name not in part.beads:
             raise BackmapError(f"a bond names bead '{name}', which is not there", where=self.source.where(*place),

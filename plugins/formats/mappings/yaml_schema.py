@@ -16,7 +16,7 @@ class _Part(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
 
-class Bead(_Part):
+class BeadEntry(_Part):
     """One bead."""
 
     atoms: dict[str, pydantic.NonNegativeFloat] | list[str] = pydantic.Field(
@@ -34,23 +34,23 @@ class Bead(_Part):
         return self
 
 
-class Beads(_Part):
+class MoleculeEntry(_Part):
     """A molecule type, or one end of a chain."""
 
-    beads: dict[str, Bead] = pydantic.Field(min_length=1, description="Beads in order, by name.")
+    beads: dict[str, BeadEntry] = pydantic.Field(min_length=1, description="Beads in order, by name.")
     weights: Weights | None = pydantic.Field(None, description="mass or geometry.")
     bonds: list[tuple[str, str]] | None = pydantic.Field(None, description="Pairs of beads.")
     chiral: list[tuple[str, str, str, str]] | None = pydantic.Field(None, description="Stereocentres.")
 
 
-class Residue(Beads):
+class Residue(MoleculeEntry):
     """A repeat unit."""
 
-    first: Beads | None = pydantic.Field(None, description="What is different at the beginning of a chain.")
-    last: Beads | None = pydantic.Field(None, description="What is different at its end.")
+    first: MoleculeEntry | None = pydantic.Field(None, description="What is different at the beginning of a chain.")
+    last: MoleculeEntry | None = pydantic.Field(None, description="What is different at its end.")
 
 
-class Chain(_Part):
+class ChainEntry(_Part):
     """A molecule type of repeat units."""
 
     residues: dict[str, Residue] = pydantic.Field(min_length=1, description="Repeat units, by residue name.")
@@ -61,12 +61,12 @@ def _kind_of(entry: Any) -> str:
     return "chain" if isinstance(entry, dict) and "residues" in entry else "molecule"
 
 
-Entry = Annotated[Annotated[Chain, pydantic.Tag("chain")] | Annotated[Beads, pydantic.Tag("molecule")],
+Entry = Annotated[Annotated[ChainEntry, pydantic.Tag("chain")] | Annotated[MoleculeEntry, pydantic.Tag("molecule")],
                    pydantic.Discriminator(_kind_of)]
 _ENTRIES = pydantic.TypeAdapter(dict[str, Entry])
 
 
-def entries_of(source: YamlFile) -> dict[str, Chain | Beads]:
+def entries_of(source: YamlFile) -> dict[str, ChainEntry | MoleculeEntry]:
     """Checked entries of a file.
 
     Raises:

@@ -15,14 +15,14 @@ from backmap.api import FrameInfo, Options
 from backmap.errors import BackmapError
 
 from ...files.foreign import read_by
-from ..frames import Files, FrameChoice, FrameReader, Frames, Part, expect_file, unknown_suffix
+from ..frames import Files, FrameChoice, FrameFile, FrameReader, Frames, expect_file, unknown_suffix
 from ..xdr import SUFFIXES as GROMACS_SUFFIXES
 from ..xdr import XdrFile
 from .files import DcdFile, NamesFile, PdbFile, TrajectoryFile, XyzFile, box_of
 
 Array = NDArray[np.float64]
 #: Opens a file, given the number of points and a box for files that have none.
-Opener = Callable[[Path, int | None, Array | None], Part]
+Opener = Callable[[Path, int | None, Array | None], FrameFile]
 
 Box = Annotated[list[float] | None, pydantic.Field(
     None, description="Periodic box where the files have none: three edges, nm, and three angles, degrees, if it is "
@@ -213,7 +213,7 @@ class AnyFormat(FrameReader):
         parts = [self._opened(path, names.n_points, box) for path in others or [first]]
         return Frames(parts, options.files, [names])
 
-    def _opened(self, path: Path, n_points: int, box: Array | None) -> Part:
+    def _opened(self, path: Path, n_points: int, box: Array | None) -> FrameFile:
         suffix, form = path.suffix.lower(), self.options.format
         if form is None and suffix in GROMACS_SUFFIXES:  # MDAnalysis would leave a file of offsets beside it
             return XdrFile(path)

@@ -42,7 +42,7 @@ class Network(nn.Module):
                  harmonics: int = 16, dropout: float = 0.0, latents: int = 0) -> None:
         super().__init__()
         self.dropout = nn.Dropout(dropout)
-        self.encoder = Encoder(channels)
+        self.encoder = Convolution(channels)
         self.embed_slot = _mlp(SLOT_FEATURES, 96, 2 * slot_width)
         self.embed_target = _mlp(ATOM_FEATURES + 4, 48, 48)
         self.slot_geometry = nn.Linear(7, slot_width)
@@ -130,7 +130,7 @@ class Neighbours:
     embedded: Tensor
 
 
-class Encoder(nn.Module):
+class Convolution(nn.Module):
     """One convolution from neighbours to the anchor of each site, l = 0, 1, 2."""
 
     def __init__(self, channels: int) -> None:

@@ -21,7 +21,7 @@ from ..equivariant.density import LocalFrame, Torsions, closing_angle, spare_dir
 from ..template.generator import Template, TemplateOptions
 from . import kernels
 from .density import Angles, Lengths, interpolated, sine_logits
-from .tables import LOOSE, Tables
+from .tables import LOOSE, FragmentTables
 
 FINE = 360  #: nodes of an angle's own energy
 COARSE = 36  #: torsions over which the others are summed for an angle
@@ -59,7 +59,7 @@ class FromForceField(Generator):
     def __init__(self, options: ForceFieldOptions) -> None:
         super().__init__(options)
         self.field: ForceField | None = None
-        self._tables: dict[FragmentTable, tuple[FragmentTable, Tables]] = {}
+        self._tables: dict[FragmentTable, tuple[FragmentTable, FragmentTables]] = {}
 
     @property
     def view(self) -> View:
@@ -79,11 +79,11 @@ class FromForceField(Generator):
     def starter(self) -> Generator | None:
         return Template(TemplateOptions(conformers=self.options.conformers))
 
-    def tables_of(self, fragments: FragmentTable) -> tuple[FragmentTable, Tables]:
+    def tables_of(self, fragments: FragmentTable) -> tuple[FragmentTable, FragmentTables]:
         """The fragments on the processor, and their terms; made once."""
         if fragments not in self._tables:
             here = fragments.to("cpu")
-            self._tables[fragments] = here, Tables.of(here, self.field, self.options.bead_width,
+            self._tables[fragments] = here, FragmentTables.of(here, self.field, self.options.bead_width,
                                                       self.options.lennard_jones)
         return self._tables[fragments]
 

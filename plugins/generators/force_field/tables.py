@@ -35,7 +35,7 @@ LOOSE = 0.03
 
 
 @dataclass(frozen=True, eq=False)
-class Tables:
+class FragmentTables:
     """Static tables of R fragments of up to F atoms; lists run from ``start[r F + f]`` to ``start[r F + f + 1]``.
 
     Attributes:
@@ -69,7 +69,7 @@ class Tables:
     first: Index
 
     @classmethod
-    def of(cls, fragments: FragmentTable, field: ForceField, bead_width: float | None, pairs: bool) -> Tables:
+    def of(cls, fragments: FragmentTable, field: ForceField, bead_width: float | None, pairs: bool) -> FragmentTables:
         """Lay a force field over fragments.
 
         Args:

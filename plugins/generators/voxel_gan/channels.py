@@ -120,7 +120,7 @@ def bead_kinds(molecule: MoleculeType) -> list[str]:
 
 
 @dataclass(frozen=True, eq=False)
-class Tables:
+class ChannelTables:
     """The vocabulary laid out over fragment tables: n atom rows, R fragment rows.
 
     Attributes:
@@ -135,7 +135,7 @@ class Tables:
     description: Tensor
 
     @classmethod
-    def of(cls, vocabulary: Vocabulary, fragments: FragmentTable) -> Tables:
+    def of(cls, vocabulary: Vocabulary, fragments: FragmentTable) -> ChannelTables:
         device = fragments.atoms.device
         kinds = [vocabulary.atoms[k] for t in fragments.types for k in atom_kinds(t, vocabulary.elements)]
         atom = torch.nn.functional.one_hot(torch.tensor(kinds), vocabulary.n_atoms).float()

@@ -13,7 +13,7 @@ from backmap.engine.sites.contracts import LocalEnvironment
 from backmap.engine.sites.fragments import FragmentTable
 
 from ..equivariant.density import LocalFrame, spare_directions
-from .channels import RELATIONS, Tables, Vocabulary
+from .channels import RELATIONS, ChannelTables, Vocabulary
 
 NEAREST = 96  #: neighbour atoms that enter a grid, the nearest ones to its centre
 FARTHEST = 50.0  #: squared distance, in units of sigma^2, beyond which tails are flat: subnormal numbers are slow
@@ -84,7 +84,7 @@ class Sight:
     """
 
     env: LocalEnvironment
-    tables: Tables
+    tables: ChannelTables
     grid: Grid
     axes: Tensor
     around: Gaussians
@@ -95,7 +95,7 @@ class Sight:
     given: Tensor
 
     @classmethod
-    def of(cls, env: LocalEnvironment, tables: Tables, vocabulary: Vocabulary, grid: Grid,
+    def of(cls, env: LocalEnvironment, tables: ChannelTables, vocabulary: Vocabulary, grid: Grid,
            turn: Tensor | None) -> Sight:
         """Look around every site.
 
@@ -182,7 +182,7 @@ def _axes(env: LocalEnvironment, turn: Tensor | None) -> Tensor:
     return torch.stack([axes[:, 0], cos * axes[:, 1] + sin * axes[:, 2], cos * axes[:, 2] - sin * axes[:, 1]], dim=1)
 
 
-def _beads(env: LocalEnvironment, tables: Tables, vocabulary: Vocabulary, grid: Grid, axes: Tensor) -> Tensor:
+def _beads(env: LocalEnvironment, tables: ChannelTables, vocabulary: Vocabulary, grid: Grid, axes: Tensor) -> Tensor:
     """Channels of neighbouring beads and of the site's own, (S, n_beads, G)."""
     if not vocabulary.n_beads:
         return axes.new_zeros(len(axes), 0, grid.n**3)

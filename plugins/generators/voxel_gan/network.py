@@ -14,7 +14,7 @@ from .grid import Grid
 SLOPE = 0.2  #: of the leaky ReLU
 
 
-class Block(nn.Module):
+class ResidualBlock(nn.Module):
     """Two convolutions around which the features are carried over; layer norm before each."""
 
     def __init__(self, channels: int) -> None:
@@ -36,7 +36,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.pool = nn.Conv3d(inputs, channels, 4, stride=2, padding=1)
         self.join = nn.Linear(extra, channels)
-        self.blocks = nn.Sequential(*(Block(channels) for _ in range(blocks)))
+        self.blocks = nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks)))
 
     def forward(self, condition: Tensor, extra: Tensor) -> Tensor:
         return self.blocks(self.pool(condition) + self.join(extra)[:, :, None, None, None])

@@ -10,7 +10,7 @@ from backmap.engine.random import Stream
 from backmap.engine.sites.contracts import LocalEnvironment
 from backmap.engine.sites.fragments import FragmentTable
 
-from .channels import Tables, Vocabulary
+from .channels import ChannelTables, Vocabulary
 from .grid import Grid, Sight
 from .network import Placer
 
@@ -27,12 +27,12 @@ class Painter:
     vocabulary: Vocabulary
     grid: Grid
     hide: bool
-    _tables: dict[FragmentTable, Tables] = field(default_factory=dict)
+    _tables: dict[FragmentTable, ChannelTables] = field(default_factory=dict)
 
     def look(self, env: LocalEnvironment, turn: Tensor | None = None) -> Sight:
         """The surroundings of every site on the grid; ``turn``: angles about the axis, (S,), or None."""
         if env.fragments not in self._tables:
-            self._tables[env.fragments] = Tables.of(self.vocabulary, env.fragments)
+            self._tables[env.fragments] = ChannelTables.of(self.vocabulary, env.fragments)
         return Sight.of(env, self._tables[env.fragments], self.vocabulary, self.grid, turn)
 
     def place(self, sight: Sight, site: Tensor, atom: Tensor, own: Tensor, *noise: Tensor) -> list[Tensor]:

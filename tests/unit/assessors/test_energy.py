@@ -8,7 +8,7 @@ import pytest
 from backmap_plugins.assessors.energy import NAMES, Energy
 from backmap_plugins.openmm_bridge import system as openmm_system
 
-from backmap.engine.energy.frame import Energy as FrameEnergy
+from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.sites.snapshot import AtomIndex, Snapshot
 from backmap.errors import BackmapError
 from backmap.model.assessment import divergence

@@ -12,7 +12,7 @@ from backmap_plugins.generators.voxel_gan.channels import Vocabulary, atom_kinds
 from backmap_plugins.generators.voxel_gan.generator import VoxelGan, VoxelGanOptions
 from backmap_plugins.generators.voxel_gan.grid import HIDDEN, Grid
 from backmap_plugins.learning.library import Conformers, Library
-from backmap_plugins.learning.trainer import COLLAPSED, Energies, Trainer
+from backmap_plugins.learning.trainer import COLLAPSED, EnergyLoss, Trainer
 from backmap_plugins.learning.training import NOISE
 from torch import Tensor
 
@@ -203,7 +203,7 @@ class Spring(Regularizer):
         return ((positions**2).sum(-1) * env.block[:, None]).sum(-1)
 
 
-def trainer(path: Path, energies: Energies | None = None, **options: object) -> Trainer:
+def trainer(path: Path, energies: EnergyLoss | None = None, **options: object) -> Trainer:
     contexts = material.contexts(replace(material.SCHEDULE, sites=6, frames=1))
     generator = learner(contexts.material.data.system, warmup=0.5, critic_steps=2, **options)
     return Trainer(generator, [contexts], contexts.schedule, path, 1, energies)
@@ -239,14 +239,14 @@ def test_history_has_both_players(trained: Trainer) -> None:
 
 @pytest.mark.parametrize("match", [False, True])
 def test_a_regularizer_takes_part(match: bool, tmp_path: Path) -> None:
-    energies = Energies(Spring(Options()), match, 5.0, 0.0)
+    energies = EnergyLoss(Spring(Options()), match, 5.0, 0.0)
     run = trainer(tmp_path / "state.safetensors", energies)
     run.run()
     assert run.history.training[-1][1]["generator energy"] > 0
 
 
 def test_an_explosion_stops_training(tmp_path: Path) -> None:
-    run = trainer(tmp_path / "state.safetensors", Energies(Spring(Options()), False, 1e12, 0.0))
+    run = trainer(tmp_path / "state.safetensors", EnergyLoss(Spring(Options()), False, 1e12, 0.0))
     with pytest.raises(BackmapError, match=r"diverged at step \d+.*generator"):
         run.run()
 

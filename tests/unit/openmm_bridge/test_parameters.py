@@ -5,12 +5,12 @@ import numpy as np
 import openmm
 import pytest
 from backmap_plugins.openmm_bridge import custom
-from backmap_plugins.openmm_bridge.parameters import Molecule, translate
+from backmap_plugins.openmm_bridge.parameters import OpenMMMolecule, translate
 
 from backmap.errors import BackmapError
 
 WRAPPED = "k*d^2; d=x-2*pi*floor(x/(2*pi)+0.5); x=theta-theta0; pi=3.141592653589793"
-CHAIN = Molecule(np.arange(4), np.array([[0, 1], [1, 2], [2, 3]]))
+CHAIN = OpenMMMolecule(np.arange(4), np.array([[0, 1], [1, 2], [2, 3]]))
 
 
 def _bond(expression: str, *names: str) -> openmm.CustomBondForce:
@@ -125,7 +125,7 @@ def test_molecules_of_one_system_share_their_types_and_others_are_not_looked_at(
     force.addException(0, 1, 0, 1, 0)
     force.addException(3, 0, 0.25, 0.3, 0.4)
     force.addException(5, 6, 0, 1, 0)
-    second = Molecule(np.array([6, 7]), np.array([[0, 1]]))
+    second = OpenMMMolecule(np.array([6, 7]), np.array([[0, 1]]))
     field = translate(_system(force, openmm.CMMotionRemover()), {"A": CHAIN, "B": second}, "here")
     first = field.molecules["A"]
     assert first.kind.tolist() == [0, 1, 0, 1]

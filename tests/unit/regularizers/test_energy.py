@@ -15,7 +15,7 @@ from openmm import app, unit
 from torch import Tensor
 
 from backmap import testing
-from backmap.engine.energy.frame import Energy
+from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.sites.contracts import LocalEnvironment, View
 from backmap.engine.sites.environment import Scene
 from backmap.errors import BackmapError
@@ -77,7 +77,7 @@ def test_differences_are_those_of_whole_frames(whole: bool) -> None:
     frame, bead, env, own, moved = sites(scene, block=block)
     energy = regularizer(field, **EXACT)
     before, after = energy.terms(env, own), energy.terms(env, moved)
-    frames = Energy(system, field)
+    frames = FrameEnergy(system, field)
     start = [frames.of(window.atoms[w], window.box(w)) for w in range(window.size)]
     for s in range(len(frame)):
         w = int(frame[s])

@@ -60,8 +60,8 @@ def test_nothing_given_changes_nothing(plugins: Registry) -> None:
 
 
 def test_frames_in_memory_are_told_apart() -> None:
-    one, other = (redirection.Given(ToyFrames(ToyReader.Options(frames=n))) for n in (3, 4))
-    assert str(one) == str(redirection.Given(ToyFrames(ToyReader.Options(frames=3))))
+    one, other = (redirection.GivenFrames(ToyFrames(ToyReader.Options(frames=n))) for n in (3, 4))
+    assert str(one) == str(redirection.GivenFrames(ToyFrames(ToyReader.Options(frames=3))))
     assert str(one) != str(other)
     assert isinstance(one, api.Reader)
     assert one.open().n_frames == 3
@@ -73,7 +73,7 @@ def test_an_object_is_recorded_by_its_frames(plugins: Registry) -> None:
     universe = MDAnalysis.Universe.empty(3, trajectory=True)
     universe.atoms.positions = np.arange(9.0).reshape(3, 3)
     step, record, _ = redirected({"beads": {"toy": 5}}, plugins, universe)
-    assert isinstance(step["beads"], redirection.Given)
+    assert isinstance(step["beads"], redirection.GivenFrames)
     recorded = json.loads(record[0].removeprefix("steps.read="))
     assert recorded["beads"].startswith("Universe of 3 points, 1 frames, ")
 

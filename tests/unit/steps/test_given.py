@@ -20,7 +20,7 @@ from backmap_plugins.steps.sample import Forward, Gibbs
 from backmap_plugins.traversals import DepthFirst
 
 from backmap import api
-from backmap.engine.energy.frame import Energy
+from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.sites.environment import Scene
 from backmap.engine.sites.schedule import drawn
 from backmap.engine.sites.sweep import overlaps
@@ -145,7 +145,7 @@ def test_generators_and_energies_see_them(tmp_path: Path) -> None:
     found = overlaps(scene, Steric(Steric.Options()), 10.0)
     assert found[0, :3].any()
     assert not found[:, ~drawn(system)].any()
-    energy = Energy(system, state.forcefield)
+    energy = FrameEnergy(system, state.forcefield)
     before, after = (energy.of(x[0], window.box(0)).total for x in (window.atoms, atoms))
     assert float(after) > float(before) + 100
 

@@ -11,7 +11,7 @@ import torch
 from openmm import unit
 
 from backmap.engine.energy import bonded
-from backmap.engine.energy.frame import Energy, EnergyTerms
+from backmap.engine.energy.frame import EnergyTerms, FrameEnergy
 from backmap.engine.energy.layout import NEAREST, TERMS
 from backmap.engine.sites.snapshot import AtomIndex, Snapshot
 from backmap.errors import BackmapError
@@ -39,7 +39,7 @@ def pair_of_atoms(distance: float, field: ForceField) -> EnergyTerms:
     """Two molecules of one atom each."""
     system, atoms = argon(2)
     atoms[1, 0] = distance
-    return Energy(system, field).of(atoms)
+    return FrameEnergy(system, field).of(atoms)
 
 
 def argon(n: int) -> tuple[System, np.ndarray]:
@@ -73,7 +73,7 @@ def test_bonded_functions_are_those_of_openmm(function: str) -> None:
 
 
 def by_openmm(function: str, atoms: np.ndarray, values: np.ndarray) -> tuple[float, np.ndarray]:
-    """Energy and forces of one term."""
+    """FrameEnergy and forces of one term."""
     names, size = FUNCTIONS[function][2], len(atoms)
     system, forces, members = openmm.System(), [], list(range(size))
     for _ in range(size):
@@ -147,7 +147,7 @@ def test_other_ways_to_treat_charges(coulomb: str, expected: float) -> None:
     system, _ = argon(2)
     field = argon_field(system, coulomb=coulomb)
     assert pair_of_atoms(0.41, field)["coulomb"] == pytest.approx(expected, rel=1e-12)
-    assert ("coulomb" in Energy(system, field).layout.present) == (coulomb != "none")
+    assert ("coulomb" in FrameEnergy(system, field).layout.present) == (coulomb != "none")
 
 
 def test_beyond_the_cutoff_there_is_only_the_self_term() -> None:
@@ -160,7 +160,7 @@ def test_beyond_the_cutoff_there_is_only_the_self_term() -> None:
 @pytest.mark.parametrize("coulomb", ["reaction_field", "cutoff", "none"])
 def test_nonbonded_pairs_are_summed_over_all_images(coulomb: str) -> None:
     system, window, field = mixture(coulomb, cutoff=1.1)  # wider than half the box, and nearly the box
-    found = Energy(system, field).of(window.atoms[0], window.box(0))
+    found = FrameEnergy(system, field).of(window.atoms[0], window.box(0))
     lj, electric, intra, inter = written_out(system, window, field)
     assert found["lj"] == pytest.approx(lj, rel=1e-9)
     assert found["coulomb"] == pytest.approx(electric, rel=1e-8, abs=1e-6)
@@ -205,7 +205,7 @@ def explicit_of(system: System, field: ForceField, atoms: np.ndarray) -> np.ndar
 @pytest.mark.parametrize("coulomb", ["reaction_field", "cutoff", "none"])
 def test_the_kernel_and_the_tensors_agree(coulomb: str) -> None:
     system, window, field = mixture(coulomb)
-    energy, atoms, box = Energy(system, field), window.atoms[0], window.box(0)
+    energy, atoms, box = FrameEnergy(system, field), window.atoms[0], window.box(0)
     quick, slow = energy.of(atoms, box), energy.differentiable(torch.as_tensor(atoms), box)
     for term in TERMS:
         assert quick[term] == pytest.approx(float(slow[term]), rel=1e-11, abs=1e-9), term
@@ -216,7 +216,7 @@ def test_the_kernel_and_the_tensors_agree(coulomb: str) -> None:
 
 def test_parts_add_up() -> None:
     system, window, field = mixture()
-    found = Energy(system, field).of(window.atoms[0], window.box(0))
+    found = FrameEnergy(system, field).of(window.atoms[0], window.box(0))
     lj = found["lj"] + found["lj_14"]
     assert found.intra.sum() + found.inter.sum() / 2 == pytest.approx(lj)
     assert found.lj_of_atom.sum() == pytest.approx(lj)
@@ -227,7 +227,7 @@ def test_forces_are_minus_the_gradient() -> None:
     # Without a jump at the cut-off, which a step of a finite difference would feel.
     field = forcefields.everything(system, "none", 1.2)
     field = replace(field, c6=field.c6 * 0, c12=field.c12 * 1e-6)
-    energy, atoms, box = Energy(system, field), window.atoms[0], window.box(0)
+    energy, atoms, box = FrameEnergy(system, field), window.atoms[0], window.box(0)
     forces = energy.forces(atoms, box)
     step = 1e-5
     for atom, axis in [(0, 0), (7, 1), (30, 2), (60, 0), (system.n_atoms - 1, 1)]:
@@ -244,7 +244,7 @@ def test_broken_molecules_count_as_whole() -> None:
     system, window, field = mixture()
     rng = np.random.default_rng(2)
     broken = window.atoms[0] + rng.integers(-2, 3, (system.n_atoms, 3)) @ window.boxes[0]
-    energy, box = Energy(system, field), window.box(0)
+    energy, box = FrameEnergy(system, field), window.box(0)
     whole, torn = energy.of(window.atoms[0], box), energy.of(broken, box)
     for term in TERMS:
         assert torn[term] == pytest.approx(whole[term], rel=1e-7), term
@@ -253,7 +253,7 @@ def test_broken_molecules_count_as_whole() -> None:
 
 def test_a_snapshot_gives_the_same_as_its_atoms() -> None:
     system, window, field = mixture()
-    energy, frame = Energy(system, field), snapshot(system, window)
+    energy, frame = FrameEnergy(system, field), snapshot(system, window)
     frame.pairs(1.2)  # a longer search made by someone else
     found, expected = energy.of(frame), energy.of(window.atoms[0], window.box(0))
     assert found.total == pytest.approx(expected.total, rel=1e-12)
@@ -262,7 +262,7 @@ def test_a_snapshot_gives_the_same_as_its_atoms() -> None:
 
 def test_threads_and_repetition_change_no_digit() -> None:
     system, window, field = mixture()
-    energy, before = Energy(system, field), torch.get_num_threads()
+    energy, before = FrameEnergy(system, field), torch.get_num_threads()
     try:
         totals = set()
         for threads in (1, 2, 2):
@@ -277,10 +277,10 @@ def test_molecules_of_a_type_that_comes_up_twice_are_numbered_as_listed() -> Non
     octane, ring = scenes.octane_system().types[0], scenes.phenyl()
     system, window = scenes.crowd((octane, 1), (ring, 1), (octane, 1), n_frames=1)
     field = forcefields.everything(system)
-    found = Energy(system, field).of(window.atoms[0], window.box(0))
-    alone = [Energy(System(((kind, 1),)), field).of(window.atoms[0, rows]).intra[0]
+    found = FrameEnergy(system, field).of(window.atoms[0], window.box(0))
+    alone = [FrameEnergy(System(((kind, 1),)), field).of(window.atoms[0, rows]).intra[0]
              for kind, rows in ((octane, np.arange(26)), (ring, 26 + np.arange(18)), (octane, 44 + np.arange(26)))]
-    far = Energy(system, field).of(window.atoms[0], np.eye(3) * 50)
+    far = FrameEnergy(system, field).of(window.atoms[0], np.eye(3) * 50)
     np.testing.assert_allclose(far.intra, alone, rtol=1e-9)
     assert found.intra.shape == (3,)
 
@@ -295,6 +295,6 @@ def test_atoms_on_top_of_each_other_have_a_finite_energy() -> None:
 def test_what_cannot_be_computed_is_refused() -> None:
     system, _, field = mixture("pme")
     with pytest.raises(BackmapError, match="PME"):
-        Energy(system, field)
+        FrameEnergy(system, field)
     with pytest.raises(BackmapError, match="no parameters for molecule type 'OCT'"):
-        Energy(system, replace(field, coulomb="none", molecules={}))
+        FrameEnergy(system, replace(field, coulomb="none", molecules={}))

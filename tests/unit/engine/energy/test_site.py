@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from backmap.engine.energy.frame import Energy
+from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.energy.site import SiteEnergy
 from backmap.engine.sites.contracts import View
 from backmap.engine.sites.environment import Scene
@@ -60,7 +60,7 @@ def test_differences_are_those_of_whole_frames(coulomb: str, box: bool) -> None:
     frame, bead = scenes.every_site(scene)
     drawn = candidates(scene, frame, bead)
     energy, before = site.of(scene, frame, bead, drawn), site.present(scene, frame, bead)
-    whole = Energy(system, field)
+    whole = FrameEnergy(system, field)
     totals = [whole.of(window.atoms[w], window.box(w)).total for w in range(window.size)]
     for s in range(len(frame)):
         w = int(frame[s])
@@ -76,7 +76,7 @@ def test_atoms_outside_the_block_stay_where_they_are() -> None:
     rng = np.random.default_rng(3)
     block = torch.as_tensor(rng.random(scene.layout.owned[bead].shape) < 0.5)
     energy, before = site.of(scene, frame, bead, drawn, block), site.present(scene, frame, bead)
-    whole = Energy(system, field)
+    whole = FrameEnergy(system, field)
     totals = [whole.of(window.atoms[w], window.box(w)).total for w in range(window.size)]
     for s in range(0, len(frame), 3):
         w = int(frame[s])
@@ -97,7 +97,7 @@ def test_the_kernel_and_the_tensors_agree(coulomb: str) -> None:
 
 def test_its_gradient_is_the_force_on_the_fragment() -> None:
     system, window, field, scene, site = world()
-    forces = torch.as_tensor(Energy(system, field).forces(window.atoms[0], window.box(0)))
+    forces = torch.as_tensor(FrameEnergy(system, field).forces(window.atoms[0], window.box(0)))
     bead = torch.arange(scene.beads.shape[1])
     frame = torch.zeros_like(bead)
     leaf = present_positions(scene, frame, bead)[:, None].requires_grad_()

@@ -9,7 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from backmap.engine.energy.frame import Energy
+from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.geometry.measure import BondGram
 from backmap.engine.hamiltonian import move, trajectory
@@ -68,7 +68,7 @@ def test_energy_differences_and_forces_of_blocks_are_those_of_whole_frames(size:
     """In a box narrower than two cut-offs, so that blocks see their own images; every function and pair there is."""
     system, window = scenes.crowd((scenes.octane_system().types[0], 2), (scenes.phenyl(), 2), n_frames=1)
     field = forcefields.everything(system, coulomb, 0.8)
-    box, energy = window.box(0), Energy(system, field)
+    box, energy = window.box(0), FrameEnergy(system, field)
     moves = HamiltonianMoves(system, field, 300.0, steps=0, size=size, sigma=10.0)
     frame = moves.frame(window.atoms[0], window.beads[0], box)
     before, forces = energy.of(frame.atoms, box).total, energy.forces(frame.atoms, box)
@@ -92,7 +92,7 @@ def test_energy_differences_and_forces_of_blocks_are_those_of_whole_frames(size:
 
 def test_sweeps_keep_bonds_and_beads_and_account_for_the_energy() -> None:
     system, window, field = liquid()
-    box, energy = window.box(0), Energy(system, field)
+    box, energy = window.box(0), FrameEnergy(system, field)
     moves = HamiltonianMoves(system, field, 350.0, size=2)
     frame = moves.frame(window.atoms[0], window.beads[0], box)
     before = energy.of(frame.atoms, box).total
@@ -375,7 +375,7 @@ def test_capped_sweeps_part_what_overlaps() -> None:
     apart = atoms[26:52, None] - atoms[None, :26]
     i, j = np.unravel_index(np.linalg.norm(apart, axis=-1).argmin(), (26, 26))
     atoms[26:52] += -apart[i, j] + 0.03  # one molecule into another
-    energy = Energy(system, field)
+    energy = FrameEnergy(system, field)
     frame = moves.frame(atoms, system.map(atoms), window.box(0))
     before = energy.of(frame.atoms, window.box(0)).total
     for sweep, cap in enumerate(np.geomspace(10.0, 1000.0, 6)):

@@ -9,10 +9,10 @@ import pytest
 import torch
 from scipy import stats
 
-from backmap.engine.energy.frame import Energy
+from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.energy.site import SiteEnergy
 from backmap.engine.geometry.measure import BondGram
-from backmap.engine.metropolis.acceptance import Acceptance, Outcome, Target, multiple_try, reach_error
+from backmap.engine.metropolis.acceptance import Acceptance, Distribution, Outcome, multiple_try, reach_error
 from backmap.engine.metropolis.blocks import BlockTable
 from backmap.engine.metropolis.shells import Shells, reach
 from backmap.engine.metropolis.trials import Trials
@@ -101,7 +101,7 @@ class Sweeps:
         table = BlockTable.of(tables)
         self.view = View(max(0.8, CUTOFF + 2 * float(reaches.max())))
         energy = SiteEnergy(self.system, self.field, tables, self.view)
-        self.target = Target(self.system, energy, table, [BondGram(kind) for kind in self.system.types],
+        self.target = Distribution(self.system, energy, table, [BondGram(kind) for kind in self.system.types],
                              torch.as_tensor(reaches), 1e6, 0.05, torch.full((self.system.n_beads,), 0.05))
         self.acceptance = Acceptance(generator, self.target, self.candidates, draws=self.draws)
         self.blocks = table.blocks(["fragment", "hydrogens"])
@@ -116,7 +116,7 @@ class Sweeps:
         return found
 
     def energies(self) -> np.ndarray:
-        whole = Energy(self.system, self.field)
+        whole = FrameEnergy(self.system, self.field)
         return np.array([whole.of(atoms, box).total for atoms, box in zip(self.scene.atoms.numpy(), self.window.boxes,
                                                                           strict=True)])
 

@@ -127,7 +127,7 @@ CHILD = """
 import sys, time
 from pathlib import Path
 from backmap import recipe, runner
-from backmap.registry import Registry
+from backmap.recipe.registry import Registry
 checked = recipe.load(sys.argv[1], Registry().discover(), sys.argv[3:])
 work, times = runner.Pipeline.work, []
 def timed(*arguments):

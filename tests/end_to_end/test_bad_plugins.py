@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from backmap import api, hookimpl
-from backmap.engine.contracts import Draw, Order, View
+from backmap.engine.sites.contracts import Draw, Order, View
 from backmap.model.assessment import Assessment
 
 @hookimpl

@@ -40,7 +40,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], []])
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
-    code = ("import sys; from backmap import cli\n"
+    code = ("import sys; from backmap.commands import cli\n"
             f"try: cli.main({arguments!r})\nexcept SystemExit as stop: assert not stop.code\n"
             "heavy = ('torch', 'numpy', 'scipy', 'rdkit', 'MDAnalysis', 'backmap_plugins')\n"
             "print([name for name in heavy if name in sys.modules])")
@@ -99,7 +99,7 @@ def test_h_is_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     ("backmap new mine --kind re", "regularizer\nrefiner\nreader"),
 ])
 def test_completion_imports_nothing_heavy(words: str, expected: str) -> None:
-    code = ("import sys, atexit; from backmap import cli\n"
+    code = ("import sys, atexit; from backmap.commands import cli\n"
             "heavy = ('torch', 'numpy', 'scipy', 'rdkit', 'MDAnalysis', 'backmap_plugins')\n"
             "atexit.register(lambda: print([name for name in heavy if name in sys.modules], file=sys.stderr))\n"
             "cli.main([])")

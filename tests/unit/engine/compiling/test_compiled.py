@@ -21,20 +21,20 @@ ROOT = Path(__file__).parents[4]
 DAY = 86400
 
 CALLEE = """
-from backmap.engine.compiled import part
+from backmap.engine.compiling.compiled import part
 @part
 def scaled(x):
     return 2.0 * x
 """
 CALLER = """
-from backmap.engine.compiled import compiled
+from backmap.engine.compiling.compiled import compiled
 from .callee import scaled
 @compiled
 def both(x):
     return scaled(x) + scaled(1.0)
 """
 CHILD = """
-from backmap.engine import compiling
+from backmap.engine.compiling import clock as compiling
 from house.caller import both
 print(both(1.0), compiling.seconds() > 0)
 """

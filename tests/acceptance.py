@@ -16,7 +16,7 @@ from scipy import stats
 from torch import Tensor
 
 from backmap import testing
-from backmap.api import Generator, Options
+from backmap.api import DensityGenerator, Generator, Options
 from backmap.engine.energy.site import SiteEnergy
 from backmap.engine.geometry.measure import BondGram
 from backmap.engine.metropolis.acceptance import Acceptance, Distribution
@@ -61,7 +61,7 @@ def angle_field(kind: MoleculeType, k: float = 0.0, t0: float = 2.0) -> ForceFie
     return ForceField({kind.name: parameters}, ["X"], np.zeros((1, 1)), np.zeros((1, 1)), 0.4, "none", where="test")
 
 
-class Tunable(Generator):
+class Tunable(DensityGenerator):
     """Angles from a broad Gaussian with a lump somewhere, torsions with one maximum, distances from a Gaussian."""
 
     class Options(Options):

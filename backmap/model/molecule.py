@@ -1,6 +1,8 @@
 """Molecule types: read once, as graphs with chemistry in plain arrays."""
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -158,3 +160,15 @@ def handedness(positions: Array, centres: Index) -> NDArray[np.int64]:
     """
     arms = positions[..., centres[:, 1:], :] - positions[..., centres[:, :1], :]
     return np.sign(np.linalg.det(arms)).astype(np.int64)
+
+
+def merged(types: Sequence[MoleculeType]) -> list[MoleculeType]:
+    """One molecule type of each name; centres whose sign is not the same in all of them get sign 0."""
+    alike: dict[str, list[MoleculeType]] = defaultdict(list)
+    for kind in types:
+        alike[kind.name].append(kind)
+    single = []
+    for first, *others in alike.values():
+        same = np.all([kind.chemistry.sign == first.chemistry.sign for kind in [first, *others]], axis=0)
+        single.append(first.with_signs(np.where(same, first.chemistry.sign, 0)) if others else first)
+    return single

@@ -111,7 +111,10 @@ class Registry:
                 self.broken[name] = f"{type(error).__name__}: {error}".splitlines()[0]
                 self._trace("cannot load", name, self.broken[name])
                 continue
-            self.register(module, name, source=f"{entry.value} of {distribution}")
+            try:
+                self.register(module, name, source=f"{entry.value} of {distribution}")
+            except BackmapError as error:
+                self.broken[name] = str(error)
         return self
 
     def load_file(self, path: Path | str) -> Registry:
@@ -137,10 +140,17 @@ class Registry:
         """Register an object with hooks. A misspelt hook is an error."""
         if self.manager.is_blocked(name):
             return self
+        wanted = getattr(plugin, "API_VERSION", api.API_VERSION)
+        if wanted != api.API_VERSION:
+            raise BackmapError(f"plugin '{name}' was written for version {wanted} of backmap.api, which is version "
+                               f"{api.API_VERSION} here", where=source,
+                               hint="Install the backmap that it was written for, or a newer version of the plugin.")
         try:
             self.manager.register(plugin, name)
             self.manager.check_pending()
         except (pluggy.PluginValidationError, ValueError) as error:
+            if isinstance(error, pluggy.PluginValidationError):  # or it would be in the way of all that come after it
+                self.manager.unregister(name=name)
             raise BackmapError(f"plugin '{name}' does not fit: {str(error).splitlines()[0]}", where=source,
                                hint=f"Correct it, or leave it out with BACKMAP_BLOCK={name}.") from error
         self._trace("plugin", name, "from", source)
@@ -190,7 +200,7 @@ class Registry:
                                    where=f"plugin '{offered.plugin}'") from error
         if not (isinstance(found, type) and issubclass(found, kind.contract)):
             raise BackmapError(f"'{name}' is offered as {kind.a_name} but is not a {kind.contract.__name__}",
-                               where=f"plugin '{offered.plugin}'", hint="See backmap/api.py.")
+                               where=f"plugin '{offered.plugin}'", hint="See backmap/contracts.")
         return found
 
     def _table(self, kind: Kind) -> dict[str, Offered]:

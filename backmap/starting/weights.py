@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import stock
-from ..api import Generator
+from ..api import Generator, Learner
 from ..errors import BackmapError
 from ..model.system import System
 from ..recipe import recipe
@@ -69,5 +69,5 @@ def _owners(path: Path, registry: Registry) -> Iterator[tuple[str, Generator]]:
             generator = recipe.built(Generator, {name: str(path.absolute())}, Path(), registry)
         except BackmapError:  # it has no weights, or these are another's
             continue
-        if generator.network is not None:
+        if isinstance(generator, Learner):
             yield name, generator

@@ -11,7 +11,7 @@ import pydantic
 import torch
 from torch import Tensor
 
-from ..api import Generator, Options, Plugin, Regularizer, Traversal
+from ..api import DensityGenerator, Generator, Learner, Options, Plugin, Proposer, Regularizer, Traversal
 from ..engine.random import Stream
 from ..engine.sites.contracts import Draw, LocalEnvironment, View
 from ..errors import BackmapError
@@ -46,7 +46,7 @@ def check_generator(generator: Generator, system: System | None = None, window: 
         system, window = example()
     if "forcefield" in generator.needs:
         generator.use(example_forcefield(system))
-    if generator.network is None:
+    if isinstance(generator, Learner) and generator.network is None:
         generator.study(system)
     with contextlib.suppress(BackmapError):  # it wants weights; its promises do not depend on them
         system = generator.prepare(system, "cpu")
@@ -56,8 +56,9 @@ def check_generator(generator: Generator, system: System | None = None, window: 
     _check_density(generator, sites)
     if generator.equivariant:
         _check_turning(generator, sites)
-    _check_loss(generator, sites)
-    _check_lessons(generator, sites)
+    if isinstance(generator, Learner):
+        _check_loss(generator, sites)
+        _check_lessons(generator, sites)
     _check_blindness(generator, sites)
 
 
@@ -87,9 +88,12 @@ def _check_density(generator: Generator, sites: Sites) -> None:
     env = sites.environment()
     draw = generator.draw(env, sites.stream(), 2)
     if draw.log_density is None:
+        assert not isinstance(generator, Proposer), "draws come without the log-density by which they are accepted"
         return
     assert tuple(draw.log_density.shape) == (env.size, 2), "log_density is not (S, K)"
-    if type(generator).log_proposal is not Generator.log_proposal:
+    if not isinstance(generator, DensityGenerator):
+        assert isinstance(generator, Proposer), \
+            "draws come with a log-density, but the generator is neither a DensityGenerator nor a Proposer"
         _check_proposals(generator, env, draw, sites.stream())
         return
     for k in range(2):
@@ -100,7 +104,7 @@ def _check_density(generator: Generator, sites: Sites) -> None:
         assert worst <= 1e-5 * scale, f"log_density of a draw is off by {worst:.1e} from what draw reported"
 
 
-def _check_proposals(generator: Generator, env: LocalEnvironment, draw: Draw, stream: Stream) -> None:
+def _check_proposals(generator: Proposer, env: LocalEnvironment, draw: Draw, stream: Stream) -> None:
     """Latent variables make densities random: they follow from rng, and differ from one call to the next."""
     assert bool(draw.log_density.isfinite().all()), "the log-density of a draw is not finite"
     position = draw.positions[:, 0]
@@ -121,8 +125,8 @@ def _check_turning(generator: Generator, sites: Sites) -> None:
         assert torch.allclose(here.log_density, there.log_density, atol=1e-3, rtol=1e-4), "turning changes the density"
 
 
-def _check_loss(generator: Generator, sites: Sites) -> None:
-    if type(generator).loss is Generator.loss:
+def _check_loss(generator: Learner, sites: Sites) -> None:
+    if type(generator).loss is Learner.loss:
         return
     env = sites.environment()
     loss = generator.loss(env, sites.present(), sites.stream())
@@ -131,10 +135,8 @@ def _check_loss(generator: Generator, sites: Sites) -> None:
     assert loss.requires_grad, "the loss does not reach the parameters"
 
 
-def _check_lessons(generator: Generator, sites: Sites) -> None:
+def _check_lessons(generator: Learner, sites: Sites) -> None:
     """Everybody who learns has a finite loss that reaches what is updated."""
-    if generator.network is None:
-        return
     env, target = sites.environment(), sites.present()
     for player in (*generator.players(0.0), *generator.players(1.0)):
         lesson = player.loss(env, target, sites.stream())

@@ -7,9 +7,10 @@ from itertools import combinations
 import numpy as np
 
 from backmap.api import Checker
+from backmap.model.molecule import merged
 from backmap.model.survey import Finding, Survey
 
-from ..molecules.assemble import merged, unsigned_centres
+from ..molecules.assemble import unsigned_centres
 from .listing import counted, listed
 
 

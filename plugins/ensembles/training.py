@@ -17,8 +17,8 @@ from torch import Tensor
 from torch.nn.functional import huber_loss
 
 from backmap.api import Model, Target
+from backmap.engine.checkpoints import store
 
-from ..files import store
 from ..learning.optimisation import Average, pace, packed, under, unpack
 
 KIND = "ensemble training state"

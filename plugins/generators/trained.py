@@ -7,17 +7,12 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from backmap.api import Generator, Options
-from backmap.engine.sites.contracts import View
-from backmap.errors import BackmapError
-from backmap.model.system import System
+from backmap.api import BackmapError, Checkpoint, Generator, Learner, Library, Options, System, View
 
-from ..learning.library import Library
-from .checkpoint import Checkpoint
 from .template.generator import Template
 
 
-class Trained(Generator):
+class Trained(Learner):
     """A generator whose network is read from a checkpoint, or made anew where its options name none.
 
     Attributes:

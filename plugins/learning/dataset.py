@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from backmap.engine.checkpoints import store
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.model.system import System, Window
-
-from ..files import store
 
 KIND = "training set"
 

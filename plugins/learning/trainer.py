@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backmap.api import Generator, Regularizer
+from backmap.api import Learner, Regularizer
+from backmap.engine.checkpoints import store
 from backmap.engine.random import Stream
 from backmap.engine.sites.contracts import Lesson, LocalEnvironment, Player
 from backmap.errors import BackmapError
 
-from ..files import store
 from .optimisation import Average, pace, packed, under, unpack
 from .training import NOISE, Contexts, MixedContexts, Schedule
 
@@ -67,7 +67,7 @@ class EnergyLoss:
 class Trainer:
     """Runs the steps; can stop and go on at any validation."""
 
-    def __init__(self, generator: Generator, contexts: list[Contexts], schedule: Schedule, state: Path, seed: int,
+    def __init__(self, generator: Learner, contexts: list[Contexts], schedule: Schedule, state: Path, seed: int,
                  energies: EnergyLoss | None = None) -> None:
         self.generator, self.schedule, self.state, self.seed = generator, schedule, state, seed
         self.contexts = MixedContexts(contexts, seed)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from backmap.engine.checkpoints.library import Library
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.random import Stream, numpy_generator
 from backmap.engine.sites.contracts import LocalEnvironment, Order, View
@@ -19,7 +20,6 @@ from backmap.model.molecule import MoleculeType
 
 from ..chemistry.symmetry import Relabeller
 from .dataset import TrainingSet
-from .library import Library
 
 #: Noise level that the network is told -> standard deviation of the displacements of heavy atoms, nm.
 #: Level 1 is the roughest: half of it is noise, half is the projected rigid start itself. Level 0 has a

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from itertools import groupby
 from typing import Literal
@@ -158,18 +158,6 @@ def patterns_of_hands(system: System) -> dict[str, int]:
     """How many patterns of handedness there are of each molecule type that has more than one, by name."""
     counts = Counter(kind.name for kind in system.types)
     return {name: count for name, count in counts.items() if count > 1}
-
-
-def merged(types: Sequence[MoleculeType]) -> list[MoleculeType]:
-    """One molecule type of each name; centres whose sign is not the same in all of them get sign 0."""
-    alike: dict[str, list[MoleculeType]] = defaultdict(list)
-    for kind in types:
-        alike[kind.name].append(kind)
-    single = []
-    for first, *others in alike.values():
-        same = np.all([kind.chemistry.sign == first.chemistry.sign for kind in [first, *others]], axis=0)
-        single.append(first.with_signs(np.where(same, first.chemistry.sign, 0)) if others else first)
-    return single
 
 
 def unsigned_centres(system: System) -> dict[str, int]:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from backmap.api import Generator, Memory, Options, State
+from backmap.api import Generator, Learner, Memory, Options, Proposer, State
 from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.energy.site import SiteEnergy
 from backmap.engine.flags import finished
@@ -91,7 +91,7 @@ class AcceptedSweeps:
     def __init__(self, options: AcceptOptions, generator: Generator, tables: FragmentTable, state: State,
                  where: str, index: int) -> None:
         self.options, self.generator, self.tables, self.where, self.index = options, generator, tables, where, index
-        if not generator.weighable():
+        if not isinstance(generator, Proposer):
             raise BackmapError("this generator has no density, so its draws cannot be accepted or rejected",
                                where=where, hint="Choose one that has, e.g. equivariant, or leave 'accept' out.")
         system = state.system
@@ -116,7 +116,7 @@ class AcceptedSweeps:
         grip = self.options.beads.grip
         if grip is None:
             grip = self.options.beads.sigma
-            if self.generator.network is not None:
+            if isinstance(self.generator, Learner):
                 grip = float(self.generator.training.get("bead_noise", LEARNED_GRIP))
         types = [kind.bead_types for kind in system.types]
         if isinstance(grip, float):

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
 
 from backmap import api
-from backmap.api import Assessor, Several, State, Step
+from backmap.api import Assessor, FrameStep, Several, State, Step
 from backmap.engine.compiling import clock as compiling
 from backmap.engine.sites.handed import expect, named
 from backmap.engine.sites.snapshot import AtomIndex, Snapshot
@@ -19,7 +19,6 @@ from backmap.model.system import System, Window
 from backmap.model.tally import Tally
 
 from .. import handed
-from .framewise import FrameStep
 from .load import LOADED
 
 

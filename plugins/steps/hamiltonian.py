@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from backmap.api import Options, State
+from backmap.api import FrameStep, Options, State
 from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.flags import finished, flagged
 from backmap.engine.geometry.constraint import FLAG as SLACK
@@ -19,7 +19,6 @@ from backmap.model.system import System, Window
 from backmap.model.tally import Tally
 
 from ..report.sampling import Sampling, Stiffness, add
-from .framewise import FrameStep
 
 Array = NDArray[np.float64]
 FLAG = "stuck"

@@ -6,14 +6,13 @@ import torch
 from pydantic import Field
 
 from backmap import api
-from backmap.api import Refiner, Several, State
+from backmap.api import FrameStep, Refiner, Several, State
 from backmap.engine.flags import finished, flagged
 from backmap.engine.random import Stream
 from backmap.errors import BackmapError
 from backmap.model.system import Window
 
 from .. import handed
-from .framewise import FrameStep
 
 
 class Refine(FrameStep):

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from pydantic import Field, model_validator
 
-from backmap.api import Generator, Nested, Options, Regularizer, State, Traversal
+from backmap.api import FrameStep, Generator, Nested, Options, Regularizer, State, Traversal
 from backmap.engine.flags import finished, flagged, with_neighbours
 from backmap.engine.geometry.constraint import flag_slack
 from backmap.engine.random import numpy_generator
@@ -22,7 +22,6 @@ from backmap.errors import BackmapError
 from backmap.model.system import System, Window
 
 from .accept import AcceptedSweeps, AcceptOptions
-from .framewise import FrameStep
 
 #: Noise levels of annealed sweeps by their number; they end at level 0, without noise.
 ANNEALED = {1: [0.0], 2: [0.25, 0.0], 3: [0.6, 0.0, 0.0]}

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from backmap.api import (
     Generator,
     InputPath,
+    Learner,
     Nested,
     Options,
     OutputPath,
@@ -21,6 +22,7 @@ from backmap.api import (
     Step,
     Traversal,
 )
+from backmap.engine.checkpoints.library import Library, collect
 from backmap.engine.random import numpy_generator
 from backmap.engine.sites import handed
 from backmap.engine.sites.environment import Scene
@@ -30,7 +32,6 @@ from backmap.model.system import System, Window
 
 from ..handed import opened
 from ..learning.dataset import TrainingSet
-from ..learning.library import Library, collect
 from ..learning.trainer import EnergyLoss, Figures, History, Trainer
 from ..learning.training import BEAD_NOISE, Contexts, Material, Schedule
 from ..molecules import contents
@@ -159,9 +160,9 @@ class Train(Step):
         self.data, self.system = data, _together(data)
         torch.manual_seed(state.seed)
         generator = type(options.generator)(options.generator.options)  # its first weights follow from the seed
-        generator.study(self.system)
-        if generator.network is None:
+        if not isinstance(generator, Learner):
             raise BackmapError("this generator does not learn", where=f"{self.where}.generator")
+        generator.study(self.system)
         for player in (*generator.players(0.0), *generator.players(1.0)):
             player.module.to(state.device).train()
         schedule = Schedule(options.steps, options.sites, options.frames, options.learning_rate, options.sequential,

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from backmap_plugins.files import store
 from MDAnalysis.lib.formats.libmdaxdr import XTCFile
 
 from backmap.commands import cli
+from backmap.engine.checkpoints import store
 
 DEMO = Path(__file__).parents[2] / "recipes" / "octane"
 INPUTS = ("octane.top", "octane.xml", "cg.gro", "cg.xtc", "octane_350K.safetensors")

@@ -102,7 +102,7 @@ def file(source: str) -> tuple[str, str]:
 
 
 FORWARD = "run.yaml: steps[2].forward: "
-FAULT = ". This is a fault of the plugin: see backmap/api.py for what is expected."
+FAULT = ". This is a fault of the plugin: its contract is in backmap/contracts."
 
 NUMBERS = ". The fault is in the plugin, in its weights, or in the beads there."
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from backmap_plugins.files import store
 from backmap_plugins.formats.gromacs.frames import GromacsFrames
 
+from backmap.engine.checkpoints import store
 from backmap.model import box as periodic
 from tests import scenes
 

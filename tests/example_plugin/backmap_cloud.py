@@ -3,11 +3,12 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from backmap import api, hookimpl
-from backmap.engine.sites.contracts import Draw, View
+from backmap import api
+
+API_VERSION = 1  #: of backmap.api, which this was written for
 
 
-@hookimpl
+@api.hookimpl
 def backmap_generators():
     return {"cloud": Cloud}
 
@@ -16,10 +17,10 @@ class Cloud(api.Generator):
     """Atoms normally distributed about their bead."""
 
     parallel = True
-    view = View()
+    view = api.View()
 
     class Options(api.Options):
         width: float = Field(0.1, gt=0, description="Standard deviation, nm.")
 
     def draw(self, env, rng, candidates=1):
-        return Draw(rng.normal(candidates, env.block.shape[1], 3) * self.options.width)
+        return api.Draw(rng.normal(candidates, env.block.shape[1], 3) * self.options.width)

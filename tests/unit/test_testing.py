@@ -14,7 +14,7 @@ from backmap.model.assessment import Assessment, Figure, divergence
 from backmap.model.tally import Tally
 
 
-class Cloud(api.Generator):
+class Cloud(api.DensityGenerator):
     """Every atom is normally distributed about the bead."""
 
     class Options(api.Options):
@@ -74,7 +74,17 @@ class Peeks(Cloud):
         return Draw(draw.positions + self.scene.atoms.sum(), draw.log_density)
 
 
-class Stuck(Cloud):
+class Undeclared(api.Generator):
+    Options, view = Cloud.Options, View()
+    draw, log_density = Cloud.draw, Cloud.log_density
+
+
+class Stuck(Cloud, api.Learner):
+    network = torch.nn.Linear(1, 1)
+
+    def save(self, path, system, library, training):
+        raise AssertionError("nothing is saved here")
+
     def loss(self, env, target, rng):
         return target.sum((1, 2))
 
@@ -83,6 +93,7 @@ class Stuck(Cloud):
     (Global, "the same stream gives other positions"), (Batchy, "depends on the other sites of its batch"),
     (Wrong, "from what draw reported"), (Fixed, "turning the surroundings does not turn the draw"),
     (Flat, r"positions are \(24, 10, 3\)|positions are "), (Writes, r"draw changes env\.beads"),
+    (Undeclared, "neither a DensityGenerator nor a Proposer"),
     (Stuck, "does not reach the parameters"),
 ])
 def test_broken_promises_of_generators(generator: type[Cloud], message: str) -> None:

@@ -31,7 +31,7 @@ def named(kind: str, plugin: object) -> str:
 
 def fault(problem: str) -> BackmapError:
     """The error for something that does not fit."""
-    return BackmapError(problem, hint="This is a fault of the plugin: see backmap/api.py for what is expected.")
+    return BackmapError(problem, hint="This is a fault of the plugin: its contract is in backmap/contracts.")
 
 
 def a(kind: type) -> str:

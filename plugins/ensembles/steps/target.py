@@ -10,10 +10,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from torch import Tensor
 
 from backmap.api import InputPath, Nested, Options, OutputPath, State, Step, Target
+from backmap.engine.checkpoints import store
 from backmap.engine.random import numpy_generator
 from backmap.errors import BackmapError
-
-from ...files import store
 
 KIND = "ensemble samples"
 

@@ -5,7 +5,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from backmap.api import Options, WeightsPath
+from backmap.api import DensityGenerator, Options, WeightsPath
 from backmap.engine.random import Stream
 from backmap.engine.sites.contracts import Draw, LocalEnvironment
 from backmap.engine.sites.fragments import FragmentTable, resting_order
@@ -36,7 +36,7 @@ class EquivariantOptions(Options):
                            "atoms of the same elements, and with the topology's bond lengths.")
 
 
-class Equivariant(Trained):
+class Equivariant(Trained, DensityGenerator):
     """Atoms one by one in internal coordinates, conditioned by an equivariant network; exact density.
 
     Every atom gets an angle and a torsion about its predecessors (and a distance where the bond is not

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from backmap.api import Generator, Options
+from backmap.api import DensityGenerator, Generator, Options
 from backmap.engine.random import Stream
 from backmap.engine.sites.contracts import Draw, LocalEnvironment, View
 from backmap.engine.sites.fragments import FragmentTable
@@ -44,7 +44,7 @@ class ForceFieldOptions(Options):
     conformers: int = Field(16, ge=1, description="Idealised conformers per molecule type, for the parallel start.")
 
 
-class FromForceField(Generator):
+class FromForceField(DensityGenerator):
     """Configurational bias: angles and torsions from the topology's own bonded terms; exact density, no training.
 
     Every atom gets an angle and a torsion about its predecessors by exp(-U / kT) of the terms that it completes

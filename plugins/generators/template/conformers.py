@@ -13,13 +13,12 @@ import torch
 from rdkit import Chem, RDLogger
 from rdkit.Chem import AllChem
 
+from backmap.engine.checkpoints.library import Conformers, Library
 from backmap.engine.sites.contracts import View
 from backmap.engine.sites.fragments import FragmentTable, resting_order
 from backmap.errors import BackmapError
 from backmap.model.molecule import MoleculeType, handedness
 from backmap.model.system import System
-
-from ...learning.library import Conformers, Library
 
 HOPS = 2  #: bonds along the bead graph that the surroundings of a fragment reach
 

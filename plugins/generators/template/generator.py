@@ -12,13 +12,12 @@ import torch
 from pydantic import Field
 
 from backmap.api import Generator, Options, WeightsPath
+from backmap.engine.checkpoints.checkpoint import Checkpoint
+from backmap.engine.checkpoints.library import Library
 from backmap.engine.random import Stream
 from backmap.engine.sites.contracts import Draw, LocalEnvironment, View
 from backmap.errors import BackmapError
 from backmap.model.system import System
-
-from ...learning.library import Library
-from ..checkpoint import Checkpoint
 
 
 class TemplateOptions(Options):

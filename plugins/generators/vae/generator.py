@@ -7,7 +7,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from backmap.api import Options, WeightsPath
+from backmap.api import Options, Proposer, WeightsPath
 from backmap.engine.random import Stream
 from backmap.engine.sites.contracts import Draw, Lesson, LocalEnvironment, Player
 from backmap.model.system import System
@@ -39,7 +39,7 @@ class VaeOptions(Options):
                                                           "the weight of the divergence rises to 1.")
 
 
-class Vae(Trained):
+class Vae(Trained, Proposer):
     """Blocks by way of latents: z from a prior given the surroundings, atoms one by one given both.
 
     A block is a fragment, or a whole molecule where one bead owns all of it (``topology: {whole: [OCT]}``). The

@@ -10,8 +10,8 @@ import torch
 from backmap_plugins.ensembles.steps.target import KIND, read_samples
 from backmap_plugins.ensembles.targets.double_well import DoubleWell
 from backmap_plugins.ensembles.targets.lattice_gas import LatticeGas
-from backmap_plugins.files import store
 
+from backmap.engine.checkpoints import store
 from backmap.errors import BackmapError, Interrupted
 from backmap.recipe import recipe as recipes
 from backmap.recipe.registry import Registry

@@ -9,8 +9,8 @@ import pytest
 import torch
 from backmap_plugins.generators.equivariant.features import Slots
 from backmap_plugins.generators.equivariant.generator import Equivariant, EquivariantOptions
-from backmap_plugins.learning.library import collect
 
+from backmap.engine.checkpoints.library import collect
 from backmap.engine.random import Stream
 from backmap.engine.sites.fragments import FragmentTable, resting_order
 from backmap.errors import BackmapError

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 from backmap_plugins.generators.template.generator import Template, TemplateOptions
-from backmap_plugins.learning.library import collect
 
+from backmap.engine.checkpoints.library import collect
 from backmap.engine.random import Stream
 from backmap.engine.sites.environment import Scene
 from backmap.errors import BackmapError

@@ -8,9 +8,9 @@ import pytest
 import torch
 from backmap_plugins.generators.vae.generator import Vae, VaeOptions
 from backmap_plugins.generators.vae.latents import Encoder, Prior, log_normal
-from backmap_plugins.learning.library import collect
 
 from backmap import testing
+from backmap.engine.checkpoints.library import collect
 from backmap.engine.metropolis.blocks import BlockTable
 from backmap.engine.random import Stream
 from backmap.engine.sites.contracts import LocalEnvironment

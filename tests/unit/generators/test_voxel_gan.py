@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from backmap_plugins.files import store
 from backmap_plugins.generators.voxel_gan.channels import Vocabulary, atom_kinds, bead_kinds
 from backmap_plugins.generators.voxel_gan.generator import VoxelGan, VoxelGanOptions
 from backmap_plugins.generators.voxel_gan.grid import HIDDEN, Grid
-from backmap_plugins.learning.library import Conformers, Library
 from backmap_plugins.learning.trainer import COLLAPSED, EnergyLoss, Trainer
 from backmap_plugins.learning.training import NOISE
 from torch import Tensor
 
 from backmap import testing
 from backmap.api import Options, Regularizer
+from backmap.engine.checkpoints import store
+from backmap.engine.checkpoints.library import Conformers, Library
 from backmap.engine.sites.contracts import LocalEnvironment
 from backmap.errors import BackmapError
 from backmap.model.system import System

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 from backmap_plugins.chemistry.symmetry import Relabeller, relabellings
-from backmap_plugins.files import store
 from backmap_plugins.generators.equivariant.generator import Equivariant, EquivariantOptions
 from backmap_plugins.learning.dataset import TrainingSet
-from backmap_plugins.learning.library import collect
 from backmap_plugins.learning.trainer import Trainer
 from backmap_plugins.learning.training import BEAD_NOISE, NOISE, Contexts, Material, Schedule, bead_rarity
 from backmap_plugins.traversals import DepthFirst, Rooted
 
 from backmap import testing
+from backmap.engine.checkpoints import store
+from backmap.engine.checkpoints.library import collect
 from backmap.engine.sites.contracts import View
 from backmap.errors import BackmapError
 from tests import builders, scenes

@@ -113,8 +113,18 @@ def test_a_misspelt_hook_is_an_error() -> None:
     def backmap_stepz() -> dict:
         return {}
 
+    registry = Registry()
     with pytest.raises(BackmapError, match="plugin 'mine' does not fit: unknown hook 'backmap_stepz'"):
-        Registry().register(SimpleNamespace(backmap_stepz=backmap_stepz), "mine")
+        registry.register(SimpleNamespace(backmap_stepz=backmap_stepz), "mine")
+    assert registry.register(offering(nothing=Nothing), "other").names(STEP) == ["nothing"]
+
+
+def test_a_plugin_of_another_version_of_the_contracts_is_refused() -> None:
+    old = SimpleNamespace(API_VERSION=0, **vars(offering(nothing=Nothing)))
+    with pytest.raises(BackmapError, match=r"plugin 'mine' was written for version 0 of backmap\.api, which is version 1"):
+        Registry().register(old, "mine")
+    this = SimpleNamespace(API_VERSION=1, **vars(offering(nothing=Nothing)))
+    assert Registry().register(this, "mine").names(STEP) == ["nothing"]
 
 
 def test_trace_prints_look_ups(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

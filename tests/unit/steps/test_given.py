@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from backmap_plugins.generators.force_field.generator import ForceFieldOptions, FromForceField
 from backmap_plugins.generators.template.generator import Template, TemplateOptions
-from backmap_plugins.learning.library import collect
 from backmap_plugins.molecules.assemble import molecule_type, own_beads, rigid_lengths
 from backmap_plugins.refiners.equilibrate import Equilibrate
 from backmap_plugins.refiners.minimize import Minimize
@@ -20,6 +19,7 @@ from backmap_plugins.steps.sample import Forward, Gibbs
 from backmap_plugins.traversals import DepthFirst
 
 from backmap import api
+from backmap.engine.checkpoints.library import collect
 from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.sites.environment import Scene
 from backmap.engine.sites.schedule import drawn

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from backmap_plugins.learning.library import collect
 from backmap_plugins.regularizers.energy import EnergyOptions, ForceFieldEnergy
 from backmap_plugins.regularizers.steric import Steric, StericOptions
 from backmap_plugins.steps.sample import annealed
@@ -16,6 +15,7 @@ from pydantic import Field
 from rich.console import Console
 
 from backmap import api
+from backmap.engine.checkpoints.library import collect
 from backmap.errors import BackmapError
 from backmap.hookspecs import hookimpl
 from backmap.model.system import System, Window

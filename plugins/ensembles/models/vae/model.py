@@ -6,11 +6,11 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from backmap_plugins.files import store
 from pydantic import Field
 from torch import Tensor, nn
 
 from backmap.api import Model, Options, Target, WeightsPath
+from backmap.engine.checkpoints import store
 from backmap.errors import BackmapError
 
 from ...numbers import normal

@@ -9,9 +9,9 @@ import torch
 from backmap_plugins.ensembles.models.vae.model import KIND, Vae
 from backmap_plugins.ensembles.targets.double_well import DoubleWell
 from backmap_plugins.ensembles.targets.lattice_gas import LatticeGas
-from backmap_plugins.files import store
 
 from backmap import testing
+from backmap.engine.checkpoints import store
 from backmap.errors import BackmapError
 from tests.ensembles import exact_lattice, taught
 

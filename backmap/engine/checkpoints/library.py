@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from backmap.engine.random import Stream
-from backmap.engine.sites.contracts import LocalEnvironment
-from backmap.engine.sites.environment import Scene
-from backmap.engine.sites.fragments import FragmentTable
-from backmap.model.molecule import MoleculeType
+from ...model.molecule import MoleculeType
+from ..random import Stream
+from ..sites.contracts import LocalEnvironment
+from ..sites.environment import Scene
+from ..sites.fragments import FragmentTable
 
 #: How much a bead counts when conformers are compared and fitted: the anchor, then the others by rank.
 DECAY = 0.6

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from backmap_plugins.files import store
-from backmap_plugins.generators.checkpoint import KIND, Checkpoint
 from backmap_plugins.generators.equivariant.generator import Equivariant, EquivariantOptions
 from backmap_plugins.learning.dataset import TrainingSet
-from backmap_plugins.learning.library import Library, collect
 from safetensors.torch import save_file
 
+from backmap.engine.checkpoints import store
+from backmap.engine.checkpoints.checkpoint import KIND, Checkpoint
+from backmap.engine.checkpoints.library import Library, collect
 from backmap.engine.random import Stream
 from backmap.errors import BackmapError
 from backmap.model.molecule import MoleculeType

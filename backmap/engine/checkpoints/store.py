@@ -13,9 +13,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from backmap.errors import BackmapError
-from backmap.model.mapping import Mapping
-from backmap.model.molecule import Chemistry, MoleculeType
+from ...errors import BackmapError
+from ...model.mapping import Mapping
+from ...model.molecule import Chemistry, MoleculeType
 
 _MAPPING_ARRAYS = ("bead", "atom", "weight", "owner")
 _TYPE_ARRAYS = ("residues", "mass", "partial_charge", "bonds", "bead_residues", "bead_bonds", "bond_length")

@@ -8,14 +8,12 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from backmap.engine.sites.contracts import View
-from backmap.errors import BackmapError
-from backmap.model.molecule import MoleculeType
-from backmap.model.system import System
-
-from ..files import store
-from ..learning.library import Conformers, Library
-from ..molecules.assemble import merged
+from ...errors import BackmapError
+from ...model.molecule import MoleculeType, merged
+from ...model.system import System
+from ..sites.contracts import View
+from . import store
+from .library import Conformers, Library
 
 KIND = "checkpoint"
 

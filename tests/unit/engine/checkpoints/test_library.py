@@ -7,12 +7,12 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from backmap_plugins.learning.library import Conformers, Library, about, collect, descriptor, fit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial.transform import Rotation
 
+from backmap.engine.checkpoints.library import Conformers, Library, about, collect, descriptor, fit
 from backmap.engine.random import Stream
 from backmap.engine.sites.environment import Scene
 from backmap.model.system import System, Window

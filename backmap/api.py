@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .engine.sites.contracts import Draw, Lesson, LocalEnvironment, Order, Player, View
     from .engine.sites.fragments import FragmentTable
     from .engine.sites.snapshot import AtomIndex, Snapshot
-    from .model.assessment import Assessment, Curve, Figure, Judgement, divergence
+    from .model.assessment import CARE, GOOD, UNUSABLE, Aspect, Assessment, Curve, Figure, Judgement, divergence
     from .model.mapping import Mapping
     from .model.memory import Memory
     from .model.molecule import Chemistry, MoleculeType
@@ -53,7 +53,8 @@ _LATE = {
     "engine.sites.contracts": ("Draw", "Lesson", "LocalEnvironment", "Order", "Player", "View"),
     "engine.sites.fragments": ("FragmentTable",),
     "engine.sites.snapshot": ("AtomIndex", "Snapshot"),
-    "model.assessment": ("Assessment", "Curve", "Figure", "Judgement", "divergence"),
+    "model.assessment": ("CARE", "GOOD", "UNUSABLE", "Aspect", "Assessment", "Curve", "Figure", "Judgement",
+                         "divergence"),
     "model.mapping": ("Mapping",),
     "model.memory": ("Memory",),
     "model.molecule": ("Chemistry", "MoleculeType"),
@@ -65,8 +66,9 @@ _LATE = {
 _HOME = {name: module for module, names in _LATE.items() for name in names}
 
 __all__ = [
-    "API_VERSION", "Assessment", "Assessor", "AtomIndex", "AtomMolecule", "AtomTopology", "BackmapError", "BeadModel",
-    "Bonded", "Bridge", "Chain", "Checker", "Checkpoint", "Chemistry", "Curve", "DensityGenerator", "Draw", "Figure",
+    "API_VERSION", "CARE", "GOOD", "UNUSABLE", "Aspect", "Assessment", "Assessor", "AtomIndex", "AtomMolecule",
+    "AtomTopology", "BackmapError", "BeadModel", "Bonded", "Bridge", "Chain", "Checker", "Checkpoint", "Chemistry",
+    "Curve", "DensityGenerator", "Draw", "Figure",
     "Finding", "ForceField", "ForceFieldReader", "FragmentTable", "FrameInfo", "FrameSource", "FrameStep", "Generator",
     "InputPath", "Judgement", "Learner", "Lesson", "Library", "LocalEnvironment", "Mapping", "MappingReader", "Memory",
     "Model", "MoleculeParameters", "MoleculeType", "Nested", "Options", "Order", "OutputFiles", "OutputPath", "Player",

@@ -24,7 +24,7 @@ from backmap.api import (
 from backmap.engine.flags import owners
 from backmap.engine.sites.handed import a, expect, expect_shape, fault, named
 from backmap.errors import BackmapError, at
-from backmap.model.assessment import Assessment, Curve, Figure
+from backmap.model.assessment import CARE, GOOD, UNUSABLE, Aspect, Assessment, Curve, Figure
 from backmap.model.parameters import ForceField
 from backmap.model.system import System, Window
 
@@ -160,6 +160,10 @@ def assessment(assessor: Assessor, found: object) -> Assessment:
         if not isinstance(figure.value, int | float | np.number | np.bool_):
             raise fault(f"{who} concluded {a(type(figure.value))} as {figure.name} {figure.quantity}, expected a "
                         "number")
+    for finding in said.findings:
+        expect(finding, Aspect, who, "concluded among findings")
+        if finding.level not in (GOOD, CARE, UNUSABLE):
+            raise fault(f"{who} concluded a finding of level {finding.level!r}, expected GOOD, CARE or UNUSABLE")
     for curve in said.curves:
         expect(curve, Curve, who, "concluded among curves")
         expect_shape(curve.values, (len(curve.edges) - 1,), who, f"concluded {curve.name} {curve.quantity}")

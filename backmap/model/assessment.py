@@ -66,18 +66,44 @@ class Curve:
         return self.section, self.name
 
 
+GOOD, CARE, UNUSABLE = 0, 1, 2  #: levels of aspects, and of verdicts
+
+
+@dataclass(frozen=True)
+class Aspect:
+    """One thing that was looked at, for the verdict.
+
+    Attributes:
+        level: ``GOOD``, ``CARE`` (it has to be known before use) or ``UNUSABLE``; the worst one is the verdict's.
+        topic: What it is, in two words: ``bond lengths``.
+        text: A sentence with numbers, for people.
+    """
+
+    level: int
+    topic: str
+    text: str
+
+
 @dataclass(frozen=True, eq=False)
 class Assessment:
-    """All that one assessor says of one trajectory. ``notes`` are plain sentences for people."""
+    """All that one assessor says of one trajectory.
+
+    Attributes:
+        figures, curves: A section of the report for each ``section`` they name.
+        notes: Plain sentences for people.
+        findings: What the verdict has to take into account, beside the rules of the report.
+    """
 
     figures: list[Figure] = field(default_factory=list)
     curves: list[Curve] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    findings: list[Aspect] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
         curves = [{**asdict(c), "edges": c.edges.tolist(), "values": c.values.tolist()} for c in self.curves]
-        return {"figures": [asdict(f) for f in self.figures], "curves": curves, "notes": list(self.notes)}
+        return {"figures": [asdict(f) for f in self.figures], "curves": curves, "notes": list(self.notes),
+                "findings": [asdict(f) for f in self.findings]}
 
 
 @dataclass(frozen=True, eq=False)

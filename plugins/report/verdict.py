@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backmap.model.assessment import REFERENCE
+from backmap.model.assessment import CARE, GOOD, REFERENCE, UNUSABLE, Aspect
 
 from .content import Content, Row
 from .numbers import listing, number, percent, plural, short, times, unit_of
 
-GOOD, CARE, UNUSABLE = 0, 1, 2
 LEVELS = ("Good to use", "Usable with care", "Not usable as it is")
 NO_VERDICT = "No verdict"
 #: Kinds of distributions: section -> what people call them.
@@ -31,15 +30,6 @@ TOO_FEW = 0.01
 TOO_MANY = 0.01
 LEFT_BEHIND = {"stuck": "no move was accepted there, so that their atoms are as they were before",
                "infeasible": "rigid bonds do not let their atoms meet them"}
-
-
-@dataclass(frozen=True)
-class Aspect:
-    """One thing that was looked at: how it is, in two words what it is, and a sentence."""
-
-    level: int
-    topic: str
-    text: str
 
 
 @dataclass(frozen=True)
@@ -100,6 +90,8 @@ def _few(topics: list[str]) -> str:
 def judge(content: Content, label: str) -> Verdict:
     """Judge one trajectory by its figures, and by the reference's where there is one."""
     findings = [finding for rule in RULES for finding in rule(content, label)]
+    for said in content.judgement.by_trajectory.get(label, {}).values():
+        findings += said.findings
     findings.sort(key=lambda finding: -finding.level)
     level = max((finding.level for finding in findings), default=None)
     if not content.has_reference and level != UNUSABLE:
@@ -119,8 +111,8 @@ def _stereochemistry(content: Content, label: str) -> Iterator[Aspect]:
         return
     level = CARE if share >= 0.99 else UNUSABLE
     yield Aspect(level, "stereochemistry",
-                  f"Only {percent(share)} of the {row.name} are right ({row.quantity}). A wrong one makes another "
-                  "molecule, and no relaxation will mend it.")
+                 f"Only {percent(share)} of the {row.name} are right ({row.quantity}). A wrong one makes another "
+                 "molecule, and no relaxation will mend it.")
 
 
 def _above_reference(row: Row, label: str) -> bool:
@@ -135,11 +127,11 @@ def _contacts(content: Content, label: str) -> Iterator[Aspect]:
     if above:
         said = listing([f"{short(row.value(label))} {row.name}" for row in above])
         yield Aspect(UNUSABLE if max(row.value(label) for row in above) > 1 else CARE, "clashes",
-                      f"Atoms clash: {said} per 1000 atoms. A minimisation removes such contacts; dynamics started "
-                      "without one may fail.")
+                     f"Atoms clash: {said} per 1000 atoms. A minimisation removes such contacts; dynamics started "
+                     "without one may fail.")
     elif rows:
         yield Aspect(GOOD, "contacts", "Atoms clash no more often than in the reference." if
-                      any(row.value(label) for row in rows) else "No atoms clash.")
+                     any(row.value(label) for row in rows) else "No atoms clash.")
 
 
 def _rings(content: Content, label: str) -> Iterator[Aspect]:
@@ -148,8 +140,8 @@ def _rings(content: Content, label: str) -> Iterator[Aspect]:
         return
     if _above_reference(row, label):
         yield Aspect(UNUSABLE if row.value(label) >= 1 else CARE, "pierced rings",
-                      f"Bonds run through rings ({short(row.value(label))} per frame). They stay there however long "
-                      "one simulates: redraw these places.")
+                     f"Bonds run through rings ({short(row.value(label))} per frame). They stay there however long "
+                     "one simulates: redraw these places.")
     else:
         yield Aspect(GOOD, "rings", "No bond runs through a ring.")
 
@@ -175,7 +167,7 @@ def _torn(content: Content, label: str) -> Iterator[Aspect]:
     row = next((row for row in content.find("bonds", "longer than") if row.has(label)), None)
     if row is not None and _above_reference(row, label):
         yield Aspect(UNUSABLE if row.value(label) >= 1 else CARE, "torn bonds",
-                      f"Some bonds are torn: {short(row.value(label))} {row.name} {row.quantity}.")
+                     f"Some bonds are torn: {short(row.value(label))} {row.name} {row.quantity}.")
 
 
 def _bonds(content: Content, label: str) -> Iterator[Aspect]:
@@ -197,7 +189,7 @@ def _bonds(content: Content, label: str) -> Iterator[Aspect]:
         wrong.append(f"{widest.name} scatters {factor} it should ({number(own, 4)} against {number(true, 4)} nm)")
     if wrong:
         yield Aspect(UNUSABLE if abs(shift[off]) > 0.1 else CARE, "bond lengths", f"Bond lengths are off: "
-                      f"{listing(wrong)}. Energies and forces of bonds mean nothing before a minimisation.")
+                     f"{listing(wrong)}. Energies and forces of bonds mean nothing before a minimisation.")
         return
     rigid = {row.name for row in means if abs(row.value(label) - row.value(REFERENCE)) < RIGID / 2
              and max(row.spreads.get(label, np.inf), row.spreads.get(REFERENCE, np.inf)) < RIGID}
@@ -237,7 +229,7 @@ def _distribution(content: Content, label: str, section: str, words: str,
     which = f"{many} of {plural(len(rows), 'kind')}," + " most of all" * (many > 1)
     mean = float(np.mean([row.value(label) for row in rows]))
     yield Aspect(UNUSABLE if mean > TOO_FAR and section != "bonds" else CARE, words,
-                  f"{title} are not as in the reference: {which} {said}.")
+                 f"{title} are not as in the reference: {which} {said}.")
 
 
 def _packing(content: Content, label: str) -> Iterator[Aspect]:
@@ -276,7 +268,7 @@ def _energy(row: Row, label: str) -> Aspect:
         return Aspect(UNUSABLE, "energies", f"{who} is too {'high' if away > 0 else 'low'}: {said}.")
     if spread > 1.5 * width:
         return Aspect(CARE, "energies", f"{who} has a long tail: {said}. Some atoms are too close; minimise before "
-                                         "dynamics.")
+                                        "dynamics.")
     if abs(away) > 0.5:
         return Aspect(CARE, "energies", f"{who} is shifted: {said}.")
     return Aspect(GOOD, "energies", f"{who} is right: {said}.")
@@ -297,7 +289,7 @@ def _internal_energy(content: Content, label: str) -> Iterator[Aspect]:
         yield Aspect(GOOD, "internal energy", f"The molecules are as strained as in the reference: {said}.")
     else:
         yield Aspect(UNUSABLE if share > 3 else CARE, "internal energy",
-                      f"The molecules are {'more' if share > 1 else 'less'} strained than in the reference: {said}.")
+                     f"The molecules are {'more' if share > 1 else 'less'} strained than in the reference: {said}.")
 
 
 def _finite(content: Content, label: str) -> Iterator[Aspect]:
@@ -307,7 +299,7 @@ def _finite(content: Content, label: str) -> Iterator[Aspect]:
     if wrong:
         names = _few([f"{row.name} {row.quantity}" for row in wrong])
         yield Aspect(UNUSABLE, "energies", f"Energies are not finite: {names}. Atoms lie on top of each other, or the "
-                                            "force field has parameters that are no numbers.")
+                                           "force field has parameters that are no numbers.")
 
 
 def _moves(content: Content, label: str) -> Iterator[Aspect]:
@@ -319,8 +311,8 @@ def _moves(content: Content, label: str) -> Iterator[Aspect]:
     if few:
         said = listing([f"{percent(share)} of those of {step}" for step, share in few.items()])
         yield Aspect(UNUSABLE if len(few) == len(shares) else CARE, "accepted moves",
-                      f"Hardly any move was accepted: {said}. What comes out is what went in, not what the force field "
-                      "asks for.")
+                     f"Hardly any move was accepted: {said}. What comes out is what went in, not what the force field "
+                     "asks for.")
 
 
 def _left_behind(content: Content, label: str) -> Iterator[Aspect]:

@@ -121,7 +121,8 @@ def test_a_misspelt_hook_is_an_error() -> None:
 
 def test_a_plugin_of_another_version_of_the_contracts_is_refused() -> None:
     old = SimpleNamespace(API_VERSION=0, **vars(offering(nothing=Nothing)))
-    with pytest.raises(BackmapError, match=r"plugin 'mine' was written for version 0 of backmap\.api, which is version 1"):
+    said = r"plugin 'mine' was written for version 0 of backmap\.api, which is version 1"
+    with pytest.raises(BackmapError, match=said):
         Registry().register(old, "mine")
     this = SimpleNamespace(API_VERSION=1, **vars(offering(nothing=Nothing)))
     assert Registry().register(this, "mine").names(STEP) == ["nothing"]

@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 from backmap_plugins.report.content import Content, Row, collect
 from backmap_plugins.report.sampling import Sampling
+from backmap_plugins.report.tables import title_of
 from backmap_plugins.report.verdict import CARE, GOOD, UNUSABLE, best_of, judge
 
-from backmap.model.assessment import REFERENCE, Assessment, Figure, Judgement
+from backmap.model.assessment import REFERENCE, Aspect, Assessment, Figure, Judgement
 from tests import judgements, scenes
 from tests.judgements import OTHERS, OWN
 
@@ -191,3 +192,19 @@ def test_the_best_is_nearest_to_what_it_should_be() -> None:
 def replace_row(row: Row, **changes: object) -> Row:
     """A changed copy."""
     return replace(row, **changes)
+
+
+@pytest.mark.parametrize(("level", "verdict"), [(GOOD, "Good to use"), (CARE, "Usable with care"),
+                                                (UNUSABLE, "Not usable as it is")])
+def test_assessors_add_to_the_verdict(level: int, verdict: str) -> None:
+    said = Assessment(findings=[Aspect(level, "water content", "The box holds 3 % water.")])
+    what = collect(Judgement("a", {REFERENCE: {"x": Assessment()}, "a": {"x": said}}, n_frames={"a": 10}), {})
+    judged = judge(what, "a")
+    assert judged.words == verdict
+    assert judged.findings == said.findings
+    assert ("water content" in judged.paragraph(10)) == (level != GOOD)
+
+
+def test_an_assessors_section_stands_in_the_report() -> None:
+    what = content([Figure("water", "content", "mean", 0.03)], [Figure("water", "content", "mean", 0.02)])
+    assert [title_of(section) for section in what.sections] == ["Water"]

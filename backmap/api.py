@@ -17,7 +17,7 @@ from .contracts.ensembles import Chain, Model, Sampler, Target
 from .contracts.files import Bridge, ForceFieldReader, MappingReader, Reader, TopologyReader, Writer
 from .contracts.frames import Assessor, Checker, Refiner
 from .contracts.generators import DensityGenerator, Generator, Learner, Proposer, Regularizer, Traversal
-from .contracts.plugin import Options, Plugin
+from .contracts.plugin import Changed, Options, Plugin
 from .contracts.state import OutputFiles, State
 from .contracts.steps import FrameStep, Step
 from .errors import BackmapError
@@ -67,7 +67,7 @@ _HOME = {name: module for module, names in _LATE.items() for name in names}
 
 __all__ = [
     "API_VERSION", "CARE", "GOOD", "UNUSABLE", "Aspect", "Assessment", "Assessor", "AtomIndex", "AtomMolecule",
-    "AtomTopology", "BackmapError", "BeadModel", "Bonded", "Bridge", "Chain", "Checker", "Checkpoint", "Chemistry",
+    "AtomTopology", "BackmapError", "BeadModel", "Bonded", "Bridge", "Chain", "Changed", "Checker", "Checkpoint", "Chemistry",
     "Curve", "DensityGenerator", "Draw", "Figure",
     "Finding", "ForceField", "ForceFieldReader", "FragmentTable", "FrameInfo", "FrameSource", "FrameStep", "Generator",
     "InputPath", "Judgement", "Learner", "Lesson", "Library", "LocalEnvironment", "Mapping", "MappingReader", "Memory",

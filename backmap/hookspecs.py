@@ -2,19 +2,24 @@
 
 An offer is a mapping ``{name: what}``. A name is lower_snake_case and is what the user writes in a
 recipe. ``what`` is the class, or ``"package.module:Class"`` so that its imports are paid for only
-when a recipe names it. Hooks are asked once, before a recipe is checked.
+when a recipe names it. Under a name that recipes no longer use it is ``api.Changed``, which says what to write now.
+Hooks are asked once, before a recipe is checked.
 """
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import pluggy
+
+if TYPE_CHECKING:
+    from .contracts.plugin import Changed
 
 NAME = "backmap"
 hookspec = pluggy.HookspecMarker(NAME)
 hookimpl = pluggy.HookimplMarker(NAME)
 
-Offer = Mapping[str, "type | str"]
+Offer = Mapping[str, "type | str | Changed"]
 
 
 @hookspec

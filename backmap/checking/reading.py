@@ -11,7 +11,7 @@ from ..api import Generator, MappingReader, Options, State, Step, TopologyReader
 from ..errors import BackmapError, at
 from ..model.survey import Finding, Survey
 from ..recipe import document, recipe
-from ..recipe.registry import Registry
+from ..recipe.registry import Registry, kind_of
 from .places import Places
 
 T = TypeVar("T")
@@ -59,7 +59,7 @@ def read_file(path: Path, registry: Registry, overrides: list[str]) -> Reading:
     def content() -> tuple[str, dict[str, Any]]:
         text, found = document.read(path)
         for assignment in overrides:
-            document.override(found, assignment)
+            document.override(found, assignment, registry.changed(kind_of(Step)))
         return text, found
 
     found = reading.attempt(content)

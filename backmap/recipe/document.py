@@ -91,8 +91,13 @@ def _copy(node: Any, left: Iterator[int]) -> Any:
     return [_copy(value, left) for value in node] if isinstance(node, list) else node
 
 
-def override(document: dict[str, Any], assignment: str) -> None:
+def override(document: dict[str, Any], assignment: str, changed: Mapping[str, str] | None = None) -> None:
     """Change one value, in place: ``steps.gibbs.temperature=453``, ``steps.gibbs[1].sweeps=2``.
+
+    Args:
+        document: The recipe.
+        assignment: As ``--set`` takes it.
+        changed: Names that steps no longer have, and how the line about each goes on after it.
 
     Raises:
         BackmapError: If the path is ambiguous or leads nowhere, or the value is not YAML.
@@ -103,7 +108,7 @@ def override(document: dict[str, Any], assignment: str) -> None:
     if not equals or not parts:
         raise BackmapError("is not an assignment", where=where, hint="Write --set steps.gibbs.temperature=453.")
     if parts[0] == "steps" and len(parts) > 1:
-        parts = _find_step(document.get("steps"), parts, where)
+        parts = _find_step(document.get("steps"), parts, where, changed or {})
     _assign(document, parts, parse(text, where), where)
 
 
@@ -115,7 +120,7 @@ def _parts(path: str) -> list[str | int]:
     return [match.group(1) or int(match.group(2)) for match in matches]
 
 
-def _find_step(steps: Any, parts: list[str | int], where: str) -> list[str | int]:
+def _find_step(steps: Any, parts: list[str | int], where: str, changed: Mapping[str, str]) -> list[str | int]:
     """The path with the step's place in the list and its name: ``steps, 4, gibbs, temperature``."""
     names = [step_name(entry) for entry in steps] if isinstance(steps, list) else []
     _, key, *rest = parts
@@ -124,6 +129,8 @@ def _find_step(steps: Any, parts: list[str | int], where: str) -> list[str | int
             raise BackmapError(f"there are {len(names)} steps, counted from 0", where=where)
         return ["steps", key, names[key], *(rest[1:] if rest[:1] == [names[key]] else rest)]
     found = [number for number, name in enumerate(names) if name == key]
+    if not found and key in changed:
+        raise BackmapError(f"'{key}' {changed[key]}", where=where)
     if not found:
         raise BackmapError(f"the recipe has no step '{key}'", where=where, hint="It has: " + ", ".join(map(str, names)))
     if rest and isinstance(rest[0], int):

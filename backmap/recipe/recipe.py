@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import pydantic
 
@@ -50,6 +50,7 @@ class Recipe(pydantic.BaseModel):
     """A checked recipe. ``source`` says where it comes from."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    changed_names: ClassVar[Mapping[str, str]] = {}  #: as in ``Options``
 
     recipe: Literal[1] = pydantic.Field(description="Version of the recipe format: 1.")
     title: str = pydantic.Field("", description="Title of the run.")
@@ -126,7 +127,7 @@ def compose(text: str, content: dict[str, Any], path: Path, registry: Registry,
             overrides: Sequence[str] = ()) -> Recipe:
     """A recipe from what a file holds, or would hold; ``path`` says where its relative paths start."""
     for assignment in overrides:
-        document.override(content, assignment)
+        document.override(content, assignment, registry.changed(kind_of(Step)))
     build = Build(path.resolve().parent, _Builder(registry))
     try:
         recipe = validated(Recipe, content, build, "entry")
@@ -195,7 +196,7 @@ class _Builder:
 
     def _options(self, plugin: type[Plugin], name: str, value: Any) -> dict[str, Any]:
         """Options as a mapping: a bare value fills the first, and so does a plugin that stands among them."""
-        known = options_of(plugin)
+        known, changed = options_of(plugin), plugin.Options.changed_names
         if value is None:
             return {}
         if not isinstance(value, dict):
@@ -205,7 +206,8 @@ class _Builder:
         first = next(iter(known), "")
         kind = nested_kind(known[first].annotation) if known else None
         names = self.registry.names(kind) if kind else []
-        named = [key for key in value if key not in known and difflib.get_close_matches(str(key), names, 1)]
+        named = [key for key in value if key not in known and key not in changed
+                 and difflib.get_close_matches(str(key), names, 1)]
         if len(named) != 1 or first in value:
             return value
         return {first: {named[0]: value[named[0]]}} | {key: given for key, given in value.items() if key != named[0]}
@@ -258,25 +260,47 @@ _BRANCHES = {"int", "float", "str", "bool", "none", "path"}
 def first_error(invalid: pydantic.ValidationError, model: type[pydantic.BaseModel], noun: str) -> RecipeError:
     """The error to show first: a slip in a name explains a missing option better than the reverse."""
     errors = invalid.errors()
-    chosen = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
+    unknown = [e for e in errors if e["type"] == "extra_forbidden"]
+    chosen = next((e for e in unknown if _now(model, _place(e["loc"]))), next(iter(unknown), errors[0]))
     place = _place(chosen["loc"])
     alike = [e for e in errors if _place(e["loc"]) == place]
-    path = _join(*(f"[{part}]" if isinstance(part, int) else part for part in place))
+    path, above = _path(place), _path(place[:-1])
     known = named(model)
     if nested := next((e["ctx"]["error"] for e in alike if "error" in e.get("ctx", {})
                        and isinstance(e["ctx"]["error"], BackmapError)), None):
         return RecipeError.inside(path, nested)
     if chosen["type"] == "extra_forbidden":
+        if now := _now(model, place):
+            return RecipeError(f"'{place[-1]}' {now}", path=above)
         hint = did_you_mean(str(place[-1]), known) if len(place) == 1 else ""
-        return RecipeError(f"no {noun} is called '{place[-1]}'", path=_join(*map(str, place[:-1])), hint=hint)
+        return RecipeError(f"no {noun} is called '{place[-1]}'", path=above, hint=hint)
     description = known[place[0]].description if len(place) == 1 and place[0] in known else None
     if chosen["type"] == "missing":
-        return RecipeError(f"the {noun} '{place[-1]}' is missing", path=_join(*map(str, place[:-1])),
-                           hint=description or "")
+        return RecipeError(f"the {noun} '{place[-1]}' is missing", path=above, hint=description or "")
     problem = " or ".join(dict.fromkeys(_message(e) for e in alike))
     if chosen["type"] != "value_error":  # a validator's own words say what it was given
         problem = f"{problem}, not {_short(chosen['input'])}"
     return RecipeError(problem, path=path, hint=description or "")
+
+
+def _now(model: type[pydantic.BaseModel], place: tuple[str | int, ...]) -> str | None:
+    """How the line about the key at a place goes on, if recipes no longer write it there."""
+    *way, key = place
+    for part in way:
+        if isinstance(part, int):  # an entry of a list
+            continue
+        option = named(model).get(part)
+        model = _model_in(option.annotation) if option else None
+        if model is None:
+            return None
+    return getattr(model, "changed_names", {}).get(key)
+
+
+def _model_in(annotation: Any) -> type[pydantic.BaseModel] | None:
+    """The model of options that a field of this type holds, if it holds one."""
+    if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
+        return annotation
+    return next((model for part in get_args(annotation) if (model := _model_in(part))), None)
 
 
 def _message(error: Any) -> str:
@@ -288,6 +312,11 @@ def _place(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
     """pydantic's place without the names of union branches, which come below a field."""
     return tuple(part for k, part in enumerate(loc)
                  if isinstance(part, int) or k == 0 or not ("[" in part or part in _BRANCHES))
+
+
+def _path(place: tuple[str | int, ...]) -> str:
+    """A place as the user writes it: ``atoms[1].file``."""
+    return _join(*(f"[{part}]" if isinstance(part, int) else part for part in place))
 
 
 def _join(*parts: str) -> str:

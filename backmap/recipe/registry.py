@@ -88,6 +88,7 @@ class Registry:
         self.broken: dict[str, str] = {}
         self.files: list[Path] = []
         self._tables: dict[Kind, dict[str, Offered]] = {}
+        self._changed: dict[Kind, dict[str, str]] = {}
         self._classes: dict[tuple[Kind, str], type[api.Plugin]] = {}
         self._trace = self.manager.trace.root.get("backmap")
         if os.environ.get("BACKMAP_TRACE", "0") not in ("", "0"):
@@ -164,6 +165,11 @@ class Registry:
         """The names on offer, sorted."""
         return sorted(self._table(kind))
 
+    def changed(self, kind: Kind) -> dict[str, str]:
+        """Names that recipes no longer use, and how the line about each goes on after it."""
+        offered = self._table(kind)
+        return {name: now for name, now in self._changed[kind].items() if name not in offered}
+
     def get(self, kind: Kind, name: str) -> type[api.Plugin]:
         """The class that is offered under ``name``.
 
@@ -176,6 +182,8 @@ class Registry:
             table = self._table(kind)
             if name not in table:
                 self._trace(kind.name, name, "-> not found")
+                if now := self.changed(kind).get(name):
+                    raise BackmapError(f"'{name}' {now}")
                 raise BackmapError(f"no {kind.name} is called '{name}'", hint=self._advice(name, list(table)))
             self._classes[key] = self._load(kind, name, table[name])
         return self._classes[key]
@@ -206,8 +214,12 @@ class Registry:
     def _table(self, kind: Kind) -> dict[str, Offered]:
         if kind not in self._tables:
             table: dict[str, Offered] = {}
+            changed = self._changed[kind] = {}
             for hook in getattr(self.manager.hook, kind.hook).get_hookimpls():
                 for name, what in _offers(hook.function(), kind, hook.plugin_name).items():
+                    if isinstance(what, api.Changed):
+                        changed[name] = what.now
+                        continue
                     _check_name(name, kind, hook.plugin_name, table)
                     table[name] = Offered(what, hook.plugin_name)
             self._tables[kind] = table
@@ -227,7 +239,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return (f"Did you mean '{near[0]}'? " if near else "") + "Known: " + (", ".join(known) or "none")
 
 
-def _offers(offers: object, kind: Kind, plugin: str) -> dict[str, type | str]:
+def _offers(offers: object, kind: Kind, plugin: str) -> dict[str, type | str | api.Changed]:
     """What a hook returns, which is a mapping of names; ``None`` offers nothing."""
     if offers is not None and not isinstance(offers, Mapping):
         raise BackmapError(f"{kind.hook} returned a {type(offers).__name__}, expected {{name: class}}",

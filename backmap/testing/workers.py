@@ -33,6 +33,8 @@ def check_options(plugin: type[Plugin]) -> None:
     except pydantic.ValidationError as invalid:
         refused = any(error["loc"][0] == "no_such_option" for error in invalid.errors())
     assert refused, f"{name} accepts options that it does not have"
+    for key in options.changed_names:
+        assert key not in options.model_fields, f"option '{key}' of {name} is said to have changed, and is there"
 
 
 def check_generator(generator: Generator, system: System | None = None, window: Window | None = None) -> None:

@@ -147,7 +147,7 @@ class World:
 
     def sample(self, generator: Generator, n: int, sweeps: int, candidates: int = 1, rigid: bool = True,
                block: str = "fragment", seed: int = 1) -> tuple[Array, float]:
-        """Atoms (n, A, 3) after a number of accepted sweeps, relative to the first bead, and the share accepted."""
+        """Atoms (n, A, 3) after a number of Metropolis sweeps, relative to the first bead, and the share accepted."""
         states = list(self.states(generator, n, sweeps, candidates, rigid, block, seed))
         return states[-1][0], float(np.mean([share for _, share in states]))
 

@@ -205,7 +205,7 @@ def by_moves(alkane: Alkane, count: int, burn: int, sweeps: int, size: int, time
 
 def by_sweeps(alkane: Alkane, generator: Generator, count: int, burn: int, sweeps: int,
               candidates: int = 1) -> tuple[Array, float]:
-    """States (s, count, n, 3) of accepted sweeps, and the share accepted."""
+    """States (s, count, n, 3) of Metropolis sweeps, and the share accepted."""
     world = replace(alkane.world, start=alkane.starts(count))
     made = list(world.states(generator, count, burn + sweeps, candidates))[burn:]
     return np.stack([atoms for atoms, _ in made]), float(np.mean([share for _, share in made]))
@@ -213,7 +213,7 @@ def by_sweeps(alkane: Alkane, generator: Generator, count: int, burn: int, sweep
 
 def by_both(alkane: Alkane, generator: Generator, count: int, burn: int, sweeps: int, size: int,
             timestep: float, steps: int = 10) -> Array:
-    """States (s, count, n, 3) of accepted sweeps and Hamiltonian moves in turn."""
+    """States (s, count, n, 3) of Metropolis sweeps and Hamiltonian moves in turn."""
     system = System(((alkane.kind, count),))
     moves = HamiltonianMoves(system, alkane.field, TEMPERATURE, steps, timestep, size, alkane.sigma)
     states = []

@@ -20,7 +20,7 @@ steps:
       reference: {{gromacs: {{files: [{demo}/aa.gro, {demo}/test_aa.xtc], index: {{index.ndx: atoms}}}}}}
   - forward: {{generator: {{equivariant: {weights}}}}}
   - gibbs: {{sweeps: 1, temperature: 350, regularizer: steric, candidates: 2, repair: 1}}
-  - gibbs: {{sweeps: 1, temperature: 350, accept: boltzmann, candidates: 2, free_energies: true}}
+  - metropolis: {{sweeps: 1, temperature: 350, candidates: 2, free_energies: true}}
   - hamiltonian: {{soften: 1, sweeps: 3, steps: 4, temperature: 350}}
   - hamiltonian: {{sweeps: 1, steps: 4, temperature: 350, beads: {{sigma: 0.001}}, only: [stuck]}}
   - refine: {{equilibrate: {{temperature: 350, time: 0.02, max_iterations: 20}}}}

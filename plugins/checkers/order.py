@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from backmap.api import Checker, Step
 from backmap.model.survey import Finding, Survey
 
-MAKERS = ("forward", "gibbs", "hamiltonian", "refine", "load")
+MAKERS = ("forward", "gibbs", "metropolis", "hamiltonian", "refine", "load")
 RESULTS = ("run.json", "progress.json")  #: what a run leaves in its folder
 
 
@@ -41,11 +41,11 @@ def _overlaps(survey: Survey, makers: list[Step]) -> Iterator[Finding]:
         if step.name == "forward" and options.generator.parallel and not after:
             yield Finding("warning", survey.where(step), "fragments are placed from beads alone and overlap, and no "
                           "later step parts them", "Add gibbs, hamiltonian, or refine: minimize.")
-        if step.name == "gibbs" and options.accept == "none" and options.regularizer is None:
+        if step.name == "gibbs" and options.regularizer is None:
             yield Finding("warning", survey.where(step), "draws are taken as they come, so that fragments may overlap",
-                          "Write 'regularizer: steric' and 'repair: 5', or 'accept: boltzmann'.")
-        elif step.name == "gibbs" and options.accept == "none" and not options.repair and not any(
-                later.name in ("hamiltonian", "refine", "gibbs") for later in after):
+                          "Write 'regularizer: steric' and 'repair: 5', or sweep with metropolis.")
+        elif step.name == "gibbs" and not options.repair and not any(
+                later.name in ("metropolis", "hamiltonian", "refine", "gibbs") for later in after):
             told = options.regularizer.absolute
             yield Finding("note", survey.where(step), "fragments that still overlap after the sweeps are "
                           + ("flagged, not redrawn" if told else "neither flagged nor redrawn"),

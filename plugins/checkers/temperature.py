@@ -32,11 +32,11 @@ class TemperatureChecker(Checker):
                 yield Finding("warning", where, f"{temperature:g} K here, but {first[1]:g} K in '{first[0].name}'",
                               "All steps should draw at the temperature of the beads.")
             first = first or (step, temperature)
-            if (trained is not None and min(abs(value - temperature) for value in trained[1]) > SAME
-                    and step.name == "gibbs" and step.options.accept == "none"):
+            if (step.name == "gibbs" and trained is not None
+                    and min(abs(value - temperature) for value in trained[1]) > SAME):
                 known = " and ".join(f"{value:g}" for value in trained[1])
                 corrected = any(later.index > step.index for later in survey.named("hamiltonian"))
                 yield Finding("note" if corrected else "warning", where, f"{temperature:g} K here, but the weights of "
                               f"'{trained[0].name}' were trained at {known} K", "Sweeps draw as in training; " + (
                                   "'hamiltonian' corrects it, if it is long enough." if corrected else
-                                  "use other weights, or correct it by 'hamiltonian' or 'accept'."))
+                                  "use other weights, or correct it by 'hamiltonian' or 'metropolis'."))

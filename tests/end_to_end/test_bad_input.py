@@ -212,6 +212,8 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
      "run.yaml: steps[3]: no step is called 'gibs'. Did you mean 'gibbs'? Known: ..."),
     ("unknown option", recipe("sweeps: 4", "sweps: 4"), (),
      "run.yaml: steps[3].gibbs: no option is called 'sweps'. Did you mean 'sweeps'? Known: ..."),
+    ("option that is a step of its own now", recipe("sweeps: 4", "accept: boltzmann"), (),
+     "run.yaml: steps[3].gibbs: 'accept' is a step of its own now: write metropolis: {...}"),
     ("option of the wrong type", recipe("sweeps: 4", "sweeps: many"), (),
      "run.yaml: steps[3].gibbs.sweeps: should be a valid integer, unable to parse string as an integer, not 'many'. "
      "Sweeps; each draws every fragment once."),
@@ -222,7 +224,7 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
     ("step before what it needs", NO_READ, (),
      "run.yaml: steps[1].forward: step 'forward' needs beads, which no earlier step gives. Steps that give it: read"),
     ("gibbs without a generator", nothing, ("--set", "steps.forward.generator=template"),
-     "run.yaml: steps[3].gibbs: a Gibbs sweep needs a generator that sees atoms. Write 'generator: {equivariant: "
+     "run.yaml: steps[3].gibbs: a sweep needs a generator that sees atoms. Write 'generator: {equivariant: "
      "weights.safetensors}'."),
     ("levels of another number", nothing, ("--set", "steps.gibbs.levels=[0.5, 0]"),
      "run.yaml: steps[3].gibbs: 'levels' has 2 entries for 4 sweeps"),
@@ -288,6 +290,8 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
      "--set steps.gibs.sweeps=2: the recipe has no step 'gibs'. It has: topology, read, forward, gibbs, write"),
     ("unknown option to set", nothing, ("--set", "steps.gibbs.sweps=2"),
      "run.yaml: steps[3].gibbs: no option is called 'sweps'. Did you mean 'sweeps'? Known: ..."),
+    ("option to set that is a step of its own now", nothing, ("--set", "steps.gibbs.accept=boltzmann"),
+     "run.yaml: steps[3].gibbs: 'accept' is a step of its own now: write metropolis: {...}"),
     ("nothing to set", nothing, ("--set", "steps.gibbs.sweeps"),
      "--set steps.gibbs.sweeps: is not an assignment. Write --set steps.gibbs.temperature=453."),
     ("seed that is no number", nothing, ("--seed", "x"), "Invalid value for '--seed': ... as an integer. Try --help."),

@@ -29,7 +29,7 @@ steps:
   - forward: {{generator: {{equivariant: {demo}/octane_350K.safetensors}}}}
   - gibbs: {{sweeps: 2, temperature: 350}}
   - hamiltonian: {{soften: 2, sweeps: 2, temperature: 350}}
-  - gibbs: {{accept: boltzmann, sweeps: 1, candidates: 2, temperature: 350, beads: {{sigma: 0.005}}}}
+  - metropolis: {{sweeps: 1, candidates: 2, temperature: 350, beads: {{sigma: 0.005}}}}
   - hamiltonian: {{sweeps: 2, temperature: 350, beads: {{sigma: 0.005}}}}
   - assess: consistency
   - write: {{atoms: {{gromacs: atoms.gro}}, report: [report.html, report.md, report.json]}}
@@ -47,7 +47,7 @@ steps:
   - read: {{beads: {{gromacs: cg.gro}}}}
   - forward: {{generator: force_field}}
   - hamiltonian: {{soften: 3, sweeps: 2, temperature: 400, beads: {{sigma: 0.02}}}}
-  - gibbs: {{accept: boltzmann, sweeps: 1, candidates: 2, temperature: 400, beads: {{sigma: 0.02}}}}
+  - metropolis: {{sweeps: 1, candidates: 2, temperature: 400, beads: {{sigma: 0.02}}}}
   - assess: consistency
   - write: {{report: report.json}}
 """
@@ -93,7 +93,8 @@ def test_what_they_cost_is_one_line_of_each_step(run: tuple[Path, str]) -> None:
     assert len(lines) == 3, said
     assert said.count("kT a bead at sigma 0.005 nm") == 2  # both soft steps
     sampling = json.loads((folder / "report.json").read_text())["sampling"]
-    assert [each["step"] for each in sampling] == ["steps[5].hamiltonian", "steps[6].gibbs", "steps[7].hamiltonian"]
+    assert [each["step"] for each in sampling] == [
+        "steps[5].hamiltonian", "steps[6].metropolis", "steps[7].hamiltonian"]
     assert all(any(note.startswith("infeasible:") for note in each["notes"]) for each in sampling)
     assert all(0 <= row["all"] <= 1 for each in sampling for row in each["acceptance"])
     assert sampling[1]["free_energies"]

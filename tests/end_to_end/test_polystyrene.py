@@ -206,7 +206,7 @@ def test_draws_are_accepted_at_the_true_atoms(tmp_path: Path) -> None:
   - read: {{beads: {{gromacs: [{DEMO}/cg.gro, {DEMO}/cg.xtc]}}}}
   - forward: {{generator: {{equivariant: {DEMO}/polystyrene_568K.safetensors}}}}
   - load: {{atoms: {{gromacs: [{DEMO}/aa.gro, {DEMO}/test_aa.xtc]}}}}
-  - gibbs: {{accept: boltzmann, sweeps: 1, temperature: 568}}
+  - metropolis: {{sweeps: 1, temperature: 568}}
   - assess: [consistency]
   - write: {{report: report.json}}
 """).split("\n")

@@ -40,6 +40,7 @@ WRONG: dict[str, Callable[[list[dict[str, Any]]], object]] = {
     "an unknown step": lambda steps: steps.append("gibs"),
     "an unknown reader": lambda steps: steps[2]["read"].update(beads={"gromac": "cg.gro"}),
     "an unknown option": lambda steps: steps[4]["gibbs"].update(sweps=3),
+    "an option that is a step of its own now": lambda steps: steps[4]["gibbs"].update(accept="boltzmann"),
     "an unknown option inside": lambda steps: steps[3]["forward"].update(generator={"equivariant": {"weight": "x"}}),
     "a number that is none": lambda steps: steps[4]["gibbs"].update(sweeps="many"),
     "a number out of range": lambda steps: steps[4]["gibbs"].update(temperature=-1),

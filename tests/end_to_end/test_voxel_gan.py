@@ -114,7 +114,7 @@ def test_atoms_are_placed_on_the_beads_with_exact_bonds(trained: Path, tmp_path:
 
 def test_what_has_no_density_is_not_accepted_or_rejected(trained: Path, tmp_path: Path) -> None:
     shutil.copyfile(trained / "weights.safetensors", tmp_path / "weights.safetensors")
-    text = RUN.replace("levels: [0.0]", "accept: boltzmann").replace(
+    text = RUN.replace("gibbs: {sweeps: 1, levels: [0.0], ", "metropolis: {sweeps: 1, ").replace(
         "  - read:", f"  - forcefield: {{gromacs: {OCTANE / 'octane.top'}}}\n  - read:")
     done = backmap(tmp_path, text, "--frames", "0")
     assert done.returncode != 0

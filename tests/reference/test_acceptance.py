@@ -1,4 +1,4 @@
-"""Accepted sweeps against distributions in closed form, with good generators, bad ones, and broken ones.
+"""Metropolis sweeps against distributions in closed form, with good generators, bad ones, and broken ones.
 
 40,000 independent molecules and ten bins of equal probability: a density that is off by 4 % (root mean square, as the
 Fixman term is in a free trimer) gives a chi-squared of 69 +- 16, and less than 28 in one case of a thousand if it is

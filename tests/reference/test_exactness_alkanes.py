@@ -1,4 +1,4 @@
-"""Accepted sweeps and Hamiltonian moves of alkanes on soft beads, against constrained dynamics by OpenMM.
+"""Metropolis sweeps and Hamiltonian moves of alkanes on soft beads, against constrained dynamics by OpenMM.
 
 A sample is the mean over some hundred molecules that do not see each other; a molecule's mean over its own states is
 one independent datum, so that Hotelling's test holds however slowly states change. Compared are shares of torsions,

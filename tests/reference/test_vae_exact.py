@@ -1,4 +1,4 @@
-"""Accepted sweeps by way of latents, against closed forms and against constrained dynamics by OpenMM.
+"""Metropolis sweeps by way of latents, against closed forms and against constrained dynamics by OpenMM.
 
 Weights of pairs of atoms and latents are random numbers; the atoms must follow the target all the same, with decoders
 that listen to latents of which the encoder knows nothing, with several candidates, and with training that hardly began.

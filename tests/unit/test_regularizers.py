@@ -13,8 +13,9 @@ from backmap import testing
 from backmap.engine.random import Stream
 from backmap.engine.sites.contracts import Draw, LocalEnvironment
 from backmap.engine.sites.environment import Scene
+from backmap.engine.sites.repair import overlaps
 from backmap.engine.sites.schedule import parallel_schedule
-from backmap.engine.sites.sweep import Sweeper, overlaps
+from backmap.engine.sites.sweep import Sweeper
 from backmap.model.molecule import MoleculeType
 from backmap.model.parameters import BOLTZMANN
 from backmap.model.system import System, Window

@@ -191,7 +191,7 @@ class Outcome:
 
 @dataclass(frozen=True, eq=False)
 class Acceptance:
-    """What stays the same in all accepted sweeps of a step.
+    """What stays the same in all Metropolis sweeps of a step.
 
     Attributes:
         generator: Draws, and knows its density.

@@ -2,7 +2,7 @@
 
 A *block* is the part of a fragment that is drawn at once. A block can be accepted or rejected only if a draw meets
 each of its rigid bonds by construction: every rigid bond of an atom that is drawn leads to the predecessor at whose
-distance it is placed, or to the atom on which a ring closes. ``docs/theory``, "Accepted sweeps".
+distance it is placed, or to the atom on which a ring closes. ``docs/theory``, "Metropolis sweeps".
 """
 from __future__ import annotations
 

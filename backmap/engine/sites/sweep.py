@@ -15,11 +15,11 @@ from torch import Tensor
 from ...model.parameters import BOLTZMANN
 from ...model.system import System
 from ..geometry.constraint import SystemProjector
-from ..random import Stream
+from ..random import Stream, numpy_generator
 from . import handed
 from .contracts import Draws, LocalEnvironment, Weighs
 from .environment import Scene
-from .schedule import Batch, Schedule
+from .schedule import Batch, Schedule, gibbs_schedule
 
 #: How one of several candidates is chosen: by exp(-E / kT), the one of least energy, or the first.
 Select = Literal["boltzmann", "lowest_energy", "first"]
@@ -75,6 +75,13 @@ class Sweeper:
             if project is not None:
                 project(scene)
 
+    def gibbs(self, scene: Scene, stream: tuple[int | str, ...], noise: float = 0.0,
+              project: Callable[[Scene], None] | None = None, only: np.ndarray | None = None) -> None:
+        """One Gibbs sweep, in place, in an order that has the name of its draws; ``only`` are the beads to draw,
+        (W, B), None for all."""
+        schedule = gibbs_schedule(scene.surroundings, scene.system, numpy_generator(*stream), only)
+        self.sweep(scene, schedule, stream, scene.frames, noise, project)
+
     def _draw(self, scene: Scene, batch: Batch, stream: tuple[int | str, ...], numbers: Tensor,
               noise: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Frame, bead, block and chosen positions of every site of a chunk, as ``Scene.scatter`` takes them."""
@@ -121,69 +128,3 @@ def projection(system: System) -> Callable[[Scene], None]:
         scene.atoms.copy_(torch.as_tensor(atoms))
 
     return project
-
-
-def overlaps(scene: Scene, regularizer: Weighs, threshold: float, chunk: int = 512) -> np.ndarray:
-    """Beads whose fragment has more than ``threshold`` kJ/mol of the regularizer's energy, (W, B) bool.
-
-    Molecules that are given are left out: what overlaps with them is drawn, and found there.
-    """
-    n_frames, n_beads = scene.beads.shape[:2]
-    given = np.array([kind.given for kind in scene.fragments.types])
-    drawn = np.flatnonzero(~given[scene.fragments.type[scene.layout.row].cpu().numpy()])
-    everything = Batch(np.repeat(np.arange(n_frames), len(drawn)), np.tile(drawn, n_frames))
-    found = np.zeros((n_frames, n_beads), dtype=bool)
-    for part in everything.chunks(chunk):
-        frame, bead = (torch.as_tensor(x, device=scene.beads.device) for x in (part.frame, part.bead))
-        env = scene.gather(frame, bead)
-        own = scene.own(frame, bead)[:, None].double()
-        energy = handed.energy(regularizer, env, own, scene.labels(frame, bead))
-        found[part.frame, part.bead] = (energy[:, 0] > threshold).cpu().numpy()
-    return found
-
-
-def mirror_wrong_centres(scene: Scene, system: System) -> np.ndarray:
-    """Move stereocentres of the wrong hand through the plane of their neighbours, in place.
-
-    The hydrogen of the centre goes with it. Run a projection and a sweep of the returned beads afterwards.
-
-    Returns:
-        Beads that own a centre that was moved, (W, B) bool.
-    """
-    atoms = scene.atoms.cpu().numpy()
-    wrong = system.wrong_stereo(atoms)
-    beads = np.zeros(scene.beads.shape[:2], dtype=bool)
-    if not len(wrong):
-        return beads
-    frame, centre, arms = wrong[:, 0], wrong[:, 1], wrong[:, 2:]
-    a, b, c = (atoms[frame, arms[:, k]] for k in range(3))
-    normal = np.cross(b - a, c - a)
-    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
-    height = np.einsum("ni,ni->n", atoms[frame, centre] - a, normal)
-    # At least 0.04 nm beyond the plane: a tetrahedral centre stands about that high over its neighbours.
-    move = -(height + np.sign(height) * np.maximum(np.abs(height), 0.04))[:, None] * normal
-    hydrogen = _hydrogens_of_centres(system)[centre]
-    carries = hydrogen >= 0
-    arm = atoms[frame, hydrogen] - atoms[frame, centre]
-    turned = move - 2 * np.einsum("ni,ni->n", arm, normal)[:, None] * normal
-    frame_of, atom_of = np.concatenate([frame, frame[carries]]), np.concatenate([centre, hydrogen[carries]])
-    rows = scene.layout.owned.cpu().numpy()
-    owner = np.empty(atoms.shape[1], dtype=np.int64)
-    bead, slot = np.nonzero(rows >= 0)
-    owner[rows[bead, slot]] = bead
-    moved = torch.as_tensor(np.concatenate([move, turned[carries]]), device=scene.atoms.device)
-    scene.atoms[torch.as_tensor(frame_of), torch.as_tensor(atom_of)] += moved
-    beads[frame, owner[centre]] = True
-    return beads
-
-
-def _hydrogens_of_centres(system: System) -> np.ndarray:
-    """The hydrogen on each stereocentre that is not among its three neighbours, -1 if none, (A,)."""
-    hydrogens = np.full(system.n_atoms, -1)
-    for group in system.groups:
-        element = group.type.chemistry.element
-        for centre, *arms in group.type.chemistry.centres.tolist():
-            for other in group.type.graph[centre]:
-                if element[other] == 1 and other not in arms:
-                    hydrogens[group.atoms[:, centre]] = group.atoms[:, other]
-    return hydrogens

@@ -17,7 +17,7 @@ from backmap_plugins.molecules.assemble import (
     signed_by_copy,
     unsigned_centres,
 )
-from backmap_plugins.steps.sample import Forward
+from backmap_plugins.steps.forward import Forward
 from backmap_plugins.traversals import DepthFirst
 
 from backmap.api import AtomTopology, State

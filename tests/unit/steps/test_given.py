@@ -13,17 +13,19 @@ from backmap_plugins.molecules.assemble import molecule_type, own_beads, rigid_l
 from backmap_plugins.refiners.equilibrate import Equilibrate
 from backmap_plugins.refiners.minimize import Minimize
 from backmap_plugins.regularizers.steric import Steric
+from backmap_plugins.steps.forward import Forward
+from backmap_plugins.steps.gibbs import Gibbs
 from backmap_plugins.steps.hamiltonian import Hamiltonian
+from backmap_plugins.steps.metropolis import Metropolis
 from backmap_plugins.steps.refine import Refine
-from backmap_plugins.steps.sample import Forward, Gibbs
 from backmap_plugins.traversals import DepthFirst
 
 from backmap import api
 from backmap.engine.checkpoints.library import collect
 from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.sites.environment import Scene
+from backmap.engine.sites.repair import overlaps
 from backmap.engine.sites.schedule import drawn
-from backmap.engine.sites.sweep import overlaps
 from backmap.model.system import System, Window
 from tests import builders, forcefields, scenes
 
@@ -106,13 +108,13 @@ def test_sweeps_leave_them_alone(tmp_path: Path) -> None:
     assert (np.delete(moved, kept) > 0).any()
 
 
-def test_accepted_sweeps_and_hamiltonian_moves_leave_them_alone(tmp_path: Path) -> None:
+def test_metropolis_sweeps_and_hamiltonian_moves_leave_them_alone(tmp_path: Path) -> None:
     system, window = still()
     state = state_of(system)
     state.generator = equivariant(system, window, tmp_path)
     state.system = state.generator.prepare(system, "cpu")
     soft = {"sigma": 0.03, "grip": 1.0}
-    accepted = swept(Gibbs(Gibbs.Options(sweeps=1, accept="boltzmann", temperature=1e6, beads=soft)), window, state)
+    accepted = swept(Metropolis(Metropolis.Options(sweeps=1, temperature=1e6, beads=soft)), window, state)
     moves = swept(Hamiltonian(Hamiltonian.Options(sweeps=2, steps=3, timestep=0.1, temperature=300,
                                                   beads={"sigma": 0.01})), window, state)
     kept = rows(system)

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from backmap_plugins.refiners.minimize import Minimize
+from backmap_plugins.steps.gibbs import Gibbs, GibbsOptions
 from backmap_plugins.steps.refine import Refine
-from backmap_plugins.steps.sample import Gibbs, GibbsOptions
 
 from backmap import api
 from backmap.engine.flags import flagged, with_neighbours

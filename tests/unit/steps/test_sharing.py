@@ -12,8 +12,9 @@ from backmap_plugins.generators.template.generator import Template
 from backmap_plugins.refiners.minimize import Minimize
 from backmap_plugins.regularizers.steric import Steric
 from backmap_plugins.steps.assess import Assess
+from backmap_plugins.steps.forward import Forward
+from backmap_plugins.steps.gibbs import Gibbs
 from backmap_plugins.steps.refine import Refine
-from backmap_plugins.steps.sample import Forward, Gibbs
 from backmap_plugins.traversals import DepthFirst
 
 from backmap import api, testing

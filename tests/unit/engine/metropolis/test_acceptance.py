@@ -83,7 +83,7 @@ def test_fragments_stay_within_reach() -> None:
 
 @dataclass
 class Sweeps:
-    """Everything that accepted sweeps of a window need, at a temperature at which much is accepted."""
+    """Everything that Metropolis sweeps of a window need, at a temperature at which much is accepted."""
 
     system: System
     window: Window

@@ -1,4 +1,4 @@
-"""Sweeps of the ``gibbs`` step that are accepted or rejected by a force field."""
+"""The step ``metropolis``: sweeps whose draws are accepted or rejected by the force field."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from backmap.api import Generator, Learner, Memory, Options, Proposer, State
+from backmap.api import Learner, Options, Proposer, State
 from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.energy.site import SiteEnergy
 from backmap.engine.flags import finished
@@ -22,13 +22,12 @@ from backmap.engine.metropolis.trials import Trials
 from backmap.engine.random import Stream, numpy_generator
 from backmap.engine.sites.contracts import View
 from backmap.engine.sites.environment import Scene
-from backmap.engine.sites.fragments import FragmentTable
 from backmap.engine.sites.schedule import Batch, batches_of, per_bead, shuffled
-from backmap.engine.sites.sweep import projection
 from backmap.errors import BackmapError
 from backmap.model.system import System, Window
 
 from ..report.sampling import Sampling, Stiffness, add
+from .drawing import SweepOptions, SweepStep
 
 #: How closely a generator meets beads that were exact when it learned, nm: weights say how far they were off.
 LEARNED_GRIP = 1e-4
@@ -45,55 +44,44 @@ class SoftBeads(Options):
                           "that do not learn. It changes how often draws are accepted, not what is sampled.")
 
 
-class AcceptOptions(Options):
-    """Options of accepted sweeps."""
+class MetropolisOptions(SweepOptions):
+    """Options of ``metropolis``."""
 
-    accept: Literal["none", "boltzmann"] = Field(
-        "none", description="boltzmann: every draw is accepted or rejected, so that frames follow the force field. "
-                            "It needs a step forcefield and a generator with a density.")
-    beads: SoftBeads = Field(SoftBeads(), description="With accept: how closely beads are to be met while sweeping.")
+    candidates: int = Field(1, ge=1, description="Draws per block, of which one may be accepted.")
+    beads: SoftBeads = Field(SoftBeads(), description="How closely beads are to be met while sweeping.")
     blocks: list[Literal["fragment", "hydrogens"]] = Field(
         ["fragment", "hydrogens"], min_length=1,
-        description="With accept: what is drawn at once in a sweep. fragment: whole fragments, where all their rigid "
-                    "bonds can be met; hydrogens: those of a fragment, its other atoms standing.")
+        description="What is drawn at once in a sweep. fragment: whole fragments, where all their rigid bonds can be "
+                    "met; hydrogens: those of a fragment, its other atoms standing.")
     measure: Literal["rigid", "stiff"] = Field(
-        "rigid", description="With accept: rigid bonds as constrained dynamics samples them, or stiff springs.")
-    noise: float = Field(0.0, ge=0, le=1, description="With accept: noise level that the generator is told. Any is "
-                                                      "exact; draws of one may be accepted more often.")
-    project: bool = Field(True, description="With accept: meet beads exactly at the end; the log says what it costs.")
-    reach: float | None = Field(None, gt=0, description="With accept: how far an atom can be from its bead, nm; by "
-                                                        "default from the lengths of bonds.")
-    free_energies: bool = Field(False, description="With accept: free energies of blocks given all the rest, by bead "
-                                                   "type, from the weights of the last sweep. Reports have "
-                                                   "them anyway; this prints them.")
-
-    def check_accept(self, others: set[str]) -> None:
-        """Refuse options that mean nothing here; ``others`` are those of sweeps without acceptance."""
-        own = set(AcceptOptions.model_fields) - {"accept"}
-        idle = self.model_fields_set & (own if self.accept == "none" else others)
-        if idle and self.accept == "none":
-            raise ValueError(f"'{min(idle)}' is for sweeps with accept: boltzmann")
-        if idle:
-            raise ValueError(f"'{min(idle)}' is for sweeps without 'accept': make two gibbs steps of it")
+        "rigid", description="Rigid bonds as constrained dynamics samples them, or stiff springs.")
+    noise: float = Field(0.0, ge=0, le=1, description="Noise level that the generator is told. Any is exact; draws of "
+                                                      "one may be accepted more often.")
+    project: bool = Field(True, description="Meet beads exactly at the end; the log says what it costs.")
+    reach: float | None = Field(None, gt=0, description="How far an atom can be from its bead, nm; by default from the "
+                                                        "lengths of bonds.")
+    free_energies: bool = Field(False, description="Print free energies of blocks given all the rest, by bead type, "
+                                                   "from the weights of the last sweep. Reports have them anyway.")
 
 
-class AcceptedSweeps:
-    """What ``gibbs`` does with ``accept: boltzmann``.
+class Metropolis(SweepStep):
+    """Sweep over all blocks, each drawn anew given all others, and accept or reject every draw by the force field.
 
-    Args:
-        options: Of the step, with ``sweeps``, ``candidates`` and ``temperature``.
-        generator: Draws, with a density.
-        tables: Fragments, on the device.
-        state: With a force field.
-        where: The step, for messages; index: its number.
+    What comes out follows the force field's distribution on rigid bonds and soft beads, however good or bad the
+    generator; only the share that is accepted depends on it. It must have a density. Beads are met exactly at the end.
+    Those of which no draw was accepted are flagged ``stuck``.
     """
 
-    def __init__(self, options: AcceptOptions, generator: Generator, tables: FragmentTable, state: State,
-                 where: str, index: int) -> None:
-        self.options, self.generator, self.tables, self.where, self.index = options, generator, tables, where, index
+    Options = MetropolisOptions
+    needs = SweepStep.needs | {"forcefield"}
+
+    def start(self, state: State) -> None:
+        super().start(state)
+        options, generator, tables = self.options, self.generator, self.tables
         if not isinstance(generator, Proposer):
             raise BackmapError("this generator has no density, so its draws cannot be accepted or rejected",
-                               where=where, hint="Choose one that has, e.g. equivariant, or leave 'accept' out.")
+                               where=self.where, hint="Choose one that has, e.g. equivariant, or draw with gibbs and "
+                                                      "correct with hamiltonian.")
         system = state.system
         self.reaches = per_bead(system, [np.full(kind.n_beads, options.reach) if options.reach else
                                          reach(kind, options.beads.sigma) for kind in system.types])
@@ -102,13 +90,13 @@ class AcceptedSweeps:
         table = BlockTable.of(tables)
         self.blocks = table.blocks(options.blocks)
         if not any(bool(block.any()) for block in self.blocks.values()):
-            raise BackmapError("no fragment has a block whose rigid bonds a draw can meet", where=where,
+            raise BackmapError("no fragment has a block whose rigid bonds a draw can meet", where=self.where,
                                hint="Write blocks: [fragment, hydrogens], or use hamiltonian moves.")
         grams = [BondGram(kind) for kind in system.types] if options.measure == "rigid" else None
         reaches, grips = (torch.as_tensor(x, device=state.device) for x in (self.reaches, self._grips(system)))
         target = Distribution(system, energy, table, grams, reaches, options.temperature, options.beads.sigma, grips)
         self.acceptance = Acceptance(generator, target, options.candidates, options.noise)
-        self.project, self.energy = projection(system), FrameEnergy(system, state.forcefield)
+        self.energy = FrameEnergy(system, state.forcefield)
         self.bead_types = per_bead(system, [np.array(kind.bead_types, dtype=object) for kind in system.types])
         self._note_idle(state)
 
@@ -140,15 +128,16 @@ class AcceptedSweeps:
                 state.log(f"note: {kind.name}: some beads of type {', '.join(idle)} have no block that can be "
                           "accepted; they stand still")
 
-    def _trials(self, memory: Memory) -> Trials:
-        return Trials(memory["trials"], self.options.temperature)
+    @property
+    def _trials(self) -> Trials:
+        return Trials(self.memory["trials"], self.options.temperature)
 
-    def _stiffness(self, memory: Memory) -> Stiffness:
-        return Stiffness(memory["stiffness"], self.options.beads.sigma)
+    @property
+    def _stiffness(self) -> Stiffness:
+        return Stiffness(self.memory["stiffness"], self.options.beads.sigma)
 
-    def frame(self, window: Window, state: State, chosen: np.ndarray | None, memory: Memory) -> Window:
-        """A window of one frame after all sweeps, which are counted into ``memory``; ``chosen`` are the beads that may
-        move, (1, B), None for all."""
+    def frame(self, window: Window, state: State) -> Window:
+        chosen = self.chosen(window, state.system)
         scene = Scene.of(window, state.system, self.tables, self.generator.view)
         self._begin(scene, state.seed, window.frames, chosen)
         shells = self._shells(window, scene, state.system)
@@ -167,8 +156,8 @@ class AcceptedSweeps:
             if outcomes:
                 swept.setdefault(block, []).append(Outcome.joined(outcomes))
         for block, outcomes in swept.items():
-            self._trials(memory).add(int(window.place[0]), block, self.bead_types, outcomes)
-        made = self._made(window, scene, state, chosen, memory)
+            self._trials.add(int(window.place[0]), block, self.bead_types, outcomes)
+        made = self._made(window, scene, state, chosen)
         made.flags["stuck"] = tried & ~accepted
         return made
 
@@ -209,29 +198,30 @@ class AcceptedSweeps:
             for block, batches in coloured.items():
                 yield sweep, block, shuffled(batches, numpy_generator(seed, self.index, "accept", sweep, block))
 
-    def _made(self, window: Window, scene: Scene, state: State, chosen: np.ndarray | None, memory: Memory) -> Window:
+    def _made(self, window: Window, scene: Scene, state: State, chosen: np.ndarray | None) -> Window:
         place = int(window.place[0])
         if self.options.project:
             before = self._energy(window, scene)
             self.project(scene)
-            self._trials(memory).projected(place, self._energy(window, scene) - before)
+            self._trials.projected(place, self._energy(window, scene) - before)
         untouched = chosen is not None and not chosen.any()
         made = finished(window, window.atoms if untouched else scene.atoms.cpu().numpy(), state.system)
         if self.options.project:
             flag_slack(made)
-            self._stiffness(memory).add(place, made.slack[0], made.flags["infeasible"][0])
+            self._stiffness.add(place, made.slack[0], made.flags["infeasible"][0])
         return made
 
     def _energy(self, window: Window, scene: Scene) -> float:
         return float(self.energy.of(scene.atoms[0].cpu().numpy(), window.box(0)).total)
 
-    def finish(self, state: State, memory: Memory) -> None:
+    def finish(self, state: State) -> None:
         """Say what was accepted, and leave it for reports."""
-        trials, stiffness = self._trials(memory), list(self._stiffness(memory).lines())
+        trials, stiffness = self._trials, list(self._stiffness.lines())
         for line in [*trials.table(), *stiffness]:
             state.log(line)
         found = trials.free_energies()
-        add(state, Sampling(f"steps[{self.index}].gibbs", trials.acceptance(), found, [*trials.cost(), *stiffness]))
+        add(state, Sampling(f"steps[{self.index}].{self.name or 'metropolis'}", trials.acceptance(), found,
+                            [*trials.cost(), *stiffness]))
         for row in found if self.options.free_energies else ():
             state.log(f"free energy of {row['block']} of {row['bead_type']} given the rest: median "
                       f"{row['median']:.2f}, quartiles {row['lower']:.2f} and {row['upper']:.2f}, mean "

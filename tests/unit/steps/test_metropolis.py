@@ -1,4 +1,4 @@
-"""Accepted sweeps as a step: options, what they need, and what comes out of them."""
+"""The step metropolis: options, what it needs, and what comes out of it."""
 from __future__ import annotations
 
 from dataclasses import replace
@@ -7,10 +7,7 @@ from pathlib import Path
 import numpy as np
 import pydantic
 import pytest
-from backmap_plugins.generators.template.generator import Template
-from backmap_plugins.regularizers.steric import Steric
-from backmap_plugins.steps.accept import AcceptedSweeps
-from backmap_plugins.steps.sample import Gibbs, GibbsOptions
+from backmap_plugins.steps.metropolis import Metropolis, MetropolisOptions
 
 from backmap import testing
 from backmap.api import State
@@ -18,7 +15,7 @@ from backmap.errors import BackmapError
 from backmap.model.system import System, Window
 from tests import forcefields, scenes
 
-HOT = {"accept": "boltzmann", "temperature": 1e6, "beads": {"sigma": 0.03, "grip": 1.0}}
+HOT = {"temperature": 1e6, "beads": {"sigma": 0.03, "grip": 1.0}}
 
 
 def state_of(system: System) -> State:
@@ -32,11 +29,11 @@ def crowd() -> tuple[System, Window]:
     return scenes.crowd((scenes.octane_system("none").types[0], 3), (scenes.phenyl(), 4), box=1.6 * scenes.SMALL)
 
 
-def started(system: System, **options: object) -> tuple[Gibbs, State]:
+def started(system: System, **options: object) -> tuple[Metropolis, State]:
     """A step whose beads flagged as ``chosen`` are to be redrawn, if options say so."""
     state = state_of(system)
     state.generator = scenes.tiny()
-    step = Gibbs(GibbsOptions(sweeps=2, **{**HOT, **options}))
+    step = Metropolis(MetropolisOptions(sweeps=2, **{**HOT, **options}))
     step.where, step.index = "here", 2
     step.start(state)
     return step, state
@@ -50,25 +47,22 @@ def swept(system: System, window: Window, chosen: np.ndarray | None = None, **op
 
 
 @pytest.mark.parametrize(("options", "message"), [
-    ({"beads": {"sigma": 0.1}}, "'beads' is for sweeps with accept"),
-    ({"accept": "boltzmann", "repair": 2}, "'repair' is for sweeps without 'accept'"),
-    ({"accept": "boltzmann", "levels": [0.0], "sweeps": 1}, "'levels' is for sweeps without 'accept'"),
-    ({"candidates": 4}, "need a regularizer")])
+    ({"neighbours": True}, "'neighbours' widens what 'only' chooses"), ({"blocks": []}, "at least 1 item"),
+    ({"beads": {"sigma": 0.2}}, "less than or equal to 0.1"), ({"repair": 2}, "Extra inputs are not permitted")])
 def test_options_that_mean_nothing_are_refused(options: dict, message: str) -> None:
     with pytest.raises(pydantic.ValidationError, match=message):
-        GibbsOptions(**options)
+        MetropolisOptions(**options)
 
 
-def test_accepting_needs_a_force_field() -> None:
-    assert "forcefield" in Gibbs(GibbsOptions(accept="boltzmann", candidates=4)).needs
-    assert "forcefield" not in Gibbs(GibbsOptions(regularizer=Steric(Steric.Options()))).needs
+def test_it_needs_a_force_field() -> None:
+    assert Metropolis.needs == {"system", "beads", "atoms", "forcefield"}
 
 
-def test_a_generator_without_a_density_is_refused() -> None:
+def test_a_generator_without_a_density_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     system, _ = crowd()
-    tables = scenes.tables_of(system)
-    with pytest.raises(BackmapError, match="no density"):
-        AcceptedSweeps(GibbsOptions(**HOT), Template(Template.Options()), tables, state_of(system), "here", 0)
+    monkeypatch.setattr(type(scenes.tiny()), "weighable", lambda self: False)
+    with pytest.raises(BackmapError, match=r"no density, so its draws cannot be accepted or rejected. Choose one"):
+        started(system)
 
 
 def test_a_grip_is_wanted_for_every_bead_type() -> None:
@@ -94,7 +88,7 @@ def test_frames_meet_bonds_and_beads_and_the_log_says_what_happened() -> None:
     assert "projecting onto the beads changed the energy" in text
     assert "free energy of" in text
     (sampling,) = state.extra["sampling"]
-    assert sampling.step == "steps[2].gibbs"
+    assert sampling.step == "steps[2].metropolis"
     assert {row["block"] for row in sampling.free_energies} == {"fragment", "hydrogens"}
     assert all(row["lower"] <= row["median"] <= row["upper"] for row in sampling.free_energies)
     assert sampling.notes[-1] in text

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from backmap_plugins.regularizers.energy import EnergyOptions, ForceFieldEnergy
 from backmap_plugins.regularizers.steric import Steric, StericOptions
-from backmap_plugins.steps.sample import annealed
+from backmap_plugins.steps.gibbs import Gibbs, GibbsOptions, annealed
 from pydantic import Field
 from rich.console import Console
 
@@ -245,12 +245,14 @@ def test_noise_levels_end_clean() -> None:
      "{generator: {equivariant: weights.safetensors}, regularizer: energy}", r"step 'forward' needs forcefield"),
     ("sweeps: 2", "regularizer: energy, repair: 2", r"gibbs: 'repair' needs a regularizer that is zero where nothing"),
     ("sweeps: 2", "regularizer: steric, select: lowest", r"gibbs.select: should be 'boltzmann', 'lowest_energy' or"),
-    ("sweeps: 2", "accept: boltzmann, select: first", r"gibbs: 'select' is for sweeps without 'accept'"),
+    ("sweeps: 2", "accept: boltzmann, blocks: [fragment]", r"gibbs: 'accept' is a step of its own now: write met"),
+    ("gibbs: {sweeps: 2", "metropolis: {sweeps: 2, select: first", r"metropolis: no option is called 'select'"),
+    ("gibbs: {sweeps: 2", "metropolis: {sweeps: 2", r"step 'metropolis' needs forcefield, which no earlier step gives"),
     ("sweeps: 2", "sweeps: 0", r"gibbs.sweeps: should be greater than or equal to 1, not 0. Sweeps; each draws"),
     ("sweeps: 2", "sweep: 2", r"gibbs: no option is called 'sweep'. Did you mean 'sweeps'\?"),
     ("sweeps: 2", "regularizer: sterik", r"gibbs.regularizer: no regularizer is called 'sterik'. Did you mean "),
     ("{generator: {equivariant: weights.safetensors}}", "{generator: template}",
-     r"steps\[2\].gibbs: a Gibbs sweep needs a generator that sees atoms. Write 'generator: {equivariant: "),
+     r"steps\[2\].gibbs: a sweep needs a generator that sees atoms. Write 'generator: {equivariant: "),
     ("{generator: {equivariant: weights.safetensors}}", "{generator: template, start: sequential}",
      r"steps\[1\].forward: this generator reads beads alone and cannot run sequentially"),
     ("{generator: {equivariant: weights.safetensors}}", "{generator: equivariant}",
@@ -266,6 +268,12 @@ def test_noise_levels_end_clean() -> None:
 def test_errors_say_where_and_what(run: Callable, old: str, new: str, message: str) -> None:
     with pytest.raises(BackmapError, match=message):
         run("crowd", (old, new))
+
+
+def test_gibbs_needs_no_force_field_of_its_own() -> None:
+    regularizers = Steric(StericOptions()), ForceFieldEnergy(EnergyOptions())
+    needs = [Gibbs(GibbsOptions(regularizer=regularizer)).needs for regularizer in regularizers]
+    assert ["forcefield" in each for each in needs] == [False, True]
 
 
 def test_weights_of_another_molecule(run: Callable, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,100 @@
+"""The step ``forward``: atoms from beads."""
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from backmap.api import FrameStep, Generator, Nested, Options, Regularizer, State, Traversal
+from backmap.engine.random import numpy_generator
+from backmap.engine.sites import handed
+from backmap.engine.sites.environment import Scene
+from backmap.engine.sites.fragments import FragmentTable, resting_order
+from backmap.engine.sites.repair import right_hands
+from backmap.engine.sites.schedule import drawn, forward_schedule, parallel_schedule
+from backmap.engine.sites.sweep import Select, Sweeper, projection
+from backmap.errors import BackmapError
+from backmap.model.system import Window
+
+from .drawing import SELECT, equip, needs_of, prepare, result
+
+
+class ForwardOptions(Options):
+    """Options of ``forward``."""
+
+    generator: Nested[Generator] = Field(description="What draws the atoms.")
+    start: Literal["parallel", "sequential"] = Field(
+        "parallel", description="parallel: rigid templates from the beads alone, all at once. sequential: fragment "
+                                "after fragment by the generator itself, right where beads share no atoms.")
+    traversal: Nested[Traversal] = Field("depth_first", validate_default=True,
+                                         description="Order of the beads in a sequential start.")
+    regularizer: Nested[Regularizer] | None = Field(None, description="Chooses among candidates.")
+    candidates: int = Field(1, ge=1, description="Draws per fragment among which the regularizer chooses.")
+    select: Select = SELECT
+    temperature: float = Field(300.0, gt=0, description="K.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ForwardOptions:
+        if self.regularizer is None and self.candidates > 1:
+            raise ValueError("'candidates' need a regularizer to choose by, e.g. regularizer: steric")
+        return self
+
+
+class Forward(FrameStep):
+    """Put the atoms in: a parallel start from the beads, or sequential forward sampling."""
+
+    Options = ForwardOptions
+    needs = frozenset({"system", "beads"})
+    gives = frozenset({"atoms", "generator"})
+
+    def __init__(self, options: ForwardOptions) -> None:
+        super().__init__(options)
+        self.needs = self.needs | needs_of(options.generator) | needs_of(options.regularizer)
+
+    def start(self, state: State) -> None:
+        generator = self.options.generator
+        if generator.parallel and self.options.start == "sequential":
+            raise BackmapError("this generator reads beads alone and cannot run sequentially", where=self.where,
+                               hint="Leave 'start' out, or choose a generator that sees atoms.")
+        prepare(generator, state)
+        equip(self.options.regularizer, state)
+        state.generator = generator
+        self.worker = generator if self.options.start == "sequential" else generator.starter()
+        if self.worker is None:
+            raise BackmapError("this generator has no parallel start", where=self.where,
+                               hint="Write 'start: sequential', or start with the template generator.")
+        if self.worker is not generator:
+            state.system = handed.prepared(self.worker, state.system, state.device)
+        rng = numpy_generator(state.seed, self.index, "traversal")
+        self.orders = [handed.order(self.options.traversal, molecule, rng) for molecule in state.system.types]
+        sequential = self.options.start == "sequential"
+        orders = self.orders if sequential else [resting_order(molecule) for molecule in state.system.types]
+        self.tables = FragmentTable.build(state.system.types, self.worker.view, orders, sequential).to(state.device)
+        self.project = projection(state.system)
+        for molecule in state.system.types:
+            unknown = int((molecule.chemistry.sign == 0).sum())
+            if unknown and not molecule.given:
+                state.log(f"note: {molecule.name}: the handedness of {unknown} stereocentres is not known; "
+                          "they come out as they are drawn (give a reference frame: topology: {stereo: aa.gro})")
+
+    def frame(self, window: Window, state: State) -> Window:
+        blank = replace(window, atoms=None, placed=None)
+        scene = Scene.of(blank, state.system, self.tables, self.worker.view)
+        if self.options.start == "parallel":
+            schedule = parallel_schedule(scene.surroundings, state.system)
+        else:
+            schedule = forward_schedule(scene.surroundings, state.system, self.orders)
+        total, done = int(drawn(state.system).sum()), 0
+
+        def progress(sites: int) -> None:
+            nonlocal done
+            done += sites
+            state.progress(done / total)
+
+        sweeper = Sweeper(self.worker, self.options.regularizer, self.options.candidates,
+                          temperature=self.options.temperature, select=self.options.select, progress=progress)
+        sweeper.sweep(scene, schedule, (state.seed, self.index, "forward"), window.frames)
+        self.project(scene)
+        right_hands(scene, self.project)
+        return result(window, scene)

@@ -1,0 +1,123 @@
+"""The step ``gibbs``: sweeps that relax atoms, and repair of what they leave wrong."""
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, ClassVar
+
+import numpy as np
+import torch
+from pydantic import Field, model_validator
+
+from backmap.api import Nested, Regularizer, State
+from backmap.engine.sites.environment import Scene
+from backmap.engine.sites.repair import Repair, Starter, overlaps
+from backmap.engine.sites.schedule import drawn
+from backmap.engine.sites.sweep import Select, Sweeper
+from backmap.model.system import Window
+
+from .drawing import SELECT, SweepOptions, SweepStep, equip, needs_of, prepare, resting_tables, result
+
+#: Noise levels of annealed sweeps by their number; they end at level 0, without noise.
+ANNEALED = {1: [0.0], 2: [0.25, 0.0], 3: [0.6, 0.0, 0.0]}
+
+
+def annealed(sweeps: int) -> list[float]:
+    """Noise levels of a run of sweeps: from rough to none, the last two clean."""
+    if sweeps in ANNEALED:
+        return ANNEALED[sweeps]
+    return [1.0] * (sweeps - 4) + [0.6, 0.25, 0.0, 0.0]
+
+
+class GibbsOptions(SweepOptions):
+    """Options of ``gibbs``."""
+
+    changed_names: ClassVar = {"accept": "is a step of its own now: write metropolis: {...}"}
+
+    levels: list[Annotated[float, Field(ge=0, le=1)]] | None = Field(
+        None, description="Noise level of each sweep, 1 (rough) to 0 (clean); by default annealed, ending at 0.")
+    regularizer: Nested[Regularizer] | None = Field(
+        None, description="Chooses among candidates; steric also says which fragments overlap.")
+    candidates: int = Field(1, ge=1, description="Draws per fragment among which the regularizer chooses.")
+    select: Select = SELECT
+    overlap: float = Field(
+        10.0, gt=0, description="A fragment with more of the regularizer's energy than this is redrawn, kJ/mol.")
+    second: int = Field(4, ge=0, description="Draws to choose from when it is redrawn at once, in the same sweep.")
+    repair: int = Field(0, ge=0, description="Rounds after the sweeps in which fragments that overlap are redrawn.")
+    repair_candidates: int = Field(8, ge=1, description="Draws per fragment in these rounds.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> GibbsOptions:
+        if self.levels is not None and len(self.levels) != self.sweeps:
+            raise ValueError(f"'levels' has {len(self.levels)} entries for {self.sweeps} sweeps")
+        if self.regularizer is None and (self.candidates > 1 or self.repair):
+            raise ValueError("'candidates' and 'repair' need a regularizer to choose by, e.g. regularizer: steric")
+        if self.regularizer is not None and not self.regularizer.absolute:
+            idle = {"repair", "second", "overlap"} & self.model_fields_set
+            if idle:
+                raise ValueError(f"'{min(idle)}' needs a regularizer that is zero where nothing is wrong, e.g. steric: "
+                                 "let it mend what is left in a gibbs step of its own")
+        return self
+
+
+class Gibbs(SweepStep):
+    """Sweep over all fragments, each drawn anew given all others, and project after each half-sweep.
+
+    Draws are kept as the generator makes them, so that frames are as good as what it has learned; ``metropolis``
+    accepts or rejects them by the force field.
+    """
+
+    Options = GibbsOptions
+
+    def __init__(self, options: GibbsOptions) -> None:
+        super().__init__(options)
+        self.needs = self.needs | needs_of(options.regularizer)
+        self.asked: Starter | None = None
+
+    def start(self, state: State) -> None:
+        super().start(state)
+        equip(self.options.regularizer, state)
+        self.levels = self.options.levels or annealed(self.options.sweeps)
+
+    def frame(self, window: Window, state: State) -> Window:
+        chosen = self.chosen(window, state.system)
+        scene = Scene.of(window, state.system, self.tables, self.generator.view)
+        if chosen is None or chosen.any():
+            self._relax(scene, state, window, chosen)
+        else:
+            scene.atoms.copy_(torch.as_tensor(window.atoms))  # molecules that are given, too, stay as they are
+        done = result(window, scene)
+        if self._tells_overlaps:
+            done.flags["clash"] = overlaps(scene, self.options.regularizer, self.options.overlap)
+        return done
+
+    @property
+    def _tells_overlaps(self) -> bool:
+        return self.options.regularizer is not None and self.options.regularizer.absolute
+
+    def _relax(self, scene: Scene, state: State, window: Window, chosen: np.ndarray | None) -> None:
+        """All sweeps, and what is to be mended after them, in place."""
+        options = self.options
+        sites = int(drawn(state.system).sum() if chosen is None else chosen.sum())
+        total, done = sites * len(self.levels), 0
+
+        def progress(sites: int) -> None:
+            nonlocal done
+            done += sites
+            state.progress(min(1.0, done / total))
+
+        sweeper = Sweeper(self.generator, options.regularizer, options.candidates,
+                          options.second if self._tells_overlaps else 0, options.overlap, options.temperature,
+                          options.select, progress=progress)
+        for number, level in enumerate(self.levels):
+            sweeper.gibbs(scene, (state.seed, self.index, "sweep", number), level, self.project, chosen)
+        mender = replace(sweeper, candidates=options.repair_candidates, second=0, progress=lambda sites: None)
+        repair = Repair(mender, options.repair, self.project, lambda: self._starter(state))
+        repair.mend(scene, window, (state.seed, self.index), chosen)
+
+    def _starter(self, state: State) -> Starter | None:
+        """What the parallel start would place fragments with; made when it is needed first."""
+        starter = self.generator.starter() if self.asked is None else None
+        if starter is not None:
+            prepare(starter, state)
+            self.asked = starter, resting_tables(state, starter.view)
+        return self.asked

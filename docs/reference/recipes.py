@@ -21,7 +21,8 @@ from backmap.recipe.registry import KINDS, Kind, Registry, kind_of
 #: What stands above the plugins of a kind.
 ABOUT = {
     "step": "One line of a recipe. What a step needs, an earlier one must give; this is checked before anything runs.",
-    "generator": "Draws the atoms of many fragments at once. Goes into `forward`, `gibbs` and `train`.",
+    "generator": "Draws the atoms of many fragments at once. Goes into `forward`, `gibbs`, `metropolis` and "
+                 "`train`.",
     "traversal": "The order in which the beads of a molecule are reconstructed. Goes into `forward` and `train`.",
     "regularizer": "An energy of fragments in their surroundings: chooses among candidates in `forward` and `gibbs`, "
                    "is a part of the loss in `train`.",

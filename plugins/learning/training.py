@@ -25,7 +25,7 @@ from .dataset import TrainingSet
 #: Level 1 is the roughest: half of it is noise, half is the projected rigid start itself. Level 0 has a
 #: touch of noise: it hides the rounding of the files, by which a network can tell training frames apart.
 NOISE = {0.0: 0.003, 0.25: 0.005, 0.6: 0.012, 1.0: 0.02}
-#: nm and coordinate; how far beads are off at level 0. Metropolis sweeps hold beads no closer (``metropolis: {beads}``):
+#: nm and coordinate; how far beads are off at level 0. Metropolis sweeps hold them no closer (``metropolis: {beads}``):
 #: a network that knows exact beads only could not have drawn most of what they meet.
 BEAD_NOISE = 0.001
 #: How often each level is trained, in the order of NOISE.

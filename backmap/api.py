@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .model.memory import Memory
     from .model.molecule import Chemistry, MoleculeType
     from .model.parameters import Bonded, ForceField, MoleculeParameters
+    from .model.sampling import Sampling
     from .model.survey import Finding, Survey
     from .model.system import System, Window
     from .model.tally import Tally
@@ -59,6 +60,7 @@ _LATE = {
     "model.memory": ("Memory",),
     "model.molecule": ("Chemistry", "MoleculeType"),
     "model.parameters": ("Bonded", "ForceField", "MoleculeParameters"),
+    "model.sampling": ("Sampling",),
     "model.survey": ("Finding", "Survey"),
     "model.system": ("System", "Window"),
     "model.tally": ("Tally",),
@@ -67,14 +69,14 @@ _HOME = {name: module for module, names in _LATE.items() for name in names}
 
 __all__ = [
     "API_VERSION", "CARE", "GOOD", "UNUSABLE", "Aspect", "Assessment", "Assessor", "AtomIndex", "AtomMolecule",
-    "AtomTopology", "BackmapError", "BeadModel", "Bonded", "Bridge", "Chain", "Changed", "Checker", "Checkpoint", "Chemistry",
-    "Curve", "DensityGenerator", "Draw", "Figure",
-    "Finding", "ForceField", "ForceFieldReader", "FragmentTable", "FrameInfo", "FrameSource", "FrameStep", "Generator",
-    "InputPath", "Judgement", "Learner", "Lesson", "Library", "LocalEnvironment", "Mapping", "MappingReader", "Memory",
-    "Model", "MoleculeParameters", "MoleculeType", "Nested", "Options", "Order", "OutputFiles", "OutputPath", "Player",
-    "Plugin", "Proposer", "Reader", "Refiner", "Regularizer", "Sampler", "Several", "Snapshot", "State", "Step",
-    "Stream", "Survey", "System", "Tally", "Target", "TopologyReader", "Traversal", "View", "WeightsPath", "Window",
-    "Writer", "also_read", "divergence", "hookimpl", "numpy_generator",
+    "AtomTopology", "BackmapError", "BeadModel", "Bonded", "Bridge", "Chain", "Changed", "Checker", "Checkpoint",
+    "Chemistry", "Curve", "DensityGenerator", "Draw", "Figure", "Finding", "ForceField", "ForceFieldReader",
+    "FragmentTable", "FrameInfo", "FrameSource", "FrameStep", "Generator", "InputPath", "Judgement", "Learner",
+    "Lesson", "Library", "LocalEnvironment", "Mapping", "MappingReader", "Memory", "Model", "MoleculeParameters",
+    "MoleculeType", "Nested", "Options", "Order", "OutputFiles", "OutputPath", "Player", "Plugin", "Proposer", "Reader",
+    "Refiner", "Regularizer", "Sampler", "Sampling", "Several", "Snapshot", "State", "Step", "Stream", "Survey",
+    "System", "Tally", "Target", "TopologyReader", "Traversal", "View", "WeightsPath", "Window", "Writer", "also_read",
+    "divergence", "hookimpl", "numpy_generator",
 ]
 
 

@@ -17,7 +17,7 @@ from .places import Places
 T = TypeVar("T")
 
 #: What steps give that only read; such steps are started, others are not.
-READ = frozenset({"system", "forcefield", "beads", "reference"})
+READ = frozenset({"system", "contents", "forcefield", "beads", "reference"})
 
 
 @dataclass(eq=False)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ..model.assessment import Judgement
     from ..model.inputs import FrameSource
     from ..model.parameters import ForceField
+    from ..model.sampling import Sampling
     from ..model.system import System
     from .plugin import Plugin
 
@@ -50,7 +51,9 @@ class State:
             given ``source``.
         files: Where steps append what they write, window by window.
         spent: Seconds that the frames have taken so far, by ``Step.index``.
-        extra: Room for plugins, by plugin name.
+        loaded: Whether the atoms were read from a file instead of made, so that no time says how fast that was.
+        sampling: What steps that accept or reject tell reports, each as it finishes.
+        given: What steps hand on to later ones beside all this, by the names in their ``gives``.
     """
 
     folder: Path
@@ -72,4 +75,6 @@ class State:
     n_frames: int = 0
     files: OutputFiles | None = None
     spent: dict[int, float] = field(default_factory=dict)
-    extra: dict[str, Any] = field(default_factory=dict)
+    loaded: bool = False
+    sampling: list[Sampling] = field(default_factory=list)
+    given: dict[str, Any] = field(default_factory=dict)

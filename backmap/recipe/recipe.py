@@ -342,8 +342,9 @@ def _settle(steps: Sequence[Step | None], place: str, file: Path, registry: Regi
         path = f"{place}[{number}].{step.name}"
         step.index, step.where = first + number, f"{file}: {path}"
         for need in sorted(step.needs - given):
+            own = f". Or say it here: {need}: ..." if need in options_of(type(step)) else ""
             yield RecipeError(f"step '{step.name}' needs {need}, which no earlier step gives", path=path,
-                              hint=f"Steps that give it: {', '.join(_givers(need, registry)) or 'none'}")
+                              hint=f"Steps that give it: {', '.join(_givers(need, registry)) or 'none'}{own}")
         for branch, (name, nested) in enumerate(step.branches.items()):
             yield from _settle(nested, f"{path}.{name}", file, registry, given,
                                1000 * (step.index + 1) + 100 * branch)

@@ -5,10 +5,11 @@ bytes for files, and what the steps counted.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..api import State, Step
 from ..engine.compiling import clock as compiling
@@ -100,8 +101,10 @@ class Pipeline:
         """
         for step in self.steps:
             begins(step)
+            before = dict(self.state.given)
             with at(step.where), files_read() as files:
                 step.start(self.state)
+                _expect_declared(step, before, self.state.given)
             reads(list(files))
             if self.state.source is not None and not self.numbers:
                 self._choose()
@@ -141,6 +144,14 @@ class Pipeline:
         for step in self.steps:
             with at(step.where):
                 step.finish(self.state)
+
+
+def _expect_declared(step: Step, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """What a step hands on is what it says that it gives: recipes are checked by that before anything runs."""
+    new = sorted(name for name, thing in after.items() if name not in step.gives and thing is not before.get(name))
+    if new:
+        raise BackmapError(f"the step '{step.name}' hands on {new[0]}, which is not among what it gives",
+                           hint="This is a fault of the plugin: name it in 'gives'.")
 
 
 def every(steps: Iterable[Step]) -> Iterator[Step]:

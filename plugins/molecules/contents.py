@@ -21,7 +21,6 @@ from .sources import expect_atoms, names_of
 Index = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-KEY = "contents"  #: in ``State.extra``
 SAME_BOX = 0.01  #: nm; edges of two boxes of the same frame differ by less
 
 
@@ -168,8 +167,8 @@ class Contents:
 
 
 def of_state(state: State) -> Contents | None:
-    """What ``topology`` said about files, if it did."""
-    return state.extra.get(KEY)
+    """What ``topology`` said about files, if it did; it gives ``contents``."""
+    return state.given.get("contents")
 
 
 def matching(patterns: Sequence[str], names: Sequence[str], residues: Sequence[str] | None) -> Mask:

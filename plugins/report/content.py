@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backmap.model.assessment import REFERENCE, Assessment, Curve, Judgement
+from backmap.model.sampling import Sampling
 from backmap.model.system import System
-
-from .sampling import Sampling
 
 Array = NDArray[np.float64]
 

@@ -13,7 +13,7 @@ from .content import Content, Panel
 from .figures import plot, styles, swatch
 from .numbers import number, place, plural
 from .pieces import FLAGS, ICONS, scrolling, slug, table_html
-from .sampling_tables import tables
+from .sampling import tables
 from .tables import overview, run_table, section_table, summary, title_of
 from .verdict import GOOD, Verdict, judge
 from .viewer import Excerpt, scene, still

@@ -5,7 +5,7 @@ import re
 
 from .content import Content
 from .numbers import place
-from .sampling_tables import tables
+from .sampling import tables
 from .tables import Cell, Table, overview, run_table, section_table, summary, title_of
 from .verdict import judge
 

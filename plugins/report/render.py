@@ -7,11 +7,11 @@ from typing import Any
 
 from backmap.errors import BackmapError
 from backmap.model.assessment import Judgement
+from backmap.model.sampling import Sampling
 from backmap.model.system import System
 
 from . import html, machine, markdown
 from .content import Content, collect
-from .sampling import Sampling
 
 FORMATS: dict[str, Callable[[Content], bytes]] = {
     ".html": html.render, ".md": markdown.render, ".json": machine.render}

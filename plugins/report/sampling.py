@@ -1,82 +1,43 @@
-"""What steps that accept or reject leave for reports: shares accepted, free energies, beads that cannot be met.
-
-A step puts what it has into ``State.extra`` as it finishes, by ``add``; whoever writes a report takes it from there.
-"""
+"""Tables of what became of proposals, for reports."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from backmap.model.sampling import Sampling
 
-from backmap.api import State
-from backmap.model.tally import Tally
+from .numbers import decimals, number, percent
+from .tables import Cell, Table
 
-KEY = "sampling"  #: in ``State.extra``
-
-
-@dataclass(frozen=True, eq=False)
-class Sampling:
-    """What became of one step's proposals.
-
-    Attributes:
-        step: Its place in the recipe and its name, e.g. ``steps[4].gibbs``.
-        acceptance: Rows: ``block`` (or ""), ``bead_type``, shares accepted in the ``first``, the ``last`` and ``all``
-            sweeps, how many were ``tried``, and the change of ``energy`` it all brought, kJ/mol (or None).
-        free_energies: Rows: ``block``, ``bead_type``, and what ``Trials.free_energies`` tells of them.
-        notes: Sentences.
-    """
-
-    step: str
-    acceptance: list[dict[str, Any]]
-    free_energies: list[dict[str, Any]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def accepted(self) -> float | None:
-        """Share of all proposals that were accepted; None if there were none."""
-        tried = sum(row["tried"] for row in self.acceptance)
-        return sum(row["all"] * row["tried"] for row in self.acceptance) / tried if tried else None
+#: Columns of the tables, by key of their rows: title, and unit.
+SHARES = {"first": ("first sweep", ""), "last": ("last sweep", ""), "all": ("all sweeps", ""), "tried": ("tried", ""),
+          "energy": ("change of energy", "kJ/mol")}
+ENERGIES = {"median": ("median", "kJ/mol"), "lower": ("lower quartile", "kJ/mol"),
+            "upper": ("upper quartile", "kJ/mol"), "mean": ("mean", "kJ/mol"), "error": ("its error", "kJ/mol"),
+            "sites": ("sites", ""), "impossible": ("impossible", "")}
+COUNTS, PERCENTS = {"tried", "sites", "impossible"}, {"first", "last", "all"}
 
 
-def add(state: State, sampling: Sampling) -> None:
-    """Keep it for reports."""
-    state.extra.setdefault(KEY, []).append(sampling)
+def tables(sampling: Sampling) -> Iterator[tuple[str, Table]]:
+    """Titles and tables of one step, those that have rows."""
+    for title, rows, columns in (("Share of proposals that were accepted", sampling.acceptance, SHARES),
+                                 ("Free energies of blocks, given all the rest", sampling.free_energies, ENERGIES)):
+        if rows:
+            yield title, _table(rows, columns)
 
 
-def found(state: State) -> list[Sampling]:
-    """What the steps of this run have added, in their order."""
-    return state.extra.get(KEY, [])
+def _table(rows: list[dict[str, Any]], columns: dict[str, tuple[str, str]]) -> Table:
+    used = {key: title for key, title in columns.items() if any(row.get(key) is not None for row in rows)}
+    heads = ["", *(f"{title}, {unit}" if unit else title for title, unit in used.values())]
+    table = Table([""] * len(heads), heads)
+    places = decimals(row.get(key) for row in rows for key in used if key not in COUNTS | PERCENTS)
+    for row in rows:
+        name = f"{row['block']} of {row['bead_type']}" if row.get("block") else row["bead_type"]
+        table.rows.append([Cell(name), *(Cell(_text(key, row.get(key), places)) for key in used)])
+    return table
 
 
-@dataclass(frozen=True, eq=False)
-class Stiffness:
-    """How far beads that rigid bonds do not let be met stay from where they are given, over a run.
-
-    Attributes:
-        tally: Where it is counted: ``beads`` and infeasible ones, and rows ``off`` of the sum of squares of their slack
-            (nm^2) and the largest slack (nm).
-        sigma: Of soft beads, nm; None where beads are exact.
-    """
-
-    tally: Tally
-    sigma: float | None
-
-    def add(self, place: int, slack: NDArray[np.float64], infeasible: NDArray[np.bool_]) -> None:
-        """Count the frame at ``place``: slack M(r) - R, (B, 3), nm, and which beads are infeasible, (B,)."""
-        off = np.linalg.norm(slack[infeasible], axis=1)
-        self.tally.count("beads", place, [len(infeasible), len(off)])
-        self.tally.row("off", place, [(off**2).sum(), off.max(initial=0.0)])
-
-    def lines(self) -> Iterator[str]:
-        """One line, if there are any such beads."""
-        total, count = self.tally.counts("beads") if "beads" in self.tally else (0, 0)
-        if count:
-            rows = self.tally.rows("off")
-            square, most = rows[:, 0].sum(), rows[:, 1].max()
-            cost = (f"; that costs {square / count / 2 / self.sigma**2:.3g} kT a bead at sigma {self.sigma:g} nm"
-                    if self.sigma else "")
-            yield (f"infeasible: rigid bonds keep {count} of {total} beads from being met: off by "
-                   f"{np.sqrt(square / count):.4f} nm (root mean square), {most:.4f} at most{cost}")
+def _text(key: str, value: float | None, places: int) -> str:
+    if key in PERCENTS and value is not None:
+        return percent(value)
+    return f"{value:,}".replace(",", "\u202f") if key in COUNTS and value is not None else number(value, places)

@@ -19,7 +19,6 @@ from backmap.model.system import System, Window
 from backmap.model.tally import Tally
 
 from .. import handed
-from .load import LOADED
 
 
 class AssessOptions(api.Options):
@@ -81,7 +80,8 @@ class Assess(FrameStep):
             assessor.begin(state.system, state.forcefield)
         self.states = {}
         for label, steps in options.beside.items():
-            self.states[label] = replace(state, progress=lambda fraction: None, extra={**state.extra, LOADED: False})
+            self.states[label] = replace(state, progress=lambda fraction: None, loaded=False, sampling=[],
+                                         given=dict(state.given))
             for step in steps:
                 with at(step.where):
                     step.start(self.states[label])
@@ -114,7 +114,7 @@ class Assess(FrameStep):
             for step in steps:
                 with at(step.where):
                     made = expect(step.frames(made, own), Window, named("step", step), "handed on")
-            if not own.extra.get(LOADED):
+            if not own.loaded:
                 self.memory["seconds"].row(label, int(window.place[0]), compiling.clock() - began)
             if made.atoms is None:
                 raise BackmapError("makes no atoms", where=f"beside.{label}", hint="Name a step that does.")
@@ -168,7 +168,7 @@ class Assess(FrameStep):
             judged.by_trajectory[label] = {a.name: self._conclude(a, label) for a in self.options.assessors}
             judged.n_frames[label] = max(self._tally(label, a).n_frames for a in self.options.assessors)
         judged.label = own if own in labels else ""
-        if own in labels and not state.extra.get(LOADED):
+        if own in labels and not state.loaded:
             judged.seconds[own] = sum(seconds for index, seconds in state.spent.items() if index < self.index)
         judged.seconds |= {label: float(self.memory["seconds"].rows(label).sum()) for label in self.options.beside
                            if label in self.memory["seconds"]}

@@ -51,6 +51,8 @@ class Forward(FrameStep):
     def __init__(self, options: ForwardOptions) -> None:
         super().__init__(options)
         self.needs = self.needs | needs_of(options.generator) | needs_of(options.regularizer)
+        if options.generator.parallel:  # it cannot sweep
+            self.gives = frozenset({"atoms"})
 
     def start(self, state: State) -> None:
         generator = self.options.generator

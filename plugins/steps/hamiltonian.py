@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from backmap.api import FrameStep, Options, State
+from backmap.api import FrameStep, Options, Sampling, State
 from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.flags import finished, flagged
 from backmap.engine.geometry.constraint import FLAG as SLACK
@@ -18,7 +18,7 @@ from backmap.engine.sites.schedule import per_bead
 from backmap.model.system import System, Window
 from backmap.model.tally import Tally
 
-from ..report.sampling import Sampling, Stiffness, add
+from .stiffness import Stiffness
 
 Array = NDArray[np.float64]
 FLAG = "stuck"
@@ -140,8 +140,8 @@ class Hamiltonian(FrameStep):
         for line in [*record.lines(), *stiffness]:
             state.log(line)
         if record.rows():
-            add(state, Sampling(f"steps[{self.index}].{self.name or 'hamiltonian'}", record.rows(),
-                                notes=[record.summary(), *stiffness]))
+            state.sampling.append(Sampling(f"steps[{self.index}].{self.name or 'hamiltonian'}", record.rows(),
+                                           notes=[record.summary(), *stiffness]))
 
 
 class Record:

@@ -12,8 +12,6 @@ from backmap.model.system import Window
 from ..molecules import contents
 from ..molecules.sources import opened
 
-LOADED = "loaded"  #: in ``State.extra``: true if the atoms were not made by this run, so that it cannot say how fast
-
 
 class Load(api.Step):
     """Takes atoms from a trajectory instead of making them."""
@@ -35,7 +33,7 @@ class Load(api.Step):
                                                              if state.n_frames != state.source.n_frames else ""),
                                where=self.source.where,
                                hint="Frame n must belong to frame n of the beads, or to the n-th chosen one.")
-        state.extra[LOADED] = True
+        state.loaded = True
         self.places = {number: place for place, number in enumerate(state.chosen)}
 
     def frames(self, window: Window, state: State) -> Window:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from backmap.api import Learner, Options, Proposer, State
+from backmap.api import Learner, Options, Proposer, Sampling, State
 from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.energy.site import SiteEnergy
 from backmap.engine.flags import finished
@@ -26,8 +26,8 @@ from backmap.engine.sites.schedule import Batch, batches_of, per_bead, shuffled
 from backmap.errors import BackmapError
 from backmap.model.system import System, Window
 
-from ..report.sampling import Sampling, Stiffness, add
 from .drawing import SweepOptions, SweepStep
+from .stiffness import Stiffness
 
 #: How closely a generator meets beads that were exact when it learned, nm: weights say how far they were off.
 LEARNED_GRIP = 1e-4
@@ -220,8 +220,8 @@ class Metropolis(SweepStep):
         for line in [*trials.table(), *stiffness]:
             state.log(line)
         found = trials.free_energies()
-        add(state, Sampling(f"steps[{self.index}].{self.name or 'metropolis'}", trials.acceptance(), found,
-                            [*trials.cost(), *stiffness]))
+        state.sampling.append(Sampling(f"steps[{self.index}].{self.name or 'metropolis'}", trials.acceptance(), found,
+                                       [*trials.cost(), *stiffness]))
         for row in found if self.options.free_energies else ():
             state.log(f"free energy of {row['block']} of {row['bead_type']} given the rest: median "
                       f"{row['median']:.2f}, quartiles {row['lower']:.2f} and {row['upper']:.2f}, mean "

@@ -26,7 +26,6 @@ from backmap.model.system import System
 from .. import handed
 from ..files.dbm import read_owners
 from ..files.gro import GroFile
-from ..molecules import contents
 from ..molecules.assemble import (
     Constraints,
     assemble,
@@ -75,7 +74,7 @@ class Topology(api.Step):
     ``keep`` are read, stand still, and are seen by all others.
     """
 
-    gives = frozenset({"system"})
+    gives = frozenset({"system", "contents"})
 
     class Options(api.Options):
         atoms: Nested[TopologyReader] = Field(description="The atomistic topology.")
@@ -148,7 +147,7 @@ class Topology(api.Step):
                           left_out={name for name, one in passed.items() if not one.placed})
         found = Contents(system, [(name, count, len(topology.types[name].atom_names)) for name, count in blocks],
                          passed, kept, options.ignore, options.keep.atoms if options.keep else None, state.log)
-        state.extra[contents.KEY] = found
+        state.given["contents"] = found
         if options.stereo is not None:
             system = _signed_by(system, options.stereo, found)
             for name, count in unsigned_centres(system).items():

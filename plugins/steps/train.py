@@ -78,7 +78,7 @@ class Prepare(Step):
         held_out = [False] * len(training) + [True] * len(validation)
         data = TrainingSet.of(system, windows, [options.temperature] * len(windows), held_out)
         data.save(state.output / options.output)
-        state.system, state.extra["training_set"] = system, data
+        state.system, state.given["training_set"] = system, data
         state.log(f"training set: {len(training)} frames, {len(validation)} held out -> {options.output}")
 
 
@@ -142,21 +142,19 @@ class Train(Step):
     """Train a generator on a training set; writes a checkpoint, its history and a plot of the loss."""
 
     Options = TrainOptions
-    gives = frozenset({"generator"})
     beforehand = True
 
     def __init__(self, options: TrainOptions) -> None:
         super().__init__(options)
+        if not options.data:
+            self.needs = self.needs | {"training_set"}
         if options.regularizer is not None:
             self.needs = self.needs | options.regularizer.needs
 
     def start(self, state: State) -> None:
         options = self.options
         paths = options.data if isinstance(options.data, list) else [options.data] if options.data else []
-        data = [TrainingSet.load(path) for path in paths] or [state.extra.get("training_set")]
-        if data[0] is None:
-            raise BackmapError("there is no training set", where=self.where,
-                               hint="Write a 'prepare' step before, or give 'data: training.safetensors'.")
+        data = [TrainingSet.load(path) for path in paths] or [state.given["training_set"]]
         self.data, self.system = data, _together(data)
         torch.manual_seed(state.seed)
         generator = type(options.generator)(options.generator.options)  # its first weights follow from the seed

@@ -12,7 +12,7 @@ from backmap.errors import BackmapError
 from backmap.model.system import Window
 
 from .. import handed
-from ..report import render, sampling
+from ..report import render
 
 
 def _as_list(value: Any) -> Any:
@@ -59,4 +59,4 @@ class Write(api.Step):
     def finish(self, state: State) -> None:
         for path in self.options.report:
             state.files.place(path, render.report(path, state.judgement, state.provenance(), state.system,
-                                                  sampling.found(state)))
+                                                  state.sampling))

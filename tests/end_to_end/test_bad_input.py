@@ -140,6 +140,12 @@ NAN = lines("cg.gro", lambda text: [*text[:4], columns(text[4], 20, "nan"), *tex
 LATE_NAN = lines("cg.gro", lambda text: [*text, *text[:4], columns(text[4], 20, "nan"), *text[5:]])
 ONE_MORE_SWEEP = recipe("  - write:", "  - gibbs: {sweeps: 1}\n  - write:")
 NO_READ = lines("run.yaml", lambda text: [line for line in text if "- read:" not in line and "beads: {gr" not in line])
+TRAIN = content("run.yaml", b"""\
+recipe: 1
+output: runs/weights
+steps:
+  - train: {generator: equivariant, steps: 10}
+""")
 
 #: What is wrong, how to make it so, more arguments, the printed line after "backmap: "; "..." is anything.
 TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
@@ -224,6 +230,12 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
     ("step before what it needs", NO_READ, (),
      "run.yaml: steps[1].forward: step 'forward' needs beads, which no earlier step gives. Steps that give it: read"),
     ("gibbs without a generator", nothing, ("--set", "steps.forward.generator=template"),
+     "run.yaml: steps[3].gibbs: step 'gibbs' needs generator, which no earlier step gives. Steps that give it: "
+     "forward, gibbs, metropolis. Or say it here: generator: ..."),
+    ("training without a training set", TRAIN, (),
+     "run.yaml: steps[0].train: step 'train' needs training_set, which no earlier step gives. Steps that give it: "
+     "prepare"),
+    ("a sweep by a generator that sees no atoms", nothing, ("--set", "steps.gibbs.generator=template"),
      "run.yaml: steps[3].gibbs: a sweep needs a generator that sees atoms. Write 'generator: {equivariant: "
      "weights.safetensors}'."),
     ("levels of another number", nothing, ("--set", "steps.gibbs.levels=[0.5, 0]"),

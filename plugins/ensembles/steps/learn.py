@@ -9,7 +9,6 @@ from pydantic import Field, field_validator
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from backmap.api import InputPath, Model, Nested, Options, OutputPath, State, Step
-from backmap.errors import BackmapError
 
 from ..results import loss_picture
 from ..training import LatentTrainer, TrainingPlan
@@ -52,16 +51,16 @@ class Learn(Step):
     """Train a model of a target by its evidence lower bound; writes weights, their history and a plot of the loss."""
 
     Options = LearnOptions
-    needs = frozenset({"target"})
     gives = frozenset({"model"})
     beforehand = True
 
+    def __init__(self, options: LearnOptions) -> None:
+        super().__init__(options)
+        self.needs = frozenset({"target"} if options.data else {"target", "samples"})
+
     def start(self, state: State) -> None:
-        options, target = self.options, state.extra["target"]
-        samples = read_samples(options.data, target) if options.data else state.extra.get("samples")
-        if samples is None:
-            raise BackmapError("there are no configurations to learn from", where=self.where,
-                               hint="Write an 'explore' step before, or give 'data: samples.safetensors'.")
+        options, target = self.options, state.given["target"]
+        samples = read_samples(options.data, target) if options.data else state.given["samples"]
         torch.manual_seed(state.seed)
         model = options.model
         model.prepare(target)
@@ -81,7 +80,7 @@ class Learn(Step):
             state.log(f"going on at step {trainer.step}")
         self._run(trainer, state, path)
         model.load(path)
-        state.extra["model"] = model
+        state.given["model"] = model
 
     def _run(self, trainer: LatentTrainer, state: State, path: Path) -> None:
         columns = (TextColumn("learning"), BarColumn(), TextColumn("{task.completed}/{task.total} steps"),

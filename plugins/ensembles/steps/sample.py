@@ -40,20 +40,21 @@ class MonteCarlo(Step):
     """Run chains on the target, and tell acceptance by basin, autocorrelation times and observables with errors."""
 
     Options = MonteCarloOptions
-    needs = frozenset({"target"})
     gives = frozenset({"chain"})
     beforehand = True
 
+    def __init__(self, options: MonteCarloOptions) -> None:
+        super().__init__(options)
+        proposes = options.sampler.needs_model and options.model is None
+        self.needs = frozenset(["target", *["model"] * proposes, *["samples"] * (options.begin == "samples")])
+
     def start(self, state: State) -> None:
-        options, target = self.options, state.extra["target"]
+        options, target = self.options, state.given["target"]
         if options.discard >= min(options.steps, options.beside_steps or options.steps):
             raise BackmapError(f"of {options.steps} steps, {options.discard} are discarded", where=self.where)
-        model = options.model or state.extra.get("model")
+        model = options.model or state.given.get("model")
         if options.model is not None:
             model.prepare(target)
-        if model is None and options.sampler.needs_model:
-            raise BackmapError("there is no model to propose moves", where=self.where,
-                               hint="Write model: {vae: weights.safetensors}, or a 'learn' step before.")
         rng = numpy_generator(state.seed, self.index, "chains")
         x = self._begin(target, state, rng)
         chains = {options.sampler.name or "sampler": self._run(options.sampler, target, model, x, options.steps, rng)}
@@ -61,16 +62,13 @@ class MonteCarlo(Step):
             name = options.beside.name or "beside"
             chains[name if name not in chains else f"{name}, beside"] = self._run(
                 options.beside, target, model, x, options.beside_steps or options.steps, rng)
-        state.extra["chain"] = chains
+        state.given["chain"] = chains
         self._write(chains, target, state)
 
     def _begin(self, target: Target, state: State, rng: np.random.Generator) -> Tensor:
         options = self.options
         if options.begin == "samples":
-            samples = state.extra.get("samples")
-            if samples is None:
-                raise BackmapError("there are no configurations to begin with", where=f"{self.where}.begin",
-                                   hint="Write an 'explore' step before, or begin: target.")
+            samples = state.given["samples"]
             x = samples[rng.integers(len(samples), size=options.chains)]
         else:
             x = target.start(options.chains, rng)

@@ -30,7 +30,7 @@ class GiveTarget(Step):
     gives = frozenset({"target"})
 
     def start(self, state: State) -> None:
-        state.extra["target"] = self.options.target
+        state.given["target"] = self.options.target
         state.log(f"{self.options.target.name or 'target'}: {self.options.target.size} coordinates")
 
 
@@ -59,7 +59,7 @@ class Explore(Step):
     beforehand = True
 
     def start(self, state: State) -> None:
-        target, path = state.extra["target"], state.output / self.options.output
+        target, path = state.given["target"], state.output / self.options.output
         if self.options.data is not None:
             x = read_samples(self.options.data, target)
             x = x[self._wanted(target, x)][:self.options.samples]
@@ -71,7 +71,7 @@ class Explore(Step):
             raise BackmapError(f"no configuration has {self._range()}", where=self.where)
         dtype = torch.uint8 if set(target.variables) == {"binary"} else torch.float64
         store.save(path, KIND, {"x": x.to(dtype)}, {})
-        state.extra["samples"] = x
+        state.given["samples"] = x
         state.log(f"{len(x)} configurations -> {self.options.output}")
 
     def _made(self, target: Target, rng: np.random.Generator) -> Tensor:

@@ -119,8 +119,8 @@ def test_the_best_weights_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (("steps: 30", "steps: 30\n      shares: {0: 0.7, 1: 0.6}"), "add up to more than 1"),
     (("discard: 5", "discard: 40"), "of 40 steps, 40 are discarded"),
     (("  - learn:\n      model: {vae: {decoder: independent, hidden: 8, encoder_hidden: 8, bins: 8}}\n"
-      "      steps: 30\n      validate_every: 10\n", ""), "there is no model to propose moves"),
-    (("  - explore: {samples: 400, chains: 40, burn: 50}\n", ""), "no configurations to learn from"),
+      "      steps: 30\n      validate_every: 10\n", ""), "needs model, which no earlier step gives"),
+    (("  - explore: {samples: 400, chains: 40, burn: 50}\n", ""), "needs samples, which no earlier step gives"),
 ])
 def test_what_is_wrong_is_said(change: tuple[str, str], message: str, tmp_path: Path) -> None:
     with pytest.raises(BackmapError, match=message):

@@ -11,10 +11,10 @@ import pytest
 from backmap_plugins.report import render
 from backmap_plugins.report.content import collect
 from backmap_plugins.report.html import shipped
-from backmap_plugins.report.sampling import Sampling
 
 from backmap.errors import BackmapError
 from backmap.model.assessment import REFERENCE, Assessment, Example, Figure, Judgement
+from backmap.model.sampling import Sampling
 from tests import judgements
 from tests.judgements import OTHERS, OWN
 

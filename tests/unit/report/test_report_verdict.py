@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 from backmap_plugins.report.content import Content, Row, collect
-from backmap_plugins.report.sampling import Sampling
 from backmap_plugins.report.tables import title_of
 from backmap_plugins.report.verdict import CARE, GOOD, UNUSABLE, best_of, judge
 
 from backmap.model.assessment import REFERENCE, Aspect, Assessment, Figure, Judgement
+from backmap.model.sampling import Sampling
 from tests import judgements, scenes
 from tests.judgements import OTHERS, OWN
 

@@ -252,7 +252,7 @@ def test_noise_levels_end_clean() -> None:
     ("sweeps: 2", "sweep: 2", r"gibbs: no option is called 'sweep'. Did you mean 'sweeps'\?"),
     ("sweeps: 2", "regularizer: sterik", r"gibbs.regularizer: no regularizer is called 'sterik'. Did you mean "),
     ("{generator: {equivariant: weights.safetensors}}", "{generator: template}",
-     r"steps\[2\].gibbs: a sweep needs a generator that sees atoms. Write 'generator: {equivariant: "),
+     r"steps\[2\].gibbs: step 'gibbs' needs generator, which no earlier step gives"),
     ("{generator: {equivariant: weights.safetensors}}", "{generator: template, start: sequential}",
      r"steps\[1\].forward: this generator reads beads alone and cannot run sequentially"),
     ("{generator: {equivariant: weights.safetensors}}", "{generator: equivariant}",

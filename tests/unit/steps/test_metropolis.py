@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pydantic
 import pytest
+from backmap_plugins.generators.template.generator import Template
 from backmap_plugins.steps.metropolis import Metropolis, MetropolisOptions
 
 from backmap import testing
@@ -22,7 +23,7 @@ def state_of(system: System) -> State:
     field = forcefields.everything(system, cutoff=0.5)
     field = replace(field, molecules={k: replace(m, bonded=()) for k, m in field.molecules.items()})
     lines: list[str] = []
-    return State(Path(), Path(), 3, "cpu", log=lines.append, system=system, forcefield=field, extra={"log": lines})
+    return State(Path(), Path(), 3, "cpu", log=lines.append, system=system, forcefield=field, given={"log": lines})
 
 
 def crowd() -> tuple[System, Window]:
@@ -60,7 +61,7 @@ def test_it_needs_a_force_field() -> None:
 
 def test_a_generator_without_a_density_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     system, _ = crowd()
-    monkeypatch.setattr(type(scenes.tiny()), "weighable", lambda self: False)
+    monkeypatch.setattr("backmap_plugins.steps.metropolis.Proposer", Template)
     with pytest.raises(BackmapError, match=r"no density, so its draws cannot be accepted or rejected. Choose one"):
         started(system)
 
@@ -82,12 +83,12 @@ def test_frames_meet_bonds_and_beads_and_the_log_says_what_happened() -> None:
     np.testing.assert_allclose(lengths[stiff], np.broadcast_to(group.type.bond_length, lengths.shape)[stiff], atol=1e-5)
     assert np.abs(made.slack[~made.flags["infeasible"]]).max() < 1e-3
     assert made.flags["stuck"].shape == window.beads.shape[:2]
-    text = "\n".join(state.extra["log"])
+    text = "\n".join(state.given["log"])
     assert "accepted of" in text
     assert "hydrogens of" in text
     assert "projecting onto the beads changed the energy" in text
     assert "free energy of" in text
-    (sampling,) = state.extra["sampling"]
+    (sampling,) = state.sampling
     assert sampling.step == "steps[2].metropolis"
     assert {row["block"] for row in sampling.free_energies} == {"fragment", "hydrogens"}
     assert all(row["lower"] <= row["median"] <= row["upper"] for row in sampling.free_energies)

@@ -1,22 +1,11 @@
-"""What steps leave for reports, and how far infeasible beads are off."""
+"""How far infeasible beads are off."""
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pytest
-from backmap_plugins.report.sampling import Sampling, Stiffness, add, found
+from backmap_plugins.steps.stiffness import Stiffness
 
-from backmap.api import State
 from backmap.model.tally import Tally
-
-
-def test_steps_are_told_of_in_their_order() -> None:
-    state = State(Path(), Path(), 1, "cpu")
-    assert found(state) == []
-    for step in ("steps[2].gibbs", "steps[3].hamiltonian"):
-        add(state, Sampling(step, []))
-    assert [sampling.step for sampling in found(state)] == ["steps[2].gibbs", "steps[3].hamiltonian"]
 
 
 def test_stiffness_is_that_of_all_frames() -> None:

@@ -71,7 +71,7 @@ class Gibbs(SweepStep):
     def __init__(self, options: GibbsOptions) -> None:
         super().__init__(options)
         self.needs = self.needs | needs_of(options.regularizer)
-        self.asked: Starter | None = None
+        self.starter: Starter | None = None
 
     def start(self, state: State) -> None:
         super().start(state)
@@ -115,9 +115,8 @@ class Gibbs(SweepStep):
         repair.mend(scene, window, (state.seed, self.index), chosen)
 
     def _starter(self, state: State) -> Starter | None:
-        """What the parallel start would place fragments with; made when it is needed first."""
-        starter = self.generator.starter() if self.asked is None else None
-        if starter is not None:
+        """What places fragments as a parallel start does; made when it is needed first."""
+        if self.starter is None and (starter := self.generator.starter()) is not None:
             prepare(starter, state)
-            self.asked = starter, resting_tables(state, starter.view)
-        return self.asked
+            self.starter = starter, resting_tables(state, starter.view)
+        return self.starter

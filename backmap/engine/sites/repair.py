@@ -76,10 +76,10 @@ class Repair:
 
     def _place_anew(self, scene: Scene, window: Window, stream: tuple[int | str, ...], bad: np.ndarray) -> None:
         """Place fragments as a parallel start does, in place."""
-        asked = self.starter()
-        if asked is None:
+        found = self.starter()
+        if found is None:
             return
-        starter, tables = asked
+        starter, tables = found
         fresh = Scene.of(window.with_atoms(scene.atoms.cpu().numpy()), scene.system, tables, starter.view)
         Sweeper(starter).sweep(fresh, [[Batch(*np.nonzero(bad))]], (*stream, "anew"), scene.frames)
         scene.atoms.copy_(fresh.atoms)

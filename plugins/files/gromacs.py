@@ -1,18 +1,30 @@
-"""What the readers of GROMACS' topologies share: their options, and how lines are told apart."""
+"""GROMACS' topologies as records, read once for all who ask: for what there is, and for its parameters."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
 
 import pydantic
 
-from backmap.api import InputPath, Options
+from backmap.api import InputPath, Options, also_read
+from backmap.errors import BackmapError
 
-from .preprocessor import TopologyLine, preprocess
+from ..chemistry import elements
+from .preprocessor import Preprocessor, TopologyLine, content_of, system_folders
 
 #: Bond functions that mean a chemical bond; along which exclusions are counted; 6, 9 and 10 are restraints.
 CHEMICAL_BONDS = {"1", "2", "3", "4", "5", "7", "8"}
+#: Sections that a molecule type must stand before; what GROMACS has beside them is passed over or refused by readers.
+_OF_MOLECULES = {"atoms", "bonds", "pairs", "pairs_nb", "angles", "dihedrals", "exclusions", "constraints", "settles"}
+#: Sections of the whole file, wherever they stand; "" is what stands before the first or after a closed one.
+_OF_ALL = {"", "defaults", "atomtypes", "bondtypes", "constrainttypes", "pairtypes", "angletypes", "dihedraltypes",
+           "nonbond_params", "implicit_genborn_params", "cmaptypes", "system", "molecules",
+           "intermolecular_interactions"}
+
+T = TypeVar("T")
 
 
 class TopologyFile(Options):
@@ -25,21 +37,133 @@ class TopologyFile(Options):
     define: dict[str, Any] = pydantic.Field(
         default={}, description="Macros for #ifdef and parameters, as -DNAME=value in an .mdp.")
 
-    def lines(self) -> Iterator[TopologyLine]:
-        """Its lines of data, preprocessed."""
+    def records(self) -> TopologyRecords:
+        """What the file holds; not to be changed, since others get the same.
+
+        Raises:
+            BackmapError: With file and line, for what cannot be read.
+        """
         define = {name: "" if value is None else str(value) for name, value in self.define.items()}
-        return preprocess(self.file, self.include, define)
+        return _last.records(Path(self.file), [*self.include, *system_folders()], define)
 
 
-def finite(word: str) -> float:
-    """A number of a line; ValueError for what is none, ``nan`` and ``inf`` included."""
-    value = float(word)
-    if not math.isfinite(value):
-        raise ValueError(word)
-    return value
+# Records
+
+@dataclass(frozen=True, slots=True)
+class AtomTypeRecord:
+    """A line of [ atomtypes ]; mass (u) and charge (e); ``words`` are its last ones, from the particle type on.
+
+    ``mass`` is None where the force field leaves it to [ atoms ], as GROMOS does.
+    """
+
+    bonded: str
+    number: int | None
+    mass: float | None
+    charge: float
+    words: tuple[str, ...]
+    line: TopologyLine
 
 
-def atom_type_columns(words: list[str]) -> tuple[str, str, list[str]]:
+@dataclass(frozen=True, slots=True)
+class AtomRecord:
+    """A line of [ atoms ]; charge (e) and mass (u) are None where its type has them."""
+
+    type: str
+    residue: str
+    residue_name: str
+    name: str
+    charge: float | None
+    mass: float | None
+    line: TopologyLine
+
+    def told(self, kind: AtomTypeRecord | None) -> tuple[int, float | None, float]:
+        """Atomic number (0 if it cannot be told), mass and charge, with what its type says."""
+        number, mass, charge = (kind.number, kind.mass, kind.charge) if kind else (None, None, 0.0)
+        mass = mass if self.mass is None else self.mass
+        element = elements.element_of(number, mass, self.name, self.residue_name)
+        return element, mass, charge if self.charge is None else self.charge
+
+
+@dataclass(frozen=True, slots=True)
+class MoleculeRecord:
+    """One [ moleculetype ]: the line that names it, its atoms, and the lines of all its other sections, in order."""
+
+    head: TopologyLine
+    atoms: list[AtomRecord] = field(default_factory=list)
+    lines: list[TopologyLine] = field(default_factory=list)
+
+    def take(self, line: TopologyLine) -> None:
+        """Add a line."""
+        if line.section == "atoms":
+            self.atoms.append(_atom(line, len(self.atoms) + 1))
+        else:
+            self.lines.append(line)
+
+    @property
+    def name(self) -> str:
+        return self.head.fields[0]
+
+    @property
+    def where(self) -> str:
+        """File and line, for messages."""
+        return self.head.where
+
+
+@dataclass(frozen=True, slots=True)
+class TopologyRecords:
+    """All that a topology holds.
+
+    Attributes:
+        atom_types, molecules: By name.
+        blocks: Lines of [ molecules ]: name, count, and place.
+        lines: Of all other sections that belong to no molecule type, in order.
+    """
+
+    atom_types: dict[str, AtomTypeRecord] = field(default_factory=dict)
+    molecules: dict[str, MoleculeRecord] = field(default_factory=dict)
+    blocks: list[tuple[str, int, str]] = field(default_factory=list)
+    lines: list[TopologyLine] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, lines: Iterator[TopologyLine]) -> TopologyRecords:
+        """The records of preprocessed lines.
+
+        Raises:
+            BackmapError: With file and line, for a line of atoms, types or molecules that is none.
+        """
+        found, current = cls(), None
+        for line in lines:
+            if line.section == "moleculetype":
+                current = found._begin(line)
+            elif line.section == "atomtypes":
+                kind = understood(line, _atom_type)
+                found.atom_types[kind.line.fields[0]] = kind
+            elif line.section == "molecules":
+                found.blocks.append(understood(line, lambda line: (line.fields[0], int(line.fields[1]), line.where)))
+            elif line.section in _OF_ALL or (current is None and line.section not in _OF_MOLECULES):
+                found.lines.append(line)
+            elif current is None:
+                raise before_any_molecule(line)
+            else:
+                understood(line, current.take)
+        return found
+
+    def _begin(self, line: TopologyLine) -> MoleculeRecord:
+        name = understood(line, lambda line: line.fields[0])
+        if name in self.molecules:
+            raise BackmapError(f"molecule type '{name}' is defined twice, first in {self.molecules[name].where}",
+                               where=line.where)
+        self.molecules[name] = MoleculeRecord(line)
+        return self.molecules[name]
+
+
+def _atom_type(line: TopologyLine) -> AtomTypeRecord:
+    bonded, number, rest = _columns(line.fields)
+    return AtomTypeRecord(bonded, int(number) if number else None, finite(rest[0]) or None, finite(rest[1]), rest[2:],
+                          line)
+
+
+def _columns(words: tuple[str, ...]) -> tuple[str, str, tuple[str, ...]]:
     """Bonded type, atomic number ("" if not given) and the columns from the mass on, of a line of [ atomtypes ].
 
     ``name [bonded type] [number] mass charge ptype ...``: told apart as GROMACS does, by where the particle type stands
@@ -54,5 +178,70 @@ def atom_type_columns(words: list[str]) -> tuple[str, str, list[str]]:
     return words[0], words[1], words[2:]
 
 
-def _is_particle(words: list[str], column: int) -> bool:
+def _is_particle(words: tuple[str, ...], column: int) -> bool:
     return len(words) > column and len(words[column]) == 1 and words[column].isalpha()
+
+
+def _atom(line: TopologyLine, number: int) -> AtomRecord:
+    words = line.fields
+    if int(words[0]) != number:
+        raise BackmapError(f"atom {words[0]} should be number {number}", where=line.where)
+    charge, mass = (finite(words[k]) if len(words) > k else None for k in (6, 7))
+    return AtomRecord(words[1], words[2], words[3], words[4], charge, mass, line)
+
+
+# Words of lines
+
+def understood(line: TopologyLine, reader: Callable[[TopologyLine], T]) -> T:
+    """What ``reader`` makes of a line; one that it cannot read is an error with its place."""
+    try:
+        return reader(line)
+    except (ValueError, IndexError, TypeError):
+        raise BackmapError(f"'{' '.join(line.fields)}' is not a line of [ {line.section} ]", where=line.where) from None
+
+
+def before_any_molecule(line: TopologyLine) -> BackmapError:
+    """The error of a line that no molecule type stands before."""
+    return BackmapError(f"[ {line.section} ] stands before any [ moleculetype ]", where=line.where)
+
+
+def function_of(line: TopologyLine, n_atoms: int = 2) -> str:
+    """The function of a line that begins with atoms; 1 if it gives none."""
+    return line.fields[n_atoms] if len(line.fields) > n_atoms else "1"
+
+
+def finite(word: str) -> float:
+    """A number of a line; ValueError for what is none, ``nan`` and ``inf`` included."""
+    value = float(word)
+    if not math.isfinite(value):
+        raise ValueError(word)
+    return value
+
+
+# Read once
+
+class _Last:
+    """The topology that was read last. A recipe names the same for what there is and for its parameters."""
+
+    def __init__(self) -> None:
+        self._of: tuple[Path, list[Path], dict[str, str]] | None = None
+        self._preprocessor: Preprocessor | None = None
+        self._records = TopologyRecords()
+
+    def records(self, path: Path, folders: list[Path], define: dict[str, str]) -> TopologyRecords:
+        """The records of a file; read anew unless all that they come from is as it was."""
+        if self._of == (path, folders, define) and self._is_as_it_was():
+            for included in self._preprocessor.included:
+                also_read(included)
+            return self._records
+        self._of, preprocessor = None, Preprocessor(folders, define)
+        self._records = TopologyRecords()  # two large ones need not be in memory
+        self._records = TopologyRecords.of(preprocessor.lines(path))
+        self._of, self._preprocessor = (path, folders, define), preprocessor
+        return self._records
+
+    def _is_as_it_was(self) -> bool:
+        return all(content_of(path) == content for path, content in self._preprocessor.seen.items())
+
+
+_last = _Last()

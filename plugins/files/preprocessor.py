@@ -5,11 +5,12 @@ force field needs to know, and does not say in which line an error stands; hence
 """
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from backmap.api import also_read
 from backmap.errors import BackmapError
@@ -18,28 +19,18 @@ _SYSTEM_FOLDERS = ("/usr/share/gromacs/top", "/usr/local/gromacs/share/gromacs/t
 _MAX_DEPTH = 64
 
 
-@dataclass(frozen=True)
-class TopologyLine:
-    """One line of data: the section it stands in, its blank-separated fields, and its place."""
+class TopologyLine(NamedTuple):
+    """One line of data: the section it stands in, its blank-separated fields, its file and its number there."""
 
     section: str
-    fields: list[str]
-    where: str
+    fields: tuple[str, ...]
+    file: str
+    number: int
 
-
-def preprocess(path: Path, include: Sequence[Path] = (),
-               define: Mapping[str, str] | None = None) -> Iterator[TopologyLine]:
-    """The data lines of a .top or .itp file and of all that it includes.
-
-    Args:
-        path: The file.
-        include: Folders for #include, after the including file's own.
-        define: Macros, as -DNAME=value in an .mdp file.
-
-    Raises:
-        BackmapError: With file and line, for a file that is missing or conditionals that do not match.
-    """
-    return _Preprocessor([*include, *system_folders()], dict(define or {})).lines(Path(path), "")
+    @property
+    def where(self) -> str:
+        """File and line, for messages."""
+        return f"{self.file}:{self.number}"
 
 
 def system_folders() -> list[Path]:
@@ -50,38 +41,71 @@ def system_folders() -> list[Path]:
     return [Path(folder) for folder in (*named, *_SYSTEM_FOLDERS) if Path(folder).is_dir()]
 
 
-class _Preprocessor:
-    def __init__(self, folders: list[Path], macros: dict[str, str]) -> None:
-        self._folders, self._macros = folders, macros
+class Preprocessor:
+    """Reads a .top or .itp file and all that it includes.
+
+    Args:
+        folders: For #include, after the including file's own.
+        define: Macros, as -DNAME=value in an .mdp file.
+
+    Attributes:
+        seen: The files that were opened or looked for so far, and the SHA-256 of what they hold; None for those that
+            are not there. As long as all of it is the same, so are the lines.
+        included: Those that others include, in order.
+    """
+
+    def __init__(self, folders: Sequence[Path], define: Mapping[str, str]) -> None:
+        self.seen: dict[Path, bytes | None] = {}
+        self.included: list[Path] = []
+        self._folders, self._macros = folders, dict(define)
+        self._words: dict[str, str] = {}  # words come again and again; one copy of each is enough
         self._conditions: list[bool] = []
         self._section = ""
         self._depth = 0
 
-    def lines(self, path: Path, included_from: str) -> Iterator[TopologyLine]:
+    def lines(self, path: Path, included_from: str = "") -> Iterator[TopologyLine]:
+        """The lines of data of a file and of all that it includes, in order.
+
+        Raises:
+            BackmapError: With file and line, for a file that is missing or conditionals that do not match.
+        """
         self._depth += 1
         if self._depth > _MAX_DEPTH:
             raise BackmapError("includes itself", where=included_from)
         open_before = len(self._conditions)
-        where = included_from
-        for where, text in _joined(path):
+        name, number = str(path), 0
+        for number, text in _joined(self._text(path)):
             if text.startswith("#"):
-                yield from self._directive(text, path, where)
+                yield from self._directive(text, path, f"{name}:{number}")
             elif all(self._conditions):
-                yield from self._data(text, where)
+                yield from self._data(text, name, number)
         if len(self._conditions) != open_before:
-            raise BackmapError("an #ifdef is not closed by the end of this file", where=where or path,
+            raise BackmapError("an #ifdef is not closed by the end of this file",
+                               where=f"{name}:{number}" if number else included_from or path,
                                hint="Add the missing #endif.")
         self._depth -= 1
 
-    def _data(self, text: str, where: str) -> Iterator[TopologyLine]:
+    def _text(self, path: Path) -> str:
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise BackmapError(f"cannot be read ({error.strerror})", where=path) from None
+        self.seen[path] = hashlib.sha256(content).digest()
+        return content.decode("utf-8", errors="replace")
+
+    def _data(self, text: str, file: str, number: int) -> Iterator[TopologyLine]:
         if text.startswith("["):
             match = re.fullmatch(r"\[\s*(/?\s*\w+)\s*\]", text)
             if not match:
-                raise BackmapError(f"'{text}' is not a section", where=where, hint="Write e.g. [ atoms ].")
+                raise BackmapError(f"'{text}' is not a section", where=f"{file}:{number}",
+                                   hint="Write e.g. [ atoms ].")
             # DBM closes its sections, [/atoms]; what follows belongs to none.
             self._section = "" if match[1].startswith("/") else match[1].lower()
         else:
-            yield TopologyLine(self._section, self._expanded(text.split(), where), where)
+            words, known = text.split(), self._words
+            if not self._macros.keys().isdisjoint(words):
+                words = self._expanded(words, f"{file}:{number}")
+            yield TopologyLine(self._section, tuple([known.setdefault(word, word) for word in words]), file, number)
 
     def _expanded(self, words: list[str], where: str) -> list[str]:
         for _ in range(_MAX_DEPTH):
@@ -121,7 +145,9 @@ class _Preprocessor:
         for folder in (path.parent, *self._folders):
             if (folder / name).is_file():
                 also_read(folder / name)
+                self.included.append(folder / name)
                 return folder / name
+            self.seen[folder / name] = None
         raise BackmapError(f"includes '{name}', which is not there", where=where,
                            hint="Give its folder in `include`.")
 
@@ -132,12 +158,16 @@ def _name(rest: str, command: str, where: str) -> str:
     return rest.split()[0]
 
 
-def _joined(path: Path) -> Iterator[tuple[str, str]]:
-    """Places and texts of the lines that hold more than a comment; ``\\`` joins a line to the next."""
+def content_of(path: Path) -> bytes | None:
+    """SHA-256 of a file; None if it is not there or cannot be read."""
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise BackmapError(f"cannot be read ({error.strerror})", where=path) from None
+        return hashlib.sha256(path.read_bytes()).digest()
+    except OSError:
+        return None
+
+
+def _joined(text: str) -> Iterator[tuple[int, str]]:
+    """Numbers and texts of the lines that hold more than a comment; ``\\`` joins a line to the next."""
     pending, start = "", 0
     for number, line in enumerate(text.splitlines(), start=1):
         line = line.split(";", 1)[0].replace("\t", " ").rstrip()
@@ -148,4 +178,4 @@ def _joined(path: Path) -> Iterator[tuple[str, str]]:
         line = (pending + line).strip()
         pending = ""
         if line and not line.startswith("*"):
-            yield f"{path}:{start}", line
+            yield start, line

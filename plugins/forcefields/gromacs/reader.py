@@ -1,9 +1,8 @@
 """Force fields from GROMACS' .top and .itp files."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -13,11 +12,18 @@ from backmap.errors import BackmapError
 from backmap.model.parameters import FUNCTIONS, Bonded, ForceField, MoleculeParameters
 from backmap.model.system import System
 
-from ...chemistry import elements
-from ...files.gromacs import CHEMICAL_BONDS, TopologyFile, finite
+from ...files.gromacs import (
+    CHEMICAL_BONDS,
+    MoleculeRecord,
+    TopologyFile,
+    before_any_molecule,
+    finite,
+    function_of,
+    understood,
+)
 from ...files.preprocessor import TopologyLine
 from ..matching import check_elements
-from .terms import SECTIONS, function_of, terms_of
+from .terms import SECTIONS, terms_of
 from .types import Types
 
 #: Sections of a molecule without energy, or whose energy is no part of the force field.
@@ -34,7 +40,9 @@ class Gromacs(ForceFieldReader):
 
     def read(self, system: System) -> ForceField:
         where = str(self.options.file)
-        types, molecules = _sections(self.options.lines())
+        records = self.options.records()
+        types = Types.of(records, _expect_silent)
+        molecules = {name: _Molecule.of(record) for name, record in records.molecules.items()}
         if not types.defaults.rule:
             raise BackmapError("has no [ defaults ]", where=where,
                                hint="Give the .top that includes the force field, not an .itp alone.")
@@ -44,11 +52,11 @@ class Gromacs(ForceFieldReader):
                 raise BackmapError(f"has no parameters for molecule type '{kind.name}'", where=where,
                                    hint=f"Known: {', '.join(molecules) or 'none'}.")
             molecule = molecules[kind.name]
-            check_elements(kind, molecule.elements(types), molecule.where)
+            check_elements(kind, molecule.elements(types), molecule.record.where)
             chosen.append(molecule)
-        names = list(dict.fromkeys(line.fields[1] for molecule in chosen for line in molecule.atoms))
+        names = list(dict.fromkeys(atom.type for molecule in chosen for atom in molecule.record.atoms))
         table = np.array([[types.lennard_jones(a, b) for b in names] for a in names]).reshape(len(names), len(names), 2)
-        return ForceField({molecule.name: molecule.parameters(types, names) for molecule in chosen}, names,
+        return ForceField({molecule.record.name: molecule.parameters(types, names) for molecule in chosen}, names,
                           table[..., 0], table[..., 1], where=where)
 
 
@@ -56,21 +64,23 @@ class Gromacs(ForceFieldReader):
 class _Molecule:
     """One [ moleculetype ] as it stands in the file."""
 
-    name: str
+    record: MoleculeRecord
     n_excluded: int
-    where: str
-    atoms: list[TopologyLine] = field(default_factory=list)
     bonded: list[TopologyLine] = field(default_factory=list)
     links: list[tuple[int, int]] = field(default_factory=list)
     pairs: list[TopologyLine] = field(default_factory=list)
     exclusions: list[tuple[int, int]] = field(default_factory=list)
 
-    def take(self, line: TopologyLine) -> None:
-        if line.section == "atoms":
-            for word in line.fields[6:8]:
-                finite(word)  # or the line is no line of [ atoms ]
-            self.atoms.append(line)
-        elif line.section in SECTIONS:
+    @classmethod
+    def of(cls, record: MoleculeRecord) -> _Molecule:
+        """What the lines of its sections say."""
+        molecule = cls(record, understood(record.head, lambda line: int(line.fields[1])))
+        for line in record.lines:
+            understood(line, molecule._take)
+        return molecule
+
+    def _take(self, line: TopologyLine) -> None:
+        if line.section in SECTIONS:
             self.bonded.append(line)
             if line.section == "bonds" and function_of(line) in CHEMICAL_BONDS:
                 self.links.append(self._at(line, line.fields[:2]))
@@ -89,36 +99,31 @@ class _Molecule:
         """Atoms of a line, counted from 0."""
         numbers = [int(word) for word in words]
         for number in numbers:
-            if not 1 <= number <= len(self.atoms):
-                raise BackmapError(f"there is no atom {number} in this molecule type of {len(self.atoms)} atoms",
+            if not 1 <= number <= len(self.record.atoms):
+                raise BackmapError(f"there is no atom {number} in this molecule type of {len(self.record.atoms)} atoms",
                                    where=line.where)
         return tuple(number - 1 for number in numbers)
 
     def elements(self, types: Types) -> list[int]:
         """Atomic numbers, 0 where they cannot be told."""
-        found = []
-        for line in self.atoms:
-            kind, words = types.atom(line.fields[1], line.where), line.fields
-            mass = finite(words[7]) if len(words) > 7 else kind.mass or None
-            found.append(elements.element_of(kind.number, mass, words[4], words[3]))
-        return found
+        return [atom.told(types.atom(atom.type, atom.line.where))[0] for atom in self.record.atoms]
 
     def parameters(self, types: Types, names: list[str]) -> MoleculeParameters:
         rows = {name: row for row, name in enumerate(names)}
-        charge = np.array([finite(line.fields[6]) if len(line.fields) > 6 else types.atom(line.fields[1], "").charge
-                           for line in self.atoms])
+        atoms = self.record.atoms
+        charge = np.array([atom.told(types.atom(atom.type, atom.line.where))[2] for atom in atoms])
         pairs, pair_parameters = self._pairs(types, charge)
         return MoleculeParameters(
-            name=self.name, bonded=self._terms(types),
-            kind=np.array([rows[line.fields[1]] for line in self.atoms], dtype=np.int64), charge=charge,
+            name=self.record.name, bonded=self._terms(types),
+            kind=np.array([rows[atom.type] for atom in atoms], dtype=np.int64), charge=charge,
             excluded=self._excluded(), pairs=pairs, pair_parameters=pair_parameters)
 
     def _terms(self, types: Types) -> tuple[Bonded, ...]:
         """All bonded terms, by function."""
         found: dict[str, list[tuple[tuple[int, ...], list[float]]]] = {}
         for line in self.bonded:
-            atoms = _read(line, lambda line: self._at(line, line.fields[:SECTIONS[line.section][1]]))
-            bonded_types = [types.atom(self.atoms[a].fields[1], line.where).bonded for a in atoms]
+            atoms = understood(line, lambda line: self._at(line, line.fields[:SECTIONS[line.section][1]]))
+            bonded_types = [types.atom(self.record.atoms[a].type, line.where).bonded for a in atoms]
             for function, values in terms_of(line, bonded_types, types):
                 found.setdefault(function, []).append((atoms, values))
         return tuple(Bonded(function, np.array([atoms for atoms, _ in found[function]], dtype=np.int64),
@@ -136,53 +141,36 @@ class _Molecule:
     def _pairs(self, types: Types, charge: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         atoms, rows = [], []
         for line in self.pairs:
-            i, j = _read(line, lambda line: self._at(line, line.fields[:2]))
-            atoms.append((i, j))
-            rows.append(_read(line, lambda line, i=i, j=j: self._pair(line, types, (charge[i], charge[j]), (i, j))))
+            at, row = understood(line, lambda line: self._pair(line, types, charge))
+            atoms.append(at)
+            rows.append(row)
         return (np.array(atoms, dtype=np.int64).reshape(-1, 2), np.array(rows, dtype=np.float64).reshape(-1, 3))
 
-    def _pair(self, line: TopologyLine, types: Types, charges: tuple[float, float], at: tuple[int, int]) -> list[float]:
-        """c6, c12 and product of charges of one line of [ pairs ] or [ pairs_nb ]."""
-        function, given = line.fields[2] if len(line.fields) > 2 else "1", [finite(word) for word in line.fields[3:]]
+    def _pair(self, line: TopologyLine, types: Types, charge: np.ndarray) -> tuple[tuple[int, int], list[float]]:
+        """Atoms, and c6, c12 and product of charges, of one line of [ pairs ] or [ pairs_nb ]."""
+        i, j = self._at(line, line.fields[:2])
+        function, given = function_of(line), [finite(word) for word in line.fields[3:]]
         if line.section == "pairs_nb":
-            return [*types.to_c6_c12(*given[2:4]), given[0] * given[1]]
+            return (i, j), [*types.to_c6_c12(*given[2:4]), given[0] * given[1]]
         if function == "2":
-            return [*types.to_c6_c12(*given[3:5]), given[0] * given[1] * given[2]]
+            return (i, j), [*types.to_c6_c12(*given[3:5]), given[0] * given[1] * given[2]]
         if function != "1":
             raise BackmapError(f"function {function} in [ pairs ] is not supported", where=line.where,
                                hint="Known: 1, 2.")
-        product = types.defaults.fudge_qq * charges[0] * charges[1]
+        product = types.defaults.fudge_qq * charge[i] * charge[j]
         if given:
-            return [*types.to_c6_c12(*given[:2]), product]
-        names = [self.atoms[a].fields[1] for a in at]
+            return (i, j), [*types.to_c6_c12(*given[:2]), product]
+        names = [self.record.atoms[a].type for a in (i, j)]
         found = types.pair(*names)
         if found is None:
             raise BackmapError(f"no [ pairtypes ] for {' '.join(names)}", where=line.where,
                                hint=f"Add them, or set gen-pairs to yes in [ defaults ] ({types.defaults.where}).")
-        return [*found, product]
+        return (i, j), [*found, product]
 
 
-def _sections(lines: Iterable[TopologyLine]) -> tuple[Types, dict[str, _Molecule]]:
-    """Types and molecules of a preprocessed topology."""
-    types, molecules = Types(), {}
-    current: _Molecule | None = None
-    for line in lines:
-        if line.section == "moleculetype":
-            current = _read(line, lambda line: _Molecule(line.fields[0], int(line.fields[1]), line.where))
-            molecules[current.name] = current
-        elif line.section == "intermolecular_interactions":
-            raise BackmapError("[ intermolecular_interactions ] is not supported", where=line.where)
-        elif not _read(line, types.take):
-            if current is not None:
-                _read(line, current.take)
-            elif line.section not in _SILENT:
-                raise BackmapError(f"[ {line.section} ] stands before any [ moleculetype ]", where=line.where)
-    return types, molecules
-
-
-def _read(line: TopologyLine, reader: Callable[[TopologyLine], Any]) -> Any:
-    """What ``reader`` makes of a line; one that cannot be read is an error with its place."""
-    try:
-        return reader(line)
-    except (ValueError, IndexError, TypeError):
-        raise BackmapError(f"'{' '.join(line.fields)}' is not a line of [ {line.section} ]", where=line.where) from None
+def _expect_silent(line: TopologyLine) -> None:
+    """Raise BackmapError for a line of no molecule type, and of no types, that could have energy."""
+    if line.section == "intermolecular_interactions":
+        raise BackmapError("[ intermolecular_interactions ] is not supported", where=line.where)
+    if line.section not in _SILENT:
+        raise before_any_molecule(line)

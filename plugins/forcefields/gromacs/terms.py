@@ -8,7 +8,7 @@ import numpy as np
 
 from backmap.errors import BackmapError
 
-from ...files.gromacs import finite
+from ...files.gromacs import finite, function_of
 from ...files.preprocessor import TopologyLine
 from .types import Types
 
@@ -48,12 +48,6 @@ SECTIONS = {"bonds": ("bondtypes", 2, _BONDS), "angles": ("angletypes", 3, _ANGL
             "dihedrals": ("dihedraltypes", 4, _DIHEDRALS)}
 
 
-def function_of(line: TopologyLine) -> str:
-    """The function of a bonded line; 1 if it gives none."""
-    n = SECTIONS[line.section][1]
-    return line.fields[n] if len(line.fields) > n else "1"
-
-
 def terms_of(line: TopologyLine, bonded_types: Sequence[str], types: Types) -> list[tuple[str, list[float]]]:
     """The terms that a line of [ bonds ], [ angles ] or [ dihedrals ] stands for.
 
@@ -69,7 +63,7 @@ def terms_of(line: TopologyLine, bonded_types: Sequence[str], types: Types) -> l
         BackmapError: With the place, for unknown functions and missing parameters.
     """
     section, n, functions = SECTIONS[line.section]
-    number, given = function_of(line), line.fields[n + 1:]
+    number, given = function_of(line, n), line.fields[n + 1:]
     known = functions.get(number)
     if known is None:
         raise BackmapError(f"function {number} in [ {line.section} ] is not supported", where=line.where,

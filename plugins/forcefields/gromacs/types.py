@@ -3,31 +3,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice, product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backmap.errors import BackmapError
 
-from ...files.gromacs import atom_type_columns, finite
+from ...files.gromacs import AtomTypeRecord, TopologyRecords, finite, understood
 from ...files.preprocessor import TopologyLine
 
 Array = NDArray[np.float64]
 
 ARITHMETIC, GEOMETRIC = 2, 3  #: combination rules of sigma and epsilon; rule 1 is of c6 and c12
 ANY = "X"  #: matches any type in [ dihedraltypes ]
-
-
-@dataclass(frozen=True)
-class AtomType:
-    """One line of [ atomtypes ]; ``first`` and ``second`` are sigma and epsilon, or c6 and c12 by rule 1."""
-
-    bonded: str
-    number: int | None
-    mass: float
-    charge: float
-    first: float
-    second: float
 
 
 @dataclass
@@ -44,37 +33,50 @@ class Defaults:
 @dataclass(frozen=True)
 class _DihedralType:
     atoms: tuple[str, ...]
-    parameters: list[str]
+    parameters: Sequence[str]
     where: str
 
 
 @dataclass
 class Types:
-    """All types of a topology, read line by line.
+    """All types of a topology.
 
     The rules are those of ``gmx grompp``: a later line overrides an earlier one of the same atoms; of
     [ dihedraltypes ] the line with the fewest wildcards counts, and adjacent lines of the same atoms add up.
     """
 
     defaults: Defaults = field(default_factory=Defaults)
-    atoms: dict[str, AtomType] = field(default_factory=dict)
+    atoms: dict[str, AtomTypeRecord] = field(default_factory=dict)
+    #: Sigma and epsilon of atom types, or c6 and c12 by rule 1.
+    _sizes: dict[str, tuple[float, float]] = field(default_factory=dict)
     _special: dict[frozenset[str], tuple[float, float]] = field(default_factory=dict)
     _pairs: dict[frozenset[str], tuple[float, float]] = field(default_factory=dict)
-    _bonded: dict[tuple[str, str], dict[tuple[str, ...], list[str]]] = field(default_factory=dict)
+    _bonded: dict[tuple[str, str], dict[tuple[str, ...], Sequence[str]]] = field(default_factory=dict)
     _dihedrals: dict[str, list[_DihedralType]] = field(default_factory=dict)
+    #: Where in ``_dihedrals`` the lines of the same types stand.
+    _places: dict[tuple[str, tuple[str, ...]], list[int]] = field(default_factory=dict)
 
-    def take(self, line: TopologyLine) -> bool:
-        """Read a line if it stands in a section of types; says whether it did."""
-        handler = self._handlers().get(line.section)
-        if handler is None:
-            return False
-        handler(line)
-        return True
+    @classmethod
+    def of(cls, records: TopologyRecords, others: Callable[[TopologyLine], None]) -> Types:
+        """The types of a topology.
+
+        Args:
+            records: Of the topology.
+            others: Given the lines of sections that are none of types and belong to no molecule type.
+        """
+        types = cls(atoms=records.atom_types)
+        for name, kind in types.atoms.items():
+            types._sizes[name] = understood(kind.line, lambda _, kind=kind: (finite(kind.words[1]),
+                                                                             finite(kind.words[2])))
+        handlers = types._handlers()
+        for line in records.lines:
+            understood(line, handlers.get(line.section, others))
+        return types
 
     def _handlers(self) -> dict[str, Callable[[TopologyLine], None]]:
-        return {"defaults": self._take_defaults, "atomtypes": self._take_atom, "nonbond_params": self._take_special,
-                "pairtypes": self._take_pair, "bondtypes": self._take_bonded, "constrainttypes": lambda line: None,
-                "angletypes": self._take_bonded, "dihedraltypes": self._take_dihedral}
+        return {"defaults": self._take_defaults, "nonbond_params": self._take_special, "pairtypes": self._take_pair,
+                "bondtypes": self._take_bonded, "constrainttypes": lambda line: None, "angletypes": self._take_bonded,
+                "dihedraltypes": self._take_dihedral}
 
     # Reading
 
@@ -88,12 +90,6 @@ class Types:
         fudge = [finite(word) for word in words[3:5]] + [1.0, 1.0][len(words[3:5]):]
         self.defaults = Defaults(int(words[1]), len(words) > 2 and words[2].lower().startswith("y"), fudge[0], fudge[1],
                                  line.where)
-
-    def _take_atom(self, line: TopologyLine) -> None:
-        words = line.fields
-        bonded, number, rest = atom_type_columns(words)
-        self.atoms[words[0]] = AtomType(bonded, int(number) if number else None, finite(rest[0]), finite(rest[1]),
-                                        finite(rest[3]), finite(rest[4]))
 
     def _take_special(self, line: TopologyLine) -> None:
         _expect_function(line, 2, {"1"})
@@ -118,8 +114,9 @@ class Types:
             atoms, rest = tuple(words[:4]), words[4:]
         table = self._dihedrals.setdefault(table_of(rest[0]), [])
         new = _DihedralType(atoms, rest, line.where)
-        same = [k for k, old in enumerate(table) if _either_way(old.atoms) == _either_way(atoms)]
+        same = self._places.setdefault((table_of(rest[0]), _either_way(atoms)), [])
         if not same or (rest[0] == "9" and same[-1] == len(table) - 1):
+            same.append(len(table))
             table.append(new)
         elif rest[0] == "9":
             raise BackmapError(f"types {' '.join(atoms)} come up a second time, not next to {table[same[0]].where}",
@@ -129,28 +126,27 @@ class Types:
 
     # Looking up
 
-    def atom(self, name: str, where: str) -> AtomType:
+    def atom(self, name: str, where: str) -> AtomTypeRecord:
         """Raises BackmapError if there is no such atom type."""
         if name not in self.atoms:
             hint = "Give the .top that includes its force field." if not self.atoms else ""
             raise BackmapError(f"atom type '{name}' is in no [ atomtypes ]", where=where, hint=hint)
         return self.atoms[name]
 
-    def bonded(self, section: str, function: str, names: Sequence[str]) -> list[str] | None:
+    def bonded(self, section: str, function: str, names: Sequence[str]) -> Sequence[str] | None:
         """Parameters of a bond or angle between atoms of these bonded types, as text."""
         return self._bonded.get((section, function), {}).get(_either_way(names))
 
-    def dihedrals(self, function: str, names: Sequence[str]) -> list[list[str]]:
+    def dihedrals(self, function: str, names: Sequence[str]) -> list[Sequence[str]]:
         """Functions and parameters of a dihedral: the best match and the lines next to it of the same types."""
-        table = self._dihedrals.get(table_of(function), [])
-        matches = [max(_matches(entry.atoms, names), _matches(entry.atoms, names[::-1])) for entry in table]
-        best = max(matches, default=-1)
-        if best < 0:
+        name, found = table_of(function), []
+        places = {key: self._places[name, key] for key in map(_either_way, product(*((ANY, each) for each in names)))
+                  if (name, key) in self._places}
+        if not places:
             return []
-        start = matches.index(best)
-        key, found = _either_way(table[start].atoms), []
-        for entry in table[start:]:
-            if _either_way(entry.atoms) != key:
+        best = min(places, key=lambda key: (key.count(ANY), places[key][0]))
+        for entry in islice(self._dihedrals[name], places[best][0], None):
+            if _either_way(entry.atoms) != best:
                 break
             found.append(entry.parameters)
         return found
@@ -173,13 +169,10 @@ class Types:
         key = frozenset((a, b))
         if key in self._special:
             return self._special[key]
-        one, two = self.atoms[a], self.atoms[b]
-        second = float(np.sqrt(one.second * two.second))
-        if self.defaults.rule == ARITHMETIC:
-            first = (abs(one.first) + abs(two.first)) / 2
-        else:
-            first = float(np.sqrt(abs(one.first * two.first)))
-        negative = self.defaults.rule != 1 and min(one.first, two.first) < 0
+        (one, strong_one), (two, strong_two) = self._sizes[a], self._sizes[b]
+        second = float(np.sqrt(strong_one * strong_two))
+        first = (abs(one) + abs(two)) / 2 if self.defaults.rule == ARITHMETIC else float(np.sqrt(abs(one * two)))
+        negative = self.defaults.rule != 1 and min(one, two) < 0
         return -first if negative else first, second
 
     def to_c6_c12(self, first: float, second: float) -> tuple[float, float]:
@@ -204,9 +197,3 @@ def _expect_function(line: TopologyLine, column: int, known: set[str]) -> None:
 def _either_way(names: Sequence[str]) -> tuple[str, ...]:
     return min(tuple(names), tuple(names[::-1]))
 
-
-def _matches(entry: Sequence[str], names: Sequence[str]) -> int:
-    """How many types are the same and no wildcard; -1 if one differs."""
-    if any(wanted not in (ANY, name) for wanted, name in zip(entry, names, strict=True)):
-        return -1
-    return sum(wanted == name for wanted, name in zip(entry, names, strict=True))

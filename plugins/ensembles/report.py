@@ -2,8 +2,6 @@
 from __future__ import annotations
 
 import math
-import re
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -11,10 +9,11 @@ import numpy as np
 from backmap.api import Chain
 
 from ..report.content import Panel
-from ..report.figures import plot, styles, swatch
-from ..report.html import shipped
+from ..report.figures import styles
+from ..report.html import run_values
 from ..report.numbers import decimals, duration, number, percent, place, plural, short
-from ..report.pieces import scrolling
+from ..report.pages import Column, PageTable, drawn, fill, version_of
+from ..report.tables import Cell, known, versions
 from .correlation import correlation_function
 from .results import BESIDE, MOST
 
@@ -24,9 +23,10 @@ REACH = 6.0  #: nats of ln w that are drawn, on either side
 WEIGHTS = {"proposals": "t1", "states": "t2"}
 LONGEST = 200  #: steps of autocorrelation functions, at most
 
+Results = dict[str, dict[str, Any]]
 
-def page(results: dict[str, dict[str, Any]], chains: dict[str, Chain], discard: int, title: str,
-         provenance: dict[str, Any]) -> bytes:
+
+def page(results: Results, chains: dict[str, Chain], discard: int, title: str, provenance: dict[str, Any]) -> bytes:
     """The page, UTF-8.
 
     Args:
@@ -36,21 +36,20 @@ def page(results: dict[str, dict[str, Any]], chains: dict[str, Chain], discard: 
         title: Of the run.
         provenance: What was run, as in run.json; may be empty.
     """
-    style = styles(list(chains))
-    parts = [("overview", "Moves", _moves(results, style)),
-             ("observables", "Observables", _observables(results, style)),
-             ("plots", "Distributions", _plots(_distributions(chains, discard), style)),
-             ("memory", "How long chains remember", _plots(_memories(chains, discard), style)),
-             ("weights", "Weights", _plots(_weights(chains), WEIGHTS)), ("run", "What was run", _run(provenance))]
-    parts = [part for part in parts if part[2]]
-    links = "".join(f'<li><a href="#{name}">{text}</a></li>' for name, text, _ in parts)
-    body = "\n".join(f'<section id="{name}"><h2>{text}</h2>\n{inside}</section>' for name, text, inside in parts)
-    version = (provenance.get("versions") or {}).get("backmap", "")
-    values = {"title": escape(title), "style": shipped("style.css"), "summary": escape(_summary(results)),
-              "verdict": "", "contents": f"<ul>{links}</ul>", "sections": body,
-              "footer": f"Written by backmap {escape(str(version))}. This page holds all it shows and loads nothing.",
-              "scripts": f"<script>{shipped('report.js')}</script>"}
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], shipped("template.html")).encode()
+    style = {label: each for label, each in styles(list(chains)).items() if label in chains}
+    panels = {"plots": _plots(_distributions(chains, discard), style),
+              "memory": _plots(_memories(chains, discard), style), "weights": _plots(_weights(chains), WEIGHTS)}
+    there = {"overview": ("Moves", True), "observables": ("Observables", True),
+             "plots": ("Distributions", panels["plots"]["drawn"]),
+             "memory": ("How long chains remember", panels["memory"]["drawn"]),
+             "weights": ("Weights", panels["weights"]["drawn"]), "run": ("What was run", provenance)}
+    facts = known([("Recipe", place(provenance.get("recipe", ""))), ("Seed", provenance.get("seed")),
+                   ("Overrides", ", ".join(map(str, provenance.get("overrides") or [])) or "none")])
+    said = [f"{name}: {sentence}" for name, result in results.items() for sentence in _worth(result.get("proposals"))]
+    return fill("chains.html", contents={name: text for name, (text, found) in there.items() if found}, title=title,
+                summary=_summary(results), version=version_of(provenance), moves=_moves(results, style), said=said,
+                observables=_observables(results, style), panels=panels,
+                **run_values(provenance, [*facts, *versions(provenance)]))
 
 
 def _summary(results: dict[str, dict[str, Any]]) -> str:
@@ -58,26 +57,17 @@ def _summary(results: dict[str, dict[str, Any]]) -> str:
                       f"{duration(sum(each['cpu_seconds'].values()))} of CPU time" for name, each in results.items())
 
 
-def _table(label: str, head: list[str], rows: list[list[str]]) -> str:
-    """A table of cells that are HTML already; the first of each row is its head."""
-    top = "".join(f'<th scope="col">{text}</th>' for text in head)
-    body = "".join(f'<tr><th scope="row">{row[0]}</th>{"".join(f"<td>{cell}</td>" for cell in row[1:])}</tr>'
-                   for row in rows)
-    return scrolling(label, f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>")
-
-
-def _moves(results: dict[str, dict[str, Any]], style: dict[str, str]) -> str:
-    rows, said = [], []
+def _moves(results: Results, style: dict[str, str]) -> PageTable:
+    rows = []
     for name, result in results.items():
         for kind, move in result["moves"].items():
             basins = "; ".join(f"{basin}: {number(share, 3)}" for basin, share in move["by_basin"].items()) or "–"
             stuck = "–" if move["longest_stuck"] is None else str(move["longest_stuck"])
-            rows.append([f"{swatch(style[name])} {escape(name)}<small>{escape(kind)}</small>",
-                         number(move["acceptance"], 3), basins, stuck, f"{move['tried']:,}".replace(",", "\u202f"),
-                         duration(result["cpu_seconds"].get(kind, 0.0))])
-        said += [f"{name}: {sentence}" for sentence in _worth(result.get("proposals"))]
-    table = _table("Moves", ["sampler", "acceptance", "by basin", "longest stuck run", "moves", "CPU time"], rows)
-    return table + "".join(f'<p class="aside">{escape(sentence)}</p>' for sentence in said)
+            texts = [number(move["acceptance"], 3), basins, stuck, f"{move['tried']:,}".replace(",", "\u202f"),
+                     duration(result["cpu_seconds"].get(kind, 0.0))]
+            rows.append([Cell(name, small=kind, style=style[name]), *map(Cell, texts)])
+    heads = ("sampler", "acceptance", "by basin", "longest stuck run", "moves", "CPU time")
+    return PageTable(list(map(Column, heads)), rows)
 
 
 def _worth(proposals: dict[str, Any] | None) -> list[str]:
@@ -95,26 +85,26 @@ def _worth(proposals: dict[str, Any] | None) -> list[str]:
     return said
 
 
-def _observables(results: dict[str, dict[str, Any]], style: dict[str, str]) -> str:
-    names = dict.fromkeys(name for result in results.values() for name in result["observables"])
-    rows = []
-    for name in names:
-        found = {label: result["observables"].get(name) for label, result in results.items()}
-        row = [escape(name.replace("_", " "))]
-        for each in found.values():
-            if each is None:
-                row += ["–", "–", "–"]
-                continue
-            places = decimals([each["mean"]]) if not each["error"] > 0 else max(
-                0, min(6, 1 - math.floor(math.log10(each["error"]))))
-            spread = f' <span class="pm">±&nbsp;{number(each["error"], places)}</span>' if each["error"] > 0 else ""
-            row += [number(each["mean"], places) + spread, short(each["correlation_time"]),
-                    short(1000 * each["cpu_seconds_per_independent"])]
-        rows.append(row)
-    head = ['<span class="sr">observable</span>']
+def _observables(results: Results, style: dict[str, str]) -> PageTable:
+    columns = [Column("")]
     for label in results:
-        head += [f"{swatch(style[label])}{escape(label)}", "correlation time, steps", "CPU ms per independent state"]
-    return _table("Observables", head, rows)
+        columns += [Column(label, style=style[label]), Column("correlation time, steps"),
+                    Column("CPU ms per independent state")]
+    names = dict.fromkeys(name for result in results.values() for name in result["observables"])
+    return PageTable(columns, [[Cell(name.replace("_", " ")),
+                            *(Cell(text) for result in results.values()
+                              for text in _figures(result["observables"].get(name)))] for name in names])
+
+
+def _figures(found: dict[str, float] | None) -> tuple[str, str, str]:
+    """Mean with its error, correlation time and cost of one observable."""
+    if found is None:
+        return "–", "–", "–"
+    mean, error = found["mean"], found["error"]
+    places = decimals([mean]) if not error > 0 else max(0, min(6, 1 - math.floor(math.log10(error))))
+    spread = f" ± {number(error, places)}" if error > 0 else ""
+    return (number(mean, places) + spread, short(found["correlation_time"]),
+            short(1000 * found["cpu_seconds_per_independent"]))
 
 
 def _distributions(chains: dict[str, Chain], discard: int) -> list[Panel]:
@@ -176,29 +166,6 @@ def _weights(chains: dict[str, Chain]) -> list[Panel]:
     return panels
 
 
-def _plots(panels: list[Panel], style: dict[str, str]) -> str:
-    if not panels:
-        return ""
-    legend = "".join(f'<button type="button" aria-pressed="true" data-of="{escape(label)}">{swatch(each)}'
-                     f'{escape(label)}</button>' for label, each in style.items() if each != "ref")
-    drawn = []
-    for panel in panels:
-        picture, remark = plot(panel, style)
-        drawn.append(f'<figure><figcaption>{escape(panel.name)}<small>{escape(remark) or "&nbsp;"}</small></figcaption>'
-                     f'{picture}</figure>')
-    return (f'<div class="legend" role="group" aria-label="Samplers that are drawn">{legend}</div>'
-            f'<div class="plots">{"".join(drawn)}</div>')
-
-
-def _run(provenance: dict[str, Any]) -> str:
-    if not provenance:
-        return ""
-    facts = [("Recipe", place(provenance.get("recipe", ""))), ("Seed", provenance.get("seed")),
-             ("Overrides", ", ".join(map(str, provenance.get("overrides") or [])) or "none"),
-             ("Versions", ", ".join(f"{k} {v}" for k, v in (provenance.get("versions") or {}).items()))]
-    rows = "".join(f'<tr><th scope="row">{escape(name)}</th><td>{escape(str(value))}</td></tr>'
-                   for name, value in facts if value not in (None, ""))
-    text = provenance.get("text")
-    recipe = f'<div class="group"><details><summary>The recipe</summary><pre tabindex="0">{escape(str(text))}</pre>' \
-             '</details></div>' if text else ""
-    return scrolling("What was run", f'<table class="facts"><tbody>{rows}</tbody></table>') + recipe
+def _plots(panels: list[Panel], style: dict[str, str]) -> dict[str, Any]:
+    """What is drawn of some panels, and the lines that draw it."""
+    return {"styles": style, "drawn": [drawn(panel, style) for panel in panels]}

@@ -26,13 +26,6 @@ def styles(candidates: list[str]) -> dict[str, str]:
     return {REFERENCE: "ref"} | {label: f"t{k % N_STYLES + 1}" for k, label in enumerate(candidates)}
 
 
-def swatch(style: str) -> str:
-    """A sample of a trajectory's line, for legends and heads of columns."""
-    shape = '<rect class="area" x="1" y="2" width="24" height="9"/>' if style == "ref" else ""
-    return (f'<svg class="swatch {style}" viewBox="0 0 26 12" width="26" height="12" aria-hidden="true">{shape}'
-            f'<path class="line" d="M1 {2 if shape else 6}H25"/></svg>')
-
-
 def ticks(low: float, high: float, most: int = 5, angle: bool = False) -> list[float]:
     """At most ``most`` round numbers from ``low`` to ``high``."""
     span = high - low

@@ -22,12 +22,16 @@ SECTIONS = {"bonds": "Bond lengths", "angles": "Bond angles", "propers": "Torsio
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in one place. ``best``: nearest to what it should be; ``small``: printed smaller."""
+    """What stands in one place.
+
+    ``best``: nearest to what it should be; ``small``: printed smaller; ``style``: of the line drawn beside it.
+    """
 
     text: str
     best: bool = False
     level: int | None = None
     small: str = ""
+    style: str = ""
 
 
 @dataclass
@@ -164,6 +168,17 @@ def run_table(content: Content) -> list[tuple[str, str]]:
         ("Frames", f"{source.get('n_frames', '?')} ({source.get('frames', 'all')})"),
         ("Atoms", source.get("n_atoms")), ("Time", duration(source["seconds"]) if source.get("seconds") else None),
         ("Speed", f"{short(source['atoms_per_second'])} atoms/s" if source.get("atoms_per_second") else None)]
+    return known(rows)
+
+
+def versions(provenance: dict[str, Any]) -> list[tuple[str, str]]:
+    """A row with the versions of what made a run, if they are known."""
+    listed = ", ".join(f"{name} {version}" for name, version in (provenance.get("versions") or {}).items())
+    return known([("Versions", listed)])
+
+
+def known(rows: list[tuple[str, Any]]) -> list[tuple[str, str]]:
+    """Those that have a value, as text."""
     return [(name, str(value)) for name, value in rows if value not in (None, "")]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from backmap_plugins.report import render
 from backmap_plugins.report.content import collect
-from backmap_plugins.report.html import shipped
+from backmap_plugins.report.pages import shipped
 
 from backmap.errors import BackmapError
 from backmap.model.assessment import REFERENCE, Assessment, Example, Figure, Judgement

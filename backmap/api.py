@@ -18,7 +18,7 @@ from .contracts.files import Bridge, ForceFieldReader, MappingReader, Reader, To
 from .contracts.frames import Assessor, Checker, Refiner
 from .contracts.generators import DensityGenerator, Generator, Learner, Proposer, Regularizer, Traversal
 from .contracts.plugin import Changed, Options, Plugin
-from .contracts.state import OutputFiles, State
+from .contracts.state import Bar, OutputFiles, State
 from .contracts.steps import FrameStep, Step
 from .errors import BackmapError
 from .fields import InputPath, Nested, OutputPath, Several, WeightsPath
@@ -69,7 +69,7 @@ _HOME = {name: module for module, names in _LATE.items() for name in names}
 
 __all__ = [
     "API_VERSION", "CARE", "GOOD", "UNUSABLE", "Aspect", "Assessment", "Assessor", "AtomIndex", "AtomMolecule",
-    "AtomTopology", "BackmapError", "BeadModel", "Bonded", "Bridge", "Chain", "Changed", "Checker", "Checkpoint",
+    "AtomTopology", "BackmapError", "Bar", "BeadModel", "Bonded", "Bridge", "Chain", "Changed", "Checker", "Checkpoint",
     "Chemistry", "Curve", "DensityGenerator", "Draw", "Figure", "Finding", "ForceField", "ForceFieldReader",
     "FragmentTable", "FrameInfo", "FrameSource", "FrameStep", "Generator", "InputPath", "Judgement", "Learner",
     "Lesson", "Library", "LocalEnvironment", "Mapping", "MappingReader", "Memory", "Model", "MoleculeParameters",

@@ -1,7 +1,8 @@
 """What the steps of a run share, and the files they write to."""
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -32,6 +33,32 @@ class OutputFiles(Protocol):
         """Write a claimed file as a whole, at the end of the run."""
 
 
+class Bar(Protocol):
+    """Shows how far the work has come that a step does by itself, before there are frames."""
+
+    def at(self, done: float, said: str = "") -> None:
+        """So much is done, and this is to be said of it."""
+
+    def tell(self, line: str) -> None:
+        """A line that is printed where there is no bar to be seen."""
+
+
+class Unseen:
+    """A bar that nobody sees."""
+
+    def at(self, done: float, said: str = "") -> None:
+        """See ``Bar``."""
+
+    def tell(self, line: str) -> None:
+        """See ``Bar``."""
+
+
+@contextmanager
+def unseen(name: str, total: float = 1.0, unit: str | None = None, done: float = 0.0) -> Iterator[Bar]:
+    """See ``State.working``."""
+    yield Unseen()
+
+
 @dataclass(eq=False)
 class State:
     """What the steps of a run share.
@@ -41,6 +68,8 @@ class State:
         title: Of the recipe.
         log: Prints one line for the user.
         progress: Called with a fraction of the current window's work that is done, 0 to 1.
+        working: Context with a ``Bar``, for work that a step does as it starts: ``working(name, total, unit, done)``;
+            without a unit it shows per cent.
         system: What is there (given by ``topology``).
         source: Frames of beads (given by ``read``); reference: frames of true atoms, or None.
         generator: The ``Generator`` used last, for steps that name none.
@@ -64,6 +93,7 @@ class State:
     resume: bool = False
     log: Callable[[str], None] = print
     progress: Callable[[float], None] = lambda fraction: None
+    working: Callable[..., AbstractContextManager[Bar]] = unseen
     system: System | None = None
     source: FrameSource | None = None
     reference: FrameSource | None = None

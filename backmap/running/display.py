@@ -1,21 +1,36 @@
-"""What the user sees while a run goes on: a bar on a terminal, a line now and then elsewhere."""
+"""What the user sees while a run goes on: lines, and a bar on a terminal, a line now and then elsewhere."""
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
+from ..contracts.state import Bar, Unseen
 from ..engine.compiling import clock as compiling
 
 #: Seconds between two lines where there is no terminal.
 INTERVAL = 30.0
 
 
+#: Columns of bars: what is going on, and how far it is.
+_NAME, _TEXT = (TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[text]}"))
+
+
 class Display:
-    """Progress through ``n_frames`` frames of ``n_atoms`` atoms, written to standard error.
+    """What a run has to say, written to standard error: lines, and a bar below them.
 
     Frames that an earlier, interrupted run has done count as done, not for the speed.
     """
@@ -26,33 +41,44 @@ class Display:
         self._n_frames = self._n_atoms = 0
         self._done = self._fraction = 0.0
         self._first = 0
-        self._began, self._spoke = compiling.clock(), time.monotonic()
-        self._bar: Progress | None = None
-        self._task = None
+        self._began = compiling.clock()
+        self._bar: _Bar | None = None
 
     def log(self, line: object) -> None:
         """Print one line, above the bar."""
         self.console.print(str(line), markup=False, soft_wrap=True)
 
+    # Work of single steps
+
+    @contextmanager
+    def working(self, name: str, total: float = 1.0, unit: str | None = None, done: float = 0.0) -> Iterator[Bar]:
+        """See ``api.State``."""
+        if self._bar is not None:  # there is room for one
+            yield Unseen()
+            return
+        work = _Work(self, name, total, unit, done)
+        self._bar = work.bar
+        try:
+            yield work
+        finally:
+            self._bar.stop()
+            self._bar = None
+
+    # Frames
+
     def begin(self, n_frames: int, n_atoms: int, done: int = 0) -> None:
-        """Start counting."""
+        """Start counting ``n_frames`` frames of ``n_atoms`` atoms."""
         self._n_frames, self._n_atoms, self._first, self._done = n_frames, n_atoms, done, done
-        self._began, self._spoke = compiling.clock(), time.monotonic()
-        if self.console.is_terminal and n_frames:
-            self._bar = Progress(BarColumn(), TextColumn("{task.fields[frames]} frames"), _Speed(self),
-                                 TimeRemainingColumn(), console=self.console, transient=True,
-                                 get_time=compiling.clock)
-            self._task = self._bar.add_task("", total=n_frames, completed=done, frames=self._frames())
-            self._bar.start()
+        self._began = compiling.clock()
+        if n_frames:
+            columns = BarColumn(), _TEXT, _Speed(self), TimeRemainingColumn()
+            self._bar = _Bar(self, "", columns, n_frames, done, f"{self._frames()} frames", transient=True)
 
     def within(self, frames: float) -> None:
         """``frames`` of the present window are done, as a number of frames that may be broken."""
         self._fraction = frames
         if self._bar is not None:
-            self._bar.update(self._task, completed=self._done + frames, frames=self._frames())
-        elif self._n_frames and time.monotonic() - self._spoke > self.interval:
-            self._spoke = time.monotonic()
-            self.log(self._line())
+            self._bar.show(self._done + frames, f"{self._frames()} frames", self._line)
 
     def advance(self, frames: int) -> None:
         """A window of ``frames`` is whole on disk."""
@@ -81,6 +107,68 @@ class Display:
                  trace: TracebackType | None) -> None:
         if self._bar is not None:
             self._bar.stop()
+
+
+class _Bar:
+    """One bar on a terminal, lines now and then elsewhere.
+
+    Args:
+        display: Whose console it is on.
+        name: What the column ``_NAME`` shows.
+        columns: What the bar shows; ``_TEXT`` is the text that is given with every change.
+        total, done: Of the work, and of what was done before.
+        text: The first one.
+        transient: It goes when the work is done.
+    """
+
+    def __init__(self, display: Display, name: str, columns: tuple[ProgressColumn, ...], total: float, done: float,
+                 text: str, transient: bool = False) -> None:
+        self._display, self._spoke = display, time.monotonic()
+        self._progress: Progress | None = None
+        if display.console.is_terminal:
+            self._progress = Progress(*columns, console=display.console, transient=transient, get_time=compiling.clock)
+            self._task = self._progress.add_task(name, total=total, completed=done, text=text)
+            self._progress.start()
+
+    def show(self, done: float, text: str, line: Callable[[], str]) -> None:
+        """So much is done. ``line`` says it where there is no terminal."""
+        if self._progress is not None:
+            self._progress.update(self._task, completed=done, text=text)
+        elif time.monotonic() - self._spoke > self._display.interval:
+            self.tell(line())
+
+    def tell(self, line: str) -> None:
+        """Print a line if there is no terminal."""
+        if self._progress is None:
+            self._spoke = time.monotonic()
+            self._display.log(line)
+
+    def stop(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+
+class _Work:
+    """The bar of one step; see ``api.Bar``."""
+
+    def __init__(self, display: Display, name: str, total: float, unit: str | None, done: float) -> None:
+        self._name, self._total, self._unit = name, total, unit
+        columns = _NAME, BarColumn(), _TEXT, TimeElapsedColumn(), TimeRemainingColumn()
+        self.bar = _Bar(display, name, columns, total, done, self._text(done, ""))
+
+    def at(self, done: float, said: str = "") -> None:
+        text = self._text(done, said)
+        self.bar.show(done, text, lambda: f"{self._name}: {text}")
+
+    def tell(self, line: str) -> None:
+        self.bar.tell(line)
+
+    def _text(self, done: float, said: str) -> str:
+        if self._unit is None:
+            text = f"{100 * done / self._total:.0f} %"
+        else:
+            text = f"{done:.0f}/{self._total:.0f} {self._unit}".rstrip()
+        return f"{text}  {said}".rstrip()
 
 
 def _console() -> Console:

@@ -140,7 +140,7 @@ class Run:
         recipe, ledger = self.recipe, self.ledger
         self.state = State(folder=recipe.folder, output=ledger.folder, seed=recipe.seed,
                            device=ledger.identity.device, title=recipe.title, resume=ledger.resumed,
-                           log=self.display.log, provenance=self.report)
+                           log=self.display.log, working=self.display.working, provenance=self.report)
         self.pipeline = Pipeline(recipe, self.chosen, self.state, desk)
         self.pipeline.start(self._begins, ledger.also_reads)
         if ledger.n_frames:

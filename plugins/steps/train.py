@@ -7,7 +7,6 @@ from typing import Literal
 import numpy as np
 import torch
 from pydantic import Field
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from backmap.api import (
     Generator,
@@ -31,6 +30,7 @@ from backmap.errors import BackmapError
 from backmap.model.system import System, Window
 
 from ..handed import opened
+from ..learning.bar import LossBar
 from ..learning.dataset import TrainingSet
 from ..learning.trainer import EnergyLoss, Figures, History, Trainer
 from ..learning.training import BEAD_NOISE, Contexts, Material, Schedule
@@ -204,21 +204,16 @@ class Train(Step):
 
     def _run(self, trainer: Trainer, state: State) -> None:
         path = state.output / self.options.output
-        columns = (TextColumn("training"), BarColumn(), TextColumn("{task.completed}/{task.total} steps"),
-                   TextColumn("loss {task.fields[loss]:.3f}  validation {task.fields[validation]}"),
-                   TimeElapsedColumn(), TimeRemainingColumn())
-        with Progress(*columns) as bar:
-            task = bar.add_task("training", total=trainer.schedule.steps, completed=trainer.step, loss=float("nan"),
-                                validation="-")
+        with state.working("training", trainer.schedule.steps, "steps", trainer.step) as bar:
+            shown = LossBar(bar, trainer.step)
 
             def reported(step: int, figures: Figures) -> None:
-                bar.update(task, completed=step, loss=next(v for name, v in figures.items() if name.endswith("loss")))
+                shown.step(step, next(value for name, value in figures.items() if name.endswith("loss")))
 
             def validated(history: History) -> None:
                 (step, training), (_, validation) = history.training[-1], history.validation[-1]
-                bar.update(task, validation=" ".join(f"{value:.3f}" for value in validation.values()) or "-")
-                if not bar.console.is_terminal:
-                    state.log(f"step {step}: {_told(training)}; held out: {_told(validation)}")
+                shown.validated(validation.values(),
+                                f"step {step}: {_told(training)}; held out: {_told(validation)}")
                 self._write(trainer, history, path)
 
             trainer.run(reported, validated)

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import torch
 from pydantic import Field, field_validator
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from backmap.api import InputPath, Model, Nested, Options, OutputPath, State, Step
 
+from ...learning.bar import LossBar
 from ..results import loss_picture
 from ..training import LatentTrainer, TrainingPlan
 from .target import read_samples
@@ -83,26 +83,22 @@ class Learn(Step):
         state.given["model"] = model
 
     def _run(self, trainer: LatentTrainer, state: State, path: Path) -> None:
-        columns = (TextColumn("learning"), BarColumn(), TextColumn("{task.completed}/{task.total} steps"),
-                   TextColumn("loss {task.fields[loss]:.3f}  validation {task.fields[validation]}"),
-                   TimeElapsedColumn(), TimeRemainingColumn())
-        with Progress(*columns) as bar:
-            task = bar.add_task("learning", total=trainer.plan.steps, completed=trainer.step, loss=float("nan"),
-                                validation="-")
+        with state.working("learning", trainer.plan.steps, "steps", trainer.step) as bar:
+            shown = LossBar(bar, trainer.step)
 
             def validated() -> None:
                 history = trainer.history
-                shown = f"{history['validation'][-1][1]:.3f}" if history["validation"] else "-"
-                bar.update(task, validation=shown)
-                if not bar.console.is_terminal:
-                    state.log(f"step {trainer.step}: loss {history['training'][-1][1]:.3f}, validation {shown}")
+                losses = [loss for _, loss in history["validation"][-1:]]
+                held_out = f"{losses[0]:.3f}" if losses else "-"
+                shown.validated(losses, f"step {trainer.step}: loss {history['training'][-1][1]:.3f}, "
+                                        f"validation {held_out}")
                 loss_picture(history, path.with_suffix(".png"))
                 if not trainer.improved:
                     return
                 with trainer.average.worn():
                     trainer.model.save(path, {"steps": trainer.step, "history": history})
 
-            trainer.run(lambda step, loss: bar.update(task, completed=step, loss=loss), validated)
+            trainer.run(shown.step, validated)
         best = min(trainer.history["validation"], key=lambda row: row[1], default=(trainer.step, 0.0))[0]
         state.log(f"weights of step {best}, the best on what was held out -> {self.options.output}"
                   if trainer.history["validation"] else f"weights -> {self.options.output}")

@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor
 
 from backmap.api import Chain, Model, Nested, Options, OutputPath, Sampler, State, Step, Target
@@ -57,11 +56,11 @@ class MonteCarlo(Step):
             model.prepare(target)
         rng = numpy_generator(state.seed, self.index, "chains")
         x = self._begin(target, state, rng)
-        chains = {options.sampler.name or "sampler": self._run(options.sampler, target, model, x, options.steps, rng)}
+        chains = {options.sampler.name or "sampler": self._run(options.sampler, state, model, x, options.steps, rng)}
         if options.beside is not None:
             name = options.beside.name or "beside"
             chains[name if name not in chains else f"{name}, beside"] = self._run(
-                options.beside, target, model, x, options.beside_steps or options.steps, rng)
+                options.beside, state, model, x, options.beside_steps or options.steps, rng)
         state.given["chain"] = chains
         self._write(chains, target, state)
 
@@ -74,13 +73,10 @@ class MonteCarlo(Step):
             x = target.start(options.chains, rng)
         return target.local(x, options.relax, rng)[0]
 
-    def _run(self, sampler: Sampler, target: Target, model: Model | None, x: Tensor, steps: int,
+    def _run(self, sampler: Sampler, state: State, model: Model | None, x: Tensor, steps: int,
              rng: np.random.Generator) -> Chain:
-        columns = (TextColumn(sampler.name), BarColumn(), TextColumn("{task.percentage:.0f} %"), TimeElapsedColumn(),
-                   TimeRemainingColumn())
-        with Progress(*columns) as bar:
-            task = bar.add_task(sampler.name, total=1.0)
-            return sampler.run(target, model, x, steps, rng, lambda fraction: bar.update(task, completed=fraction))
+        with state.working(sampler.name) as bar:
+            return sampler.run(state.extra["target"], model, x, steps, rng, bar.at)
 
     def _write(self, chains: dict[str, Chain], target: Target, state: State) -> None:
         results: dict[str, Any] = {name: summary(chain, target, self.options.discard) for name, chain in chains.items()}

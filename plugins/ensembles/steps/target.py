@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from pydantic import Field
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor
 
 from backmap.api import InputPath, Nested, Options, OutputPath, State, Step, Target
@@ -66,7 +65,7 @@ class Explore(Step):
         elif state.resume and path.exists():
             x = read_samples(path, target)
         else:
-            x = self._made(target, numpy_generator(state.seed, self.index, "explore"))
+            x = self._made(target, numpy_generator(state.seed, self.index, "explore"), state)
         if not len(x):
             raise BackmapError(f"no configuration has {self._range()}", where=self.where)
         dtype = torch.uint8 if set(target.variables) == {"binary"} else torch.float64
@@ -74,19 +73,16 @@ class Explore(Step):
         state.given["samples"] = x
         state.log(f"{len(x)} configurations -> {self.options.output}")
 
-    def _made(self, target: Target, rng: np.random.Generator) -> Tensor:
+    def _made(self, target: Target, rng: np.random.Generator, state: State) -> Tensor:
         options = self.options
         x, kept, count, idle = target.start(options.chains, rng), [], 0, 0
         x = self._moved(target, x, options.burn, rng)
-        columns = (TextColumn("exploring"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total}"),
-                   TimeElapsedColumn(), TimeRemainingColumn())
-        with Progress(*columns) as bar:
-            task = bar.add_task("exploring", total=options.samples)
+        with state.working("exploring", options.samples, "") as bar:
             while count < options.samples:
                 x = self._moved(target, x, options.sweeps, rng)
                 kept.append(x[self._wanted(target, x)])
                 count, idle = count + len(kept[-1]), 0 if len(kept[-1]) else idle + 1
-                bar.update(task, completed=min(count, options.samples))
+                bar.at(min(count, options.samples))
                 if idle == 1000:
                     raise BackmapError(f"in 1000 rounds no chain came by where it has {self._range()}",
                                        where=self.where)

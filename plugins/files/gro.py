@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from backmap.api import FrameInfo
 from backmap.errors import BackmapError
 
+from .reading import reading
+
 Array = NDArray[np.float64]
 
 #: Residue number and name, atom name and number come in 20 columns before the coordinates.
@@ -67,19 +69,16 @@ class GroFile:
     def _scan(self) -> list[_Place]:
         """Where each frame begins. Only counts, lines and boxes are looked at."""
         places: list[_Place] = []
-        try:
-            with self.path.open("rb") as file:
-                offset, line = 0, 1
-                while title := file.readline():
-                    if not title.strip() and places:  # blank lines at the end
-                        offset, line = file.tell(), line + 1
-                        continue
-                    n_atoms = self._integer(file.readline().decode(errors="replace"), line + 1, "the number of atoms")
-                    self._skip(file, n_atoms, line)
-                    places.append(_Place(offset, line, n_atoms))
-                    offset, line = file.tell(), line + n_atoms + 3
-        except OSError as error:
-            raise BackmapError(f"cannot be read ({error.strerror})", where=self.path) from None
+        with reading(self.path), self.path.open("rb") as file:
+            offset, line = 0, 1
+            while title := file.readline():
+                if not title.strip() and places:  # blank lines at the end
+                    offset, line = file.tell(), line + 1
+                    continue
+                n_atoms = self._integer(file.readline().decode(errors="replace"), line + 1, "the number of atoms")
+                self._skip(file, n_atoms, line)
+                places.append(_Place(offset, line, n_atoms))
+                offset, line = file.tell(), line + n_atoms + 3
         if not places:
             raise BackmapError("is empty", where=self.path)
         for place in places:

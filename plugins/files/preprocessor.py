@@ -15,6 +15,8 @@ from typing import NamedTuple
 from backmap.api import also_read
 from backmap.errors import BackmapError
 
+from .reading import reading
+
 _SYSTEM_FOLDERS = ("/usr/share/gromacs/top", "/usr/local/gromacs/share/gromacs/top", "/usr/local/share/gromacs/top")
 _MAX_DEPTH = 64
 
@@ -86,10 +88,8 @@ class Preprocessor:
         self._depth -= 1
 
     def _text(self, path: Path) -> str:
-        try:
+        with reading(path):
             content = path.read_bytes()
-        except OSError as error:
-            raise BackmapError(f"cannot be read ({error.strerror})", where=path) from None
         self.seen[path] = hashlib.sha256(content).digest()
         return content.decode("utf-8", errors="replace")
 

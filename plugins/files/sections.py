@@ -7,6 +7,8 @@ from pathlib import Path
 
 from backmap.errors import BackmapError
 
+from .reading import read_text
+
 
 @dataclass(frozen=True)
 class SectionLine:
@@ -47,11 +49,3 @@ def section_lines(path: Path) -> Iterator[SectionLine]:
             yield SectionLine(section, [], where)
         elif line:
             yield SectionLine(section, line.split(), where)
-
-
-def read_text(path: Path) -> str:
-    """A text file; bytes that are no UTF-8 are replaced."""
-    try:
-        return Path(path).read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise BackmapError(f"cannot be read ({error.strerror})", where=path) from None

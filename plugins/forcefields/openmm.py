@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import openmm
@@ -15,6 +15,7 @@ from backmap.errors import BackmapError
 from backmap.model.parameters import ForceField
 from backmap.model.system import System
 
+from ..files.reading import as_list
 from ..openmm_bridge.parameters import OpenMMMolecule, translate
 from .matching import molecules_of, read_by_openmm
 
@@ -22,16 +23,12 @@ _SHIPPED = Path(app.__file__).parent / "data"  #: force fields that come with Op
 _INCLUDE = re.compile(r"""<Include\s[^>]*file\s*=\s*["']([^"']+)""")
 
 
-def _as_list(value: Any) -> Any:
-    return list(value) if isinstance(value, list | tuple) else [value]
-
-
 class OpenMM(ForceFieldReader):
     """OpenMM force-field XML applied to the molecules of a PDB file, or one serialised System."""
 
     class Options(Options):
         xml: Annotated[list[Annotated[InputPath | str, pydantic.Field(union_mode="left_to_right")]],
-                       pydantic.BeforeValidator(_as_list), pydantic.Field(
+                       pydantic.BeforeValidator(as_list), pydantic.Field(
             min_length=1, description="Force-field XML files, or names of those that OpenMM ships, e.g. amber99sb.xml; "
                                       "or one serialised System.")]
         pdb: InputPath = pydantic.Field(description="A PDB file with at least one molecule of each type, hydrogens "

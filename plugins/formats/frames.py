@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import pydantic
@@ -18,15 +18,6 @@ from backmap.errors import BackmapError
 from backmap.model.times import chosen as chosen_times
 
 from .index_groups import read_group
-
-
-def as_list(value: Any) -> Any:
-    """A single file as a list of one."""
-    return list(value) if isinstance(value, list | tuple) else [value]
-
-
-#: One file or a list of them.
-Files = Annotated[list[InputPath], pydantic.BeforeValidator(as_list)]
 
 
 class FrameFile(Protocol):

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from backmap.errors import BackmapError
 
+from ..files.reading import read_text
+
 _LISTED = 12  #: groups that a message names
 
 
@@ -52,12 +54,8 @@ def read_group(path: Path, name: str, n_points: int, of: str) -> NDArray[np.int6
 
 def _lines(path: Path) -> Iterator[tuple[str, str, list[str]]]:
     """Place, group and words of every line; a header has no words."""
-    try:
-        lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError as error:
-        raise BackmapError(f"cannot be read ({error.strerror})", where=path) from None
     group = None
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         where, line = f"{path}:{number}", line.split(";", 1)[0].strip()
         if line.startswith("["):
             group = line.strip("[]").strip()

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import pydantic
@@ -14,7 +15,7 @@ from backmap.errors import BackmapError
 from backmap.model.system import System, Window
 
 from ..chemistry.elements import symbol_of
-from .writing import expect_placed, residue_numbers, upright
+from .writing import ending, expect_placed, residue_numbers, upright
 
 _ANGSTROM = 10.0  #: in a nm
 #: Numbers have five and four columns.
@@ -28,14 +29,8 @@ class Pdb(Writer):
     """A .pdb of all atoms in the order of the topology, molecules whole; bonds (CONECT) are left to the topology."""
 
     class Options(Options):
-        file: OutputPath = pydantic.Field(description="A .pdb, relative to the output folder; every frame is a MODEL.")
-
-        @pydantic.field_validator("file")
-        @classmethod
-        def _known(cls, file: Path) -> Path:
-            if file.suffix != ".pdb":
-                raise ValueError(f"'{file}' should end in .pdb")
-            return file
+        file: Annotated[OutputPath, ending(".pdb")] = pydantic.Field(
+            description="A .pdb, relative to the output folder; every frame is a MODEL.")
 
     options: Options
     _rows: tuple[System, list[tuple[str, str]]] | None = None

@@ -2,14 +2,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
+import pydantic
 from numpy.typing import NDArray
 
 from backmap.errors import BackmapError
 from backmap.model import box as periodic
 from backmap.model.molecule import MoleculeType
 from backmap.model.system import System, Window
+
+
+def ending(*suffixes: str) -> pydantic.AfterValidator:
+    """For the type of an option: a path, or each of several, ends in one of these."""
+
+    def checked(value: Path | list[Path]) -> Path | list[Path]:
+        for path in value if isinstance(value, list) else [value]:
+            if path.suffix not in suffixes:
+                raise ValueError(f"'{path}' should end in {', '.join(suffixes)}")
+        return value
+
+    return pydantic.AfterValidator(checked)
 
 
 def expect_placed(window: Window, where: object) -> None:

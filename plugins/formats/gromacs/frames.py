@@ -9,7 +9,8 @@ import pydantic
 from backmap.api import Options
 
 from ...files.gro import GroFile
-from ..frames import Files, FrameChoice, FrameFile, FrameReader, Frames, expect_file, unknown_suffix
+from ...files.reading import Files
+from ..frames import FrameChoice, FrameFile, FrameReader, Frames, expect_file, unknown_suffix
 from ..mdanalysis.files import NamesFile, PdbFile, TrajectoryFile
 from ..xdr import SUFFIXES as TRAJECTORIES
 from ..xdr import XdrFile

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Annotated
 
 import numpy as np
 import pydantic
@@ -9,6 +10,8 @@ import pydantic
 from backmap.api import Options, OutputPath, Writer
 from backmap.engine.flags import owners
 from backmap.model.system import System, Window
+
+from ..writing import ending
 
 PER_LINE = 15  #: atom numbers on a line, as GROMACS writes them
 
@@ -21,15 +24,9 @@ class Index(Writer):
     """
 
     class Options(Options):
-        file: OutputPath = pydantic.Field(description="File to write, .ndx, relative to the output folder.")
+        file: Annotated[OutputPath, ending(".ndx")] = pydantic.Field(
+            description="File to write, .ndx, relative to the output folder.")
         flags: list[str] | None = pydantic.Field(None, description="Which flags; by default all there are.")
-
-        @pydantic.field_validator("file")
-        @classmethod
-        def _known(cls, file: OutputPath) -> OutputPath:
-            if file.suffix != ".ndx":
-                raise ValueError(f"'{file}' should end in .ndx")
-            return file
 
     options: Options
     _owner: tuple[System, np.ndarray] | None = None

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from backmap.api import Options, OutputPath, Writer
 from backmap.model.system import System, Window
 
-from ..frames import as_list
-from ..writing import expect_placed, residue_numbers
+from ...files.reading import as_list
+from ..writing import ending, expect_placed, residue_numbers
 
 _SUFFIXES = (".gro", ".xtc", ".trr")
 #: Residue and atom numbers have five columns.
@@ -26,19 +26,11 @@ class Gromacs(Writer):
     """GROMACS files of all atoms, in the order of the topology, molecules whole."""
 
     class Options(Options):
-        files: Annotated[list[OutputPath], pydantic.BeforeValidator(as_list), pydantic.Field(
+        files: Annotated[list[OutputPath], pydantic.BeforeValidator(as_list), ending(*_SUFFIXES), pydantic.Field(
             min_length=1, description="Files to write, .gro, .xtc or .trr, relative to the output folder.")]
         precision: float = pydantic.Field(
             1000.0, gt=0, description="Steps per nm in .xtc: 1000 keeps three decimals.")
         decimals: int = pydantic.Field(3, ge=3, le=12, description="Decimals of positions in .gro, nm.")
-
-        @pydantic.field_validator("files")
-        @classmethod
-        def _known(cls, files: list[Path]) -> list[Path]:
-            for path in files:
-                if path.suffix not in _SUFFIXES:
-                    raise ValueError(f"'{path}' should end in {', '.join(_SUFFIXES)}")
-            return files
 
     options: Options
     _labels: tuple[System, list[str]] | None = None

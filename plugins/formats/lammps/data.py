@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from backmap.errors import BackmapError
 
+from ...files.reading import reading
+
 Array = NDArray[np.float64]
 Value = TypeVar("Value")
 
@@ -140,11 +142,8 @@ class DataFile:
                     self._mass_comments[text.split()[0]] = comment.split(" ")[0]
 
     def _text(self) -> Iterator[tuple[int, str]]:
-        try:
-            with self.path.open(encoding="utf-8", errors="replace") as file:
-                yield from enumerate(file, start=1)
-        except OSError as error:
-            raise BackmapError(f"cannot be read ({error.strerror})", where=self.path) from None
+        with reading(self.path), self.path.open(encoding="utf-8", errors="replace") as file:
+            yield from enumerate(file, start=1)
 
     def _read_atoms(self, section: Section) -> None:
         columns = STYLES[self.style].split()

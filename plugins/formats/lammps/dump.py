@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from backmap.errors import BackmapError
 
+from ...files.reading import reading
+
 Array = NDArray[np.float64]
 
 #: Columns of positions, the best first, and whether they are shares of the box.
@@ -39,11 +41,8 @@ class DumpFile:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        try:
-            with self.path.open("rb") as file:
-                self._frames = self._scan(file)
-        except OSError as error:
-            raise BackmapError(f"cannot be read ({error.strerror})", where=self.path) from None
+        with reading(self.path), self.path.open("rb") as file:
+            self._frames = self._scan(file)
         if not self._frames:
             raise BackmapError("is empty", where=self.path)
         self.n_frames, self.n_points = len(self._frames), self._frames[0].n_atoms

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from backmap.api import FrameInfo, Options
 from backmap.errors import BackmapError
 
-from ..frames import Files, FrameChoice, FrameReader, Frames, expect_file
+from ...files.reading import Files
+from ..frames import FrameChoice, FrameReader, Frames, expect_file
 from . import units as lammps_units
 from .data import DataFile
 from .dump import DumpFile

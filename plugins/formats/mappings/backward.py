@@ -1,14 +1,13 @@
 """Mappings as Backward reads them: .map files of residues."""
 from __future__ import annotations
 
-from typing import Annotated
 
 import pydantic
 
-from backmap.api import AtomTopology, BeadModel, InputPath, MappingReader, Options
+from backmap.api import AtomTopology, BeadModel, MappingReader, Options
 from backmap.errors import BackmapError
 
-from ..frames import as_list
+from ...files.reading import Files
 from .backward_file import MoleculeBlock, read_blocks, units_of
 from .bead_model import Weights
 from .units import read_units
@@ -22,8 +21,7 @@ class Backward(MappingReader):
     """
 
     class Options(Options):
-        files: Annotated[list[InputPath], pydantic.BeforeValidator(as_list), pydantic.Field(
-            min_length=1, description="Files, with one or several [ molecule ] each.")]
+        files: Files = pydantic.Field(min_length=1, description="Files, with one or several [ molecule ] each.")
         force_field: str | None = pydantic.Field(
             None, description="The atomistic force field whose [ mapping ] counts; needed where a residue has several.")
         weights: Weights = pydantic.Field(

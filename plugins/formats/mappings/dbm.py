@@ -14,7 +14,7 @@ from backmap.model.mapping import Mapping
 from backmap.model.molecule import graph_of
 
 from ...files.dbm import read_map, read_owners
-from ..frames import as_list
+from ...files.reading import as_list
 from .bead_model import known
 
 __all__ = ["Dbm", "read_owners"]

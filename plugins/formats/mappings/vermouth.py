@@ -3,14 +3,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
 
 import pydantic
 
-from backmap.api import AtomTopology, BeadModel, InputPath, MappingReader, Options
+from backmap.api import AtomTopology, BeadModel, MappingReader, Options
 from backmap.errors import BackmapError
 
-from ..frames import as_list
+from ...files.reading import Files
 from .backward_file import read_blocks, units_of
 from .bead_model import Weights
 from .units import Unit, read_units
@@ -28,8 +27,7 @@ class Vermouth(MappingReader):
     """
 
     class Options(Options):
-        files: Annotated[list[InputPath], pydantic.BeforeValidator(as_list), pydantic.Field(
-            min_length=1, description=".mapping and .map files.")]
+        files: Files = pydantic.Field(min_length=1, description=".mapping and .map files.")
         source: str | None = pydantic.Field(
             None, description="The atomistic force field ([ from ]); needed where a residue is described for several.")
         target: str | None = pydantic.Field(

@@ -14,7 +14,7 @@ from backmap.errors import BackmapError
 from backmap.model.mapping import Mapping
 from backmap.model.molecule import graph_of
 
-from ..frames import as_list
+from ...files.reading import as_list
 from .bead_model import known
 from .residues import residue_ordinals
 from .xml_tree import XmlNode, parse

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from backmap.errors import BackmapError
 
+from ...files.reading import reading
+
 
 @dataclass
 class XmlNode:
@@ -50,11 +52,11 @@ def parse(path: Path) -> XmlNode:
 
     parser.StartElementHandler, parser.CharacterDataHandler = start, text
     parser.EndElementHandler = lambda _: stack.pop()
+    with reading(path):
+        content = Path(path).read_bytes()
     try:
-        parser.Parse(Path(path).read_bytes(), True)
+        parser.Parse(content, True)
     except xml.parsers.expat.ExpatError as error:
         raise BackmapError(f"is not XML ({xml.parsers.expat.ErrorString(error.code)})",
                            where=f"{path}:{error.lineno}") from None
-    except OSError as error:
-        raise BackmapError(f"cannot be read ({error.strerror})", where=path) from None
     return document.children[0]

@@ -2,14 +2,13 @@
 from __future__ import annotations
 
 import fnmatch
-from typing import Annotated
 
 import pydantic
 
-from backmap.api import AtomMolecule, AtomTopology, BeadModel, InputPath, MappingReader, Options
+from backmap.api import AtomMolecule, AtomTopology, BeadModel, MappingReader, Options
 from backmap.errors import BackmapError
 
-from ..frames import as_list
+from ...files.reading import Files
 from .bead_model import Weights, known
 from .residues import residue_ordinals
 from .units import Hand, Member, Unit, UnitBead, compose
@@ -40,8 +39,7 @@ class YamlMapping(MappingReader):
     """
 
     class Options(Options):
-        files: Annotated[list[InputPath], pydantic.BeforeValidator(as_list), pydantic.Field(
-            min_length=1, description="YAML files.")]
+        files: Files = pydantic.Field(min_length=1, description="YAML files.")
 
     options: Options
 

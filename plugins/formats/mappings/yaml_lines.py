@@ -8,7 +8,7 @@ import yaml
 
 from backmap.errors import BackmapError
 
-from ...files.sections import read_text
+from ...files.reading import read_text
 
 #: Deeper files are no mappings, and would exhaust the stack.
 _DEPTH = 20

@@ -15,7 +15,8 @@ from backmap.api import FrameInfo, Options
 from backmap.errors import BackmapError
 
 from ...files.foreign import read_by
-from ..frames import Files, FrameChoice, FrameFile, FrameReader, Frames, expect_file, unknown_suffix
+from ...files.reading import Files
+from ..frames import FrameChoice, FrameFile, FrameReader, Frames, expect_file, unknown_suffix
 from ..xdr import SUFFIXES as GROMACS_SUFFIXES
 from ..xdr import XdrFile
 from .files import DcdFile, NamesFile, PdbFile, TrajectoryFile, XyzFile, box_of
@@ -139,27 +140,38 @@ class Charmm(_Package):
              ".pdb": PdbFile}
 
 
-class _PdbFiles(Options):
-    files: Files = pydantic.Field(
-        min_length=1, description=".pdb files; each MODEL is a frame. The box is that of CRYST1.")
+class _OneFormat(FrameReader):
+    """Files of one format, which all have the names."""
 
-
-class Pdb(FrameReader):
-    """Frames of .pdb files, with names."""
-
-    class Options(FrameChoice, _PdbFiles):
-        box: Box
-
-    options: Options
+    format: str = ""  #: as MDAnalysis calls it, and people
+    suffixes: tuple[str, ...] = ()
+    opener: type[TrajectoryFile] = TrajectoryFile
+    with_residues = True  #: the files tell them
 
     def frames(self) -> Frames:
         files, box = [Path(path) for path in self.options.files], box_of(self.options.box)
         for path in files:
             expect_file(path)
-            if path.suffix.lower() not in (".pdb", ".ent"):
-                raise unknown_suffix(path, "PDB frames", [".pdb", ".ent"])
-        names = NamesFile(files[0], topology_format="PDB", format="PDB")
-        return Frames([PdbFile(path, None, box) for path in files], files, [names])
+            if path.suffix.lower() not in self.suffixes:
+                raise unknown_suffix(path, f"{self.format} frames", self.suffixes)
+        names = NamesFile(files[0], topology_format=self.format, format=self.format)
+        if not self.with_residues:
+            names.residue_names = names.residues = None
+        return Frames([self.opener(path, None, box) for path in files], files, [names])
+
+
+class _PdbFiles(Options):
+    files: Files = pydantic.Field(
+        min_length=1, description=".pdb files; each MODEL is a frame. The box is that of CRYST1.")
+
+
+class Pdb(_OneFormat):
+    """Frames of .pdb files, with names."""
+
+    class Options(FrameChoice, _PdbFiles):
+        box: Box
+
+    format, suffixes, opener = "PDB", (".pdb", ".ent"), PdbFile
 
 
 class _XyzFiles(Options):
@@ -167,23 +179,14 @@ class _XyzFiles(Options):
         min_length=1, description=".xyz files, Angstrom; frames follow one another. They have no box: see `box`.")
 
 
-class Xyz(FrameReader):
+class Xyz(_OneFormat):
     """Frames of .xyz files, with names, in Angstrom."""
 
     class Options(FrameChoice, _XyzFiles):
         box: Box
 
-    options: Options
-
-    def frames(self) -> Frames:
-        files, box = [Path(path) for path in self.options.files], box_of(self.options.box)
-        for path in files:
-            expect_file(path)
-            if path.suffix.lower() != ".xyz":
-                raise unknown_suffix(path, "XYZ frames", [".xyz"])
-        names = NamesFile(files[0], topology_format="XYZ", format="XYZ")
-        names.residue_names = names.residues = None  # MDAnalysis makes one residue of all
-        return Frames([XyzFile(path, None, box) for path in files], files, [names])
+    format, suffixes, opener = "XYZ", (".xyz",), XyzFile
+    with_residues = False  # MDAnalysis makes one residue of all
 
 
 class _AnyFiles(Options):

@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import pydantic
@@ -19,6 +20,7 @@ from backmap.model import box as periodic
 from backmap.model.molecule import MoleculeType
 from backmap.model.system import Group, System, Window
 
+from ..writing import ending
 from .render import Camera, Canvas, turned
 
 Array = NDArray[np.float64]
@@ -41,19 +43,13 @@ class Picture(Writer):
     """A picture (.png) of the first frame: beads on the left, the atoms put into them on the right."""
 
     class Options(Options):
-        file: OutputPath = pydantic.Field(description="The .png, relative to the output folder.")
+        file: Annotated[OutputPath, ending(".png")] = pydantic.Field(
+            description="The .png, relative to the output folder.")
         molecules: int | None = pydantic.Field(
             None, ge=1, description="How many molecules to show, a layer about the centre of the box that faces the "
                                     f"viewer; by default as many as make about {ATOMS} atoms.")
         view: tuple[float, float] = pydantic.Field(
             (35.0, 20.0), description="Where it is seen from: degrees around the z axis, and above the xy plane.")
-
-        @pydantic.field_validator("file")
-        @classmethod
-        def _png(cls, file: Path) -> Path:
-            if file.suffix != ".png":
-                raise ValueError(f"'{file}' should end in .png")
-            return file
 
     options: Options
 

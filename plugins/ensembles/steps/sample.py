@@ -76,7 +76,7 @@ class MonteCarlo(Step):
     def _run(self, sampler: Sampler, state: State, model: Model | None, x: Tensor, steps: int,
              rng: np.random.Generator) -> Chain:
         with state.working(sampler.name) as bar:
-            return sampler.run(state.extra["target"], model, x, steps, rng, bar.at)
+            return sampler.run(state.given["target"], model, x, steps, rng, bar.at)
 
     def _write(self, chains: dict[str, Chain], target: Target, state: State) -> None:
         results: dict[str, Any] = {name: summary(chain, target, self.options.discard) for name, chain in chains.items()}

@@ -1,7 +1,6 @@
 """Mappings as Backward reads them: .map files of residues."""
 from __future__ import annotations
 
-
 import pydantic
 
 from backmap.api import AtomTopology, BeadModel, MappingReader, Options

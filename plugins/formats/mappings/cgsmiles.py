@@ -23,8 +23,7 @@ from ...chemistry.chemistry import implicit_hydrogens
 from ...chemistry.cip import hands_of
 from ...chemistry.elements import element_of, symbol_of
 from ...chemistry.graph_match import correspondence, refined
-from ...files.reading import read_text
-from ...files.reading import as_list
+from ...files.reading import as_list, read_text
 from .bead_model import Bead, Weights, bead_model, known, weighted
 
 _HYDROGEN = 1

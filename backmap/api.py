@@ -13,7 +13,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .contracts.ensembles import Chain, Model, Sampler, Target
+from .contracts.ensembles import Chain, EnsembleAssessor, Model, Sampler, Target
 from .contracts.files import Bridge, ForceFieldReader, MappingReader, Reader, TopologyReader, Writer
 from .contracts.frames import Assessor, Checker, Refiner
 from .contracts.generators import DensityGenerator, Generator, Learner, Proposer, Regularizer, Traversal
@@ -70,13 +70,13 @@ _HOME = {name: module for module, names in _LATE.items() for name in names}
 __all__ = [
     "API_VERSION", "CARE", "GOOD", "UNUSABLE", "Aspect", "Assessment", "Assessor", "AtomIndex", "AtomMolecule",
     "AtomTopology", "BackmapError", "Bar", "BeadModel", "Bonded", "Bridge", "Chain", "Changed", "Checker", "Checkpoint",
-    "Chemistry", "Curve", "DensityGenerator", "Draw", "Figure", "Finding", "ForceField", "ForceFieldReader",
-    "FragmentTable", "FrameInfo", "FrameSource", "FrameStep", "Generator", "InputPath", "Judgement", "Learner",
-    "Lesson", "Library", "LocalEnvironment", "Mapping", "MappingReader", "Memory", "Model", "MoleculeParameters",
-    "MoleculeType", "Nested", "Options", "Order", "OutputFiles", "OutputPath", "Player", "Plugin", "Proposer", "Reader",
-    "Refiner", "Regularizer", "Sampler", "Sampling", "Several", "Snapshot", "State", "Step", "Stream", "Survey",
-    "System", "Tally", "Target", "TopologyReader", "Traversal", "View", "WeightsPath", "Window", "Writer", "also_read",
-    "divergence", "hookimpl", "numpy_generator",
+    "Chemistry", "Curve", "DensityGenerator", "Draw", "EnsembleAssessor", "Figure", "Finding", "ForceField",
+    "ForceFieldReader", "FragmentTable", "FrameInfo", "FrameSource", "FrameStep", "Generator", "InputPath", "Judgement",
+    "Learner", "Lesson", "Library", "LocalEnvironment", "Mapping", "MappingReader", "Memory", "Model",
+    "MoleculeParameters", "MoleculeType", "Nested", "Options", "Order", "OutputFiles", "OutputPath", "Player", "Plugin",
+    "Proposer", "Reader", "Refiner", "Regularizer", "Sampler", "Sampling", "Several", "Snapshot", "State", "Step",
+    "Stream", "Survey", "System", "Tally", "Target", "TopologyReader", "Traversal", "View", "WeightsPath", "Window",
+    "Writer", "also_read", "divergence", "hookimpl", "numpy_generator",
 ]
 
 

@@ -100,3 +100,8 @@ def backmap_models() -> Offer:
 @hookspec
 def backmap_samplers() -> Offer:
     """Offer samplers: Monte Carlo on a target."""
+
+
+@hookspec
+def backmap_ensemble_assessors() -> Offer:
+    """Offer ensemble assessors: they judge what a sampler has visited."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
 
+    from ..model.assessment import Assessment
+
 
 class Target(Plugin):
     """A density that can be evaluated, up to a constant."""
@@ -184,3 +186,17 @@ class Sampler(Plugin):
     def run(self, target: Target, model: Model | None, x: Tensor, steps: int, rng: np.random.Generator,
             progress: Callable[[float], None] = lambda fraction: None) -> Chain:
         """``steps`` moves of each of the chains that start from ``x`` (n, D)."""
+
+
+class EnsembleAssessor(Plugin):
+    """Judges what a sampler has visited."""
+
+    @abstractmethod
+    def assess(self, target: Target, chain: Chain, beside: Chain | None) -> Assessment:
+        """What the chains show.
+
+        Args:
+            target: What they sample.
+            chain: States without those that are discarded; stays as it is.
+            beside: The chains of another sampler of the same target, if there are any.
+        """

@@ -53,6 +53,7 @@ KINDS = (
     Kind("target", api.Target, "backmap_targets"),
     Kind("model", api.Model, "backmap_models"),
     Kind("sampler", api.Sampler, "backmap_samplers"),
+    Kind("ensemble assessor", api.EnsembleAssessor, "backmap_ensemble_assessors"),
 )
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")

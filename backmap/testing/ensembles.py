@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..api import Model, Options, Sampler, Target
+from ..api import Assessment, Chain, EnsembleAssessor, Model, Options, Sampler, Target
 
 KINDS = {"binary", "angle", "real"}
 
@@ -168,3 +168,29 @@ def check_sampler(sampler: Sampler, chains: int = 400, steps: int = 150) -> None
         assert abs(off) < 4.5, f"<{name}> is {each.mean():.4f}, {off:.1f} standard errors from {exact:.4f}"
     for kind, tried in chain.tried.items():
         assert sum(chain.accepted.get(kind, {}).values()) <= sum(tried.values()), f"'{kind}': more accepted than tried"
+
+
+def check_ensemble_assessor(assessor: EnsembleAssessor, chains: int = 40, steps: int = 200) -> None:
+    """The same chains are judged alike, with others beside them and without, and stay as they are."""
+    target, rng = Pendulum(Options()), np.random.default_rng(1)
+    one, other = (_independent(target, chains, steps, rng) for _ in range(2))
+    before = {name: values.copy() for name, values in one.rows.items()}
+    for beside in (None, other):
+        said, again = (assessor.assess(target, one, beside) for _ in range(2))
+        assert isinstance(said, Assessment), f"assess returned a {type(said).__name__}, not an Assessment"
+        assert said.to_json() == again.to_json(), "the same chains are judged in two ways"
+        for finding in said.findings:
+            assert finding.level in (0, 1, 2), f"the level of '{finding.topic}' is {finding.level}"
+            assert finding.topic, "a finding names no topic"
+            assert finding.text, "a finding says nothing"
+    for name, values in one.rows.items():
+        assert np.array_equal(values, before[name]), f"the assessor changes '{name}'"
+
+
+def _independent(target: Pendulum, chains: int, steps: int, rng: np.random.Generator) -> Chain:
+    """States drawn one by one from a density like that of the target."""
+    states = [target.start(chains, rng) for _ in range(steps)]
+    rows = {name: np.stack([target.observables(x)[name] for x in states]) for name in target.observables(states[0])}
+    tried = {"local": {0: chains * steps}}
+    return Chain(states[-1], rows | {"basin": np.zeros((steps, chains), dtype=np.int64)},
+                 {"local": {0: chains * steps // 2}}, tried, {"local": 5}, {"local": 1.0})

@@ -39,6 +39,7 @@ ABOUT = {
     "target": "A density that can be evaluated, for Monte Carlo. Goes into the step `target`.",
     "model": "Proposes configurations of a target by way of latent variables. Goes into `learn` and `monte_carlo`.",
     "sampler": "Monte Carlo on a target. Goes into `monte_carlo`.",
+    "ensemble assessor": "Judges what a sampler has visited. Goes into `monte_carlo`.",
 }
 
 #: Types of paths in words.

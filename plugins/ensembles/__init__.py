@@ -28,6 +28,13 @@ def backmap_samplers() -> dict[str, str]:
 
 
 @hookimpl
+def backmap_ensemble_assessors() -> dict[str, str]:
+    here = "backmap_plugins.ensembles.assessors"
+    return {"mixing": f"{here}.mixing:Mixing", "moves": f"{here}.moves:Moves",
+            "agreement": f"{here}.agreement:Agreement"}
+
+
+@hookimpl
 def backmap_steps() -> dict[str, str]:
     here = "backmap_plugins.ensembles.steps"
     return {

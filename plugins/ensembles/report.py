@@ -14,8 +14,10 @@ from ..report.html import run_values
 from ..report.numbers import decimals, duration, number, percent, place, plural, short
 from ..report.pages import Column, PageTable, drawn, fill, version_of
 from ..report.tables import Cell, known, versions
+from ..report.verdict import Verdict
 from .correlation import correlation_function
-from .results import BESIDE, MOST
+from .observables import BESIDE
+from .results import MOST
 
 BINS = 60
 REACH = 6.0  #: nats of ln w that are drawn, on either side
@@ -26,11 +28,12 @@ LONGEST = 200  #: steps of autocorrelation functions, at most
 Results = dict[str, dict[str, Any]]
 
 
-def page(results: Results, chains: dict[str, Chain], discard: int, title: str, provenance: dict[str, Any]) -> bytes:
+def page(results: Results, verdicts: dict[str, Verdict], chains: dict[str, Chain], discard: int, title: str,
+         provenance: dict[str, Any]) -> bytes:
     """The page, UTF-8.
 
     Args:
-        results: Summaries of ``chains`` (``ensemble_results.summary``), by sampler.
+        results: Summaries of ``chains`` (``results.summary``), by sampler; verdicts: On them.
         chains: The same, whole; the first is the one that matters.
         discard: States at the beginning that plots leave out.
         title: Of the run.
@@ -47,8 +50,8 @@ def page(results: Results, chains: dict[str, Chain], discard: int, title: str, p
                    ("Overrides", ", ".join(map(str, provenance.get("overrides") or [])) or "none")])
     said = [f"{name}: {sentence}" for name, result in results.items() for sentence in _worth(result.get("proposals"))]
     return fill("chains.html", contents={name: text for name, (text, found) in there.items() if found}, title=title,
-                summary=_summary(results), version=version_of(provenance), moves=_moves(results, style), said=said,
-                observables=_observables(results, style), panels=panels,
+                summary=_summary(results), verdicts=list(verdicts.values()), version=version_of(provenance),
+                moves=_moves(results, style), said=said, observables=_observables(results, style), panels=panels,
                 **run_values(provenance, [*facts, *versions(provenance)]))
 
 

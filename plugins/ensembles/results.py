@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,20 @@ from scipy.special import logsumexp
 
 from backmap.api import Chain, Target
 
+from ..report.markdown import MARKS
 from ..report.plots import save_figure
+from ..report.verdict import Verdict
 from .correlation import mean_and_error
+from .observables import BESIDE, observables
+from .observables import weights as weights_of
 
-#: What the sampler writes down beside observables.
-BESIDE = ("basin", "log_weight", "state_log_weight", "reweight")
 #: Nats that one proposal may count in the bound: overlapping atoms, of next to no density, would be all of the mean.
 MOST = 20.0
+
+
+def without(chain: Chain, discard: int) -> Chain:
+    """The chain without so many states at its beginning; moves are counted as before."""
+    return replace(chain, rows={name: values[discard:] for name, values in chain.rows.items()})
 
 
 def summary(chain: Chain, target: Target, discard: int = 0) -> dict[str, Any]:
@@ -27,20 +35,17 @@ def summary(chain: Chain, target: Target, discard: int = 0) -> dict[str, Any]:
         target: For its normaliser, where that is known.
         discard: States at the beginning that observables leave out.
     """
+    kept = without(chain, discard)
     found: dict[str, Any] = {"moves": {kind: _move(chain, kind) for kind in chain.tried}}
     if "log_weight" in chain.rows:
         found["proposals"] = weights(chain.rows["log_weight"].ravel(), target.log_normaliser())
     if "state_log_weight" in chain.rows and found["proposals"]["log_normaliser"] is not None:
-        found["proposals"]["bound_of_states"] = _bound_of_states(chain, discard, found["proposals"])
+        found["proposals"]["bound_of_states"] = _bound_of_states(kept, found["proposals"])
     steps, n = chain.rows["basin"].shape
     seconds = sum(chain.seconds.values()) / (steps * n)
-    rows = {name: np.asarray(values[discard:], dtype=float) for name, values in chain.rows.items()
-            if name not in BESIDE}
-    for number in np.unique(chain.rows["basin"]).tolist():
-        rows[f"share of basin {number}"] = (chain.rows["basin"][discard:] == number).astype(float)
-    found["observables"], reweight = {}, chain.rows.get("reweight")
-    for name, values in rows.items():
-        mean, error, time = mean_and_error(values, None if reweight is None else np.exp(reweight[discard:]))
+    found["observables"] = {}
+    for name, values in observables(kept).items():
+        mean, error, time = mean_and_error(values, weights_of(kept))
         found["observables"][name] = {"mean": mean, "error": error, "correlation_time": time,
                                       "cpu_seconds_per_independent": 2 * time * seconds}
     return found | {"chains": n, "steps": steps, "cpu_seconds": {k: round(v, 3) for k, v in chain.seconds.items()}}
@@ -74,19 +79,23 @@ def weights(log_weight: np.ndarray, log_normaliser: float | None) -> dict[str, A
             "forbidden_share": 1 - len(finite) / len(log_weight)}
 
 
-def _bound_of_states(chain: Chain, discard: int, found: dict[str, Any]) -> float:
+def _bound_of_states(chain: Chain, found: dict[str, Any]) -> float:
     """<ln p(x) + ln q(z|x) - ln P(z) P(x|z)> over states of the chains: the divergence the other way round.
 
     That of the target from the model, in nats, from above. No overlap spoils it; what chains never see is not in it.
     """
     normaliser = found["log_normaliser_exact"]
-    here = chain.rows["state_log_weight"][discard:]
+    here = chain.rows["state_log_weight"]
     return float(here.mean() - (found["log_normaliser"] if normaliser is None else normaliser))
 
 
-def table(results: dict[str, dict[str, Any]], title: str) -> str:
-    """Summaries by name of sampler, as Markdown."""
-    lines = [f"# {title}", "", "| sampler | move | acceptance | by basin | longest stuck run | moves | CPU s |",
+def table(results: dict[str, dict[str, Any]], title: str, verdicts: dict[str, Verdict]) -> str:
+    """Verdicts and summaries by name of sampler, as Markdown."""
+    lines = [f"# {title}", ""]
+    for name, verdict in verdicts.items():
+        lines += [f"**{name}: {verdict.words}**", "", *(f"- {MARKS[each.level]} {each.text}"
+                                                       for each in verdict.findings), ""]
+    lines += ["| sampler | move | acceptance | by basin | longest stuck run | moves | CPU s |",
              "|---|---|---|---|---|---|---|"]
     for name, result in results.items():
         for kind, move in result["moves"].items():

@@ -1,12 +1,12 @@
 """Whether structures can be used: rules over figures, each a sentence with numbers."""
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from backmap.model.assessment import CARE, GOOD, REFERENCE, UNUSABLE, Aspect
+from backmap.model.assessment import CARE, GOOD, REFERENCE, UNUSABLE, Aspect, Assessment
 
 from .content import Content, Row
 from .numbers import listing, number, percent, plural, short, times, unit_of
@@ -85,6 +85,12 @@ class Verdict:
 def _few(topics: list[str]) -> str:
     """The first four, and how many more."""
     return listing(topics if len(topics) < 6 else [*topics[:4], f"{len(topics) - 4} other things"])
+
+
+def verdict(label: str, assessments: Iterable[Assessment]) -> Verdict:
+    """The verdict that follows from what assessors found, and from nothing else."""
+    findings = sorted((finding for said in assessments for finding in said.findings), key=lambda each: -each.level)
+    return Verdict(label, max((finding.level for finding in findings), default=None), findings, [])
 
 
 def judge(content: Content, label: str) -> Verdict:

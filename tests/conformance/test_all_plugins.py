@@ -65,6 +65,11 @@ def test_model(kind: Kind, name: str) -> None:
     testing.check_model(built(kind, name))
 
 
+@pytest.mark.parametrize(("kind", "name"), offered(kind_of(api.EnsembleAssessor)))
+def test_ensemble_assessor(kind: Kind, name: str) -> None:
+    testing.check_ensemble_assessor(built(kind, name))
+
+
 @pytest.mark.parametrize(("kind", "name"), offered(kind_of(api.Sampler)))
 def test_sampler(kind: Kind, name: str) -> None:
     testing.check_sampler(built(kind, name))

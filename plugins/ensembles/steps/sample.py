@@ -9,12 +9,27 @@ import numpy as np
 from pydantic import Field
 from torch import Tensor
 
-from backmap.api import Chain, Model, Nested, Options, OutputPath, Sampler, State, Step, Target
+from backmap.api import (
+    Assessment,
+    Chain,
+    EnsembleAssessor,
+    Model,
+    Nested,
+    Options,
+    OutputPath,
+    Sampler,
+    Several,
+    State,
+    Step,
+    Target,
+)
 from backmap.engine.random import numpy_generator
 from backmap.errors import BackmapError
 
+from ... import handed
+from ...report.verdict import verdict
 from ..report import page
-from ..results import picture, summary, table
+from ..results import picture, summary, table, without
 
 
 class MonteCarloOptions(Options):
@@ -30,6 +45,8 @@ class MonteCarloOptions(Options):
     relax: int = Field(100, ge=0, description="Sweeps of local moves before the first step.")
     beside: Nested[Sampler] | None = Field("local", validate_default=True, description="A sampler to compare with.")
     beside_steps: int | None = Field(None, ge=1, description="Its steps; by default as many.")
+    assessors: Several[EnsembleAssessor] = Field(["mixing", "moves", "agreement"], validate_default=True,
+                                                 description="What the chains are judged by.")
     output: OutputPath = Field(Path("monte_carlo"), description="Names of the files, without what follows the dot: a "
                                                                 "table (.json, .md), a report with plots (.html), "
                                                                 "states (.npz), traces (.png).")
@@ -78,17 +95,33 @@ class MonteCarlo(Step):
         with state.working(sampler.name) as bar:
             return sampler.run(state.given["target"], model, x, steps, rng, bar.at)
 
+    def _assessed(self, chains: dict[str, Chain], target: Target) -> dict[str, dict[str, Assessment]]:
+        """What every assessor says of the chains of each sampler, beside those of the other."""
+        kept = {name: without(chain, self.options.discard) for name, chain in chains.items()}
+        found: dict[str, dict[str, Assessment]] = {}
+        for name, chain in kept.items():
+            beside = next((other for label, other in kept.items() if label != name), None)
+            found[name] = {each.name: handed.assessment(each, each.assess(target, chain, beside))
+                           for each in self.options.assessors}
+        return found
+
     def _write(self, chains: dict[str, Chain], target: Target, state: State) -> None:
         results: dict[str, Any] = {name: summary(chain, target, self.options.discard) for name, chain in chains.items()}
+        verdicts = {}
+        for name, assessments in self._assessed(chains, target).items():
+            verdicts[name] = verdict(name, assessments.values())
+            results[name] |= {"verdict": verdicts[name].words, "assessments": {
+                assessor: assessment.to_json() for assessor, assessment in assessments.items()}}
         path = state.output / self.options.output
         path.parent.mkdir(parents=True, exist_ok=True)
         title = state.title or target.name or "Monte Carlo"
-        text = table(results, title)
+        text = table(results, title, verdicts)
         path.with_suffix(".json").write_text(json.dumps(results, indent=1), encoding="utf-8")
         path.with_suffix(".md").write_text(text, encoding="utf-8")
         np.savez_compressed(path.with_suffix(".npz"), **{f"{name}/{key}": values for name, chain in chains.items()
                                                          for key, values in chain.rows.items()})
-        path.with_suffix(".html").write_bytes(page(results, chains, self.options.discard, title, state.provenance()))
+        path.with_suffix(".html").write_bytes(page(results, verdicts, chains, self.options.discard, title,
+                                                 state.provenance()))
         picture(chains, path.with_suffix(".png"))
         state.log(text)
         state.log(f"report, table, states and traces -> {self.options.output}.html, .md, .json, .npz, .png")

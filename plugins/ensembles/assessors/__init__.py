@@ -1,0 +1,1 @@
+"""What chains are judged by."""

@@ -7,10 +7,11 @@ from pydantic import Field
 from scipy.stats import norm
 
 from backmap import api
-from backmap.api import CARE, GOOD, UNUSABLE, Aspect, Assessment, Chain, EnsembleAssessor, Figure, Target
+from backmap.api import GOOD, UNUSABLE, Aspect, Assessment, Chain, EnsembleAssessor, Figure, Target
 
 from ..correlation import mean_and_error
 from ..observables import observables, weights
+from .mixing import split_r_hat
 
 
 class AgreementOptions(api.Options):
@@ -18,44 +19,54 @@ class AgreementOptions(api.Options):
 
     chance: float = Field(0.001, gt=0, lt=1, description="Chance that samplers which agree are said to differ, over "
                                                          "all observables together.")
-    enough: int = Field(100, ge=1, description="With fewer independent states on one side, a difference may be an "
-                                               "error that is told too small.")
+    enough: int = Field(100, ge=1, description="Fewer independent states than this on one side are not compared.")
+    spread: float = Field(1.2, gt=1, description="Nor are observables of which the split R-hat is above this.")
 
 
 class Agreement(EnsembleAssessor):
-    """Averages of every observable against those of another sampler, in standard errors of their difference."""
+    """Averages of every observable against those of another sampler, in standard errors of their difference.
+
+    Only where the chains of both have come to the same by themselves: errors are known there, and elsewhere ``mixing``
+    says what is wrong.
+    """
 
     Options = AgreementOptions
 
     def assess(self, target: Target, chain: Chain, beside: Chain | None) -> Assessment:
         if beside is None:
             return Assessment()
-        ours, theirs = _averages(chain), _averages(beside)
-        off = {name: _apart(ours[name], theirs[name]) for name in ours if name in theirs}
-        off = {name: value for name, value in off.items() if math.isfinite(value)}
+        ours, theirs = self._averages(chain), self._averages(beside)
+        both = ours.keys() & theirs.keys()
+        off = {name: _apart(ours[name], theirs[name]) for name in ours if name in both and ours[name] != theirs[name]}
+        left = sorted(observables(chain).keys() & observables(beside).keys() - both)
         figures = [Figure("agreement", name, "standard errors", value, distance=True) for name, value in off.items()]
+        notes = [f"not compared with the other sampler, as chains have not mixed: {', '.join(left)}"] if left else []
+        return Assessment(figures, notes=notes, findings=self._findings(off, len(left)))
+
+    def _findings(self, off: dict[str, float], n_left: int) -> list[Aspect]:
         if not off:
-            return Assessment(figures)
+            return []
         worst = max(off, key=lambda name: off[name])
         if off[worst] <= norm.isf(self.options.chance / (2 * len(off))):
-            said = f"Both samplers find the same averages, {worst} farthest apart: {off[worst]:.1f} standard errors."
-            return Assessment(figures, findings=[Aspect(GOOD, "agreement", said)])
-        sure = min(ours[worst][2], theirs[worst][2]) >= self.options.enough
-        said = f"The samplers do not find the same averages: {worst} differs by {off[worst]:.1f} standard errors" + (
-            "." if sure else ", one of them from few independent states.")
-        return Assessment(figures, findings=[Aspect(UNUSABLE if sure else CARE, "agreement", said)])
+            which = f" where both have mixed, of {len(off)} in {len(off) + n_left} observables" if n_left else ""
+            return [Aspect(GOOD, "agreement", f"Both samplers find the same averages{which}; {worst} is farthest, "
+                                              f"by {off[worst]:.1f} standard errors.")]
+        return [Aspect(UNUSABLE, "agreement", f"The samplers do not find the same averages: {worst} differs by "
+                                              f"{off[worst]:.1f} standard errors.")]
+
+    def _averages(self, chain: Chain) -> dict[str, tuple[float, float]]:
+        """Mean and standard error of every observable for which these are known."""
+        found = {}
+        for name, values in observables(chain).items():
+            mean, error, time = mean_and_error(values, weights(chain))
+            if not math.isfinite(time):  # it stands still
+                found[name] = mean, 0.0
+            elif values.size / max(1.0, 2 * time) >= self.options.enough and split_r_hat(values) <= self.options.spread:
+                found[name] = mean, error
+        return found
 
 
-def _averages(chain: Chain) -> dict[str, tuple[float, float, float]]:
-    """Mean, standard error and number of independent states of every observable."""
-    found = {}
-    for name, values in observables(chain).items():
-        mean, error, time = mean_and_error(values, weights(chain))
-        found[name] = mean, error, values.size / max(1.0, 2 * time) if math.isfinite(time) else 0.0
-    return found
-
-
-def _apart(one: tuple[float, float, float], other: tuple[float, float, float]) -> float:
-    """Difference of two means in its standard errors; not a number where nothing moves on either side."""
-    error = math.hypot(one[1], other[1])
-    return abs(one[0] - other[0]) / error if error else math.nan
+def _apart(one: tuple[float, float], other: tuple[float, float]) -> float:
+    """Difference of two means in its standard errors; infinite where both stand still at values of their own."""
+    error, difference = math.hypot(one[1], other[1]), abs(one[0] - other[0])
+    return difference / error if error else math.inf if difference else 0.0

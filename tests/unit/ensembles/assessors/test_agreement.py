@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from backmap_plugins.ensembles.assessors.agreement import Agreement
 
-from backmap.api import CARE, GOOD, UNUSABLE
+from backmap.api import GOOD, UNUSABLE
 
 from .chains import TARGET, chain, remembering
 
@@ -29,8 +29,12 @@ def test_a_shift_is_found(shift: float, expected: int) -> None:
     assert level(remembering(0.5), remembering(0.5, seed=2) + shift) == expected
 
 
-def test_a_difference_from_few_states_is_told_with_care() -> None:
-    assert level(remembering(0.5), remembering(0.97, n=2, steps=200, seed=5) * 0.1 + 3.0) == CARE
+def test_chains_that_have_not_mixed_are_not_compared() -> None:
+    apart = remembering(0.5, n=4, seed=5) + np.array([0.0, 0.0, 3.0, 3.0])
+    for other in (apart, remembering(0.97, n=2, steps=200, seed=5)):
+        said = AGREEMENT.assess(TARGET, chain(remembering(0.5)), chain(other))
+        assert not said.findings
+        assert said.notes == ["not compared with the other sampler, as chains have not mixed: height"]
 
 
 def test_weights_count() -> None:

@@ -1,10 +1,10 @@
 """A stranger's plugin: installed as a distribution, or given as a file."""
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,15 +12,18 @@ import pytest
 from backmap import testing
 from backmap.api import Generator
 from backmap.recipe.registry import Registry, kind_of
+from tests import command
 
 EXAMPLE = Path(__file__).parent / "example_plugin"
 
 
-def listed(*arguments: str, path: str = "") -> str:
-    """What ``backmap plugins`` prints."""
-    environment = os.environ | {"COLUMNS": "200", "PYTHONPATH": path}
-    command = [sys.executable, "-m", "backmap", "plugins", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+@pytest.fixture
+def listed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
+    """What ``backmap plugins`` prints; the example is as unknown before as afterwards."""
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delitem(sys.modules, "backmap_cloud", raising=False)
+    yield lambda *arguments: command.succeed("plugins", *arguments)
+    sys.modules.pop("backmap_cloud", None)
 
 
 @pytest.fixture(scope="module")
@@ -33,14 +36,17 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-def test_an_installed_plugin_is_found(installed: Path) -> None:
+def test_an_installed_plugin_is_found(installed: Path, listed: Callable[..., str],
+                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Python looks for distributions; ``test_new.py`` does the same in a process of its own."""
     assert "cloud" not in listed()
-    row = next(line for line in listed(path=str(installed)).splitlines() if " cloud " in line)
+    monkeypatch.syspath_prepend(installed)
+    row = next(line for line in listed().splitlines() if " cloud " in line)
     assert "Atoms normally distributed about their bead." in row
     assert "width=0.1" in row
 
 
-def test_a_plugin_file_is_found() -> None:
+def test_a_plugin_file_is_found(listed: Callable[..., str]) -> None:
     assert " cloud " in listed("--plugin", str(EXAMPLE / "backmap_cloud.py"))
 
 

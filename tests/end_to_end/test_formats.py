@@ -1,10 +1,8 @@
 """The demo's beads in every format that is read, and its atoms in every one that is written, by the command."""
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import MDAnalysis
@@ -18,7 +16,7 @@ from MDAnalysis.lib.mdamath import triclinic_box
 from backmap.api import FrameSource
 from backmap.model import box as periodic
 from backmap.model.system import System
-from tests import lmp, scenes
+from tests import command, lmp, scenes
 
 DEMO = scenes.RECIPE
 #: MDAnalysis warns of what its formats leave out.
@@ -123,9 +121,7 @@ def test_wrapped_beads_are_made_whole(name: str, wrapped: Path, system: System) 
 
 def _run(folder: Path, topology: str, beads: str) -> Path:
     (folder / "run.yaml").write_text(RECIPE.format(topology=topology, beads=beads, demo=DEMO))
-    done = subprocess.run([sys.executable, "-m", "backmap", "run", "run.yaml"], cwd=folder, capture_output=True,
-                          env={**os.environ, "OMP_NUM_THREADS": "1"}, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    command.succeed("run", folder / "run.yaml")
     return folder / "out"
 
 
@@ -206,7 +202,5 @@ def test_the_atoms_may_come_from_lammps_too(written: Path, wrapped: Path, tmp_pa
     (tmp_path / "run.yaml").write_text(RECIPE.format(
         topology=f"{{lammps: {{data: {written}/atoms.data, units: real, names: [OCT]}}}}", demo=tmp_path,
         beads=f"{{charmm: {{files: {wrapped}/b.dcd, begin: 0, end: 0.5}}}}"))
-    done = subprocess.run([sys.executable, "-m", "backmap", "run", "run.yaml"], cwd=tmp_path, capture_output=True,
-                          env={**os.environ, "OMP_NUM_THREADS": "1"}, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    command.succeed("run", tmp_path / "run.yaml")
     assert GromacsFrames([tmp_path / "out" / "atoms.xtc"]).n_frames == 1

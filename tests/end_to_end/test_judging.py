@@ -2,9 +2,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +16,7 @@ from backmap.recipe import recipe
 from backmap.recipe.registry import Registry
 from backmap.running import runner
 from backmap.testing.runs import Stopping
-from tests import judging, scenes
+from tests import command, judging, scenes
 
 DEMO = scenes.RECIPE
 PUBLISHED = DEMO.parent / "polystyrene" / "published.yaml"
@@ -31,11 +28,9 @@ WAYS = {"windows of 1": ("window=1",), "windows of 7": ("window=7",)}
 
 def backmap(*arguments: object, code: int = 0) -> str:
     """What the command prints to standard error, once it has ended with ``code``."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-m", "backmap", *map(str, arguments)], env=environment,
-                          capture_output=True, text=True, check=False)
-    assert done.returncode == code, done.stderr
-    return done.stderr
+    done = command.call(*arguments)
+    assert done.code == code, done.err
+    return done.err
 
 
 def judged(path: Path, folder: Path, *settings: str, chosen: str | None = None) -> dict[str, Any]:

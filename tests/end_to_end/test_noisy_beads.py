@@ -2,18 +2,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from backmap_plugins.formats.gromacs.frames import GromacsFrames
 
-from tests import scenes
+from tests import command, scenes
 
 MOLECULES, BEADS = 8, 4
 NOISE = 0.05  #: nm per coordinate: some bonds between beads become longer than atoms can span
@@ -53,14 +50,6 @@ steps:
 """
 
 
-def backmap(folder: Path) -> str:
-    """What running the recipe of a folder prints."""
-    done = subprocess.run([sys.executable, "-m", "backmap", "run", str(folder / "run.yaml")], check=False,
-                          env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout + done.stderr
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The output folder and what was printed."""
@@ -74,7 +63,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
         beads.append(line[:20] + "".join(f"{x:8.3f}" for x in at))
     (folder / "noisy.gro").write_text("\n".join([title, f"{len(beads)}", *beads, "   4.0 4.0 4.0", ""]))
     (folder / "run.yaml").write_text(RECIPE.format(demo=demo))
-    return folder / "out", backmap(folder)
+    return folder / "out", command.succeed("run", folder / "run.yaml")
 
 
 def test_infeasible_beads_are_named(run: tuple[Path, str]) -> None:
@@ -131,7 +120,7 @@ dodecane
 HYIY {len(chosen)}
 """)
     (tmp_path / "run.yaml").write_text(MARTINI.format(folder=folder))
-    said = backmap(tmp_path)
+    said = command.succeed("run", tmp_path / "run.yaml")
     assert re.search(r"warning: infeasible: \d+ beads: frame 0: HYIY \d B\d", said), said
     assert said.count("kT a bead at sigma 0.02 nm") == 2, said
     report = json.loads((tmp_path / "out" / "report.json").read_text())

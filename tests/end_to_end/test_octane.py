@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from backmap.model import box as periodic
 from backmap.model.system import System
-from tests import scenes
+from tests import command, scenes
 
 DEMO = scenes.RECIPE
-COMMAND = (sys.executable, "-m", "backmap", "run", str(DEMO / "run.yaml"))
+RUN = ("run", str(DEMO / "run.yaml"))
 #: Windows of one frame, so that there is something between the first and the last to stop at.
 SHORT = ("--set", "window=1", "--frames", "0:3", "--set", "steps.gibbs.sweeps=2", "--set", "steps.gibbs.repair=1",
          "--set", "steps.assess.beside={}")
@@ -32,15 +32,9 @@ LENGTHS = {("CT", "CT"): 0.1529, ("CT", "HC"): 0.1090}
 needs_gmx = pytest.mark.skipif(shutil.which("gmx") is None, reason="GROMACS' gmx is not on the PATH")
 
 
-def environment() -> dict[str, str]:
-    return {**os.environ, "OMP_NUM_THREADS": "1"}
-
-
 def backmap(folder: Path, *arguments: str) -> Path:
     """The demo, run to its end."""
-    done = subprocess.run([*COMMAND, "--output", str(folder), *arguments], env=environment(), capture_output=True,
-                          text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    command.succeed(*RUN, "--output", folder, *arguments)
     return folder
 
 
@@ -130,12 +124,15 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return backmap(tmp_path_factory.mktemp("short") / "out", *SHORT)
 
 
-@pytest.mark.parametrize(("stop", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("stop", "code"), [
+    (signal.SIGKILL, -signal.SIGKILL), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)])
 def test_interrupted_and_resumed_gives_the_same_bytes(stop: signal.Signals, code: int, uninterrupted: Path,
                                                       tmp_path: Path) -> None:
+    """The slow one is Ctrl-C, which ``tests/unit/commands/test_cli.py`` tries every day on a run of nothing."""
     folder = tmp_path / "out"
-    process = subprocess.Popen([*COMMAND, "--output", str(folder), *SHORT], env=environment(), stderr=subprocess.PIPE,
-                               text=True, preexec_fn=hears_interrupts)
+    process = subprocess.Popen([sys.executable, "-m", "backmap", *RUN, "--output", str(folder), *SHORT],
+                               env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True,
+                               preexec_fn=hears_interrupts)
     wait_for_frames(folder, 1, process)
     process.send_signal(stop)
     _, err = process.communicate(timeout=60)

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from backmap.model import box as periodic
 from backmap.model.system import System
-from tests import gmx, scenes
+from tests import command, gmx, scenes
 
 DEMO = scenes.RECIPE.parent / "polystyrene"
 CHAINS, MONOMERS, ATOMS, BEADS = 12, 10, 162, 20
@@ -138,10 +137,7 @@ def test_rings_are_seen_to_be_pierced(scripts: tuple[ModuleType, ModuleType]) ->
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo, run on its first frame."""
     folder = tmp_path_factory.mktemp("polystyrene") / "out"
-    done = subprocess.run([sys.executable, "-m", "backmap", "run", str(DEMO / "run.yaml"), "--output", str(folder),
-                           *SHORT], env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
-                          check=False)
-    assert done.returncode == 0, done.stderr
+    command.succeed("run", DEMO / "run.yaml", "--output", folder, *SHORT)
     return folder
 
 
@@ -194,10 +190,7 @@ steps:
   - topology: {{atoms: {{gromacs: {DEMO}/polystyrene.top}}, mapping: {{votca: {DEMO}/polystyrene.xml}}}}
   - forcefield: {{gromacs: {DEMO}/polystyrene.top, cutoff: 1.0, coulomb: reaction_field, epsilon_rf: 2.5}}
 {steps}""")
-    done = subprocess.run([sys.executable, "-m", "backmap", "run", str(recipe), "--frames", "0"],
-                          env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout + done.stderr
+    return command.succeed("run", recipe, "--frames", "0")
 
 
 def test_draws_are_accepted_at_the_true_atoms(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """A voxel GAN from the command line: trained, killed and resumed, used, and used wrongly."""
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -16,7 +15,7 @@ from backmap_plugins.formats.gromacs.frames import GromacsFrames
 
 from backmap.engine.checkpoints import store
 from backmap.model import box as periodic
-from tests import scenes
+from tests import command, scenes
 
 OCTANE = scenes.RECIPE
 BEGIN = f"""
@@ -49,22 +48,16 @@ RUN = BEGIN + f"""
 """
 
 
-def command(folder: Path, text: str, *arguments: str) -> list[str]:
+def words(folder: Path, text: str, *arguments: str) -> list[str]:
+    """The command's, to run a recipe in a folder."""
     (folder / "recipe.yaml").write_text(text)
-    return [sys.executable, "-m", "backmap", "run", str(folder / "recipe.yaml"), "--output", str(folder / "out"),
-            *arguments]
-
-
-def backmap(folder: Path, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(folder, text, *arguments), env={**os.environ, "OMP_NUM_THREADS": "1"},
-                          capture_output=True, text=True, check=False)
+    return ["run", str(folder / "recipe.yaml"), "--output", str(folder / "out"), *arguments]
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
-    done = backmap(folder, TRAIN)
-    assert done.returncode == 0, done.stderr
+    command.succeed(*words(folder, TRAIN))
     return folder / "out"
 
 
@@ -78,8 +71,8 @@ def test_training_leaves_weights_a_plot_and_a_record(trained: Path) -> None:
 
 def test_killed_and_resumed_it_ends_at_the_same_weights(trained: Path, tmp_path: Path) -> None:
     """Killed between validations of the second phase, in which two networks play."""
-    process = subprocess.Popen(command(tmp_path, TRAIN), env={**os.environ, "OMP_NUM_THREADS": "1"},
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen([sys.executable, "-m", "backmap", *words(tmp_path, TRAIN)], stdout=subprocess.PIPE,
+                               env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.STDOUT, text=True)
     state = tmp_path / "out" / "weights.state.safetensors"
     for _ in range(4000):
         assert process.poll() is None, "training ended before it could be killed"
@@ -88,19 +81,17 @@ def test_killed_and_resumed_it_ends_at_the_same_weights(trained: Path, tmp_path:
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=60)
-    done = backmap(tmp_path, TRAIN, "--resume")
-    assert done.returncode == 0, done.stderr
-    assert "going on at step 30" in done.stdout + done.stderr
+    assert "going on at step 30" in command.succeed(*words(tmp_path, TRAIN, "--resume"))
     here, there = (store.load(folder / "weights.safetensors", "checkpoint")[0] for folder in (state.parent, trained))
     for name, value in there.items():
         np.testing.assert_allclose(here[name], value, rtol=0, atol=1e-6, err_msg=name)
 
 
 def test_atoms_are_placed_on_the_beads_with_exact_bonds(trained: Path, tmp_path: Path) -> None:
-    """However badly it was trained."""
+    """However badly it was trained; and the record of the run names the weights."""
     shutil.copyfile(trained / "weights.safetensors", tmp_path / "weights.safetensors")
-    done = backmap(tmp_path, RUN, "--frames", "0")
-    assert done.returncode == 0, done.stderr
+    command.succeed(*words(tmp_path, RUN, "--frames", "0"))
+    assert "weights.safetensors" in (tmp_path / "out" / "run.json").read_text()
     system = scenes.octane_system()
     (info,) = GromacsFrames([tmp_path / "out" / "atoms.gro", tmp_path / "out" / "atoms.xtc"])
     beads = next(iter(GromacsFrames([OCTANE / "cg.gro", OCTANE / "cg.xtc"])))
@@ -116,25 +107,18 @@ def test_what_has_no_density_is_not_accepted_or_rejected(trained: Path, tmp_path
     shutil.copyfile(trained / "weights.safetensors", tmp_path / "weights.safetensors")
     text = RUN.replace("gibbs: {sweeps: 1, levels: [0.0], ", "metropolis: {sweeps: 1, ").replace(
         "  - read:", f"  - forcefield: {{gromacs: {OCTANE / 'octane.top'}}}\n  - read:")
-    done = backmap(tmp_path, text, "--frames", "0")
-    assert done.returncode != 0
-    assert "has no density, so its draws cannot be accepted or rejected" in done.stderr
-    assert "Traceback" not in done.stderr
+    done = command.call(*words(tmp_path, text, "--frames", "0"))
+    assert done.code == 2
+    assert "has no density, so its draws cannot be accepted or rejected" in done.err
+    assert "Traceback" not in done.err
     assert not list((tmp_path / "out").glob("atoms*"))
 
 
 def test_a_truncated_checkpoint_is_one_line(trained: Path, tmp_path: Path) -> None:
     whole = (trained / "weights.safetensors").read_bytes()
     (tmp_path / "weights.safetensors").write_bytes(whole[:len(whole) // 2])
-    done = backmap(tmp_path, RUN, "--frames", "0")
-    assert done.returncode != 0
-    assert "weights.safetensors" in done.stderr
-    assert len(done.stderr.strip().splitlines()) <= 2
-    assert "Traceback" not in done.stderr
-
-
-def test_the_record_of_a_run_names_the_weights(trained: Path, tmp_path: Path) -> None:
-    shutil.copyfile(trained / "weights.safetensors", tmp_path / "weights.safetensors")
-    assert backmap(tmp_path, RUN, "--frames", "1").returncode == 0
-    record = json.dumps(json.loads((tmp_path / "out" / "run.json").read_text()))
-    assert "weights.safetensors" in record
+    done = command.call(*words(tmp_path, RUN, "--frames", "0"))
+    assert done.code == 2
+    assert "weights.safetensors" in done.err
+    assert len(done.err.strip().splitlines()) <= 2
+    assert "Traceback" not in done.err

@@ -2,10 +2,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import MDAnalysis
@@ -19,6 +17,7 @@ from MDAnalysis.lib.mdamath import triclinic_box
 
 from backmap.model import box as periodic
 from backmap.model.system import System
+from tests import command
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "polystyrene_published" / "benchmark.yaml"
 #: Not among the training snapshots.
@@ -57,10 +56,9 @@ def written(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(data: Path, recipe: Path, *options: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "backmap", "run", str(recipe), *options],
-                          capture_output=True, text=True, check=False,
-                          env={**os.environ, "BACKMAP_REFERENCE_DATA": str(data.parent), "OMP_NUM_THREADS": "1"})
-    assert done.returncode == 0, done.stderr
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BACKMAP_REFERENCE_DATA", str(data.parent))
+        command.succeed("run", recipe, *options)
 
 
 @pytest.fixture(scope="module")
@@ -157,9 +155,9 @@ def dynamics(folder: Path, name: str, data: Path) -> tuple[str, np.ndarray, np.n
     mdp = MDP.replace("nsteps = 0", "nsteps = 1000\ndt = 0.001\nnstenergy = 50\ngen-seed = 7")
     (folder / "run.mdp").write_text(mdp)
     said = ""
-    for command in (["grompp", "-f", "run.mdp", "-c", f"{name}.gro", "-p", "topol.top", "-o", f"{name}.tpr"],
-                    ["mdrun", "-deffnm", name, "-nt", "1"]):
-        done = subprocess.run(["gmx", *command], cwd=folder, capture_output=True, text=True, check=False)
+    for words in (["grompp", "-f", "run.mdp", "-c", f"{name}.gro", "-p", "topol.top", "-o", f"{name}.tpr"],
+                  ["mdrun", "-deffnm", name, "-nt", "1"]):
+        done = subprocess.run(["gmx", *words], cwd=folder, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         said += done.stdout + done.stderr
     subprocess.run(["gmx", "energy", "-f", f"{name}.edr", "-o", f"{name}.xvg", "-xvg", "none"], cwd=folder,

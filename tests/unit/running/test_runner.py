@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from backmap import session
 from backmap.engine.compiling import clock as compiling
 from backmap.errors import BackmapError, Interrupted
 from backmap.model.system import Window
@@ -239,7 +240,7 @@ def test_killed_run_ends_with_the_same_bytes(write_recipe: Write) -> None:
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (path.parent / "out" / "sums.txt").exists()
-    subprocess.run([*command, "--resume"], check=True, capture_output=True)
+    session.run(path, plugins=[TOY], resume=True)
     assert (path.parent / "out" / "sums.txt").read_text() == WHOLE
 
 

@@ -152,10 +152,10 @@ def test_damaged_parts_are_told(whole: tuple[Path, dict], run: Callable) -> None
     assert not (out / "sums.txt.part").exists()
 
 
-def test_a_process_that_is_killed_is_told(whole: tuple[Path, dict]) -> None:
+def test_a_process_that_is_killed_is_told(whole: tuple[Path, dict], run: Callable) -> None:
     path, _ = whole
     command = [sys.executable, "-m", "backmap", "run", str(path), "--plugin", str(TOY), "-np", "2", "--force",
-               "--set", "steps.toy_place={clashes: 1, wait: 1}"]
+               "--set", "steps.toy_place={clashes: 1, wait: 0.3}"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     child = None
     while child is None and process.poll() is None:
@@ -165,7 +165,7 @@ def test_a_process_that_is_killed_is_told(whole: tuple[Path, dict]) -> None:
     _, error = process.communicate(timeout=60)
     assert process.returncode == 2
     assert "one of the processes of the run came to an end by itself" in error
-    subprocess.run([*command[:-3], "--resume", *command[-2:]], check=True, capture_output=True)
+    run(path, resume=True, set={"steps.toy_place": {"clashes": 1, "wait": 0.3}})
     assert (path.parent / "out" / "sums.txt").read_text() == WHOLE
 
 

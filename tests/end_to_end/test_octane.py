@@ -25,7 +25,7 @@ DEMO = scenes.RECIPE
 RUN = ("run", str(DEMO / "run.yaml"))
 #: Windows of one frame, so that there is something between the first and the last to stop at.
 SHORT = ("--set", "window=1", "--frames", "0:3", "--set", "steps.gibbs.sweeps=2", "--set", "steps.gibbs.repair=1",
-         "--set", "steps.assess.beside={}")
+         "--set", "steps.hamiltonian.sweeps=4", "--set", "steps.assess.beside={}")
 NAMES = ("atoms.gro", "atoms.xtc")
 #: Lengths that the weights remember as rigid, nm: those of the force field.
 LENGTHS = {("CT", "CT"): 0.1529, ("CT", "HC"): 0.1090}

@@ -38,6 +38,9 @@ class ForwardOptions(Options):
     def _consistent(self) -> ForwardOptions:
         if self.regularizer is None and self.candidates > 1:
             raise ValueError("'candidates' need a regularizer to choose by, e.g. regularizer: steric")
+        if self.generator.parallel and self.start == "sequential":
+            raise ValueError("this generator reads beads alone and cannot run sequentially: leave 'start' out, or "
+                             "choose a generator that sees atoms")
         return self
 
 
@@ -56,9 +59,6 @@ class Forward(FrameStep):
 
     def start(self, state: State) -> None:
         generator = self.options.generator
-        if generator.parallel and self.options.start == "sequential":
-            raise BackmapError("this generator reads beads alone and cannot run sequentially", where=self.where,
-                               hint="Leave 'start' out, or choose a generator that sees atoms.")
         prepare(generator, state)
         equip(self.options.regularizer, state)
         state.generator = generator

@@ -9,7 +9,6 @@ import pytest
 from backmap_plugins.generators.template.generator import Template, TemplateOptions
 from backmap_plugins.molecules.assemble import (
     assemble,
-    merged,
     molecule_type,
     patterns_of_hands,
     rigid_lengths,
@@ -22,7 +21,7 @@ from backmap_plugins.traversals import DepthFirst
 
 from backmap.api import AtomTopology, State
 from backmap.errors import BackmapError
-from backmap.model.molecule import handedness
+from backmap.model.molecule import handedness, merged
 from backmap.model.system import System, Window
 from tests import builders
 

@@ -40,7 +40,7 @@ def test_it_gives_a_system_and_says_so(tmp_path: Path) -> None:
     system, lines = _run(tmp_path)
     assert (system.n_atoms, system.n_beads) == (56, 8)
     assert lines == ["4 BUT: 56 atoms, 8 beads"]
-    assert Topology.gives == {"system"}
+    assert Topology.gives == {"contents", "system"}
 
 
 def test_counts_constraints_and_owners_can_be_given(tmp_path: Path) -> None:

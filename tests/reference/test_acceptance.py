@@ -5,9 +5,9 @@ Fixman term is in a free trimer) gives a chi-squared of 69 +- 16, and less than 
 right. So such an error is found with a power above 99 %. A missing Jacobian, or a present state that leaks, is off by
 30 % and more, which 4000 molecules show with p < 1e-50.
 
-More moves than forget the start add nothing. Draws here do not depend on what is there, so of the start, or of any other
-state, no more than (1 - a)^n is left after n moves, where a is the share accepted where it is least: below 5e-4 in all
-cases, and 1e-4 among 40,000 molecules, of which a bin's share is known to 1.5e-3.
+More moves than forget the start add nothing. Draws here do not depend on what is there, so of the start, or of any
+other state, no more than (1 - a)^n is left after n moves, where a is the share accepted where it is least: below 5e-4
+in all cases, and 1e-4 among 40,000 molecules, of which a bin's share is known to 1.5e-3.
 """
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def hung_density(angle: np.ndarray) -> np.ndarray:
 
 
 #: A world, the density of its angle, molecules, and how many moves of one candidate, and of four, forget the start, by
-#: generator. Where it is least, 0.84 and 0.96 are accepted of free trimers by the good one, 0.31 and 0.67 by the bad one,
-#: and with a potential 0.49 and 0.85, 0.22 and 0.55.
+#: generator. Where it is least, 0.84 and 0.96 are accepted of free trimers by the good one, 0.31 and 0.67 by the bad
+#: one, and with a potential 0.49 and 0.85, 0.22 and 0.55.
 CASES: dict[str, tuple[Callable[[], World], Callable[[np.ndarray], np.ndarray], int, dict[str, dict[int, int]]]] = {
     "free": (pinned, fixman, N, {"good": {1: 5, 4: 3}, "bad": {1: 25, 4: 9}}),
     "with a potential": (lambda: pinned(STIFFNESS), lambda t: fixman(t) * potential(t), 10_000,

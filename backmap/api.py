@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from .model.assessment import CARE, GOOD, UNUSABLE, Aspect, Assessment, Curve, Figure, Judgement, divergence
     from .model.mapping import Mapping
     from .model.memory import Memory
-    from .model.molecule import Chemistry, MoleculeType
+    from .model.molecule import Chemistry, MoleculeType, graph_of
     from .model.parameters import Bonded, ForceField, MoleculeParameters
     from .model.sampling import Sampling
     from .model.survey import Finding, Survey
@@ -58,7 +58,7 @@ _LATE = {
                          "divergence"),
     "model.mapping": ("Mapping",),
     "model.memory": ("Memory",),
-    "model.molecule": ("Chemistry", "MoleculeType"),
+    "model.molecule": ("Chemistry", "MoleculeType", "graph_of"),
     "model.parameters": ("Bonded", "ForceField", "MoleculeParameters"),
     "model.sampling": ("Sampling",),
     "model.survey": ("Finding", "Survey"),
@@ -76,7 +76,7 @@ __all__ = [
     "MoleculeParameters", "MoleculeType", "Nested", "Options", "Order", "OutputFiles", "OutputPath", "Player", "Plugin",
     "Proposer", "Reader", "Refiner", "Regularizer", "Sampler", "Sampling", "Several", "Snapshot", "State", "Step",
     "Stream", "Survey", "System", "Tally", "Target", "TopologyReader", "Traversal", "View", "WeightsPath", "Window",
-    "Writer", "also_read", "divergence", "hookimpl", "numpy_generator",
+    "Writer", "also_read", "divergence", "graph_of", "hookimpl", "numpy_generator",
 ]
 
 

@@ -9,7 +9,9 @@ import typer
 from .. import session
 from .shared import Debug, PluginFiles
 
-KINDS = ("generator", "traversal", "regularizer", "refiner", "assessor", "reader", "writer", "step")
+#: Those of the registry, which takes longer to import than ``--help`` may.
+KINDS = ("step", "generator", "traversal", "regularizer", "refiner", "assessor", "force_field", "reader",
+         "topology_reader", "mapping_reader", "writer", "checker", "bridge", "target", "model", "sampler")
 
 
 def new(

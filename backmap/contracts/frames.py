@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from .plugin import Plugin
 
@@ -23,7 +23,7 @@ class Refiner(Plugin):
     """Improves frames whose atoms are all placed: minimisation, constrained dynamics."""
 
     #: What it needs beyond atoms: ``forcefield``.
-    needs: ClassVar[frozenset[str]] = frozenset()
+    needs: frozenset[str] = frozenset()
     #: Told the fraction of the window that is done, 0 to 1; set by the step.
     progress: Callable[[float], None] = staticmethod(lambda fraction: None)
 
@@ -55,7 +55,7 @@ class Assessor(Plugin):
     """
 
     #: What it needs beyond atoms: ``forcefield``.
-    needs: ClassVar[frozenset[str]] = frozenset()
+    needs: frozenset[str] = frozenset()
 
     def begin(self, system: System, forcefield: ForceField | None) -> None:
         """Look at the system once, before the first frame.

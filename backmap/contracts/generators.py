@@ -38,7 +38,7 @@ class Generator(Plugin):
     #: True if turning what it sees turns what it draws; ``testing.check_generator`` holds it to that.
     equivariant: ClassVar[bool] = False
     #: What it needs beyond the system: ``forcefield``, handed to ``use``.
-    needs: ClassVar[frozenset[str]] = frozenset()
+    needs: frozenset[str] = frozenset()
     #: What ``prepare`` found that the run should say, a line each.
     remarks: Sequence[str] = ()
 
@@ -144,6 +144,7 @@ class Learner(Generator):
         def lesson(env: LocalEnvironment, target: Tensor, rng: Stream) -> Lesson:
             return Lesson(self.loss(env, target, rng).sum() / env.block.sum())
 
+        assert self.network is not None  # `study` came first
         return [Player("network", self.network, lesson)]
 
     def watch(self, env: LocalEnvironment, target: Tensor, rng: Stream) -> dict[str, float]:
@@ -166,7 +167,7 @@ class Regularizer(Plugin):
     """
 
     #: What it needs beyond the system: ``forcefield``, handed to ``use``.
-    needs: ClassVar[frozenset[str]] = frozenset()
+    needs: frozenset[str] = frozenset()
     #: True if it is about zero wherever nothing is wrong: then fragments above a threshold can be flagged and redrawn.
     absolute: ClassVar[bool] = True
 

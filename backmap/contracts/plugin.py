@@ -4,7 +4,7 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import pydantic
 
@@ -19,6 +19,10 @@ class Options(pydantic.BaseModel):
     changed_names: ClassVar[Mapping[str, str]] = {}
 
 
+#: The class above, where a plugin's own ``Options`` hides it.
+_Options: TypeAlias = Options
+
+
 @dataclass(frozen=True)
 class Changed:
     """Offered in place of a plugin under a name that recipes no longer use.
@@ -30,12 +34,16 @@ class Changed:
     now: str
 
 
-class Plugin(ABC):  # noqa: B024 (the kinds below have the abstract methods)
-    """A thing that a recipe names. Its options are all that it is built from."""
+class Plugin(ABC):
+    """A thing that a recipe names. Its options are all that it is built from.
 
-    Options: ClassVar[type[Options]] = Options
+    A plugin with options of its own nests a class ``Options`` and says so to type checkers: ``options: Options``.
+    """
+
+    Options: ClassVar[type[_Options]] = Options
+    options: _Options
     #: What the recipe calls it; set by the recipe.
     name: str = ""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: _Options) -> None:
         self.options = options

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from ..model.system import System
     from .plugin import Plugin
 
+#: Until a step gives it; not told to type checkers, as no step that needs it is run before.
+_NOT_YET: Any = None
+
 
 class OutputFiles(Protocol):
     """The files of a run that grow window by window; the runner makes them whole and resumable."""
@@ -94,7 +97,7 @@ class State:
     log: Callable[[str], None] = print
     progress: Callable[[float], None] = lambda fraction: None
     working: Callable[..., AbstractContextManager[Bar]] = unseen
-    system: System | None = None
+    system: System = _NOT_YET
     source: FrameSource | None = None
     reference: FrameSource | None = None
     generator: Plugin | None = None

@@ -23,8 +23,8 @@ class Step(Plugin):
     the frames until ``finish`` it counts into ``memory``, each frame under its ``Window.place``.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset()
-    gives: ClassVar[frozenset[str]] = frozenset()
+    needs: frozenset[str] = frozenset()
+    gives: frozenset[str] = frozenset()
     #: True if ``start`` does all the work and writes what comes of it: other processes cannot share it.
     beforehand: ClassVar[bool] = False
     #: Place in the recipe, e.g. ``run.yaml: steps[3].gibbs``; set by the recipe, for messages.

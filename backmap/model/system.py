@@ -183,10 +183,10 @@ class Window:
     reference: Array | None = None
     slack: Array | None = None
     flags: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
-    place: Index | None = None
+    place: Index = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     def __post_init__(self) -> None:
-        if self.place is None:
+        if len(self.place) != len(self.frames):
             self.place = np.arange(len(self.frames))
 
     @property
@@ -198,7 +198,7 @@ class Window:
         box = self.boxes[frame]
         return box if periodic.is_valid(box) else None
 
-    def take(self, chosen: Index) -> Window:
+    def take(self, chosen: Index | Sequence[int]) -> Window:
         """Some of the frames, by their place in the window."""
         part = {f.name: None if getattr(self, f.name) is None else getattr(self, f.name)[chosen]
                 for f in fields(self) if f.name != "flags"}

@@ -13,6 +13,7 @@ from ..engine.sites.contracts import LocalEnvironment, View
 from ..engine.sites.environment import Scene
 from ..engine.sites.fragments import FragmentTable, resting_order
 from ..engine.sites.schedule import gibbs_schedule
+from ..model.inputs import AtomMolecule, AtomTopology
 from ..model.mapping import Mapping
 from ..model.molecule import Chemistry, MoleculeType, graph_of, handedness
 from ..model.parameters import Bonded, ForceField, MoleculeParameters
@@ -99,6 +100,16 @@ def example(n_frames: int = 2, seed: int = 0) -> tuple[System, Window]:
     numbers = np.arange(n_frames)
     window = Window(numbers, numbers.astype(float), boxes, system.map(atoms))
     return system, window.with_atoms(atoms)
+
+
+def example_topology() -> AtomTopology:
+    """The molecules of ``example`` as a topology knows them: no beads yet."""
+    kind, _ = fluorohexane()
+    bonds = np.array(sorted(kind.bonds.tolist()))
+    molecule = AtomMolecule(
+        kind.name, kind.atom_names, kind.atom_types, kind.residue_names, kind.residues, kind.chemistry.element,
+        kind.mass, kind.partial_charge, bonds, np.full(len(bonds), np.nan), np.zeros(len(bonds), dtype=bool))
+    return AtomTopology({kind.name: molecule}, [(kind.name, 48)], "example")
 
 
 def example_forcefield(system: System) -> ForceField:

@@ -55,6 +55,11 @@ def test_refiner(kind: Kind, name: str) -> None:
     testing.check_refiner(built(kind, name))
 
 
+@pytest.mark.parametrize(("kind", "name"), offered(kind_of(api.Checker)))
+def test_checker(kind: Kind, name: str) -> None:
+    testing.check_checker(built(kind, name))
+
+
 @pytest.mark.parametrize(("kind", "name"), offered(kind_of(api.Target)))
 def test_target(kind: Kind, name: str) -> None:
     testing.check_target(built(kind, name))

@@ -13,6 +13,7 @@ from types import ModuleType
 import pytest
 
 from backmap import scaffold
+from backmap.commands import new
 from backmap.errors import BackmapError
 from backmap.recipe.registry import KINDS, Registry
 
@@ -24,6 +25,11 @@ def registry() -> Registry:
     return Registry().discover()
 
 
+def test_every_kind_has_one() -> None:
+    assert [kind.name for kind in KINDS] == list(scaffold.USES)
+    assert [kind.replace("_", " ") for kind in new.KINDS] == list(scaffold.USES)
+
+
 def load(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
@@ -31,9 +37,9 @@ def load(path: Path) -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("kind", scaffold.USAGE)
+@pytest.mark.parametrize("kind", scaffold.USES)
 def test_it_passes_its_own_test(kind: str, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = f"try_{kind}"
+    name = f"try_{kind.replace(' ', '_')}"
     files = scaffold.start(name, kind, tmp_path / "new", registry)
     assert [file.name for file in files] == ["pyproject.toml", "README.md", f"backmap_{name}.py",
                                              f"test_backmap_{name}.py"]
@@ -47,7 +53,7 @@ def test_it_passes_its_own_test(kind: str, registry: Registry, tmp_path: Path, m
     sys.modules.pop(f"backmap_{name}")
 
 
-@pytest.mark.parametrize("kind", scaffold.USAGE)
+@pytest.mark.parametrize("kind", scaffold.USES)
 def test_it_is_found(kind: str, registry: Registry, tmp_path: Path) -> None:
     pyproject, _, module, _ = scaffold.start("mine", kind, tmp_path / "new", registry)
     assert tomllib.loads(pyproject.read_text())["project"]["entry-points"]["backmap"] == {"mine": "backmap_mine"}
@@ -56,7 +62,7 @@ def test_it_is_found(kind: str, registry: Registry, tmp_path: Path) -> None:
 
 
 def test_it_is_tidy(registry: Registry, tmp_path: Path) -> None:
-    for kind in scaffold.USAGE:
+    for kind in scaffold.USES:
         scaffold.start("mine", kind, tmp_path / kind, registry)
         command = [sys.executable, "-m", "ruff", "check", "--isolated", "--line-length=120", f"--select={RULES}", "."]
         done = subprocess.run(command, cwd=tmp_path / kind, capture_output=True, text=True, check=False)
@@ -68,7 +74,7 @@ def test_it_is_tidy(registry: Registry, tmp_path: Path) -> None:
     ("class", "step", "'class' cannot be the name of a plugin"),
     ("../up", "step", "'../up' cannot be the name of a plugin"),
     ("template", "generator", "there is a generator called 'template' already"),
-    ("mine", "gener", "--kind: no scaffold for the kind 'gener'. Known: generator, traversal"),
+    ("mine", "gener", "--kind: there is no kind of plugin called 'gener'. Known: step, generator, traversal"),
     ("taken", "step", "taken: exists already. Choose another name, or another place with --output."),
 ])
 def test_mistakes(name: str, kind: str, message: str, registry: Registry, tmp_path: Path) -> None:

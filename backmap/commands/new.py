@@ -11,7 +11,8 @@ from .shared import Debug, PluginFiles
 
 #: Those of the registry, which takes longer to import than ``--help`` may.
 KINDS = ("step", "generator", "traversal", "regularizer", "refiner", "assessor", "force_field", "reader",
-         "topology_reader", "mapping_reader", "writer", "checker", "bridge", "target", "model", "sampler")
+         "topology_reader", "mapping_reader", "writer", "checker", "bridge", "target", "model", "sampler",
+         "ensemble_assessor")
 
 
 def new(

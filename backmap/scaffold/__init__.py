@@ -28,6 +28,7 @@ IN_RECIPES = {
     "target": "- target: $name",
     "model": "- learn: {model: $name}",
     "sampler": "- monte_carlo: {sampler: $name}",
+    "ensemble assessor": "- monte_carlo: {assessors: [mixing, $name]}",
 }
 
 

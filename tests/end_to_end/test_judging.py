@@ -19,7 +19,7 @@ from backmap.testing.runs import Stopping
 from tests import command, judging, scenes
 
 DEMO = scenes.RECIPE
-PUBLISHED = DEMO.parent / "polystyrene" / "published.yaml"
+PUBLISHED = DEMO.parent / "polystyrene_published" / "published.yaml"
 #: More frames than fit the smaller windows.
 N_FRAMES = 9
 #: How the frames are shared out.

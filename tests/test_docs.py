@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import inspect
 import os
 import re
 import shlex
@@ -33,7 +34,8 @@ from tests import builders
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "recipes").rglob("*.md")])
-GUIDE = ROOT / "docs" / "write-a-generator.md"
+#: Pages that begin with a plugin, which is saved to a file, and go on to a test of it.
+GUIDES = [ROOT / "docs" / name for name in ("write-a-generator.md", "write-an-assessor.md", "write-a-step.md")]
 
 
 def label(path: Path) -> str:
@@ -52,14 +54,17 @@ def prose(path: Path) -> str:
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Registry:
-    """The plugins that are installed, and the one of the guide."""
-    return Registry().discover().load_file(saved(GUIDE, tmp_path))
+    """The plugins that are installed, and those of the guides."""
+    known = Registry().discover()
+    for guide in GUIDES:
+        known.load_file(saved(guide, tmp_path))
+    return known
 
 
 def saved(page: Path, folder: Path) -> Path:
-    """The first Python code of a page, as a plugin file."""
-    path = folder / "cloud.py"
-    path.write_text(blocks(page, "python")[0])
+    """The first Python code of a page, as a plugin file of the name that the page gives."""
+    path = folder / re.search(r"`(\w+\.py)`", page.read_text(encoding="utf-8"))[1]
+    path.write_text(blocks(page, "python")[0], encoding="utf-8")
     return path
 
 
@@ -172,12 +177,17 @@ def test_options_in_the_text_exist(path: Path) -> None:
 # Code
 
 
-def test_the_generator_of_the_guide_keeps_its_promises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    saved(GUIDE, tmp_path)
+@pytest.mark.parametrize("guide", GUIDES, ids=label)
+def test_the_plugin_of_a_guide_keeps_its_promises(guide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = saved(guide, tmp_path).stem
     monkeypatch.syspath_prepend(tmp_path)
+    (code,) = (code for code in blocks(guide, "python") if f"from {plugin} import" in code)
     names: dict[str, object] = {}
-    exec(blocks(GUIDE, "python")[1], names)  # the test that the guide recommends
-    names["test_cloud"]()
+    exec(code, names)  # the test that the guide recommends
+    tests = [call for name, call in names.items() if name.startswith("test_")]
+    assert tests
+    for test in tests:
+        test(*[tmp_path] * len(inspect.signature(test).parameters))
 
 
 def test_the_generator_of_the_readme_keeps_its_promises(tmp_path: Path) -> None:
@@ -186,12 +196,6 @@ def test_the_generator_of_the_readme_keeps_its_promises(tmp_path: Path) -> None:
     plugin = Registry().load_file(path).get(kind_of(api.Generator), "cloud")
     testing.check_options(plugin)
     testing.check_generator(plugin(plugin.Options()))
-
-
-def test_the_assessor_of_the_judging_page_keeps_its_promises(tmp_path: Path) -> None:
-    path = saved(ROOT / "docs" / "judging.md", tmp_path)
-    plugin = Registry().load_file(path).get(kind_of(api.Assessor), "density")
-    testing.check_assessor(plugin(plugin.Options()))
 
 
 def test_a_result_has_what_the_page_on_python_says() -> None:

@@ -83,6 +83,8 @@ PAGES = [
     Page("docs/first-run.md", OCTANE, printing=True),
     Page("docs/python.md", CHECKOUT),
     Page("docs/write-a-generator.md", CHECKOUT),
+    Page("docs/write-an-assessor.md", CHECKOUT),
+    Page("docs/write-a-step.md", CHECKOUT),
     Page("docs/my-own-molecule.md", {"topol.top": "octane/octane.top", "mapping.xml": "octane/octane.xml",
                                      "aa.gro": "octane/aa.gro", "aa.xtc": "octane/test_aa.xtc", **BEADS},
          unknown=True),

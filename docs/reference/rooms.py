@@ -22,7 +22,7 @@ HEAD = """\
 
 *This page is generated from the imports.* An arrow leads from a room to one that it imports from, always downwards; \
 arrows that follow from others are left out. Imports for type annotations alone do not count. `tests/test_layers.py` \
-keeps it so, in inner rooms too.
+keeps it so, in inner rooms too. White is the core, blue the engine, green are plugins.
 
 ![The packages of backmap and of its plugins, in layers by what they import](images/rooms.svg)
 """

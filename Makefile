@@ -57,5 +57,5 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf build dist site runs/octane runs/polystyrene .pytest_cache .ruff_cache .hypothesis
+	rm -rf build dist site runs/octane runs/polystyrene .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find backmap plugins tests docs -name __pycache__ -type d -prune -exec rm -rf {} +

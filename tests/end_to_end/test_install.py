@@ -50,6 +50,11 @@ def test_all_files_of_the_packages_are_in_the_wheel(unpacked: Path) -> None:
                                                                             "backmap_engine"}
 
 
+def test_type_checkers_read_the_annotations(unpacked: Path) -> None:
+    """Those of the core, which plugins are written with."""
+    assert (unpacked / "backmap" / "py.typed").is_file()
+
+
 def test_weights_ship_unless_they_were_trained_on_published_data(unpacked: Path) -> None:
     shipped = below(unpacked / "backmap" / "weights")
     trained = {path.relative_to(ROOT / "recipes").as_posix() for path in stock.files([ROOT / "recipes"])}

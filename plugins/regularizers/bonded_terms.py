@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from backmap.engine.energy import bonded
+from backmap.engine.energy.pair import softened_tensors
 from backmap.engine.energy.terms import FragmentTerms, RowTerms
 from backmap.engine.hamiltonian.tables import CODES, prepared
 from backmap.engine.sites.contracts import LocalEnvironment
@@ -18,7 +19,7 @@ from backmap.model.molecule import MoleculeType
 from backmap.model.parameters import BOLTZMANN, FUNCTIONS, Bonded, MoleculeParameters
 
 from . import flat_bottom, kernels
-from .pairs import core, lennard_jones
+from .pairs import core
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -144,7 +145,7 @@ class BondedTerms:
         """Energies (n, K) of terms at (n, K, k, 3)."""
         if function == "pair":
             distance = bonded.length(atoms[:, :, 0], atoms[:, :, 1])
-            return lennard_jones(distance, *parameters.unbind(-1))[0]
+            return softened_tensors(distance, *parameters.unbind(-1))[0]
         values = bonded.energies(function, atoms, parameters[..., :-2])
         if self.deviations is None:
             return values

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backmap.engine.compiling.compiled import compiled, part
+from backmap.engine.energy.pair import softened
 from backmap.engine.hamiltonian import bonded
 
 Array = NDArray[np.float64]
@@ -14,19 +15,6 @@ Index = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 PAIR = -1  #: code of explicit pairs, beside those of bonded functions
-
-
-@compiled(nogil=True)
-def lennard_jones(d2: float, c6: float, c12: float, core: float) -> tuple[float, float]:
-    """Energy of a pair, linear below ``core``, and its derivative by the distance over the distance."""
-    inverse = 1.0 / max(d2, core * core)
-    sixth = inverse * inverse * inverse
-    value, pull = sixth * (c12 * sixth - c6), 6.0 * sixth * (c6 - 2.0 * c12 * sixth) * inverse
-    if d2 < core * core:
-        distance = math.sqrt(d2)
-        value += pull * core * (distance - core)
-        pull *= core / max(distance, 1e-6)
-    return value, pull
 
 
 @compiled(nogil=True)
@@ -70,7 +58,7 @@ def around(drawn: Array, own: Index, block: Mask, neighbours: Array, other: Inde
                     d2 = dx * dx + dy * dy + dz * dz
                     if d2 >= limit:
                         continue
-                    value, pull = lennard_jones(d2, c6, c12, core)
+                    value, pull = softened(d2, c6, c12, core)
                     energy[s, k] += value
                     if slopes:
                         slope[s, k, f, 0] += pull * dx
@@ -135,7 +123,7 @@ def _one(term: Index, values: Array, x: Array, room: Array, force: Array) -> flo
     if term[0, 0] != PAIR:
         return bonded.bonded(term, values, x, room, force)
     dx, dy, dz = x[1, 0] - x[0, 0], x[1, 1] - x[0, 1], x[1, 2] - x[0, 2]
-    value, pull = lennard_jones(dx * dx + dy * dy + dz * dz, values[0, 0], values[0, 1], values[0, 2])
+    value, pull = softened(dx * dx + dy * dy + dz * dz, values[0, 0], values[0, 1], values[0, 2])
     for axis, step in enumerate((dx, dy, dz)):
         force[0, axis] += pull * step
         force[1, axis] -= pull * step

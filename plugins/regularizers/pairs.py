@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from backmap.engine.energy.pair import sixth_at, softened_tensors
 from backmap.engine.sites.contracts import LocalEnvironment
 from backmap.engine.sites.fragments import FragmentTable
 from backmap.model.parameters import ForceField, MoleculeParameters
@@ -23,17 +24,7 @@ NEAREST = 0.02
 
 def core(c6: Array, c12: Array, cap: float) -> Array:
     """Distance below which c12/r^12 - c6/r^6 is above ``cap``, nm."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        inverse_sixth = (c6 + np.sqrt(c6**2 + 4 * c12 * cap)) / (2 * c12)
-        return np.maximum(np.where(c12 > 0, inverse_sixth**(-1 / 6), 0.0), NEAREST)
-
-
-def lennard_jones(distance: Tensor, c6: Tensor, c12: Tensor, core: Tensor) -> tuple[Tensor, Tensor]:
-    """Energy of pairs, linear below ``core`` and going on as it was there, and its derivative by the distance."""
-    far = torch.maximum(distance, core)
-    sixth = far**-6
-    slope = 6 * sixth * (c6 - 2 * c12 * sixth) / far
-    return sixth * (c12 * sixth - c6) + slope * (distance - far), slope
+    return np.maximum(sixth_at(cap, c6, c12)**(-1 / 6), NEAREST)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +104,7 @@ class PairTables:
         """Energies (S, K) of drawn atoms with others (S, 1 or K, N, 3), and gradients by the drawn."""
         c6, c12, core = parameters[:, None].unbind(-1)
         distance = torch.cdist(drawn, others, compute_mode="donot_use_mm_for_euclid_dist")
-        values, slope = lennard_jones(distance, c6, c12, core.clamp_min(NEAREST))
+        values, slope = softened_tensors(distance, c6, c12, core.clamp_min(NEAREST))
         near = distance < self.cutoff
         energy = (values * near).sum(dim=(2, 3))
         if not slopes:

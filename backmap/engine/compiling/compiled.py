@@ -47,6 +47,11 @@ def part(function: Callable | None = None, **flags: Any) -> Callable:
     return PartFunction(function, flags)
 
 
+def plain(function: Callable) -> Callable:
+    """The Python function behind a compiled one: what is only sums and products takes tensors and arrays as well."""
+    return getattr(function, "py_func", function)
+
+
 class _Listener(event.Listener):
     def on_start(self, _: event.Event) -> None:
         if compiling.begun():

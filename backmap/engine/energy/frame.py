@@ -14,7 +14,8 @@ from ...model.parameters import ForceField
 from ...model.system import System
 from ..sites.snapshot import Snapshot
 from . import bonded, kernel
-from .layout import NEAREST, TERMS, FieldLayout, pair_energies
+from .layout import TERMS, FieldLayout
+from .pair import pair_energies
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -108,7 +109,7 @@ class FrameEnergy:
                 terms[term] += float(values.numpy().sum())
         lj_of_atom, intra, inter = np.zeros(len(atoms)), np.zeros(n), np.zeros(n)
         terms["lj"], terms["coulomb"] = kernel.nonbonded(
-            atoms, i, j, vector, self.field.cutoff, NEAREST, where.molecule, layout.kind, layout.charge,
+            atoms, i, j, vector, self.field.cutoff, where.molecule, layout.kind, layout.charge,
             self.field.c6, self.field.c12, where.type, where.local, layout.base, layout.size, layout.excluded,
             *layout.electrostatic, lj_of_atom, intra, inter)
         terms["coulomb"] += layout.self_energy

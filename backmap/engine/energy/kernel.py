@@ -1,6 +1,6 @@
 """Non-bonded energies of all pairs of a frame in one pass, serially: the same sum whatever the machine.
 
-The quick twin of ``layout.pair_energies``, without gradients.
+The quick twin of ``pair.pair_energies``, without gradients.
 """
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..compiling.compiled import compiled
+from .pair import NEAREST, lennard_jones, reaction_field, sixth_of
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 
 @compiled(nogil=True)
-def nonbonded(atoms: Array, i: Index, j: Index, vector: Array, cutoff: float, nearest: float, molecule: Index,
-              kind: Index, charge: Array, c6: Array, c12: Array, types: Index, local: Index, base: Index, size: Index,
+def nonbonded(atoms: Array, i: Index, j: Index, vector: Array, cutoff: float, molecule: Index, kind: Index,
+              charge: Array, c6: Array, c12: Array, types: Index, local: Index, base: Index, size: Index,
               excluded: NDArray[np.bool_], factor: float, k: float, c: float, reaction: bool, lj_of_atom: Array,
               intra: Array, inter: Array) -> tuple[float, float]:
     """Lennard-Jones and Coulomb energy of the pairs (i, j), (n,), at ``vector`` (n, 3); kJ/mol.
@@ -37,15 +38,14 @@ def nonbonded(atoms: Array, i: Index, j: Index, vector: Array, cutoff: float, ne
             if off + abs(atoms[b, 2] - atoms[a, 2] - dz) < 1e-6:
                 t = types[a]
                 out = excluded[base[t] + local[a] * size[t] + local[b]]
-        r2 = max(r2, nearest * nearest)
-        field = k * r2 - c if reaction else 0.0
+        r2 = max(r2, NEAREST * NEAREST)
+        field = reaction_field(r2, k, c) if reaction else 0.0
         charges = factor * charge[a] * charge[b]
         if out:
             coulomb_sum += charges * field
             continue
         coulomb_sum += charges * (1.0 / np.sqrt(r2) + field)
-        sixth = 1.0 / (r2 * r2 * r2)
-        lj = sixth * (c12[kind[a], kind[b]] * sixth - c6[kind[a], kind[b]])
+        lj = lennard_jones(sixth_of(r2), c6[kind[a], kind[b]], c12[kind[a], kind[b]])
         lj_sum += lj
         lj_of_atom[a] += 0.5 * lj
         lj_of_atom[b] += 0.5 * lj
@@ -59,8 +59,8 @@ def nonbonded(atoms: Array, i: Index, j: Index, vector: Array, cutoff: float, ne
 
 @compiled(nogil=True)
 def sites(drawn: Array, owned: Index, others: Array, index: Index, own_image: NDArray[np.bool_], cutoff: float,
-          nearest: float, kind: Index, charge: Array, c6: Array, c12: Array, types: Index, local: Index, base: Index,
-          size: Index, excluded: NDArray[np.bool_], factor: float, k: float, c: float, reaction: bool,
+          kind: Index, charge: Array, c6: Array, c12: Array, types: Index, local: Index, base: Index, size: Index,
+          excluded: NDArray[np.bool_], factor: float, k: float, c: float, reaction: bool,
           energy: Array) -> None:
     """Add the non-bonded energy of candidates (S, K, F, 3) with themselves and with others (S, N, 3) to (S, K).
 
@@ -94,13 +94,12 @@ def sites(drawn: Array, owned: Index, others: Array, index: Index, own_image: ND
                     if inside or own_image[s, n]:
                         t = types[a]
                         out = excluded[base[t] + local[a] * size[t] + local[b]]
-                    r2 = max(r2, nearest * nearest)
-                    field = k * r2 - c if reaction else 0.0
+                    r2 = max(r2, NEAREST * NEAREST)
+                    field = reaction_field(r2, k, c) if reaction else 0.0
                     charges = factor * charge[a] * charge[b]
                     if out:
                         total += charges * field
                         continue
-                    sixth = 1.0 / (r2 * r2 * r2)
                     total += charges * (1.0 / np.sqrt(r2) + field)
-                    total += sixth * (c12[kind[a], kind[b]] * sixth - c6[kind[a], kind[b]])
+                    total += lennard_jones(sixth_of(r2), c6[kind[a], kind[b]], c12[kind[a], kind[b]])
             energy[s, m] += total

@@ -2,9 +2,7 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ...errors import BackmapError
 from ...model.parameters import COULOMB, ForceField, MoleculeParameters
@@ -16,8 +14,6 @@ Index = NDArray[np.int64]
 
 #: Terms of an energy, in the order of tables.
 TERMS = ("bond", "angle", "proper", "improper", "lj", "lj_14", "coulomb", "coulomb_14")
-#: Atoms closer than this count as this far apart, nm, so that energies stay finite.
-NEAREST = 1e-6
 
 
 class FieldLayout:
@@ -73,21 +69,3 @@ class FieldLayout:
         """Whether atoms ``i`` and ``j`` (n,) of one molecule are excluded, (n,)."""
         kind, local = self.where.type[i], self.where.local
         return self.excluded[self.base[kind] + local[i] * self.size[kind] + local[j]]
-
-
-def pair_energies(squared: Tensor, c6: Tensor, c12: Tensor, charges: Tensor, excluded: Tensor,
-                  electrostatic: tuple[float, float, float, bool]) -> tuple[Tensor, Tensor]:
-    """Lennard-Jones and Coulomb energies of pairs within the cut-off.
-
-    Args:
-        squared: Square of their distances, nm^2, (...).
-        c6, c12, charges: Their parameters; charges is the product of both, e^2.
-        excluded: (...) bool.
-        electrostatic: See ``FieldLayout``.
-    """
-    squared = squared.clamp_min(NEAREST**2)
-    factor, k, c, reaction = electrostatic
-    sixth = squared**-3
-    lj = torch.where(excluded, 0.0, sixth * (c12 * sixth - c6))
-    field = k * squared - c if reaction else torch.zeros_like(squared)
-    return lj, factor * charges * torch.where(excluded, field, squared**-0.5 + field)

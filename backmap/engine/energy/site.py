@@ -18,7 +18,8 @@ from ..sites.contracts import View
 from ..sites.environment import Scene
 from ..sites.fragments import FragmentTable
 from . import bonded, kernel
-from .layout import NEAREST, FieldLayout, pair_energies
+from .layout import FieldLayout
+from .pair import pair_energies
 from .terms import FragmentTerms
 
 Array = NDArray[np.float64]
@@ -149,7 +150,7 @@ class SiteEnergy:
             layout = self.layout
             energy = np.zeros(tuple(drawn.shape[:2]))
             kernel.sites(drawn.numpy(), owned.numpy(), positions.numpy(), index.numpy(), own_image.numpy(),
-                         self.field.cutoff, NEAREST, layout.kind, layout.charge, self.field.c6, self.field.c12,
+                         self.field.cutoff, layout.kind, layout.charge, self.field.c6, self.field.c12,
                          layout.where.type, layout.where.local, layout.base, layout.size, layout.excluded,
                          *layout.electrostatic, energy)
             return torch.as_tensor(energy)

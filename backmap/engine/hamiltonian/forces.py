@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..compiling.compiled import part
+from ..energy.pair import energy_and_slope, reaction_field
 from .bonded import bonded
 from .lists import Lists
 from .loops import QUICK
@@ -48,25 +49,22 @@ def terms_of(t: BlockTables, k: int):
 
 @part(fastmath=QUICK, error_model="numpy")
 def _pair(squared, c6, c12, charges, k, c, core):
-    """Energy of a pair, and its derivative by the squared distance; along the tangent below ``core``."""
+    """Energy of a pair, and its slope; below ``core`` along the tangent in the squared distance."""
     held = max(squared, core)
     inverse = 1.0 / held
-    sixth = inverse * inverse * inverse
-    root = np.sqrt(inverse)
-    slope = inverse * sixth * (3.0 * c6 - 6.0 * c12 * sixth) + charges * (k - 0.5 * root * inverse)
-    return sixth * (c12 * sixth - c6) + charges * (root + k * held - c) + slope * (squared - held), slope
+    energy, slope = energy_and_slope(inverse, np.sqrt(inverse), held, c6, c12, charges, k, c)
+    return energy + 0.5 * slope * (squared - held), slope
 
 
 @part
 def _push(force, i, j, dx, dy, dz, slope):
-    """Forces of a pair whose energy has ``slope`` by the squared length of the step from i to j."""
-    twice = 2.0 * slope
-    force[i, 0] += twice * dx
-    force[i, 1] += twice * dy
-    force[i, 2] += twice * dz
-    force[j, 0] -= twice * dx
-    force[j, 1] -= twice * dy
-    force[j, 2] -= twice * dz
+    """Forces of a pair whose energy has ``slope``, by the step from i to j."""
+    force[i, 0] += slope * dx
+    force[i, 1] += slope * dy
+    force[i, 2] += slope * dz
+    force[j, 0] -= slope * dx
+    force[j, 1] -= slope * dy
+    force[j, 2] -= slope * dz
 
 
 @part
@@ -81,7 +79,7 @@ def _listed(pair, value, s: AtomTables, kinds, x, force):
             continue
         charges = value[n, 2]
         if value[n, 3] == 1.0:
-            one, slope = charges * (s.k * squared - s.c), charges * s.k
+            one, slope = charges * reaction_field(squared, s.k, s.c), 2.0 * charges * s.k
         else:
             one, slope = _pair(squared, value[n, 0], value[n, 1], charges, s.k, s.c, core[kinds[i], kinds[j]])
         energy += one
@@ -140,12 +138,9 @@ def _around(groups, s: AtomTables, kinds, charges, x, lists: Lists, force):
                     counts = 1.0 if squared < limit else 0.0
                     held = max(squared, core)
                     root = 1.0 / np.sqrt(held)
-                    inverse = root * root
-                    sixth = inverse * inverse * inverse
-                    both = charge * near[3, n]
-                    slope = counts * (inverse * sixth * (6.0 * c6 - 12.0 * c12 * sixth)
-                                      + both * (2.0 * s.k - root * inverse))
-                    energy += counts * (sixth * (c12 * sixth - c6) + both * (root + s.k * held - s.c))
+                    one, slope = energy_and_slope(root * root, root, held, c6, c12, charge * near[3, n], s.k, s.c)
+                    slope *= counts
+                    energy += counts * one
                     energy += 0.5 * slope * (squared - held)
                     fx += slope * dx
                     fy += slope * dy

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...model import box as periodic
 from ..compiling.compiled import part
-from ..energy.layout import NEAREST
+from ..energy.pair import NEAREST, sixth_at
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -80,9 +80,7 @@ def cores(c6: Array, c12: Array, cap: float | None) -> Array:
     """
     if cap is None:
         return np.full(c6.shape, NEAREST**2)
-    repels = c12 > 0
-    sixth = (c6 + np.sqrt(c6**2 + 4 * cap * c12)) / np.where(repels, 2 * c12, 1.0)  # r^-6 of c12 r^-12 - c6 r^-6 = cap
-    return np.where(repels, sixth, NEAREST**-6) ** (-1 / 3)
+    return np.maximum(sixth_at(cap, c6, c12)**(-1 / 3), NEAREST**2)
 
 
 def grid(beads: Array, atoms: Array, owner: Index, box: Array | None) -> Cells:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..compiling.compiled import part
+from ..energy.pair import coulomb_slope, cubed, lennard_jones_slope
 from .lists import Lists
 from .loops import LANES, QUICK
 from .nearby import AtomTables
@@ -40,9 +41,8 @@ def forces_around(groups, s: AtomTables, kinds, charges, x, lists: Lists, force)
                         squared = dx * dx + dy * dy + dz * dz
                         root = ONE / np.sqrt(max(squared, core))
                         inverse = root * root
-                        sixth = inverse * inverse * inverse
-                        slope = (inverse * sixth * (c6 - c12 * sixth)
-                                 + charge * near[3, n] * (twice - root * inverse))
+                        slope = (lennard_jones_slope(inverse, cubed(inverse), c6, c12)
+                                 + charge * near[3, n] * coulomb_slope(inverse, root, twice))
                         slope = slope if squared < limit else NOTHING
                         fx += slope * dx
                         fy += slope * dy
@@ -52,8 +52,7 @@ def forces_around(groups, s: AtomTables, kinds, charges, x, lists: Lists, force)
                         dx, dy, dz = near[0, n] - at_x, near[1, n] - at_y, near[2, n] - at_z
                         squared = dx * dx + dy * dy + dz * dz
                         inverse = ONE / max(squared, core)
-                        sixth = inverse * inverse * inverse
-                        slope = inverse * sixth * (c6 - c12 * sixth)
+                        slope = lennard_jones_slope(inverse, cubed(inverse), c6, c12)
                         slope = slope if squared < limit else NOTHING
                         fx += slope * dx
                         fy += slope * dy
@@ -91,8 +90,8 @@ def forces_inside(moving, values, cutoff, k, kinds, x, cores, line, force):
             squared = dx * dx + dy * dy + dz * dz
             root = ONE / np.sqrt(max(squared, core[n]))
             inverse = root * root
-            sixth = inverse * inverse * inverse
-            slope = inverse * sixth * (c6[n] - c12[n] * sixth) + far[n] * twice - near[n] * root * inverse
+            slope = (lennard_jones_slope(inverse, cubed(inverse), c6[n], c12[n])
+                     + coulomb_slope(inverse, near[n] * root, far[n] * twice))
             slope = slope if squared < limit else NOTHING
             fx += slope * dx
             fy += slope * dy

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backmap.engine.compiling.compiled import compiled, part
+from backmap.engine.energy.pair import lennard_jones, sixth_of
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -55,8 +56,7 @@ def _felt(atoms: Array, k: int, sites: int, c6: Array, c12: Array) -> float:
         if c6[k, j] == 0.0:
             continue
         dx, dy, dz = atoms[j, 0] - atoms[k, 0], atoms[j, 1] - atoms[k, 1], atoms[j, 2] - atoms[k, 2]
-        sixth = 1.0 / max(dx * dx + dy * dy + dz * dz, 1e-4)**3
-        total += sixth * (c12[k, j] * sixth - c6[k, j])
+        total += lennard_jones(sixth_of(max(dx * dx + dy * dy + dz * dz, 1e-4)), c6[k, j], c12[k, j])
     return total
 
 

@@ -11,7 +11,8 @@ from pydantic import BeforeValidator, Field
 from torch import Tensor
 
 from backmap.api import InputPath, Options, Target
-from backmap.engine.energy import bonded
+from backmap.engine.compiling.compiled import plain
+from backmap.engine.energy import bonded, pair
 from backmap.errors import BackmapError
 from backmap.model.parameters import BOLTZMANN, COULOMB
 
@@ -98,8 +99,8 @@ class Molecule(Target):
             total = total + bonded.energies(each.function, corners, torch.as_tensor(each.parameters)).sum(dim=1)
         first, second, c6, c12, charges = self._file.pairs
         squared = ((positions[:, second] - positions[:, first])**2).sum(dim=2).clamp_min(1e-6)
-        sixth = 1 / squared**3
-        return total + (sixth * (c12 * sixth - c6) + COULOMB * charges * squared.rsqrt()).sum(dim=1)
+        apart = plain(pair.lennard_jones)(1 / squared**3, c6, c12) + COULOMB * charges * squared.rsqrt()
+        return total + apart.sum(dim=1)
 
     @torch.no_grad()
     def log_density(self, x: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from backmap.engine.compiling.compiled import compiled, part
+from backmap.engine.energy.pair import cubed, lennard_jones
 
 #: Codes of terms; ``tables`` says which function of a force field becomes which.
 ANGLE, COSINE_ANGLE, UREY_BRADLEY, PERIODIC, RYCKAERT_BELLEMANS, IMPROPER, PAIR, HAND = range(8)
@@ -80,8 +81,7 @@ def _is_flat(p: np.ndarray, sign: float) -> bool:
 def _pair(square: float, c6: float, c12: float, charge: float, cap: float) -> float:
     """Lennard-Jones and Coulomb energy, kJ/mol, at most ``cap``."""
     inverse = 1 / max(square, 1e-4)
-    sixth = inverse * inverse * inverse
-    return min(cap, sixth * (c12 * sixth - c6) + charge * math.sqrt(inverse))
+    return min(cap, lennard_jones(cubed(inverse), c6, c12) + charge * math.sqrt(inverse))
 
 
 @part(fastmath=True, nogil=True)
@@ -100,8 +100,7 @@ def _around(x0: float, x1: float, x2: float, near: np.ndarray, count: int, cap: 
         d0, d1, d2 = near[0, n] - x0, near[1, n] - x1, near[2, n] - x2
         square = d0 * d0 + d1 * d1 + d2 * d2
         inverse = 1 / max(square, 1e-4)
-        sixth = inverse * inverse * inverse
-        energy = min(cap, sixth * (near[4, n] * sixth - near[3, n])) - near[5, n]
+        energy = min(cap, lennard_jones(cubed(inverse), near[3, n], near[4, n])) - near[5, n]
         total += energy if square < REACH * REACH else 0.0
     return total
 
@@ -196,7 +195,7 @@ def _noted(near: np.ndarray, count: int, point: np.ndarray, c6: float, c12: floa
         return count
     near[:3, count] = point
     near[3, count], near[4, count] = c6, c12
-    near[5, count] = REACH**-6 * (c12 * REACH**-6 - c6)
+    near[5, count] = lennard_jones(REACH**-6, c6, c12)
     return count + 1
 
 

@@ -12,7 +12,8 @@ from openmm import unit
 
 from backmap.engine.energy import bonded
 from backmap.engine.energy.frame import EnergyTerms, FrameEnergy
-from backmap.engine.energy.layout import NEAREST, TERMS
+from backmap.engine.energy.layout import TERMS
+from backmap.engine.energy.pair import NEAREST
 from backmap.engine.sites.snapshot import AtomIndex, Snapshot
 from backmap.errors import BackmapError
 from backmap.model.parameters import COULOMB, FUNCTIONS, ForceField

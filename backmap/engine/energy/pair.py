@@ -1,0 +1,127 @@
+"""Lennard-Jones and Coulomb energy of a pair of atoms: the formulas of all loops and tensors that sum over pairs.
+
+    E(r) = c12 / r^12 - c6 / r^6 + q (1 / r + k r^2 - c)
+
+with q Coulomb's constant times both charges, k and c those of a reaction field, or 0. ``squared`` stands for r^2,
+``inverse`` for 1 / r^2, ``root`` for 1 / r and ``sixth`` for 1 / r^6. A slope is a derivative by the distance over the
+distance: times the step from one atom to the other it is the force on the first.
+
+Compiled loops copy the formulas (``inline="always"``) and work them out as they do all else: in their precision, and in
+any order if they may. Those that single precision takes have no constants, which would make them double.
+"""
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..compiling.compiled import part, plain
+
+Array = NDArray[np.float64]
+
+#: Atoms closer than this count as this far apart, nm, so that energies stay finite.
+NEAREST = 1e-6
+
+
+@part(inline="always")
+def sixth_of(squared):
+    """1 / r^6 of r^2, by one division."""
+    return 1.0 / (squared * squared * squared)
+
+
+@part(inline="always")
+def cubed(inverse):
+    """1 / r^6 of 1 / r^2."""
+    return inverse * inverse * inverse
+
+
+@part(inline="always")
+def lennard_jones(sixth, c6, c12):
+    """Energy c12 / r^12 - c6 / r^6."""
+    return sixth * (c12 * sixth - c6)
+
+
+@part(inline="always")
+def lennard_jones_rise(sixth, c6, c12):
+    """Its derivative by the distance, times the distance."""
+    return 6.0 * sixth * (c6 - 2.0 * c12 * sixth)
+
+
+@part(inline="always")
+def lennard_jones_slope(inverse, sixth, six_c6, twelve_c12):
+    """Its slope, from 6 c6 and 12 c12, which loops have beforehand."""
+    return inverse * sixth * (six_c6 - twelve_c12 * sixth)
+
+
+@part(inline="always")
+def reaction_field(squared, k, c):
+    """What a pair of unit charges has beside 1 / r, and an excluded one alone."""
+    return k * squared - c
+
+
+@part(inline="always")
+def coulomb(root, squared, k, c):
+    """Energy 1 / r + k r^2 - c of unit charges."""
+    return root + reaction_field(squared, k, c)
+
+
+@part(inline="always")
+def coulomb_slope(inverse, root, twice_k):
+    """Its slope, from 2 k. Charges may be in ``root`` and ``twice_k``."""
+    return twice_k - root * inverse
+
+
+@part(inline="always")
+def energy_and_slope(inverse, root, squared, c6, c12, charges, k, c):
+    """Energy and slope of Lennard-Jones and Coulomb together."""
+    sixth = cubed(inverse)
+    energy = lennard_jones(sixth, c6, c12) + charges * coulomb(root, squared, k, c)
+    slope = lennard_jones_slope(inverse, sixth, 6.0 * c6, 12.0 * c12) + charges * coulomb_slope(inverse, root, 2.0 * k)
+    return energy, slope
+
+
+@part(nogil=True)
+def softened(squared, c6, c12, core):
+    """Energy and slope of Lennard-Jones that below the distance ``core`` goes on along its tangent there."""
+    inverse = 1.0 / max(squared, core * core)
+    sixth = cubed(inverse)
+    energy, slope = lennard_jones(sixth, c6, c12), lennard_jones_rise(sixth, c6, c12) * inverse
+    if squared < core * core:
+        distance = math.sqrt(squared)
+        energy += slope * core * (distance - core)
+        slope *= core / max(distance, 1e-6)
+    return energy, slope
+
+
+def softened_tensors(distance: Tensor, c6: Tensor, c12: Tensor, core: Tensor) -> tuple[Tensor, Tensor]:
+    """The same of tensors (...): energy, and its derivative by the distance."""
+    far = torch.maximum(distance, core)
+    sixth = far**-6
+    derivative = plain(lennard_jones_rise)(sixth, c6, c12) / far
+    return plain(lennard_jones)(sixth, c6, c12) + derivative * (distance - far), derivative
+
+
+def pair_energies(squared: Tensor, c6: Tensor, c12: Tensor, charges: Tensor, excluded: Tensor,
+                  electrostatics: tuple[float, float, float, bool]) -> tuple[Tensor, Tensor]:
+    """Lennard-Jones and Coulomb energies of pairs within the cut-off, by tensors.
+
+    Args:
+        squared: Square of their distances, nm^2, (...).
+        c6, c12, charges: Their parameters; charges is the product of both, e^2.
+        excluded: (...) bool.
+        electrostatics: See ``FieldLayout``.
+    """
+    squared = squared.clamp_min(NEAREST**2)
+    factor, k, c, reaction = electrostatics
+    lj = torch.where(excluded, 0.0, plain(lennard_jones)(squared**-3, c6, c12))
+    field = plain(reaction_field)(squared, k, c) if reaction else torch.zeros_like(squared)
+    return lj, factor * charges * torch.where(excluded, field, squared**-0.5 + field)
+
+
+def sixth_at(energy: float, c6: Array, c12: Array) -> Array:
+    """1 / r^6 where the repulsion of Lennard-Jones reaches ``energy`` (positive), infinite where nothing repels."""
+    repels = c12 > 0
+    return np.where(repels, (c6 + np.sqrt(c6**2 + 4 * c12 * energy)) / np.where(repels, 2 * c12, 1.0), np.inf)

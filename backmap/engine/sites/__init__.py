@@ -1,1 +1,1 @@
-"""Where atoms are drawn: fragments, what they see, which of them at once, in which order."""
+"""Where atoms are drawn: fragments, what they see, which of them at once, in which order, and what is drawn again."""

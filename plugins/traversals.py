@@ -33,6 +33,7 @@ class _FromRoot(api.Traversal):
     """Walks each component of the bead graph from its root."""
 
     Options = Rooted
+    options: Rooted
 
     def order(self, molecule: MoleculeType, rng: np.random.Generator) -> Order:
         from backmap.engine.sites.contracts import Order  # late: torch, which looking for plugins must not load

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from ..model.parameters import ForceField
     from ..model.sampling import Sampling
     from ..model.system import System
-    from .plugin import Plugin
+    from .generators import Generator
 
-#: Until a step gives it; not told to type checkers, as no step that needs it is run before.
+#: Until it is given; not told to type checkers, as no step that needs it is run before.
 _NOT_YET: Any = None
 
 
@@ -98,15 +98,15 @@ class State:
     progress: Callable[[float], None] = lambda fraction: None
     working: Callable[..., AbstractContextManager[Bar]] = unseen
     system: System = _NOT_YET
-    source: FrameSource | None = None
+    source: FrameSource = _NOT_YET
     reference: FrameSource | None = None
-    generator: Plugin | None = None
+    generator: Generator | None = None
     forcefield: ForceField | None = None
-    judgement: Judgement | None = None
+    judgement: Judgement = _NOT_YET
     provenance: Callable[[], dict[str, Any]] = dict
     chosen: Sequence[int] = ()
     n_frames: int = 0
-    files: OutputFiles | None = None
+    files: OutputFiles = _NOT_YET
     spent: dict[int, float] = field(default_factory=dict)
     loaded: bool = False
     sampling: list[Sampling] = field(default_factory=list)

@@ -52,6 +52,7 @@ class Energy(Assessor):
     """
 
     Options = EnergyOptions
+    options: EnergyOptions
     needs = frozenset({"forcefield"})
 
     def begin(self, system: System, forcefield: ForceField | None) -> None:

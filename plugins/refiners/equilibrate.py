@@ -49,6 +49,7 @@ class Equilibrate(Refiner):
     """
 
     Options = EquilibrateOptions
+    options: EquilibrateOptions
     needs = frozenset({"forcefield"})
 
     def begin(self, system: System, forcefield: ForceField | None) -> None:

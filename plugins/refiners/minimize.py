@@ -46,6 +46,7 @@ class Minimize(Refiner):
     """
 
     Options = MinimizeOptions
+    options: MinimizeOptions
     needs = frozenset({"forcefield"})
 
     def begin(self, system: System, forcefield: ForceField | None) -> None:

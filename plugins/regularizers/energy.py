@@ -70,6 +70,7 @@ class ForceFieldEnergy(Regularizer):
     """
 
     Options = EnergyOptions
+    options: EnergyOptions
     needs = frozenset({"forcefield"})
     absolute = False
 

@@ -39,6 +39,7 @@ class Steric(Regularizer):
     """
 
     Options = StericOptions
+    options: StericOptions
 
     def energy(self, env: LocalEnvironment, positions: Tensor) -> Tensor:
         drawn = positions.float()

@@ -64,6 +64,7 @@ class Assess(FrameStep):
     """Judge the atoms: distributions, energies, beads; beside the reference and other ways to make them."""
 
     Options = AssessOptions
+    options: AssessOptions
     gives = frozenset({"judgement"})
 
     def __init__(self, options: AssessOptions) -> None:

@@ -45,6 +45,7 @@ class SweepStep(FrameStep):
     """A step that draws fragments anew, each given all others, in frames whose atoms are all placed."""
 
     Options = SweepOptions
+    options: SweepOptions
     needs = frozenset({"system", "beads", "atoms"})
     gives = frozenset({"generator"})
 

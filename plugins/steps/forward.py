@@ -48,6 +48,7 @@ class Forward(FrameStep):
     """Put the atoms in: a parallel start from the beads, or sequential forward sampling."""
 
     Options = ForwardOptions
+    options: ForwardOptions
     needs = frozenset({"system", "beads"})
     gives = frozenset({"atoms", "generator"})
 

@@ -67,6 +67,7 @@ class Gibbs(SweepStep):
     """
 
     Options = GibbsOptions
+    options: GibbsOptions
 
     def __init__(self, options: GibbsOptions) -> None:
         super().__init__(options)

@@ -67,6 +67,7 @@ class Hamiltonian(FrameStep):
     """
 
     Options = HamiltonianOptions
+    options: HamiltonianOptions
     needs = frozenset({"system", "beads", "atoms", "forcefield"})
     gives = frozenset({"atoms"})
 

@@ -73,6 +73,7 @@ class Metropolis(SweepStep):
     """
 
     Options = MetropolisOptions
+    options: MetropolisOptions
     needs = SweepStep.needs | {"forcefield"}
 
     def start(self, state: State) -> None:

@@ -21,6 +21,8 @@ class Read(api.Step):
         beads: Nested[Reader] = Field(description="The coarse-grained trajectory.")
         reference: Nested[Reader] | None = Field(None, description="The atomistic trajectory of the same frames.")
 
+    options: Options
+
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         if options.reference is None:

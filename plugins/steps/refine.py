@@ -26,6 +26,8 @@ class Refine(FrameStep):
         only: list[str] | None = Field(None, description="Move only atoms of beads under these flags of earlier steps, "
                                                          "e.g. [clash, ring_pierced].")
 
+    options: Options
+
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         self.refiners: list[Refiner] = options.refiners

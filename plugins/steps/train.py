@@ -55,6 +55,7 @@ class Prepare(Step):
     """Make a training set: read frames, decide which bonds are rigid, project onto the manifold."""
 
     Options = PrepareOptions
+    options: PrepareOptions
     needs = frozenset({"system"})
     gives = frozenset({"training_set"})
     beforehand = True
@@ -142,6 +143,7 @@ class Train(Step):
     """Train a generator on a training set; writes a checkpoint, its history and a plot of the loss."""
 
     Options = TrainOptions
+    options: TrainOptions
     beforehand = True
 
     def __init__(self, options: TrainOptions) -> None:

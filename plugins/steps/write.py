@@ -30,6 +30,8 @@ class Write(api.Step):
             [], description="What 'assess' found, written at the end: a file, or a list of files. .html is a page with "
                             "plots and a view of a frame, .md a page of tables, .json the data.")
 
+    options: Options
+
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         self.writers: list[Writer] = options.atoms

@@ -116,6 +116,8 @@ class Amber(_Package):
     class Options(FrameChoice, _AmberFiles):
         box: Box
 
+    options: Options
+
     of = "Amber's frames"
     named = {".prmtop": "PRMTOP", ".parm7": "PRMTOP", ".top": "PRMTOP"}
     known = {".nc": _formatted("NCDF"), ".ncdf": _formatted("NCDF"), ".mdcrd": _formatted("TRJ"), ".rst7": RestartFile,
@@ -133,6 +135,8 @@ class Charmm(_Package):
 
     class Options(FrameChoice, _CharmmFiles):
         box: Box
+
+    options: Options
 
     of = "CHARMM's frames"
     named = {".psf": "PSF"}

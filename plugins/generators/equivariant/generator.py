@@ -45,6 +45,7 @@ class Equivariant(Trained, DensityGenerator):
     """
 
     Options = EquivariantOptions
+    options: EquivariantOptions
     kind = "equivariant"
     equivariant = True
 

@@ -53,6 +53,7 @@ class FromForceField(DensityGenerator):
     """
 
     Options = ForceFieldOptions
+    options: ForceFieldOptions
     equivariant = True
     needs = frozenset({"forcefield"})
 

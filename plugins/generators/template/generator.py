@@ -32,6 +32,7 @@ class Template(Generator):
     """Rigid fragments placed by their beads: the start of a run, or all of it for want of training."""
 
     Options = TemplateOptions
+    options: TemplateOptions
     parallel = True
 
     def __init__(self, options: TemplateOptions) -> None:

@@ -48,6 +48,7 @@ class Vae(Trained, Proposer):
     """
 
     Options = VaeOptions
+    options: VaeOptions
     kind = "vae"
     equivariant = True
 

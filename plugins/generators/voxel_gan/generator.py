@@ -69,6 +69,7 @@ class VoxelGan(Trained):
     """
 
     Options = VoxelGanOptions
+    options: VoxelGanOptions
     kind = "voxel_gan"
     equivariant = True
 

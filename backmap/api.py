@@ -13,7 +13,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .contracts.ensembles import Chain, EnsembleAssessor, Model, Sampler, Target
+from .contracts.ensembles import Chain, EnsembleAssessor, Model, ParticleFront, Sampler, Target
 from .contracts.files import Bridge, ForceFieldReader, MappingReader, Reader, TopologyReader, Writer
 from .contracts.frames import Assessor, Checker, Refiner
 from .contracts.generators import DensityGenerator, Generator, Learner, Proposer, Regularizer, Traversal
@@ -73,10 +73,10 @@ __all__ = [
     "Chemistry", "Curve", "DensityGenerator", "Draw", "EnsembleAssessor", "Figure", "Finding", "ForceField",
     "ForceFieldReader", "FragmentTable", "FrameInfo", "FrameSource", "FrameStep", "Generator", "InputPath", "Judgement",
     "Learner", "Lesson", "Library", "LocalEnvironment", "Mapping", "MappingReader", "Memory", "Model",
-    "MoleculeParameters", "MoleculeType", "Nested", "Options", "Order", "OutputFiles", "OutputPath", "Player", "Plugin",
-    "Proposer", "Reader", "Refiner", "Regularizer", "Sampler", "Sampling", "Several", "Snapshot", "State", "Step",
-    "Stream", "Survey", "System", "Tally", "Target", "TopologyReader", "Traversal", "View", "WeightsPath", "Window",
-    "Writer", "also_read", "divergence", "graph_of", "hookimpl", "numpy_generator",
+    "MoleculeParameters", "MoleculeType", "Nested", "Options", "Order", "OutputFiles", "OutputPath", "ParticleFront",
+    "Player", "Plugin", "Proposer", "Reader", "Refiner", "Regularizer", "Sampler", "Sampling", "Several", "Snapshot",
+    "State", "Step", "Stream", "Survey", "System", "Tally", "Target", "TopologyReader", "Traversal", "View",
+    "WeightsPath", "Window", "Writer", "also_read", "divergence", "graph_of", "hookimpl", "numpy_generator",
 ]
 
 

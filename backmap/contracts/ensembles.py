@@ -12,7 +12,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from .plugin import Plugin
 
@@ -21,6 +21,53 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from ..model.assessment import Assessment
+
+
+class ParticleFront(Protocol):
+    """What identical particles in the plane feel of those to their left, on the nodes of a square grid.
+
+    A particle to come is right of the last one, so that only a window of columns from there on matters. "Room" is
+    exp(-energy / kT). G is the number of nodes along a side of the grid, W that of the columns of the window.
+    """
+
+    @property
+    def particles(self) -> int:
+        """How many particles there are, S."""
+
+    @property
+    def fixed(self) -> int:
+        """How many coordinates of a configuration come before theirs."""
+
+    @property
+    def edge(self) -> float:
+        """The grid reaches from minus to plus this."""
+
+    @property
+    def spacing(self) -> float:
+        """Distance of its nodes."""
+
+    @property
+    def rows(self) -> int:
+        """G."""
+
+    @property
+    def columns(self) -> int:
+        """W."""
+
+    def column(self, place: Any) -> Any:
+        """First coordinates in units of the spacing, from the grid's edge; arrays or tensors."""
+
+    def begin(self, obstacles: np.ndarray) -> np.ndarray:
+        """Energies (n, G, G), float32, that walls and obstacles (n, m, 2) make."""
+
+    def add(self, field: np.ndarray, places: np.ndarray) -> None:
+        """Put a particle each at places (n, 2) into energies (n, G, G), in place."""
+
+    def window(self, field: np.ndarray, last: np.ndarray) -> np.ndarray:
+        """Room (n, W, G) from the column on in which the last particle is, at first coordinates (n,)."""
+
+    def windows(self, obstacles: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """Room (n, S, W, G) for each of particles (n, S, 2), made by obstacles (n, m, 2) and those before it."""
 
 
 class Target(Plugin):
@@ -33,8 +80,8 @@ class Target(Plugin):
     #: Which coordinates behave alike, seen from their ``surroundings``: a number each, (D,); None if nothing is told.
     groups: tuple[int, ...] | None = None
     #: For identical particles in the plane whose places are the last coordinates, from left to right: what each feels
-    #: of those to its left (``backmap_plugins.ensembles.particle_front``); needs ``obstacles``. None if there are none.
-    front: Any = None
+    #: of those to its left; needs ``obstacles``. None if there are none.
+    front: ParticleFront | None = None
 
     @property
     def size(self) -> int:

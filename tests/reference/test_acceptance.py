@@ -5,9 +5,9 @@ Fixman term is in a free trimer) gives a chi-squared of 69 +- 16, and less than 
 right. So such an error is found with a power above 99 %. A missing Jacobian, or a present state that leaks, is off by
 30 % and more, which 4000 molecules show with p < 1e-50.
 
-More moves than forget the start add nothing. Draws here do not depend on what is there, so of the start, or of any
-other state, no more than (1 - a)^n is left after n moves, where a is the share accepted where it is least: below 5e-4
-in all cases, and 1e-4 among 40,000 molecules, of which a bin's share is known to 1.5e-3.
+More moves than forget the start add nothing. Draws do not depend on what is there, so of the start, or of any other
+state, no more than (1 - a)^n is left after n moves, where a is the share accepted where it is least: below 5e-4 in what
+is not slow, and 1e-4 among 40,000 molecules, of which a bin's share is known to 1.5e-3.
 """
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_bad_generator_is_accepted_less_often() -> None:
 
 
 def test_stiff_springs_have_no_fixman_term() -> None:
-    atoms, _ = pinned().sample(Tunable(GOOD), N, 8, rigid=False)
+    atoms, _ = pinned().sample(Tunable(GOOD), N, 6, rigid=False)
     assert p_value(angles(atoms), np.sin, 0.0, np.pi) > RIGHT
     assert p_value(angles(atoms), fixman, 0.0, np.pi) < WRONG
 
@@ -157,11 +157,14 @@ def test_what_breaks_detailed_balance_is_seen(broken: type[Tunable]) -> None:
 
 
 def test_shown_beads_change_the_speed_and_nothing_else() -> None:
-    """A generator that meets beads closely, shown beads that move with the atoms; the sigma is that of the target."""
+    """A generator that meets beads closely, shown beads that move with the atoms; the sigma is that of the target.
+
+    A sigma that is off by 15 % would be refused along each axis in 998 of 1000 cases.
+    """
     kind = chain(2, [([0, 1], [0.5, 0.5])])
     start = np.array([[-0.5, 0, 0], [0.5, 0, 0]]) * LENGTH
     world = World(kind, start, np.zeros((1, 3)), angle_field(kind), sigma=0.05, grip=0.02)
-    atoms, _ = world.sample(Tunable(GOOD), 4000, 150, 2)
+    atoms, _ = world.sample(Tunable(GOOD), 2000, 150, 2)
     centre = atoms.mean(axis=1) / world.sigma
     for axis in range(3):
         assert p_value(centre[:, axis], lambda x: np.exp(-0.5 * x * x), -5.0, 5.0) > RIGHT

@@ -2,10 +2,12 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from backmap.engine.compiling.compiled import compiled, part
+from backmap.engine.sites.snapshot import Pairs
 
 
 @part(nogil=True)
@@ -56,25 +58,53 @@ def dihedrals(x: np.ndarray, atoms: np.ndarray) -> np.ndarray:
     return out
 
 
-@compiled(nogil=True)
-def packing(i: np.ndarray, j: np.ndarray, distance: np.ndarray, bonds: np.ndarray, apart: int, solid: np.ndarray,
-            heavy: np.ndarray, first: np.ndarray, second: np.ndarray, width: float, n_bins: int, close: float,
-            close_heavy: float):
-    """Nearest contacts, clashes and pair counts from pairs at least ``apart`` bonds from each other.
+class PackedAtoms(NamedTuple):
+    """Which atoms count for what.
 
-    Args:
-        i, j, distance, bonds: Pairs, each once, (n,).
-        solid, heavy: Atoms that have contacts, and the heavy ones of them, (A,) bool.
-        first, second: Atoms of each pair of selections, (R, A) bool.
-        width, n_bins: Bins of pair counts, nm.
-        close, close_heavy: A pair nearer than this is a clash, nm.
+    Attributes:
+        solid: Those that have contacts, (A,) bool.
+        heavy: The heavy ones of them, (A,) bool.
+        first: One side of each pair of selections whose distances are counted, (R, A) bool.
+        second: The other side, (R, A) bool.
+    """
+
+    solid: np.ndarray
+    heavy: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+
+
+class PackingRules(NamedTuple):
+    """What is counted.
+
+    Attributes:
+        apart: Only pairs at least as many bonds from each other.
+        width: Of the bins of pair counts, nm.
+        n_bins: How many there are.
+        clash: A pair nearer than this clashes, nm.
+        heavy_clash: A pair of heavy atoms does, nm.
+    """
+
+    apart: int
+    width: float
+    n_bins: int
+    clash: float
+    heavy_clash: float
+
+
+@compiled(nogil=True)
+def packing(pairs: Pairs, atoms: PackedAtoms, rules: PackingRules):
+    """Nearest contacts, clashes and pair counts.
 
     Returns:
         Nearest distance of each atom to any, and of each heavy atom to a heavy one, inf if there is none, (2, A);
         pair counts (R, n_bins); numbers of clashes (2,); clashing atoms (A,) bool.
     """
+    i, j, distance, bonds = pairs.i, pairs.j, pairs.distance, pairs.bonds
+    solid, heavy, first, second = atoms.solid, atoms.heavy, atoms.first, atoms.second
+    apart, width, n_bins, close, close_heavy = rules
     nearest = np.full((2, len(heavy)), np.inf)
-    pairs = np.zeros((len(first), n_bins), dtype=np.int64)
+    counts = np.zeros((len(first), n_bins), dtype=np.int64)
     clashes, clashing = np.zeros(2, dtype=np.int64), np.zeros(len(heavy), dtype=np.bool_)
     for k in range(len(i)):
         if bonds[k] < apart:
@@ -93,8 +123,8 @@ def packing(i: np.ndarray, j: np.ndarray, distance: np.ndarray, bonds: np.ndarra
         if index < n_bins:
             for r in range(len(first)):
                 if (first[r, a] and second[r, b]) or (first[r, b] and second[r, a]):
-                    pairs[r, index] += 1
-    return nearest, pairs, clashes, clashing
+                    counts[r, index] += 1
+    return nearest, counts, clashes, clashing
 
 
 @part(nogil=True)

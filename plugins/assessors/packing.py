@@ -62,9 +62,9 @@ class Packing(Measurement):
 
     def measure(self, frame: Snapshot, tally: Tally) -> Flags:
         pairs = frame.pairs(self.cutoff)
-        nearest, counts, clashes, clashing = kernels.packing(
-            pairs.i, pairs.j, pairs.distance, pairs.bonds, APART, self.solid, self.heavy, self.first, self.second,
-            self.bins.width, self.bins.n, self.clash, self.heavy_clash)
+        atoms = kernels.PackedAtoms(self.solid, self.heavy, self.first, self.second)
+        rules = kernels.PackingRules(APART, self.bins.width, self.bins.n, self.clash, self.heavy_clash)
+        nearest, counts, clashes, clashing = kernels.packing(pairs, atoms, rules)
         for name, distance in zip(_CONTACTS, nearest):
             found = distance[np.isfinite(distance)]
             tally.count(f"contacts {name}", frame.index, self.contacts.count(found))

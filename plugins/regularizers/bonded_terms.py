@@ -15,6 +15,7 @@ from backmap.engine.energy.terms import FragmentTerms, RowTerms
 from backmap.engine.hamiltonian.tables import CODES, prepared
 from backmap.engine.sites.contracts import LocalEnvironment
 from backmap.engine.sites.fragments import FragmentTable
+from backmap.engine.sites.records import ContextAtoms, DrawnAtoms, as_arrays
 from backmap.model.molecule import MoleculeType
 from backmap.model.parameters import BOLTZMANN, FUNCTIONS, Bonded, MoleculeParameters
 
@@ -72,15 +73,13 @@ class BondedTerms:
 
     Attributes:
         functions: By function.
-        flat: The same one after the other, as ``kernels.terms`` takes them: where those of each row start (R + 1,),
-            codes (n,), which of ``TERMS`` (n,), corners (n, 4) with -1 padding, parameters (n, 6), and least energy
-            and height at the limits (n, 2).
+        flat: The same one after the other.
         steepest: Largest force of a term on an atom, kJ/mol/nm.
         deviations: Limits of flat bottoms, in standard deviations; None for terms as they are.
     """
 
     functions: list[RowTerms]
-    flat: tuple[NDArray, ...]
+    flat: kernels.RowBonded
     steepest: float
     deviations: float | None
 
@@ -104,9 +103,8 @@ class BondedTerms:
         """The same on a processor."""
         value = np.zeros(tuple(energy.shape))
         gradient = np.zeros((0,) * 5 if slope is None else tuple(slope.shape))
-        seen = (drawn, env.atoms >= 0, env.block, env.context, env.context_placed, env.row)
-        kernels.terms(*(x.contiguous().numpy() for x in seen), *self.flat, self._thermal(env).numpy(), self.steepest,
-                      value, gradient)
+        kernels.terms(as_arrays(DrawnAtoms.of(env, drawn)), as_arrays(ContextAtoms.of(env)), env.row.numpy(), self.flat,
+                      self._thermal(env).numpy(), self.steepest, value, gradient)
         energy += torch.as_tensor(value)
         if slope is not None:
             slope += torch.as_tensor(gradient)
@@ -174,8 +172,8 @@ def _over_context(terms: RowTerms, partners: Tensor, fragments: FragmentTable) -
     return replace(terms, corners=torch.where(terms.corners < n_own, terms.corners, outside))
 
 
-def _flat(functions: Sequence[RowTerms], n_rows: int) -> tuple[NDArray, ...]:
-    """All terms one after the other, by row: see ``BondedTerms``."""
+def _flat(functions: Sequence[RowTerms], n_rows: int) -> kernels.RowBonded:
+    """All terms one after the other, by row."""
     parts: list[list[NDArray]] = [[np.empty(0, np.int64)] * 3 + [np.empty((0, 4), np.int64), np.empty((0, 6)),
                                                                  np.empty((0, 2))]]
     for terms in functions:
@@ -191,4 +189,4 @@ def _flat(functions: Sequence[RowTerms], n_rows: int) -> tuple[NDArray, ...]:
     row, *rest = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.argsort(row, kind="stable")
     start = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=n_rows))]).astype(np.int64)
-    return start, *(np.ascontiguousarray(column[order]) for column in rest)
+    return kernels.RowBonded(start, *(np.ascontiguousarray(column[order]) for column in rest))

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,34 +10,72 @@ from numpy.typing import NDArray
 from backmap.engine.compiling.compiled import compiled, part
 from backmap.engine.energy.pair import softened
 from backmap.engine.hamiltonian import bonded
+from backmap.engine.sites.records import ContextAtoms, DrawnAtoms, MoleculePairs, SeenAtoms
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 PAIR = -1  #: code of explicit pairs, beside those of bonded functions
 
 
+class SoftPairs(NamedTuple):
+    """Lennard-Jones that is softened at short range.
+
+    Attributes:
+        kind: Lennard-Jones type of each atom row, (n,).
+        values: c6, c12 and core of each pair of types, (T, T, 3), float64.
+        excluded: Of each molecule type, by atom row.
+        cutoff: nm.
+    """
+
+    kind: Any
+    values: Any
+    excluded: MoleculePairs
+    cutoff: float
+
+
+class RowBonded(NamedTuple):
+    """Bonded terms and explicit pairs of all fragments, one after the other.
+
+    Attributes:
+        start: Where the terms of each fragment row begin, and the end of the last, (R + 1,).
+        code: Of the function, or ``PAIR``, (n,).
+        term: Which of ``bonded_terms.TERMS`` it counts under, (n,).
+        corners: Indices into [fragment atoms F | context atoms C], -1 for padding, (n, 4).
+        values: Parameters, (n, 6).
+        floor: Least energy, and height at the limits of a flat bottom; NaN for those of the temperature, (n, 2).
+    """
+
+    start: Index
+    code: Index
+    term: Index
+    corners: Index
+    values: Array
+    floor: Array
+
+
 @compiled(nogil=True)
-def around(drawn: Array, own: Index, block: Mask, neighbours: Array, other: Index, placed: Mask, same: Mask,
-           molecule: Index, kind: Index, values: Array, excluded: Mask, base: Index, size: Index, first: Index,
-           cutoff: float, energy: Array, slope: Array) -> None:
-    """Add energies to (S, K), and gradients to (S, K, F, 3) unless it is empty.
+def around(drawn: DrawnAtoms, seen: SeenAtoms, molecule: Index, tables: SoftPairs, energy: Array,
+           slope: Array) -> None:
+    """Add energies of drawn atoms with each other and with what is seen to (S, K), and gradients to (S, K, F, 3).
 
     Args:
-        drawn: (S, K, F, 3); own: atom rows, -1 for none, (S, F); block: which of them are drawn, (S, F).
-        neighbours: (S, N, 3); other, placed, same: their atom rows, and whether they count and are in the molecule.
-        molecule: Type of each site's molecule, (S,); the rest as in ``pairs.PairTables``.
+        molecule: Type of each site's molecule, (S,).
+        slope: Empty if gradients are not asked for.
     """
-    n_sites, n_candidates, n_own = drawn.shape[:3]
-    limit, slopes = cutoff * cutoff, slope.size > 0
+    x, own, block = drawn.positions, drawn.row, drawn.block
+    others, other, placed, same = seen.positions, seen.row, seen.placed, seen.same
+    kind, values = tables.kind, tables.values
+    excluded, begin, size = tables.excluded.values, tables.excluded.begin, tables.excluded.size
+    n_sites, n_candidates, n_own = x.shape[:3]
+    limit, slopes = tables.cutoff * tables.cutoff, slope.size > 0
     for s in range(n_sites):
         t = molecule[s]
         for f in range(n_own):
             if not block[s, f]:
                 continue
             a = own[s, f]
-            row = base[t] + (a - first[t]) * size[t] - first[t]
+            row = begin[t] + a * size[t]
             for n in range(other.shape[1] + n_own):
                 g = n - other.shape[1]
                 if g < 0:
@@ -50,11 +89,11 @@ def around(drawn: Array, own: Index, block: Mask, neighbours: Array, other: Inde
                 i, j = kind[a], kind[b]
                 c6, c12, core = values[i, j, 0], values[i, j, 1], values[i, j, 2]
                 for k in range(n_candidates):
-                    dx, dy, dz = drawn[s, k, f, 0], drawn[s, k, f, 1], drawn[s, k, f, 2]
+                    dx, dy, dz = x[s, k, f, 0], x[s, k, f, 1], x[s, k, f, 2]
                     if g < 0:
-                        dx, dy, dz = dx - neighbours[s, n, 0], dy - neighbours[s, n, 1], dz - neighbours[s, n, 2]
+                        dx, dy, dz = dx - others[s, n, 0], dy - others[s, n, 1], dz - others[s, n, 2]
                     else:
-                        dx, dy, dz = dx - drawn[s, k, g, 0], dy - drawn[s, k, g, 1], dz - drawn[s, k, g, 2]
+                        dx, dy, dz = dx - x[s, k, g, 0], dy - x[s, k, g, 1], dz - x[s, k, g, 2]
                     d2 = dx * dx + dy * dy + dz * dz
                     if d2 >= limit:
                         continue
@@ -71,19 +110,20 @@ def around(drawn: Array, own: Index, block: Mask, neighbours: Array, other: Inde
 
 
 @compiled(nogil=True, error_model="numpy")
-def terms(drawn: Array, known: Mask, block: Mask, context: Array, there: Mask, row: Index, start: Index, code: Index,
-          term: Index, corners: Index, values: Array, floor: Array, thermal: Array, steepest: float, energy: Array,
-          slope: Array) -> None:
-    """Add energies of bonded terms to (4, S, K), and gradients to (4, S, K, F, 3) unless it is empty.
+def terms(drawn: DrawnAtoms, context: ContextAtoms, row: Index, tables: RowBonded, thermal: Array, steepest: float,
+          energy: Array, slope: Array) -> None:
+    """Add energies of bonded terms to (4, S, K), and gradients to (4, S, K, F, 3).
 
     Args:
-        drawn: (S, K, F, 3); known: atoms that are there; block: those that are drawn, (S, F).
-        context: (S, C, 3); there: those that are placed, (S, C); row: of each site, (S,).
-        start, code, term, corners, values, floor: As in ``bonded_terms.BondedTerms``.
+        row: Fragment row of each site, (S,).
         thermal: Height at the limits of flat bottoms where the term has none of its own, (S,); NaN for no flat bottoms.
         steepest: Largest force on an atom, kJ/mol/nm.
+        slope: Empty if gradients are not asked for.
     """
-    n_sites, n_candidates, n_own = drawn.shape[:3]
+    placed, own, block, away, there = drawn.positions, drawn.row, drawn.block, context.positions, context.placed
+    start, code, term, corners, values, floor = (tables.start, tables.code, tables.term, tables.corners, tables.values,
+                                                 tables.floor)
+    n_sites, n_candidates, n_own = placed.shape[:3]
     x, force, room = np.zeros((4, 3)), np.zeros((4, 3)), np.empty(bonded.ROOM)
     alone = np.array([[0, 0, 1, 2, 3]])  # a term, its function first
     for s in range(n_sites):
@@ -92,16 +132,16 @@ def terms(drawn: Array, known: Mask, block: Mask, context: Array, there: Mask, r
             for corner in corners[n]:
                 if corner >= 0:
                     size += 1
-                    own = corner < n_own
-                    counts &= known[s, corner] if own else there[s, corner - n_own]
-                    touched |= own and block[s, corner]
+                    inside = corner < n_own
+                    counts &= own[s, corner] >= 0 if inside else there[s, corner - n_own]
+                    touched |= inside and block[s, corner]
             if not (counts and touched):
                 continue
             for k in range(n_candidates):
                 for c in range(size):
                     corner = corners[n, c]
                     for axis in range(3):
-                        x[c, axis] = drawn[s, k, corner, axis] if corner < n_own else context[s, corner - n_own, axis]
+                        x[c, axis] = placed[s, k, corner, axis] if corner < n_own else away[s, corner - n_own, axis]
                 force[:], alone[0, 0] = 0.0, code[n]
                 value = _one(alone, values[n:n + 1], x, room, force)
                 scale = 1.0

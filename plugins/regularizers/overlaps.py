@@ -1,62 +1,81 @@
 """Fast twin, for processors, of what ``steric`` does with tensors: no derivatives, nothing that passes over memory."""
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from backmap.engine.compiling.compiled import compiled
+from backmap.engine.sites.records import ContextAtoms, DrawnAtoms, MoleculePairs, SeenAtoms
+
+
+class Reaches(NamedTuple):
+    """How near atoms may come, and how far apart bonded ones may be.
+
+    Attributes:
+        contact: Radius of each atom row, nm, (n,).
+        covalent: Radius of each atom row, as long as a bond may be, nm, (n,).
+        factor: What contact distances are multiplied by, by the number of bonds between two atoms, (100,).
+    """
+
+    contact: NDArray[np.float32]
+    covalent: NDArray[np.float32]
+    factor: NDArray[np.float32]
 
 
 @compiled(nogil=True, error_model="numpy")
-def strain(drawn, own, others, rows, there, same, context, context_rows, context_there, contact, covalent, base, size,
-           start, distance, factor, total):
+def strain(drawn: DrawnAtoms, seen: SeenAtoms, context: ContextAtoms, kind: NDArray[np.int64], between: MoleculePairs,
+           reaches: Reaches, total: NDArray[np.float32]) -> None:
     """Add squared overlaps and squared excess lengths of bonds of S sites with K candidates to ``total`` (S, K).
 
     Args:
-        drawn, own: Atoms of fragments, (S, K, F, 3), and their rows, (S, F), -1 padding.
-        others, rows, there, same: Neighbours, (S, N, 3); their rows; whether placed, and of the same molecule, (S, N).
-        context, context_rows, context_there: Atoms a few bonds away, (S, C, 3), their rows and whether they are placed.
-        contact, covalent: Radii by row, nm.
-        base, size, start: First row and atoms of each site's molecule type, and where its distances begin, (S,).
-        distance: Bonds between atoms of a molecule type, flat; factor: of contact radii, by that number.
+        drawn: Given atoms count as drawn.
+        kind: Type of each site's molecule, (S,).
+        between: Bonds between atoms.
     """
-    for s in range(len(drawn)):
+    x, own, others, rows, there, same = drawn.positions, drawn.row, seen.positions, seen.row, seen.placed, seen.same
+    away, away_rows, away_there = context.positions, context.row, context.placed
+    contact, covalent, factor = reaches.contact, reaches.covalent, reaches.factor
+    number, begin, size = between.values, between.begin, between.size
+    for s in range(len(x)):
         for f in range(own.shape[1]):
             a = own[s, f]
             if a < 0:
                 continue
-            bonds = start[s] + (a - base[s]) * size[s] - base[s]
+            bonds = begin[kind[s]] + a * size[kind[s]]
             for n in range(rows.shape[1]):
                 if not there[s, n]:
                     continue
                 b = rows[s, n]
                 least = contact[a] + contact[b]
                 if same[s, n]:
-                    least *= factor[distance[bonds + b]]
-                for k in range(drawn.shape[1]):
-                    dx, dy = drawn[s, k, f, 0] - others[s, n, 0], drawn[s, k, f, 1] - others[s, n, 1]
-                    dz = drawn[s, k, f, 2] - others[s, n, 2]
+                    least *= factor[number[bonds + b]]
+                for k in range(x.shape[1]):
+                    dx, dy = x[s, k, f, 0] - others[s, n, 0], x[s, k, f, 1] - others[s, n, 1]
+                    dz = x[s, k, f, 2] - others[s, n, 2]
                     squared = dx * dx + dy * dy + dz * dz
                     if squared < least * least:
                         total[s, k] += (least - np.sqrt(squared))**2
-            for n in range(context_rows.shape[1]):
-                b = context_rows[s, n]
-                if b < 0 or not context_there[s, n] or distance[bonds + b] != 1:
+            for n in range(away_rows.shape[1]):
+                b = away_rows[s, n]
+                if b < 0 or not away_there[s, n] or number[bonds + b] != 1:
                     continue
                 most = covalent[a] + covalent[b]
-                for k in range(drawn.shape[1]):
-                    dx, dy = drawn[s, k, f, 0] - context[s, n, 0], drawn[s, k, f, 1] - context[s, n, 1]
-                    dz = drawn[s, k, f, 2] - context[s, n, 2]
+                for k in range(x.shape[1]):
+                    dx, dy = x[s, k, f, 0] - away[s, n, 0], x[s, k, f, 1] - away[s, n, 1]
+                    dz = x[s, k, f, 2] - away[s, n, 2]
                     total[s, k] += max(np.sqrt(dx * dx + dy * dy + dz * dz) - most, 0.0)**2
             for g in range(f):
                 b = own[s, g]
                 if b < 0:
                     continue
-                number = distance[bonds + b]
-                least, most = (contact[a] + contact[b]) * factor[number], covalent[a] + covalent[b]
-                for k in range(drawn.shape[1]):
-                    dx, dy = drawn[s, k, f, 0] - drawn[s, k, g, 0], drawn[s, k, f, 1] - drawn[s, k, g, 1]
-                    dz = drawn[s, k, f, 2] - drawn[s, k, g, 2]
+                apart = number[bonds + b]
+                least, most = (contact[a] + contact[b]) * factor[apart], covalent[a] + covalent[b]
+                for k in range(x.shape[1]):
+                    dx, dy = x[s, k, f, 0] - x[s, k, g, 0], x[s, k, f, 1] - x[s, k, g, 1]
+                    dz = x[s, k, f, 2] - x[s, k, g, 2]
                     length = np.sqrt(dx * dx + dy * dy + dz * dz)
                     total[s, k] += max(least - length, 0.0)**2
-                    if number == 1:
+                    if apart == 1:
                         total[s, k] += max(length - most, 0.0)**2

@@ -11,10 +11,12 @@ from torch import Tensor
 
 from backmap.engine.energy.pair import sixth_at, softened_tensors
 from backmap.engine.sites.contracts import LocalEnvironment
+from backmap.engine.energy.tables import RowTables
 from backmap.engine.sites.fragments import FragmentTable
+from backmap.engine.sites.records import DrawnAtoms, MoleculePairs, SeenAtoms, as_arrays
 from backmap.model.parameters import ForceField, MoleculeParameters
 
-from . import kernels
+from .kernels import SoftPairs, around
 
 Array = NDArray[np.float64]
 
@@ -29,35 +31,19 @@ def core(c6: Array, c12: Array, cap: float) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class PairTables:
-    """Parameters of all atoms of the fragments, and which pairs of one molecule do not interact.
+    """Parameters of all atoms of the fragments, and which pairs of one molecule do not interact, as tensors."""
 
-    Attributes:
-        kind: Lennard-Jones type of each atom row, (n,).
-        values: c6, c12 and core of each pair of types, (T, T, 3), float64.
-        excluded: ``excluded_table`` of each molecule type, flat; base, size, first: where each starts, its number of
-            atoms and its first atom row.
-        cutoff: nm.
-    """
-
-    kind: Tensor
-    values: Tensor
-    excluded: Tensor
-    base: Tensor
-    size: Tensor
-    first: Tensor
-    cutoff: float
+    tables: SoftPairs
 
     @classmethod
     def of(cls, fragments: FragmentTable, molecules: Sequence[MoleculeParameters], field: ForceField,
            cap: float) -> PairTables:
         """Tables on the device of ``fragments``."""
-        size = np.array([each.n_atoms for each in molecules])
-        values = np.stack([field.c6, field.c12, core(field.c6, field.c12, cap)], axis=2)
-        arrays = (np.concatenate([each.kind for each in molecules]), values,
-                  np.concatenate([each.excluded_table.ravel() for each in molecules]),
-                  np.cumsum(np.concatenate([[0], size**2]))[:-1], size)
         device = fragments.atoms.device
-        return cls(*(torch.as_tensor(x, device=device) for x in arrays), fragments.atom_base, field.cutoff)
+        rows = RowTables.of(molecules, fragments.atom_base.cpu().numpy(), field)
+        values = np.stack([field.c6, field.c12, core(field.c6, field.c12, cap)], axis=2)
+        kind, values, *excluded = (torch.as_tensor(x, device=device) for x in (rows.kind, values, *rows.excluded))
+        return cls(SoftPairs(kind, values, MoleculePairs(*excluded), float(field.cutoff)))
 
     def around(self, env: LocalEnvironment, drawn: Tensor, slopes: bool) -> tuple[Tensor, Tensor | None]:
         """Energies (S, K) of drawn atoms (S, K, F, 3), and gradients (S, K, F, 3) if asked for."""
@@ -67,9 +53,8 @@ class PairTables:
         """The same on a processor."""
         energy = np.zeros(tuple(drawn.shape[:2]))
         slope = np.zeros(tuple(drawn.shape) if slopes else (0, 0, 0, 0))
-        seen = (env.atoms, env.block, env.neighbours, env.neighbour_atom, env.neighbours_placed, env.neighbour_same,
-                env.fragments.type[env.row], self.kind, self.values, self.excluded, self.base, self.size, self.first)
-        kernels.around(*(x.contiguous().numpy() for x in (drawn, *seen)), self.cutoff, energy, slope)
+        around(as_arrays(DrawnAtoms.of(env, drawn)), as_arrays(SeenAtoms.of(env)), env.fragments.type[env.row].numpy(),
+               as_arrays(self.tables), energy, slope)
         found = torch.as_tensor(energy).to(drawn.dtype)
         return found, torch.as_tensor(slope).to(drawn.dtype) if slopes else None
 
@@ -89,13 +74,11 @@ class PairTables:
                     dtype: torch.dtype) -> Tensor:
         """c6, c12 and core (S, F, N, 3) of atoms of the fragments and others (S, N); zero where they do not meet."""
         row = env.atoms.clamp_min(0)
-        a, b = self.kind[row][:, :, None], self.kind[other][:, None]
-        values = self.values.to(dtype)[a, b]
+        a, b = self.tables.kind[row][:, :, None], self.tables.kind[other][:, None]
+        values = self.tables.values.to(dtype)[a, b]
         site, slot = torch.nonzero(same & there, as_tuple=True)
-        kind = env.fragments.type[env.row][site][:, None]
-        first = self.first[kind]
-        none = self.excluded[self.base[kind] + (row[site] - first) * self.size[kind]
-                             + (other[site, slot][:, None] - first)]
+        kind, excluded = env.fragments.type[env.row][site][:, None], self.tables.excluded
+        none = excluded.values[excluded.begin[kind] + row[site] * excluded.size[kind] + other[site, slot][:, None]]
         meets = drawn[:, :, None] & there[:, None]
         meets[site, :, slot] &= ~none
         return values * meets[..., None]
@@ -105,7 +88,7 @@ class PairTables:
         c6, c12, core = parameters[:, None].unbind(-1)
         distance = torch.cdist(drawn, others, compute_mode="donot_use_mm_for_euclid_dist")
         values, slope = softened_tensors(distance, c6, c12, core.clamp_min(NEAREST))
-        near = distance < self.cutoff
+        near = distance < self.tables.cutoff
         energy = (values * near).sum(dim=(2, 3))
         if not slopes:
             return energy, None

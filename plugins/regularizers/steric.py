@@ -1,7 +1,6 @@
 """The ``steric`` regularizer: what no equilibrium structure has, overlaps and torn bonds."""
 from __future__ import annotations
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -9,6 +8,7 @@ from torch import Tensor
 from backmap.api import Options, Regularizer
 from backmap.engine.sites.contracts import LocalEnvironment
 from backmap.engine.sites.fragments import FragmentTable
+from backmap.engine.sites.records import ContextAtoms, DrawnAtoms, SeenAtoms, as_arrays
 
 from . import overlaps
 
@@ -59,17 +59,14 @@ class Steric(Regularizer):
     def _quick(self, env: LocalEnvironment, drawn: Tensor) -> Tensor:
         """What ``energy`` sums, (S, K), compiled."""
         tables = env.fragments
-        kind = tables.type[env.row]
-        size = torch.tensor([t.n_atoms for t in tables.types])[kind]
         strain = torch.zeros(drawn.shape[:2], dtype=torch.float32)
-        contact, covalent = (_radii(tables, CONTACT, OTHER_CONTACT) * self.options.scale,
-                             _radii(tables, COVALENT, OTHER_COVALENT) * STRETCH)
-        factor = np.ones(100, dtype=np.float32)
-        factor[list(NEAR)] = list(NEAR.values())
-        overlaps.strain(*(x.contiguous().numpy() for x in (
-            drawn, env.atoms, env.neighbours, env.neighbour_atom, env.neighbours_placed, env.neighbour_same,
-            env.context.float(), tables.context[env.row], env.context_placed, contact, covalent,
-            tables.atom_base[kind], size, tables.distance_base[kind], tables.distance)), factor, strain.numpy())
+        factor = torch.ones(100)
+        factor[list(NEAR)] = torch.tensor(list(NEAR.values()))
+        reaches = overlaps.Reaches(_radii(tables, CONTACT, OTHER_CONTACT) * self.options.scale,
+                                   _radii(tables, COVALENT, OTHER_COVALENT) * STRETCH, factor)
+        seen = DrawnAtoms.of(env, drawn), SeenAtoms.of(env), ContextAtoms.of(env)
+        overlaps.strain(*map(as_arrays, seen), tables.type[env.row].numpy(), as_arrays(tables.bonds),
+                        as_arrays(reaches), strain.numpy())
         return strain
 
     def _between(self, env: LocalEnvironment, drawn: Tensor, others: Tensor, rows: Tensor, there: Tensor,

@@ -108,10 +108,8 @@ class FrameEnergy:
             for term, values in self._bonded(torch.as_tensor(atoms)):
                 terms[term] += float(values.numpy().sum())
         lj_of_atom, intra, inter = np.zeros(len(atoms)), np.zeros(n), np.zeros(n)
-        terms["lj"], terms["coulomb"] = kernel.nonbonded(
-            atoms, i, j, vector, self.field.cutoff, where.molecule, layout.kind, layout.charge,
-            self.field.c6, self.field.c12, where.type, where.local, layout.base, layout.size, layout.excluded,
-            *layout.electrostatic, lj_of_atom, intra, inter)
+        terms["lj"], terms["coulomb"] = kernel.nonbonded(atoms, kernel.PairVectors(i, j, vector), layout.tables,
+                                                         kernel.PairSums(lj_of_atom, intra, inter))
         terms["coulomb"] += layout.self_energy
         with torch.no_grad():
             for rows, lj, coulomb in self._explicit(torch.as_tensor(atoms)):
@@ -164,7 +162,7 @@ class FrameEnergy:
                 a, b = atoms[_tensor(rows, atoms.device)].unbind(1)
                 none = torch.zeros(len(rows), dtype=torch.bool, device=atoms.device)
                 found.append((rows, *pair_energies(((b - a)**2).sum(-1), c6, c12, charges, none,
-                                                   (self.layout.coulomb, 0.0, 0.0, False))))
+                                                   self.layout.explicit)))
         return found
 
     def _pairs(self, atoms: Tensor, i: Index, j: Index, vector: Array) -> tuple[Tensor, Tensor]:
@@ -179,7 +177,7 @@ class FrameEnergy:
         return pair_energies((step * step).sum(-1), self._tensor(self.field.c6[kinds]),
                              self._tensor(self.field.c12[kinds]),
                              self._tensor(layout.charge[i] * layout.charge[j]), self._tensor(excluded),
-                             layout.electrostatic)
+                             layout.electrostatics)
 
     def _added(self, n: int, values: Tensor, *targets: Index) -> Tensor:
         """``values`` added up into ``n`` places, once for each of ``targets``."""

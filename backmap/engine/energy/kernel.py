@@ -4,28 +4,73 @@ The quick twin of ``pair.pair_energies``, without gradients.
 """
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..compiling.compiled import compiled
 from .pair import NEAREST, lennard_jones, reaction_field, sixth_of
+from .tables import SystemTables
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 
-@compiled(nogil=True)
-def nonbonded(atoms: Array, i: Index, j: Index, vector: Array, cutoff: float, molecule: Index, kind: Index,
-              charge: Array, c6: Array, c12: Array, types: Index, local: Index, base: Index, size: Index,
-              excluded: NDArray[np.bool_], factor: float, k: float, c: float, reaction: bool, lj_of_atom: Array,
-              intra: Array, inter: Array) -> tuple[float, float]:
-    """Lennard-Jones and Coulomb energy of the pairs (i, j), (n,), at ``vector`` (n, 3); kJ/mol.
+class PairVectors(NamedTuple):
+    """Pairs of atoms within the cut-off, each once.
 
-    A pair is excluded only as it stands in its molecule, not with the image of an atom. ``lj_of_atom`` (A,)
-    gets half of each pair, ``intra`` (M,) each pair of one molecule, ``inter`` (M,) each other pair twice.
+    Attributes:
+        i: System indices, (n,).
+        j: System indices, (n,).
+        vector: From i to that image of j, nm, (n, 3).
     """
+
+    i: Index
+    j: Index
+    vector: Array
+
+
+class PairSums(NamedTuple):
+    """What Lennard-Jones energies are added to, kJ/mol.
+
+    Attributes:
+        of_atom: Half of each pair of an atom, (A,).
+        intra: Each pair of one molecule, (M,).
+        inter: Each pair of one molecule and another, for both, (M,).
+    """
+
+    of_atom: Array
+    intra: Array
+    inter: Array
+
+
+class AtomsAround(NamedTuple):
+    """Neighbours of sites.
+
+    Attributes:
+        positions: From the anchor, nm, (S, N, 3).
+        index: System indices, -1 for nothing, (S, N).
+        own_image: In the own molecule, and no periodic image of it, (S, N) bool.
+    """
+
+    positions: Array
+    index: Index
+    own_image: NDArray[np.bool_]
+
+
+@compiled(nogil=True)
+def nonbonded(atoms: Array, pairs: PairVectors, tables: SystemTables, sums: PairSums) -> tuple[float, float]:
+    """Lennard-Jones and Coulomb energy of pairs of ``atoms`` (A, 3), kJ/mol.
+
+    A pair is excluded only as it stands in its molecule, not with the image of an atom.
+    """
+    field, molecule, types, local = tables.field, tables.molecule, tables.type, tables.local
+    kind, charge, c6, c12, coulomb = field.kind, field.charge, field.c6, field.c12, field.coulomb
+    excluded, begin, size = tables.excluded.values, tables.excluded.begin, tables.excluded.size
+    i, j, vector, of_atom, intra, inter = pairs.i, pairs.j, pairs.vector, sums.of_atom, sums.intra, sums.inter
     lj_sum, coulomb_sum = 0.0, 0.0
-    limit = cutoff * cutoff
+    limit = field.cutoff * field.cutoff
     for n in range(len(i)):
         a, b = i[n], j[n]
         dx, dy, dz = vector[n, 0], vector[n, 1], vector[n, 2]
@@ -37,18 +82,18 @@ def nonbonded(atoms: Array, i: Index, j: Index, vector: Array, cutoff: float, mo
             off = abs(atoms[b, 0] - atoms[a, 0] - dx) + abs(atoms[b, 1] - atoms[a, 1] - dy)
             if off + abs(atoms[b, 2] - atoms[a, 2] - dz) < 1e-6:
                 t = types[a]
-                out = excluded[base[t] + local[a] * size[t] + local[b]]
+                out = excluded[begin[t] + local[a] * size[t] + local[b]]
         r2 = max(r2, NEAREST * NEAREST)
-        field = reaction_field(r2, k, c) if reaction else 0.0
-        charges = factor * charge[a] * charge[b]
+        charges = coulomb.factor * charge[a] * charge[b]
+        beside = reaction_field(r2, coulomb.k, coulomb.c) if coulomb.reaction else 0.0
         if out:
-            coulomb_sum += charges * field
+            coulomb_sum += charges * beside
             continue
-        coulomb_sum += charges * (1.0 / np.sqrt(r2) + field)
+        coulomb_sum += charges * (1.0 / np.sqrt(r2) + beside)
         lj = lennard_jones(sixth_of(r2), c6[kind[a], kind[b]], c12[kind[a], kind[b]])
         lj_sum += lj
-        lj_of_atom[a] += 0.5 * lj
-        lj_of_atom[b] += 0.5 * lj
+        of_atom[a] += 0.5 * lj
+        of_atom[b] += 0.5 * lj
         if same:
             intra[molecule[a]] += lj
         else:
@@ -58,16 +103,16 @@ def nonbonded(atoms: Array, i: Index, j: Index, vector: Array, cutoff: float, mo
 
 
 @compiled(nogil=True)
-def sites(drawn: Array, owned: Index, others: Array, index: Index, own_image: NDArray[np.bool_], cutoff: float,
-          kind: Index, charge: Array, c6: Array, c12: Array, types: Index, local: Index, base: Index, size: Index,
-          excluded: NDArray[np.bool_], factor: float, k: float, c: float, reaction: bool,
-          energy: Array) -> None:
-    """Add the non-bonded energy of candidates (S, K, F, 3) with themselves and with others (S, N, 3) to (S, K).
+def sites(drawn: Array, owned: Index, around: AtomsAround, tables: SystemTables, energy: Array) -> None:
+    """Add the non-bonded energy of candidates (S, K, F, 3) with themselves and with what is around to (S, K).
 
-    ``owned`` (S, F) and ``index`` (S, N) are system indices, -1 for nothing; ``own_image`` (S, N): in the
-    own molecule, and no periodic image of it.
+    ``owned`` (S, F) are system indices, -1 for nothing.
     """
-    limit = cutoff * cutoff
+    field, types, local = tables.field, tables.type, tables.local
+    kind, charge, c6, c12, coulomb = field.kind, field.charge, field.c6, field.c12, field.coulomb
+    excluded, begin, size = tables.excluded.values, tables.excluded.begin, tables.excluded.size
+    others, index, own_image = around.positions, around.index, around.own_image
+    limit = field.cutoff * field.cutoff
     n_sites, n_candidates, n_own = drawn.shape[:3]
     for s in range(n_sites):
         for m in range(n_candidates):
@@ -93,13 +138,13 @@ def sites(drawn: Array, owned: Index, others: Array, index: Index, own_image: ND
                     out = False
                     if inside or own_image[s, n]:
                         t = types[a]
-                        out = excluded[base[t] + local[a] * size[t] + local[b]]
+                        out = excluded[begin[t] + local[a] * size[t] + local[b]]
                     r2 = max(r2, NEAREST * NEAREST)
-                    field = reaction_field(r2, k, c) if reaction else 0.0
-                    charges = factor * charge[a] * charge[b]
+                    charges = coulomb.factor * charge[a] * charge[b]
+                    beside = reaction_field(r2, coulomb.k, coulomb.c) if coulomb.reaction else 0.0
                     if out:
-                        total += charges * field
+                        total += charges * beside
                         continue
-                    total += charges * (1.0 / np.sqrt(r2) + field)
+                    total += charges * (1.0 / np.sqrt(r2) + beside)
                     total += lennard_jones(sixth_of(r2), c6[kind[a], kind[b]], c12[kind[a], kind[b]])
             energy[s, m] += total

@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 from ...errors import BackmapError
 from ...model.parameters import COULOMB, ForceField, MoleculeParameters
 from ...model.system import System
+from ..sites.records import MoleculePairs
 from ..sites.snapshot import AtomIndex
+from .tables import Electrostatics, PairField, SystemTables
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -23,11 +25,8 @@ class FieldLayout:
         system, field: What was laid over what; where: molecule, type and owner of each atom.
         molecules: Parameters of each type, in the order of ``system.types``.
         kind, charge: Of each atom, (A,).
-        excluded: The ``excluded_table`` of each type, flat, one after the other; ``base`` (T,) is where each
-            starts and ``size`` (T,) its number of atoms.
-        electrostatic: factor, k_rf, c_rf and whether excluded pairs count: a pair within the cut-off has
-            factor q q (1/r + k_rf r^2 - c_rf), an excluded one, if it counts, the same without 1/r.
-        coulomb: The factor of explicit pairs.
+        electrostatics: What charges make of it; explicit: the same of explicit pairs, which have no reaction field.
+        tables: All that loops over non-bonded pairs look up.
         self_energy: Of the reaction field, kJ/mol, the same in every frame.
         present: Terms that some molecule of the system has.
     """
@@ -41,19 +40,24 @@ class FieldLayout:
         self.kind, self.charge = np.empty(system.n_atoms, dtype=np.int64), np.empty(system.n_atoms)
         for group, molecule in zip(system.groups, self.molecules):
             self.kind[group.atoms], self.charge[group.atoms] = molecule.kind, molecule.charge
-        self.size = np.array([molecule.n_atoms for molecule in self.molecules], dtype=np.int64)
-        self.base = np.cumsum(np.concatenate([[0], self.size**2]))[:-1]
-        self.excluded = np.concatenate([molecule.excluded_table.ravel() for molecule in self.molecules])
-        self.electrostatic = self._electrostatic()
-        factor, _, shift, reaction = self.electrostatic
+        self.electrostatics = self._electrostatics()
+        factor, _, shift, reaction = self.electrostatics
+        self.explicit = Electrostatics(factor, 0.0, 0.0, False)
         self.self_energy = -0.5 * factor * shift * float((self.charge**2).sum()) if reaction else 0.0
-        self.coulomb = factor
+        self.tables = self._tables()
         self.present = self._present()
 
-    def _electrostatic(self) -> tuple[float, float, float, bool]:
+    def _electrostatics(self) -> Electrostatics:
         if self.field.coulomb == "reaction_field":
-            return COULOMB, *self.field.reaction_field, True
-        return COULOMB if self.field.coulomb == "cutoff" else 0.0, 0.0, 0.0, False
+            return Electrostatics(COULOMB, *map(float, self.field.reaction_field), True)
+        return Electrostatics(COULOMB if self.field.coulomb == "cutoff" else 0.0, 0.0, 0.0, False)
+
+    def _tables(self) -> SystemTables:
+        field = PairField(self.kind, self.charge, np.ascontiguousarray(self.field.c6, dtype=np.float64),
+                          np.ascontiguousarray(self.field.c12, dtype=np.float64), float(self.field.cutoff),
+                          self.electrostatics)
+        return SystemTables(field, self.where.molecule, self.where.type, self.where.local,
+                            MoleculePairs.of([molecule.excluded_table for molecule in self.molecules]))
 
     def _present(self) -> tuple[str, ...]:
         found = {bonded.term for molecule in self.molecules for bonded in molecule.bonded if len(bonded.atoms)}
@@ -67,5 +71,5 @@ class FieldLayout:
 
     def is_excluded(self, i: Index, j: Index) -> NDArray[np.bool_]:
         """Whether atoms ``i`` and ``j`` (n,) of one molecule are excluded, (n,)."""
-        kind, local = self.where.type[i], self.where.local
-        return self.excluded[self.base[kind] + local[i] * self.size[kind] + local[j]]
+        kind, local, excluded = self.where.type[i], self.where.local, self.tables.excluded
+        return excluded.values[excluded.begin[kind] + local[i] * excluded.size[kind] + local[j]]

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..compiling.compiled import part, plain
+from .tables import Electrostatics
 
 Array = NDArray[np.float64]
 
@@ -105,14 +106,14 @@ def softened_tensors(distance: Tensor, c6: Tensor, c12: Tensor, core: Tensor) ->
 
 
 def pair_energies(squared: Tensor, c6: Tensor, c12: Tensor, charges: Tensor, excluded: Tensor,
-                  electrostatics: tuple[float, float, float, bool]) -> tuple[Tensor, Tensor]:
+                  electrostatics: Electrostatics) -> tuple[Tensor, Tensor]:
     """Lennard-Jones and Coulomb energies of pairs within the cut-off, by tensors.
 
     Args:
         squared: Square of their distances, nm^2, (...).
         c6, c12, charges: Their parameters; charges is the product of both, e^2.
         excluded: (...) bool.
-        electrostatics: See ``FieldLayout``.
+        electrostatics: What their charges make of it.
     """
     squared = squared.clamp_min(NEAREST**2)
     factor, k, c, reaction = electrostatics

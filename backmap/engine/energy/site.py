@@ -141,18 +141,15 @@ class SiteEnergy:
         squared = ((atoms[:, :, 1] - atoms[:, :, 0])**2).sum(-1)
         none = torch.zeros_like(squared, dtype=torch.bool)
         c6, c12, charges = (parameters[:, k, None] for k in range(3))
-        return sum(pair_energies(squared, c6, c12, charges, none, (self.layout.coulomb, 0.0, 0.0, False)))
+        return sum(pair_energies(squared, c6, c12, charges, none, self.layout.explicit))
 
     def _nonbonded(self, scene: Scene, frame: Tensor, bead: Tensor, drawn: Tensor, owned: Tensor) -> Tensor:
         """Pairs of each candidate's atoms with each other and with the neighbours, (S, K)."""
         index, positions, own_image = self._neighbours(scene, frame, bead)
         if drawn.device.type == "cpu" and not (torch.is_grad_enabled() and drawn.requires_grad):
-            layout = self.layout
             energy = np.zeros(tuple(drawn.shape[:2]))
-            kernel.sites(drawn.numpy(), owned.numpy(), positions.numpy(), index.numpy(), own_image.numpy(),
-                         self.field.cutoff, layout.kind, layout.charge, self.field.c6, self.field.c12,
-                         layout.where.type, layout.where.local, layout.base, layout.size, layout.excluded,
-                         *layout.electrostatic, energy)
+            around = kernel.AtomsAround(positions.numpy(), index.numpy(), own_image.numpy())
+            kernel.sites(drawn.numpy(), owned.numpy(), around, self.layout.tables, energy)
             return torch.as_tensor(energy)
         s, k, f, _ = drawn.shape
         between = torch.cdist(drawn.flatten(1, 2), positions, compute_mode="donot_use_mm_for_euclid_dist")
@@ -185,7 +182,7 @@ class SiteEnergy:
         c6, c12 = self.c6[self.kind[a], self.kind[b]], self.c12[self.kind[a], self.kind[b]]
         lj, coulomb = pair_energies(torch.where(near, distance, 1.0)**2, c6[:, None], c12[:, None],
                                     (self.charge[a] * self.charge[b])[:, None], self._tensor(excluded)[:, None],
-                                    self.layout.electrostatic)
+                                    self.layout.electrostatics)
         return torch.where(near, lj + coulomb, 0.0).sum(dim=(2, 3))
 
     def _tensor(self, values: NDArray) -> Tensor:

@@ -30,7 +30,7 @@ def bonded(term, values, x, room, force):
     """Energy of bonded terms at ``x`` (places, 3), kJ/mol; adds to ``force`` (places, 3).
 
     Args:
-        term: Function and places, (n, 5); values: (n, 6), as in ``Tables``, those of one function together.
+        term: Function and places, (n, 5); values: (n, 6), as in ``BlockTables``, those of one function together.
         room: To work in, (``ROOM``,).
     """
     energy, begin = 0.0, 0

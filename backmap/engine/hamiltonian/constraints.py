@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..compiling.compiled import part
 from .elimination import factorised, solve
-from .tables import BlockTables
+from .records import BlockTables, rows_of
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -61,15 +61,19 @@ class Constraints(NamedTuple):
 @part
 def constraints_of(t: BlockTables, k: int, exact):
     """The constraints of block ``k``."""
-    bond, row = slice(t.bond_start[k], t.bond_start[k + 1]), slice(t.row_start[k], t.row_start[k + 1])
-    entry, fixed = slice(t.entry_start[k], t.entry_start[k + 1]), slice(t.fixed_start[k], t.fixed_start[k + 1])
-    dot, mixed = slice(t.dot_start[k], t.dot_start[k + 1]), slice(t.mixed_start[k], t.mixed_start[k + 1])
+    places, bonds, beads, factor = t.places, t.bonds, t.beads, t.factor
+    bond, row = slice(bonds.start[k], bonds.start[k + 1]), slice(beads.start[k], beads.start[k + 1])
+    entry = slice(factor.entry_start[k], factor.entry_start[k + 1])
+    fixed, fixed_value = rows_of(t.gram.fixed, k)
+    dot, dot_value = rows_of(t.gram.dot, k)
+    mixed, mixed_value = rows_of(t.gram.mixed, k)
     return Constraints(
-        exact, t.n_moving[k], t.inverse_mass[t.place_start[k]:t.place_start[k + 1]], t.bond[bond], t.bond_length[bond],
-        t.bond_row[bond], t.row_place[row], t.weight_start[row], t.weight_end[row], t.weight_place, t.weight,
-        t.column[entry], t.diagonal[t.diagonal_start[k]:t.diagonal_start[k + 1]],
-        t.update[t.update_start[k]:t.update_start[k + 1]], t.update_end[entry], t.fixed[fixed], t.fixed_value[fixed],
-        t.dot[dot], t.dot_value[dot], t.mixed[mixed], t.mixed_value[mixed])
+        exact, places.moving[k], places.inverse_mass[places.start[k]:places.start[k + 1]], bonds.place[bond],
+        bonds.length[bond], bonds.row[bond], beads.row[row], beads.weight_start[row], beads.weight_end[row],
+        beads.place, beads.weight, factor.column[entry],
+        factor.diagonal[factor.diagonal_start[k]:factor.diagonal_start[k + 1]],
+        factor.update[factor.update_start[k]:factor.update_start[k + 1]], factor.update_end[entry],
+        fixed, fixed_value, dot, dot_value, mixed, mixed_value)
 
 
 @part

@@ -13,7 +13,7 @@ from .lists import Lists
 from .loops import QUICK
 from .nearby import AtomTables
 from .quick import forces_around, forces_inside
-from .tables import BlockTables
+from .records import BlockTables, rows_of
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -40,11 +40,12 @@ class BlockTerms(NamedTuple):
 @part
 def terms_of(t: BlockTables, k: int):
     """The terms of block ``k``."""
-    pair, explicit = slice(t.pair_start[k], t.pair_start[k + 1]), slice(t.explicit_start[k], t.explicit_start[k + 1])
-    term = slice(t.term_start[k], t.term_start[k + 1])
-    return BlockTerms(t.n_moving[k], t.group[t.group_start[k]:t.group_start[k + 1]], t.pair[pair], t.pair_value[pair],
-                 t.inside[t.inside_start[k]:t.inside_start[k + 1]], t.explicit[explicit], t.explicit_value[explicit],
-                 t.term[term], t.term_value[term])
+    groups, inside = t.groups, t.inside
+    pair, pair_value = rows_of(t.pairs, k)
+    explicit, explicit_value = rows_of(t.explicit, k)
+    term, term_value = rows_of(t.terms, k)
+    return BlockTerms(t.places.moving[k], groups.first[groups.start[k]:groups.start[k + 1]], pair, pair_value,
+                      inside.factor[inside.start[k]:inside.start[k + 1]], explicit, explicit_value, term, term_value)
 
 
 @part(fastmath=QUICK, error_model="numpy")
@@ -70,7 +71,8 @@ def _push(force, i, j, dx, dy, dz, slope):
 @part
 def _listed(pair, value, s: AtomTables, kinds, x, force):
     """Pairs in the molecule: non-bonded, excluded (reaction field)."""
-    energy, limit, core = 0.0, s.cutoff * s.cutoff, s.core
+    energy, limit, core = 0.0, s.field.cutoff * s.field.cutoff, s.core
+    k, c = s.field.coulomb.k, s.field.coulomb.c
     for n in range(len(pair)):
         i, j = pair[n, 0], pair[n, 1]
         dx, dy, dz = x[j, 0] - x[i, 0], x[j, 1] - x[i, 1], x[j, 2] - x[i, 2]
@@ -79,9 +81,9 @@ def _listed(pair, value, s: AtomTables, kinds, x, force):
             continue
         charges = value[n, 2]
         if value[n, 3] == 1.0:
-            one, slope = charges * reaction_field(squared, s.k, s.c), 2.0 * charges * s.k
+            one, slope = charges * reaction_field(squared, k, c), 2.0 * charges * k
         else:
-            one, slope = _pair(squared, value[n, 0], value[n, 1], charges, s.k, s.c, core[kinds[i], kinds[j]])
+            one, slope = _pair(squared, value[n, 0], value[n, 1], charges, k, c, core[kinds[i], kinds[j]])
         energy += one
         _push(force, i, j, dx, dy, dz, slope)
     return energy
@@ -104,14 +106,15 @@ def _explicit(pair, value, core, kinds, x, force):
 @part
 def _imaged(s: AtomTables, kinds, charges, x, images, shift, force):
     """Pairs of atoms that both move, one of them in another box."""
-    energy, limit = 0.0, s.cutoff * s.cutoff
+    energy, limit = 0.0, s.field.cutoff * s.field.cutoff
+    c6, c12, core, coulomb = s.field.c6, s.field.c12, s.core, s.field.coulomb
     for n in range(len(images)):
         i, j = images[n, 0], images[n, 1]
         dx, dy, dz = x[j, 0] + shift[n, 0] - x[i, 0], x[j, 1] + shift[n, 1] - x[i, 1], x[j, 2] + shift[n, 2] - x[i, 2]
         squared = dx * dx + dy * dy + dz * dz
         if squared < limit:
-            one, slope = _pair(squared, s.c6[kinds[i], kinds[j]], s.c12[kinds[i], kinds[j]],
-                               s.factor * charges[i] * charges[j], s.k, s.c, s.core[kinds[i], kinds[j]])
+            one, slope = _pair(squared, c6[kinds[i], kinds[j]], c12[kinds[i], kinds[j]],
+                               coulomb.factor * charges[i] * charges[j], coulomb.k, coulomb.c, core[kinds[i], kinds[j]])
             energy += one
             _push(force, i, j, dx, dy, dz, slope)
     return energy
@@ -120,16 +123,17 @@ def _imaged(s: AtomTables, kinds, charges, x, images, shift, force):
 @part(fastmath=QUICK, error_model="numpy")
 def _around(groups, s: AtomTables, kinds, charges, x, lists: Lists, force):
     """Atoms that stand still."""
-    energy, limit = 0.0, s.cutoff * s.cutoff
+    energy, limit = 0.0, s.field.cutoff * s.field.cutoff
+    all_c6, all_c12, cores, coulomb = s.field.c6, s.field.c12, s.core, s.field.coulomb
     near, bounds = lists.at, lists.bounds
     for group in range(len(groups) - 1):
         first, last = groups[group], groups[group + 1]
-        for kind in range(len(s.c6)):
+        for kind in range(len(all_c6)):
             begin, end = np.uintp(bounds[group, kind]), np.uintp(bounds[group, kind + 1])
             for i in range(first, last):
-                at_x, at_y, at_z, charge, core = x[i, 0], x[i, 1], x[i, 2], charges[i], s.core[kinds[i], kind]
-                c6, c12 = s.c6[kinds[i], kind], s.c12[kinds[i], kind]
-                if (charge == 0.0 or s.factor == 0.0) and c6 == 0.0 and c12 == 0.0:
+                at_x, at_y, at_z, charge, core = x[i, 0], x[i, 1], x[i, 2], charges[i], cores[kinds[i], kind]
+                c6, c12 = all_c6[kinds[i], kind], all_c12[kinds[i], kind]
+                if (charge == 0.0 or coulomb.factor == 0.0) and c6 == 0.0 and c12 == 0.0:
                     continue
                 fx, fy, fz = 0.0, 0.0, 0.0
                 for n in range(begin, end):
@@ -138,7 +142,8 @@ def _around(groups, s: AtomTables, kinds, charges, x, lists: Lists, force):
                     counts = 1.0 if squared < limit else 0.0
                     held = max(squared, core)
                     root = 1.0 / np.sqrt(held)
-                    one, slope = energy_and_slope(root * root, root, held, c6, c12, charge * near[3, n], s.k, s.c)
+                    one, slope = energy_and_slope(root * root, root, held, c6, c12, charge * near[3, n], coulomb.k,
+                                                  coulomb.c)
                     slope *= counts
                     energy += counts * one
                     energy += 0.5 * slope * (squared - held)
@@ -172,7 +177,7 @@ def quick_forces(b: BlockTerms, s: AtomTables, kinds, charges, x, lists: Lists, 
     """Forces alone, those of non-bonded pairs in single precision."""
     force[:] = 0.0
     bonded(b.term, b.term_value, x, work, force)
-    forces_inside(b.moving, b.inside, s.cutoff, s.k, kinds, x, cores, line, force)
+    forces_inside(b.moving, b.inside, s.field.cutoff, s.field.coulomb.k, kinds, x, cores, line, force)
     forces_around(b.group, s, kinds, charges, x, lists, force)
     _explicit(b.explicit, b.explicit_value, s.core, kinds, x, force)
     if len(lists.images):

@@ -37,6 +37,24 @@ class Lists(NamedTuple):
     shift: Array
 
 
+class MovingBlock(NamedTuple):
+    """A block that lists are made for.
+
+    Attributes:
+        moving: Places that move.
+        groups: Where the groups among them begin, as in ``BlockTables``.
+        x: Positions of its places, nm, (places, 3).
+        role: Of each atom of the molecule: its place if its pairs with the block are listed, else -1.
+        first_atom: Of the molecule.
+    """
+
+    moving: int
+    groups: Index
+    x: Array
+    role: Index
+    first_atom: int
+
+
 def lists(groups: int, n_kinds: int) -> Lists:
     """Room for the lists of blocks of at most ``groups`` groups."""
     size = 512 * LANES
@@ -46,21 +64,18 @@ def lists(groups: int, n_kinds: int) -> Lists:
 
 
 @part(error_model="numpy")
-def neighbours(moving, groups, s: AtomTables, g: Cells, atoms, x, role, first_atom, margin, strayed, lists):
+def neighbours(b: MovingBlock, s: AtomTables, g: Cells, atoms, margin, strayed, lists: Lists):
     """Lists of what stands still near each group of a block, and images of what moves.
 
     They hold all pairs within the cut-off until ``outrun`` says that a group has moved by ``margin``, nm. ``strayed``
     is how far the block is from where it stands in ``atoms``.
 
     Args:
-        moving: Places that move; groups: where they begin, as in ``Tables``; x: places of the block, (places, 3).
-        role: Of each atom of the molecule: its place if its pairs with the block are listed, else -1.
-        first_atom: Of the molecule.
         lists: Room for them; what is returned is larger if need be.
     """
-    n_kinds = len(s.c6)
+    n_kinds, moving, groups, x = len(s.field.c6), b.moving, b.groups, b.x
     centre, spread = _ball(x, moving)
-    widths, radius, extra = np.empty(len(groups) - 1), s.cutoff + margin, 0.0
+    widths, radius, extra = np.empty(len(groups) - 1), s.field.cutoff + margin, 0.0
     for group in range(len(widths)):
         widths[group] = _width(x, groups[group], groups[group + 1])
     if g.periodic and g.width.min() < radius + margin + 2.0 * (spread + widths.max()):
@@ -69,8 +84,8 @@ def neighbours(moving, groups, s: AtomTables, g: Cells, atoms, x, role, first_at
     widths += radius
     found, shifts = np.empty(512, np.int64), np.empty((512, 4))
     count, found, shifts = fragments_near(g, centre[0], centre[1], centre[2], spread + radius + extra, found, shifts)
-    count = _kept(s, g, x, role, first_atom, moving, groups, widths, extra, count, found, shifts)
-    around, bounds, image, image_shift = _candidates(s, atoms, x, role, first_atom, moving, count, found, shifts)
+    count = _kept(b, s, g, widths, extra, count, found, shifts)
+    around, bounds, image, image_shift = _candidates(b, s, atoms, count, found, shifts)
     images, pair_shift = _imaged(x, groups, widths + extra, image, image_shift)
     at, near, used = lists.at, lists.near, 0
     relative = np.empty((4, around.shape[1]), np.float32)
@@ -164,19 +179,20 @@ def _squared(others_x, others_y, others_z, x, y, z, squared):
 
 
 @part
-def _kept(s: AtomTables, g: Cells, x, role, first_atom, moving, groups, widths, extra, count, found, shifts):
+def _kept(b: MovingBlock, s: AtomTables, g: Cells, widths, extra, count, found, shifts):
     """Move those of the fragments found that may be near some group to the front; returns how many.
 
     Fragments that move themselves, in other boxes, may be farther by ``extra``.
     """
     kept, beads, reach, start, fragment = 0, g.beads, g.reach, s.fragment_start, s.fragment
+    x, role, first_atom, moving, groups = b.x, b.role, b.first_atom, b.moving, b.groups
     for n in range(count):
         bead = found[n]
         more = extra if _moves(fragment, start[bead], start[bead + 1], role, first_atom, moving) else 0.0
-        a, b, c = (beads[bead, 0] + shifts[n, 0], beads[bead, 1] + shifts[n, 1], beads[bead, 2] + shifts[n, 2])
+        at = beads[bead, 0] + shifts[n, 0], beads[bead, 1] + shifts[n, 1], beads[bead, 2] + shifts[n, 2]
         for group in range(len(widths)):
             i = groups[group]
-            away = (x[i, 0] - a)**2 + (x[i, 1] - b)**2 + (x[i, 2] - c)**2
+            away = (x[i, 0] - at[0])**2 + (x[i, 1] - at[1])**2 + (x[i, 2] - at[2])**2
             if away < (widths[group] + more + reach[bead])**2:
                 found[kept] = bead
                 for d in range(4):
@@ -197,14 +213,15 @@ def _moves(fragment, begin, end, role, first_atom, moving):
 
 
 @part
-def _candidates(s: AtomTables, atoms, x, role, first_atom, moving, count, found, shifts):
+def _candidates(b: MovingBlock, s: AtomTables, atoms, count, found, shifts):
     """Atoms of fragments, those of one kind together, and images of what moves.
 
     Returns:
         Coordinates and charges of what stands still, (4, n); where each kind begins, (kinds + 1,); places of what
         moves in other boxes, (m,), and their shifts, (m, 3).
     """
-    n_kinds, kind_of, charge, start, fragment = len(s.c6), s.kind, s.charge, s.fragment_start, s.fragment
+    n_kinds, kind_of, charge, factor = len(s.field.c6), s.field.kind, s.field.charge, s.field.coulomb.factor
+    start, fragment, role, first_atom, moving = s.fragment_start, s.fragment, b.role, b.first_atom, b.moving
     bounds, n_images, total = np.zeros(n_kinds + 1, np.int64), 0, 0
     for n in range(count):
         total += start[found[n] + 1] - start[found[n]]
@@ -235,7 +252,7 @@ def _candidates(s: AtomTables, atoms, x, role, first_atom, moving, count, found,
         filled[kind_of[atom]] += 1
         for c in range(3):
             around[c, slot] = atoms[atom, c] + shifts[m, c]
-        around[3, slot] = s.factor * charge[atom]
+        around[3, slot] = factor * charge[atom]
     return around, bounds, image[:n_images], image_shift[:n_images]
 
 

@@ -8,13 +8,17 @@ w = sqrt(det G / det G_C); and 1 / sqrt(det G_C) for the stiff target.
 """
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from ..compiling.compiled import compiled, part
 from ..geometry.measure import band_log_det
 from .constraints import bead_sums, constraints_of
+from .lists import Lists
 from .nearby import AtomTables, Cells
-from .tables import BlockTables
+from .records import BlockTables, rows_of
 from .trajectory import (
     WHOLE,
     BlockPlaces,
@@ -29,30 +33,62 @@ from .trajectory import (
     uniform,
 )
 
+Array = NDArray[np.float64]
+
+
+class Frame(NamedTuple):
+    """A frame that is moved.
+
+    Attributes:
+        atoms: Whole molecules next to their beads, (A, 3), nm; changed in place.
+        slack: M(r) - R, (B, 3), nm, kept up to date.
+        grid: Its beads in cells.
+    """
+
+    atoms: Array
+    slack: Array
+    grid: Cells
+
+
+class Moved(NamedTuple):
+    """What came of moves.
+
+    Attributes:
+        accepted: (n,) bool.
+        change: Potential energy it brought, kJ/mol, (n,).
+        error: dH / kT of its trajectory, inf where that broke off, (n,).
+    """
+
+    accepted: NDArray[np.bool_]
+    change: Array
+    error: Array
+
 
 @part
 def near_log_det(t: BlockTables, k: int, atoms, first_atom):
     """log det G of the molecule's rigid bonds near block ``k``."""
-    start, width = t.near_start[k], t.near_width[k]
-    size = t.near_start[k + 1] - start
+    bonds, start, width = t.near.atom, t.near.start[k], t.near.width[k]
+    size = t.near.start[k + 1] - start
     unit, band = np.empty((size, 3)), np.zeros((size, width + 1))
     for b in range(size):
-        i, j = first_atom + t.near[start + b, 0], first_atom + t.near[start + b, 1]
+        i, j = first_atom + bonds[start + b, 0], first_atom + bonds[start + b, 1]
         x, y, z = atoms[i, 0] - atoms[j, 0], atoms[i, 1] - atoms[j, 1], atoms[i, 2] - atoms[j, 2]
         scale = 1.0 / np.sqrt(x * x + y * y + z * z)
         unit[b, 0], unit[b, 1], unit[b, 2] = x * scale, y * scale, z * scale
-    for n in range(t.near_row_start[k], t.near_row_start[k + 1]):
-        i, j = t.near_row[n, 0], t.near_row[n, 1]
+    entry, value = rows_of(t.near.entry, k)
+    for n in range(len(entry)):
+        i, j = entry[n, 0], entry[n, 1]
         cosine = unit[i, 0] * unit[j, 0] + unit[i, 1] * unit[j, 1] + unit[i, 2] * unit[j, 2]
-        band[i, j - i + width] = t.near_value[n] * cosine
+        band[i, j - i + width] = value[n] * cosine
     return band_log_det(band, size, width)
 
 
 @part
 def _place(t: BlockTables, k: int, first_atom, x, atoms):
     """Write the atoms of block ``k`` that move."""
-    for i in range(t.n_moving[k]):
-        atom = first_atom + t.place[t.place_start[k] + i]
+    start, local = t.places.start[k], t.places.atom
+    for i in range(t.places.moving[k]):
+        atom = first_atom + local[start + i]
         for c in range(3):
             atoms[atom, c] = x[i, c]
 
@@ -63,17 +99,18 @@ def _update_slack(t: BlockTables, k: int, exact, first_bead, r: Room, slack):
     held = constraints_of(t, k, exact)
     bead_sums(held, r.x, r.sums)
     bead_sums(held, r.start, r.held)
-    for row in range(t.row_start[k + 1] - t.row_start[k]):
+    start, bead = t.beads.start[k], t.beads.bead
+    for row in range(t.beads.start[k + 1] - start):
         for c in range(3):
-            slack[first_bead + t.row_bead[t.row_start[k] + row], c] += r.sums[row, c] - r.held[row, c]
+            slack[first_bead + bead[start + row], c] += r.sums[row, c] - r.held[row, c]
 
 
 @part
-def _update_reach(t: BlockTables, k: int, s: AtomTables, g: Cells, owner, atoms, first_atom):
+def _update_reach(t: BlockTables, k: int, s: AtomTables, g: Cells, atoms, first_atom):
     """The reach of the beads whose atoms have moved."""
-    last = -1
-    for i in range(t.n_moving[k]):
-        bead = owner[first_atom + t.place[t.place_start[k] + i]]
+    last, start, local = -1, t.places.start[k], t.places.atom
+    for i in range(t.places.moving[k]):
+        bead = s.owner[first_atom + local[start + i]]
         if bead == last:
             continue
         last, reach = bead, 0.0
@@ -86,16 +123,20 @@ def _update_reach(t: BlockTables, k: int, s: AtomTables, g: Cells, owner, atoms,
 
 
 @compiled(nogil=True)
-def sweep(t: BlockTables, s: AtomTables, g: Cells, p: BlockPlaces, chosen, keys, owner, rules: Rules, r: Room, lists,
-          atoms, slack, accepted, change, error):
+def sweep(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, lists: Lists, frame: Frame, chosen,
+          keys, moved: Moved):
     """Move the blocks ``chosen`` (n,) of ``p`` one after the other, each from what the ones before have left.
 
     Args:
+        frame: Changed in place.
         keys: Of the random numbers of each move, (n,).
-        atoms, slack: Of the frame, (A, 3) and M(r) - R (B, 3), changed in place.
-        accepted, change, error: Of each move, (n,): whether; the potential energy it brought, kJ/mol; and dH / kT,
-            of all trajectories that were whole, else inf.
+        moved: What comes of each move is written there.
+
+    Returns:
+        ``lists``, perhaps larger.
     """
+    atoms, slack, g = frame.atoms, frame.slack, frame.grid
+    accepted, change, error = moved.accepted, moved.change, moved.error
     for m in range(len(chosen)):
         one = chosen[m]
         k, first = p.block[one], p.first_atom[one]
@@ -119,7 +160,7 @@ def sweep(t: BlockTables, s: AtomTables, g: Cells, p: BlockPlaces, chosen, keys,
         if np.log(uniform(keys[m], 0)) < gain - error[m]:
             accepted[m], change[m] = True, energies[1, 0] - energies[0, 0]
             _update_slack(t, k, rules.exact, p.first_bead[one], r, slack)
-            _update_reach(t, k, s, g, owner, atoms, first)
+            _update_reach(t, k, s, g, atoms, first)
         else:
             _place(t, k, first, r.start, atoms)
     return lists

@@ -16,9 +16,10 @@ from ..energy.layout import FieldLayout
 from ..random import Stream
 from .blocks import Block
 from .lists import lists
-from .move import sweep
-from .nearby import AtomTables, Cells, cores, grid
-from .tables import BlockTables, build
+from .move import Frame, Moved, sweep
+from .nearby import AtomTables, cores, grid
+from .records import BlockTables
+from .tables import build
 from .trajectory import BlockPlaces, Rules, room
 
 Array = NDArray[np.float64]
@@ -45,21 +46,6 @@ class SweepOutcome:
     accepted: Mask
     change: Array
     error: Array
-
-
-@dataclass(eq=False)
-class Frame:
-    """A frame that is moved.
-
-    Attributes:
-        atoms: Whole molecules next to their beads, (A, 3), nm; changed in place.
-        slack: M(r) - R, (B, 3), nm, kept up to date.
-        grid: Its beads in cells.
-    """
-
-    atoms: Array
-    slack: Array
-    grid: Cells
 
 
 class HamiltonianMoves:
@@ -97,16 +83,15 @@ class HamiltonianMoves:
         self.rules = Rules(timestep * 1e-3, steps, heat, sigma is None, 0.0 if sigma is None else heat / sigma**2,
                            *(powers or MEASURES[measure]))
         self._lay_out()
-        field_ = self.layout.field
-        factor, k, c, _ = self.layout.electrostatic
+        field_ = self.layout.tables.field
+        if not self.layout.charge.any():
+            field_ = field_._replace(coulomb=field_.coulomb._replace(factor=0.0))
         order = np.argsort(self.layout.where.owner, kind="stable")
         start = np.searchsorted(self.layout.where.owner[order], np.arange(system.n_beads + 1))
-        self.surroundings = AtomTables(
-            self.layout.kind, self.layout.charge, start.astype(np.int64), order, np.ascontiguousarray(field_.c6),
-            np.ascontiguousarray(field_.c12), float(field_.cutoff), float(factor if self.layout.charge.any() else 0.0),
-            float(k), float(c), cores(field_.c6, field_.c12, None))
+        self.surroundings = AtomTables(field_, start.astype(np.int64), order, self.layout.where.owner,
+                                       cores(field_.c6, field_.c12, None))
         self.room = room(self.tables, len(field_.c6), max(kind.n_atoms for kind in system.types))
-        self._lists = lists(int(np.diff(self.tables.group_start).max(initial=1)), len(field_.c6))
+        self._lists = lists(int(np.diff(self.tables.groups.start).max(initial=1)), len(field_.c6))
 
     def _lay_out(self) -> None:
         """Every block of every molecule, those of one molecule together."""
@@ -156,14 +141,13 @@ class HamiltonianMoves:
         """
         around = self.surroundings
         if cap is not None:
-            around = around._replace(core=cores(around.c6, around.c12, cap))
+            around = around._replace(core=cores(around.field.c6, around.field.c12, cap))
         chosen = self.choose(name, only)
         stream = Stream.of(*name, "move", torch.as_tensor(self.centre[chosen]))
-        accepted, change, error = np.zeros(len(chosen), dtype=bool), np.zeros(len(chosen)), np.zeros(len(chosen))
-        self._lists = sweep(self.tables, around, frame.grid, self.places, chosen, stream.key.numpy(),
-                             self.layout.where.owner, self.rules, self.room, self._lists, frame.atoms, frame.slack,
-                             accepted, change, error)
-        return SweepOutcome(self.centre[chosen], self.beads[chosen], accepted, change, error)
+        moved = Moved(np.zeros(len(chosen), dtype=bool), np.zeros(len(chosen)), np.zeros(len(chosen)))
+        self._lists = sweep(self.tables, around, self.places, self.rules, self.room, self._lists, frame, chosen,
+                            stream.key.numpy(), moved)
+        return SweepOutcome(self.centre[chosen], self.beads[chosen], *moved)
 
 
 @compiled

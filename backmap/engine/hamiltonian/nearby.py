@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ...model import box as periodic
 from ..compiling.compiled import part
 from ..energy.pair import NEAREST, sixth_at
+from ..energy.tables import PairField
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -52,24 +53,18 @@ class AtomTables(NamedTuple):
     """What every frame of a system shares.
 
     Attributes:
-        kind, charge: Of each atom, (A,).
-        fragment_start, fragment: Atoms of each bead's fragment, flat, (B + 1,) and (A,).
-        c6, c12: By pair of kinds; cutoff: nm.
-        factor, k, c: Coulomb energy factor q q (1/r + k r^2 - c); factor is 0 where nothing is charged.
+        field: Non-bonded parameters; Coulomb's factor is 0 where nothing is charged.
+        fragment_start: Where the atoms of each bead's fragment begin in ``fragment``, (B + 1,).
+        fragment: Atoms by bead, (A,).
+        owner: Bead of each atom, (A,).
         core: By pair of kinds, nm^2: below this squared distance the energy goes on along its tangent, so that
             atoms can pass through one another where it is large; tiny where forces are the true ones.
     """
 
-    kind: Index
-    charge: Array
+    field: PairField
     fragment_start: Index
     fragment: Index
-    c6: Array
-    c12: Array
-    cutoff: float
-    factor: float
-    k: float
-    c: float
+    owner: Index
     core: Array
 
 

@@ -21,21 +21,22 @@ NOTHING, ONE = np.float32(0.0), np.float32(1.0)
 @part(fastmath=QUICK, error_model="numpy")
 def forces_around(groups, s: AtomTables, kinds, charges, x, lists: Lists, force):
     """Add the forces of what stands still to ``force`` (places, 3)."""
-    limit, twice = np.float32(s.cutoff * s.cutoff), np.float32(2.0 * s.k)
+    limit, twice = np.float32(s.field.cutoff * s.field.cutoff), np.float32(2.0 * s.field.coulomb.k)
+    all_c6, all_c12, cores, factor = s.field.c6, s.field.c12, s.core, s.field.coulomb.factor
     near, bounds = lists.near, lists.bounds
     for group in range(len(groups) - 1):
         first, last = groups[group], groups[group + 1]
-        for kind in range(len(s.c6)):
+        for kind in range(len(all_c6)):
             begin, end = np.uintp(bounds[group, kind]), np.uintp(bounds[group, kind + 1])  # signed ones may wrap around
             if begin == end:
                 continue
             for i in range(first, last):
                 at_x, at_y = np.float32(x[i, 0] - lists.centre[0]), np.float32(x[i, 1] - lists.centre[1])
                 at_z, charge = np.float32(x[i, 2] - lists.centre[2]), np.float32(charges[i])
-                c6, c12 = np.float32(6.0 * s.c6[kinds[i], kind]), np.float32(12.0 * s.c12[kinds[i], kind])
-                core = max(np.float32(s.core[kinds[i], kind]), LEAST)
+                c6, c12 = np.float32(6.0 * all_c6[kinds[i], kind]), np.float32(12.0 * all_c12[kinds[i], kind])
+                core = max(np.float32(cores[kinds[i], kind]), LEAST)
                 fx, fy, fz = NOTHING, NOTHING, NOTHING
-                if charge != NOTHING and s.factor != 0.0:
+                if charge != NOTHING and factor != 0.0:
                     for n in range(begin, end):
                         dx, dy, dz = near[0, n] - at_x, near[1, n] - at_y, near[2, n] - at_z
                         squared = dx * dx + dy * dy + dz * dz
@@ -69,7 +70,7 @@ def forces_inside(moving, values, cutoff, k, kinds, x, cores, line, force):
     Every atom that moves meets all places, in rows: twice the pairs, but nothing to scatter.
 
     Args:
-        values: ``Tables.inside`` of the block.
+        values: ``BlockTables.inside`` of the block.
         cores: Of each kind with each place, nm^2, (kinds, lanes); line: room for coordinates, (3, lanes).
     """
     size = len(values) // (4 * moving)

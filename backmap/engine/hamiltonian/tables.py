@@ -1,12 +1,10 @@
 """All that is known of the blocks of a system before the first frame, as flat arrays for compiled code.
 
-Terms refer to *places*: 0 .. n - 1 are the atoms of a block that move, those after them its partners, atoms of the
-same molecule that stand still but share a term, a bond or an exclusion with it. Arrays that end in ``_start`` say
-where the rows of each block begin (K + 1,), for K blocks.
+How they are laid out is said in ``records``.
 """
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +18,18 @@ from ..geometry.measure import BondGram
 from .blocks import Block, blocks_of
 from .elimination import pattern
 from .loops import LANES
+from .records import (
+    BeadRows,
+    BlockAtoms,
+    BlockTables,
+    GramEntries,
+    GramFactor,
+    LaneFactors,
+    Listed,
+    ListGroups,
+    NearBonds,
+    RigidBonds,
+)
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -29,94 +39,6 @@ CODES = {name: code for code, name in enumerate(FUNCTIONS)}
 #: Bonds from a block beyond which a molecule's other bonds do not change its share of sqrt(det G): each one away
 #: counts for about (1/6)^2 less.
 REACH = 12
-
-
-class BlockTables(NamedTuple):
-    """Blocks of all molecule types, one after the other.
-
-    Attributes:
-        place: Local atom of every place; ``n_moving`` of each block move.
-        inverse_mass: Of every place, 0 for partners.
-        excluded: Of every place: its non-bonded pairs with the block are listed (all that move, some partners).
-        group: First place of each group of atoms that share a neighbour list, and the end of the last.
-        pair, pair_value: Places of listed pairs, (n, 2); c6, c12, Coulomb's constant times the charges, whether
-            excluded (0 or 1), (n, 4); inside: the same for ``quick.forces_inside``.
-        explicit, explicit_value: Explicit pairs (1-4), (n, 2); c6, c12, Coulomb's constant times the charges, (n, 3).
-        term, term_value: Code of a bonded function and four places, (n, 5), those of one function together; its
-            parameters as of ``prepared``, (n, 6).
-        bond, bond_length: Rigid bonds, (n, 2); nm; bond_row: their row in the order of
-            elimination.
-        row_bead, row_place: Local bead of each bead row; its three rows in the same order, (n, 3); weight_start
-            and weight_end: its part of weight_place and weight.
-        column, update_end, diagonal, update: The factor of the Gram matrix, as in ``elimination.Pattern``.
-        fixed, fixed_value: Entries of the Gram matrix that are constant: slot.
-        dot, dot_value: Entries of two bonds: slot and two bonds, (n, 3).
-        mixed, mixed_value: Entries of bond and bead: slot, bond and component, (n, 3).
-        near, near_row, near_value, near_width: The bonds of the molecule near the block, (n, 2); rows and
-            columns of their Gram matrix, (n, 2), its couplings, and its width, (K,).
-    """
-
-    n_moving: Index
-    place_start: Index
-    place: Index
-    inverse_mass: Array
-    excluded: NDArray[np.bool_]
-    group_start: Index
-    group: Index
-    pair_start: Index
-    pair: Index
-    pair_value: Array
-    inside_start: Index
-    inside: NDArray[np.float32]
-    explicit_start: Index
-    explicit: Index
-    explicit_value: Array
-    term_start: Index
-    term: Index
-    term_value: Array
-    bond_start: Index
-    bond: Index
-    bond_length: Array
-    bond_row: Index
-    row_start: Index
-    row_bead: Index
-    row_place: Index
-    weight_start: Index
-    weight_end: Index
-    weight_place: Index
-    weight: Array
-    entry_start: Index
-    column: Index
-    update_end: Index
-    diagonal_start: Index
-    diagonal: Index
-    update_start: Index
-    update: Index
-    fixed_start: Index
-    fixed: Index
-    fixed_value: Array
-    dot_start: Index
-    dot: Index
-    dot_value: Array
-    mixed_start: Index
-    mixed: Index
-    mixed_value: Array
-    near_start: Index
-    near: Index
-    near_row_start: Index
-    near_row: Index
-    near_value: Array
-    near_width: Index
-
-
-#: Arrays that share one list of starts.
-_FAMILIES = {"place": ("place", "inverse_mass", "excluded"), "group": ("group",), "pair": ("pair", "pair_value"),
-             "inside": ("inside",), "explicit": ("explicit", "explicit_value"), "term": ("term", "term_value"),
-             "bond": ("bond", "bond_length", "bond_row"),
-             "row": ("row_bead", "row_place", "weight_start", "weight_end"), "entry": ("column", "update_end"),
-             "diagonal": ("diagonal",), "update": ("update",),
-             "fixed": ("fixed", "fixed_value"), "dot": ("dot", "dot_value"), "mixed": ("mixed", "mixed_value"),
-             "near": ("near",), "near_row": ("near_row", "near_value")}
 
 
 def build(system: System, layout: FieldLayout, size: int, exact: bool,
@@ -137,22 +59,38 @@ def build(system: System, layout: FieldLayout, size: int, exact: bool,
              for kind, parameters, listed in zip(system.types, layout.molecules, blocks) for block in listed]
     if not parts:
         raise BackmapError("bonds and beads leave no block any freedom to move", hint="Take more beads to a block.")
-    arrays: dict[str, Any] = {}
-    for family, names in _FAMILIES.items():
-        lengths = [len(part[names[0]]) for part in parts]
-        arrays[f"{family}_start"] = np.cumsum([0, *lengths])
-        for name in names:
-            arrays[name] = np.ascontiguousarray(np.concatenate([part[name] for part in parts]))
-    arrays["weight_row_start"] = arrays.pop("weight_start")
-    offsets = np.cumsum([0, *(len(part["weight"]) for part in parts)])
-    shift = np.repeat(offsets[:-1], np.diff(arrays["row_start"]))
-    arrays["weight_start"] = arrays.pop("weight_row_start") + shift
-    arrays["weight_end"] = arrays["weight_end"] + shift
-    for name in ("weight_place", "weight"):
-        arrays[name] = np.concatenate([part[name] for part in parts])
-    for name in ("n_moving", "near_width"):
-        arrays[name] = np.array([part[name] for part in parts], dtype=np.int64)
-    return blocks, BlockTables(**arrays)
+    return blocks, BlockTables(
+        places=BlockAtoms(_numbers(parts, "n_moving"), *_rows(parts, "place", "inverse_mass", "excluded")),
+        groups=ListGroups(*_rows(parts, "group")),
+        pairs=Listed(*_rows(parts, "pair", "pair_value")),
+        inside=LaneFactors(*_rows(parts, "inside")),
+        explicit=Listed(*_rows(parts, "explicit", "explicit_value")),
+        terms=Listed(*_rows(parts, "term", "term_value")),
+        bonds=RigidBonds(*_rows(parts, "bond", "bond_length", "bond_row")),
+        beads=_bead_rows(parts),
+        factor=GramFactor(*_rows(parts, "column", "update_end"), *_rows(parts, "diagonal"), *_rows(parts, "update")),
+        gram=GramEntries(*(Listed(*_rows(parts, name, f"{name}_value")) for name in ("fixed", "dot", "mixed"))),
+        near=NearBonds(*_rows(parts, "near"), _numbers(parts, "near_width"),
+                       Listed(*_rows(parts, "near_row", "near_value"))))
+
+
+def _rows(parts: list[dict[str, Any]], *names: str) -> list[NDArray]:
+    """Where the rows of each block begin in arrays that have as many, and those arrays, one block after the other."""
+    start = np.cumsum([0, *(len(part[names[0]]) for part in parts)])
+    return [start, *(np.ascontiguousarray(np.concatenate([part[name] for part in parts])) for name in names)]
+
+
+def _numbers(parts: list[dict[str, Any]], name: str) -> Index:
+    """One number of each block, (K,)."""
+    return np.array([part[name] for part in parts], dtype=np.int64)
+
+
+def _bead_rows(parts: list[dict[str, Any]]) -> BeadRows:
+    """Rows of beads; weights of all blocks are one list."""
+    start, bead, row, begin, end = _rows(parts, "row_bead", "row_place", "weight_start", "weight_end")
+    first, place, weight = _rows(parts, "weight_place", "weight")
+    shift = np.repeat(first[:-1], np.diff(start))
+    return BeadRows(start, bead, row, begin + shift, end + shift, place, weight)
 
 
 def moving_masses(kind: MoleculeType, hydrogen_mass: float) -> Array:
@@ -180,7 +118,7 @@ def _part(kind: MoleculeType, parameters: MoleculeParameters, block: Block, layo
                             "inverse_mass": np.where(moving[place], 1 / mass[place], 0.0), "group": block.groups,
                             "explicit": at[explicit].reshape(-1, 2),
                             "explicit_value": parameters.pair_parameters[touched].reshape(-1, 3)
-                            * (1.0, 1.0, layout.coulomb)}
+                            * (1.0, 1.0, layout.explicit.factor)}
     part["term"] = np.zeros((len(terms), 5), dtype=np.int64)
     part["term_value"] = np.zeros((len(terms), 6))
     for n, (code, atoms, values) in enumerate(sorted(terms, key=lambda term: term[0])):
@@ -210,8 +148,8 @@ def _pairs(block: Block, parameters: MoleculeParameters, layout: FieldLayout, pl
     a, b = place[i], place[j]
     kinds = parameters.kind[a], parameters.kind[b]
     out = parameters.excluded_table[a, b]
-    charges = layout.electrostatic[0] * parameters.charge[a] * parameters.charge[b]
-    if not layout.electrostatic[3]:  # excluded pairs do not count at all
+    charges = layout.electrostatics.factor * parameters.charge[a] * parameters.charge[b]
+    if not layout.electrostatics.reaction:  # excluded pairs do not count at all
         counts = ~out
         i, j, out, charges, kinds = i[counts], j[counts], out[counts], charges[counts], (k[counts] for k in kinds)
     kinds = tuple(kinds)

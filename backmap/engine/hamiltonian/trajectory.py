@@ -20,11 +20,11 @@ from .constraints import (
     project_velocities,
 )
 from .forces import energy_and_forces, quick_forces, terms_of
-from .lists import Lists, neighbours, outrun
+from .lists import Lists, MovingBlock, neighbours, outrun
 from .loops import LANES
 from .nearby import AtomTables, Cells
 from .quick import cores_of
-from .tables import BlockTables
+from .records import BlockTables
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -91,10 +91,10 @@ class Room(NamedTuple):
 
 def room(t: BlockTables, n_kinds: int, n_atoms: int) -> Room:
     """Room for the blocks of molecules of at most ``n_atoms`` atoms."""
-    places, rows = np.diff(t.place_start).max(initial=1), np.diff(t.row_start).max(initial=1)
+    places, rows = np.diff(t.places.start).max(initial=1), np.diff(t.beads.start).max(initial=1)
     lanes = -(-places // LANES) * LANES
     seven = (np.empty((places, 3)) for _ in range(7))
-    starts = (t.bond_start, t.entry_start, t.diagonal_start)
+    starts = (t.bonds.start, t.factor.entry_start, t.factor.diagonal_start)
     bonds, entries, constraints = (np.diff(start).max(initial=1) for start in starts)
     return Room(*seven, np.empty((bonds, 3)), np.empty(entries), np.empty(constraints), np.empty((rows, 3)),
                 np.empty((rows, 3)), np.full(n_atoms, -1), np.empty(places, dtype=np.int64), np.empty(places),
@@ -119,13 +119,14 @@ def uniform(key, number):
 @part
 def draw_velocities(t: BlockTables, k: int, heat, key, v):
     """Maxwell velocities of the atoms of block ``k`` from numbers 2, 3, ... of the stream ``key`` (Box, Muller)."""
-    for i in range(t.n_moving[k]):
-        scale = np.sqrt(heat * t.inverse_mass[t.place_start[k] + i])
+    moving, start, inverse_mass = t.places.moving[k], t.places.start[k], t.places.inverse_mass
+    for i in range(moving):
+        scale = np.sqrt(heat * inverse_mass[start + i])
         for c in range(3):
             number = 2 * (3 * i + c) + 2
             radius = np.sqrt(-2.0 * np.log(uniform(key, number)))
             v[i, c] = scale * radius * np.cos(2.0 * np.pi * uniform(key, number + 1))
-    v[t.n_moving[k]:] = 0.0
+    v[moving:] = 0.0
 
 
 @part
@@ -166,23 +167,23 @@ def springs(h: Constraints, stiffness, x, sums, held, force):
 def enter(t: BlockTables, s: AtomTables, p: BlockPlaces, one: int, atoms, r: Room):
     """Bring block ``one`` of ``p`` into the room: positions, types, charges and roles of its places."""
     k, first = p.block[one], p.first_atom[one]
-    start = t.place_start[k]
-    for i in range(t.place_start[k + 1] - start):
-        atom = first + t.place[start + i]
+    start, end, local, excluded = t.places.start[k], t.places.start[k + 1], t.places.atom, t.places.excluded
+    for i in range(end - start):
+        atom = first + local[start + i]
         for c in range(3):
             r.x[i, c] = r.start[i, c] = atoms[atom, c]
-        r.kinds[i], r.charges[i] = s.kind[atom], s.charge[atom]
-        if t.excluded[start + i]:
-            r.role[t.place[start + i]] = i
-    cores_of(s, r.kinds, t.place_start[k + 1] - start, r.cores)
+        r.kinds[i], r.charges[i] = s.field.kind[atom], s.field.charge[atom]
+        if excluded[start + i]:
+            r.role[local[start + i]] = i
+    cores_of(s, r.kinds, end - start, r.cores)
 
 
 @part
 def leave(t: BlockTables, p: BlockPlaces, one: int, r: Room):
     """Forget the roles of a block."""
-    k = p.block[one]
-    for i in range(t.place_start[k], t.place_start[k + 1]):
-        r.role[t.place[i]] = -1
+    k, local = p.block[one], t.places.atom
+    for i in range(t.places.start[k], t.places.start[k + 1]):
+        r.role[local[i]] = -1
 
 
 @part
@@ -190,9 +191,10 @@ def hold(t: BlockTables, k: int, exact, slack, first_bead, r: Room):
     """What the atoms that move shall contribute to their beads: exact beads stay, soft ones are drawn to R."""
     bead_sums(constraints_of(t, k, exact), r.x, r.held)
     if not exact:
-        for row in range(t.row_start[k + 1] - t.row_start[k]):
+        start, bead = t.beads.start[k], t.beads.bead
+        for row in range(t.beads.start[k + 1] - start):
             for c in range(3):
-                r.held[row, c] -= slack[first_bead + t.row_bead[t.row_start[k] + row], c]
+                r.held[row, c] -= slack[first_bead + bead[start + row], c]
 
 
 @part
@@ -231,7 +233,8 @@ def trajectory(t: BlockTables, s: AtomTables, g: Cells, p: BlockPlaces, one: int
             return TORN, energies, before, after, lists
         if step == 0 or outrun(group, x, r.listed) > MARGIN:
             strayed = farthest(x, r.start, moving)
-            lists = neighbours(moving, group, s, g, atoms, x, role, p.first_atom[one], MARGIN, strayed, lists)
+            block = MovingBlock(moving, group, x, role, p.first_atom[one])
+            lists = neighbours(block, s, g, atoms, MARGIN, strayed, lists)
             copy(x, 0, places, r.listed)
         if step == 0 or step == steps:
             potential = energy_and_forces(own, s, r.kinds, r.charges, x, lists, r.terms, force)

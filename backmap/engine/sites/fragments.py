@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 
 import networkx as nx
 import numpy as np
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from ...model.molecule import MoleculeType
 from .contracts import Order, View
+from .records import MoleculePairs
 
 #: Beads shown to a site along the bead graph, the nearest ones, itself included.
 MAX_BEADS = 9
@@ -120,11 +122,16 @@ class FragmentTable:
         moved = {f.name: getattr(self, f.name).to(device) for f in fields(self) if f.name != "types"}
         return replace(self, **moved)
 
+    @cached_property
+    def bonds(self) -> MoleculePairs:
+        """Bonds between atom rows of one molecule; 99 if far."""
+        size = torch.tensor([kind.n_atoms for kind in self.types], device=self.distance.device)
+        return MoleculePairs(self.distance, self.distance_base - self.atom_base * (size + 1), size)
+
     def bonds_between(self, type_: Tensor, a: Tensor, b: Tensor) -> Tensor:
         """Bonds between atom rows ``a`` and ``b`` of one molecule of ``type_``; 99 if far (broadcast)."""
-        sizes = torch.tensor([t.n_atoms for t in self.types], device=a.device)
-        base = self.atom_base[type_]
-        return self.distance[self.distance_base[type_] + (a - base) * sizes[type_] + (b - base)]
+        bonds = self.bonds
+        return bonds.values[bonds.begin[type_] + a * bonds.size[type_] + b]
 
 
 def resting_order(molecule: MoleculeType) -> Order:

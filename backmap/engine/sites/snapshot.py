@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +15,14 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
-class Pairs:
+class Pairs(NamedTuple):
     """Pairs of atoms closer than a cut-off, each once, every periodic image counted.
 
     Attributes:
-        i, j: System indices, (n,).
-        vector: From i to that image of j, nm, (n, 3); distance: its length, (n,).
+        i: System indices, (n,).
+        j: System indices, (n,).
+        vector: From i to that image of j, nm, (n, 3).
+        distance: Its length, nm, (n,).
         same_molecule: Both are in one molecule, (n,) bool; an image of the own molecule counts.
         bonds: Bonds between them along the molecule, 99 for more than 8, other molecules and other images, (n,).
     """

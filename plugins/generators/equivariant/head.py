@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from backmap.engine.sites.records import as_arrays
+
 from .density import Angles, Distances, LocalFrame, Torsions, closing_angle
-from .kernels import looped, pair_energy, pooled_slots
+from .kernels import Circles, LocalAxes, SeenClasses, SlotLayer, SlotPlaces, looped, pair_energy, pooled_slots
 from .network import NODES, PAIR_REACH, Network
 
 if TYPE_CHECKING:
@@ -55,9 +57,9 @@ class Head:
         residuals = self._residual_points(atom, row, local)
         if looped(local):
             layer = self.network.slot_geometry
-            arrays = (local, row, index, residuals, self.frame.origin, self.axes, of, layer.weight.T, layer.bias,
-                      embedded["gain"], embedded["shift"])
-            return torch.as_tensor(pooled_slots(*(x.detach().contiguous().numpy() for x in arrays)))
+            records = (SlotPlaces(local, row, index, residuals, of), LocalAxes(self.frame.origin, self.axes),
+                       SlotLayer(layer.weight.T, layer.bias, embedded["gain"], embedded["shift"]))
+            return torch.as_tensor(pooled_slots(*map(as_arrays, records)))
         points = local[row[:, None], index.clamp_min(0)]
         points = torch.cat([points[:, :-residuals.shape[1]], residuals], dim=1)
         relative = (points - self.frame.origin[:, None]).float() @ self.axes.transpose(1, 2)
@@ -126,10 +128,10 @@ class Head:
         env, table = self.sight.env, self.sight.embedded["pair"]
         origin = self.frame.origin.float()
         if looped(origin):
-            arrays = (self.site, env.neighbours, env.neighbours_placed, self.sight.surrounding, self.target, origin,
-                      self.axes, distance, angle, table)
-            energy = pair_energy(*(x.detach().numpy() for x in arrays), PAIR_REACH, PAIRS, NODES)
-            return torch.as_tensor(energy)
+            circles = Circles(self.site, self.target, distance, angle)
+            seen = SeenClasses(env.neighbours, env.neighbours_placed, self.sight.surrounding)
+            records = map(as_arrays, (circles, LocalAxes(origin, self.axes), seen))
+            return torch.as_tensor(pair_energy(*records, table.detach().numpy(), PAIR_REACH, PAIRS, NODES))
         centre = origin + (distance * angle.cos())[:, None] * self.axes[:, 0]
         vector = env.neighbours[self.site] - centre[:, None]
         square = (vector**2).sum(2) + torch.where(env.neighbours_placed[self.site], 0.0, 1e6)

@@ -7,6 +7,7 @@ registers. ``tests/unit/generators`` holds the twins against each other.
 from __future__ import annotations
 
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +18,82 @@ from torch import Tensor
 from backmap.engine.compiling.compiled import compiled, part
 
 SQRT3, SQRT5, SQRT15 = math.sqrt(3), math.sqrt(5), math.sqrt(15)
+
+
+class LocalAxes(NamedTuple):
+    """Local frames of T atoms: see ``density.LocalFrame``.
+
+    Attributes:
+        origin: nm, (T, 3).
+        axes: Rows, (T, 3, 3).
+    """
+
+    origin: Any
+    axes: Any
+
+
+class Circles(NamedTuple):
+    """Circles on which T atoms will lie.
+
+    Attributes:
+        site: (T,).
+        target: Class of each atom, (T,).
+        distance: From the origin of the local frame, nm, (T,).
+        angle: From its axis, (T,).
+    """
+
+    site: Any
+    target: Any
+    distance: Any
+    angle: Any
+
+
+class SeenClasses(NamedTuple):
+    """Neighbours of S sites.
+
+    Attributes:
+        points: Positions, nm, (S, N, 3).
+        placed: Whether they are there, (S, N) bool.
+        kind: Class of each, (S, N).
+    """
+
+    points: Any
+    placed: Any
+    kind: Any
+
+
+class SlotPlaces(NamedTuple):
+    """Slots of T atoms.
+
+    Attributes:
+        local: Positions by local index, nm, (rows, n, 3).
+        row: Of each atom in them, (T,).
+        index: Local index of each slot, -1 for none, (T, J).
+        residual: Points of the last ones, (T, R, 3).
+        of: Class of each slot, (T, J).
+    """
+
+    local: Any
+    row: Any
+    index: Any
+    residual: Any
+    of: Any
+
+
+class SlotLayer(NamedTuple):
+    """What is made of a slot.
+
+    Attributes:
+        weight: Of the first layer, (7, H).
+        bias: Of the first layer, (H,).
+        gain: Of each class, (U, H).
+        shift: Of each class, (U, H).
+    """
+
+    weight: Any
+    bias: Any
+    gain: Any
+    shift: Any
 
 
 def looped(tensor: Tensor) -> bool:
@@ -74,18 +151,11 @@ def _silu(x: float) -> float:
 
 
 @compiled(fastmath=True, error_model="numpy", nogil=True)
-def pooled_slots(local: np.ndarray, row: np.ndarray, index: np.ndarray, residual: np.ndarray, origin: np.ndarray,
-                 axes: np.ndarray, of: np.ndarray, weight: np.ndarray, bias: np.ndarray, gain: np.ndarray,
-                 shift: np.ndarray) -> np.ndarray:
-    """What T atoms make of their slots, summed over those that are there, (T, H) float32.
-
-    Args:
-        local, row: Positions by local index, (rows, n, 3), and the row of each atom, (T,).
-        index: Local index of each slot, -1 for none, (T, J); the last ones are ``residual`` points, (T, R, 3).
-        origin, axes: Of the local frames, (T, 3), (T, 3, 3).
-        of: Class of each slot, (T, J); gain, shift: of each class, (U, H).
-        weight, bias: Of the layer before them, (7, H), (H,).
-    """
+def pooled_slots(slots: SlotPlaces, frames: LocalAxes, layer: SlotLayer) -> np.ndarray:
+    """What T atoms make of their slots, summed over those that are there, (T, H) float32."""
+    local, row, index, residual, of = slots.local, slots.row, slots.index, slots.residual, slots.of
+    origin, axes = frames.origin, frames.axes
+    weight, bias, gain, shift = layer.weight, layer.bias, layer.gain, layer.shift
     n_slots, n_residual, hidden = index.shape[1], residual.shape[1], len(bias)
     summed, value = np.zeros((len(row), hidden), dtype=np.float32), np.empty(hidden, dtype=np.float32)
     a, b, c, d, e, f, g = weight[0], weight[1], weight[2], weight[3], weight[4], weight[5], weight[6]
@@ -115,18 +185,16 @@ def pooled_slots(local: np.ndarray, row: np.ndarray, index: np.ndarray, residual
 
 
 @compiled(fastmath=True, error_model="numpy", nogil=True)
-def pair_energy(site: np.ndarray, points: np.ndarray, placed: np.ndarray, surrounding: np.ndarray,
-                target: np.ndarray, origin: np.ndarray, axes: np.ndarray, distance: np.ndarray, angle: np.ndarray,
-                table: np.ndarray, reach: float, n_pairs: int, n_nodes: int) -> np.ndarray:
+def pair_energy(circles: Circles, frames: LocalAxes, seen: SeenClasses, table: np.ndarray, reach: float, n_pairs: int,
+                n_nodes: int) -> np.ndarray:
     """Sum of pair terms of T atoms at each torsion node, (T, n_nodes) float32.
 
     Args:
-        site, target: Site and class of each atom, (T,).
-        points, placed, surrounding: Neighbours of S sites, their presence and classes, (S, N, 3), (S, N), (S, N).
-        origin, axes, distance, angle: Local frames and internal coordinates, (T, 3), (T, 3, 3), (T,), (T,).
         table: Pair functions, (V, X, bins + 1), linear between nodes on [0, reach], zero at the last.
         n_pairs: Neighbours that count, the nearest ones to the circle's centre.
     """
+    site, target, distance, angle = circles.site, circles.target, circles.distance, circles.angle
+    points, placed, surrounding, origin, axes = seen.points, seen.placed, seen.kind, frames.origin, frames.axes
     width, flat = table.shape[2], table.ravel()
     scale, most, least = float32((width - 1) / reach), float32(width - 1 - 1e-4), float32(1e-8)
     nodes = 2 * np.pi * np.arange(n_nodes) / n_nodes - np.pi

@@ -5,7 +5,6 @@ import math
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
@@ -13,11 +12,13 @@ from backmap.api import DensityGenerator, Generator, Options
 from backmap.engine.random import Stream
 from backmap.engine.sites.contracts import Draw, LocalEnvironment, View
 from backmap.engine.sites.fragments import FragmentTable
+from backmap.engine.sites.records import SeenAtoms, as_arrays
 from backmap.errors import BackmapError
 from backmap.model.parameters import BOLTZMANN, ForceField
 from backmap.model.system import System
 
 from ..equivariant.density import LocalFrame, Torsions, closing_angle, spare_directions
+from ..equivariant.kernels import LocalAxes
 from ..template.generator import Template, TemplateOptions
 from . import kernels
 from .density import Angles, Lengths, interpolated, sine_logits
@@ -134,10 +135,9 @@ class _Sight:
         self.standing = torch.cat([env.context_placed, env.beads_present], dim=1).cpu().numpy()
         pinned_or_given = (self.fragments.atoms[self.row] >= 0) & ~self.drawn
         self.stays = pinned_or_given.numpy()
-        self.neighbours = (env.neighbours.cpu().double() * turn).numpy()
         self.spare = spare_directions(env).cpu() * turn
-        self.placed, self.same = env.neighbours_placed.cpu().numpy(), env.neighbour_same.cpu().numpy()
-        self.other = env.neighbour_atom.cpu().numpy()
+        seen = SeenAtoms(*(x.cpu() for x in SeenAtoms.of(env)))
+        self.seen = as_arrays(seen._replace(positions=seen.positions.double() * turn))
         self.beta = 1 / (BOLTZMANN * env.temperature.cpu().double())
 
     def local(self, own: Tensor) -> Tensor:
@@ -149,11 +149,14 @@ class _Targets:
     """Densities of T atoms: atom ``atom`` of site ``site``, with positions from row ``row`` of ``local``."""
 
     def __init__(self, sight: _Sight, site: Tensor, row: Tensor, atom: Tensor, local: Tensor) -> None:
-        self.sight, self.site, self.row, self.atom, self.positions = sight, site, row, atom, local
+        self.sight, self.site, self.atom = sight, site, atom
         fragments, tables = sight.fragments, sight.tables
         self.fragment = sight.row[site]
         points = local[row[:, None], fragments.reference[self.fragment, atom]]
         self.frame = LocalFrame.of(points[:, 0], points[:, 1], points[:, 2], sight.spare[site])
+        self.targets = as_arrays(kernels.Targets(self.fragment, atom, site, row, sight.beta[site]))
+        self.standing = kernels.Standing(local.numpy(), sight.stays, sight.standing)
+        self.axes = as_arrays(LocalAxes(self.frame.origin, self.frame.axes))
         self.length = fragments.length[self.fragment, atom].double()
         self.rigid = self.length.isfinite()
         self.closes = fragments.closure[self.fragment, atom] >= 0
@@ -215,26 +218,16 @@ class _Targets:
         tables, sight = self.sight.tables, self.sight
         torsion = np.arange(n_torsions) * (2 * math.pi / n_torsions) - math.pi
         near = self._near(distance) if sight.options.lennard_jones and not primary else self._nothing()
-        return torch.as_tensor(kernels.grid(
-            *self._named(), self.positions.numpy(), sight.stays, sight.standing, self.frame.origin.numpy(),
-            self.frame.axes.numpy(), distance.numpy(), angle.contiguous().numpy(), torsion, sight.beta.numpy(), primary,
-            tables.start, tables.code, tables.corners, tables.values, tables.primary, tables.guide_start,
-            tables.guide_weights, tables.guide_values, *near, sight.options.cap))
+        trials = kernels.TrialPlaces(distance.numpy(), angle.contiguous().numpy(), torsion)
+        return torch.as_tensor(kernels.grid(self.targets, self.standing, self.axes, trials, primary, tables.terms,
+                                            tables.guides, near, sight.options.cap))
 
-    def _named(self) -> tuple[NDArray[np.int64], ...]:
-        return tuple(x.numpy() for x in (self.fragment, self.atom, self.site, self.row))
-
-    def _near(self, distance: Tensor) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    def _near(self, distance: Tensor) -> kernels.Near:
         """Neighbours that Lennard-Jones can reach, and their parameters."""
-        sight, tables = self.sight, self.sight.tables
-        fragment, atom, site, row = self._named()
-        kind = sight.fragments.type.numpy()[fragment]
-        return kernels.neighbours(
-            atom, sight.fragments.atoms.numpy()[fragment], site, row, self.positions.numpy(), sight.stays,
-            self.frame.origin.numpy(), distance.numpy(), sight.neighbours, sight.placed, sight.other, sight.same,
-            tables.kind, tables.c6, tables.c12, tables.excluded, tables.excluded_base[kind], tables.size[kind],
-            tables.first[kind], ROOM)
+        sight, fragments, row = self.sight, self.sight.fragments, self.fragment.numpy()
+        return kernels.neighbours(self.targets, self.standing, sight.seen, self.axes, distance.numpy(),
+                                  fragments.atoms.numpy()[row], fragments.type.numpy()[row], sight.tables.pairs, ROOM)
 
-    def _nothing(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    def _nothing(self) -> kernels.Near:
         """No neighbours."""
-        return np.empty((len(self.atom), 6, 1)), np.zeros(len(self.atom), dtype=np.int64)
+        return kernels.Near(np.empty((len(self.atom), 6, 1)), np.zeros(len(self.atom), dtype=np.int64))

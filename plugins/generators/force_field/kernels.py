@@ -6,11 +6,16 @@ tensors that would pass over memory for every operation; compiled, a term costs 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from backmap.engine.compiling.compiled import compiled, part
 from backmap.engine.energy.pair import cubed, lennard_jones
+from backmap.engine.energy.tables import RowTables
+from backmap.engine.sites.records import SeenAtoms
+
+from ..equivariant.kernels import LocalAxes
 
 #: Codes of terms; ``tables`` says which function of a force field becomes which.
 ANGLE, COSINE_ANGLE, UREY_BRADLEY, PERIODIC, RYCKAERT_BELLEMANS, IMPROPER, PAIR, HAND = range(8)
@@ -19,6 +24,96 @@ FORBIDDEN = 1000.0  #: reduced energy of the wrong hand
 #: A centre must stand out of its plane by this much: triple product of unit vectors, 0.77 in a tetrahedron.
 #: More than the width of a segment between torsions, in radians, so that no segment crosses the plane.
 FLAT = 0.15
+
+
+class Targets(NamedTuple):
+    """T atoms that are drawn.
+
+    Attributes:
+        fragment: Fragment row, (T,).
+        atom: Place in the drawing order, (T,).
+        site: (T,).
+        row: Where the positions that it goes by are in ``Standing.local``, (T,).
+        beta: 1 / kT, mol/kJ, (T,).
+    """
+
+    fragment: np.ndarray
+    atom: np.ndarray
+    site: np.ndarray
+    row: np.ndarray
+    beta: np.ndarray
+
+
+class Standing(NamedTuple):
+    """What stands already.
+
+    Attributes:
+        local: Positions by local index, nm, (n, F + C + Q, 3).
+        given: Fragment atoms that are not drawn, (S, F) bool.
+        around: Which of context and beads are there, (S, C + Q) bool.
+    """
+
+    local: np.ndarray
+    given: np.ndarray
+    around: np.ndarray
+
+
+class TrialPlaces(NamedTuple):
+    """Where targets are tried, in their local frames.
+
+    Attributes:
+        distance: nm, (T,).
+        angle: (T, J).
+        torsion: (K,).
+    """
+
+    distance: np.ndarray
+    angle: np.ndarray
+    torsion: np.ndarray
+
+
+class AtomTerms(NamedTuple):
+    """Terms that each atom of R fragments of up to F atoms takes part in; see ``tables``.
+
+    Attributes:
+        start: Those of atom f of row r run from ``start[r F + f]`` to ``start[r F + f + 1]``.
+        code: (n,).
+        corners: Local indices, -1 for padding, (n, 4).
+        values: Parameters, (n, 6).
+        primary: Whether it is the angle of the atom about its first two predecessors, (n,) bool.
+    """
+
+    start: np.ndarray
+    code: np.ndarray
+    corners: np.ndarray
+    values: np.ndarray
+    primary: np.ndarray
+
+
+class Guides(NamedTuple):
+    """Vector sums of positions with lengths about which they are distributed, by atom like ``AtomTerms``.
+
+    Attributes:
+        start: As there.
+        weights: Of the positions that stand, (m, F + C + Q).
+        values: Scale of the new atom's own position, length and width, nm, (m, 3).
+    """
+
+    start: np.ndarray
+    weights: np.ndarray
+    values: np.ndarray
+
+
+class Near(NamedTuple):
+    """What targets interact with by Lennard-Jones.
+
+    Attributes:
+        values: Position, c6, c12 and the energy at ``REACH`` of each, (T, 6, P).
+        count: How many there are, (T,).
+    """
+
+    values: np.ndarray
+    count: np.ndarray
 
 
 @part(fastmath=True, nogil=True, inline="always")
@@ -106,31 +201,27 @@ def _around(x0: float, x1: float, x2: float, near: np.ndarray, count: int, cap: 
 
 
 @compiled(fastmath=True, nogil=True)
-def grid(fragment: np.ndarray, atom: np.ndarray, site: np.ndarray, row: np.ndarray, local: np.ndarray,
-         given: np.ndarray, around: np.ndarray, origin: np.ndarray, axes: np.ndarray, distance: np.ndarray,
-         angle: np.ndarray, torsion: np.ndarray, beta: np.ndarray, primary: bool,
-         start: np.ndarray, code: np.ndarray, corners: np.ndarray, values: np.ndarray, is_primary: np.ndarray,
-         guide_start: np.ndarray, guide_weights: np.ndarray, guide_values: np.ndarray,
-         near: np.ndarray, n_near: np.ndarray, cap: float) -> np.ndarray:
+def grid(targets: Targets, standing: Standing, frames: LocalAxes, trials: TrialPlaces, primary: bool, terms: AtomTerms,
+         guides: Guides, near: Near, cap: float) -> np.ndarray:
     """Reduced energies of T targets at J angles and K torsions, (T, J, K).
 
     Args:
-        fragment, atom, site: Fragment row, place in the drawing order, and site of each target, (T,).
-        row: Where its positions are in ``local`` (n, F + C + Q, 3), (T,).
-        given: Fragment atoms that are not drawn, (S, F); around: what of context and beads stands, (S, C + Q).
-        origin, axes, distance: Local frames and distances, (T, 3), (T, 3, 3), (T,).
-        angle: (T, J); torsion: (K,), radians; beta: 1 / kT, mol/kJ, (S,).
         primary: Only terms that depend on the angle alone; else all others, guides and neighbours.
-        start, code, corners, values, is_primary, guide_start, guide_weights, guide_values: See ``tables``.
-        near, n_near: What interacts by Lennard-Jones, as ``neighbours`` gives it.
+        near: What interacts by Lennard-Jones, as ``neighbours`` gives it.
         cap: Largest energy of a pair, kJ/mol.
     """
+    fragment, atom, site, row, beta = targets.fragment, targets.atom, targets.site, targets.row, targets.beta
+    local, given, around, origin, axes = standing.local, standing.given, standing.around, frames.origin, frames.axes
+    distance, angle, torsion = trials.distance, trials.angle, trials.torsion
+    start, code, corners, values, is_primary = terms.start, terms.code, terms.corners, terms.values, terms.primary
+    guide_start, guide_weights, guide_values = guides.start, guides.weights, guides.values
+    others, n_others = near.values, near.count
     n_own = given.shape[1]
     energy = np.zeros((len(atom), angle.shape[1], len(torsion)))
     most, most_guides = np.max(np.diff(start)), np.max(np.diff(guide_start))
     points, term, moving = np.empty((most, 4, 3)), np.empty(most, np.int64), np.empty(most, np.int64)
     # One more: a guide is summed up before it is known whether it counts.
-    guides, shift = np.empty(most_guides + 1, np.int64), np.empty((most_guides + 1, 3))
+    guide, shift = np.empty(most_guides + 1, np.int64), np.empty((most_guides + 1, 3))
     for t in range(len(atom)):
         f, s, here, at = atom[t], site[t], fragment[t] * n_own + atom[t], local[row[t]]
         count = 0
@@ -158,7 +249,7 @@ def grid(fragment: np.ndarray, atom: np.ndarray, site: np.ndarray, row: np.ndarr
                         whole &= _is_known(c, f, n_own, given[s], around[s])
                         shift[n_guides] += guide_weights[k, c] * at[c]
                 if whole:
-                    guides[n_guides] = k
+                    guide[n_guides] = k
                     n_guides += 1
         for j in range(angle.shape[1]):
             along, across = distance[t] * math.cos(angle[t, j]), distance[t] * math.sin(angle[t, j])
@@ -181,10 +272,10 @@ def grid(fragment: np.ndarray, atom: np.ndarray, site: np.ndarray, row: np.ndarr
                     elif _is_flat(p, values[k, 0]):
                         reduced += FORBIDDEN
                 for n in range(n_guides):
-                    scale, length, width = guide_values[guides[n]]
+                    scale, length, width = guide_values[guide[n]]
                     g0, g1, g2 = scale * x0 + shift[n, 0], scale * x1 + shift[n, 1], scale * x2 + shift[n, 2]
                     reduced += 0.5 * ((math.sqrt(g0 * g0 + g1 * g1 + g2 * g2) - length) / width)**2
-                energy[t, j, i] = beta[s] * (total + _around(x0, x1, x2, near[t], n_near[t], cap)) + reduced
+                energy[t, j, i] = beta[t] * (total + _around(x0, x1, x2, others[t], n_others[t], cap)) + reduced
     return energy
 
 
@@ -200,39 +291,34 @@ def _noted(near: np.ndarray, count: int, point: np.ndarray, c6: float, c12: floa
 
 
 @compiled(fastmath=True, nogil=True)
-def neighbours(atom: np.ndarray, own: np.ndarray, site: np.ndarray, row: np.ndarray, local: np.ndarray,
-               given: np.ndarray, origin: np.ndarray, distance: np.ndarray, points: np.ndarray, placed: np.ndarray,
-               other: np.ndarray, same: np.ndarray, kind: np.ndarray, c6: np.ndarray, c12: np.ndarray,
-               excluded: np.ndarray, excluded_base: np.ndarray, size: np.ndarray, first: np.ndarray,
-               room: int) -> tuple[np.ndarray, np.ndarray]:
+def neighbours(targets: Targets, standing: Standing, seen: SeenAtoms, frames: LocalAxes, distance: np.ndarray,
+               own: np.ndarray, kind: np.ndarray, tables: RowTables, room: int) -> Near:
     """Atoms whose Lennard-Jones interaction can reach the targets.
 
     Args:
-        atom, site, row, local, given, origin, distance: As in ``grid``.
+        distance: Of each target from the origin of its frame, nm, (T,).
         own: Atom rows of the fragment of each target, (T, F).
-        points, placed, other, same: Neighbours of the sites, (S, N, 3), (S, N), their atom rows, own molecule.
-        kind: Lennard-Jones type of each atom row; c6, c12: of pairs of types.
-        excluded: Excluded pairs of all molecule types, flat; excluded_base, size, first: of the type of each
-            target: start in ``excluded``, number of atoms, first atom row, (T,).
-        room: P.
-
-    Returns:
-        Position, c6, c12 and the energy at ``REACH`` of each, (T, 6, P), and how many there are, (T,).
+        kind: Type of the molecule of each target, (T,).
+        room: P, how many there can be.
     """
+    atom, site, row, local, given = targets.atom, targets.site, targets.row, standing.local, standing.given
+    points, placed, other, same, origin = seen.positions, seen.placed, seen.row, seen.same, frames.origin
+    type_of, c6, c12 = tables.kind, tables.c6, tables.c12
+    excluded, begin, size = tables.excluded.values, tables.excluded.begin, tables.excluded.size
     near, n_near = np.empty((len(atom), 6, room)), np.zeros(len(atom), np.int64)
     for t in range(len(atom)):
         s, new = site[t], own[t, atom[t]]
-        mine = excluded_base[t] + (new - first[t]) * size[t] - first[t]
+        mine = begin[kind[t]] + new * size[kind[t]]
         for n in range(own.shape[1]):
             there = own[t, n] >= 0 and n != atom[t] and (n < atom[t] or given[s, n])
             if there and not excluded[mine + own[t, n]]:
-                n_near[t] = _noted(near[t], n_near[t], local[row[t], n], c6[kind[new], kind[own[t, n]]],
-                                   c12[kind[new], kind[own[t, n]]])
+                n_near[t] = _noted(near[t], n_near[t], local[row[t], n], c6[type_of[new], type_of[own[t, n]]],
+                                   c12[type_of[new], type_of[own[t, n]]])
         reach = (distance[t] + REACH)**2
         for n in range(points.shape[1]):
             if placed[s, n]:
                 apart = _minus(points[s, n], origin[t])
                 if _dot(apart, apart) < reach and not (same[s, n] and excluded[mine + other[s, n]]):
-                    n_near[t] = _noted(near[t], n_near[t], points[s, n], c6[kind[new], kind[other[s, n]]],
-                                       c12[kind[new], kind[other[s, n]]])
-    return near, n_near
+                    n_near[t] = _noted(near[t], n_near[t], points[s, n], c6[type_of[new], type_of[other[s, n]]],
+                                       c12[type_of[new], type_of[other[s, n]]])
+    return Near(near, n_near)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from backmap.engine.energy.tables import RowTables
 from backmap.engine.sites.fragments import FragmentTable
 from backmap.errors import BackmapError
 from backmap.model.molecule import MoleculeType
@@ -36,37 +37,20 @@ LOOSE = 0.03
 
 @dataclass(frozen=True, eq=False)
 class FragmentTables:
-    """Static tables of R fragments of up to F atoms; lists run from ``start[r F + f]`` to ``start[r F + f + 1]``.
+    """Static tables of R fragments of up to F atoms.
 
     Attributes:
-        start, code, corners, values, primary: Terms that an atom takes part in: ``kernels`` code (n,), local
-            indices (n, 4) with -1 padding, parameters (n, 6), and whether it is the angle of the atom about
-            its first two predecessors.
-        guide_start, guide_weights, guide_values: Guides: a vector sum of positions with weights (m, F + C + Q)
-            plus scale times the new atom's has a length about which it is distributed; scale, length and
-            width (m, 3).
+        terms: Terms that an atom takes part in.
+        guides: Vector sums with the new atom that have a length about which they are distributed.
         bond: Minimum (nm) and force constant (kJ/mol/nm^2) of the bond to the first predecessor, (R, F, 2). A
             force constant 0 means a bead instead, at about this distance.
-        kind: Lennard-Jones type of each atom row; c6, c12: of pairs of types.
-        excluded: Excluded pairs of all types, flat; excluded_base, size, first: by molecule type, (T,).
+        pairs: Lennard-Jones of all atom rows.
     """
 
-    start: Index
-    code: Index
-    corners: Index
-    values: Array
-    primary: NDArray[np.bool_]
-    guide_start: Index
-    guide_weights: Array
-    guide_values: Array
+    terms: kernels.AtomTerms
+    guides: kernels.Guides
     bond: Array
-    kind: Index
-    c6: Array
-    c12: Array
-    excluded: NDArray[np.bool_]
-    excluded_base: Index
-    size: Index
-    first: Index
+    pairs: RowTables
 
     @classmethod
     def of(cls, fragments: FragmentTable, field: ForceField, bead_width: float | None, pairs: bool) -> FragmentTables:
@@ -101,19 +85,15 @@ class FragmentTables:
                     bond[row, f] = fragment.bond(f)
                 starts.append(len(terms))
                 guide_starts.append(len(guides))
-        sizes = np.array([each.n_atoms for each in molecules])
         width = size + fragments.context.shape[1] + fragments.beads.shape[1]
         return cls(
-            np.array(starts), np.array([t[0] for t in terms], dtype=np.int64),
-            np.array([t[1] for t in terms], dtype=np.int64).reshape(-1, 4),
-            np.array([t[2] for t in terms], dtype=np.float64).reshape(-1, 6),
-            np.array([t[3] for t in terms], dtype=bool), np.array(guide_starts),
-            np.array([g[0] for g in guides]).reshape(-1, width),
-            np.array([g[1:] for g in guides], dtype=np.float64).reshape(-1, 3), bond,
-            np.concatenate([each.kind for each in molecules]), np.ascontiguousarray(field.c6, dtype=np.float64),
-            np.ascontiguousarray(field.c12, dtype=np.float64),
-            np.concatenate([each.excluded_table.ravel() for each in molecules]),
-            np.cumsum(np.concatenate([[0], sizes**2]))[:-1], sizes, fragments.atom_base.numpy().astype(np.int64))
+            kernels.AtomTerms(np.array(starts), np.array([t[0] for t in terms], dtype=np.int64),
+                              np.array([t[1] for t in terms], dtype=np.int64).reshape(-1, 4),
+                              np.array([t[2] for t in terms], dtype=np.float64).reshape(-1, 6),
+                              np.array([t[3] for t in terms], dtype=bool)),
+            kernels.Guides(np.array(guide_starts), np.array([g[0] for g in guides]).reshape(-1, width),
+                           np.array([g[1:] for g in guides], dtype=np.float64).reshape(-1, 3)),
+            bond, RowTables.of(molecules, fragments.atom_base.numpy().astype(np.int64), field))
 
 
 Term = tuple[int, list[int], list[float], bool]

@@ -76,7 +76,7 @@ def test_energy_differences_and_forces_of_blocks_are_those_of_whole_frames(size:
     for one in rng.permutation(len(moves.centre))[:4]:
         k = moves.places.block[one]
         room = start(moves, frame, one)
-        moving = moves.tables.place[moves.tables.place_start[k]:][:moves.tables.n_moving[k]]
+        moving = moves.tables.places.atom[moves.tables.places.start[k]:][:moves.tables.places.moving[k]]
         moving = moves.places.first_atom[one] + moving
         potential = follow(moves, frame, one)[1][0, 0]
         scale = np.abs(forces[moving]).max()
@@ -123,7 +123,7 @@ def test_a_trajectory_that_is_turned_round_returns(sigma: float | None) -> None:
     frame = moves.frame(window.atoms[0], window.beads[0], window.box(0))
     for one in range(0, len(moves.centre), 9):
         room = start(moves, frame, one)
-        moving = moves.tables.n_moving[moves.places.block[one]]
+        moving = moves.tables.places.moving[moves.places.block[one]]
         end, energies = follow(moves, frame, one)
         assert end == move.WHOLE
         assert np.abs(room.x[:moving] - room.start[:moving]).max() > 1e-3
@@ -140,9 +140,9 @@ def test_a_step_that_is_not_reversible_does_not_return() -> None:
     moves = HamiltonianMoves(system, field, 350.0, size=2, steps=20)
     frame = moves.frame(window.atoms[0], window.beads[0], window.box(0))
     room, k = start(moves, frame, 0), moves.places.block[0]
-    moving, place = moves.tables.n_moving[k], moves.tables.place_start[k]
+    moving, place = moves.tables.places.moving[k], moves.tables.places.start[k]
     follow(moves, frame, 0)
-    inverse = moves.tables.inverse_mass[place:place + moving, None]
+    inverse = moves.tables.places.inverse_mass[place:place + moving, None]
     room.velocity[:moving] -= 0.5 * moves.rules.timestep * inverse * room.force[:moving]
     room.velocity[:] *= -1
     follow(moves, frame, 0)
@@ -157,14 +157,14 @@ def test_quick_forces_are_those_of_the_energy(coulomb: str, cap: float | None) -
     system, window = scenes.crowd((scenes.octane_system().types[0], 2), (scenes.phenyl(), 2), n_frames=1)
     moves = HamiltonianMoves(system, forcefields.everything(system, coulomb, 0.8), 300.0, steps=0, size=2, sigma=10.0)
     around = moves.surroundings
-    moves.surroundings = around._replace(core=cores(around.c6, around.c12, cap))
+    moves.surroundings = around._replace(core=cores(around.field.c6, around.field.c12, cap))
     frame = moves.frame(window.atoms[0], window.beads[0], window.box(0))
     for one in range(len(moves.centre)):
         k, room = moves.places.block[one], start(moves, frame, one)
-        places = moves.tables.place_start[k + 1] - moves.tables.place_start[k]
+        places = moves.tables.places.start[k + 1] - moves.tables.places.start[k]
         lists = move.trajectory(moves.tables, moves.surroundings, frame.grid, moves.places, one, frame.atoms,
                                 moves.rules, 0, room, moves._lists)[-1]
-        moving, expected = moves.tables.n_moving[k], np.array(room.force)
+        moving, expected = moves.tables.places.moving[k], np.array(room.force)
         quick_forces(terms_of(moves.tables, k), moves.surroundings, room.kinds, room.charges, room.x[:places], lists,
                      room.cores, room.line, room.terms, room.force[:places])
         move.leave(moves.tables, moves.places, one, room)
@@ -184,7 +184,7 @@ def test_lists_in_a_narrow_box_hold_no_more_than_in_a_wide_one() -> None:
         lists = move.trajectory(tables, moves.surroundings, frame.grid, moves.places, one, frame.atoms, moves.rules, 0,
                                 room, moves._lists)[-1]
         move.leave(tables, moves.places, one, room)
-        bounds = tables.group[tables.group_start[k]:tables.group_start[k + 1]]
+        bounds = tables.groups.first[tables.groups.start[k]:tables.groups.start[k + 1]]
         for group, (begin, end) in enumerate(itertools.pairwise(bounds)):
             width = np.linalg.norm(room.x[begin:end] - room.x[begin], axis=1).max()
             away = np.linalg.norm(lists.at[:3, slice(*lists.bounds[group, [0, -1]])].T - room.x[begin], axis=1)
@@ -197,7 +197,7 @@ def test_trajectories_are_those_of_full_forces_in_every_step() -> None:
     moves = HamiltonianMoves(system, field, 350.0, size=2, steps=1)
     frame = moves.frame(window.atoms[0], window.beads[0], window.box(0))
     one, steps = 4, 20
-    moving = moves.tables.n_moving[moves.places.block[one]]
+    moving = moves.tables.places.moving[moves.places.block[one]]
     room = start(moves, frame, one)
     for _ in range(steps):  # a step alone has nothing between its ends
         follow(moves, frame, one)
@@ -274,7 +274,7 @@ def test_share_of_the_measure_near_a_block_is_that_of_the_molecule() -> None:
     atoms = np.array(window.atoms[0])
     one = 1
     k, first = moves.places.block[one], moves.places.first_atom[one]
-    moving = first + moves.tables.place[moves.tables.place_start[k]:][:moves.tables.n_moving[k]]
+    moving = first + moves.tables.places.atom[moves.tables.places.start[k]:][:moves.tables.places.moving[k]]
     before = move.near_log_det(moves.tables, k, atoms, first), gram.half_log_det(atoms[None, first:first + 26])[0]
     atoms[moving] += np.random.default_rng(1).normal(0, 0.05, (len(moving), 3))
     after = move.near_log_det(moves.tables, k, atoms, first), gram.half_log_det(atoms[None, first:first + 26])[0]
@@ -340,7 +340,7 @@ def test_capped_forces_are_the_slope_of_capped_energies(coulomb: str) -> None:
     system, window = scenes.crowd((scenes.octane_system().types[0], 2), (scenes.phenyl(), 2), n_frames=1)
     moves = HamiltonianMoves(system, forcefields.everything(system, coulomb, 0.8), 300.0, steps=0, size=2, sigma=10.0)
     around = moves.surroundings
-    moves.surroundings = around._replace(core=cores(around.c6, around.c12, 5.0))
+    moves.surroundings = around._replace(core=cores(around.field.c6, around.field.c12, 5.0))
     frame = moves.frame(window.atoms[0], window.beads[0], window.box(0))
     one, step = 0, 1e-6
 
@@ -353,7 +353,7 @@ def test_capped_forces_are_the_slope_of_capped_energies(coulomb: str) -> None:
 
     energy_at(0.0, 0, 0)
     force = np.array(moves.room.force)
-    for atom in range(0, moves.tables.n_moving[moves.places.block[one]], 5):
+    for atom in range(0, moves.tables.places.moving[moves.places.block[one]], 5):
         for axis in range(3):
             slope = (energy_at(step, atom, axis) - energy_at(-step, atom, axis)) / (2 * step)
             assert -slope == pytest.approx(force[atom, axis], rel=1e-4, abs=0.1)

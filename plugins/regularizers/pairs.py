@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from backmap.engine.energy.pair import sixth_at, softened_tensors
-from backmap.engine.sites.contracts import LocalEnvironment
 from backmap.engine.energy.tables import RowTables
+from backmap.engine.sites.contracts import LocalEnvironment
 from backmap.engine.sites.fragments import FragmentTable
 from backmap.engine.sites.records import DrawnAtoms, MoleculePairs, SeenAtoms, as_arrays
 from backmap.model.parameters import ForceField, MoleculeParameters

@@ -110,7 +110,7 @@ def generic_gradient(kind: MoleculeType, free: NDArray[np.bool_], bonds: Index, 
     for x in range(3):
         gradient[len(bonds) + x::3, :, x] = kind.mapping.matrix[rows]
     weighted = gradient[:, free] / np.sqrt(kind.mass[free])[:, None]
-    return weighted.reshape(len(weighted), -1)
+    return weighted.reshape(len(weighted), 3 * int(free.sum()))
 
 
 def _independent(gradient: Array) -> Index:

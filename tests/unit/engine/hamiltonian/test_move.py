@@ -300,6 +300,13 @@ def test_constraints_of_a_block_are_independent_and_the_rest_is_freedom() -> Non
             assert not np.isin(block.atoms, pinned).any()
 
 
+def test_a_block_without_constraints_is_free() -> None:
+    octane = scenes.octane_window()[0].types[0]
+    springy = replace(octane, bond_length=np.full(len(octane.bonds), np.nan))
+    for block in blocks_of(springy, 2, False):
+        assert (len(block.bonds), block.freedom) == (0, 3 * len(block.atoms))
+
+
 def test_what_cannot_move_is_said() -> None:
     kind = chains.chain(2, [{0: 1}, {1: 1}])
     system, _ = chains.far_apart(kind, np.zeros((1, 2, 3)))

@@ -22,4 +22,4 @@ def reference_data() -> Path:
 @pytest.fixture(autouse=True)
 def _repeatable() -> None:
     """Untrained networks are the same in every run, and in every worker."""
-    torch.default_generator.manual_seed(7)  # that of the CPU alone: seeding all devices takes a thousand times as long
+    torch.default_generator.manual_seed(7)  # that of the CPU alone: seeding all devices takes eighty times as long

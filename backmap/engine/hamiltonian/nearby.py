@@ -96,9 +96,10 @@ def grid(beads: Array, atoms: Array, owner: Index, box: Array | None) -> Cells:
     number = (cell[:, 0] * counts[1] + cell[:, 1]) * counts[2] + cell[:, 2]
     member = np.argsort(number, kind="stable")
     start = np.searchsorted(number[member], np.arange(counts.prod() + 1))
-    return Cells(np.ascontiguousarray(beads), reach, np.array([reach.max(initial=0.0)]), np.ascontiguousarray(lattice),
-                np.ascontiguousarray(inverse), origin, counts, width, wrap, start.astype(np.int64), member,
-                int(box is not None))
+    # Copies, which can be written: loops are compiled anew for arrays that cannot.
+    beads, lattice, inverse = (np.array(values, order="C") for values in (beads, lattice, inverse))
+    return Cells(beads, reach, np.array([reach.max(initial=0.0)]), lattice, inverse, origin, counts, width, wrap,
+                 start.astype(np.int64), member, int(box is not None))
 
 
 @part

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,7 +70,7 @@ class AtomRecord:
     """A line of [ atoms ]; charge (e) and mass (u) are None where its type has them."""
 
     type: str
-    residue: str
+    residue: int
     residue_name: str
     name: str
     charge: float | None
@@ -187,7 +188,16 @@ def _atom(line: TopologyLine, number: int) -> AtomRecord:
     if int(words[0]) != number:
         raise BackmapError(f"atom {words[0]} should be number {number}", where=line.where)
     charge, mass = (finite(words[k]) if len(words) > k else None for k in (6, 7))
-    return AtomRecord(words[1], words[2], words[3], words[4], charge, mass, line)
+    return AtomRecord(words[1], _residue_number(words[2]), words[3], words[4], charge, mass, line)
+
+
+def _residue_number(word: str) -> int:
+    """Of a residue with an insertion code, ``12A``; 1 where it has none. Of 32 bits, as GROMACS has it."""
+    match = re.match(r"-?\d+", word)
+    number = int(match[0]) if match else 1
+    if abs(number) >= 2**31:
+        raise ValueError(f"'{word}' is no number of a residue")
+    return number
 
 
 # Words of lines

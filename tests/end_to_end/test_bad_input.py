@@ -189,6 +189,8 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
      "topology, under 'pass' or 'ignore'."),
     ("truncated topology", half("octane.top"), (),
      "run.yaml: steps[0].topology: octane.top:70: '26 HC 1' is not a line of [ atoms ]"),
+    ("residue number out of range", replace("octane.top", "1  OCT  C1 ", "99999999999999999999 OCT C1 ", 1), (),
+     "run.yaml: steps[0].topology: octane.top:45: '1 CT 99999999999999999999 OCT C1 1 ...' is not a line of [ atoms ]"),
     ("charge that is no number", replace("octane.top", "-0.18   12.011", "nan   12.011", 1), (),
      "run.yaml: steps[0].topology: octane.top:45: '1 CT 1 OCT C1 1 nan 12.011' is not a line of [ atoms ]"),
     ("topology that includes nothing", replace("octane.top", "[ defaults ]", '#include "more.itp"\n[ defaults ]'), (),

@@ -1,7 +1,6 @@
 """Molecule types from GROMACS' .top and .itp files."""
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -117,7 +116,7 @@ class _Molecule:
         return AtomMolecule(
             name=record.name, atom_names=[atom.name for atom in atoms], atom_types=[atom.type for atom in atoms],
             residue_names=[atom.residue_name for atom in atoms],
-            residues=np.array([_leading_number(atom.residue) for atom in atoms], dtype=np.int64),
+            residues=np.array([atom.residue for atom in atoms], dtype=np.int64),
             element=np.array([element for element, _, _ in told], dtype=np.int64),
             mass=np.array([elements.mass_of(element) if mass is None else mass for element, mass, _ in told]),
             partial_charge=np.array([charge for _, _, charge in told]),
@@ -145,12 +144,6 @@ class _Molecule:
                 given = lengths.get(frozenset((bonded[i], bonded[j])), np.nan)
             length[i, j] = given
         return length
-
-
-def _leading_number(residue: str) -> int:
-    """Of a residue with an insertion code, ``12A``; 1 where it has none."""
-    match = re.match(r"-?\d+", residue)
-    return int(match[0]) if match else 1
 
 
 def _length(function: str, parameters: tuple[str, ...]) -> float:

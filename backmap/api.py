@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .engine.checkpoints.checkpoint import Checkpoint
     from .engine.checkpoints.library import Library
     from .engine.random import Stream, numpy_generator
-    from .engine.sites.contracts import Draw, Lesson, LocalEnvironment, Order, Player, View
+    from .engine.sites.contracts import Draw, LocalEnvironment, Loss, Objective, Order, View
     from .engine.sites.fragments import FragmentTable
     from .engine.sites.snapshot import AtomIndex, Snapshot
     from .model.assessment import CARE, GOOD, UNUSABLE, Aspect, Assessment, Curve, Figure, Judgement, divergence
@@ -51,7 +51,7 @@ _LATE = {
     "engine.checkpoints.checkpoint": ("Checkpoint",),
     "engine.checkpoints.library": ("Library",),
     "engine.random": ("Stream", "numpy_generator"),
-    "engine.sites.contracts": ("Draw", "Lesson", "LocalEnvironment", "Order", "Player", "View"),
+    "engine.sites.contracts": ("Draw", "LocalEnvironment", "Loss", "Objective", "Order", "View"),
     "engine.sites.fragments": ("FragmentTable",),
     "engine.sites.snapshot": ("AtomIndex", "Snapshot"),
     "model.assessment": ("CARE", "GOOD", "UNUSABLE", "Aspect", "Assessment", "Curve", "Figure", "Judgement",
@@ -72,10 +72,10 @@ __all__ = [
     "AtomTopology", "BackmapError", "Bar", "BeadModel", "Bonded", "Bridge", "Chain", "Changed", "Checker", "Checkpoint",
     "Chemistry", "Curve", "DensityGenerator", "Draw", "EnsembleAssessor", "Figure", "Finding", "ForceField",
     "ForceFieldReader", "FragmentTable", "FrameInfo", "FrameSource", "FrameStep", "Generator", "InputPath", "Judgement",
-    "Learner", "Lesson", "Library", "LocalEnvironment", "Mapping", "MappingReader", "Memory", "Model",
-    "MoleculeParameters", "MoleculeType", "Nested", "Options", "Order", "OutputFiles", "OutputPath", "ParticleFront",
-    "Player", "Plugin", "Proposer", "Reader", "Refiner", "Regularizer", "Sampler", "Sampling", "Several", "Snapshot",
-    "State", "Step", "Stream", "Survey", "System", "Tally", "Target", "TopologyReader", "Traversal", "View",
+    "Learner", "Library", "LocalEnvironment", "Loss", "Mapping", "MappingReader", "Memory", "Model",
+    "MoleculeParameters", "MoleculeType", "Nested", "Objective", "Options", "Order", "OutputFiles", "OutputPath",
+    "ParticleFront", "Plugin", "Proposer", "Reader", "Refiner", "Regularizer", "Sampler", "Sampling", "Several",
+    "Snapshot", "State", "Step", "Stream", "Survey", "System", "Tally", "Target", "TopologyReader", "Traversal", "View",
     "WeightsPath", "Window", "Writer", "also_read", "divergence", "graph_of", "hookimpl", "numpy_generator",
 ]
 

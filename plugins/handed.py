@@ -33,7 +33,7 @@ class CheckedFrames:
     """Frames of a reader, each looked at as it is read.
 
     Args:
-        source: The frames; whatever else it knows is passed on.
+        source: The frames; whatever else it knows is excluded on.
         who: The reader, for messages.
     """
 

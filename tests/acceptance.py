@@ -135,7 +135,7 @@ class World:
 
     Attributes:
         kind: Their type; start: positions of all of them at the start, (A, 3); beads: given, (B, 3).
-        field: The force field; sigma: of the beads, nm; grip: how closely generators meet them, nm.
+        field: The force field; sigma: of the beads, nm; proposal_sigma: how closely generators meet them, nm.
     """
 
     kind: MoleculeType
@@ -143,7 +143,7 @@ class World:
     beads: Array
     field: ForceField
     sigma: float = 0.05
-    grip: float = 1.0
+    proposal_sigma: float = 1.0
 
     def sample(self, generator: Generator, n: int, sweeps: int, candidates: int = 1, rigid: bool = True,
                block: str = "fragment", seed: int = 1) -> tuple[Array, float]:
@@ -169,7 +169,7 @@ class World:
         energy = SiteEnergy(system, self.field, tables, View(self.field.cutoff + 2 * float(reaches.max()), 4))
         grams = [BondGram(self.kind)] if rigid else None
         target = Distribution(system, energy, table, grams, torch.as_tensor(reaches), TEMPERATURE, self.sigma,
-                        torch.full((system.n_beads,), self.grip, dtype=torch.float64))
+                        torch.full((system.n_beads,), self.proposal_sigma, dtype=torch.float64))
         acceptance = Acceptance(generator, target, candidates)
         blocks = table.blocks([block])[block]
         members = blocks.any(dim=1)[scene.layout.row].numpy()[None]

@@ -116,7 +116,7 @@ class Alkane:
                 total = total + c12[inner] / squared**6 - c6[inner] / squared**3
         return total
 
-    def slack(self, atoms: Array) -> Array:
+    def residual(self, atoms: Array) -> Array:
         """|M r - R|^2 summed over beads, nm^2, (...)."""
         off = np.einsum("ba,...ax->...bx", self.kind.mapping.matrix, atoms) - self.world.beads
         return (off**2).sum(axis=(-1, -2))
@@ -234,7 +234,7 @@ BINS = np.radians([-180.0, -120.0, -90.0, -40.0, 40.0, 90.0, 120.0, 180.0])
 
 
 def features(alkane: Alkane, states: Array) -> Array:
-    """What is compared, as functions of a state, (s, m, p): torsion bins; angles, energy, and their squares; slack."""
+    """What is compared, as functions of a state, (s, m, p): torsion bins; angles, energy, their squares; residual."""
     found = []
     for a in range(alkane.n - 3):
         torsion = torsion_of(states, a)
@@ -243,7 +243,7 @@ def features(alkane: Alkane, states: Array) -> Array:
         bend = chains.angle_of(states, a, a + 1, a + 2) - ANGLE
         found += [bend, bend**2]
     energy = alkane.energy(states) / KT - alkane.n
-    return np.stack([*found, energy, energy**2, alkane.slack(states) / alkane.sigma**2], axis=-1).astype(float)
+    return np.stack([*found, energy, energy**2, alkane.residual(states) / alkane.sigma**2], axis=-1).astype(float)
 
 
 #: Errors to be found: logarithm of what a density would be multiplied by, of states (..., n, 3).
@@ -252,7 +252,7 @@ ERRORS: dict[str, Callable[[Alkane, Array], Array]] = {
                                             for a in range(alkane.n - 2)),
     "no Fixman term": lambda alkane, states: -alkane.log_gram(states),
     "5 % hotter": lambda alkane, states: 0.05 * alkane.energy(states) / KT,
-    "beads 5 % wider": lambda alkane, states: (1 - 1.05**-2) * alkane.slack(states) / 2 / alkane.sigma**2}
+    "beads 5 % wider": lambda alkane, states: (1 - 1.05**-2) * alkane.residual(states) / 2 / alkane.sigma**2}
 
 
 @dataclass(frozen=True, eq=False)

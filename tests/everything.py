@@ -21,17 +21,17 @@ steps:
   - forward: {{generator: {{equivariant: {weights}}}}}
   - gibbs: {{sweeps: 1, temperature: 350, regularizer: steric, candidates: 2, repair: 1}}
   - metropolis: {{sweeps: 1, temperature: 350, candidates: 2, free_energies: true}}
-  - hamiltonian: {{soften: 1, sweeps: 3, steps: 4, temperature: 350}}
-  - hamiltonian: {{sweeps: 1, steps: 4, temperature: 350, beads: {{sigma: 0.001}}, only: [stuck]}}
+  - hamiltonian: {{soft_core_sweeps: 1, sweeps: 3, steps: 4, temperature: 350}}
+  - hamiltonian: {{sweeps: 1, steps: 4, temperature: 350, beads: {{sigma: 0.001}}, only: [never_accepted]}}
   - refine: {{equilibrate: {{temperature: 350, time: 0.02, max_iterations: 20}}}}
   - assess:
       assessors: [structure, energy, consistency]
-      every: 2
-      beside:
+      compare_every: 2
+      compare_with:
         template: {{forward: template}}
         moved: [{{forward: template}}, {{hamiltonian: {{sweeps: 2, steps: 4, temperature: 350}}}}]
         minimized: [{{forward: template}}, {{refine: {{minimize: {{max_iterations: 20}}}}}}]
-        taken: {{load: {{gromacs: {{files: [{demo}/aa.gro, {demo}/test_aa.xtc], index: {{index.ndx: atoms}}}}}}}}
+        taken: {{read_atoms: {{gromacs: {{files: [{demo}/aa.gro, {demo}/test_aa.xtc], index: {{index.ndx: atoms}}}}}}}}
   - write:
       atoms: [{{gromacs: [atoms.gro, atoms.xtc]}}, {{picture: atoms.png}}]
       report: [report.html, report.md, report.json]
@@ -56,7 +56,7 @@ output: out
 steps:
   - target: {{double_well: {{beta: 1.0}}}}
   - explore: {{samples: 2000, chains: 50}}
-  - learn:
+  - train_model:
       model: {{vae: {{latents: 1, decoder: independent, hidden: 8, encoder_hidden: 8}}}}
       steps: 400
       validate_every: 20

@@ -26,7 +26,7 @@ steps:
   - read:
       beads: {gromacs: [cg.gro, cg.xtc]}
       reference: {gromacs: [aa.gro, aa.xtc]}
-  - load: {atoms: {gromacs: theirs.xtc}}
+  - read_atoms: {atoms: {gromacs: theirs.xtc}}
   - assess: {assessors: [structure, energy, consistency]}
   - write: {report: [report.html, report.md, report.json]}
 """

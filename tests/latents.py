@@ -62,10 +62,10 @@ def taught(kind: MoleculeType, states: Array, beads: Array, temperature: float, 
         frame = torch.as_tensor(rng.integers(0, n, sites))
         bead = owners[torch.as_tensor(rng.integers(0, len(owners), sites))]
         env = scene.gather(frame, bead, 0.0, temperature)
-        (player,) = generator.players(step / steps)
-        lesson = player.loss(env, scene.own(frame, bead), Stream.of(seed, step, torch.arange(sites)))
+        (objective,) = generator.objectives(step / steps)
+        loss = objective.loss(env, scene.own(frame, bead), Stream.of(seed, step, torch.arange(sites)))
         optimiser.zero_grad()
-        lesson.value.backward()
+        loss.value.backward()
         torch.nn.utils.clip_grad_norm_(generator.network.parameters(), 2.0)
         optimiser.step()
         schedule.step()

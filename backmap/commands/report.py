@@ -21,7 +21,8 @@ def report(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER",
                                          help="Where the report goes.")] = Path("report"),
     overrides: Annotated[list[str] | None, typer.Option(
-        "--set", metavar="KEY=VALUE", help="Change the recipe of the report, e.g. steps.assess.every=2.")] = None,
+        "--set", metavar="KEY=VALUE", help="Change the recipe of the report, e.g. "
+                                         "steps.assess.compare_every=2.")] = None,
     processes: Processes = None,
     force: Force = False,
     plugin: PluginFiles = None,

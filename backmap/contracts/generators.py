@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..engine.checkpoints.library import Library
     from ..engine.random import Stream
-    from ..engine.sites.contracts import Draw, LocalEnvironment, Order, Player, View
+    from ..engine.sites.contracts import Draw, LocalEnvironment, Objective, Order, View
     from ..model.molecule import MoleculeType
     from ..model.parameters import ForceField
     from ..model.system import System
@@ -132,20 +132,20 @@ class Learner(Generator):
 
     def loss(self, env: LocalEnvironment, target: Tensor, rng: Stream) -> Tensor:
         """Training loss per site (S,) for true positions ``target`` (S, F, 3): for those that learn alone."""
-        raise NotImplementedError(f"{type(self).__name__} has neither a loss nor players of its own")
+        raise NotImplementedError(f"{type(self).__name__} has neither a loss nor objectives of its own")
 
-    def players(self, progress: float) -> Sequence[Player]:
+    def objectives(self, progress: float) -> Sequence[Objective]:
         """Who learns in a training step, in their order; ``progress`` is the share of the steps done, 0 to 1.
 
         By default the network alone, by ``loss``. Networks against one another, as with a critic, say so here.
         """
-        from ..engine.sites.contracts import Lesson, Player
+        from ..engine.sites.contracts import Loss, Objective
 
-        def lesson(env: LocalEnvironment, target: Tensor, rng: Stream) -> Lesson:
-            return Lesson(self.loss(env, target, rng).sum() / env.block.sum())
+        def loss(env: LocalEnvironment, target: Tensor, rng: Stream) -> Loss:
+            return Loss(self.loss(env, target, rng).sum() / env.block.sum())
 
         assert self.network is not None  # `study` came first
-        return [Player("network", self.network, lesson)]
+        return [Objective("network", self.network, loss)]
 
     def watch(self, env: LocalEnvironment, target: Tensor, rng: Stream) -> dict[str, float]:
         """Figures of held-out sites, by name; training ends with a clear message if ``spread``, nm, vanishes."""

@@ -12,6 +12,8 @@ from backmap.model.system import System, Window
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+CHANGED = {"stuck": "never_accepted"}  #: flags that had other names
+
 
 def flagged(window: Window, names: Sequence[str], where: object = "") -> Mask:
     """Beads under any of the flags ``names``, (W, B).
@@ -20,6 +22,8 @@ def flagged(window: Window, names: Sequence[str], where: object = "") -> Mask:
         BackmapError: If no step so far has raised one of them.
     """
     unknown = [name for name in names if name not in window.flags]
+    if unknown and unknown[0] in CHANGED:
+        raise BackmapError(f"the flag '{unknown[0]}' is called '{CHANGED[unknown[0]]}' now", where=where)
     if unknown:
         known = ", ".join(sorted(window.flags)) or "none"
         raise BackmapError(f"no earlier step looks for '{unknown[0]}'", where=where,
@@ -47,9 +51,9 @@ def owners(system: System) -> NDArray[np.int64]:
 
 
 def finished(window: Window, atoms: Array, system: System) -> Window:
-    """The window with whole atoms (W, A, 3) next to their beads, their slack, and wrong hands flagged."""
+    """The window with whole atoms (W, A, 3) next to their beads, their residual, and wrong chirality flagged."""
     done = window.with_atoms(atoms)
-    done.slack = system.map(atoms) - window.beads
+    done.residual = system.map(atoms) - window.beads
     wrong = system.wrong_stereo(atoms)
     flags = np.zeros(window.beads.shape[:2], dtype=bool)
     if len(wrong):

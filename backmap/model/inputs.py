@@ -118,8 +118,8 @@ class BeadModel:
         bead_residues: (B,).
         bead_bonds: Pairs of beads if the file gives bonds, else None, (m, 2).
         mapping: Weights and owners.
-        hands: What the file says of stereochemistry: a stereocentre and three of its neighbours, whose vectors have
-            a positive triple product, (n, 4); None if it says nothing.
+        stereocentres: What the file says of stereochemistry: a stereocentre and three of its neighbours, whose vectors
+            have a positive triple product, (n, 4); None if it says nothing.
         remarks: What the user should know, one line each: what of the file is not used.
         where: File and line of each bead, for messages, (B,); empty where the file has no lines for them.
     """
@@ -130,6 +130,6 @@ class BeadModel:
     bead_residues: np.ndarray
     bead_bonds: np.ndarray | None
     mapping: Mapping
-    hands: np.ndarray | None = None
+    stereocentres: np.ndarray | None = None
     remarks: tuple[str, ...] = ()
     where: tuple[str, ...] = ()

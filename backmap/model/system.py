@@ -169,7 +169,7 @@ class Window:
         atoms: (W, A, 3), nm, whole and next to their beads; None before a step makes them.
         placed: (W, A) bool.
         reference: True atoms, (W, A, 3), nm, where a file gave them; training and assessors only.
-        slack: M(r) - R after the last projection, (W, B, 3), nm; None before one.
+        residual: M(r) - R after the last projection, (W, B, 3), nm; None before one.
         flags: Name of a physics warning -> (W, B) bool.
         place: Place of each frame in the run, counted from 0, (W,); by default that in the window.
     """
@@ -181,7 +181,7 @@ class Window:
     atoms: Array | None = None
     placed: NDArray[np.bool_] | None = None
     reference: Array | None = None
-    slack: Array | None = None
+    residual: Array | None = None
     flags: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
     place: Index = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 

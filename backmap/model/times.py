@@ -44,8 +44,8 @@ def _rounding(times: Array) -> Array:
 
 def _every(times: Array, dt: float) -> NDArray[np.bool_]:
     """Frames a multiple of ``dt`` after the first, (n,) bool."""
-    past, slack = times - times[0], _rounding(times) + _rounding(times[:1])
-    spacing = _spacing(past, slack)
+    past, tolerance = times - times[0], _rounding(times) + _rounding(times[:1])
+    spacing = _spacing(past, tolerance)
     if spacing is not None:
         number = np.round(past / spacing).astype(np.int64)
         for parts in (*range(1, PARTS + 1), max(1, round(spacing / dt))):
@@ -53,10 +53,10 @@ def _every(times: Array, dt: float) -> NDArray[np.bool_]:
             steps = round(share)  # dt is steps/parts of the spacing
             if steps and abs(steps - share) <= min(ROUNDED * steps, NEAR):
                 return number % (steps // math.gcd(steps, parts)) == 0
-    return np.abs(past - np.round(past / dt) * dt) <= slack + ROUNDED * dt
+    return np.abs(past - np.round(past / dt) * dt) <= tolerance + ROUNDED * dt
 
 
-def _spacing(past: Array, slack: Array) -> float | None:
+def _spacing(past: Array, tolerance: Array) -> float | None:
     """Of frames that are evenly spaced, some of them missing perhaps, ps; None if they are not."""
     grid = np.unique(past)
     if len(grid) < 2:
@@ -73,4 +73,4 @@ def _spacing(past: Array, slack: Array) -> float | None:
             break
         far *= 2
     off = np.abs(past - np.round(past / spacing) * spacing)
-    return spacing if (off <= slack + 0.01 * spacing).all() else None
+    return spacing if (off <= tolerance + 0.01 * spacing).all() else None

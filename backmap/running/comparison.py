@@ -149,17 +149,17 @@ def _derived(content: dict[str, Any], candidates: Sequence[_Candidate], place: P
     first, *others = candidates
     options = steps["assess"]["assess"] if "assess" in steps else _assessors("forcefield" in steps)
     options = dict(options) if isinstance(options, dict) and "assessors" in options else {"assessors": options}
-    options |= {"name": first.label, "beside": {other.label: [_load(other)] for other in others}}
-    options.pop("every", None)
+    options |= {"name": first.label, "compare_with": {other.label: [_read_atoms(other)] for other in others}}
+    options.pop("compare_every", None)
     setting = [steps[name] for name in SETTING if name in steps]
     title = content.get("title") or place.stem
     return {"recipe": 1, "title": f"{title}: {', '.join(c.label for c in candidates)}", "output": "report",
-            "steps": [*setting, _load(first), {"assess": options}, {"write": {"report": REPORTS}}]}
+            "steps": [*setting, _read_atoms(first), {"assess": options}, {"write": {"report": REPORTS}}]}
 
 
 def _assessors(with_energies: bool) -> list[str]:
     return ["structure", "consistency", *(["energy"] if with_energies else [])]
 
 
-def _load(candidate: _Candidate) -> dict[str, Any]:
-    return {"load": {"atoms": {"gromacs": candidate.files}}}
+def _read_atoms(candidate: _Candidate) -> dict[str, Any]:
+    return {"read_atoms": {"atoms": {"gromacs": candidate.files}}}

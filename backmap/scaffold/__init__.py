@@ -26,7 +26,7 @@ IN_RECIPES = {
     "mapping reader": "- topology: {atoms: {gromacs: topol.top}, mapping: {$name: beads.txt}}",
     "writer": "- write: {atoms: $name}",
     "target": "- target: $name",
-    "model": "- learn: {model: $name}",
+    "model": "- train_model: {model: $name}",
     "sampler": "- monte_carlo: {sampler: $name}",
     "ensemble assessor": "- monte_carlo: {assessors: [mixing, $name]}",
 }

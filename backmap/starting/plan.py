@@ -134,7 +134,7 @@ class _Planner:
         found = self._read(topology, beads)
         unmapped = [name for name in dict(found.survey.blocks) if name not in found.survey.models]
         if unmapped and found.survey.models:
-            topology["pass"] = unmapped
+            topology["exclude"] = unmapped
             self.why.append(f"{', '.join(unmapped)}: no mapping is given, so they are passed over (ions are put at "
                             "their beads)")
             found = self._read(topology, beads)

@@ -35,7 +35,7 @@ def training_recipe(plan: Plan, output: str) -> str:
     lines = [f"# Trains weights at {plan.temperature:g} K on atomistic frames. Written by backmap init.",
              "recipe: 1", "seed: 1", f"output: {output}", "steps:",
              f"  - topology: {_flow(topology)}",
-             "  - prepare:                # which bonds are rigid and which hand stereocentres have, the frames tell",
+             "  - prepare:                # the frames tell which bonds are rigid, and the chirality of stereocentres",
              f"      frames: {_flow(plan.training)}",
              f"      temperature: {plan.temperature:g}        # of the simulation of these frames, K",
              "  - train:", f"      generator: {plan.generator}",
@@ -47,7 +47,7 @@ def training_recipe(plan: Plan, output: str) -> str:
 def _topology(plan: Plan) -> Iterator[str]:
     yield "  - topology:               # what there is, and how beads are made of atoms"
     for key, value in plan.topology.items():
-        if key == "pass":
+        if key == "exclude":
             yield from _comment("      ", "Molecules without a mapping: not backmapped, and only ions are written. "
                                 "{SOL: W} says what their beads are called.")
         if key == "stereo":
@@ -98,7 +98,7 @@ def _makers(plan: Plan, trained: str) -> Iterator[str]:
     yield "      repair: 5             # those are drawn again, at most five times"
     if plan.forcefield is not None:
         yield "  - hamiltonian:            # moves along the forces, accepted or rejected by the force field"
-        yield f"      soften: {5 if plan.way == 'force_field' else 3}             # sweeps before, which part overlaps"
+        yield f"      soft_core_sweeps: {5 if plan.way == 'force_field' else 3}   # sweeps before, which part overlaps"
         yield "      sweeps: 10            # more bring it nearer to equilibrium"
         yield "      steps: 20"
         timestep, why = (2, "all bonds are rigid") if plan.rigid else (0.5, "some bonds are flexible")

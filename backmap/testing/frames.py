@@ -93,7 +93,7 @@ def check_refiner(refiner: Refiner, system: System | None = None, window: Window
     assert done.atoms.shape == before.shape, f"atoms are {done.atoms.shape}, not {before.shape}"
     assert np.isfinite(done.atoms).all(), "positions are not finite"
     last = replace(window, **{name: getattr(window, name)[-1:] for name in ("frames", "time", "boxes", "beads")},
-                   reference=None, slack=None, flags={}).with_atoms(window.atoms[-1:])
+                   reference=None, residual=None, flags={}).with_atoms(window.atoms[-1:])
     alone = refiner.refine(last, system, Stream.of(7, numbers[-1:]), None)
     assert np.abs(alone.atoms[0] - done.atoms[-1]).max() <= SAME, "a frame depends on the others of its window"
     only = np.zeros(window.beads.shape[:2], dtype=bool)

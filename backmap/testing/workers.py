@@ -140,13 +140,13 @@ def _check_loss(generator: Learner, sites: Sites) -> None:
 def _check_lessons(generator: Learner, sites: Sites) -> None:
     """Everybody who learns has a finite loss that reaches what is updated."""
     env, target = sites.environment(), sites.present()
-    for player in (*generator.players(0.0), *generator.players(1.0)):
-        lesson = player.loss(env, target, sites.stream())
-        assert lesson.value.dim() == 0, f"the loss of the {player.name} is no single number"
-        assert bool(lesson.value.isfinite()), f"the loss of the {player.name} is not finite"
-        gradients = torch.autograd.grad(lesson.value, list(player.module.parameters()), allow_unused=True)
+    for objective in (*generator.objectives(0.0), *generator.objectives(1.0)):
+        loss = objective.loss(env, target, sites.stream())
+        assert loss.value.dim() == 0, f"the loss of the {objective.name} is no single number"
+        assert bool(loss.value.isfinite()), f"the loss of the {objective.name} is not finite"
+        gradients = torch.autograd.grad(loss.value, list(objective.module.parameters()), allow_unused=True)
         assert any(g is not None and bool((g != 0).any()) for g in gradients), \
-            f"the loss of the {player.name} does not reach its parameters"
+            f"the loss of the {objective.name} does not reach its parameters"
     for name, value in generator.watch(env, target, sites.stream()).items():
         assert np.isfinite(value), f"the figure '{name}' is not finite"
 

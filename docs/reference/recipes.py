@@ -37,7 +37,7 @@ ABOUT = {
     "bridge": "Carries frames over from another Python library, and atoms back. Recipes do not name it: it serves "
               "`backmap.run` in Python.",
     "target": "A density that can be evaluated, for Monte Carlo. Goes into the step `target`.",
-    "model": "Proposes configurations of a target by way of latent variables. Goes into `learn` and `monte_carlo`.",
+    "model": "Proposes configurations of a target by way of latent variables. Goes into `train_model`, `monte_carlo`.",
     "sampler": "Monte Carlo on a target. Goes into `monte_carlo`.",
     "ensemble assessor": "Judges what a sampler has visited. Goes into `monte_carlo`.",
 }
@@ -76,15 +76,15 @@ steps:
       regularizer: steric
       repair: 5
   - hamiltonian:
-      soften: 5
+      soft_core_sweeps: 5
       sweeps: 20
       steps: 40
       timestep: 2
       temperature: 350
   - assess:
       assessors: [structure, energy, consistency]
-      every: 5
-      beside:
+      compare_every: 5
+      compare_with:
         template: {forward: template}
         minimized: [{forward: template}, {refine: minimize}]
   - write:

@@ -31,7 +31,7 @@ class ConsistencyOptions(Options):
 
 
 class Consistency(Assessor):
-    """M(atoms) against the given beads: deviation of all, by bead type, and at the ends of chains; slack of beads
+    """M(atoms) against the given beads: deviation of all, by bead type, and at the ends of chains; residual of beads
     that the last projection could not reach."""
 
     Options = ConsistencyOptions
@@ -53,10 +53,10 @@ class Consistency(Assessor):
         tally.count("deviation", frame.index, _FINE.count(off))
         tally.row("squares", frame.index, [(off[beads] ** 2).sum() for beads in self.members])
         tally.row("largest", frame.index, [off.max()])
-        if frame.slack is not None:
-            slack = np.linalg.norm(frame.slack, axis=1)
-            far = (slack > self.options.tolerance).sum()
-            tally.row("slack", frame.index, [(slack**2).sum(), slack.max(), far])
+        if frame.residual is not None:
+            residual = np.linalg.norm(frame.residual, axis=1)
+            far = (residual > self.options.tolerance).sum()
+            tally.row("residual", frame.index, [(residual**2).sum(), residual.max(), far])
         return {"off_bead": off > self.options.tolerance}
 
     def conclude(self, tally: Tally, reference: Tally | None) -> Assessment:
@@ -75,13 +75,13 @@ class Consistency(Assessor):
         return Assessment(figures + self._slack(tally), [curve] if counts.any() else [])
 
     def _slack(self, tally: Tally) -> list[Figure]:
-        rows = rows_of(tally, "slack", 3)
+        rows = rows_of(tally, "residual", 3)
         if not len(rows):
             return []
         n = len(rows) * self.system.n_beads
-        return [_deviation("slack", "RMS", np.sqrt(rows[:, 0].sum() / n)),
-                _deviation("slack", "maximum", rows[:, 1].max()),
-                Figure(_SECTION, "slack", f"share above {self.options.tolerance:g} nm", float(rows[:, 2].sum() / n),
+        return [_deviation("residual", "RMS", np.sqrt(rows[:, 0].sum() / n)),
+                _deviation("residual", "maximum", rows[:, 1].max()),
+                Figure(_SECTION, "residual", f"share above {self.options.tolerance:g} nm", float(rows[:, 2].sum() / n),
                        ideal=0.0)]
 
 

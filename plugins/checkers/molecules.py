@@ -15,19 +15,19 @@ from .listing import counted, listed
 
 
 class MoleculeChecker(Checker):
-    """Stereocentres whose hand nothing tells, rigid bonds that nobody has decided on, charges without a surrounding."""
+    """Stereocentres of unknown chirality, rigid bonds that nobody decided on, charges without a surrounding."""
 
     def check(self, survey: Survey) -> Iterator[Finding]:
         if survey.system is None or any(survey.named("prepare")):  # frames that are learned from tell all this
             return
-        yield from _hands(survey)
+        yield from _stereocentres(survey)
         if any(getattr(step.options, "constraints", None) == "reference" for step in survey.steps):
             yield from _rigid(survey)
         yield from _charges(survey)
         yield from _loose(survey)
 
 
-def _hands(survey: Survey) -> Iterator[Finding]:
+def _stereocentres(survey: Survey) -> Iterator[Finding]:
     unsigned = unsigned_centres(survey.system)
     for kind in merged(survey.system.types):
         if unsigned.get(kind.name):
@@ -35,8 +35,8 @@ def _hands(survey: Survey) -> Iterator[Finding]:
             names = listed([kind.atom_names[atom] for atom in open_ones])
             yield Finding("warning", survey.place_of("system"), f"{kind.name}: the handedness of "
                           f"{counted(unsigned[kind.name], 'stereocentre')} is not known ({names})",
-                          "They come out in either hand. Give true atoms, 'stereo: aa.gro' in topology, a mapping that "
-                          "tells them, or weights that know.")
+                          "They come out in either chirality. Give true atoms, 'stereo: aa.gro' in topology, a mapping "
+                          "that tells them, or weights that know.")
 
 
 def _rigid(survey: Survey) -> Iterator[Finding]:

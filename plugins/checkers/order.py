@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from backmap.api import Checker, Step
 from backmap.model.survey import Finding, Survey
 
-MAKERS = ("forward", "gibbs", "metropolis", "hamiltonian", "refine", "load")
+MAKERS = ("forward", "gibbs", "metropolis", "hamiltonian", "refine", "read_atoms")
 RESULTS = ("run.json", "progress.json")  #: what a run leaves in its folder
 
 
@@ -50,10 +50,10 @@ def _overlaps(survey: Survey, makers: list[Step]) -> Iterator[Finding]:
             yield Finding("note", survey.where(step), "fragments that still overlap after the sweeps are "
                           + ("flagged, not redrawn" if told else "neither flagged nor redrawn"),
                           "Write 'repair: 5'." if told else "Add a gibbs step with 'regularizer: steric, repair: 5'.")
-        if step.name == "hamiltonian" and not options.soften and not any(
-                earlier.name in ("refine", "load", "hamiltonian") for earlier in before):
-            yield Finding("warning", survey.where(step, "soften"), "moves climb no walls: atoms that overlap stay "
-                          "where they are", "Write 'soften: 5', so that they part first.")
+        if step.name == "hamiltonian" and not options.soft_core_sweeps and not any(
+                earlier.name in ("refine", "read_atoms", "hamiltonian") for earlier in before):
+            yield Finding("warning", survey.where(step, "soft_core_sweeps"), "moves climb no walls: atoms that overlap "
+                          "stay where they are", "Write 'soft_core_sweeps: 5', so that they part first.")
         if step.name == "refine" and any(getattr(refiner.options, "restraint", None) == 0.0
                                          for refiner in options.refiners):
             yield Finding("note", survey.where(step), "atoms may leave their beads",

@@ -11,7 +11,7 @@ from backmap.api import AtomMolecule
 from .chemistry import perceive
 
 
-def hands_of(molecule: AtomMolecule, labels: dict[int, str]) -> Iterable[tuple[int, list[int]]]:
+def stereocentres_of(molecule: AtomMolecule, labels: dict[int, str]) -> Iterable[tuple[int, list[int]]]:
     """Three neighbours, whose vectors have a positive triple product, of each centre that is labelled R or S.
 
     Centres without four explicit neighbours, and those whose neighbours do not all differ, are left out.
@@ -29,7 +29,7 @@ def hands_of(molecule: AtomMolecule, labels: dict[int, str]) -> Iterable[tuple[i
     for (i, j), order in zip(molecule.bonds.tolist(), chemistry.bond_order, strict=True):
         whole.AddBond(i, j, kinds[float(order)])
     Chem.FastFindRings(whole)
-    # The label of a centre may hang on the hands of others: all are turned once, then those that came out wrong.
+    # The label of a centre may depend on the chirality of others: all are turned once, then those that came out wrong.
     centres = [centre for centre in labels if whole.GetAtomWithIdx(centre).GetDegree() == 4]
     for centre in centres:
         whole.GetAtomWithIdx(centre).SetChiralTag(Chem.ChiralType.CHI_TETRAHEDRAL_CCW)

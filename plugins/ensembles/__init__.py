@@ -1,6 +1,7 @@
 """Ensembles: Monte Carlo on a density that can be evaluated, with moves that a network learned."""
 from __future__ import annotations
 
+from backmap.api import Changed
 from backmap.hookspecs import hookimpl
 
 
@@ -35,11 +36,12 @@ def backmap_ensemble_assessors() -> dict[str, str]:
 
 
 @hookimpl
-def backmap_steps() -> dict[str, str]:
+def backmap_steps() -> dict[str, str | Changed]:
     here = "backmap_plugins.ensembles.steps"
     return {
         "target": f"{here}.target:GiveTarget",
         "explore": f"{here}.target:Explore",
-        "learn": f"{here}.learn:Learn",
+        "train_model": f"{here}.train_model:TrainModel",
         "monte_carlo": f"{here}.sample:MonteCarlo",
+        "learn": Changed("is called 'train_model' now"),
     }

@@ -65,11 +65,11 @@ def _moves(results: Results, style: dict[str, str]) -> PageTable:
     for name, result in results.items():
         for kind, move in result["moves"].items():
             basins = "; ".join(f"{basin}: {number(share, 3)}" for basin, share in move["by_basin"].items()) or "–"
-            stuck = "–" if move["longest_stuck"] is None else str(move["longest_stuck"])
-            texts = [number(move["acceptance"], 3), basins, stuck, f"{move['tried']:,}".replace(",", "\u202f"),
+            longest = "–" if move["longest_rejections"] is None else str(move["longest_rejections"])
+            texts = [number(move["acceptance"], 3), basins, longest, f"{move['tried']:,}".replace(",", "\u202f"),
                      duration(result["cpu_seconds"].get(kind, 0.0))]
             rows.append([Cell(name, small=kind, style=style[name]), *map(Cell, texts)])
-    heads = ("sampler", "acceptance", "by basin", "longest stuck run", "moves", "CPU time")
+    heads = ("sampler", "acceptance", "by basin", "longest run of rejections", "moves", "CPU time")
     return PageTable(list(map(Column, heads)), rows)
 
 

@@ -55,7 +55,7 @@ def _move(chain: Chain, kind: str) -> dict[str, Any]:
     tried, accepted = chain.tried[kind], chain.accepted.get(kind, {})
     shares = {str(basin): accepted.get(basin, 0) / count for basin, count in sorted(tried.items()) if basin >= 0}
     return {"tried": sum(tried.values()), "acceptance": sum(accepted.values()) / sum(tried.values()),
-            "by_basin": shares, "longest_stuck": chain.longest.get(kind)}
+            "by_basin": shares, "longest_rejections": chain.longest.get(kind)}
 
 
 def weights(log_weight: np.ndarray, log_normaliser: float | None) -> dict[str, Any]:
@@ -95,13 +95,13 @@ def table(results: dict[str, dict[str, Any]], title: str, verdicts: dict[str, Ve
     for name, verdict in verdicts.items():
         lines += [f"**{name}: {verdict.words}**", "", *(f"- {MARKS[each.level]} {each.text}"
                                                        for each in verdict.findings), ""]
-    lines += ["| sampler | move | acceptance | by basin | longest stuck run | moves | CPU s |",
+    lines += ["| sampler | move | acceptance | by basin | longest run of rejections | moves | CPU s |",
              "|---|---|---|---|---|---|---|"]
     for name, result in results.items():
         for kind, move in result["moves"].items():
             basins = ", ".join(f"{basin}: {share:.3g}" for basin, share in move["by_basin"].items()) or "-"
-            stuck = move["longest_stuck"] if move["longest_stuck"] is not None else "-"
-            lines.append(f"| {name} | {kind} | {move['acceptance']:.4g} | {basins} | {stuck} | {move['tried']} | "
+            longest = move["longest_rejections"] if move["longest_rejections"] is not None else "-"
+            lines.append(f"| {name} | {kind} | {move['acceptance']:.4g} | {basins} | {longest} | {move['tried']} | "
                          f"{result['cpu_seconds'].get(kind, 0.0):.3g} |")
     for name, result in results.items():
         worth = result.get("proposals")

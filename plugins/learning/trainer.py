@@ -13,7 +13,7 @@ from torch import Tensor
 from backmap.api import Learner, Regularizer
 from backmap.engine.checkpoints import store
 from backmap.engine.random import Stream
-from backmap.engine.sites.contracts import Lesson, LocalEnvironment, Player
+from backmap.engine.sites.contracts import LocalEnvironment, Loss, Objective
 from backmap.errors import BackmapError
 
 from .optimisation import Average, pace, packed, under, unpack
@@ -72,7 +72,7 @@ class Trainer:
         self.generator, self.schedule, self.state, self.seed = generator, schedule, state, seed
         self.contexts = MixedContexts(contexts, seed)
         self.energies, self.network = energies, generator.network
-        self.optimisers: dict[str, tuple[Player, torch.optim.Optimizer]] = {}
+        self.optimisers: dict[str, tuple[Objective, torch.optim.Optimizer]] = {}
         self.average = Average(self.network, schedule.average)
         self.step, self.history = 0, History()
 
@@ -98,59 +98,59 @@ class Trainer:
         return self.history
 
     def _one(self) -> Figures:
-        """One update of every player, each on sites of its own."""
-        players = self.generator.players(self.step / self.schedule.steps)
-        parts = sum(player.updates for player in players)
+        """One update of every objective, each on sites of its own."""
+        objectives = self.generator.objectives(self.step / self.schedule.steps)
+        parts = sum(objective.updates for objective in objectives)
         env, target, stream = self.contexts.batch(self.step, parts)
         # Dropout follows from the step, also after a stop.
         torch.manual_seed(self.seed * 1_000_003 + self.step)
         figures, slices = {}, iter(torch.arange(env.size, device=env.row.device).tensor_split(parts))
-        for player in players:
-            for _ in range(player.updates):
+        for objective in objectives:
+            for _ in range(objective.updates):
                 sites = next(slices)
                 if len(sites):
-                    one = self._update(player, env.at(sites), target[sites], stream.at(sites))
-            figures |= one if len(players) == 1 else {f"{player.name} {name}": value for name, value in one.items()}
+                    one = self._update(objective, env.at(sites), target[sites], stream.at(sites))
+            figures |= one if len(objectives) == 1 else {f"{objective.name} {name}": n for name, n in one.items()}
         self.average.update(self.step)
         return figures
 
-    def _update(self, player: Player, env: LocalEnvironment, target: Tensor, stream: Stream) -> Figures:
-        optimiser = self._optimiser(player)
+    def _update(self, objective: Objective, env: LocalEnvironment, target: Tensor, stream: Stream) -> Figures:
+        optimiser = self._optimiser(objective)
         for group in optimiser.param_groups:
-            group["lr"] = self._learning_rate(player)
-        lesson = player.loss(env, target, stream)
-        loss = lesson.value + self._regularized(player, lesson, env, target)
+            group["lr"] = self._learning_rate(objective)
+        found = objective.loss(env, target, stream)
+        loss = found.value + self._regularized(objective, found, env, target)
         optimiser.zero_grad(set_to_none=True)
-        loss.backward(inputs=list(player.module.parameters()))
-        norm = torch.nn.utils.clip_grad_norm_(player.module.parameters(), CLIP)
+        loss.backward(inputs=list(objective.module.parameters()))
+        norm = torch.nn.utils.clip_grad_norm_(objective.module.parameters(), CLIP)
         figures = {"loss": float(loss.detach()), "gradient": float(norm)}
         if not all(np.isfinite(value) and abs(value) < EXPLODED for value in figures.values()):
             raise BackmapError(f"training diverged at step {self.step}: loss {figures['loss']:.3g}, gradient norm "
-                               f"{figures['gradient']:.3g} of the {player.name}", where="train",
+                               f"{figures['gradient']:.3g} of the {objective.name}", where="train",
                                hint="Lower the learning rate, or raise the gradient penalty of a critic; the last "
                                     "checkpoint is still good.")
         optimiser.step()
-        return figures | {name: float(value) for name, value in lesson.figures.items()}
+        return figures | {name: float(value) for name, value in found.figures.items()}
 
-    def _regularized(self, player: Player, lesson: Lesson, env: LocalEnvironment, target: Tensor) -> Tensor | float:
-        if self.energies is None or lesson.drawn is None:
+    def _regularized(self, objective: Objective, loss: Loss, env: LocalEnvironment, target: Tensor) -> Tensor | float:
+        if self.energies is None or loss.drawn is None:
             return 0.0
-        cost = self.energies.cost(env, lesson.drawn, target, player.progress(self.step / self.schedule.steps))
-        lesson.figures["energy"] = cost.detach()
+        cost = self.energies.cost(env, loss.drawn, target, objective.progress(self.step / self.schedule.steps))
+        loss.figures["energy"] = cost.detach()
         return cost
 
-    def _optimiser(self, player: Player) -> torch.optim.Optimizer:
-        if player.name not in self.optimisers:
-            optimiser = torch.optim.AdamW(player.module.parameters(), lr=self.schedule.learning_rate,
-                                          betas=player.betas, weight_decay=player.weight_decay)
-            self.optimisers[player.name] = player, optimiser
-        return self.optimisers[player.name][1]
+    def _optimiser(self, objective: Objective) -> torch.optim.Optimizer:
+        if objective.name not in self.optimisers:
+            optimiser = torch.optim.AdamW(objective.module.parameters(), lr=self.schedule.learning_rate,
+                                          betas=objective.betas, weight_decay=objective.weight_decay)
+            self.optimisers[objective.name] = objective, optimiser
+        return self.optimisers[objective.name][1]
 
-    def _learning_rate(self, player: Player) -> float:
-        """Warms up over 200 steps and falls as a cosine to a hundredth, in the player's own phase."""
-        first = round(player.phase[0] * self.schedule.steps)
-        progress = player.progress(self.step / self.schedule.steps)
-        return self.schedule.learning_rate * player.rate * pace(self.step - first, WARM, progress)
+    def _learning_rate(self, objective: Objective) -> float:
+        """Warms up over 200 steps and falls as a cosine to a hundredth, in the objective's own phase."""
+        first = round(objective.phase[0] * self.schedule.steps)
+        progress = objective.progress(self.step / self.schedule.steps)
+        return self.schedule.learning_rate * objective.rate * pace(self.step - first, WARM, progress)
 
     @torch.no_grad()
     def validate(self, sites: int = 256) -> Figures:
@@ -177,8 +177,8 @@ class Trainer:
         """Write everything needed to go on."""
         tensors = {f"present.{k}": v.clone() for k, v in self.network.state_dict().items()}
         tensors |= {f"average.{k}": v for k, v in self.average.weights.items()}
-        for name, (player, optimiser) in self.optimisers.items():
-            tensors |= {f"{name}.weights.{k}": v.clone() for k, v in player.module.state_dict().items()}
+        for name, (objective, optimiser) in self.optimisers.items():
+            tensors |= {f"{name}.weights.{k}": v.clone() for k, v in objective.module.state_dict().items()}
             tensors |= packed(optimiser, f"{name}.optimiser.")
         store.save(self.state, "training state", tensors, {"step": self.step, "history": vars(self.history)})
 
@@ -189,13 +189,13 @@ class Trainer:
         self.history = History(**json.loads(json.dumps(header["history"])))
         self.average.weights = under(tensors, "average.")
         self.network.load_state_dict(under(tensors, "present."))
-        for player in self.generator.players(self.step / self.schedule.steps):
-            name = player.name
+        for objective in self.generator.objectives(self.step / self.schedule.steps):
+            name = objective.name
             weights = under(tensors, f"{name}.weights.")
             if not weights:  # its phase begins here
                 continue
-            player.module.load_state_dict(weights)
-            unpack(self._optimiser(player), tensors, f"{name}.optimiser.")
+            objective.module.load_state_dict(weights)
+            unpack(self._optimiser(objective), tensors, f"{name}.optimiser.")
 
 
 def _means(rows: list[Figures]) -> Figures:

@@ -18,7 +18,7 @@ from backmap.model.molecule import MoleculeType, graph_of, handedness, implied_b
 from backmap.model.system import Group, System
 
 from ..chemistry.chemistry import perceive, with_signs
-from ..chemistry.hands import with_hands
+from ..chemistry.chirality import with_chirality
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -57,7 +57,7 @@ def assemble(topology: AtomTopology, beads: Mapping[str, BeadModel], *, constrai
         if name not in beads and name not in given:
             raise BackmapError(f"molecule type '{name}' has no mapping", where=topology.where,
                                hint=f"Mapped are: {', '.join(beads) or 'none'}. Every molecule needs one, but those "
-                                    "that topology names under 'pass' or 'keep'.")
+                                    "that topology names under 'exclude' or 'fixed'.")
         model = own_beads(topology.types[name]) if name in given else beads[name]
         kinds[name] = molecule_type(topology.types[name], model, constraints=constraints,
                                     owner=(owners or {}).get(name), where=topology.where)
@@ -84,8 +84,8 @@ def molecule_type(atoms: AtomMolecule, beads: BeadModel, *, constraints: Constra
         name=atoms.name, atom_names=atoms.atom_names, atom_types=atoms.atom_types,
         residue_names=atoms.residue_names, residues=atoms.residues, mass=atoms.mass,
         partial_charge=atoms.partial_charge, bonds=atoms.bonds,
-        chemistry=with_hands(perceive(atoms.element, atoms.bonds, atoms.mass, where=f"{where}: {atoms.name}"),
-                             beads.hands),
+        chemistry=with_chirality(perceive(atoms.element, atoms.bonds, atoms.mass, where=f"{where}: {atoms.name}"),
+                             beads.stereocentres),
         bead_names=beads.bead_names, bead_types=beads.bead_types, bead_residue_names=beads.bead_residue_names,
         bead_residues=beads.bead_residues, bead_bonds=bead_bonds, mapping=mapping,
         given=mapping.is_identity)
@@ -94,7 +94,8 @@ def molecule_type(atoms: AtomMolecule, beads: BeadModel, *, constraints: Constra
         i, j = (atoms.atom_names[atom] for atom in atoms.held_apart[0])
         raise BackmapError(f"{i} and {j} of '{atoms.name}' are not bonded, but held at a fixed distance, as in rigid "
                            "water; such molecules cannot be drawn", where=where,
-                           hint="Name them under 'pass' of topology, or take a flexible model (define: {FLEXIBLE: }).")
+                           hint="Name them under 'exclude' of topology, or take a flexible model "
+                                "(define: {FLEXIBLE: }).")
     return kind if kind.given else replace(kind, bond_length=_bond_lengths(atoms, constraints, where))
 
 
@@ -154,7 +155,7 @@ def signed_by_copy(system: System, atoms: Array) -> System:
     return replace(system, blocks=tuple(blocks))
 
 
-def patterns_of_hands(system: System) -> dict[str, int]:
+def chirality_patterns(system: System) -> dict[str, int]:
     """How many patterns of handedness there are of each molecule type that has more than one, by name."""
     counts = Counter(kind.name for kind in system.types)
     return {name: count for name, count in counts.items() if count > 1}

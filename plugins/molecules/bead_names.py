@@ -17,7 +17,7 @@ Blocks = Sequence[tuple[MoleculeType, int]]
 WIDTH = 5  #: characters of a name in .gro
 LISTED = 5  #: kinds of beads that a message names
 DECLARE = ("Declare sites without atoms in topology as 'ignore: [{example}]', and molecules that are not to be "
-           "backmapped as 'pass: {{MOLECULE: {example}}}'.")
+           "backmapped as 'exclude: {{MOLECULE: {example}}}'.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ class Beads:
         here = f"{len(self.rows)} beads" + (f" ({self.aside})" if self.aside else "")
         return BackmapError(f"holds {here}, but {expected}", where=self.where,
                             hint="Check the molecule counts and that every chain has the topology's length; beads "
-                                 "that are not to be backmapped are declared in topology, under 'pass' or 'ignore'.")
+                                 "that are not to be backmapped are declared in topology, under 'exclude' or 'ignore'.")
 
     def _expect_order(self, blocks: Blocks, spelled: Sequence[str], verb: str, names_of, others_of) -> None:
         """Compare one kind of names, copy after copy."""

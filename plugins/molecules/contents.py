@@ -1,4 +1,4 @@
-"""What stands in files beside the molecules that are backmapped: passed over, kept, sites without atoms."""
+"""What stands in files beside the molecules that are backmapped: excluded and fixed ones, sites without atoms."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ SAME_BOX = 0.01  #: nm; edges of two boxes of the same frame differ by less
 
 
 @dataclass(frozen=True)
-class Passed:
+class Excluded:
     """A molecule type that is not backmapped.
 
     Attributes:
@@ -44,21 +44,21 @@ class Contents:
     """What the files of a run hold, in the order of the topology.
 
     Attributes:
-        system: What is there; molecules that are kept and atoms that are placed are ``given`` types of it.
+        system: What is there; molecules that are fixed and atoms that are placed are ``given`` types of it.
         blocks: (molecule type, count, atoms of one molecule) of the whole topology.
-        passed: By molecule type.
-        kept: Molecule types whose atoms ``keep`` reads.
+        excluded: By molecule type.
+        fixed: Molecule types whose atoms ``fixed`` reads.
         ignore: Patterns of sites without atoms.
-        keep: Frames of the kept atoms.
+        fixed_frames: Frames of the fixed atoms.
         log: For the user.
     """
 
     system: System
     blocks: Sequence[tuple[str, int, int]]
-    passed: Mapping[str, Passed] = field(default_factory=dict)
-    kept: Sequence[str] = ()
+    excluded: Mapping[str, Excluded] = field(default_factory=dict)
+    fixed: Sequence[str] = ()
     ignore: Sequence[str] = ()
-    keep: Reader | None = None
+    fixed_frames: Reader | None = None
     log: Callable[[str], None] = print
 
     def atoms(self, source: FrameSource) -> FrameSource:
@@ -69,32 +69,32 @@ class Contents:
         return Chosen(source, np.flatnonzero(inside))
 
     def beads(self, source: FrameSource) -> FrameSource:
-        """Frames of the system's beads: those of the file, and atoms that are kept, each in its place.
+        """Frames of the system's beads: those of the file, and atoms that are fixed, each in its place.
 
         Raises:
             BackmapError: If beads are left over, missing, or in another order.
         """
-        mapped = [block for block in self.system.blocks if block[0].name not in {*self.passed, *self.kept}]
+        mapped = [block for block in self.system.blocks if block[0].name not in {*self.excluded, *self.fixed}]
         rows = np.arange(source.n_points)
         ions: dict[str, Index] = {}
         aside: list[str] = []
-        if self.passed or self.ignore:
+        if self.excluded or self.ignore:
             rows, ions, aside = self._sorted_out(source, sum(kind.n_beads * count for kind, count in mapped))
         beads = Beads(source.where, rows, *names_of(source),
                       f"without {', '.join(aside)}" if aside else "")
         beads.expect(mapped, System(tuple(mapped)).listed)
-        if not ions and not self.kept and len(rows) == source.n_points:
+        if not ions and not self.fixed and len(rows) == source.n_points:
             return source
         place = np.full(self.system.n_beads, -1)
         place[self._beads_of({kind.name for kind, _ in mapped})] = rows
         for name, found in ions.items():
             place[self._beads_of({name})] = found
-        return Composed(source, place, self._kept_frames(source) if self.kept else None,
-                        self._beads_of(set(self.kept)))
+        return Composed(source, place, self._fixed_source(source) if self.fixed else None,
+                        self._beads_of(set(self.fixed)))
 
     @cached_property
     def _left_out(self) -> set[str]:
-        return {name for name, passed in self.passed.items() if not passed.placed}
+        return {name for name, excluded in self.excluded.items() if not excluded.placed}
 
     @property
     def _sizes(self) -> list[int]:
@@ -109,60 +109,62 @@ class Contents:
         """Rows of mapped beads, rows of atoms that are placed, and what was left out, for messages."""
         names, residues = names_of(source)
         if names is None:
-            if source.n_points == n_mapped and not any(passed.placed for passed in self.passed.values()):
+            if source.n_points == n_mapped and not any(excluded.placed for excluded in self.excluded.values()):
                 return np.arange(n_mapped), {}, []
-            raise BackmapError("has no names, so that beads under 'pass' and 'ignore' of topology cannot be told from "
-                               "others", where=source.where, hint="Give a file with names beside it, such as a .gro.")
+            raise BackmapError("has no names, so that beads under 'exclude' and 'ignore' of topology cannot be "
+                               "told from others", where=source.where,
+                               hint="Give a file with names beside it, such as a .gro.")
         ignored = matching(self.ignore, names, residues)
         taken, ions = ignored.copy(), {}
         aside = [f"{ignored.sum()} sites without atoms"] if ignored.any() else []
-        for name, passed in self.passed.items():
-            found = matching(passed.patterns, names, residues) & ~ignored
+        for name, excluded in self.excluded.items():
+            found = matching(excluded.patterns, names, residues) & ~ignored
             if (found & taken).any():
                 row = int(np.flatnonzero(found & taken)[0])
-                raise BackmapError(f"bead {row + 1} ({names[row]}) belongs to two molecule types under 'pass', one of "
-                                   f"them {name}", where=source.where, hint="Give names that differ, as RESIDUE:BEAD.")
+                raise BackmapError(f"bead {row + 1} ({names[row]}) belongs to two molecule types under 'exclude', "
+                                   f"one of them {name}", where=source.where,
+                                   hint="Give names that differ, as RESIDUE:BEAD.")
             taken |= found
-            if passed.placed:
-                ions[name] = self._ions(name, passed, np.flatnonzero(found), source.where)
-                aside.append(f"{passed.count} {name} placed")
+            if excluded.placed:
+                ions[name] = self._ions(name, excluded, np.flatnonzero(found), source.where)
+                aside.append(f"{excluded.count} {name} placed")
             elif found.any():
                 aside.append(f"{found.sum()} of {name}")
-            self.log(f"{name}: {passed.count} atoms placed on their beads" if passed.placed else
-                     f"{name}: {passed.count} molecules and {found.sum()} beads left out")
+            self.log(f"{name}: {excluded.count} atoms placed on their beads" if excluded.placed else
+                     f"{name}: {excluded.count} molecules and {found.sum()} beads left out")
         if self.ignore:
             self.log(f"{', '.join(self.ignore)}: {ignored.sum()} sites without atoms left out")
         return np.flatnonzero(~taken), ions, aside
 
     @staticmethod
-    def _ions(name: str, passed: Passed, rows: Index, where: str) -> Index:
-        if len(rows) != passed.count:
-            raise BackmapError(f"{len(rows)} beads are {' or '.join(passed.patterns)}, but the topology has "
-                               f"{passed.count} {name} to be placed on them", where=where,
-                               hint=f"Say what they are called, as in 'pass: {{{name}: NAME}}', or leave them out with "
-                                    "'place_ions: false'.")
+    def _ions(name: str, excluded: Excluded, rows: Index, where: str) -> Index:
+        if len(rows) != excluded.count:
+            raise BackmapError(f"{len(rows)} beads are {' or '.join(excluded.patterns)}, but the topology has "
+                               f"{excluded.count} {name} to be placed on them", where=where,
+                               hint=f"Say what they are called, as in 'exclude: {{{name}: NAME}}', or leave them out "
+                                    "with 'place_ions: false'.")
         return rows
 
-    def _kept_frames(self, beads: FrameSource) -> FrameSource:
-        """Frames of the kept atoms alone, checked."""
-        source = handed.opened(self.keep)
-        inside = np.repeat([name in self.kept for name, *_ in self.blocks], self._sizes)
-        system = replace(self.system, blocks=tuple(b for b in self.system.blocks if b[0].name in self.kept))
+    def _fixed_source(self, beads: FrameSource) -> FrameSource:
+        """Frames of the fixed atoms alone, checked."""
+        source = handed.opened(self.fixed_frames)
+        inside = np.repeat([name in self.fixed for name, *_ in self.blocks], self._sizes)
+        system = replace(self.system, blocks=tuple(b for b in self.system.blocks if b[0].name in self.fixed))
         if source.n_points == len(inside) != inside.sum():
             source = Chosen(source, np.flatnonzero(inside))
         if source.n_points != inside.sum():
-            raise BackmapError(f"holds {source.n_points} atoms, but the molecules to be kept ({system.listed}) have "
+            raise BackmapError(f"holds {source.n_points} atoms, but the molecules to be fixed ({system.listed}) have "
                                f"{inside.sum()}", where=source.where,
                                hint=f"Give these alone, or all {len(inside)} atoms of the topology.")
         if source.n_frames not in (1, beads.n_frames):
             raise BackmapError(f"holds {source.n_frames} frames, but {beads.where} holds {beads.n_frames}",
                                where=source.where, hint="Give one frame for all, or one for each.")
         expect_atoms(source, system)
-        self.log(f"{system.listed}: {system.n_atoms} atoms kept as they are"
+        self.log(f"{system.listed}: {system.n_atoms} atoms fixed as they are"
                  + (", the same in every frame" if source.n_frames < beads.n_frames else ""))
         if source.n_frames == 1 and beads.n_frames and differ(beads.frame(0), source.frame(0)):
             self.log(f"note: the box of {source.where} is not that of {beads.where}; its molecules are joined in the "
-                     "former and kept where they are")
+                     "former and fixed where they are")
         return WholeFrames(source, system)
 
 
@@ -217,23 +219,23 @@ class Composed:
 
     Args:
         source: Of beads.
-        place: Row of each bead in it, -1 for kept atoms, (B,).
-        kept: Frames of the kept atoms, one for all frames or one for each; None if there are none.
+        place: Row of each bead in it, -1 for fixed atoms, (B,).
+        fixed: Frames of the fixed atoms, one for all frames or one for each; None if there are none.
         rows: Which beads they are.
     """
 
-    def __init__(self, source: FrameSource, place: Index, kept: FrameSource | None, rows: Index) -> None:
-        self._source, self._place, self._kept, self._rows = source, place, kept, rows
+    def __init__(self, source: FrameSource, place: Index, fixed: FrameSource | None, rows: Index) -> None:
+        self._source, self._place, self._fixed, self._rows = source, place, fixed, rows
         self.n_frames, self.n_points, self.where = source.n_frames, len(place), source.where
         self.names = self.residue_names = None
 
     def frame(self, number: int) -> FrameInfo:
         info = self._source.frame(number)
         positions = np.asarray(info.positions)[self._place]
-        if self._kept is not None:
-            other = self._kept.frame(number if self._kept.n_frames > 1 else 0)
-            if self._kept.n_frames > 1 and differ(info, other):
-                raise BackmapError(f"the box of frame {number} is not that in {self.where}", where=self._kept.where,
+        if self._fixed is not None:
+            other = self._fixed.frame(number if self._fixed.n_frames > 1 else 0)
+            if self._fixed.n_frames > 1 and differ(info, other):
+                raise BackmapError(f"the box of frame {number} is not that in {self.where}", where=self._fixed.where,
                                    hint="Frame n of one must be frame n of the other.")
             positions[self._rows] = other.positions
         return replace(info, positions=positions)

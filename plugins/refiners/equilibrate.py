@@ -11,7 +11,17 @@ from backmap.engine.random import Stream
 from backmap.model.parameters import ForceField
 from backmap.model.system import System, Window
 
-from .mechanics import BONDED, HANDS, NON_BONDED, TORSIONS, Mechanics, RefinementFailure, context, positions_of, refined
+from .mechanics import (
+    BONDED,
+    CHIRALITY,
+    NON_BONDED,
+    TORSIONS,
+    Mechanics,
+    RefinementFailure,
+    context,
+    positions_of,
+    refined,
+)
 from .minimize import Minimize
 
 Array = NDArray[np.float64]
@@ -55,7 +65,7 @@ class Equilibrate(Refiner):
     def begin(self, system: System, forcefield: ForceField | None) -> None:
         options = self.options
         self.mechanics = Mechanics(forcefield, system, rigid=True, hold=False, restraint=options.restraint)
-        self.minimizer = Minimize(Minimize.Options(restraint=options.restraint, hold=True,
+        self.minimizer = Minimize(Minimize.Options(restraint=options.restraint, restrain_bonds=True,
                                                    max_iterations=options.max_iterations))
         self.minimizer.begin(system, forcefield)
 
@@ -87,7 +97,7 @@ class Equilibrate(Refiner):
         found.setVelocitiesToTemperature(options.temperature, seed)
         steps = max(1, round(options.time / step))
         guarded = round(GUARDED * steps)
-        for forces, count in ((FORCES | {HANDS}, guarded), (FORCES, steps - guarded)):
+        for forces, count in ((FORCES | {CHIRALITY}, guarded), (FORCES, steps - guarded)):
             integrator.setIntegrationForceGroups(forces)
             _advance(found, count)
         after = positions_of(found)

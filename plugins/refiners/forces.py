@@ -67,11 +67,11 @@ def soft_pairs(field: ForceField, system: System) -> openmm.CustomBondForce:
     return force
 
 
-def hands(system: System) -> openmm.CustomTorsionForce:
-    """Turns stereocentres of the wrong hand, and those nearly flat: k/2 (t0 - s t)^2 where s t < t0.
+def chirality_restraint(system: System) -> openmm.CustomTorsionForce:
+    """Turns stereocentres of the wrong chirality, and those nearly flat: k/2 (t0 - s t)^2 where s t < t0.
 
     t is the dihedral angle of the centre and three neighbours, whose sign follows that of their triple product;
-    s makes it positive where the hand is right. All triples of four neighbours count: the fourth one, most often
+    s makes it positive where the chirality is right. All triples of four neighbours count: the fourth one, most often
     a hydrogen, may be on the wrong side by itself.
     """
     force = openmm.CustomTorsionForce(f"{TURNING / 2} * max(0, {TURNED} - sign * theta)^2")
@@ -81,7 +81,7 @@ def hands(system: System) -> openmm.CustomTorsionForce:
         for offset in group.atom_offset.tolist():
             for atoms, sign in rows:
                 force.addTorsion(*(atom + offset for atom in atoms), [HAND * sign])
-    force.setName("hands")
+    force.setName("chirality_restraint")
     return force
 
 

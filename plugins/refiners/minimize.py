@@ -1,6 +1,8 @@
 """The refiner ``minimize``: energy minimisation in stages, from the bonded terms to the whole force field."""
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import openmm
 from numpy.typing import NDArray
@@ -12,7 +14,7 @@ from backmap.model.parameters import ForceField
 from backmap.model.system import System, Window
 
 from .forces import CAP, CAPS
-from .mechanics import BONDED, HANDS, NON_BONDED, SOFT, TORSIONS, Mechanics, context, positions_of, refined
+from .mechanics import BONDED, CHIRALITY, NON_BONDED, SOFT, TORSIONS, Mechanics, context, positions_of, refined
 
 Array = NDArray[np.float64]
 FLAG = "minimization_failed"
@@ -26,14 +28,18 @@ STAGES: tuple[tuple[set[int], float | None], ...] = (
 class MinimizeOptions(Options):
     """Options of ``minimize``."""
 
+    changed_names: ClassVar = {"hold": "is called 'restrain_bonds' now",
+                               "keep_hands": "is called 'keep_chirality' now"}
+
     restraint: float = Field(0.0, ge=0, description="b of the restraint b (M(r) - R)^2 on every bead, kJ/mol/nm^2; 0 "
                                                     "lets beads go.")
     tolerance: float = Field(10.0, gt=0, description="Root mean square force at which a stage ends, kJ/mol/nm.")
     max_iterations: int = Field(500, ge=1, description="Iterations of each stage at most.")
-    hold: bool = Field(False, description="Hold every bond that the topology has rigid by a stiff spring, also where "
-                                          "the force field has a spring of its own, which may be a soft one.")
-    keep_hands: bool = Field(True, description="Push stereocentres of known handedness to the right side of their "
-                                               "neighbours, in all stages.")
+    restrain_bonds: bool = Field(False, description="Hold every bond that the topology has rigid by a stiff spring, "
+                                                    "also where the force field has a spring of its own, which may be "
+                                                    "a soft one.")
+    keep_chirality: bool = Field(True, description="Push stereocentres of known chirality to the right side of their "
+                                                   "neighbours, in all stages.")
 
 
 class Minimize(Refiner):
@@ -51,7 +57,7 @@ class Minimize(Refiner):
 
     def begin(self, system: System, forcefield: ForceField | None) -> None:
         forcefield.of(system)
-        self.mechanics = Mechanics(forcefield, system, rigid=False, hold=self.options.hold,
+        self.mechanics = Mechanics(forcefield, system, rigid=False, hold=self.options.restrain_bonds,
                                    restraint=self.options.restraint)
 
     def refine(self, window: Window, system: System, rng: Stream, only: NDArray[np.bool_] | None) -> Window:
@@ -66,7 +72,7 @@ class Minimize(Refiner):
         integrator = openmm.VerletIntegrator(0.001)
         found = context(made, integrator, positions)
         for groups, cap in STAGES:
-            integrator.setIntegrationForceGroups(groups | {HANDS} if self.options.keep_hands else groups)
+            integrator.setIntegrationForceGroups(groups | {CHIRALITY} if self.options.keep_chirality else groups)
             if cap is not None:
                 found.setParameter(CAP, cap)
             openmm.LocalEnergyMinimizer.minimize(found, self.options.tolerance, self.options.max_iterations)

@@ -33,13 +33,13 @@ class BlockEnergy:
 
     @classmethod
     def of(cls, fragments: FragmentTable, field: ForceField, names: tuple[str, ...], rigid_stiffness: float, cap: float,
-           steepest: float, deviations: float | None, limits: Mapping[str, float]) -> BlockEnergy:
+           max_force: float, deviations: float | None, limits: Mapping[str, float]) -> BlockEnergy:
         """Lay a force field over fragments.
 
         Args:
             rigid_stiffness: Force constant of rigid bonds, kJ/mol/nm^2.
             cap: Of Lennard-Jones pairs, kJ/mol.
-            steepest: Largest force of a term on an atom in gradients, kJ/mol/nm.
+            max_force: Largest force of a term on an atom in gradients, kJ/mol/nm.
             deviations: Limits of flat bottoms, in standard deviations; None for terms as they are.
             limits: Of flat bottoms, by term, nm or degrees.
 
@@ -49,7 +49,7 @@ class BlockEnergy:
         molecules = field.of(System(tuple((kind, 1) for kind in fragments.types)))
         chosen = [counted(kind, each, names, rigid_stiffness, cap, deviations is not None, limits) for kind, each
                   in zip(fragments.types, molecules, strict=True)]
-        return cls(names, BondedTerms.of(fragments, chosen, field.where, steepest, deviations),
+        return cls(names, BondedTerms.of(fragments, chosen, field.where, max_force, deviations),
                    PairTables.of(fragments, molecules, field, cap))
 
     def terms(self, env: LocalEnvironment, positions: Tensor) -> dict[str, Tensor]:

@@ -74,17 +74,17 @@ class BondedTerms:
     Attributes:
         functions: By function.
         flat: The same one after the other.
-        steepest: Largest force of a term on an atom, kJ/mol/nm.
+        max_force: Largest force of a term on an atom, kJ/mol/nm.
         deviations: Limits of flat bottoms, in standard deviations; None for terms as they are.
     """
 
     functions: list[RowTerms]
     flat: kernels.RowBonded
-    steepest: float
+    max_force: float
     deviations: float | None
 
     @classmethod
-    def of(cls, fragments: FragmentTable, molecules: Sequence[MoleculeParameters], where: str, steepest: float,
+    def of(cls, fragments: FragmentTable, molecules: Sequence[MoleculeParameters], where: str, max_force: float,
            deviations: float | None) -> BondedTerms:
         """Lay the terms of ``counted`` molecules over fragments.
 
@@ -93,7 +93,7 @@ class BondedTerms:
         """
         found = FragmentTerms(molecules, fragments, where)
         functions = [_over_context(each, found.partners, fragments) for each in found.functions]
-        return cls(functions, _flat(functions, len(fragments.bead)), steepest, deviations)
+        return cls(functions, _flat(functions, len(fragments.bead)), max_force, deviations)
 
     def add(self, env: LocalEnvironment, drawn: Tensor, energy: Tensor, slope: Tensor | None) -> None:
         """Add energies of candidates (S, K, F, 3) to (4, S, K), and gradients to (4, S, K, F, 3)."""
@@ -104,7 +104,7 @@ class BondedTerms:
         value = np.zeros(tuple(energy.shape))
         gradient = np.zeros((0,) * 5 if slope is None else tuple(slope.shape))
         kernels.terms(as_arrays(DrawnAtoms.of(env, drawn)), as_arrays(ContextAtoms.of(env)), env.row.numpy(), self.flat,
-                      self._thermal(env).numpy(), self.steepest, value, gradient)
+                      self._thermal(env).numpy(), self.max_force, value, gradient)
         energy += torch.as_tensor(value)
         if slope is not None:
             slope += torch.as_tensor(gradient)
@@ -131,7 +131,7 @@ class BondedTerms:
             if slope is not None:
                 (gradient,) = torch.autograd.grad(total, placed)
                 which, corner = torch.nonzero(corners < n_own, as_tuple=True)
-                limited = _limited(gradient, self.steepest)[which, :, corner].to(slope.dtype)
+                limited = _limited(gradient, self.max_force)[which, :, corner].to(slope.dtype)
                 slope[term].transpose(1, 2).index_put_((site[which], corners[which, corner]), limited, accumulate=True)
 
     def _thermal(self, env: LocalEnvironment) -> Tensor:
@@ -151,10 +151,10 @@ class BondedTerms:
         return flat_bottom.flattened(values, least, torch.where(higher.isnan(), thermal, higher))
 
 
-def _limited(gradient: Tensor, steepest: float) -> Tensor:
-    """Gradients (..., 3) none of which is longer than ``steepest``."""
+def _limited(gradient: Tensor, max_force: float) -> Tensor:
+    """Gradients (..., 3) none of which is longer than ``max_force``."""
     size = gradient.square().sum(-1, keepdim=True).sqrt()
-    return (gradient * (steepest / size.clamp_min(steepest))).nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
+    return (gradient * (max_force / size.clamp_min(max_force))).nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _rows(terms: RowTerms) -> Tensor:

@@ -1,7 +1,7 @@
 """The ``energy`` regularizer: bonded and Lennard-Jones energies of a fragment in its surroundings, by a force field."""
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor
@@ -20,6 +20,8 @@ Term = Literal["bond", "angle", "dihedral", "lennard_jones"]
 class EnergyOptions(Options):
     """Options of the ``energy`` regularizer."""
 
+    changed_names: ClassVar = {"steepest": "is called 'max_force' now"}
+
     form: Literal["force_field", "flat_bottom"] = Field(
         "force_field", description="force_field: bonded terms as they are. flat_bottom: nothing as long as a bond, "
                                    "angle or dihedral is within its limits, harmonic beyond them.")
@@ -35,8 +37,8 @@ class EnergyOptions(Options):
                                                             "kJ/mol/nm^2; they have none of their own.")
     cap: float = Field(100.0, gt=0, description="Lennard-Jones energy of a pair, kJ/mol, from which on it rises "
                                                 "linearly as atoms come closer.")
-    steepest: float = Field(1.0e5, gt=0, description="Largest force of one term on one atom that a gradient shows, "
-                                                     "kJ/mol/nm; energies are as they are.")
+    max_force: float = Field(1.0e5, gt=0, description="Largest force of one term on one atom that a gradient shows, "
+                                                      "kJ/mol/nm; energies are as they are.")
 
     @field_validator("terms")
     @classmethod
@@ -99,6 +101,6 @@ class ForceFieldEnergy(Regularizer):
             options = self.options
             flat = options.form == "flat_bottom"
             self._known[fragments] = BlockEnergy.of(
-                fragments, self.field, tuple(options.terms), options.rigid_stiffness, options.cap, options.steepest,
+                fragments, self.field, tuple(options.terms), options.rigid_stiffness, options.cap, options.max_force,
                 options.deviations if flat else None, options.limits if flat else {})
         return self._known[fragments]

@@ -110,14 +110,14 @@ def around(drawn: DrawnAtoms, seen: SeenAtoms, molecule: Index, tables: SoftPair
 
 
 @compiled(nogil=True, error_model="numpy")
-def terms(drawn: DrawnAtoms, context: ContextAtoms, row: Index, tables: RowBonded, thermal: Array, steepest: float,
+def terms(drawn: DrawnAtoms, context: ContextAtoms, row: Index, tables: RowBonded, thermal: Array, max_force: float,
           energy: Array, slope: Array) -> None:
     """Add energies of bonded terms to (4, S, K), and gradients to (4, S, K, F, 3).
 
     Args:
         row: Fragment row of each site, (S,).
         thermal: Height at the limits of flat bottoms where the term has none of its own, (S,); NaN for no flat bottoms.
-        steepest: Largest force on an atom, kJ/mol/nm.
+        max_force: Largest force on an atom, kJ/mol/nm.
         slope: Empty if gradients are not asked for.
     """
     placed, own, block, away, there = drawn.positions, drawn.row, drawn.block, context.positions, context.placed
@@ -154,7 +154,7 @@ def terms(drawn: DrawnAtoms, context: ContextAtoms, row: Index, tables: RowBonde
                     continue
                 energy[term[n], s, k] += value
                 if slope.size:
-                    _spread(force, -scale, steepest, corners[n], size, n_own, slope[term[n], s, k])
+                    _spread(force, -scale, max_force, corners[n], size, n_own, slope[term[n], s, k])
 
 
 @part(nogil=True, error_model="numpy")
@@ -171,14 +171,14 @@ def _one(term: Index, values: Array, x: Array, room: Array, force: Array) -> flo
 
 
 @part(nogil=True, error_model="numpy")
-def _spread(force: Array, scale: float, steepest: float, corners: Index, size: int, n_own: int, slope: Array) -> None:
-    """Add scaled forces, none longer than ``steepest``, to (F, 3)."""
+def _spread(force: Array, scale: float, max_force: float, corners: Index, size: int, n_own: int, slope: Array) -> None:
+    """Add scaled forces, none longer than ``max_force``, to (F, 3)."""
     for c in range(size):
         if corners[c] < n_own:
             fx, fy, fz = scale * force[c, 0], scale * force[c, 1], scale * force[c, 2]
             length = math.sqrt(fx * fx + fy * fy + fz * fz)
             if math.isfinite(length):
-                shorter = min(1.0, steepest / max(length, 1e-12))
+                shorter = min(1.0, max_force / max(length, 1e-12))
                 slope[corners[c], 0] += shorter * fx
                 slope[corners[c], 1] += shorter * fy
                 slope[corners[c], 2] += shorter * fz

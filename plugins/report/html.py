@@ -18,12 +18,12 @@ from .viewer import Excerpt, scene, still
 
 #: What warnings mean.
 FLAGS = {
-    "clash": "atoms closer than atoms can be", "chirality": "a stereocentre of the wrong hand",
+    "clash": "atoms closer than atoms can be", "chirality": "a stereocentre of the wrong chirality",
     "ring_pierced": "a bond runs through a ring", "overlap": "atoms that repel each other strongly",
     "off_bead": "atoms that do not give the bead back", "unmapped_atom": "atoms that belong to no bead",
     "minimization_failed": "the minimisation failed here, the old atoms stand", "cis_trans": "cis instead of trans, or "
     "trans instead of cis", "long_bond": "a bond far too long",
-    "infeasible": "rigid bonds do not let the atoms meet the bead", "stuck": "no proposal was accepted here",
+    "infeasible": "rigid bonds do not let the atoms meet the bead", "never_accepted": "no proposal was accepted here",
 }
 
 

@@ -28,8 +28,9 @@ GR_SEEN = 0.01
 TOO_FEW = 0.01
 #: More beads than this share under one of these flags, and the frames are not what was asked for.
 TOO_MANY = 0.01
-LEFT_BEHIND = {"stuck": "no move was accepted there, so that their atoms are as they were before",
-               "infeasible": "rigid bonds do not let their atoms meet them"}
+LEFT_BEHIND = {"never_accepted": ("accepted moves of beads",
+                                  "had no move accepted: their atoms are as they were before"),
+               "infeasible": ("infeasible beads", "are infeasible: rigid bonds do not let their atoms meet them")}
 
 
 @dataclass(frozen=True)
@@ -327,10 +328,10 @@ def _left_behind(content: Content, label: str) -> Iterator[Aspect]:
     if label != content.own or system is None:
         return
     beads = frames * sum(group.beads.size for group in system.groups if not group.type.given)
-    for name, why in LEFT_BEHIND.items():
-        count = content.judgement.n_flagged.get(name, 0)
+    for flag, (topic, what) in LEFT_BEHIND.items():
+        count = content.judgement.n_flagged.get(flag, 0)
         if count > TOO_MANY * beads:
-            yield Aspect(UNUSABLE, f"{name} beads", f"{percent(count / beads)} of the beads are {name}: {why}.")
+            yield Aspect(UNUSABLE, topic, f"{percent(count / beads)} of the beads {what}.")
 
 
 RULES: tuple[Callable[[Content, str], Iterator[Aspect]], ...] = (

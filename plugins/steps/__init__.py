@@ -1,11 +1,12 @@
 """The steps that a recipe is made of."""
 from __future__ import annotations
 
+from backmap.api import Changed
 from backmap.hookspecs import hookimpl
 
 
 @hookimpl
-def backmap_steps() -> dict[str, str]:
+def backmap_steps() -> dict[str, str | Changed]:
     here = "backmap_plugins.steps"
     return {
         "topology": f"{here}.topology:Topology",
@@ -14,11 +15,12 @@ def backmap_steps() -> dict[str, str]:
         "forward": f"{here}.forward:Forward",
         "gibbs": f"{here}.gibbs:Gibbs",
         "metropolis": f"{here}.metropolis:Metropolis",
-        "load": f"{here}.load:Load",
+        "read_atoms": f"{here}.read_atoms:ReadAtoms",
         "assess": f"{here}.assess:Assess",
         "refine": f"{here}.refine:Refine",
         "hamiltonian": f"{here}.hamiltonian:Hamiltonian",
         "write": f"{here}.write:Write",
         "prepare": f"{here}.train:Prepare",
         "train": f"{here}.train:Train",
+        "load": Changed("is called 'read_atoms' now"),
     }

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
@@ -24,13 +25,15 @@ from .. import handed
 class AssessOptions(api.Options):
     """Options of ``assess``."""
 
+    changed_names: ClassVar = {"beside": "is called 'compare_with' now", "every": "is called 'compare_every' now"}
+
     assessors: Several[Assessor] = Field(description="What is measured: one assessor, or a list of them.")
     name: str = Field("backmap", min_length=1, description="What the run's own trajectory is called in reports.")
-    beside: dict[str, Several[Step]] = Field(
+    compare_with: dict[str, Several[Step]] = Field(
         {}, description="Other ways to the atoms, to be judged beside: a name and the steps that make them, "
                         "e.g. template: {forward: template}, "
-                        "published: {load: {atoms: {gromacs: theirs.xtc}}}.")
-    every: int = Field(1, ge=1, description="Only every n-th frame is made in the ways of 'beside'.")
+                        "published: {read_atoms: {atoms: {gromacs: theirs.xtc}}}.")
+    compare_every: int = Field(1, ge=1, description="Only every n-th frame is made in the ways of 'compare_with'.")
     view: bool = Field(True, description="Keep the first frame, to be looked at in the report.")
 
     @field_validator("assessors")
@@ -48,16 +51,16 @@ class AssessOptions(api.Options):
             raise ValueError(f"the name '{name}' is taken")
         return name
 
-    @field_validator("beside")
+    @field_validator("compare_with")
     @classmethod
-    def _new(cls, beside: dict[str, list[Step]], info: ValidationInfo) -> dict[str, list[Step]]:
+    def _new(cls, others: dict[str, list[Step]], info: ValidationInfo) -> dict[str, list[Step]]:
         for taken in (info.data.get("name"), REFERENCE):
-            if taken in beside:
+            if taken in others:
                 raise ValueError(f"the name '{taken}' is taken")
-        for label, steps in beside.items():
+        for label, steps in others.items():
             if not label or not steps:
                 raise ValueError(f"'{label}' names no step" if label else "a name is empty")
-        return beside
+        return others
 
 
 class Assess(FrameStep):
@@ -73,14 +76,14 @@ class Assess(FrameStep):
 
     @property
     def branches(self) -> dict[str, Sequence[Step]]:
-        return {f"beside.{label}": steps for label, steps in self.options.beside.items()}
+        return {f"compare_with.{label}": steps for label, steps in self.options.compare_with.items()}
 
     def start(self, state: State) -> None:
         options = self.options
         for assessor in options.assessors:
             assessor.begin(state.system, state.forcefield)
         self.states = {}
-        for label, steps in options.beside.items():
+        for label, steps in options.compare_with.items():
             self.states[label] = replace(state, progress=lambda fraction: None, loaded=False, sampling=[],
                                          given=dict(state.given))
             for step in steps:
@@ -90,7 +93,7 @@ class Assess(FrameStep):
         state.judgement = Judgement(options.name)
 
     def frame(self, window: Window, state: State) -> Window:
-        if window.atoms is None and window.reference is None and not self.options.beside:
+        if window.atoms is None and window.reference is None and not self.options.compare_with:
             raise BackmapError("there is nothing to judge: no earlier step makes atoms, and there is no reference",
                                hint="Put it after a step that makes atoms, such as forward or load.")
         made, frame = {}, self._snapshot(window, state.system)
@@ -102,15 +105,15 @@ class Assess(FrameStep):
             flags = self._measure(self.options.name, frame)
             window = replace(window, flags={**window.flags, **flags})
             note_flags(self.memory["flags"], window)
-        if window.place[0] % self.options.every == 0:
-            made |= dict(self._beside(window, state))
+        if window.place[0] % self.options.compare_every == 0:
+            made |= dict(self._compared(window, state))
         if self.options.view and window.place[0] == 0:
             self._exemplify(window, made)
         return window
 
-    def _beside(self, window: Window, state: State) -> Iterator[tuple[str, np.ndarray]]:
+    def _compared(self, window: Window, state: State) -> Iterator[tuple[str, np.ndarray]]:
         """Make and measure the frame of every branch; label and atoms of each."""
-        for number, (label, steps) in enumerate(self.options.beside.items()):
+        for number, (label, steps) in enumerate(self.options.compare_with.items()):
             began, made, own = compiling.clock(), replace(window, flags={}), self.states[label]
             for step in steps:
                 with at(step.where):
@@ -118,9 +121,9 @@ class Assess(FrameStep):
             if not own.loaded:
                 self.memory["seconds"].row(label, int(window.place[0]), compiling.clock() - began)
             if made.atoms is None:
-                raise BackmapError("makes no atoms", where=f"beside.{label}", hint="Name a step that does.")
+                raise BackmapError("makes no atoms", where=f"compare_with.{label}", hint="Name a step that does.")
             self._measure(label, self._snapshot(made, state.system))
-            state.progress((number + 1) / len(self.options.beside))
+            state.progress((number + 1) / len(self.options.compare_with))
             yield label, made.atoms
 
     def _tally(self, label: str, assessor: Assessor) -> Tally:
@@ -159,19 +162,19 @@ class Assess(FrameStep):
         return Example(int(kept.rows("number")[0]), kept.rows("box")[0], kept.rows("beads")[0], atoms)
 
     def finish(self, state: State) -> None:
-        for label, steps in self.options.beside.items():
+        for label, steps in self.options.compare_with.items():
             for step in steps:
                 with at(step.where):
                     step.finish(self.states[label])
         judged, own = state.judgement, self.options.name
-        labels = [label for label in (REFERENCE, own, *self.options.beside) if self._seen(label)]
+        labels = [label for label in (REFERENCE, own, *self.options.compare_with) if self._seen(label)]
         for label in labels:
             judged.by_trajectory[label] = {a.name: self._conclude(a, label) for a in self.options.assessors}
             judged.n_frames[label] = max(self._tally(label, a).n_frames for a in self.options.assessors)
         judged.label = own if own in labels else ""
         if own in labels and not state.loaded:
             judged.seconds[own] = sum(seconds for index, seconds in state.spent.items() if index < self.index)
-        judged.seconds |= {label: float(self.memory["seconds"].rows(label).sum()) for label in self.options.beside
+        judged.seconds |= {label: float(self.memory["seconds"].rows(label).sum()) for label in self.options.compare_with
                            if label in self.memory["seconds"]}
         judged.example = self._example(labels)
         judged.n_flagged, judged.flagged = flags_of(self.memory["flags"], state.system)

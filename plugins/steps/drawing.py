@@ -99,5 +99,5 @@ def resting_tables(state: State, view: View) -> FragmentTable:
 
 
 def result(window: Window, scene: Scene) -> Window:
-    """The window with the scene's atoms, the slack of its beads and what is to be reported."""
+    """The window with the scene's atoms, the residual of its beads and what is to be reported."""
     return flag_slack(finished(window, scene.atoms.cpu().numpy(), scene.system))

@@ -11,7 +11,7 @@ from backmap.engine.random import numpy_generator
 from backmap.engine.sites import handed
 from backmap.engine.sites.environment import Scene
 from backmap.engine.sites.fragments import FragmentTable, resting_order
-from backmap.engine.sites.repair import right_hands
+from backmap.engine.sites.repair import correct_chirality
 from backmap.engine.sites.schedule import drawn, forward_schedule, parallel_schedule
 from backmap.engine.sites.sweep import Select, Sweeper, projection
 from backmap.errors import BackmapError
@@ -99,5 +99,5 @@ class Forward(FrameStep):
                           temperature=self.options.temperature, select=self.options.select, progress=progress)
         sweeper.sweep(scene, schedule, (state.seed, self.index, "forward"), window.frames)
         self.project(scene)
-        right_hands(scene, self.project)
+        correct_chirality(scene, self.project)
         return result(window, scene)

@@ -31,9 +31,11 @@ def annealed(sweeps: int) -> list[float]:
 class GibbsOptions(SweepOptions):
     """Options of ``gibbs``."""
 
-    changed_names: ClassVar = {"accept": "is a step of its own now: write metropolis: {...}"}
+    changed_names: ClassVar = {"accept": "is a step of its own now: write metropolis: {...}",
+                               "levels": "is called 'noise_schedule' now",
+                               "second": "is called 'redraw_candidates' now"}
 
-    levels: list[Annotated[float, Field(ge=0, le=1)]] | None = Field(
+    noise_schedule: list[Annotated[float, Field(ge=0, le=1)]] | None = Field(
         None, description="Noise level of each sweep, 1 (rough) to 0 (clean); by default annealed, ending at 0.")
     regularizer: Nested[Regularizer] | None = Field(
         None, description="Chooses among candidates; steric also says which fragments overlap.")
@@ -41,18 +43,19 @@ class GibbsOptions(SweepOptions):
     select: Select = SELECT
     overlap: float = Field(
         10.0, gt=0, description="A fragment with more of the regularizer's energy than this is redrawn, kJ/mol.")
-    second: int = Field(4, ge=0, description="Draws to choose from when it is redrawn at once, in the same sweep.")
+    redraw_candidates: int = Field(4, ge=0, description="Draws to choose from when it is redrawn at once, in the same "
+                                                        "sweep.")
     repair: int = Field(0, ge=0, description="Rounds after the sweeps in which fragments that overlap are redrawn.")
     repair_candidates: int = Field(8, ge=1, description="Draws per fragment in these rounds.")
 
     @model_validator(mode="after")
     def _consistent(self) -> GibbsOptions:
-        if self.levels is not None and len(self.levels) != self.sweeps:
-            raise ValueError(f"'levels' has {len(self.levels)} entries for {self.sweeps} sweeps")
+        if self.noise_schedule is not None and len(self.noise_schedule) != self.sweeps:
+            raise ValueError(f"'noise_schedule' has {len(self.noise_schedule)} entries for {self.sweeps} sweeps")
         if self.regularizer is None and (self.candidates > 1 or self.repair):
             raise ValueError("'candidates' and 'repair' need a regularizer to choose by, e.g. regularizer: steric")
         if self.regularizer is not None and not self.regularizer.absolute:
-            idle = {"repair", "second", "overlap"} & self.model_fields_set
+            idle = {"repair", "redraw_candidates", "overlap"} & self.model_fields_set
             if idle:
                 raise ValueError(f"'{min(idle)}' needs a regularizer that is zero where nothing is wrong, e.g. steric: "
                                  "let it mend what is left in a gibbs step of its own")
@@ -77,7 +80,7 @@ class Gibbs(SweepStep):
     def start(self, state: State) -> None:
         super().start(state)
         equip(self.options.regularizer, state)
-        self.levels = self.options.levels or annealed(self.options.sweeps)
+        self.noise_levels = self.options.noise_schedule or annealed(self.options.sweeps)
 
     def frame(self, window: Window, state: State) -> Window:
         chosen = self.chosen(window, state.system)
@@ -99,7 +102,7 @@ class Gibbs(SweepStep):
         """All sweeps, and what is to be mended after them, in place."""
         options = self.options
         sites = int(drawn(state.system).sum() if chosen is None else chosen.sum())
-        total, done = sites * len(self.levels), 0
+        total, done = sites * len(self.noise_levels), 0
 
         def progress(sites: int) -> None:
             nonlocal done
@@ -107,9 +110,9 @@ class Gibbs(SweepStep):
             state.progress(min(1.0, done / total))
 
         sweeper = Sweeper(self.generator, options.regularizer, options.candidates,
-                          options.second if self._tells_overlaps else 0, options.overlap, options.temperature,
-                          options.select, progress=progress)
-        for number, level in enumerate(self.levels):
+                          options.redraw_candidates if self._tells_overlaps else 0, options.overlap,
+                          options.temperature, options.select, progress=progress)
+        for number, level in enumerate(self.noise_levels):
             sweeper.gibbs(scene, (state.seed, self.index, "sweep", number), level, self.project, chosen)
         mender = replace(sweeper, candidates=options.repair_candidates, second=0, progress=lambda sites: None)
         repair = Repair(mender, options.repair, self.project, lambda: self._starter(state))

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from pydantic import Field
 from backmap.api import FrameStep, Options, Sampling, State
 from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.flags import finished, flagged
-from backmap.engine.geometry.constraint import FLAG as SLACK
+from backmap.engine.geometry.constraint import FLAG as TOLERANCE
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves, SweepOutcome
 from backmap.engine.sites.schedule import per_bead
@@ -21,8 +21,8 @@ from backmap.model.tally import Tally
 from .stiffness import Stiffness
 
 Array = NDArray[np.float64]
-FLAG = "stuck"
-SOFTEST, HARDEST = 10.0, 1000.0  #: caps of the repulsion in softened sweeps, kJ/mol
+FLAG = "never_accepted"
+SOFTEST, HARDEST = 10.0, 1000.0  #: caps of the repulsion in soft-core sweeps, kJ/mol
 SPRINGY = 2.0  #: fs; longer time steps are too long for bonds that are springs
 FOLLOWED = 8  #: first frames, whose potential energy is followed: all of it takes as long as half a sweep
 
@@ -37,9 +37,12 @@ class SoftBeads(Options):
 class HamiltonianOptions(Options):
     """Options of ``hamiltonian``."""
 
+    changed_names: ClassVar = {"soften": "is called 'soft_core_sweeps' now", "block": "is called 'block_size' now",
+                     "measure": "is called 'fixman_potential' now: false for rigid, true for stiff"}
     sweeps: int = Field(10, ge=1, description="Sweeps; in each, every atom takes part in a move.")
-    soften: int = Field(0, ge=0, description="Sweeps before these in which the repulsion of two atoms is capped, at "
-                                             f"{SOFTEST:g} kJ/mol first and {HARDEST:g} last, so that overlaps part.")
+    soft_core_sweeps: int = Field(0, ge=0, description="Sweeps before these in which the repulsion of two atoms is "
+                                                       f"capped, at {SOFTEST:g} kJ/mol first and {HARDEST:g} last, so "
+                                                       "that overlaps part.")
     steps: int = Field(10, ge=1, description="Time steps of a move, on average: every move draws a number from half as "
                                              "many to half as many more, so that no vibration stays in step with it.")
     timestep: float = Field(1.0, gt=0, le=10, description="fs. Acceptance tells whether it is right: 0.6 to 0.95.")
@@ -47,13 +50,14 @@ class HamiltonianOptions(Options):
                                                                 "than their own. 4 allows time steps nearly twice "
                                                                 "as long; the distribution is the same.")
     temperature: float = Field(300.0, gt=0, description="K.")
-    block: int = Field(8, ge=1, description="Beads whose atoms move together, those nearest to a central one along the "
-                                            "molecule. Few leave a backbone no room; many are accepted less often.")
+    block_size: int = Field(8, ge=1, description="Beads whose atoms move together, those nearest to a central one "
+                                                 "along the molecule. Few leave a backbone no room; many are accepted "
+                                                 "less often.")
     beads: Literal["exact"] | SoftBeads = Field("exact", description="exact: beads stay in place. {sigma: ...}: they "
                                                                      "follow a narrow Gaussian.")
-    measure: Literal["rigid", "stiff"] = Field(
-        "rigid", description="rigid: the distribution of constrained dynamics, with the root of det G. stiff: that of "
-                             "very stiff springs, without it.")
+    fixman_potential: bool = Field(
+        False, description="Add the Fixman potential kT/2 ln det G of rigid bonds, so that they are sampled as very "
+                           "stiff springs are. Without it the distribution is that of constrained dynamics.")
     only: list[str] | None = Field(None, description="Move only the surroundings of beads under these flags of earlier "
                                                      "steps, e.g. [clash].")
 
@@ -63,7 +67,7 @@ class Hamiltonian(FrameStep):
 
     What comes out follows the force field's distribution on the given beads and rigid bonds, however long the
     time step; only the acceptance depends on it. A move climbs no walls: atoms that overlap are to be parted before,
-    by ``soften``. Beads of which no move was accepted are flagged ``stuck``.
+    by ``soft_core_sweeps``. Beads of which no move was accepted are flagged ``never_accepted``.
     """
 
     Options = HamiltonianOptions
@@ -75,7 +79,7 @@ class Hamiltonian(FrameStep):
         options = self.options
         sigma = None if options.beads == "exact" else options.beads.sigma
         self.moves = HamiltonianMoves(state.system, state.forcefield, options.temperature, options.steps,
-                                      options.timestep, options.block, sigma, options.measure,
+                                      options.timestep, options.block_size, sigma, options.fixman_potential,
                                       hydrogen_mass=options.hydrogen_mass or 0.0)
         self.projector, self.energy = SystemProjector(state.system), FrameEnergy(state.system, state.forcefield)
         self.sigma = sigma
@@ -91,20 +95,20 @@ class Hamiltonian(FrameStep):
 
     def frame(self, window: Window, state: State) -> Window:
         only = None if self.options.only is None else flagged(window, self.options.only, self.where)[0]
-        (atoms,), (slack,) = self.projector.project(window.atoms, window.beads)
-        stuck = np.zeros(state.system.n_beads, dtype=bool)
+        (atoms,), (residual,) = self.projector.project(window.atoms, window.beads)
+        rejected = np.zeros(state.system.n_beads, dtype=bool)
         if only is None or only.any():
             whole = state.system.atoms_near_beads(atoms, window.beads[0], window.box(0))
             frame = self.moves.frame(whole, window.beads[0], window.box(0))
-            self._soften(frame, int(window.frames[0]), only, state)
-            stuck = self._relax(frame, window, only, state)
+            self._part_overlaps(frame, int(window.frames[0]), only, state)
+            rejected = self._relax(frame, window, only, state)
             atoms = frame.atoms
         else:
             atoms = window.atoms[0]
         done = finished(window, atoms[None], state.system)
-        infeasible = np.linalg.norm(slack, axis=1) > SLACK  # soft beads may stray farther, and are met
-        self._stiffness.add(int(window.place[0]), slack, infeasible)
-        done.flags["infeasible"], done.flags[FLAG] = infeasible[None], stuck[None]
+        infeasible = np.linalg.norm(residual, axis=1) > TOLERANCE  # soft beads may stray farther, and are met
+        self._stiffness.add(int(window.place[0]), residual, infeasible)
+        done.flags["infeasible"], done.flags[FLAG] = infeasible[None], rejected[None]
         return done
 
     @property
@@ -114,16 +118,16 @@ class Hamiltonian(FrameStep):
     def _record(self, system: System) -> Record:
         return Record(self.memory["moves"], system)
 
-    def _soften(self, frame: Frame, number: int, only: NDArray[np.bool_] | None, state: State) -> None:
+    def _part_overlaps(self, frame: Frame, number: int, only: NDArray[np.bool_] | None, state: State) -> None:
         """Part atoms that overlap, in place."""
-        for sweep, cap in enumerate(np.geomspace(SOFTEST, HARDEST, self.options.soften).tolist()):
+        for sweep, cap in enumerate(np.geomspace(SOFTEST, HARDEST, self.options.soft_core_sweeps).tolist()):
             self.moves.sweep(frame, (state.seed, self.index, "soften", number, sweep), only, cap)
 
     def _relax(self, frame: Frame, window: Window, only: NDArray[np.bool_] | None,
                state: State) -> NDArray[np.bool_]:
         """All sweeps, in place; returns beads of which no move was accepted, (B,)."""
         number, place = int(window.frames[0]), int(window.place[0])
-        tried, moved = (np.zeros(len(frame.slack), dtype=bool) for _ in range(2))
+        tried, moved = (np.zeros(len(frame.residual), dtype=bool) for _ in range(2))
         potential = self.energy.of(frame.atoms, window.box(0)).total if place < FOLLOWED else None
         outcomes = []
         for sweep in range(self.options.sweeps):

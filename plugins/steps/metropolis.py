@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -29,16 +29,18 @@ from backmap.model.system import System, Window
 from .drawing import SweepOptions, SweepStep
 from .stiffness import Stiffness
 
-#: How closely a generator meets beads that were exact when it learned, nm: weights say how far they were off.
-LEARNED_GRIP = 1e-4
+#: Standard deviation of the beads of draws of a generator that learned on exact ones, nm; other weights say theirs.
+LEARNED_SIGMA = 1e-4
 
 
 class SoftBeads(Options):
     """Options of ``beads``."""
 
+    changed_names: ClassVar = {"grip": "is called 'proposal_sigma' now"}
+
     sigma: float = Field(0.001, gt=0, le=0.1, description="Standard deviation of beads about where they are given, nm "
                                                           "per coordinate.")
-    grip: float | dict[str, float] | None = Field(
+    proposal_sigma: float | dict[str, float] | None = Field(
         None, description="How closely the generator meets the beads that it is shown, nm: one number, or by bead "
                           "type; by default as far as beads were off in training, and sigma for generators "
                           "that do not learn. It changes how often draws are accepted, not what is sampled.")
@@ -47,16 +49,20 @@ class SoftBeads(Options):
 class MetropolisOptions(SweepOptions):
     """Options of ``metropolis``."""
 
+    changed_names: ClassVar = {"noise": "is called 'noise_level' now",
+                               "measure": "is called 'fixman_potential' now: false for rigid, true for stiff"}
+
     candidates: int = Field(1, ge=1, description="Draws per block, of which one may be accepted.")
     beads: SoftBeads = Field(SoftBeads(), description="How closely beads are to be met while sweeping.")
     blocks: list[Literal["fragment", "hydrogens"]] = Field(
         ["fragment", "hydrogens"], min_length=1,
         description="What is drawn at once in a sweep. fragment: whole fragments, where all their rigid bonds can be "
                     "met; hydrogens: those of a fragment, its other atoms standing.")
-    measure: Literal["rigid", "stiff"] = Field(
-        "rigid", description="Rigid bonds as constrained dynamics samples them, or stiff springs.")
-    noise: float = Field(0.0, ge=0, le=1, description="Noise level that the generator is told. Any is exact; draws of "
-                                                      "one may be accepted more often.")
+    fixman_potential: bool = Field(False, description="Add the Fixman potential kT/2 ln det G of rigid bonds, so that "
+                                                      "they are sampled as very stiff springs are. Without it the "
+                                                      "distribution is that of constrained dynamics.")
+    noise_level: float = Field(0.0, ge=0, le=1, description="Noise level that the generator is told. Any is exact; "
+                                                            "draws of one may be accepted more often.")
     project: bool = Field(True, description="Meet beads exactly at the end; the log says what it costs.")
     reach: float | None = Field(None, gt=0, description="How far an atom can be from its bead, nm; by default from the "
                                                         "lengths of bonds.")
@@ -69,7 +75,7 @@ class Metropolis(SweepStep):
 
     What comes out follows the force field's distribution on rigid bonds and soft beads, however good or bad the
     generator; only the share that is accepted depends on it. It must have a density. Beads are met exactly at the end.
-    Those of which no draw was accepted are flagged ``stuck``.
+    Those of which no draw was accepted are flagged ``never_accepted``.
     """
 
     Options = MetropolisOptions
@@ -93,20 +99,21 @@ class Metropolis(SweepStep):
         if not any(bool(block.any()) for block in self.blocks.values()):
             raise BackmapError("no fragment has a block whose rigid bonds a draw can meet", where=self.where,
                                hint="Write blocks: [fragment, hydrogens], or use hamiltonian moves.")
-        grams = [BondGram(kind) for kind in system.types] if options.measure == "rigid" else None
-        reaches, grips = (torch.as_tensor(x, device=state.device) for x in (self.reaches, self._grips(system)))
-        target = Distribution(system, energy, table, grams, reaches, options.temperature, options.beads.sigma, grips)
-        self.acceptance = Acceptance(generator, target, options.candidates, options.noise)
+        grams = [BondGram(kind) for kind in system.types] if not options.fixman_potential else None
+        reaches, sigmas = (torch.as_tensor(x, device=state.device)
+                           for x in (self.reaches, self._proposal_sigmas(system)))
+        target = Distribution(system, energy, table, grams, reaches, options.temperature, options.beads.sigma, sigmas)
+        self.acceptance = Acceptance(generator, target, options.candidates, options.noise_level)
         self.energy = FrameEnergy(system, state.forcefield)
         self.bead_types = per_bead(system, [np.array(kind.bead_types, dtype=object) for kind in system.types])
         self._note_idle(state)
 
-    def _grips(self, system: System) -> np.ndarray:
-        grip = self.options.beads.grip
+    def _proposal_sigmas(self, system: System) -> np.ndarray:
+        grip = self.options.beads.proposal_sigma
         if grip is None:
             grip = self.options.beads.sigma
             if isinstance(self.generator, Learner):
-                grip = float(self.generator.training.get("bead_noise", LEARNED_GRIP))
+                grip = float(self.generator.training.get("bead_noise", LEARNED_SIGMA))
         types = [kind.bead_types for kind in system.types]
         if isinstance(grip, float):
             return per_bead(system, [np.full(len(names), grip) for names in types])
@@ -159,7 +166,7 @@ class Metropolis(SweepStep):
         for block, outcomes in swept.items():
             self._trials.add(int(window.place[0]), block, self.bead_types, outcomes)
         made = self._made(window, scene, state, chosen)
-        made.flags["stuck"] = tried & ~accepted
+        made.flags["never_accepted"] = tried & ~accepted
         return made
 
     def _begin(self, scene: Scene, seed: int, frames: np.ndarray, chosen: np.ndarray | None) -> None:
@@ -209,7 +216,7 @@ class Metropolis(SweepStep):
         made = finished(window, window.atoms if untouched else scene.atoms.cpu().numpy(), state.system)
         if self.options.project:
             flag_slack(made)
-            self._stiffness.add(place, made.slack[0], made.flags["infeasible"][0])
+            self._stiffness.add(place, made.residual[0], made.flags["infeasible"][0])
         return made
 
     def _energy(self, window: Window, scene: Scene) -> float:

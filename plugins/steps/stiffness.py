@@ -15,17 +15,17 @@ class Stiffness:
     """How far beads that rigid bonds do not let be met stay from where they are given, over a run.
 
     Attributes:
-        tally: Where it is counted: ``beads`` and infeasible ones, and rows ``off`` of the sum of squares of their slack
-            (nm^2) and the largest slack (nm).
+        tally: Where it is counted: ``beads`` and infeasible ones, and rows ``off`` of the sum of squares of their
+            residual (nm^2) and the largest residual (nm).
         sigma: Of soft beads, nm; None where beads are exact.
     """
 
     tally: Tally
     sigma: float | None
 
-    def add(self, place: int, slack: NDArray[np.float64], infeasible: NDArray[np.bool_]) -> None:
-        """Count the frame at ``place``: slack M(r) - R, (B, 3), nm, and which beads are infeasible, (B,)."""
-        off = np.linalg.norm(slack[infeasible], axis=1)
+    def add(self, place: int, residual: NDArray[np.float64], infeasible: NDArray[np.bool_]) -> None:
+        """Count the frame at ``place``: residual M(r) - R, (B, 3), nm, and which beads are infeasible, (B,)."""
+        off = np.linalg.norm(residual[infeasible], axis=1)
         self.tally.count("beads", place, [len(infeasible), len(off)])
         self.tally.row("off", place, [(off**2).sum(), off.max(initial=0.0)])
 

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import pydantic
 from pydantic import Field, model_validator
@@ -30,12 +30,12 @@ from ..molecules.assemble import (
     Constraints,
     assemble,
     blocks_of,
+    chirality_patterns,
     owned_by_one,
-    patterns_of_hands,
     signed_by_copy,
     unsigned_centres,
 )
-from ..molecules.contents import Contents, Passed
+from ..molecules.contents import Contents, Excluded
 
 
 def _as_patterns(value: Any) -> Any:
@@ -51,16 +51,16 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-def _as_kept(value: Any) -> Any:
+def _as_fixed(value: Any) -> Any:
     """``{gromacs: protein.gro}`` as the reader that it is."""
-    return value if value is None or isinstance(value, Kept) or "atoms" in value else {"atoms": value}
+    return value if value is None or isinstance(value, Fixed) or "atoms" in value else {"atoms": value}
 
 
 Patterns = Annotated[list[str], pydantic.BeforeValidator(_as_list)]
 
 
-class Kept(api.Options):
-    """Options of ``keep``."""
+class Fixed(api.Options):
+    """Options of ``fixed``."""
 
     atoms: Nested[Reader] = Field(description="Their frames, one for all or one for each frame of beads: their atoms "
                                               "alone, or all of the topology.")
@@ -70,13 +70,15 @@ class Kept(api.Options):
 class Topology(api.Step):
     """Reads the atomistic topology and the mapping, and says what the system is made of.
 
-    Molecules under ``pass`` are not backmapped and not written, ions among them are put at their beads. Atoms under
-    ``keep`` are read, stand still, and are seen by all others.
+    Molecules under ``exclude`` are not backmapped and not written, ions among them are put at their beads. Atoms under
+    ``fixed`` are read, stand still, and are seen by all others.
     """
 
     gives = frozenset({"system", "contents"})
 
     class Options(api.Options):
+        changed_names: ClassVar = {"pass": "is called 'exclude' now", "keep": "is called 'fixed' now"}
+
         atoms: Nested[TopologyReader] = Field(description="The atomistic topology.")
         mapping: Several[MappingReader] = Field(
             description="How beads are made of atoms: one reader, or a list for several formats.")
@@ -96,13 +98,13 @@ class Topology(api.Step):
         stereo: InputPath | None = Field(
             None, description="A .gro with true atoms, from which the handedness of stereocentres is taken, molecule "
                               "by molecule: chains may be atactic.")
-        passed: Annotated[dict[str, Patterns], pydantic.BeforeValidator(_as_patterns)] = Field(
-            default={}, alias="pass", description="Molecule types that are not backmapped, as a list, or with what "
+        exclude: Annotated[dict[str, Patterns], pydantic.BeforeValidator(_as_patterns)] = Field(
+            default={}, description="Molecule types that are not backmapped, as a list, or with what "
                                                   "their beads or residues are called in the file of beads (`*`, `?`, "
                                                   "RESIDUE:BEAD): {SOL: W, NA: \"NA+\"}.")
-        place_ions: bool = Field(True, description="Put passed molecules of one atom at their beads, instead of "
+        place_ions: bool = Field(True, description="Put excluded molecules of one atom at their beads, instead of "
                                                    "leaving them out.")
-        keep: Annotated[Kept | None, pydantic.BeforeValidator(_as_kept)] = Field(
+        fixed: Annotated[Fixed | None, pydantic.BeforeValidator(_as_fixed)] = Field(
             None, description="Atoms that are given and stay: a reader, or a mapping.")
         ignore: Patterns = Field([], description="Sites of the file of beads that have no atoms, by bead or residue "
                                                  "name, e.g. [VS, \"GO*\"].")
@@ -111,9 +113,9 @@ class Topology(api.Step):
         def _consistent(self) -> Topology.Options:
             if not self.mapping:
                 raise ValueError("'mapping' is empty: name a reader, e.g. mapping: {votca: mapping.xml}")
-            twice = sorted({*self.passed} & {*(self.keep.molecules if self.keep else [])})
+            twice = sorted({*self.exclude} & {*(self.fixed.molecules if self.fixed else [])})
             if twice:
-                raise ValueError(f"'{twice[0]}' stands under 'pass' and under 'keep'")
+                raise ValueError(f"'{twice[0]}' stands under 'exclude' and under 'fixed'")
             both = sorted({*self.whole} & {*self.owners})
             if both:
                 raise ValueError(f"'{both[0]}' stands under 'whole' and under 'owners'")
@@ -125,8 +127,8 @@ class Topology(api.Step):
         options = self.options
         topology = handed.topology(options.atoms)
         blocks = blocks_of(topology, options.molecules)
-        for what, names in (("owners", options.owners), ("whole", options.whole), ("pass", options.passed),
-                            ("keep", options.keep.molecules if options.keep else [])):
+        for what, names in (("owners", options.owners), ("whole", options.whole), ("exclude", options.exclude),
+                            ("fixed", options.fixed.molecules if options.fixed else [])):
             for name in names:
                 _expect_known(topology, name, what, options.owners[name] if what == "owners" else self.where)
         owners = {name: read_owners(path, len(topology.types[name].atom_names))
@@ -136,23 +138,23 @@ class Topology(api.Step):
         for name in dict(blocks):
             for remark in beads[name].remarks if name in beads else ():
                 state.log(remark)
-        passed = {name: self._passed(topology.types[name], patterns, blocks)
-                  for name, patterns in options.passed.items()}
-        kept = self._kept(blocks, beads)
-        if all(name in {*passed, *kept} for name in dict(blocks)):
+        excluded = {name: self._excluded(topology.types[name], patterns, blocks)
+                    for name, patterns in options.exclude.items()}
+        fixed = self._fixed(blocks, beads)
+        if all(name in {*excluded, *fixed} for name in dict(blocks)):
             raise BackmapError("no molecule is left to be backmapped", where=self.where,
-                               hint="Take those out of 'pass' that have a mapping.")
+                               hint="Take those out of 'exclude' that have a mapping.")
         system = assemble(topology, beads, constraints=options.constraints, molecules=options.molecules, owners=owners,
-                          given={*kept, *(name for name, one in passed.items() if one.placed)},
-                          left_out={name for name, one in passed.items() if not one.placed})
+                          given={*fixed, *(name for name, one in excluded.items() if one.placed)},
+                          left_out={name for name, one in excluded.items() if not one.placed})
         found = Contents(system, [(name, count, len(topology.types[name].atom_names)) for name, count in blocks],
-                         passed, kept, options.ignore, options.keep.atoms if options.keep else None, state.log)
+                         excluded, fixed, options.ignore, options.fixed.atoms if options.fixed else None, state.log)
         state.given["contents"] = found
         if options.stereo is not None:
             system = _signed_by(system, options.stereo, found)
             for name, count in unsigned_centres(system).items():
                 state.log(f"{name}: {count} stereocentres are flat in {options.stereo.name} and are left open")
-            for name, count in patterns_of_hands(system).items():
+            for name, count in chirality_patterns(system).items():
                 state.log(f"{name}: its molecules differ in handedness, in {count} ways")
         state.system = system
         state.log(summary(system))
@@ -168,33 +170,33 @@ class Topology(api.Step):
                 beads[name] = model
         return beads
 
-    def _passed(self, molecule: AtomMolecule, patterns: list[str], blocks: list[tuple[str, int]]) -> Passed:
+    def _excluded(self, molecule: AtomMolecule, patterns: list[str], blocks: list[tuple[str, int]]) -> Excluded:
         single = len(molecule.atom_names) == 1
         own = (molecule.name, *dict.fromkeys(molecule.residue_names), *(molecule.atom_names if single else ()))
-        return Passed(tuple(patterns) or tuple(dict.fromkeys(own)),
+        return Excluded(tuple(patterns) or tuple(dict.fromkeys(own)),
                       sum(count for name, count in blocks if name == molecule.name),
                       single and self.options.place_ions)
 
-    def _kept(self, blocks: list[tuple[str, int]], beads: dict[str, BeadModel]) -> list[str]:
+    def _fixed(self, blocks: list[tuple[str, int]], beads: dict[str, BeadModel]) -> list[str]:
         """Molecule types whose atoms are read."""
-        if self.options.keep is None:
+        if self.options.fixed is None:
             return []
         names = dict.fromkeys(name for name, _ in blocks)
-        kept = self.options.keep.molecules or [name for name in names if name not in {*beads, *self.options.passed}]
-        missing = [name for name in kept if name not in names]
-        if missing or not kept:
-            problem = f"there are no molecules of '{missing[0]}' to keep" if missing else "every molecule is mapped"
-            raise BackmapError(problem, where=f"{self.where}.keep",
-                               hint="Name them, as in 'keep: {molecules: [Protein], atoms: {gromacs: protein.gro}}'.")
-        if not any(name in beads and name not in {*kept, *self.options.passed} for name in names):
+        fixed = self.options.fixed.molecules or [name for name in names if name not in {*beads, *self.options.exclude}]
+        missing = [name for name in fixed if name not in names]
+        if missing or not fixed:
+            problem = f"there are no molecules of '{missing[0]}' to be fixed" if missing else "every molecule is mapped"
+            raise BackmapError(problem, where=f"{self.where}.fixed",
+                               hint="Name them, as in 'fixed: {molecules: [Protein], atoms: {gromacs: protein.gro}}'.")
+        if not any(name in beads and name not in {*fixed, *self.options.exclude} for name in names):
             raise BackmapError("no molecule is left to be backmapped", where=self.where)
-        return kept
+        return fixed
 
 
 def _expect_known(topology: AtomTopology, name: str, what: str, where: str | Path) -> None:
     if name not in topology.types:
-        verb = {"owners": "owners are given for '{}', which", "pass": "'{}' under 'pass'",
-                "whole": "'{}' under 'whole'", "keep": "'{}' under 'keep'"}[what].format(name)
+        verb = {"owners": "owners are given for '{}', which", "exclude": "'{}' under 'exclude'",
+                "whole": "'{}' under 'whole'", "fixed": "'{}' under 'fixed'"}[what].format(name)
         raise BackmapError(f"{verb} is no molecule type of {topology.where}", where=where,
                            hint=f"Known: {', '.join(topology.types)}.")
 

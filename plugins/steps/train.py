@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -115,6 +115,9 @@ def _windows(state: State, frames: Reader, beads: Reader | None) -> list[Window]
 class TrainOptions(Options):
     """Options of ``train``."""
 
+    changed_names: ClassVar = {"average": "is called 'ema_decay' now", "weight": "is called 'regularizer_weight' now",
+                               "ramp": "is called 'regularizer_ramp' now"}
+
     generator: Nested[Generator] = Field(description="What learns, with the options of a new network.")
     data: InputPath | list[InputPath] | None = Field(
         None, description="A training set, or several to learn from together; by default the one just prepared.")
@@ -127,15 +130,17 @@ class TrainOptions(Options):
     learning_rate: float = Field(Schedule.learning_rate, gt=0, description="Peak learning rate.")
     sequential: float = Field(Schedule.sequential, ge=0, le=1, description="Share of steps for forward sampling.")
     validate_every: int = Field(Schedule.validate, ge=1, description="Steps between validations and checkpoints.")
-    average: float = Field(Schedule.average, ge=0, lt=1, description="Decay of the running average of the weights.")
+    ema_decay: float = Field(Schedule.average, ge=0, lt=1, description="Decay of the exponential moving average of the "
+                                                                       "weights.")
     regularizer: Nested[Regularizer] | None = Field(
         None, description="An energy in the loss of generators whose draws are differentiable, e.g. energy.")
     regularize: Literal["minimize", "match"] = Field(
         "minimize", description="minimize: the energy itself (C1). match: its distance, term by term, from that of the "
                                 "true atoms (C2).")
-    weight: float = Field(0.01, gt=0, description="Weight of the regularizer in the loss, per kJ/mol and atom.")
-    ramp: float = Field(0.5, ge=0, le=1, description="Share of the steps in which atoms are drawn over which that "
-                                                     "weight rises from 0.")
+    regularizer_weight: float = Field(0.01, gt=0, description="Weight of the regularizer in the loss, per kJ/mol and "
+                                                              "atom.")
+    regularizer_ramp: float = Field(0.5, ge=0, le=1, description="Share of the steps in which atoms are drawn over "
+                                                                 "which that weight rises from 0.")
     conformers: int = Field(128, ge=1, description="Conformers of each fragment kept for the parallel start.")
 
 
@@ -163,10 +168,10 @@ class Train(Step):
         if not isinstance(generator, Learner):
             raise BackmapError("this generator does not learn", where=f"{self.where}.generator")
         generator.study(self.system)
-        for player in (*generator.players(0.0), *generator.players(1.0)):
-            player.module.to(state.device).train()
+        for objective in (*generator.objectives(0.0), *generator.objectives(1.0)):
+            objective.module.to(state.device).train()
         schedule = Schedule(options.steps, options.sites, options.frames, options.learning_rate, options.sequential,
-                            options.validate_every, options.average)
+                            options.validate_every, options.ema_decay)
         trainer = self._trainer(generator, schedule, state)
         self._run(trainer, state)
 
@@ -176,7 +181,8 @@ class Train(Step):
             return None
         if "forcefield" in options.regularizer.needs:
             options.regularizer.use(state.forcefield)
-        return EnergyLoss(options.regularizer, options.regularize == "match", options.weight, options.ramp)
+        return EnergyLoss(options.regularizer, options.regularize == "match", options.regularizer_weight,
+                          options.regularizer_ramp)
 
     def _trainer(self, generator: Generator, schedule: Schedule, state: State) -> Trainer:
         rng = numpy_generator(state.seed, self.index, "traversal")

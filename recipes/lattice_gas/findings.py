@@ -31,7 +31,7 @@ def equilibrated(target: LatticeGas, n: int, seed: int) -> Tensor:
 
 
 def learned(target: LatticeGas, samples: Tensor, steps: int, symmetric: bool = True, **options: object) -> Vae:
-    """A model trained as the step ``learn`` does."""
+    """A model trained as the step ``train_model`` does."""
     torch.manual_seed(1)
     model = Vae(Vae.Options(**options))
     model.prepare(target)

@@ -46,7 +46,7 @@ steps:
   - topology: {{atoms: {{gromacs: {data}/topol.top}}, mapping: {{votca: {data}/PS1.xml}}}}
   - forcefield: {{gromacs: {data}/topol.top, cutoff: 1.0, epsilon_rf: 2.5}}
   - read: {{beads: {{gromacs: [{data}/test_568K/cg.gro, {data}/test_568K/cg.xtc]}}}}
-  - load: {{atoms: {{gromacs: {data}/test_568K/aa.xtc}}}}
+  - read_atoms: {{atoms: {{gromacs: {data}/test_568K/aa.xtc}}}}
   - assess: {{assessors: [structure, energy], view: false}}
   - write: {{report: report.json}}
 """

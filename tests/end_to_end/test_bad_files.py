@@ -133,28 +133,29 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
      "run.yaml: steps[0].topology: 'mapping' is empty: name a reader, e.g. mapping: {votca: mapping.xml}"),
     ("molecule without a mapping", with_ions, (),
      "run.yaml: steps[0].topology: octane.top: molecule type 'NA' has no mapping. Mapped are: OCT. Every molecule "
-     "needs one, but those that topology names under 'pass' or 'keep'."),
-    ("ions that the beads lack", with_ions, ("--set", "steps.topology.pass=[NA]"),
+     "needs one, but those that topology names under 'exclude' or 'fixed'."),
+    ("ions that the beads lack", with_ions, ("--set", "steps.topology.exclude=[NA]"),
      "run.yaml: steps[1].read: cg.gro, cg.xtc: 0 beads are NA, but the topology has 2 NA to be placed on them. Say "
-     "what they are called, as in 'pass: {NA: NAME}', or leave them out with 'place_ions: false'."),
-    ("unknown molecule to pass", nothing, ("--set", "steps.topology.pass=[SOL]"),
-     "run.yaml: steps[0].topology: 'SOL' under 'pass' is no molecule type of octane.top. Known: OCT."),
-    ("nothing to keep", nothing, ("--set", "steps.topology.keep={gromacs: cg.gro}"),
-     "run.yaml: steps[0].topology.keep: every molecule is mapped. Name them, as in 'keep: {molecules: [Protein], "
+     "what they are called, as in 'exclude: {NA: NAME}', or leave them out with 'place_ions: false'."),
+    ("unknown molecule to pass", nothing, ("--set", "steps.topology.exclude=[SOL]"),
+     "run.yaml: steps[0].topology: 'SOL' under 'exclude' is no molecule type of octane.top. Known: OCT."),
+    ("nothing to keep", nothing, ("--set", "steps.topology.fixed={gromacs: cg.gro}"),
+     "run.yaml: steps[0].topology.fixed: every molecule is mapped. Name them, as in 'fixed: {molecules: [Protein], "
      "atoms: {gromacs: protein.gro}}'."),
-    ("kept atoms of another number", with_ions, ("--set", "steps.topology.keep={gromacs: cg.gro}"),
-     "run.yaml: steps[1].read: cg.gro: holds 256 atoms, but the molecules to be kept (2 NA) have 2. Give these "
+    ("kept atoms of another number", with_ions, ("--set", "steps.topology.fixed={gromacs: cg.gro}"),
+     "run.yaml: steps[1].read: cg.gro: holds 256 atoms, but the molecules to be fixed (2 NA) have 2. Give these "
      "alone, or all 1666 atoms of the topology."),
     ("molecule passed and kept", with_ions,
-     ("--set", "steps.topology.keep={atoms: {gromacs: cg.gro}, molecules: NA}", "--set", "steps.topology.pass=[NA]"),
-     "run.yaml: steps[0].topology: 'NA' stands under 'pass' and under 'keep'"),
+     ("--set", "steps.topology.fixed={atoms: {gromacs: cg.gro}, molecules: NA}", "--set",
+      "steps.topology.exclude=[NA]"),
+     "run.yaml: steps[0].topology: 'NA' stands under 'exclude' and under 'fixed'"),
     ("bead that nothing names", VIRTUAL, GRO,
      "run.yaml: steps[1].read: cg.gro: holds beads that no mapping names: 1 VS1. Declare sites without atoms in "
-     "topology as 'ignore: [VS1]', and molecules that are not to be backmapped as 'pass: {MOLECULE: VS1}'."),
+     "topology as 'ignore: [VS1]', and molecules that are not to be backmapped as 'exclude: {MOLECULE: VS1}'."),
     ("beads in another order", SWAPPED, GRO,
      "run.yaml: steps[1].read: cg.gro: bead 1 is called B2, but OCT has B1 there. Beads must stand in the order of "
      "the topology and the mapping. Declare sites without atoms in topology as 'ignore: [B2]', and molecules that "
-     "are not to be backmapped as 'pass: {MOLECULE: B2}'."),
+     "are not to be backmapped as 'exclude: {MOLECULE: B2}'."),
     ("handedness from a file of beads", nothing, ("--set", "steps.topology.stereo=cg.gro"),
      "run.yaml: steps[0].topology: cg.gro: holds 256 atoms, but the topology (64 OCT) has 1664. Check the molecule "
      "counts and that every chain has the topology's length."),
@@ -242,7 +243,7 @@ COMMANDS: list[tuple[str, Break, tuple[str, ...], str]] = [
     ("recipe that reads other beads", text("other.gro", "other\n0\n 1 1 1\n"), ("run", "run.yaml", "-f", "other.gro"),
      "run.yaml: steps[1].read: other.gro: holds 0 beads, but the topology (64 OCT) has 256. Check the molecule "
      "counts and that every chain has the topology's length; beads that are not to be backmapped are declared in "
-     "topology, under 'pass' or 'ignore'."),
+     "topology, under 'exclude' or 'ignore'."),
     ("plugin file that is not there", nothing, ("run", "run.yaml", "--plugin", "cloud.py"),
      "cloud.py: there is no such plugin file"),
     ("plugin file that is broken", text("cloud.py", "import\n"), ("run", "run.yaml", "--plugin", "cloud.py"),

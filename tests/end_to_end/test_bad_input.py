@@ -182,11 +182,11 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
     ("chains longer than the topology's", xtc(320), ("--set", "steps.read.beads.gromacs=cg.xtc"),
      "run.yaml: steps[1].read: cg.xtc: holds 320 beads, but the topology (64 OCT) has 256. Check the molecule counts "
      "and that every chain has the topology's length; beads that are not to be backmapped are declared in topology, "
-     "under 'pass' or 'ignore'."),
+     "under 'exclude' or 'ignore'."),
     ("fewer molecules in the topology", replace("octane.top", "64\n", "63\n"), (),
      "run.yaml: steps[1].read: cg.gro, cg.xtc: holds 256 beads, but the topology (63 OCT) has 252. Check the molecule "
      "counts and that every chain has the topology's length; beads that are not to be backmapped are declared in "
-     "topology, under 'pass' or 'ignore'."),
+     "topology, under 'exclude' or 'ignore'."),
     ("truncated topology", half("octane.top"), (),
      "run.yaml: steps[0].topology: octane.top:70: '26 HC 1' is not a line of [ atoms ]"),
     ("residue number out of range", replace("octane.top", "1  OCT  C1 ", "99999999999999999999 OCT C1 ", 1), (),
@@ -240,10 +240,10 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
     ("a sweep by a generator that sees no atoms", nothing, ("--set", "steps.gibbs.generator=template"),
      "run.yaml: steps[3].gibbs: a sweep needs a generator that sees atoms. Write 'generator: {equivariant: "
      "weights.safetensors}'."),
-    ("levels of another number", nothing, ("--set", "steps.gibbs.levels=[0.5, 0]"),
-     "run.yaml: steps[3].gibbs: 'levels' has 2 entries for 4 sweeps"),
-    ("level out of range", nothing, ("--set", "steps.gibbs.levels=[2]", "--frames", "0", *QUICK),
-     "run.yaml: steps[3].gibbs.levels[0]: should be less than or equal to 1, not 2"),
+    ("levels of another number", nothing, ("--set", "steps.gibbs.noise_schedule=[0.5, 0]"),
+     "run.yaml: steps[3].gibbs: 'noise_schedule' has 2 entries for 4 sweeps"),
+    ("level out of range", nothing, ("--set", "steps.gibbs.noise_schedule=[2]", "--frames", "0", *QUICK),
+     "run.yaml: steps[3].gibbs.noise_schedule[0]: should be less than or equal to 1, not 2"),
     ("candidates of gibbs without a regularizer", recipe("regularizer: steric", "candidates: 4"), (),
      "run.yaml: steps[3].gibbs: 'candidates' and 'repair' need a regularizer to choose by, e.g. regularizer: steric"),
     ("candidates of forward without a regularizer", nothing,

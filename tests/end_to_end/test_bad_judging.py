@@ -52,7 +52,7 @@ def selected(first: str, second: str = "element C") -> Break:
 
 
 def beside(text: str) -> Break:
-    return recipe(f"{{assessors: {PLAIN}}}", f"{{assessors: structure, beside: {text}}}")
+    return recipe(f"{{assessors: {PLAIN}}}", f"{{assessors: structure, compare_with: {text}}}")
 
 
 def force_field(change: Break) -> Break:
@@ -78,12 +78,12 @@ def one_atom_less(folder: Path) -> None:
     (folder / "octane.top").write_text(re.sub(r"(?m)^ +(\d+ +)*26 .*\n", "", text))
 
 
-NO_LOAD = recipe("  - load: {atoms: {gromacs: theirs.xtc}}\n", "")
+NO_LOAD = recipe("  - read_atoms: {atoms: {gromacs: theirs.xtc}}\n", "")
 NO_REFERENCE = recipe("      reference: {gromacs: [aa.gro, aa.xtc]}\n", "")
 #: The second atom of the first molecule stands where the first should.
 SWAPPED = lines("aa.gro", lambda text: [*text[:2], text[3], text[2], *text[4:]])
 FORCE_FIELD, READ, LOAD, ASSESS = (f"run.yaml: steps[{number}].{name}" for number, name in (
-    (1, "forcefield"), (2, "read"), (3, "load"), (4, "assess")))
+    (1, "forcefield"), (2, "read"), (3, "read_atoms"), (4, "assess")))
 OTHER_COUNT = "Check the molecule counts and that every chain has the topology's length."
 BELONG = "Frame n must belong to frame n of the beads, or to the n-th chosen one."
 
@@ -127,8 +127,8 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
      f"{LOAD}: aa.gro, theirs.xtc: the atoms are in another order: atom 1 is called H1A, but the topology has C1 "
      "there. Write the file in the order of the topology."),
     ("too few frames beside", together(
-        frames("two.xtc", n_frames=2), beside("{two: {load: {atoms: {gromacs: two.xtc}}}}")), (),
-     f"{ASSESS}.beside.two[0].load: two.xtc: holds 2 frames, but cg.gro, cg.xtc holds 5. {BELONG}"),
+        frames("two.xtc", n_frames=2), beside("{two: {read_atoms: {atoms: {gromacs: two.xtc}}}}")), (),
+     f"{ASSESS}.compare_with.two[0].read_atoms: two.xtc: holds 2 frames, but cg.gro, cg.xtc holds 5. {BELONG}"),
     # the force field
     ("atom type without parameters", without("HC 1"), (),
      f"{FORCE_FIELD}: octane.top:45: atom type 'HC' is in no [ atomtypes ]"),
@@ -178,9 +178,9 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
      "run.yaml: steps[3].assess: there is nothing to judge: no earlier step makes atoms, and there is no reference. "
      "Put it after a step that makes atoms, such as forward or load."),
     ("no steps beside", beside("{none: []}"), (),
-     f"{ASSESS}.beside: 'none' names no step. ..."),
+     f"{ASSESS}.compare_with: 'none' names no step. ..."),
     ("steps beside that make no atoms", together(NO_LOAD, beside("{none: {assess: structure}}")), (),
-     "run.yaml: steps[3].assess: beside.none: makes no atoms. Name a step that does."),
+     "run.yaml: steps[3].assess: compare_with.none: makes no atoms. Name a step that does."),
     ("unknown assessor", recipe("[structure,", "[structures,"), (),
      f"{ASSESS}.assessors[0]: no assessor is called 'structures'. Did you mean 'structure'? Known: consistency, "
      "energy, structure"),
@@ -238,14 +238,15 @@ REPORTS: list[tuple[str, Break, tuple[str, ...], str]] = [
      f"{LOAD}.atoms.gromacs.files[0]: there is no file 'ours/atoms.xtc'. Input paths are relative to the recipe's "
      "folder."),
     ("text that is no trajectory", together(OURS, content("notes.txt", b"notes\n")), ("ours", "notes.txt"),
-     f"{ASSESS}.beside.notes[0].load: notes.txt: '.txt' is not a format of GROMACS' frames. Give .gro, .xtc, .trr, "
-     ".pdb or .tpr files."),
+     f"{ASSESS}.compare_with.notes[0].read_atoms: notes.txt: '.txt' is not a format of GROMACS' frames. Give .gro, "
+     ".xtc, .trr, .pdb or .tpr files."),
     ("text that is called a trajectory", together(OURS, content("notes.xtc", b"notes\n")), ("ours", "notes.xtc"),
-     f"{ASSESS}.beside.notes[0].load: notes.xtc: cannot be read as .xtc (...). The file may be truncated."),
+     f"{ASSESS}.compare_with.notes[0].read_atoms: notes.xtc: cannot be read as .xtc (...). The file may be truncated."),
     ("empty trajectory", together(OURS, content("none.xtc", b"")), ("ours", "none.xtc"),
-     f"{ASSESS}.beside.none[0].load: none.xtc: cannot be read as .xtc (...). The file may be truncated."),
+     f"{ASSESS}.compare_with.none[0].read_atoms: none.xtc: cannot be read as .xtc (...). The file may be truncated."),
     ("beads for atoms", OURS, ("ours", "cg.xtc"),
-     f"{ASSESS}.beside.cg[0].load: cg.xtc: holds 256 atoms, but the topology (64 OCT) has 1664. {OTHER_COUNT}"),
+     f"{ASSESS}.compare_with.cg[0].read_atoms: cg.xtc: holds 256 atoms, but the topology (64 OCT) has 1664. "
+     f"{OTHER_COUNT}"),
     ("no recipe", nothing, ("theirs.xtc",),
      "theirs.xtc: nothing says what the system is. Name a finished run or a recipe first."),
     ("recipe alone", nothing, ("run.yaml",), "run.yaml: there is nothing to judge. Name a run or a trajectory."),
@@ -257,7 +258,7 @@ REPORTS: list[tuple[str, Break, tuple[str, ...], str]] = [
      "--frames 9: '9' is out of range: cg.gro, cg.xtc has 5 frames, 0 to 4"),
     ("one name twice", OURS, ("ours", "ours=theirs.xtc"),
      "two trajectories are called 'ours'. Name one: NAME=path."),
-    ("no name", OURS, ("ours", "=theirs.xtc"), f"{ASSESS}.beside: a name is empty. ..."),
+    ("no name", OURS, ("ours", "=theirs.xtc"), f"{ASSESS}.compare_with: a name is empty. ..."),
     ("the reference's name", OURS, ("reference=theirs.xtc", "ours"),
      f"{ASSESS}.name: the name 'reference' is taken. ..."),
     ("report there already", together(OURS, emptied("report"), content("report/report.md", b"mine")), ("ours",),

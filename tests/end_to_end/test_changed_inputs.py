@@ -26,7 +26,7 @@ steps:
       beads: {gromacs: ["${BEADS:-cg.gro}", cg.xtc]}
       reference: {gromacs: [aa.gro, test_aa.xtc]}
   - forward: {generator: {equivariant: weights.safetensors}, regularizer: nothing}
-  - assess: {assessors: structure, beside: {taken: {load: {gromacs: [aa.gro, taken.xtc]}}}}
+  - assess: {assessors: structure, compare_with: {taken: {read_atoms: {gromacs: [aa.gro, taken.xtc]}}}}
   - write: {atoms: {gromacs: atoms.xtc}}
 """
 PLUGIN = """\
@@ -133,7 +133,7 @@ CHANGES = {
     "seed": (written("seed: 7", "seed: 8"), "the seed was 7 and is 8"),
     "seed on the command line": (given(seed=9), "the seed was 7 and is 9"),
     "option": (written("cutoff: 0.9", "cutoff: 1.0"), "steps[1].forcefield.cutoff was 0.9 and is 1.0"),
-    "set": (given(set={"steps.assess.every": 2}), "steps[4].assess.every was not there and is 2"),
+    "set": (given(set={"steps.assess.compare_every": 2}), "steps[4].assess.compare_every was not there and is 2"),
     "new option": (written("regularizer: nothing", "candidates: 2, regularizer: nothing"),
                    "steps[3].forward.candidates was not there and is 2"),
     "a step less": (written("  - forcefield: {gromacs: octane.top, cutoff: 0.9}\n", ""), "steps was"),

@@ -15,7 +15,8 @@ OCTANE = scenes.RECIPE
 NAMES = ("octane.top", "octane.xml", "cg.gro", "cg.xtc", "aa.gro", "test_aa.xtc", "train.xtc")
 FILES = ("-p", "octane.top", "-m", "octane.xml", "-c", "cg.gro", "-t", "350")
 QUICK = ("--frames", "0", "--set", "steps.gibbs.sweeps=1", "--set", "steps.gibbs.repair=0", "--set",
-         "steps.hamiltonian.sweeps=1", "--set", "steps.hamiltonian.soften=1", "--set", "steps.assess=[structure]")
+         "steps.hamiltonian.sweeps=1", "--set", "steps.hamiltonian.soft_core_sweeps=1", "--set",
+         "steps.assess=[structure]")
 
 
 @pytest.fixture
@@ -159,7 +160,7 @@ def test_molecules_without_a_mapping(folder: Path, capsys: pytest.CaptureFixture
     code, out, err = call("init", *FILES, capsys=capsys)
     assert code in (0, 1), err
     assert "ION: no mapping is given, so they are passed over" in out
-    assert steps(folder / "recipe.yaml")["topology"]["pass"] == ["ION"]
+    assert steps(folder / "recipe.yaml")["topology"]["exclude"] == ["ION"]
 
 
 @pytest.mark.parametrize(("arguments", "message"), [

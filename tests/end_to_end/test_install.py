@@ -95,7 +95,8 @@ def test_weights_that_ship_draw(unpacked: Path, folder: Path) -> None:
     """Slow, as all that is compiled is compiled anew in a new place."""
     call(unpacked, folder, *INIT)
     call(unpacked, folder, "run", "recipe.yaml", "--frames", "0", "--set", "steps.gibbs.sweeps=1", "--set",
-         "steps.hamiltonian={soften: 0, sweeps: 1, steps: 2, temperature: 350}", "--set", "steps.assess=[structure]")
+         "steps.hamiltonian={soft_core_sweeps: 0, sweeps: 1, steps: 2, temperature: 350}", "--set",
+         "steps.assess=[structure]")
     results = folder / "runs" / "recipe"
     assert str(weights(unpacked)) in (results / "run.json").read_text()
     assert "3Dmol" in (results / "report.html").read_text(encoding="utf-8")

@@ -102,7 +102,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two frames of the demo, without others beside it."""
     folder = tmp_path_factory.mktemp("demo") / "ours"
     backmap("run", DEMO / "run.yaml", "--output", folder, "--frames", "0:2", "--set=steps.gibbs.sweeps=2",
-            "--set=steps.gibbs.repair=0", "--set=steps.assess.beside={}")
+            "--set=steps.gibbs.repair=0", "--set=steps.assess.compare_with={}")
     return folder
 
 
@@ -142,14 +142,14 @@ def test_a_report_does_not_overwrite_another(run: Path, tmp_path: Path) -> None:
 def test_a_run_that_moves_nothing_is_not_called_good(tmp_path: Path) -> None:
     """Time steps of 10 fs break every move off: all beads stay where they were placed, and the report says so."""
     path = judging.octane(tmp_path, 1)
-    path.write_text(path.read_text().replace("load: {atoms: {gromacs: theirs.xtc}}",
+    path.write_text(path.read_text().replace("read_atoms: {atoms: {gromacs: theirs.xtc}}",
                                              "forward: template\n  - hamiltonian: {sweeps: 1, timestep: 10}"))
     found = judged(path, tmp_path / "out")
     verdict = found["verdicts"]["backmap"]
     assert (verdict["level"], verdict["words"]) == (2, "Not usable as it is")
     said = {finding["topic"]: finding for finding in verdict["findings"]}
-    assert said["accepted moves"]["level"] == said["stuck beads"]["level"] == 2
-    assert found["flagged"]["stuck"]["count"] == 256
+    assert said["accepted moves"]["level"] == said["accepted moves of beads"]["level"] == 2
+    assert found["flagged"]["never_accepted"]["count"] == 256
 
 
 def test_without_a_reference_there_is_no_verdict(tmp_path: Path) -> None:

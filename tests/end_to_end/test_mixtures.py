@@ -1,4 +1,4 @@
-"""A box that holds more than what is backmapped: kept molecules, ions, water, sites without atoms."""
+"""A box that holds more than what is backmapped: fixed molecules, ions, water, sites without atoms."""
 from __future__ import annotations
 
 import re
@@ -18,7 +18,7 @@ from backmap.model import box as periodic
 from tests import scenes
 
 DEMO = scenes.RECIPE
-#: Octane, four molecules of it that are kept, octane again; the last one makes room for water and ions.
+#: Octane, four molecules of it that are fixed, octane again; the last one makes room for water and ions.
 BEFORE, KEPT, AFTER, WATERS, IONS = 30, 4, 29, 2, 2
 N_OCTANE = 26
 EXTRA = """
@@ -48,8 +48,8 @@ steps:
   - topology:
       atoms: {{gromacs: mixture.top}}
       mapping: {{votca: octane.xml}}
-      pass: {{SOL: W, NA: "NA*"}}
-      keep: {{gromacs: kept.gro}}
+      exclude: {{SOL: W, NA: "NA*"}}
+      fixed: {{gromacs: fixed.gro}}
       ignore: ["VS*"]
   - forcefield: {{gromacs: mixture.top}}
   - read: {{beads: {{gromacs: [cg.gro]}}}}
@@ -80,13 +80,13 @@ class Mixture:
     """Files of a mixture in a folder, and what they hold.
 
     Attributes:
-        kept: Atoms of the molecules that are kept, (4 * 26, 3), nm.
+        fixed: Atoms of the molecules that are fixed, (4 * 26, 3), nm.
         ions: Beads of the ions, (2, 3), nm.
         beads: Of the molecules that are backmapped, (59, 4, 3), nm.
     """
 
     folder: Path
-    kept: np.ndarray
+    fixed: np.ndarray
     ions: np.ndarray
     beads: np.ndarray
     box: np.ndarray
@@ -115,7 +115,7 @@ def mixture(folder: Path, names: Sequence[str] = ("VS1", "W", "NA+")) -> Mixture
     system = scenes.octane_system()
     atoms, boxes = scenes.octane_atoms(1)
     beads, box = system.map(atoms)[0].reshape(64, 4, 3), boxes[0]
-    kept, cg = Points(), Points()
+    fixed, cg = Points(), Points()
     for position in beads[63, 2:]:
         cg.add("ION", ion, position)  # before all others, though last in the topology
     for number, four in enumerate(beads):
@@ -128,11 +128,11 @@ def mixture(folder: Path, names: Sequence[str] = ("VS1", "W", "NA+")) -> Mixture
         cg.add(water, water, position)
     for number in range(BEFORE, BEFORE + KEPT):
         for name, position in zip(system.types[0].atom_names, atoms[0].reshape(64, N_OCTANE, 3)[number], strict=True):
-            kept.add("OCK", name, position)
+            fixed.add("OCK", name, position)
     cg.write(folder / "cg.gro", box)
-    kept.write(folder / "kept.gro", box)
+    fixed.write(folder / "fixed.gro", box)
     mapped = np.concatenate([beads[:BEFORE], beads[BEFORE + KEPT:63]])
-    return Mixture(folder, np.array([row[2] for row in kept.rows]), beads[63, 2:], mapped, box)
+    return Mixture(folder, np.array([row[2] for row in fixed.rows]), beads[63, 2:], mapped, box)
 
 
 def check(made: Mixture) -> np.ndarray:
@@ -142,10 +142,10 @@ def check(made: Mixture) -> np.ndarray:
     residues = [residue.resname for residue in universe.residues]
     assert residues == ["OCT"] * BEFORE + ["OCK"] * KEPT + ["OCT"] * AFTER + ["NA"] * IONS
     atoms = next(iter(GromacsFrames([made.folder / "out" / "atoms.gro"]))).positions
-    kept = slice(BEFORE * N_OCTANE, (BEFORE + KEPT) * N_OCTANE)
-    assert np.abs(periodic.minimum_image(atoms[kept] - made.kept, made.box)).max() < 2e-6
+    fixed = slice(BEFORE * N_OCTANE, (BEFORE + KEPT) * N_OCTANE)
+    assert np.abs(periodic.minimum_image(atoms[fixed] - made.fixed, made.box)).max() < 2e-6
     assert np.abs(periodic.minimum_image(atoms[-IONS:] - made.ions, made.box)).max() < 2e-6
-    octane = np.concatenate([atoms[:kept.start], atoms[kept.stop:-IONS]]).reshape(-1, N_OCTANE, 3)
+    octane = np.concatenate([atoms[:fixed.start], atoms[fixed.stop:-IONS]]).reshape(-1, N_OCTANE, 3)
     (kind,) = scenes.octane_system().types
     assert np.abs(periodic.minimum_image(kind.mapping.apply(octane) - made.beads, made.box)).max() < 1e-5
     return atoms
@@ -161,12 +161,12 @@ def test_everything_comes_out_in_the_order_of_the_topology(start: str, tmp_path:
     assert "SOL: 2 molecules and 2 beads left out" in said
     assert "NA: 2 atoms placed on their beads" in said
     assert "VS*: 59 sites without atoms left out" in said
-    assert "4 OCK: 104 atoms kept as they are" in said
+    assert "4 OCK: 104 atoms fixed as they are" in said
     assert "30 OCT, 4 OCK, 29 OCT, 2 NA: 1640 atoms, 342 beads" in said
     atoms = check(made)
-    # Drawn atoms keep off those that are kept.
+    # Drawn atoms keep off those that are fixed.
     drawn = np.r_[0:BEFORE * N_OCTANE, (BEFORE + KEPT) * N_OCTANE:len(atoms) - IONS]
-    apart = np.linalg.norm(periodic.minimum_image(atoms[drawn][:, None] - made.kept, made.box), axis=-1)
+    apart = np.linalg.norm(periodic.minimum_image(atoms[drawn][:, None] - made.fixed, made.box), axis=-1)
     assert apart.min() > 0.15
     if shutil.which("gmx"):
         grompp(tmp_path)
@@ -186,9 +186,9 @@ def grompp(folder: Path) -> None:
 @pytest.mark.parametrize(("old", "new", "message"), [
     ('      ignore: ["VS*"]\n', "", "run.yaml: steps[2].read: .*cg.gro: holds beads that no mapping names: 59 VS1. "
                                     "Declare sites without atoms in topology as 'ignore: [VS1]'"),
-    ("{{SOL: W, NA", "{{NA", "cg.gro: holds beads that no mapping names: 2 W. Declare .* 'pass: {MOLECULE: W}'"),
+    ("{{SOL: W, NA", "{{NA", "cg.gro: holds beads that no mapping names: 2 W. Declare .* 'exclude: {MOLECULE: W}'"),
     ('"NA*"', "NA", "cg.gro: 0 beads are NA, but the topology has 2 NA to be placed on them. Say what they are called"),
-    ("pass:", "pas:", "steps[0].topology: no option is called 'pas'. Did you mean 'pass'?")])
+    ("exclude:", "exlude:", "steps[0].topology: no option is called 'exlude'. Did you mean 'exclude'?")])
 def test_what_is_not_declared_is_said_in_one_line(old: str, new: str, message: str, tmp_path: Path,
                                                   capsys: pytest.CaptureFixture[str]) -> None:
     made = mixture(tmp_path)

@@ -25,7 +25,7 @@ steps:
   - read: {{beads: {{gromacs: noisy.gro}}}}
   - forward: {{generator: {{equivariant: {demo}/octane_350K.safetensors}}}}
   - gibbs: {{sweeps: 2, temperature: 350}}
-  - hamiltonian: {{soften: 2, sweeps: 2, temperature: 350}}
+  - hamiltonian: {{soft_core_sweeps: 2, sweeps: 2, temperature: 350}}
   - metropolis: {{sweeps: 1, candidates: 2, temperature: 350, beads: {{sigma: 0.005}}}}
   - hamiltonian: {{sweeps: 2, temperature: 350, beads: {{sigma: 0.005}}}}
   - assess: consistency
@@ -43,7 +43,7 @@ steps:
   - forcefield: {{gromacs: dodecane.top}}
   - read: {{beads: {{gromacs: cg.gro}}}}
   - forward: {{generator: force_field}}
-  - hamiltonian: {{soften: 3, sweeps: 2, temperature: 400, beads: {{sigma: 0.02}}}}
+  - hamiltonian: {{soft_core_sweeps: 3, sweeps: 2, temperature: 400, beads: {{sigma: 0.02}}}}
   - metropolis: {{sweeps: 1, candidates: 2, temperature: 400, beads: {{sigma: 0.02}}}}
   - assess: consistency
   - write: {{report: report.json}}

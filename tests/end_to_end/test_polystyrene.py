@@ -24,7 +24,7 @@ DEMO = scenes.RECIPE.parent / "polystyrene"
 CHAINS, MONOMERS, ATOMS, BEADS = 12, 10, 162, 20
 #: One frame and few sweeps, and nothing beside it.
 SHORT = ("--frames", "0", "--set", "steps.gibbs.sweeps=2", "--set", "steps.gibbs.repair=2",
-         "--set", "steps.hamiltonian.sweeps=2", "--set", "steps.assess.beside={}")
+         "--set", "steps.hamiltonian.sweeps=2", "--set", "steps.assess.compare_with={}")
 needs_gmx = pytest.mark.skipif(shutil.which("gmx") is None, reason="GROMACS' gmx is not on the PATH")
 needs_csg = pytest.mark.skipif(shutil.which("csg_map") is None, reason="VOTCA's csg_map is not on the PATH")
 
@@ -198,7 +198,7 @@ def test_draws_are_accepted_at_the_true_atoms(tmp_path: Path) -> None:
     said = first_frame(tmp_path, f"""\
   - read: {{beads: {{gromacs: [{DEMO}/cg.gro, {DEMO}/cg.xtc]}}}}
   - forward: {{generator: {{equivariant: {DEMO}/polystyrene_568K.safetensors}}}}
-  - load: {{atoms: {{gromacs: [{DEMO}/aa.gro, {DEMO}/test_aa.xtc]}}}}
+  - read_atoms: {{atoms: {{gromacs: [{DEMO}/aa.gro, {DEMO}/test_aa.xtc]}}}}
   - metropolis: {{sweeps: 1, temperature: 568}}
   - assess: [consistency]
   - write: {{report: report.json}}
@@ -217,7 +217,7 @@ def test_weights_of_the_voxel_gan_are_as_good_as_their_card_says(tmp_path: Path)
       beads: {{gromacs: [{DEMO}/cg.gro, {DEMO}/cg.xtc]}}
       reference: {{gromacs: [{DEMO}/aa.gro, {DEMO}/test_aa.xtc]}}
   - forward: {{generator: {{voxel_gan: {DEMO}/voxel_gan_568K.safetensors}}, start: sequential}}
-  - gibbs: {{sweeps: 2, levels: [0.25, 0.0], temperature: 568}}
+  - gibbs: {{sweeps: 2, noise_schedule: [0.25, 0.0], temperature: 568}}
   - assess: [structure]
   - write: {{report: report.json}}
 """)

@@ -43,7 +43,7 @@ RUN = BEGIN + f"""
   - read: {{beads: {{gromacs: [{OCTANE / 'cg.gro'}, {OCTANE / 'cg.xtc'}]}}}}
   - forward: {{generator: {{voxel_gan: weights.safetensors}}, start: sequential, candidates: 2,
                regularizer: steric, select: lowest_energy}}
-  - gibbs: {{sweeps: 1, levels: [0.0], temperature: 350}}
+  - gibbs: {{sweeps: 1, noise_schedule: [0.0], temperature: 350}}
   - write: {{atoms: {{gromacs: [atoms.gro, atoms.xtc]}}}}
 """
 
@@ -105,7 +105,7 @@ def test_atoms_are_placed_on_the_beads_with_exact_bonds(trained: Path, tmp_path:
 
 def test_what_has_no_density_is_not_accepted_or_rejected(trained: Path, tmp_path: Path) -> None:
     shutil.copyfile(trained / "weights.safetensors", tmp_path / "weights.safetensors")
-    text = RUN.replace("gibbs: {sweeps: 1, levels: [0.0], ", "metropolis: {sweeps: 1, ").replace(
+    text = RUN.replace("gibbs: {sweeps: 1, noise_schedule: [0.0], ", "metropolis: {sweeps: 1, ").replace(
         "  - read:", f"  - forcefield: {{gromacs: {OCTANE / 'octane.top'}}}\n  - read:")
     done = command.call(*words(tmp_path, text, "--frames", "0"))
     assert done.code == 2

@@ -163,7 +163,7 @@ def test_shown_beads_change_the_speed_and_nothing_else() -> None:
     """
     kind = chain(2, [([0, 1], [0.5, 0.5])])
     start = np.array([[-0.5, 0, 0], [0.5, 0, 0]]) * LENGTH
-    world = World(kind, start, np.zeros((1, 3)), angle_field(kind), sigma=0.05, grip=0.02)
+    world = World(kind, start, np.zeros((1, 3)), angle_field(kind), sigma=0.05, proposal_sigma=0.02)
     atoms, _ = world.sample(Tunable(GOOD), 2000, 150, 2)
     centre = atoms.mean(axis=1) / world.sigma
     for axis in range(3):

@@ -51,7 +51,7 @@ def data(reference_data: Path) -> Path:
 @pytest.fixture(scope="module")
 def written(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("polystyrene")
-    run(data, RECIPE, "--frames", str(FRAME), "--set", "steps.assess.beside={}", "--output", str(folder))
+    run(data, RECIPE, "--frames", str(FRAME), "--set", "steps.assess.compare_with={}", "--output", str(folder))
     return folder
 
 
@@ -105,8 +105,8 @@ def test_a_metropolis_sweep_leaves_the_reference_as_it_is(data: Path, tmp_path: 
     begin = RECIPE.read_text().partition("  - gibbs:")[0].replace("ps_568K", str(RECIPE.parent / "ps_568K"))
     recipe = tmp_path / "accepted.yaml"
     recipe.write_text(begin + f"""\
-  - load: {{gromacs: {data / "test_568K" / "aa.xtc"}}}
-  - metropolis: {{sweeps: 1, temperature: 568, beads: {{sigma: 0.001, grip: 0.001}}}}
+  - read_atoms: {{gromacs: {data / "test_568K" / "aa.xtc"}}}
+  - metropolis: {{sweeps: 1, temperature: 568, beads: {{sigma: 0.001, proposal_sigma: 0.001}}}}
   - assess: {{assessors: [energy], view: false}}
   - write: {{report: [report.json]}}
 """)

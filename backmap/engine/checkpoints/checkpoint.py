@@ -69,16 +69,16 @@ class Checkpoint:
         return cls(header["generator"], weights, header["sizes"], View(**header["view"]), types, library,
                    header["training"], path)
 
-    def enrich(self, system: System, strangers: bool = False) -> System:
+    def enrich(self, system: System, allow_unseen: bool = False) -> System:
         """The system with rigid lengths and signs of stereocentres as in training.
 
         Args:
-            strangers: Leave molecule types that training did not meet as they are, instead of refusing them: rigid
+            allow_unseen: Leave molecule types that training did not meet as they are, instead of refusing them: rigid
                 lengths and signs are then the topology's.
 
         Raises:
-            BackmapError: For strangers that are not wanted, or whose bonds vary in length where those of training did
-                not; for molecule types that training knows otherwise.
+            BackmapError: For molecule types that training did not meet, where these are not allowed, or whose bonds
+                vary in length where those of training did not; for molecule types that training knows otherwise.
         """
         known = {molecule.name: molecule for molecule in self.types}
         taught = {}
@@ -87,7 +87,7 @@ class Checkpoint:
                 taught[molecule] = molecule
             elif molecule.name in known:
                 taught[molecule] = store.taught(molecule, known[molecule.name], self.path)
-            elif strangers:
+            elif allow_unseen:
                 self._expect_known_widths(molecule)
                 taught[molecule] = molecule
             else:
@@ -95,26 +95,26 @@ class Checkpoint:
                                    hint=f"They know: {', '.join(known)}. Use the template generator, or train.")
         return replace(system, blocks=tuple((taught[kind], count) for kind, count in system.blocks))
 
-    def strangers(self, system: System) -> list[MoleculeType]:
+    def unseen(self, system: System) -> list[MoleculeType]:
         """Molecule types to be drawn that training did not meet."""
         known = {molecule.name for molecule in self.types}
         return [molecule for molecule in system.types if not molecule.given and molecule.name not in known]
 
     def remarks(self, system: System) -> list[str]:
-        """What a run should say of strangers, a line for each."""
+        """What a run should say of molecule types that training did not meet, a line for each."""
         learned = ", ".join(molecule.name for molecule in self.types)
         return [f"{molecule.name}: the weights were trained on other molecules ({learned}); "
                 f"{int(np.isfinite(molecule.bond_length).sum())} of {len(molecule.bonds)} bonds are rigid, at the "
-                "lengths of the topology" for molecule in merged(self.strangers(system))]
+                "lengths of the topology" for molecule in merged(self.unseen(system))]
 
-    def _expect_known_widths(self, stranger: MoleculeType) -> None:
+    def _expect_known_widths(self, molecule: MoleculeType) -> None:
         """Refuse a molecule with bonds whose lengths would have to be drawn, if training saw such bonds rigid only."""
-        flexible = {kind for molecule in self.types for kind in _flexible(molecule)}
-        unknown = set(_flexible(stranger)) - flexible
+        flexible = {kind for known in self.types for kind in _flexible(known)}
+        unknown = set(_flexible(molecule)) - flexible
         if unknown:
-            i, j = _flexible(stranger)[min(unknown)]
+            i, j = _flexible(molecule)[min(unknown)]
             raise BackmapError(
-                f"bond {stranger.atom_names[i]}-{stranger.atom_names[j]} of '{stranger.name}' has no rigid length, and "
+                f"bond {molecule.atom_names[i]}-{molecule.atom_names[j]} of '{molecule.name}' has no rigid length, and "
                 "the weights were trained on rigid bonds of its kind only", where=self.path,
                 hint="Write 'constraints: all-bonds' in topology, which takes the lengths of the force field.")
 

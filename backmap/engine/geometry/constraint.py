@@ -1,4 +1,4 @@
-"""Projection onto the manifold {rigid bonds, M(r) = R}, with slack where it is empty.
+"""Projection onto the manifold {rigid bonds, M(r) = R}, with residual where it is empty.
 
 The unknowns are displacements of *carriers*: heavy atoms, which carry their hydrogens along, so that
 C-H lengths and hydrogens' places on their carbon survive. Newton steps of least displacement,
@@ -10,7 +10,7 @@ Cuthill-McKee ordering. All molecules of a type are stacked into one banded syst
 linear in their number and in the length of chains.
 
 Where bonds and beads contradict each other the beads give way: |d|^2 + kappa |R - M(r)|^2 is minimised
-on rigid bonds (Gauss-Newton), and what is left, M(r) - R, is the slack of each bead.
+on rigid bonds (Gauss-Newton), and what is left, M(r) - R, is the residual of each bead.
 """
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ STEP = 0.03  #: nm; largest displacement of an atom in one Newton step
 #: Compliance of beads (1 / kappa) where they contradict the bonds, in the first and the last step. Stiff beads
 #: get there fast but overshoot, because the steps know nothing of the tension that turns the bonds; soft ones settle.
 SOFTNESS = 0.1, 4.0
-FLAG = 0.001  #: nm; a bead with more slack than this is reported
+FLAG = 0.001  #: nm; a bead with more residual than this is reported
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +89,8 @@ class Projector:
     def residual(self, atoms: Array, beads: Array) -> Array:
         """What is missing to each constraint, target minus value, (n, m + 3 B): bonds, then bead components."""
         vector = atoms[:, self.bonds[:, 0]] - atoms[:, self.bonds[:, 1]]
-        slack = beads - self.molecule.mapping.apply(atoms)
-        return np.concatenate([self.lengths - np.linalg.norm(vector, axis=2), slack.reshape(len(atoms), -1)], axis=1)
+        residual = beads - self.molecule.mapping.apply(atoms)
+        return np.concatenate([self.lengths - np.linalg.norm(vector, axis=2), residual.reshape(len(atoms), -1)], axis=1)
 
     def project(self, atoms: Array, beads: Array, iterations: int = 12) -> tuple[Array, Array]:
         """Move molecules onto the manifold by the least displacement of their carriers.
@@ -101,7 +101,7 @@ class Projector:
             iterations: Newton steps at most.
 
         Returns:
-            Atoms (n, A, 3), and the slack M(r) - R that is left, (n, B, 3), nm.
+            Atoms (n, A, 3), and the residual M(r) - R that is left, (n, B, 3), nm.
         """
         atoms = self._restore_riders(np.array(atoms, dtype=np.float64))
         left = self._newton(atoms, beads, np.arange(len(atoms)), iterations)
@@ -249,8 +249,8 @@ class SystemProjector:
         self.projectors = [Projector(molecule) for molecule in system.types]
 
     def project(self, atoms: Array, beads: Array) -> tuple[Array, Array]:
-        """Atoms (W, A, 3) and beads (W, B, 3) -> projected atoms, and slack (W, B, 3), nm."""
-        moved, slack = np.array(atoms), np.zeros_like(beads)
+        """Atoms (W, A, 3) and beads (W, B, 3) -> projected atoms, and residual (W, B, 3), nm."""
+        moved, residual = np.array(atoms), np.zeros_like(beads)
         for group, projector in zip(self.system.groups, self.projectors):
             if group.type.given:  # its atoms are its beads
                 moved[:, group.atoms] = beads[:, group.beads[:, group.type.mapping.owner]]
@@ -260,12 +260,12 @@ class SystemProjector:
             flat_beads = beads[:, group.beads].reshape(-1, group.type.n_beads, 3)
             found, left = projector.project(flat_atoms, flat_beads)
             moved[:, group.atoms] = found.reshape(*shape, -1, 3)
-            slack[:, group.beads] = left.reshape(*shape, -1, 3)
-        return moved, slack
+            residual[:, group.beads] = left.reshape(*shape, -1, 3)
+        return moved, residual
 
 
 def flag_slack(window: Window) -> Window:
     """Mark beads that bonds do not let be met, under the flag ``infeasible``."""
-    if window.slack is not None:
-        window.flags["infeasible"] = np.linalg.norm(window.slack, axis=2) > FLAG
+    if window.residual is not None:
+        window.flags["infeasible"] = np.linalg.norm(window.residual, axis=2) > FLAG
     return window

@@ -41,12 +41,12 @@ class Frame(NamedTuple):
 
     Attributes:
         atoms: Whole molecules next to their beads, (A, 3), nm; changed in place.
-        slack: M(r) - R, (B, 3), nm, kept up to date.
+        residual: M(r) - R, (B, 3), nm, kept up to date.
         grid: Its beads in cells.
     """
 
     atoms: Array
-    slack: Array
+    residual: Array
     grid: Cells
 
 
@@ -94,7 +94,7 @@ def _place(t: BlockTables, k: int, first_atom, x, atoms):
 
 
 @part
-def _update_slack(t: BlockTables, k: int, exact, first_bead, r: Room, slack):
+def _update_residual(t: BlockTables, k: int, exact, first_bead, r: Room, residual):
     """Add to M(r) - R of each bead what the block's atoms have moved it by."""
     held = constraints_of(t, k, exact)
     bead_sums(held, r.x, r.sums)
@@ -102,7 +102,7 @@ def _update_slack(t: BlockTables, k: int, exact, first_bead, r: Room, slack):
     start, bead = t.beads.start[k], t.beads.bead
     for row in range(t.beads.start[k + 1] - start):
         for c in range(3):
-            slack[first_bead + bead[start + row], c] += r.sums[row, c] - r.held[row, c]
+            residual[first_bead + bead[start + row], c] += r.sums[row, c] - r.held[row, c]
 
 
 @part
@@ -135,13 +135,13 @@ def sweep(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, 
     Returns:
         ``lists``, perhaps larger.
     """
-    atoms, slack, g = frame.atoms, frame.slack, frame.grid
+    atoms, residual, g = frame.atoms, frame.residual, frame.grid
     accepted, change, error = moved.accepted, moved.change, moved.error
     for m in range(len(chosen)):
         one = chosen[m]
         k, first = p.block[one], p.first_atom[one]
         enter(t, s, p, one, atoms, r)
-        hold(t, k, rules.exact, slack, p.first_bead[one], r)
+        hold(t, k, rules.exact, residual, p.first_bead[one], r)
         draw_velocities(t, k, rules.heat, keys[m], r.velocity)
         steps = length(keys[m], rules.steps)
         end, energies, before, after, lists = trajectory(t, s, g, p, one, atoms, rules, steps, r, lists)
@@ -159,7 +159,7 @@ def sweep(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, 
         error[m] = (energies[1].sum() - energies[0].sum()) / rules.heat
         if np.log(uniform(keys[m], 0)) < gain - error[m]:
             accepted[m], change[m] = True, energies[1, 0] - energies[0, 0]
-            _update_slack(t, k, rules.exact, p.first_bead[one], r, slack)
+            _update_residual(t, k, rules.exact, p.first_bead[one], r, residual)
             _update_reach(t, k, s, g, atoms, first)
         else:
             _place(t, k, first, r.start, atoms)

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -26,8 +25,9 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-#: Powers of sqrt(det G) of the molecule and sqrt(det G_C) of the block in the weight of a state.
-MEASURES = {"rigid": (1.0, -1.0), "stiff": (0.0, -1.0)}
+#: Powers of sqrt(det G) of the molecule and sqrt(det G_C) of the block in the weight of a state: of constrained
+#: dynamics, and with the Fixman potential.
+CONSTRAINED, STIFF = (1.0, -1.0), (0.0, -1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ class HamiltonianMoves:
     """
 
     def __init__(self, system: System, field: ForceField, temperature: float, steps: int = 10, timestep: float = 1.0,
-                 size: int = 8, sigma: float | None = None, measure: Literal["rigid", "stiff"] = "rigid",
+                 size: int = 8, sigma: float | None = None, fixman_potential: bool = False,
                  powers: tuple[float, float] | None = None, hydrogen_mass: float = 0.0) -> None:
         """See the class.
 
@@ -67,7 +67,8 @@ class HamiltonianMoves:
             steps: Of a trajectory; timestep: fs.
             size: Beads in a block.
             sigma: Of soft beads, nm and coordinate; None: beads are exact.
-            measure: Which target; ``powers`` overrides the weights that follow from it, for tests.
+            fixman_potential: Sample rigid bonds as stiff springs, not as constrained dynamics does.
+            powers: Override the weights that follow from it, for tests.
             hydrogen_mass: Mass of hydrogens while they move, u, if that is more than their own.
 
         Raises:
@@ -81,7 +82,7 @@ class HamiltonianMoves:
         self.blocks, self.tables = build(system, self.layout, size, sigma is None, hydrogen_mass)
         heat = BOLTZMANN * temperature
         self.rules = Rules(timestep * 1e-3, steps, heat, sigma is None, 0.0 if sigma is None else heat / sigma**2,
-                           *(powers or MEASURES[measure]))
+                           *(powers or (STIFF if fixman_potential else CONSTRAINED)))
         self._lay_out()
         field_ = self.layout.tables.field
         if not self.layout.charge.any():
@@ -117,8 +118,8 @@ class HamiltonianMoves:
         """
         atoms = np.array(atoms, dtype=np.float64)
         beads = np.ascontiguousarray(beads, dtype=np.float64)
-        slack = self.system.map(atoms) - beads
-        return Frame(atoms, slack, grid(beads, atoms, self.layout.where.owner, box))
+        residual = self.system.map(atoms) - beads
+        return Frame(atoms, residual, grid(beads, atoms, self.layout.where.owner, box))
 
     def choose(self, name: Sequence[int | str], only: Mask | None = None) -> Index:
         """The blocks of a sweep, (n,): with them every bead (of ``only``) takes part, few more than once.

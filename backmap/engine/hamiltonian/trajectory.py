@@ -187,14 +187,14 @@ def leave(t: BlockTables, p: BlockPlaces, one: int, r: Room):
 
 
 @part
-def hold(t: BlockTables, k: int, exact, slack, first_bead, r: Room):
+def hold(t: BlockTables, k: int, exact, residual, first_bead, r: Room):
     """What the atoms that move shall contribute to their beads: exact beads stay, soft ones are drawn to R."""
     bead_sums(constraints_of(t, k, exact), r.x, r.held)
     if not exact:
         start, bead = t.beads.start[k], t.beads.bead
         for row in range(t.beads.start[k + 1] - start):
             for c in range(3):
-                r.held[row, c] -= slack[first_bead + bead[start + row], c]
+                r.held[row, c] -= residual[first_bead + bead[start + row], c]
 
 
 @part

@@ -81,7 +81,8 @@ class Distribution:
         reaches: How far each bead's atoms can be from it, nm, (B,): the edge of the world.
         temperature: K.
         sigma: Of the beads, nm.
-        grips: s, how closely the generator meets each bead, nm, (B,); what is wider than sigma counts as sigma.
+        proposal_sigmas: s, how closely the generator meets each bead, nm, (B,); what is wider than sigma counts as
+            sigma.
     """
 
     system: System
@@ -91,7 +92,7 @@ class Distribution:
     reaches: Tensor
     temperature: float
     sigma: float
-    grips: Tensor
+    proposal_sigmas: Tensor
 
     def free(self, scene: Scene) -> Tensor:
         """Beads that atoms may be off from, (B, 1) bool; a bead that is an atom stays where it is."""
@@ -104,7 +105,7 @@ class Distribution:
             scene: All atoms placed.
             rng: A site per bead of the window, (W * B,).
         """
-        share = (self.grips.clamp_max(self.sigma) / self.sigma)**2
+        share = (self.proposal_sigmas.clamp_max(self.sigma) / self.sigma)**2
         mapped = torch.as_tensor(self.system.map(scene.atoms.cpu().numpy()), device=scene.beads.device)
         spread = self.sigma * (share * (1 - share)).sqrt()
         noise = rng.normal(3).reshape(scene.beads.shape)
@@ -132,7 +133,7 @@ class Distribution:
             energy = self.energy.of(shells.seen(scene), frame, bead, own)
         value = -energy / (BOLTZMANN * self.temperature)
         value = value + self.table.log_beads(scene, frame, bead, block, local, shown,
-                                             self.grips.clamp_max(self.sigma))
+                                             self.proposal_sigmas.clamp_max(self.sigma))
         if self.grams is not None:
             value = value + self._half_log_det(scene, frame, bead, own)
         inside = self.table.bonds_hold(row, block, local) & energy.isfinite() & self._within(scene, bead, own)

@@ -61,7 +61,7 @@ class LocalEnvironment:
         block: Atoms of the fragment to draw, (S, F) bool; the rest of the fragment is given.
         given: Positions of fragment atoms that are not drawn, (S, F, 3); zero where drawn.
         sign: Handedness of the site, +1 or -1, (S,): a generator may draw in the mirrored world
-            (positions times sign) so that it meets one hand only.
+            (positions times sign) so that it meets one mirror image only.
         context: Positions of context atoms, (S, C, 3); ``context_placed`` (S, C) bool.
         beads: Positions of beads near on the bead graph, the anchor first, (S, Q, 3);
             ``beads_present`` (S, Q) bool.
@@ -140,7 +140,7 @@ class Draw:
 
 
 @dataclass(frozen=True, eq=False)
-class Lesson:
+class Loss:
     """What a loss found in one batch.
 
     Attributes:
@@ -155,7 +155,7 @@ class Lesson:
 
 
 @dataclass(frozen=True, eq=False)
-class Player:
+class Objective:
     """One of those that learn in a training step: most generators are alone, a critic makes two.
 
     Attributes:
@@ -169,7 +169,7 @@ class Player:
 
     name: str
     module: nn.Module
-    loss: Callable[[LocalEnvironment, Tensor, Stream], Lesson]
+    loss: Callable[[LocalEnvironment, Tensor, Stream], Loss]
     updates: int = 1
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.02

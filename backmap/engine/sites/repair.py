@@ -1,4 +1,4 @@
-"""Repair: what sweeps leave wrong is redrawn, fragments that overlap and stereocentres of the wrong hand."""
+"""Repair: what sweeps leave wrong is redrawn, fragments that overlap and stereocentres of the wrong chirality."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -41,7 +41,7 @@ class Repair:
 
     def mend(self, scene: Scene, window: Window, stream: tuple[int | str, ...],
              chosen: np.ndarray | None = None) -> None:
-        """Redraw what overlaps, and stereocentres of the wrong hand with what is bonded to them, in place.
+        """Redraw what overlaps, and stereocentres of the wrong chirality with what is bonded to them, in place.
 
         Args:
             scene: Of the window; all atoms are placed.
@@ -61,7 +61,7 @@ class Repair:
             if not bad.any():
                 break
             self.sweeper.gibbs(scene, (*stream, "mend", number), project=self.project, only=bad)
-        right_hands(scene, self.project)
+        correct_chirality(scene, self.project)
 
     def _bad(self, scene: Scene, overlapping: bool) -> np.ndarray:
         """Beads to be redrawn, (W, B); wrong stereocentres among them are turned over already, in place."""
@@ -86,8 +86,8 @@ class Repair:
         self.project(scene)
 
 
-def right_hands(scene: Scene, project: Callable[[Scene], None]) -> None:
-    """Turn stereocentres of the wrong hand over and project, until none is left or it does not help, in place."""
+def correct_chirality(scene: Scene, project: Callable[[Scene], None]) -> None:
+    """Turn stereocentres of the wrong chirality over and project, until none is left or it does not help, in place."""
     for _ in range(MENDS):
         if not mirror_wrong_centres(scene, scene.system).any():
             return
@@ -114,7 +114,7 @@ def overlaps(scene: Scene, regularizer: Weighs, threshold: float, chunk: int = 5
 
 
 def mirror_wrong_centres(scene: Scene, system: System) -> np.ndarray:
-    """Move stereocentres of the wrong hand through the plane of their neighbours, in place.
+    """Move stereocentres of the wrong chirality through the plane of their neighbours, in place.
 
     The hydrogen of the centre goes with it. Run a projection and a sweep of the returned beads afterwards.
 

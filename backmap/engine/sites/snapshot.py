@@ -85,7 +85,7 @@ class Snapshot:
         atoms: Whole molecules, (A, 3) float64, nm; None where only the true atoms are there.
         beads: Given beads, (B, 3), nm.
         reference: The true atoms of this frame, or None.
-        slack: M(r) - R as the last projection left it, (B, 3), nm, or None.
+        residual: M(r) - R as the last projection left it, (B, 3), nm, or None.
     """
 
     system: System
@@ -96,7 +96,7 @@ class Snapshot:
     atoms: Array | None
     beads: Array
     reference: Snapshot | None = None
-    slack: Array | None = None
+    residual: Array | None = None
     _found: dict[float, Pairs] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -107,9 +107,9 @@ class Snapshot:
             reference = None
             if window.reference is not None:
                 reference = cls(*common, window.reference[w], window.beads[w])
-            slack = None if window.slack is None else window.slack[w]
+            residual = None if window.residual is None else window.residual[w]
             atoms = None if window.atoms is None else window.atoms[w]
-            yield cls(*common, atoms, window.beads[w], reference, slack)
+            yield cls(*common, atoms, window.beads[w], reference, residual)
 
     def pairs(self, cutoff: float) -> Pairs:
         """Pairs of atoms closer than ``cutoff``, nm; a longer search made before is used again."""

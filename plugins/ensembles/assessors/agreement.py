@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 from pydantic import Field
 from scipy.stats import norm
@@ -17,10 +18,14 @@ from .mixing import split_r_hat
 class AgreementOptions(api.Options):
     """Options of ``agreement``."""
 
-    chance: float = Field(0.001, gt=0, lt=1, description="Chance that samplers which agree are said to differ, over "
-                                                         "all observables together.")
-    enough: int = Field(100, ge=1, description="Fewer independent states than this on one side are not compared.")
-    spread: float = Field(1.2, gt=1, description="Nor are observables of which the split R-hat is above this.")
+    changed_names: ClassVar = {"chance": "is called 'significance' now", "enough": "is called 'min_independent' now",
+                               "spread": "is called 'max_r_hat' now"}
+
+    significance: float = Field(0.001, gt=0, lt=1, description="Chance that samplers which agree are said to differ, "
+                                                               "over all observables together.")
+    min_independent: int = Field(100, ge=1, description="Fewer independent states than this on one side are not "
+                                                        "compared.")
+    max_r_hat: float = Field(1.2, gt=1, description="Nor are observables of which the split R-hat is above this.")
 
 
 class Agreement(EnsembleAssessor):
@@ -47,7 +52,7 @@ class Agreement(EnsembleAssessor):
         if not off:
             return []
         worst = max(off, key=lambda name: off[name])
-        if off[worst] <= norm.isf(self.options.chance / (2 * len(off))):
+        if off[worst] <= norm.isf(self.options.significance / (2 * len(off))):
             which = f" where both have mixed, of {len(off)} in {len(off) + n_left} observables" if n_left else ""
             return [Aspect(GOOD, "agreement", f"Both samplers find the same averages{which}; {worst} is farthest, "
                                               f"by {off[worst]:.1f} standard errors.")]
@@ -61,9 +66,12 @@ class Agreement(EnsembleAssessor):
             mean, error, time = mean_and_error(values, weights(chain))
             if not math.isfinite(time):  # it stands still
                 found[name] = mean, 0.0
-            elif values.size / max(1.0, 2 * time) >= self.options.enough and split_r_hat(values) <= self.options.spread:
+            elif self._trusted(values.size / max(1.0, 2 * time), split_r_hat(values)):
                 found[name] = mean, error
         return found
+
+    def _trusted(self, independent: float, r_hat: float) -> bool:
+        return independent >= self.options.min_independent and r_hat <= self.options.max_r_hat
 
 
 def _apart(one: tuple[float, float], other: tuple[float, float]) -> float:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +18,12 @@ from ..observables import observables, weights
 class MixingOptions(api.Options):
     """Options of ``mixing``."""
 
-    spread: float = Field(1.05, gt=1, description="A split R-hat above this is worth a look.")
-    too_much: float = Field(1.2, gt=1, description="Above this, chains have not come to the same.")
-    enough: int = Field(100, ge=1, description="Fewer independent states than this are worth a look.")
+    changed_names: ClassVar = {"spread": "is called 'max_r_hat' now", "too_much": "is called 'unusable_r_hat' now",
+                               "enough": "is called 'min_independent' now"}
+
+    max_r_hat: float = Field(1.05, gt=1, description="A split R-hat above this is worth a look.")
+    unusable_r_hat: float = Field(1.2, gt=1, description="Above this, chains have not come to the same.")
+    min_independent: int = Field(100, ge=1, description="Fewer independent states than this are worth a look.")
 
 
 class Mixing(EnsembleAssessor):
@@ -47,10 +51,10 @@ class Mixing(EnsembleAssessor):
                                            "mix.")]
         worst, least = max(spread, key=lambda name: spread[name]), min(independent, key=lambda name: independent[name])
         most, few = spread[worst], independent[least]
-        level = UNUSABLE if not most <= self.options.too_much else CARE if most > self.options.spread else GOOD
+        level = UNUSABLE if not most <= self.options.unusable_r_hat else CARE if most > self.options.max_r_hat else GOOD
         said = "have come to the same" if level == GOOD else "have not come to the same"
         found = [Aspect(level, "mixing", f"The chains {said}: the largest split R-hat is {most:.3f}, of {worst}.")]
-        if few < self.options.enough:
+        if few < self.options.min_independent:
             found.append(Aspect(CARE, "independent states", f"Averages of {least} rest on about {few:.0f} independent "
                                                             "states: its error is a guess."))
         return found

@@ -18,6 +18,7 @@ weights P(z) / r(z).
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -36,8 +37,10 @@ MOVE = "vae"
 class LatentOptions(Options):
     """Options of ``latent``."""
 
+    changed_names: ClassVar = {"local": "is called 'local_sweeps' now"}
+
     trials: int = Field(1, ge=1, description="Configurations proposed in each move, M.")
-    local: int = Field(0, ge=0, description="Sweeps of local moves after each move by way of latent variables.")
+    local_sweeps: int = Field(0, ge=0, description="Sweeps of local moves after each move by way of latent variables.")
     flat: float = Field(0.0, ge=0, lt=1, description="Biased sampling along z: the share of proposals whose latent "
                                                      "variables are drawn evenly from where the prior has them, in "
                                                      "place of from the prior. Averages are reweighted.")
@@ -68,10 +71,10 @@ class Latent(Sampler):
             with recorder.timed(MOVE):
                 x, z, accepted, here, proposed = self.move(target, model, x, rng, flat, z)
             recorder.decided(MOVE, before, accepted)
-            if self.options.local:
+            if self.options.local_sweeps:
                 with recorder.timed("local"):
                     x, z, share = self._local(target, model, x, rng, flat, z)
-                recorder.share("local", self.options.local * x.numel(), share)
+                recorder.share("local", self.options.local_sweeps * x.numel(), share)
             recorder.keep(x, **({"reweight": flat.log_reweight(z).numpy()} if flat else
                                 {"log_weight": proposed, "state_log_weight": here}))
             progress((step + 1) / steps)
@@ -120,7 +123,7 @@ class Latent(Sampler):
 
         That is exact where local moves are reversible, as single moves at random are, one after the other.
         """
-        moved, share = target.local(x, self.options.local, rng)
+        moved, share = target.local(x, self.options.local_sweeps, rng)
         if flat is None:
             return moved, None, share
         new = model.encode(moved, rng)[0]

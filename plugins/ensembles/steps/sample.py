@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -35,6 +35,9 @@ from ..results import picture, summary, table, without
 class MonteCarloOptions(Options):
     """Options of ``monte_carlo``."""
 
+    changed_names: ClassVar = {"beside": "is called 'compare_with' now",
+                               "beside_steps": "is called 'compare_steps' now"}
+
     sampler: Nested[Sampler] = Field("latent", validate_default=True, description="How the chains move.")
     model: Nested[Model] | None = Field(None, description="What proposes; by default the one just trained.")
     chains: int = Field(64, ge=1, description="Chains side by side.")
@@ -43,8 +46,9 @@ class MonteCarloOptions(Options):
     begin: Literal["target", "samples"] = Field("target", description="Where chains set out from: the target's own "
                                                                       "starts, or configurations of explore.")
     relax: int = Field(100, ge=0, description="Sweeps of local moves before the first step.")
-    beside: Nested[Sampler] | None = Field("local", validate_default=True, description="A sampler to compare with.")
-    beside_steps: int | None = Field(None, ge=1, description="Its steps; by default as many.")
+    compare_with: Nested[Sampler] | None = Field("local", validate_default=True, description="A sampler to compare "
+                                                                                         "with.")
+    compare_steps: int | None = Field(None, ge=1, description="Its steps; by default as many.")
     assessors: Several[EnsembleAssessor] = Field(["mixing", "moves", "agreement"], validate_default=True,
                                                  description="What the chains are judged by.")
     output: OutputPath = Field(Path("monte_carlo"), description="Names of the files, without what follows the dot: a "
@@ -66,7 +70,7 @@ class MonteCarlo(Step):
 
     def start(self, state: State) -> None:
         options, target = self.options, state.given["target"]
-        if options.discard >= min(options.steps, options.beside_steps or options.steps):
+        if options.discard >= min(options.steps, options.compare_steps or options.steps):
             raise BackmapError(f"of {options.steps} steps, {options.discard} are discarded", where=self.where)
         model = options.model or state.given.get("model")
         if options.model is not None:
@@ -74,10 +78,10 @@ class MonteCarlo(Step):
         rng = numpy_generator(state.seed, self.index, "chains")
         x = self._begin(target, state, rng)
         chains = {options.sampler.name or "sampler": self._run(options.sampler, state, model, x, options.steps, rng)}
-        if options.beside is not None:
-            name = options.beside.name or "beside"
+        if options.compare_with is not None:
+            name = options.compare_with.name or "beside"
             chains[name if name not in chains else f"{name}, beside"] = self._run(
-                options.beside, state, model, x, options.beside_steps or options.steps, rng)
+                options.compare_with, state, model, x, options.compare_steps or options.steps, rng)
         state.given["chain"] = chains
         self._write(chains, target, state)
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -36,12 +37,14 @@ class GiveTarget(Step):
 class ExploreOptions(Options):
     """Options of ``explore``."""
 
+    changed_names: ClassVar = {"burn": "is called 'burn_in' now"}
+
     data: InputPath | None = Field(None, description="Configurations made elsewhere (.npy, one a row, or a file that "
                                                      "this step wrote) instead of new ones.")
     samples: int = Field(10_000, ge=1, description="How many to keep.")
     chains: int = Field(64, ge=1, description="Chains side by side, started all over the place.")
     sweeps: int = Field(10, ge=1, description="Sweeps between two that are kept.")
-    burn: int = Field(200, ge=0, description="Sweeps before the first.")
+    burn_in: int = Field(200, ge=0, description="Sweeps before the first.")
     collective: bool = Field(True, description="Use the target's own collective moves, where it has some, so that "
                                                "chains cross its barriers.")
     only: dict[str, tuple[float, float]] = Field({}, description="Keep only those of which these observables lie "
@@ -76,7 +79,7 @@ class Explore(Step):
     def _made(self, target: Target, rng: np.random.Generator, state: State) -> Tensor:
         options = self.options
         x, kept, count, idle = target.start(options.chains, rng), [], 0, 0
-        x = self._moved(target, x, options.burn, rng)
+        x = self._moved(target, x, options.burn_in, rng)
         with state.working("exploring", options.samples, "") as bar:
             while count < options.samples:
                 x = self._moved(target, x, options.sweeps, rng)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -29,14 +29,16 @@ TRIES = 64  #: starts drawn for one that is kept, the most probable
 class MoleculeOptions(Options):
     """Options of the ``molecule`` target."""
 
+    changed_names: ClassVar = {"measure": "is called 'fixman_potential' now: false for rigid, true for stiff"}
+
     pdb: InputPath = Field(description="A PDB file of the molecule, hydrogens included; local moves set out from it.")
     forcefield: Annotated[list[str], BeforeValidator(lambda v: [v] if isinstance(v, str) else v)] = Field(
         ["amber99sb.xml"], description="Force-field XML files: names of those that OpenMM ships, or paths.")
     temperature: float = Field(300.0, gt=0, description="Of the ensemble, K.")
     rigid: Literal["h-bonds", "none"] = Field("h-bonds", description="Rigid bonds: those to hydrogen, or none.")
-    measure: Literal["rigid", "stiff"] = Field(
-        "rigid", description="Of rigid bonds: that of constrained dynamics, with the square root of the determinant of "
-                             "the mass metric (Fixman), or that of very stiff springs, without.")
+    fixman_potential: bool = Field(False, description="Add the Fixman potential kT/2 ln det G of rigid bonds, so that "
+                                                      "they are sampled as very stiff springs are. Without it the "
+                                                      "distribution is that of constrained dynamics.")
     torsions: dict[str, tuple[int, int, int, int]] = Field(
         {}, description="Torsions to be measured, by name: four numbers of atoms, counted from 1 as they stand in the "
                         "file.")
@@ -110,7 +112,7 @@ class Molecule(Target):
         positions = self.positions(x)
         density = self.internal.log_jacobian(x) - self._beta * self.energy(positions)
         first, second = self._file.rigid_atoms.T
-        if self.options.measure == "rigid" and len(first):
+        if not self.options.fixman_potential and len(first):
             vector = positions[:, first] - positions[:, second]
             unit_vector = torch.nn.functional.normalize(vector, dim=2)
             density = density + 0.5 * torch.logdet(unit_vector @ unit_vector.transpose(1, 2) * self._file.coupling)
@@ -157,7 +159,7 @@ class Molecule(Target):
         Local moves instead where the measure is not that of dynamics. What is hotter than any ensemble (a start, say)
         goes to the nearest minimum of the energy first.
         """
-        if self.options.measure != "rigid" and self.internal.rigid:
+        if self.options.fixman_potential and self.internal.rigid:
             return self.local(x, sweeps, rng)[0]
         positions = self.positions(x)
         hot = self.energy(positions) > self._least + HOT * 3 * positions.shape[1] / self._beta

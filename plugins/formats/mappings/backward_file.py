@@ -14,7 +14,7 @@ from backmap.errors import BackmapError
 
 from ...files.sections import SectionLine, section_lines
 from .bead_model import Weights, known
-from .units import Hand, Member, Unit, UnitBead
+from .units import Member, Stereocentre, Unit, UnitBead
 
 #: Statements of where an atom begins: tag and the fewest names.
 _MODIFIERS = {"chiral": 4, "cis": 4, "trans": 3, "out": 3, "assign": 2}
@@ -121,10 +121,10 @@ def units_of(block: MoleculeBlock, weights: Weights, inherit: bool) -> list[Unit
         if not any(member.share for member in found):
             raise BackmapError(f"bead '{bead}' of {block.names[0]} has no atoms", where=block.cg.get(bead, block.where),
                                hint="Give it atoms or remove it from the list.")
-    hands = _hands(block, {*atoms, *members})
+    stereocentres = _stereocentres(block, {*atoms, *members})
     unused = tuple(line.section for line in block.modifiers if line.section != "chiral")
     listed = tuple(UnitBead(bead, bead, tuple(found), weights, found[0].where) for bead, found in members.items())
-    return [Unit((name,), listed, block.where or block.rows[0].where, hands=hands, unused=unused)
+    return [Unit((name,), listed, block.where or block.rows[0].where, stereocentres=stereocentres, unused=unused)
             for name in block.names]
 
 
@@ -139,9 +139,9 @@ def _shares(row: SectionLine, beads: Sequence[str]) -> dict[str, float]:
     return shares
 
 
-def _hands(block: MoleculeBlock, names: set[str]) -> tuple[Hand, ...]:
+def _stereocentres(block: MoleculeBlock, names: set[str]) -> tuple[Stereocentre, ...]:
     """What [ chiral ] says; its names are atoms, beads, or helpers that were placed before."""
-    hands = []
+    stereocentres = []
     for line in block.modifiers:
         unknown = next((name for name in line.words[1:] if name not in names), None)
         if unknown is not None:
@@ -149,5 +149,5 @@ def _hands(block: MoleculeBlock, names: set[str]) -> tuple[Hand, ...]:
                              known(unknown, names))
         names.add(line.words[0])
         if line.section == "chiral":
-            hands.append(Hand(tuple((0, name) for name in line.words[:5]), line.where))
-    return tuple(hands)
+            stereocentres.append(Stereocentre(tuple((0, name) for name in line.words[:5]), line.where))
+    return tuple(stereocentres)

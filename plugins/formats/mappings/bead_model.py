@@ -33,14 +33,14 @@ class Bead:
 
 
 def bead_model(molecule: AtomMolecule, beads: Sequence[Bead], *, bonds: Iterable[tuple[int, int]] | None = None,
-               hands: NDArray[np.int64] | None = None, remarks: Sequence[str] = ()) -> BeadModel:
+               stereocentres: NDArray[np.int64] | None = None, remarks: Sequence[str] = ()) -> BeadModel:
     """The bead model of a molecule type; a bead is in the residue of its first atom.
 
     Args:
         molecule: The molecule type.
         beads: In the order of the coarse-grained files.
         bonds: Pairs of beads, or None where the atoms imply them.
-        hands, remarks: As in ``BeadModel``.
+        stereocentres, remarks: As in ``BeadModel``.
 
     Raises:
         BackmapError: For beads without atoms, atoms twice in a bead, and weights that make no average.
@@ -60,7 +60,7 @@ def bead_model(molecule: AtomMolecule, beads: Sequence[Bead], *, bonds: Iterable
         bead_names=[bead.name for bead in beads], bead_types=[bead.kind for bead in beads],
         bead_residue_names=[molecule.residue_names[a] for a in first], bead_residues=molecule.residues[first],
         bead_bonds=None if pairs is None else np.array(pairs, dtype=np.int64).reshape(-1, 2), mapping=mapping,
-        hands=hands, remarks=tuple(remarks), where=tuple(bead.where for bead in beads))
+        stereocentres=stereocentres, remarks=tuple(remarks), where=tuple(bead.where for bead in beads))
 
 
 def _check(bead: Bead, molecule: AtomMolecule) -> None:

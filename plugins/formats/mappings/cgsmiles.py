@@ -20,7 +20,7 @@ from backmap.errors import BackmapError
 from backmap.model.molecule import graph_of
 
 from ...chemistry.chemistry import implicit_hydrogens
-from ...chemistry.cip import hands_of
+from ...chemistry.cip import stereocentres_of
 from ...chemistry.elements import element_of, symbol_of
 from ...chemistry.graph_match import correspondence, refined
 from ...files.reading import as_list, read_text
@@ -194,8 +194,8 @@ class _String:
                               weighted(molecule, list(atoms), list(atoms.values()), weights), self.where))
         place = {bead: number for number, bead in enumerate(sorted(self.beads))}
         bonds = [(place[i], place[j]) for i, j, order in self.beads.edges(data="order", default=1) if order]
-        hands, remarks = self._hands(molecule, found)
-        return bead_model(molecule, beads, bonds=bonds, hands=hands, remarks=remarks)
+        stereocentres, remarks = self._stereocentres(molecule, found)
+        return bead_model(molecule, beads, bonds=bonds, stereocentres=stereocentres, remarks=remarks)
 
     def _expect_clear(self, ours: _Skeleton, theirs: _Skeleton, found: dict[int, int], molecule: AtomMolecule) -> None:
         """Atoms that only the topology's types tell apart must not go to different kinds of beads."""
@@ -218,17 +218,18 @@ class _String:
     def _bead_kinds(self, node: int) -> list[tuple[str, float]]:
         return sorted((str(self.beads.nodes[bead]["fragname"]), share) for bead, share in self.shares[node].items())
 
-    def _hands(self, molecule: AtomMolecule, found: dict[int, int]) -> tuple[NDArray[np.int64] | None, list[str]]:
+    def _stereocentres(self, molecule: AtomMolecule,
+                       found: dict[int, int]) -> tuple[NDArray[np.int64] | None, list[str]]:
         """Stereocentres that are labelled, and what of the string is not used."""
         labels = {found[node]: str(label) for node, label in self.atoms.nodes(data="chiral") if label}
-        hands = [[centre, *arms] for centre, arms in hands_of(molecule, labels)] if labels else []
+        stereocentres = [[centre, *arms] for centre, arms in stereocentres_of(molecule, labels)] if labels else []
         remarks = []
-        if len(hands) < len(labels):
-            remarks.append(f"{molecule.name}: {len(labels) - len(hands)} of {len(labels)} labels R or S of "
+        if len(stereocentres) < len(labels):
+            remarks.append(f"{molecule.name}: {len(labels) - len(stereocentres)} of {len(labels)} labels R or S of "
                            f"{self.where} are not used: they are of no stereocentres with four neighbours")
         if nx.get_node_attributes(self.atoms, "ez_isomer") or nx.get_edge_attributes(self.atoms, "ez_isomer"):
             remarks.append(f"{molecule.name}: not used of {self.where}: the geometry of double bonds")
-        return np.array(hands, dtype=np.int64).reshape(-1, 4) if hands else None, remarks
+        return np.array(stereocentres, dtype=np.int64).reshape(-1, 4) if stereocentres else None, remarks
 
 
 def _repeats(text: str) -> int:

@@ -11,7 +11,7 @@ from backmap.api import AtomMolecule, AtomTopology, BeadModel
 from backmap.errors import BackmapError
 from backmap.model.molecule import graph_of
 
-from ...chemistry.hands import relative_sign
+from ...chemistry.chirality import relative_sign
 from .bead_model import Bead, Weights, bead_model, known, weighted
 from .residues import residue_ordinals
 
@@ -38,7 +38,7 @@ class UnitBead:
 
 
 @dataclass(frozen=True)
-class Hand:
+class Stereocentre:
     """``a b c d [e]``: atom a is on the side of (c - b) x (d - b) of centre b, and e on the other.
 
     Each is a residue, counted from the first of the unit, and a name.
@@ -56,7 +56,7 @@ class Unit:
         residues: Their names.
         beads: In order.
         where: File and line.
-        hands: Stereocentres.
+        stereocentres: Those the file speaks of.
         bonds: Pairs of beads, each as (residue the unit is followed by, bead name); None: as the atoms imply.
         unused: What else the file says, and how often.
         first, last: What stands in its place at the ends of a molecule of several residues.
@@ -65,7 +65,7 @@ class Unit:
     residues: tuple[str, ...]
     beads: tuple[UnitBead, ...]
     where: str
-    hands: tuple[Hand, ...] = ()
+    stereocentres: tuple[Stereocentre, ...] = ()
     bonds: tuple[tuple[tuple[int, str], tuple[int, str]], ...] | None = None
     unused: tuple[str, ...] = ()
     first: Unit | None = None
@@ -125,7 +125,7 @@ class _Composition:
     beads: list[Bead] = field(default_factory=list)
     #: Bead by (residue, name).
     index: dict[tuple[int, str], int] = field(default_factory=dict)
-    hands: dict[int, tuple[list[int], str]] = field(default_factory=dict)
+    stereocentres: dict[int, tuple[list[int], str]] = field(default_factory=dict)
     lacking: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
     unused: Counter = field(default_factory=Counter)
 
@@ -144,12 +144,12 @@ class _Composition:
         for start, unit in placed:
             for bead in unit.beads:
                 self._add(start, unit, bead)
-            for hand in unit.hands:
-                self._hand(start, hand)
+            for stereocentre in unit.stereocentres:
+                self._stereocentre(start, stereocentre)
             self.unused.update(unit.unused)
-        hands = [[centre, *arms] for centre, (arms, _) in self.hands.items()]
+        quads = [[centre, *arms] for centre, (arms, _) in self.stereocentres.items()]
         return bead_model(self.molecule, self.beads, bonds=self._bonds(placed), remarks=self._remarks(),
-                          hands=np.array(hands, dtype=np.int64).reshape(-1, 4) if hands else None)
+                          stereocentres=np.array(quads, dtype=np.int64).reshape(-1, 4) if quads else None)
 
     def _placed(self) -> list[tuple[int, Unit]]:
         """The unit that begins at each residue."""
@@ -207,10 +207,10 @@ class _Composition:
         raise BackmapError(f"there is no atom '{member.atom}' in {place}, {self.names[residue]}", where=member.where,
                            hint=known(member.atom, self.atoms[residue]))
 
-    def _hand(self, start: int, hand: Hand) -> None:
+    def _stereocentre(self, start: int, stereocentre: Stereocentre) -> None:
         """Note a stereocentre whose neighbours are named; other statements only say how to begin."""
         a, centre, c, d, *rest = (self.atoms[start + step].get(name, -1) if start + step < len(self.atoms) else -1
-                                  for step, name in hand.atoms)
+                                  for step, name in stereocentre.atoms)
         if centre < 0:
             return
         neighbours = set(self.graph[centre])
@@ -218,10 +218,10 @@ class _Composition:
         hydrogens = sum(int(self.molecule.element[atom]) == 1 for atom in neighbours)
         if not neighbours.issuperset(arms) or len(neighbours) > 4 or hydrogens > 1:
             return
-        arms_before, where = self.hands.setdefault(centre, (arms, hand.where))
+        arms_before, where = self.stereocentres.setdefault(centre, (arms, stereocentre.where))
         if relative_sign(arms, arms_before) < 0:
-            raise BackmapError(f"says the opposite of {where} about '{hand.atoms[1][1]}'", where=hand.where,
-                               hint="Keep the one that is true.")
+            raise BackmapError(f"says the opposite of {where} about '{stereocentre.atoms[1][1]}'",
+                               where=stereocentre.where, hint="Keep the one that is true.")
 
     def _bonds(self, placed: Sequence[tuple[int, Unit]]) -> list[tuple[int, int]] | None:
         if all(unit.bonds is None for _, unit in placed):

@@ -11,7 +11,7 @@ from backmap.errors import BackmapError
 from ...files.reading import Files
 from .bead_model import Weights, known
 from .residues import residue_ordinals
-from .units import Hand, Member, Unit, UnitBead, compose
+from .units import Member, Stereocentre, Unit, UnitBead, compose
 from .yaml_lines import YamlFile
 from .yaml_schema import BeadEntry, MoleculeEntry, Residue, entries_of
 
@@ -88,7 +88,7 @@ class _MappingFile:
             return self._unit((*place, part), whole, (name,), weights, _RelativeNames())
 
         main = self._unit(place, residue, (name,), weights, _RelativeNames())
-        return Unit(main.residues, main.beads, main.where, main.hands, main.bonds,
+        return Unit(main.residues, main.beads, main.where, main.stereocentres, main.bonds,
                     first=variant("first", residue.first), last=variant("last", residue.last))
 
     def _unit(self, place: tuple[str, ...], part: MoleculeEntry, residues: tuple[str, ...], weights: Weights,
@@ -96,12 +96,12 @@ class _MappingFile:
         where = self.source.where
         beads = [self._bead((*place, "beads", name), name, bead, part.weights or weights, names)
                  for name, bead in part.beads.items()]
-        hands = tuple(Hand(tuple(names.find(name, where(*place, "chiral", k)) for name in atoms),
+        stereocentres = tuple(Stereocentre(tuple(names.find(name, where(*place, "chiral", k)) for name in atoms),
                            where(*place, "chiral", k)) for k, atoms in enumerate(part.chiral or ()))
         bonds = None if part.bonds is None else tuple(
             (self._end(one, part, (*place, "bonds", k)), self._end(other, part, (*place, "bonds", k)))
             for k, (one, other) in enumerate(part.bonds))
-        return Unit(residues, tuple(beads), where(*place), hands, bonds)
+        return Unit(residues, tuple(beads), where(*place), stereocentres, bonds)
 
     def _bead(self, place: tuple[str, ...], name: str, bead: BeadEntry, weights: Weights,
               names: _RelativeNames) -> UnitBead:

@@ -1,6 +1,8 @@
 """The ``equivariant`` generator: draws, densities and loss around the network."""
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -25,13 +27,15 @@ SIZES = {"channels", "width", "dropout"}
 class EquivariantOptions(Options):
     """Options of the ``equivariant`` generator."""
 
+    changed_names: ClassVar = {"strangers": "is called 'allow_unseen_molecules' now"}
+
     checkpoint: WeightsPath | None = Field(None, description="Weights made by the train step (.safetensors); "
                                                            "needed to draw, left out to train anew.")
     cutoff: float = Field(0.8, gt=0.2, le=1.5, description="How far a new network sees, nm.")
     channels: int = Field(32, ge=4, description="Channels of a new network's encoder.")
     width: int = Field(192, ge=16, description="Hidden width of a new network's heads.")
     dropout: float = Field(0.0, ge=0, lt=1, description="Share of hidden values left out in training.")
-    strangers: bool = Field(
+    allow_unseen_molecules: bool = Field(
         False, description="Draw molecule types, too, that training did not meet, by what it learned of others: from "
                            "atoms of the same elements, and with the topology's bond lengths.")
 
@@ -41,7 +45,7 @@ class Equivariant(Trained, DensityGenerator):
 
     Every atom gets an angle and a torsion about its predecessors (and a distance where the bond is not
     rigid) from densities that the network conditions on the surroundings; rings close by trilateration.
-    Environments are mirrored by their handedness, so that the network meets one hand only.
+    Environments are mirrored by their handedness, so that the network meets one mirror image only.
     """
 
     Options = EquivariantOptions
@@ -64,13 +68,13 @@ class Equivariant(Trained, DensityGenerator):
     def prepare(self, system: System, device: str) -> System:
         checkpoint = self.expect_weights()
         self.network.to(device).eval()
-        strangers = checkpoint.strangers(system) if self.options.strangers else []
-        if strangers:
+        unseen = checkpoint.unseen(system) if self.options.allow_unseen_molecules else []
+        if unseen:
             self.remarks = checkpoint.remarks(system)
-            self.core.known = self._known_slots(strangers)
-        return checkpoint.enrich(system, self.options.strangers)
+            self.core.known = self._known_slots(unseen)
+        return checkpoint.enrich(system, self.options.allow_unseen_molecules)
 
-    def _known_slots(self, strangers: list[MoleculeType]) -> Slots:
+    def _known_slots(self, unseen: list[MoleculeType]) -> Slots:
         """What training met, in numbers.
 
         Raises:
@@ -78,7 +82,7 @@ class Equivariant(Trained, DensityGenerator):
         """
         types = self.checkpoint.types
         known = {kind for molecule in types for kind in _atom_kinds(molecule)}
-        for molecule in strangers:
+        for molecule in unseen:
             for atom, kind in enumerate(_atom_kinds(molecule)):
                 if kind not in known:
                     raise BackmapError(f"the weights know no atoms like {molecule.atom_names[atom]} of "

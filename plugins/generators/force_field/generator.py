@@ -49,7 +49,7 @@ class FromForceField(DensityGenerator):
     """Configurational bias: angles and torsions from the topology's own bonded terms; exact density, no training.
 
     Every atom gets an angle and a torsion about its predecessors by exp(-U / kT) of the terms that it completes
-    with atoms that stand; rings close by trilateration, stereocentres keep their hand. Guides towards beads
+    with atoms that stand; rings close by trilateration, stereocentres keep their chirality. Guides towards beads
     and towards atoms that stand farther on are part of the density (``docs/theory``).
     """
 
@@ -119,13 +119,13 @@ class FromForceField(DensityGenerator):
 
 
 class _Sight:
-    """What the atoms of S sites share, on the processor, in the world in which stereocentres have their own hand."""
+    """What the atoms of S sites share, on the processor, in a world where stereocentres have their own chirality."""
 
     def __init__(self, generator: FromForceField, env: LocalEnvironment) -> None:
         self.options = generator.options
         self.fragments, self.tables = generator.tables_of(env.fragments)
         self.row = env.row.cpu()
-        # A site of the other hand than its molecule's lies in a mirrored world.
+        # A site of the other mirror image than its molecule's lies in a mirrored world.
         self.parity = (env.sign.cpu() * self.fragments.sign[self.row]).double()
         turn = self.parity[:, None, None]
         self.block = env.block.cpu()
@@ -189,7 +189,7 @@ class _Targets:
         closed = torch.log(self.frame.reach / (distance * self.closure_length))
         closed = torch.where(self._closing(distance)[1], closed, closed - 1e3)
         stretched = torch.where(self.rigid, 0.0, self.lengths.log_density(distance))
-        # Where no torsion gives the right hand, one of the wrong hand is drawn, and pays as a torn ring does.
+        # Where no torsion gives the right chirality, one of the wrong chirality is drawn, and pays as a torn ring does.
         hopeless = torsions.logits.amax(dim=1) < 100 - kernels.FORBIDDEN
         value = torsions.log_density(torsion) + torch.where(self.closes, closed, free) + stretched
         return torch.where(hopeless, value - kernels.FORBIDDEN, value)

@@ -20,7 +20,7 @@ from ..equivariant.kernels import LocalAxes
 #: Codes of terms; ``tables`` says which function of a force field becomes which.
 ANGLE, COSINE_ANGLE, UREY_BRADLEY, PERIODIC, RYCKAERT_BELLEMANS, IMPROPER, PAIR, HAND = range(8)
 REACH = 0.5  #: how far Lennard-Jones of neighbours reaches, nm; shifted to be zero there
-FORBIDDEN = 1000.0  #: reduced energy of the wrong hand
+FORBIDDEN = 1000.0  #: reduced energy of the wrong chirality
 #: A centre must stand out of its plane by this much: triple product of unit vectors, 0.77 in a tetrahedron.
 #: More than the width of a segment between torsions, in radians, so that no segment crosses the plane.
 FLAT = 0.15
@@ -166,7 +166,7 @@ def _twist(code: int, p: np.ndarray, v: np.ndarray) -> float:
 
 @part(fastmath=True, nogil=True)
 def _is_flat(p: np.ndarray, sign: float) -> bool:
-    """A centre and three neighbours are not clearly of the hand ``sign``."""
+    """A centre and three neighbours are not clearly of the chirality ``sign``."""
     a, b, c = _minus(p[1], p[0]), _minus(p[2], p[0]), _minus(p[3], p[0])
     size = math.sqrt(max(_dot(a, a) * _dot(b, b) * _dot(c, c), 1e-24))
     return sign * _dot(a, _cross(b, c)) < FLAT * size

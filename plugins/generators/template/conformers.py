@@ -157,13 +157,13 @@ class _Cut:
     def conformers(self, positions: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
         """Fragment atoms (n, F, 3) and beads (n, Q, 3) relative to the anchor, in the mirrored world."""
         if len(self.centres):
-            hands = handedness(positions, self.centres)
-            right = (hands * hands[:, :1] == self.relative) | (self.relative == 0)
+            signs = handedness(positions, self.centres)
+            right = (signs * signs[:, :1] == self.relative) | (self.relative == 0)
             if right.all(axis=1).any():  # other relative configurations are other molecules
                 chosen = np.flatnonzero(right.all(axis=1))
                 chosen = chosen[np.arange(len(positions)) % len(chosen)]
-                positions, hands = positions[chosen], hands[chosen]
-            positions = positions * hands[:, :1, None]
+                positions, signs = positions[chosen], signs[chosen]
+            positions = positions * signs[:, :1, None]
         beads = np.einsum("qa,nax->nqx", self.weights, positions)
         anchor = beads[:, :1]
         own = np.zeros((len(positions), size, 3))

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from backmap.api import Options, Proposer, WeightsPath
 from backmap.engine.random import Stream
-from backmap.engine.sites.contracts import Draw, Lesson, LocalEnvironment, Player
+from backmap.engine.sites.contracts import Draw, LocalEnvironment, Loss, Objective
 from backmap.model.system import System
 
 from ..equivariant.core import Core, Sight
@@ -69,16 +69,16 @@ class Vae(Trained, Proposer):
         self.network.to(device).eval()
         return checkpoint.enrich(system)
 
-    def players(self, progress: float) -> list[Player]:
+    def objectives(self, progress: float) -> list[Objective]:
         weight = min(1.0, progress / self.options.annealing) if self.options.annealing else 1.0
 
-        def lesson(env: LocalEnvironment, target: Tensor, rng: Stream) -> Lesson:
+        def loss(env: LocalEnvironment, target: Tensor, rng: Stream) -> Loss:
             divergence, decoded = self._bound(env, target, rng)
             count = env.block.sum()
-            return Lesson((weight * divergence - decoded).sum() / count, None,
+            return Loss((weight * divergence - decoded).sum() / count, None,
                           {"divergence": divergence.detach().sum() / env.size})
 
-        return [Player("network", self.network, lesson)]
+        return [Objective("network", self.network, loss)]
 
     def loss(self, env: LocalEnvironment, target: Tensor, rng: Stream) -> Tensor:
         divergence, decoded = self._bound(env, target, rng)

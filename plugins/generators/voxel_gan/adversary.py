@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from backmap.engine.random import Stream
-from backmap.engine.sites.contracts import Lesson, LocalEnvironment
+from backmap.engine.sites.contracts import LocalEnvironment, Loss
 
 from .grid import Sight
 from .network import Critic
@@ -39,7 +39,7 @@ class Game:
         turn = rng.child("turn").uniform() * (2 * torch.pi) if self.turned else None
         return self.painter.look(env, turn)
 
-    def score(self, env: LocalEnvironment, target: Tensor, rng: Stream) -> Lesson:
+    def score(self, env: LocalEnvironment, target: Tensor, rng: Stream) -> Loss:
         """The energy score |x - y| - |x - x'| / 2 of two draws x, x' of every atom y, given the truth before it.
 
         A proper scoring rule (Gneiting and Raftery, J. Am. Stat. Assoc. 102, 359 (2007), eq. 22): it teaches spread as
@@ -53,7 +53,7 @@ class Game:
         there = true[site, atom]
         off = 0.5 * (_length(first - there) + _length(second - there))
         value = (off - 0.5 * _length(first - second)).mean() / (self.painter.grid.edge / self.painter.grid.n)
-        return Lesson(value, None, {"off": off.detach().mean()})
+        return Loss(value, None, {"off": off.detach().mean()})
 
     def judge(self, sight: Sight, site: Tensor, atom: Tensor, own: Tensor) -> Tensor:
         """The critic's number for atoms as they stand in ``own`` (S, F, 3), (T,)."""
@@ -66,7 +66,7 @@ class Game:
         density = self.painter.grid.spread(own[site, atom][:, None]).summed(alone).reshape(-1, 1, n, n, n)
         return condition, density, sight.description(site, atom)
 
-    def criticise(self, env: LocalEnvironment, target: Tensor, rng: Stream) -> Lesson:
+    def criticise(self, env: LocalEnvironment, target: Tensor, rng: Stream) -> Loss:
         """The critic's loss: drawn minus true, plus the penalty on gradients that differ from one."""
         with torch.no_grad():
             sight = self._sight(env, rng)
@@ -76,7 +76,7 @@ class Game:
             real, fake = self._evidence(sight, site, atom, true), self._evidence(sight, site, atom, drawn)
         gap = self.critic(*real).mean() - self.critic(*fake).mean()
         penalty = self._gradient_penalty(real, fake, rng.child("between").uniform()[site].float())
-        return Lesson(self.penalty * penalty - gap, None, {"gap": gap.detach(), "penalty": penalty.detach()})
+        return Loss(self.penalty * penalty - gap, None, {"gap": gap.detach(), "penalty": penalty.detach()})
 
     def _gradient_penalty(self, real: tuple[Tensor, ...], fake: tuple[Tensor, ...], share: Tensor) -> Tensor:
         """(|gradient| - 1)^2 at points between real and drawn evidence."""
@@ -87,13 +87,13 @@ class Game:
         square = sum(g.flatten(1).square().sum(1) for g in gradients)
         return ((square + 1e-12).sqrt() - 1).square().mean()
 
-    def persuade(self, env: LocalEnvironment, target: Tensor, rng: Stream) -> Lesson:
+    def persuade(self, env: LocalEnvironment, target: Tensor, rng: Stream) -> Loss:
         """The painter's loss: minus what the critic says of whole sequences, through all their steps."""
         sight = self._sight(env, rng)
         drawn = self.painter.unroll(sight, rng.child("noise"))
         site, atom = torch.nonzero(env.block, as_tuple=True)
         value = -self.judge(sight, site, atom, drawn).mean()
-        return Lesson(value, sight.world(drawn), {})
+        return Loss(value, sight.world(drawn), {})
 
     @torch.no_grad()
     def watch(self, env: LocalEnvironment, target: Tensor, rng: Stream) -> dict[str, float]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from backmap.api import Options, WeightsPath
 from backmap.engine.random import Stream
-from backmap.engine.sites.contracts import Draw, LocalEnvironment, Player
+from backmap.engine.sites.contracts import Draw, LocalEnvironment, Objective
 from backmap.errors import BackmapError
 from backmap.model.system import System
 
@@ -107,12 +107,13 @@ class VoxelGan(Trained):
         self.game = Game(self.painter, self.critic, options.gradient_penalty, options.judged,
                          self.sizes["frame"] == "axis")
 
-    def players(self, progress: float) -> list[Player]:
+    def objectives(self, progress: float) -> list[Objective]:
         game, network, warmup = self.game, self.network, self.options.warmup
         if progress < warmup:
-            return [Player("warmup", network, game.score, phase=(0.0, warmup))]
-        return [Player("critic", self.critic, game.criticise, self.options.critic_steps, BETAS, 0.0, PLAY, (warmup, 1)),
-                Player("generator", network, game.persuade, 1, BETAS, 0.0, PLAY, (warmup, 1))]
+            return [Objective("warmup", network, game.score, phase=(0.0, warmup))]
+        updates = self.options.critic_steps
+        return [Objective("critic", self.critic, game.criticise, updates, BETAS, 0.0, PLAY, (warmup, 1)),
+                Objective("generator", network, game.persuade, 1, BETAS, 0.0, PLAY, (warmup, 1))]
 
     def watch(self, env: LocalEnvironment, target: Tensor, rng: Stream) -> dict[str, float]:
         some = torch.arange(min(env.size, WATCHED), device=env.row.device)
@@ -123,7 +124,7 @@ class VoxelGan(Trained):
         self.painter.vocabulary.check(system.types, checkpoint.path)
         self.network.to(device).eval()
         self.remarks = checkpoint.remarks(system)
-        return checkpoint.enrich(system, strangers=True)
+        return checkpoint.enrich(system, allow_unseen=True)
 
     @torch.no_grad()
     def draw(self, env: LocalEnvironment, rng: Stream, candidates: int = 1) -> Draw:

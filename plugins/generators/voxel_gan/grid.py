@@ -76,7 +76,7 @@ class Sight:
     """What the atoms of a batch of sites have in common, in the local frames of the sites.
 
     Attributes:
-        env: In the mirrored world, so that one hand only is met.
+        env: In the mirrored world, so that one mirror image only is met.
         axes: Rows of each local frame, (S, 3, 3).
         around: Of the neighbours, N of each site; rows: their atom rows; there, same: as in the environment, (S, N).
         beads: Channels of beads, (S, n_beads, G).

@@ -49,15 +49,15 @@ def test_slack_is_told_where_there_is_some() -> None:
     system = builders.system((builders.water(), 4))
     atoms = builders.place(system, BOX)
     frame = snapshot(system, atoms, BOX)
-    slack = np.zeros((4, 3))
-    slack[2] = [0.03, 0.04, 0.0]
+    residual = np.zeros((4, 3))
+    residual[2] = [0.03, 0.04, 0.0]
     assessor = begun(system)
-    tally, _ = measured(assessor, replace(frame, slack=slack))
+    tally, _ = measured(assessor, replace(frame, residual=residual))
     found = values(assessor.conclude(tally, None))
-    assert found["consistency", "slack", "maximum"] == pytest.approx(0.05)
-    assert found["consistency", "slack", "RMS"] == pytest.approx(0.025)
-    assert found["consistency", "slack", "share above 0.01 nm"] == 0.25
-    assert not any(name == "slack" for _, name, _ in values(assessor.conclude(measured(assessor, frame)[0], None)))
+    assert found["consistency", "residual", "maximum"] == pytest.approx(0.05)
+    assert found["consistency", "residual", "RMS"] == pytest.approx(0.025)
+    assert found["consistency", "residual", "share above 0.01 nm"] == 0.25
+    assert not any(name == "residual" for _, name, _ in values(assessor.conclude(measured(assessor, frame)[0], None)))
 
 
 def test_no_frames_give_no_numbers() -> None:

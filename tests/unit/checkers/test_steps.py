@@ -53,7 +53,7 @@ def told(findings: list[Finding]) -> list[tuple[str, str, str]]:
 
 
 def test_a_recipe_in_order(said) -> None:
-    steps = [f"forward: {WEIGHTS}", GIBBS, "hamiltonian: {soften: 3, temperature: 350}", JUDGE, WRITE]
+    steps = [f"forward: {WEIGHTS}", GIBBS, "hamiltonian: {soft_core_sweeps: 3, temperature: 350}", JUDGE, WRITE]
     for checker in (OrderChecker, TemperatureChecker, MoleculeChecker):
         assert [one for one in said(checker, *steps) if one.severity != "note"] == []
 
@@ -66,7 +66,7 @@ def test_overlaps_that_stay(said) -> None:
     assert told(said(OrderChecker, f"forward: {WEIGHTS}", GIBBS.replace(", repair: 5", ""), JUDGE, WRITE)) == [
         ("note", "run.yaml:8: steps[4].gibbs", "fragments that still overlap after the sweeps are flagged")]
     assert told(said(OrderChecker, f"forward: {WEIGHTS}", GIBBS, "hamiltonian: {temperature: 350}", JUDGE, WRITE)) == [
-        ("warning", "run.yaml:9: steps[5].hamiltonian.soften",
+        ("warning", "run.yaml:9: steps[5].hamiltonian.soft_core_sweeps",
          "moves climb no walls: atoms that overlap stay where they are")]
 
 

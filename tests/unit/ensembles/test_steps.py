@@ -24,8 +24,8 @@ seed: 3
 output: out
 steps:
   - target: {double_well: {beta: 0.5}}
-  - explore: {samples: 400, chains: 40, burn: 50}
-  - learn:
+  - explore: {samples: 400, chains: 40, burn_in: 50}
+  - train_model:
       model: {vae: {decoder: independent, hidden: 8, encoder_hidden: 8, bins: 8}}
       steps: 30
       validate_every: 10
@@ -99,7 +99,8 @@ def test_the_variance_of_weights_is_made_small(tmp_path: Path) -> None:
     """The same steps with and without: the weights of states are more even with it."""
     widths = {}
     for name, variance in (("without", "0"), ("with", "4")):
-        more = f"steps: 150\n      variance: {variance}\n      own: 0.3\n      shares: {{0: 0.5}}\n"
+        more = ("steps: 150\n"
+                f"      variance_weight: {variance}\n      on_policy_share: 0.3\n      basin_shares: {{0: 0.5}}\n")
         text = WELL.replace("steps: 30\n", more)
         widths[name] = np.load(run(tmp_path / name, text) / "monte_carlo.npz")["latent/state_log_weight"].var()
     assert widths["with"] < 0.9 * widths["without"]
@@ -115,12 +116,12 @@ def test_the_best_weights_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    (("{samples: 400, chains: 40, burn: 50}", "{only: {height: [0, 1]}}"), "no observable 'height'. It has: x1"),
-    (("steps: 30", "steps: 30\n      shares: {0: 0.7, 1: 0.6}"), "add up to more than 1"),
+    (("{samples: 400, chains: 40, burn_in: 50}", "{only: {height: [0, 1]}}"), "no observable 'height'. It has: x1"),
+    (("steps: 30", "steps: 30\n      basin_shares: {0: 0.7, 1: 0.6}"), "add up to more than 1"),
     (("discard: 5", "discard: 40"), "of 40 steps, 40 are discarded"),
-    (("  - learn:\n      model: {vae: {decoder: independent, hidden: 8, encoder_hidden: 8, bins: 8}}\n"
+    (("  - train_model:\n      model: {vae: {decoder: independent, hidden: 8, encoder_hidden: 8, bins: 8}}\n"
       "      steps: 30\n      validate_every: 10\n", ""), "needs model, which no earlier step gives"),
-    (("  - explore: {samples: 400, chains: 40, burn: 50}\n", ""), "needs samples, which no earlier step gives"),
+    (("  - explore: {samples: 400, chains: 40, burn_in: 50}\n", ""), "needs samples, which no earlier step gives"),
 ])
 def test_what_is_wrong_is_said(change: tuple[str, str], message: str, tmp_path: Path) -> None:
     with pytest.raises(BackmapError, match=message):
@@ -128,7 +129,7 @@ def test_what_is_wrong_is_said(change: tuple[str, str], message: str, tmp_path: 
 
 
 def test_explore_keeps_a_part_of_what_it_finds(tmp_path: Path) -> None:
-    text = WELL.split("  - learn")[0].replace("burn: 50", "burn: 50, only: {x1: [1.0, 5.0]}")
+    text = WELL.split("  - train_model")[0].replace("burn_in: 50", "burn_in: 50, only: {x1: [1.0, 5.0]}")
     x = store.load(run(tmp_path, text) / "samples.safetensors", KIND)[0]["x"]
     assert len(x) == 400
     assert float(x[:, 0].min()) >= 1.0

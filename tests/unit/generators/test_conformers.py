@@ -1,4 +1,4 @@
-"""Idealised conformers: the shapes chemists expect, of the right hand, around their bead."""
+"""Idealised conformers: the shapes chemists expect, of the right chirality, around their bead."""
 from __future__ import annotations
 
 from dataclasses import replace

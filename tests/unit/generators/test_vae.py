@@ -148,9 +148,9 @@ def test_the_loss_reaches_every_parameter_once_the_divergence_counts() -> None:
     _, env, own = crowd()
     learner = untrained()
     learner.network.train()
-    (player,) = learner.players(1.0)
-    assert player.loss(env, own, stream(env)).figures["divergence"].isfinite()
-    player.loss(env, own, stream(env)).value.backward()
+    (objective,) = learner.objectives(1.0)
+    assert objective.loss(env, own, stream(env)).figures["divergence"].isfinite()
+    objective.loss(env, own, stream(env)).value.backward()
     silent = [name for name, p in learner.network.named_parameters()
               if p.requires_grad and (p.grad is None or not p.grad.abs().sum() > 0)]
     # Nothing here has bonds of varying length but first atoms of whole molecules.
@@ -160,7 +160,7 @@ def test_the_loss_reaches_every_parameter_once_the_divergence_counts() -> None:
 def test_the_weight_of_the_divergence_rises() -> None:
     _, env, own = crowd()
     learner = Vae(VaeOptions(channels=4, width=16, latents=2, annealing=0.5))
-    values = [float(learner.players(p)[0].loss(env, own, stream(env)).value.detach()) for p in (0.0, 0.25, 0.5, 1.0)]
+    values = [float(learner.objectives(p)[0].loss(env, own, stream(env)).value.detach()) for p in (0.0, 0.25, 0.5, 1.0)]
     assert values[2] == values[3]
     assert values[1] - values[0] == pytest.approx((values[2] - values[0]) / 2, abs=1e-5)
 

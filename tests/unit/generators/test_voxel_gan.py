@@ -175,11 +175,11 @@ def test_the_penalty_of_a_linear_critic_is_exact(sites: testing.Sites) -> None:
         def forward(self, condition: Tensor, atom: Tensor, description: Tensor) -> Tensor:
             return 0.25 * condition.flatten(1).sum(1) + 0.5 * atom.flatten(1).sum(1)
 
-    lesson = replace(game, critic=Linear()).criticise(env, sites.present(), sites.stream())
+    loss = replace(game, critic=Linear()).criticise(env, sites.present(), sites.stream())
     size = 4**3 * (generator.painter.vocabulary.size * 0.25**2 + 0.5**2)
-    assert float(lesson.figures["penalty"]) == pytest.approx((size**0.5 - 1) ** 2, rel=1e-4)
-    assert float(lesson.value) == pytest.approx(
-        10 * float(lesson.figures["penalty"]) - float(lesson.figures["gap"]), rel=1e-4)
+    assert float(loss.figures["penalty"]) == pytest.approx((size**0.5 - 1) ** 2, rel=1e-4)
+    assert float(loss.value) == pytest.approx(
+        10 * float(loss.figures["penalty"]) - float(loss.figures["gap"]), rel=1e-4)
 
 
 def test_the_energy_score_prefers_the_right_spread(generator: VoxelGan, sites: testing.Sites) -> None:
@@ -192,8 +192,8 @@ def test_the_energy_score_prefers_the_right_spread(generator: VoxelGan, sites: t
         return float(np.linalg.norm(first - truth, axis=1).mean() - 0.5 * np.linalg.norm(first - second, axis=1).mean())
 
     assert score(1.0) < min(score(0.6), score(1.5))
-    lesson = learner(testing.example()[0]).game.score(sites.environment(), sites.present(), sites.stream())
-    assert lesson.value.requires_grad
+    loss = learner(testing.example()[0]).game.score(sites.environment(), sites.present(), sites.stream())
+    assert loss.value.requires_grad
 
 
 class Spring(Regularizer):

@@ -14,7 +14,7 @@ def counted(places: range) -> Memory:
     for place in places:
         memory["moves"].count("tried of A|B", place, [place, 2])
         memory["moves"].row("energy", place, [0.1 * place])
-        memory["flags"].note("stuck", place, [(place, bead) for bead in range(place)])
+        memory["flags"].note("unmoved", place, [(place, bead) for bead in range(place)])
     return memory
 
 
@@ -32,7 +32,7 @@ def test_a_memory_comes_back_from_its_bytes() -> None:
     assert set(found) == {3, 1007}  # an empty one leaves nothing behind
     assert found[3]["moves"].counts("tried of A|B").tolist() == [10, 10]
     assert found[3]["moves"].rows("energy")[:, 0].tolist() == [0.1 * place for place in range(5)]
-    assert found[1007]["flags"].noted("stuck").tolist() == [[2, 0], [2, 1], [3, 0], [3, 1], [3, 2]]
+    assert found[1007]["flags"].noted("unmoved").tolist() == [[2, 0], [2, 1], [3, 0], [3, 1], [3, 2]]
 
 
 @pytest.mark.parametrize("data", [b"", b"PK", b"no archive at all"])
@@ -45,21 +45,22 @@ def test_lists_are_kept_to_a_length_that_does_not_depend_on_windows() -> None:
     def noted(places: range) -> Tally:
         tally = Tally()
         for place in places:
-            tally.note("stuck", place, np.arange(400) + 1000 * place)
+            tally.note("unmoved", place, np.arange(400) + 1000 * place)
         return tally
 
     whole = noted(range(7))
-    assert len(whole.noted("stuck")) == Tally.LISTED
-    assert Tally.merged([noted(range(4, 7)), noted(range(4))]).noted("stuck").tolist() == whole.noted("stuck").tolist()
+    assert len(whole.noted("unmoved")) == Tally.LISTED
+    merged = Tally.merged([noted(range(4, 7)), noted(range(4))])
+    assert merged.noted("unmoved").tolist() == whole.noted("unmoved").tolist()
 
 
 def test_flags_are_counted_and_named() -> None:
     system, window = example()
     window.flags["clash"] = np.zeros(window.beads.shape[:2], dtype=bool)
     window.flags["clash"][0, 1] = True
-    window.flags["stuck"] = np.zeros(window.beads.shape[:2], dtype=bool)
+    window.flags["unmoved"] = np.zeros(window.beads.shape[:2], dtype=bool)
     tally = Tally()
     note_flags(tally, window)
     counts, names = flags_of(tally, system)
-    assert counts == {"clash": 1, "stuck": 0}
+    assert counts == {"clash": 1, "unmoved": 0}
     assert names == {"clash": [f"frame {window.frames[0]}: {system.bead_label(1)}"]}

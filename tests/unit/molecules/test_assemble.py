@@ -9,8 +9,8 @@ import pytest
 from backmap_plugins.generators.template.generator import Template, TemplateOptions
 from backmap_plugins.molecules.assemble import (
     assemble,
+    chirality_patterns,
     molecule_type,
-    patterns_of_hands,
     rigid_lengths,
     signed,
     signed_by_copy,
@@ -67,7 +67,7 @@ def test_a_rigid_bond_needs_a_length() -> None:
 
 def test_molecules_that_are_held_rigid_cannot_be_drawn() -> None:
     topology, beads = _topology(held_apart=((0, 2),))
-    with pytest.raises(BackmapError, match=r"C1 and C3 of 'BUT' are not bonded, but held at a fixed .*'pass'"):
+    with pytest.raises(BackmapError, match=r"C1 and C3 of 'BUT' are not bonded, but held at a fixed .*'exclude'"):
         assemble(topology, beads)
     assert assemble(topology, {}, given={"BUT"}).types[0].given
 
@@ -132,7 +132,7 @@ def test_every_copy_keeps_its_own_hands() -> None:
     known = signed_by_copy(system, atoms)
     assert known.listed == "6 DFP"
     assert [count for _, count in known.blocks] == [1, 2, 1, 1, 1]
-    assert patterns_of_hands(known) == {"DFP": 4}
+    assert chirality_patterns(known) == {"DFP": 4}
     assert not len(known.wrong_stereo(atoms[None]))
     _, mirrored = _atactic([0, 1, 2, 3, 0, 2])
     assert {*known.wrong_stereo(mirrored[None])[:, 1] // 17} == {2}
@@ -182,6 +182,6 @@ def test_atoms_that_are_beads_are_given() -> None:
     positions = np.random.default_rng(1).random((system.n_atoms, 3))
     np.testing.assert_array_equal(system.map(positions), positions)
     assert not assemble(topology, beads).types[0].given
-    with pytest.raises(BackmapError, match=r"'BUT' has no mapping.*those that topology names under 'pass' or 'keep'"):
+    with pytest.raises(BackmapError, match=r"'BUT' has no mapping.*that topology names under 'exclude' or 'fixed'"):
         assemble(topology, {})
     assert assemble(topology, {}, left_out={"BUT"}).n_atoms == 0

@@ -46,7 +46,7 @@ def test_another_order_of_residues() -> None:
 
 def test_beads_that_no_mapping_names() -> None:
     with pytest.raises(BackmapError, match=r"cg\.gro: holds beads that no mapping names: 2 VS, 1 GO1\. Declare .*"
-                                           r"'ignore: \[VS\]'.*'pass: \{MOLECULE: VS\}'"):
+                                           r"'ignore: \[VS\]'.*'exclude: \{MOLECULE: VS\}'"):
         expect([*NAMES, "VS", "GO1", "VS"])
 
 

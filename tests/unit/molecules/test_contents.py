@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 from backmap_plugins.molecules.assemble import assemble
-from backmap_plugins.molecules.contents import Composed, Contents, Passed, matching
+from backmap_plugins.molecules.contents import Composed, Contents, Excluded, matching
 from backmap_plugins.molecules.sources import opened
 
 from backmap.api import AtomTopology
@@ -47,17 +47,17 @@ FILE = [("NA+", "ION"), ("E1", "BUT"), ("VS1", "BUT"), ("E2", "BUT"), ("W", "W")
         ("GO7", "GO"), ("NA+", "ION")]
 
 
-def contents(passed: dict[str, tuple[str, ...]] | None = None, placed: bool = True,
-             ignore: tuple[str, ...] = ("VS*", "GO"), keep: Points | None = None) -> tuple[Contents, list[str]]:
-    """The box of ``BLOCKS``: CHI is kept, SOL and NA are passed."""
-    passed = {"SOL": ("W",), "NA": ("ION",)} if passed is None else passed
-    rows = {name: Passed(patterns, 2, placed and name == "NA") for name, patterns in passed.items()}
+def contents(excluded: dict[str, tuple[str, ...]] | None = None, placed: bool = True,
+             ignore: tuple[str, ...] = ("VS*", "GO"), fixed_frames: Points | None = None) -> tuple[Contents, list[str]]:
+    """The box of ``BLOCKS``: CHI is fixed, SOL and NA are excluded."""
+    excluded = {"SOL": ("W",), "NA": ("ION",)} if excluded is None else excluded
+    rows = {name: Excluded(patterns, 2, placed and name == "NA") for name, patterns in excluded.items()}
     beads = {"BUT": builders.beads_of(ATOMS["BUT"], {"E1": {"C1": 1, "C2": 1}, "E2": {"C3": 1, "C4": 1}})}
     system = assemble(AtomTopology(ATOMS, BLOCKS, "top.top"), beads, given=["CHI", *(["NA"] if placed else [])],
                       left_out=["SOL", *([] if placed else ["NA"])])
     said: list[str] = []
     return Contents(system, [(name, count, len(ATOMS[name].atom_names)) for name, count in BLOCKS], rows, ["CHI"],
-                    ignore, keep or kept(), said.append), said
+                    ignore, fixed_frames or fixed(), said.append), said
 
 
 def file(rows: list[tuple[str, str]] | None = None) -> Points:
@@ -65,10 +65,10 @@ def file(rows: list[tuple[str, str]] | None = None) -> Points:
     return Points(list(names), list(residues), np.arange(len(names))[:, None] * [1.0, 0.0, 0.0])
 
 
-def kept(**changes: object) -> Points:
+def fixed(**changes: object) -> Points:
     shape = builders.atoms_of("F[C@H](Cl)Br", "CHI")[1]
     return Points(**{"names": ATOMS["CHI"].atom_names, "residue_names": None, "positions": shape,
-                     "where": "kept.gro"} | changes)
+                     "where": "fixed.gro"} | changes)
 
 
 def test_every_bead_finds_its_place() -> None:
@@ -76,12 +76,12 @@ def test_every_bead_finds_its_place() -> None:
     source = opened(file(), "beads", what.system, what)
     assert isinstance(source, Composed)
     positions = source.frame(0).positions
-    chiral = kept().positions
+    chiral = fixed().positions
     np.testing.assert_array_equal(positions[:2, 0], [1, 3])
     np.testing.assert_allclose(positions[2:7] - positions[2], chiral - chiral[0], atol=1e-12)
     np.testing.assert_array_equal(positions[7:, 0], [5, 6, 0, 8])
     assert said == ["SOL: 2 molecules and 1 beads left out", "NA: 2 atoms placed on their beads",
-                    "VS*, GO: 2 sites without atoms left out", "1 CHI: 5 atoms kept as they are"]
+                    "VS*, GO: 2 sites without atoms left out", "1 CHI: 5 atoms fixed as they are"]
 
 
 def test_ions_can_be_left_out() -> None:
@@ -93,11 +93,11 @@ def test_ions_can_be_left_out() -> None:
 
 def test_one_frame_is_kept_for_all_or_each_for_its_own() -> None:
     for n_frames, shift in ((1, 0.0), (3, 2.0)):
-        what, _ = contents(keep=kept(n_frames=n_frames))
+        what, _ = contents(fixed_frames=fixed(n_frames=n_frames))
         beads = file()
         beads.n_frames = 3
         positions = opened(beads, "beads", what.system, what).frame(2).positions
-        np.testing.assert_allclose(np.sort(positions[2:7], axis=0), np.sort(kept().positions + shift, axis=0), atol=3)
+        np.testing.assert_allclose(np.sort(positions[2:7], axis=0), np.sort(fixed().positions + shift, axis=0), atol=3)
         assert positions[0, 0] == 3.0
 
 
@@ -105,11 +105,11 @@ def test_kept_atoms_may_come_in_a_file_of_all() -> None:
     n_before = len(ATOMS["BUT"].atom_names)
     sizes = [len(ATOMS[name].atom_names) for name, count in BLOCKS for _ in range(count)]
     everything = np.zeros((sum(sizes), 3))
-    everything[n_before:n_before + 5] = kept().positions
+    everything[n_before:n_before + 5] = fixed().positions
     names = [name for kind, count in BLOCKS for _ in range(count) for name in ATOMS[kind].atom_names]
-    what, _ = contents(keep=kept(positions=everything, names=names))
+    what, _ = contents(fixed_frames=fixed(positions=everything, names=names))
     found = opened(file(), "beads", what.system, what).frame(0).positions[2:7]
-    np.testing.assert_allclose(found - found[0], kept().positions - kept().positions[0], atol=1e-12)
+    np.testing.assert_allclose(found - found[0], fixed().positions - fixed().positions[0], atol=1e-12)
     reference = what.atoms(Points(names, None, everything))
     assert reference.n_points == what.system.n_atoms
     assert reference.names == [name for kind, count in BLOCKS if kind != "SOL" for _ in range(count)
@@ -125,14 +125,14 @@ def test_names_are_needed_to_tell_beads_apart() -> None:
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    ({"passed": {"SOL": ("W",), "NA": ("CL",)}}, r"0 beads are CL, but the topology has 2 NA to be placed on them"),
-    ({"passed": {"SOL": ("*",), "NA": ("ION",)}}, r"bead 1 \(NA\+\) belongs to two molecule types under 'pass'"),
+    ({"excluded": {"SOL": ("W",), "NA": ("CL",)}}, r"0 beads are CL, but the topology has 2 NA to be placed on them"),
+    ({"excluded": {"SOL": ("*",), "NA": ("ION",)}}, r"bead 1 \(NA\+\) belongs to two molecule types under 'exclude'"),
     ({"ignore": ("VS*",)}, r"holds beads that no mapping names: 1 GO7\. Declare .* 'ignore: \[GO7\]'"),
-    ({"keep": kept(n_frames=2)}, r"kept\.gro: holds 2 frames, but cg\.gro holds 1\. Give one frame for all"),
-    ({"keep": kept(positions=np.zeros((4, 3)))},
-     r"kept\.gro: holds 4 atoms, but the molecules to be kept \(1 CHI\) have 5"),
-    ({"keep": kept(names=["F1", "C1", "Cl1", "H1", "Br1"])}, r"kept\.gro: the atoms are in another order"),
-    ({"keep": kept(positions=kept().positions * 5)}, r"kept\.gro: 4 of 4 bonds of CHI are longer than 0.35 nm")])
+    ({"fixed_frames": fixed(n_frames=2)}, r"fixed\.gro: holds 2 frames, but cg\.gro holds 1\. Give one frame for all"),
+    ({"fixed_frames": fixed(positions=np.zeros((4, 3)))},
+     r"fixed\.gro: holds 4 atoms, but the molecules to be fixed \(1 CHI\) have 5"),
+    ({"fixed_frames": fixed(names=["F1", "C1", "Cl1", "H1", "Br1"])}, r"fixed\.gro: the atoms are in another order"),
+    ({"fixed_frames": fixed(positions=fixed().positions * 5)}, r"fixed\.gro: 4 of 4 bonds of CHI are longer than 0.35 nm")])
 def test_what_does_not_fit_is_said_in_one_line(change: dict, message: str) -> None:
     what, _ = contents(**change)
     with pytest.raises(BackmapError, match=message) as caught:
@@ -141,15 +141,15 @@ def test_what_does_not_fit_is_said_in_one_line(change: dict, message: str) -> No
 
 
 def test_a_frame_in_another_box_is_another_frame() -> None:
-    what, _ = contents(keep=kept(n_frames=2, box=BOX * 1.1))
+    what, _ = contents(fixed_frames=fixed(n_frames=2, box=BOX * 1.1))
     beads = file()
     beads.n_frames = 2
     source = opened(beads, "beads", what.system, what)
-    with pytest.raises(BackmapError, match=r"kept\.gro: the box of frame 1 is not that in cg\.gro"):
+    with pytest.raises(BackmapError, match=r"fixed\.gro: the box of frame 1 is not that in cg\.gro"):
         source.frame(1)
-    what, said = contents(keep=kept(box=BOX * 1.1))
+    what, said = contents(fixed_frames=fixed(box=BOX * 1.1))
     opened(beads, "beads", what.system, what)
-    assert any(line.startswith("note: the box of kept.gro is not that of cg.gro") for line in said)
+    assert any(line.startswith("note: the box of fixed.gro is not that of cg.gro") for line in said)
 
 
 def test_patterns() -> None:

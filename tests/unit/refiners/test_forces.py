@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 import openmm
 import pytest
-from backmap_plugins.refiners.forces import CAP, STIFF, bead_restraint, hands, soft_repulsion, springs
+from backmap_plugins.refiners.forces import CAP, STIFF, bead_restraint, chirality_restraint, soft_repulsion, springs
 from backmap_plugins.refiners.mechanics import cell
 from numpy.typing import NDArray
 
@@ -70,8 +70,8 @@ def test_springs_only_where_the_force_field_has_none() -> None:
 def test_hands_act_on_the_wrong_hand_alone() -> None:
     system = builders.system((builders.chiral(), 1))
     right = builders.conformation(builders.chiral())
-    assert energy(hands(system), right) == 0
-    assert energy(hands(system), right * [1, 1, -1]) > 100
+    assert energy(chirality_restraint(system), right) == 0
+    assert energy(chirality_restraint(system), right * [1, 1, -1]) > 100
 
 
 @pytest.mark.parametrize("box", [BOX, builders.TRICLINIC, builders.TRICLINIC @ np.linalg.qr(

@@ -68,8 +68,8 @@ def test_octane_falls_to_a_minimum_with_its_beads_held() -> None:
     energies = openmm_system.Energies(field, system, window.boxes[0])
     total = [energies.of(w.atoms[0], window.boxes[0])["total"] for w in (window, held, free)]
     assert total[0] > total[1] > total[2]
-    slack = [np.linalg.norm(system.map(w.atoms) - w.beads, axis=2).max() for w in (held, free)]
-    assert slack[0] < 0.02 < slack[1]
+    residual = [np.linalg.norm(system.map(w.atoms) - w.beads, axis=2).max() for w in (held, free)]
+    assert residual[0] < 0.02 < residual[1]
 
 
 def test_the_wrong_hand_is_turned() -> None:
@@ -79,7 +79,7 @@ def test_the_wrong_hand_is_turned() -> None:
     mirrored = replace(mirrored, beads=system.map(mirrored.atoms), boxes=np.zeros((2, 3, 3)))
     assert len(system.wrong_stereo(mirrored.atoms)) == 6
     assert len(system.wrong_stereo(refined(minimize(), system, mirrored, made_up(system)).atoms)) == 0
-    left = refined(minimize(keep_hands=False), system, mirrored, made_up(system))
+    left = refined(minimize(keep_chirality=False), system, mirrored, made_up(system))
     assert len(system.wrong_stereo(left.atoms)) > 0
 
 
@@ -149,8 +149,8 @@ def test_beads_stray_as_much_as_temperature_says() -> None:
     strength = 2.0e4
     done = refined(equilibrate(restraint=strength, time=0.5, friction=50, temperature=400, minimize=False),
                    system, window, made_up(system, bonds=False))
-    slack = (system.map(done.atoms) - done.beads).ravel()
-    assert (slack**2).mean() == pytest.approx(BOLTZMANN * 400 / (2 * strength), rel=0.15)  # four standard errors
+    residual = (system.map(done.atoms) - done.beads).ravel()
+    assert (residual**2).mean() == pytest.approx(BOLTZMANN * 400 / (2 * strength), rel=0.15)  # four standard errors
 
 
 def test_a_box_too_small_for_the_cutoff(crowd: tuple) -> None:

@@ -27,7 +27,7 @@ from tests import forcefields, scenes
 VIEW = View(cutoff=2.1, context=14)
 BOX = np.array([[3.4, 0.0, 0.0], [0.7, 3.3, 0.0], [-0.5, 0.9, 3.2]])
 #: Exact: nothing is capped or limited.
-EXACT = {"cap": 1e12, "steepest": 1e15}
+EXACT = {"cap": 1e12, "max_force": 1e15}
 NAMES = ("bond", "angle", "dihedral", "lennard_jones")
 
 
@@ -133,7 +133,7 @@ def test_terms_are_those_of_openmm() -> None:
         np.testing.assert_allclose(found, change, rtol=2e-5, atol=2e-3)
 
 
-FORMS = [{}, {"form": "flat_bottom"}, {"terms": {"angle": 2.0}}, {"cap": 1.0, "steepest": 200.0},
+FORMS = [{}, {"form": "flat_bottom"}, {"terms": {"angle": 2.0}}, {"cap": 1.0, "max_force": 200.0},
          {"form": "flat_bottom", "limits": {"bond": 0.004, "angle": 4.0, "dihedral": 15.0}}]
 
 
@@ -193,7 +193,7 @@ def test_the_gradient_of_a_term_on_an_atom_is_limited_and_its_energy_is_not() ->
     system = System(((testing.molecule_type("B", [6, 6], [(0, 1)], [[0, 1]]), 1),))
     _, env, own = _alone(system, [[0, 0, 0], [0.5, 0, 0]])
     leaf = own.clone().requires_grad_()
-    found = regularizer(_springs(system), steepest=1000.0).energy(env, leaf)
+    found = regularizer(_springs(system), max_force=1000.0).energy(env, leaf)
     assert found.item() == pytest.approx(0.5 * 2.0e5 * 0.35**2, rel=1e-6)
     (slope,) = torch.autograd.grad(3 * found.sum(), leaf)
     assert slope[0, 0].norm(dim=1).tolist() == pytest.approx([3000.0, 3000.0])

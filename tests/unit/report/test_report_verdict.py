@@ -164,8 +164,10 @@ def test_steps_that_tried_nothing_are_not_judged() -> None:
     assert Sampling("steps[1].gibbs", []).accepted is None
 
 
-@pytest.mark.parametrize("flag", ["stuck", "infeasible"])
-def test_beads_left_behind(flag: str) -> None:
+@pytest.mark.parametrize(("flag", "topic", "said"), [
+    ("never_accepted", "accepted moves of beads", "had no move accepted: "),
+    ("infeasible", "infeasible beads", "are infeasible: ")])
+def test_beads_left_behind(flag: str, topic: str, said: str) -> None:
     """Up to one bead in a hundred, over all frames."""
     system, _ = scenes.octane_window()
     what = content([CLASHES], [CLASHES])
@@ -173,11 +175,11 @@ def test_beads_left_behind(flag: str) -> None:
     what.judgement.n_flagged = {"clash": 10**6, flag: most}
     assert judge(what, "a").level == GOOD
     what.judgement.n_flagged = {flag: most + 1}
-    level, text = found(what, f"{flag} beads")
+    level, text = found(what, topic)
     assert level == UNUSABLE
-    assert text.startswith(f"1.01\u00a0% of the beads are {flag}: ")
+    assert text.startswith(f"1.01\u00a0% of the beads {said}")
     what.judgement.n_flagged = {flag: 10 * system.n_beads}
-    assert found(what, f"{flag} beads")[1].startswith("100\u00a0% of the beads")
+    assert found(what, topic)[1].startswith("100\u00a0% of the beads")
 
 
 def test_the_best_is_nearest_to_what_it_should_be() -> None:

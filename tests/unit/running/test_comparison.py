@@ -48,11 +48,11 @@ def test_a_run_and_a_file(finished: Callable, registry: Registry) -> None:
     found = compare([str(run), f"theirs={OCTANE / 'test_aa.xtc'}"], registry)
     content = yaml.safe_load(found.recipe.source.text)
     steps = by_name(content)
-    assert list(steps) == ["topology", "forcefield", "read", "load", "assess", "write"]
-    assert steps["load"] == {"atoms": {"gromacs": [str(run / "atoms.gro"), str(run / "atoms.xtc")]}}
+    assert list(steps) == ["topology", "forcefield", "read", "read_atoms", "assess", "write"]
+    assert steps["read_atoms"] == {"atoms": {"gromacs": [str(run / "atoms.gro"), str(run / "atoms.xtc")]}}
     assert steps["assess"]["name"] == "ours"
-    assert steps["assess"]["beside"] == {
-        "theirs": [{"load": {"atoms": {"gromacs": [str(OCTANE / "test_aa.xtc")]}}}]}
+    assert steps["assess"]["compare_with"] == {
+        "theirs": [{"read_atoms": {"atoms": {"gromacs": [str(OCTANE / "test_aa.xtc")]}}}]}
     assert steps["write"] == {"report": ["report.html", "report.md", "report.json"]}
     assert found.frames is None
     assert found.recipe.folder == OCTANE  # paths of its topology start there
@@ -60,18 +60,18 @@ def test_a_run_and_a_file(finished: Callable, registry: Registry) -> None:
 
 def test_settings_of_the_run_stand(finished: Callable, registry: Registry) -> None:
     run = finished("ours", frames="0:3", overrides=("title=Other", "steps.topology.constraints=all-bonds"))
-    found = compare([str(run)], registry, overrides=["steps.assess.every=2"])
+    found = compare([str(run)], registry, overrides=["steps.assess.compare_every=2"])
     content = found.recipe.source.document
     assert found.frames == "0:3"
     assert content["title"] == "Other: ours"
     assert by_name(content)["topology"]["constraints"] == "all-bonds"
-    assert by_name(content)["assess"]["every"] == 2
+    assert by_name(content)["assess"]["compare_every"] == 2
 
 
 def test_a_recipe_alone_says_what_the_system_is(registry: Registry) -> None:
     found = compare([str(OCTANE / "run.yaml"), str(OCTANE / "test_aa.xtc")], registry, frames="0,1")
     assert found.frames == "0,1"
-    assert by_name(found.recipe.source.document)["load"]["atoms"]["gromacs"][0].endswith("test_aa.xtc")
+    assert by_name(found.recipe.source.document)["read_atoms"]["atoms"]["gromacs"][0].endswith("test_aa.xtc")
 
 
 def test_what_is_wrong_is_said(finished: Callable, registry: Registry, tmp_path: Path) -> None:

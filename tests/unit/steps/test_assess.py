@@ -33,7 +33,7 @@ steps:
   - toy_place: {shift: 0.05}
   - assess:
       assessors: toy_place_of
-      beside:
+      compare_with:
         farther: {toy_place: {shift: 0.1}}
   - keep_judgement
 """
@@ -112,7 +112,7 @@ def test_example_is_the_first_frame(judge: Callable) -> None:
 
 
 def test_every(judge: Callable) -> None:
-    judged = judge("steps.assess.every=3")
+    judged = judge("steps.assess.compare_every=3")
     assert judged.n_frames == {"reference": 5, "backmap": 5, "farther": 2}
     assert values(judged)["farther"][0] == pytest.approx(0.25)
 
@@ -152,10 +152,10 @@ def test_nothing_is_left_behind(judge: Callable, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("old", "new", "message"), [
     ("toy_place_of", "[]", "steps[3].assess.assessors: there is nothing to measure by"),
     ("toy_place_of", "[toy_place_of, toy_place_of]", "steps[3].assess.assessors: names an assessor twice"),
-    ("farther:", "reference:", "steps[3].assess.beside: the name 'reference' is taken"),
-    ("{toy_place: {shift: 0.1}}", "{load: {atoms: {toy: {frames: 4, points: 6}}}}",
-     "steps[3].assess.beside.farther[0].load: toy.xtc: holds 4 frames, but toy.xtc holds 5"),
-    ("{toy_place: {shift: 0.1}}", "{load: {atoms: {toy: {frames: 5, points: 5}}}}",
+    ("farther:", "reference:", "steps[3].assess.compare_with: the name 'reference' is taken"),
+    ("{toy_place: {shift: 0.1}}", "{read_atoms: {atoms: {toy: {frames: 4, points: 6}}}}",
+     "steps[3].assess.compare_with.farther[0].read_atoms: toy.xtc: holds 4 frames, but toy.xtc holds 5"),
+    ("{toy_place: {shift: 0.1}}", "{read_atoms: {atoms: {toy: {frames: 5, points: 5}}}}",
      "toy.xtc: holds 5 atoms, but the topology"),
     ("{toy_place: {shift: 0.1}}", "{write: {atoms: {toy: x.txt}}}", "toy.xtc"),
     ("  - toy_place: {shift: 0.05}\n", "", ""),
@@ -170,11 +170,11 @@ def test_what_is_wrong_is_said(judge: Callable, old: str, new: str, message: str
 
 
 class TestLoad:
-    TEXT = RECIPE.replace("toy_place: {shift: 0.05}", "load: {atoms: {toy: {frames: 5, points: 6}}}")
+    TEXT = RECIPE.replace("toy_place: {shift: 0.05}", "read_atoms: {atoms: {toy: {frames: 5, points: 6}}}")
 
     def test_every_frame_of_the_beads(self, judge: Callable) -> None:
         assert values(judge(text=self.TEXT, chosen="4,1"))["backmap"][0] == pytest.approx(0.25)
 
     def test_one_for_every_chosen_frame(self, judge: Callable) -> None:
-        text = self.TEXT.replace("load: {atoms: {toy: {frames: 5", "load: {atoms: {toy: {frames: 2")
+        text = self.TEXT.replace("read_atoms: {atoms: {toy: {frames: 5", "read_atoms: {atoms: {toy: {frames: 2")
         assert values(judge(text=text, chosen="4,2"))["backmap"][0] == pytest.approx(0.05)

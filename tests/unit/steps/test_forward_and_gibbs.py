@@ -131,7 +131,7 @@ def assert_exact(window: Window, system: System) -> None:
         length = np.linalg.norm(atoms[:, :, kind.bonds[:, 0]] - atoms[:, :, kind.bonds[:, 1]], axis=-1)
         np.testing.assert_allclose(length, np.broadcast_to(kind.bond_length, length.shape), atol=1e-6)
     np.testing.assert_allclose(system.map(window.atoms), window.beads, atol=1e-5)
-    np.testing.assert_allclose(window.slack, system.map(window.atoms) - window.beads, atol=1e-9)
+    np.testing.assert_allclose(window.residual, system.map(window.atoms) - window.beads, atol=1e-9)
     assert not window.flags["infeasible"].any()
 
 
@@ -181,7 +181,8 @@ def test_a_frame_does_not_depend_on_the_frames_before_it(run: Callable) -> None:
 
 def test_a_regularizer_leaves_less_overlap(run: Callable) -> None:
     mean = {}
-    for name, options in (("plain", ""), ("steric", ", regularizer: steric, candidates: 4, second: 8, repair: 1")):
+    steric = ", regularizer: steric, candidates: 4, redraw_candidates: 8, repair: 1"
+    for name, options in (("plain", ""), ("steric", steric)):
         window, system = run("octane", ("temperature: 350", f"temperature: 350{options}"), chosen="0")
         assert_exact(window, system)
         scene = scenes.scene_of(system, window)
@@ -212,7 +213,7 @@ def test_the_energy_regularizer_leaves_less_energy(run: Callable, step: str) -> 
     for select in ("first", "lowest_energy"):
         chosen = f"regularizer: energy, candidates: 4, select: {select}, temperature: 350"
         if step == "gibbs":
-            changes = [("sweeps: 2, temperature: 350", f"sweeps: 1, levels: [0.0], {chosen}")]
+            changes = [("sweeps: 2, temperature: 350", f"sweeps: 1, noise_schedule: [0.0], {chosen}")]
         else:
             changes = [NO_GIBBS, ("weights.safetensors}", f"weights.safetensors}}, start: sequential, {chosen}")]
         changes += [("weights.safetensors", str(scenes.RECIPE / "octane_350K.safetensors")),
@@ -237,7 +238,7 @@ def test_noise_levels_end_clean() -> None:
 
 
 @pytest.mark.parametrize(("old", "new", "message"), [
-    ("sweeps: 2", "sweeps: 2, levels: [0.5]", r"steps\[2\].gibbs: 'levels' has 1 entries for 2 sweeps"),
+    ("sweeps: 2", "sweeps: 2, noise_schedule: [0.5]", r"steps\[2\].gibbs: 'noise_schedule' has 1 entries for 2 sweeps"),
     ("sweeps: 2", "candidates: 3", r"gibbs: 'candidates' and 'repair' need a regularizer to choose by"),
     ("sweeps: 2", "repair: 3", r"gibbs: 'candidates' and 'repair' need a regularizer"),
     ("sweeps: 2", "regularizer: energy", r"step 'gibbs' needs forcefield, which no earlier step gives"),

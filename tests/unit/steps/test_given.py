@@ -90,7 +90,7 @@ def test_a_start_places_the_others(name: str, tmp_path: Path) -> None:
     kept = rows(system)
     np.testing.assert_array_equal(done.atoms[:, kept], window.atoms[:, kept])
     assert done.placed.all()
-    assert np.abs(done.slack[:, ~drawn(system)]).max() == 0
+    assert np.abs(done.residual[:, ~drawn(system)]).max() == 0
     assert np.isfinite(done.atoms).all()
 
 
@@ -113,7 +113,7 @@ def test_metropolis_sweeps_and_hamiltonian_moves_leave_them_alone(tmp_path: Path
     state = state_of(system)
     state.generator = equivariant(system, window, tmp_path)
     state.system = state.generator.prepare(system, "cpu")
-    soft = {"sigma": 0.03, "grip": 1.0}
+    soft = {"sigma": 0.03, "proposal_sigma": 1.0}
     accepted = swept(Metropolis(Metropolis.Options(sweeps=1, temperature=1e6, beads=soft)), window, state)
     moves = swept(Hamiltonian(Hamiltonian.Options(sweeps=2, steps=3, timestep=0.1, temperature=300,
                                                   beads={"sigma": 0.01})), window, state)

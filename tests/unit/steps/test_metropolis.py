@@ -16,7 +16,7 @@ from backmap.errors import BackmapError
 from backmap.model.system import System, Window
 from tests import forcefields, scenes
 
-HOT = {"temperature": 1e6, "beads": {"sigma": 0.03, "grip": 1.0}}
+HOT = {"temperature": 1e6, "beads": {"sigma": 0.03, "proposal_sigma": 1.0}}
 
 
 def state_of(system: System) -> State:
@@ -69,7 +69,7 @@ def test_a_generator_without_a_density_is_refused(monkeypatch: pytest.MonkeyPatc
 def test_a_grip_is_wanted_for_every_bead_type() -> None:
     system, window = crowd()
     with pytest.raises(BackmapError, match="'grip' has no value for beads of type"):
-        swept(system, window, beads={"sigma": 0.01, "grip": {"M": 0.001}})
+        swept(system, window, beads={"sigma": 0.01, "proposal_sigma": {"M": 0.001}})
 
 
 def test_frames_meet_bonds_and_beads_and_the_log_says_what_happened() -> None:
@@ -81,8 +81,8 @@ def test_frames_meet_bonds_and_beads_and_the_log_says_what_happened() -> None:
     lengths = np.linalg.norm(atoms[..., bonds[:, 0], :] - atoms[..., bonds[:, 1], :], axis=-1)
     stiff = ~made.flags["infeasible"][:, group.beads].any(axis=2)
     np.testing.assert_allclose(lengths[stiff], np.broadcast_to(group.type.bond_length, lengths.shape)[stiff], atol=1e-5)
-    assert np.abs(made.slack[~made.flags["infeasible"]]).max() < 1e-3
-    assert made.flags["stuck"].shape == window.beads.shape[:2]
+    assert np.abs(made.residual[~made.flags["infeasible"]]).max() < 1e-3
+    assert made.flags["never_accepted"].shape == window.beads.shape[:2]
     text = "\n".join(state.given["log"])
     assert "accepted of" in text
     assert "hydrogens of" in text
@@ -108,7 +108,7 @@ def test_only_chosen_beads_move_before_the_projection() -> None:
     chosen[0, :5] = True
     made, _ = swept(system, window, chosen)
     assert np.array_equal(made.atoms[1], window.atoms[1])
-    assert not made.flags["stuck"][~chosen].any()
+    assert not made.flags["never_accepted"][~chosen].any()
 
 
 def test_sweeps_begin_at_beads_as_soft_as_the_targets() -> None:
@@ -116,7 +116,7 @@ def test_sweeps_begin_at_beads_as_soft_as_the_targets() -> None:
     system, window = crowd()
     chosen = np.zeros(window.beads.shape[:2], dtype=bool)
     chosen[:, :-6] = True
-    soft = {"beads": {"sigma": 0.002, "grip": 0.002}, "temperature": 1e-6, "project": False}
+    soft = {"beads": {"sigma": 0.002, "proposal_sigma": 0.002}, "temperature": 1e-6, "project": False}
     made, _ = swept(system, window, chosen, **soft)
     away = system.map(made.atoms) - made.beads
     assert np.std(away[chosen]) == pytest.approx(0.002, rel=0.25)

@@ -54,9 +54,9 @@ def test_atoms_come_back_to_their_beads_with_their_slack(tmp_path: Path) -> None
     window = builders.window(system)
     done = refine(tmp_path, system, window, [Shift(Shift.Options())])
     np.testing.assert_allclose(done.atoms, window.atoms + 0.01, atol=1e-9)
-    np.testing.assert_allclose(done.slack, 0.01, atol=1e-9)
+    np.testing.assert_allclose(done.residual, 0.01, atol=1e-9)
     assert not done.flags["chirality"].any()
-    assert window.slack is None
+    assert window.residual is None
 
 
 def test_refiners_have_random_numbers_of_their_own(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_wrong_hands_are_flagged(tmp_path: Path) -> None:
     window = builders.window(system)
     mirrored = window.with_atoms(window.atoms * [1, 1, -1])
     mirrored = replace(mirrored, beads=system.map(mirrored.atoms), boxes=np.zeros_like(window.boxes))
-    done = refine(tmp_path, system, mirrored, Minimize(Minimize.Options(max_iterations=1, keep_hands=False)))
+    done = refine(tmp_path, system, mirrored, Minimize(Minimize.Options(max_iterations=1, keep_chirality=False)))
     carbon = [bead for bead in range(system.n_beads) if system.bead_label(bead).endswith("A1")]
     assert np.flatnonzero(done.flags["chirality"].any(axis=0)).tolist() == carbon
 

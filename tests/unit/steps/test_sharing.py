@@ -51,7 +51,7 @@ STEPS: dict[str, Callable[[], api.Step]] = {
     "sweeps": lambda: Gibbs(Gibbs.Options(sweeps=2, regularizer=steric(), repair=2)),
     "sweeps over a part": lambda: Gibbs(Gibbs.Options(sweeps=1, regularizer=steric(), only=["odd"])),
     "minimisation": lambda: Refine(Refine.Options(refiners=[Minimize(Minimize.Options(max_iterations=5))])),
-    "judging": lambda: Assess(Assess.Options(assessors=[structure()], beside={"away": [Away(Away.Options())]})),
+    "judging": lambda: Assess(Assess.Options(assessors=[structure()], compare_with={"away": [Away(Away.Options())]})),
 }
 
 

@@ -10,11 +10,11 @@ from backmap.model.tally import Tally
 
 def test_stiffness_is_that_of_all_frames() -> None:
     tallies = Tally(), Tally()
-    slack = np.zeros((2, 3, 3))
-    slack[0, 1, 0], slack[1, 2, 1] = 0.003, 0.004
-    infeasible = np.linalg.norm(slack, axis=2) > 0.001
+    residual = np.zeros((2, 3, 3))
+    residual[0, 1, 0], residual[1, 2, 1] = 0.003, 0.004
+    infeasible = np.linalg.norm(residual, axis=2) > 0.001
     for w, tally in enumerate(tallies):
-        Stiffness(tally, 0.001).add(w, slack[w], infeasible[w])
+        Stiffness(tally, 0.001).add(w, residual[w], infeasible[w])
     (line,) = Stiffness(Tally.merged(tallies), 0.001).lines()
     mean = np.sqrt((0.003**2 + 0.004**2) / 2)
     assert line == ("infeasible: rigid bonds keep 2 of 6 beads from being met: off by "

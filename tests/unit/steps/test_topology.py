@@ -11,8 +11,8 @@ from backmap_plugins.formats.mappings.votca import Votca
 from backmap_plugins.molecules import contents
 from backmap_plugins.molecules.assemble import assemble, owned_by_one
 from backmap_plugins.molecules.bead_names import Beads
-from backmap_plugins.molecules.contents import Passed
-from backmap_plugins.steps.topology import Kept, Topology
+from backmap_plugins.molecules.contents import Excluded
+from backmap_plugins.steps.topology import Fixed, Topology
 from pydantic import ValidationError
 
 from backmap.api import AtomTopology, FrameSource, Options, Reader, State, TopologyReader
@@ -109,33 +109,33 @@ def _mix(folder: Path, **options: object) -> tuple[System, State]:
 
 
 def test_what_is_passed_and_kept(tmp_path: Path) -> None:
-    system, state = _mix(tmp_path, **{"pass": ["SOL", "NA"], "keep": Kept(atoms=_Chiral(Options()))})
+    system, state = _mix(tmp_path, **{"exclude": ["SOL", "NA"], "fixed": Fixed(atoms=_Chiral(Options()))})
     assert system.listed == "2 BUT, 1 CHI, 2 NA"
     assert [kind.given for kind in system.types] == [False, True, True]
     found = contents.of_state(state)
-    assert found.kept == ["CHI"]
-    assert found.passed == {"SOL": Passed(("SOL",), 3, False), "NA": Passed(("NA", "Na1"), 2, True)}
-    system, state = _mix(tmp_path, **{"pass": {"SOL": "W", "NA": ["NA+", "ION"], "CHI": "C*"}, "place_ions": False})
+    assert found.fixed == ["CHI"]
+    assert found.excluded == {"SOL": Excluded(("SOL",), 3, False), "NA": Excluded(("NA", "Na1"), 2, True)}
+    system, state = _mix(tmp_path, **{"exclude": {"SOL": "W", "NA": ["NA+", "ION"], "CHI": "C*"}, "place_ions": False})
     assert system.listed == "2 BUT"
-    assert contents.of_state(state).passed["NA"] == Passed(("NA+", "ION"), 2, False)
+    assert contents.of_state(state).excluded["NA"] == Excluded(("NA+", "ION"), 2, False)
 
 
 @pytest.mark.parametrize(("options", "message"), [
-    ({"pass": ["SOL"]}, "top.top: molecule type 'CHI' has no mapping"),
-    ({"pass": ["WAT"]}, "topology: 'WAT' under 'pass' is no molecule type of top.top. Known: BUT, SOL, NA, CHI"),
-    ({"keep": Kept(atoms=_Chiral(Options()), molecules=["XXX"])}, "'XXX' under 'keep' is no molecule type"),
-    ({"keep": Kept(atoms=_Chiral(Options()), molecules=["BUT", "CHI"]), "pass": ["SOL", "NA"]},
+    ({"exclude": ["SOL"]}, "top.top: molecule type 'CHI' has no mapping"),
+    ({"exclude": ["WAT"]}, "topology: 'WAT' under 'exclude' is no molecule type of top.top. Known: BUT, SOL, NA, CHI"),
+    ({"fixed": Fixed(atoms=_Chiral(Options()), molecules=["XXX"])}, "'XXX' under 'fixed' is no molecule type"),
+    ({"fixed": Fixed(atoms=_Chiral(Options()), molecules=["BUT", "CHI"]), "exclude": ["SOL", "NA"]},
      "no molecule is left to be backmapped"),
-    ({"pass": ["SOL", "NA", "CHI"], "keep": Kept(atoms=_Chiral(Options()))},
-     "topology.keep: every molecule is mapped. Name them")])
+    ({"exclude": ["SOL", "NA", "CHI"], "fixed": Fixed(atoms=_Chiral(Options()))},
+     "topology.fixed: every molecule is mapped. Name them")])
 def test_what_cannot_be_passed_or_kept(options: dict, message: str, tmp_path: Path) -> None:
     with pytest.raises(BackmapError, match=message):
         _mix(tmp_path, **options)
 
 
 def test_a_molecule_is_passed_or_kept(tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match="'SOL' stands under 'pass' and under 'keep'"):
-        _mix(tmp_path, **{"pass": "SOL", "keep": Kept(atoms=_Chiral(Options()), molecules="SOL")})
+    with pytest.raises(ValidationError, match="'SOL' stands under 'exclude' and under 'fixed'"):
+        _mix(tmp_path, **{"exclude": "SOL", "fixed": Fixed(atoms=_Chiral(Options()), molecules="SOL")})
 
 
 def test_chains_of_several_lengths_stay_apart(tmp_path: Path) -> None:

@@ -66,10 +66,10 @@ def copies(kind: MoleculeType, positions: np.ndarray, n: int, noise: float, seed
 def test_bonds_and_beads_are_met(name: str, noise: float, seed: int) -> None:
     kind, positions = examples()[name]
     atoms, beads = copies(kind, positions, 4, noise, seed)
-    found, slack = Projector(kind).project(atoms, beads)
+    found, residual = Projector(kind).project(atoms, beads)
     assert bond_error(kind, found) < EXACT
-    assert np.abs(slack).max() < EXACT
-    np.testing.assert_allclose(kind.mapping.apply(found) - beads, slack, atol=1e-12)
+    assert np.abs(residual).max() < EXACT
+    np.testing.assert_allclose(kind.mapping.apply(found) - beads, residual, atol=1e-12)
 
 
 def test_what_is_met_already_stays() -> None:
@@ -175,12 +175,12 @@ def test_without_rigid_bonds_the_least_displacement_is_linear() -> None:
     kind, positions = butane("none")
     atoms, beads = copies(kind, positions, 3, 0.0, 0)
     beads = beads + np.random.default_rng(1).normal(scale=0.003, size=beads.shape)
-    found, slack = Projector(kind).project(atoms, beads)
+    found, residual = Projector(kind).project(atoms, beads)
     weights = Projector(kind).weights
     missing = beads - kind.mapping.apply(atoms)
     step = np.einsum("ab,nbx->nax", weights.T @ np.linalg.inv(weights @ weights.T), missing)
     np.testing.assert_allclose(found, atoms + step[:, Projector(kind).carrier], atol=1e-7)
-    assert np.abs(slack).max() < EXACT
+    assert np.abs(residual).max() < EXACT
 
 
 def dumbbell(weights: list[list[float]], length: float = 0.2) -> MoleculeType:
@@ -200,10 +200,10 @@ def test_beads_that_bonds_cannot_meet_share_what_is_missing(apart: float, seed: 
     beads = rng.normal(size=3) + np.array([[-0.5], [0.5]]) * apart * axis
     atoms = beads + rng.normal(scale=0.02, size=(2, 3)) + np.array([[-0.1], [0.1]]) * axis
     kind = dumbbell([[1.0, 0.0], [0.0, 1.0]])
-    found, slack = Projector(kind).project(atoms[None], beads[None])
+    found, residual = Projector(kind).project(atoms[None], beads[None])
     assert bond_error(kind, found) < EXACT
     expected = np.array([[0.5], [-0.5]]) * (apart - 0.2) * axis
-    np.testing.assert_allclose(slack[0], expected, atol=1e-4)
+    np.testing.assert_allclose(residual[0], expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("weights", [[[0.8, 0.2], [0.3, 0.7]], [[1.0, 0.0], [0.5, 0.5]], [[0.6, 0.4], [0.1, 0.9]]])
@@ -219,9 +219,9 @@ def test_slack_is_the_least_squares_that_bonds_allow(weights: list[list[float]])
 
     least = min(minimize(squares, rng.normal(scale=0.2, size=6), options={"gtol": 1e-9}).fun for _ in range(10))
     atoms = beads + rng.normal(scale=0.02, size=(2, 3))
-    found, slack = Projector(kind).project(atoms[None], beads[None])
+    found, residual = Projector(kind).project(atoms[None], beads[None])
     assert bond_error(kind, found) < EXACT
-    assert (slack**2).sum() == pytest.approx(least, rel=5e-3)
+    assert (residual**2).sum() == pytest.approx(least, rel=5e-3)
 
 
 def least_squares(kind: MoleculeType, atoms: np.ndarray, beads: np.ndarray) -> float:
@@ -234,8 +234,8 @@ def least_squares(kind: MoleculeType, atoms: np.ndarray, beads: np.ndarray) -> f
     i, j = (np.searchsorted(heavy, projector.bonds[:, k]) for k in (0, 1))
 
     def squares(x: np.ndarray) -> tuple[float, np.ndarray]:
-        slack = weights @ x.reshape(-1, 3) + rest - beads
-        return float((slack**2).sum()), 2 * (weights.T @ slack).ravel()
+        residual = weights @ x.reshape(-1, 3) + rest - beads
+        return float((residual**2).sum()), 2 * (weights.T @ residual).ravel()
 
     def bonds(x: np.ndarray) -> np.ndarray:
         arms = x.reshape(-1, 3)
@@ -253,11 +253,11 @@ def test_stretched_octane_keeps_its_bonds_and_says_which_beads_are_off(stretch: 
     atoms, beads = copies(kind, positions, 6, 0.005, 3)
     middle = beads.mean(axis=1, keepdims=True)
     beads[3:] = middle[3:] + stretch * (beads - middle)[3:]
-    found, slack = Projector(kind).project(atoms, beads)
+    found, residual = Projector(kind).project(atoms, beads)
     assert bond_error(kind, found) < EXACT
-    assert np.abs(slack[:3]).max() < EXACT
-    assert (np.linalg.norm(slack[3:], axis=2).max(axis=1) > FLAG).all()
-    for a, b, s in zip(found[3:], beads[3:], slack[3:]):
+    assert np.abs(residual[:3]).max() < EXACT
+    assert (np.linalg.norm(residual[3:], axis=2).max(axis=1) > FLAG).all()
+    for a, b, s in zip(found[3:], beads[3:], residual[3:]):
         assert (s**2).sum() < 1.02 * least_squares(kind, a, b)
 
 
@@ -277,10 +277,10 @@ def test_beads_that_fall_together_stop_nothing() -> None:
     kind, positions = examples()["phenyl"]
     atoms, beads = copies(kind, positions, 3, 0.01, 4)
     beads[:] = beads[:, :1]
-    found, slack = Projector(kind).project(atoms, beads)
+    found, residual = Projector(kind).project(atoms, beads)
     assert np.isfinite(found).all()
     assert bond_error(kind, found) < EXACT
-    assert (np.linalg.norm(slack, axis=2) > FLAG).any()
+    assert (np.linalg.norm(residual, axis=2) > FLAG).any()
 
 
 def test_a_system_is_projected_type_by_type() -> None:
@@ -288,17 +288,17 @@ def test_a_system_is_projected_type_by_type() -> None:
     system = System(((octane[0], 2), (phenyl, 1), (octane[0], 1)))
     atoms = np.concatenate([octane[1], octane[1] + 1, shape, octane[1] + 2])[None]
     noisy = atoms + np.random.default_rng(0).normal(scale=0.005, size=atoms.shape)
-    found, slack = SystemProjector(system).project(noisy, system.map(atoms))
-    np.testing.assert_allclose(system.map(found) - system.map(atoms), slack, atol=1e-12)
-    assert np.abs(slack).max() < EXACT
+    found, residual = SystemProjector(system).project(noisy, system.map(atoms))
+    np.testing.assert_allclose(system.map(found) - system.map(atoms), residual, atol=1e-12)
+    assert np.abs(residual).max() < EXACT
     alone, _ = Projector(phenyl).project(noisy[:, 52:70], phenyl.mapping.apply(atoms[:, 52:70]))
     np.testing.assert_allclose(found[:, 52:70], alone, atol=1e-9)
 
 
 def test_flags_are_beads_with_more_slack_than_a_picometre() -> None:
-    slack = np.zeros((1, 3, 3))
-    slack[0, :, 0] = [0.0009, 0.0011, -0.5]
-    window = Window(np.zeros(1, dtype=int), np.zeros(1), np.zeros((1, 3, 3)), np.zeros((1, 3, 3)), slack=slack)
+    residual = np.zeros((1, 3, 3))
+    residual[0, :, 0] = [0.0009, 0.0011, -0.5]
+    window = Window(np.zeros(1, dtype=int), np.zeros(1), np.zeros((1, 3, 3)), np.zeros((1, 3, 3)), residual=residual)
     assert flag_slack(window).flags["infeasible"].tolist() == [[False, True, True]]
 
 
@@ -321,18 +321,18 @@ def test_noise_on_polystyrene_beads(polystyrene: tuple, noise: float, most_flagg
     """The published frame meets its rounded beads; noise beyond what bonds allow is flagged, and stops nothing."""
     system, atoms, beads = polystyrene
     moved = beads + np.random.default_rng(0).normal(scale=noise, size=beads.shape)
-    found, slack = SystemProjector(system).project(atoms[None], moved[None])
+    found, residual = SystemProjector(system).project(atoms[None], moved[None])
     kind, group = system.types[0], system.groups[0]
     assert np.isfinite(kind.bond_length).all()
     assert bond_error(kind, found[0, group.atoms]) < EXACT
-    window = Window(np.zeros(1, dtype=int), np.zeros(1), np.zeros((1, 3, 3)), moved[None], slack=slack)
+    window = Window(np.zeros(1, dtype=int), np.zeros(1), np.zeros((1, 3, 3)), moved[None], residual=residual)
     flagged = flag_slack(window).flags["infeasible"]
-    np.testing.assert_array_equal(flagged, np.linalg.norm(slack, axis=2) > 0.001)
+    np.testing.assert_array_equal(flagged, np.linalg.norm(residual, axis=2) > 0.001)
     assert flagged.mean() <= most_flagged
     assert flagged.any() == (noise > 0.01)
     # Beads that are not flagged are met, those that are lie no farther off than they were moved.
-    assert np.abs(slack[~flagged]).max() < 0.001
-    assert np.linalg.norm(slack) <= np.linalg.norm(moved - beads) + 1e-3
+    assert np.abs(residual[~flagged]).max() < 0.001
+    assert np.linalg.norm(residual) <= np.linalg.norm(moved - beads) + 1e-3
 
 
 def test_martini_dodecane(reference_data: Path) -> None:
@@ -349,10 +349,10 @@ def test_martini_dodecane(reference_data: Path) -> None:
     template.prepare(system, "cpu")
     scene = scenes.scene_of(system, window)
     Sweeper(template).sweep(scene, parallel_schedule(scene.surroundings), (1,), window.frames)
-    found, slack = SystemProjector(system).project(scene.atoms.numpy(), window.beads)
+    found, residual = SystemProjector(system).project(scene.atoms.numpy(), window.beads)
     kind, group = system.types[0], system.groups[0]
     assert bond_error(kind, found[0, group.atoms]) < EXACT
-    window.slack = slack
+    window.residual = residual
     listed = np.flatnonzero(flag_slack(window).flags["infeasible"][0])
     assert 0 < len(listed) < 0.01 * system.n_beads
     # Those listed belong to molecules that are stretched farther than the others ever are.

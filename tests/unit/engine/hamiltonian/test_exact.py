@@ -46,10 +46,10 @@ def shares(density: Array, x: Array, edges: Array = EDGES) -> Array:
     return np.histogram(x, edges, weights=density)[0] / density.sum()
 
 
-def trimer_shares(measure: str, energy: Array | float = 0.0) -> Array:
+def trimer_shares(fixman_potential: bool, energy: Array | float = 0.0) -> Array:
     angle = (np.arange(100_000) + 0.5) * np.pi / 100_000
-    fixman = np.sqrt(4 - np.cos(angle)**2) if measure == "rigid" else 1.0
-    return shares(np.sin(angle) * fixman * np.exp(-energy), angle)
+    metric = 1.0 if fixman_potential else np.sqrt(4 - np.cos(angle)**2)
+    return shares(np.sin(angle) * metric * np.exp(-energy), angle)
 
 
 def run(kind: MoleculeType, shapes: Array, sweeps: int, burn: int, bonded: tuple[Bonded, ...] = (),
@@ -74,20 +74,19 @@ def angles_of_trimers(kind: MoleculeType, sweeps: int = 160, **options: object) 
     return chains.angle_of(states, 0, 1, 2)
 
 
-@pytest.mark.parametrize(("kind", "measure"), [(WHOLE, "rigid"), (WHOLE, "stiff"), (TWO_ATOMS, "rigid"),
-                                               (UNEVEN, "stiff")])
-def test_rigid_trimer(kind: MoleculeType, measure: str) -> None:
-    found = angles_of_trimers(kind, measure=measure)
-    assert chains.p_value(found, EDGES, trimer_shares(measure)) > REFUSED
-    other = "stiff" if measure == "rigid" else "rigid"
-    assert chains.p_value(found, EDGES, trimer_shares(other)) < SEEN
+@pytest.mark.parametrize(("kind", "fixman_potential"), [(WHOLE, False), (WHOLE, True), (TWO_ATOMS, False),
+                                                        (UNEVEN, True)])
+def test_rigid_trimer(kind: MoleculeType, fixman_potential: bool) -> None:
+    found = angles_of_trimers(kind, fixman_potential=fixman_potential)
+    assert chains.p_value(found, EDGES, trimer_shares(fixman_potential)) > REFUSED
+    assert chains.p_value(found, EDGES, trimer_shares(not fixman_potential)) < SEEN
 
 
-@pytest.mark.parametrize("measure", ["rigid", "stiff"])
-def test_trimer_that_is_moved_in_parts(measure: str) -> None:
+@pytest.mark.parametrize("fixman_potential", [False, True])
+def test_trimer_that_is_moved_in_parts(fixman_potential: bool) -> None:
     """Soft beads so wide that they do not matter; each block moves one or two atoms, the rest stands still."""
-    found = angles_of_trimers(TWO_BEADS, 80, size=1, sigma=5.0, measure=measure)
-    assert chains.p_value(found, EDGES, trimer_shares(measure)) > REFUSED
+    found = angles_of_trimers(TWO_BEADS, 80, size=1, sigma=5.0, fixman_potential=fixman_potential)
+    assert chains.p_value(found, EDGES, trimer_shares(fixman_potential)) > REFUSED
 
 
 @pytest.mark.parametrize(("powers", "sweeps"), [((1.0, 0.0), 120), ((1.0, 1.0), 60), ((-1.0, -1.0), 60)],

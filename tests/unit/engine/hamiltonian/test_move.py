@@ -50,7 +50,7 @@ def start(moves: HamiltonianMoves, frame: Frame, one: int, seed: int = 1) -> mov
     """Bring a block into the room and draw velocities."""
     place, room = moves.places, moves.room
     move.enter(moves.tables, moves.surroundings, place, one, frame.atoms, room)
-    move.hold(moves.tables, place.block[one], moves.rules.exact, frame.slack, place.first_bead[one], room)
+    move.hold(moves.tables, place.block[one], moves.rules.exact, frame.residual, place.first_bead[one], room)
     move.draw_velocities(moves.tables, place.block[one], moves.rules.heat, seed, room.velocity)
     return room
 
@@ -108,7 +108,7 @@ def test_sweeps_keep_bonds_and_beads_and_account_for_the_energy() -> None:
     length = np.linalg.norm(ends[:, :, 0] - ends[:, :, 1], axis=2)
     np.testing.assert_allclose(length, np.broadcast_to(group.type.bond_length, length.shape), atol=1e-8)
     np.testing.assert_allclose(system.map(frame.atoms), window.beads[0], atol=2e-6)
-    np.testing.assert_allclose(frame.slack, system.map(frame.atoms) - window.beads[0], atol=1e-12)
+    np.testing.assert_allclose(frame.residual, system.map(frame.atoms) - window.beads[0], atol=1e-12)
     assert np.abs(frame.atoms - window.atoms[0]).max() > 0.01
     off = np.linalg.norm(frame.atoms - window.beads[0][moves.layout.where.owner], axis=1)
     reach = np.zeros(system.n_beads)

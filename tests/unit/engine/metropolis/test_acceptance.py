@@ -181,7 +181,7 @@ def test_results_do_not_depend_on_chunks_or_windows() -> None:
 
 def test_shown_beads_are_normal_about_the_given_ones_when_atoms_are() -> None:
     sweeps = Sweeps(*crowd())
-    target = replace(sweeps.target, grips=torch.full((sweeps.system.n_beads,), 0.03))
+    target = replace(sweeps.target, proposal_sigmas=torch.full((sweeps.system.n_beads,), 0.03))
     frame, bead = scenes.every_site(sweeps.scene)
     shown = target.show(sweeps.scene, Stream.of(5, frame, bead))
     free = ~sweeps.scene.fragments.pinned.any(dim=1)[sweeps.scene.layout.row]

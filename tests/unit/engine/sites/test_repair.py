@@ -1,4 +1,4 @@
-"""What is wrong is redrawn in rounds; stereocentres of the wrong hand are turned over."""
+"""What is wrong is redrawn in rounds; stereocentres of the wrong chirality are turned over."""
 from __future__ import annotations
 
 from collections.abc import Callable

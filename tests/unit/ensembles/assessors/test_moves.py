@@ -31,4 +31,4 @@ def test_shares_by_basin() -> None:
 def test_a_chain_that_was_stuck_is_told() -> None:
     said = MOVES.assess(TARGET, chain(HEIGHT, longest=250), None).findings
     assert ("rejections", CARE) in [(each.topic, each.level) for each in said]
-    assert "stuck for 250 vae moves on end, of 400 steps" in said[-1].text
+    assert "rejected 250 vae moves on end, of 400 steps" in said[-1].text

@@ -41,7 +41,7 @@ def exact() -> dict[str, float]:
 
 @pytest.mark.parametrize("local", [0, 1])
 def test_reweighted_averages_are_exact(local: int) -> None:
-    found = chain(flat=0.9, local=local)
+    found = chain(flat=0.9, local_sweeps=local)
     weight = np.exp(found.rows["reweight"][20:])
     assert weight.max() < 1 / 0.1 + 1e-6
     for name, value in exact().items():
@@ -53,7 +53,7 @@ def test_reweighted_averages_are_exact(local: int) -> None:
 
 
 def test_a_table_has_reweighted_averages() -> None:
-    found = chain(flat=0.9, local=0)
+    found = chain(flat=0.9, local_sweeps=0)
     result = summary(found, TARGET, 20)
     assert "proposals" not in result
     value = result["observables"]["share of basin 1"]

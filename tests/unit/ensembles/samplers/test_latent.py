@@ -49,7 +49,8 @@ def run(target: LatticeGas, model: Vae, sampler: Latent, steps: int, chains: int
     ("autoregressive", 1, 0), ("autoregressive", 4, 0), ("independent", 1, 1)])
 def test_small_lattice_is_sampled_exactly_from_a_bad_model(decoder: str, trials: int, local: int) -> None:
     target = lattice(4)
-    chain = run(target, bad_model(target.options.size, decoder), Latent(LatentOptions(trials=trials, local=local)), 120)
+    sampler = Latent(LatentOptions(trials=trials, local_sweeps=local))
+    chain = run(target, bad_model(target.options.size, decoder), sampler, 120)
     distribution, energy = exact_lattice(target)
     assert 0.01 < acceptance(chain) < 0.9
     assert agreement(chain.rows["particles"][20:], distribution) > 0.01
@@ -63,7 +64,8 @@ def test_a_million_moves_from_a_bad_model(size: int, decoder: str, reference_dat
     """P(N) and <E> against numbers of states counted by another program."""
     target = lattice(size)
     local = 1 if decoder == "independent" else 0  # weights of independent sites are so uneven that chains get stuck
-    chain = run(target, bad_model(target.options.size, decoder), Latent(LatentOptions(local=local)), 200, chains=5000)
+    sampler = Latent(LatentOptions(local_sweeps=local))
+    chain = run(target, bad_model(target.options.size, decoder), sampler, 200, chains=5000)
     path = reference_data / "ensembles" / f"lattice_{size}x{size}_dos_N_bonds.csv"
     distribution, energy = counted_lattice(np.loadtxt(path, delimiter=",", skiprows=1), 1.77, -2.0)
     assert sum(chain.tried["vae"].values()) == 1_000_000
@@ -146,7 +148,7 @@ def test_a_chain_says_what_happened() -> None:
     model = testing.Guess(Options())
     rng = np.random.default_rng(1)
     heard = []
-    chain = Latent(LatentOptions(local=2)).run(target, model, target.start(7, rng), 5, rng, heard.append)
+    chain = Latent(LatentOptions(local_sweeps=2)).run(target, model, target.start(7, rng), 5, rng, heard.append)
     assert chain.rows["square"].shape == chain.rows["log_weight"].shape == chain.rows["basin"].shape == (5, 7)
     assert chain.tried == {"vae": {0: 35}, "local": {-1: 5 * 2 * 7 * 2}}
     assert 0 <= chain.longest["vae"] <= 5

@@ -49,7 +49,8 @@ def test_moves_of_a_model_sample_it_and_cross_the_barrier(beta: float, reference
     exact = json.loads((reference_data / "ensembles" / "double_well.json").read_text())["by_beta"][str(beta)]
     target = well(beta)
     rng = np.random.default_rng(2)
-    chain = Latent(Latent.Options(local=1)).run(target, model_of(well(0.5), 250), target.start(500, rng), 300, rng)
+    sampler = Latent(Latent.Options(local_sweeps=1))
+    chain = sampler.run(target, model_of(well(0.5), 250), target.start(500, rng), 300, rng)
     rows = {name: values[100:] for name, values in chain.rows.items()}
     assert abs(errors_off(rows["x1"], exact["mean_x1"])) < 3.5
     assert abs(errors_off(rows["energy"], exact["mean_U"])) < 3.5

@@ -123,8 +123,8 @@ def test_a_file_is_opened_when_it_is_needed(tmp_path: Path) -> None:
         target.start(1, np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("measure", ["rigid", "stiff"])
-def test_measure_of_a_rigid_trimer(measure: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("fixman_potential", [False, True])
+def test_measure_of_a_rigid_trimer(fixman_potential: bool, tmp_path: Path) -> None:
     """Water with rigid bonds: p(theta) ~ sin(theta) exp(-U) [sqrt(det G)], G of two bonds that share the oxygen."""
     (tmp_path / "water.pdb").write_text(WATER)
     (tmp_path / "field.xml").write_text("""<ForceField>
@@ -135,12 +135,12 @@ def test_measure_of_a_rigid_trimer(measure: str, tmp_path: Path) -> None:
      <HarmonicAngleForce><Angle class1="H" class2="O" class3="H" angle="1.9" k="9.0"/></HarmonicAngleForce>
     </ForceField>""")
     target = Molecule(Molecule.Options(pdb=tmp_path / "water.pdb", forcefield=[str(tmp_path / "field.xml")],
-                                       measure=measure))
+                                       fixman_potential=fixman_potential))
     theta = torch.linspace(0.4, 3.0, 30, dtype=torch.float64)
     oxygen, hydrogen = (next(a.element.mass._value for a in app.PDBFile(str(tmp_path / "water.pdb")).topology.atoms()
                              if a.element.symbol == symbol) for symbol in "OH")
     exact = theta.sin().log() - 4.5 * (theta - 1.9)**2 / (8.31446261815324e-3 * 300)
-    if measure == "rigid":
+    if not fixman_potential:
         exact = exact + 0.5 * torch.log((1 / oxygen + 1 / hydrogen)**2 - (theta.cos() / oxygen)**2)
     found = target.log_density(theta[:, None])
     assert torch.allclose(found - found[0], exact - exact[0], atol=1e-7)

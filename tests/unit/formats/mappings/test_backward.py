@@ -112,7 +112,7 @@ def test_what_is_not_used_is_said(tmp_path: Path) -> None:
 
 def test_chiral_of_other_atoms_is_passed_over(tmp_path: Path) -> None:
     text = ALANINE.replace("H4 C2 N1 C1 C3", "C1 N1 C2 C3")
-    assert _read(tmp_path, text)["ALA"].hands is None
+    assert _read(tmp_path, text)["ALA"].stereocentres is None
 
 
 def test_a_chain_is_put_together_unit_by_unit(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_labels_tell_handedness(smiles: str, label: str) -> None:
 def test_labels_of_no_stereocentre_are_reported() -> None:
     atoms, _ = builders.atoms_of("CCO", "MOL")
     model = _read("{[#A][#B]}.{#A=C[C;x=R][$],#B=[$]O}", atoms)["MOL"]
-    assert model.hands is None
+    assert model.stereocentres is None
     assert model.remarks[0].startswith("MOL: 1 of 1 labels R or S of '{[#A][#B]}.")
 
 

@@ -1,8 +1,8 @@
-"""The step ``learn``: configurations of a density to a model that proposes moves."""
+"""The step ``train_model``: configurations of a density to a model that proposes moves."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field, field_validator
@@ -15,8 +15,12 @@ from ..training import LatentTrainer, TrainingPlan
 from .target import read_samples
 
 
-class LearnOptions(Options):
-    """Options of ``learn``."""
+class TrainModelOptions(Options):
+    """Options of ``train_model``."""
+
+    changed_names: ClassVar = {"variance": "is called 'variance_weight' now",
+                               "variance_from": "is called 'variance_start' now",
+                               "own": "is called 'on_policy_share' now", "shares": "is called 'basin_shares' now"}
 
     model: Nested[Model] = Field(description="What learns, with the options of a new network.")
     data: InputPath | None = Field(None, description="Configurations; by default those of the step before.")
@@ -26,20 +30,22 @@ class LearnOptions(Options):
     learning_rate: float = Field(3e-3, gt=0, description="Peak learning rate.")
     annealing: float = Field(0.15, ge=0, le=1, description="Share of the steps in which the weight of the divergence "
                                                            "of encoder from prior rises from 0 to 1.")
-    variance: float = Field(0.0, ge=0, description="Weight of half the variance of ln w, beside the negative ELBO: "
-                                                   "what acceptance depends on. It needs fewer configurations than "
-                                                   "the ELBO, and a model that is near already.")
-    variance_from: float = Field(0.4, ge=0, lt=1, description="Share of the steps after which it counts.")
-    own: float = Field(0.0, ge=0, lt=1, description="Of the configurations whose variance is taken, the share that the "
-                                                    "model makes itself: it unlearns to make what is next to "
-                                                    "impossible, of which no data tell.")
-    shares: dict[int, Annotated[float, Field(ge=0, le=1)]] = Field(
+    variance_weight: float = Field(0.0, ge=0, description="Weight of half the variance of ln w, beside the negative "
+                                                          "ELBO: what acceptance depends on. It needs fewer "
+                                                          "configurations than the ELBO, and a model that is near "
+                                                          "already.")
+    variance_start: float = Field(0.4, ge=0, lt=1, description="Share of the steps after which it counts.")
+    on_policy_share: float = Field(0.0, ge=0, lt=1, description="Of the configurations whose variance is taken, the "
+                                                                "share that the model makes itself: it unlearns to "
+                                                                "make what is next to impossible, of which no data "
+                                                                "tell.")
+    basin_shares: dict[int, Annotated[float, Field(ge=0, le=1)]] = Field(
         {}, description="Shares that basins get in what is learned, by number; by default as in the configurations. "
                         "Others share the rest.")
     held_out: float = Field(0.05, ge=0, lt=1, description="Share of the configurations that is held out.")
     validate_every: int = Field(100, ge=1, description="Steps between validations and checkpoints.")
 
-    @field_validator("shares")
+    @field_validator("basin_shares")
     @classmethod
     def _within_one(cls, shares: dict[int, float]) -> dict[int, float]:
         if sum(shares.values()) > 1:
@@ -47,14 +53,14 @@ class LearnOptions(Options):
         return shares
 
 
-class Learn(Step):
+class TrainModel(Step):
     """Train a model of a target by its evidence lower bound; writes weights, their history and a plot of the loss."""
 
-    Options = LearnOptions
+    Options = TrainModelOptions
     gives = frozenset({"model"})
     beforehand = True
 
-    def __init__(self, options: LearnOptions) -> None:
+    def __init__(self, options: TrainModelOptions) -> None:
         super().__init__(options)
         self.needs = frozenset({"target"} if options.data else {"target", "samples"})
 
@@ -67,8 +73,8 @@ class Learn(Step):
         model.adapt(samples)
         held = min(len(samples) - 1, round(options.held_out * len(samples)))
         plan = TrainingPlan(options.steps, options.batch, options.learning_rate, options.annealing,
-                            options.validate_every, options.variance, options.variance_from, options.own,
-                            options.shares)
+                            options.validate_every, options.variance_weight, options.variance_start,
+                            options.on_policy_share, options.basin_shares)
         path = state.output / options.output
         # Those held out are taken evenly from all, since neighbours in a file are neighbours in time.
         out = torch.zeros(len(samples), dtype=torch.bool)

@@ -32,11 +32,11 @@ def relative_sign(arms: Sequence[int], reference: Sequence[int]) -> int:
     return -sign if inversions % 2 else sign
 
 
-def with_hands(chemistry: Chemistry, hands: Index | None) -> Chemistry:
-    """The chemistry with the signs that ``hands`` (n, 4) tell; atoms that are no stereocentres are passed over."""
-    if hands is None or not len(hands):
+def with_chirality(chemistry: Chemistry, stereocentres: Index | None) -> Chemistry:
+    """The chemistry with the signs that ``stereocentres`` (n, 4) tell; other atoms are passed over."""
+    if stereocentres is None or not len(stereocentres):
         return chemistry
-    told = {centre: arms for centre, *arms in np.asarray(hands).tolist()}
+    told = {centre: arms for centre, *arms in np.asarray(stereocentres).tolist()}
     sign = [relative_sign(told[centre], arms) if centre in told else int(known)
             for (centre, *arms), known in zip(chemistry.centres.tolist(), chemistry.sign, strict=True)]
     return replace(chemistry, sign=np.array(sign, dtype=np.int64))

@@ -4,8 +4,8 @@ from __future__ import annotations
 from itertools import permutations
 
 import numpy as np
-from backmap_plugins.chemistry.cip import hands_of
-from backmap_plugins.chemistry.hands import relative_sign, with_hands
+from backmap_plugins.chemistry.chirality import relative_sign, with_chirality
+from backmap_plugins.chemistry.cip import stereocentres_of
 from backmap_plugins.molecules.assemble import molecule_type
 from rdkit import Chem
 
@@ -40,9 +40,9 @@ def test_the_mapping_tells_signs() -> None:
     for order in permutations(arms):
         hand = np.array([[centre, *order]])
         positive = handedness(positions, hand)[0] > 0
-        assert (with_hands(chemistry, hand).sign == kind.chemistry.sign).all() == positive
-    assert with_hands(chemistry, None) is chemistry
-    assert with_hands(chemistry, np.array([[0, 1, 2, 3]])).sign.tolist() == [0]
+        assert (with_chirality(chemistry, hand).sign == kind.chemistry.sign).all() == positive
+    assert with_chirality(chemistry, None) is chemistry
+    assert with_chirality(chemistry, np.array([[0, 1, 2, 3]])).sign.tolist() == [0]
 
 
 def test_labels_of_cahn_ingold_and_prelog() -> None:
@@ -51,6 +51,6 @@ def test_labels_of_cahn_ingold_and_prelog() -> None:
         atoms, positions = builders.atoms_of(smiles, "MOL")
         whole = Chem.AddHs(Chem.MolFromSmiles(smiles))
         labels = dict(Chem.FindMolChiralCenters(whole, useLegacyImplementation=False))
-        found = list(hands_of(atoms, labels))
+        found = list(stereocentres_of(atoms, labels))
         assert [centre for centre, _ in found] == list(labels)
         assert all(handedness(positions, np.array([[centre, *arms]]))[0] == 1 for centre, arms in found)

@@ -1,4 +1,4 @@
-"""The step ``load``: atoms from a file, to be assessed, refined or written."""
+"""The step ``read_atoms``: atoms from a file, to be assessed, refined or written."""
 from __future__ import annotations
 
 import numpy as np
@@ -13,7 +13,7 @@ from ..molecules import contents
 from ..molecules.sources import opened
 
 
-class Load(api.Step):
+class ReadAtoms(api.Step):
     """Takes atoms from a trajectory instead of making them."""
 
     needs = frozenset({"system", "beads"})
@@ -44,7 +44,7 @@ class Load(api.Step):
             state.system.atoms_near_beads(self._positions(int(number)), window.beads[w], window.box(w))
             for w, number in enumerate(numbers)])
         loaded = window.with_atoms(atoms)
-        loaded.slack, loaded.flags = None, {}
+        loaded.residual, loaded.flags = None, {}
         return loaded
 
     def _positions(self, number: int) -> np.ndarray:

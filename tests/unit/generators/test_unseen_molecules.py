@@ -34,8 +34,8 @@ def butane() -> MoleculeType:
     return replace(kind, bond_length=np.linspace(0.10, 0.16, len(kind.bonds)))
 
 
-def opened(weights: Path, strangers: bool = True) -> Equivariant:
-    return Equivariant(EquivariantOptions(checkpoint=weights, strangers=strangers))
+def opened(weights: Path, allowed: bool = True) -> Equivariant:
+    return Equivariant(EquivariantOptions(checkpoint=weights, allow_unseen_molecules=allowed))
 
 
 def mixture(*kinds: MoleculeType) -> tuple[System, Window]:
@@ -47,7 +47,7 @@ def mixture(*kinds: MoleculeType) -> tuple[System, Window]:
 
 def test_a_stranger_is_refused_without_being_asked_for(weights: Path) -> None:
     with pytest.raises(BackmapError, match="the weights know no molecule type 'BUT'"):
-        opened(weights, strangers=False).prepare(System(((butane(), 1),)), "cpu")
+        opened(weights, allowed=False).prepare(System(((butane(), 1),)), "cpu")
 
 
 def test_bonds_have_the_lengths_of_the_topology(weights: Path) -> None:
@@ -83,7 +83,7 @@ def test_molecules_of_training_are_drawn_as_ever(weights: Path) -> None:
     """Although strangers are about."""
     kinds = scenes.octane_system().types[0], scenes.phenyl()
     system, window = scenes.crowd((kinds[0], 2), (kinds[1], 2), n_frames=1)
-    usual, other = opened(weights, strangers=False), opened(weights)
+    usual, other = opened(weights, allowed=False), opened(weights)
     usual.prepare(system, "cpu")
     other.prepare(System((*system.blocks, (butane(), 1))), "cpu")
     scene = scenes.scene_of(system, window)

@@ -132,7 +132,8 @@ def test_names_are_needed_to_tell_beads_apart() -> None:
     ({"fixed_frames": fixed(positions=np.zeros((4, 3)))},
      r"fixed\.gro: holds 4 atoms, but the molecules to be fixed \(1 CHI\) have 5"),
     ({"fixed_frames": fixed(names=["F1", "C1", "Cl1", "H1", "Br1"])}, r"fixed\.gro: the atoms are in another order"),
-    ({"fixed_frames": fixed(positions=fixed().positions * 5)}, r"fixed\.gro: 4 of 4 bonds of CHI are longer than 0.35 nm")])
+    ({"fixed_frames": fixed(positions=fixed().positions * 5)},
+     r"fixed\.gro: 4 of 4 bonds of CHI are longer than 0.35 nm")])
 def test_what_does_not_fit_is_said_in_one_line(change: dict, message: str) -> None:
     what, _ = contents(**change)
     with pytest.raises(BackmapError, match=message) as caught:

@@ -2,8 +2,8 @@
 from .api import Generator, Options, Regularizer, Step, Traversal
 from .errors import BackmapError
 from .hookspecs import hookimpl
-from .session import Result, merge, report, run
+from .session import Result, judge, merge, report, run
 
 __version__ = "0.1.0"
 __all__ = ["BackmapError", "Generator", "Options", "Regularizer", "Result", "Step", "Traversal", "__version__",
-           "hookimpl", "merge", "report", "run"]
+           "hookimpl", "judge", "merge", "report", "run"]

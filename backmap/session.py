@@ -169,6 +169,41 @@ def report(sources: Sequence[Path | str], *, set: Mapping[str, Any] | Sequence[s
     return _run(compared.recipe, registry, Choice(compared.frames, begin, end, dt), 1, display, force=force)
 
 
+def judge(recipe: Path | str, models: Mapping[str, Path | str | Sequence[Path | str]], *,
+          reference: Path | str | Sequence[Path | str] = (), set: Mapping[str, Any] | Sequence[str] = (),
+          frames: str | int | Sequence[int] | None = None, begin: float | None = None, end: float | None = None,
+          dt: float | None = None, output: Path | str = "judgement", seed: int | None = None,
+          processes: int | None = None, resume: bool = False, force: bool = False, plugins: Sequence[Path | str] = (),
+          display: Display | None = None) -> Result:
+    """Judge coarse-grained models by the atoms that their beads imply, and rank them.
+
+    Args:
+        recipe: A file: it makes atoms of beads, and has a force field and a reference.
+        models: Name of each model, and the files of its coarse-grained trajectory.
+        reference: Files of true atoms, in place of the recipe's.
+
+    The other arguments are those of ``run``; frames are those of the reference.
+
+    Raises:
+        BackmapError: If something is wrong that the user can mend.
+    """
+    from .running import judging
+    from .running.display import Display
+    from .running.frames import Choice
+
+    registry, display = registry_of(plugins), display or Display()
+    changes = {"output": str(Path(output).absolute())} | ({} if seed is None else {"seed": seed})
+    changes |= {} if processes is None else {"processes": processes}
+    sources = {name: _files(files) for name, files in models.items()}
+    checked = judging.judgement(Path(recipe), sources, registry, _files(reference),
+                                [*_assignments(set), *_assignments(changes)], display.log)
+    return _run(checked, registry, Choice(_numbers(frames), begin, end, dt), 1, display, None, resume, force)
+
+
+def _files(files: Path | str | Sequence[Path | str]) -> list[str]:
+    return [str(file) for file in ([files] if isinstance(files, str | Path) else files)]
+
+
 def _run(recipe: Recipe, registry: Registry, choice: Choice, threads: int, display: Display | None,
          part: tuple[int, int] | None = None, resume: bool = False, force: bool = False) -> Result:
     """Run a checked recipe, and say what came out."""

@@ -51,6 +51,8 @@ class CheckedFrames:
             expect_shape(info.positions, (self.n_points, 3), self._who, "gave positions")
             if info.box is not None:
                 expect_shape(info.box, (3, 3), self._who, "gave a box")
+            if info.forces is not None:
+                expect_shape(info.forces, (self.n_points, 3), self._who, "gave forces")
             if not isinstance(info.time, int | float | np.number) or not np.isfinite(info.time):
                 raise fault(f"{self._who} gave {info.time!r} as the time, expected ps")
         return info

@@ -16,8 +16,8 @@ ROOT = rooms.ROOT
 FLOORS = {
     "backmap": ("errors", "stock", "fields", "model", "engine", "contracts", "hookspecs", "api", "recipe", "running",
                 "checking", "starting", "session", "scaffold", "commands", "__main__"),
-    "backmap.engine": ("random", "flags", "compiling", "geometry", "sites", "checkpoints", "energy", "metropolis",
-                       "hamiltonian"),
+    "backmap.engine": ("random", "flags", "compiling", "geometry", "sites", "checkpoints", "energy", "forces",
+                       "metropolis", "hamiltonian"),
     "backmap_plugins": ("chemistry", "files", "handed", "molecules", "openmm_bridge", "learning", "report", "KINDS"),
 }
 #: Rooms that stand beside the stairs, and what they may lean on.

@@ -17,6 +17,7 @@ import typer
 from ..errors import BackmapError, Interrupted
 from .check import check
 from .init import init
+from .judge import judge
 from .merge import merge
 from .new import new
 from .plugins import plugins
@@ -56,7 +57,7 @@ def _returning(command: Callable[..., object]) -> Callable[..., object]:
     return returning
 
 
-for _command in (run, merge, check, init, report, plugins, schema, new):
+for _command in (run, merge, check, init, report, judge, plugins, schema, new):
     app.command()(_returning(_command))
 
 

@@ -77,6 +77,15 @@ class Assessor(Plugin):
         """What the frames show. With a reference, figures of distance to it (Figure.distance) as well."""
 
 
+    def distances(self, tally: Tally, reference: Tally) -> dict[tuple[str, str], float]:
+        """Distances from the reference by name and quantity, from rows of the tallies alone.
+
+        They are taken again of frames drawn at random, which gives them errors, and two models their ranks. By default
+        there are none.
+        """
+        return {}
+
+
 class Checker(Plugin):
     """Looks a recipe and its files over for what is wrong or doubtful: ``backmap check`` asks every one of them."""
 

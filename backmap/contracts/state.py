@@ -83,6 +83,7 @@ class State:
             given ``source``.
         files: Where steps append what they write, window by window.
         spent: Seconds that the frames have taken so far, by ``Step.index``.
+        beads_from: Files of other beads that stand in for those of the run, where a step took some.
         loaded: Whether the atoms were read from a file instead of made, so that no time says how fast that was.
         sampling: What steps that accept or reject tell reports, each as it finishes.
         given: What steps hand on to later ones beside all this, by the names in their ``gives``.
@@ -108,6 +109,7 @@ class State:
     n_frames: int = 0
     files: OutputFiles = _NOT_YET
     spent: dict[int, float] = field(default_factory=dict)
+    beads_from: str = ""
     loaded: bool = False
     sampling: list[Sampling] = field(default_factory=list)
     given: dict[str, Any] = field(default_factory=dict)

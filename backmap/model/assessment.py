@@ -24,6 +24,7 @@ class Figure:
         distance: True if it compares with the reference, 0 being equality (a divergence, a deviation): such
             a figure has a noise floor and the smaller is the better.
         ideal: The value that a perfect structure has whatever the reference, if there is one.
+        error: Standard error of the value, where it is known, for instance from a bootstrap over frames.
     """
 
     section: str
@@ -34,6 +35,7 @@ class Figure:
     spread: float | None = None
     distance: bool = False
     ideal: float | None = None
+    error: float | None = None
 
     @property
     def key(self) -> tuple[str, str, str]:

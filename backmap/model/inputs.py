@@ -1,10 +1,10 @@
 """What readers of files give: frames, topologies as the file alone knows them, and bead models."""
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -42,11 +42,23 @@ def files_read() -> Iterator[dict[Path, None]]:
 
 @dataclass(frozen=True, eq=False)
 class FrameInfo:
-    """One frame as read from a file: positions (n, 3) nm, box (3, 3) nm or None, time ps."""
+    """One frame as read from a file.
+
+    Attributes:
+        positions: nm, (n, 3).
+        box: Rows are the box vectors, nm, (3, 3); None without periodicity.
+        time: ps.
+        forces: On the points, kJ/mol/nm, (n, 3); None where the file has none.
+    """
 
     positions: np.ndarray
     box: np.ndarray | None
     time: float
+    forces: np.ndarray | None = None
+
+    def at(self, rows: np.ndarray) -> FrameInfo:
+        """Some of the points, by index (m,)."""
+        return replace(self, positions=self.positions[rows], forces=None if self.forces is None else self.forces[rows])
 
     def checked(self, where: str) -> np.ndarray:
         """The positions in float64.
@@ -60,6 +72,13 @@ class FrameInfo:
                                f"{bad.argmax()} (counted from 0)", where=where,
                                hint="Leave the frame out with --frames, or write the trajectory again.")
         return self.positions.astype("float64")
+
+
+def forces_of(frames: Sequence[FrameInfo]) -> np.ndarray | None:
+    """Forces of frames, (W, n, 3), kJ/mol/nm; None if one has none."""
+    import numpy as np
+
+    return None if any(frame.forces is None for frame in frames) else np.stack([frame.forces for frame in frames])
 
 
 class FrameSource(Protocol):

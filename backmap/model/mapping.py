@@ -25,6 +25,8 @@ class Mapping:
             the order is the file's, because the first atom is VOTCA's reference image.
         weight: Normalised weights, (n,).
         owner: The bead that places each atom, (n_atoms,).
+        force_weight: Normalised weights d of forces, one for every weight, (n,): an atom adds ``d / weight`` times its
+            force to that of the bead. None where the file gives none.
     """
 
     n_atoms: int
@@ -33,10 +35,12 @@ class Mapping:
     atom: Index
     weight: Array
     owner: Index
+    force_weight: Array | None = None
 
     @classmethod
     def from_rows(cls, rows: list[tuple[list[int], list[float]]], graph: nx.Graph,
-                  heavy: NDArray[np.bool_], owner: Index | None = None, where: str = "") -> Mapping:
+                  heavy: NDArray[np.bool_], owner: Index | None = None, where: str = "",
+                  force_rows: list[list[float]] | None = None) -> Mapping:
         """Build from one (atoms, weights) pair per bead.
 
         Args:
@@ -45,13 +49,16 @@ class Mapping:
             heavy: True for atoms that are not hydrogen, (n_atoms,).
             owner: Owners given by a file; None applies the rule (``owners``).
             where: The file, for messages.
+            force_rows: Weights of forces, as many as there are weights in each row; they need not be normalised.
         """
         bead = np.concatenate([np.full(len(atoms), b) for b, (atoms, _) in enumerate(rows)]).astype(np.int64)
         atom = np.concatenate([atoms for atoms, _ in rows]).astype(np.int64)
         weight = np.concatenate([_normalised(w, b, where) for b, (_, w) in enumerate(rows)])
         if owner is None:
             owner = owners(bead, atom, weight, len(rows), graph, heavy, where)
-        return cls(len(graph), len(rows), bead, atom, weight, np.asarray(owner, dtype=np.int64))
+        forces = None if force_rows is None else np.concatenate(
+            [_normalised(d, b, where, "force weights") for b, d in enumerate(force_rows)])
+        return cls(len(graph), len(rows), bead, atom, weight, np.asarray(owner, dtype=np.int64), forces)
 
     @classmethod
     def identity(cls, n: int) -> Mapping:
@@ -99,12 +106,12 @@ class Mapping:
         return [np.flatnonzero(self.owner == b) for b in range(self.n_beads)]
 
 
-def _normalised(weights: list[float], bead: int, where: str) -> Array:
+def _normalised(weights: list[float], bead: int, where: str, what: str = "weights") -> Array:
     values = np.asarray(weights, dtype=np.float64)
     if not values.size:
         raise BackmapError(f"bead {bead + 1} has no atoms", where=where, hint="Give it atoms or remove it.")
     if not np.all(np.isfinite(values)) or values.sum() <= 0:
-        raise BackmapError(f"the weights of bead {bead + 1} do not sum to a positive number", where=where,
+        raise BackmapError(f"the {what} of bead {bead + 1} do not sum to a positive number", where=where,
                            hint="Use masses, or any positive weights.")
     return values / values.sum()
 

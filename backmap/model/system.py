@@ -172,6 +172,8 @@ class Window:
         residual: M(r) - R after the last projection, (W, B, 3), nm; None before one.
         flags: Name of a physics warning -> (W, B) bool.
         place: Place of each frame in the run, counted from 0, (W,); by default that in the window.
+        forces: On ``atoms``, where a file gave them or a step has computed them, (W, A, 3), kJ/mol/nm.
+        reference_forces: On ``reference``, where a file gave them, (W, A, 3), kJ/mol/nm.
     """
 
     frames: Index
@@ -184,6 +186,8 @@ class Window:
     residual: Array | None = None
     flags: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
     place: Index = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    forces: Array | None = None
+    reference_forces: Array | None = None
 
     def __post_init__(self) -> None:
         if len(self.place) != len(self.frames):
@@ -219,7 +223,7 @@ class Window:
         return cls(**whole, flags=flags)
 
     def with_atoms(self, atoms: Array, placed: NDArray[np.bool_] | None = None) -> Window:
-        """A new window with other atoms; everything else is shared."""
+        """A new window with other atoms, of which no forces are known; everything else is shared."""
         if placed is None:
             placed = np.ones(atoms.shape[:2], dtype=bool)
-        return replace(self, atoms=atoms, placed=placed, flags=dict(self.flags))
+        return replace(self, atoms=atoms, placed=placed, flags=dict(self.flags), forces=None)

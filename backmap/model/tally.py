@@ -77,6 +77,18 @@ class Tally:
         part._rows = {name: {k: v for k, v in rows.items() if k % 2 == which} for name, rows in self._rows.items()}
         return part
 
+    def resampled(self, chosen: ArrayLike) -> Tally:
+        """A tally with the rows of some frames, some of them more than once; counts and lists do not tell frames apart.
+
+        Args:
+            chosen: Frames by their order, from 0, (n,).
+        """
+        part = Tally()
+        for name, rows in self._rows.items():
+            order = sorted(rows)
+            part._rows[name] = {place: rows[order[k]] for place, k in enumerate(np.asarray(chosen).tolist())}
+        return part
+
     def counts(self, name: str) -> NDArray[np.int64]:
         """Counts of all frames, (n,)."""
         return self._counts[name].sum(axis=0)

@@ -1,7 +1,4 @@
-"""Which frames a run goes through, and how frames on disk become windows.
-
-One window is in memory at a time, so peak memory does not depend on the number of frames.
-"""
+"""Which frames a run goes through, and how many of them at a time, so that memory does not grow with their number."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -11,10 +8,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from ..api import FrameInfo, FrameSource
+from ..api import FrameSource
 from ..errors import BackmapError
-from ..model import box as periodic
-from ..model.system import System, Window
+from ..model.system import System
 from ..model.times import chosen as chosen_times
 
 Array = NDArray[np.float64]
@@ -135,51 +131,3 @@ def _part(part: str, text: str, n_frames: int, where: object) -> Sequence[int]:
 def window_size(system: System, size: int | None) -> int:
     """Frames that are in memory together: ``size``, or what atoms allow."""
     return size or min(FRAMES_PER_WINDOW, max(1, ATOMS_PER_WINDOW // max(1, system.n_atoms)))
-
-
-def window_of(numbers: Sequence[int], first: int, system: System, source: FrameSource,
-              reference: FrameSource | None) -> Window:
-    """One window of frames: molecules made whole, true atoms next to their beads.
-
-    Args:
-        numbers: Frame numbers, (W,).
-        first: Place of the first of them in the run.
-        system: What is there.
-        source: Frames of beads.
-        reference: Frames of true atoms, or None.
-
-    Raises:
-        BackmapError: If a frame has coordinates that are no numbers, or no usable box.
-    """
-    infos = [source.frame(number) for number in numbers]
-    boxes = [_box(info, system, f"{source.where}: frame {number}") for number, info in zip(numbers, infos)]
-    beads = [system.whole_beads(info.checked(f"{source.where}: frame {number}"), box)
-             for number, info, box in zip(numbers, infos, boxes)]
-    atoms = None
-    if reference is not None:
-        atoms = np.stack([_reference(reference, number, system, near, box)
-                          for number, near, box in zip(numbers, beads, boxes)])
-    return Window(frames=np.array(numbers, dtype=np.int64), time=np.array([info.time for info in infos]),
-                  boxes=np.stack([np.zeros((3, 3)) if box is None else box for box in boxes]),
-                  beads=np.stack(beads), reference=atoms, place=first + np.arange(len(numbers)))
-
-
-def _reference(reference: FrameSource, number: int, system: System, beads: Array, box: Array | None) -> Array:
-    """True atoms of one frame, (A, 3), in the box of the beads."""
-    atoms = reference.frame(number).checked(f"{reference.where}: frame {number}")
-    return system.atoms_near_beads(atoms, beads, box)
-
-
-def _box(info: FrameInfo, system: System, where: str) -> Array | None:
-    """The box of a frame, (3, 3), or None where a single molecule needs none."""
-    box = None if info.box is None else np.asarray(info.box, dtype=np.float64)
-    if box is None or not box.any():
-        if system.n_molecules > 1:
-            raise BackmapError(f"there is no box, but the system has {system.n_molecules} molecules", where=where,
-                               hint="Give a trajectory with the periodic box; only a single molecule needs none.")
-        return None
-    if not periodic.is_valid(box):
-        problem = "has no volume" if np.isfinite(box).all() else "is not made of numbers"
-        raise BackmapError(f"the box {problem}: {np.array2string(box.ravel(), precision=3)} nm", where=where,
-                           hint="Leave the frame out with --frames, or write the trajectory again.")
-    return box

@@ -18,6 +18,7 @@ from ..errors import BackmapError, at
 from ..model.inputs import files_read
 from ..model.memory import Memory, note_flags
 from ..model.system import Window
+from ..model.windows import window_of
 from ..recipe.recipe import Recipe
 from . import frames
 
@@ -124,7 +125,7 @@ class Pipeline:
         state, own, started = self.state, Memory(), list(every(self.steps))
         for step in started:
             step.memory = Memory()
-        window = frames.window_of(portion.numbers, portion.first, state.system, state.source, state.reference)
+        window = window_of(portion.numbers, portion.first, state.system, state.source, state.reference)
         for number, step in enumerate(self.steps):
             state.progress = lambda fraction, number=number: progress((number + fraction) / len(self.steps))
             began = compiling.clock()

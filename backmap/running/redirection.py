@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,11 +74,15 @@ def redirect(content: dict[str, Any], registry: Registry, beads: Any, reference:
     return [f"steps.{READ}={json.dumps(options, default=str, ensure_ascii=False)}"]
 
 
+def files_entry(files: Sequence[str | Path], written: Any, registry: Registry) -> Any:
+    """What stands in a recipe for files that the reader of ``written`` is to read."""
+    return _of_files([str(Path(file).absolute()) for file in files], written, registry)
+
+
 def _entry(frames: Any, written: Any, registry: Registry, name: str) -> Any:
     """What stands in the recipe for ``frames``; ``written`` stood there, or stands beside."""
     if isinstance(frames, str | Path | list | tuple):
-        files = [str(Path(file).absolute()) for file in ([frames] if isinstance(frames, str | Path) else frames)]
-        return _of_files(files, written, registry)
+        return files_entry([frames] if isinstance(frames, str | Path) else frames, written, registry)
     if isinstance(frames, Mapping | Reader):
         return frames
     for bridge in _bridges(registry):

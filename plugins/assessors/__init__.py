@@ -8,4 +8,5 @@ from backmap.hookspecs import hookimpl
 def backmap_assessors() -> dict[str, str]:
     return {"structure": "backmap_plugins.assessors.structure:Structure",
             "energy": "backmap_plugins.assessors.energy:Energy",
-            "consistency": "backmap_plugins.assessors.consistency:Consistency"}
+            "consistency": "backmap_plugins.assessors.consistency:Consistency",
+            "projected_forces": "backmap_plugins.assessors.forces.projected:ProjectedForces"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 import bisect
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Protocol
@@ -178,7 +177,7 @@ class Selected:
             raise BackmapError(f"there is no frame {number}", where=self.where,
                                hint=f"Frames are counted from 0; the last is {self.n_frames - 1}.")
         info = self._source.frame(int(self._numbers[number]))
-        return info if self._rows is None else replace(info, positions=info.positions[self._rows])
+        return info if self._rows is None else info.at(self._rows)
 
     def __iter__(self) -> Iterator[FrameInfo]:
         return (self.frame(number) for number in range(self.n_frames))

@@ -50,7 +50,8 @@ class XdrFile:
         if bad.size:
             raise BackmapError(f"atom {bad[0] + 1} of frame {number} has a coordinate that is not a number",
                                where=self.path, hint="The simulation that wrote it blew up.")
-        return FrameInfo(positions=positions, box=box if box.any() else None, time=float(raw.time))
+        forces = np.array(raw.f, dtype=np.float64) if getattr(raw, "hasf", False) else None
+        return FrameInfo(positions=positions, box=box if box.any() else None, time=float(raw.time), forces=forces)
 
     def times(self) -> NDArray[np.float64]:
         """Time of every frame, ps, (n_frames,)."""

@@ -196,7 +196,7 @@ class Chosen:
 
     def frame(self, number: int) -> FrameInfo:
         info = self._source.frame(number)
-        return replace(info, positions=info.positions[self._rows])
+        return info.at(self._rows)
 
 
 class WholeFrames:
@@ -238,7 +238,7 @@ class Composed:
                 raise BackmapError(f"the box of frame {number} is not that in {self.where}", where=self._fixed.where,
                                    hint="Frame n of one must be frame n of the other.")
             positions[self._rows] = other.positions
-        return replace(info, positions=positions)
+        return replace(info, positions=positions, forces=None)
 
 
 def differ(one: FrameInfo, other: FrameInfo) -> bool:

@@ -23,6 +23,7 @@ class Row:
     Attributes:
         values: By trajectory; a trajectory that has no such figure is left out.
         spreads: By trajectory, where there is one.
+        errors: Standard errors by trajectory, where they are known.
         floor: What the reference shows against itself, or None.
     """
 
@@ -35,6 +36,7 @@ class Row:
     ideal: float | None = None
     values: dict[str, float] = field(default_factory=dict)
     spreads: dict[str, float] = field(default_factory=dict)
+    errors: dict[str, float] = field(default_factory=dict)
     floor: float | None = None
 
     @property
@@ -165,6 +167,8 @@ def _add_figures(rows: dict, assessor: str, assessment: Assessment, label: str) 
         row.values[label] = float(figure.value)
         if figure.spread is not None and np.isfinite(figure.spread):
             row.spreads[label] = float(figure.spread)
+        if figure.error is not None and np.isfinite(figure.error):
+            row.errors[label] = float(figure.error)
 
 
 def _add_curve(panels: dict, assessor: str, curve: Curve, label: str) -> None:

@@ -54,7 +54,7 @@ def _verdict(content: Content, label: str) -> dict[str, Any]:
 
 
 def _figure(row: Any, labels: list[str]) -> dict[str, Any]:
-    values = {label: {"value": row.values[label], "spread": row.spreads.get(label)}
+    values = {label: {"value": row.values[label], "spread": row.spreads.get(label), "error": row.errors.get(label)}
               for label in labels if label in row.values}
     return {"assessor": row.assessor, "section": row.section, "name": row.name, "quantity": row.quantity,
             "unit": row.unit, "distance": row.distance, "ideal": row.ideal, "floor": row.floor, "values": values}

@@ -65,7 +65,7 @@ def cells(content: Content, row: Row) -> list[Cell]:
     made = []
     for label, value in zip(content.labels, values, strict=True):
         text = number(value, places)
-        width = number(row.spreads.get(label), places)
+        width = number(row.errors.get(label, row.spreads.get(label)), places)
         if row.has(label) and width.strip("0.–"):  # a spread that shows nothing but zeros says nothing
             text += f" ± {width}"
         made.append(Cell(text, label in best))

@@ -20,6 +20,7 @@ from backmap.model.system import System, Window
 from backmap.model.tally import Tally
 
 from .. import handed
+from .ranking import Excess
 
 
 class AssessOptions(api.Options):
@@ -95,7 +96,7 @@ class Assess(FrameStep):
     def frame(self, window: Window, state: State) -> Window:
         if window.atoms is None and window.reference is None and not self.options.compare_with:
             raise BackmapError("there is nothing to judge: no earlier step makes atoms, and there is no reference",
-                               hint="Put it after a step that makes atoms, such as forward or load.")
+                               hint="Put it after a step that makes atoms, such as forward or read_atoms.")
         made, frame = {}, self._snapshot(window, state.system)
         if frame.reference is not None:
             made[REFERENCE] = window.reference
@@ -118,13 +119,18 @@ class Assess(FrameStep):
             for step in steps:
                 with at(step.where):
                     made = expect(step.frames(made, own), Window, named("step", step), "handed on")
+                if not made.size:
+                    break
+            if not made.size:  # the other beads have come to their end
+                continue
             if not own.loaded:
                 self.memory["seconds"].row(label, int(window.place[0]), compiling.clock() - began)
             if made.atoms is None:
                 raise BackmapError("makes no atoms", where=f"compare_with.{label}", hint="Name a step that does.")
             self._measure(label, self._snapshot(made, state.system))
             state.progress((number + 1) / len(self.options.compare_with))
-            yield label, made.atoms
+            if not own.beads_from:  # else they do not belong to the beads that are shown
+                yield label, made.atoms
 
     def _tally(self, label: str, assessor: Assessor) -> Tally:
         return self.memory[f"{label}/{assessor.name}"]
@@ -180,6 +186,24 @@ class Assess(FrameStep):
         judged.n_flagged, judged.flagged = flags_of(self.memory["flags"], state.system)
         if judged.n_frames.get(REFERENCE, 0) > 1:
             judged.floor = {a.name: self._floor(a) for a in self.options.assessors}
+        models = [label for label, own in self.states.items() if own.beads_from and label in labels]
+        if models and {REFERENCE, own} <= set(labels):
+            self._rank(models, state)
+
+    def _rank(self, models: Sequence[str], state: State) -> None:
+        """Say how much farther models are from the reference than the run's own atoms, and in which order."""
+        for assessor in self.options.assessors:
+            mapped, reference = self._tally(self.options.name, assessor), self._tally(REFERENCE, assessor)
+            if min(mapped.n_frames, reference.n_frames) < 2 or not assessor.distances(mapped, reference):
+                continue
+            excess = Excess.of(assessor, reference, mapped, {label: self._tally(label, assessor) for label in models})
+            lines = excess.ranking()
+            for label in models:
+                found = excess.assessment(label)
+                state.judgement.by_trajectory[label][f"{assessor.name}, ranking"] = replace(
+                    found, notes=lines if label == models[0] else [])
+            for line in lines:
+                state.log(line)
 
     def _conclude(self, assessor: Assessor, label: str) -> Assessment:
         compared = label != REFERENCE and self._seen(REFERENCE)

@@ -1,13 +1,14 @@
 """Reads frames of beads, and of true atoms where there are any."""
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from backmap import api
 from backmap.api import FrameSource, Nested, Reader, State
 from backmap.errors import BackmapError
 
 from ..molecules import contents
+from ..molecules.mapped import Mapped
 from ..molecules.sources import opened
 
 
@@ -18,8 +19,15 @@ class Read(api.Step):
     gives = frozenset({"beads", "reference"})
 
     class Options(api.Options):
-        beads: Nested[Reader] = Field(description="The coarse-grained trajectory.")
+        beads: Nested[Reader] | None = Field(None, description="The coarse-grained trajectory; by default the mapping "
+                                                               "makes it of the reference.")
         reference: Nested[Reader] | None = Field(None, description="The atomistic trajectory of the same frames.")
+
+        @model_validator(mode="after")
+        def _something(self) -> Read.Options:
+            if self.beads is None and self.reference is None:
+                raise ValueError("reads nothing: give beads, or a reference of which the mapping makes them")
+            return self
 
     options: Options
 
@@ -29,9 +37,14 @@ class Read(api.Step):
             self.gives = frozenset({"beads"})
 
     def start(self, state: State) -> None:
-        state.source = opened(self.options.beads, "beads", state.system, contents.of_state(state))
+        found = contents.of_state(state)
         if self.options.reference is not None:
-            state.reference = opened(self.options.reference, "atoms", state.system, contents.of_state(state))
+            state.reference = opened(self.options.reference, "atoms", state.system, found)
+        if self.options.beads is None:
+            state.source = Mapped(state.reference, state.system)
+            return
+        state.source = opened(self.options.beads, "beads", state.system, found)
+        if state.reference is not None:
             _check_same_frames(state.source, state.reference)
 
 

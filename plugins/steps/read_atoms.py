@@ -7,6 +7,7 @@ from pydantic import Field
 from backmap import api
 from backmap.api import Nested, Reader, State
 from backmap.errors import BackmapError
+from backmap.model.inputs import forces_of
 from backmap.model.system import Window
 
 from ..molecules import contents
@@ -40,12 +41,11 @@ class ReadAtoms(api.Step):
         numbers = window.frames
         if self.source.n_frames != state.source.n_frames:
             numbers = [self.places[int(number)] for number in window.frames]
+        infos = [self.source.frame(int(number)) for number in numbers]
         atoms = np.stack([
-            state.system.atoms_near_beads(self._positions(int(number)), window.beads[w], window.box(w))
-            for w, number in enumerate(numbers)])
+            state.system.atoms_near_beads(info.checked(f"{self.source.where}: frame {number}"), window.beads[w],
+                                          window.box(w))
+            for w, (number, info) in enumerate(zip(numbers, infos))])
         loaded = window.with_atoms(atoms)
-        loaded.residual, loaded.flags = None, {}
+        loaded.residual, loaded.flags, loaded.forces = None, {}, forces_of(infos)
         return loaded
-
-    def _positions(self, number: int) -> np.ndarray:
-        return self.source.frame(number).checked(f"{self.source.where}: frame {number}")

@@ -176,7 +176,7 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
     # the recipe
     ("nothing to judge", together(NO_LOAD, NO_REFERENCE), (),
      "run.yaml: steps[3].assess: there is nothing to judge: no earlier step makes atoms, and there is no reference. "
-     "Put it after a step that makes atoms, such as forward or load."),
+     "Put it after a step that makes atoms, such as forward or read_atoms."),
     ("no steps beside", beside("{none: []}"), (),
      f"{ASSESS}.compare_with: 'none' names no step. ..."),
     ("steps beside that make no atoms", together(NO_LOAD, beside("{none: {assess: structure}}")), (),

@@ -1,6 +1,7 @@
 """Our mapping against VOTCA's own csg_map, and against the published beads."""
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,18 +14,20 @@ from backmap_plugins.formats.mappings.votca import Votca
 from MDAnalysis.lib.formats.libmdaxdr import TRRFile
 
 from backmap.api import AtomTopology
+from backmap.engine.energy.frame import FrameEnergy
+from backmap.engine.forces.operator import EXACT, force_operator, mean_force_error
 from backmap.model import box as periodic
 from backmap.model.system import System
-from tests import builders
+from tests import builders, forcefields, scenes
 
 CSG_MAP = shutil.which("csg_map")
 needs_csg_map = pytest.mark.skipif(CSG_MAP is None, reason="VOTCA's csg_map is not on the PATH")
 
 
-def _csg_map(folder: Path, topology: Path, trajectory: Path, mapping: Path | str) -> GromacsFrames:
+def _csg_map(folder: Path, topology: Path, trajectory: Path, mapping: Path | str, *more: str) -> GromacsFrames:
     """What csg_map makes of a trajectory, as .trr, which is not rounded to 0.001 nm."""
     out = folder / "votca.trr"
-    done = subprocess.run([CSG_MAP, "--top", topology, "--trj", trajectory, "--cg", mapping, "--out", out],
+    done = subprocess.run([CSG_MAP, "--top", topology, "--trj", trajectory, "--cg", mapping, "--out", out, *more],
                           cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return GromacsFrames([out])
@@ -49,6 +52,39 @@ def test_butane_with_shared_atoms_broken_over_a_box(tmp_path: Path) -> None:
     found = model.mapping.apply(broken.reshape(3, 5, 14, 3), box).reshape(3, -1, 3)
     assert expected.n_frames == 3
     np.testing.assert_allclose(found, [frame.positions for frame in expected], atol=1e-5)
+
+
+#: Weights of forces that are not the weights of positions: of an end of octane, and of its middle.
+D_OF_FORCES = {"end": "0.5 0.1 0.05 0.05 0.1 0.1 0.1", "middle": "0.3 0.2 0.1 0.2 0.1 0.1"}
+
+
+@needs_csg_map
+@pytest.mark.parametrize("with_d", [False, True], ids=["sums", "d"])
+def test_forces_on_beads_of_octane(with_d: bool, tmp_path: Path) -> None:
+    """Forces of our force field in a .trr, projected by us and by `csg_map --force`."""
+    text = (scenes.RECIPE / "octane.xml").read_text()
+    for name, d in D_OF_FORCES.items() if with_d else ():
+        text = re.sub(rf"(<name>{name}</name>\s*<weights>[^<]*</weights>)", rf"\1<d>{d}</d>", text)
+    mapping = _text(tmp_path / "oct.xml", text)
+    system, window = scenes.octane_window()
+    topology = Gromacs(Gromacs.Options(file=scenes.RECIPE / "octane.top")).read()
+    model = Votca(Votca.Options(files=mapping)).read(topology)["OCT"]
+    field = forcefields.read(scenes.RECIPE / "octane.top", system)
+    (kind,) = system.types
+    forces = FrameEnergy(system, field).forces(window.atoms[0], window.box(0))
+    with TRRFile(str(tmp_path / "aa.trr"), "w") as file:
+        file.write(window.atoms[0].astype(np.float32), None, forces.astype(np.float32),
+                   window.boxes[0].astype(np.float32), 0, 0.0, 0.0, system.n_atoms)
+    beads = "".join(f'<bead name="{name}" type="{kind_}" mass="1.0" q="0.0"/>'
+                    for name, kind_ in zip(kind.atom_names, kind.atom_types, strict=True))
+    top = _text(tmp_path / "top.xml", f'<topology><molecules><molecule name="OCT" nmols="64" nbeads="26">{beads}'
+                                      "</molecule></molecules></topology>")
+    expected = _csg_map(tmp_path, top, tmp_path / "aa.trr", mapping, "--force").frame(0).forces
+    operator = force_operator(model.mapping, kind.mass)
+    assert mean_force_error(operator, model.mapping) < EXACT
+    found = (operator @ forces.reshape(64, 26, 3)).reshape(-1, 3)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+    assert with_d == (np.abs(found - ((model.mapping.matrix > 0) @ forces.reshape(64, 26, 3)).reshape(-1, 3)).max() > 1)
 
 
 #: Ethane as one bead at a weight of our own; the second file of a mixture.

@@ -86,6 +86,7 @@ class Snapshot:
         beads: Given beads, (B, 3), nm.
         reference: The true atoms of this frame, or None.
         residual: M(r) - R as the last projection left it, (B, 3), nm, or None.
+        forces: On the atoms, (A, 3), kJ/mol/nm, where they are known without a force field, or None.
     """
 
     system: System
@@ -97,6 +98,7 @@ class Snapshot:
     beads: Array
     reference: Snapshot | None = None
     residual: Array | None = None
+    forces: Array | None = None
     _found: dict[float, Pairs] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -106,10 +108,10 @@ class Snapshot:
             common = (system, where, int(window.frames[w]), int(index[w]), window.box(w))
             reference = None
             if window.reference is not None:
-                reference = cls(*common, window.reference[w], window.beads[w])
-            residual = None if window.residual is None else window.residual[w]
-            atoms = None if window.atoms is None else window.atoms[w]
-            yield cls(*common, atoms, window.beads[w], reference, residual)
+                reference = cls(*common, window.reference[w], window.beads[w],
+                                forces=_of_frame(window.reference_forces, w))
+            yield cls(*common, _of_frame(window.atoms, w), window.beads[w], reference, _of_frame(window.residual, w),
+                      _of_frame(window.forces, w))
 
     def pairs(self, cutoff: float) -> Pairs:
         """Pairs of atoms closer than ``cutoff``, nm; a longer search made before is used again."""
@@ -131,3 +133,7 @@ class Snapshot:
         own = np.flatnonzero(same & ~shift.any(axis=1))
         bonds[own] = where.bonds[where.type[i[own]], where.local[i[own]], where.local[j[own]]]
         return Pairs(i, j, vector, distance, same, bonds)
+
+
+def _of_frame(values: Array | None, frame: int) -> Array | None:
+    return None if values is None else values[frame]

@@ -27,7 +27,8 @@ class Gromacs(Writer):
 
     class Options(Options):
         files: Annotated[list[OutputPath], pydantic.BeforeValidator(as_list), ending(*_SUFFIXES), pydantic.Field(
-            min_length=1, description="Files to write, .gro, .xtc or .trr, relative to the output folder.")]
+            min_length=1, description="Files to write, .gro, .xtc or .trr, relative to the output folder. A .trr "
+                                      "holds forces, where a step such as forces has computed them.")]
         precision: float = pydantic.Field(
             1000.0, gt=0, description="Steps per nm in .xtc: 1000 keeps three decimals.")
         decimals: int = pydantic.Field(3, ge=3, le=12, description="Decimals of positions in .gro, nm.")
@@ -91,5 +92,6 @@ def _binary(window: Window, suffix: str, precision: float) -> bytes:
                 if suffix == ".xtc":
                     file.write(positions, box, step, time, precision)
                 else:
-                    file.write(positions, None, None, box, step, time, 0.0, len(positions))
+                    forces = None if window.forces is None else window.forces[k].astype(np.float32)
+                    file.write(positions, None, forces, box, step, time, 0.0, len(positions))
         return path.read_bytes()

@@ -17,6 +17,7 @@ Array = NDArray[np.float64]
 #: Columns of positions, the best first, and whether they are shares of the box.
 _COLUMNS = ((("xu", "yu", "zu"), False), (("x", "y", "z"), False), (("xsu", "ysu", "zsu"), True),
             (("xs", "ys", "zs"), True))
+_FORCES = ("fx", "fy", "fz")
 
 
 @dataclass
@@ -82,6 +83,12 @@ class DumpFile:
         if scaled:
             points = points @ self._cell(number)[0] + self._cell(number)[1]
         return points
+
+    def forces(self, number: int) -> Array | None:
+        """Forces, (n, 3), in the order of the positions; None where the dump has no columns fx fy fz."""
+        frame = self._frames[number]
+        columns = frame.items["ATOMS"][0].split()
+        return self._table(frame, columns, _FORCES)[1] if set(_FORCES) <= set(columns) else None
 
     def box(self, number: int) -> Array | None:
         """Rows are the box vectors, (3, 3); None without periodicity."""

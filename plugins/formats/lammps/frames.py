@@ -87,9 +87,11 @@ class DumpFrames:
                                where=path, hint="Set units.")
 
     def frame(self, number: int) -> FrameInfo:
-        box = self._file.box(number)
+        box, force = self._file.box(number), lammps_units.FORCE.get(self._units.style)
+        forces = self._file.forces(number) if force else None  # an lj unit of energy is not known
         return FrameInfo(positions=self._file.positions(number) * self._units.length,
-                         box=None if box is None else box * self._units.length, time=self._time(number))
+                         box=None if box is None else box * self._units.length, time=self._time(number),
+                         forces=None if forces is None else forces * force)
 
     def times(self) -> NDArray[np.float64]:
         return np.array([self._time(number) for number in range(self.n_frames)])

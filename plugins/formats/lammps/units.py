@@ -26,6 +26,8 @@ class Units:
 _TIMESTEP = {"real": 0.001, "metal": 0.001, "lj": 0.005}
 #: ps in the unit of time.
 TIME = {"real": 0.001, "metal": 1.0, "lj": 1.0}
+#: kJ/mol/nm in the unit of force: kcal/mol and eV per Angstrom.
+FORCE = {"real": 41.84, "metal": 964.8533212}
 
 
 def units_of(style: Style, sigma: float | None, timestep: float | None = None) -> Units:

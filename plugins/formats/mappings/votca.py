@@ -80,7 +80,7 @@ class _MappingFile:
         rows = [self._row(bead, names) for bead in self._beads.values()]
         first = np.array([atoms[0] for atoms, _ in rows])
         mapping = Mapping.from_rows(rows, graph_of(len(molecule.atom_names), molecule.bonds),
-                                    molecule.element != 1, where=str(self._path))
+                                    molecule.element != 1, where=str(self._path), force_rows=self._force_rows())
         return BeadModel(
             bead_names=list(self._beads), bead_types=[self._word(bead, "type") for bead in self._beads.values()],
             bead_residue_names=[self._name] * len(rows), bead_residues=molecule.residues[first],
@@ -149,6 +149,13 @@ class _MappingFile:
             if any(d and not w for d, w in zip(force_weights, weights, strict=True)):
                 raise self.error(f"<d> of map '{name}' is not zero where the weight is zero", node.child("d"))
         return weights
+
+    def _force_rows(self) -> list[list[float]] | None:
+        """<d> of every bead, that of a map without one being its weights; None if no map has one."""
+        maps = [self._maps[self._word(bead, "mapping")] for bead in self._beads.values()]
+        if not any(node.child("d") for node in maps):
+            return None
+        return [self._numbers(node, "d" if node.child("d") else "weights") for node in maps]
 
     def _numbers(self, node: XmlNode, tag: str) -> list[float]:
         inner = node.child(tag)

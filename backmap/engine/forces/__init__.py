@@ -1,0 +1,1 @@
+"""Forces of atoms as beads feel them: what a force field says of given beads."""

@@ -1,0 +1,59 @@
+"""How frames on disk become windows: molecules made whole, true atoms next to their beads."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import BackmapError
+from . import box as periodic
+from .inputs import FrameInfo, FrameSource, forces_of
+from .system import System, Window
+
+Array = NDArray[np.float64]
+
+
+def window_of(numbers: Sequence[int], first: int, system: System, source: FrameSource,
+              reference: FrameSource | None) -> Window:
+    """One window of frames: molecules made whole, true atoms next to their beads.
+
+    Args:
+        numbers: Frame numbers, (W,).
+        first: Place of the first of them in the run.
+        system: What is there.
+        source: Frames of beads.
+        reference: Frames of true atoms, or None.
+
+    Raises:
+        BackmapError: If a frame has coordinates that are no numbers, or no usable box.
+    """
+    infos = [source.frame(number) for number in numbers]
+    boxes = [_box(info, system, f"{source.where}: frame {number}") for number, info in zip(numbers, infos)]
+    beads = [system.whole_beads(info.checked(f"{source.where}: frame {number}"), box)
+             for number, info, box in zip(numbers, infos, boxes)]
+    atoms = forces = None
+    if reference is not None:
+        truth = [reference.frame(number) for number in numbers]
+        atoms = np.stack([system.atoms_near_beads(info.checked(f"{reference.where}: frame {number}"), near, box)
+                          for number, info, near, box in zip(numbers, truth, beads, boxes)])
+        forces = forces_of(truth)
+    return Window(frames=np.array(numbers, dtype=np.int64), time=np.array([info.time for info in infos]),
+                  boxes=np.stack([np.zeros((3, 3)) if box is None else box for box in boxes]),
+                  beads=np.stack(beads), reference=atoms, place=first + np.arange(len(numbers)),
+                  reference_forces=forces)
+
+
+def _box(info: FrameInfo, system: System, where: str) -> Array | None:
+    """The box of a frame, (3, 3), or None where a single molecule needs none."""
+    box = None if info.box is None else np.asarray(info.box, dtype=np.float64)
+    if box is None or not box.any():
+        if system.n_molecules > 1:
+            raise BackmapError(f"there is no box, but the system has {system.n_molecules} molecules", where=where,
+                               hint="Give a trajectory with the periodic box; only a single molecule needs none.")
+        return None
+    if not periodic.is_valid(box):
+        problem = "has no volume" if np.isfinite(box).all() else "is not made of numbers"
+        raise BackmapError(f"the box {problem}: {np.array2string(box.ravel(), precision=3)} nm", where=where,
+                           hint="Leave the frame out with --frames, or write the trajectory again.")
+    return box

@@ -1,0 +1,1 @@
+"""Forces on beads, and what their distributions say of a coarse-grained model."""

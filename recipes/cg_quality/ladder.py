@@ -2,8 +2,8 @@
 
     python recipes/cg_quality/ladder.py --seeds 10 --output runs/cg_quality/ladder
 
-writes ladder.json: for each way to the atoms and each seed, the excess of every rung with its error. It needs the published
-reference data, and two minutes and a half a seed.
+writes ladder.json: for each way to the atoms and each seed, the excess of every rung with its error. It needs the
+published reference data, and two minutes and a half a seed.
 """
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 class BackmapError(Exception):
-    """A problem the user can mend: what is wrong, where, and what to do about it.
+    """An error that the user can correct: what is wrong, where, and what to do about it.
 
     Args:
         problem: What is wrong, in one sentence without a full stop at the end.
@@ -23,18 +23,18 @@ class BackmapError(Exception):
         return f"{line}. {self.hint}" if self.hint else line
 
     def at(self, where: object) -> BackmapError:
-        """The same error with a place in front, for callers who know more about where."""
+        """Return the same error with ``where`` put before its place, for callers who know more of it."""
         inner = f"{where}: {self.where}" if self.where else str(where)
         return BackmapError(self.problem, where=inner, hint=self.hint)
 
 
 class Interrupted(Exception):
-    """The user stopped a run; the message says how to go on."""
+    """Raised when the user stops a run; the message says how to continue."""
 
 
 @contextmanager
 def at(where: str) -> Iterator[None]:
-    """Errors raised inside name the step they come from."""
+    """Add ``where``, such as the place of a step, to every BackmapError raised inside."""
     try:
         yield
     except BackmapError as error:

@@ -27,13 +27,14 @@ LONGEST = 300
 
 @dataclass
 class Build:
-    """What a recipe knows while its options are validated.
+    """Validation context of a recipe's options.
 
     Attributes:
         folder: Folder of the recipe; relative input paths start here.
         plugin: Builds a plugin of a kind from a recipe entry.
-        inputs: Every input file that was named, in order, for provenance; plugins: every class that was built.
-        in_memory: A plugin was given as an object, not by name.
+        inputs: Every input file that was named, in order, for provenance.
+        plugins: The class of every plugin that was built, in order.
+        in_memory: Whether a plugin was given as an object, not by name.
     """
 
     folder: Path
@@ -49,7 +50,7 @@ def as_field_error(error: BackmapError) -> PydanticCustomError:
 
 
 def expand(text: str) -> str:
-    """``${NAME}`` and ``${NAME:-default}`` replaced from the environment.
+    """Replace ``${NAME}`` and ``${NAME:-default}`` by values of environment variables.
 
     Raises:
         BackmapError: If a variable without a default is not set.
@@ -115,7 +116,7 @@ def _output_path(path: Path) -> Path:
 #: A file to read: ``${NAME:-default}`` is expanded, relative paths start at the recipe's folder.
 InputPath = Annotated[Path, pydantic.BeforeValidator(_input_path)]
 
-#: Trained weights to read: as ``InputPath``, and a bare name that is not there is looked for among those at hand.
+#: Trained weights to read: as ``InputPath``; a name without a folder is also looked for among installed weights.
 WeightsPath = Annotated[Path, pydantic.BeforeValidator(_weights_path)]
 
 #: A file to write, relative to the output folder and inside it.

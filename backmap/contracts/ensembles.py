@@ -24,63 +24,64 @@ if TYPE_CHECKING:
 
 
 class ParticleFront(Protocol):
-    """What identical particles in the plane feel of those to their left, on the nodes of a square grid.
+    """Energies of identical particles in the plane on a square grid, each due to the particles to its left.
 
-    A particle to come is right of the last one, so that only a window of columns from there on matters. "Room" is
-    exp(-energy / kT). G is the number of nodes along a side of the grid, W that of the columns of the window.
+    Particles are ordered by their first coordinate, so that only a window of columns from the last one on matters.
+    The Boltzmann factor is exp(-energy / kT). Shapes: S particles, G nodes along a side of the grid, W columns of the
+    window, n configurations, m obstacles.
     """
 
     @property
     def particles(self) -> int:
-        """How many particles there are, S."""
+        """Number of particles S."""
 
     @property
     def fixed(self) -> int:
-        """How many coordinates of a configuration come before theirs."""
+        """Number of coordinates of a configuration before those of the particles."""
 
     @property
     def edge(self) -> float:
-        """The grid reaches from minus to plus this."""
+        """Half the side of the grid, which reaches from -edge to +edge."""
 
     @property
     def spacing(self) -> float:
-        """Distance of its nodes."""
+        """Distance between neighbouring nodes."""
 
     @property
     def rows(self) -> int:
-        """G."""
+        """Number of nodes along a side of the grid, G."""
 
     @property
     def columns(self) -> int:
-        """W."""
+        """Number of columns of the window, W."""
 
     def column(self, place: Any) -> Any:
-        """First coordinates in units of the spacing, from the grid's edge; arrays or tensors."""
+        """Convert first coordinates, an array or a tensor, to multiples of the spacing from the edge of the grid."""
 
     def begin(self, obstacles: np.ndarray) -> np.ndarray:
-        """Energies (n, G, G), float32, that walls and obstacles (n, m, 2) make."""
+        """Return the energies of walls and obstacles (n, m, 2) at every node, (n, G, G), float32."""
 
     def add(self, field: np.ndarray, places: np.ndarray) -> None:
-        """Put a particle each at places (n, 2) into energies (n, G, G), in place."""
+        """Add the energy of one particle each, at ``places`` (n, 2), to ``field`` (n, G, G), in place."""
 
     def window(self, field: np.ndarray, last: np.ndarray) -> np.ndarray:
-        """Room (n, W, G) from the column on in which the last particle is, at first coordinates (n,)."""
+        """Return Boltzmann factors (n, W, G) from the column of the last particle on, at first coordinates (n,)."""
 
     def windows(self, obstacles: np.ndarray, places: np.ndarray) -> np.ndarray:
-        """Room (n, S, W, G) for each of particles (n, S, 2), made by obstacles (n, m, 2) and those before it."""
+        """Return Boltzmann factors (n, S, W, G) for particles (n, S, 2): of obstacles (n, m, 2) and those before."""
 
 
 class Target(Plugin):
-    """A density that can be evaluated, up to a constant."""
+    """A probability density that can be evaluated up to a constant factor."""
 
     #: What each coordinate is: ``binary`` (0 or 1), ``angle`` (on a circle, radians) or ``real``; (D,) entries.
     variables: tuple[str, ...] = ()
     #: Sides of the periodic square lattice whose sites the coordinates are, row by row; empty if they are not.
     grid: tuple[int, ...] = ()
-    #: Which coordinates behave alike, seen from their ``surroundings``: a number each, (D,); None if nothing is told.
+    #: Group of each coordinate, (D,): those of a group depend alike on their ``surroundings``; None without groups.
     groups: tuple[int, ...] | None = None
-    #: For identical particles in the plane whose places are the last coordinates, from left to right: what each feels
-    #: of those to its left; needs ``obstacles``. None if there are none.
+    #: For identical particles in the plane, whose positions are the last coordinates, from left to right: the energy of
+    #: each due to those to its left; needs ``obstacles``. None if there are no such particles.
     front: ParticleFront | None = None
 
     @property
@@ -90,129 +91,147 @@ class Target(Plugin):
 
     @abstractmethod
     def log_density(self, x: Tensor) -> Tensor:
-        """ln p(x) + constant of configurations (n, D), in the measure dx: (n,), float64; -inf where forbidden."""
+        """Return ln p(x) + constant of configurations (n, D) in the measure dx, (n,) float64; -inf where p is 0."""
 
     @abstractmethod
     def start(self, n: int, rng: np.random.Generator) -> Tensor:
-        """Configurations (n, D) from which local moves can set out; not equilibrated."""
+        """Return ``n`` configurations (n, D) from which local moves can start; they need not be equilibrated."""
 
     @abstractmethod
     def local(self, x: Tensor, sweeps: int, rng: np.random.Generator) -> tuple[Tensor, float]:
-        """Local Monte Carlo moves that leave p invariant: configurations (n, D), and the share accepted."""
+        """Make ``sweeps`` sweeps of local Monte Carlo moves that leave p invariant.
+
+        Returns:
+            Configurations, (n, D), and the share of moves accepted, 0 to 1.
+        """
 
     def collective(self, x: Tensor, sweeps: int, rng: np.random.Generator) -> Tensor:
-        """Moves (n, D) -> (n, D) that leave p invariant and cross its barriers where a way is known: for training data.
+        """Make moves (n, D) -> (n, D) that leave p invariant and cross its barriers, for training data.
 
-        By default these are the local moves, which cross no barrier.
+        By default these are the local moves, which need not cross any.
         """
         return self.local(x, sweeps, rng)[0]
 
     def augment(self, x: Tensor, rng: np.random.Generator) -> Tensor:
-        """Images (n, D) of configurations under symmetries of p, drawn at random: for training."""
+        """Return images (n, D) of configurations under random symmetry operations of p, for training."""
         return x
 
     def surroundings(self, x: Tensor, columns: range) -> Tensor:
-        """What a model of coordinates one after another may know of each of ``columns``, (n, len(columns), F), float32.
+        """Return features on which an autoregressive model conditions ``columns``, (n, len(columns), F), float32.
 
-        Functions of the coordinates before it alone, the same F for all: for targets with ``groups``.
+        Those of a coordinate are functions of the coordinates before it alone. For targets with ``groups``.
+
+        Raises:
+            TypeError: If the target has no groups.
         """
         raise TypeError(f"{type(self).__name__} tells of no surroundings")
 
     def obstacles(self, x: Tensor) -> np.ndarray:
-        """Places (n, m, 2) of what particles of a ``front`` feel besides one another, by coordinates before them."""
+        """Return positions (n, m, 2) of what the particles of ``front`` interact with besides one another.
+
+        They follow from the coordinates before those of the particles.
+
+        Raises:
+            TypeError: If the target has no front.
+        """
         raise TypeError(f"{type(self).__name__} has no front")
 
     def log_normaliser(self) -> float | None:
-        """ln of the integral of exp(``log_density``), where it is known exactly."""
+        """Return ln of the integral of exp(``log_density``) if it is known exactly, else None."""
         return None
 
     def canonical(self, x: Tensor) -> Tensor:
-        """Whether configurations (n, D) are labelled as the model was taught, (n,) bool.
+        """Tell whether configurations (n, D) have the labels of identical particles that the model uses, (n,) bool.
 
-        A target that relabels identical particles for the model says no to what breaks its labels, and
-        samplers reject that.
+        Samplers reject proposals that have not. By default all have.
         """
         return x.new_ones(len(x)).bool()
 
     def observables(self, x: Tensor) -> dict[str, np.ndarray]:
-        """What is measured of configurations (n, D): named rows (n,)."""
+        """Measure configurations (n, D): observables (n,) by name."""
         return {}
 
     def basins(self, x: Tensor) -> np.ndarray:
-        """Number of the basin of each configuration, (n,) int: acceptance is quoted for each."""
+        """Return the number of the basin of each configuration, (n,) int; acceptance is reported for each basin."""
         import numpy as np
 
         return np.zeros(len(x), dtype=np.int64)
 
 
 class Model(Plugin):
-    """Latent-variable model of a target: q(z|x), P(z) and P(x|z), each with its density.
+    """A latent-variable model of a target: encoder q(z|x), prior P(z) and decoder P(x|z).
 
-    Densities are natural logarithms in the measures dz and dx, float64, (n,).
+    Log-densities are natural logarithms in the measures dz and dx, (n,) float64.
     """
 
     @property
     @abstractmethod
     def network(self) -> nn.Module:
-        """What learns; built by ``prepare``."""
+        """The torch module that is trained; built by ``prepare``."""
 
     @abstractmethod
     def prepare(self, target: Target) -> None:
         """Build the network for the coordinates of ``target``."""
 
     def adapt(self, x: Tensor) -> None:
-        """See training data (n, D) once, after ``prepare`` and before the first step: scales of reals, say."""
+        """Set scales from training data (n, D); called once, after ``prepare`` and before the first training step."""
 
     @abstractmethod
     def encode(self, x: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Draw z (n, L) from q(z|x); returns z and ln q(z|x)."""
+        """Draw z (n, L) from q(z|x) for configurations (n, D); return z and ln q(z|x)."""
 
     @abstractmethod
     def log_encoder(self, x: Tensor, z: Tensor) -> Tensor:
-        """ln q(z|x) of given pairs."""
+        """Return ln q(z|x) of pairs x (n, D) and z (n, L)."""
 
     @abstractmethod
     def prior(self, n: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Draw z (n, L) from P(z); returns z and ln P(z)."""
+        """Draw z (n, L) from P(z); return z and ln P(z)."""
 
     @abstractmethod
     def log_prior(self, z: Tensor) -> Tensor:
-        """ln P(z)."""
+        """Return ln P(z) of latent variables (n, L)."""
 
     @abstractmethod
     def decode(self, z: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Draw x (n, D) from P(x|z); returns x and ln P(x|z)."""
+        """Draw x (n, D) from P(x|z); return x and ln P(x|z)."""
 
     @abstractmethod
     def log_decoder(self, x: Tensor, z: Tensor) -> Tensor:
-        """ln P(x|z) of given pairs; -inf where the decoder cannot make x."""
+        """Return ln P(x|z) of pairs x (n, D) and z (n, L); -inf where the decoder cannot produce x."""
 
     @abstractmethod
     def loss(self, x: Tensor, annealing: float, rng: np.random.Generator) -> Tensor:
-        """Negative ELBO (n,) with the divergence of q from P weighted by ``annealing``, 0 to 1; differentiable."""
+        """Return the negative ELBO (n,), differentiable; ``annealing``, 0 to 1, scales the divergence of q from P."""
 
     @abstractmethod
     def save(self, path: Path, training: dict[str, Any]) -> None:
-        """Write weights and options (safetensors + JSON)."""
+        """Write weights, options and ``training``, how they were made, to a .safetensors file."""
 
     @abstractmethod
     def load(self, path: Path) -> None:
-        """Read them; one clear line (BackmapError) if they are another target's or damaged."""
+        """Read what ``save`` wrote.
+
+        Raises:
+            BackmapError: If the file is damaged, or belongs to another model or target.
+        """
 
 
 @dataclass(eq=False)
 class Chain:
-    """What a sampler has visited: T kept states of n parallel chains.
+    """The states that a sampler visited: T kept states of n parallel chains.
 
     Attributes:
         x: The last configurations, (n, D).
-        rows: Observables at every kept state, (T, n) each; ``basin`` among them, and ``log_weight`` where a model
-            proposes: ln p(x) q(z|x) / (P(z) P(x|z)) of what it proposed then, whether or not that was accepted;
-            ``state_log_weight``: the same of the state that was set out from. ``reweight`` where chains sample another
-            density: ln of the weight that a state has in averages over the target.
-        accepted, tried: By kind of move and basin it sets out from, e.g. ``{"vae": {0: 812}}``; -1 is all of them.
-        longest: The longest run of rejections of any chain, by kind of move.
-        seconds: CPU seconds by kind of move.
+        rows: Observables at every kept state by name, (T, n) each, ``basin`` among them. Where a model proposes,
+            ``log_weight`` is ln p(x) q(z|x) / (P(z) P(x|z)) of the proposal, accepted or not, and ``state_log_weight``
+            that of the state before the move. Where chains sample another density than the target's, ``reweight`` is
+            the ln of a state's weight in averages over the target.
+        accepted: Numbers of accepted moves by kind of move and basin of the state before, e.g. ``{"vae": {0: 812}}``;
+            basin -1 stands for all.
+        tried: Numbers of attempted moves, in the same form.
+        longest: The longest run of rejections in any chain, by kind of move.
+        seconds: CPU time by kind of move, s.
     """
 
     x: Any
@@ -224,7 +243,7 @@ class Chain:
 
 
 class Sampler(Plugin):
-    """Monte Carlo on a target, with or without a model."""
+    """A Monte Carlo sampler of a target, with or without a model."""
 
     #: Whether ``run`` must be given a model.
     needs_model: ClassVar[bool] = False
@@ -232,18 +251,27 @@ class Sampler(Plugin):
     @abstractmethod
     def run(self, target: Target, model: Model | None, x: Tensor, steps: int, rng: np.random.Generator,
             progress: Callable[[float], None] = lambda fraction: None) -> Chain:
-        """``steps`` moves of each of the chains that start from ``x`` (n, D)."""
+        """Run n parallel chains.
+
+        Args:
+            target: The density to sample.
+            model: What proposes moves; None for samplers that need none.
+            x: Configurations from which the chains start, (n, D).
+            steps: Number of moves of each chain.
+            rng: Source of all random numbers.
+            progress: Called with the fraction done, 0 to 1.
+        """
 
 
 class EnsembleAssessor(Plugin):
-    """Judges what a sampler has visited."""
+    """An assessor of the chains of a sampler."""
 
     @abstractmethod
     def assess(self, target: Target, chain: Chain, beside: Chain | None) -> Assessment:
-        """What the chains show.
+        """Assess the chains.
 
         Args:
-            target: What they sample.
-            chain: States without those that are discarded; stays as it is.
-            beside: The chains of another sampler of the same target, if there are any.
+            target: The density they sample.
+            chain: The states after those that are discarded; not to be changed.
+            beside: The chains of another sampler of the same target, for comparison, or None.
         """

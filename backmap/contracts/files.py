@@ -16,45 +16,54 @@ if TYPE_CHECKING:
 
 
 class ForceFieldReader(Plugin):
-    """Reads force-field parameters of one format."""
+    """A reader of force-field parameters in one format."""
 
     @abstractmethod
     def read(self, system: System) -> ForceField:
-        """Parameters of the molecule types of ``system``.
+        """Read the parameters of all molecule types of ``system``.
 
         Raises:
-            BackmapError: With the file, and line where there is one, if parameters are missing.
+            BackmapError: If a file is damaged or parameters are missing; with the file, and line where there is one.
         """
 
 
 class Reader(Plugin):
-    """Reads trajectories of one format. Angstrom and 1-based indices end here."""
+    """A reader of trajectories in one format; it converts to nm and ps, and to indices counted from 0."""
 
     @abstractmethod
     def open(self) -> FrameSource:
         """Check the files and return their frames.
 
         Raises:
-            BackmapError: With the file and line, what stands there, what was expected.
+            BackmapError: If a file is damaged; with the file and line, what was found and what was expected.
         """
 
 
 class TopologyReader(Plugin):
-    """Reads atomistic topologies: molecule types without beads, and how many of each."""
+    """A reader of atomistic topologies: molecule types without beads, and the number of molecules of each."""
 
     @abstractmethod
-    def read(self) -> AtomTopology: ...
+    def read(self) -> AtomTopology:
+        """Read the topology.
+
+        Raises:
+            BackmapError: If the file is damaged or lacks what is needed; with the file, and line where there is one.
+        """
 
 
 class MappingReader(Plugin):
-    """Reads mapping files."""
+    """A reader of mapping files."""
 
     @abstractmethod
     def read(self, topology: AtomTopology) -> dict[str, BeadModel]:
-        """The bead model of each molecule type that the files describe, by molecule type name."""
+        """Read the bead models of the molecule types that the files describe, by name of the type.
+
+        Raises:
+            BackmapError: If a file is damaged or does not fit ``topology``; with the file, and line where there is one.
+        """
 
     def problems(self, topology: AtomTopology) -> Iterator[BackmapError]:
-        """All that is wrong with the files, for ``backmap check``; by default the first that ``read`` meets."""
+        """List all that is wrong with the files, for ``backmap check``; by default the first error of ``read``."""
         try:
             self.read(topology)
         except BackmapError as error:
@@ -62,34 +71,34 @@ class MappingReader(Plugin):
 
 
 class Writer(Plugin):
-    """Writes one kind of file. ``write`` is called once per window; bytes are only ever appended."""
+    """A writer of one kind of file. ``encode`` is called once per window, and its bytes are appended."""
 
     @abstractmethod
     def paths(self) -> Sequence[Path]:
-        """Files it writes, relative to the output folder."""
+        """Return the files it writes, relative to the output folder."""
 
     @abstractmethod
     def encode(self, window: Window, system: System, first: bool) -> Iterable[bytes]:
-        """Bytes to append to each of ``paths``; ``first`` is True for the first window of the run."""
+        """Return the bytes to append to each of ``paths``; ``first`` is True for the first window of the run."""
 
 
 class Bridge(Plugin):
-    """Carries frames over from an object of another Python library, and what a run made back to it.
+    """A converter between frames and objects of another Python library, in both directions.
 
-    Recipes do not name it: it serves those who call ``backmap.run`` from Python.
+    Recipes do not name it; it is used when ``backmap.run`` is called from Python.
     """
 
     @abstractmethod
     def knows(self, thing: object) -> bool:
-        """True if ``thing`` is an object of that library that holds frames."""
+        """Tell whether ``thing`` is an object of that library that holds frames."""
 
     @abstractmethod
     def frames(self, thing: object) -> FrameSource:
-        """The frames that ``thing`` holds; it stays as it is."""
+        """Return the frames that ``thing`` holds, without changing it."""
 
     @abstractmethod
     def atoms(self, system: System, files: Sequence[Path]) -> object:
-        """The atoms of ``system`` with the trajectory that a run has written, as an object of that library.
+        """Load the trajectory that a run has written as an object of that library, with the atoms of ``system``.
 
         Raises:
             BackmapError: If none of ``files`` is a trajectory of these atoms.

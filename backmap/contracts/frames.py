@@ -20,37 +20,40 @@ if TYPE_CHECKING:
 
 
 class Refiner(Plugin):
-    """Improves frames whose atoms are all placed: minimisation, constrained dynamics."""
+    """A method that improves frames whose atoms are all placed, such as minimisation or constrained dynamics."""
 
     #: What it needs beyond atoms: ``forcefield``.
     needs: frozenset[str] = frozenset()
-    #: Told the fraction of the window that is done, 0 to 1; set by the step.
+    #: To be called with the fraction of the window that is done, 0 to 1; set by the step.
     progress: Callable[[float], None] = staticmethod(lambda fraction: None)
 
     def begin(self, system: System, forcefield: ForceField | None) -> None:
-        """Look at the system once, before the first window.
+        """Prepare for a system; called once, before the first window.
 
         Raises:
-            BackmapError: If it cannot refine this system, e.g. parameters are missing.
+            BackmapError: If it cannot refine this system, e.g. because parameters are missing.
         """
 
     @abstractmethod
     def refine(self, window: Window, system: System, rng: Stream, only: np.ndarray | None) -> Window:
-        """A new window; the given one stays as it is, and a frame's result does not depend on the others.
+        """Refine the frames of a window; the result of a frame must not depend on the others.
 
         Args:
-            window: Frames, every atom placed.
+            window: Frames, every atom placed; not to be changed.
             system: The one of ``begin``.
             rng: A stream with one site per frame.
             only: Beads whose atoms may move, (W, B) bool; None means all.
+
+        Returns:
+            A new window.
         """
 
 
 class Assessor(Plugin):
-    """Measures frames one at a time, and says at the end what they show.
+    """A measurement of trajectories, made frame by frame and evaluated at the end.
 
     It keeps no results itself: what it measures goes into a tally of integer counts and per-frame rows,
-    so figures do not depend on windows or processes. The same assessor measures every trajectory of a
+    so that figures do not depend on windows or processes. The same assessor measures every trajectory of a
     run, the reference included, each into its own tally.
     """
 
@@ -58,23 +61,33 @@ class Assessor(Plugin):
     needs: frozenset[str] = frozenset()
 
     def begin(self, system: System, forcefield: ForceField | None) -> None:
-        """Look at the system once, before the first frame.
+        """Prepare for a system; called once, before the first frame.
 
         Raises:
-            BackmapError: If it cannot measure this system, e.g. a selection matches no atom.
+            BackmapError: If it cannot measure this system, e.g. because a selection matches no atom.
         """
         self.system = system
 
     @abstractmethod
     def measure(self, frame: Snapshot, tally: Tally) -> dict[str, np.ndarray] | None:
-        """Measure one frame into ``tally``; returns flagged beads by physics warning, (B,) bool each, or None.
+        """Measure one frame.
 
-        ``frame.reference`` holds the true atoms of the same frame, for what is compared frame by frame.
+        Args:
+            frame: The frame; ``frame.reference`` has its true atoms, where a file gave them.
+            tally: Where to count.
+
+        Returns:
+            Flagged beads by name of the physics warning, (B,) bool each, or None.
         """
 
     @abstractmethod
     def conclude(self, tally: Tally, reference: Tally | None) -> Assessment:
-        """What the frames show. With a reference, figures of distance to it (Figure.distance) as well."""
+        """Compute figures and curves.
+
+        Args:
+            tally: What ``measure`` counted of all frames.
+            reference: The same of the reference, for figures of distance to it (``Figure.distance``); None without one.
+        """
 
 
     def distances(self, tally: Tally, reference: Tally) -> dict[tuple[str, str], float]:
@@ -87,8 +100,8 @@ class Assessor(Plugin):
 
 
 class Checker(Plugin):
-    """Looks a recipe and its files over for what is wrong or doubtful: ``backmap check`` asks every one of them."""
+    """A test of recipes and their files for errors and doubtful input, which ``backmap check`` runs."""
 
     @abstractmethod
     def check(self, survey: Survey) -> Iterable[Finding]:
-        """What there is to say; a BackmapError that is raised becomes a finding, too."""
+        """Return what was found; a BackmapError that is raised becomes a finding, too."""

@@ -1,7 +1,7 @@
 """The contracts of what draws atoms: generators, and what orders and weighs their draws.
 
-A generator draws. One whose draws have a density can be accepted or rejected; one that learns can be trained: each is a
-class of its own here, and a generator that is several derives from several.
+A ``Generator`` draws. A ``Proposer`` or ``DensityGenerator`` draws what can be accepted or rejected, and a ``Learner``
+can be trained; a generator that is several of these derives from several.
 """
 from __future__ import annotations
 
@@ -25,36 +25,41 @@ if TYPE_CHECKING:
 
 
 class Generator(Plugin):
-    """Draws the atoms of many fragments at once, each from what its site sees.
+    """A method that draws the atoms of many fragments at once, each from the local environment of its site.
 
-    It reads the environment and ``rng`` only, so a batch of sites that do not see each other is
-    the same as drawing them one after the other. Draws that are to be accepted or rejected come from a
-    ``DensityGenerator``, or from a ``Proposer`` where the density is a sum over latent variables; what can be
-    trained is a ``Learner``.
+    A draw depends on the environment and ``rng`` alone, so that drawing a batch of sites that do not see each other
+    is the same as drawing them one after the other. Draws that are to be accepted or rejected come from a
+    ``DensityGenerator``, or from a ``Proposer`` where the density is an integral over latent variables; a generator
+    that can be trained is a ``Learner``.
     """
 
-    #: True if it reads beads alone, so that all fragments can be drawn at once (a parallel start).
+    #: True if draws depend on beads alone, so that all fragments can be drawn at once (a parallel start).
     parallel: ClassVar[bool] = False
-    #: True if turning what it sees turns what it draws; ``testing.check_generator`` holds it to that.
+    #: True if draws rotate with the environment; ``testing.check_generator`` tests it.
     equivariant: ClassVar[bool] = False
     #: What it needs beyond the system: ``forcefield``, handed to ``use``.
     needs: frozenset[str] = frozenset()
-    #: What ``prepare`` found that the run should say, a line each.
+    #: Remarks of ``prepare`` for the log of the run, one line each.
     remarks: Sequence[str] = ()
 
     @property
     @abstractmethod
     def view(self) -> View:
-        """How far it sees."""
+        """The range of its local environments."""
 
     def use(self, forcefield: ForceField) -> None:
-        """Take the force field, once and before ``prepare``: for generators that need one."""
+        """Take the force field; called once, before ``prepare``, for generators that need one."""
 
     def prepare(self, system: System, device: str) -> System:
-        """Take a look at the system once, before the first draw, and return it.
+        """Prepare for a system; called once, before the first draw.
 
-        A generator that was trained may return a system whose molecule types know more than the
-        topology told: rigid bond lengths and signs of stereocentres.
+        Args:
+            system: The molecules.
+            device: The torch device to compute on, ``cpu`` or ``cuda``.
+
+        Returns:
+            The system. A trained generator may add to its molecule types what training found: rigid bond lengths and
+            signs of stereocentres.
 
         Raises:
             BackmapError: If it cannot draw one of the molecule types.
@@ -62,12 +67,12 @@ class Generator(Plugin):
         return system
 
     def starter(self) -> Generator | None:
-        """A generator for the parallel start, or None if this one has none."""
+        """Return a generator for the parallel start, or None if this one has none."""
         return self if self.parallel else None
 
     @property
     def training(self) -> dict[str, Any]:
-        """How its weights were made: ``temperature`` (K, a list), ``bead_noise`` (nm), what else ``save`` was told."""
+        """How its weights were made: ``temperature`` (K, a list), ``bead_noise`` (nm) and what else ``save`` got."""
         return {}
 
     @abstractmethod
@@ -75,9 +80,9 @@ class Generator(Plugin):
         """Draw ``candidates`` independent configurations of every site's block.
 
         Args:
-            env: What S sites see.
-            rng: A stream with one site for each of them; every random number comes from it.
-            candidates: K.
+            env: Local environments of S sites.
+            rng: A stream with one row per site; the source of all random numbers.
+            candidates: Number of configurations K.
 
         Returns:
             Positions (S, K, F, 3), nm from the anchor, with their log-densities if it has any.
@@ -85,24 +90,29 @@ class Generator(Plugin):
 
 
 class Proposer(Generator):
-    """A generator whose draws can be accepted or rejected: what it draws has a weight that can be evaluated."""
+    """A generator whose draws can be accepted or rejected: their proposal density can be evaluated or estimated."""
 
     @abstractmethod
     def log_proposal(self, env: LocalEnvironment, positions: Tensor, rng: Stream) -> Tensor:
-        """What acceptance divides the weight of given positions (S, F, 3) by, a logarithm (S,): their density.
+        """Return the logarithm (S,) of the proposal density by which acceptance divides the weight of ``positions``.
 
-        A generator with latent variables z has none that it could evaluate. It draws z from q(z|x) here, anew whenever
-        it is asked, and says ln P(z) P(x|z) / q(z|x); its draws come with the same, of the z that they were made from
+        A generator with latent variables z cannot evaluate its density. It draws z from q(z|x) here, anew in every
+        call, and returns ln P(z) P(x|z) / q(z|x); its draws come with the same of the z they were made from
         (``docs/theory``; pseudo-marginal acceptance: Andrieu and Roberts, Ann. Stat. 37, 697 (2009)).
+
+        Args:
+            env: Local environments of S sites.
+            positions: Positions to be judged, (S, F, 3), nm from the anchor.
+            rng: A stream with one row per site.
         """
 
 
 class DensityGenerator(Proposer):
-    """A generator that can say how probable any positions are."""
+    """A generator that can evaluate the density of any positions."""
 
     @abstractmethod
     def log_density(self, env: LocalEnvironment, positions: Tensor) -> Tensor:
-        """Log-density (S,) of given positions (S, F, 3), in the measure that ``draw`` reports (``docs/theory``)."""
+        """Return the log-density (S,) of positions (S, F, 3), nm from the anchor, in the measure of ``docs/theory``."""
 
     def log_proposal(self, env: LocalEnvironment, positions: Tensor, rng: Stream) -> Tensor:
         return self.log_density(env, positions)
@@ -114,30 +124,36 @@ class Learner(Generator):
     @property
     @abstractmethod
     def network(self) -> nn.Module | None:
-        """What learns; None before ``study`` has told it what there is to tell apart."""
+        """The torch module that is trained; None before ``study`` where that builds it."""
 
     @abstractmethod
     def save(self, path: Path, system: System, library: Library, training: dict[str, Any]) -> None:
-        """Write a checkpoint, from which the generator can be built again (``Checkpoint`` writes and reads one).
+        """Write a checkpoint from which the generator can be built again (see ``Checkpoint``).
 
         Args:
             path: A .safetensors file.
-            system: Molecule types with what training learned of them.
+            system: Molecule types, with the rigid lengths and signs that training found.
             library: Conformers for the parallel start.
-            training: How it was made, for people.
+            training: How it was made, such as temperature and steps; for people.
         """
 
     def study(self, system: System) -> None:
-        """Take a look at what is to be learned, once and before the first step: for networks made to measure."""
+        """Prepare for the training system, on which the size of a network may depend; called once, before training."""
 
     def loss(self, env: LocalEnvironment, target: Tensor, rng: Stream) -> Tensor:
-        """Training loss per site (S,) for true positions ``target`` (S, F, 3): for those that learn alone."""
+        """Return the training loss (S,) of sites with true positions ``target`` (S, F, 3), nm from the anchor.
+
+        Needed unless ``objectives`` is overridden.
+        """
         raise NotImplementedError(f"{type(self).__name__} has neither a loss nor objectives of its own")
 
     def objectives(self, progress: float) -> Sequence[Objective]:
-        """Who learns in a training step, in their order; ``progress`` is the share of the steps done, 0 to 1.
+        """Return what is updated in a training step, in order.
 
-        By default the network alone, by ``loss``. Networks against one another, as with a critic, say so here.
+        By default ``network`` alone, by ``loss``; a generator that is trained against a critic returns two.
+
+        Args:
+            progress: Share of all training steps that is done, 0 to 1.
         """
         from ..engine.sites.contracts import Loss, Objective
 
@@ -148,39 +164,39 @@ class Learner(Generator):
         return [Objective("network", self.network, loss)]
 
     def watch(self, env: LocalEnvironment, target: Tensor, rng: Stream) -> dict[str, float]:
-        """Figures of held-out sites, by name; training ends with a clear message if ``spread``, nm, vanishes."""
+        """Return figures of held-out sites by name; training stops with an error if ``spread``, nm, vanishes."""
         return {"loss": float(self.loss(env, target, rng).sum() / env.block.sum())}
 
 
 class Traversal(Plugin):
-    """Says in which order the beads of a molecule type are reconstructed."""
+    """An order in which the beads of a molecule type are reconstructed."""
 
     @abstractmethod
     def order(self, molecule: MoleculeType, rng: np.random.Generator) -> Order:
-        """Ranks and parents of the beads; ranks are contiguous from 0."""
+        """Return ranks and parents of the beads; ranks are contiguous from 0."""
 
 
 class Regularizer(Plugin):
-    """A differentiable energy of fragments in their environments.
+    """A differentiable energy of fragments in their local environments.
 
-    It chooses among candidates when sampling, and is a part of the loss in training.
+    In sampling it chooses among candidates; in training it can be a part of the loss.
     """
 
     #: What it needs beyond the system: ``forcefield``, handed to ``use``.
     needs: frozenset[str] = frozenset()
-    #: True if it is about zero wherever nothing is wrong: then fragments above a threshold can be flagged and redrawn.
+    #: True if the energy is close to zero for a good structure, so that fragments above a threshold can be flagged.
     absolute: ClassVar[bool] = True
 
     def use(self, forcefield: ForceField) -> None:
-        """Take the force field, once and before the first energy: for regularizers that need one."""
+        """Take the force field; called once, before the first energy, for regularizers that need one."""
 
     @abstractmethod
     def energy(self, env: LocalEnvironment, positions: Tensor) -> Tensor:
-        """Energy (S, K), kJ/mol, of candidates ``positions`` (S, K, F, 3), nm from the anchor."""
+        """Return the energy (S, K), kJ/mol, of candidates ``positions`` (S, K, F, 3), nm from the anchor."""
 
     def terms(self, env: LocalEnvironment, positions: Tensor) -> dict[str, Tensor]:
-        """The parts whose sum is ``energy``, (S, K) each, by name: training can match them one by one.
+        """Return the terms whose sum is ``energy``, (S, K) each, by name; training can match them one by one.
 
-        Only for regularizers whose energy has parts; by default it is one.
+        By default there is one, the whole energy.
         """
         return {"energy": self.energy(env, positions)}

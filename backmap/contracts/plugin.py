@@ -1,4 +1,4 @@
-"""What every plugin is: a class with options."""
+"""The base of all plugins: a class with options."""
 from __future__ import annotations
 
 from abc import ABC
@@ -10,12 +10,12 @@ import pydantic
 
 
 class Options(pydantic.BaseModel):
-    """Options of one plugin: typed, with defaults, frozen; an unknown key is refused."""
+    """The options of a plugin: a frozen pydantic model with typed fields; unknown keys are refused."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
-    #: Keys that recipes no longer write, and how the line about each goes on after it: ``{"size": "is called 'width'
-    #: now"}``. They are refused like any other unknown key.
+    #: Former keys, and how the error about each goes on after its name: ``{"size": "is called 'width' now"}``. They are
+    #: refused like any other unknown key.
     changed_names: ClassVar[Mapping[str, str]] = {}
 
 
@@ -25,24 +25,28 @@ _Options: TypeAlias = Options
 
 @dataclass(frozen=True)
 class Changed:
-    """Offered in place of a plugin under a name that recipes no longer use.
+    """A former name of a plugin, offered in place of the plugin so that the error says what to write now.
 
     Attributes:
-        now: How the line about the name goes on after it: ``is called 'gibbs' now``.
+        now: How the error goes on after the name: ``is called 'gibbs' now``.
     """
 
     now: str
 
 
 class Plugin(ABC):
-    """A thing that a recipe names. Its options are all that it is built from.
+    """The base class of everything a recipe can name; a plugin is built from its options alone.
 
-    A plugin with options of its own nests a class ``Options`` and says so to type checkers: ``options: Options``.
+    A plugin with options of its own nests a class ``Options`` and annotates ``options: Options`` for type checkers.
+
+    Attributes:
+        options: The validated options.
+        name: Its name in the recipe.
     """
 
     Options: ClassVar[type[_Options]] = Options
     options: _Options
-    #: What the recipe calls it; set by the recipe.
+    #: Set by the recipe.
     name: str = ""
 
     def __init__(self, options: _Options) -> None:

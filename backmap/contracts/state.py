@@ -1,4 +1,4 @@
-"""What the steps of a run share, and the files they write to."""
+"""The state that the steps of a run share, and the files they write to."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,39 +15,39 @@ if TYPE_CHECKING:
     from ..model.system import System
     from .generators import Generator
 
-#: Until it is given; not told to type checkers, as no step that needs it is run before.
+#: Value until it is given; hidden from type checkers, as no step that needs it runs before.
 _NOT_YET: Any = None
 
 
 class OutputFiles(Protocol):
-    """The files of a run that grow window by window; the runner makes them whole and resumable."""
+    """The output files of a run, which grow window by window; the runner makes them complete and resumable."""
 
     def claim(self, path: Path) -> None:
-        """Say, once and at the start, that this run writes ``path`` (relative to the output folder).
+        """Register a file that this run writes, relative to the output folder; called once, at the start.
 
         Raises:
-            BackmapError: If it exists already, another step writes it, or the run reads it.
+            BackmapError: If the file exists already, another step writes it, or the run reads it.
         """
 
     def append(self, path: Path, data: bytes) -> None:
-        """Add bytes to a claimed file. They count once the whole window has been written."""
+        """Append bytes to a claimed file; they are committed with the whole window."""
 
     def place(self, path: Path, data: bytes) -> None:
-        """Write a claimed file as a whole, at the end of the run."""
+        """Write the whole content of a claimed file, at the end of the run."""
 
 
 class Bar(Protocol):
-    """Shows how far the work has come that a step does by itself, before there are frames."""
+    """A progress bar for work that a step does in ``start``, before there are frames."""
 
     def at(self, done: float, said: str = "") -> None:
-        """So much is done, and this is to be said of it."""
+        """Show that ``done`` of the total is done, with the text ``said``."""
 
     def tell(self, line: str) -> None:
-        """A line that is printed where there is no bar to be seen."""
+        """Print a line where no bar is shown, as in a log file."""
 
 
 class Unseen:
-    """A bar that nobody sees."""
+    """A progress bar that shows nothing."""
 
     def at(self, done: float, said: str = "") -> None:
         """See ``Bar``."""
@@ -64,29 +64,34 @@ def unseen(name: str, total: float = 1.0, unit: str | None = None, done: float =
 
 @dataclass(eq=False)
 class State:
-    """What the steps of a run share.
+    """The state that the steps of a run share.
 
     Attributes:
-        folder: Folder of the recipe; output: where files go; seed, device: as in the recipe.
-        title: Of the recipe.
+        folder: Folder of the recipe.
+        output: Folder that output files go to.
+        seed: Seed of all random numbers, as in the recipe.
+        device: Torch device to compute on, ``cpu`` or ``cuda``.
+        title: Title of the recipe.
+        resume: Whether an interrupted run is continued.
         log: Prints one line for the user.
-        progress: Called with a fraction of the current window's work that is done, 0 to 1.
-        working: Context with a ``Bar``, for work that a step does as it starts: ``working(name, total, unit, done)``;
-            without a unit it shows per cent.
-        system: What is there (given by ``topology``).
-        source: Frames of beads (given by ``read``); reference: frames of true atoms, or None.
-        generator: The ``Generator`` used last, for steps that name none.
+        progress: Called with the fraction of the current window's work that is done, 0 to 1.
+        working: ``working(name, total, unit, done)``: context manager that yields a ``Bar``, for work that a step does
+            in ``start``; without a unit the bar shows per cent.
+        system: The molecules (given by ``topology``).
+        source: Frames of beads (given by ``read``).
+        reference: Frames of true atoms, or None.
+        generator: The ``Generator`` used last, for steps that name none; None before one.
         forcefield: Parameters (given by ``forcefield``), or None.
-        judgement: What ``assess`` found, for reports; whole once that step has finished.
-        provenance: Says what is being run: recipe, versions, seed, hashes of inputs, as in run.json.
-        chosen: Numbers of the frames this run goes through, and n_frames, how many; known once a step has
-            given ``source``.
-        files: Where steps append what they write, window by window.
-        spent: Seconds that the frames have taken so far, by ``Step.index``.
-        beads_from: Files of other beads that stand in for those of the run, where a step took some.
-        loaded: Whether the atoms were read from a file instead of made, so that no time says how fast that was.
-        sampling: What steps that accept or reject tell reports, each as it finishes.
-        given: What steps hand on to later ones beside all this, by the names in their ``gives``.
+        judgement: Results of ``assess``, for reports; complete once that step has finished.
+        provenance: Returns recipe, versions, seed and hashes of inputs, as in run.json.
+        chosen: Numbers of the frames this run goes through; known once a step has given ``source``.
+        n_frames: How many these are.
+        files: Output files, to which steps append window by window.
+        spent: Time that the frames have taken so far, s, by ``Step.index``.
+        beads_from: Files of the other beads that a step reads in place of those of the run; empty without.
+        loaded: Whether the atoms were read from a file, so that times do not measure how fast atoms are made.
+        sampling: Acceptance of steps that accept or reject, for reports; added as each finishes.
+        given: Whatever else steps hand on to later ones, by the names in their ``gives``.
     """
 
     folder: Path

@@ -13,59 +13,61 @@ if TYPE_CHECKING:
 
 
 class Step(Plugin):
-    """One line of a recipe. What it needs and gives is checked before anything runs.
+    """One step of a recipe.
 
-    The names in use: ``system``, ``beads``, ``reference``, ``atoms``, ``generator``, ``forcefield``,
-    ``judgement``.
-
-    Frames may be shared out among processes and parts of a run, and a run may be stopped and resumed at any moment:
-    what a step does to a frame follows from the frame, the recipe and the seed alone, and what it has to remember of
-    the frames until ``finish`` it counts into ``memory``, each frame under its ``Window.place``.
+    Frames may be shared among processes and parts of a run, and a run may be stopped and resumed at any moment: the
+    result for a frame must follow from the frame, the recipe and the seed alone, and whatever ``finish`` needs of the
+    frames is counted into ``memory``, each frame under its ``Window.place``.
     """
 
+    #: What must be there before the step, checked before anything runs: ``system``, ``beads``, ``reference``,
+    #: ``atoms``, ``generator``, ``forcefield``, ``judgement``, or a name that another step gives.
     needs: frozenset[str] = frozenset()
+    #: What is there after the step, by the same names.
     gives: frozenset[str] = frozenset()
-    #: True if ``start`` does all the work and writes what comes of it: other processes cannot share it.
+    #: True if ``start`` does all the work and writes the results, so that processes cannot share it.
     beforehand: ClassVar[bool] = False
     #: Place in the recipe, e.g. ``run.yaml: steps[3].gibbs``; set by the recipe, for messages.
     where: str = ""
-    #: Number of the step in the recipe, counted from 0; part of the name of every random draw.
+    #: Number of the step in the recipe, counted from 0; it enters the name of every random stream.
     index: int = 0
 
     def __init__(self, options: Options) -> None:
         from ..model.memory import Memory  # late: numpy comes with it
 
         super().__init__(options)
-        #: What it has counted of the frames; whole in ``finish``. The runner replaces it from window to window.
+        #: What the step has counted of the frames; complete in ``finish``. The runner replaces it for every window.
         self.memory = Memory()
 
     @property
     def branches(self) -> dict[str, Sequence[Step]]:
-        """Steps nested in this one's options, by branch. They start where this step stands: the recipe gives
-        them a place and checks their needs; running them is this step's business."""
+        """Steps nested in the options of this one, by branch.
+
+        The recipe checks their needs as if they came at the place of this step; this step runs them.
+        """
         return {}
 
     def start(self, state: State) -> None:
-        """Called once, before the first window."""
+        """Prepare; called once, before the first window."""
 
     def frames(self, window: Window, state: State) -> Window:
-        """Called for every window, in order."""
+        """Process a window and return it, or a new one; called for every window, in order."""
         return window
 
     def finish(self, state: State) -> None:
-        """Called once, after the last window."""
+        """Conclude; called once, after the last window."""
 
 
 class FrameStep(Step):
-    """A step that goes through a window frame by frame.
+    """A step that processes a window frame by frame.
 
-    Matrix products, and solutions of many equations at once, round by what else is in them. So what is computed for a
-    frame follows from that frame alone only if no other frame takes part in it.
+    The rounding of batched matrix products and linear solvers depends on the whole batch, so the result for a frame
+    follows from that frame alone only if no other frame takes part in the computation.
     """
 
     @abstractmethod
     def frame(self, window: Window, state: State) -> Window:
-        """What ``frames`` is for a window of one frame."""
+        """Process a window of one frame and return it, or a new one."""
 
     def frames(self, window: Window, state: State) -> Window:
         from ..model.system import Window
@@ -82,5 +84,5 @@ class FrameStep(Step):
 
 
 def _share(progress: Callable[[float], None], frame: int, n_frames: int) -> Callable[[float], None]:
-    """Takes the fraction of one frame's work that is done, and tells that of the window's."""
+    """Convert the fraction done of one frame into that of the window."""
     return lambda fraction: progress((frame + fraction) / n_frames)

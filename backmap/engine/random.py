@@ -1,4 +1,4 @@
-"""Counter-based random numbers: a number depends on its name, not on who asked before.
+"""Counter-based random numbers: a number depends on its name, not on those drawn before it.
 
 Row s of a draw follows from (seed, step, frame, sweep, bead, candidate) and from how many numbers
 that site has used. So results do not depend on the size of windows, batches or chunks.
@@ -48,11 +48,11 @@ def hashed(*words: Tensor) -> Tensor:
 
 @dataclass(eq=False)
 class Stream:
-    """The random numbers of S sites.
+    """A stream of random numbers for each of S sites.
 
     Attributes:
-        key: One int64 key per site, (S,).
-        used: Numbers each site has used so far.
+        key: Key of each site's stream, (S,) int64.
+        used: How many numbers of each stream are used up.
     """
 
     key: Tensor
@@ -60,21 +60,27 @@ class Stream:
 
     @classmethod
     def of(cls, *words: int | str | Tensor, size: int = 1, device: str | torch.device = "cpu") -> Stream:
-        """A stream named by integers, strings and (S,) tensors, e.g. seed, step, frames, sweep, beads."""
+        """Create the stream named by ``words``, e.g. seed, step, frames, sweep, beads.
+
+        Args:
+            words: Integers, strings and tensors (S,), which name each site's stream.
+            size: Number of sites where no word is a tensor.
+            device: Torch device of the numbers.
+        """
         rows = [_word(w, size, device) for w in words]
         return cls(hashed(*torch.broadcast_tensors(*rows)))
 
     def child(self, *words: int | str) -> Stream:
-        """An independent stream of the same sites, named by further words."""
+        """Return an independent stream of the same sites, named by further words."""
         rows = [_word(w, len(self.key), self.key.device) for w in words]
         return Stream(hashed(self.key, *rows))
 
     def at(self, sites: Tensor) -> Stream:
-        """The streams of some of the sites, where they are now."""
+        """Return the streams of some of the sites, in their present state."""
         return Stream(self.key[sites], self.used)
 
     def uniform(self, *shape: int) -> Tensor:
-        """Uniform float64 numbers in the open interval (0, 1), (S, *shape)."""
+        """Draw uniform float64 numbers in the open interval (0, 1), (S, *shape)."""
         count = math.prod(shape)
         counter = torch.arange(self.used, self.used + count, device=self.key.device)
         self.used += count
@@ -83,11 +89,11 @@ class Stream:
         return ((bits.double() + 0.5) * 2.0**-53).clamp_max(1 - 2.0**-53).reshape(len(self.key), *shape)
 
     def normal(self, *shape: int) -> Tensor:
-        """Standard normal float64 numbers, (S, *shape), by inversion."""
+        """Draw standard normal float64 numbers, (S, *shape), by inversion."""
         return torch.special.ndtri(self.uniform(*shape))
 
     def rotation(self) -> Tensor:
-        """A uniform random rotation per site, (S, 3, 3) (Shoemake 1992)."""
+        """Draw a uniform random rotation matrix for each site, (S, 3, 3) (Shoemake 1992)."""
         u = self.uniform(3)
         a, b = (1 - u[:, 0]).sqrt(), u[:, 0].sqrt()
         s, t = 2 * math.pi * u[:, 1], 2 * math.pi * u[:, 2]
@@ -107,6 +113,6 @@ def _word(word: int | str | Tensor, size: int, device: str | torch.device) -> Te
 
 
 def numpy_generator(*words: int | str) -> np.random.Generator:
-    """A numpy generator named by integers and strings, for work that is not per site."""
+    """Create the numpy generator named by integers and strings, for random numbers that do not belong to sites."""
     entropy = [zlib.crc32(w.encode()) if isinstance(w, str) else w & ((1 << 63) - 1) for w in words]
     return np.random.default_rng(entropy)

@@ -1,4 +1,4 @@
-"""What assessors say of a trajectory: figures, curves and notes, as plain data for reports."""
+"""Results of assessors: figures, curves and notes of a trajectory, as plain data for reports."""
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
@@ -12,19 +12,19 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Figure:
-    """One number.
+    """A number that an assessor measured.
 
     Attributes:
-        section: What it belongs to: bonds, angles, torsions, packing, stereochemistry, energy, ...
-        name: Of the thing measured, e.g. ``C-C-C``.
-        quantity: What was measured of it: ``JSD``, ``mean``, ``share``, ...
-        value: NaN where it could not be measured.
-        unit: "" for pure numbers.
-        spread: Standard deviation over what was averaged, where that says something.
-        distance: True if it compares with the reference, 0 being equality (a divergence, a deviation): such
-            a figure has a noise floor and the smaller is the better.
-        ideal: The value that a perfect structure has whatever the reference, if there is one.
-        error: Standard error of the value, where it is known, for instance from a bootstrap over frames.
+        section: Section of the report: bonds, angles, torsions, packing, stereochemistry, energy, ...
+        name: Name of the thing measured, e.g. ``C-C-C``.
+        quantity: The quantity measured: ``JSD``, ``mean``, ``share``, ...
+        value: The number; NaN where it could not be measured.
+        unit: Unit of the value; "" for pure numbers.
+        spread: Standard deviation over what was averaged, or None.
+        distance: Whether it is a distance to the reference, 0 for equality (a divergence, a deviation); such a figure
+            has a noise floor, and smaller is better.
+        ideal: The value of a perfect structure, whatever the reference; None if there is none.
+        error: Standard error of the value, for instance from a bootstrap over frames; None if it is not known.
     """
 
     section: str
@@ -39,20 +39,22 @@ class Figure:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What it is called in tables; the same in every trajectory."""
+        """Section, name and quantity, the same in every trajectory."""
         return self.section, self.name, self.quantity
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """A distribution or a function of one variable, in bins.
+    """A distribution or a function of one variable, in n bins.
 
     Attributes:
-        section, name: As for figures.
-        label, unit: Of the x axis.
-        edges: (n + 1,).
-        values: Density, or value of the function, per bin, (n,).
-        quantity: Of the y axis.
+        section: Section of the report, as for figures.
+        name: Name of the thing measured, as for figures.
+        label: Label of the x axis.
+        unit: Unit of the x axis.
+        edges: Edges of the bins, (n + 1,).
+        values: Density, or value of the function, in each bin, (n,).
+        quantity: Label of the y axis.
     """
 
     section: str
@@ -65,6 +67,7 @@ class Curve:
 
     @property
     def key(self) -> tuple[str, str]:
+        """Section and name, the same in every trajectory."""
         return self.section, self.name
 
 
@@ -73,11 +76,11 @@ GOOD, CARE, UNUSABLE = 0, 1, 2  #: levels of aspects, and of verdicts
 
 @dataclass(frozen=True)
 class Aspect:
-    """One thing that was looked at, for the verdict.
+    """One aspect of the quality of a trajectory, on which the verdict of a report rests.
 
     Attributes:
-        level: ``GOOD``, ``CARE`` (it has to be known before use) or ``UNUSABLE``; the worst one is the verdict's.
-        topic: What it is, in two words: ``bond lengths``.
+        level: ``GOOD``, ``CARE`` (it must be known before use) or ``UNUSABLE``; the worst level is the verdict's.
+        topic: Its name, in two words: ``bond lengths``.
         text: A sentence with numbers, for people.
     """
 
@@ -88,12 +91,13 @@ class Aspect:
 
 @dataclass(frozen=True, eq=False)
 class Assessment:
-    """All that one assessor says of one trajectory.
+    """The results of one assessor for one trajectory.
 
     Attributes:
-        figures, curves: A section of the report for each ``section`` they name.
+        figures: Numbers; each ``section`` that they or the curves name becomes a section of the report.
+        curves: Distributions and functions of one variable.
         notes: Plain sentences for people.
-        findings: What the verdict has to take into account, beside the rules of the report.
+        findings: Aspects for the verdict, beside those that follow from the rules of the report.
     """
 
     figures: list[Figure] = field(default_factory=list)
@@ -102,7 +106,7 @@ class Assessment:
     findings: list[Aspect] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return the results as JSON data."""
         curves = [{**asdict(c), "edges": c.edges.tolist(), "values": c.values.tolist()} for c in self.curves]
         return {"figures": [asdict(f) for f in self.figures], "curves": curves, "notes": list(self.notes),
                 "findings": [asdict(f) for f in self.findings]}
@@ -110,13 +114,13 @@ class Assessment:
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """One frame to look at.
+    """One frame to be shown in a report.
 
     Attributes:
-        number: Of the frame in the input.
+        number: Number of the frame in the input, from 0.
         box: (3, 3), nm; zero without periodicity.
         beads: (B, 3), nm.
-        atoms: Atoms of each trajectory in this frame, by label, (A, 3), nm.
+        atoms: Atoms in this frame by label of the trajectory, (A, 3) each, nm.
     """
 
     number: int
@@ -127,7 +131,7 @@ class Example:
 
 @dataclass(eq=False)
 class Judgement:
-    """What an ``assess`` step found: every trajectory by every assessor.
+    """The results of an ``assess`` step: every trajectory by every assessor.
 
     Attributes:
         label: The trajectory that the run itself made, or "" if there is none.
@@ -135,11 +139,12 @@ class Judgement:
             called ``reference`` and comes first.
         floor: Assessor name -> the reference's odd frames assessed against its even ones: the noise that
             even a perfect result of that many frames would show; empty without a reference.
-        n_frames: Frames of each trajectory.
-        seconds: What each trajectory took to make, s, where it was made in this run.
-        example: A frame to look at.
-        flagged: Physics warning -> names of flagged beads of the run's own trajectory, at most a thousand
-            (``frame 12: PS1 3 A4``); ``n_flagged`` counts all.
+        n_frames: Number of frames of each trajectory, by label.
+        seconds: Time that each trajectory took to make, s, by label, where it was made in this run.
+        example: A frame to be shown, or None.
+        flagged: Physics warning -> names of flagged beads of the run's own trajectory, such as
+            ``frame 12: PS1 3 A4``; at most a thousand.
+        n_flagged: Physics warning -> number of flagged beads.
     """
 
     label: str
@@ -156,9 +161,14 @@ REFERENCE = "reference"
 
 
 def divergence(p: NDArray[Any], q: NDArray[Any]) -> float:
-    """Jensen-Shannon divergence of two histograms (n,), natural logarithm: 0 to ln 2 = 0.693.
+    """Compute the Jensen-Shannon divergence of two histograms.
 
-    NaN if one of them is empty.
+    Args:
+        p: Counts or densities, (n,); need not be normalised.
+        q: The same of the other histogram, (n,).
+
+    Returns:
+        The divergence with the natural logarithm, 0 to ln 2 = 0.693; NaN if a histogram is empty.
     """
     if not p.sum() or not q.sum():
         return float("nan")

@@ -20,9 +20,9 @@ _reading: ContextVar[dict[Path, None] | None] = ContextVar("reading", default=No
 
 
 def also_read(path: Path | str) -> None:
-    """Say that a file is read which no option names, such as one that another file includes.
+    """Register a file that is read but named by no option, such as one that another file includes.
 
-    The run keeps its hash with those of the recipe's own files: it is part of what the results follow from.
+    Its hash is kept with those of the files named in the recipe, as results depend on it.
     """
     known = _reading.get()
     if known is not None:
@@ -31,7 +31,7 @@ def also_read(path: Path | str) -> None:
 
 @contextmanager
 def files_read() -> Iterator[dict[Path, None]]:
-    """Collects what ``also_read`` is told inside, in order."""
+    """Collect the files registered by ``also_read`` inside, in order."""
     known: dict[Path, None] = {}
     token = _reading.set(known)
     try:
@@ -45,10 +45,10 @@ class FrameInfo:
     """One frame as read from a file.
 
     Attributes:
-        positions: nm, (n, 3).
-        box: Rows are the box vectors, nm, (3, 3); None without periodicity.
+        positions: Of atoms or beads, (n, 3), nm.
+        box: Box vectors as rows, (3, 3), nm; None without periodicity.
         time: ps.
-        forces: On the points, kJ/mol/nm, (n, 3); None where the file has none.
+        forces: Forces on the points, (n, 3), kJ/mol/nm; None if the file has none.
     """
 
     positions: np.ndarray
@@ -61,10 +61,13 @@ class FrameInfo:
         return replace(self, positions=self.positions[rows], forces=None if self.forces is None else self.forces[rows])
 
     def checked(self, where: str) -> np.ndarray:
-        """The positions in float64.
+        """Return the positions in float64.
+
+        Args:
+            where: File and frame, for messages.
 
         Raises:
-            BackmapError: If some are not numbers.
+            BackmapError: If some are not finite.
         """
         bad = (self.positions - self.positions != 0).any(axis=1)  # inf - inf and nan - nan are nan
         if bad.any():
@@ -82,13 +85,14 @@ def forces_of(frames: Sequence[FrameInfo]) -> np.ndarray | None:
 
 
 class FrameSource(Protocol):
-    """Frames on disk, read when asked for.
+    """The frames of a trajectory, read from disk when asked for.
 
     Attributes:
-        n_frames, n_points: Frames, and atoms or beads in each.
+        n_frames: Number of frames.
+        n_points: Number of atoms or beads in each.
         where: The files, for messages.
-        names, residue_names: Of the points, (n_points,), as the files spell them; None, or left out, where the
-            files have none. They are what tells beads of one kind from those of another.
+        names: Names of atoms or beads as in the files, (n_points,); None, or left out, where the files have none.
+        residue_names: Names of their residues, in the same way.
     """
 
     n_frames: int
@@ -98,30 +102,51 @@ class FrameSource(Protocol):
     residue_names: list[str] | None
 
     def frame(self, number: int) -> FrameInfo:
-        """Frame ``number``, counted from 0."""
+        """Read frame ``number``, counted from 0."""
 
 
 @dataclass(frozen=True, eq=False)
 class AtomMolecule:
-    """A molecule type as the topology alone knows it; see ``model.molecule.MoleculeType``."""
+    """A molecule type as described by an atomistic topology alone: A atoms, no beads (see ``MoleculeType``).
+
+    Attributes:
+        name: Name of the molecule type.
+        atom_names: (A,).
+        atom_types: Atom types of the force field, (A,).
+        residue_names: Name of each atom's residue, (A,).
+        residues: Residue number of each atom, (A,).
+        element: Atomic numbers, (A,).
+        mass: u, (A,).
+        partial_charge: e, (A,).
+        bonds: Pairs of bonded atoms, smaller index first, sorted, (n_bonds, 2).
+        bond_length: Equilibrium lengths, nm, NaN if unknown, (n_bonds,).
+        constrained: Bonds that the topology constrains, (n_bonds,) bool.
+        held_apart: Pairs of atoms that are not bonded, but whose distance the topology constrains.
+    """
 
     name: str
     atom_names: list[str]
     atom_types: list[str]
     residue_names: list[str]
     residues: np.ndarray
-    element: np.ndarray  #: atomic numbers, (A,)
+    element: np.ndarray
     mass: np.ndarray
     partial_charge: np.ndarray
-    bonds: np.ndarray  #: smaller index first, sorted, (n_bonds, 2)
-    bond_length: np.ndarray  #: equilibrium length, nm, NaN if unknown, (n_bonds,)
-    constrained: np.ndarray  #: bonds the topology itself constrains, (n_bonds,) bool
-    held_apart: tuple[tuple[int, int], ...] = ()  #: atoms that are not bonded, but at a distance it constrains
+    bonds: np.ndarray
+    bond_length: np.ndarray
+    constrained: np.ndarray
+    held_apart: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class AtomTopology:
-    """All molecule types of a topology file, and the list of [ molecules ] if it has one."""
+    """The content of a topology file.
+
+    Attributes:
+        types: Molecule types by name.
+        blocks: (molecule type, number of molecules) in order, as [ molecules ] lists them; empty if the file does not.
+        where: The file, for messages.
+    """
 
     types: dict[str, AtomMolecule]
     blocks: list[tuple[str, int]]
@@ -130,16 +155,18 @@ class AtomTopology:
 
 @dataclass(frozen=True, eq=False)
 class BeadModel:
-    """The beads of one molecule type.
+    """The B beads of one molecule type, as described by a mapping file.
 
     Attributes:
-        bead_names, bead_types, bead_residue_names: (B,).
-        bead_residues: (B,).
-        bead_bonds: Pairs of beads if the file gives bonds, else None, (m, 2).
+        bead_names: (B,).
+        bead_types: (B,).
+        bead_residue_names: Name of each bead's residue, (B,).
+        bead_residues: Residue number of each bead, (B,).
+        bead_bonds: Pairs of bonded beads, (m, 2); None if the file gives no bonds.
         mapping: Weights and owners.
-        stereocentres: What the file says of stereochemistry: a stereocentre and three of its neighbours, whose vectors
-            have a positive triple product, (n, 4); None if it says nothing.
-        remarks: What the user should know, one line each: what of the file is not used.
+        stereocentres: Atoms of the stereocentres of the file, (n, 4): the centre and three neighbours, whose vectors
+            from the centre have a positive triple product; None if the file gives none.
+        remarks: What of the file is not used, one line each, for the user.
         where: File and line of each bead, for messages, (B,); empty where the file has no lines for them.
     """
 

@@ -17,12 +17,14 @@ Index = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Mapping:
-    """M for one molecule type: ``R_b = sum_a w_ba r_a`` with rows that sum to one.
+    """The linear map M from atoms to beads of one molecule type, ``R_b = sum_a w_ba r_a`` with rows that sum to one.
 
     Attributes:
-        n_atoms, n_beads: Sizes of the molecule type.
-        bead, atom: Index of bead and atom of every weight, (n,), grouped by bead; within a bead
-            the order is the file's, because the first atom is VOTCA's reference image.
+        n_atoms: Number of atoms.
+        n_beads: Number of beads.
+        bead: Index of the bead of every weight, (n,), ascending.
+        atom: Index of the atom of every weight, (n,); within a bead in the order of the file, as the first atom
+            defines the periodic image (VOTCA).
         weight: Normalised weights, (n,).
         owner: The bead that places each atom, (n_atoms,).
         force_weight: Normalised weights d of forces, one for every weight, (n,): an atom adds ``d / weight`` times its
@@ -50,6 +52,9 @@ class Mapping:
             owner: Owners given by a file; None applies the rule (``owners``).
             where: The file, for messages.
             force_rows: Weights of forces, as many as there are weights in each row; they need not be normalised.
+
+        Raises:
+            BackmapError: If a bead has no atoms, weights do not sum to a positive number, or an atom has no owner.
         """
         bead = np.concatenate([np.full(len(atoms), b) for b, (atoms, _) in enumerate(rows)]).astype(np.int64)
         atom = np.concatenate([atoms for atoms, _ in rows]).astype(np.int64)
@@ -62,13 +67,13 @@ class Mapping:
 
     @classmethod
     def identity(cls, n: int) -> Mapping:
-        """Every atom is a bead of its own."""
+        """Build the mapping of ``n`` atoms in which every atom is a bead of its own."""
         each = np.arange(n, dtype=np.int64)
         return cls(n, n, each, each, np.ones(n), each)
 
     @property
     def is_identity(self) -> bool:
-        """Every atom is a bead of its own, whatever their order."""
+        """Whether every atom is a bead of its own, in any order."""
         n = self.n_atoms
         return (n == self.n_beads == len(self.atom) == len(np.unique(self.atom))
                 and np.array_equal(self.owner[self.atom], self.bead))
@@ -86,15 +91,15 @@ class Mapping:
         return np.searchsorted(self.bead, np.arange(self.n_beads))
 
     def apply(self, positions: Array, box: Array | None = None) -> Array:
-        """Beads of whole or broken molecules.
+        """Compute the beads of whole or broken molecules.
 
         Args:
             positions: (..., n_atoms, 3), nm.
             box: (3, 3), nm; None where molecules are whole already.
 
         Returns:
-            (..., n_beads, 3), nm, next to the first atom of each bead, not wrapped
-            (as VOTCA: R = r0 + sum w_i minimum_image(r_i - r0)).
+            (..., n_beads, 3), nm, not wrapped: R = r0 + sum w_i minimum_image(r_i - r0), with r0 the first atom of
+            the bead (as in VOTCA).
         """
         origin = positions[..., self.atom[self.first], :]
         offset = positions[..., self.atom, :] - origin[..., self.bead, :]
@@ -102,7 +107,7 @@ class Mapping:
         return origin + np.add.reduceat(weighted, self.first, axis=-2)
 
     def fragments(self) -> list[Index]:
-        """The atoms each bead owns, in topology order."""
+        """List the atoms that each bead owns, in topology order, (n_beads,) arrays."""
         return [np.flatnonzero(self.owner == b) for b in range(self.n_beads)]
 
 
@@ -118,10 +123,13 @@ def _normalised(weights: list[float], bead: int, where: str, what: str = "weight
 
 def owners(bead: Index, atom: Index, weight: Array, n_beads: int, graph: nx.Graph,
            heavy: NDArray[np.bool_], where: str = "") -> Index:
-    """The owner of each atom, (n_atoms,): its bead of largest weight, ties to the first bead.
+    """Return the owner of each atom, (n_atoms,): its bead of largest weight, ties to the first bead.
 
-    An atom in no bead follows the nearest owned atom on the graph, heavy ones first. Weights are
-    compared as they stand in the normalised rows.
+    An atom in no bead follows the nearest owned atom on the graph, heavy ones first. Weights are compared after
+    normalisation.
+
+    Raises:
+        BackmapError: If an atom is in no bead and no path of bonds leads to one that is.
     """
     n_atoms = len(graph)
     dense = np.zeros((n_beads, n_atoms))

@@ -15,12 +15,11 @@ from .tally import Tally
 
 
 class Memory(dict[str, Tally]):
-    """Tallies by name, made when they are asked for: ``memory["flags"].count(...)``.
+    """Tallies of a step by name, created on first use: ``memory["flags"].count(...)``.
 
-    A step counts into its memory as windows pass, each frame under its place in the run, and reads it when the run
-    is over. The runner keeps it with every commit and hands it back to a run that is resumed; what other processes or
-    parts of a run counted is merged. So a step holds on to nothing else from one window to the next, and to no tally
-    of its memory either.
+    A step counts into its memory as windows pass, each frame under its place in the run, and reads it in ``finish``.
+    The runner saves it with every commit, restores it when a run is resumed, and merges what other processes and parts
+    of the run counted. A step must keep nothing else from one window to the next, not even a reference to a tally.
     """
 
     def __missing__(self, name: str) -> Tally:
@@ -28,13 +27,13 @@ class Memory(dict[str, Tally]):
         return self[name]
 
     def merge(self, other: Memory) -> None:
-        """Add what was counted of other frames."""
+        """Add the tallies of other frames."""
         for name, tally in other.items():
             self[name].merge(tally)
 
 
 def note_flags(tally: Tally, window: Window) -> None:
-    """Count the flagged beads of a window by physics warning, and note which they are."""
+    """Count the flagged beads of a window by physics warning, and keep their numbers."""
     for name, flagged in window.flags.items():
         for frame, place, beads in zip(window.frames.tolist(), window.place.tolist(), flagged):
             tally.count(name, place, beads.sum())
@@ -42,7 +41,7 @@ def note_flags(tally: Tally, window: Window) -> None:
 
 
 def flags_of(tally: Tally, system: System) -> tuple[dict[str, int], dict[str, list[str]]]:
-    """How many beads were flagged by each warning, and the names of the first, ``frame 12: PS1 3 A4``."""
+    """Return the number of flagged beads by warning, and names of the first ones, such as ``frame 12: PS1 3 A4``."""
     counts = {name: int(tally.counts(name)) for name in tally.names()}
     named = {name: [f"frame {frame}: {system.bead_label(bead)}" for frame, bead in tally.noted(name).tolist()]
              for name, count in counts.items() if count}
@@ -50,7 +49,7 @@ def flags_of(tally: Tally, system: System) -> tuple[dict[str, int], dict[str, li
 
 
 def pack(memories: dict[int, Memory]) -> bytes:
-    """The memories of steps, by their number, as the bytes of an .npz file."""
+    """Write the memories of steps, by number of the step, as the bytes of an .npz file."""
     arrays: dict[str, NDArray[Any]] = {}
     for index, memory in memories.items():
         for name, tally in memory.items():
@@ -61,10 +60,10 @@ def pack(memories: dict[int, Memory]) -> bytes:
 
 
 def unpack(data: bytes) -> dict[int, Memory]:
-    """The inverse of ``pack``.
+    """Read what ``pack`` wrote.
 
     Raises:
-        ValueError: If these are not the bytes that ``pack`` has made.
+        ValueError: If ``data`` was not written by ``pack``.
     """
     found: dict[tuple[int, str], dict[str, NDArray[Any]]] = {}
     try:

@@ -1,4 +1,4 @@
-"""Molecule types: read once, as graphs with chemistry in plain arrays."""
+"""Molecule types: graphs of atoms and beads, with their chemistry in plain arrays."""
 from __future__ import annotations
 
 from collections import defaultdict
@@ -19,16 +19,16 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Chemistry:
-    """Chemistry of the atoms and bonds of a molecule type, as plain arrays.
+    """Chemistry of the A atoms and of the bonds of a molecule type, as plain arrays.
 
     Attributes:
         element: Atomic numbers, (A,).
-        aromatic: (A,) bool.
+        aromatic: Whether each atom is aromatic, (A,) bool.
         ring: Size of the smallest ring each atom is in, 0 outside rings, (A,).
         charge: Formal charges, e, (A,).
-        bond_order: 1, 1.5 (aromatic), 2 or 3 along ``MoleculeType.bonds``, (n_bonds,).
-        centres: Stereocentres: the atom and three of its neighbours, heavy ones first and by
-            index, (C, 4).
+        bond_order: 1, 1.5 (aromatic), 2 or 3 for each of ``MoleculeType.bonds``, (n_bonds,).
+        centres: Atoms of the C stereocentres, (C, 4): the centre and three of its neighbours, heavy ones first and
+            then by index.
         sign: Sign of the triple product of the three neighbour vectors of each centre, (C,):
             +1, -1, or 0 where it is not known.
     """
@@ -49,22 +49,26 @@ class Chemistry:
 
 @dataclass(frozen=True, eq=False)
 class MoleculeType:
-    """One kind of molecule; molecules are rows of arrays that refer to it.
+    """A molecule type of A atoms and B beads; molecules are rows of arrays that refer to it.
 
     Attributes:
-        name: As in the topology.
-        atom_names, atom_types, residue_names: (A,) lists of str.
+        name: Name as in the topology.
+        atom_names: (A,).
+        atom_types: Atom types of the force field, (A,).
+        residue_names: Name of each atom's residue, (A,).
         residues: Residue number of each atom, as in the topology, (A,).
         mass: u, (A,).
         partial_charge: e, (A,).
-        bonds: Atom pairs, smaller index first, (n_bonds, 2).
-        chemistry: What RDKit, or a checkpoint, says about the atoms.
-        bead_names, bead_types, bead_residue_names: (B,) lists of str.
-        bead_residues: (B,).
-        bead_bonds: Pairs of beads, (m, 2).
+        bonds: Pairs of bonded atoms, smaller index first, (n_bonds, 2).
+        chemistry: Elements, rings, stereocentres and the like, from RDKit or a checkpoint.
+        bead_names: (B,).
+        bead_types: (B,).
+        bead_residue_names: Name of each bead's residue, (B,).
+        bead_residues: Residue number of each bead, (B,).
+        bead_bonds: Pairs of bonded beads, (m, 2).
         mapping: Weights and owners.
-        bond_length: Rigid length of each bond, nm; NaN where the bond is flexible, (n_bonds,).
-        given: Every atom is a bead of its own: its positions are read, and nothing of it is drawn or moved.
+        bond_length: Rigid length of each bond, nm, NaN where the bond is flexible, (n_bonds,).
+        given: Whether every atom is a bead of its own, so that positions are read and nothing is drawn or moved.
     """
 
     name: str
@@ -91,14 +95,16 @@ class MoleculeType:
 
     @property
     def n_atoms(self) -> int:
+        """Number of atoms A."""
         return len(self.atom_names)
 
     @property
     def n_beads(self) -> int:
+        """Number of beads B."""
         return len(self.bead_names)
 
     def with_signs(self, sign: Index) -> MoleculeType:
-        """The same molecule with other signs of its stereocentres, (C,); what follows from bonds is not made anew."""
+        """Return the same molecule type with other signs of its stereocentres, (C,); cached graphs are kept."""
         other = replace(self, chemistry=replace(self.chemistry, sign=np.asarray(sign, dtype=np.int64)))
         for name in ("graph", "bead_graph", "distance", "atom_edges", "bead_edges"):
             if name in self.__dict__:
@@ -107,17 +113,17 @@ class MoleculeType:
 
     @cached_property
     def graph(self) -> nx.Graph:
-        """Atom graph; edges carry ``bond``, their row in ``bonds``."""
+        """Graph of the atoms; edges have the attribute ``bond``, their row in ``bonds``."""
         return graph_of(self.n_atoms, self.bonds)
 
     @cached_property
     def bead_graph(self) -> nx.Graph:
-        """Bead graph: bonds given by the mapping file, or implied by the atoms."""
+        """Graph of the beads, with bonds given by the mapping file or implied by the atoms."""
         return graph_of(self.n_beads, self.bead_bonds)
 
     @cached_property
     def distance(self) -> NDArray[np.int16]:
-        """Bonds between each pair of atoms, (A, A); 99 where they are farther than 8 or apart."""
+        """Number of bonds between each pair of atoms, (A, A); 99 if more than 8 or not connected."""
         table = np.full((self.n_atoms, self.n_atoms), 99, dtype=np.int16)
         for a, reached in nx.all_pairs_shortest_path_length(self.graph, cutoff=8):
             table[a, list(reached)] = list(reached.values())
@@ -125,17 +131,17 @@ class MoleculeType:
 
     @cached_property
     def atom_edges(self) -> Index:
-        """Spanning forest of the atom graph, for making molecules whole."""
+        """Edges (parent, child) of a spanning forest of the atom graph, (n, 2), for making molecules whole."""
         return periodic.spanning_edges(self.graph)
 
     @cached_property
     def bead_edges(self) -> Index:
-        """Spanning forest of the bead graph, for making molecules whole from beads alone."""
+        """Edges (parent, child) of a spanning forest of the bead graph, (n, 2), for making beads whole."""
         return periodic.spanning_edges(self.bead_graph)
 
 
 def graph_of(n: int, bonds: Index) -> nx.Graph:
-    """An undirected graph with nodes 0..n-1 and ``bonds`` (m, 2) as edges, rows kept as ``bond``."""
+    """Build an undirected graph with nodes 0..n-1 and edges ``bonds`` (m, 2); their attribute ``bond`` is the row."""
     graph = nx.Graph()
     graph.add_nodes_from(range(n))
     graph.add_edges_from((int(i), int(j), {"bond": k}) for k, (i, j) in enumerate(bonds))
@@ -143,13 +149,13 @@ def graph_of(n: int, bonds: Index) -> nx.Graph:
 
 
 def implied_bead_bonds(bonds: Index, mapping: Mapping) -> Index:
-    """Beads are bonded if atoms they own are bonded, (m, 2)."""
+    """Return pairs of beads that own atoms bonded to each other, (m, 2)."""
     pairs = {tuple(sorted((mapping.owner[i], mapping.owner[j]))) for i, j in bonds}
     return np.array(sorted((i, j) for i, j in pairs if i != j), dtype=np.int64).reshape(-1, 2)
 
 
 def handedness(positions: Array, centres: Index) -> NDArray[np.int64]:
-    """Signs of stereocentres of whole molecules.
+    """Compute the signs of stereocentres of whole molecules.
 
     Args:
         positions: (..., A, 3), nm.
@@ -163,7 +169,7 @@ def handedness(positions: Array, centres: Index) -> NDArray[np.int64]:
 
 
 def merged(types: Sequence[MoleculeType]) -> list[MoleculeType]:
-    """One molecule type of each name; centres whose sign is not the same in all of them get sign 0."""
+    """Return one molecule type of each name; centres whose sign differs among those of a name get sign 0."""
     alike: dict[str, list[MoleculeType]] = defaultdict(list)
     for kind in types:
         alike[kind.name].append(kind)

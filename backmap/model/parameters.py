@@ -50,12 +50,12 @@ BOLTZMANN = 8.31446261815324e-3
 
 @dataclass(frozen=True, eq=False)
 class Bonded:
-    """All terms of one function in one molecule type.
+    """The bonded terms of one function in one molecule type.
 
     Attributes:
-        function: A key of ``FUNCTIONS``.
-        atoms: (n, 2), (n, 3) or (n, 4).
-        parameters: (n, p), in the order of ``FUNCTIONS``.
+        function: Name of the function, a key of ``FUNCTIONS``.
+        atoms: Atoms of each term, (n, 2), (n, 3) or (n, 4).
+        parameters: Parameters of each term, (n, p), in the order and units of ``FUNCTIONS``.
     """
 
     function: str
@@ -64,24 +64,24 @@ class Bonded:
 
     @property
     def term(self) -> str:
-        """What it is counted under: bond, angle, proper or improper."""
+        """The term that its energy is counted under: bond, angle, proper or improper."""
         return FUNCTIONS[self.function][0]
 
 
 @dataclass(frozen=True, eq=False)
 class MoleculeParameters:
-    """Force field of one molecule type.
+    """Force-field parameters of one molecule type.
 
     Attributes:
-        name: Of the molecule type.
-        bonded: One entry per function that occurs.
+        name: Name of the molecule type.
+        bonded: Bonded terms, one entry per function that occurs.
         kind: Lennard-Jones type of each atom, a row of ``ForceField.c6``, (A,).
-        charge: e, (A,).
+        charge: Partial charges, e, (A,).
         excluded: Pairs of atoms without non-bonded interaction, smaller index first, (n, 2). Those of
             ``pairs`` usually are among them; one that is not counts twice, as in GROMACS.
         pairs: Atoms of explicit pair interactions (1-4), (m, 2).
         pair_parameters: c6 (kJ/mol nm^6), c12 (kJ/mol nm^12) and the product of charges (e^2, scaled) of
-            each pair, (m, 3). They count at any distance, with plain Coulomb.
+            each pair, (m, 3). They act at any distance, with plain Coulomb.
     """
 
     name: str
@@ -94,11 +94,12 @@ class MoleculeParameters:
 
     @property
     def n_atoms(self) -> int:
+        """Number of atoms A."""
         return len(self.kind)
 
     @cached_property
     def excluded_table(self) -> NDArray[np.bool_]:
-        """(A, A) bool, symmetric, True on the diagonal."""
+        """Whether each pair of atoms is excluded, (A, A) bool, symmetric, True on the diagonal."""
         table = np.eye(self.n_atoms, dtype=bool)
         table[self.excluded[:, 0], self.excluded[:, 1]] = True
         return table | table.T
@@ -106,16 +107,17 @@ class MoleculeParameters:
 
 @dataclass(frozen=True, eq=False)
 class ForceField:
-    """Parameters of every molecule type of a system, and how non-bonded interactions are cut off.
+    """Parameters of every molecule type of a system, and the treatment of non-bonded interactions.
 
     Attributes:
-        molecules: By molecule type name.
-        kinds: Names of the Lennard-Jones types, (T,).
-        c6, c12: Of every pair of types, combination rules and exceptions (NBFIX) applied, (T, T).
-        cutoff: Of Lennard-Jones and Coulomb, nm; plain, neither shifted nor switched.
+        molecules: Parameters by name of the molecule type.
+        kinds: Names of the T Lennard-Jones types, (T,).
+        c6: Of every pair of types, kJ/mol nm^6, combination rules and exceptions (NBFIX) applied, (T, T).
+        c12: The same, kJ/mol nm^12, (T, T).
+        cutoff: Cut-off distance of Lennard-Jones and Coulomb, nm; plain, neither shifted nor switched.
         coulomb: reaction_field as in GROMACS (excluded pairs within the cut-off and self terms included),
             cutoff (plain), pme (whole frames, through OpenMM), or none.
-        epsilon_rf: Dielectric constant beyond the cut-off; 0 stands for infinity, as in GROMACS.
+        epsilon_rf: Relative permittivity beyond the cut-off; 0 stands for infinity, as in GROMACS.
         where: The file, for messages.
     """
 
@@ -129,10 +131,10 @@ class ForceField:
     where: str = ""
 
     def of(self, system: System) -> list[MoleculeParameters]:
-        """Parameters of each type of ``system.types``, in that order.
+        """Return the parameters of each type of ``system.types``, in that order.
 
         Raises:
-            BackmapError: If a type has none, or another number of atoms.
+            BackmapError: If a type has no parameters, or another number of atoms in them.
         """
         found = []
         for kind in system.types:

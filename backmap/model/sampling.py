@@ -1,4 +1,4 @@
-"""What steps that accept or reject leave for reports: shares accepted, and free energies."""
+"""Acceptance and free energies of steps that accept or reject, for reports."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -7,14 +7,14 @@ from typing import Any
 
 @dataclass(frozen=True, eq=False)
 class Sampling:
-    """What became of one step's proposals.
+    """Acceptance statistics of one step that accepts or rejects proposals.
 
     Attributes:
-        step: Its place in the recipe and its name, e.g. ``steps[4].gibbs``.
-        acceptance: Rows: ``block`` (or ""), ``bead_type``, shares accepted in the ``first``, the ``last`` and ``all``
-            sweeps, how many were ``tried``, and the change of ``energy`` it all brought, kJ/mol (or None).
-        free_energies: Rows: ``block``, ``bead_type``, and what ``Trials.free_energies`` tells of them.
-        notes: Sentences.
+        step: Place of the step in the recipe and its name, e.g. ``steps[4].gibbs``.
+        acceptance: Rows with ``block`` (or ""), ``bead_type``, the shares accepted in the ``first``, the ``last`` and
+            ``all`` sweeps, the number ``tried``, and the total change of ``energy``, kJ/mol (or None).
+        free_energies: Rows with ``block``, ``bead_type`` and the entries of ``Trials.free_energies``.
+        notes: Sentences for people.
     """
 
     step: str

@@ -1,4 +1,4 @@
-"""What a recipe and its files hold, as far as they can be read; and what there is to say about them."""
+"""The content of a recipe and its files, as far as they can be read, and findings about them."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,13 +19,13 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")  #: the worst fi
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong, doubtful or good to know.
+    """One result of a checker: an error, a warning or a note.
 
     Attributes:
-        severity: error: a run would fail, or its result be wrong; warning: it is probably not what was meant;
-            note: it is all right, but somebody might not expect it.
+        severity: ``error`` (a run would fail, or its result be wrong), ``warning`` (probably not what was meant) or
+            ``note`` (correct, but perhaps unexpected).
         where: File and line, and the place in a recipe.
-        problem: What there is, in one sentence without a full stop at the end.
+        problem: What was found, in one sentence without a full stop at the end.
         hint: What to do; may be empty.
     """
 
@@ -36,25 +36,26 @@ class Finding:
 
     @classmethod
     def of(cls, error: BackmapError) -> Finding:
-        """The finding that an error is."""
+        """Build the finding of severity ``error`` with the content of a BackmapError."""
         return cls("error", error.where, error.problem, error.hint)
 
 
 @dataclass(eq=False)
 class Survey:
-    """A recipe and its files, read as far as they can be. What could not be read is None or missing.
+    """The content of a recipe and its files, as far as they can be read; the rest is None or missing.
 
     Attributes:
-        place: The recipe's file, for messages.
-        steps: All that could be built, in order; they know their ``where``.
+        place: File of the recipe, for messages.
+        steps: The steps that could be built, in order; their ``where`` is set.
         output: The output folder; None if the recipe does not say.
-        topology: What the atomistic topology says.
-        blocks: (molecule type, count) in order.
-        models: Bead model of each mapped molecule type.
-        system: What is there, with what trained generators remember.
-        forcefield: Its parameters.
-        beads, reference: Frames of beads, and of true atoms.
-        where: Place of a step, or of an option in it, with its line: ``where(step, "temperature")``.
+        topology: Content of the atomistic topology.
+        blocks: (molecule type, number of molecules) in order.
+        models: Bead models by name of the molecule type.
+        system: The molecules, with the rigid lengths and signs known from trained generators.
+        forcefield: Parameters of the system.
+        beads: Frames of beads.
+        reference: Frames of true atoms.
+        where: Returns the place of a step, or of an option in it, with its line: ``where(step, "temperature")``.
     """
 
     place: str
@@ -70,10 +71,10 @@ class Survey:
     where: Callable[..., str] = lambda step, *options: step.where
 
     def named(self, *names: str) -> Iterator[Any]:
-        """The steps of these names, in order."""
+        """Iterate over the steps of these names, in order."""
         return (step for step in self.steps if step.name in names)
 
     def place_of(self, given: str, *options: str) -> str:
-        """Place of the step that gives something, or of an option in it; the recipe's, if there is no such step."""
+        """Return the place of the step that gives ``given``, or of an option in it; that of the recipe without one."""
         step = next((step for step in self.steps if given in step.gives), None)
         return self.where(step, *options) if step else self.place

@@ -1,4 +1,4 @@
-"""What is there (System) and where it is (Window)."""
+"""Systems, the molecules of a simulation, and windows, frames of their positions."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -19,11 +19,12 @@ Index = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """The molecules of one type: rows of arrays.
+    """The m molecules of one type in a system, as rows of arrays.
 
     Attributes:
         type: The molecule type.
-        atom_offset, bead_offset: First atom and first bead of each molecule, (m,).
+        atom_offset: System index of the first atom of each molecule, (m,).
+        bead_offset: System index of the first bead of each molecule, (m,).
     """
 
     type: MoleculeType
@@ -43,10 +44,10 @@ class Group:
 
 @dataclass(frozen=True, eq=False)
 class System:
-    """What is there: the molecules in the order of the topology.
+    """The molecules of a simulation, in the order of the topology.
 
     Attributes:
-        blocks: (molecule type, count) as [ molecules ] lists them; a type may come up again.
+        blocks: (molecule type, number of molecules) as [ molecules ] lists them; a type may occur more than once.
     """
 
     blocks: tuple[tuple[MoleculeType, int], ...]
@@ -71,24 +72,31 @@ class System:
 
     @property
     def n_atoms(self) -> int:
+        """Number of atoms A."""
         return sum(kind.n_atoms * count for kind, count in self.blocks)
 
     @property
     def n_beads(self) -> int:
+        """Number of beads B."""
         return sum(kind.n_beads * count for kind, count in self.blocks)
 
     @property
     def n_molecules(self) -> int:
+        """Number of molecules."""
         return sum(count for _, count in self.blocks)
 
     @property
     def listed(self) -> str:
-        """Molecules by name for people, in order; types of one name that follow one another are counted together."""
+        """Numbers of molecules by name, in order, for messages; adjacent types of one name are counted together."""
         runs = groupby(self.blocks, key=lambda block: block[0].name)
         return ", ".join(f"{sum(count for _, count in run)} {name}" for name, run in runs)
 
     def bead_label(self, bead: int) -> str:
-        """Name of a bead for people: molecule type, number of the molecule from 1, bead name."""
+        """Return the name of a bead for messages: molecule type, number of the molecule from 1, bead name.
+
+        Raises:
+            IndexError: If the system has no bead of that index.
+        """
         first = molecule = 0
         for kind, count in self.blocks:
             if bead < first + count * kind.n_beads:
@@ -98,18 +106,27 @@ class System:
         raise IndexError(bead)
 
     def expect(self, n: int, what: str, where: object) -> None:
-        """Raise BackmapError unless ``n`` is the number of ``what`` ("atoms" or "beads")."""
+        """Check the number of atoms or beads in a file.
+
+        Args:
+            n: The number found.
+            what: "atoms" or "beads".
+            where: The file, for the message.
+
+        Raises:
+            BackmapError: If ``n`` is not the number of the system.
+        """
         expected = self.n_atoms if what == "atoms" else self.n_beads
         if n != expected:
             raise BackmapError(f"holds {n} {what}, but the topology ({self.listed}) has {expected}", where=where,
                                hint="Check the molecule counts and that every chain has the topology's length.")
 
     def whole_beads(self, beads: Array, box: Array | None) -> Array:
-        """Beads (B, 3) with every molecule joined along its bead bonds; first beads wrapped in."""
+        """Make the molecules of beads (B, 3), nm, whole along bead bonds, in the box (3, 3)."""
         return self._whole(beads, box, "beads", "bead_edges")
 
     def whole_atoms(self, atoms: Array, box: Array | None) -> Array:
-        """Atoms (A, 3) with every molecule joined along its bonds."""
+        """Make the molecules of atoms (A, 3), nm, whole along bonds, in the box (3, 3)."""
         return self._whole(atoms, box, "atoms", "atom_edges")
 
     def _whole(self, positions: Array, box: Array | None, rows: str, edges: str) -> Array:
@@ -120,7 +137,7 @@ class System:
         return whole
 
     def atoms_near_beads(self, atoms: Array, beads: Array, box: Array | None) -> Array:
-        """Whole atoms (A, 3) moved as molecules to the periodic image that fits whole beads (B, 3)."""
+        """Make molecules of atoms (A, 3), nm, whole and move each to the periodic image of its whole beads (B, 3)."""
         moved = self.whole_atoms(atoms, box)
         for group in self.groups:
             shift = self_image(group.type.mapping.apply(moved[group.atoms])[:, 0] - beads[group.beads[:, 0]], box)
@@ -128,17 +145,20 @@ class System:
         return moved
 
     def map(self, atoms: Array) -> Array:
-        """M(r) of whole atoms, (..., A, 3) -> (..., B, 3), nm."""
+        """Compute the beads M(r) of whole molecules, (..., A, 3) -> (..., B, 3), nm."""
         beads = np.empty((*atoms.shape[:-2], self.n_beads, 3))
         for group in self.groups:
             beads[..., group.beads, :] = group.type.mapping.apply(atoms[..., group.atoms, :])
         return beads
 
     def wrong_stereo(self, atoms: Array) -> Index:
-        """Centres whose sign is not the topology's, in whole atoms (W, A, 3).
+        """Find stereocentres whose sign is not that of the topology.
+
+        Args:
+            atoms: Whole molecules, (W, A, 3), nm.
 
         Returns:
-            (n, 5): frame, and the system indices of the centre and its three neighbours.
+            (n, 5): frame in the window, and the system indices of the centre and its three neighbours.
         """
         wrong = []
         for group in self.groups:
@@ -153,27 +173,27 @@ class System:
 
 
 def self_image(displacement: Array, box: Array | None) -> Array:
-    """The lattice vector by which each displacement (..., 3) differs from its minimum image."""
+    """Return the lattice vector by which each displacement (..., 3) differs from its minimum image."""
     return displacement - periodic.minimum_image(displacement, box)
 
 
 @dataclass(eq=False)
 class Window:
-    """Frames (or replicas) that go through the steps together.
+    """W frames (or replicas) that go through the steps together.
 
     Attributes:
         frames: Number of each frame in the input, counted from 0, (W,).
         time: ps, (W,).
-        boxes: (W, 3, 3), nm; all zero without periodicity.
-        beads: Whole molecules, (W, B, 3), nm.
-        atoms: (W, A, 3), nm, whole and next to their beads; None before a step makes them.
-        placed: (W, A) bool.
-        reference: True atoms, (W, A, 3), nm, where a file gave them; training and assessors only.
+        boxes: Box vectors as rows, (W, 3, 3), nm; all zero without periodicity.
+        beads: Positions of beads, molecules whole, (W, B, 3), nm.
+        atoms: Positions of atoms, molecules whole and next to their beads, (W, A, 3), nm; None before any is made.
+        placed: Which atoms have a position, (W, A) bool; None before any has.
+        reference: True atoms, (W, A, 3), nm, where a file gave them; for training and assessors only.
         residual: M(r) - R after the last projection, (W, B, 3), nm; None before one.
-        flags: Name of a physics warning -> (W, B) bool.
-        place: Place of each frame in the run, counted from 0, (W,); by default that in the window.
-        forces: On ``atoms``, where a file gave them or a step has computed them, (W, A, 3), kJ/mol/nm.
-        reference_forces: On ``reference``, where a file gave them, (W, A, 3), kJ/mol/nm.
+        flags: Flagged beads by name of the physics warning, (W, B) bool each.
+        place: Place of each frame in the run, counted from 0, (W,); by default its place in the window.
+        forces: Forces on ``atoms`` that a file gave or a step has computed, (W, A, 3), kJ/mol/nm, or None.
+        reference_forces: Forces on ``reference`` that a file gave, (W, A, 3), kJ/mol/nm, or None.
     """
 
     frames: Index
@@ -195,22 +215,23 @@ class Window:
 
     @property
     def size(self) -> int:
+        """Number of frames W."""
         return len(self.frames)
 
     def box(self, frame: int) -> Array | None:
-        """Box of one frame of the window, or None if it is not periodic."""
+        """Return the box (3, 3), nm, of a frame of the window, or None if it is not periodic."""
         box = self.boxes[frame]
         return box if periodic.is_valid(box) else None
 
     def take(self, chosen: Index | Sequence[int]) -> Window:
-        """Some of the frames, by their place in the window."""
+        """Return a window of some of the frames, by their place in the window."""
         part = {f.name: None if getattr(self, f.name) is None else getattr(self, f.name)[chosen]
                 for f in fields(self) if f.name != "flags"}
         return Window(**part, flags={name: flagged[chosen] for name, flagged in self.flags.items()})
 
     @classmethod
     def joined(cls, parts: Sequence[Window]) -> Window:
-        """Windows one after the other as one; beads of parts that do not know a flag are not flagged."""
+        """Join windows into one, in order; a flag that a part does not have is False for all of its beads."""
         if len(parts) == 1:
             return parts[0]
         whole = {}
@@ -223,7 +244,7 @@ class Window:
         return cls(**whole, flags=flags)
 
     def with_atoms(self, atoms: Array, placed: NDArray[np.bool_] | None = None) -> Window:
-        """A new window with other atoms, of which no forces are known; everything else is shared."""
+        """Return a window with other atoms (W, A, 3), nm, by default all placed and without forces; the rest is shared."""
         if placed is None:
             placed = np.ones(atoms.shape[:2], dtype=bool)
         return replace(self, atoms=atoms, placed=placed, flags=dict(self.flags), forces=None)

@@ -1,5 +1,5 @@
-"""What is counted on the way through a trajectory: integers and per-frame rows, so that the result does
-not depend on how the frames were cut into windows or shared among processes.
+"""Tallies: integer counts and per-frame rows of a trajectory, which do not depend on how the frames were cut into
+windows or shared among processes.
 """
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Array = NDArray[np.float64]
 class Tally:
     """Counts, rows and lists of one trajectory, by name.
 
-    Counts are integers that add up (histograms); they are kept for even and odd frames apart, so that
-    the two halves can be compared. Rows are a few numbers per frame, as many for every frame. Lists are as
-    many integers as a frame happens to have, and the first of all frames are kept. Sums of floats over frames
-    are made at the end only, in the order of the frames.
+    Counts are integers that add up (histograms); they are kept separately for even and odd frames, so that
+    the two halves can be compared. Rows are numbers per frame, the same shape for every frame. Lists are
+    integers per frame, any number of them, of which the first of the trajectory are kept. Sums of floats over frames
+    are computed at the end only, in the order of the frames, so that they do not depend on how these were shared.
     """
 
-    #: Entries of a list that are kept: enough for people, and no burden however long the run.
+    #: Largest number of entries of a list that are kept.
     LISTED = 1000
 
     def __init__(self) -> None:
@@ -29,7 +29,11 @@ class Tally:
         self._lists: dict[str, dict[int, NDArray[np.int64]]] = {}
 
     def count(self, name: str, index: int, counts: ArrayLike) -> None:
-        """Add integers ``counts`` (n,) of the frame whose place in the run is ``index``, from 0."""
+        """Add integers ``counts`` (n,) of the frame whose place in the run is ``index``, from 0.
+
+        Raises:
+            TypeError: If ``counts`` are not integers.
+        """
         new = np.asarray(counts)
         if new.dtype.kind not in "iub":
             raise TypeError(f"counts are integers, not {new.dtype}")
@@ -37,18 +41,21 @@ class Tally:
         both[index % 2] += new
 
     def row(self, name: str, index: int, values: ArrayLike) -> None:
-        """Keep numbers of the frame whose place in the run is ``index``, from 0."""
+        """Keep floats ``values`` (...) of the frame whose place in the run is ``index``, from 0."""
         self._rows.setdefault(name, {})[index] = np.asarray(values, dtype=np.float64)
 
     def note(self, name: str, index: int, entries: ArrayLike) -> None:
-        """Keep integers (n, ...) of the frame whose place in the run is ``index``; of all frames, the first 1000."""
+        """Keep integers ``entries`` (n, ...) of the frame whose place in the run is ``index``, from 0.
+
+        Of all frames together, the first ``LISTED`` entries are kept.
+        """
         entries = np.asarray(entries, dtype=np.int64)
         if len(entries):
             self._lists.setdefault(name, {})[index] = entries[:self.LISTED]
             self._shorten(name)
 
     def _shorten(self, name: str) -> None:
-        """Forget the frames after the one with which a list is full."""
+        """Drop the frames after the one with which a list is full."""
         frames, count = self._lists[name], 0
         for index in sorted(frames):
             if count >= self.LISTED:
@@ -57,7 +64,7 @@ class Tally:
                 count += len(frames[index])
 
     def merge(self, other: Tally) -> None:
-        """Add what another process or an earlier window has counted."""
+        """Add the counts, rows and lists of another tally, of other frames."""
         for name, both in other._counts.items():
             if name in self._counts:
                 self._counts[name] += both
@@ -70,7 +77,7 @@ class Tally:
             self._shorten(name)
 
     def half(self, which: int) -> Tally:
-        """The even (0) or odd (1) frames alone."""
+        """Return counts and rows of the even (0) or odd (1) frames alone."""
         part = Tally()
         for name, both in self._counts.items():
             part._counts[name] = both * (np.arange(2) == which).reshape(2, *[1] * (both.ndim - 1))
@@ -90,16 +97,16 @@ class Tally:
         return part
 
     def counts(self, name: str) -> NDArray[np.int64]:
-        """Counts of all frames, (n,)."""
+        """Return the counts of all frames, (n,)."""
         return self._counts[name].sum(axis=0)
 
     def rows(self, name: str) -> Array:
-        """Rows in the order of the frames, (n_frames, ...)."""
+        """Return the rows in the order of the frames, (n_frames, ...)."""
         rows = self._rows[name]
         return np.stack([rows[index] for index in sorted(rows)])
 
     def noted(self, name: str) -> NDArray[np.int64]:
-        """Entries of a list in the order of the frames, (n, ...), at most ``LISTED``."""
+        """Return the entries of a list in the order of the frames, (n, ...), at most ``LISTED``."""
         frames = self._lists[name]
         return np.concatenate([frames[index] for index in sorted(frames)])[:self.LISTED]
 
@@ -107,16 +114,16 @@ class Tally:
         return name in self._counts or name in self._rows or name in self._lists
 
     def names(self, prefix: str = "") -> list[str]:
-        """Names of all counts, rows and lists that start with ``prefix``, sorted."""
+        """Return the names of all counts, rows and lists that start with ``prefix``, sorted."""
         return sorted(name for name in {*self._counts, *self._rows, *self._lists} if name.startswith(prefix))
 
     @property
     def n_frames(self) -> int:
-        """Frames that have rows."""
+        """Number of frames that have rows."""
         return len({index for rows in self._rows.values() for index in rows})
 
     def to_arrays(self) -> dict[str, NDArray]:
-        """Everything as arrays, for a file; ``from_arrays`` reads them."""
+        """Return the whole tally as arrays, for a file; ``from_arrays`` reads them."""
         arrays: dict[str, NDArray] = {f"count {name}": both for name, both in self._counts.items()}
         for name, rows in self._rows.items():
             arrays[f"index {name}"] = np.array(sorted(rows), dtype=np.int64)
@@ -128,7 +135,7 @@ class Tally:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray]) -> Tally:
-        """The inverse of ``to_arrays``."""
+        """Build the tally from what ``to_arrays`` returned."""
         tally = cls()
         for key, value in arrays.items():
             kind, _, name = key.partition(" ")
@@ -143,7 +150,7 @@ class Tally:
 
     @classmethod
     def merged(cls, parts: Iterable[Tally]) -> Tally:
-        """One tally of several."""
+        """Merge several tallies into one."""
         whole = cls()
         for part in parts:
             whole.merge(part)

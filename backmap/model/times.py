@@ -15,16 +15,17 @@ PARTS = 10  #: largest denominator of an interval as a fraction of the spacing, 
 
 def chosen(times: Array, begin: float | None = None, end: float | None = None,
            dt: float | None = None) -> NDArray[np.bool_]:
-    """Frames from ``begin`` to ``end`` whose time is a multiple of ``dt`` after the first of these, as in GROMACS.
+    """Select frames from ``begin`` to ``end``, at multiples of ``dt`` after the first of these, as in GROMACS.
 
     Args:
-        times: Of all frames, ps, (n,): files keep them in single precision.
-        begin, end: ps; None means no limit.
-        dt: ps; None means every frame. Where frames are evenly spaced, it may be rounded to four digits: then it means
-            the whole number of frames that it stands for, however long the trajectory.
+        times: Times of all frames, ps, (n,); files keep them in single precision.
+        begin: First time, ps; None means no limit.
+        end: Last time, ps; None means no limit.
+        dt: Time between frames, ps; None means every frame. Where frames are evenly spaced it may be rounded to four
+            digits: it then means the whole number of frames that it stands for, however long the trajectory.
 
     Returns:
-        (n,) bool.
+        Which frames are selected, (n,) bool.
     """
     rounding = _rounding(times)
     inside = np.isfinite(times)

@@ -1,4 +1,4 @@
-"""Checkpoints of trained generators: weights, conformers, the molecule types they know, options."""
+"""Checkpoints of trained generators: weights, options, molecule types and conformers in one file."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
@@ -20,17 +20,17 @@ KIND = "checkpoint"
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """What training leaves behind.
+    """The content of the file of a trained generator.
 
     Attributes:
-        generator: Recipe name of the generator it belongs to.
-        weights: State of its network.
-        sizes: Arguments the network was built with.
-        view: How far it sees.
-        types: Molecule types it was trained on, with rigid lengths and signs.
+        generator: Recipe name of the generator that the weights belong to.
+        weights: State dictionary of its network.
+        sizes: Arguments that the network was built with.
+        view: Range of its local environments.
+        types: Molecule types it was trained on, with rigid lengths and signs of stereocentres.
         library: Conformers for the parallel start.
         training: How it was made (temperature, steps, validation), for people.
-        path: Where it was read from.
+        path: The file it was read from, or None.
     """
 
     generator: str
@@ -43,7 +43,7 @@ class Checkpoint:
     path: Path | None = None
 
     def save(self, path: Path) -> None:
-        """Write the file, whole or not at all."""
+        """Write the file, under a temporary name first, so that it is never there in part."""
         tensors = {f"weights.{name}": t for name, t in self.weights.items()}
         entries = []
         for k, molecule in enumerate(merged(self.types)):
@@ -57,7 +57,15 @@ class Checkpoint:
 
     @classmethod
     def load(cls, path: Path, generator: str | None = None) -> Checkpoint:
-        """Read a checkpoint; ``generator`` says whose it must be."""
+        """Read a checkpoint.
+
+        Args:
+            path: The file.
+            generator: Recipe name of the generator it must belong to; None means any.
+
+        Raises:
+            BackmapError: If the file is missing or damaged, is no checkpoint, or belongs to another generator.
+        """
         tensors, header = store.load(path, KIND)
         if generator and header["generator"] != generator:
             raise BackmapError(f"holds weights of the generator '{header['generator']}', not of '{generator}'",
@@ -70,15 +78,16 @@ class Checkpoint:
                    header["training"], path)
 
     def enrich(self, system: System, allow_unseen: bool = False) -> System:
-        """The system with rigid lengths and signs of stereocentres as in training.
+        """Return the system with rigid lengths and signs of stereocentres as in training.
 
         Args:
-            allow_unseen: Leave molecule types that training did not meet as they are, instead of refusing them: rigid
-                lengths and signs are then the topology's.
+            system: The molecules to be drawn.
+            allow_unseen: Accept molecule types that were not in training; they keep the rigid lengths and signs of the
+                topology.
 
         Raises:
-            BackmapError: For molecule types that training did not meet, where these are not allowed, or whose bonds
-                vary in length where those of training did not; for molecule types that training knows otherwise.
+            BackmapError: If a molecule type was not in training and ``allow_unseen`` is False or it has flexible bonds
+                of a kind that was always rigid in training; if a molecule type differs from that of training.
         """
         known = {molecule.name: molecule for molecule in self.types}
         taught = {}
@@ -96,19 +105,19 @@ class Checkpoint:
         return replace(system, blocks=tuple((taught[kind], count) for kind, count in system.blocks))
 
     def unseen(self, system: System) -> list[MoleculeType]:
-        """Molecule types to be drawn that training did not meet."""
+        """Return the molecule types to be drawn that were not in training."""
         known = {molecule.name for molecule in self.types}
         return [molecule for molecule in system.types if not molecule.given and molecule.name not in known]
 
     def remarks(self, system: System) -> list[str]:
-        """What a run should say of molecule types that training did not meet, a line for each."""
+        """Return a remark for the log on each molecule type that was not in training."""
         learned = ", ".join(molecule.name for molecule in self.types)
         return [f"{molecule.name}: the weights were trained on other molecules ({learned}); "
                 f"{int(np.isfinite(molecule.bond_length).sum())} of {len(molecule.bonds)} bonds are rigid, at the "
                 "lengths of the topology" for molecule in merged(self.unseen(system))]
 
     def _expect_known_widths(self, molecule: MoleculeType) -> None:
-        """Refuse a molecule with bonds whose lengths would have to be drawn, if training saw such bonds rigid only."""
+        """Raise BackmapError if a molecule has flexible bonds of a kind that was always rigid in training."""
         flexible = {kind for known in self.types for kind in _flexible(known)}
         unknown = set(_flexible(molecule)) - flexible
         if unknown:
@@ -120,6 +129,6 @@ class Checkpoint:
 
 
 def _flexible(molecule: MoleculeType) -> dict[tuple[int, int], tuple[int, int]]:
-    """Kinds of bonds, as elements, that vary in length, and the first such bond of each."""
+    """Return the kinds of flexible bonds, as pairs of elements, and the first bond of each."""
     element, bonds = molecule.chemistry.element, molecule.bonds[np.isnan(molecule.bond_length)]
     return {tuple(sorted((int(element[i]), int(element[j])))): (int(i), int(j)) for i, j in bonds[::-1]}

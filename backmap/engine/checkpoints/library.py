@@ -1,4 +1,4 @@
-"""Conformers of fragments together with the beads around them: what a rigid start is made of."""
+"""Conformers of fragments with the beads around them, for starts from rigid fragments."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -12,19 +12,20 @@ from ..sites.contracts import LocalEnvironment
 from ..sites.environment import Scene
 from ..sites.fragments import FragmentTable
 
-#: How much a bead counts when conformers are compared and fitted: the anchor, then the others by rank.
+#: Factor by which the weight of a bead falls with its rank, the anchor first, when conformers are compared and fitted.
 DECAY = 0.6
 CHOICES = 4  #: a site takes one of its best-fitting conformers at random
 
 
 @dataclass(frozen=True, eq=False)
 class Conformers:
-    """n conformers of every fragment of one molecule type (B beads), in the mirrored world.
+    """n conformers of every fragment of one molecule type (B beads), all mirrored to handedness +1.
 
     Attributes:
-        atoms: Names of the type's atoms, to recognise it.
-        own: Fragment atoms in topology order, relative to the anchor, nm, (B, n, F, 3) float32.
-        beads: Beads near on the bead graph, the anchor first, (B, n, Q, 3) float32; NaN where unknown.
+        atoms: Names of the atoms of the type, by which it is recognised.
+        own: Fragment atoms in topology order, from the anchor, nm, (B, n, F, 3) float32.
+        beads: Nearest beads on the bead graph, the anchor first, from the anchor, nm, (B, n, Q, 3) float32; NaN where
+            unknown.
     """
 
     atoms: list[str]
@@ -34,20 +35,24 @@ class Conformers:
 
 @dataclass(eq=False)
 class Library:
-    """Conformers by molecule type name."""
+    """Conformers of the fragments of several molecule types.
+
+    Attributes:
+        types: Conformers by name of the molecule type.
+    """
 
     types: dict[str, Conformers] = field(default_factory=dict)
     _tables: dict[FragmentTable, tuple[Tensor, Tensor, Tensor, Tensor]] = field(default_factory=dict, repr=False)
 
     def fits(self, molecule: MoleculeType) -> bool:
-        """There are conformers of this type, and its atoms bear the same names; what is given needs none."""
+        """Tell whether there are conformers of this type with the same atom names; a given type needs none."""
         if molecule.given:
             return True
         known = self.types.get(molecule.name)
         return known is not None and known.atoms == molecule.atom_names
 
     def place(self, env: LocalEnvironment, rng: Stream) -> Tensor:
-        """Rigid fragments turned onto the beads of S sites, (S, F, 3), nm from the anchor, float64."""
+        """Fit a conformer to the beads of each of S sites; return (S, F, 3) float64, nm from the anchor."""
         own, beads, known, shapes = self._placing(env.fragments)
         world = env.mirrored()
         present = env.beads_present & known[env.row]
@@ -60,7 +65,7 @@ class Library:
         return torch.einsum("sij,sfj->sfi", turn, own[env.row, entry]) * env.sign[:, None, None]
 
     def _placing(self, fragments: FragmentTable) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Fragments, their beads, which beads are known (R, Q) and the shapes of these; made once."""
+        """Return conformers, their beads, which beads are known (R, Q), and descriptors of these; cached."""
         if fragments not in self._tables:
             own, beads = self.tables(fragments)
             known = (fragments.beads >= 0) & torch.isfinite(beads[:, 0, :, 0])
@@ -69,7 +74,7 @@ class Library:
         return self._tables[fragments]
 
     def tables(self, fragments: FragmentTable) -> tuple[Tensor, Tensor]:
-        """Conformers by fragment row, in drawing order: (R, n, F, 3) and (R, n, Q, 3), float64."""
+        """Return atoms (R, n, F, 3), in drawing order, and beads (R, n, Q, 3) by fragment row, float64, nm."""
         n = min((len(self.types[t.name].own[0]) for t in fragments.types if not t.given), default=1)
         rows, size_f, size_q = len(fragments.atoms), fragments.atoms.shape[1], fragments.beads.shape[1]
         own, beads = torch.zeros(rows, n, size_f, 3), torch.zeros(rows, n, size_q, 3)
@@ -88,18 +93,18 @@ class Library:
 
 
 def _topology_rank(atoms: Tensor) -> Tensor:
-    """Rank of each fragment atom (drawing order, -1 padding) among the fragment's atoms in topology order."""
+    """Return the rank of each fragment atom (drawing order, -1 padding) among the atoms in topology order."""
     present = atoms[atoms >= 0]
     return torch.argsort(torch.argsort(present))
 
 
 def collect(scene: Scene, conformers: int, seed: int) -> Library:
-    """Conformers from the placed atoms of a scene: up to ``conformers`` of each fragment, drawn evenly.
+    """Collect conformers of each fragment at random from the atoms of a scene.
 
     Args:
-        scene: Frames whose atoms are all placed (training frames on the manifold).
-        conformers: How many to keep of each fragment.
-        seed: Of the choice.
+        scene: Frames whose atoms are all placed (projected training frames).
+        conformers: Number of conformers of each fragment; repeated where there are fewer.
+        seed: Seed of the choice.
     """
     tables, rows = scene.fragments, scene.layout.row
     chooser = torch.Generator().manual_seed(seed)
@@ -130,21 +135,25 @@ def collect(scene: Scene, conformers: int, seed: int) -> Library:
 
 
 def _repeated(rows: Tensor, n: int) -> Tensor:
-    """The rows, repeated from the start where there are fewer than n."""
+    """Return n rows, repeated from the start where there are fewer."""
     return rows[torch.arange(n, device=rows.device) % len(rows)].float()
 
 
 def bead_weights(present: Tensor) -> Tensor:
-    """Weight of each bead in comparisons, (..., Q): those nearer on the graph count more."""
+    """Return the weight of each bead in comparisons, (..., Q), which falls with its rank."""
     rank = torch.arange(present.shape[-1], device=present.device)
     return present.double() * DECAY**rank
 
 
 def descriptor(beads: Tensor, present: Tensor) -> Tensor:
-    """Shape of a bead arrangement, the same for all rotations but not for mirror images, (..., d).
+    """Compute a descriptor of bead arrangements that is invariant to rotation, but not to reflection.
 
     Args:
-        beads: (..., Q, 3), nm, the anchor first; present: (..., Q).
+        beads: Positions, the anchor first, (..., Q, 3), nm.
+        present: Which of them are there, (..., Q) bool.
+
+    Returns:
+        (..., d): weighted distances and, of four beads or more, a signed volume.
     """
     weight = bead_weights(present)
     i, j = torch.triu_indices(beads.shape[-2], beads.shape[-2], 1, device=beads.device)
@@ -158,10 +167,10 @@ def descriptor(beads: Tensor, present: Tensor) -> Tensor:
 
 
 def fit(moving: Tensor, target: Tensor, weight: Tensor, spin: Tensor) -> Tensor:
-    """Rotations (S, 3, 3) that turn ``moving`` (S, Q, 3) onto ``target`` about the origin (Kabsch 1976).
+    """Return rotations (S, 3, 3) that turn ``moving`` (S, Q, 3) onto ``target`` about the origin (Kabsch 1976).
 
-    Where the points are collinear the rotation about their axis is free: ``spin``, uniform rotations
-    (S, 3, 3), decides; where there is one point only, it is the rotation.
+    Points count by ``weight`` (S, Q). Where they are collinear, the rotation about their axis is taken from ``spin``,
+    uniform random rotations (S, 3, 3); where there is only one point, ``spin`` is the result.
     """
     moving = torch.einsum("sij,sqj->sqi", spin, moving)
     covariance = torch.einsum("sqi,sqj,sq->sij", target, moving, weight)
@@ -179,7 +188,7 @@ def fit(moving: Tensor, target: Tensor, weight: Tensor, spin: Tensor) -> Tensor:
 
 
 def about(axis: Tensor, angle: Tensor) -> Tensor:
-    """Rotations (S, 3, 3) by angles (S,) about unit axes (S, 3) (Rodrigues)."""
+    """Return the rotations (S, 3, 3) by angles (S,), radians, about unit axes (S, 3) (Rodrigues)."""
     x, y, z = axis.unbind(1)
     zero = torch.zeros_like(x)
     cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=1).reshape(-1, 3, 3)

@@ -23,7 +23,7 @@ _TYPE_LISTS = ("name", "atom_names", "atom_types", "residue_names", "bead_names"
 
 
 def save(path: Path, kind: str, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
-    """Write to a temporary name and rename, so that a file is whole or not there."""
+    """Write tensors and a JSON header, under a temporary name first, so that a file is never there in part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     metadata = {"backmap": json.dumps({"kind": kind, "version": 1, **header})}
@@ -39,10 +39,10 @@ def _umask() -> int:
 
 
 def load(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and header of a file of ``kind``.
+    """Read the tensors and the header of a file of ``kind``.
 
     Raises:
-        BackmapError: If the file is not one of ours, or of another kind.
+        BackmapError: If the file is missing, was not written by ``save``, or is of another kind.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -60,7 +60,7 @@ def load(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def pack_type(molecule: MoleculeType, prefix: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """A molecule type as tensors (names start with ``prefix``) and a JSON entry."""
+    """Convert a molecule type to tensors, whose names start with ``prefix``, and a JSON entry."""
     tensors = {f"{prefix}.{name}": torch.as_tensor(getattr(molecule, name)) for name in _TYPE_ARRAYS}
     tensors |= {f"{prefix}.mapping.{name}": torch.as_tensor(getattr(molecule.mapping, name))
                 for name in _MAPPING_ARRAYS}
@@ -70,7 +70,7 @@ def pack_type(molecule: MoleculeType, prefix: str) -> tuple[dict[str, Tensor], d
 
 
 def unpack_type(tensors: dict[str, Tensor], entry: dict[str, Any], prefix: str) -> MoleculeType:
-    """The molecule type that ``pack_type`` packed."""
+    """Build the molecule type from what ``pack_type`` returned."""
     def array(name: str) -> np.ndarray:
         return tensors[f"{prefix}.{name}"].numpy()
 
@@ -81,7 +81,7 @@ def unpack_type(tensors: dict[str, Tensor], entry: dict[str, Any], prefix: str) 
 
 
 def taught(molecule: MoleculeType, known: MoleculeType, where: object) -> MoleculeType:
-    """A molecule type with what training knows about it: rigid lengths, signs of stereocentres.
+    """Return a molecule type with the rigid lengths and signs of stereocentres that it had in training.
 
     Raises:
         BackmapError: If the two are different molecules.

@@ -1,8 +1,8 @@
-"""What passes between the engine and the workers: views, orders, environments, draws.
+"""The data that the engine exchanges with generators: views, orders, environments, draws.
 
 Positions are nm relative to the anchor bead of the site. Shapes: S sites, K candidates, F atoms of
 the largest fragment, C context atoms, Q context beads, N neighbour atoms, P neighbour beads.
-Padding is masked, never guessed from values.
+Padding is marked by masks, not by special positions.
 """
 from __future__ import annotations
 
@@ -24,14 +24,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class View:
-    """How far a generator sees.
+    """The range of the local environment of a generator.
 
     Attributes:
-        cutoff: A site sees the atoms of every bead whose centre lies within this distance of its
-            anchor, nm. Beads this close, or bonded into one another's context, are never drawn in
-            one batch.
-        context: A site sees the atoms of its own molecule up to this many bonds away, wherever
-            they lie.
+        cutoff: Distance, nm: a site sees the atoms of all beads within it of its anchor. Beads this close, or in one
+            another's context, are never drawn in one batch.
+        context: Number of bonds: a site sees the atoms of its own molecule up to this many bonds away, at any
+            distance.
     """
 
     cutoff: float = 0.8
@@ -40,10 +39,10 @@ class View:
 
 @dataclass(frozen=True, eq=False)
 class Order:
-    """In which order the beads of a molecule type are drawn.
+    """The order in which the beads of a molecule type are drawn.
 
     Attributes:
-        ranks: (B,) int64, contiguous from 0; a bead is drawn when all lower ranks are placed.
+        ranks: Rank of each bead, contiguous from 0, (B,) int64; a bead is drawn when all lower ranks are placed.
         parents: The bead from which each bead was reached, -1 for roots, (B,).
     """
 
@@ -53,24 +52,27 @@ class Order:
 
 @dataclass(frozen=True, eq=False)
 class LocalEnvironment:
-    """What S sites see. It never holds the present positions of the atoms to be drawn.
+    """The local environments of S sites. They never contain the present positions of the atoms to be drawn.
+
+    All positions are from the anchor, nm.
 
     Attributes:
-        fragments: The static tables that ``row`` points into.
+        fragments: The static tables of all fragments.
         row: Row of each site in ``fragments``, (S,).
         block: Atoms of the fragment to draw, (S, F) bool; the rest of the fragment is given.
         given: Positions of fragment atoms that are not drawn, (S, F, 3); zero where drawn.
-        sign: Handedness of the site, +1 or -1, (S,): a generator may draw in the mirrored world
-            (positions times sign) so that it meets one mirror image only.
-        context: Positions of context atoms, (S, C, 3); ``context_placed`` (S, C) bool.
-        beads: Positions of beads near on the bead graph, the anchor first, (S, Q, 3);
-            ``beads_present`` (S, Q) bool.
-        neighbours: Positions of atoms of neighbouring beads, (S, N, 3);
-            ``neighbours_placed`` (S, N) bool.
-        neighbour_atom: Row of each neighbour in ``fragments.atom_rows``, (S, N).
-        neighbour_same: The neighbour is in the site's own molecule, (S, N) bool.
-        neighbour_beads: Positions of neighbouring beads, (S, P, 3);
-            ``neighbour_beads_present`` (S, P) bool.
+        sign: Handedness of the site, +1 or -1, (S,). A generator may draw mirrored positions (times sign), so
+            that it has to know one mirror image only.
+        context: Positions of context atoms, (S, C, 3).
+        context_placed: Which context atoms are placed, (S, C) bool.
+        beads: Positions of the nearest beads on the bead graph, the anchor first, (S, Q, 3).
+        beads_present: Which of these are not padding, (S, Q) bool.
+        neighbours: Positions of atoms of neighbouring beads, (S, N, 3).
+        neighbours_placed: Which of these are placed, (S, N) bool.
+        neighbour_atom: Atom row of each neighbour, (S, N).
+        neighbour_same: Whether the neighbour is in the site's own molecule, (S, N) bool.
+        neighbour_beads: Positions of neighbouring beads, (S, P, 3).
+        neighbour_beads_present: Which of these are not padding, (S, P) bool.
         neighbour_bead_row: Row of each neighbouring bead in ``fragments``, (S, P).
         noise: Noise level of the context, 0 (clean) to 1, (S,).
         temperature: K, (S,).
@@ -102,28 +104,28 @@ class LocalEnvironment:
 
     @property
     def atoms(self) -> Tensor:
-        """Row of each fragment atom in ``fragments.atom_rows``, -1 for padding, (S, F)."""
+        """Atom row of each fragment atom, -1 for padding, (S, F)."""
         return self.fragments.atoms[self.row]
 
     def at(self, sites: Tensor) -> LocalEnvironment:
-        """The environments of some of the sites."""
+        """Return the environments of some of the sites, by index or mask."""
         chosen = {f.name: getattr(self, f.name)[sites] for f in fields(self) if f.name != "fragments"}
         return replace(self, **chosen)
 
     def mirrored(self) -> LocalEnvironment:
-        """The same environment with all positions multiplied by ``sign``."""
+        """Return the environments with all positions multiplied by ``sign``."""
         s = self.sign[:, None, None]
         return replace(self, given=self.given * s, context=self.context * s, beads=self.beads * s,
                        neighbours=self.neighbours * s, neighbour_beads=self.neighbour_beads * s)
 
 
 class Draw:
-    """What a generator draws.
+    """Candidates that a generator drew, with their log-densities.
 
     Args:
         positions: K candidates for every site, (S, K, F, 3), nm from the anchor; padding is ignored.
-        log_density: Log-density of each candidate in the measure of ``docs/theory``, (S, K), or a function that says
-            it, as only sweeps that are accepted ask; None where the generator has none.
+        log_density: Log-density of each candidate in the measure of ``docs/theory``, (S, K), or a function that
+            computes it, called only where draws are accepted or rejected; None where the generator has none.
     """
 
     def __init__(self, positions: Tensor, log_density: Tensor | Callable[[], Tensor] | None = None) -> None:
@@ -131,22 +133,22 @@ class Draw:
 
     @cached_property
     def log_density(self) -> Tensor | None:
-        """Log-density of each candidate, (S, K)."""
+        """Log-density of each candidate, (S, K), or None."""
         return self._log_density() if callable(self._log_density) else self._log_density
 
     def pick(self, index: Tensor) -> Tensor:
-        """Positions of one candidate of every site, (S, F, 3)."""
+        """Return the positions (S, F, 3), nm, of candidate ``index`` (S,) of every site."""
         return self.positions[torch.arange(len(index), device=index.device), index]
 
 
 @dataclass(frozen=True, eq=False)
 class Loss:
-    """What a loss found in one batch.
+    """The training loss of one batch.
 
     Attributes:
         value: The loss, a mean over atoms, (); differentiable.
-        drawn: Positions (S, F, 3), nm from the anchor, if draws are differentiable: for regularizers.
-        figures: What to show beside it.
+        drawn: Positions (S, F, 3), nm from the anchor, for regularizers; None unless draws are differentiable.
+        figures: Other numbers to be shown, by name.
     """
 
     value: Tensor
@@ -156,15 +158,19 @@ class Loss:
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """One of those that learn in a training step: most generators are alone, a critic makes two.
+    """A module that is updated in every training step, with its loss and its optimiser's settings.
+
+    Most generators have one, their network; those trained against a critic have two.
 
     Attributes:
-        name: For the record.
-        module: What is updated.
-        loss: Of sites, their true positions (S, F, 3) and random numbers.
-        updates: In one step, each on sites of its own.
-        betas, weight_decay: Of Adam; rate: Its learning rate, times that of the schedule.
-        phase: When it plays, as shares of all steps: its learning rate rises and falls from one to the other.
+        name: Name in the training record.
+        module: The torch module that is updated.
+        loss: Returns the loss of environments, true positions (S, F, 3), nm from the anchor, and a stream.
+        updates: Number of updates in one step, each on sites of its own.
+        betas: Decay rates of Adam's moments.
+        weight_decay: Weight decay of Adam.
+        rate: Learning rate, as a multiple of the schedule's.
+        phase: First and last share of all steps between which it is updated; its learning rate rises and falls there.
     """
 
     name: str
@@ -177,29 +183,34 @@ class Objective:
     phase: tuple[float, float] = (0.0, 1.0)
 
     def progress(self, share: float) -> float:
-        """Share of its phase that is done after that share of all steps."""
+        """Return the share of its phase that is done after ``share`` of all steps, 0 to 1."""
         first, last = self.phase
         return min(1.0, max(0.0, (share - first) / (last - first)))
 
 
 class Draws(Protocol):
-    """What the engine asks of a generator."""
+    """What the engine needs of a generator (see ``api.Generator``)."""
 
     @property
-    def view(self) -> View: ...
+    def view(self) -> View:
+        """The range of its local environments."""
 
-    def prepare(self, system: System, device: str) -> System: ...
+    def prepare(self, system: System, device: str) -> System:
+        """Prepare for a system and return it, with what is known from training."""
 
-    def draw(self, env: LocalEnvironment, rng: Stream, candidates: int = 1) -> Draw: ...
+    def draw(self, env: LocalEnvironment, rng: Stream, candidates: int = 1) -> Draw:
+        """Draw K ``candidates`` for each of S sites, (S, K, F, 3), nm from the anchor."""
 
 
 class Orders(Protocol):
-    """What the engine asks of a traversal."""
+    """What the engine needs of a traversal (see ``api.Traversal``)."""
 
-    def order(self, molecule: MoleculeType, rng: np.random.Generator) -> Order: ...
+    def order(self, molecule: MoleculeType, rng: np.random.Generator) -> Order:
+        """Return ranks and parents of the beads."""
 
 
 class Weighs(Protocol):
-    """What the engine asks of a regularizer."""
+    """What the engine needs of a regularizer (see ``api.Regularizer``)."""
 
-    def energy(self, env: LocalEnvironment, positions: Tensor) -> Tensor: ...
+    def energy(self, env: LocalEnvironment, positions: Tensor) -> Tensor:
+        """Return the energy (S, K), kJ/mol, of candidates (S, K, F, 3), nm from the anchor."""

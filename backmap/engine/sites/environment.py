@@ -1,6 +1,6 @@
-"""Gather what S sites see; scatter what was drawn.
+"""Gather the environments of S sites; scatter what was drawn.
 
-Beads do not move in a sweep, so who sees whom is found once a window (``Surroundings``); a batch
+Beads do not move in a sweep, so neighbours are searched once a window (``Surroundings``); a batch
 then costs a few array look-ups.
 """
 from __future__ import annotations
@@ -24,12 +24,13 @@ Index = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """Where the rows of ``FragmentTable`` are in the system: B beads.
+    """The correspondence between the rows of a ``FragmentTable`` and the B beads of a system.
 
     Attributes:
         row: Fragment row of each bead, (B,).
         molecule: Molecule of each bead, (B,).
-        atom_shift, bead_shift: System index minus atom row (fragment row) for each bead's molecule, (B,).
+        atom_shift: System index minus atom row, for the atoms of each bead's molecule, (B,).
+        bead_shift: System index minus fragment row, for the beads of each bead's molecule, (B,).
         atom_row: Atom row of each atom of the system, (A,).
         owned: System indices of each bead's atoms, -1 padding, (B, F).
         related: Pairs of beads of one molecule that see each other by bonds, two (n,) arrays.
@@ -45,7 +46,7 @@ class Layout:
 
     @classmethod
     def of(cls, system: System, fragments: FragmentTable) -> Layout:
-        """Lay the tables out over the system."""
+        """Build the layout of a system."""
         n_beads, n_atoms = system.n_beads, system.n_atoms
         row, molecule, atom_shift, bead_shift = (np.empty(n_beads, dtype=np.int64) for _ in range(4))
         atom_row = np.empty(n_atoms, dtype=np.int64)
@@ -78,12 +79,12 @@ def _related(owner: Index, fragments: FragmentTable, base: int, first: int, n_be
 
 @dataclass(frozen=True, eq=False)
 class Surroundings:
-    """Who sees whom in a window: W frames, B beads, P neighbour beads, N neighbour atoms at most.
+    """Neighbours of all beads of a window: W frames, B beads, at most P neighbour beads and N neighbour atoms.
 
     Attributes:
         conflicts: One conflict graph per frame.
         beads: Neighbour beads of each bead, -1 padding, (W, B, P).
-        vectors: From the bead to that image of each neighbour bead, nm, (W, B, P, 3).
+        vectors: From the bead to the image of each neighbour bead, nm, (W, B, P, 3).
         atoms: System index of atoms of neighbour beads, -1 padding, (W, B, N).
         slot: Which neighbour bead each of these atoms belongs to, (W, B, N).
     """
@@ -96,10 +97,12 @@ class Surroundings:
 
     @property
     def n_frames(self) -> int:
+        """Number of frames W."""
         return self.beads.shape[0]
 
     @property
     def n_beads(self) -> int:
+        """Number of beads B."""
         return self.beads.shape[1]
 
     @classmethod
@@ -139,11 +142,17 @@ def _neighbour_atoms(beads: Index, owned: Index) -> tuple[Index, Index]:
 
 @dataclass(eq=False)
 class Scene:
-    """Positions of a window as tensors on the device, with everything that finds a site's surroundings.
+    """Positions of a window as tensors on the device, with the tables from which environments are gathered.
 
     Attributes:
-        atoms: (W, A, 3) float64, nm; placed: (W, A) bool; beads: (W, B, 3) float64, nm.
-        system: What is there; frames: numbers of the window's frames in the input, (W,); for messages.
+        fragments: Static tables of all fragments.
+        layout: Their rows for the beads of the system.
+        surroundings: Neighbours of all beads.
+        atoms: Positions of atoms, (W, A, 3) float64, nm.
+        placed: Which atoms are placed, (W, A) bool.
+        beads: Positions of beads, (W, B, 3) float64, nm.
+        system: The molecules.
+        frames: Numbers of the window's frames in the input, (W,), for messages.
     """
 
     fragments: FragmentTable
@@ -157,7 +166,7 @@ class Scene:
 
     @classmethod
     def of(cls, window: Window, system: System, fragments: FragmentTable, view: View) -> Scene:
-        """Set the scene for a window; without atoms yet, none is placed."""
+        """Build the scene of a window; where it has no atoms yet, none is placed."""
         layout = Layout.of(system, fragments)
         device = layout.row.device
         beads = torch.as_tensor(window.beads, device=device)
@@ -175,15 +184,16 @@ class Scene:
         return cls(fragments, layout, surroundings, atoms, placed, beads, system, window.frames)
 
     def labels(self, frame: Tensor | Index, bead: Tensor | Index) -> Callable[[int], str]:
-        """What sites, (S,) each, are called by people: the frame in the input, and the bead."""
+        """Return a function that names a site in messages: its frame in the input, and its bead."""
         return lambda site: f"frame {self.frames[int(frame[site])]}, {self.system.bead_label(int(bead[site]))}"
 
     def gather(self, frame: Tensor, bead: Tensor, noise: float | Tensor = 0.0, temperature: float = 300.0,
                block: Tensor | None = None) -> LocalEnvironment:
-        """What the sites (frame, bead), each (S,), see.
+        """Gather the local environments of S sites.
 
         Args:
-            frame, bead: Of each site.
+            frame: Frame of each site in the window, (S,).
+            bead: System index of each site's bead, (S,).
             noise: Noise level of the context, one number or (S,).
             temperature: K.
             block: Fragment atoms to draw, (S, F) bool; None means all of them.
@@ -226,12 +236,12 @@ class Scene:
         return positions, (rows >= 0) & self.placed[frame[:, None], index]
 
     def own(self, frame: Tensor, bead: Tensor) -> Tensor:
-        """Present positions of the sites' fragments relative to their anchors, (S, F, 3); never part of a view."""
+        """Return present positions of the sites' fragments, (S, F, 3), nm from the anchors; never in an environment."""
         return self._atoms_at(frame, bead, self.fragments.atoms[self.layout.row[bead]],
                               self.beads[frame, bead][:, None])[0]
 
     def scatter(self, frame: Tensor, bead: Tensor, block: Tensor, positions: Tensor) -> None:
-        """Put drawn positions (S, F, 3), relative to the anchors, in place; only where ``block`` says so."""
+        """Store drawn positions (S, F, 3), nm from the anchors, of the atoms in ``block`` (S, F) bool."""
         atoms = self.layout.owned[bead]
         site, slot = torch.nonzero(block & (atoms >= 0), as_tuple=True)
         target = (frame[site], atoms[site, slot])

@@ -1,4 +1,4 @@
-"""What is known about every fragment before any position is: one row per bead of each molecule type.
+"""Static tables of all fragments, independent of positions: one row per bead of each molecule type.
 
 A generator reads these tables through ``LocalEnvironment.row``. Atoms are named by *atom rows*
 (the atoms of all molecule types, one after the other); positions around a site are named by
@@ -19,37 +19,45 @@ from ...model.molecule import MoleculeType
 from .contracts import Order, View
 from .records import MoleculePairs
 
-#: Beads shown to a site along the bead graph, the nearest ones, itself included.
+#: Largest number of beads along the bead graph in an environment, the nearest ones, the anchor included.
 MAX_BEADS = 9
 
 
 @dataclass(frozen=True, eq=False)
 class FragmentTable:
-    """Static tables, R rows (beads of all molecule types), T types.
+    """Static tables of R fragments, one for each bead of T molecule types.
 
     Attributes:
         types: The molecule types.
-        type, bead: Of each row, (R,).
-        atom_base, row_base: First atom row and first fragment row of each type, (T,).
+        type: Index of each row's molecule type, (R,).
+        bead: Index of each row's bead in its molecule type, (R,).
+        atom_base: First atom row of each type, (T,).
+        row_base: First fragment row of each type, (T,).
         atoms: Atom rows of the fragment in drawing order, -1 padding, (R, F).
         context: Atom rows of same-molecule atoms in view, nearest first, -1 padding, (R, C).
         available: Context atoms that are placed before this bead is drawn, (R, C) bool.
         beads: Fragment rows of beads near on the bead graph, itself first, -1 padding, (R, Q).
-        reference: Local indices of the three predecessors of each atom, (R, F, 3): the origin, the
+        reference: Local indices of the three predecessors of each atom, (R, F, 3), which define the origin, the
             axis and the plane of its local frame.
         closure: Local index of a second placed atom at a rigid distance, -1 if none, (R, F).
             The closure atom is then also the second predecessor.
-        length: Rigid distance to the first predecessor, nm, NaN where it is drawn, (R, F).
+        length: Rigid distance to the first predecessor, nm, NaN where the distance is drawn, (R, F).
         closure_length: Rigid distance to the closure atom, nm, (R, F).
-        bonded: The first predecessor is a bonded atom (not a bead), (R, F) bool.
-        pinned: The atom is its bead: its position is given, (R, F) bool.
-        weight_own, weight_context: Mapping weights of the fragment's and the context's atoms in
-            each of ``beads``, (R, Q, F) and (R, Q, C).
+        bonded: Whether the first predecessor is a bonded atom (not a bead), (R, F) bool.
+        pinned: Whether the atom is all of its bead, so that its position is given, (R, F) bool.
+        weight_own: Mapping weights of the fragment's atoms in each of ``beads``, (R, Q, F).
+        weight_context: Mapping weights of the context atoms in each of ``beads``, (R, Q, C).
         sign: Handedness of the fragment: of its own stereocentre, else of the nearest one in
             view; +1 where there is none, (R,).
-        chiral: True where ``sign`` stems from a stereocentre, (R,) bool.
-        element, aromatic, ring, charge, degree, stereo, mass: Per atom row, (n,).
-        distance: Bonds between atoms of one type, flattened per type; use ``bonds_between``.
+        chiral: Whether ``sign`` stems from a stereocentre, (R,) bool.
+        element: Atomic number of each atom row, (n,).
+        aromatic: Whether it is aromatic, (n,) bool.
+        ring: Size of its smallest ring, 0 outside rings, (n,).
+        charge: Its formal charge, e, (n,).
+        degree: Its number of bonds, (n,).
+        stereo: Sign of the stereocentre at it, 0 without one, (n,).
+        mass: u, (n,).
+        distance: Numbers of bonds between atoms of one type, flattened per type; see ``bonds_between``.
         distance_base: Start of each type in ``distance``, (T,).
     """
 
@@ -89,9 +97,9 @@ class FragmentTable:
 
         Args:
             types: Molecule types of the system.
-            view: How many bonds the context reaches.
-            orders: One per type; parents decide at which atom a fragment is entered.
-            sequential: Only beads of lower rank are placed (forward sampling); else all others are.
+            view: Range of the environments; its ``context`` is used.
+            orders: One per type; parents decide with which atom the drawing order of a fragment begins.
+            sequential: Whether only beads of lower rank are placed (forward sampling), or all others.
         """
         bases = np.cumsum([0] + [t.n_atoms for t in types])
         rows = np.cumsum([0] + [t.n_beads for t in types])
@@ -118,24 +126,24 @@ class FragmentTable:
             **tables)
 
     def to(self, device: str) -> FragmentTable:
-        """The same tables on another device."""
+        """Return the same tables on another torch device."""
         moved = {f.name: getattr(self, f.name).to(device) for f in fields(self) if f.name != "types"}
         return replace(self, **moved)
 
     @cached_property
     def bonds(self) -> MoleculePairs:
-        """Bonds between atom rows of one molecule; 99 if far."""
+        """Numbers of bonds between atom rows of one molecule; 99 if more than 8 or not connected."""
         size = torch.tensor([kind.n_atoms for kind in self.types], device=self.distance.device)
         return MoleculePairs(self.distance, self.distance_base - self.atom_base * (size + 1), size)
 
     def bonds_between(self, type_: Tensor, a: Tensor, b: Tensor) -> Tensor:
-        """Bonds between atom rows ``a`` and ``b`` of one molecule of ``type_``; 99 if far (broadcast)."""
+        """Return the number of bonds between atom rows of one molecule of ``type_`` (broadcast); 99 if more than 8."""
         bonds = self.bonds
         return bonds.values[bonds.begin[type_] + a * bonds.size[type_] + b]
 
 
 def resting_order(molecule: MoleculeType) -> Order:
-    """The order in which fragments are entered in a Gibbs sweep, where all others are placed.
+    """Return the order from which fragment tables are built for Gibbs sweeps, where all other fragments are placed.
 
     Parents are those of the spanning forest of the bead graph; ranks are not used.
     """
@@ -182,6 +190,7 @@ class _Planner:
         self.matrix = None if molecule.given else molecule.mapping.matrix
 
     def plan(self, bead: int) -> _Plan:
+        """Make the plan of the fragment of a bead."""
         if self.molecule.given:
             return _Plan([int(a) for a in self.fragments[bead]], [], [], [bead], [(("bead", 0),) * 3], [None], [np.nan],
                          [np.nan], [False], [True], np.ones((1, 1)), np.zeros((1, 0)), 1, False)

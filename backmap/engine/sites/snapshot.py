@@ -19,12 +19,12 @@ class Pairs(NamedTuple):
     """Pairs of atoms closer than a cut-off, each once, every periodic image counted.
 
     Attributes:
-        i: System indices, (n,).
-        j: System indices, (n,).
+        i: System indices of the first atoms, (n,).
+        j: System indices of the second atoms, (n,).
         vector: From i to that image of j, nm, (n, 3).
-        distance: Its length, nm, (n,).
-        same_molecule: Both are in one molecule, (n,) bool; an image of the own molecule counts.
-        bonds: Bonds between them along the molecule, 99 for more than 8, other molecules and other images, (n,).
+        distance: Length of the vector, nm, (n,).
+        same_molecule: Whether both are in one molecule, or images of it, (n,) bool.
+        bonds: Number of bonds between them, 99 for more than 8, other molecules and other images, (n,).
     """
 
     i: Index
@@ -35,24 +35,26 @@ class Pairs(NamedTuple):
     bonds: NDArray[np.int16]
 
     def within(self, cutoff: float) -> Pairs:
-        """Those closer than ``cutoff``."""
+        """Return the pairs closer than ``cutoff``, nm."""
         return self.take(self.distance < cutoff)
 
     def take(self, keep: NDArray) -> Pairs:
-        """Some of them, by mask or index."""
+        """Return some of the pairs, by mask or index."""
         return Pairs(self.i[keep], self.j[keep], self.vector[keep], self.distance[keep], self.same_molecule[keep],
                      self.bonds[keep])
 
 
 class AtomIndex:
-    """Which molecule each atom of a system belongs to: found once, shared by all its frames.
+    """Molecule, owner and bonds of every atom of a system, shared by all of its frames.
 
     Attributes:
         n_molecules: Number of molecules.
         molecule: Number of each atom's molecule, in the order of the topology, (A,).
-        type: Index into ``system.types``, (A,); local: index inside its molecule, (A,).
+        type: Index of each atom's molecule type in ``system.types``, (A,).
+        local: Index of each atom in its molecule, (A,).
         owner: System index of the bead that places each atom, (A,).
-        bonds: Bonds between the atoms of each molecule type, 99 for more than 8 and for padding, (T, L, L).
+        bonds: Numbers of bonds between the atoms of each molecule type, 99 for more than 8 and for padding, (T, L, L),
+            with L atoms in the largest type.
     """
 
     def __init__(self, system: System) -> None:
@@ -79,14 +81,16 @@ class Snapshot:
     """One frame of one trajectory.
 
     Attributes:
-        system: What is there; where: molecule and owner of its atoms.
-        number: Of the frame in the input; index: its place in the run, both from 0.
-        box: (3, 3), nm, or None.
-        atoms: Whole molecules, (A, 3) float64, nm; None where only the true atoms are there.
+        system: The molecules.
+        where: Molecule, owner and bonds of their atoms.
+        number: Number of the frame in the input, from 0.
+        index: Place of the frame in the run, from 0.
+        box: Box vectors as rows, (3, 3), nm; None without periodicity.
+        atoms: Positions of atoms, molecules whole, (A, 3) float64, nm; None if only the true atoms are known.
         beads: Given beads, (B, 3), nm.
         reference: The true atoms of this frame, or None.
-        residual: M(r) - R as the last projection left it, (B, 3), nm, or None.
-        forces: On the atoms, (A, 3), kJ/mol/nm, where they are known without a force field, or None.
+        residual: M(r) - R after the last projection, (B, 3), nm, or None.
+        forces: Forces on the atoms that are known without a force field, (A, 3), kJ/mol/nm, or None.
     """
 
     system: System
@@ -103,7 +107,7 @@ class Snapshot:
 
     @classmethod
     def all_of(cls, window: Window, system: System, where: AtomIndex, index: Index) -> Iterator[Snapshot]:
-        """The frames of a window; ``index`` is the place of each in the run, (W,)."""
+        """Iterate over the frames of a window; ``index`` is the place of each in the run, (W,)."""
         for w in range(window.size):
             common = (system, where, int(window.frames[w]), int(index[w]), window.box(w))
             reference = None
@@ -114,7 +118,7 @@ class Snapshot:
                       _of_frame(window.forces, w))
 
     def pairs(self, cutoff: float) -> Pairs:
-        """Pairs of atoms closer than ``cutoff``, nm; a longer search made before is used again."""
+        """Find the pairs of atoms closer than ``cutoff``, nm; results are cached, also for shorter cut-offs."""
         longer = [known for known in self._found if known >= cutoff]
         if not longer:
             self._found[cutoff] = self._search(cutoff)

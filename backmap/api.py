@@ -1,12 +1,12 @@
-"""All that plugins are written with, in one place: ``from backmap import api`` and no other import of backmap.
+"""The interface for plugins: everything they need of backmap, by ``from backmap import api``.
 
-The contracts of the plugin kinds stand in ``backmap/contracts``; what they speak of, such as frames, environments and
-force fields, in ``backmap/model`` and ``backmap/engine``, and is imported when it is asked for.
+The contracts of the plugin kinds are defined in ``backmap/contracts``; the data they exchange, such as frames,
+environments and force fields, in ``backmap/model`` and ``backmap/engine``, which are imported on first use.
 
-Units everywhere: nm, kJ/mol, ps, K, e, radians; degrees only at the user's door. Shapes: S sites
-(blocks drawn in one batch), K candidates, F atoms of the largest fragment, W frames of the window,
-B beads, A atoms. A plugin is built from its options alone; ``Options`` is a pydantic model in which
-every field is typed and described and unknown keys are refused.
+Units: nm, kJ/mol, ps, K, e, radians; degrees in options only. Shapes: S sites (fragments drawn in one batch), K
+candidates, F atoms of the largest fragment, W frames of the window, B beads, A atoms. A plugin is built from its
+options alone; ``Options`` is a pydantic model in which every field has a type and a description and unknown keys are
+refused.
 """
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ if TYPE_CHECKING:
     from .model.system import System, Window
     from .model.tally import Tally
 
-#: Goes up when plugins have to be changed. A module with hooks may say which one it was written for
-#: (``API_VERSION = 1``), and is refused by any other.
+#: Version of this interface, raised when plugins have to be changed. A module with hooks may state the version it was
+#: written for (``API_VERSION = 1``), and is refused by any other.
 API_VERSION = 1
 
-#: Modules whose names are imported when they are asked for, as numpy or torch comes with them.
+#: Modules whose names are imported on first use, as they import numpy or torch.
 _LATE = {
     "engine.checkpoints.checkpoint": ("Checkpoint",),
     "engine.checkpoints.library": ("Library",),
@@ -81,7 +81,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """What stands in ``_LATE``."""
+    """Import a name of ``_LATE`` on first use."""
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(f".{_HOME[name]}", __package__), name)

@@ -1,9 +1,8 @@
-"""The menu: every way in which a plugin can take part.
+"""The hooks by which packages offer plugins, one for each kind.
 
-An offer is a mapping ``{name: what}``. A name is lower_snake_case and is what the user writes in a
-recipe. ``what`` is the class, or ``"package.module:Class"`` so that its imports are paid for only
-when a recipe names it. Under a name that recipes no longer use it is ``api.Changed``, which says what to write now.
-Hooks are asked once, before a recipe is checked.
+A hook returns a mapping from names to plugins. A name is lower_snake_case and is what the user writes in a recipe. A
+plugin is given as its class, or as ``"package.module:Class"``, so that it is imported only when a recipe names it; for
+a former name it is ``api.Changed``, which says what to write now. Hooks are called once, before a recipe is checked.
 """
 from __future__ import annotations
 
@@ -24,27 +23,27 @@ Offer = Mapping[str, "type | str | Changed"]
 
 @hookspec
 def backmap_generators() -> Offer:
-    """Offer generators: they draw the atoms of many fragments at once."""
+    """Offer generators, which draw the atoms of many fragments at once."""
 
 
 @hookspec
 def backmap_traversals() -> Offer:
-    """Offer traversals: they give each bead of a molecule type a rank."""
+    """Offer traversals, which give each bead of a molecule type a rank."""
 
 
 @hookspec
 def backmap_regularizers() -> Offer:
-    """Offer regularizers: differentiable energies of a fragment in its environment."""
+    """Offer regularizers, differentiable energies of a fragment in its environment."""
 
 
 @hookspec
 def backmap_refiners() -> Offer:
-    """Offer refiners: they improve frames whose atoms are all placed."""
+    """Offer refiners, which improve frames whose atoms are all placed."""
 
 
 @hookspec
 def backmap_assessors() -> Offer:
-    """Offer assessors: they score windows and may flag beads."""
+    """Offer assessors, which measure frames and may flag beads."""
 
 
 @hookspec
@@ -69,39 +68,39 @@ def backmap_mappings() -> Offer:
 
 @hookspec
 def backmap_writers() -> Offer:
-    """Offer writers."""
+    """Offer writers of output files."""
 
 
 @hookspec
 def backmap_checkers() -> Offer:
-    """Offer checkers: they look recipes and their files over for ``backmap check``."""
+    """Offer checkers, which test recipes and their files for ``backmap check``."""
 
 
 @hookspec
 def backmap_bridges() -> Offer:
-    """Offer bridges: they carry frames to objects of other Python libraries, and back."""
+    """Offer bridges, which convert between frames and objects of other Python libraries."""
 
 
 @hookspec
 def backmap_steps() -> Offer:
-    """Offer recipe steps. ``read``, ``forward``, ``gibbs``, ``train`` are offered this way too."""
+    """Offer recipe steps, such as ``read``, ``forward``, ``gibbs`` and ``train``."""
 
 
 @hookspec
 def backmap_targets() -> Offer:
-    """Offer targets: densities that can be evaluated, for Monte Carlo."""
+    """Offer targets, densities that can be evaluated, for Monte Carlo."""
 
 
 @hookspec
 def backmap_models() -> Offer:
-    """Offer models: latent-variable models of a target that propose moves."""
+    """Offer models, latent-variable models of a target that propose moves."""
 
 
 @hookspec
 def backmap_samplers() -> Offer:
-    """Offer samplers: Monte Carlo on a target."""
+    """Offer samplers, which run Monte Carlo chains on a target."""
 
 
 @hookspec
 def backmap_ensemble_assessors() -> Offer:
-    """Offer ensemble assessors: they judge what a sampler has visited."""
+    """Offer ensemble assessors, which assess the chains of a sampler."""

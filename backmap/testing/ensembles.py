@@ -87,7 +87,7 @@ def _normal(value: Tensor) -> Tensor:
 
 
 def check_target(target: Target, n: int = 6) -> None:
-    """Shapes and types, draws that follow from the generator, inputs left as they are, images of equal density."""
+    """Check shapes, that draws depend on ``rng`` alone, inputs are unchanged, and images have equal density."""
     assert set(target.variables) <= KINDS, f"variables are {set(target.variables)}, not of {KINDS}"
     assert not target.grid or math.prod(target.grid) == target.size, "the sites of the grid are not the coordinates"
     x, again = (target.start(n, np.random.default_rng(1)) for _ in range(2))
@@ -122,7 +122,7 @@ def _check_configurations(target: Target, x: Tensor, n: int) -> None:
 
 
 def check_model(model: Model, target: Target | None = None, n: int = 200) -> None:
-    """Draws come with the densities that they have when asked for later; a file gives the same model again."""
+    """Check that draws come with the densities evaluated for them later, and that a file gives the same model."""
     target = target or Pendulum(Options())
     torch.manual_seed(1)
     model.prepare(target)
@@ -155,7 +155,7 @@ def _check_density(given: Tensor, asked: Tensor, n: int, method: str) -> None:
 
 
 def check_sampler(sampler: Sampler, chains: int = 400, steps: int = 150) -> None:
-    """Means of a target with exact means come out, from a model that is off; with errors known from many chains."""
+    """Check that the exact means of a target are sampled with an inaccurate model, within errors from many chains."""
     target, model = Pendulum(Options()), Guess(Options())
     model.prepare(target)
     rng = np.random.default_rng(1)
@@ -171,7 +171,7 @@ def check_sampler(sampler: Sampler, chains: int = 400, steps: int = 150) -> None
 
 
 def check_ensemble_assessor(assessor: EnsembleAssessor, chains: int = 40, steps: int = 200) -> None:
-    """The same chains are judged alike, with others beside them and without, and stay as they are."""
+    """Check that the same chains get the same assessment, with others beside them or not, and are unchanged."""
     target, rng = Pendulum(Options()), np.random.default_rng(1)
     one, other = (_independent(target, chains, steps, rng) for _ in range(2))
     before = {name: values.copy() for name, values in one.rows.items()}

@@ -26,7 +26,7 @@ from .examples import example, example_topology
 
 
 def check_reader(reader: Reader) -> None:
-    """Frames have their shape, and are the same in whatever order they are asked for."""
+    """Check that frames have their shape and are the same in whatever order they are read."""
     _check_frames(reader.open())
 
 
@@ -47,11 +47,12 @@ def _check_frames(source: FrameSource) -> None:
 
 
 def check_writer(writer: Writer, system: System | None = None, window: Window | None = None) -> None:
-    """Files inside the output folder, with the same bytes however frames are cut into windows.
+    """Check that a writer writes inside the output folder, the same bytes however frames are cut into windows.
 
     Args:
         writer: The writer.
-        system, window: What to write, all atoms placed, three frames or more; by default ``example(3)``.
+        system: The molecules to write; by default those of ``example(3)``.
+        window: The frames to write, all atoms placed, three or more; by default those of ``example(3)``.
     """
     if system is None or window is None:
         system, window = example(3)
@@ -72,7 +73,7 @@ def _written(writer: Writer, system: System, windows: Sequence[Window]) -> list[
 
 
 def check_topology_reader(reader: TopologyReader) -> None:
-    """Arrays of a molecule type have its number of atoms or bonds, and all molecules are of types that are there."""
+    """Check that arrays have the number of atoms or bonds of their molecule type, and that all types are defined."""
     topology = reader.read()
     assert topology.where, "the topology does not say where it comes from"
     for name, kind in topology.types.items():
@@ -96,7 +97,7 @@ def _check_molecule(kind: AtomMolecule) -> None:
 
 
 def check_mapping_reader(reader: MappingReader, topology: AtomTopology | None = None) -> None:
-    """Bead models fit the molecule types that they are for; a file without problems has none.
+    """Check that bead models fit their molecule types, and that a correct file has no problems.
 
     Args:
         reader: The reader; its file is right.
@@ -122,7 +123,7 @@ def _check_model(name: str, model: BeadModel, molecule: AtomMolecule) -> None:
 
 
 def check_forcefield(reader: ForceFieldReader, system: System | None = None) -> None:
-    """Parameters of every molecule type, of known functions, for atoms that are there; numbers that are numbers.
+    """Check that every molecule type has parameters, finite, of known functions and for existing atoms.
 
     Args:
         reader: The reader.
@@ -159,7 +160,7 @@ def _check_parameters(known: MoleculeParameters, field: ForceField) -> None:
 
 
 def check_bridge(bridge: Bridge, thing: object) -> None:
-    """It knows its own things alone, gives their frames, and says so if a run wrote nothing that it could read."""
+    """Check that a bridge knows its own objects alone, gives their frames, and raises if it cannot read the files."""
     assert bridge.knows(thing), "it does not know what it is for"
     assert not bridge.knows(object()), "it takes anything for its own"
     _check_frames(bridge.frames(thing))

@@ -21,11 +21,12 @@ from .examples import SAME, example, example_forcefield
 
 def check_assessor(assessor: Assessor, system: System | None = None, window: Window | None = None,
                    forcefield: ForceField | None = None) -> None:
-    """Figures do not depend on how frames are shared out, need no reference, and are plain data.
+    """Check that figures do not depend on how frames are shared, need no reference, and are plain data.
 
     Args:
-        assessor: The assessor; it is begun here.
-        system, window: What to measure, all atoms placed, three frames or more; by default ``example(4)``.
+        assessor: The assessor; its ``begin`` is called here.
+        system: The molecules to measure; by default those of ``example(4)``.
+        window: The frames to measure, all atoms placed, three or more; by default those of ``example(4)``.
         forcefield: By default ``example_forcefield`` where the assessor needs one.
     """
     if system is None or window is None:
@@ -77,7 +78,7 @@ def _plain(assessment: Assessment) -> str:
 
 def check_refiner(refiner: Refiner, system: System | None = None, window: Window | None = None,
                   forcefield: ForceField | None = None) -> None:
-    """A new window of whole frames, the given one untouched; a frame depends on its random numbers alone.
+    """Check that a refiner returns a new window of whole frames, each dependent on its own random numbers alone.
 
     The arguments are those of ``check_assessor``; two frames are enough.
     """
@@ -105,7 +106,7 @@ def check_refiner(refiner: Refiner, system: System | None = None, window: Window
 
 
 def check_step(step: Step, state: State, window: Window, timed: Collection[str] = ()) -> None:
-    """What a step does to a frame, and what it remembers, does not depend on how frames are shared out.
+    """Check that the result of a step for a frame, and its memory, do not depend on how frames are shared.
 
     Args:
         step: A step that has started; it is not finished, and its memory is whole afterwards.

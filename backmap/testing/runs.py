@@ -21,13 +21,15 @@ TIMES = frozenset({"atoms_per_second", "threads", "processes", "overrides", "rec
 def check_run(recipe: Path | str, folder: Path, plugins: Sequence[Path | str] = (), windows: Sequence[int] = (1, 3),
               processes: Sequence[int] = (), threads: Sequence[int] = (), parts: int = 0, stops: bool = True,
               **options: Any) -> None:
-    """A recipe comes to the same bytes and reports in every way.
+    """Check that a recipe gives the same bytes and reports however it is run.
 
     Args:
         recipe: It reads three frames or more, and may write anything; a ``report.json`` shows most.
         folder: An empty folder to work in.
         plugins: Files with more plugins.
-        windows, processes, threads: Numbers to try.
+        windows: Numbers of frames in a window to try.
+        processes: Numbers of processes to try.
+        threads: Numbers of threads to try.
         parts: How many to merge, 0 for none.
         stops: Stop and resume after every window.
         options: Of ``backmap.run``, for all runs.

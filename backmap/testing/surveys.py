@@ -6,7 +6,7 @@ from ..model.survey import SEVERITIES
 
 
 def check_checker(checker: Checker, survey: Survey | None = None) -> None:
-    """It goes without what could not be read, and its findings are sentences of a known severity.
+    """Check that a checker copes with what could not be read, and that its findings are sentences of known severity.
 
     Args:
         checker: The checker.

@@ -20,7 +20,7 @@ from .examples import SAME, Sites, example, example_forcefield, molecule_type, t
 
 
 def check_options(plugin: type[Plugin]) -> None:
-    """Options are typed, described and frozen, unknown ones are refused, and the plugin says what it does."""
+    """Check that options are typed, described and frozen, unknown ones refused, and that the plugin has a docstring."""
     name, options = plugin.__name__, plugin.Options
     assert issubclass(options, Options), f"{name}.Options is not a backmap.api.Options"
     assert inspect.cleandoc(vars(plugin).get("__doc__") or ""), f"{name} has no docstring"
@@ -38,11 +38,12 @@ def check_options(plugin: type[Plugin]) -> None:
 
 
 def check_generator(generator: Generator, system: System | None = None, window: Window | None = None) -> None:
-    """Draws have their shape, follow from their own stream, and read nothing that is to be drawn.
+    """Check that draws have their shape, depend on their own stream, and on nothing that is to be drawn.
 
     Args:
-        generator: The generator; it is prepared here. One that wants weights is checked without.
-        system, window: What to draw in, all atoms placed; by default ``example()``.
+        generator: The generator; its ``prepare`` is called here. One that needs weights is checked without.
+        system: The molecules to draw; by default those of ``example()``.
+        window: The frames to draw in, all atoms placed; by default those of ``example()``.
     """
     if system is None or window is None:
         system, window = example()
@@ -165,7 +166,7 @@ def _same(a: Tensor, b: Tensor, block: Tensor) -> bool:
 
 
 def check_regularizer(regularizer: Regularizer) -> None:
-    """Energies have their shape, a gradient, parts that add up, and do not depend on the batch or the orientation."""
+    """Check shapes, gradients and terms of energies, and that these do not depend on the batch or the orientation."""
     system, window = example()
     if "forcefield" in regularizer.needs:
         regularizer.use(example_forcefield(system))
@@ -188,7 +189,7 @@ def check_regularizer(regularizer: Regularizer) -> None:
 
 
 def check_traversal(traversal: Traversal) -> None:
-    """Ranks are contiguous from 0, every bead follows its parent, and the order follows from rng."""
+    """Check that ranks are contiguous from 0, every bead follows its parent, and the order depends on ``rng`` alone."""
     graphs = {"one bead": nx.empty_graph(1), "chain": nx.path_graph(6), "star": nx.star_graph(4),
               "ring": nx.cycle_graph(5), "two pieces": nx.disjoint_union(nx.path_graph(3), nx.path_graph(2))}
     for name, graph in graphs.items():

@@ -100,8 +100,10 @@ def run(recipe: Path | str | Mapping[str, Any], *, set: Mapping[str, Any] | Sequ
         recipe: A file, or what such a file holds; then relative paths start at the working folder.
         set: Changes to it, e.g. ``{"steps.gibbs.temperature": 453}``.
         frames: Numbers of frames, counted from 0, or a text as in ``--frames``; all by default.
-        begin, end, dt: First and last time, and the time between frames, ps.
-        beads: To read instead of the recipe's: an MDAnalysis Universe or AtomGroup, files, or a recipe entry
+        begin: First time, ps.
+        end: Last time, ps.
+        dt: Time between frames, ps.
+        beads: Frames to read instead of the recipe's: an MDAnalysis Universe or AtomGroup, files, or a recipe entry
             such as ``{"gromacs": "cg.gro"}``. The recipe's reference belongs to its own beads and is left out.
         reference: True atoms, in the same ways.
         output: Where results go.

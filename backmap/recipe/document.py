@@ -68,7 +68,11 @@ def _plain(node: Any, text: bool = False) -> Any:
 
 
 def parse(text: str, where: object) -> Any:
-    """A YAML document. Aliases become copies, so that changing one place changes one place."""
+    """Parse a YAML document. Aliases become copies, so that a change applies to one place only.
+
+    Raises:
+        BackmapError: If ``text`` is not valid YAML; with ``where`` and the line.
+    """
     try:
         return _copy(yaml.load(text, _Loader), count(LARGEST, -1))
     except yaml.MarkedYAMLError as error:

@@ -24,16 +24,17 @@ from .registry import Kind, Registry, did_you_mean, kind_of
 
 @dataclass(frozen=True)
 class Source:
-    """Where a recipe comes from.
+    """The origin of a recipe.
 
     Attributes:
         path: The file.
-        text: As it stands in the file.
-        overrides: What ``--set`` changed.
-        document: What was built: the file with the overrides.
-        inputs: The input files its options name.
-        plugins: The classes of all plugins that it names; plugin_files: files of the user that offer some.
-        in_memory: It reads frames that are objects of Python, not files.
+        text: Content of the file.
+        overrides: Changes made by ``--set``.
+        document: The recipe as it was built: the file with the overrides.
+        inputs: Input files that its options name.
+        plugins: Classes of all plugins that it names.
+        plugin_files: Files of the user that offer some of them.
+        in_memory: Whether it reads frames that are Python objects, not files.
     """
 
     path: Path
@@ -70,6 +71,7 @@ class Recipe(pydantic.BaseModel):
 
     @property
     def source(self) -> Source:
+        """File, changes and inputs that the recipe was built from."""
         return self._source
 
     def remembering(self, overrides: Sequence[str]) -> Recipe:

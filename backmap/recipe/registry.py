@@ -33,6 +33,7 @@ class Kind:
 
     @property
     def a_name(self) -> str:
+        """The name with its indefinite article."""
         return f"an {self.name}" if self.name[0] in "aeiou" else f"a {self.name}"
 
 
@@ -120,7 +121,11 @@ class Registry:
         return self
 
     def load_file(self, path: Path | str) -> Registry:
-        """Register the hooks of a Python file (``--plugin file.py``)."""
+        """Register the hooks of a Python file (``--plugin file.py``).
+
+        Raises:
+            BackmapError: If there is no such file, it cannot be imported, or it offers nothing.
+        """
         path = Path(path)
         if not path.is_file():
             raise BackmapError("there is no such plugin file", where=path)
@@ -139,7 +144,11 @@ class Registry:
         return self.register(module, path.stem, source=str(path))
 
     def register(self, plugin: object, name: str, source: str = "") -> Registry:
-        """Register an object with hooks. A misspelt hook is an error."""
+        """Register an object with hooks.
+
+        Raises:
+            BackmapError: If it was written for another version of ``backmap.api``, or a hook has a wrong name.
+        """
         if self.manager.is_blocked(name):
             return self
         wanted = getattr(plugin, "API_VERSION", api.API_VERSION)

@@ -110,15 +110,16 @@ class Display:
 
 
 class _Bar:
-    """One bar on a terminal, lines now and then elsewhere.
+    """A progress bar on a terminal; elsewhere a line from time to time.
 
     Args:
-        display: Whose console it is on.
-        name: What the column ``_NAME`` shows.
-        columns: What the bar shows; ``_TEXT`` is the text that is given with every change.
-        total, done: Of the work, and of what was done before.
-        text: The first one.
-        transient: It goes when the work is done.
+        display: The display whose console it is on.
+        name: Text of the column ``_NAME``.
+        columns: Columns of the bar; ``_TEXT`` is the text that is given with every change.
+        total: Total amount of work.
+        done: Amount that was done before.
+        text: The first text.
+        transient: Whether the bar disappears when the work is done.
     """
 
     def __init__(self, display: Display, name: str, columns: tuple[ProgressColumn, ...], total: float, done: float,
@@ -144,6 +145,7 @@ class _Bar:
             self._display.log(line)
 
     def stop(self) -> None:
+        """Stop drawing the bar."""
         if self._progress is not None:
             self._progress.stop()
 

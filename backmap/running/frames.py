@@ -21,11 +21,12 @@ ATOMS_PER_WINDOW, FRAMES_PER_WINDOW = 200_000, 64
 
 @dataclass(frozen=True)
 class Choice:
-    """Which frames a run goes through: by number, by time, or by both.
+    """A choice of the frames of a run, by number, by time, or by both.
 
     Attributes:
         text: Numbers, as in ``--frames``; None means all.
-        begin, end: First and last time, ps; None means no limit.
+        begin: First time, ps; None means no limit.
+        end: Last time, ps; None means no limit.
         dt: Time between frames, ps: as in GROMACS, those whose time is a multiple of it after the first time
             that ``begin`` lets through (``model.times``).
     """
@@ -55,6 +56,7 @@ class Choice:
 
     @property
     def by_time(self) -> bool:
+        """Whether frames are chosen by time."""
         return any(limit is not None for limit in (self.begin, self.end, self.dt))
 
     def numbers(self, source: FrameSource) -> list[int]:

@@ -134,7 +134,12 @@ class Ledger:
     # Files that grow
 
     def claim(self, path: Path) -> None:
-        """Open a file of the run, cut to what counts; see ``api.OutputFiles``."""
+        """Open an output file, truncated to the bytes that were committed; see ``api.OutputFiles``.
+
+        Raises:
+            BackmapError: If the file exists already, is written twice, is an input of the run, or belongs to an
+                unfinished run and is gone.
+        """
         name, final = path.as_posix(), self.folder / path
         part = _part(final)
         if name in self._files or name in (PROGRESS, REPORT):

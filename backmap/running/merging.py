@@ -28,21 +28,32 @@ PIECE = 2**24  #: bytes that are copied at a time
 
 @dataclass(frozen=True)
 class Part:
-    """A part that is finished: its folder, and what its ledger says."""
+    """A finished part of a run.
+
+    Attributes:
+        folder: Its output folder.
+        progress: The last entry of its ledger.
+    """
 
     folder: Path
     progress: dict[str, Any]
 
     @property
     def run(self) -> dict[str, Any]:
+        """Recipe, plugin files and chosen frames of its run."""
         return self.progress["notes"]["run"]
 
     @property
     def seconds(self) -> float:
+        """Time that it took, s."""
         return float(self.progress["notes"]["seconds"])
 
     def done(self) -> Done:
-        """What came of its frames."""
+        """Read what came of its frames: bytes of output files and memories of steps.
+
+        Raises:
+            BackmapError: If the file of its memories is missing or damaged.
+        """
         n_frames = int(self.progress["n_frames"])
         file = memory_file(self.folder, n_frames)
         try:

@@ -52,10 +52,11 @@ class Done:
 
 
 class Desk:
-    """Files as steps see them: what they append is collected until its window is done.
+    """The ``api.OutputFiles`` of a pipeline: appended bytes are collected until their window is done.
 
     Args:
-        claim, place: What becomes of files that are claimed and of those written as a whole; by default nothing.
+        claim: Called with each file that is claimed; by default nothing is done.
+        place: Called with each file that is written as a whole, and its content; by default nothing is done.
     """
 
     def __init__(self, claim: Callable[[Path], None] = lambda path: None,
@@ -164,7 +165,11 @@ def every(steps: Iterable[Step]) -> Iterator[Step]:
 
 
 def device(name: str) -> str:
-    """``auto`` is cuda where torch sees one."""
+    """Return the torch device of an option: ``auto`` is ``cuda`` if torch finds a CUDA device, else ``cpu``.
+
+    Raises:
+        BackmapError: If ``name`` is ``cuda`` and torch finds no CUDA device.
+    """
     if name == "cpu":
         return name
     import torch  # late: the recipe is checked, and `backmap --help` printed, without it

@@ -28,13 +28,14 @@ PATIENCE = 1.0
 
 @dataclass(frozen=True)
 class Assignment:
-    """What a process needs to know to build a pipeline.
+    """Everything a process needs to build its pipeline.
 
     Attributes:
-        path: Of the recipe; content: what it holds, with all that was changed on the way.
+        path: File of the recipe.
+        content: Content of the recipe, with all changes.
         plugins: Files with more plugins.
         chosen: The frames of the run.
-        device: On which torch computes.
+        device: Torch device to compute on.
     """
 
     path: Path
@@ -62,11 +63,13 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a process could not do its work.
+    """The error that ended the work of a process.
 
     Attributes:
-        error: What the user can mend, as problem, place and hint; None if it is a bug.
-        name, text, trace: Of a bug.
+        error: Problem, place and hint of a BackmapError; None if it was another exception, a bug.
+        name: Class of that other exception.
+        text: Its message.
+        trace: Its traceback.
     """
 
     error: tuple[str, str, str] | None
@@ -75,7 +78,12 @@ class Failure:
     trace: str = ""
 
     def reraise(self) -> None:
-        """Raise it here."""
+        """Raise the error in this process.
+
+        Raises:
+            BackmapError: If it was one.
+            RuntimeError: If it was any other exception.
+        """
         if self.error is not None:
             problem, where, hint = self.error
             raise BackmapError(problem, where=where, hint=hint)

@@ -78,6 +78,7 @@ class Package:
 
     @property
     def module(self) -> str:
+        """Name of its Python module."""
         return f"backmap_{self.name}"
 
     @property

@@ -19,15 +19,19 @@ CLIMB = 2  #: ".." in a path; others are written from the root
 
 @dataclass(frozen=True)
 class UserFiles:
-    """What a user has.
+    """The files that a user gives on the command line.
 
     Attributes:
         topology: The atomistic topology; with CHARMM, its parameter files, too.
-        mapping, beads, atoms: Files, or ``reader=file``.
-        units: Of LAMMPS files.
-        index: ``FILE:GROUP``: which points of the files of beads count.
-        begin, end, dt: Which frames, ps.
-        folder: To which the paths in entries are relative; None leaves them as they are.
+        mapping: Mapping files, each as ``file`` or ``reader=file``.
+        beads: Structures and trajectories of beads, in the same form.
+        atoms: Structures and trajectories of true atoms, in the same form.
+        units: Units of LAMMPS files.
+        index: ``FILE:GROUP``: the group of an index file that the beads are.
+        begin: First time, ps; None means no limit.
+        end: Last time, ps; None means no limit.
+        dt: Time between frames, ps; None means every frame.
+        folder: Folder to which the paths in entries are relative; None leaves them as they are.
     """
 
     topology: Sequence[str]
@@ -67,7 +71,11 @@ def skeleton(given: UserFiles, registry: Registry) -> dict[str, Any]:
 
 
 def topology_entry(given: UserFiles, registry: Registry) -> dict[str, Any]:
-    """The entry of the atomistic topology."""
+    """Return the recipe entry of the atomistic topology.
+
+    Raises:
+        BackmapError: If no topology is given, several are, or its format is not known.
+    """
     if not given.topology:
         raise BackmapError("no atomistic topology is given", hint="Give one with -p, e.g. -p topol.top.")
     name, path = split(given.topology[0], TopologyReader, registry)
@@ -83,7 +91,13 @@ def topology_entry(given: UserFiles, registry: Registry) -> dict[str, Any]:
 
 
 def mapping_entries(given: UserFiles, registry: Registry) -> dict[str, Any]:
-    """``mapping`` and ``owners``: a .map that has no weights says who places atoms where another file maps them."""
+    """Return the recipe entries ``mapping`` and ``owners``.
+
+    A .map file has no weights: where another file maps the same molecule type, it gives the owners of atoms.
+
+    Raises:
+        BackmapError: If no mapping is given, or a file cannot be read.
+    """
     if not given.mapping:
         raise BackmapError("no mapping is given", hint="Give one with --mapping, e.g. --mapping mapping.xml.")
     found: dict[str, list[Path]] = {}
@@ -117,7 +131,11 @@ def _type_of(path: Path, topology: AtomTopology, paths: Sequence[Path]) -> str:
 
 
 def frames_entry(files: Sequence[str], given: UserFiles, registry: Registry, index: bool = False) -> dict[str, Any]:
-    """The entry of files that follow one another."""
+    """Return the recipe entry of structures and trajectories that follow one another.
+
+    Raises:
+        BackmapError: If no files are given, a format is not known, or ``given.index`` names no file and group.
+    """
     if not files:
         raise BackmapError("no beads are given", hint="Give them with -c and -f, e.g. -c cg.gro -f cg.xtc.")
     found = [split(text, Reader, registry) for text in files]

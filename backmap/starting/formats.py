@@ -53,7 +53,11 @@ def split(text: str, contract: type, registry: Registry) -> tuple[str, Path]:
 
 
 def detect(path: Path, contract: type) -> str:
-    """The plugin of a kind that reads a file."""
+    """Return the name of the plugin of a kind that reads a file, from its suffix and content.
+
+    Raises:
+        BackmapError: If the format is not known, or is that of another kind of file.
+    """
     table, what = TABLES[contract]
     for pattern, plugin in table.get(path.suffix.lower(), ()):
         if pattern is None or re.search(pattern, _beginning(path), re.MULTILINE | re.IGNORECASE):

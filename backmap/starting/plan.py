@@ -45,18 +45,22 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Plan:
-    """How atoms are to be made.
+    """A plan for the recipe that makes atoms.
 
     Attributes:
-        way: What draws them; why: the reasons, sentence by sentence.
+        way: The kind of method that draws them.
+        why: The reasons for it, sentence by sentence.
         temperature: K.
-        topology, beads: Options of ``topology``, entry of the beads.
+        topology: Options of the step ``topology``.
+        beads: Entry of the frames of beads.
         reference: Entry of true atoms of the same frames, or None.
         training: Entry of the frames to train on, or None.
-        generator: Name of the trained generator; weights: its file as the recipe names it.
-        forcefield: Options of ``forcefield``, or None; charged: some atoms carry charges.
-        rigid: All bonds are rigid, so that time steps may be longer.
-        single: There is one frame.
+        generator: Name of the trained generator.
+        weights: File of its weights as written in the recipe.
+        forcefield: Options of the step ``forcefield``, or None.
+        charged: Whether some atoms carry charges.
+        rigid: Whether all bonds are rigid, so that time steps may be longer.
+        single: Whether there is only one frame.
     """
 
     way: Way
@@ -103,6 +107,12 @@ class _Planner:
     why: list[str] = field(default_factory=list)
 
     def plan(self) -> Plan:
+        """Make the plan.
+
+        Raises:
+            BackmapError: If no beads are given, or a file cannot be read.
+            Unfit: If the files do not go together.
+        """
         if not self.given.beads:
             raise BackmapError("no beads are given", hint="Give them with -c and -f, e.g. -c cg.gro -f cg.xtc.")
         content = files.skeleton(replace(self.given, atoms=()), self.registry)

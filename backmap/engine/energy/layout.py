@@ -22,13 +22,20 @@ class FieldLayout:
     """Parameters of all atoms of a system.
 
     Attributes:
-        system, field: What was laid over what; where: molecule, type and owner of each atom.
+        system: The molecules.
+        field: Their force field.
+        where: Molecule, type and owner of each atom.
         molecules: Parameters of each type, in the order of ``system.types``.
-        kind, charge: Of each atom, (A,).
-        electrostatics: What charges make of it; explicit: the same of explicit pairs, which have no reaction field.
-        tables: All that loops over non-bonded pairs look up.
-        self_energy: Of the reaction field, kJ/mol, the same in every frame.
-        present: Terms that some molecule of the system has.
+        kind: Lennard-Jones type of each atom, (A,).
+        charge: Partial charge of each atom, e, (A,).
+        electrostatics: Coulomb parameters of pairs within the cut-off.
+        explicit: Coulomb parameters of explicit pairs (1-4), which have no reaction field.
+        tables: Tables for loops over non-bonded pairs.
+        self_energy: Self energy of the reaction field, kJ/mol, the same in every frame.
+        present: Names of the terms that some molecule of the system has.
+
+    Raises:
+        BackmapError: If the force field asks for PME, or lacks parameters of a molecule type.
     """
 
     def __init__(self, system: System, field: ForceField) -> None:

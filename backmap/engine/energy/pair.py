@@ -111,9 +111,14 @@ def pair_energies(squared: Tensor, c6: Tensor, c12: Tensor, charges: Tensor, exc
 
     Args:
         squared: Square of their distances, nm^2, (...).
-        c6, c12, charges: Their parameters; charges is the product of both, e^2.
-        excluded: (...) bool.
-        electrostatics: What their charges make of it.
+        c6: Lennard-Jones parameters, kJ/mol nm^6, (...).
+        c12: Lennard-Jones parameters, kJ/mol nm^12, (...).
+        charges: Products of both charges, e^2, (...).
+        excluded: Which pairs are excluded, (...) bool.
+        electrostatics: Coulomb parameters.
+
+    Returns:
+        Lennard-Jones and Coulomb energies, kJ/mol, (...) each.
     """
     squared = squared.clamp_min(NEAREST**2)
     factor, k, c, reaction = electrostatics

@@ -90,8 +90,9 @@ class SiteEnergy:
         """Energy of candidates, in double precision and differentiable.
 
         Args:
-            scene: Where everything else is.
-            frame, bead: Of each site, (S,).
+            scene: Positions of everything else.
+            frame: Frame of each site in the window, (S,).
+            bead: System index of each site's bead, (S,).
             positions: Candidates, (S, K, F, 3), nm from the anchor.
             block: Fragment atoms that are drawn, (S, F) bool; the others stay where they are in the scene.
                 None means all.

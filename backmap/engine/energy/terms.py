@@ -46,11 +46,16 @@ class FragmentTerms:
     """Terms of all fragments.
 
     Args:
-        molecules: Parameters of each type of ``fragments``, in that order; where: they come from, for messages.
+        molecules: Parameters of each type of ``fragments``, in that order.
+        fragments: Static tables of the fragments.
+        where: File of the parameters, for messages.
 
     Attributes:
         partners: Atom rows of the atoms outside each fragment that its terms need, -1 padding, (R, P).
-        functions: The terms by function.
+        functions: The terms, one entry per function.
+
+    Raises:
+        BackmapError: If a term reaches atoms outside the context of a fragment.
     """
 
     def __init__(self, molecules: Sequence[MoleculeParameters], fragments: FragmentTable, where: str = "") -> None:

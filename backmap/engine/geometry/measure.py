@@ -23,8 +23,9 @@ class BondGram:
 
     Attributes:
         bonds: Rigid bonds in their banded order, (c, 2).
-        rows, columns: Entries of G at and below its diagonal, (n,).
-        coupling: What the cosine of the two bonds is multiplied by in each, 1/u, (n,).
+        rows: Rows of the entries of G at and below its diagonal, (n,).
+        columns: Columns of these entries, (n,).
+        coupling: Factor of the cosine between the two bonds in each entry, 1/u, (n,).
     """
 
     def __init__(self, kind: MoleculeType) -> None:

@@ -22,10 +22,11 @@ DEPENDENT = 1e-7
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """What moves together in one molecule type; atoms are local indices.
+    """A block of atoms of one molecule type that move together; atoms are local indices.
 
     Attributes:
-        centre: The bead that it was grown from; beads: those whose fragments move.
+        centre: The bead that it was grown from.
+        beads: Beads whose fragments move.
         atoms: Atoms that move, heavy ones each followed by its hydrogens, (n,).
         groups: Where each heavy atom's group starts, and the end of the last, (g + 1,).
         bonds: Rows of the molecule's bonds that are rigid and have an atom that moves, (c,).

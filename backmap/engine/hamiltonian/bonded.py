@@ -30,8 +30,11 @@ def bonded(term, values, x, room, force):
     """Energy of bonded terms at ``x`` (places, 3), kJ/mol; adds to ``force`` (places, 3).
 
     Args:
-        term: Function and places, (n, 5); values: (n, 6), as in ``BlockTables``, those of one function together.
-        room: To work in, (``ROOM``,).
+        term: Function and places of each term, (n, 5), as in ``BlockTables``; those of one function together.
+        values: Parameters of each term, (n, 6), as in ``BlockTables``.
+        x: Positions, (places, 3), nm.
+        room: Work array, (``ROOM``,).
+        force: Forces, (places, 3), kJ/mol/nm, to which those of the terms are added.
     """
     energy, begin = 0.0, 0
     while begin < len(term):

@@ -26,7 +26,8 @@ class Pattern(NamedTuple):
         rank: When each row of the matrix is eliminated, (n,).
         column: Of every entry, (e,), in ranks.
         diagonal: Each row's entry on the diagonal, (n,).
-        update: Entries whose products are taken from an entry, (u, 2); update_end: where they end, (e,).
+        update: Pairs of entries whose products are subtracted from an entry, (u, 2), entry after entry.
+        update_end: End of each entry's pairs in ``update``, (e,).
     """
 
     rank: Index

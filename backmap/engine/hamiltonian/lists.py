@@ -19,14 +19,16 @@ NOWHERE = 1e6
 
 
 class Lists(NamedTuple):
-    """Who is near a block.
+    """Neighbour lists of a block.
 
     Attributes:
-        at: Coordinates, nm, and charges times Coulomb's constant, (4, n); near: the same in single precision, relative
-            to ``centre`` (3,).
+        at: Coordinates, nm, and charges times Coulomb's constant, (4, n).
+        near: The same in single precision, relative to ``centre``.
         bounds: Where each kind begins in the list of each group, (groups, kinds + 1). Every one has a multiple of
             ``LANES`` entries; those that fill it up have no charge and are out of reach.
-        images: Places i < j of pairs that both move, of which j is shifted, (m, 2); shift: nm, (m, 3).
+        centre: Origin of ``near``, nm, (3,).
+        images: Places i < j of pairs of atoms that both move, of which j is a periodic image, (m, 2).
+        shift: Displacement of that image, nm, (m, 3).
     """
 
     at: Array

@@ -32,12 +32,13 @@ CONSTRAINED, STIFF = (1.0, -1.0), (0.0, -1.0)
 
 @dataclass(frozen=True, eq=False)
 class SweepOutcome:
-    """What a sweep did.
+    """The outcome of a sweep of n Hamiltonian moves.
 
     Attributes:
-        centre: Central bead of each move, (n,); beads: all whose fragments it moves, (n, K), -1 padding.
-        accepted: (n,) bool.
-        change: Potential energy it brought, kJ/mol, (n,).
+        centre: Central bead of each move, (n,).
+        beads: All beads whose fragments it moves, -1 padding, (n, K).
+        accepted: Whether it was accepted, (n,) bool.
+        change: Change of the potential energy, kJ/mol, (n,).
         error: dH / kT of its trajectory, inf where that broke off, (n,).
     """
 
@@ -52,27 +53,31 @@ class HamiltonianMoves:
     """Moves blocks of molecules by short constrained trajectories, each accepted or rejected.
 
     Attributes:
-        blocks: Of every molecule type, in the order of ``system.types``.
-        places: Where they are in the system; centre: their central beads; beads: system indices of the beads
-            whose fragments each moves, (I, K), -1 padding.
+        blocks: Blocks of every molecule type, in the order of ``system.types``.
+        places: Places of the I blocks of all molecules in the system.
+        centre: System index of the central bead of each, (I,).
+        beads: System indices of the beads whose fragments each moves, -1 padding, (I, K).
     """
 
     def __init__(self, system: System, field: ForceField, temperature: float, steps: int = 10, timestep: float = 1.0,
                  size: int = 8, sigma: float | None = None, fixman_potential: bool = False,
                  powers: tuple[float, float] | None = None, hydrogen_mass: float = 0.0) -> None:
-        """See the class.
+        """Build the blocks of a system.
 
         Args:
+            system: The molecules.
+            field: Their force field.
             temperature: K.
-            steps: Of a trajectory; timestep: fs.
-            size: Beads in a block.
-            sigma: Of soft beads, nm and coordinate; None: beads are exact.
-            fixman_potential: Sample rigid bonds as stiff springs, not as constrained dynamics does.
-            powers: Override the weights that follow from it, for tests.
+            steps: Mean number of time steps of a trajectory.
+            timestep: fs.
+            size: Number of beads in a block.
+            sigma: Standard deviation of soft beads per coordinate, nm; None for exact beads.
+            fixman_potential: Whether rigid bonds are sampled as very stiff springs, not as by constrained dynamics.
+            powers: Powers that replace those that follow from ``fixman_potential``, for tests.
             hydrogen_mass: Mass of hydrogens while they move, u, if that is more than their own.
 
         Raises:
-            BackmapError: If the force field does not fit, or nothing can move.
+            BackmapError: If the force field does not fit the system, or nothing can move.
         """
         self.system, self.layout = system, FieldLayout(system, field)
         self.blocks: list[list[Block]]

@@ -23,15 +23,20 @@ CELL = 0.5
 
 
 class Cells(NamedTuple):
-    """Beads of one frame, in cells.
+    """A cell list of the beads of one frame.
 
     Attributes:
-        beads: (B, 3), nm; reach: distance of the farthest atom of each one's fragment, nm, (B,); largest: an upper
-            bound of them, (1,).
-        lattice, inverse: Vectors that span the box, or the beads where it is not periodic, (3, 3); origin: (3,).
-        counts: Cells along each vector, (3,); width: between opposite faces of the box, (3,).
+        beads: Positions, (B, 3), nm.
+        reach: Distance of the farthest atom of each bead's fragment, nm, (B,).
+        largest: An upper bound of ``reach``, nm, (1,).
+        lattice: Vectors that span the box, or all beads where it is not periodic, as rows, nm, (3, 3).
+        inverse: Inverse of ``lattice``, 1/nm, (3, 3).
+        origin: Origin of the cells, nm, (3,).
+        counts: Number of cells along each vector, (3,).
+        width: Distance between opposite faces of the box, nm, (3,).
         wrap: Whole boxes between each bead and its image in the cells, (B, 3).
         start: First bead of each cell in ``member``, (cells + 1,).
+        member: Beads, cell after cell, (B,).
         periodic: 1 or 0.
     """
 

@@ -71,7 +71,8 @@ def forces_inside(moving, values, cutoff, k, kinds, x, cores, line, force):
 
     Args:
         values: ``BlockTables.inside`` of the block.
-        cores: Of each kind with each place, nm^2, (kinds, lanes); line: room for coordinates, (3, lanes).
+        cores: Core of each kind with each place, nm^2, (kinds, lanes).
+        line: Work array for coordinates, (3, lanes).
     """
     size = len(values) // (4 * moving)
     limit, twice = np.float32(cutoff * cutoff), np.float32(2.0 * k)

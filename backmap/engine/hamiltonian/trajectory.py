@@ -48,13 +48,16 @@ class BlockPlaces(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """How blocks move.
+    """Parameters of the trajectories of blocks.
 
     Attributes:
-        timestep: ps; steps: of a trajectory, on average; heat: kT, kJ/mol.
-        exact: Beads are constraints; else stiffness: of their springs, kJ/mol/nm^2 (0 for none).
-        molecule, block: Powers of sqrt(det G) and sqrt(det G_C) in the weight w: 1 and -1 for rigid bonds, 0 and -1
-            for stiff ones.
+        timestep: ps.
+        steps: Mean number of time steps of a trajectory.
+        heat: kT, kJ/mol.
+        exact: Whether beads are constraints; else they are held by springs.
+        stiffness: Force constant of these springs, kJ/mol/nm^2; 0 for none.
+        molecule: Power of sqrt(det G) in the weight w: 1 for rigid bonds, 0 for stiff ones.
+        block: Power of sqrt(det G_C) in the weight w: -1 for both.
     """
 
     timestep: float

@@ -42,9 +42,10 @@ IMPOSSIBLE = -500.0
 
 
 class Dense(Draws, Protocol):
-    """What acceptance asks of a generator: draws with a density."""
+    """What acceptance needs of a generator: draws with a density (see ``api.Proposer``)."""
 
-    def log_proposal(self, env: LocalEnvironment, positions: Tensor, rng: Stream) -> Tensor: ...
+    def log_proposal(self, env: LocalEnvironment, positions: Tensor, rng: Stream) -> Tensor:
+        """Return the logarithm (S,) of the proposal density of positions (S, F, 3), nm from the anchor."""
 
 
 def multiple_try(log_new: Tensor, log_old: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
@@ -117,11 +118,13 @@ class Distribution:
         """Logarithm of the target, up to what the block does not change, and the energy.
 
         Args:
-            scene: Where everything else is; shells: of the scene.
-            frame, bead: Of each site, (S,).
+            scene: Positions of everything else.
+            shells: Neighbour beads of the scene.
+            frame: Frame of each site in the window, (S,).
+            bead: System index of each site's bead, (S,).
             block: Fragment atoms that differ between candidates, (S, F) bool.
             own: Fragments, (S, K, F, 3) float64, nm from the anchor.
-            shown: Beads that are shown, R' - R, (W, B, 3).
+            shown: Displacement R' - R of the beads that are shown, nm, (W, B, 3).
 
         Returns:
             (S, K), -inf outside of the target: a rigid bond that does not hold, an atom beyond reach, an energy
@@ -169,13 +172,14 @@ class Distribution:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What became of the sites of a chunk.
+    """The outcome of acceptance at the S sites of a chunk.
 
     Attributes:
-        frame, bead: Of each site, (S,).
-        accepted: (S,) bool.
-        change: Of the energy, kJ/mol, 0 where nothing was accepted, (S,).
-        log_weight: Of the candidates, -inf for a weight of zero, (S, K).
+        frame: Frame of each site in the window, (S,).
+        bead: System index of each site's bead, (S,).
+        accepted: Whether a candidate was accepted, (S,) bool.
+        change: Change of the energy, kJ/mol, 0 where nothing was accepted, (S,).
+        log_weight: Log-weights of the candidates, -inf for a weight of zero, (S, K).
     """
 
     frame: NDArray[np.int64]

@@ -37,7 +37,8 @@ class BlockTable:
         fragments: The tables whose rows these are.
         partners: Atom rows of the atoms outside the fragment that share a rigid bond or a bead with it, -1 padding,
             (R, P).
-        bonds: Ends of the rigid bonds of the fragment's atoms, (R, N, 2); lengths: nm, NaN padding, (R, N).
+        bonds: Local indices of the atoms of the rigid bonds of the fragment's atoms, (R, N, 2).
+        lengths: Lengths of these bonds, nm, NaN padding, (R, N).
         beads: Fragment rows of the beads in which its atoms have weight, -1 padding, (R, Q).
         weights: Of all local atoms in these beads, float64, (R, Q, F + P).
     """
@@ -134,9 +135,13 @@ class BlockTable:
         """log N(M x; R', s^2) of the beads in which an atom drawn has weight, (S, K); densities per nm^3 a bead.
 
         Args:
-            scene: Of the sites; frame, bead: of each, (S,); block: atoms drawn, (S, F).
-            local: Positions by local index, (S, K, F + P, 3).
-            shown: R' - R, nm, (W, B, 3); widths: s of each bead, nm, (B,).
+            scene: The scene of the sites.
+            frame: Frame of each site in the window, (S,).
+            bead: System index of each site's bead, (S,).
+            block: Fragment atoms that are drawn, (S, F) bool.
+            local: Positions by local index, nm, (S, K, F + P, 3).
+            shown: Displacement R' - R of the beads that are shown, nm, (W, B, 3).
+            widths: Standard deviation s of each bead, nm, (B,).
         """
         row = scene.layout.row[bead]
         weights = self.weights[row]

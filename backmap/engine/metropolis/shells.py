@@ -120,6 +120,7 @@ class Shells:
 
     @property
     def n_frames(self) -> int:
+        """Number of frames W."""
         return self.beads.shape[0]
 
     def seen(self, scene: Scene) -> Scene:

@@ -55,6 +55,7 @@ class DrawnAtoms(NamedTuple):
 
     @classmethod
     def of(cls, env: LocalEnvironment, positions: Tensor) -> DrawnAtoms:
+        """Build the record of candidates (S, K, F, 3), nm from the anchor."""
         return cls(positions, env.atoms, env.block)
 
 
@@ -75,6 +76,7 @@ class SeenAtoms(NamedTuple):
 
     @classmethod
     def of(cls, env: LocalEnvironment) -> SeenAtoms:
+        """Build the record of the neighbours in environments."""
         return cls(env.neighbours, env.neighbour_atom, env.neighbours_placed, env.neighbour_same)
 
 
@@ -93,6 +95,7 @@ class ContextAtoms(NamedTuple):
 
     @classmethod
     def of(cls, env: LocalEnvironment) -> ContextAtoms:
+        """Build the record of the context in environments."""
         return cls(env.context, env.fragments.context[env.row], env.context_placed)
 
 

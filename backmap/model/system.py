@@ -244,7 +244,7 @@ class Window:
         return cls(**whole, flags=flags)
 
     def with_atoms(self, atoms: Array, placed: NDArray[np.bool_] | None = None) -> Window:
-        """Return a window with other atoms (W, A, 3), nm, by default all placed and without forces; the rest is shared."""
+        """Return a window with other atoms (W, A, 3), nm, by default all placed, without forces; the rest is shared."""
         if placed is None:
             placed = np.ones(atoms.shape[:2], dtype=bool)
         return replace(self, atoms=atoms, placed=placed, flags=dict(self.flags), forces=None)

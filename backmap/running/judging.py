@@ -26,6 +26,8 @@ REPORTS = ["report.html", "report.md", "report.json"]
 MAPPED = "mapped reference"
 #: nm: how closely beads are held while atoms are moved; the same for all, since it is a part of the measure.
 SIGMA = 0.001
+#: Steps that hold beads so.
+SOFT = ("hamiltonian", "metropolis")
 #: fs; the restraint is too stiff for longer time steps.
 TIMESTEP = 2.0
 
@@ -52,7 +54,7 @@ def judgement(path: Path, models: Mapping[str, Sequence[str]], registry: Registr
         if name not in known:
             raise BackmapError(f"has no step '{name}'", where=path, hint="Judging takes a recipe that makes atoms of "
                                                                          "beads, and a force field.")
-    making = [_softened(name, dict(options), log) for name, options in steps if name not in (*SETTING, *ENDING)]
+    making = [_softened(name, dict(options)) for name, options in steps if name not in (*SETTING, *ENDING)]
     if not making:
         raise BackmapError("makes no atoms", where=path, hint="Give it forward, gibbs and hamiltonian.")
     read = dict(known[READ])
@@ -73,18 +75,18 @@ def judgement(path: Path, models: Mapping[str, Sequence[str]], registry: Registr
                    *({name: known[name]} for name in SETTING[:2]), {READ: {"reference": true}}, *making,
                    {"assess": assess}, {"write": {"report": REPORTS}}]}
     text = yaml.safe_dump(derived, sort_keys=False, allow_unicode=True)
-    return recipe.compose(text, derived, path, registry, overrides)
+    judging = recipe.compose(text, derived, path, registry, overrides)
+    for name in {name for step in making for name in step if name in SOFT}:
+        log(f"{name}: beads are held by a Gaussian of {SIGMA:g} nm, in all models alike")
+    return judging
 
 
-def _softened(name: str, options: dict[str, Any], log: Callable[[str], None]) -> dict[str, Any]:
+def _softened(name: str, options: dict[str, Any]) -> dict[str, Any]:
     """A step that moves atoms, with beads held by the same Gaussian in all models, never met exactly at the end."""
     if name == "hamiltonian":
-        options["beads"] = {"sigma": SIGMA}
-        options["timestep"] = min(TIMESTEP, float(options.get("timestep", 1.0)))
-        log(f"hamiltonian: beads are held by a Gaussian of {SIGMA:g} nm, time steps are {options['timestep']:g} fs")
+        options |= {"beads": {"sigma": SIGMA}, "timestep": min(TIMESTEP, float(options.get("timestep", 1.0)))}
     if name == "metropolis":
         options |= {"beads": {**(options.get("beads") or {}), "sigma": SIGMA}, "project": False}
-        log(f"metropolis: beads are held by a Gaussian of {SIGMA:g} nm")
     return {name: options}
 
 

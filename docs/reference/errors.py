@@ -8,7 +8,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tests.end_to_end import test_bad_files, test_bad_input, test_bad_judging, test_bad_names, test_bad_plugins
+from tests.end_to_end import (
+    test_bad_files,
+    test_bad_input,
+    test_bad_judging,
+    test_bad_names,
+    test_bad_plugins,
+    test_judge,
+)
 
 HEAD = """\
 <!-- Written by docs/generate.py from the tables in tests/end_to_end/test_bad_*.py; run `make docs` after a change. -->
@@ -32,6 +39,7 @@ TABLES: tuple[tuple[ModuleType, str, str, str], ...] = (
     (test_bad_files, "TABLE", "Mappings, other molecules, other formats", "Input"),
     (test_bad_judging, "TABLE", "Judging", "Judging"),
     (test_bad_judging, "REPORTS", "Comparing runs: `backmap report`", ""),
+    (test_judge, "TABLE", "Judging models: `backmap judge`", ""),
     (test_bad_plugins, "TABLE", "Plugins", ""),
     (test_bad_files, "COMMANDS", "Other commands", ""),
     (test_bad_names, "TABLE", "Names that have changed", ""),

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
 
 from backmap import api
-from backmap.api import Assessor, FrameStep, Several, State, Step
+from backmap.api import Assessor, FrameSource, FrameStep, Nested, Reader, Several, State, Step
 from backmap.engine.compiling import clock as compiling
 from backmap.engine.sites.handed import expect, named
 from backmap.engine.sites.snapshot import AtomIndex, Snapshot
@@ -18,8 +18,12 @@ from backmap.model.assessment import REFERENCE, Assessment, Example, Judgement
 from backmap.model.memory import flags_of, note_flags
 from backmap.model.system import System, Window
 from backmap.model.tally import Tally
+from backmap.model.windows import window_of
 
 from .. import handed
+from ..molecules import contents
+from ..molecules.mapped import Mapped
+from ..molecules.sources import opened
 from .ranking import Excess
 
 
@@ -29,6 +33,9 @@ class AssessOptions(api.Options):
     changed_names: ClassVar = {"beside": "is called 'compare_with' now", "every": "is called 'compare_every' now"}
 
     assessors: Several[Assessor] = Field(description="What is measured: one assessor, or a list of them.")
+    reference: Nested[Reader] | None = Field(
+        None, description="True atoms of other frames, as many as there are, where 'read' has none that belong to the "
+                          "beads: distributions are compared with theirs.")
     name: str = Field("backmap", min_length=1, description="What the run's own trajectory is called in reports.")
     compare_with: dict[str, Several[Step]] = Field(
         {}, description="Other ways to the atoms, to be judged beside: a name and the steps that make them, "
@@ -91,7 +98,33 @@ class Assess(FrameStep):
                 with at(step.where):
                     step.start(self.states[label])
         self.atoms = AtomIndex(state.system)
+        self.reference = self._unpaired(state)
         state.judgement = Judgement(options.name)
+
+    def _unpaired(self, state: State) -> FrameSource | None:
+        """Frames of true atoms that do not belong to the beads, if the recipe names some.
+
+        Raises:
+            BackmapError: If there are true atoms that do, or none in the file.
+        """
+        if self.options.reference is None:
+            return None
+        if state.reference is not None:
+            raise BackmapError("there are two references: this one, and that of read", where=f"{self.where}.reference",
+                               hint="Leave one of them out.")
+        source = opened(self.options.reference, "atoms", state.system, contents.of_state(state))
+        if not source.n_frames:
+            raise BackmapError("holds no frames", where=source.where)
+        return source
+
+    def _measure_reference(self, source: FrameSource, state: State) -> None:
+        """Measure true atoms that do not belong to the run's frames."""
+        beads = Mapped(source, state.system)
+        with state.working("reference", source.n_frames, "frames") as bar:
+            for number in range(source.n_frames):
+                window = window_of([number], number, state.system, beads, source)
+                self._measure(REFERENCE, self._snapshot(window, state.system).reference)
+                bar.at(number + 1)
 
     def frame(self, window: Window, state: State) -> Window:
         if window.atoms is None and window.reference is None and not self.options.compare_with:
@@ -172,6 +205,8 @@ class Assess(FrameStep):
             for step in steps:
                 with at(step.where):
                     step.finish(self.states[label])
+        if self.reference is not None:
+            self._measure_reference(self.reference, state)
         judged, own = state.judgement, self.options.name
         labels = [label for label in (REFERENCE, own, *self.options.compare_with) if self._seen(label)]
         for label in labels:

@@ -124,6 +124,28 @@ def test_without_reference_or_atoms(judge: Callable) -> None:
     assert (list(judged.by_trajectory), judged.label, judged.floor) == (["farther"], "", {})
 
 
+def test_a_reference_of_other_frames(judge: Callable) -> None:
+    """Nine frames of true atoms beside five frames of beads; with one in read as well it is not clear which counts."""
+    text = RECIPE.replace(", reference: {toy: {frames: 5, points: 6}}", "").replace(
+        "      compare_with:", "      reference: {toy: {frames: 9, points: 6}}\n      compare_with:")
+    judged = judge(text=text)
+    assert judged.n_frames == {"reference": 9, "backmap": 5, "farther": 5}
+    assert judged.floor
+    with pytest.raises(BackmapError, match=r"steps\[3\].assess.reference: there are two references"):
+        judge(text=text.replace("toy: 5}", "toy: 5}, reference: {toy: {frames: 5, points: 6}}"), force=True)
+
+
+def test_beads_of_the_reference_and_of_another_trajectory(judge: Callable) -> None:
+    """Beads that the mapping makes; a branch with beads of its own, fewer and more than the run has frames."""
+    text = RECIPE.replace("beads: {toy: 5}, ", "")
+    assert values(judge(text=text)) == values(judge(force=True))
+    for n_frames, seen in ((3, 3), (11, 5)):
+        branch = f"[{{read_beads: {{toy: {n_frames}}}}}, {{toy_place: {{shift: 0.1}}}}]"
+        judged = judge(text=RECIPE.replace("farther: {toy_place: {shift: 0.1}}", f"farther: {branch}"), force=True)
+        assert judged.n_frames == {"reference": 5, "backmap": 5, "farther": seen}
+        assert list(judged.example.atoms) == ["reference", "backmap"]
+
+
 def test_a_stop_loses_nothing(judge: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = judge()
     commit = Ledger.commit

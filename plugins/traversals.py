@@ -62,14 +62,14 @@ class _FromRoot(api.Traversal):
 
 
 class DepthFirst(_FromRoot):
-    """One bead after the other along the chain, to the end of a branch before the next."""
+    """Depth-first: one bead after the other along the chain, each branch to its end before the next."""
 
     def _edges(self, graph: nx.Graph, root: int, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
         return nx.dfs_edges(graph, root, sort_neighbors=sorted)
 
 
 class BreadthFirst(_FromRoot):
-    """All beads at one distance from the root together, then those one bond farther."""
+    """Breadth-first: all beads at one distance from the root together, then those one bond farther."""
 
     def _edges(self, graph: nx.Graph, root: int, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
         return nx.bfs_edges(graph, root, sort_neighbors=sorted)

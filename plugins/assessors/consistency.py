@@ -31,8 +31,11 @@ class ConsistencyOptions(Options):
 
 
 class Consistency(Assessor):
-    """M(atoms) against the given beads: deviation of all, by bead type, and at the ends of chains; residual of beads
-    that the last projection could not reach."""
+    """Deviation of the beads computed from the atoms, M(atoms), from the given beads, in nm.
+
+    Over all beads, by bead type, and at the ends of chains; where the last step projected, also the residual that the
+    projection left. A bead beyond the tolerance is flagged as ``off_bead``.
+    """
 
     Options = ConsistencyOptions
     options: ConsistencyOptions

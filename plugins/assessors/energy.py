@@ -45,10 +45,10 @@ class EnergyOptions(Options):
 
 
 class Energy(Assessor):
-    """Energy per atom of every term, and the Lennard-Jones energy of every molecule with itself and with others.
+    """Energy per atom of each force-field term, and Lennard-Jones energy within and between molecules.
 
-    In the energy of a molecule with others each pair counts in full for both. A bead whose atoms repel too
-    strongly is flagged as an ``overlap``.
+    In the energy between molecules each pair counts in full for both of them. A bead whose atoms repel too strongly is
+    flagged as an ``overlap``.
     """
 
     Options = EnergyOptions

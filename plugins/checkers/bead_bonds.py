@@ -16,7 +16,7 @@ Pairs = set[tuple[int, int]]
 
 
 class BeadBondChecker(Checker):
-    """Bonds between beads that nothing in the topology stands for, bonds that are lacking, molecules in pieces."""
+    """Checks bonds between beads: those that the topology does not imply, missing ones, and molecules in pieces."""
 
     def check(self, survey: Survey) -> Iterator[Finding]:
         for name, model in survey.models.items():

@@ -25,7 +25,10 @@ G_PER_CM3 = 1.66053907e-3  #: u/nm^3 in g/cm^3
 
 
 class FrameChecker(Checker):
-    """Names and number of beads, M(AA) against given beads, box against cut-offs, density; frames to train on."""
+    """Checks frames: number and names of beads, beads against reference atoms, box against cut-offs, and density.
+
+    Files of training frames are opened and compared with the system, too.
+    """
 
     def check(self, survey: Survey) -> Iterator[Finding]:
         if survey.system is None:

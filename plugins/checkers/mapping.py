@@ -25,7 +25,7 @@ SHARES = (0.0, 1 / 4, 1 / 3, 1 / 2, 2 / 3, 3 / 4, 1.0, 4 / 3, 3 / 2, 2.0, 3.0, 4
 
 
 class MappingChecker(Checker):
-    """Atoms that no bead or several beads have, beads in pieces, weights that are masses but for some."""
+    """Checks the mapping: atoms of no bead or of several, disconnected beads, weights that are not quite the masses."""
 
     def check(self, survey: Survey) -> Iterator[Finding]:
         if survey.topology is None or not survey.models:

@@ -15,7 +15,7 @@ from .listing import counted, listed
 
 
 class MoleculeChecker(Checker):
-    """Stereocentres of unknown chirality, rigid bonds that nobody decided on, charges without a surrounding."""
+    """Checks molecule types: unknown handedness, undecided constraints, electrostatics, angles without a term."""
 
     def check(self, survey: Survey) -> Iterator[Finding]:
         if survey.system is None or any(survey.named("prepare")):  # frames that are learned from tell all this

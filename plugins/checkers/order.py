@@ -11,7 +11,7 @@ RESULTS = ("run.json", "progress.json")  #: what a run leaves in its folder
 
 
 class OrderChecker(Checker):
-    """Overlaps that no step parts, results that are judged or written before they are ready, output that exists."""
+    """Checks the order of steps: overlaps that none removes, results written or assessed too early, existing output."""
 
     def check(self, survey: Survey) -> Iterator[Finding]:
         yield from _results(survey)

@@ -11,7 +11,7 @@ SAME = 1.0  #: K
 
 
 class TemperatureChecker(Checker):
-    """Steps at other temperatures than one another or than their weights; temperatures that nobody gave."""
+    """Checks temperatures: left at the default, different between steps, or not those of the trained weights."""
 
     def check(self, survey: Survey) -> Iterator[Finding]:
         trained: tuple[Any, list[float]] | None = None

@@ -13,7 +13,7 @@ from .matching import molecules_of, read_by_openmm
 
 
 class Amber(ForceFieldReader):
-    """Amber prmtop, read by OpenMM; molecules are found by their bonds and matched by their elements."""
+    """Amber .prmtop, read by OpenMM; molecules are found by their bonds and matched by their elements."""
 
     class Options(Options):
         file: InputPath = pydantic.Field(description="A .prmtop (.parm7) with the molecules of the system.")

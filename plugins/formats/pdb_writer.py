@@ -26,7 +26,7 @@ _SMALLEST = -999.999
 
 
 class Pdb(Writer):
-    """A .pdb of all atoms in the order of the topology, molecules whole; bonds (CONECT) are left to the topology."""
+    """PDB file of all atoms in the order of the topology, with whole molecules and without CONECT records."""
 
     class Options(Options):
         file: Annotated[OutputPath, ending(".pdb")] = pydantic.Field(

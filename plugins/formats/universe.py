@@ -26,7 +26,7 @@ _INDEXED = (".trr", ".xtc")
 
 
 class MDAnalysis(Bridge):
-    """Universes and groups of atoms of MDAnalysis."""
+    """MDAnalysis Universes and AtomGroups, as frames that a run reads and as results that it gives back."""
 
     def knows(self, thing: object) -> bool:
         return isinstance(thing, mda.Universe | AtomGroup)

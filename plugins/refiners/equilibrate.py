@@ -50,12 +50,12 @@ class EquilibrateOptions(Options):
 
 
 class Equilibrate(Refiner):
-    """Short Langevin dynamics (OpenMM's middle scheme) with rigid bonds, beads held by stiff springs.
+    """Short Langevin dynamics (OpenMM, middle scheme) with rigid bonds and harmonic restraints on the beads.
 
-    What comes out is *not* an exact sample: the run is not Metropolised, the time step and the restraint leave
-    a bias, and a picosecond does not forget where it started. In the first quarter stereocentres are kept from
-    turning over, which the tension of a start can make them do. A frame whose run explodes keeps its atoms, and its
-    beads are flagged ``equilibration_failed``. Random numbers follow from seed, step and frame.
+    The result is *not* an exact sample: the dynamics is not Metropolised, the time step and the restraint leave a
+    bias, and a picosecond does not forget the start. In the first quarter stereocentres are kept from inverting,
+    which a strained start could make them do. A frame whose run diverges keeps its atoms, and its beads are flagged
+    ``equilibration_failed``. Random numbers follow from seed, step and frame.
     """
 
     Options = EquilibrateOptions

@@ -43,12 +43,12 @@ class MinimizeOptions(Options):
 
 
 class Minimize(Refiner):
-    """Energy minimisation (L-BFGS, OpenMM): bonded terms only, then with torsions, then with everything.
+    """Energy minimisation (OpenMM, L-BFGS): with bonded terms first, then with torsions, then with all terms.
 
-    Between the last two, two stages with a repulsion of finite height part atoms that overlap, so that any
-    start is survived. Bonds are springs here: those of the force field, and where it has none, stiff ones at
-    the length that the topology has. A frame that cannot be minimised keeps its atoms, and its beads are
-    flagged ``minimization_failed``.
+    Before the last stage, two stages with a repulsion of finite height separate overlapping atoms, so that any start
+    can be minimised. Bonds are springs here: those of the force field, and where it has none, stiff ones at the
+    length that the topology has. A frame that cannot be minimised keeps its atoms, and its beads are flagged
+    ``minimization_failed``.
     """
 
     Options = MinimizeOptions

@@ -57,7 +57,7 @@ class EnergyOptions(Options):
 
 
 class ForceFieldEnergy(Regularizer):
-    """Energies of the drawn atoms with each other and with all placed atoms that the site sees.
+    """Force-field energy of the drawn atoms with each other and with the placed atoms that the site sees.
 
     Bonds, angles, dihedrals and Lennard-Jones of the recipe's force field, without charges. A term counts if at least
     one of its atoms is drawn and all others are drawn or placed. Lennard-Jones reaches as far as the force field's

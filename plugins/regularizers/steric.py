@@ -32,7 +32,7 @@ class StericOptions(Options):
 
 
 class Steric(Regularizer):
-    """Half-harmonic repulsion of atoms in overlap, and attraction of bonded atoms that are too far apart.
+    """Half-harmonic repulsion of overlapping atoms, and attraction of bonded atoms that are too far apart.
 
     E = k/2 sum (d0 - d)^2 over pairs closer than the sum of their contact radii d0 (less for atoms two or
     three bonds apart) + k/2 sum (d - d1)^2 over bonds longer than d1.

@@ -72,7 +72,7 @@ class AssessOptions(api.Options):
 
 
 class Assess(FrameStep):
-    """Judge the atoms: distributions, energies, beads; beside the reference and other ways to make them."""
+    """Measures the atoms by assessors, and beside them the reference and other ways to make them."""
 
     Options = AssessOptions
     options: AssessOptions

@@ -15,7 +15,7 @@ from .. import handed
 
 
 class Forcefield(api.Step):
-    """Reads force-field parameters: for energies, acceptance and minimisation."""
+    """Reads the force-field parameters that energies, acceptance and minimisation use."""
 
     needs = frozenset({"system"})
     gives = frozenset({"forcefield"})

@@ -45,7 +45,7 @@ class ForwardOptions(Options):
 
 
 class Forward(FrameStep):
-    """Put the atoms in: a parallel start from the beads, or sequential forward sampling."""
+    """Places all atoms: a parallel start from the beads alone, or sequential forward sampling."""
 
     Options = ForwardOptions
     options: ForwardOptions

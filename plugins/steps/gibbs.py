@@ -63,7 +63,7 @@ class GibbsOptions(SweepOptions):
 
 
 class Gibbs(SweepStep):
-    """Sweep over all fragments, each drawn anew given all others, and project after each half-sweep.
+    """Redraws every fragment given all others in Gibbs sweeps, and projects onto the beads after each half-sweep.
 
     Draws are kept as the generator makes them, so that frames are as good as what it has learned; ``metropolis``
     accepts or rejects them by the force field.

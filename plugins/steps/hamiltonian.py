@@ -63,11 +63,11 @@ class HamiltonianOptions(Options):
 
 
 class Hamiltonian(FrameStep):
-    """Move blocks of neighbouring fragments by short constrained trajectories, each accepted or rejected.
+    """Moves blocks of neighbouring fragments by short constrained trajectories, each accepted or rejected.
 
-    What comes out follows the force field's distribution on the given beads and rigid bonds, however long the
-    time step; only the acceptance depends on it. A move climbs no walls: atoms that overlap are to be parted before,
-    by ``soft_core_sweeps``. Beads of which no move was accepted are flagged ``never_accepted``.
+    Frames follow the force field's distribution on the given beads and rigid bonds, whatever the time step; only the
+    acceptance depends on it. A move crosses no high barrier: atoms that overlap are to be separated before, by
+    ``soft_core_sweeps``. Beads of which no move was accepted are flagged ``never_accepted``.
     """
 
     Options = HamiltonianOptions

@@ -71,11 +71,11 @@ class MetropolisOptions(SweepOptions):
 
 
 class Metropolis(SweepStep):
-    """Sweep over all blocks, each drawn anew given all others, and accept or reject every draw by the force field.
+    """Redraws every block given all others in Metropolis sweeps, each draw accepted or rejected by the force field.
 
-    What comes out follows the force field's distribution on rigid bonds and soft beads, however good or bad the
-    generator; only the share that is accepted depends on it. It must have a density. Beads are met exactly at the end.
-    Those of which no draw was accepted are flagged ``never_accepted``.
+    Frames follow the force field's distribution on rigid bonds and soft beads, whatever the generator, which must be
+    a proposer; only the acceptance depends on it. Beads are met exactly at the end. Those of which no draw was
+    accepted are flagged ``never_accepted``.
     """
 
     Options = MetropolisOptions

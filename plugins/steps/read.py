@@ -13,7 +13,7 @@ from ..molecules.sources import opened
 
 
 class Read(api.Step):
-    """Reads frames of beads, and true atoms to train on and to compare with."""
+    """Reads frames of beads, and reference atoms to compare with."""
 
     needs = frozenset({"system"})
     gives = frozenset({"beads", "reference"})

@@ -15,7 +15,7 @@ from ..molecules.sources import opened
 
 
 class ReadAtoms(api.Step):
-    """Takes atoms from a trajectory instead of making them."""
+    """Reads atoms from a trajectory in place of making them."""
 
     needs = frozenset({"system", "beads"})
     gives = frozenset({"atoms"})

@@ -16,7 +16,10 @@ from .. import handed
 
 
 class Refine(FrameStep):
-    """Refine atoms: energy minimisation, short dynamics. Atoms leave the beads as far as the refiners let them."""
+    """Refines atoms by energy minimisation or short dynamics.
+
+    Atoms leave the beads as far as the refiners let them.
+    """
 
     needs = frozenset({"system", "atoms"})
     gives = frozenset({"atoms"})

@@ -68,10 +68,10 @@ class Fixed(api.Options):
 
 
 class Topology(api.Step):
-    """Reads the atomistic topology and the mapping, and says what the system is made of.
+    """Reads the atomistic topology and the mapping, which give the molecule types and their counts.
 
-    Molecules under ``exclude`` are not backmapped and not written, ions among them are put at their beads. Atoms under
-    ``fixed`` are read, stand still, and are seen by all others.
+    Molecules under ``exclude`` are neither backmapped nor written, but for ions, which are put at their beads. Atoms
+    under ``fixed`` are read, stand still, and are seen by all others.
     """
 
     gives = frozenset({"system", "contents"})

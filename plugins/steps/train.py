@@ -52,7 +52,7 @@ class PrepareOptions(Options):
 
 
 class Prepare(Step):
-    """Make a training set: read frames, decide which bonds are rigid, project onto the manifold."""
+    """Makes a training set: reads frames, finds rigid bonds, and projects the frames onto bonds and beads."""
 
     Options = PrepareOptions
     options: PrepareOptions
@@ -145,7 +145,7 @@ class TrainOptions(Options):
 
 
 class Train(Step):
-    """Train a generator on a training set; writes a checkpoint, its history and a plot of the loss."""
+    """Trains a generator on a training set; writes a checkpoint, its history and a plot of the loss."""
 
     Options = TrainOptions
     options: TrainOptions

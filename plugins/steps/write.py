@@ -20,7 +20,7 @@ def _as_list(value: Any) -> Any:
 
 
 class Write(api.Step):
-    """Writes the atoms, in one format or in several, and reports on them."""
+    """Writes the atoms in one or several formats, and a report."""
 
     needs = frozenset({"system", "atoms"})
 

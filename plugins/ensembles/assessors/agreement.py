@@ -31,8 +31,8 @@ class AgreementOptions(api.Options):
 class Agreement(EnsembleAssessor):
     """Averages of every observable against those of another sampler, in standard errors of their difference.
 
-    Only where the chains of both have come to the same by themselves: errors are known there, and elsewhere ``mixing``
-    says what is wrong.
+    Only observables of which both samplers' chains have mixed are compared: the errors of others are not known, and
+    ``mixing`` reports them.
     """
 
     Options = AgreementOptions

@@ -27,10 +27,10 @@ class MixingOptions(api.Options):
 
 
 class Mixing(EnsembleAssessor):
-    """Split R-hat and the number of independent states of every observable.
+    """Split R-hat and number of independent states of every observable.
 
-    R-hat compares the variance between halves of chains with that within them: 1 where all have seen the same (Vehtari
-    et al., Bayesian Anal. 16, 667 (2021)). Chains that have all missed the same basin look mixed.
+    R-hat compares the variance between halves of chains with that within them, and is 1 for chains that sample the same
+    distribution (Vehtari et al., Bayesian Anal. 16, 667 (2021)). Chains that all miss the same basin look mixed.
     """
 
     Options = MixingOptions

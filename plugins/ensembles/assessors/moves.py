@@ -25,7 +25,7 @@ class MovesOptions(api.Options):
 
 
 class Moves(EnsembleAssessor):
-    """Shares of moves that were accepted, by kind and by the basin they set out from, and the longest rejections."""
+    """Acceptance of moves, by kind and by the basin they start from, and the longest runs of rejections."""
 
     Options = MovesOptions
 

@@ -56,7 +56,10 @@ class LatentOptions(Options):
 
 
 class Latent(Sampler):
-    """Moves by way of latent variables, and local ones between them."""
+    """Monte Carlo moves through the latent variables of a model, accepted exactly, with local moves between them.
+
+    J. I. Monroe and V. K. Shen, J. Chem. Theory Comput. 18, 3622 (2022): eq. 9, and eq. 12 for biased sampling along z.
+    """
 
     Options = LatentOptions
     needs_model = True

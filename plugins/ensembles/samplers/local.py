@@ -19,7 +19,7 @@ class LocalOptions(Options):
 
 
 class Local(Sampler):
-    """Local moves alone, which need no model."""
+    """The target's own local Monte Carlo moves, without a model."""
 
     Options = LocalOptions
 

@@ -57,7 +57,7 @@ class MonteCarloOptions(Options):
 
 
 class MonteCarlo(Step):
-    """Run chains on the target, and tell acceptance by basin, autocorrelation times and observables with errors."""
+    """Runs Monte Carlo chains on the target; reports acceptance, autocorrelation times and averages with errors."""
 
     Options = MonteCarloOptions
     gives = frozenset({"chain"})

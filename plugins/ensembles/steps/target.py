@@ -24,7 +24,7 @@ class TargetOptions(Options):
 
 
 class GiveTarget(Step):
-    """Say which density the steps that follow are about."""
+    """Sets the target density of the steps that follow."""
 
     Options = TargetOptions
     gives = frozenset({"target"})
@@ -53,7 +53,7 @@ class ExploreOptions(Options):
 
 
 class Explore(Step):
-    """Make configurations to learn from, by the target's own moves in several chains."""
+    """Makes configurations to train a model on, by the target's own moves in several chains."""
 
     Options = ExploreOptions
     needs = frozenset({"target"})

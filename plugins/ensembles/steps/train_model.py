@@ -54,7 +54,7 @@ class TrainModelOptions(Options):
 
 
 class TrainModel(Step):
-    """Train a model of a target by its evidence lower bound; writes weights, their history and a plot of the loss."""
+    """Trains a model of a target by its evidence lower bound; writes weights, their history and a plot of the loss."""
 
     Options = TrainModelOptions
     gives = frozenset({"model"})

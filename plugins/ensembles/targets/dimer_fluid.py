@@ -51,12 +51,14 @@ class DimerFluidOptions(Options):
 
 
 class DimerFluid(Target):
-    """p ~ exp(-U/T) of the places of all particles. Basins: 0 closed, 1 open.
+    """A dimer with a closed and an open state among repelling particles in a box in the plane, p ~ exp(-U/T).
 
-    Coordinates: distance d of the dimer's particles, angle of their connection with the first axis, their centre; then
-    the places of the solvent. The measure of the places is d dd dangle dcentre dsolvent: the d is in ``log_density``.
-    Identical particles are labelled by their places, solvent from left to right, the dimer's left one first; ``local``
-    labels anew after its moves, and ``canonical`` is the rule.
+    Basins: 0 closed, 1 open. Coordinates: distance d of the dimer's particles, angle of their connection with the first
+    axis, their centre; then the positions of the solvent. The density of positions in these coordinates has a factor d,
+    which is in ``log_density``. Identical particles are labelled by their positions along the first axis, from left to
+    right: ``local`` labels anew after its moves, and ``canonical`` is the rule.
+
+    F. Noe et al., Science 365, eaaw1147 (2019), without attraction.
     """
 
     Options = DimerFluidOptions

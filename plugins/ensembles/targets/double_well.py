@@ -20,9 +20,10 @@ class DoubleWellOptions(Options):
 
 
 class DoubleWell(Target):
-    """p(x) ~ exp(-beta U) with U = x1^4/4 - 3 x1^2 + x1 + x2^2/2; the left well is the deeper one.
+    """Two wells in the plane: p(x) ~ exp(-beta U) with U = x1^4/4 - 3 x1^2 + x1 + x2^2/2.
 
-    Barriers are 11.57 from the left and 6.68 from the right. Basins: 0 left of the saddle, 1 right of it.
+    The left well is the deeper one; barriers are 11.57 from the left and 6.68 from the right. Basins: 0 left of the
+    saddle, 1 right of it.
     """
 
     Options = DoubleWellOptions

@@ -26,9 +26,10 @@ class LatticeGasOptions(Options):
 
 
 class LatticeGas(Target):
-    """p(n) ~ exp(-beta H) with H = -sum n_i n_j - mu sum n_i, n_i = 0 or 1.
+    """Lattice gas on a periodic square lattice: p(n) ~ exp(-beta H) with H = -sum n_i n_j - mu sum n_i, n_i = 0 or 1.
 
-    Basins: 0 dilute, 1 in between, 2 dense, as divided by a quarter and three quarters of all sites filled.
+    The first sum is over pairs of nearest neighbours. Basins: 0 dilute (less than a quarter of the sites filled), 1 in
+    between, 2 dense (three quarters or more).
     """
 
     Options = LatticeGasOptions

@@ -47,10 +47,12 @@ class MoleculeOptions(Options):
 
 
 class Molecule(Target):
-    """p ~ exp(-beta U) prod r^2 sin(theta) sqrt(det G) in bonds that are not rigid, angles and torsions.
+    """One molecule in vacuum with a force field of OpenMM, in bond, angle and torsion coordinates, without cut-off.
 
-    G = (grad b) m^-1 (grad b)^T over the rigid bonds b (Fixman, PNAS 71, 3050 (1974)); no cut-off. The hand of
-    stereocentres is that of the file as long as no move is wide enough to turn it over.
+    The density is p ~ exp(-beta U) prod r^2 sin(theta) sqrt(det G) in the lengths r of bonds that are not rigid, the
+    angles theta and the torsions, where G = (grad b) m^-1 (grad b)^T over the rigid bonds b; with the Fixman potential
+    the factor sqrt(det G) is left out (Fixman, PNAS 71, 3050 (1974)). Stereocentres keep the handedness of the file as
+    long as no move is wide enough to invert them.
     """
 
     Options = MoleculeOptions

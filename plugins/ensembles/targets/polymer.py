@@ -36,9 +36,10 @@ class ChainOptions(Options):
 
 
 class UnitedAtomChain(Target):
-    """A chain in vacuum. Coordinates: from the third site on an angle, from the fourth on a torsion after each angle.
+    """A linear alkane of united atoms with rigid bonds in vacuum, by its angles and torsions (TraPPE-UA by default).
 
-    Sites four and more bonds apart feel Lennard-Jones, without cut-off, Lorentz-Berthelot mixing. Radians, trans = pi.
+    Coordinates, radians, trans = pi: an angle for the third site, and an angle and a torsion for each later one. Sites
+    four and more bonds apart interact by Lennard-Jones, without cut-off, with Lorentz-Berthelot mixing.
     """
 
     Options = ChainOptions

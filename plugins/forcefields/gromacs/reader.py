@@ -33,7 +33,7 @@ _SILENT = {"constraints", "settles", "exclusions", "position_restraints", "dista
 
 
 class Gromacs(ForceFieldReader):
-    """GROMACS .top with its force field, combination rules, exclusions and pairs as ``gmx grompp`` reads them."""
+    """GROMACS .top with its force field; combination rules, exclusions and pairs are read as by ``gmx grompp``."""
 
     Options = TopologyFile
     options: TopologyFile

@@ -28,7 +28,7 @@ class _GromacsFiles(Options):
 
 
 class Gromacs(FrameReader):
-    """GROMACS files: trajectories with a .gro, .pdb or .tpr for names, or such files as frames."""
+    """GROMACS trajectories (.xtc, .trr) with a .gro, .pdb or .tpr for names, or .gro and .pdb files as frames."""
 
     class Options(FrameChoice, _GromacsFiles):
         pass

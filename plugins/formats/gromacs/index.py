@@ -17,10 +17,10 @@ PER_LINE = 15  #: atom numbers on a line, as GROMACS writes them
 
 
 class Index(Writer):
-    """Atoms of flagged beads, as index groups that GROMACS and VMD read.
+    """Index groups (.ndx) of the atoms of flagged beads, as GROMACS and VMD read them.
 
-    One group per flag and frame, e.g. ``[ clash_frame_12 ]``, the frame counted from 0 as in the input; atoms
-    are counted from 1, and are those that a flagged bead places. Where nothing is flagged, nothing is written.
+    One group per flag and frame, e.g. ``[ clash_frame_12 ]``, with the frame counted from 0 as in the input and atoms
+    from 1. The atoms are those that a flagged bead places. Where nothing is flagged, nothing is written.
     """
 
     class Options(Options):

@@ -25,7 +25,7 @@ _WITH_LENGTH = {"1", "2", "3", "4", "7"}
 
 
 class Gromacs(TopologyReader):
-    """GROMACS .top or .itp, preprocessed; parameters other than bond lengths are not looked at."""
+    """GROMACS .top or .itp, preprocessed; of its bonded terms only the lengths of bonds are used."""
 
     Options = TopologyFile
     options: TopologyFile

@@ -23,7 +23,7 @@ _WRAP = 100_000
 
 
 class Gromacs(Writer):
-    """GROMACS files of all atoms, in the order of the topology, molecules whole."""
+    """GROMACS .gro, .xtc or .trr of all atoms in the order of the topology, with whole molecules."""
 
     class Options(Options):
         files: Annotated[list[OutputPath], pydantic.BeforeValidator(as_list), ending(*_SUFFIXES), pydantic.Field(

@@ -33,7 +33,7 @@ class _LammpsFiles(Options):
 
 
 class Lammps(FrameReader):
-    """LAMMPS dumps and data files. Atoms or beads are in the order of their ids, and have no names."""
+    """LAMMPS dumps and data files; atoms or beads are in the order of their ids and have no names."""
 
     class Options(FrameChoice, _LammpsFiles):
         pass

@@ -17,9 +17,10 @@ from .units import units_of
 
 
 class Lammps(TopologyReader):
-    """LAMMPS data file with bonds. Elements are those of the masses; atoms are called C1, C2, H1, ... in a molecule.
+    """LAMMPS data file with bonds; elements follow from masses, and atoms are named C1, C2, H1, ... in each molecule.
 
-    Atoms are in the order of their ids. Molecules are what bonds join, alike if their atoms and bonds are.
+    Atoms are in the order of their ids. Atoms that bonds join are a molecule; molecules with the same atoms and bonds
+    are of one molecule type.
     """
 
     class Options(Options):

@@ -29,10 +29,10 @@ _STEPS = 1000
 
 
 class Lammps(Writer):
-    """LAMMPS files of all atoms in the order of the topology, molecules whole; lengths in Angstrom.
+    """LAMMPS data file and dump, in Angstrom, of all atoms in the order of the topology, with whole molecules.
 
     The data file holds the first frame and the topology: atom types by name and mass, bonds, and the angles and
-    dihedrals that bonds imply, whose types are told apart by those of their atoms. Coefficients are the user's.
+    dihedrals that bonds imply, with types by those of their atoms. Coefficients are left to the user.
     """
 
     class Options(Options):

@@ -13,10 +13,10 @@ from .units import read_units
 
 
 class Backward(MappingReader):
-    """Backward's .map files; a molecule of several residues is put together residue by residue.
+    """Backward .map files; a molecule of several residues is composed of its residues.
 
-    [ chiral ] tells the handedness of stereocentres. [ cis ], [ trans ], [ out ] and [ assign ] say where atoms begin,
-    which is not used.
+    [ chiral ] tells the handedness of stereocentres. [ cis ], [ trans ], [ out ] and [ assign ], which place atoms
+    initially, are not used.
     """
 
     class Options(Options):

@@ -45,11 +45,11 @@ def _as_list(value: Any) -> Any:
 class Cgsmiles(MappingReader):
     """CGsmiles strings, read by the cgsmiles package.
 
-    Grünewald et al., J. Chem. Inf. Model. 2025, doi 10.1021/acs.jcim.5c00064.
+    Beads are those of the last resolution above the atoms, in the order of the string, and are named by their type and
+    number: A1, A2, B3. Atoms are matched to those of the topology by elements, hydrogens and bonds. Labels R and S
+    (`[C;x=R]`) tell the handedness of stereocentres.
 
-    Beads are those of the last resolution above the atoms, in the order of the string, and are called by their type
-    and number: A1, A2, B3. Which atom of the topology is which follows from elements, hydrogens and bonds. Labels
-    R and S (`[C;x=R]`) tell the handedness of stereocentres.
+    Grünewald et al., J. Chem. Inf. Model. 2025, doi 10.1021/acs.jcim.5c00064.
     """
 
     class Options(Options):

@@ -26,10 +26,10 @@ def _by_name(value: Any) -> Any:
 
 
 class Dbm(MappingReader):
-    """DeepBackmap's .map files, taken as a mapping to centres of mass.
+    """DeepBackmap .map files, read as a mapping to centres of mass.
 
-    A .map gives every atom to one bead and knows no weights. Where beads share atoms, write the
-    mapping as VOTCA XML and give the .map as ``owners`` of the topology step.
+    A .map assigns every atom to one bead and has no weights. Where beads share atoms, write the mapping as VOTCA XML
+    and give the .map as ``owners`` of the topology step.
     """
 
     class Options(Options):

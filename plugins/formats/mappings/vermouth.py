@@ -20,10 +20,10 @@ _SOURCE, _TARGET = ["universal"], ["martini22"]
 
 
 class Vermouth(MappingReader):
-    """vermouth's .mapping files, and .map files in its dialect, in which `!BEAD` means: belongs, but without weight.
+    """vermouth .mapping files, and .map files in its dialect, where an atom in `!BEAD` belongs to it without weight.
 
-    A molecule of several residues is put together residue by residue. Modifications are not used: the atoms of
-    end groups follow those they are bonded to.
+    A molecule of several residues is composed of its residues. Modifications are not used: the atoms of end groups
+    go to the beads of the atoms they are bonded to.
     """
 
     class Options(Options):

@@ -26,7 +26,7 @@ def _separated(value: Any) -> Any:
 
 
 class Votca(MappingReader):
-    """VOTCA mapping files; each describes the molecule type that its <ident> names."""
+    """VOTCA mapping XML, one file for each molecule type, which its <ident> names."""
 
     class Options(Options):
         files: Annotated[list[InputPath], pydantic.BeforeValidator(_separated), pydantic.Field(

@@ -14,7 +14,7 @@ from .xml_tree import XmlNode, parse
 
 
 class Votca(TopologyReader):
-    """VOTCA topology XML: <molecule>s of <bead>s, which are the atoms here, and <bonded>, from which bonds come."""
+    """VOTCA topology XML, in which each <bead> of a <molecule> is an atom, and bonds are those in <bonded>."""
 
     class Options(Options):
         file: InputPath = pydantic.Field(description="A topology XML with <molecules> and <bonded>.")

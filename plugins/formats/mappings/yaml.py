@@ -17,7 +17,7 @@ from .yaml_schema import BeadEntry, MoleculeEntry, Residue, entries_of
 
 
 class YamlMapping(MappingReader):
-    """Mappings in YAML: molecule types, or patterns of their names, and what their beads are made of.
+    """YAML mapping: the beads of molecule types, or of patterns of their names, and the atoms of each bead.
 
         OCT:
           beads:

@@ -111,7 +111,7 @@ class _AmberFiles(Options):
 
 
 class Amber(_Package):
-    """Amber files: a .prmtop for names, and trajectories or restart files."""
+    """Amber trajectories and restart files, with a .prmtop for names."""
 
     class Options(FrameChoice, _AmberFiles):
         box: Box
@@ -131,7 +131,7 @@ class _CharmmFiles(Options):
 
 
 class Charmm(_Package):
-    """Files of CHARMM and NAMD: a .psf for names, and trajectories or coordinates."""
+    """CHARMM and NAMD trajectories and coordinate files, with a .psf for names."""
 
     class Options(FrameChoice, _CharmmFiles):
         box: Box
@@ -170,7 +170,7 @@ class _PdbFiles(Options):
 
 
 class Pdb(_OneFormat):
-    """Frames of .pdb files, with names."""
+    """PDB files, one or several frames each, with names."""
 
     class Options(FrameChoice, _PdbFiles):
         box: Box
@@ -184,7 +184,7 @@ class _XyzFiles(Options):
 
 
 class Xyz(_OneFormat):
-    """Frames of .xyz files, with names, in Angstrom."""
+    """XYZ files in Angstrom, with names."""
 
     class Options(FrameChoice, _XyzFiles):
         box: Box
@@ -200,7 +200,7 @@ class _AnyFiles(Options):
 
 
 class AnyFormat(FrameReader):
-    """All other formats that MDAnalysis reads: a topology and trajectories."""
+    """Any other topology and trajectories that MDAnalysis reads."""
 
     class Options(FrameChoice, _AnyFiles):
         box: Box

@@ -23,7 +23,10 @@ TypeNames = pydantic.Field(
 
 
 class Amber(TopologyReader):
-    """Amber .prmtop: molecules are what bonds join, alike if their atoms and bonds are. Bond lengths are its own."""
+    """Amber .prmtop, with its equilibrium bond lengths.
+
+    Atoms that bonds join are a molecule; molecules with the same atoms and bonds are of one molecule type.
+    """
 
     class Options(Options):
         file: InputPath = pydantic.Field(description="A .prmtop (.parm7).")
@@ -48,7 +51,10 @@ class Amber(TopologyReader):
 
 
 class Charmm(TopologyReader):
-    """CHARMM .psf: molecules are what bonds join, alike if their atoms and bonds are."""
+    """CHARMM .psf, with equilibrium bond lengths if parameter files are given.
+
+    Atoms that bonds join are a molecule; molecules with the same atoms and bonds are of one molecule type.
+    """
 
     class Options(Options):
         psf: InputPath = pydantic.Field(description="A .psf with the bonds of all molecules.")

@@ -40,7 +40,7 @@ BEYOND = 0.10  #: how far a bead is drawn beyond its heavy atoms, nm
 
 
 class Picture(Writer):
-    """A picture (.png) of the first frame: beads on the left, the atoms put into them on the right."""
+    """Picture (.png) of the first frame, with the beads on the left and the backmapped atoms on the right."""
 
     class Options(Options):
         file: Annotated[OutputPath, ending(".png")] = pydantic.Field(

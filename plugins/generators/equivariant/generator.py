@@ -41,11 +41,11 @@ class EquivariantOptions(Options):
 
 
 class Equivariant(Trained, DensityGenerator):
-    """Atoms one by one in internal coordinates, conditioned by an equivariant network; exact density.
+    """Places atoms one by one in internal coordinates, drawn from an equivariant network, with an exact density.
 
-    Every atom gets an angle and a torsion about its predecessors (and a distance where the bond is not
-    rigid) from densities that the network conditions on the surroundings; rings close by trilateration.
-    Environments are mirrored by their handedness, so that the network meets one mirror image only.
+    Every atom gets an angle and a torsion about its predecessors (and a distance where the bond is not rigid) from
+    densities that the network conditions on the surroundings; rings close by trilateration. Environments are mirrored
+    by their handedness, so that the network sees one mirror image only.
     """
 
     Options = EquivariantOptions

@@ -46,11 +46,11 @@ class ForceFieldOptions(Options):
 
 
 class FromForceField(DensityGenerator):
-    """Configurational bias: angles and torsions from the topology's own bonded terms; exact density, no training.
+    """Configurational-bias growth: angles and torsions drawn from the force field's terms; exact density, no training.
 
-    Every atom gets an angle and a torsion about its predecessors by exp(-U / kT) of the terms that it completes
-    with atoms that stand; rings close by trilateration, stereocentres keep their chirality. Guides towards beads
-    and towards atoms that stand farther on are part of the density (``docs/theory``).
+    Every atom gets an angle and a torsion about its predecessors by exp(-U / kT) of the terms that it completes with
+    placed atoms; rings close by trilateration, stereocentres keep their handedness. Guides towards beads and towards
+    placed atoms farther on are part of the density (``docs/theory``).
     """
 
     Options = ForceFieldOptions

@@ -29,7 +29,7 @@ class TemplateOptions(Options):
 
 
 class Template(Generator):
-    """Rigid fragments placed by their beads: the start of a run, or all of it for want of training."""
+    """Places rigid conformers of fragments by their beads, without training: a start for sweeps, or a crude result."""
 
     Options = TemplateOptions
     options: TemplateOptions

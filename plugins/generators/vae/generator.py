@@ -40,11 +40,11 @@ class VaeOptions(Options):
 
 
 class Vae(Trained, Proposer):
-    """Blocks by way of latents: z from a prior given the surroundings, atoms one by one given both.
+    """Draws blocks through latent variables: z from a prior given the surroundings, then atoms one by one given both.
 
     A block is a fragment, or a whole molecule where one bead owns all of it (``topology: {whole: [OCT]}``). The
-    density of a draw alone is not known; draws are accepted together with their latents, which is exact
-    (``docs/theory``).
+    density of a draw is not known, as it is an integral over z; draws are accepted together with their latent
+    variables, which is exact (``docs/theory``).
     """
 
     Options = VaeOptions

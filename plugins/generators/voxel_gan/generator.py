@@ -62,10 +62,11 @@ class VoxelGanOptions(Options):
 
 
 class VoxelGan(Trained):
-    """Atoms one by one, each a density on a grid about its bead, by a convolutional network and its critic.
+    """Places atoms one by one by a convolutional network on a grid about the bead, trained against a critic.
 
-    Stieffenhofer, Wand and Bereau, Mach. Learn.: Sci. Technol. 1, 045014 (2020). It has no density: what it draws can
-    be chosen among and refined, but not accepted or rejected exactly.
+    It has no density: what it draws can be chosen among and refined, but not accepted or rejected exactly.
+
+    Stieffenhofer, Wand and Bereau, Mach. Learn.: Sci. Technol. 1, 045014 (2020).
     """
 
     Options = VoxelGanOptions

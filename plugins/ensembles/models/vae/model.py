@@ -42,7 +42,7 @@ class VaeOptions(Options):
 
 
 class Vae(Model):
-    """A variational autoencoder with tractable densities: q(z|x) Gaussian, P(z) a flow, P(x|z) by its decoder.
+    """Variational autoencoder with tractable densities: Gaussian q(z|x), a flow as P(z), and P(x|z) by its decoder.
 
     D. P. Kingma and M. Welling, ICLR 2014; as a proposal: J. I. Monroe and V. K. Shen, J. Chem. Theory Comput. 18,
     3622 (2022).

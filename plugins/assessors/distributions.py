@@ -27,10 +27,11 @@ _STRETCH = 1.3
 
 
 class Distributions(Measurement):
-    """Every bond, angle, proper and improper type.
+    """Measures the distributions of bond lengths, angles, proper and improper torsions, by type.
 
     Args:
-        system, forcefield: See ``terms.terms_of``.
+        system: Molecule types and their counts.
+        forcefield: Says which terms are measured; without one, all that the bonds imply (``terms.terms_of``).
         widths: Width of the bins of each section, nm and degrees.
         long_bond: A bond longer than this is counted and flagged, nm.
     """

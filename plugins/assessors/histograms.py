@@ -16,7 +16,8 @@ class Bins:
     """Bins of one width from ``low`` on; what lies outside counts in the first or the last one.
 
     Attributes:
-        low, high: Range; the last bin may reach beyond ``high``.
+        low: Lower end of the range.
+        high: Upper end, in the same unit; the last bin may reach beyond it.
         width: Of a bin, in the same unit.
     """
 

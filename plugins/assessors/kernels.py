@@ -140,7 +140,9 @@ def crosses(start: np.ndarray, end: np.ndarray, ring: np.ndarray) -> bool:
     in and comes out again is not through.
 
     Args:
-        start, end: (3,); ring: Corners in order, (n, 3), nm.
+        start: One end of the segment, nm, (3,).
+        end: The other end, nm, (3,).
+        ring: Corners in order, nm, (n, 3).
     """
     d = (end[0] - start[0], end[1] - start[1], end[2] - start[2])
     n, through = len(ring), False
@@ -161,13 +163,18 @@ def crosses(start: np.ndarray, end: np.ndarray, ring: np.ndarray) -> bool:
 @compiled(nogil=True)
 def pierced(x: np.ndarray, ring: np.ndarray, bond: np.ndarray, vector: np.ndarray, rings: np.ndarray,
             sizes: np.ndarray, centres: np.ndarray, bonds: np.ndarray, middles: np.ndarray) -> np.ndarray:
-    """Which candidates are a bond through a ring of other atoms, (n,) bool.
+    """Which of n candidates are a bond through a ring that it is no part of, (n,) bool.
 
     Args:
-        x: Whole molecules, (A, 3).
-        ring, bond, vector: Candidates: ring, bond, and from the ring's centre to the bond's middle, (n,), (n, 3).
-        rings, sizes, centres: Atoms of each ring, padded, (R, M); how many; their mean, (R, 3).
-        bonds, middles: (K, 2), (K, 3).
+        x: Positions of whole molecules, nm, (A, 3).
+        ring: Ring of each candidate, a row of ``rings``, (n,).
+        bond: Bond of each candidate, a row of ``bonds``, (n,).
+        vector: From the ring's centre to the bond's middle, nearest image, nm, (n, 3).
+        rings: Atoms of each ring, padded, (R, M).
+        sizes: Number of atoms of each ring, (R,).
+        centres: Mean position of each ring, nm, (R, 3).
+        bonds: Atom pairs, (K, 2).
+        middles: Midpoint of each bond, nm, (K, 3).
     """
     found = np.zeros(len(ring), dtype=np.bool_)
     corners = np.empty((rings.shape[1], 3))

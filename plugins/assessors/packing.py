@@ -30,7 +30,8 @@ class Packing(Measurement):
         rdf: Name -> two selections; None stands for carbon and carbon, or heavy and heavy without carbon.
         rdf_bins: Bins of g(r), nm.
         contact_width: Width of the bins of nearest contacts, nm.
-        clash, heavy_clash: Pairs of any atoms, and of heavy ones, that are closer clash, nm.
+        clash: A pair of atoms that is closer counts as a clash, nm.
+        heavy_clash: The same for a pair of heavy atoms, nm.
     """
 
     def __init__(self, system: System, rdf: dict[str, tuple[str, str]] | None, rdf_bins: Bins, contact_width: float,

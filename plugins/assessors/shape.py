@@ -25,7 +25,8 @@ class Shape(Measurement):
 
     Args:
         system: What is there.
-        end_width, gyration_width: Widths of bins, nm.
+        end_width: Width of the bins of the end-to-end distance, nm.
+        gyration_width: Width of the bins of the radius of gyration, nm.
     """
 
     def __init__(self, system: System, end_width: float, gyration_width: float) -> None:

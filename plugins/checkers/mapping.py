@@ -44,8 +44,9 @@ class Mapped:
     """A molecule type and its beads.
 
     Attributes:
-        molecule, model: What files say of it.
-        file: Where the mapping is named, for mappings without lines.
+        molecule: The molecule type, as the topology has it.
+        model: Its beads, as the mapping has them.
+        file: Place of the mapping in the recipe, for messages where the mapping knows no lines of its own.
     """
 
     molecule: AtomMolecule

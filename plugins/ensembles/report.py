@@ -33,9 +33,10 @@ def page(results: Results, verdicts: dict[str, Verdict], chains: dict[str, Chain
     """The page, UTF-8.
 
     Args:
-        results: Summaries of ``chains`` (``results.summary``), by sampler; verdicts: On them.
-        chains: The same, whole; the first is the one that matters.
-        discard: States at the beginning that plots leave out.
+        results: Summary of each chain (``results.summary``), by sampler.
+        verdicts: Verdict on each, by sampler.
+        chains: The chains, by sampler; the first is the one that is judged, the others are compared with it.
+        discard: Number of states at the beginning of each chain that plots leave out.
         title: Of the run.
         provenance: What was run, as in run.json; may be empty.
     """

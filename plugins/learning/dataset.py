@@ -20,7 +20,9 @@ class TrainingSet:
 
     Attributes:
         system: With rigid lengths and signs of stereocentres.
-        beads, atoms, boxes: (W, B, 3), (W, A, 3), (W, 3, 3), nm.
+        beads: nm, (W, B, 3).
+        atoms: nm, (W, A, 3).
+        boxes: Rows are the box vectors, nm, (W, 3, 3).
         temperature: K, (W,).
         held_out: Frames for validation only, (W,) bool.
     """
@@ -49,6 +51,7 @@ class TrainingSet:
         return window.with_atoms(self.atoms[frames])
 
     def save(self, path: Path) -> None:
+        """Write the set to a .safetensors file."""
         tensors = {name: torch.as_tensor(getattr(self, name))
                    for name in ("beads", "atoms", "boxes", "temperature", "held_out")}
         entries = []
@@ -61,6 +64,11 @@ class TrainingSet:
 
     @classmethod
     def load(cls, path: Path) -> TrainingSet:
+        """Read a set that ``save`` wrote.
+
+        Raises:
+            BackmapError: If the file is not such a set.
+        """
         tensors, header = store.load(path, KIND)
         types = [store.unpack_type(tensors, entry, f"type{k}") for k, entry in enumerate(header["types"])]
         system = System(tuple((types[k], count) for k, count in header["blocks"]))

@@ -60,7 +60,9 @@ def pace(step: int, warm: int, progress: float) -> float:
     """Learning rate of a step, as a share of the highest: a ramp of ``warm`` steps times half a cosine.
 
     Args:
-        step: Counted from 0; progress: 0 to 1 along the cosine, which ends at ``LAST``.
+        step: Number of the step, counted from 0.
+        warm: Number of steps of the ramp.
+        progress: 0 to 1 along the cosine, which ends at ``LAST``.
     """
     cosine = 0.5 * (1 + np.cos(np.pi * progress))
     return min(1.0, (step + 1) / warm) * (LAST + (1 - LAST) * cosine)

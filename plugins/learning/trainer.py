@@ -39,11 +39,14 @@ class History:
 class EnergyLoss:
     """A regularizer in the loss: kJ/mol per atom drawn, ramped up over the first steps in which atoms are drawn.
 
-    Attributes:
-        match: Penalise the distance of each term from that of the true atoms, rather than its size.
-        weight: At the end of the ramp, of a kJ/mol; ramp: share of these steps.
+    Stieffenhofer, Bereau and Wand, APL Mater. 9, 031107 (2021): ``C1`` minimises the energy, ``C2`` matches its terms
+    to those of the true atoms.
 
-    Stieffenhofer, Bereau and Wand, APL Mater. 9, 031107 (2021): ``C1`` minimises, ``C2`` matches.
+    Attributes:
+        regularizer: Says the energy.
+        match: Penalise the distance of each term from that of the true atoms, rather than its size.
+        weight: Loss per kJ/mol at the end of the ramp.
+        ramp: Length of the ramp as a share of these steps, 0 to 1.
     """
 
     regularizer: Regularizer

@@ -38,7 +38,8 @@ class Schedule:
 
     Attributes:
         steps: Optimiser steps in all.
-        sites: Sites per step; frames: frames they are taken from.
+        sites: Number of sites per step.
+        frames: Number of frames that the sites of a step are taken from.
         learning_rate: Peak; warms up over 200 steps, falls as a cosine to a hundredth.
         sequential: Share of steps in which only beads of lower rank are placed, for forward sampling.
         validate: Steps between validations, which also write a checkpoint.

@@ -50,6 +50,12 @@ class _Nonbonded:
         self._charged = bool(self._charge.any()) and field.coulomb != "none"
 
     def add(self, made: openmm.System, apart: bool) -> None:
+        """Add the forces to an OpenMM system.
+
+        Args:
+            made: The system.
+            apart: Lennard-Jones and Coulomb in forces of their own, so that each has an energy.
+        """
         field, charged = self._field, self._charged
         standard = field.coulomb in ("reaction_field", "pme")
         rule = lorentz_berthelot(field)

@@ -80,8 +80,9 @@ class Energies:
     """Energies of whole frames by term; one OpenMM context for all frames.
 
     Args:
-        field, system: As for ``build``.
-        box: Of the first frame, (3, 3), nm; None: no frame is periodic.
+        field: Parameters of the system's molecule types.
+        system: Molecule types and their counts.
+        box: Of the first frame, nm, (3, 3), or None if no frame is periodic.
         platform: Of OpenMM. By default ``Reference``, all in double precision, unless the box is triclinic: there
             its list of neighbours misses pairs in narrow boxes (seen with 8.6), so that ``CPU`` is taken, whose
             non-bonded terms are in single precision, about 1e-6 of their sum.
@@ -163,6 +164,13 @@ class _Forces:
         self._made, self._periodic = made, periodic
 
     def bonded(self, function: str, atoms: Index, values: Array) -> None:
+        """Add the terms of one function.
+
+        Args:
+            function: One of ``FUNCTIONS``.
+            atoms: System indices, (n, number of atoms of a term).
+            values: Parameters, in the order and units of ``FUNCTIONS``, (n, number of parameters).
+        """
         term = FUNCTIONS[function][0]
         if function == "harmonic_bond":
             self._add(openmm.HarmonicBondForce(), "addBond", term, atoms, values)

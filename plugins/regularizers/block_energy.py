@@ -77,6 +77,7 @@ class _Terms(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, positions: Tensor, field: BlockEnergy, env: LocalEnvironment) -> Tensor:
+        """Energies of each term; where gradients are wanted, they are computed with them and kept."""
         energy, slope = field.evaluate(env, positions.detach(), ctx.needs_input_grad[0])
         ctx.slope = slope
         return energy
@@ -84,4 +85,5 @@ class _Terms(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, weight: Tensor) -> tuple[Tensor, None, None]:
+        """The gradient of the positions alone; the other arguments have none."""
         return (weight[..., None, None] * ctx.slope).sum(0), None, None

@@ -81,10 +81,12 @@ class Content:
         title: Of the run.
         own: The trajectory that the run itself made, or "".
         labels: All trajectories: the reference, the own one, the others.
-        rows, panels: In the order of their sections.
-        notes: (trajectory, note).
-        judgement, provenance: Where it all comes from.
-        system: What is there, or None if only figures are known.
+        rows: Figures, in the order of their sections.
+        panels: Curves, in the order of their sections.
+        notes: Pairs of trajectory and note.
+        judgement: What the assessors said of every trajectory.
+        provenance: What was run, as in run.json.
+        system: Molecule types and their counts; None if only figures are known.
         sampling: What became of proposals, step by step.
     """
 
@@ -106,6 +108,7 @@ class Content:
 
     @property
     def has_reference(self) -> bool:
+        """Whether there is a reference."""
         return REFERENCE in self.labels
 
     @property

@@ -118,6 +118,7 @@ class Flagged:
 
     @property
     def meaning(self) -> str:
+        """What the warning means, or "" if it is not a known one."""
         return FLAGS.get(self.name, "")
 
     @property
@@ -151,9 +152,12 @@ class FrameView:
     """A frame to look at.
 
     Attributes:
-        scene: What is there.
-        styles: Of the trajectories in it, by label; shown: the one that is shown at first, also in the ``still``.
-        counts: Numbers of molecules to choose from, the last is all; cut: says what is left out.
+        scene: The molecules that can be shown.
+        styles: Line style of each trajectory in it, by label.
+        shown: Label of the trajectory that is shown at first, also in the ``still``.
+        still: A picture, for where scripts do not run.
+        counts: Numbers of molecules to choose from; the last is all.
+        cut: Sentence that says what is left out, or "".
     """
 
     scene: Excerpt

@@ -18,7 +18,11 @@ FORMATS: dict[str, Callable[[Content], bytes]] = {
 
 
 def check(path: Path) -> None:
-    """Raise BackmapError unless there is a format for this file name."""
+    """Check that there is a format for this file name.
+
+    Raises:
+        BackmapError: If its ending is none of ``FORMATS``.
+    """
     if path.suffix not in FORMATS:
         raise BackmapError(f"a report cannot be written as '{path.name}'",
                            hint=f"Give it one of the endings {', '.join(FORMATS)}.")

@@ -22,9 +22,14 @@ SECTIONS = {"bonds": "Bond lengths", "angles": "Bond angles", "propers": "Torsio
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in one place.
+    """One cell of a table.
 
-    ``best``: nearest to what it should be; ``small``: printed smaller; ``style``: of the line drawn beside it.
+    Attributes:
+        text: What it says.
+        best: Whether it is nearest to what it should be.
+        level: Level of the finding that it is about, if there is one.
+        small: What is printed smaller behind it.
+        style: Style of the line that is drawn beside it.
     """
 
     text: str
@@ -54,6 +59,7 @@ def columns(content: Content) -> list[str]:
 
 
 def has_floor(content: Content) -> bool:
+    """Whether a figure has a noise floor."""
     return any(row.floor is not None for row in content.rows)
 
 

@@ -28,12 +28,20 @@ class Excerpt:
     """Molecules of a frame, those nearest to its centre first; positions in nm about that centre.
 
     Attributes:
-        number: Of the frame; n_molecules, n_atoms: what there is in all, of which only some are here.
-        elements: Symbol of each atom; atom_counts, bead_counts: of each molecule.
-        bonds: Pairs of atoms, (m, 2); bead_bonds: pairs of beads.
-        bead_types: Type of each bead, and radius: of each bead, nm.
-        atoms: By trajectory, (n, 3); beads: (b, 3).
-        corner, box: Of the cell, or None without periodicity.
+        number: Number of the frame.
+        n_molecules: Molecules of the whole frame, of which only some are here.
+        n_atoms: Atoms of the whole frame.
+        elements: Symbol of each atom.
+        atom_counts: Atoms of each molecule.
+        bead_counts: Beads of each molecule.
+        bonds: Pairs of atoms, (m, 2).
+        bead_bonds: Pairs of beads, (k, 2).
+        bead_types: Type of each bead.
+        radius: Of each bead, nm, (b,).
+        atoms: Positions by trajectory, (n, 3).
+        beads: Positions, (b, 3).
+        corner: Corner of the box, (3,).
+        box: Rows are the box vectors, (3, 3); None without periodicity.
     """
 
     number: int
@@ -114,6 +122,7 @@ class _Collected:
         self.bead_rows: list[Index] = []
 
     def add(self, kind: Any, atom_offset: int, bead_offset: int) -> None:
+        """Add a molecule of type ``kind``, whose first atom and bead have these numbers in the frame."""
         self.bonds.append(np.asarray(kind.bonds, dtype=np.int64).reshape(-1, 2) + len(self.elements))
         self.bead_bonds.append(np.asarray(kind.bead_bonds, dtype=np.int64).reshape(-1, 2) + len(self.bead_types))
         self.elements += [symbol_of(int(z)) for z in kind.chemistry.element]

@@ -91,7 +91,11 @@ class DimerFluid(Target):
         return np.stack([centre - reach, centre + reach], axis=1)
 
     def places(self, x: Tensor) -> np.ndarray:
-        """Places (n, 2 N) of all particles, the dimer's first."""
+        """Positions (n, 2 N) of all particles, the dimer's first.
+
+        Raises:
+            BackmapError: If x has not the shape (n, D).
+        """
         if x.dim() != 2 or x.shape[1] != self.size:
             raise BackmapError(f"has {self.size} coordinates, but was given {tuple(x.shape)}", where="dimer_fluid",
                                hint="Give rows of the dimer's four coordinates and the places of the solvent.")

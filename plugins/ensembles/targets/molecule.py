@@ -82,6 +82,7 @@ class Molecule(Target):
 
     @property
     def variables(self) -> tuple[str, ...]:
+        """Kind of each coordinate, ``real`` or ``angle``."""
         return self.internal.variables
 
     def coordinates(self, positions: Tensor) -> Tensor:

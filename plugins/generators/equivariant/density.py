@@ -156,8 +156,9 @@ class LocalFrame:
         origin: The first predecessor, (T, 3).
         axes: Rows are the axis (towards the second predecessor), the plane and their normal, (T, 3, 3).
         reach: Distance from the origin to the second predecessor, nm, (T,).
-        no_axis, no_plane: Whether nothing but a fixed direction gives it, (T,) bool: only a uniform density is
-            the same for all directions of space.
+        no_axis: Whether nothing but a fixed direction gives the axis, (T,) bool: only a uniform density is the
+            same for all directions of space.
+        no_plane: The same of the plane, (T,) bool.
     """
 
     origin: Tensor

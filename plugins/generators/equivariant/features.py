@@ -47,15 +47,18 @@ class Slots:
     Attributes:
         index: Local index of the atom or bead in each slot, -1 for none, (R, F, J). The last
             SLOT_RESIDUALS slots are residuals and index the residual points.
-        of: Class of each slot, (R, F, J); features: description of each class, (U, SLOT_FEATURES).
-        target: Class of each fragment atom, (R, F); target_features (V, ATOM_FEATURES + 4).
+        of: Class of each slot, (R, F, J).
+        features: Description of each class of slots, (U, SLOT_FEATURES).
+        target: Class of each fragment atom, (R, F).
+        target_features: Description of each class of fragment atoms, (V, ATOM_FEATURES + 4).
         residual: Weights of placed positions in the residual of three beads, (R, F, 3, F + C).
         residual_bead: Which beads these are, by place in ``FragmentTable.beads``, (R, F, 3).
         residual_scale: Multiplies R - sum w r to give the residual point, (R, F, 3).
         surrounding: Class of each atom row at each bond distance from the fragment (0: another
-            molecule or far), (n, FAR); surrounding_features (X, ATOM_FEATURES + FAR).
-        bead: Class of each fragment row as a neighbour, other molecule and own, (R, 2);
-            bead_features (Y, ATOM_FEATURES + 1).
+            molecule or far), (n, FAR).
+        surrounding_features: Description of each class of surrounding atoms, (X, ATOM_FEATURES + FAR).
+        bead: Class of each fragment row as a neighbour, other molecule and own, (R, 2).
+        bead_features: Description of each class of beads, (Y, ATOM_FEATURES + 1).
     """
 
     index: Tensor
@@ -118,6 +121,10 @@ class _SlotBuilder:
         self.n_beads = self.beads.shape[1]
 
     def build(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Index, description, target, residual, residual_bead and residual_scale of ``Slots``.
+
+        Descriptions (R, F, J, SLOT_FEATURES) and targets (R, F, ATOM_FEATURES + 4) are not sorted into classes yet.
+        """
         rows, slots = len(self.atoms), SLOT_ATOMS + self.n_beads + SLOT_RESIDUALS
         shape = (rows, self.n_own)
         index = np.full((*shape, slots), -1)

@@ -107,7 +107,13 @@ def nearest(points: np.ndarray, placed: np.ndarray, x: float, y: float, z: float
     """Indices of the placed points nearest to (x, y, z), ascending, into ``index``; returns how many.
 
     Args:
-        points: (N, 3); placed: (N,) bool; index, square: Room for the answer, (P,).
+        points: nm, (N, 3).
+        placed: Whether each point is there, (N,) bool.
+        x: First coordinate, nm.
+        y: Second coordinate, nm.
+        z: Third coordinate, nm.
+        index: Room for the answer, (P,) integers.
+        square: Room for the squared distances, nm^2, (P,).
     """
     limit, found = len(index), 0
     for n in range(len(points)):
@@ -236,9 +242,13 @@ def convolve(points: np.ndarray, there: np.ndarray, classes: np.ndarray, embedde
     """Add what neighbours say about S sites to ``summed``: the encoder's convolution without its scale.
 
     Args:
-        points: Neighbours, (S, N, 3); there: (S, N) bool; classes: Row of each in ``embedded``, (S, N).
-        embedded: Node features, (X, C); radial: Radial weights at even distances from 0 to the cut-off, (R, C).
-        summed: (S, 9, C): spherical harmonics l = 0, 1, 2 in e3nn's order and component normalisation.
+        points: Neighbours, nm from the site, (S, N, 3).
+        there: Whether each neighbour is there, (S, N) bool.
+        classes: Row of each neighbour in ``embedded``, (S, N).
+        embedded: Node features, (X, C).
+        radial: Radial weights at even distances from 0 to the cut-off, (R, C).
+        cutoff: nm.
+        summed: Output, (S, 9, C): spherical harmonics l = 0, 1, 2 in e3nn's order and component normalisation.
     """
     channels, steps = embedded.shape[1], len(radial) - 1
     message, harmonics = np.empty(channels, dtype=np.float32), np.empty(9, dtype=np.float32)
@@ -274,7 +284,8 @@ def local_frames(points: np.ndarray, spare: np.ndarray) -> tuple[np.ndarray, np.
     """Axes (T, 3, 3), reach (T,), no_axis and no_plane (T,) of ``LocalFrame``.
 
     Args:
-        points: First, second and third point, (T, 3, 3); spare: directions, zero where there are none, (T, n, 3).
+        points: First, second and third point, nm, (T, 3, 3).
+        spare: Directions that complete the frame, zero where there are none, (T, n, 3).
     """
     count, n_spare = len(points), spare.shape[1]
     axes, reach = np.empty((count, 3, 3)), np.empty(count)
@@ -321,7 +332,9 @@ def turned(vector: np.ndarray, tensor: np.ndarray, axes: np.ndarray, couple: np.
     """Vectors and l = 2 tensors of T targets in their local frames, channel by channel, (T, 8 C).
 
     Args:
-        vector, tensor: (T, C, 3), (T, C, 5); axes: rows of each frame, (T, 3, 3).
+        vector: (T, C, 3).
+        tensor: l = 2 components, (T, C, 5).
+        axes: Rows of each local frame, (T, 3, 3).
         couple: l = 2 from pairs of components of vectors, (9, 5).
     """
     count, channels = vector.shape[:2]

@@ -31,11 +31,13 @@ class Network(nn.Module):
     """All learned parameters.
 
     Args:
-        channels: Of the encoder.
-        slot_width, width, torsion_width: Hidden sizes of the slot, trunk and torsion layers.
+        channels: Number of channels of the encoder.
+        slot_width: Hidden size of the slot layers.
+        width: Hidden size of the trunk.
+        torsion_width: Hidden size of the torsion layers.
         harmonics: Highest Fourier order of the torsion density.
-        dropout: Share of hidden values that is left out in training.
-        latents: Conditions beside noise level and temperature.
+        dropout: Share of hidden values that is left out in training, 0 to 1.
+        latents: Number of conditions beside noise level and temperature.
     """
 
     def __init__(self, channels: int = 32, slot_width: int = 96, width: int = 192, torsion_width: int = 128,
@@ -85,9 +87,10 @@ class Network(nn.Module):
         """What the head knows before it draws, (T, width).
 
         Args:
-            pooled: Of the slots, (T, slot_width).
+            pooled: Sum over the slots, (T, slot_width).
             environment: The encoder's features in the local frame, (T, outputs).
-            target: Embedding of the target, (T, 48); conditions: (T, 3), or more where there are latents.
+            target: Embedding of the target, (T, 48).
+            conditions: (T, 3), or more where there are latents.
         """
         environment = self.dropout(environment)
         h = self.slot_out(self.dropout(pooled)) + self.trunk_in(torch.cat([environment, target, conditions], dim=1))
@@ -181,7 +184,8 @@ class Convolution(nn.Module):
         """Features of T targets turned into their local frames, (T, outputs).
 
         Args:
-            features: Of each target's site, (T, n); axes: Rows of each local frame, (T, 3, 3).
+            features: Features of each target's site, (T, n).
+            axes: Rows of each local frame, (T, 3, 3).
         """
         c, half = self.channels, self.channels // 2
         scalar = features[:, :c]
@@ -227,9 +231,12 @@ class PairTerm(nn.Module):
         """Sum over neighbours at each torsion node, (T, NODES).
 
         Args:
-            local: Neighbours in the local frame, (T, P, 3); present: (T, P).
+            local: Neighbours in the local frame, nm, (T, P, 3).
+            present: 1 where there is a neighbour, else 0, (T, P).
             row: Row of each pair in ``table``, flattened to (V * X, PAIR_BINS + 1), (T, P).
-            distance, angle: Of the atom to be placed, (T,).
+            distance: From the first predecessor to the atom to be placed, nm, (T,).
+            angle: At the first predecessor, radians, (T,).
+            table: Energies of all classes at the nodes, (V, X, PAIR_BINS + 1).
         """
         x, r = distance * angle.cos(), distance * angle.sin()
         fixed = (local**2).sum(2) + (distance**2)[:, None] - 2 * local[:, :, 0] * x[:, None]

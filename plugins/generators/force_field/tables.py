@@ -167,10 +167,15 @@ class _Fragment:
 
     @property
     def n_atoms(self) -> int:
+        """Number of atoms of the fragment."""
         return len(self.own)
 
     def length(self, a: int, b: int) -> tuple[float, float]:
-        """Length and force constant of a bond; infinite where it is rigid."""
+        """Length, nm, and force constant, kJ/mol/nm^2, of a bond; infinite where it is rigid.
+
+        Raises:
+            BackmapError: If the bond is not rigid, and the force field has no term for it.
+        """
         rigid = self.type.bond_length[self.type.graph.edges[a, b]["bond"]]
         if np.isfinite(rigid):
             return float(rigid), np.inf
@@ -190,7 +195,11 @@ class _Fragment:
         return next((a for a, place in self.local.items() if place == local), None)
 
     def terms(self, f: int, touching: list[list[tuple[int, list, list]]]) -> list[Term]:
-        """Terms of atom ``f`` whose atoms are all in view."""
+        """Terms of atom ``f`` whose atoms are all in view.
+
+        Raises:
+            BackmapError: If a term has an atom beyond the context of the fragment.
+        """
         origin, axis = self.reference[f][:2]
         found = []
         for code, atoms, values in touching[self.own[f]]:

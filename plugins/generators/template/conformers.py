@@ -80,6 +80,7 @@ class _Cut:
 
     @classmethod
     def of(cls, molecule: MoleculeType, tables: FragmentTable, bead: int) -> _Cut:
+        """Cut the fragment of a bead out of its molecule type."""
         fragment = np.sort(tables.atoms[bead][tables.atoms[bead] >= 0].numpy())
         near = [int(b) for b in tables.beads[bead] if b >= 0]
         matrix = molecule.mapping.matrix

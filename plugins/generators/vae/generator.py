@@ -140,7 +140,9 @@ class Vae(Trained, Proposer):
         """Mean and ln of the standard deviation of q(z|x), (rows, L), of blocks as they stand in ``local``.
 
         Args:
-            site: Of each row, (rows,); local: (rows, F + C + Q, 3); summary: (rows, width).
+            site: Site of each row, (rows,).
+            local: Positions by local index, nm, (rows, F + C + Q, 3).
+            summary: What is known of the site before anything is drawn, (rows, width).
         """
         env = sight.env
         drawn = (env.block & ~env.fragments.pinned[env.row])[site]

@@ -63,7 +63,8 @@ class Encoder(nn.Module):
 
         Args:
             atoms: What is known of T atoms and where they are, (T, described + COORDINATES).
-            row: To which of the n blocks each belongs, (T,); summary: of each block, (n, width).
+            row: To which of the n blocks each belongs, (T,).
+            summary: What is known of each block before anything is drawn, (n, width).
         """
         said = self.atom(atoms)
         pooled = said.new_zeros(len(summary), said.shape[1]).index_add(0, row, said) * 0.3

@@ -28,9 +28,12 @@ class VaeNetwork(Network):
     """All learned parameters: prior and encoder of latents, and the decoder.
 
     Args:
-        channels, width, dropout: As of the equivariant network.
+        channels: Number of channels of the encoder of surroundings.
+        width: Hidden size of the trunk.
+        dropout: Share of hidden values that is left out in training, 0 to 1.
         latents: Number L of latent variables; one more condition says if they are known yet.
-        bins, transforms: Of the splines of the prior.
+        bins: Bins of each spline of the prior.
+        transforms: Number of spline transforms of the prior, one after the other.
     """
 
     def __init__(self, channels: int = 24, width: int = 128, dropout: float = 0.0, latents: int = 8, bins: int = 8,
@@ -54,7 +57,9 @@ class VaeNetwork(Network):
         """Density of the bond angle.
 
         Args:
-            guide: Angle at which each guide is seen, (T, 3); there: which there are, (T, 3) bool.
+            hidden: What the head knows, (T, width).
+            guide: Angle at which each guide is seen, radians, (T, 3).
+            there: Which guides there are, (T, 3) bool.
         """
         mean, log_sd, weight = self.angle(hidden).double().unflatten(1, (3, -1)).unbind(1)
         free = 1.9 + 0.5 * mean[:, :MIXTURE] - torch.tensor([0.0, 0.6, 1.2], dtype=torch.float64, device=mean.device)
@@ -64,11 +69,15 @@ class VaeNetwork(Network):
 
     def guided_torsions(self, hidden: Tensor, distance: Tensor, angle: Tensor, pair_energy: Tensor, guide: Tensor,
                         there: Tensor) -> Tensor:
-        """Log-density of the torsion at its nodes, (T, NODES * UP), given distance and angle (T,).
+        """Log-density of the torsion at its nodes, (T, NODES * UP), up to a constant.
 
         Args:
+            hidden: What the head knows, (T, width).
+            distance: From the first predecessor, nm, (T,).
+            angle: At the first predecessor, radians, (T,).
             pair_energy: Sum of pair terms at the coarse nodes, (T, NODES).
-            guide: Guides in the local frame, nm, (T, 3, 3); there: which there are, (T, 3) bool.
+            guide: Guides in the local frame, nm, (T, 3, 3).
+            there: Which guides there are, (T, 3) bool.
         """
         a = angle.float()[:, None]
         h = functional.silu(self.torsion_in(torch.cat([hidden, a, a.cos(), a.sin(), (2 * a).cos()], dim=1)))

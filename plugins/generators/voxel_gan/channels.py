@@ -43,7 +43,9 @@ class Vocabulary:
         """Collect what the molecule types hold.
 
         Args:
-            atoms: ``chemistry`` or ``elements``; beads: ``composition``, ``any`` or ``none``.
+            types: Molecule types.
+            atoms: What tells kinds of atoms apart: ``chemistry`` or ``elements``.
+            beads: What tells kinds of beads apart: ``composition``, ``any`` or ``none``.
             table: Kinds of atoms that share a channel, by name of the channel; others have their own.
 
         Raises:
@@ -82,7 +84,11 @@ class Vocabulary:
         return self.n_atoms + DESCRIPTION
 
     def check(self, types: Sequence[MoleculeType], where: object) -> None:
-        """Refuse molecule types with atoms or beads of which nothing was learned."""
+        """Check that all atoms and beads of the molecule types were learned.
+
+        Raises:
+            BackmapError: If the vocabulary has no channel for a kind of atom or of bead.
+        """
         missing = {k for t in types for k in atom_kinds(t, self.elements)} - set(self.atoms)
         if missing:
             raise BackmapError(f"the weights know no atoms of kind {', '.join(sorted(missing))}", where=where,
@@ -124,8 +130,9 @@ class ChannelTables:
     """The vocabulary laid out over fragment tables: n atom rows, R fragment rows.
 
     Attributes:
-        atom: One-hot channel of each atom row, (n, n_atoms); bead: of each fragment row, (R, n_beads).
-        hydrogen: (n,) bool.
+        atom: One-hot channel of each atom row, (n, n_atoms).
+        bead: One-hot channel of each fragment row, (R, n_beads).
+        hydrogen: Whether each atom row is a hydrogen, (n,) bool.
         description: Of each atom row as an atom to be placed, but for the site's noise level, (n, description - 1).
     """
 
@@ -136,6 +143,7 @@ class ChannelTables:
 
     @classmethod
     def of(cls, vocabulary: Vocabulary, fragments: FragmentTable) -> ChannelTables:
+        """Channels of all rows of fragment tables, on the device of these."""
         device = fragments.atoms.device
         kinds = [vocabulary.atoms[k] for t in fragments.types for k in atom_kinds(t, vocabulary.elements)]
         atom = torch.nn.functional.one_hot(torch.tensor(kinds), vocabulary.n_atoms).float()

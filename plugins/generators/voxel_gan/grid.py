@@ -26,7 +26,9 @@ class Grid:
     """A cube of n^3 voxels.
 
     Attributes:
-        n: Voxels along an edge; edge: nm; sigma: Standard deviation of an atom's Gaussian, nm.
+        n: Number of voxels along an edge.
+        edge: Length of an edge, nm.
+        sigma: Standard deviation of an atom's Gaussian, nm.
     """
 
     n: int
@@ -55,7 +57,8 @@ class Gaussians:
     """Densities of atoms as products of an edge and a face, which take an eighth of the memory of the cube.
 
     Attributes:
-        edge: (S, N, n); face: (S, N, n^2).
+        edge: Factor along the first axis, (S, N, n).
+        face: Factor in the plane of the other two, (S, N, n^2).
     """
 
     edge: Tensor
@@ -77,10 +80,15 @@ class Sight:
 
     Attributes:
         env: In the mirrored world, so that one mirror image only is met.
+        tables: Channels of atoms and beads.
+        grid: The voxels.
         axes: Rows of each local frame, (S, 3, 3).
-        around: Of the neighbours, N of each site; rows: their atom rows; there, same: as in the environment, (S, N).
+        around: Densities of the N nearest neighbours of each site.
+        rows: Atom rows of these neighbours, (S, N).
+        there: Whether each of them is placed, (S, N) bool.
+        same: Whether each of them is in the site's own molecule, as in the environment, (S, N).
         beads: Channels of beads, (S, n_beads, G).
-        given: Fragment atoms in the local frame where they are not drawn, (S, F, 3).
+        given: Fragment atoms in the local frame where they are not drawn, nm, (S, F, 3).
     """
 
     env: LocalEnvironment
@@ -124,8 +132,9 @@ class Sight:
         """What T targets see, (T, channels, n, n, n): atoms before them in drawing order, given ones, neighbours.
 
         Args:
-            site, atom: Which fragment atom of which site is to be placed, (T,).
-            own: Fragment atoms in the local frame, (T, F, 3); those of later atoms are not looked at.
+            site: Site of each target, (T,).
+            atom: Fragment atom of that site that is to be placed, (T,).
+            own: Fragment atoms in the local frame, nm, (T, F, 3); those of later atoms are not looked at.
             hide: Leave hydrogens of this and adjacent beads out where a heavy atom is placed.
         """
         fragments, n = self.env.fragments, self.grid.n

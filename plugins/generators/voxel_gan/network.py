@@ -23,6 +23,7 @@ class ResidualBlock(nn.Module):
         self.convolutions = nn.ModuleList(nn.Conv3d(channels, channels, 3, padding=1) for _ in range(2))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Features (T, channels, n, n, n) of features of the same shape."""
         h = x
         for norm, convolution in zip(self.norms, self.convolutions):
             h = convolution(functional.leaky_relu(norm(h), SLOPE))
@@ -39,6 +40,7 @@ class Encoder(nn.Module):
         self.blocks = nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks)))
 
     def forward(self, condition: Tensor, extra: Tensor) -> Tensor:
+        """Features (T, C, n/2, n/2, n/2) of a condition and of what belongs to its target (T, extra)."""
         return self.blocks(self.pool(condition) + self.join(extra)[:, :, None, None, None])
 
 
@@ -77,6 +79,7 @@ class Critic(nn.Module):
         self.out = nn.Linear(channels * (grid.n // 2) ** 3, 1)
 
     def forward(self, condition: Tensor, atom: Tensor, description: Tensor) -> Tensor:
+        """Scores (T,): high for true atoms, low for drawn ones."""
         with _halved(self, condition):
             h = self.encoder(torch.cat([condition, atom], dim=1), description)
         return self.out(functional.leaky_relu(h.float(), SLOPE).flatten(1))[:, 0]

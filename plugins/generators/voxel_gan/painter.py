@@ -30,16 +30,25 @@ class Painter:
     _tables: dict[FragmentTable, ChannelTables] = field(default_factory=dict)
 
     def look(self, env: LocalEnvironment, turn: Tensor | None = None) -> Sight:
-        """The surroundings of every site on the grid; ``turn``: angles about the axis, (S,), or None."""
+        """The surroundings of every site on the grid.
+
+        Args:
+            env: What S sites see.
+            turn: Angles about the axis of the local frame, radians, (S,), or None to leave it as the beads give it.
+        """
         if env.fragments not in self._tables:
             self._tables[env.fragments] = ChannelTables.of(self.vocabulary, env.fragments)
         return Sight.of(env, self._tables[env.fragments], self.vocabulary, self.grid, turn)
 
     def place(self, sight: Sight, site: Tensor, atom: Tensor, own: Tensor, *noise: Tensor) -> list[Tensor]:
-        """Positions (T, 3) of targets in the local frame, one for each ``noise`` (T, n).
+        """Positions (T, 3) of targets in the local frame, nm, one for each ``noise`` (T, n).
 
         Args:
-            site, atom: The targets, (T,); own: Fragment atoms in the local frame, (T, F, 3).
+            sight: The surroundings.
+            site: Site of each target, (T,).
+            atom: Fragment atom of that site that is to be placed, (T,).
+            own: Fragment atoms in the local frame, nm, (T, F, 3).
+            noise: Standard normal numbers.
         """
         condition, description = sight.condition(site, atom, own, self.hide), sight.description(site, atom)
         pinned = sight.env.fragments.pinned[sight.env.row[site], atom][:, None]

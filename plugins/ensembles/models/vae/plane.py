@@ -26,6 +26,7 @@ class LogDensity(torch.autograd.Function):
 
     @staticmethod
     def forward(context, c: Tensor, room: Tensor, begin: Tensor, place: Tensor) -> Tensor:
+        """Log-densities (m,); their derivatives with respect to c are computed with them and kept."""
         found, slope = np.empty(len(c)), torch.empty_like(c)
         _evaluate(c.detach().numpy(), room.numpy(), begin.numpy(), place.numpy(), found, slope.numpy())
         context.save_for_backward(slope)
@@ -33,6 +34,7 @@ class LogDensity(torch.autograd.Function):
 
     @staticmethod
     def backward(context, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        """The gradient of ``c`` alone; the other arguments have none."""
         slope, = context.saved_tensors
         return slope * gradient[:, None, None].float(), None, None, None
 

@@ -72,7 +72,11 @@ def opened(reader: Reader) -> FrameSource:
 
 
 def topology(reader: TopologyReader) -> AtomTopology:
-    """The topology that a reader gives."""
+    """The topology that a reader gives.
+
+    Raises:
+        BackmapError: If it is none, or a mass or a charge is not a number.
+    """
     found = expect(reader.read(), AtomTopology, named("topology reader", reader))
     for kind in found.types.values():
         for what, values in (("mass", kind.mass), ("charge", kind.partial_charge)):
@@ -84,7 +88,11 @@ def topology(reader: TopologyReader) -> AtomTopology:
 
 
 def forcefield(reader: ForceFieldReader, system: System) -> ForceField:
-    """The parameters that a reader gives."""
+    """The parameters that a reader gives.
+
+    Raises:
+        BackmapError: If they are none, or one of them is not a number.
+    """
     field = expect(reader.read(system), ForceField, named("force field", reader))
     tables = {"Lennard-Jones parameters": np.stack([field.c6, field.c12])}
     for kind in field.molecules.values():
@@ -117,7 +125,11 @@ def refined(refiner: Refiner, done: object, before: Window, system: System) -> W
 
 
 def finite(window: Window, system: System) -> Window:
-    """A window that is about to be written: no file is to hold what is not a number."""
+    """A window that is about to be written.
+
+    Raises:
+        BackmapError: If a position, a box or a time is not a number.
+    """
     if window.atoms is not None:
         _expect_finite(window, system, "atoms have positions that are not numbers")
     if not (np.isfinite(window.boxes).all() and np.isfinite(window.time).all()):

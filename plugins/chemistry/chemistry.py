@@ -40,6 +40,9 @@ def perceive(element: Sequence[int] | Index, bonds: Index, mass: Array | None = 
     Returns:
         Chemistry with unknown signs. Where no bond orders fit, as for coarse or exotic atoms, all
         bonds are single and nothing is aromatic.
+
+    Raises:
+        BackmapError: If a bond joins an atom to itself, or names an atom that there is not.
     """
     element = np.asarray(element, dtype=np.int64)
     bonds = np.asarray(bonds, dtype=np.int64).reshape(-1, 2)

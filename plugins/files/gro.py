@@ -36,8 +36,10 @@ class GroFile:
 
     Attributes:
         path: The file.
-        n_frames, n_points: Frames, and atoms or beads in each.
-        names, residue_names: Of the first frame, (n_points,).
+        n_frames: Number of frames.
+        n_points: Number of atoms or beads in each frame.
+        names: Atom or bead names of the first frame, (n_points,).
+        residue_names: Residue names of the first frame, (n_points,).
         residues: Residue numbers as written, (n_points,).
     """
 

@@ -102,6 +102,7 @@ class MoleculeRecord:
 
     @property
     def name(self) -> str:
+        """Name of the molecule type."""
         return self.head.fields[0]
 
     @property
@@ -115,7 +116,8 @@ class TopologyRecords:
     """All that a topology holds.
 
     Attributes:
-        atom_types, molecules: By name.
+        atom_types: Atom types, by name.
+        molecules: Molecule types, by name.
         blocks: Lines of [ molecules ]: name, count, and place.
         lines: Of all other sections that belong to no molecule type, in order.
     """
@@ -203,7 +205,11 @@ def _residue_number(word: str) -> int:
 # Words of lines
 
 def understood(line: TopologyLine, reader: Callable[[TopologyLine], T]) -> T:
-    """What ``reader`` makes of a line; one that it cannot read is an error with its place."""
+    """What ``reader`` makes of a line.
+
+    Raises:
+        BackmapError: With file and line, if ``reader`` raises a ValueError, IndexError or TypeError.
+    """
     try:
         return reader(line)
     except (ValueError, IndexError, TypeError):

@@ -26,9 +26,11 @@ class SectionLine:
 
     @property
     def text(self) -> str:
+        """The words, separated by one blank each."""
         return " ".join(self.words)
 
     def error(self, problem: str, hint: str = "") -> BackmapError:
+        """An error with the file and number of this line, to be raised by the caller."""
         return BackmapError(problem, where=self.where, hint=hint)
 
 

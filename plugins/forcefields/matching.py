@@ -22,7 +22,16 @@ Result = TypeVar("Result")
 
 
 def check_elements(kind: MoleculeType, element: Sequence[int], where: object) -> None:
-    """Raise BackmapError unless a molecule has the atoms of ``kind`` in its order; element 0 matches any."""
+    """Check that a molecule has the atoms of ``kind`` in its order.
+
+    Args:
+        kind: The molecule type of the topology.
+        element: Atomic numbers of the force field's molecule; 0 matches any.
+        where: File, for messages.
+
+    Raises:
+        BackmapError: If their number or one of their elements differs.
+    """
     if len(element) != kind.n_atoms:
         raise BackmapError(f"has {len(element)} atoms in '{kind.name}', but the topology has {kind.n_atoms}",
                            where=where, hint="Give the force field of the same molecules.")

@@ -52,9 +52,12 @@ class Frames:
         named: Files with names; those of the first count.
 
     Attributes:
-        n_frames, n_points: Frames, and atoms or beads in each.
+        n_frames: Number of frames.
+        n_points: Number of atoms or beads in each frame.
         where: The files, for messages.
-        names, residue_names, residues: Names and residue numbers, (n_points,); None if no file has them.
+        names: Atom or bead names, (n_points,); None if no file has them.
+        residue_names: Residue names, (n_points,); None if no file has them.
+        residues: Residue numbers, (n_points,); None if no file has them.
 
     Raises:
         BackmapError: If the files hold different numbers of points.
@@ -71,7 +74,11 @@ class Frames:
         self.residues: NDArray[np.int64] | None = named[0].residues if named else None
 
     def frame(self, number: int) -> FrameInfo:
-        """Frame ``number``, counted from 0 over all files."""
+        """Frame ``number``, counted from 0 over all files.
+
+        Raises:
+            BackmapError: If there is no such frame, or it cannot be read.
+        """
         if not 0 <= number < self.n_frames:
             raise BackmapError(f"there is no frame {number}", where=self.where,
                                hint=f"Frames are counted from 0; the last is {self.n_frames - 1}.")
@@ -98,7 +105,11 @@ def _check_counts(parts: Sequence[FrameFile | Names]) -> None:
 
 
 def expect_file(path: Path) -> None:
-    """Raise BackmapError unless ``path`` is a file."""
+    """Check that ``path`` is a file.
+
+    Raises:
+        BackmapError: If it is none.
+    """
     if not Path(path).is_file():
         raise BackmapError("there is no such file", where=path)
 
@@ -148,7 +159,12 @@ class Selected:
     """Some frames and some points of other frames.
 
     Attributes:
-        n_frames, n_points, where, names, residue_names, residues: As of ``Frames``.
+        n_frames: Number of frames chosen.
+        n_points: Number of atoms or beads chosen.
+        where: The files and what was chosen of them, for messages.
+        names: As of ``Frames``, of the points chosen.
+        residue_names: As of ``Frames``, of the points chosen.
+        residues: As of ``Frames``, of the points chosen.
 
     Raises:
         BackmapError: If no frame is left, or the index group does not fit.
@@ -172,7 +188,11 @@ class Selected:
         return names if names is None or self._rows is None else [names[row] for row in self._rows]
 
     def frame(self, number: int) -> FrameInfo:
-        """Frame ``number`` of those chosen, counted from 0."""
+        """Frame ``number`` of those chosen, counted from 0.
+
+        Raises:
+            BackmapError: If there is no such frame, or it cannot be read.
+        """
         if not 0 <= number < self.n_frames:
             raise BackmapError(f"there is no frame {number}", where=self.where,
                                hint=f"Frames are counted from 0; the last is {self.n_frames - 1}.")

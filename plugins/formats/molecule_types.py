@@ -27,9 +27,11 @@ class AtomTable:
     Attributes:
         names: Atom names, (n,); None if the file has none: then C1, C2, H1, ... in every molecule.
         types: Atom types, (n,).
-        residue_names, residues: (n,); names None if the file has none: then that of the molecule type.
+        residue_names: Residue names, (n,); None if the file has none: then that of the molecule type.
+        residues: Residue numbers, (n,).
         element: Atomic numbers, 0 for virtual sites, (n,).
-        mass, charge: u and e, (n,).
+        mass: u, (n,).
+        charge: e, (n,).
         bonds: Pairs of atoms, (m, 2).
         bond_length: Equilibrium length, nm, NaN if unknown, (m,).
     """

@@ -51,9 +51,11 @@ class UniverseFrames:
     """Frames of a Universe, or of some of its atoms; the Universe itself stays at its frame.
 
     Attributes:
-        n_frames, n_points: Frames, and atoms or beads in each.
+        n_frames: Number of frames.
+        n_points: Number of atoms or beads in each frame.
         where: For messages.
-        names, residue_names: Of the points, (n_points,); None if they have none.
+        names: Names of the points, (n_points,); None if they have none.
+        residue_names: Residue names of the points, (n_points,); None if they have none.
     """
 
     def __init__(self, given: mda.Universe | AtomGroup) -> None:

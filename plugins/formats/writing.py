@@ -27,7 +27,11 @@ def ending(*suffixes: str) -> pydantic.AfterValidator:
 
 
 def expect_placed(window: Window, where: object) -> None:
-    """Raise BackmapError unless all atoms of the window have positions."""
+    """Check that all atoms of the window have positions.
+
+    Raises:
+        BackmapError: If one has none.
+    """
     if window.atoms is None or (window.placed is not None and not window.placed.all()):
         raise BackmapError("cannot write atoms that are not placed", where=where,
                            hint="Put a step that places atoms, such as forward, before write.")

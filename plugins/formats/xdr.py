@@ -25,7 +25,8 @@ class XdrFile:
 
     Attributes:
         path: The file.
-        n_frames, n_points: Frames, and atoms or beads in each.
+        n_frames: Number of frames.
+        n_points: Number of atoms or beads in each frame.
     """
 
     def __init__(self, path: Path) -> None:
@@ -42,7 +43,11 @@ class XdrFile:
             raise BackmapError("holds no frames", where=path)
 
     def frame(self, number: int) -> FrameInfo:
-        """Frame ``number``, counted from 0."""
+        """Frame ``number``, counted from 0.
+
+        Raises:
+            BackmapError: If it cannot be read, or a coordinate is not a number.
+        """
         raw = self._read(number)
         # Copies: the library may use its buffers again.
         positions, box = np.array(raw.x, dtype=np.float64), np.array(raw.box, dtype=np.float64)

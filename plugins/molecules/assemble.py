@@ -76,7 +76,19 @@ def owned_by_one(beads: BeadModel, atoms: AtomMolecule) -> BeadModel:
 
 def molecule_type(atoms: AtomMolecule, beads: BeadModel, *, constraints: Constraints = "reference",
                   owner: Index | None = None, where: str = "") -> MoleculeType:
-    """One molecule type; of its stereocentres only those signs are known that the mapping tells (see ``signed``)."""
+    """One molecule type; of its stereocentres only those signs are known that the mapping tells (see ``signed``).
+
+    Args:
+        atoms: What the topology says.
+        beads: What the mapping says.
+        constraints: Which bonds are rigid.
+        owner: Bead that places each atom, (A,), or None for the bead in which the atom weighs most.
+        where: Topology and mapping, for messages.
+
+    Raises:
+        BackmapError: If owners do not fit the mapping, a rigid bond has no length, or atoms that are not bonded are
+            held at a fixed distance.
+    """
     mapping = beads.mapping if owner is None else replace(beads.mapping, owner=np.asarray(owner, dtype=np.int64))
     _check_owners(mapping.owner, len(atoms.atom_names), beads, where)
     bead_bonds = implied_bead_bonds(atoms.bonds, mapping) if beads.bead_bonds is None else beads.bead_bonds
@@ -168,7 +180,12 @@ def unsigned_centres(system: System) -> dict[str, int]:
 
 
 def blocks_of(topology: AtomTopology, molecules: Mapping[str, int] | None) -> list[tuple[str, int]]:
-    """Molecule types and their counts in order: the topology's, or those that are asked for."""
+    """Molecule types and their counts in order: the topology's, or those that are asked for.
+
+    Raises:
+        BackmapError: If neither says how many molecules there are, or an unknown molecule type or a count below 1
+            is asked for.
+    """
     if molecules is None:
         if not topology.blocks:
             raise BackmapError("does not say how many molecules there are", where=topology.where,

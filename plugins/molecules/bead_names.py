@@ -27,7 +27,8 @@ class Beads:
     Attributes:
         where: The file.
         rows: Their numbers in the file, counted from 0, (n,).
-        names, residues: Bead and residue names of the whole file; None where it has none.
+        names: Bead names of the whole file; None if it has none.
+        residues: Residue names of the whole file; None if it has none.
         aside: What was left out of the file, for messages; empty for nothing.
     """
 

@@ -109,6 +109,15 @@ class _Molecule:
         return [atom.told(types.atom(atom.type, atom.line.where))[0] for atom in self.record.atoms]
 
     def parameters(self, types: Types, names: list[str]) -> MoleculeParameters:
+        """The molecule type's parameters as arrays.
+
+        Args:
+            types: Parameters by atom types.
+            names: Atom types of all molecule types; numbers of kinds are places in this list.
+
+        Raises:
+            BackmapError: If a term or an atom has no parameters.
+        """
         rows = {name: row for row, name in enumerate(names)}
         atoms = self.record.atoms
         charge = np.array([atom.told(types.atom(atom.type, atom.line.where))[2] for atom in atoms])

@@ -107,6 +107,15 @@ class _Molecule:
         return i, j
 
     def finished(self, records: TopologyRecords, lengths: Lengths) -> AtomMolecule:
+        """The molecule type as numbers.
+
+        Args:
+            records: All records, for the properties of atom types.
+            lengths: Equilibrium lengths of bonds by atom types, nm.
+
+        Raises:
+            BackmapError: If the molecule type has no atoms, or a line of its bonds cannot be understood.
+        """
         record, atoms = self.record, self.record.atoms
         if not atoms:
             raise BackmapError(f"molecule type '{record.name}' has no atoms", where=record.where)

@@ -50,13 +50,15 @@ class DataFile:
         style: Atom style; None for what the file says after `Atoms #`, or full.
 
     Attributes:
-        path, style: As given, or as the file says.
-        n_points: Atoms.
-        ids, molecules: Numbers of atoms and of their molecules as written, (n,); molecules are 0 without any.
+        path: The file.
+        style: Atom style, as given or as the file says.
+        n_points: Number n of atoms.
+        ids: Numbers of atoms as written, (n,).
+        molecules: Numbers of their molecules as written, (n,); 0 where the style has none.
         types: Atom types as written, numbers or labels, (n,).
-        charges: (n,); 0 where the style has none.
-        positions: (n, 3).
-        box: Rows are the box vectors, (3, 3); its corner is left out.
+        charges: In the file's unit, (n,); 0 where the style has none.
+        positions: In the file's unit, (n, 3).
+        box: Rows are the box vectors, in the file's unit, (3, 3); its corner is left out.
     """
 
     def __init__(self, path: Path, style: str | None = None) -> None:

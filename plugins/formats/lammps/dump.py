@@ -36,7 +36,8 @@ class DumpFile:
 
     Attributes:
         path: The file.
-        n_frames, n_points: Frames, and atoms or beads in each.
+        n_frames: Number of frames.
+        n_points: Number of atoms or beads in each frame.
         units: Style of units, where the file says it (`dump_modify units yes`).
     """
 

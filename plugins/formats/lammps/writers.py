@@ -151,15 +151,17 @@ class Numbering:
 
     @cached_property
     def bonds(self) -> tuple[Index, list[tuple[int, ...]]]:
-        """Rows of type and atoms, and the atom types of each type."""
+        """Bonds: rows of type and two atoms, numbers counted from 1, and the atom types of each type."""
         return self._terms({kind: kind.bonds for kind in self.system.types}, 2)
 
     @cached_property
     def angles(self) -> tuple[Index, list[tuple[int, ...]]]:
+        """Angles that the bonds imply: rows of type and three atoms, and the atom types of each type."""
         return self._terms({kind: _angles(kind) for kind in self.system.types}, 3)
 
     @cached_property
     def dihedrals(self) -> tuple[Index, list[tuple[int, ...]]]:
+        """Dihedrals that the bonds imply: rows of type and four atoms, and the atom types of each type."""
         return self._terms({kind: _dihedrals(kind) for kind in self.system.types}, 4)
 
     def _terms(self, local: dict[MoleculeType, Index], n: int) -> tuple[Index, list[tuple[int, ...]]]:

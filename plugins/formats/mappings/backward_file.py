@@ -29,7 +29,9 @@ class MoleculeBlock:
         names: Residues it describes.
         where: File and line of its atoms.
         cg: Beads in order, and where they are listed; empty if they are not.
-        mapping, source, target: Force fields in [ mapping ], [ from ] and [ to ].
+        mapping: Force fields in [ mapping ].
+        source: Force fields in [ from ].
+        target: Force fields in [ to ].
         rows: Lines of [ atoms ]; a line without beads has those of the line before.
         modifiers: Tag and line.
     """

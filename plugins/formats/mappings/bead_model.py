@@ -40,7 +40,8 @@ def bead_model(molecule: AtomMolecule, beads: Sequence[Bead], *, bonds: Iterable
         molecule: The molecule type.
         beads: In the order of the coarse-grained files.
         bonds: Pairs of beads, or None where the atoms imply them.
-        stereocentres, remarks: As in ``BeadModel``.
+        stereocentres: Those that the mapping tells, as in ``BeadModel``.
+        remarks: What ``backmap check`` should say of the mapping, a line each.
 
     Raises:
         BackmapError: For beads without atoms, atoms twice in a bead, and weights that make no average.

@@ -91,6 +91,13 @@ class _Skeleton:
 
     @classmethod
     def of(cls, graph: nx.Graph, element: dict[int, int], implicit: dict[int, int]) -> _Skeleton:
+        """The skeleton of a molecule; hydrogens that are bonded to a heavy atom alone are left out.
+
+        Args:
+            graph: All atoms.
+            element: Atomic number of each.
+            implicit: Number of hydrogens that each has beside those in the graph.
+        """
         held = {node for node in graph if element[node] == _HYDROGEN and len(graph[node]) == 1
                 and element[next(iter(graph[node]))] != _HYDROGEN}
         hydrogens = {node: sorted(held.intersection(graph[node])) for node in graph if node not in held}
@@ -99,6 +106,7 @@ class _Skeleton:
 
     @property
     def formula(self) -> str:
+        """Sum formula, elements in alphabetical order."""
         counts: Counter[str] = Counter()
         for element, hydrogens in self.labels.values():
             counts.update({symbol_of(element): 1, "H": hydrogens})
@@ -131,7 +139,11 @@ class _String:
 
     @classmethod
     def read(cls, source: Any) -> _String:
-        """Raises: BackmapError: If the cgsmiles package cannot read it."""
+        """A string, or a file that holds one.
+
+        Raises:
+            BackmapError: If the cgsmiles package cannot read it.
+        """
         literal = isinstance(source, str)
         text = "".join((source if literal else read_text(source)).split())
         where = f"'{text[:37]}...'" if literal and len(text) > 40 else f"'{text}'" if literal else str(source)
@@ -153,11 +165,16 @@ class _String:
 
     @property
     def skeleton(self) -> _Skeleton:
+        """The atoms of the string without hydrogens."""
         element = {node: element_of(None, None, symbol or "") for node, symbol in self.atoms.nodes(data="element")}
         return _Skeleton.of(self.atoms, element, {})
 
     def chosen(self, name: str | None, topology: AtomTopology) -> AtomMolecule:
-        """The molecule type that the string is for."""
+        """The molecule type that the string is for: the one of this name, or the only one with the same skeleton.
+
+        Raises:
+            BackmapError: If there is no such molecule type, or there are several.
+        """
         if name is not None:
             if name not in topology.types:
                 raise BackmapError(f"'{name}' is no molecule type of {topology.where}", where=self.where,
@@ -175,6 +192,11 @@ class _String:
         return fitting[0]
 
     def model(self, molecule: AtomMolecule, weights: Weights) -> BeadModel:
+        """The beads of a molecule type.
+
+        Raises:
+            BackmapError: If its atoms and bonds are not those of the string, or leave open which atom is which.
+        """
         ours, theirs = self.skeleton, _skeleton(molecule)
         found = _match(ours, theirs)
         if found is None:

@@ -57,9 +57,11 @@ class Unit:
         beads: In order.
         where: File and line.
         stereocentres: Those the file speaks of.
-        bonds: Pairs of beads, each as (residue the unit is followed by, bead name); None: as the atoms imply.
+        bonds: Pairs of beads, each as (residue the unit is followed by, bead name), or None for those that the
+            bonds of the atoms imply.
         unused: What else the file says, and how often.
-        first, last: What stands in its place at the ends of a molecule of several residues.
+        first: What takes its place at the first residue of a molecule of several, if something does.
+        last: What takes its place at the last residue of a molecule of several, if something does.
     """
 
     residues: tuple[str, ...]
@@ -77,10 +79,10 @@ def read_units(units: Sequence[Unit], topology: AtomTopology, files: str, molecu
     """Bead models of the molecule types whose residues ``units`` describe, by name.
 
     Args:
-        units: Of all files.
+        units: Units of all files.
         topology: The molecule types.
-        files: For messages.
-        molecules: Molecule types to be mapped; None: all that have a residue that is described.
+        files: Names of the files, for messages.
+        molecules: Names of the molecule types to be mapped. With None, all that have a residue that is described.
 
     Raises:
         BackmapError: If a residue is described twice, or one of a molecule type is not, or if there is none.
@@ -130,6 +132,11 @@ class _Composition:
     unused: Counter = field(default_factory=Counter)
 
     def model(self) -> BeadModel:
+        """The beads of the molecule.
+
+        Raises:
+            BackmapError: If the units do not cover its residues, or name atoms that these do not have.
+        """
         ordinals = residue_ordinals(self.molecule.residues, self.molecule.residue_names)
         self.names: list[str] = []
         self.atoms: list[dict[str, int]] = []

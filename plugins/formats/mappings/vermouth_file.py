@@ -28,6 +28,11 @@ class _Blocks:
     current: str = ""
 
     def add(self, line: SectionLine) -> None:
+        """Take a line of [ from blocks ] or [ to blocks ].
+
+        Raises:
+            BackmapError: If it names no residues.
+        """
         identifier, _, attributes = line.text.partition(" ")
         if attributes.startswith("{"):
             self._add_long(line, identifier.lstrip("!"), attributes)
@@ -72,6 +77,11 @@ class _Mapping:
     beads: dict[tuple[str, str], dict[tuple[str, str], tuple[str, float]]] = field(default_factory=dict)
 
     def take(self, line: SectionLine) -> None:
+        """Take a line of the block.
+
+        Raises:
+            BackmapError: If its section is unknown, or the line cannot be read.
+        """
         section = line.section
         if section == "from":
             self.source.append(line.text)
@@ -103,6 +113,11 @@ class _Mapping:
         atoms[found] = line.where, weight
 
     def entry(self, weights: Weights) -> Entry:
+        """Force fields it maps from, those it maps to, and the unit.
+
+        Raises:
+            BackmapError: If its residues do not follow each other, or there are no beads, or one has no atoms.
+        """
         residues = sorted(self.ours.residues.items(), key=lambda item: item[1][1])
         numbers = [number for _, (_, number) in residues]
         if not residues or numbers != list(range(numbers[0], numbers[0] + len(numbers))):

@@ -71,6 +71,7 @@ class _MappingFile:
         self._beads = self._unique(self.root.all("topology", "cg_beads", "cg_bead"), "bead")
 
     def error(self, problem: str, node: XmlNode | None, hint: str = "") -> BackmapError:
+        """An error with the file and, with a node, its line, to be raised by the caller."""
         return BackmapError(problem, where=f"{self._path}:{node.line}" if node else self._path, hint=hint)
 
     def model(self, topology: AtomTopology) -> BeadModel:

@@ -40,6 +40,11 @@ class _TopologyFile:
                     raise self._error(f"<{child.tag}> is not read", child, "List the atoms in <molecule>.")
 
     def topology(self) -> AtomTopology:
+        """The molecule types and their counts.
+
+        Raises:
+            BackmapError: If the file has no molecules, one of them twice, or bonds of another.
+        """
         nodes = self._root.all("molecules", "molecule")
         if not nodes:
             raise self._error("has no <molecule>", self._root)

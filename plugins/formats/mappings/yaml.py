@@ -63,7 +63,11 @@ class _MappingFile:
         self.entries = entries_of(source)
 
     def names(self, key: str, topology: AtomTopology) -> list[str]:
-        """Molecule types that an entry is for."""
+        """Names of the molecule types that an entry is for.
+
+        Raises:
+            BackmapError: If there are none.
+        """
         found = [key] if key in topology.types else fnmatch.filter(topology.types, key)
         if not found:
             raise BackmapError(f"'{key}' is no molecule type of {topology.where}", where=self.source.where(key),
@@ -71,6 +75,11 @@ class _MappingFile:
         return found
 
     def model(self, key: str, molecule: AtomMolecule) -> BeadModel:
+        """The beads of a molecule type by the entry ``key``.
+
+        Raises:
+            BackmapError: If the entry does not fit it.
+        """
         entry = self.entries[key]
         if isinstance(entry, MoleculeEntry):
             unit = self._unit((key,), entry, _whole_names(molecule), "mass", _WholeNames(molecule))
@@ -131,6 +140,7 @@ class _RelativeNames:
     """Atoms of a repeat unit: ``C1``, ``-C1`` of the residue before, ``+C1`` of the next."""
 
     def find(self, text: str, where: str) -> tuple[int, str]:
+        """Residue, counted from that of the unit, and name of an atom; ``where`` is for messages."""
         step = {"+": 1, "-": -1}.get(text[:1], 0)
         return step, text[1:] if step else text
 
@@ -147,6 +157,11 @@ class _WholeNames(_RelativeNames):
                 self._places.setdefault(text, []).append((ordinal - 1, atom))
 
     def find(self, text: str, where: str) -> tuple[int, str]:
+        """Residue, counted from 0, and name of an atom.
+
+        Raises:
+            BackmapError: If there is none of this name, or there are several.
+        """
         places = self._places.get(text, [])
         if not places:
             raise BackmapError(f"there is no atom '{text}' in molecule type '{self._name}'", where=where,

@@ -37,7 +37,9 @@ class NamesFile:
         path: The file.
         universe: As MDAnalysis reads it; nothing is guessed.
         n_points: Atoms or beads.
-        names, residue_names, residues: (n_points,); None if the file has none.
+        names: Atom or bead names, (n_points,); None if the file has none.
+        residue_names: Residue names, (n_points,); None if the file has none.
+        residues: Residue numbers, (n_points,); None if the file has none.
     """
 
     def __init__(self, path: Path, **options: Any) -> None:
@@ -78,7 +80,11 @@ class TrajectoryFile:
             raise BackmapError("holds no frames", where=path)
 
     def frame(self, number: int) -> FrameInfo:
-        """Frame ``number``, counted from 0; a frame without a time gets its number."""
+        """Frame ``number``, counted from 0; a frame without a time gets its number.
+
+        Raises:
+            BackmapError: If it cannot be read, or a coordinate is not a number.
+        """
         positions, dimensions, time = self._step(number)
         positions = positions.astype(np.float64) * ANGSTROM
         bad = np.flatnonzero(~np.isfinite(positions).all(axis=1))
@@ -183,7 +189,11 @@ class XyzFile(TrajectoryFile):
 
 
 def box_of(edges: Sequence[float] | None) -> Array | None:
-    """A box from its option: three edges, nm, and three angles, degrees, if it is not rectangular."""
+    """Box vectors (3, 3), nm, as rows, from three edges, nm, and three angles, degrees, if they are not right.
+
+    Raises:
+        BackmapError: If these span no box.
+    """
     if edges is None:
         return None
     right = len(edges) in (3, 6) and all(edge > 0 for edge in edges)

@@ -31,8 +31,10 @@ class Camera:
         rotation: Turns positions into the view: x to the right, y up, z to the viewer, (3, 3).
         centre: Of the picture in the view, nm, (2,).
         scale: Pixels per nm.
-        width, height: Pixels.
-        near, far: Depth of the nearest and the farthest thing, nm.
+        width: Of the picture, pixels.
+        height: Of the picture, pixels.
+        near: Depth of the nearest thing, nm.
+        far: Depth of the farthest thing, nm.
     """
 
     rotation: Array
@@ -167,8 +169,11 @@ class Canvas:
         """Translucent spheres over the shaded picture, the farthest first.
 
         Args:
-            centres, radii, colours: (n, 3), (n,), (n, 3).
-            middle, rim: Opacity in the middle and at the rim, 0 to 1.
+            centres: nm, (n, 3).
+            radii: nm, (n,).
+            colours: Red, green and blue, 0 to 1, (n, 3).
+            middle: Opacity in the middle, 0 to 1.
+            rim: Opacity at the rim, 0 to 1.
         """
         seen = self.camera.view(centres)
         for k in np.argsort(seen[:, 2], kind="stable"):

@@ -71,9 +71,14 @@ class Shown:
     """What the picture shows: n beads and m atoms of some molecules of one frame.
 
     Attributes:
-        beads, bead_radii, bead_colours: (n, 3), (n,), (n, 3); bead_bonds: pairs.
-        atoms, element: (m, 3), (m,); bonds: pairs.
-        caption: What is on the left and on the right.
+        beads: Positions, nm, (n, 3).
+        bead_radii: nm, (n,).
+        bead_colours: Red, green and blue, 0 to 1, (n, 3).
+        bead_bonds: Pairs of beads, (k, 2).
+        atoms: Positions, nm, (m, 3).
+        element: Atomic numbers, (m,).
+        bonds: Pairs of atoms, (l, 2).
+        caption: What is on the left, and what on the right.
     """
 
     beads: Array

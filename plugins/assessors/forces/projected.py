@@ -24,6 +24,8 @@ from .rounding import expect_precision
 Array = NDArray[np.float64]
 SECTION = "forces on beads"
 UNIT = "kJ/mol/nm"
+#: Errors below are those of sums: distributions that do not overlap are as far apart however frames are drawn.
+ROUNDING = 1e-12
 #: Beads with the largest forces that are remembered of every frame, and told of all.
 WORST = 5
 
@@ -134,7 +136,8 @@ class ProjectedForces(Assessor):
 
     def _compared(self, tally: Tally, reference: Tally) -> list[Figure]:
         spread = errors(self.distances, tally, reference)
-        return [Figure(SECTION, name, quantity, value, distance=quantity != "tail mass", error=spread[name, quantity])
+        return [Figure(SECTION, name, quantity, value, distance=quantity != "tail mass",
+                       error=spread[name, quantity] if spread[name, quantity] > ROUNDING else None)
                 for (name, quantity), value in self.distances(tally, reference).items()]
 
     def _curves(self, tally: Tally) -> list[Curve]:

@@ -115,6 +115,14 @@ def test_steps_at_different_temperatures(said) -> None:
     assert warning.problem.endswith("but 350 K in 'gibbs'")
 
 
+def test_assessors_and_refiners_have_temperatures_too(said) -> None:
+    [silent] = said(TemperatureChecker, f"forward: {WEIGHTS}", GIBBS, "assess: projected_forces", WRITE)
+    where = "run.yaml:9: steps[5].assess.assessors[0].projected_forces.temperature"
+    assert told([silent]) == [("warning", where, "gives no temperature")]
+    [other] = said(TemperatureChecker, f"forward: {WEIGHTS}", GIBBS, "refine: {equilibrate: {temperature: 300}}", WRITE)
+    assert other.problem == "300 K here, but 350 K in 'gibbs'"
+
+
 def test_rigid_bonds_and_charges(said) -> None:
     warning, note = said(MoleculeChecker, "forward: template", WRITE)
     assert told([warning]) == [("warning", "run.yaml:4: steps[0].topology.constraints",

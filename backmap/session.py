@@ -46,8 +46,10 @@ class Result:
     def __repr__(self) -> str:
         counted = {name: count for name, count in self.record["warnings"].items() if count}
         flagged = "".join(f", {count} beads flagged as {name}" for name, count in sorted(counted.items()))
-        n_frames = self.record["n_frames"]
-        return (f"<Result: {n_frames} frame{'s' * (n_frames != 1)} of {self.record['n_atoms']} atoms{flagged}, in "
+        from .running import frames
+
+        made = frames.counted(self.record["n_frames"], len(self.record.get("replicas", ())))
+        return (f"<Result: {made} of {self.record['n_atoms']} atoms{flagged}, in "
                 f"{os.path.relpath(self.output)}: {', '.join(self.record['outputs']) or 'no files'}>")
 
     @property

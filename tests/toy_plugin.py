@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import torch
 from pydantic import Field
 
 from backmap import api
@@ -122,10 +123,13 @@ class ToyPlace(api.Step):
         wait: float = Field(0.0, description="Seconds for each window.")
         clashes: int = Field(0, description="Beads to flag in the first frame of each window.")
         shift: float = Field(0.0, description="How far off the bead, in x, nm.")
+        scatter: float = Field(0.0, description="How far off it at random, in x, nm.")
 
     def frames(self, window: Window, state: api.State) -> Window:
         time.sleep(self.options.wait)
         placed = window.with_atoms(np.repeat(window.beads, 2, axis=1) + np.array([self.options.shift, 0.0, 0.0]))
+        rng = api.Stream.of(state.seed, self.index, "scatter", torch.as_tensor(window.frames))
+        placed.atoms[:, :, 0] += self.options.scatter * rng.normal(placed.atoms.shape[1]).numpy()
         placed.flags["clash"] = np.zeros(window.beads.shape[:2], dtype=bool)
         placed.flags["clash"][0, :self.options.clashes] = True
         return placed

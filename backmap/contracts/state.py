@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ..model.assessment import Judgement
     from ..model.inputs import FrameSource
     from ..model.parameters import ForceField
     from ..model.sampling import Sampling
-    from ..model.system import System
+    from ..model.system import System, Window
     from .generators import Generator
 
 #: Value until it is given; hidden from type checkers, as no step that needs it runs before.
@@ -22,8 +25,11 @@ _NOT_YET: Any = None
 class OutputFiles(Protocol):
     """The output files of a run, which grow window by window; the runner makes them complete and resumable."""
 
-    def claim(self, path: Path) -> None:
+    def claim(self, path: Path, once: bool = False) -> None:
         """Register a file that this run writes, relative to the output folder; called once, at the start.
+
+        Every replica of the frames has a file of its own, ``atoms.replica1.xtc`` after ``atoms.xtc``, unless the run
+        writes this one ``once``, as it does a report.
 
         Raises:
             BackmapError: If the file exists already, another step writes it, or the run reads it.
@@ -69,7 +75,7 @@ class State:
     Attributes:
         folder: Folder of the recipe.
         output: Folder that output files go to.
-        seed: Seed of all random numbers, as in the recipe.
+        seed: Seed of all random numbers, as in the recipe; while frames pass, that of their replica.
         device: Torch device to compute on, ``cpu`` or ``cuda``.
         title: Title of the recipe.
         resume: Whether an interrupted run is continued.
@@ -85,7 +91,7 @@ class State:
         judgement: Results of ``assess``, for reports; complete once that step has finished.
         provenance: Returns recipe, versions, seed and hashes of inputs, as in run.json.
         chosen: Numbers of the frames this run goes through; known once a step has given ``source``.
-        n_frames: How many these are.
+        n_frames: How many these are, whatever the number of replicas.
         files: Output files, to which steps append window by window.
         spent: Time that the frames have taken so far, s, by ``Step.index``.
         beads_from: Files of the other beads that a step reads in place of those of the run; empty without.
@@ -118,3 +124,7 @@ class State:
     loaded: bool = False
     sampling: list[Sampling] = field(default_factory=list)
     given: dict[str, Any] = field(default_factory=dict)
+
+    def order(self, window: Window) -> NDArray[np.int64]:
+        """Place of each frame of a window among the frames of its replica, counted from 0, (W,)."""
+        return window.place % self.n_frames if self.n_frames else window.place

@@ -44,6 +44,7 @@ class Step(Plugin):
         """Steps nested in the options of this one, by branch.
 
         The recipe checks their needs as if they came at the place of this step; this step runs them.
+        One that gives them a state of their own hands on the ``seed`` of every window: each replica has another.
         """
         return {}
 

@@ -46,6 +46,11 @@ def hashed(*words: Tensor) -> Tensor:
     return key
 
 
+def seed_of(seed: int, replica: int) -> int:
+    """The seed of one replica of a run, below 2^63; that of replica 0 is the run's own."""
+    return int(Stream.of(seed, "replica", replica).key) & ((1 << 63) - 1) if replica else seed
+
+
 @dataclass(eq=False)
 class Stream:
     """A stream of random numbers for each of S sites.

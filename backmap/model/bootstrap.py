@@ -1,4 +1,7 @@
-"""Errors of what frames show: whole frames are drawn again, with replacement (Efron, Ann. Stat. 7, 1 (1979))."""
+"""Errors of what frames show: whole frames are drawn again, with replacement (Efron, Ann. Stat. 7, 1 (1979)).
+
+Replicas of a frame are not independent: they have its beads in common, and are drawn together.
+"""
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
@@ -23,7 +26,7 @@ def errors(compare: Compare, tally: Tally, reference: Tally, draws: int = DRAWS)
         draws: How often frames are drawn.
     """
     names = compare(tally, reference)
-    if min(tally.n_frames, reference.n_frames) < 2:
+    if min(tally.n_bead_frames, reference.n_bead_frames) < 2:
         return dict.fromkeys(names, float("nan"))
     found = [compare(ours, theirs) for ours, theirs in resamplings(tally, reference, draws=draws)]
     return {name: float(np.std([one[name] for one in found], ddof=1)) for name in names}
@@ -33,7 +36,7 @@ def resamplings(*tallies: Tally, draws: int = DRAWS) -> Iterator[tuple[Tally, ..
     """Tallies of frames that are drawn with replacement, each trajectory by itself; the same draws every time."""
     streams = [np.random.default_rng(k) for k in range(len(tallies))]
     for _ in range(draws):
-        yield tuple(tally.resampled(picked(tally.n_frames, stream)) for tally, stream in zip(tallies, streams))
+        yield tuple(tally.resampled(picked(tally.n_bead_frames, stream)) for tally, stream in zip(tallies, streams))
 
 
 def picked(n: int, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -35,16 +35,17 @@ class Memory(dict[str, Tally]):
 def note_flags(tally: Tally, window: Window) -> None:
     """Count the flagged beads of a window by physics warning, and keep their numbers."""
     for name, flagged in window.flags.items():
-        for frame, place, beads in zip(window.frames.tolist(), window.place.tolist(), flagged):
+        for frame, replica, place, beads in zip(window.frames.tolist(), window.replica.tolist(), window.place.tolist(),
+                                                flagged):
             tally.count(name, place, beads.sum())
-            tally.note(name, place, [(frame, bead) for bead in np.flatnonzero(beads)])
+            tally.note(name, place, [(frame, replica, bead) for bead in np.flatnonzero(beads)])
 
 
 def flags_of(tally: Tally, system: System) -> tuple[dict[str, int], dict[str, list[str]]]:
     """Return the number of flagged beads by warning, and names of the first ones, such as ``frame 12: PS1 3 A4``."""
     counts = {name: int(tally.counts(name)) for name in tally.names()}
-    named = {name: [f"frame {frame}: {system.bead_label(bead)}" for frame, bead in tally.noted(name).tolist()]
-             for name, count in counts.items() if count}
+    named = {name: [f"frame {frame}{f', replica {replica}' * (replica > 0)}: {system.bead_label(bead)}"
+                    for frame, replica, bead in tally.noted(name).tolist()] for name, count in counts.items() if count}
     return counts, named
 
 

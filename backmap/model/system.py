@@ -179,7 +179,7 @@ def self_image(displacement: Array, box: Array | None) -> Array:
 
 @dataclass(eq=False)
 class Window:
-    """W frames (or replicas) that go through the steps together.
+    """W frames that go through the steps together.
 
     Attributes:
         frames: Number of each frame in the input, counted from 0, (W,).
@@ -191,9 +191,10 @@ class Window:
         reference: True atoms, (W, A, 3), nm, where a file gave them; for training and assessors only.
         residual: M(r) - R after the last projection, (W, B, 3), nm; None before one.
         flags: Flagged beads by name of the physics warning, (W, B) bool each.
-        place: Place of each frame in the run, counted from 0, (W,); by default its place in the window.
+        place: Place of each frame in the run, counted from 0 over all replicas, (W,); by default that in the window.
         forces: Forces on ``atoms`` that a file gave or a step has computed, (W, A, 3), kJ/mol/nm, or None.
         reference_forces: Forces on ``reference`` that a file gave, (W, A, 3), kJ/mol/nm, or None.
+        replica: Number of the draw of atoms for a frame of beads, counted from 0, (W,).
     """
 
     frames: Index
@@ -208,10 +209,13 @@ class Window:
     place: Index = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     forces: Array | None = None
     reference_forces: Array | None = None
+    replica: Index = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     def __post_init__(self) -> None:
         if len(self.place) != len(self.frames):
             self.place = np.arange(len(self.frames))
+        if len(self.replica) != len(self.frames):
+            self.replica = np.zeros(len(self.frames), dtype=np.int64)
 
     @property
     def size(self) -> int:

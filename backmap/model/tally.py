@@ -24,6 +24,8 @@ class Tally:
     LISTED = 1000
 
     def __init__(self) -> None:
+        #: Frames of beads: places that differ by a multiple of it are replicas of one; 0 if there are no replicas.
+        self.period = 0
         self._counts: dict[str, NDArray[np.int64]] = {}
         self._rows: dict[str, dict[int, Array]] = {}
         self._lists: dict[str, dict[int, NDArray[np.int64]]] = {}
@@ -88,13 +90,20 @@ class Tally:
         """A tally with the rows of some frames, some of them more than once; counts and lists do not tell frames apart.
 
         Args:
-            chosen: Frames by their order, from 0, (n,).
+            chosen: Frames of beads by their order, from 0, (n,); each comes with all its replicas.
         """
         part = Tally()
         for name, rows in self._rows.items():
-            order = sorted(rows)
-            part._rows[name] = {place: rows[order[k]] for place, k in enumerate(np.asarray(chosen).tolist())}
+            replicas: dict[int, list[Array]] = {}
+            for index in sorted(rows):
+                replicas.setdefault(self._frame(index), []).append(rows[index])
+            frames = [replicas[frame] for frame in sorted(replicas)]
+            part._rows[name] = dict(enumerate(row for k in np.asarray(chosen).tolist() for row in frames[k]))
         return part
+
+    def _frame(self, index: int) -> int:
+        """Place of the frame of beads."""
+        return index % self.period if self.period else index
 
     def counts(self, name: str) -> NDArray[np.int64]:
         """Return the counts of all frames, (n,)."""
@@ -119,8 +128,13 @@ class Tally:
 
     @property
     def n_frames(self) -> int:
-        """Number of frames that have rows."""
+        """Number of frames that have rows, every replica of them."""
         return len({index for rows in self._rows.values() for index in rows})
+
+    @property
+    def n_bead_frames(self) -> int:
+        """Frames of beads that have rows."""
+        return len({self._frame(index) for rows in self._rows.values() for index in rows})
 
     def to_arrays(self) -> dict[str, NDArray]:
         """Return the whole tally as arrays, for a file; ``from_arrays`` reads them."""

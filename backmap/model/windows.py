@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 
 
 def window_of(numbers: Sequence[int], first: int, system: System, source: FrameSource,
-              reference: FrameSource | None) -> Window:
+              reference: FrameSource | None, replica: int = 0) -> Window:
     """One window of frames: molecules made whole, true atoms next to their beads.
 
     Args:
@@ -24,6 +24,7 @@ def window_of(numbers: Sequence[int], first: int, system: System, source: FrameS
         system: What is there.
         source: Frames of beads.
         reference: Frames of true atoms, or None.
+        replica: Which draw of their atoms this is to be.
 
     Raises:
         BackmapError: If a frame has coordinates that are no numbers, or no usable box.
@@ -41,7 +42,7 @@ def window_of(numbers: Sequence[int], first: int, system: System, source: FrameS
     return Window(frames=np.array(numbers, dtype=np.int64), time=np.array([info.time for info in infos]),
                   boxes=np.stack([np.zeros((3, 3)) if box is None else box for box in boxes]),
                   beads=np.stack(beads), reference=atoms, place=first + np.arange(len(numbers)),
-                  reference_forces=forces)
+                  reference_forces=forces, replica=np.full(len(numbers), replica))
 
 
 def _box(info: FrameInfo, system: System, where: str) -> Array | None:

@@ -62,6 +62,8 @@ class Recipe(pydantic.BaseModel):
                                                                 "out does not depend on it.")
     processes: int = pydantic.Field(1, ge=1, description="Processes that share the frames. What comes out does not "
                                                          "depend on it.")
+    replicas: int = pydantic.Field(1, ge=1, description="Independent draws of the atoms for each frame of beads.")
+    replica: int | None = pydantic.Field(None, ge=0, description="Only this one of them, from 0.")
     max_warnings: dict[str, pydantic.NonNegativeInt] = pydantic.Field(
         {}, description="How many physics warnings of each type the run may have before it fails.")
     define: Any = pydantic.Field(None, description="Room for YAML anchors; nothing reads it.", exclude=True)
@@ -78,6 +80,11 @@ class Recipe(pydantic.BaseModel):
         """This recipe, which tells of changes that were made before it was composed."""
         self._source = replace(self._source, overrides=(*overrides, *self._source.overrides))
         return self
+
+    @property
+    def drawn(self) -> Sequence[int]:
+        """Numbers of the replicas that a run makes, in order."""
+        return range(self.replicas) if self.replica is None else [self.replica]
 
     @property
     def folder(self) -> Path:

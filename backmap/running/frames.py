@@ -130,6 +130,11 @@ def _part(part: str, text: str, n_frames: int, where: object) -> Sequence[int]:
     return range(first, last, step)
 
 
+def counted(n_frames: int, n_replicas: int) -> str:
+    """How many, for people: ``4 frames x 3 replicas``."""
+    return f"{n_frames} frame{'s' * (n_frames != 1)}{f' x {n_replicas} replicas' * (n_replicas > 1)}"
+
+
 def window_size(system: System, size: int | None) -> int:
     """Frames that are in memory together: ``size``, or what atoms allow."""
     return size or min(FRAMES_PER_WINDOW, max(1, ATOMS_PER_WINDOW // max(1, system.n_atoms)))

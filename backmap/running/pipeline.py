@@ -28,10 +28,34 @@ OWN = -1
 
 @dataclass(frozen=True)
 class Portion:
-    """Frames that go through the steps together: their numbers in the input, and the place of the first in the run."""
+    """Frames that go through the steps together.
+
+    Attributes:
+        numbers: In the input.
+        first: Place of the first in the run.
+        replica: Which draw of their atoms this is.
+    """
 
     numbers: Sequence[int]
     first: int
+    replica: int = 0
+
+    @classmethod
+    def all_of(cls, numbers: Sequence[int], replicas: Sequence[int], size: int, first: int, last: int) -> list[Portion]:
+        """Frames of a run: all of one replica, then of the next; no portion holds frames of two.
+
+        Args:
+            numbers: The frames of beads.
+            replicas: Draws of their atoms.
+            size: Frames in a portion, at most.
+            first, last: Places in the run of the first frame and of the one after the last.
+        """
+        made = []
+        for turn, replica in enumerate(replicas):
+            begin, end = (min(max(place - turn * len(numbers), 0), len(numbers)) for place in (first, last))
+            made += [cls(numbers[k:min(k + size, end)], turn * len(numbers) + k, replica)
+                     for k in range(begin, end, size)]
+        return made
 
 
 @dataclass
@@ -55,18 +79,39 @@ class Desk:
     """The ``api.OutputFiles`` of a pipeline: appended bytes are collected until their window is done.
 
     Args:
+        replicas: Those of the run; each has files of its own.
         claim: Called with each file that is claimed; by default nothing is done.
         place: Called with each file that is written as a whole, and its content; by default nothing is done.
+
+    Attributes:
+        replica: The one whose frames pass.
     """
 
-    def __init__(self, claim: Callable[[Path], None] = lambda path: None,
+    def __init__(self, replicas: Sequence[int], claim: Callable[[Path], None] = lambda path: None,
                  place: Callable[[Path, bytes], None] = lambda path, data: None) -> None:
-        self.claim, self.place = claim, place
+        self.replicas, self.replica = replicas, replicas[0]
+        self._claim, self._place = claim, place
+        self._once: set[Path] = set()
         self._appended: list[tuple[str, bytes]] = []
+
+    def claim(self, path: Path, once: bool = False) -> None:
+        """See ``api.OutputFiles``."""
+        if once:
+            self._once.add(path)
+        for replica in self.replicas[:1] if once else self.replicas:
+            self._claim(self._own(path, replica))
 
     def append(self, path: Path, data: bytes) -> None:
         """See ``api.OutputFiles``."""
-        self._appended.append((path.as_posix(), data))
+        self._appended.append((self._own(path, self.replica).as_posix(), data))
+
+    def place(self, path: Path, data: bytes) -> None:
+        """See ``api.OutputFiles``."""
+        self._place(self._own(path, self.replicas[0]), data)
+
+    def _own(self, path: Path, replica: int) -> Path:
+        """The file of one replica; that of replica 0 has the name itself."""
+        return path if not replica or path in self._once else path.with_stem(f"{path.stem}.replica{replica}")
 
     def taken(self) -> list[tuple[str, bytes]]:
         """What was appended since this was asked last."""
@@ -89,7 +134,7 @@ class Pipeline:
 
     def __init__(self, recipe: Recipe, chosen: frames.Choice, state: State, desk: Desk) -> None:
         self.steps: Sequence[Step] = recipe.steps
-        self.chosen, self.state, self.desk = chosen, state, desk
+        self.chosen, self.state, self.desk, self.seed = chosen, state, desk, recipe.seed
         self.numbers: list[int] = []
         state.files = desk
 
@@ -123,10 +168,14 @@ class Pipeline:
             portion: Which.
             progress: Told the share of the work that is done, 0 to 1; steps count alike.
         """
+        from ..engine.random import seed_of  # late: it imports torch
+
         state, own, started = self.state, Memory(), list(every(self.steps))
+        state.seed, self.desk.replica = seed_of(self.seed, portion.replica), portion.replica
         for step in started:
             step.memory = Memory()
-        window = window_of(portion.numbers, portion.first, state.system, state.source, state.reference)
+        window = window_of(portion.numbers, portion.first, state.system, state.source, state.reference,
+                           portion.replica)
         for number, step in enumerate(self.steps):
             state.progress = lambda fraction, number=number: progress((number + fraction) / len(self.steps))
             began = compiling.clock()
@@ -139,7 +188,7 @@ class Pipeline:
 
     def finish(self, memories: dict[int, Memory]) -> None:
         """Let every step finish, with what was counted of all frames."""
-        seconds = memories.get(OWN, Memory())["seconds"]
+        self.state.seed, seconds = self.seed, memories.get(OWN, Memory())["seconds"]
         self.state.spent = {int(index): float(seconds.rows(index).sum()) for index in seconds.names()}
         for step in every(self.steps):
             step.memory = memories.get(step.index, Memory())

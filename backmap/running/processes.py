@@ -56,7 +56,7 @@ class Assignment:
         checked = recipe.compose("", self.content, self.path, registry)
         state = State(folder=checked.folder, output=checked.output_folder, seed=checked.seed, device=self.device,
                       title=checked.title, log=lambda line: None)
-        made = Pipeline(checked, self.chosen, state, Desk())
+        made = Pipeline(checked, self.chosen, state, Desk(checked.drawn))
         made.start()
         return made
 

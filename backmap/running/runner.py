@@ -136,8 +136,8 @@ class Run:
 
     def _start(self) -> None:
         """A pipeline whose steps are started."""
-        desk = Desk(self.ledger.claim, self.ledger.place)
         recipe, ledger = self.recipe, self.ledger
+        desk = Desk(recipe.drawn, ledger.claim, ledger.place)
         self.state = State(folder=recipe.folder, output=ledger.folder, seed=recipe.seed,
                            device=ledger.identity.device, title=recipe.title, resume=ledger.resumed,
                            log=self.display.log, working=self.display.working, provenance=self.report)
@@ -161,6 +161,8 @@ class Run:
     def _expect_work(self, part: tuple[int, int] | None) -> None:
         """Raise BackmapError if frames are chosen or to be shared out, but there are none, or they cannot be."""
         where = f"--part {part[0]}/{part[1]}" if part else self.chosen.where
+        if not where and self.recipe.drawn != range(1):
+            where = f"{self.recipe.source.path}: {'replicas' if self.recipe.replica is None else 'replica'}"
         reads = any("beads" in step.gives for step in self.recipe.steps)
         if where and not reads:
             raise BackmapError("no step of the recipe reads frames", where=where)
@@ -171,14 +173,17 @@ class Run:
 
     def _portions(self, part: tuple[int, int] | None) -> list[Portion]:
         """What is left to be done, in order."""
-        numbers = self.pipeline.numbers
-        first, last = bounds(len(numbers), *part or (1, 1))
+        first, last = bounds(self._n_frames, *part or (1, 1))
         first += self.ledger.n_frames
-        left = numbers[first:last]
-        size = frames.window_size(self.state.system, self.recipe.window) if left else 1
+        size = frames.window_size(self.state.system, self.recipe.window) if first < last else 1
         if self.recipe.window is None:
-            size = min(size, max(1, math.ceil(len(left) / (SHARES * self.recipe.processes))))
-        return [Portion(left[k:k + size], first + k) for k in range(0, len(left), size)]
+            size = min(size, max(1, math.ceil((last - first) / (SHARES * self.recipe.processes))))
+        return Portion.all_of(self.pipeline.numbers, self.recipe.drawn, size, first, last)
+
+    @property
+    def _n_frames(self) -> int:
+        """Frames of all replicas."""
+        return len(self.pipeline.numbers) * len(self.recipe.drawn)
 
     def _worked(self, portions: list[Portion]) -> Iterator[Done]:
         """The portions through the steps: here, or in other processes."""
@@ -267,8 +272,8 @@ class Run:
         self._judge(report)
 
     def _tell(self, report: dict[str, Any]) -> None:
-        numbers, seconds = self.pipeline.numbers, report["seconds"]
-        count = f"{len(numbers)} frame{'s' * (len(numbers) > 1)} in {seconds:.3g} s"
+        seconds = report["seconds"]
+        count = f"{frames.counted(len(self.pipeline.numbers), len(self.recipe.drawn))} in {seconds:.3g} s"
         spent = ", ".join(f"{name} {time:.3g} s" for name, time in report["seconds_by_step"].items()
                           if time >= 0.01 * seconds)
         made = any("generator" in step.gives for step in self.recipe.steps)
@@ -301,13 +306,13 @@ class Run:
             "title": recipe.title, "recipe": str(recipe.source.path.resolve()), "text": recipe.source.text,
             "overrides": list(recipe.source.overrides), "seed": recipe.seed, "device": own.device,
             "frames": frames.spelled(numbers) if self.chosen.by_time else self.chosen.text or "all",
-            "n_frames": len(numbers), "n_atoms": n_atoms,
+            "n_frames": len(numbers), "replicas": list(recipe.drawn), "n_atoms": n_atoms,
             "platform": platform.platform(), "threads": self.n_threads, "processes": recipe.processes,
             "inputs": own.inputs, "versions": own.versions,
             "outputs": self.ledger.names, "warnings": warnings, "flagged": flagged,
             "seconds": round(seconds, 3), "seconds_by_step": self._by_step(),
             "seconds_compiling": round(compiling.seconds() - self.compiled, 3),  # beside these, by this process
-            "atoms_per_second": round(n_atoms * len(numbers) / making, 1),  # made, not judged
+            "atoms_per_second": round(n_atoms * self._n_frames / making, 1),  # made, not judged
         }
 
     def _judge(self, report: dict[str, Any]) -> None:

@@ -167,11 +167,13 @@ def _effort(content: Content) -> Iterator[tuple[str, dict[str, str]]]:
 def run_table(content: Content) -> list[tuple[str, str]]:
     """What was run: name and value."""
     source = content.provenance
+    replicas = len(source.get("replicas", ()))
     rows: list[tuple[str, Any]] = [
         ("Recipe", place(source.get("recipe", ""))),
         ("Overrides", ", ".join(map(str, source.get("overrides") or [])) or "none"),
         ("Seed", source.get("seed")), ("Device", source.get("device")),
-        ("Frames", f"{source.get('n_frames', '?')} ({source.get('frames', 'all')})"),
+        ("Frames", f"{source.get('n_frames', '?')} ({source.get('frames', 'all')})"
+                   + (f" x {replicas} replicas" if replicas > 1 else "")),
         ("Atoms", source.get("n_atoms")), ("Time", duration(source["seconds"]) if source.get("seconds") else None),
         ("Speed", f"{short(source['atoms_per_second'])} atoms/s" if source.get("atoms_per_second") else None)]
     return known(rows)

@@ -97,7 +97,7 @@ class Assess(FrameStep):
             for step in steps:
                 with at(step.where):
                     step.start(self.states[label])
-        self.atoms = AtomIndex(state.system)
+        self.atoms, self.n_frames = AtomIndex(state.system), state.n_frames
         self.reference = self._unpaired(state)
         state.judgement = Judgement(options.name)
 
@@ -130,18 +130,19 @@ class Assess(FrameStep):
         if window.atoms is None and window.reference is None and not self.options.compare_with:
             raise BackmapError("there is nothing to judge: no earlier step makes atoms, and there is no reference",
                                hint="Put it after a step that makes atoms, such as forward or read_atoms.")
-        made, frame = {}, self._snapshot(window, state.system)
+        made, frame, order = {}, self._snapshot(window, state.system), int(state.order(window)[0])
         if frame.reference is not None:
             made[REFERENCE] = window.reference
-            self._measure(REFERENCE, frame.reference)
+            if frame.index == order:  # it is the same for all replicas
+                self._measure(REFERENCE, frame.reference)
         if window.atoms is not None:
             made[self.options.name] = window.atoms
             flags = self._measure(self.options.name, frame)
             window = replace(window, flags={**window.flags, **flags})
             note_flags(self.memory["flags"], window)
-        if window.place[0] % self.options.compare_every == 0:
+        if order % self.options.compare_every == 0:
             made |= dict(self._compared(window, state))
-        if self.options.view and window.place[0] == 0:
+        if self.options.view and frame.index == 0:
             self._exemplify(window, made)
         return window
 
@@ -149,6 +150,7 @@ class Assess(FrameStep):
         """Make and measure the frame of every branch; label and atoms of each."""
         for number, (label, steps) in enumerate(self.options.compare_with.items()):
             began, made, own = compiling.clock(), replace(window, flags={}), self.states[label]
+            own.seed = state.seed
             for step in steps:
                 with at(step.where):
                     made = expect(step.frames(made, own), Window, named("step", step), "handed on")
@@ -166,7 +168,9 @@ class Assess(FrameStep):
                 yield label, made.atoms
 
     def _tally(self, label: str, assessor: Assessor) -> Tally:
-        return self.memory[f"{label}/{assessor.name}"]
+        tally = self.memory[f"{label}/{assessor.name}"]
+        tally.period = self.n_frames
+        return tally
 
     def _seen(self, label: str) -> bool:
         """Whether frames of a trajectory were measured."""
@@ -229,7 +233,7 @@ class Assess(FrameStep):
         """Say how much farther models are from the reference than the run's own atoms, and in which order."""
         for assessor in self.options.assessors:
             mapped, reference = self._tally(self.options.name, assessor), self._tally(REFERENCE, assessor)
-            if min(mapped.n_frames, reference.n_frames) < 2 or not assessor.distances(mapped, reference):
+            if min(mapped.n_bead_frames, reference.n_bead_frames) < 2 or not assessor.distances(mapped, reference):
                 continue
             excess = Excess.of(assessor, reference, mapped, {label: self._tally(label, assessor) for label in models})
             lines = excess.ranking()

@@ -1,8 +1,6 @@
 """The step ``read_beads``: beads of another trajectory, in a branch of ``assess``."""
 from __future__ import annotations
 
-from dataclasses import replace
-
 from pydantic import Field
 
 from backmap import api
@@ -41,8 +39,8 @@ class ReadBeads(FrameStep):
             state.log(f"{self.source.where}: {len(self.numbers)} of its {self.source.n_frames} frames, evenly")
 
     def frame(self, window: Window, state: State) -> Window:
-        place = int(window.place[0])
-        if place >= len(self.numbers):
+        order = int(state.order(window)[0])
+        if order >= len(self.numbers):
             return window.take([])
-        found = window_of([self.numbers[place]], place, state.system, self.source, None)
-        return replace(found, flags={})
+        return window_of([self.numbers[order]], int(window.place[0]), state.system, self.source, None,
+                         int(window.replica[0]))

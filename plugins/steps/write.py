@@ -47,10 +47,10 @@ class Write(api.Step):
             for path in writer.paths():
                 state.files.claim(path)
         for path in self.options.report:
-            state.files.claim(path)
+            state.files.claim(path, once=True)
 
     def frames(self, window: Window, state: State) -> Window:
-        first = bool(window.place[0] == 0)
+        first = bool(state.order(window)[0] == 0)
         if self.writers:
             handed.finite(window, state.system)
         for writer in self.writers:

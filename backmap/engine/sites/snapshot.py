@@ -85,6 +85,7 @@ class Snapshot:
         where: Molecule, owner and bonds of their atoms.
         number: Number of the frame in the input, from 0.
         index: Place of the frame in the run, from 0.
+        replica: Number of the draw of its atoms, from 0.
         box: Box vectors as rows, (3, 3), nm; None without periodicity.
         atoms: Positions of atoms, molecules whole, (A, 3) float64, nm; None if only the true atoms are known.
         beads: Given beads, (B, 3), nm.
@@ -103,6 +104,7 @@ class Snapshot:
     reference: Snapshot | None = None
     residual: Array | None = None
     forces: Array | None = None
+    replica: int = 0
     _found: dict[float, Pairs] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -113,9 +115,9 @@ class Snapshot:
             reference = None
             if window.reference is not None:
                 reference = cls(*common, window.reference[w], window.beads[w],
-                                forces=_of_frame(window.reference_forces, w))
+                                forces=_of_frame(window.reference_forces, w), replica=int(window.replica[w]))
             yield cls(*common, _of_frame(window.atoms, w), window.beads[w], reference, _of_frame(window.residual, w),
-                      _of_frame(window.forces, w))
+                      _of_frame(window.forces, w), int(window.replica[w]))
 
     def pairs(self, cutoff: float) -> Pairs:
         """Find the pairs of atoms closer than ``cutoff``, nm; results are cached, also for shorter cut-offs."""

@@ -140,6 +140,7 @@ NAN = lines("cg.gro", lambda text: [*text[:4], columns(text[4], 20, "nan"), *tex
 LATE_NAN = lines("cg.gro", lambda text: [*text, *text[:4], columns(text[4], 20, "nan"), *text[5:]])
 ONE_MORE_SWEEP = recipe("  - write:", "  - gibbs: {sweeps: 1}\n  - write:")
 NO_READ = lines("run.yaml", lambda text: [line for line in text if "- read:" not in line and "beads: {gr" not in line])
+NO_FRAMES = lines("run.yaml", lambda text: text[:6])  # to the topology
 TRAIN = content("run.yaml", b"""\
 recipe: 1
 output: runs/weights
@@ -213,6 +214,16 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
      "run.yaml: is not a recipe. It is YAML that starts with 'recipe: 1'."),
     ("empty recipe", content("run.yaml", b""), (),
      "run.yaml: is not a recipe. It is YAML that starts with 'recipe: 1'."),
+    ("no replicas", nothing, ("--set", "replicas=0"),
+     "run.yaml: replicas: should be greater than or equal to 1, not 0. Independent draws of the atoms for each frame "
+     "of beads."),
+    ("a replica below the first", nothing, ("--set", "replica=-1"),
+     "run.yaml: replica: should be greater than or equal to 0, not -1. Only this one of them, from 0."),
+    ("replicas of no frames", NO_FRAMES, ("--set", "replicas=2"),
+     "run.yaml: replicas: no step of the recipe reads frames"),
+    ("file of a replica that is written by name", recipe("atoms.gro, atoms.xtc", "atoms.gro, atoms.replica1.gro"),
+     ("--set", "replicas=2"),
+     "run.yaml: steps[4].write: 'atoms.replica1.gro' is written twice. Give every file its own name."),
     ("unknown plugin", recipe("equivariant:", "equivarient:"), (),
      "run.yaml: steps[2].forward.generator: no generator is called 'equivarient'. Did you mean 'equivariant'? "
      "Known: ..."),
@@ -276,6 +287,9 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
     ("second file there", found("atoms.xtc", "mine"), (),
      "run.yaml: steps[4].write: out/atoms.xtc: exists already. Choose another folder with --output, or overwrite it "
      "with --force."),
+    ("file of a replica there", found("atoms.replica1.xtc", "mine"), ("--set", "replicas=2"),
+     "run.yaml: steps[4].write: out/atoms.replica1.xtc: exists already. Choose another folder with --output, or "
+     "overwrite it with --force."),
     ("unfinished run there", found("progress.json", '{"identity": "earlier", "n_frames": 3}'), (),
      "out: an unfinished run is here, with 3 frames done. Go on with --resume, start again with --force, or choose "
      "another --output."),

@@ -1,6 +1,8 @@
 """What steps remember: merged in any order it is the same, and a file keeps it."""
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -64,3 +66,5 @@ def test_flags_are_counted_and_named() -> None:
     counts, names = flags_of(tally, system)
     assert counts == {"clash": 1, "unmoved": 0}
     assert names == {"clash": [f"frame {window.frames[0]}: {system.bead_label(1)}"]}
+    note_flags(tally, replace(window, replica=np.full(window.size, 2), place=window.place + window.size))
+    assert flags_of(tally, system)[1]["clash"][1:] == [f"frame {window.frames[0]}, replica 2: {system.bead_label(1)}"]

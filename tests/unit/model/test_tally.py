@@ -36,6 +36,16 @@ def test_halves_add_up() -> None:
     np.testing.assert_array_equal(odd.rows("energy"), whole.rows("energy")[1::2])
 
 
+def test_frames_are_drawn_again_with_their_replicas() -> None:
+    whole = measured(list(range(12)))
+    rows = whole.rows("energy")
+    np.testing.assert_array_equal(whole.resampled([3, 3, 0]).rows("energy"), rows[[3, 3, 0]])
+    assert whole.n_bead_frames == 12
+    whole.period = 4  # three replicas of four frames
+    assert (whole.n_bead_frames, whole.n_frames) == (4, 12)
+    np.testing.assert_array_equal(whole.resampled([3, 3, 0]).rows("energy"), rows[[3, 7, 11, 3, 7, 11, 0, 4, 8]])
+
+
 def test_names() -> None:
     tally = measured([0])
     assert tally.names() == ["energy", "histogram"]

@@ -1,0 +1,84 @@
+"""Several draws for the same frames, by every step that draws: replica 0 is the run without, and each is another."""
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from MDAnalysis.lib.formats.libmdaxdr import XTCFile
+
+from backmap import session
+from backmap.testing import check_run
+from backmap.testing.runs import expect_same, outcome, quiet
+from tests import everything
+
+WEIGHTS = "octane_350K.safetensors"
+#: Where every replica starts from the same atoms: what they differ by is the work of the one step that follows.
+START = everything.FRAMES[:everything.FRAMES.index("  - forward:")] + """\
+  - read_atoms: {{gromacs: {{files: [{demo}/aa.gro, {demo}/test_aa.xtc], index: {{index.ndx: atoms}}}}}}
+"""
+STEPS = {
+    "forward": "forward: template",
+    "gibbs": "gibbs: {{generator: {{equivariant: {weights}}}, sweeps: 1, temperature: 350}}",
+    "metropolis": "metropolis: {{generator: {{equivariant: {weights}}}, sweeps: 1, temperature: 350}}",
+    "hamiltonian": "hamiltonian: {{sweeps: 1, steps: 4, temperature: 350}}",
+    "soft-core": "hamiltonian: {{soft_core_sweeps: 1, sweeps: 1, steps: 4, temperature: 350}}",
+    "refine": "refine: {{equilibrate: {{temperature: 350, time: 0.02, max_iterations: 20}}}}",
+}
+
+
+def positions(path: Path) -> np.ndarray:
+    with XTCFile(str(path)) as file:
+        return np.stack([frame.x for frame in file])
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_every_step_draws_anew(step: str, tmp_path: Path) -> None:
+    text = f"{START}  - {STEPS[step]}\n  - write: {{{{atoms: {{{{gromacs: [atoms.gro, atoms.xtc]}}}}}}}}\n"
+    recipe = everything.written(tmp_path, text, WEIGHTS)
+    found = [positions(session.run(recipe, frames="2", display=quiet(), output=tmp_path / name, set=which).output / file)
+             for name, which, file in (("plain", {}, "atoms.xtc"), ("alone", {"replica": 3}, "atoms.replica3.xtc"))]
+    assert (np.abs(found[0] - found[1]).max(axis=(0, 2)) > 0).mean() > 0.5  # most of the atoms
+
+
+def test_the_same_bytes_in_every_way(tmp_path: Path) -> None:
+    recipe = everything.written(tmp_path, everything.FRAMES, WEIGHTS)
+    check_run(recipe, tmp_path, windows=(), processes=(2,), parts=3, set={"replicas": 2}, frames="0:2")
+    whole = outcome(tmp_path / "whole")
+    for name, which in (("plain", {}), ("alone", {"replica": 1})):
+        result = session.run(recipe, frames="0:2", output=tmp_path / name, set=which, display=quiet())
+        files = [file.name for file in result.files if "report" not in file.name]
+        assert files == [f"atoms{'.replica1' * (name == 'alone')}.{kind}" for kind in ("gro", "xtc", "png")]
+        assert {file: outcome(result.output)[file] for file in files} == {file: whole[file] for file in files}
+    frames = [positions(tmp_path / "whole" / f"atoms{name}.xtc") for name in ("", ".replica1")]
+    assert frames[0].shape == frames[1].shape == (2, 208, 3)
+    assert (np.abs(frames[0] - frames[1]).max(axis=2) > 0).mean() > 0.9
+    with XTCFile(str(tmp_path / "whole" / "atoms.xtc")) as one, \
+            XTCFile(str(tmp_path / "whole" / "atoms.replica1.xtc")) as other:
+        assert [(a.step, a.time) for a in one] == [(b.step, b.time) for b in other]
+
+
+@pytest.mark.parametrize("more", [(), ("-np", "2")], ids=["one process", "two processes"])
+def test_killed_among_replicas(more: tuple[str, ...], tmp_path: Path) -> None:
+    text = f"{START}  - {STEPS['hamiltonian']}\n  - write: {{{{atoms: {{{{gromacs: [atoms.gro, atoms.xtc]}}}}}}}}\n"
+    recipe = everything.written(tmp_path, text, WEIGHTS)
+    whole = session.run(recipe, output=tmp_path / "whole", set={"replicas": 4, "window": 1}, display=quiet())
+    command = [sys.executable, "-m", "backmap", "run", str(recipe), "--output", str(tmp_path / "killed"),
+               "--set", "replicas=4", "--set", "window=1", *more]
+    progress, give_up = tmp_path / "killed" / "progress.json", time.monotonic() + 300
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               env={**os.environ, "OMP_NUM_THREADS": "1"})
+    while not any(progress.parent.glob("progress.*[1-9].npz")):  # frames are done
+        assert process.poll() is None
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert progress.exists()
+    session.run(recipe, output=tmp_path / "killed", set={"replicas": 4, "window": 1}, resume=True, display=quiet())
+    expect_same(outcome(tmp_path / "killed"), outcome(whole.output), f"killed {more}")

@@ -22,6 +22,16 @@ WEIGHTS = "octane_350K.safetensors"
 START = everything.FRAMES[:everything.FRAMES.index("  - forward:")] + """\
   - read_atoms: {{gromacs: {{files: [{demo}/aa.gro, {demo}/test_aa.xtc], index: {{index.ndx: atoms}}}}}}
 """
+#: A model, judged by draws for its own beads.
+MODEL = everything.FRAMES[:everything.FRAMES.index("  - gibbs:")] + """\
+  - assess:
+      assessors: [consistency, {{projected_forces: {{temperature: 350}}}}]
+      compare_with:
+        model:
+          - read_beads: {{gromacs: {{files: [{demo}/cg.gro, {demo}/cg.xtc], index: {{index.ndx: beads}}}}}}
+          - forward: {{generator: {{equivariant: {weights}}}}}
+  - write: {{report: report.json}}
+"""
 STEPS = {
     "forward": "forward: template",
     "gibbs": "gibbs: {{generator: {{equivariant: {weights}}}, sweeps: 1, temperature: 350}}",
@@ -61,6 +71,18 @@ def test_the_same_bytes_in_every_way(tmp_path: Path) -> None:
     with XTCFile(str(tmp_path / "whole" / "atoms.xtc")) as one, \
             XTCFile(str(tmp_path / "whole" / "atoms.replica1.xtc")) as other:
         assert [(a.step, a.time) for a in one] == [(b.step, b.time) for b in other]
+
+
+def test_a_model_gets_as_many_draws(tmp_path: Path) -> None:
+    recipe = everything.written(tmp_path, MODEL, WEIGHTS)
+    one, three = (session.run(recipe, frames="0:3", output=tmp_path / f"{replicas}", set={"replicas": replicas},
+                              display=quiet()) for replicas in (1, 3))
+    assert one.judgement.n_frames == {"reference": 3, "backmap": 3, "model": 3}
+    assert three.judgement.n_frames == {"reference": 3, "backmap": 9, "model": 9}
+    assert [path.name for path in three.files] == ["report.json"]
+    for result in (one, three):  # frames are drawn again with all their replicas
+        figures = result.judgement.by_trajectory["model"]["projected_forces, ranking"].figures
+        assert all(np.isfinite(figure.error) for figure in figures)
 
 
 @pytest.mark.parametrize("more", [(), ("-np", "2")], ids=["one process", "two processes"])

@@ -8,7 +8,7 @@ from backmap.model import box as periodic
 from backmap.model.system import System
 
 
-class Mapped:
+class MappedFrames:
     """Frames of beads M(r), from frames of atoms.
 
     Args:

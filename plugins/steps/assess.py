@@ -22,7 +22,7 @@ from backmap.model.windows import window_of
 
 from .. import handed
 from ..molecules import contents
-from ..molecules.mapped import Mapped
+from ..molecules.mapped import MappedFrames
 from ..molecules.sources import opened
 from .ranking import Excess
 
@@ -119,7 +119,7 @@ class Assess(FrameStep):
 
     def _measure_reference(self, source: FrameSource, state: State) -> None:
         """Measure true atoms that do not belong to the run's frames."""
-        beads = Mapped(source, state.system)
+        beads = MappedFrames(source, state.system)
         with state.working("reference", source.n_frames, "frames") as bar:
             for number in range(source.n_frames):
                 window = window_of([number], number, state.system, beads, source)

@@ -8,7 +8,7 @@ from backmap.api import FrameSource, Nested, Reader, State
 from backmap.errors import BackmapError
 
 from ..molecules import contents
-from ..molecules.mapped import Mapped
+from ..molecules.mapped import MappedFrames
 from ..molecules.sources import opened
 
 
@@ -41,7 +41,7 @@ class Read(api.Step):
         if self.options.reference is not None:
             state.reference = opened(self.options.reference, "atoms", state.system, found)
         if self.options.beads is None:
-            state.source = Mapped(state.reference, state.system)
+            state.source = MappedFrames(state.reference, state.system)
             return
         state.source = opened(self.options.beads, "beads", state.system, found)
         if state.reference is not None:

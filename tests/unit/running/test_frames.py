@@ -1,4 +1,4 @@
-"""Choice of frames, and frames on disk becoming windows."""
+"""Choice of frames."""
 from __future__ import annotations
 
 import re
@@ -15,7 +15,7 @@ from backmap.errors import BackmapError
 from backmap.model.system import System
 from backmap.running import frames
 
-from ...toy_plugin import ToyFrames, ToyReader, diatomic
+from ...toy_plugin import ToyFrames, diatomic
 
 
 @pytest.mark.parametrize(("text", "expected"), [
@@ -133,43 +133,3 @@ def test_windows_depend_on_the_selection_alone() -> None:
     assert frames.window_size(system, 2) == 2
     assert frames.window_size(system, None) == 64
     assert frames.window_size(System(((diatomic(), 200_000),)), None) == 1
-
-
-def source(**options: object) -> ToyFrames:
-    return ToyFrames(ToyReader.Options(**options))
-
-
-def test_window_is_whole_and_reference_is_near_its_beads() -> None:
-    system = System(((diatomic(), 3),))
-
-    class Broken(ToyFrames):
-        def frame(self, number: int) -> api.FrameInfo:
-            """Atoms 0.1 nm to both sides of the beads, wrapped into the box and in another image."""
-            beads = super().frame(number).positions[:3]
-            atoms = np.repeat(beads, 2, axis=0) + np.tile([[-0.1, 0, 0], [0.1, 0, 0]], (3, 1))
-            return api.FrameInfo(atoms % 3.0 + [0, 3.0, 0], np.eye(3) * 3, 0.0)
-
-    window = frames.window_of([0, 4], 5, system, source(points=3), Broken(ToyReader.Options()))
-    assert window.frames.tolist() == [0, 4]
-    assert window.place.tolist() == [5, 6]
-    assert window.time.tolist() == [0.0, 4.0]
-    assert window.beads.shape == (2, 3, 3)
-    np.testing.assert_allclose(system.map(window.reference), window.beads, atol=1e-12)
-    np.testing.assert_allclose(window.reference[0, 1] - window.reference[0, 0], [0.2, 0, 0], atol=1e-12)
-
-
-@pytest.mark.parametrize(("options", "message"), [
-    ({"bad": 4}, "toy.xtc: frame 4: 1 of 3 positions are not numbers, the first is number 1 (counted from 0)"),
-    ({"edge": None}, "toy.xtc: frame 4: there is no box, but the system has 3 molecules"),
-    ({"edge": 0.0}, "toy.xtc: frame 4: there is no box"),
-    ({"edge": 1e-9}, "toy.xtc: frame 4: the box has no volume"),
-    ({"edge": float("nan")}, "toy.xtc: frame 4: the box is not made of numbers"),
-])
-def test_bad_frames(options: dict, message: str) -> None:
-    with pytest.raises(BackmapError, match=re.escape(message)):
-        frames.window_of([4], 0, System(((diatomic(), 3),)), source(**options), None)
-
-
-def test_one_molecule_needs_no_box() -> None:
-    window = frames.window_of([0], 0, System(((diatomic(), 1),)), source(points=1, edge=None), None)
-    assert window.box(0) is None

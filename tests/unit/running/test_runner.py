@@ -21,7 +21,7 @@ from backmap.errors import BackmapError, Interrupted
 from backmap.model.system import Window
 from backmap.recipe import recipe
 from backmap.recipe.registry import Registry
-from backmap.running import frames, pipeline, runner
+from backmap.running import pipeline, runner
 from backmap.running.display import Display
 from backmap.running.identity import Identity
 from backmap.running.ledger import Ledger
@@ -268,7 +268,7 @@ class TestDisplay:
 
 def test_compiling_is_told_once_and_is_not_counted(registry: Registry, write_recipe: Write,
                                                     monkeypatch: pytest.MonkeyPatch) -> None:
-    read, lines = frames.window_of, io.StringIO()
+    read, lines = pipeline.window_of, io.StringIO()
 
     def slow(*arguments: object) -> Window:
         compiling.begun()
@@ -276,7 +276,7 @@ def test_compiling_is_told_once_and_is_not_counted(registry: Registry, write_rec
         compiling.ended()
         return read(*arguments)
 
-    monkeypatch.setattr(frames, "window_of", slow)
+    monkeypatch.setattr(pipeline, "window_of", slow)
     began = time.monotonic()
     folder = runner.run(recipe.load(write_recipe(), registry), display=Display(Console(file=lines)))
     took, report = time.monotonic() - began, json.loads((folder / "run.json").read_text())

@@ -60,7 +60,7 @@ steps:
       model: {{vae: {{latents: 1, decoder: independent, hidden: 8, encoder_hidden: 8}}}}
       steps: 400
       validate_every: 20
-  - monte_carlo: {{sampler: {{latent: {{local: 1}}}}, chains: 32, steps: 200, discard: 20}}
+  - monte_carlo: {{sampler: {{latent: {{local_sweeps: 1}}}}, chains: 32, steps: 200, discard: 20}}
 """
 
 

@@ -34,7 +34,7 @@ ELSEWHERE = ("python3 -m venv", ".venv/bin/pip", "source .venv/bin/activate", "p
 SHORT = {
     "gibbs": {"sweeps": 1, "repair": 0},
     "hamiltonian": {"soft_core_sweeps": 0, "sweeps": 1, "steps": 2},
-    "assess": {"assessors": ["structure"], "beside": {}},
+    "assess": {"assessors": ["structure"], "compare_with": {}},
 }
 SHORT_TRAINING = {
     "train": {"steps": 2, "sites": 8, "conformers": 4, "validate_every": 1,

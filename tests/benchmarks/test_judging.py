@@ -32,8 +32,9 @@ N_FRAMES = 20
 CHILD = """
 import sys
 from pathlib import Path
-from backmap import recipe, runner
+from backmap.recipe import recipe
 from backmap.recipe.registry import Registry
+from backmap.running import runner
 runner.run(recipe.load(sys.argv[1], Registry().discover(), sys.argv[2:]))
 print(next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")))
 """

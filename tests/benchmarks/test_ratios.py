@@ -126,8 +126,9 @@ def test_colours_in_rounds() -> None:
 CHILD = """
 import sys, time
 from pathlib import Path
-from backmap import recipe, runner
+from backmap.recipe import recipe
 from backmap.recipe.registry import Registry
+from backmap.running import runner
 checked = recipe.load(sys.argv[1], Registry().discover(), sys.argv[3:])
 work, times = runner.Pipeline.work, []
 def timed(*arguments):

@@ -12,7 +12,7 @@ import atheris
 
 
 def main() -> None:
-    with atheris.instrument_imports(include=["backmap", "backmap_plugins.formats", "backmap_plugins.common"]):
+    with atheris.instrument_imports(include=["backmap", "backmap_plugins.files", "backmap_plugins.formats"]):
         from .targets import TARGETS
     name, *options = sys.argv[1:]
     target, seeds = TARGETS[name]

@@ -2,7 +2,7 @@
 
 Every fragment takes the shape it has in a library of conformers, one of those whose beads look most
 like the beads at hand, turned onto them. The library comes from training frames (in a checkpoint) or,
-for molecules of which there are none, from idealised geometry (``common.conformers``).
+for molecules of which there are none, from idealised geometry (``conformers``).
 """
 from __future__ import annotations
 

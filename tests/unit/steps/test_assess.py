@@ -1,4 +1,4 @@
-"""The steps ``assess`` and ``load``: what is measured, beside what, and that a stop loses nothing."""
+"""The steps ``assess`` and ``read_atoms``: what is measured, beside what, and that a stop loses nothing."""
 from __future__ import annotations
 
 import json

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from backmap_plugins.assessors.energy import FrameEnergy as EnergyAssessor
+from backmap_plugins.assessors.energy import Energy
 from backmap_plugins.formats.gromacs.frames import GromacsFrames
 from backmap_plugins.formats.gromacs.topology import Gromacs
 from backmap_plugins.formats.mappings.dbm import Dbm
@@ -140,7 +140,7 @@ def test_fragments_of_polystyrene_differ_by_as_much_as_the_frame(polystyrene: tu
 @pytest.mark.slow
 def test_the_assessor_finds_what_the_yardstick_found(polystyrene: tuple[System, ForceField], data: Path) -> None:
     system, field = polystyrene
-    where, assessor = AtomIndex(system), EnergyAssessor(EnergyAssessor.Options())
+    where, assessor = AtomIndex(system), Energy(Energy.Options())
     assessor.begin(system, field)
     tallies = {}
     for name in ("aa", "deepbackmap"):

@@ -22,6 +22,8 @@ SETTING = ("topology", "forcefield", READ)
 #: Steps that take frames to the end: they are written anew.
 ENDING = ("assess", "write")
 REPORTS = ["report.html", "report.md", "report.json"]
+#: The assessor by which models are ranked, unless the recipe has it already.
+FORCES = "projected_forces"
 #: What the run's own trajectory is called: the mapped reference, put back.
 MAPPED = "mapped reference"
 #: nm: how closely beads are held while atoms are moved; the same for all, since it is a part of the measure.
@@ -68,10 +70,10 @@ def judgement(path: Path, models: Mapping[str, Sequence[str]], registry: Registr
         _expect_files(label, files)
         beads = files_entry(files, read.get("beads") or true, registry)
         branches[label] = [{"read_beads": {"beads": beads}}, *making]
-    options = known.get("assess") or {"assessors": _assessors(making, path)}
-    assess = {"assessors": options["assessors"], "name": MAPPED, "compare_with": branches}
+    assess = {"assessors": _assessors(known.get("assess", {}).get("assessors", ["consistency"]), making, path),
+              "name": MAPPED, "compare_with": branches}
     derived = {"recipe": 1, "title": f"{content.get('title') or path.stem}: {', '.join(branches)}",
-               "seed": content.get("seed", 0), "output": "judgement", "steps": [
+               "seed": content.get("seed", 0), "replicas": content.get("replicas", 1), "output": "judgement", "steps": [
                    *({name: known[name]} for name in SETTING[:2]), {READ: {"reference": true}}, *making,
                    {"assess": assess}, {"write": {"report": REPORTS}}]}
     text = yaml.safe_dump(derived, sort_keys=False, allow_unicode=True)
@@ -99,11 +101,14 @@ def _expect_files(label: str, files: Sequence[str]) -> None:
             raise BackmapError("there is no such file", where=f"{label}: {file or 'no name'}")
 
 
-def _assessors(making: Sequence[dict[str, Any]], path: Path) -> list[Any]:
-    """What is measured where the recipe does not say: forces at the temperature of its steps, and consistency."""
+def _assessors(named: Any, making: Sequence[dict[str, Any]], path: Path) -> list[Any]:
+    """Forces, by which models are ranked, at the temperature of the steps; and what the recipe measures."""
+    known = list(named) if isinstance(named, list) else [named]
+    if any(document.step_name(entry) == FORCES for entry in known):
+        return known
     found = {float(options["temperature"]) for step in making for options in step.values()
              if isinstance(options, dict) and "temperature" in options}
     if len(found) != 1:
         raise BackmapError("its steps do not tell one temperature" if found else "no step tells the temperature",
                            where=path, hint="Write assess: {assessors: {projected_forces: {temperature: 300}}}.")
-    return [{"projected_forces": {"temperature": found.pop()}}, "consistency"]
+    return [{FORCES: {"temperature": found.pop()}}, *known]

@@ -10,6 +10,8 @@ from backmap_plugins.formats.gromacs.frames import GromacsFrames
 from MDAnalysis.lib.formats.libmdaxdr import TRRFile
 
 import backmap
+from backmap.recipe.registry import Registry
+from backmap.running import judging as judging_recipe
 from tests import command, judging, scenes
 
 from .test_bad_input import Break, check_one_line, content, nothing, remove, replace
@@ -75,6 +77,18 @@ def test_from_python(folder: Path) -> None:
     assert excess.value > 2 * excess.error > 0
     assert command.call("judge", "run.yaml", "off=cg.gro,off.trr", "--frames", "0:3", "-o", "two").code == 0
     assert judging.found(folder / "one") == judging.found(folder / "two")
+
+
+def test_forces_are_measured_whatever_the_recipe_assesses(folder: Path) -> None:
+    """At the temperature of its steps, in front of its own assessors; replicas are carried over."""
+    (folder / "run.yaml").write_text(RECIPE.replace("seed: 7", "seed: 7\nreplicas: 2").replace(
+        "  - write", "  - assess: structure\n  - write"))
+    registry = Registry().discover()
+    found = judging_recipe.judgement(folder / "run.yaml", {"A": ["cg.gro", "cg.xtc"]}, registry)
+    (assess,) = (step for step in found.steps if step.name == "assess")
+    assert [assessor.name for assessor in assess.options.assessors] == ["projected_forces", "structure"]
+    assert assess.options.assessors[0].options.temperature == 350
+    assert found.replicas == 2
 
 
 MODELS = ("A=cg.gro,cg.xtc",)

@@ -378,5 +378,5 @@ def options_of(plugin: type[Plugin]) -> dict[str, pydantic.fields.FieldInfo]:
 
 
 def named(model: type[pydantic.BaseModel]) -> dict[str, pydantic.fields.FieldInfo]:
-    """Fields as a recipe calls them: some names, such as ``pass``, are none in Python."""
+    """Fields as a recipe calls them: some names, such as ``lambda``, are none in Python."""
     return {option.alias or name: option for name, option in model.model_fields.items()}

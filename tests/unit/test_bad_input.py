@@ -20,7 +20,7 @@ TABLE = {
                        "run.yaml: steps[1].read.beads: no reader is called 'toi'. Did you mean 'toy'? Known: "),
     "unknown option": (("- toy_place", "- toy_place: {wiat: 1}"), [],
                        "run.yaml: steps[2].toy_place: no option is called 'wiat'. Did you mean 'wait'? "
-                       "Known: clashes, shift, wait"),
+                       "Known: clashes, scatter, shift, wait"),
     "unknown option of a nested plugin": (("{toy: 5}", "{toy: {framse: 5}}"), [],
                                           "run.yaml: steps[1].read.beads.toy: no option is called 'framse'."),
     "option of the wrong type": (("- toy_place", "- toy_place: {wait: soon}"), [],

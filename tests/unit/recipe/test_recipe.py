@@ -87,7 +87,7 @@ class TestOverrides:
         ("steps.toy_place.wiat=1", "no option is called 'wiat'. Did you mean 'wait'? Known: wait, clashes, shift"),
     ])
     def test_mistakes(self, registry: Registry, write_recipe: Write, assignment: str, message: str) -> None:
-        message = message.replace("Known: wait, clashes, shift", "Known: clashes, shift, wait")
+        message = message.replace("Known: wait, clashes, shift", "Known: clashes, scatter, shift, wait")
         with pytest.raises(BackmapError, match=re.escape(message)):
             recipe.load(write_recipe(), registry, [assignment])
 

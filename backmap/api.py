@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .engine.sites.contracts import Draw, LocalEnvironment, Loss, Objective, Order, View
     from .engine.sites.fragments import FragmentTable
     from .engine.sites.snapshot import AtomIndex, Snapshot
-    from .model.assessment import CARE, GOOD, UNUSABLE, Aspect, Assessment, Curve, Figure, Judgement, divergence
+    from .model.assessment import CARE, GOOD, UNUSABLE, Aspect, Assessment, Curve, Figure, Judgement, Surface, divergence
     from .model.mapping import Mapping
     from .model.memory import Memory
     from .model.molecule import Chemistry, MoleculeType, graph_of
@@ -55,7 +55,7 @@ _LATE = {
     "engine.sites.fragments": ("FragmentTable",),
     "engine.sites.snapshot": ("AtomIndex", "Snapshot"),
     "model.assessment": ("CARE", "GOOD", "UNUSABLE", "Aspect", "Assessment", "Curve", "Figure", "Judgement",
-                         "divergence"),
+                         "Surface", "divergence"),
     "model.mapping": ("Mapping",),
     "model.memory": ("Memory",),
     "model.molecule": ("Chemistry", "MoleculeType", "graph_of"),
@@ -75,8 +75,9 @@ __all__ = [
     "Learner", "Library", "LocalEnvironment", "Loss", "Mapping", "MappingReader", "Memory", "Model",
     "MoleculeParameters", "MoleculeType", "Nested", "Objective", "Options", "Order", "OutputFiles", "OutputPath",
     "ParticleFront", "Plugin", "Proposer", "Reader", "Refiner", "Regularizer", "Sampler", "Sampling", "Several",
-    "Snapshot", "State", "Step", "Stream", "Survey", "System", "Tally", "Target", "TopologyReader", "Traversal", "View",
-    "WeightsPath", "Window", "Writer", "also_read", "divergence", "graph_of", "hookimpl", "numpy_generator",
+    "Snapshot", "State", "Step", "Stream", "Surface", "Survey", "System", "Tally", "Target", "TopologyReader",
+    "Traversal", "View", "WeightsPath", "Window", "Writer", "also_read", "divergence", "graph_of", "hookimpl",
+    "numpy_generator",
 ]
 
 

@@ -24,7 +24,7 @@ from backmap.api import (
 from backmap.engine.flags import owners
 from backmap.engine.sites.handed import a, expect, expect_shape, fault, named
 from backmap.errors import BackmapError, at
-from backmap.model.assessment import CARE, GOOD, UNUSABLE, Aspect, Assessment, Curve, Figure
+from backmap.model.assessment import CARE, GOOD, UNUSABLE, Aspect, Assessment, Curve, Figure, Surface
 from backmap.model.parameters import ForceField
 from backmap.model.system import System, Window
 
@@ -181,7 +181,31 @@ def assessment(assessor: Assessor, found: object) -> Assessment:
     for curve in said.curves:
         expect(curve, Curve, who, "concluded among curves")
         expect_shape(curve.values, (len(curve.edges) - 1,), who, f"concluded {curve.name} {curve.quantity}")
+    for surface in said.surfaces:
+        _expect_surface(expect(surface, Surface, who, "concluded among surfaces"), who)
     return said
+
+
+def _expect_surface(surface: Surface, who: str) -> None:
+    """BackmapError unless axes, bins, values and points of a surface fit each other."""
+    said = f"concluded {surface.name} {surface.quantity}"
+    for what in ("labels", "units", "edges"):
+        if len(getattr(surface, what)) != 2:
+            raise fault(f"{who} {said} with {len(getattr(surface, what))} {what}, expected 2")
+    for axis, edges in zip("xy", surface.edges):
+        if np.ndim(edges) != 1 or len(edges) < 2 or not (np.isfinite(edges).all() and (np.diff(edges) > 0).all()):
+            raise fault(f"{who} {said} with {axis} edges that do not increase")
+    bins = tuple(len(edges) - 1 for edges in surface.edges)
+    for what, array in (("values", surface.values), ("errors", surface.errors)):
+        if array is not None or what == "values":
+            expect_shape(array, bins, who, f"{said} with {what}")
+            if array.dtype.kind not in "iuf" or np.isinf(array).any():
+                raise fault(f"{who} {said} with {what} that are neither numbers nor NaN")
+    if surface.points is not None:
+        expect_shape(surface.points, (len(surface.points), 2), who, f"{said} with points")
+    count = 0 if surface.points is None else len(surface.points)
+    if len(surface.hover) not in (0, count):
+        raise fault(f"{who} {said} with {len(surface.hover)} texts for {count} points")
 
 
 def written(writer: Writer, window: Window, system: System, first: bool) -> Iterator[tuple[Path, bytes]]:

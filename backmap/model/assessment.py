@@ -1,7 +1,7 @@
 """Results of assessors: figures, curves and notes of a trajectory, as plain data for reports."""
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -71,6 +71,67 @@ class Curve:
         return self.section, self.name
 
 
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """A distribution or a function of two variables, in bins.
+
+    Attributes:
+        section, name: As for figures.
+        labels, units: Of the x and the y axis.
+        edges: Of the x axis (n + 1,) and of the y axis (m + 1,), in these units.
+        values: Density, or value of the function, per bin, (n, m); NaN where there is none.
+        quantity: Of the values, with its unit if it has one: ``free energy, kJ/mol``. Where it is ``density`` or
+            ``population``, bins of 0 are empty.
+        errors: Standard errors of the values, (n, m), NaN where they are not known; or None.
+        points: Places to be marked, (k, 2), in the units of the axes; or None.
+        hover: A text for each point, or none at all.
+    """
+
+    section: str
+    name: str
+    labels: tuple[str, str]
+    units: tuple[str, str]
+    edges: tuple[Array, Array]
+    values: Array
+    quantity: str = "density"
+    errors: Array | None = None
+    points: Array | None = None
+    hover: list[str] = field(default_factory=list)
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.section, self.name, self.quantity
+
+    @property
+    def counted(self) -> bool:
+        """Values say how much there is of something, so that a bin of 0 is an empty one."""
+        return self.quantity in ("density", "population")
+
+    @property
+    def filled(self) -> NDArray[np.bool_]:
+        """Bins that are not empty, (n, m)."""
+        return np.isfinite(self.values) & ((self.values != 0) | (not self.counted))
+
+    def same_bins(self, other: Surface) -> bool:
+        return all(len(here) == len(there) and np.allclose(here, there)
+                   for here, there in zip(self.edges, other.edges))
+
+    def minus(self, other: Surface) -> Surface:
+        """By how much values are above those of another with the same bins; known errors are added in quadrature."""
+        known = [each.errors for each in (self, other) if each.errors is not None]
+        errors = None
+        if known:
+            unknown = np.isnan(known).all(axis=0)
+            errors = np.where(unknown, np.nan, np.sqrt(np.nansum(np.square(known), axis=0)))
+        return replace(self, values=self.values - other.values, errors=errors, points=None, hover=[])
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        arrays = {name: None if (array := getattr(self, name)) is None else array.tolist()
+                  for name in ("values", "errors", "points")}
+        return {**asdict(self), **arrays, "edges": [edges.tolist() for edges in self.edges]}
+
+
 GOOD, CARE, UNUSABLE = 0, 1, 2  #: levels of aspects, and of verdicts
 
 
@@ -94,8 +155,9 @@ class Assessment:
     """The results of one assessor for one trajectory.
 
     Attributes:
-        figures: Numbers; each ``section`` that they or the curves name becomes a section of the report.
+        figures: Numbers; each ``section`` that they, the curves or the surfaces name becomes a section of the report.
         curves: Distributions and functions of one variable.
+        surfaces: Distributions and functions of two variables.
         notes: Plain sentences for people.
         findings: Aspects for the verdict, beside those that follow from the rules of the report.
     """
@@ -104,12 +166,14 @@ class Assessment:
     curves: list[Curve] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     findings: list[Aspect] = field(default_factory=list)
+    surfaces: list[Surface] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """Return the results as JSON data."""
         curves = [{**asdict(c), "edges": c.edges.tolist(), "values": c.values.tolist()} for c in self.curves]
         return {"figures": [asdict(f) for f in self.figures], "curves": curves, "notes": list(self.notes),
-                "findings": [asdict(f) for f in self.findings]}
+                "findings": [asdict(f) for f in self.findings],
+                "surfaces": [surface.to_json() for surface in self.surfaces]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +203,7 @@ class Judgement:
             called ``reference`` and comes first.
         floor: Assessor name -> the reference's odd frames assessed against its even ones: the noise that
             even a perfect result of that many frames would show; empty without a reference.
+            Its surfaces hold by how much those of odd and even frames differ, |odd - even|.
         n_frames: Number of frames of each trajectory, by label.
         seconds: Time that each trajectory took to make, s, by label, where it was made in this run.
         example: A frame to be shown, or None.

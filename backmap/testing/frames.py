@@ -64,7 +64,7 @@ def _check_figures(assessor: Assessor, tally: Tally, reference: Tally) -> None:
     assert alone.figures, "there are no figures without a reference"
     assert not any(figure.distance for figure in alone.figures), "a figure of distance, but no reference"
     for said in (alone, beside):
-        for what, things in (("figures", said.figures), ("curves", said.curves)):
+        for what, things in (("figures", said.figures), ("curves", said.curves), ("surfaces", said.surfaces)):
             keys = [thing.key for thing in things]
             assert len(set(keys)) == len(keys), f"two {what} have the same section, name and quantity"
     for figure in assessor.conclude(reference, reference).figures:

@@ -13,6 +13,8 @@ from backmap.model.assessment import REFERENCE, Assessment, Curve, Judgement
 from backmap.model.sampling import Sampling
 from backmap.model.system import System
 
+from .surfaces import SurfacePanel
+
 Array = NDArray[np.float64]
 
 
@@ -83,6 +85,7 @@ class Content:
         labels: All trajectories: the reference, the own one, the others.
         rows: Figures, in the order of their sections.
         panels: Curves, in the order of their sections.
+        surfaces: Surfaces, in the order of their sections.
         notes: Pairs of trajectory and note.
         judgement: What the assessors said of every trajectory.
         provenance: What was run, as in run.json.
@@ -95,6 +98,7 @@ class Content:
     labels: list[str]
     rows: list[Row]
     panels: list[Panel]
+    surfaces: list[SurfacePanel]
     notes: list[tuple[str, str]]
     judgement: Judgement
     provenance: dict[str, Any]
@@ -141,21 +145,29 @@ def collect(judgement: Judgement, provenance: dict[str, Any], system: System | N
     labels = _ordered(judgement)
     rows: dict[tuple[str, ...], Row] = {}
     panels: dict[tuple[str, ...], Panel] = {}
+    surfaces: dict[tuple[str, ...], SurfacePanel] = {}
     notes = []
     for label in labels:
         for assessor, assessment in judgement.by_trajectory[label].items():
             _add_figures(rows, assessor, assessment, label)
             for curve in assessment.curves:
                 _add_curve(panels, assessor, curve, label)
+            for surface in assessment.surfaces:
+                panel = surfaces.setdefault((assessor, *surface.key), SurfacePanel(assessor, *surface.key))
+                panel.surfaces[label] = surface
             notes += [(label, note) for note in assessment.notes]
     for assessor, assessment in judgement.floor.items():
         for figure in assessment.figures:
             row = rows.get((assessor, *figure.key))
             if row is not None and figure.distance and np.isfinite(figure.value):
                 row.floor = float(figure.value)
+        for surface in assessment.surfaces:
+            if (panel := surfaces.get((assessor, *surface.key))) is not None:
+                panel.floor = surface
     return Content(title=str(provenance.get("title") or "Backmapped structures"), own=judgement.label, labels=labels,
-                   rows=_by_section(rows.values()), panels=_by_section(panels.values()), notes=notes,
-                   judgement=judgement, provenance=provenance, system=system, sampling=list(sampling))
+                   rows=_by_section(rows.values()), panels=_by_section(panels.values()),
+                   surfaces=_by_section(surfaces.values()), notes=notes, judgement=judgement, provenance=provenance,
+                   system=system, sampling=list(sampling))
 
 
 def _ordered(judgement: Judgement) -> list[str]:

@@ -78,7 +78,7 @@ def plot(panel: Panel, style: dict[str, str]) -> tuple[str, str]:
 def _axes(panel: Panel, low: float, high: float, bottom: float, top: float, x, y) -> str:
     unit = unit_of(panel.unit)
     at = ticks(low, high, 5, unit == "°")
-    places = _places(at)
+    places = tick_places(at)
     base = HEIGHT - BOTTOM
     parts = []
     for value in at:
@@ -88,7 +88,7 @@ def _axes(panel: Panel, low: float, high: float, bottom: float, top: float, x, y
     levels = ticks(bottom, top, 3)
     for value in levels:
         place = float(y(np.array(value)))
-        text = number(value, _places(levels))
+        text = number(value, tick_places(levels))
         parts.append(f'<path class="grid" d="M{LEFT} {place:.1f}H{WIDTH - RIGHT}"/>'
                      f'<text x="{LEFT - 5}" y="{place + 3.5:.1f}" text-anchor="end">{text}</text>')
     name = f"{panel.label} ({unit})" if unit else panel.label
@@ -98,7 +98,7 @@ def _axes(panel: Panel, low: float, high: float, bottom: float, top: float, x, y
     return "".join(parts)
 
 
-def _places(values: list[float]) -> int:
+def tick_places(values: list[float]) -> int:
     """Decimal places that tell ticks apart."""
     return next((places for places in range(7) if all(abs(round(v, places) - v) < 1e-9 + 1e-6 * abs(v)
                                                       for v in values)), 6)
@@ -135,14 +135,21 @@ def _top(panel: Panel, low: float, high: float) -> tuple[float, str]:
     for label, (edges, values) in panel.curves.items():
         inside = values[(edges[1:] > low) & (edges[:-1] < high)]
         peaks[label] = float(np.nanmax(inside)) if np.isfinite(inside).any() else 0.0
-    known = sorted((peak for peak in peaks.values() if peak > 0), reverse=True)
-    if not known:
+    highest = max(peaks.values())
+    if highest <= 0:
         return 1.0, ""
+    top, remark = cut(peaks)
+    return min(top, 1.06 * highest), remark
+
+
+def cut(peaks: dict[str, float]) -> tuple[float, str]:
+    """Where to cut, by label, peaks that are far above others; infinity if there are none. And what to say of it."""
+    known = sorted((peak for peak in peaks.values() if peak > 0), reverse=True)
     for k, peak in enumerate(known[1:], start=1):
         if known[k - 1] > 5 * peak:
-            cut = [label for label, value in peaks.items() if value > 2 * peak]
-            return 2 * peak, f"{', '.join(cut)} cut off at the top"
-    return 1.06 * known[0], ""
+            high = [label for label, value in peaks.items() if value > 2 * peak]
+            return 2 * peak, f"{', '.join(high)} cut off at the top"
+    return math.inf, ""
 
 
 def _lowest(panel: Panel, low: float, high: float) -> float:

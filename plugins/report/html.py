@@ -10,7 +10,7 @@ from backmap.model.assessment import REFERENCE
 from .content import Content, Panel
 from .figures import styles
 from .numbers import number, place, plural
-from .pages import Column, PagePlot, PageTable, drawn, fill, version_of
+from .pages import Column, PagePlot, PageSurface, PageTable, drawn, fill, mapped, version_of
 from .sampling import tables
 from .tables import FLOOR, Table, has_floor, overview, run_table, section_table, summary, title_of, versions
 from .verdict import judge
@@ -39,13 +39,14 @@ def render(content: Content) -> bytes:
         overview=_shown(content, overview(content)), several=len(content.candidates) > 1,
         has_floor=has_floor(content), has_distances=any(row.distance for row in content.rows),
         styles={label: style[label] for label in content.labels}, panels=_panels(content, style),
+        has_surfaces=bool(content.surfaces),
         sampling=_sampling(content), flagged=flagged, view=view, figures=_figures(content), notes=content.notes,
         **run_values(content.provenance, [*run_table(content), *versions(content.provenance)]))
 
 
 def _contents(content: Content, view: FrameView | None) -> dict[str, str]:
     """Titles of the sections that there are, by id."""
-    there = {"overview": ("Overview", True), "plots": ("Distributions", content.panels),
+    there = {"overview": ("Overview", True), "plots": ("Distributions", content.panels or content.surfaces),
              "sampling": ("Sampling", content.sampling),
              "flagged": ("Flagged places", content.own or _flagged(content)), "frame": ("A frame", view),
              "figures": ("All figures", content.sections or content.notes),
@@ -89,11 +90,12 @@ def _sampling(content: Content) -> list[dict[str, Any]]:
 
 # Plots
 
-def _panels(content: Content, style: dict[str, str]) -> list[tuple[str, list[PagePlot]]]:
-    """Titles of sections and their plots."""
+def _panels(content: Content, style: dict[str, str]) -> list[tuple[str, list[PagePlot], list[PageSurface]]]:
+    """Titles of sections, their plots and their surfaces."""
+    sections = dict.fromkeys(panel.section for panel in [*content.panels, *content.surfaces])
     return [(title_of(section), [drawn(panel, style, _distance(content, panel)) for panel in content.panels
-                                 if panel.section == section])
-            for section in dict.fromkeys(panel.section for panel in content.panels)]
+                                 if panel.section == section],
+             [mapped(panel) for panel in content.surfaces if panel.section == section]) for section in sections]
 
 
 def _distance(content: Content, panel: Panel) -> list[str]:

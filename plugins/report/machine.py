@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .content import Content
+from .surfaces import SurfacePanel
 from .verdict import judge
 
 FORMAT = 1
@@ -22,6 +23,7 @@ def render(content: Content) -> bytes:
         "verdicts": {label: _verdict(content, label) for label in content.candidates},
         "figures": [_figure(row, content.labels) for row in content.rows],
         "curves": [_curve(panel) for panel in content.panels],
+        "surfaces": [_surface(panel) for panel in content.surfaces],
         "notes": [{"trajectory": label, "text": note} for label, note in content.notes],
         "sampling": [asdict(each) for each in content.sampling],
         "flagged": {name: {"count": count, "beads": judgement.flagged.get(name, [])}
@@ -64,3 +66,11 @@ def _curve(panel: Any) -> dict[str, Any]:
     return {"assessor": panel.assessor, "section": panel.section, "name": panel.name, "label": panel.label,
             "unit": panel.unit, "quantity": panel.quantity,
             "curves": {label: {"edges": edges, "values": values} for label, (edges, values) in panel.curves.items()}}
+
+
+def _surface(panel: SurfacePanel) -> dict[str, Any]:
+    shared = ("section", "name", "quantity")
+    surfaces = {label: {key: value for key, value in surface.to_json().items() if key not in shared}
+                for label, surface in panel.surfaces.items()}
+    return {"assessor": panel.assessor, **{key: getattr(panel, key) for key in shared}, "surfaces": surfaces,
+            "floor": None if panel.floor is None else panel.floor.values}

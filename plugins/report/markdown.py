@@ -1,4 +1,4 @@
-"""The report as Markdown: the verdict and all tables, without plots."""
+"""The report as Markdown: the verdict and all tables, a line for each surface, no plots."""
 from __future__ import annotations
 
 import re
@@ -22,6 +22,8 @@ def render(content: Content) -> bytes:
     parts += ["## All figures"]
     for section in content.sections:
         parts += [f"### {_escaped(title_of(section))}", table_text(section_table(content, section))]
+    if content.surfaces:
+        parts += ["### Surfaces", "\n".join(f"- {_escaped(panel.said)}" for panel in content.surfaces)]
     if content.notes:
         parts += ["### Notes", "\n".join(f"- {_escaped(label)}: {_escaped(note)}" for label, note in content.notes)]
     parts += _sampling(content)

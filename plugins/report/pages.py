@@ -11,7 +11,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from .content import Panel
 from .figures import plot
+from .heatmaps import PageMaps, maps_of
 from .numbers import plural
+from .surfaces import SurfacePanel
 from .tables import Cell
 
 
@@ -66,6 +68,21 @@ def drawn(panel: Panel, style: dict[str, str], said: Iterable[str] = ()) -> Page
     """A panel, with remarks that come before its own."""
     picture, remark = plot(panel, style)
     return PagePlot(panel.name, "; ".join(filter(None, (*said, remark))), picture)
+
+
+@dataclass(frozen=True)
+class PageSurface:
+    """A surface as pages show it: its name, a remark, and maps in groups of one scale each."""
+
+    name: str
+    remark: str
+    groups: Sequence[PageMaps]
+
+
+def mapped(panel: SurfacePanel) -> PageSurface:
+    """A surface of all trajectories."""
+    groups, remark = maps_of(panel)
+    return PageSurface(panel.name, remark, groups)
 
 
 def version_of(provenance: dict[str, Any]) -> str:

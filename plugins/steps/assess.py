@@ -250,5 +250,13 @@ class Assess(FrameStep):
         return handed.assessment(assessor, assessor.conclude(self._tally(label, assessor), reference))
 
     def _floor(self, assessor: Assessor) -> Assessment:
+        """What odd frames of the reference show against even ones; of surfaces, by how much they differ."""
         tally = self._tally(REFERENCE, assessor)
-        return handed.assessment(assessor, assessor.conclude(tally.half(1), tally.half(0)))
+        even, odd = tally.half(0), tally.half(1)
+        found = handed.assessment(assessor, assessor.conclude(odd, even))
+        if not found.surfaces:
+            return found
+        others = {each.key: each for each in handed.assessment(assessor, assessor.conclude(even, odd)).surfaces}
+        apart = [each.minus(others[each.key]) for each in found.surfaces
+                 if each.key in others and each.same_bins(others[each.key])]
+        return replace(found, surfaces=[replace(each, values=np.abs(each.values)) for each in apart])

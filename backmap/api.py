@@ -32,7 +32,18 @@ if TYPE_CHECKING:
     from .engine.sites.contracts import Draw, LocalEnvironment, Loss, Objective, Order, View
     from .engine.sites.fragments import FragmentTable
     from .engine.sites.snapshot import AtomIndex, Snapshot
-    from .model.assessment import CARE, GOOD, UNUSABLE, Aspect, Assessment, Curve, Figure, Judgement, Surface, divergence
+    from .model.assessment import (
+        CARE,
+        GOOD,
+        UNUSABLE,
+        Aspect,
+        Assessment,
+        Curve,
+        Figure,
+        Judgement,
+        Surface,
+        divergence,
+    )
     from .model.mapping import Mapping
     from .model.memory import Memory
     from .model.molecule import Chemistry, MoleculeType, graph_of

@@ -1,6 +1,7 @@
 """Surfaces as heat maps, small pieces of SVG: their colours are the business of ``surfaces.css``."""
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import escape
@@ -11,13 +12,13 @@ from numpy.typing import NDArray
 from backmap.model.assessment import REFERENCE, Surface
 
 from .figures import cut, tick_places, ticks
-from .numbers import number, unit_of
+from .numbers import unit_of
 from .surfaces import Difference, SurfacePanel
 
 Array = NDArray[np.float64]
 Levels = NDArray[np.int64]
 
-LEFT, RIGHT, TOP, BOTTOM, SIDE = 50, 14, 6, 36, 236
+LEFT, RIGHT, TOP, BOTTOM, SIDE = 56, 14, 6, 36, 230
 WIDTH, HEIGHT = LEFT + SIDE + RIGHT, TOP + SIDE + BOTTOM
 N_COLOURS = 24  #: of values, and of differences: the first half is below the reference
 BLANK, PALE = -1, -2  #: levels of bins that have no colour, and of those that do not differ
@@ -67,9 +68,11 @@ def maps_of(panel: SurfacePanel) -> tuple[list[PageMaps], str]:
         groups.append(PageMaps(_bar(scale, f"difference of {panel.quantity}", pale), [
             PageMap(label, f"{label} − {REFERENCE}", difference.said, difference_map(difference, scale, label))
             for label, difference in panel.differences.items()]))
-    others = [label for label in panel.surfaces if label not in (REFERENCE, *panel.differences)]
-    strange = f"{', '.join(others)} has other bins than the {REFERENCE}" if REFERENCE in panel.surfaces and others else ""
-    return groups, "; ".join(filter(None, ("empty bins are blank", remark, strange)))
+    said = ["empty bins are blank", remark] if remark else ["empty bins are blank"]
+    if REFERENCE in panel.surfaces:
+        said += [f"{label} has other bins than the {REFERENCE}" for label in panel.surfaces
+                 if label not in (REFERENCE, *panel.differences)]
+    return groups, "; ".join(said)
 
 
 def value_map(surface: Surface, scale: Scale, label: str) -> str:
@@ -94,7 +97,9 @@ def _value_scale(panel: SurfacePanel) -> tuple[Scale, str]:
         return Scale("h", 0.0, 1.0), ""
     low, high = min(float(values.min()) for values in known.values() if len(values)), max(peaks.values())
     top, remark = cut(peaks) if low >= 0 else (high, "")
-    return _wide(Scale("h", min(low, 0.0) if next(iter(panel.surfaces.values())).counted else low, min(top, high))), remark
+    if panel.first.counted:
+        low = min(low, 0.0)
+    return _wide(Scale("h", low, min(top, high))), remark
 
 
 def _difference_scale(differences: Sequence[Difference]) -> Scale:
@@ -123,10 +128,10 @@ def _picture(surface: Surface, levels: Levels, kind: str, text: str) -> str:
 
 def _cells(x: Array, y: Array, levels: Levels, kind: str) -> str:
     """One path for each colour, one piece of it for each bin; x and y of the edges in the picture."""
-    width, height = np.diff(x), -np.diff(y)
+    width, height = np.round(np.diff(x), 1), np.round(-np.diff(y), 1)
     parts = []
     for level in np.unique(levels[levels != BLANK]):
-        pieces = "".join(f"M{x[i]:g} {y[j + 1]:g}h{width[i]:.3g}v{height[j]:.3g}h-{width[i]:.3g}z"
+        pieces = "".join(f"M{x[i]:g} {y[j + 1]:g}h{width[i]:g}v{height[j]:g}h-{width[i]:g}z"
                          for i, j in np.argwhere(levels == level))
         parts.append(f'<path class="{"pale" if level == PALE else f"{kind}{level}"}" d="{pieces}"/>')
     return f'<g class="cells">{"".join(parts)}</g>'
@@ -136,10 +141,14 @@ def _axes(surface: Surface, names: Sequence[str]) -> str:
     base, middle = TOP + SIDE, TOP + SIDE / 2
     parts = [f'<rect class="axis" x="{LEFT}" y="{TOP}" width="{SIDE}" height="{SIDE}"/>']
     across, up = (_ticks(edges, unit) for edges, unit in zip(surface.edges, surface.units))
-    parts += [f'<path class="tick" d="M{LEFT + place:.1f} {base}v4"/>'
-              f'<text x="{LEFT + place:.1f}" y="{base + 15}" text-anchor="middle">{text}</text>' for place, text in across]
-    parts += [f'<path class="tick" d="M{LEFT} {base - place:.1f}h-4"/>'
-              f'<text x="{LEFT - 6}" y="{base - place + 3.5:.1f}" text-anchor="end">{text}</text>' for place, text in up]
+    for place, text in across:
+        x = LEFT + place
+        parts.append(f'<path class="tick" d="M{x:.1f} {base}v4"/>'
+                     f'<text x="{x:.1f}" y="{base + 15}" text-anchor="middle">{text}</text>')
+    for place, text in up:
+        y = base - place
+        parts.append(f'<path class="tick" d="M{LEFT} {y:.1f}h-4"/>'
+                     f'<text x="{LEFT - 6}" y="{y + 3.5:.1f}" text-anchor="end">{text}</text>')
     parts.append(f'<text class="name" x="{LEFT + SIDE / 2:g}" y="{HEIGHT - 4}" text-anchor="middle">'
                  f'{escape(names[0])}</text><text class="name" transform="translate(11 {middle:g})rotate(-90)" '
                  f'text-anchor="middle">{escape(names[1])}</text>')
@@ -150,7 +159,14 @@ def _ticks(edges: Array, unit: str) -> list[tuple[float, str]]:
     """Places along an axis, from where it begins in the picture, and the numbers there."""
     low, high = float(edges[0]), float(edges[-1])
     at = ticks(low, high, 5, unit_of(unit) == "°")
-    return [((value - low) / (high - low) * SIDE, number(value, tick_places(at))) for value in at]
+    return [((value - low) / (high - low) * SIDE, text) for value, text in zip(at, _numbers(at))]
+
+
+def _numbers(at: Sequence[float]) -> list[str]:
+    """Ticks in few letters."""
+    size, places = max(map(abs, at), default=0.0), tick_places(list(at))
+    texts = [f"{value:.{places}f}" if 1e-2 <= size < 1e5 else f"{value:.3g}" for value in at]
+    return [re.sub(r"e([+-])0*", r"e\1", text).replace("e+", "e").replace("-", "−") for text in texts]
 
 
 def _points(surface: Surface) -> str:
@@ -167,17 +183,17 @@ def _points(surface: Surface) -> str:
 
 def _bar(scale: Scale, name: str, pale: str = "") -> str:
     """The legend of a scale, with a sample of what is pale."""
-    left, width, top = 16, 268, 18
+    left, width, top = 20, 260, 18
     step = width / N_COLOURS
     parts = [f'<text class="name" x="{left}" y="11">{escape(name)}</text><g class="cells">']
-    parts += [f'<rect class="{scale.kind}{k}" x="{left + k * step:.1f}" y="{top}" width="{step + 0.1:.1f}" height="11"/>'
-              for k in range(N_COLOURS)]
+    parts += [f'<rect class="{scale.kind}{k}" x="{left + k * step:.1f}" y="{top}" width="{step + 0.1:.1f}" '
+              'height="11"/>' for k in range(N_COLOURS)]
     parts.append("</g>")
     at = ticks(scale.low, scale.high, 5)
-    for value in at:
+    for value, text in zip(at, _numbers(at)):
         x = left + (value - scale.low) / (scale.high - scale.low) * width
         parts.append(f'<path class="tick" d="M{x:.1f} {top + 11}v4"/><text x="{x:.1f}" y="{top + 26}" '
-                     f'text-anchor="middle">{number(value, tick_places(at))}</text>')
+                     f'text-anchor="middle">{text}</text>')
     height = 48
     if pale:
         height = 66

@@ -1,7 +1,7 @@
 """Surfaces of all trajectories, and where they differ from the reference by more than noise."""
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -35,14 +35,13 @@ class Difference:
     def of(cls, surface: Surface, reference: Surface, floor: Surface | None) -> Difference:
         """Of surfaces that have the same bins; ``floor``: as in ``SurfacePanel``."""
         apart, filled = surface.minus(reference), surface.filled | reference.filled
-        values = np.where(filled, apart.values, np.nan)
-        limits = np.zeros(values.shape)
+        apart = replace(apart, values=np.where(filled, apart.values, np.nan))
+        limits = np.zeros(filled.shape)
         if apart.errors is not None:
             limits = np.fmax(limits, APART * apart.errors)
         if floor is not None and floor.same_bins(surface):
             limits = np.fmax(limits, np.abs(floor.values))
-        return cls(Surface(*surface.key[:2], surface.labels, surface.units, surface.edges, values, surface.quantity,
-                           apart.errors), limits, int((filled & np.isnan(values)).sum()))
+        return cls(apart, limits, int((filled & np.isnan(apart.values)).sum()))
 
     @property
     def beyond(self) -> NDArray[np.bool_]:
@@ -53,14 +52,14 @@ class Difference:
     def said(self) -> str:
         """In how many bins they differ, and where most."""
         compared, beyond = np.isfinite(self.surface.values).sum(), self.beyond
-        alone = f"; {self.n_alone} are there in one alone" if self.n_alone else ""
+        alone = f"; {self.n_alone} filled in one alone" if self.n_alone else ""
         if not beyond.any():
             return f"none of {compared} bins differs{alone}"
         size = np.where(beyond, np.abs(self.surface.values), 0.0)
         x, y = (int(k) for k in np.unravel_index(size.argmax(), size.shape))
-        value, errors = short(float(self.surface.values[x, y])), self.surface.errors
+        value, errors = _short(self.surface.values[x, y]), self.surface.errors
         if errors is not None and np.isfinite(errors[x, y]):
-            value += f" ± {short(float(errors[x, y]))}"
+            value += f" ± {_short(errors[x, y])}"
         return f"{beyond.sum()} of {compared} bins differ, most by {value} at {_place(self.surface, (x, y))}{alone}"
 
 
@@ -80,6 +79,10 @@ class SurfacePanel:
     surfaces: dict[str, Surface] = field(default_factory=dict)
     floor: Surface | None = None
 
+    @property
+    def first(self) -> Surface:
+        return next(iter(self.surfaces.values()))
+
     @cached_property
     def differences(self) -> dict[str, Difference]:
         """To the reference, of every trajectory that has its bins."""
@@ -97,9 +100,14 @@ class SurfacePanel:
     @property
     def said(self) -> str:
         """Its size and its differences, on one line."""
-        n, m = next(iter(self.surfaces.values())).values.shape
+        n, m = self.first.values.shape
         found = "; ".join(f"{label}: {difference.said}" for label, difference in self.differences.items())
         return f"{self.name}, {self.quantity}, {n} × {m} bins" + (f" ({found})" if found else "")
+
+
+def _short(value: float) -> str:
+    """Three digits, also of densities far below 1."""
+    return short(float(value)) if not 0 < abs(value) < 1e-3 else f"{value:.3g}".replace("-", "−")
 
 
 def _place(surface: Surface, bins: tuple[int, int]) -> str:

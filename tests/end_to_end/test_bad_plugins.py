@@ -78,6 +78,12 @@ def assessor(flags: str, conclusion: str = "Assessment()") -> tuple[str, str]:
     return plugin("assessors", "Assessor", body, "  - write", "  - assess: mine\n  - write")
 
 
+def surface(values: str, edges: str = "np.arange(3), np.arange(4)", **others: str) -> str:
+    """Of 2 × 3 bins, or what else is asked for."""
+    more = "".join(f", {name}={value}" for name, value in others.items())
+    return f"Assessment(surfaces=[api.Surface('maps', 'map', ('x', 'y'), ('', ''), ({edges}), {values}{more})])"
+
+
 def reader(n_frames: str, frame: str) -> tuple[str, str]:
     body = (f"n_frames, n_points, where = {n_frames}, 256, 'mine.xyz'\n"
             "def open(self):\n    return self\n"
@@ -102,6 +108,7 @@ def file(source: str) -> tuple[str, str]:
 
 
 FORWARD = "run.yaml: steps[2].forward: "
+ASSESS = "run.yaml: steps[3].assess: the assessor 'mine' "
 FAULT = ". This is a fault of the plugin: its contract is in backmap/contracts."
 
 NUMBERS = ". The fault is in the plugin, in its weights, or in the beads there."
@@ -152,6 +159,20 @@ TABLE: list[tuple[str, tuple[str, str], str]] = [
      f"run.yaml: steps[3].assess: the assessor 'mine' gave flags 'bad' of shape (1664,), expected (256,){FAULT}"),
     ("flags that are counts", assessor("{'bad': np.zeros(256)}"),
      f"run.yaml: steps[3].assess: the assessor 'mine' gave flags 'bad' of float64, expected bool{FAULT}"),
+    ("a surface of another shape", assessor("None", surface("np.ones((3, 2))")),
+     f"{ASSESS}concluded map density with values of shape (3, 2), expected (2, 3){FAULT}"),
+    ("a surface that is infinite", assessor("None", surface("np.full((2, 3), np.inf)")),
+     f"{ASSESS}concluded map density with values that are neither numbers nor NaN{FAULT}"),
+    ("a surface whose edges fall", assessor("None", surface("np.ones((2, 3))", "np.arange(3), -np.arange(4)")),
+     f"{ASSESS}concluded map density with y edges that do not increase{FAULT}"),
+    ("a surface with one axis", assessor("None", surface("np.ones((2, 3))", "np.arange(3),")),
+     f"{ASSESS}concluded map density with 1 edges, expected 2{FAULT}"),
+    ("errors of a surface of another shape", assessor("None", surface("np.ones((2, 3))", errors="np.ones(6)")),
+     f"{ASSESS}concluded map density with errors of shape (6,), expected (2, 3){FAULT}"),
+    ("points of a surface in space", assessor("None", surface("np.ones((2, 3))", points="np.ones((4, 3))")),
+     f"{ASSESS}concluded map density with points of shape (4, 3), expected (4, 2){FAULT}"),
+    ("texts for other points", assessor("None", surface("np.ones((2, 3))", points="np.ones((4, 2))", hover="['a']")),
+     f"{ASSESS}concluded map density with 1 texts for 4 points{FAULT}"),
     # readers, writers and steps
     ("a force field with a charge that is no number", plugin(
         "forcefields", "ForceFieldReader", "def read(self, system):\n"

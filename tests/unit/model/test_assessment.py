@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from backmap.model.assessment import Assessment, Curve, Figure, divergence
+from backmap.model.assessment import Assessment, Curve, Figure, Surface, divergence
 
 
 def test_divergence_of_what_is_known() -> None:
@@ -31,3 +31,30 @@ def test_plain_data() -> None:
     assert data["figures"][0]["value"] == 0.153
     assert data["curves"][0]["edges"] == [0.0, 1.0]
     assert data["notes"] == ["fine"]
+
+
+def surface(values: list[list[float]], errors: list[list[float]] | None = None, **changes: object) -> Surface:
+    return Surface("torsions", "φ and ψ", ("φ", "ψ"), ("deg", "deg"), (np.array([0.0, 1.0]), np.array([0.0, 1.0, 3.0])),
+                   np.array(values), errors=None if errors is None else np.array(errors), **changes)
+
+
+def test_surfaces_are_plain_data() -> None:
+    marked = surface([[1.0, 2.0]], points=np.array([[0.5, 2.0]]), hover=["a"])
+    data = json.loads(json.dumps(Assessment(surfaces=[marked]).to_json()))["surfaces"][0]
+    assert data == {"section": "torsions", "name": "φ and ψ", "labels": ["φ", "ψ"], "units": ["deg", "deg"],
+                    "edges": [[0.0, 1.0], [0.0, 1.0, 3.0]], "values": [[1.0, 2.0]], "quantity": "density",
+                    "errors": None, "points": [[0.5, 2.0]], "hover": ["a"]}
+
+
+def test_errors_of_a_difference_of_surfaces_add_in_quadrature() -> None:
+    one, other = surface([[3.0, 5.0]], [[0.3, math.nan]]), surface([[1.0, math.nan]], [[0.4, math.nan]])
+    apart = one.minus(other)
+    np.testing.assert_allclose(apart.values, [[2.0, math.nan]])
+    np.testing.assert_allclose(apart.errors, [[0.5, math.nan]])
+    np.testing.assert_allclose(one.minus(surface([[1.0, 1.0]])).errors, [[0.3, math.nan]])
+    assert surface([[1.0, 1.0]]).minus(surface([[1.0, 1.0]])).errors is None
+
+
+def test_a_density_of_zero_is_an_empty_bin_and_an_energy_of_zero_is_not() -> None:
+    assert surface([[0.0, math.nan]]).filled.tolist() == [[False, False]]
+    assert surface([[0.0, math.nan]], quantity="free energy, kJ/mol").filled.tolist() == [[True, False]]

@@ -49,7 +49,23 @@ class KeepJudgement(api.Step):
         KeepJudgement.found = state.judgement
 
 
+class SpreadOf(api.Assessor):
+    """Where the first atom is, as a surface: the share of frames with x beyond 0.15 nm, and the mean of x."""
+
+    def measure(self, frame: api.Snapshot, tally: api.Tally) -> None:
+        tally.row("x", frame.index, [frame.atoms[0, 0] > 0.15, frame.atoms[0, 0]])
+
+    def conclude(self, tally: api.Tally, reference: api.Tally | None) -> api.Assessment:
+        edges = np.array([0.0, 1.0]), np.array([0.0, 1.0, 2.0])
+        values = tally.rows("x").mean(axis=0)[None]
+        return api.Assessment(surfaces=[api.Surface("place", "x", ("a", "b"), ("", ""), edges, values)])
+
+
 class Offers:
+    @hookimpl
+    def backmap_assessors(self) -> dict[str, type[api.Assessor]]:
+        return {"spread_of": SpreadOf}
+
     @hookimpl
     def backmap_steps(self) -> dict[str, type[api.Step]]:
         return {"keep_judgement": KeepJudgement}
@@ -91,6 +107,13 @@ def test_floor_is_odd_frames_against_even_ones(judge: Callable) -> None:
     figures = judge().floor["toy_place_of"].figures
     assert [figure.value for figure in figures] == pytest.approx([0.2, 0.5, 0.0])
     assert judge(chosen="0,1", force=True).floor["toy_place_of"].figures[-1].value == pytest.approx(0.1)
+
+
+def test_floor_of_a_surface_is_what_odd_and_even_frames_differ_by(judge: Callable) -> None:
+    """The reference stands at 0.1 k in frame k: beyond in frames 2, 3, 4, the mean of both halves is 0.2 nm."""
+    judged = judge(text=RECIPE.replace("assessors: toy_place_of", "assessors: spread_of"))
+    np.testing.assert_allclose(judged.by_trajectory["reference"]["spread_of"].surfaces[0].values, [[0.6, 0.2]])
+    np.testing.assert_allclose(judged.floor["spread_of"].surfaces[0].values, [[2 / 3 - 1 / 2, 0.0]], atol=1e-12)
 
 
 @pytest.mark.parametrize("window", [1, 5])

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from ..api import Step
-from ..errors import BackmapError
+from ..errors import BackmapError, at
 from ..recipe import document, recipe
 from ..recipe.registry import Registry
 from .redirection import READ, files_entry
@@ -50,15 +50,7 @@ def judgement(path: Path, models: Mapping[str, Sequence[str]], registry: Registr
         BackmapError: If the recipe makes no atoms or has no reference, or a model has no files.
     """
     content = document.read(path)[1]
-    steps = [recipe.spelled_out(Step, entry, registry) for entry in content.get("steps") or []]
-    known = dict(steps)
-    for name in SETTING:
-        if name not in known:
-            raise BackmapError(f"has no step '{name}'", where=path, hint="Judging takes a recipe that makes atoms of "
-                                                                         "beads, and a force field.")
-    making = [_softened(name, dict(options)) for name, options in steps if name not in (*SETTING, *ENDING)]
-    if not making:
-        raise BackmapError("makes no atoms", where=path, hint="Give it forward, gibbs and hamiltonian.")
+    known, making = _parts(content, path, registry)
     read = dict(known[READ])
     true = files_entry(reference, read.get("reference") or read.get("beads"), registry) if reference else read.get(
         "reference")
@@ -68,25 +60,47 @@ def judgement(path: Path, models: Mapping[str, Sequence[str]], registry: Registr
     branches = {}
     for label, files in models.items():
         _expect_files(label, files)
-        beads = files_entry(files, read.get("beads") or true, registry)
-        branches[label] = [{"read_beads": {"beads": beads}}, *making]
-    assess = {"assessors": _assessors(known.get("assess", {}).get("assessors", ["consistency"]), making, path),
-              "name": MAPPED, "compare_with": branches}
-    derived = {"recipe": 1, "title": f"{content.get('title') or path.stem}: {', '.join(branches)}",
-               "seed": content.get("seed", 0), "replicas": content.get("replicas", 1), "output": "judgement", "steps": [
-                   *({name: known[name]} for name in SETTING[:2]), {READ: {"reference": true}}, *making,
-                   {"assess": assess}, {"write": {"report": REPORTS}}]}
+        branches[label] = [{"read_beads": {"beads": files_entry(files, read.get("beads") or true, registry)}}, *making]
+    assessors = _assessors(known.get("assess", {}).get("assessors", ["consistency"]), making, path)
+    derived = {
+        "recipe": 1, "title": f"{content.get('title') or path.stem}: {', '.join(branches)}", "output": "judgement",
+        "seed": content.get("seed", 0), "replicas": content.get("replicas", 1),
+        "steps": [*({name: known[name]} for name in SETTING[:2]), {READ: {"reference": true}}, *making,
+                  {"assess": {"assessors": assessors, "name": MAPPED, "compare_with": branches}},
+                  {"write": {"report": REPORTS}}]}
     text = yaml.safe_dump(derived, sort_keys=False, allow_unicode=True)
     judging = recipe.compose(text, derived, path, registry, overrides)
-    for name in {name for step in making for name in step if name in SOFT}:
+    for name in dict.fromkeys(name for step in making for name in step if name in SOFT):
         log(f"{name}: beads are held by a Gaussian of {SIGMA:g} nm, in all models alike")
     return judging
+
+
+def _parts(content: dict[str, Any], path: Path, registry: Registry) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Options of the steps by name, and the steps that make atoms.
+
+    Raises:
+        BackmapError: If one that is needed is missing.
+    """
+    written = content.get("steps")
+    with at(str(path)):
+        steps = [recipe.spelled_out(Step, entry, registry) for entry in (written if isinstance(written, list) else ())]
+    known = dict(steps)
+    for name in SETTING:
+        if name not in known:
+            raise BackmapError(f"has no step '{name}'", where=path, hint="Judging takes a recipe that makes atoms of "
+                                                                         "beads, and a force field.")
+    making = [_softened(name, dict(options)) for name, options in steps if name not in (*SETTING, *ENDING)]
+    if not making:
+        raise BackmapError("makes no atoms", where=path, hint="Give it forward, gibbs and hamiltonian.")
+    return known, making
 
 
 def _softened(name: str, options: dict[str, Any]) -> dict[str, Any]:
     """A step that moves atoms, with beads held by the same Gaussian in all models, never met exactly at the end."""
     if name == "hamiltonian":
-        options |= {"beads": {"sigma": SIGMA}, "timestep": min(TIMESTEP, float(options.get("timestep", 1.0)))}
+        timestep = options.get("timestep", 1.0)
+        options["beads"] = {"sigma": SIGMA}
+        options["timestep"] = min(TIMESTEP, timestep) if isinstance(timestep, int | float) else timestep
     if name == "metropolis":
         options |= {"beads": {**(options.get("beads") or {}), "sigma": SIGMA}, "project": False}
     return {name: options}
@@ -107,7 +121,7 @@ def _assessors(named: Any, making: Sequence[dict[str, Any]], path: Path) -> list
     if any(document.step_name(entry) == FORCES for entry in known):
         return known
     found = {float(options["temperature"]) for step in making for options in step.values()
-             if isinstance(options, dict) and "temperature" in options}
+             if isinstance(options, dict) and isinstance(options.get("temperature"), int | float)}
     if len(found) != 1:
         raise BackmapError("its steps do not tell one temperature" if found else "no step tells the temperature",
                            where=path, hint="Write assess: {assessors: {projected_forces: {temperature: 300}}}.")

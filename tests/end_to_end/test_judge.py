@@ -114,8 +114,9 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
      "{temperature: 300}}}."),
     ("step that is a number", replace("run.yaml", "  - write: {report: report.html}", "  - 5"), MODELS,
      "run.yaml: expected a step, not 5. Write it as 'name' or 'name: {options}'."),
-    ("temperature that is a word", replace("run.yaml", "temperature: 350, regularizer", "temperature: hot, regularizer"),
-     MODELS, "run.yaml: steps[4].gibbs.temperature: should be a valid number, ..."),
+    ("temperature that is a word",
+     replace("run.yaml", "temperature: 350, regularizer", "temperature: hot, regularizer"), MODELS,
+     "run.yaml: steps[4].gibbs.temperature: should be a valid number, ..."),
     ("model of other beads", content("other.gro", b"one\n1\n    1OCT     B1    1   0.1   0.1   0.1\n 3 3 3\n"),
      ("A=other.gro",),
      "run.yaml: steps[6].assess.compare_with.A[0].read_beads: other.gro: holds 1 beads, but the topology (64 OCT) has "

@@ -48,7 +48,8 @@ class ForceBins:
         return Bins(-self.highest - self.width, self.highest + self.width, 2 * self.width)
 
     def counts(self, forces: Array) -> dict[str, Index]:
-        """Histograms of forces (n, 3), by name."""
+        """Histograms of forces (n, 3), by name; what is no number, of atoms in one place, counts as infinite."""
+        forces = np.nan_to_num(forces, nan=np.inf, posinf=np.inf, neginf=-np.inf)
         size = np.linalg.norm(forces, axis=1)
         return {"linear": self.linear.count(size), "logarithm": LOGARITHM.count(logarithm(size)),
                 "component": self.component.count(forces.ravel())}

@@ -82,7 +82,7 @@ class ProjectedForces(Assessor):
                 tally.row(f"{name}/{which}", frame.index, [one[which] for one in counts])
         squares = (found.residual**2).sum(axis=1)
         tally.row("residual", frame.index, [squares[beads].mean() for beads in self.members.values()])
-        size = np.linalg.norm(found.total, axis=1)
+        size = np.nan_to_num(np.linalg.norm(found.total, axis=1), nan=np.inf)
         worst = self.drawn[np.argsort(size[self.drawn])[::-1][:WORST]]
         tally.row("worst", frame.index, np.stack([np.full(len(worst), frame.number), worst, size[worst]], axis=1))
         if self.options.flag_above is None:

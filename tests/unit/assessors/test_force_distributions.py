@@ -62,6 +62,12 @@ def test_the_last_bin_is_open() -> None:
     assert all(counts.sum() == n for counts, n in zip(worse.values(), (100_001, 100_001, 300_003)))
 
 
+def test_forces_that_are_no_numbers_are_the_largest() -> None:
+    counts = BINS.counts(np.array([[np.nan, 0, 0], [np.inf, 0, 0], [0, 0, 1.0]]))
+    assert counts["linear"][-1] == counts["logarithm"][-1] == 2
+    assert sum(counts["linear"]) == 3
+
+
 def test_nothing_measured() -> None:
     none = {name: 0 * counts for name, counts in BINS.counts(np.zeros((1, 3))).items()}
     assert all(np.isnan(value) for value in distances(none, none).values())

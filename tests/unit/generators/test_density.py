@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from backmap_plugins.generators.equivariant.density import Angles, Distances, LocalFrame, Torsions, closing_angle
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial.transform import Rotation

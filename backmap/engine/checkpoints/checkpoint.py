@@ -110,11 +110,27 @@ class Checkpoint:
         return [molecule for molecule in system.types if not molecule.given and molecule.name not in known]
 
     def remarks(self, system: System) -> list[str]:
-        """Return a remark for the log on each molecule type that was not in training."""
+        """Return a remark for the log on each molecule type that was not in training, or had more rigid bonds there."""
+        return [*self._remarks_on_unseen(system), *self._remarks_on_rigid(system)]
+
+    def _remarks_on_unseen(self, system: System) -> list[str]:
         learned = ", ".join(molecule.name for molecule in self.types)
         return [f"{molecule.name}: the weights were trained on other molecules ({learned}); "
                 f"{int(np.isfinite(molecule.bond_length).sum())} of {len(molecule.bonds)} bonds are rigid, at the "
                 "lengths of the topology" for molecule in merged(self.unseen(system))]
+
+    def _remarks_on_rigid(self, system: System) -> list[str]:
+        """Where the topology says which bonds are rigid, those that are flexible there and were rigid in training."""
+        known, found = {molecule.name: molecule for molecule in self.types}, []
+        for molecule in system.types:
+            said = np.isfinite(molecule.bond_length)
+            if molecule.given or molecule.name not in known or not said.any():
+                continue
+            stiffened = int((np.isfinite(known[molecule.name].bond_length) & ~said).sum())
+            if stiffened:
+                found.append(f"{molecule.name}: {stiffened} of {len(molecule.bonds)} bonds are flexible by the topology "
+                             "and rigid here, as they were in training")
+        return found
 
     def _expect_known_widths(self, molecule: MoleculeType) -> None:
         """Raise BackmapError if a molecule has flexible bonds of a kind that was always rigid in training."""

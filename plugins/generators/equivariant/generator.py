@@ -69,8 +69,8 @@ class Equivariant(Trained, DensityGenerator):
         checkpoint = self.expect_weights()
         self.network.to(device).eval()
         unseen = checkpoint.unseen(system) if self.options.allow_unseen_molecules else []
+        self.remarks = checkpoint.remarks(system)
         if unseen:
-            self.remarks = checkpoint.remarks(system)
             self.core.known = self._known_slots(unseen)
         return checkpoint.enrich(system, self.options.allow_unseen_molecules)
 

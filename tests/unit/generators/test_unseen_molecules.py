@@ -50,6 +50,19 @@ def test_a_stranger_is_refused_without_being_asked_for(weights: Path) -> None:
         opened(weights, allowed=False).prepare(System(((butane(), 1),)), "cpu")
 
 
+def test_bonds_that_are_flexible_only_in_the_topology_are_told(weights: Path) -> None:
+    system, _ = scenes.crowd()
+    kind = system.types[0]
+    length = np.where(np.arange(len(kind.bonds)) < 4, np.nan, kind.bond_length)
+    generator = opened(weights)
+    taught = generator.prepare(System(((replace(kind, bond_length=length), 2),)), "cpu")
+    assert generator.remarks == [f"{kind.name}: 4 of {len(kind.bonds)} bonds are flexible by the topology and rigid "
+                                 "here, as they were in training"]
+    assert np.isfinite(taught.types[0].bond_length).all()
+    generator.prepare(System(((replace(kind, bond_length=np.full_like(length, np.nan)), 2),)), "cpu")
+    assert generator.remarks == []  # the topology says nothing: as in training
+
+
 def test_bonds_have_the_lengths_of_the_topology(weights: Path) -> None:
     generator, kind = opened(weights), butane()
     system, window = mixture(kind)

@@ -17,7 +17,7 @@ FLOORS = {
     "backmap": ("errors", "stock", "fields", "model", "engine", "contracts", "hookspecs", "api", "recipe", "running",
                 "checking", "starting", "session", "scaffold", "commands", "__main__"),
     "backmap.engine": ("random", "flags", "compiling", "geometry", "sites", "checkpoints", "energy", "forces",
-                       "metropolis", "hamiltonian"),
+                       "tabulated", "metropolis", "hamiltonian"),
     "backmap_plugins": ("chemistry", "files", "handed", "molecules", "openmm_bridge", "learning", "report", "KINDS"),
 }
 #: Rooms that stand beside the stairs, and what they may lean on.

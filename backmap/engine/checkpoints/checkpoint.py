@@ -128,8 +128,8 @@ class Checkpoint:
                 continue
             stiffened = int((np.isfinite(known[molecule.name].bond_length) & ~said).sum())
             if stiffened:
-                found.append(f"{molecule.name}: {stiffened} of {len(molecule.bonds)} bonds are flexible by the topology "
-                             "and rigid here, as they were in training")
+                found.append(f"{molecule.name}: {stiffened} of {len(molecule.bonds)} bonds are flexible by the "
+                             "topology and rigid here, as they were in training")
         return found
 
     def _expect_known_widths(self, molecule: MoleculeType) -> None:

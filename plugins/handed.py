@@ -1,7 +1,7 @@
 """What plugins hand over is looked at once: sources of frames, topologies, parameters, assessments, written bytes."""
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from backmap.api import (
 from backmap.engine.flags import owners
 from backmap.engine.sites.handed import a, expect, expect_shape, fault, named
 from backmap.errors import BackmapError, at
-from backmap.model.assessment import CARE, GOOD, UNUSABLE, Aspect, Assessment, Curve, Figure, Surface
+from backmap.model.assessment import CARE, GOOD, UNUSABLE, Aspect, Assessment, BeadValues, Curve, Figure, Surface
 from backmap.model.parameters import ForceField
 from backmap.model.system import System, Window
 
@@ -162,6 +162,15 @@ def flags(assessor: Assessor, found: object, n_beads: int) -> Mapping[str, NDArr
         expect_shape(mask, (n_beads,), who, f"gave flags '{name}'")
         if mask.dtype != bool:
             raise fault(f"{who} gave flags '{name}' of {mask.dtype}, expected bool")
+    return found
+
+
+def bead_values(assessor: Assessor, found: object, n_beads: int) -> Sequence[BeadValues]:
+    """Numbers of single beads that an assessor gives of one frame."""
+    who = named("assessor", assessor)
+    for each in expect(found, Sequence, who, "gave as values of beads"):
+        expect(each, BeadValues, who, "gave among values of beads")
+        expect_shape(each.values, (n_beads,), who, f"gave values '{each.name}'")
     return found
 
 

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from .plugin import Plugin
@@ -12,11 +12,12 @@ if TYPE_CHECKING:
 
     from ..engine.random import Stream
     from ..engine.sites.snapshot import Snapshot
-    from ..model.assessment import Assessment
+    from ..model.assessment import Assessment, BeadValues
     from ..model.parameters import ForceField
     from ..model.survey import Finding, Survey
     from ..model.system import System, Window
     from ..model.tally import Tally
+    from .generators import Generator
 
 
 class Refiner(Plugin):
@@ -57,8 +58,18 @@ class Assessor(Plugin):
     run, the reference included, each into its own tally.
     """
 
-    #: What it needs beyond atoms: ``forcefield``.
+    #: What it needs beyond atoms: ``forcefield``, ``generator`` (handed to ``use``).
     needs: frozenset[str] = frozenset()
+
+    def use(self, generator: Generator | None, seed: int, device: str) -> None:
+        """Take what draws need; called once, before ``begin``. By default nothing is drawn.
+
+        Args:
+            generator: The one that earlier steps used last, prepared; None before any.
+            seed: Of the run. Draws are named by it, by ``Snapshot.replica`` and by ``Snapshot.number``, so that they
+                do not depend on the order of frames.
+            device: The torch device to compute on.
+        """
 
     def begin(self, system: System, forcefield: ForceField | None) -> None:
         """Prepare for a system; called once, before the first frame.
@@ -89,7 +100,6 @@ class Assessor(Plugin):
             reference: The same of the reference, for figures of distance to it (``Figure.distance``); None without one.
         """
 
-
     def distances(self, tally: Tally, reference: Tally) -> dict[tuple[str, str], float]:
         """Distances from the reference by name and quantity, from rows of the tallies alone.
 
@@ -97,6 +107,14 @@ class Assessor(Plugin):
         there are none.
         """
         return {}
+
+    def of_beads(self, frame: Snapshot) -> Sequence[BeadValues]:
+        """Numbers of single beads, by which reports colour the frame that they show; by default none.
+
+        Args:
+            frame: As for ``measure``.
+        """
+        return ()
 
 
 class Checker(Plugin):

@@ -177,6 +177,21 @@ class Assessment:
 
 
 @dataclass(frozen=True, eq=False)
+class BeadValues:
+    """One number for each bead of a frame, by which it can be coloured.
+
+    Attributes:
+        name: ``force``; assessors that name alike are shown on one scale.
+        unit: Of the numbers, or "".
+        values: (B,); NaN where a bead has none, infinite where no number is large enough.
+    """
+
+    name: str
+    unit: str
+    values: Array
+
+
+@dataclass(frozen=True, eq=False)
 class Example:
     """One frame to be shown in a report.
 
@@ -185,12 +200,14 @@ class Example:
         box: (3, 3), nm; zero without periodicity.
         beads: (B, 3), nm.
         atoms: Atoms in this frame by label of the trajectory, (A, 3) each, nm.
+        values: Numbers of its beads by label of the trajectory.
     """
 
     number: int
     box: Array
     beads: Array
     atoms: dict[str, Array]
+    values: dict[str, list[BeadValues]] = field(default_factory=dict)
 
 
 @dataclass(eq=False)

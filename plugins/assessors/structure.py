@@ -72,4 +72,6 @@ class Structure(Assessor):
         found = [part.conclude(tally, reference) for part in self.parts]
         return Assessment([figure for one in found for figure in one.figures],
                           [curve for one in found for curve in one.curves],
-                          [note for one in found for note in one.notes])
+                          [note for one in found for note in one.notes],
+                          [finding for one in found for finding in one.findings],
+                          [surface for one in found for surface in one.surfaces])

@@ -1,6 +1,7 @@
 """The step ``assess``: measures what the run made, its reference, and what else could have been made."""
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import ClassVar
@@ -14,7 +15,7 @@ from backmap.engine.compiling import clock as compiling
 from backmap.engine.sites.handed import expect, named
 from backmap.engine.sites.snapshot import AtomIndex, Snapshot
 from backmap.errors import BackmapError, at
-from backmap.model.assessment import REFERENCE, Assessment, Example, Judgement
+from backmap.model.assessment import REFERENCE, Assessment, BeadValues, Example, Judgement
 from backmap.model.memory import flags_of, note_flags
 from backmap.model.system import System, Window
 from backmap.model.tally import Tally
@@ -89,6 +90,7 @@ class Assess(FrameStep):
     def start(self, state: State) -> None:
         options = self.options
         for assessor in options.assessors:
+            assessor.use(state.generator, state.seed, state.device)
             assessor.begin(state.system, state.forcefield)
         self.states = {}
         for label, steps in options.compare_with.items():
@@ -143,7 +145,7 @@ class Assess(FrameStep):
         if order % self.options.compare_every == 0:
             made |= dict(self._compared(window, state))
         if self.options.view and frame.index == 0:
-            self._exemplify(window, made)
+            self._exemplify(window, made, state.system)
         return window
 
     def _compared(self, window: Window, state: State) -> Iterator[tuple[str, np.ndarray]]:
@@ -188,13 +190,17 @@ class Assess(FrameStep):
                 flags[name] = flags.get(name, False) | flagged[None]
         return flags
 
-    def _exemplify(self, window: Window, made: dict[str, np.ndarray]) -> None:
+    def _exemplify(self, window: Window, made: dict[str, np.ndarray], system: System) -> None:
         """Keep the frame to be looked at."""
         tally = self.memory["example"]
         for name, value in (("number", window.frames), ("box", window.boxes), ("beads", window.beads)):
             tally.row(name, 0, value[0])
         for label, atoms in made.items():
             tally.row(f"atoms {label}", 0, atoms[0])
+            shown = self._snapshot(replace(window.with_atoms(atoms), reference=None), system)
+            for assessor in self.options.assessors:
+                for found in handed.bead_values(assessor, assessor.of_beads(shown), system.n_beads):
+                    tally.row(f"values {json.dumps([label, found.name, found.unit])}", 0, found.values)
 
     def _example(self, labels: Sequence[str]) -> Example | None:
         """What ``_exemplify`` has kept, if there is such a frame."""
@@ -202,7 +208,11 @@ class Assess(FrameStep):
         if "number" not in kept:
             return None
         atoms = {label: kept.rows(f"atoms {label}")[0] for label in labels if f"atoms {label}" in kept}
-        return Example(int(kept.rows("number")[0]), kept.rows("box")[0], kept.rows("beads")[0], atoms)
+        values: dict[str, list[BeadValues]] = {}
+        for name in kept.names("values "):
+            label, *named = json.loads(name.split(" ", 1)[1])
+            values.setdefault(label, []).append(BeadValues(*named, kept.rows(name)[0]))
+        return Example(int(kept.rows("number")[0]), kept.rows("box")[0], kept.rows("beads")[0], atoms, values)
 
     def finish(self, state: State) -> None:
         for label, steps in self.options.compare_with.items():

@@ -2,9 +2,9 @@
 
     python recipes/cg_quality/ladder.py --seeds 10 --output runs/cg_quality/ladder
 
-writes ladder.json: for each way to the atoms and each seed, the excess of every rung with its error, and the share of the
-displacement that the atoms take back (``shift.py``). It needs the published reference data, and two minutes and a half a
-seed.
+writes ladder.json: for each way to the atoms and each seed, the excess of every rung with its error, and the share of
+the displacement that the atoms take back (``shift.py``). It needs the published reference data, and two minutes and a
+half a seed.
 """
 from __future__ import annotations
 
@@ -86,8 +86,9 @@ def summary(found: dict[str, dict[str, dict[str, list[float]]]]) -> list[str]:
         spread = excess[:, number].std(ddof=min(1, len(excess) - 1))
         lines.append(f"  {rung:>9} {excess[:, number].mean():>8.4f} {spread:>7.4f} {back}")
     apart = np.array([separations(one["excess"]) for one in found.values()])
-    lines += [f"  monotonic: {int((np.diff(excess, axis=1) > 0).all(axis=1).sum())} of {len(excess)} seeds, by more than "
-              f"two standard errors at every step: {int((apart > 2).all(axis=1).sum())}",
+    ordered = (np.diff(excess, axis=1) > 0).all(axis=1)
+    lines += [f"  monotonic: {int(ordered.sum())} of {len(excess)} seeds, by more than two standard errors at every "
+              f"step: {int((apart > 2).all(axis=1).sum())}",
               f"  separation of neighbours: {' '.join(f'{each:.1f}' for each in apart.mean(axis=0))}, mean "
               f"{apart.mean():.1f} standard errors"]
     return lines

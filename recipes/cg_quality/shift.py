@@ -21,8 +21,8 @@ class ShiftBack(api.Assessor):
     """
 
     class Options(api.Options):
-        files: list[str] = Field(min_length=2, description="Beads before they were displaced: structure and trajectory, "
-                                                           "with the frames of the model first.")
+        files: list[str] = Field(min_length=2, description="Beads before they were displaced: structure and "
+                                                           "trajectory, with the frames of the model first.")
 
     options: Options
 

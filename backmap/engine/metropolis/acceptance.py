@@ -195,6 +195,31 @@ class Outcome:
 
 
 @dataclass(frozen=True, eq=False)
+class Weights:
+    """Candidates of the S sites of a chunk, and what they weigh.
+
+    Attributes:
+        frame: Frame of each site in the window, (S,).
+        bead: System index of each site's bead, (S,).
+        block: Fragment atoms that are drawn, (S, F) bool.
+        drawn: Candidates, (S, K, F, 3), nm from the anchor.
+        energy: Of the atoms as they stand, and of the candidates, kJ/mol, (S, 1 + K).
+        new: Log-weights of the candidates, -inf for a weight of zero, (S, K).
+        old: Log-weight of the atoms as they stand, -inf outside of the target, (S,).
+        rng: A stream with one row per site.
+    """
+
+    frame: Tensor
+    bead: Tensor
+    block: Tensor
+    drawn: Tensor
+    energy: Tensor
+    new: Tensor
+    old: Tensor
+    rng: Stream
+
+
+@dataclass(frozen=True, eq=False)
 class Acceptance:
     """What stays the same in all Metropolis sweeps of a step.
 
@@ -225,9 +250,7 @@ class Acceptance:
             frames: Frame numbers of the window in the input, (W,).
         """
         numbers = torch.as_tensor(frames, device=scene.atoms.device)
-        n_frames, n_beads = scene.beads.shape[:2]
-        every = torch.arange(n_beads, device=numbers.device).repeat(n_frames)
-        shown = self.target.show(scene, Stream.of(*stream, "beads", numbers.repeat_interleave(n_beads), every))
+        shown = self._shown(scene, stream, numbers)
         for batch in batches:
             moves = []
             for chunk in batch.chunks(max(1, self.draws // self.candidates)):
@@ -237,8 +260,25 @@ class Acceptance:
             for frame, bead, block, chosen in moves:  # what a chunk moves, the next one does not see
                 scene.scatter(frame, bead, block, chosen)
 
-    def _try(self, scene: Scene, shells: Shells, batch: Batch, blocks: Tensor, shown: Tensor,
-             stream: tuple[int | str, ...], numbers: Tensor) -> tuple[Outcome, tuple[Tensor, Tensor, Tensor, Tensor]]:
+    def weights(self, scene: Scene, shells: Shells, sites: Batch, blocks: Tensor, stream: tuple[int | str, ...],
+                frames: NDArray[np.int64]) -> Iterator[Weights]:
+        """Weights of candidates of every site, each given all else as it stands; nothing moves.
+
+        The arguments are those of ``sweep``; sites need not be out of each other's sight.
+        """
+        numbers = torch.as_tensor(frames, device=scene.atoms.device)
+        shown = self._shown(scene, stream, numbers)
+        for chunk in sites.chunks(max(1, self.draws // self.candidates)):
+            yield self._weigh(scene, shells, chunk, blocks, shown, stream, numbers)
+
+    def _shown(self, scene: Scene, stream: tuple[int | str, ...], numbers: Tensor) -> Tensor:
+        """Beads R' that are shown in a sweep, R' - R, nm, (W, B, 3)."""
+        n_frames, n_beads = scene.beads.shape[:2]
+        every = torch.arange(n_beads, device=numbers.device).repeat(n_frames)
+        return self.target.show(scene, Stream.of(*stream, "beads", numbers.repeat_interleave(n_beads), every))
+
+    def _weigh(self, scene: Scene, shells: Shells, batch: Batch, blocks: Tensor, shown: Tensor,
+               stream: tuple[int | str, ...], numbers: Tensor) -> Weights:
         frame, bead = (torch.as_tensor(x, device=numbers.device) for x in (batch.frame, batch.bead))
         block = blocks[scene.layout.row[bead]]
         env = _shown(scene.gather(frame, bead, self.noise, self.target.temperature, block), scene, frame, bead, shown)
@@ -256,11 +296,16 @@ class Acceptance:
         handed.expect_shape(own_density, (env.size,), handed.named("generator", self.generator), "gave log-densities")
         own_density = own_density.double().nan_to_num(nan=-torch.inf)
         log_old = torch.where(value[:, 0] > -torch.inf, value[:, 0] - own_density, -torch.inf)
-        pick, accepted = multiple_try(log_new, log_old, rng.child("accept").uniform(2))
-        site = torch.arange(len(bead), device=bead.device)
-        change = torch.where(accepted, energy[site, 1 + pick] - energy[:, 0], 0.0)
-        outcome = Outcome(batch.frame, batch.bead, *(x.cpu().numpy() for x in (accepted, change, log_new)))
-        return outcome, (frame, bead, block & accepted[:, None], drawn[site, pick])
+        return Weights(frame, bead, block, drawn, energy, log_new, log_old, rng)
+
+    def _try(self, scene: Scene, shells: Shells, batch: Batch, blocks: Tensor, shown: Tensor,
+             stream: tuple[int | str, ...], numbers: Tensor) -> tuple[Outcome, tuple[Tensor, Tensor, Tensor, Tensor]]:
+        found = self._weigh(scene, shells, batch, blocks, shown, stream, numbers)
+        pick, accepted = multiple_try(found.new, found.old, found.rng.child("accept").uniform(2))
+        site = torch.arange(len(pick), device=pick.device)
+        change = torch.where(accepted, found.energy[site, 1 + pick] - found.energy[:, 0], 0.0)
+        outcome = Outcome(batch.frame, batch.bead, *(x.cpu().numpy() for x in (accepted, change, found.new)))
+        return outcome, (found.frame, found.bead, found.block & accepted[:, None], found.drawn[site, pick])
 
 
 def _shown(env: LocalEnvironment, scene: Scene, frame: Tensor, bead: Tensor, shown: Tensor) -> LocalEnvironment:

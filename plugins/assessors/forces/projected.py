@@ -7,18 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from backmap.api import Assessor, Options
+from backmap.api import Assessor
 from backmap.engine.forces.operator import EXACT
 from backmap.engine.forces.projected import BeadForces, ForceProjection
 from backmap.engine.sites.snapshot import Snapshot
 from backmap.errors import BackmapError
-from backmap.model.assessment import Assessment, Curve, Figure
+from backmap.model.assessment import Assessment, BeadValues, Curve, Figure
 from backmap.model.bootstrap import errors
 from backmap.model.parameters import ForceField
 from backmap.model.system import System
 from backmap.model.tally import Tally
 
-from .distributions import LOGARITHM, ForceBins, distances
+from ..worst import WorstOptions, flagged, named, remember
+from .distributions import LOGARITHM, TAIL, ForceBins, distances
 from .rounding import expect_precision
 
 Array = NDArray[np.float64]
@@ -26,11 +27,9 @@ SECTION = "forces on beads"
 UNIT = "kJ/mol/nm"
 #: Errors below are those of sums: distributions that do not overlap are as far apart however frames are drawn.
 ROUNDING = 1e-12
-#: Beads with the largest forces that are remembered of every frame, and told of all.
-WORST = 5
 
 
-class ProjectedForcesOptions(Options):
+class ProjectedForcesOptions(WorstOptions):
     """Options of the ``projected_forces`` assessor."""
 
     temperature: float = Field(300.0, gt=0, description="Of the frames, K: of the restraint, and of the velocities "
@@ -43,7 +42,8 @@ class ProjectedForcesOptions(Options):
         "computed", description="computed: by the force field of the recipe. file: those that the frames hold (.trr, "
                                 "LAMMPS dumps), which must be of the potential alone, without constraints.")
     flag_above: float | None = Field(None, gt=0, description="Beads with a larger force are flagged `large_force`, "
-                                                             "kJ/mol/nm; an index file can hold their atoms.")
+                                                             "kJ/mol/nm; an index file can hold their atoms. The "
+                                                             "report has the 99.9 % quantile of the reference.")
 
 
 class ProjectedForces(Assessor):
@@ -82,14 +82,21 @@ class ProjectedForces(Assessor):
                 tally.row(f"{name}/{which}", frame.index, [one[which] for one in counts])
         squares = (found.residual**2).sum(axis=1)
         tally.row("residual", frame.index, [squares[beads].mean() for beads in self.members.values()])
-        size = np.nan_to_num(np.linalg.norm(found.total, axis=1), nan=np.inf)
-        worst = self.drawn[np.argsort(size[self.drawn])[::-1][:WORST]]
-        tally.row("worst", frame.index, np.stack([np.full(len(worst), frame.number), worst, size[worst]], axis=1))
-        if self.options.flag_above is None:
-            return {}
-        flagged = np.zeros(len(size), dtype=bool)
-        flagged[self.drawn] = size[self.drawn] > self.options.flag_above
-        return {"large_force": flagged}
+        size = self._size(found)
+        remember(tally, "worst", frame.index, frame.number, size)
+        mask = flagged(size, self.options.flag_above, self.options.flag_worst)
+        return {} if mask is None else {"large_force": mask}
+
+    def of_beads(self, frame: Snapshot) -> list[BeadValues]:
+        if self.options.forces == "file" and frame.forces is None:
+            return []
+        return [BeadValues("force", UNIT, self._size(self._forces(frame)))]
+
+    def _size(self, found: BeadForces) -> Array:
+        """|F| of each bead, (B,), NaN for beads that are given; that of atoms in one place is infinite."""
+        size = np.full(len(found.total), np.nan)
+        size[self.drawn] = np.nan_to_num(np.linalg.norm(found.total[self.drawn], axis=1), nan=np.inf)
+        return size
 
     def _forces(self, frame: Snapshot) -> BeadForces:
         if self.options.forces == "computed":
@@ -127,7 +134,7 @@ class ProjectedForces(Assessor):
             for which, counts in self._counts(tally, name).items():
                 found += [Figure(SECTION, _label(name, which), quantity,
                                  10**LOGARITHM.quantile(counts["logarithm"], share), UNIT)
-                          for quantity, share in (("median", 0.5), ("99 %", 0.99))]
+                          for quantity, share in (("median", 0.5), ("99 %", 0.99), ("99.9 %", TAIL))]
         if "residual" in tally:
             residual = np.sqrt(tally.rows("residual").mean(axis=0))
             found += [Figure(SECTION, f"M(r) - R, {which}", "RMSD", float(value), "nm", ideal=0.0)
@@ -155,11 +162,7 @@ class ProjectedForces(Assessor):
                  "has to be zero for atoms that several beads share."
                  for kind, error in zip(self.system.types, self.projection.errors)
                  if error > EXACT and not kind.given]
-        if "worst" in tally:
-            rows = tally.rows("worst").reshape(-1, 3)
-            said = [f"frame {number:.0f}: {self.system.bead_label(int(bead))} ({size:,.0f})"
-                    for number, bead, size in rows[np.argsort(-rows[:, 2], kind="stable")[:WORST]]]
-            notes.append(f"largest forces, {UNIT}: {', '.join(said)}")
+        notes += named(tally, "worst", self.system, f"largest forces, {UNIT}")
         return notes
 
     def _names(self, tally: Tally) -> list[str]:

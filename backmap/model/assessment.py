@@ -227,6 +227,8 @@ class Judgement:
         flagged: Physics warning -> names of flagged beads of the run's own trajectory, such as
             ``frame 12: PS1 3 A4``; at most a thousand.
         n_flagged: Physics warning -> number of flagged beads.
+        sigma: Standard deviation of the beads that the last step which samples left a trajectory with, nm and
+            coordinate, by label, where it is not zero.
     """
 
     label: str
@@ -237,6 +239,7 @@ class Judgement:
     example: Example | None = None
     flagged: dict[str, list[str]] = field(default_factory=dict)
     n_flagged: dict[str, int] = field(default_factory=dict)
+    sigma: dict[str, float] = field(default_factory=dict)
 
 
 REFERENCE = "reference"

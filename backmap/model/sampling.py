@@ -15,12 +15,14 @@ class Sampling:
             ``all`` sweeps, the number ``tried``, and the total change of ``energy``, kJ/mol (or None).
         free_energies: Rows with ``block``, ``bead_type`` and the entries of ``Trials.free_energies``.
         notes: Sentences for people.
+        sigma: Standard deviation of the beads that its frames are left with, nm and coordinate; None if they are met.
     """
 
     step: str
     acceptance: list[dict[str, Any]]
     free_energies: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    sigma: float | None = None
 
     @property
     def accepted(self) -> float | None:

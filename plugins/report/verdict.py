@@ -22,6 +22,8 @@ SEEN, TOO_FAR = 0.02, 0.25
 RIGID = 0.001
 #: A divergence is above the noise if it is this many times the floor.
 ABOVE_NOISE = 3.0
+#: Beads held by a Gaussian are kept up to this many times its width, and single ones up to this many sigma.
+SOFT, FAR = 1.2, 7.0
 #: An integral of |g - g_ref| above this is worth a look, nm.
 GR_SEEN = 0.01
 #: A step that accepts a smaller share of its moves leaves atoms where they were.
@@ -154,7 +156,7 @@ def _rings(content: Content, label: str) -> Iterator[Aspect]:
 
 
 def _beads(content: Content, label: str) -> Iterator[Aspect]:
-    """The reference itself shows 0.0005 nm where its file is rounded to 0.001 nm."""
+    """The reference itself shows 0.0005 nm where its file is rounded to 0.001 nm, soft beads what was asked for."""
     mean = content.first("consistency", r"^all beads rms")
     largest = content.first("consistency", r"^all beads max")
     if mean is None or not mean.has(label):
@@ -164,7 +166,14 @@ def _beads(content: Content, label: str) -> Iterator[Aspect]:
     said = f"mapped back, the atoms are {short(value)} nm from the given beads (root mean square{far})"
     if most < 5e-5:
         said = "mapped back, the atoms are on the given beads, to less than 0.0001 nm"
-    if value <= 0.0006 and not most > 0.005:
+    sigma = content.judgement.sigma.get(label)
+    if sigma is not None and value <= SOFT * np.sqrt(3) * sigma:
+        held = f"as softly as was asked, by a Gaussian of {short(sigma)} nm and coordinate"
+        if most > FAR * sigma:
+            yield Aspect(CARE, "bead positions", f"The beads are kept {held}, but for some: {said}.")
+        else:
+            yield Aspect(GOOD, "bead positions", f"The beads are kept {held}: {said}.")
+    elif value <= 0.0006 and not most > 0.005:
         yield Aspect(GOOD, "bead positions", f"The beads are kept: {said}.")
     else:
         yield Aspect(UNUSABLE if value > 0.05 else CARE, "bead positions", f"The beads are not kept: {said}.")

@@ -232,6 +232,9 @@ class Assess(FrameStep):
         judged.seconds |= {label: float(self.memory["seconds"].rows(label).sum()) for label in self.options.compare_with
                            if label in self.memory["seconds"]}
         judged.example = self._example(labels)
+        for label, sampled in ((own, state.sampling), *((label, of.sampling) for label, of in self.states.items())):
+            if label in labels and sampled and sampled[-1].sigma is not None:
+                judged.sigma[label] = sampled[-1].sigma
         judged.n_flagged, judged.flagged = flags_of(self.memory["flags"], state.system)
         if judged.n_frames.get(REFERENCE, 0) > 1:
             judged.floor = {a.name: self._floor(a) for a in self.options.assessors}

@@ -146,7 +146,7 @@ class Hamiltonian(FrameStep):
             state.log(line)
         if record.rows():
             state.sampling.append(Sampling(f"steps[{self.index}].{self.name or 'hamiltonian'}", record.rows(),
-                                           notes=[record.summary(), *stiffness]))
+                                           notes=[record.summary(), *stiffness], sigma=self.sigma))
 
 
 class Record:

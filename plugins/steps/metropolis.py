@@ -229,7 +229,8 @@ class Metropolis(SweepStep):
             state.log(line)
         found = trials.free_energies()
         state.sampling.append(Sampling(f"steps[{self.index}].{self.name or 'metropolis'}", trials.acceptance(), found,
-                                       [*trials.cost(), *stiffness]))
+                                       [*trials.cost(), *stiffness],
+                                       None if self.options.project else self.options.beads.sigma))
         for row in found if self.options.free_energies else ():
             state.log(f"free energy of {row['block']} of {row['bead_type']} given the rest: median "
                       f"{row['median']:.2f}, quartiles {row['lower']:.2f} and {row['upper']:.2f}, mean "

@@ -22,6 +22,8 @@ from ...model.molecule import MoleculeType
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
+#: Largest entry of G times that of its inverse, beyond which bonds count as dependent.
+CONDITION = 1e10
 #: Entries of G of as many molecules as are solved at once.
 ENTRIES = 4_000_000
 
@@ -76,7 +78,7 @@ class _Part:
         length = np.linalg.norm(vector, axis=2)
         unit = vector / length[..., None]
         cosine = unit @ unit.transpose(0, 2, 1)
-        inverse = np.linalg.inv(self.coupling * cosine)
+        inverse = _inverse(self.coupling * cosine)
         # tr(A_k^T G^-1 A_k): A_k has u_l times the coupling of l and k as its row l.
         held = np.einsum("lk,nlm,mk->nk", self.coupling, inverse * cosine, self.coupling, optimize=True)
         turning = heat / length * (3 * self.mobility - held)
@@ -84,6 +86,24 @@ class _Part:
         multipliers = -(inverse @ (pulled + turning)[..., None])
         np.add.at(found, (slice(None), i), multipliers * unit)
         np.add.at(found, (slice(None), j), -multipliers * unit)
+
+
+def _inverse(gram: Array) -> Array:
+    """Inverses of symmetric matrices (n, c, c); pseudo-inverses, so least squares, where rigid bonds depend on each other.
+
+    Forces of bonds that depend on each other, as in a flat ring with rigid diagonals, are not known one by one; their
+    sums on atoms are.
+    """
+    try:
+        found = np.linalg.inv(gram)
+    except np.linalg.LinAlgError:  # one of them is singular to the last digit, and all are lost
+        found = np.full_like(gram, np.inf)
+    size, scale = (np.abs(each).max(axis=(1, 2)) for each in (found, gram))
+    singular = ~(size * scale < CONDITION) & np.isfinite(scale)  # what is no number stays none
+    if singular.any():
+        found[singular] = np.linalg.pinv(gram[singular], rcond=len(gram[0]) / CONDITION, hermitian=True)
+    found[~np.isfinite(scale)] = np.nan
+    return found
 
 
 def _connected(bonds: Index, n_atoms: int) -> Iterator[Index]:

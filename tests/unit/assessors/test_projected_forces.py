@@ -8,6 +8,7 @@ import pytest
 from backmap_plugins.assessors.forces.projected import ProjectedForces
 from backmap_plugins.assessors.forces.rounding import is_rounded
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.forces.projected import ForceProjection
@@ -48,18 +49,21 @@ def springs(stiffness: float, length: float) -> ForceField:
 
 
 def test_the_force_of_a_spring_fluctuates_as_it_should() -> None:
-    """Var F = k kT of the force along a stiff bond, within 2 %: a bond of one bead with the next, 4,000 of them."""
+    """Var F = k kT of the force along a stiff bond, a bond of one bead with the next, within 2 %.
+
+    Its length is in the middle of 4,000 equally likely intervals each, so that no draw is by chance; with k or kT off by
+    3 % it fails.
+    """
     kind = replace(builders.butane(), bond_length=np.full(len(builders.butane().bonds), np.nan))
     n, stiffness, length, heat = 4000, 2e5, 0.15, BOLTZMANN * 350
     i, j = kind.bonds[0]
-    rng = np.random.default_rng(4)
     atoms = np.zeros((n, kind.n_atoms, 3))
     atoms += 10 * np.arange(n)[:, None, None]  # far apart
-    atoms[:, j, 0] = atoms[:, i, 0] + length + rng.normal(size=n) * np.sqrt(heat / stiffness)
+    atoms[:, j, 0] = atoms[:, i, 0] + length + ndtri((np.arange(n) + 0.5) / n) * np.sqrt(heat / stiffness)
     system = System(((kind, n),))
     found = ForceProjection(system, springs(stiffness, length), 350, 0.001).energy.forces(atoms.reshape(-1, 3))
     along = found.reshape(n, -1, 3)[:, i, 0]
-    assert along.var() == pytest.approx(stiffness * heat, rel=3 * np.sqrt(2 / n))
+    assert along.var() == pytest.approx(stiffness * heat, rel=0.02)
     assert np.abs(found.reshape(n, -1, 3).sum(axis=1)).max() < 1e-6 * np.abs(along).max()
 
 
@@ -108,6 +112,25 @@ def test_a_bead_out_of_place_is_among_the_worst() -> None:
             assessor.projection.of(replace(frame, atoms=atoms, _found={})).total[bead]) > 6000)
         note = assessor.conclude(tally, None).notes[-1]
         assert f"frame {frame.number}: {system.bead_label(bead)} (" in note
+
+
+def test_a_share_of_the_beads_is_flagged() -> None:
+    """A hundredth of 256 beads is three, those with the largest forces; the least share is one bead."""
+    system, field, frames = octane(1)
+    for share, count in ((0.01, 3), (1e-6, 1), (1 / 256, 1), (1.0, 256)):
+        assessor = begun(system, field, flag_worst=share)
+        size = np.linalg.norm(assessor.projection.of(frames[0]).total, axis=1)
+        mask = assessor.measure(frames[0], Tally())["large_force"]
+        assert set(np.flatnonzero(mask)) == set(np.argsort(-size)[:count])
+
+
+def test_forces_of_single_beads() -> None:
+    system, field, frames = octane(1)
+    assessor = begun(system, field)
+    (shown,) = assessor.of_beads(frames[0])
+    assert (shown.name, shown.unit) == ("force", "kJ/mol/nm")
+    np.testing.assert_allclose(shown.values, np.linalg.norm(assessor.projection.of(frames[0]).total, axis=1))
+    assert list(begun(system, field, forces="file").of_beads(frames[0])) == []
 
 
 def test_the_restraint_holds_beads() -> None:

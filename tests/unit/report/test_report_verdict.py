@@ -67,6 +67,21 @@ def test_beads_are_kept_or_not(rms: float, most: float, level: int) -> None:
     assert found(what, "bead positions")[0] == level
 
 
+@pytest.mark.parametrize(("rms", "most", "level", "said"), [
+    (0.00171, 0.0045, GOOD, "The beads are kept as softly as was asked, by a Gaussian of 0.001 nm and coordinate: "),
+    (0.0019, 0.02, CARE, "but for some: "), (0.004, 0.006, CARE, "The beads are not kept: "),
+    (0.06, 0.1, UNUSABLE, "not kept")])
+def test_soft_beads_are_kept_as_softly_as_was_asked(rms: float, most: float, level: int, said: str) -> None:
+    """A Gaussian of 0.001 nm a coordinate is off by sqrt(3) times that."""
+    what = content([Figure("consistency", "all beads", "RMSD", rms, "nm", ideal=0.0),
+                    Figure("consistency", "all beads", "maximum", most, "nm", ideal=0.0)])
+    assert found(what, "bead positions")[0] in (CARE, UNUSABLE)  # where nobody said that they are soft
+    what.judgement.sigma["a"] = 0.001
+    got, text = found(what, "bead positions")
+    assert got == level
+    assert said in text
+
+
 @pytest.mark.parametrize(("value", "floor", "level"), [(0.01, 0.0, GOOD), (0.09, 0.05, GOOD), (0.09, 0.01, CARE),
                                                        (0.5, 0.01, UNUSABLE)])
 def test_divergences_count_above_the_noise(value: float, floor: float, level: int) -> None:

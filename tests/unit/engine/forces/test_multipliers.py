@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from backmap import testing
 from backmap.engine.forces.multipliers import BondForces
 from backmap.model.molecule import MoleculeType
 from tests import builders, scenes
@@ -80,3 +81,32 @@ def test_no_rigid_bonds() -> None:
     kind = builders.butane()
     loose = replace(kind, bond_length=np.full(len(kind.bonds), np.nan))
     assert not BondForces(loose).of(np.zeros((2, kind.n_atoms, 3)), np.ones((2, kind.n_atoms, 3)), HEAT).any()
+
+
+def triangle(n_bonds: int = 3) -> MoleculeType:
+    """Three equal atoms, all distances rigid, the last one twice if there are four."""
+    kind = testing.molecule_type("TRI", [6] * 3, [(0, 1), (1, 2), (0, 2)], [range(3)])
+    bonds = np.array([[0, 1], [1, 2], [0, 2], [0, 2]])[:n_bonds]
+    return replace(kind, bonds=bonds, bond_length=np.full(n_bonds, 0.15))
+
+
+def test_bonds_that_depend_on_each_other_share_their_force() -> None:
+    """A bond that is there twice, for which G has no inverse: sums on atoms are those of the bond that is there once."""
+    rng = np.random.default_rng(5)
+    atoms, forces = rng.normal(size=(2, 4, 3, 3))
+    once, twice = (BondForces(triangle(n)).of(atoms, forces, 0.0) for n in (3, 4))
+    np.testing.assert_allclose(twice, once, atol=1e-6 * np.abs(once).max())
+
+
+def test_one_molecule_does_not_spoil_the_others() -> None:
+    """Three atoms on a line, for which G of a triangle is singular, and atoms in one place, beside usual molecules."""
+    rng = np.random.default_rng(6)
+    atoms, forces = rng.normal(size=(2, 4, 3, 3))
+    alone = BondForces(triangle()).of(atoms, forces, HEAT)
+    atoms[1] = np.array([[0.0, 0, 0], [1, 0, 0], [2, 0, 0]])
+    atoms[2] = 0.0
+    with np.errstate(invalid="ignore"):
+        found = BondForces(triangle()).of(atoms, forces, HEAT)
+    np.testing.assert_allclose(found[[0, 3]], alone[[0, 3]])
+    assert np.isfinite(found[1]).all()
+    assert np.isnan(found[2]).all()

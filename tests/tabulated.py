@@ -3,12 +3,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
+from backmap.model.molecule import BeadTerm
+from backmap.model.system import System
 from backmap.model.tabulated import Kind, Potential, even_grid
+from backmap.testing import examples
 
 Array = NDArray[np.float64]
 
@@ -48,6 +52,12 @@ def potential(kind: Kind, seed: int = 0, points: int = 401) -> Potential:
         energy = 20 * a * (1 - grid**2)**3 - 15 * b * (1 - grid**2)**2 * grid
         force = 120 * a * grid * (1 - grid**2)**2 + 15 * b * ((1 - grid**2)**2 - 4 * grid**2 * (1 - grid**2))
     return Potential(kind, grid, energy, force)
+
+
+def field(seed: int = 0) -> dict[str, Potential]:
+    """Potentials of all interactions of named chains."""
+    kinds = {"bond": "bond", "angle": "angle", "dihedral": "dihedral", "E-E": "pair", "E-M": "pair", "M-M": "pair"}
+    return {name: potential(kind, seed + number) for number, (name, kind) in enumerate(kinds.items())}
 
 
 def curve(known: Potential) -> Callable[[float], float]:
@@ -105,3 +115,10 @@ def forces(beads: Array, box: Array, terms: dict[str, Potential], step: float = 
             ends.append(energy(moved, box, terms, **options))
         found[place] = -(ends[0] - ends[1]) / (2 * step)
     return found
+
+
+def system(n: int, named: bool = False) -> System:
+    """``n`` chains of four beads E-M-M-E, each bead an atom; interactions as in ``CHAIN`` if they are to have names."""
+    kind = examples.molecule_type("CHN", [6] * 4, [(0, 1), (1, 2), (2, 3)], [[0], [1], [2], [3]])
+    terms = tuple(BeadTerm(name, np.array(members)) for name, members in CHAIN.items()) if named else ()
+    return System(((replace(kind, bead_types=list(TYPES), bead_terms=terms), n),))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from .mapping import Mapping
+    from .molecule import BeadTerm
 
 
 _reading: ContextVar[dict[Path, None] | None] = ContextVar("reading", default=None)
@@ -168,6 +169,7 @@ class BeadModel:
             from the centre have a positive triple product; None if the file gives none.
         remarks: What of the file is not used, one line each, for the user.
         where: File and line of each bead, for messages, (B,); empty where the file has no lines for them.
+        terms: Bonded interactions of the beads that the file names.
     """
 
     bead_names: list[str]
@@ -179,3 +181,4 @@ class BeadModel:
     stereocentres: np.ndarray | None = None
     remarks: tuple[str, ...] = ()
     where: tuple[str, ...] = ()
+    terms: tuple[BeadTerm, ...] = ()

@@ -48,6 +48,19 @@ class Chemistry:
 
 
 @dataclass(frozen=True, eq=False)
+class BeadTerm:
+    """Beads that one bonded interaction of a coarse-grained force field acts on, as a mapping file names it.
+
+    Attributes:
+        name: Of the interaction.
+        beads: Two, three or four beads of every member, by index in the molecule, (n, 2 to 4): bonds, angles, dihedrals.
+    """
+
+    name: str
+    beads: Index
+
+
+@dataclass(frozen=True, eq=False)
 class MoleculeType:
     """A molecule type of A atoms and B beads; molecules are rows of arrays that refer to it.
 
@@ -69,6 +82,7 @@ class MoleculeType:
         mapping: Weights and owners.
         bond_length: Rigid length of each bond, nm, NaN where the bond is flexible, (n_bonds,).
         given: Whether every atom is a bead of its own, so that positions are read and nothing is drawn or moved.
+        bead_terms: Bonded interactions of the beads that the mapping file names; empty where it names none.
     """
 
     name: str
@@ -88,6 +102,7 @@ class MoleculeType:
     mapping: Mapping
     bond_length: Array = field(default_factory=lambda: np.empty(0))
     given: bool = False
+    bead_terms: tuple[BeadTerm, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.bond_length) != len(self.bonds):

@@ -100,7 +100,7 @@ def molecule_type(atoms: AtomMolecule, beads: BeadModel, *, constraints: Constra
                              beads.stereocentres),
         bead_names=beads.bead_names, bead_types=beads.bead_types, bead_residue_names=beads.bead_residue_names,
         bead_residues=beads.bead_residues, bead_bonds=bead_bonds, mapping=mapping,
-        given=mapping.is_identity)
+        given=mapping.is_identity, bead_terms=beads.terms)
     # Atoms that are given do not move, so nothing has to hold their bonds.
     if atoms.held_apart and not kind.given:
         i, j = (atoms.atom_names[atom] for atom in atoms.held_apart[0])

@@ -12,7 +12,7 @@ import pydantic
 from backmap.api import AtomMolecule, AtomTopology, BeadModel, InputPath, MappingReader, Options
 from backmap.errors import BackmapError
 from backmap.model.mapping import Mapping
-from backmap.model.molecule import graph_of
+from backmap.model.molecule import BeadTerm, graph_of
 
 from ...files.reading import as_list
 from .bead_model import known
@@ -57,6 +57,11 @@ class Votca(MappingReader):
             yield from file.problems(topology)
 
 
+#: Beads of one member of each kind of <cg_bonded>.
+_MEMBERS = {"bond": 2, "angle": 3, "dihedral": 4}
+_TUPLES = {2: "pairs", 3: "threes", 4: "fours"}
+
+
 class _MappingFile:
     """One mapping file and the checks that VOTCA makes of it."""
 
@@ -85,7 +90,7 @@ class _MappingFile:
         return BeadModel(
             bead_names=list(self._beads), bead_types=[self._word(bead, "type") for bead in self._beads.values()],
             bead_residue_names=[self._name] * len(rows), bead_residues=molecule.residues[first],
-            bead_bonds=self._bead_bonds(), mapping=mapping,
+            bead_bonds=self._bead_bonds(), mapping=mapping, terms=tuple(self._terms()),
             where=tuple(f"{self._path}:{bead.line}" for bead in self._beads.values()))
 
     def problems(self, topology: AtomTopology) -> Iterator[BackmapError]:
@@ -169,17 +174,30 @@ class _MappingFile:
 
     def _bead_bonds(self) -> np.ndarray | None:
         """Pairs of beads, (n, 2), or None if the file gives none."""
-        index = {name: k for k, name in enumerate(self._beads)}
-        bonds = []
-        for node in self.root.all("topology", "cg_bonded", "bond", "beads"):
-            words = node.text.split()
-            for word in words:
-                if word not in index:
-                    raise self.error(f"a bond names bead '{word}', which is not there", node, known(word, list(index)))
-            if len(words) % 2:
-                raise self.error(f"a <bond> lists {len(words)} beads, which do not make pairs", node)
-            bonds += [tuple(sorted((index[i], index[j]))) for i, j in zip(words[::2], words[1::2], strict=True)]
-        return np.array(sorted(set(bonds)), dtype=np.int64).reshape(-1, 2) if bonds else None
+        bonds = {tuple(sorted(pair)) for node in self.root.all("topology", "cg_bonded", "bond", "beads")
+                 for pair in self._members(node, "bond").tolist()}
+        return np.array(sorted(bonds), dtype=np.int64).reshape(-1, 2) if bonds else None
+
+    def _terms(self) -> Iterator[BeadTerm]:
+        """Bonds, angles and dihedrals by their names; without bonds, the others count for nothing."""
+        if self._bead_bonds() is not None:
+            for tag in _MEMBERS:
+                for node in self.root.all("topology", "cg_bonded", tag):
+                    listed = node.child("beads")
+                    if listed is not None and listed.text.split():
+                        yield BeadTerm(self._word(node, "name"), self._members(listed, tag))
+
+    def _members(self, node: XmlNode, tag: str) -> np.ndarray:
+        """Beads of a bond, angle or dihedral, (n, 2 to 4)."""
+        index, words, each = {name: k for k, name in enumerate(self._beads)}, node.text.split(), _MEMBERS[tag]
+        article = "an" if tag == "angle" else "a"
+        for word in words:
+            if word not in index:
+                raise self.error(f"{article} {tag} names bead '{word}', which is not there", node,
+                                 known(word, list(index)))
+        if len(words) % each:
+            raise self.error(f"{article} <{tag}> lists {len(words)} beads, which do not make {_TUPLES[each]}", node)
+        return np.array([index[word] for word in words], dtype=np.int64).reshape(-1, each)
 
     def _unique(self, nodes: list[XmlNode], what: str) -> dict[str, XmlNode]:
         found: dict[str, XmlNode] = {}

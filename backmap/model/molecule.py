@@ -53,7 +53,7 @@ class BeadTerm:
 
     Attributes:
         name: Of the interaction.
-        beads: Two, three or four beads of every member, by index in the molecule, (n, 2 to 4): bonds, angles, dihedrals.
+        beads: Of every member, by index in the molecule, (n, 2 to 4): of bonds, angles, dihedrals.
     """
 
     name: str

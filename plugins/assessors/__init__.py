@@ -10,4 +10,5 @@ def backmap_assessors() -> dict[str, str]:
             "energy": "backmap_plugins.assessors.energy:Energy",
             "consistency": "backmap_plugins.assessors.consistency:Consistency",
             "block_free_energies": "backmap_plugins.assessors.blocks:BlockFreeEnergies",
-            "projected_forces": "backmap_plugins.assessors.forces.projected:ProjectedForces"}
+            "projected_forces": "backmap_plugins.assessors.forces.projected:ProjectedForces",
+            "force_residual": "backmap_plugins.assessors.forces.residual:ForceResidual"}

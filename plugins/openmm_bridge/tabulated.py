@@ -120,7 +120,8 @@ def _apart(system: System, excluded: int) -> list[tuple[int, int]]:
     found = []
     for group in system.groups:
         i, j = np.nonzero(np.triu(excluded_pairs(group.type, excluded), 1))
-        found += [(first + a, first + b) for first in group.bead_offset.tolist() for a, b in zip(i.tolist(), j.tolist())]
+        near = list(zip(i.tolist(), j.tolist()))
+        found += [(first + a, first + b) for first in group.bead_offset.tolist() for a, b in near]
     return found
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...model.mapping import Mapping
+from ...model.molecule import MoleculeType
 
 Array = NDArray[np.float64]
 
@@ -44,3 +45,9 @@ def force_operator(mapping: Mapping, mass: Array) -> Array:
 def mean_force_error(operator: Array, mapping: Mapping) -> float:
     """Largest entry of B c^T - 1: above ``EXACT``, B f is no mean force."""
     return float(np.abs(operator @ mapping.matrix.T - np.eye(mapping.n_beads)).max())
+
+
+def rigid_across(kind: MoleculeType, operator: Array) -> int:
+    """Number of rigid bonds whose two atoms count differently for a bead, so that the bond's own force matters."""
+    i, j = kind.bonds[np.isfinite(kind.bond_length)].reshape(-1, 2).T
+    return int((np.abs(operator[:, i] - operator[:, j]) > EXACT).any(axis=0).sum())

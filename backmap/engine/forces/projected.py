@@ -2,19 +2,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...errors import BackmapError
 from ...model import box as periodic
 from ...model.parameters import BOLTZMANN, ForceField
 from ...model.system import System
 from ..energy.frame import FrameEnergy
 from ..sites.snapshot import Snapshot
 from .multipliers import BondForces
-from .operator import force_operator, mean_force_error
+from .operator import EXACT, force_operator, mean_force_error, rigid_across
+from .rounding import expect_precision
 
 Array = NDArray[np.float64]
+#: Where forces on atoms come from: the force field, or the file of the frames.
+Origin = Literal["computed", "file"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,10 +65,38 @@ class ForceProjection:
             BackmapError: If the force field lacks a molecule type, or asks for PME.
         """
         self.system, self.heat, self.sigma = system, BOLTZMANN * temperature, sigma
-        self.energy = FrameEnergy(system, field)
+        self.field, self.energy = field, FrameEnergy(system, field)
         self.operators = [force_operator(kind.mapping, kind.mass) for kind in system.types]
         self.errors = [mean_force_error(operator, kind.mapping) for operator, kind in zip(self.operators, system.types)]
         self.rigid = [BondForces(kind) for kind in system.types]
+
+    def measured(self, frame: Snapshot, origin: Origin = "computed") -> BeadForces:
+        """Forces on the beads of a frame that has atoms, of whose precision nothing is known yet.
+
+        Raises:
+            BackmapError: If positions are rounded where bonds are springs, or the file has no forces.
+        """
+        if origin == "computed":
+            expect_precision(frame, self.field)
+            return self.of(frame)
+        if frame.forces is None:
+            raise BackmapError(f"frame {frame.number} holds no forces",
+                               hint="Give frames with forces, such as a .trr that was written with nstfout, or leave "
+                                    "'forces: file' out.")
+        return self.project(frame, frame.forces)
+
+    def notes(self) -> list[str]:
+        """What keeps these forces from being mean forces, one line each."""
+        found = []
+        for kind, operator, error in zip(self.system.types, self.operators, self.errors):
+            across = rigid_across(kind, operator)
+            if error > EXACT and not kind.given:
+                found.append(f"{kind.name}: forces on its beads are not mean forces: B c^T differs from 1 by "
+                             f"{error:.2g}. <d> has to be zero for atoms that several beads share.")
+            if across and not kind.given:
+                found.append(f"{kind.name}: {across} rigid bonds lead from bead to bead, so that forces on its beads "
+                             "are not mean forces. 'constraints: h-bonds' in topology makes them so.")
+        return found
 
     def of(self, frame: Snapshot) -> BeadForces:
         """Forces on the beads of a frame that has atoms."""

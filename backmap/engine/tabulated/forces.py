@@ -46,14 +46,14 @@ class TabulatedForces:
         for name, potential in potentials.items():
             named(known, name, potential.where)
             if known[name].kind != potential.kind:
-                raise BackmapError(f"is a table of the kind {potential.kind}, but '{name}' is of the kind {known[name].kind}",
-                                   where=potential.where)
+                raise BackmapError(f"is a table of the kind {potential.kind}, but '{name}' is of the kind "
+                                   f"{known[name].kind}", where=potential.where)
         self.system, self.potentials = system, dict(potentials)
         self.missing = [name for name in known if name not in potentials]
         self._curves = {name: spline_of(potential) for name, potential in potentials.items()}
-        cutoffs = {name: float(potential.grid[-1]) for name, potential in potentials.items() if potential.kind == "pair"}
-        self.geometry = BeadGeometry(system, [each for each in known.values() if each.name in potentials], cutoffs,
-                                     excluded)
+        cutoffs = {name: float(one.grid[-1]) for name, one in potentials.items() if one.kind == "pair"}
+        acting = [one for one in known.values() if one.name in potentials]
+        self.geometry = BeadGeometry(system, acting, cutoffs, excluded)
 
     def of(self, beads: Array, box: Array | None) -> Array:
         """Forces (B, 3), kJ/mol/nm, on beads of whole molecules, (B, 3), nm.

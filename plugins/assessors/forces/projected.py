@@ -1,15 +1,12 @@
 """The ``projected_forces`` assessor: forces that beads feel from the atoms that stand for them."""
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from backmap.api import Assessor
-from backmap.engine.forces.operator import EXACT
-from backmap.engine.forces.projected import BeadForces, ForceProjection
+from backmap.engine.forces.projected import BeadForces, ForceProjection, Origin
 from backmap.engine.sites.snapshot import Snapshot
 from backmap.errors import BackmapError
 from backmap.model.assessment import Assessment, BeadValues, Curve, Figure
@@ -20,7 +17,6 @@ from backmap.model.tally import Tally
 
 from ..worst import WorstOptions, flagged, named, remember
 from .distributions import LOGARITHM, TAIL, ForceBins, distances
-from .rounding import expect_precision
 
 Array = NDArray[np.float64]
 SECTION = "forces on beads"
@@ -38,7 +34,7 @@ class ProjectedForcesOptions(WorstOptions):
                                                   "coordinate; its force is a part of the measure.")
     bin_width: float = Field(20.0, gt=0, description="Bins of |F|, kJ/mol/nm.")
     highest: float = Field(10_000.0, gt=0, description="Bins end here, kJ/mol/nm; the last one is open.")
-    forces: Literal["computed", "file"] = Field(
+    forces: Origin = Field(
         "computed", description="computed: by the force field of the recipe. file: those that the frames hold (.trr, "
                                 "LAMMPS dumps), which must be of the potential alone, without constraints.")
     flag_above: float | None = Field(None, gt=0, description="Beads with a larger force are flagged `large_force`, "
@@ -64,7 +60,6 @@ class ProjectedForces(Assessor):
         if forcefield is None:
             raise BackmapError("forces need a force field", hint="Put a forcefield step before.")
         options = self.options
-        self.field = forcefield
         self.projection = ForceProjection(system, forcefield, options.temperature, options.sigma)
         self.bins = ForceBins(options.bin_width, options.highest)
         kinds = np.empty(system.n_beads, dtype=object)
@@ -75,7 +70,7 @@ class ProjectedForces(Assessor):
         self.members = {"all": self.drawn} | {f"bead {name}": np.flatnonzero(kinds == name) for name in types}
 
     def measure(self, frame: Snapshot, tally: Tally) -> dict[str, NDArray[np.bool_]]:
-        found = self._forces(frame)
+        found = self.projection.measured(frame, self.options.forces)
         for name, values in self._measured(found).items():
             counts = [self.bins.counts(values[beads]) for beads in self.members.values()]
             for which in counts[0]:
@@ -90,23 +85,13 @@ class ProjectedForces(Assessor):
     def of_beads(self, frame: Snapshot) -> list[BeadValues]:
         if self.options.forces == "file" and frame.forces is None:
             return []
-        return [BeadValues("force", UNIT, self._size(self._forces(frame)))]
+        return [BeadValues("force", UNIT, self._size(self.projection.measured(frame, self.options.forces)))]
 
     def _size(self, found: BeadForces) -> Array:
         """|F| of each bead, (B,), NaN for beads that are given; that of atoms in one place is infinite."""
         size = np.full(len(found.total), np.nan)
         size[self.drawn] = np.nan_to_num(np.linalg.norm(found.total[self.drawn], axis=1), nan=np.inf)
         return size
-
-    def _forces(self, frame: Snapshot) -> BeadForces:
-        if self.options.forces == "computed":
-            expect_precision(frame, self.field)
-            return self.projection.of(frame)
-        if frame.forces is None:
-            raise BackmapError(f"frame {frame.number} holds no forces", where="projected_forces",
-                               hint="Give frames with forces, such as a .trr that was written with nstfout, or leave "
-                                    "'forces: file' out.")
-        return self.projection.project(frame, frame.forces)
 
     def _measured(self, found: BeadForces) -> dict[str, Array]:
         """What histograms are made of, by name, (B, 3)."""
@@ -158,10 +143,7 @@ class ProjectedForces(Assessor):
         return found
 
     def _notes(self, tally: Tally) -> list[str]:
-        notes = [f"{kind.name}: forces on its beads are not mean forces: B c^T differs from 1 by {error:.2g}. <d> "
-                 "has to be zero for atoms that several beads share."
-                 for kind, error in zip(self.system.types, self.projection.errors)
-                 if error > EXACT and not kind.given]
+        notes = self.projection.notes()
         notes += named(tally, "worst", self.system, f"largest forces, {UNIT}")
         return notes
 

@@ -14,6 +14,8 @@
 ``backmap_plugins.openmm_bridge.tabulated`` makes OpenMM systems of the same potentials.
 """
 from .lammps import read_lammps, write_lammps
+from .option import read_tables
 from .votca import read_votca, read_votca_force, write_votca, write_votca_force
 
-__all__ = ["read_lammps", "read_votca", "read_votca_force", "write_lammps", "write_votca", "write_votca_force"]
+__all__ = ["read_lammps", "read_tables", "read_votca", "read_votca_force", "write_lammps", "write_votca",
+           "write_votca_force"]

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from backmap_plugins.assessors.forces.projected import ProjectedForces
-from backmap_plugins.assessors.forces.rounding import is_rounded
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.forces.projected import ForceProjection
+from backmap.engine.forces.rounding import is_rounded
 from backmap.engine.sites.snapshot import AtomIndex, Snapshot
 from backmap.errors import BackmapError
 from backmap.model.parameters import BOLTZMANN, Bonded, ForceField, MoleculeParameters

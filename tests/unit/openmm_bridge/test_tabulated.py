@@ -42,7 +42,7 @@ def test_tables_go_on_straight() -> None:
 
 
 def test_pairs_longer_than_half_the_box() -> None:
-    with pytest.raises(BackmapError, match="'E-E' ends at 1 nm, more than half of the box, 1.900 nm wide"):
+    with pytest.raises(BackmapError, match=r"'E-E' ends at 1 nm, more than half of the box, 1\.900 nm wide"):
         system_of(tabulated.system(2, named=True), {"E-E": tabulated.potential("pair")}, np.eye(3) * 1.9)
 
 

@@ -50,9 +50,10 @@ def data(beads: np.ndarray) -> str:
     n, box = len(beads) // 4, 10 * BOX
     lines = ["chains", "", f"{4 * n} atoms", f"{3 * n} bonds", f"{2 * n} angles", f"{n} dihedrals", "2 atom types",
              "1 bond types", "1 angle types", "1 dihedral types", f"0 {box[0, 0]} xlo xhi", f"0 {box[1, 1]} ylo yhi",
-             f"0 {box[2, 2]} zlo zhi", f"{box[1, 0]} {box[2, 0]} {box[2, 1]} xy xz yz", "", "Masses", "", "1 29", "2 28",
-             "", "Atoms", ""]
-    lines += [f"{k + 1} {k // 4 + 1} {1 + 'EM'.index(tabulated.TYPES[k % 4])} " + " ".join(f"{x:.12f}" for x in at)
+             f"0 {box[2, 2]} zlo zhi", f"{box[1, 0]} {box[2, 0]} {box[2, 1]} xy xz yz", "", "Masses", "", "1 29",
+             "2 28", "", "Atoms", ""]
+    types = [1 + "EM".index(name) for name in tabulated.TYPES]
+    lines += [f"{k + 1} {k // 4 + 1} {types[k % 4]} " + " ".join(f"{x:.12f}" for x in at)
               for k, at in enumerate(10 * beads)]
     for kind in ("bond", "angle", "dihedral"):
         lines += ["", f"{kind.capitalize()}s", ""]

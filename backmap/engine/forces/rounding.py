@@ -4,10 +4,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from backmap.engine.sites.snapshot import Snapshot
-from backmap.errors import BackmapError
-from backmap.model.molecule import MoleculeType
-from backmap.model.parameters import ForceField, MoleculeParameters
+from ...errors import BackmapError
+from ...model.molecule import MoleculeType
+from ...model.parameters import ForceField, MoleculeParameters
+from ..sites.snapshot import Snapshot
 
 Array = NDArray[np.float64]
 

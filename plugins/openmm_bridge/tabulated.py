@@ -70,6 +70,11 @@ def system_of(system: System, potentials: Mapping[str, Potential], box: Array | 
     return made
 
 
+def half_width(box: Array) -> float:
+    """The longest cut-off that OpenMM takes in this box (3, 3), nm."""
+    return float(reduced(box).diagonal().min() / 2)
+
+
 def bead_masses(kind: MoleculeType) -> Array:
     """Masses of beads, u, (B,): atoms are shared out by their weights; those without any count for their owner."""
     weights = np.clip(kind.mapping.matrix, 0, None)
@@ -126,7 +131,7 @@ def _apart(system: System, excluded: int) -> list[tuple[int, int]]:
 
 
 def _expect_room(name: str, potential: Potential, box: Array | None) -> None:
-    if box is not None and potential.grid[-1] > reduced(box).diagonal().min() / 2:
+    if box is not None and potential.grid[-1] > half_width(box):
         raise BackmapError(f"the table of '{name}' ends at {potential.grid[-1]:.4g} nm, more than half of the box, "
-                           f"{reduced(box).diagonal().min():.3f} nm wide", where=potential.where,
+                           f"{2 * half_width(box):.3f} nm wide", where=potential.where,
                            hint="OpenMM needs a larger box or a shorter table.")

@@ -21,6 +21,7 @@ def backmap_steps() -> dict[str, str | Changed]:
         "refine": f"{here}.refine:Refine",
         "hamiltonian": f"{here}.hamiltonian:Hamiltonian",
         "forces": f"{here}.forces:Forces",
+        "match_forces": f"{here}.match_forces:MatchForces",
         "write": f"{here}.write:Write",
         "prepare": f"{here}.train:Prepare",
         "train": f"{here}.train:Train",

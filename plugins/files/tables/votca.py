@@ -31,10 +31,11 @@ def write_votca_force(path: Path | str, potential: Potential) -> None:
     _write(path, potential, potential.force)
 
 
-def encode_votca(potential: Potential, values: Array) -> str:
-    """The text of a table with these values (n,)."""
-    return "".join(f"{x:.10e} {value:.10e} {'i' if known else 'o'}\n"
-                   for x, value, known in zip(potential.grid, values, potential.known, strict=True))
+def encode_votca(potential: Potential, values: Array, errors: Array | None = None) -> str:
+    """The text of a table with these values (n,), and their standard errors (n,), if these are known."""
+    columns = [potential.grid, values] if errors is None else [potential.grid, values, errors]
+    return "".join(" ".join(f"{number:.10e}" for number in row) + (" i\n" if known else " o\n")
+                   for known, *row in zip(potential.known, *columns, strict=True))
 
 
 def read_votca(path: Path | str, kind: Kind) -> Potential:

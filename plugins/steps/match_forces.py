@@ -125,7 +125,8 @@ class MatchForces(FrameStep):
         longest = max([*ends, *(one.grid[-1] for one in self.fixed.values() if one.kind == "pair")], default=0.0)
         if self.box is None or longest <= half_width(self.box):
             return True
-        state.log(f"no {self.system_file}: OpenMM wants a cutoff of {half_width(self.box):.3g} nm, half the box, at most")
+        state.log(f"no {self.system_file}: OpenMM wants a cutoff of {half_width(self.box):.3g} nm, "
+                  "half the box, at most")
         return False
 
     def _unpaired(self, state: State) -> FrameSource | None:
@@ -208,7 +209,8 @@ class MatchForces(FrameStep):
                               for what in ("visits", "beyond"))
             own = self.splines.columns[name]
             made = potentials[name] = table_of(basis, fit.coefficients[own], visits)
-            errors[name] = fit.errors(np.array([basis.force(row[own], made.grid) for row in fit.without]))
+            others = [basis.force(row[own], made.grid) for row in fit.without]
+            errors[name] = fit.errors(np.reshape(others, (-1, len(made.grid))))
             report["splines"][name] = told = {
                 "kind": basis.kind, "low": basis.low, "high": basis.high, "splines": basis.n,
                 "values": int(visits.sum()), "beyond": int(beyond[0]), "known": float(made.known.mean()),

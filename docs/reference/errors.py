@@ -14,6 +14,7 @@ from tests.end_to_end import (
     test_bad_judging,
     test_bad_names,
     test_bad_plugins,
+    test_bad_tables,
     test_judge,
 )
 
@@ -40,6 +41,7 @@ TABLES: tuple[tuple[ModuleType, str, str, str], ...] = (
     (test_bad_judging, "TABLE", "Judging", "Judging"),
     (test_bad_judging, "REPORTS", "Comparing runs: `backmap report`", ""),
     (test_judge, "TABLE", "Judging models: `backmap judge`", ""),
+    (test_bad_tables, "TABLE", "Coarse-grained forces", ""),
     (test_bad_plugins, "TABLE", "Plugins", ""),
     (test_bad_files, "COMMANDS", "Other commands", ""),
     (test_bad_names, "TABLE", "Names that have changed", ""),

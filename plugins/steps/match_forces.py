@@ -96,8 +96,6 @@ class MatchForces(FrameStep):
         for name in (*chosen, *options.ranges):
             named(known, name)
         self.projection = ForceProjection(system, state.forcefield, options.temperature, sigma=1.0)
-        for line in self.projection.notes():
-            state.log(line)
         before = read_tables(options.tables, known)
         self.fixed = {name: one for name, one in before.items() if name not in chosen}
         self.before = TabulatedForces(system, before, options.excluded) if before else None
@@ -105,10 +103,9 @@ class MatchForces(FrameStep):
         self.atoms, self.source = AtomIndex(system), self._unpaired(state)
         self.box, met = seen(state, self.source, [known[name] for name in chosen], options.cutoff, options.excluded)
         self.splines = splines_of(system, {name: known[name] for name in chosen}, met, options)
-        for name in [name for name in chosen if name not in self.splines.bases]:
-            state.log(f"{name}: never met, there is nothing to match")
         if not self.splines.bases:
             raise BackmapError("none of the interactions is met in the frames", hint="Give a larger cutoff.")
+        self.never = [name for name in chosen if name not in self.splines.bases]
         self.files = paths_of({name: known[name] for name in (*self.splines.bases, *self.fixed)}, options.output)
         self.files += [options.output / "fit.json", *([self.system_file] if self._fits(state) else [])]
         for path in self.files:
@@ -193,6 +190,8 @@ class MatchForces(FrameStep):
         self._write(fit, tallies, state)
 
     def _write(self, fit: Fit, tallies: dict[str, Tally], state: State) -> None:
+        for line in (*self.projection.notes(), *(f"{name}: never met, it gets no table" for name in self.never)):
+            state.log(line)
         report = {"splines": {}, "residuals": {}, "unit": UNIT, "smoothness": self.options.smoothness}
         for number, (name, tally) in enumerate(tallies.items()):
             squares = tally.rows("square")[:, 2] / (3 * state.system.n_beads)

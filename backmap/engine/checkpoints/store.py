@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ...errors import BackmapError
 from ...model.mapping import Mapping
-from ...model.molecule import Chemistry, MoleculeType
+from ...model.molecule import BeadTerm, Chemistry, MoleculeType
 
 _MAPPING_ARRAYS = ("bead", "atom", "weight", "owner")
 _TYPE_ARRAYS = ("residues", "mass", "partial_charge", "bonds", "bead_residues", "bead_bonds", "bond_length")
@@ -66,7 +66,8 @@ def pack_type(molecule: MoleculeType, prefix: str) -> tuple[dict[str, Tensor], d
                 for name in _MAPPING_ARRAYS}
     tensors |= {f"{prefix}.chemistry.{field.name}": torch.as_tensor(getattr(molecule.chemistry, field.name))
                 for field in fields(Chemistry)}
-    return tensors, {name: getattr(molecule, name) for name in (*_TYPE_LISTS, "given")}
+    terms = [[term.name, term.beads.tolist()] for term in molecule.bead_terms]
+    return tensors, {name: getattr(molecule, name) for name in (*_TYPE_LISTS, "given")} | {"bead_terms": terms}
 
 
 def unpack_type(tensors: dict[str, Tensor], entry: dict[str, Any], prefix: str) -> MoleculeType:
@@ -77,7 +78,9 @@ def unpack_type(tensors: dict[str, Tensor], entry: dict[str, Any], prefix: str) 
     chemistry = Chemistry(**{field.name: array(f"chemistry.{field.name}") for field in fields(Chemistry)})
     mapping = Mapping(len(entry["atom_names"]), len(entry["bead_names"]),
                       **{name: array(f"mapping.{name}") for name in _MAPPING_ARRAYS})
-    return MoleculeType(**entry, **{name: array(name) for name in _TYPE_ARRAYS}, chemistry=chemistry, mapping=mapping)
+    terms = tuple(BeadTerm(name, np.array(beads, dtype=np.int64)) for name, beads in entry.get("bead_terms", ()))
+    return MoleculeType(**{**entry, "bead_terms": terms}, **{name: array(name) for name in _TYPE_ARRAYS},
+                        chemistry=chemistry, mapping=mapping)
 
 
 def taught(molecule: MoleculeType, known: MoleculeType, where: object) -> MoleculeType:

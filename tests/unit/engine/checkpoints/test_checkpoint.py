@@ -30,6 +30,9 @@ def assert_same_type(found: MoleculeType, expected: MoleculeType) -> None:
         if field.name in ("chemistry", "mapping"):
             for part in fields(here):
                 np.testing.assert_array_equal(getattr(here, part.name), getattr(there, part.name))
+        elif field.name == "bead_terms":
+            assert [(term.name, term.beads.tolist()) for term in here] == [
+                (term.name, term.beads.tolist()) for term in there]
         else:
             np.testing.assert_array_equal(here, there)
 

@@ -8,7 +8,7 @@ a model is in the folder of its name: `beads.trr` to judge, tables to go on with
 minutes of one core a model.
 
 A: bonds nearly rigid, angle, torsion. B: all flexible. C: B without torsion. D: bonds alone. control: B with three
-times its torsion, and B's pair potentials. nm, kJ/mol, radians.
+times its torsion, and B's pair potentials. matched: the tables that match.yaml makes. nm, kJ/mol, radians.
 """
 from __future__ import annotations
 
@@ -56,12 +56,14 @@ class Model:
         terms: Factor of each inverted term that is not left out.
         rigid: Bonds are harmonic and narrow.
         pairs: The model whose pair potentials it takes, in place of its own inversion.
+        matched: All tables are those of match.yaml.
         timestep: fs.
     """
 
     terms: dict[str, float]
     rigid: bool = False
     pairs: str | None = None
+    matched: bool = False
     timestep: float = 2.0
 
 
@@ -72,6 +74,7 @@ MODELS = {
     "C": Model({**BONDS, "bend": 1.0}),
     "D": Model(BONDS),
     "control": Model({**BONDS, "bend": 1.0, "twist": 3.0}, pairs="B"),
+    "matched": Model({}, matched=True),
 }
 
 
@@ -115,6 +118,11 @@ def write_start(path: Path, positions: NDArray, box: NDArray) -> None:
     for section, entries in sections.items():
         lines += ["", section, "", *(f"{k + 1} {entry}" for k, entry in enumerate(entries))]
     path.write_text("\n".join(lines) + "\n")
+
+
+def beads_of(folder: Path) -> mda.Universe:
+    """The frames of a model or of the reference."""
+    return mda.Universe(folder / "beads.gro", folder / "beads.trr")
 
 
 def geometry(frames: mda.Universe) -> dict[str, NDArray]:
@@ -161,15 +169,15 @@ def prepare_reference(work: Path) -> Path:
     return folder
 
 
-def write_inputs(folder: Path, model: Model, target: Path, settling: int, steps: int, every: int) -> None:
+def write_inputs(folder: Path, model: Model, potentials: dict[str, Potential], target: Path, settling: int, steps: int,
+                 every: int) -> None:
     """All that LAMMPS reads but pair tables; durations in fs."""
-    frames = mda.Universe(target / "beads.gro", target / "beads.trr")
-    potentials = bonded_potentials(model, geometry(frames))
     for kind in KINDS.values():
         sections = {name: potential for name, potential in potentials.items() if potential.kind == kind}
         tables.write_lammps(folder / f"{kind}s.table", sections, kind)
     for name, potential in potentials.items():
         tables.write_votca(folder / f"{name}.pot", potential)
+    frames = beads_of(target)
     frames.trajectory[-1]
     write_start(folder / "start.data", frames.atoms.positions / 10, frames.dimensions[:3] / 10)
     write_topology(folder / "topology.xml", len(frames.atoms) // len(TYPES))
@@ -183,7 +191,7 @@ def write_inputs(folder: Path, model: Model, target: Path, settling: int, steps:
 def invert(folder: Path, model: Model, target: Path, iterations: int) -> None:
     """Pair potentials by csg_inverse; 10 ps are left out and 50 ps measured in every iteration."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_inputs(folder, model, target, 10_000, 50_000, 500)
+    write_inputs(folder, model, bonded_potentials(model, geometry(beads_of(target))), target, 10_000, 50_000, 500)
     for name in PAIRS:
         shutil.copy(target / f"{name}.dist.tgt", folder)
     settings = Template((HERE / "votca" / "settings.xml").read_text()).substitute(iterations=iterations)
@@ -191,17 +199,49 @@ def invert(folder: Path, model: Model, target: Path, iterations: int) -> None:
     run(folder, "csg_inverse", "--options", "settings.xml")
 
 
-def simulate(folder: Path, model: Model, target: Path, inverted: Path, iterations: int) -> None:
-    """400 ps of the model, a frame every 2 ps, as beads.trr."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_inputs(folder, model, target, 50_000, 400_000, 2_000)
+def write_inverted(folder: Path, model: Model, target: Path, last: Path) -> dict[str, Potential]:
+    """Pair tables of the last step of an inversion, and the bonded potentials."""
     for name in PAIRS:
-        shutil.copy(inverted / f"step_{iterations:03d}" / f"{name}.table", folder)
-        shutil.copy(inverted / f"step_{iterations:03d}" / f"{name}.pot.cur", folder / f"{name}.pot")
+        shutil.copy(last / f"{name}.table", folder)
+        shutil.copy(last / f"{name}.pot.cur", folder / f"{name}.pot")
+    return bonded_potentials(model, geometry(beads_of(target)))
+
+
+def write_matched(folder: Path, matched: Path) -> dict[str, Potential]:
+    """Pair tables of a force-matching step, and its bonded potentials."""
+    for name in PAIRS:
+        potential = tables.read_votca(matched / f"{name}.pot", "pair")
+        tables.write_lammps(folder / f"{name}.table", {"VOTCA": potential}, "pair")
+        tables.write_votca(folder / f"{name}.pot", potential)
+    return {name: tables.read_votca(matched / f"{name}.pot", KINDS[len(members[0])])
+            for name, members in BONDED.items()}
+
+
+def simulate(folder: Path, model: Model, potentials: dict[str, Potential], target: Path) -> None:
+    """400 ps of the model, a frame every 2 ps, as beads.trr."""
+    write_inputs(folder, model, potentials, target, 50_000, 400_000, 2_000)
     run(folder, "lmp", "-in", "model.lmp")
     common = ("--top", "topology.xml", "--trj", "beads.dump", "--no-map")
     run(folder, "csg_map", *common, "--nframes", 1, "--out", "beads.gro")
     run(folder, "csg_map", *common, "--out", "beads.trr")
+
+
+def make(name: str, work: Path, iterations: int) -> Path:
+    """Frames of a model, made unless they are there."""
+    model, target, folder = MODELS[name], prepare_reference(work), work / name
+    if (folder / "beads.trr").exists():
+        return folder / "beads.trr"
+    folder.mkdir(exist_ok=True)
+    if model.matched:
+        potentials = write_matched(folder, work / "match" / "tables")
+    else:
+        inversion = work / (model.pairs or name) / "inversion"
+        last = inversion / f"step_{iterations:03d}"
+        if not (last / "done").exists():
+            invert(inversion, MODELS[model.pairs or name], target, iterations)
+        potentials = write_inverted(folder, model, target, last)
+    simulate(folder, model, potentials, target)
+    return folder / "beads.trr"
 
 
 def main() -> None:
@@ -210,15 +250,8 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="the folder of reference.py")
     parser.add_argument("--iterations", type=int, default=10)
     options = parser.parse_args()
-    target = prepare_reference(options.work)
     for name in options.models:
-        model = MODELS[name]
-        inverted = options.work / (model.pairs or name) / "inversion"
-        if not (inverted / f"step_{options.iterations:03d}" / "done").exists():
-            invert(inverted, MODELS[model.pairs or name], target, options.iterations)
-        if not (options.work / name / "beads.trr").exists():
-            simulate(options.work / name, model, target, inverted, options.iterations)
-        print(f"model {name}: {options.work / name / 'beads.trr'}", flush=True)
+        print(f"model {name}: {make(name, options.work, options.iterations)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -12,9 +12,8 @@ import json
 import os
 from pathlib import Path
 
-import MDAnalysis as mda
 import numpy as np
-from models import BONDED, MODELS, PAIRS, geometry, run
+from models import BONDED, MODELS, PAIRS, beads_of, geometry, run
 from numpy.typing import NDArray
 from scipy.spatial.distance import jensenshannon
 
@@ -33,7 +32,7 @@ def divergence(one: NDArray, other: NDArray, limits: tuple[float, float]) -> flo
 def fitted(work: Path, name: str) -> dict[str, float]:
     """How far the distributions of a model are from those that it was fitted to."""
     target, folder = work / "target", work / name
-    theirs, own = (geometry(mda.Universe(place / "beads.gro", place / "beads.trr")) for place in (target, folder))
+    theirs, own = (geometry(beads_of(place)) for place in (target, folder))
     found = {f"JSD {term}": divergence(theirs[term], own[term], RANGES[len(members[0])])
              for term, members in BONDED.items()}
     run(folder, "csg_stat", "--options", target / "settings.xml", "--top", "topology.xml", "--trj", "beads.dump")
@@ -53,7 +52,7 @@ def main() -> None:
     work = options.work.resolve()
     os.environ["BACKMAP_OCTANE"] = str(work)
     beads = {name: [work / name / "beads.gro", work / name / "beads.trr"] for name in options.models}
-    last = mda.Universe(work / "target" / "beads.gro", work / "target" / "beads.trr").trajectory.n_frames
+    last = beads_of(work / "target").trajectory.n_frames
     step = max(1, last // 2 // options.frames)  # of the second half: weights were trained on frames of the first
     frames = f"{last - step * options.frames}:{last}:{step}"
     judged = backmap.judge(HERE / "judge.yaml", beads, frames=frames, seed=1, output=work / "judgement", force=True)

@@ -47,7 +47,42 @@
     return list;
   }
 
-  const state = {atoms: true, beads: true, box: false, count: scene.few, shown: new Set()};
+  // Colours of numbers, from few to many; light ends stand out in neither theme, dark ones in both.
+  const RAMP = [[69, 117, 180], [145, 191, 219], [224, 224, 190], [253, 174, 97], [215, 48, 39], [128, 0, 38]];
+  const NONE = "#9a9ca3";
+  const rgb = colour => `rgb(${colour.map(Math.round).join(",")})`;
+  function ramp(share) {
+    const place = Math.round(24 * Math.min(1, Math.max(0, share))) / 24 * (RAMP.length - 1), k = Math.min(RAMP.length - 2, Math.floor(place));
+    return rgb(RAMP[k].map((x, c) => x + (RAMP[k + 1][c] - x) * (place - k)));
+  }
+  const said = value => Number(value) === Infinity ? "no finite number" :
+    Number(value).toLocaleString("en", {maximumSignificantDigits: 4});
+
+  // What beads are coloured by: values of the first trajectory that is shown and has them, on the scale of all.
+  function colouring() {
+    const by = scene.colourings[state.colouring];
+    if (!by) return null;
+    const order = [...buttons.map(button => button.dataset.of).filter(label => state.shown.has(label)),
+      ...Object.keys(by.values)];
+    const of = order.find(label => by.values[label]);
+    const width = by.high - by.low || 1;
+    return {by, of, values: by.values[of], colour: value => value === null ? NONE : ramp((Number(value) - by.low) / width)};
+  }
+
+  function explain(chosen) {
+    const scale = document.getElementById("scale");
+    if (!scale) return;
+    scale.hidden = !chosen;
+    if (!chosen) return;
+    const {by, of} = chosen, unit = by.unit ? ` ${by.unit}` : "";
+    document.getElementById("scale-low").textContent = `\u2264 ${said(by.low)}`;
+    document.getElementById("scale-high").textContent = `\u2265 ${said(by.high)}${unit}`;
+    document.getElementById("scale-text").textContent = `${by.name} of ${of}; of all beads of all trajectories `
+      + `${said(by.least)} to ${said(by.most)}${by.values[of].includes(null) ? "; grey: none" : ""}`;
+    scale.querySelector(".bar").style.background = `linear-gradient(90deg, ${RAMP.map(rgb).join(",")})`;
+  }
+
+  const state = {colouring: "", atoms: true, beads: true, box: false, count: scene.few, shown: new Set()};
   let viewer = null;
   try {
     const test = document.createElement("canvas");
@@ -77,15 +112,23 @@
   }
 
   function drawBeads() {
-    const kinds = [...new Set(scene.beadTypes)], colours = beadColours();
-    const model = viewer.addModel();
+    const kinds = [...new Set(scene.beadTypes)], colours = beadColours(), chosen = colouring();
+    const model = viewer.addModel(), opacity = state.atoms && state.shown.size ? (chosen ? 0.6 : 0.42) : 0.9;
     const list = atoms(positions(scene.beads), scene.beadCounts, scene.beadBonds, state.count,
-      k => ({elem: "X", serial: k, kind: kinds.indexOf(scene.beadTypes[k]) % colours.length, size: 10 * scene.radius[k]}));
+      k => ({elem: "X", serial: k, size: 10 * scene.radius[k], paint: chosen ? chosen.colour(chosen.values[k])
+        : colours[kinds.indexOf(scene.beadTypes[k]) % colours.length]}));
     model.addAtoms(list);
     for (const radius of new Set(list.map(bead => bead.size)))
-      for (let kind = 0; kind < colours.length; kind++)
-        model.setStyle({predicate: bead => bead.size === radius && bead.kind === kind},
-          {sphere: {radius, color: colours[kind], opacity: state.atoms && state.shown.size ? 0.42 : 0.9}});
+      for (const paint of new Set(list.filter(bead => bead.size === radius).map(bead => bead.paint)))
+        model.setStyle({predicate: bead => bead.size === radius && bead.paint === paint},
+          {sphere: {radius, color: paint, opacity}});
+    if (!chosen) return;
+    const unit = chosen.by.unit ? ` ${chosen.by.unit}` : "";
+    model.setHoverable({}, true, bead => {
+      const value = chosen.values[bead.serial];
+      bead.label ||= viewer.addLabel(`${scene.beadTypes[bead.serial]}: ${value === null ? "none" : said(value) + unit}`,
+        {position: bead, backgroundColor: "black", backgroundOpacity: 0.75, fontColor: "white", fontSize: 12});
+    }, bead => { if (bead.label) { viewer.removeLabel(bead.label); delete bead.label; } });
   }
 
   function drawBox() {
@@ -104,7 +147,9 @@
     viewer.setBackgroundColor(variable("--surface"));
     if (state.atoms) for (const button of buttons)
       if (state.shown.has(button.dataset.of)) drawAtoms(button.dataset.of, variable(`--${button.dataset.style}`));
+    viewer.removeAllLabels();
     if (state.beads) drawBeads();
+    explain(state.beads ? colouring() : null);
     if (state.box && scene.box) drawBox();
     if (zoom) { viewer.zoomTo(); viewer.zoom(1.08 * Math.min(1, place.clientWidth / place.clientHeight)); }
     viewer.render();
@@ -122,6 +167,7 @@
     draw(what === "box");
   });
   document.getElementById("molecules")?.addEventListener("change", event => { state.count = +event.target.value; draw(true); });
+  document.getElementById("colouring")?.addEventListener("change", event => { state.colouring = event.target.value; draw(false); });
   document.getElementById("reset")?.addEventListener("click", () => {
     viewer.setView([0, 0, 0, 0, 0, 0, 0, 1]); draw(true);
   });

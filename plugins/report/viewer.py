@@ -23,6 +23,64 @@ STILL_ATOMS = 700  #: in the still picture
 PICOMETRE = 1000.0  #: positions are kept as whole picometres
 
 
+#: Colours of beads run between these quantiles of all values; what lies beyond has the colour of the end.
+RANGE = (0.01, 0.99)
+
+
+@dataclass(frozen=True, eq=False)
+class Colouring:
+    """One kind of numbers that beads can be coloured by, on one scale for all trajectories.
+
+    Attributes:
+        name: Of the numbers.
+        unit: Theirs, or "".
+        low: Where colours begin.
+        high: Where they end.
+        least: Of all beads of the frame, not only of those that are shown.
+        most: The same; infinite if some have no finite number.
+        values: Of the beads that are shown, by trajectory, (b,); NaN for beads that have none.
+    """
+
+    name: str
+    unit: str
+    low: float
+    high: float
+    least: float
+    most: float
+    values: dict[str, Array]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data: null where there is no number; four digits are more than colours tell."""
+        return {"name": self.name, "unit": self.unit, **{name: _plain(getattr(self, name)) for name in
+                                                         ("low", "high", "least", "most")},
+                "values": {label: [_plain(value) for value in own.tolist()] for label, own in self.values.items()}}
+
+
+def _plain(value: float) -> float | str | None:
+    """A number as JSON has it; infinite ones as JavaScript reads them from text."""
+    if np.isnan(value):
+        return None
+    return float(f"{value:.4g}") if np.isfinite(value) else ("Infinity" if value > 0 else "-Infinity")
+
+
+def colourings(example: Example, rows: Index) -> list[Colouring]:
+    """What the beads ``rows`` (b,) of the frame can be coloured by; numbers that no bead has are left out."""
+    by_name: dict[tuple[str, str], dict[str, Array]] = {}
+    for label, found in example.values.items():
+        for each in found:
+            by_name.setdefault((each.name, each.unit), {})[label] = np.asarray(each.values, dtype=np.float64)
+    colours = []
+    for (name, unit), values in by_name.items():
+        every = np.concatenate(list(values.values()))
+        every = every[~np.isnan(every)]
+        finite = every[np.isfinite(every)]
+        if len(finite):
+            low, high = np.quantile(finite, RANGE)
+            colours.append(Colouring(name, unit, float(low), float(high), float(every.min()), float(every.max()),
+                                     {label: own[rows] for label, own in values.items()}))
+    return colours
+
+
 @dataclass(frozen=True, eq=False)
 class Excerpt:
     """Molecules of a frame, those nearest to its centre first; positions in nm about that centre.
@@ -42,6 +100,7 @@ class Excerpt:
         beads: Positions, (b, 3).
         corner: Corner of the box, (3,).
         box: Rows are the box vectors, (3, 3); None without periodicity.
+        colourings: What beads can be coloured by, beside their type.
     """
 
     number: int
@@ -58,6 +117,7 @@ class Excerpt:
     beads: Array
     corner: Array
     box: Array | None
+    colourings: list[Colouring]
 
     @property
     def few(self) -> int:
@@ -76,6 +136,7 @@ class Excerpt:
             "bonds": self.bonds.ravel().tolist(), "beadBonds": self.bead_bonds.ravel().tolist(),
             "beadTypes": self.bead_types, "radius": np.round(self.radius, 3).tolist(),
             "trajectories": {label: packed(atoms) for label, atoms in self.atoms.items()}, "beads": packed(self.beads),
+            "colourings": [each.to_json() for each in self.colourings],
             "box": None if self.box is None else np.round(np.vstack([self.corner, self.box]), 3).tolist()}
 
 
@@ -104,7 +165,8 @@ def scene(example: Example, system: System) -> Excerpt:
         elements=found.elements, atom_counts=found.atom_counts, bead_counts=found.bead_counts,
         bonds=np.concatenate(found.bonds), bead_bonds=np.concatenate(found.bead_bonds), bead_types=found.bead_types,
         radius=np.array(found.radii), atoms=shown, beads=(beads - centre)[bead_rows],
-        corner=np.zeros(3) - centre, box=box)
+        corner=np.zeros(3) - centre, box=box,
+        colourings=colourings(example, bead_rows))
 
 
 class _Collected:

@@ -89,7 +89,7 @@ class _Part:
 
 
 def _inverse(gram: Array) -> Array:
-    """Inverses of symmetric matrices (n, c, c); pseudo-inverses, least squares, where rigid bonds depend on each other.
+    """Inverses of symmetric matrices (n, c, c); where rigid bonds depend on each other pseudo-inverses: least squares.
 
     Forces of bonds that depend on each other, as in a flat ring with rigid diagonals, are not known one by one; their
     sums on atoms are.

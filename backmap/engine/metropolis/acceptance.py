@@ -195,7 +195,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, eq=False)
-class Weights:
+class Weighed:
     """Candidates of the S sites of a chunk, and what they weigh.
 
     Attributes:
@@ -261,8 +261,8 @@ class Acceptance:
                 scene.scatter(frame, bead, block, chosen)
 
     def weights(self, scene: Scene, shells: Shells, sites: Batch, blocks: Tensor, stream: tuple[int | str, ...],
-                frames: NDArray[np.int64]) -> Iterator[Weights]:
-        """Weights of candidates of every site, each given all else as it stands; nothing moves.
+                frames: NDArray[np.int64]) -> Iterator[Weighed]:
+        """Weighed of candidates of every site, each given all else as it stands; nothing moves.
 
         The arguments are those of ``sweep``; sites need not be out of each other's sight.
         """
@@ -278,7 +278,7 @@ class Acceptance:
         return self.target.show(scene, Stream.of(*stream, "beads", numbers.repeat_interleave(n_beads), every))
 
     def _weigh(self, scene: Scene, shells: Shells, batch: Batch, blocks: Tensor, shown: Tensor,
-               stream: tuple[int | str, ...], numbers: Tensor) -> Weights:
+               stream: tuple[int | str, ...], numbers: Tensor) -> Weighed:
         frame, bead = (torch.as_tensor(x, device=numbers.device) for x in (batch.frame, batch.bead))
         block = blocks[scene.layout.row[bead]]
         env = _shown(scene.gather(frame, bead, self.noise, self.target.temperature, block), scene, frame, bead, shown)
@@ -296,7 +296,7 @@ class Acceptance:
         handed.expect_shape(own_density, (env.size,), handed.named("generator", self.generator), "gave log-densities")
         own_density = own_density.double().nan_to_num(nan=-torch.inf)
         log_old = torch.where(value[:, 0] > -torch.inf, value[:, 0] - own_density, -torch.inf)
-        return Weights(frame, bead, block, drawn, energy, log_new, log_old, rng)
+        return Weighed(frame, bead, block, drawn, energy, log_new, log_old, rng)
 
     def _try(self, scene: Scene, shells: Shells, batch: Batch, blocks: Tensor, shown: Tensor,
              stream: tuple[int | str, ...], numbers: Tensor) -> tuple[Outcome, tuple[Tensor, Tensor, Tensor, Tensor]]:

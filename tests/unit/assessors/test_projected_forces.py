@@ -51,8 +51,8 @@ def springs(stiffness: float, length: float) -> ForceField:
 def test_the_force_of_a_spring_fluctuates_as_it_should() -> None:
     """Var F = k kT of the force along a stiff bond, a bond of one bead with the next, within 2 %.
 
-    Its length is in the middle of 4,000 equally likely intervals each, so that no draw is by chance; with k or kT off by
-    3 % it fails.
+    Its length is in the middle of 4,000 equally likely intervals each, so that nothing is by chance; with k or kT off
+    by 3 % it fails.
     """
     kind = replace(builders.butane(), bond_length=np.full(len(builders.butane().bonds), np.nan))
     n, stiffness, length, heat = 4000, 2e5, 0.15, BOLTZMANN * 350

@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from backmap_plugins.report.figures import plot, ticks
 from backmap_plugins.report.numbers import decimals, number, percent, short
 from backmap_plugins.report.viewer import MOST_ATOMS, packed, scene, still
 
-from backmap.model.assessment import REFERENCE, Example
+from backmap.model.assessment import REFERENCE, BeadValues, Example
 from backmap.model.system import System
 from tests import builders, judgements
 from tests.judgements import OWN
@@ -83,6 +85,30 @@ def test_a_large_system_is_cut_to_whole_molecules() -> None:
     assert sum(view.atom_counts) == MOST_ATOMS
     assert view.n_molecules == 2000
     assert np.abs(view.beads).max() < 2.6
+
+
+def test_beads_are_coloured_on_one_scale_for_all_trajectories() -> None:
+    """From the 1 % to the 99 % quantile of all values; none and infinite ones are told apart from numbers."""
+    judged, system = judgements.judgement()
+    n = system.n_beads
+    rising, falling = np.arange(n, dtype=float), 2.0 * np.arange(n)[::-1]
+    rising[3], falling[5] = np.nan, np.inf
+    values = {"a": [BeadValues("force", "kJ/mol/nm", rising)], "b": [BeadValues("force", "kJ/mol/nm", falling),
+                                                                      BeadValues("none", "", np.full(n, np.nan))]}
+    view = scene(replace(judged.example, values=values), system)
+    (colours,) = view.colourings
+    every = np.concatenate([rising, falling])
+    low, high = np.quantile(every[np.isfinite(every)], [0.01, 0.99])
+    assert (colours.low, colours.high) == pytest.approx((low, high))
+    assert (colours.least, colours.most) == (0.0, np.inf)
+    written = json.loads(json.dumps(colours.to_json(), allow_nan=False))
+    assert written["most"] == "Infinity"
+    shown = written["values"]
+    assert len(shown["a"]) == len(shown["b"]) == len(view.bead_types)
+    assert shown["a"].count(None) == shown["b"].count("Infinity") == 1
+    order = [value for value in shown["a"] if value is not None]
+    assert sorted(order) == [k for k in range(n) if k != 3]
+    assert scene(judged.example, system).colourings == []
 
 
 def test_positions_survive_packing() -> None:

@@ -91,7 +91,7 @@ def triangle(n_bonds: int = 3) -> MoleculeType:
 
 
 def test_bonds_that_depend_on_each_other_share_their_force() -> None:
-    """A bond that is there twice, for which G has no inverse: sums on atoms are those of the bond that is there once."""
+    """A bond that is there twice, for which G has no inverse: sums on atoms are those of the bond alone."""
     rng = np.random.default_rng(5)
     atoms, forces = rng.normal(size=(2, 4, 3, 3))
     once, twice = (BondForces(triangle(n)).of(atoms, forces, 0.0) for n in (3, 4))

@@ -34,15 +34,16 @@ def filled(world: World, n: int, candidates: int, **options: object) -> tuple[Be
     grid = APART * np.arange(n)[:, None, None] * np.array([1.0, 0.0, 0.0])
     window = Window(np.arange(1), np.zeros(1), np.zeros((1, 3, 3)), (grid + world.beads).reshape(1, -1, 3))
     window = window.with_atoms((grid + world.start).reshape(1, -1, 3))
-    filling = BeadFilling(system, world.field, Tunable(Tunable.Options(**options)), TEMPERATURE, SIGMA, SIGMA, candidates)
+    generator = Tunable(Tunable.Options(**options))
+    filling = BeadFilling(system, world.field, generator, TEMPERATURE, SIGMA, SIGMA, candidates)
     return filling, filling.of(window, (3, "test"))
 
 
 def integral(world: World, seen: object) -> float:
     """-kT ln of the partition function of a trimer, kJ/mol, by quadrature over its angle.
 
-    Both bonds turn over a sphere, exp(-U/kT) sqrt(det G) depends on the angle alone, and ``seen`` is the average density
-    of the beads over directions.
+    Both bonds turn over a sphere, exp(-U/kT) sqrt(det G) depends on the angle alone, and ``seen`` is the average
+    density of the beads over directions.
     """
     angle = np.linspace(0, np.pi, 200_001)
     angle = (angle[1:] + angle[:-1]) / 2
@@ -54,7 +55,8 @@ def integral(world: World, seen: object) -> float:
 def gaussian(away: float) -> object:
     def seen(angle: np.ndarray) -> np.ndarray:
         m = LENGTH * np.sqrt(1.25 - np.cos(angle))  # from the first atom to the middle of the second bond
-        turned = np.exp(-0.5 * ((m - away) / SIGMA)**2) * -np.expm1(-2 * m * away / SIGMA**2) / (2 * m * away / SIGMA**2)
+        twice = 2 * m * away / SIGMA**2
+        turned = np.exp(-0.5 * ((m - away) / SIGMA)**2) * -np.expm1(-twice) / twice
         return turned * (2 * np.pi * SIGMA**2)**-1.5
     return seen
 
@@ -62,7 +64,7 @@ def gaussian(away: float) -> object:
 @pytest.mark.parametrize("lump", [0.0, 0.5])
 def test_the_partition_function_of_a_free_trimer(lump: float) -> None:
     """Whatever the generator: to 0.05 kJ/mol, where a factor of two is 2.3."""
-    _, found = filled(pinned(), 20, 1000, lump=lump)
+    _, found = filled(pinned(), 10, 600, lump=lump)
     expected = integral(pinned(), np.ones_like)
     assert -KT * np.log(np.exp(-found.free_energy / KT).mean()) == pytest.approx(expected, abs=0.05)
     np.testing.assert_allclose(found.free_energy, expected, atol=0.5)
@@ -71,10 +73,11 @@ def test_the_partition_function_of_a_free_trimer(lump: float) -> None:
 @pytest.mark.parametrize("away", [AWAY, 0.05])
 def test_beads_count(away: float) -> None:
     """A bead where atoms can be, and one so near that bonds have to fold: 11 kJ/mol harder to fill."""
-    _, found = filled(hung(away), 30, 1000)
+    _, found = filled(hung(away), 15, 600)
     free = found.free_energy.reshape(-1, 2)
     assert np.isnan(free[:, 0]).all()  # a bead that is an atom has nothing to draw
-    assert -KT * np.log(np.exp(-free[:, 1] / KT).mean()) == pytest.approx(integral(hung(away), gaussian(away)), abs=0.15)
+    mean = -KT * np.log(np.exp(-free[:, 1] / KT).mean())
+    assert mean == pytest.approx(integral(hung(away), gaussian(away)), abs=0.15)
 
 
 def test_the_own_atoms_do_not_matter() -> None:

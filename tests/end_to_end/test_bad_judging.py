@@ -129,6 +129,13 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
     ("too few frames beside", together(
         frames("two.xtc", n_frames=2), beside("{two: {read_atoms: {atoms: {gromacs: two.xtc}}}}")), (),
      f"{ASSESS}.compare_with.two[0].read_atoms: two.xtc: holds 2 frames, but cg.gro, cg.xtc holds 5. {BELONG}"),
+    # free energies of beads
+    ("free energies by a generator without a density", recipe(PLAIN, "{block_free_energies: {generator: template}}"),
+     (), f"{ASSESS}: block_free_energies: the generator has no density, so its draws cannot be weighed. Name one that "
+     "has, e.g. generator: {equivariant: weights.safetensors}."),
+    ("free energies without a generator", recipe(PLAIN, "block_free_energies"), (),
+     f"{ASSESS}: step 'assess' needs generator, which no earlier step gives. Steps that give it: forward, gibbs, "
+     "metropolis"),
     # the force field
     ("atom type without parameters", without("HC 1"), (),
      f"{FORCE_FIELD}: octane.top:45: atom type 'HC' is in no [ atomtypes ]"),

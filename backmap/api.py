@@ -81,15 +81,15 @@ _HOME = {name: module for module, names in _LATE.items() for name in names}
 
 __all__ = [
     "API_VERSION", "CARE", "GOOD", "UNUSABLE", "Aspect", "Assessment", "Assessor", "AtomIndex", "AtomMolecule",
-    "AtomTopology", "BackmapError", "Bar", "BeadModel", "BeadValues", "Bonded", "Bridge", "Chain", "Changed", "Checker",
-    "Checkpoint", "Chemistry", "Curve", "DensityGenerator", "Draw", "EnsembleAssessor", "Figure", "Finding",
-    "ForceField", "ForceFieldReader", "FragmentTable", "FrameInfo", "FrameSource", "FrameStep", "Generator",
-    "InputPath", "Judgement", "Learner", "Library", "LocalEnvironment", "Loss", "Mapping", "MappingReader", "Memory",
-    "Model", "MoleculeParameters", "MoleculeType", "Nested", "Objective", "Options", "Order", "OutputFiles",
-    "OutputPath", "ParticleFront", "Plugin", "Proposer", "Reader", "Refiner", "Regularizer", "Sampler", "Sampling", "Several",
-    "Snapshot", "State", "Step", "Stream", "Surface", "Survey", "System", "Tally", "Target", "TopologyReader",
-    "Traversal", "View", "WeightsPath", "Window", "Writer", "also_read", "divergence", "graph_of", "hookimpl",
-    "numpy_generator",
+    "AtomTopology", "BackmapError", "Bar", "BeadModel", "BeadValues", "Bonded", "Bridge", "Chain", "Changed",
+    "Checker", "Checkpoint", "Chemistry", "Curve", "DensityGenerator", "Draw", "EnsembleAssessor", "Figure",
+    "Finding", "ForceField", "ForceFieldReader", "FragmentTable", "FrameInfo", "FrameSource", "FrameStep",
+    "Generator", "InputPath", "Judgement", "Learner", "Library", "LocalEnvironment", "Loss", "Mapping",
+    "MappingReader", "Memory", "Model", "MoleculeParameters", "MoleculeType", "Nested", "Objective", "Options",
+    "Order", "OutputFiles", "OutputPath", "ParticleFront", "Plugin", "Proposer", "Reader", "Refiner", "Regularizer",
+    "Sampler", "Sampling", "Several", "Snapshot", "State", "Step", "Stream", "Surface", "Survey", "System", "Tally",
+    "Target", "TopologyReader", "Traversal", "View", "WeightsPath", "Window", "Writer", "also_read", "divergence",
+    "graph_of", "hookimpl", "numpy_generator",
 ]
 
 

@@ -63,11 +63,15 @@ def gaussian(away: float) -> object:
 
 @pytest.mark.parametrize("lump", [0.0, 0.5])
 def test_the_partition_function_of_a_free_trimer(lump: float) -> None:
-    """Whatever the generator: to 0.05 kJ/mol, where a factor of two is 2.3."""
+    """Whatever the generator: within four standard errors of 0.08 kJ/mol at most, where a factor of two is 2.3.
+
+    With 112,500 draws it is 1.005 +- 0.002 and 1.001 +- 0.005 times what it should be.
+    """
     _, found = filled(pinned(), 10, 600, lump=lump)
-    expected = integral(pinned(), np.ones_like)
-    assert -KT * np.log(np.exp(-found.free_energy / KT).mean()) == pytest.approx(expected, abs=0.05)
-    np.testing.assert_allclose(found.free_energy, expected, atol=0.5)
+    share = np.exp(-(found.free_energy - integral(pinned(), np.ones_like)) / KT)
+    error = share.std(ddof=1) / np.sqrt(len(share))
+    assert KT * error < 0.08
+    assert share.mean() == pytest.approx(1.0, abs=4 * error)
 
 
 @pytest.mark.parametrize("away", [AWAY, 0.05])

@@ -85,6 +85,9 @@ def main() -> None:
     stage(folder, "settled", "dense", duration(20))
     every = round(2 / TIME_STEP)
     stage(folder, "reference", "settled", {**duration(options.production), "nstxout": every, "nstfout": every})
+    frames = ("trjconv", "-f", "reference.trr", "-s", "reference.tpr")  # to train on: every 4 ps of the first half
+    gmx(folder, *frames, "-o", "train.trr", "-e", options.production / 2, "-skip", 2, answer="0\n")
+    gmx(folder, *frames, "-o", "first.gro", "-dump", 0, answer="0\n")
 
 
 if __name__ == "__main__":

@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from .plugin import Plugin
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
 
     from ..engine.random import Stream
@@ -115,6 +117,14 @@ class Assessor(Plugin):
             frame: As for ``measure``.
         """
         return ()
+
+    def paths(self) -> Sequence[Path]:
+        """Files that it writes when all is concluded, relative to the output folder; by default none."""
+        return ()
+
+    def files(self) -> Mapping[Path, bytes]:
+        """Their content; called once, after the last ``conclude``. What there is nothing to say about is left out."""
+        return {}
 
 
 class Checker(Plugin):

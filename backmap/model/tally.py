@@ -4,6 +4,7 @@ windows or shared among processes.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -43,8 +44,11 @@ class Tally:
         both[index % 2] += new
 
     def row(self, name: str, index: int, values: ArrayLike) -> None:
-        """Keep floats ``values`` (...) of the frame whose place in the run is ``index``, from 0."""
-        self._rows.setdefault(name, {})[index] = np.asarray(values, dtype=np.float64)
+        """Keep floats ``values`` (...) of the frame whose place in the run is ``index``, from 0.
+
+        Arrays of float32 stay what they are, for rows that are long; everything else becomes float64.
+        """
+        self._rows.setdefault(name, {})[index] = _floats(values)
 
     def note(self, name: str, index: int, entries: ArrayLike) -> None:
         """Keep integers ``entries`` (n, ...) of the frame whose place in the run is ``index``, from 0.
@@ -156,7 +160,7 @@ class Tally:
             if kind == "count":
                 tally._counts[name] = np.array(value, dtype=np.int64)
             elif kind == "row":
-                tally._rows[name] = dict(zip(arrays[f"index {name}"].tolist(), np.array(value, dtype=np.float64)))
+                tally._rows[name] = dict(zip(arrays[f"index {name}"].tolist(), _floats(value)))
             elif kind == "list":
                 place = arrays[f"place {name}"]
                 tally._lists[name] = {int(k): np.array(value)[place == k] for k in np.unique(place)}
@@ -169,3 +173,9 @@ class Tally:
         for part in parts:
             whole.merge(part)
         return whole
+
+
+def _floats(values: ArrayLike) -> NDArray[Any]:
+    """The values in float32, if that is what they are, or else in float64."""
+    array = np.asarray(values)
+    return array if array.dtype == np.float32 else array.astype(np.float64)

@@ -92,6 +92,8 @@ class Assess(FrameStep):
         for assessor in options.assessors:
             assessor.use(state.generator, state.seed, state.device)
             assessor.begin(state.system, state.forcefield)
+            for path in assessor.paths():
+                state.files.claim(path, once=True)
         self.states = {}
         for label, steps in options.compare_with.items():
             self.states[label] = replace(state, progress=lambda fraction: None, loaded=False, sampling=[],
@@ -241,6 +243,9 @@ class Assess(FrameStep):
         models = [label for label, own in self.states.items() if own.beads_from and label in labels]
         if models and {REFERENCE, own} <= set(labels):
             self._rank(models, state)
+        for assessor in self.options.assessors:
+            for path, data in assessor.files().items():
+                state.files.place(path, data)
 
     def _rank(self, models: Sequence[str], state: State) -> None:
         """Say how much farther models are from the reference than the run's own atoms, and in which order."""

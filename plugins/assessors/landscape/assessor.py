@@ -25,8 +25,8 @@ from .descriptors import Environments, Spectrum
 from .extra import sklearn
 from .kernels import MoleculeKernel
 from .memo import Memo
-from .sample import ENVIRONMENTS, FRAME, LEFT_OUT, Sample
 from .said import Findings
+from .sample import ENVIRONMENTS, FRAME, LEFT_OUT, Sample
 from .telling import Telling
 
 #: Radii of environments where the recipe says none, nm.

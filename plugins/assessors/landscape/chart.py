@@ -1,4 +1,4 @@
-"""A map with all that belongs to it: landmarks, their places, clusters, parameters; kept in a file, to be drawn on again."""
+"""A map with all that belongs to it: landmarks, their places, clusters, parameters; kept in a file to be drawn on."""
 from __future__ import annotations
 
 import io
@@ -112,7 +112,8 @@ class Chart:
     def to_bytes(self) -> bytes:
         """The map as an .npz file."""
         sketch = self.sketch
-        said = {"version": VERSION, "settings": self.settings, "high": [sketch.high.sigma, sketch.high.a, sketch.high.b],
+        said = {"version": VERSION, "settings": self.settings,
+                "high": [sketch.high.sigma, sketch.high.a, sketch.high.b],
                 "low": [sketch.low.sigma, sketch.low.a, sketch.low.b], "stress": sketch.stress, "limit": self.limit,
                 "n_points": self.n_points, "frames": self.frames}
         buffer = io.BytesIO()

@@ -133,11 +133,16 @@ def _calculator(spectrum: Spectrum) -> Callable[..., list[Array]]:
         def cell(self) -> Any:
             return self.held[2]
 
-    calculator = featomic.SoapPowerSpectrum(
-        cutoff={"radius": spectrum.radius, "smoothing": {"type": "ShiftedCosine", "width": spectrum.width}},
-        density={"type": "Gaussian", "width": spectrum.sigma},
-        basis={"type": "TensorProduct", "max_angular": spectrum.l_max,
-               "radial": {"type": "Gto", "max_radial": spectrum.n_max - 1}})
+    try:
+        calculator = featomic.SoapPowerSpectrum(
+            cutoff={"radius": spectrum.radius, "smoothing": {"type": "ShiftedCosine", "width": spectrum.width}},
+            density={"type": "Gaussian", "width": spectrum.sigma},
+            basis={"type": "TensorProduct", "max_angular": spectrum.l_max,
+                   "radial": {"type": "Gto", "max_radial": spectrum.n_max - 1}})
+    except featomic.FeatomicError as error:  # its integrals do not converge
+        raise BackmapError(f"Gaussians of {spectrum.sigma:g} nm cannot be expanded over a radius of "
+                           f"{spectrum.radius:g} nm", where="landscape",
+                           hint="Take a smaller radius, or a larger sigma.") from error
 
     def compute(types: Any, positions: Any, cell: Any, points: Any, pairs: Any) -> list[Array]:
         which = np.stack([np.zeros_like(points), points], axis=1).astype(np.int32)

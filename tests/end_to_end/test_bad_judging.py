@@ -190,7 +190,7 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
      "run.yaml: steps[3].assess: compare_with.none: makes no atoms. Name a step that does."),
     ("unknown assessor", recipe("[structure,", "[structures,"), (),
      f"{ASSESS}.assessors[0]: no assessor is called 'structures'. Did you mean 'structure'? Known: "
-     "block_free_energies, consistency, energy, force_residual, projected_forces, structure"),
+     "block_free_energies, consistency, energy, force_residual, landscape, projected_forces, structure"),
     ("unknown option of an assessor", recipe(PLAIN, "[{structure: {bin: 2}}]"), (),
      f"{ASSESS}.assessors[0].structure: no option is called 'bin'. ... Known: ..."),
     ("the reference's name", nothing, ("--set", "steps.assess.name=reference"),

@@ -81,7 +81,7 @@ def _low(r, sigma, scale, a, b):
 def _stress(z: np.ndarray, high: np.ndarray, weights: np.ndarray, sigma: float, a: float, b: float):
     """S and its gradient (L, 2)."""
     n, scale = len(z), 2.0**(a / b) - 1.0
-    total, norm, gradient = 0.0, 0.0, np.zeros((n, 2))
+    total, norm, gradient = 0.0, 1e-300, np.zeros((n, 2))  # a single landmark has no pairs, and no stress
     for i in range(n):
         for j in range(i):
             x, y = z[i, 0] - z[j, 0], z[i, 1] - z[j, 1]

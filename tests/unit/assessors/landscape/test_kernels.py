@@ -1,5 +1,7 @@
-"""Kernels of molecules against closed forms and exact assignments."""
+"""Kernels between molecules against closed forms and the best assignment."""
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import pytest
@@ -7,44 +9,103 @@ from backmap_plugins.assessors.landscape.kernels import MoleculeKernel, distance
 from scipy.optimize import linear_sum_assignment
 
 
-def covariances(seed: int, count: int = 20, n: int = 6) -> np.ndarray:
-    return np.random.default_rng(seed).uniform(0.3, 1.0, size=(count, n, n))
+def environments(seed: int, *shape: int) -> np.ndarray:
+    """Vectors of norm 1 without negative numbers, as power spectra mostly are, (..., F)."""
+    found = np.random.default_rng(seed).random(shape)
+    return (found / np.linalg.norm(found, axis=-1, keepdims=True)).astype(np.float32)
 
 
-@pytest.mark.parametrize("gamma", [0.005, 0.05, 0.5, 5.0])
-def test_two_environments_that_are_unlike_match_as_the_closed_form_says(gamma: float) -> None:
-    """C = 1: P_11 = 1 / (2 (1 + exp(-1/gamma))), and Tr(P^T C) = 2 P_11."""
-    [found] = matched(np.eye(2)[None], gamma)
-    assert found == pytest.approx(1 / (1 + np.exp(-1 / gamma)), abs=1e-9)
+def covariances(seed: int, count: int, n: int) -> np.ndarray:
+    return np.random.default_rng(seed).random((count, n, n))
 
 
-def test_a_large_gamma_is_the_mean() -> None:
-    c = covariances(1)
-    np.testing.assert_allclose(matched(c, 1e6), c.mean(axis=(1, 2)), atol=1e-6)
+@pytest.mark.parametrize("gamma", [1e-3, 5e-3, 0.0099, 0.01, 0.1, 0.5, 1.0, 10.0])
+def test_two_environments_have_a_closed_form(gamma: float) -> None:
+    """C is the identity: P_11 = P_22 = 1 / (2 (1 + exp(-1 / gamma))), on both sides of where logarithms begin."""
+    found = matched(np.eye(2)[None], gamma)[0]
+    assert found == pytest.approx(1 / (1 + math.exp(-1 / gamma)), abs=1e-9)
 
 
-def test_a_small_gamma_is_the_best_assignment() -> None:
-    c = covariances(2)
-    best = [one[linear_sum_assignment(-one)].mean() for one in c]
-    np.testing.assert_allclose(matched(c, 1e-4), best, atol=1e-4)
+@pytest.mark.parametrize("n", [1, 2, 5, 10])
+def test_a_large_gamma_gives_the_mean(n: int) -> None:
+    c = covariances(1, 20, n)
+    assert matched(c, 1e7) == pytest.approx(c.mean(axis=(1, 2)), abs=1e-6)
 
 
-@pytest.mark.parametrize("name", ["rematch", "average", "ordered"])
-def test_kernels_are_one_for_a_molecule_with_itself(name: str) -> None:
-    molecules = np.random.default_rng(3).random((4, 5, 7)).astype(np.float32)
-    molecules /= np.linalg.norm(molecules, axis=2, keepdims=True)
+@pytest.mark.parametrize("n", [1, 2, 5, 10])
+def test_a_small_gamma_gives_the_best_assignment(n: int) -> None:
+    c = covariances(2, 20, n)
+    best = []
+    for each in c:
+        rows, columns = linear_sum_assignment(-each)
+        best.append(each[rows, columns].sum() / n)
+    assert matched(c, 1e-5) == pytest.approx(np.array(best), abs=1e-4)
+
+
+def test_sums_of_logarithms_are_those_of_exponentials() -> None:
+    """The two ways of counting meet at the gamma where one takes over, where the rounds suffice for either."""
+    c = 0.8 + 0.2 * covariances(3, 50, 6)
+    assert matched(c, 0.01 * (1 - 1e-9)) == pytest.approx(matched(c, 0.01), abs=1e-7)
+
+
+def test_the_match_grows_from_the_mean_to_the_best_assignment() -> None:
+    c = covariances(4, 30, 6)
+    found = np.stack([matched(c, gamma) for gamma in (10.0, 1.0, 0.1, 0.02, 0.005, 1e-4)])
+    assert (np.diff(found, axis=0) > -1e-9).all()
+    assert (found[-1] - found[0] > 0.1).all()
+
+
+@pytest.mark.parametrize("name", ["average", "rematch", "ordered"])
+def test_kernels_are_symmetric_and_one_for_a_molecule_with_itself(name) -> None:
+    molecules = environments(5, 12, 5, 30)
     found = MoleculeKernel(name).between(molecules, molecules)
-    np.testing.assert_allclose(np.diag(found), 1, atol=1e-6)
-    np.testing.assert_allclose(found, found.T, atol=1e-6)
-    assert distances(found).max() > 0.05
+    assert found.diagonal() == pytest.approx(1, abs=1e-6)
+    assert found == pytest.approx(found.T, abs=1e-6)
+    assert (found < 1 + 1e-6).all()
+    assert found[0, 1] < 0.999
+    assert distances(found).diagonal() == pytest.approx(0, abs=2e-3)  # the root of what float32 leaves of 0
 
 
-def test_only_the_ordered_kernel_sees_order_and_none_sees_the_end_that_is_first() -> None:
-    rng = np.random.default_rng(4)
-    molecule = rng.random((1, 6, 9)).astype(np.float32)
-    molecule /= np.linalg.norm(molecule, axis=2, keepdims=True)
-    shuffled, turned = molecule[:, [2, 0, 1, 5, 3, 4]], molecule[:, ::-1]
-    for name, sees in (("average", False), ("rematch", False), ("ordered", True)):
+def test_the_average_is_the_product_of_means() -> None:
+    first, second = environments(6, 4, 5, 30), environments(7, 6, 5, 30)
+    means = [each.mean(axis=1, dtype=np.float64) for each in (first, second)]
+    unit = [each / np.linalg.norm(each, axis=1, keepdims=True) for each in means]
+    assert MoleculeKernel("average").between(first, second) == pytest.approx(unit[0] @ unit[1].T, abs=1e-6)
+
+
+def test_the_order_of_centres_is_seen_by_the_ordered_kernel_alone() -> None:
+    """Along a molecule and against it is one; any other order is another molecule for the ordered kernel only."""
+    molecules = environments(8, 10, 6, 30)
+    other = molecules[:, [1, 0, 2, 3, 4, 5]]
+    for name in ("average", "rematch", "ordered"):
         kernel = MoleculeKernel(name)
-        assert kernel.between(molecule, turned)[0, 0] == pytest.approx(1, abs=1e-6)
-        assert (kernel.between(molecule, shuffled)[0, 0] < 0.99) == sees
+        assert kernel.between(molecules, molecules[:, ::-1]).diagonal() == pytest.approx(1, abs=1e-6)
+        changed = 1 - kernel.between(molecules, other).diagonal()
+        if name == "ordered":
+            assert (changed > 1e-3).all()
+        else:
+            assert changed == pytest.approx(0, abs=1e-6)
+    ordered = MoleculeKernel("ordered")
+    assert ordered.between(molecules, molecules[:, ::-1]) == pytest.approx(ordered.between(molecules, molecules),
+                                                                          abs=1e-6)
+
+
+def test_one_environment_is_raised_to_zeta() -> None:
+    points = environments(9, 7, 1, 30)
+    expected = (points[:, 0].astype(np.float64) @ points[:, 0].T.astype(np.float64))**3
+    assert MoleculeKernel("environment", zeta=3).between(points, points) == pytest.approx(expected, abs=1e-6)
+
+
+def test_many_molecules_are_taken_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    molecules = environments(10, 9, 4, 30)
+    whole = MoleculeKernel().between(molecules, molecules)
+    monkeypatch.setattr("backmap_plugins.assessors.landscape.kernels.BLOCK", 300)
+    assert MoleculeKernel().between(molecules, molecules) == pytest.approx(whole, abs=1e-6)
+
+
+def test_a_molecule_without_neighbours_is_like_nothing() -> None:
+    molecules = environments(11, 3, 4, 30)
+    molecules[0] = 0
+    found = MoleculeKernel().between(molecules, molecules)
+    assert found[0] == pytest.approx(0)
+    assert np.isfinite(found).all()

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from backmap_plugins.assessors.landscape.assessor import Landscape
 from backmap_plugins.formats.gromacs.frames import GromacsFrames
 
-from tests import judging
+from backmap.engine.sites.snapshot import AtomIndex, Snapshot
+from backmap.model.tally import Tally
+from tests import judging, scenes
 
 from .test_bad_input import Break, check_one_line, content, half, lines, nothing, recipe, remove, replace
 
@@ -49,6 +52,30 @@ def without(line: str) -> Break:
 def selected(first: str, second: str = "element C") -> Break:
     """g(r) between other atoms."""
     return recipe(PLAIN, f"[{{structure: {{rdf: {{pair: ['{first}', '{second}']}}}}}}]")
+
+
+def landscape(options: str) -> Break:
+    """Another assessor, with these options."""
+
+    def change(folder: Path) -> None:
+        pytest.importorskip("featomic")
+        pytest.importorskip("sklearn")
+        recipe(PLAIN, f"[{{landscape: {options}}}]")(folder)
+
+    return change
+
+
+def other_map(folder: Path) -> None:
+    """map.npz, whose landmarks see farther than by default."""
+    system, window = scenes.octane_window(1)
+    assessor = Landscape(Landscape.Options(radius=0.7, landmarks=5, restarts=1, clusters=1, save="map.npz"))
+    assessor.begin(system, None)
+    tally = Tally()
+    for frame in Snapshot.all_of(window, system, AtomIndex(system), np.arange(1)):
+        assessor.measure(frame, tally)
+    assessor.conclude(tally, None)
+    (written,) = assessor.files().values()
+    (folder / "map.npz").write_bytes(written)
 
 
 def beside(text: str) -> Break:
@@ -180,6 +207,25 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
     ("selection by position", selected("around 0.3 name C1"), (),
      f"{ASSESS}: rdf.pair: the selection 'around 0.3 name C1' asks for what a topology does not know. Select by name, "
      "type, element, resname, resid or bonds."),
+    # landscapes
+    ("centres that match nothing", landscape("{centres: {OCT: [C9]}}"), (),
+     f"{ASSESS}: landscape.centres: OCT has no atom 'C9'. Its atoms are called C1, ..."),
+    ("centres of other molecules", landscape("{centres: {PS: [C1]}}"), (),
+     f"{ASSESS}: landscape: there is no molecule type 'PS'. There are: OCT."),
+    ("molecules that are not there", landscape("{molecules: [PS]}"), (),
+     f"{ASSESS}: landscape: there is no molecule type 'PS'. There are: OCT."),
+    ("map that is none", together(content("map.npz", b"no map"), landscape("{map: map.npz}")), (),
+     f"{ASSESS}: map.npz: this is no map of a landscape (...). Give a file that landscape wrote: 'save: map.npz'."),
+    ("map of another landscape", together(landscape("{map: map.npz}"), other_map), (),
+     f"{ASSESS}: map.npz: this map is of other points: radius is 0.7 there and 0.6 here. Draw a new one, or write what "
+     "it was made with."),
+    ("no such map", landscape("{map: map.npz}"), (),
+     f"{ASSESS}.assessors[0].landscape.map: there is no file 'map.npz' (map.npz). Input paths are relative to the "
+     "recipe's folder."),
+    ("map that is saved as text", landscape("{save: map.txt}"), (),
+     f"{ASSESS}.assessors[0].landscape.save: should end in .npz. ..."),
+    ("smoothing wider than the radius", landscape("{radius: 0.2, smoothing: 0.3}"), (),
+     f"{ASSESS}.assessors[0].landscape: smoothing is wider than the radius"),
     # the recipe
     ("nothing to judge", together(NO_LOAD, NO_REFERENCE), (),
      "run.yaml: steps[3].assess: there is nothing to judge: no earlier step makes atoms, and there is no reference. "

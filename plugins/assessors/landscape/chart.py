@@ -1,4 +1,4 @@
-"""A map with all that belongs to it: landmarks, their places, clusters, parameters; kept in a file to be drawn on."""
+"""A map with all that belongs to it: landmarks, their places, clusters, parameters; kept in a file to be used again."""
 from __future__ import annotations
 
 import io

@@ -151,6 +151,14 @@ def _calculator(spectrum: Spectrum) -> Callable[..., list[Array]]:
                       np.array([[GHOST, *pair] for pair in pairs], dtype=np.int32))
         found = calculator.compute(Frame(types, positions, cell), selected_samples=samples, selected_keys=keys,
                                    use_native_system=True)
-        return [np.asarray(found.block(neighbor_1_type=a, neighbor_2_type=b).values) for a, b in pairs]
+        return [_every_row(found.block(neighbor_1_type=a, neighbor_2_type=b), points) for a, b in pairs]
 
     return compute
+
+
+def _every_row(block: Any, points: Any) -> Array:
+    """A row for each point, (P, F); featomic has none where a point has no neighbours of these two species."""
+    values = np.asarray(block.values)
+    found = np.zeros((len(points), values.shape[1]))
+    found[np.searchsorted(points, block.samples.column("atom"))] = values
+    return found

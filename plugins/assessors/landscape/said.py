@@ -58,7 +58,7 @@ class Findings:
         if not ours.n_frames or (theirs is not None and not theirs.n_frames):
             notes.append("no frame is left to be compared")
         if self.stride > 1:
-            notes.append(f"every {self.stride}th molecule is taken, so that there are no more than "
+            notes.append(f"one molecule of {self.stride} is taken, so that there are no more than "
                          f"{self.options.limit}")
 
     def alike(self, memo: Memo, ours: Sample) -> None:
@@ -83,6 +83,11 @@ class Findings:
             f"frames are exchanged {'within pairs of the same beads' if telling.paired else 'between the sets'}: "
             f"{telling.n_reference} of the reference, {telling.n_candidate} others")
         if telling.least is None:
+            return
+        finest = max(telling.finest, 1 / (self.options.permutations + 1)) * len(telling.tests)
+        if finest >= LEVEL:
+            self.assessment.notes.append(f"these frames and exchanges are too few to tell: {len(telling.tests)} tests "
+                                         f"give no p-value below {finest:.2g} together, and {LEVEL} is asked for")
             return
         apart = telling.least < LEVEL
         values = ", ".join(f"{name} p = {test.p:.3g}" for name, test in telling.tests.items())
@@ -183,7 +188,7 @@ class Findings:
         hover = [f"frame {ours.numbers[k]}{f', draw {ours.replicas[k]}' * bool(ours.replicas[k])}, {self._name(p)}"
                  for k in range(z.shape[0]) for p in range(z.shape[1])][::step]
         if step > 1:
-            self.assessment.notes.append(f"of the points, every {step}th is drawn on the map")
+            self.assessment.notes.append(f"one point of {step} is drawn on the map")
         common = (("z1", "z2"), ("", ""), _edges(chart, self.options.bins))
         self.assessment.surfaces.append(Surface(
             SECTION, f"map of {self.options.points}", *common, mean, "population",

@@ -1,157 +1,167 @@
-"""The ``landscape`` assessor on liquid octane: what descriptors see and do not see, verdicts, and bad input."""
+"""The assessor from frames to figures, on a small system."""
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from backmap_plugins.assessors.landscape import extra
 from backmap_plugins.assessors.landscape.assessor import Landscape
-from backmap_plugins.assessors.landscape.centres import centres_of
-from backmap_plugins.assessors.landscape.descriptors import Environments, Spectrum
-from scipy.spatial.transform import Rotation
+from pydantic import ValidationError
 
-from backmap.engine.sites.snapshot import AtomIndex, Snapshot
+from backmap import testing
 from backmap.errors import BackmapError
-from backmap.model.assessment import Assessment
-from backmap.model.system import System
+from backmap.model.system import System, Window
 from backmap.model.tally import Tally
-from backmap.testing import check_assessor
-from tests import scenes
+from tests import builders
+
+from ..scene import measured, snapshot, values
 
 pytest.importorskip("featomic")
 pytest.importorskip("sklearn")
-N_FRAMES = 10
+
+BOX = builders.TRICLINIC
+SMALL = {"n_max": 3, "l_max": 2, "sigma": 0.05, "landmarks": 20, "restarts": 1, "molecules": ["BUT"], "bins": 5}
+SYSTEM = builders.system((builders.butane(), 12), (builders.water(), 5))
 
 
-@pytest.fixture(scope="module")
-def octane() -> tuple[System, list[Snapshot]]:
-    system, window = scenes.octane_window(N_FRAMES)
-    return system, list(Snapshot.all_of(window, system, AtomIndex(system), np.arange(N_FRAMES)))
+def begun(**options) -> Landscape:
+    assessor = Landscape(Landscape.Options(**{**SMALL, **options}))
+    assessor.begin(SYSTEM, None)
+    return assessor
 
 
-def described(system: System, frame: Snapshot, **spectrum: float) -> np.ndarray:
-    return Environments(system, centres_of(system, None, None), Spectrum(0.5, **spectrum)).of(frame)
+def window(n_frames: int = 3) -> tuple[System, Window]:
+    """Frames, and others of the same beads as reference."""
+    made = builders.window(SYSTEM, BOX, n_frames)
+    noise = np.random.default_rng(1).normal(scale=0.01, size=made.atoms.shape)
+    return SYSTEM, replace(made, reference=made.atoms + noise)
 
 
-def moved(frame: Snapshot, atoms: np.ndarray, box: np.ndarray | None = None) -> Snapshot:
-    return replace(frame, atoms=atoms, box=frame.box if box is None else box)
+def tallied(assessor: Landscape, n_frames: int, noise: float, first: int = 0, beads: int = 0):
+    """Frames with noise; ``beads`` says whose they are, frame by frame."""
+    rng, found = np.random.default_rng([3, first, beads]), []
+    for k in range(n_frames):
+        atoms = builders.place(SYSTEM, BOX, k + beads)
+        noisy = atoms + rng.normal(scale=noise, size=atoms.shape)
+        found.append(snapshot(SYSTEM, noisy, BOX, index=k, beads=SYSTEM.map(atoms)))
+    return measured(assessor, *found)[0]
 
 
-def test_descriptors_do_not_see_where_all_is_nor_its_mirror_image(octane: tuple[System, list[Snapshot]]) -> None:
-    """Vectors of norm 1 are kept in single precision: 1e-6."""
-    system, [frame, *_] = octane
-    first = described(system, frame)
-    np.testing.assert_allclose(np.linalg.norm(first, axis=1), 1, atol=1e-6)
-    turn = Rotation.from_rotvec([0.3, -1.2, 0.7]).as_matrix()
-    lattice = np.random.default_rng(1).integers(-2, 3, size=frame.atoms.shape) @ frame.box
-    shift = np.array([0.4, -0.1, 3.0])
-    for atoms, box in ((frame.atoms + shift, frame.box), (frame.atoms @ turn.T, frame.box @ turn.T),
-                       (frame.atoms + lattice, frame.box), (-frame.atoms, frame.box)):
-        np.testing.assert_allclose(described(system, moved(frame, atoms, box)), first, atol=2e-6)
+@pytest.mark.parametrize("options", [{}, {"points": "environments", "clusters": 2}, {"kernel": "ordered"},
+                                     {"landmarks": 0}, {"centres": {"BUT": ["C1"]}, "kernel": "average"},
+                                     {"centres": "beads", "temperature": 300.0}, {"limit": 20}])
+def test_it_keeps_the_promises_of_assessors(options: dict) -> None:
+    testing.check_assessor(Landscape(Landscape.Options(**{**SMALL, **options})), *window())
 
 
-def test_descriptors_see_an_atom_that_moved(octane: tuple[System, list[Snapshot]]) -> None:
-    system, [frame, *_] = octane
-    atoms = frame.atoms.copy()
-    atoms[0] += 0.02
-    assert np.abs(described(system, moved(frame, atoms)) - described(system, frame)).max() > 1e-3
+def test_the_same_is_not_told_apart_and_noise_is() -> None:
+    """Ten pairs: noise of 0.005 nm in both, and of 0.04 nm in the candidate."""
+    assessor = begun(landmarks=0)
+    true, good, bad = (tallied(assessor, 10, noise, k) for k, noise in enumerate((0.005, 0.005, 0.04)))
+    right, wrong = (assessor.conclude(each, true) for each in (good, bad))
+    for name in ("environments", "molecules"):
+        assert values(right)["landscape", name, "p of the MMD"] > 0.05, name
+        assert values(wrong)["landscape", name, "p of the MMD"] < 0.01, name
+        assert values(wrong)["landscape", name, "MMD²"] > 5 * values(right)["landscape", name, "MMD²"]
+    assert values(right)["landscape", "environments", "classifier accuracy"] == pytest.approx(0.5, abs=0.1)
+    assert values(wrong)["landscape", "environments", "classifier accuracy"] > 0.65
+    assert "cannot be told" in right.findings[0].text
+    assert "can be told" in wrong.findings[0].text
 
 
-def test_a_neighbour_comes_in_without_a_jump(octane: tuple[System, list[Snapshot]]) -> None:
-    """Through the radius in ten steps: no step is larger than what a smooth weight allows."""
-    system, [frame, *_] = octane
-    centre = centres_of(system, None, None).points[0, 0]
-    atoms = frame.atoms + 100.0 * np.arange(system.n_atoms)[:, None]  # without a box, far from each other
-    steps = []
-    for away in np.linspace(0.495, 0.505, 11):
-        atoms[26] = atoms[centre] + [away, 0, 0]
-        steps.append(described(system, replace(frame, atoms=atoms.copy(), box=None), width=0.1)[0])
-    assert np.abs(np.diff(steps, axis=0)).max() < 0.01
+def test_it_is_told_that_four_pairs_are_too_few() -> None:
+    assessor = begun(landmarks=0)
+    said = assessor.conclude(tallied(assessor, 4, 0.01, 1), tallied(assessor, 4, 0.01, 2))
+    assert ("landscape", "environments", "p of the MMD") not in values(said)
+    assert any("4 pairs of frames are too few for a p-value" in note for note in said.notes)
+    assert any("too few for a classifier" in note for note in said.notes)
 
 
-def test_a_box_may_be_triclinic_or_smaller_than_the_sphere(octane: tuple[System, list[Snapshot]]) -> None:
-    """Two periods of one box are the same liquid; the radius is more than half of the box."""
-    system, [frame, *_] = octane
-    skew = frame.box + frame.box[0] * np.array([[0.0], [1.0], [-2.0]])  # another cell of the same lattice
-    np.testing.assert_allclose(described(system, moved(frame, frame.atoms, skew)), described(system, frame), atol=2e-6)
-    wide = Environments(system, centres_of(system, None, None).every(32), Spectrum(0.6 * frame.box[0, 0], sigma=0.1))
-    found = wide.of(moved(frame, frame.atoms, skew), centres_of(system, None, None).every(32))
-    straight = wide.of(frame, centres_of(system, None, None).every(32))
-    np.testing.assert_allclose(found, straight, atol=2e-6)
+@pytest.mark.parametrize(("n_frames", "permutations"), [(8, 500), (10, 100)])
+def test_there_is_no_finding_where_none_could_be_bad(n_frames: int, permutations: int) -> None:
+    """The least p-value of eight pairs is 1/128, that of 100 exchanges 1/101: twice that is above the level."""
+    assessor = begun(landmarks=0, permutations=permutations)
+    said = assessor.conclude(tallied(assessor, n_frames, 0.04, 1), tallied(assessor, n_frames, 0.005, 2))
+    assert values(said)["landscape", "molecules", "p of the MMD"] < 0.01
+    assert not said.findings
+    assert any("too few to tell: 2 tests give no p-value below 0.0" in note for note in said.notes)
 
 
-def judged(system: System, ours: list[Snapshot], theirs: list[Snapshot], **options: object) -> Assessment:
-    assessor = Landscape(Landscape.Options(permutations=200, restarts=2, landmarks=40, **options))
-    assessor.begin(system, None)
-    tallies = []
-    for frames in (ours, theirs):
-        tally = Tally()
-        for frame in frames:
-            assessor.measure(frame, tally)
-        tallies.append(tally)
-    return assessor.conclude(*tallies)
+def test_frames_that_are_repeated_shrink_no_error() -> None:
+    """The same frames twice: the same figures and errors, and a note."""
+    assessor = begun()
+    frames = [snapshot(SYSTEM, builders.place(SYSTEM, BOX, k % 4), BOX, index=k) for k in range(8)]
+    once, twice = measured(assessor, *frames[:4])[0], measured(assessor, *frames)[0]
+    first, second = assessor.conclude(once, None), assessor.conclude(twice, None)
+    assert [(figure.key, figure.value, figure.error) for figure in first.figures] == [
+        (figure.key, figure.value, figure.error) for figure in second.figures]
+    assert any(figure.error for figure in first.figures)
+    assert "4 frames are there more than once, and count once" in second.notes
 
 
-def figures(found: Assessment) -> dict[tuple[str, str], float]:
-    return {(one.name, one.quantity): one.value for one in found.figures}
+def test_a_frame_without_positions_is_left_out() -> None:
+    assessor = begun()
+    good = [snapshot(SYSTEM, builders.place(SYSTEM, BOX, k), BOX, index=k) for k in range(3)]
+    atoms = builders.place(SYSTEM, BOX, 3)
+    atoms[4] = np.nan
+    bad = snapshot(SYSTEM, atoms, BOX, index=3, beads=good[0].beads)
+    said = assessor.conclude(measured(assessor, *good, bad)[0], None)
+    assert said.notes[0].startswith("1 frames are left out of the landscape")
+    assert np.isfinite([figure.value for figure in said.figures]).all()
+    nothing = assessor.conclude(measured(assessor, bad)[0], None)
+    assert not nothing.figures
+    assert "no frame is left to be compared" in nothing.notes
 
 
-def test_true_frames_are_good_and_frames_with_bent_molecules_are_not(octane: tuple[System, list[Snapshot]]) -> None:
-    system, frames = octane
-    same = judged(system, frames, frames)
-    assert figures(same)["environments", "MMD²"] == pytest.approx(0, abs=1e-9)
-    assert figures(same)["map", "JSD"] == pytest.approx(0, abs=1e-9)
-    bent = []
-    for frame in frames:
-        atoms = frame.atoms.reshape(-1, 26, 3).copy()
-        atoms[:, :7] += 0.03 * (atoms[:, 4] - atoms[:, 7])[:, None]  # the first bead moves outwards
-        bent.append(replace(frame, atoms=atoms.reshape(-1, 3)))
-    found = judged(system, bent, frames)
-    assert figures(found)["environments", "p of the MMD"] < 0.01
-    assert figures(found)["environments", "classifier accuracy"] > 0.6
-    assert [aspect.topic for aspect in found.findings] == ["local environments"]
-    assert "can be told" in found.findings[0].text
-    populations = [value for (name, what), value in figures(same).items() if what == "population"]
-    assert sum(populations) == pytest.approx(1)
-    assert any(surface.points is not None and len(surface.hover) == len(surface.points) for surface in same.surfaces)
+def test_a_map_is_saved_and_drawn_on_again(tmp_path: Path) -> None:
+    """The same frames have the same figures on it."""
+    assessor = begun(save="map.npz")
+    tally = tallied(assessor, 4, 0.01)
+    first = assessor.conclude(tally, None)
+    assert [str(path) for path in assessor.paths()] == ["map.npz"]
+    (written,) = assessor.files().values()
+    (tmp_path / "map.npz").write_bytes(written)
+    again = begun(map=tmp_path / "map.npz").conclude(tally, None)
+    assert values(again) == pytest.approx(values(first))
+    with pytest.raises(BackmapError, match=r"of other points: radius is 0\.6 there and 0\.7 here"):
+        begun(map=tmp_path / "map.npz", radius=0.7)
 
 
-def test_few_frames_have_no_p_value_and_say_so(octane: tuple[System, list[Snapshot]]) -> None:
-    system, frames = octane
-    found = judged(system, frames[:3], frames[:3])
-    assert ("environments", "p of the MMD") not in figures(found)
-    assert not found.findings
-    assert any("too few for a p-value" in note for note in found.notes)
-    assert any("too few for a classifier" in note for note in found.notes)
+def test_candidates_of_one_reference_share_its_map() -> None:
+    assessor = begun()
+    true = tallied(assessor, 4, 0.01)
+    assessor.conclude(true, None)
+    for noise in (0.01, 0.03):
+        assessor.conclude(tallied(assessor, 4, noise, 5), true)
+    assert len(assessor.memo.charts) == 1
 
 
-def test_frames_without_positions_are_left_out_and_named(octane: tuple[System, list[Snapshot]]) -> None:
-    system, frames = octane
-    broken = replace(frames[0], atoms=np.full_like(frames[0].atoms, np.nan))
-    found = judged(system, [broken, *frames[1:]], frames)
-    assert all(np.isfinite(one.value) for one in found.figures)
-    assert any("1 frames are left out" in note for note in found.notes)
+def test_populations_are_shares() -> None:
+    assessor = begun()
+    figures = values(assessor.conclude(tallied(assessor, 4, 0.02, 1), tallied(assessor, 4, 0.02, 2)))
+    shares = [value for key, value in figures.items() if key[2] == "population"]
+    assert len(shares) >= 2
+    assert sum(shares) == pytest.approx(1)
+    assert 0 <= figures["landscape", "map", "JSD"] <= np.log(2)
 
 
-def test_it_is_an_assessor() -> None:
-    check_assessor(Landscape(Landscape.Options(landmarks=0)), *scenes.octane_window(2))
+def test_of_many_molecules_every_nth_is_taken_and_it_is_told() -> None:
+    """4 frames of 12 molecules, and no more than 20: every third."""
+    assessor, tally = begun(limit=20), Tally()
+    tally.period = 4
+    for k in range(4):
+        assessor.measure(snapshot(SYSTEM, builders.place(SYSTEM, BOX, k), BOX, index=k), tally)
+    said = assessor.conclude(tally, None)
+    assert "one molecule of 3 is taken, so that there are no more than 20" in said.notes
+    hover = next(surface.hover for surface in said.surfaces)
+    assert hover is not None
+    assert hover[:5] == ["frame 0, BUT 1", "frame 0, BUT 4", "frame 0, BUT 7", "frame 0, BUT 10", "frame 1, BUT 1"]
 
 
 @pytest.mark.parametrize(("options", "said"), [
-    ({"centres": {"OCT": ["C99"]}}, "OCT has no atom 'C99'"),
-    ({"centres": {"PS": ["C1"]}}, "there is no molecule type 'PS'"),
-    ({"molecules": ["SOL"]}, "there is no molecule type 'SOL'"),
-    ({"radius": 3.0}, "Gaussians of 0.03 nm cannot be expanded over a radius of 3 nm")])
-def test_what_is_not_there_is_one_line(options: dict[str, object], said: str) -> None:
-    with pytest.raises(BackmapError, match=said):
-        Landscape(Landscape.Options(**options)).begin(scenes.octane_system(), None)
-
-
-def test_a_missing_package_is_one_line_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(name: str) -> None:
-        raise ModuleNotFoundError(f"No module named '{name}'", name=name)
-
-    monkeypatch.setattr(extra, "import_module", missing)
-    with pytest.raises(BackmapError, match=r"landscapes need the package 'featomic'.*backmap-engine\[landscape\]"):
-        Landscape(Landscape.Options()).begin(scenes.octane_system(), None)
+    ({"save": "map.txt"}, "should end in .npz"), ({"save": "map.npz", "landmarks": 0}, "no new map to save"),
+    ({"radius": 0.05}, "smoothing is wider than the radius"), ({"exponents": (6, 6, 0, 2)}, "should be above 0")])
+def test_options_that_make_no_sense_are_refused(options: dict, said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Landscape.Options(**options)

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
 
 from backmap import api
-from backmap.api import Assessor, FrameSource, FrameStep, Nested, Reader, Several, State, Step
+from backmap.api import Assessor, FrameStep, Nested, Reader, Several, State, Step
 from backmap.engine.compiling import clock as compiling
 from backmap.engine.sites.handed import expect, named
 from backmap.engine.sites.snapshot import AtomIndex, Snapshot
@@ -19,13 +19,10 @@ from backmap.model.assessment import REFERENCE, Assessment, BeadValues, Example,
 from backmap.model.memory import flags_of, note_flags
 from backmap.model.system import System, Window
 from backmap.model.tally import Tally
-from backmap.model.windows import window_of
 
 from .. import handed
-from ..molecules import contents
-from ..molecules.mapped import MappedFrames
-from ..molecules.sources import opened
 from .ranking import Excess
+from .unpaired import opened_unpaired, true_frames
 
 
 class AssessOptions(api.Options):
@@ -102,33 +99,8 @@ class Assess(FrameStep):
                 with at(step.where):
                     step.start(self.states[label])
         self.atoms, self.n_frames = AtomIndex(state.system), state.n_frames
-        self.reference = self._unpaired(state)
+        self.reference = opened_unpaired(options.reference, state, self.where)
         state.judgement = Judgement(options.name)
-
-    def _unpaired(self, state: State) -> FrameSource | None:
-        """Frames of true atoms that do not belong to the beads, if the recipe names some.
-
-        Raises:
-            BackmapError: If there are true atoms that do, or none in the file.
-        """
-        if self.options.reference is None:
-            return None
-        if state.reference is not None:
-            raise BackmapError("there are two references: this one, and that of read", where=f"{self.where}.reference",
-                               hint="Leave one of them out.")
-        source = opened(self.options.reference, "atoms", state.system, contents.of_state(state))
-        if not source.n_frames:
-            raise BackmapError("holds no frames", where=source.where)
-        return source
-
-    def _measure_reference(self, source: FrameSource, state: State) -> None:
-        """Measure true atoms that do not belong to the run's frames."""
-        beads = MappedFrames(source, state.system)
-        with state.working("reference", source.n_frames, "frames") as bar:
-            for number in range(source.n_frames):
-                window = window_of([number], number, state.system, beads, source)
-                self._measure(REFERENCE, self._snapshot(window, state.system).reference)
-                bar.at(number + 1)
 
     def frame(self, window: Window, state: State) -> Window:
         if window.atoms is None and window.reference is None and not self.options.compare_with:
@@ -222,7 +194,8 @@ class Assess(FrameStep):
                 with at(step.where):
                     step.finish(self.states[label])
         if self.reference is not None:
-            self._measure_reference(self.reference, state)
+            for frame in true_frames(self.reference, state, self.atoms):
+                self._measure(REFERENCE, frame)
         judged, own = state.judgement, self.options.name
         labels = [label for label in (REFERENCE, own, *self.options.compare_with) if self._seen(label)]
         for label in labels:

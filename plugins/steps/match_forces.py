@@ -10,7 +10,7 @@ import openmm
 from pydantic import Field, field_validator
 
 from backmap import api
-from backmap.api import FrameSource, FrameStep, Nested, OutputPath, Reader, State
+from backmap.api import FrameStep, Nested, OutputPath, Reader, State
 from backmap.engine.forces.projected import ForceProjection, Origin
 from backmap.engine.sites.snapshot import AtomIndex, Snapshot
 from backmap.engine.tabulated.fitted import table_of
@@ -22,16 +22,13 @@ from backmap.model.interactions import EXCLUDED, interactions_of
 from backmap.model.system import Window
 from backmap.model.tabulated import Potential
 from backmap.model.tally import Tally
-from backmap.model.windows import window_of
 
 from ..files.reading import Files
 from ..files.tables.folder import contents_of, paths_of
 from ..files.tables.option import read_tables
-from ..molecules import contents
-from ..molecules.mapped import MappedFrames
-from ..molecules.sources import opened
 from ..openmm_bridge.tabulated import half_width, system_of
 from .match_ranges import seen, splines_of
+from .unpaired import opened_unpaired, true_frames
 
 REFERENCE, BACKMAPPED = "reference", "backmapped"
 UNIT = "(kJ/mol/nm)^2"
@@ -100,7 +97,7 @@ class MatchForces(FrameStep):
         self.fixed = {name: one for name, one in before.items() if name not in chosen}
         self.before = TabulatedForces(system, before, options.excluded) if before else None
         self.staying = TabulatedForces(system, self.fixed, options.excluded) if self.fixed else None
-        self.atoms, self.source = AtomIndex(system), self._unpaired(state)
+        self.atoms, self.source = AtomIndex(system), opened_unpaired(options.reference, state, self.where)
         self.box, met = seen(state, self.source, [known[name] for name in chosen], options.cutoff, options.excluded)
         self.splines = splines_of(system, {name: known[name] for name in chosen}, met, options)
         if not self.splines.bases:
@@ -125,18 +122,6 @@ class MatchForces(FrameStep):
         state.log(f"no {self.system_file}: OpenMM wants a cutoff of {half_width(self.box):.3g} nm, "
                   "half the box, at most")
         return False
-
-    def _unpaired(self, state: State) -> FrameSource | None:
-        """Frames of true atoms that do not belong to the beads, if the recipe names some."""
-        if self.options.reference is None:
-            return None
-        if state.reference is not None:
-            raise BackmapError("there are two references: this one, and that of read", where=f"{self.where}.reference",
-                               hint="Leave one of them out.")
-        source = opened(self.options.reference, "atoms", state.system, contents.of_state(state))
-        if not source.n_frames:
-            raise BackmapError("holds no frames", where=source.where)
-        return source
 
     def frame(self, window: Window, state: State) -> Window:
         if window.atoms is None and window.reference is None:
@@ -170,13 +155,8 @@ class MatchForces(FrameStep):
 
     def finish(self, state: State) -> None:
         if self.source is not None:
-            beads = MappedFrames(self.source, state.system)
-            with state.working("reference", self.source.n_frames, "frames") as bar:
-                for number in range(self.source.n_frames):
-                    window = window_of([number], number, state.system, beads, self.source)
-                    frame = next(Snapshot.all_of(window, state.system, self.atoms, window.place))
-                    self._count(REFERENCE, frame.reference, self._group(number, self.source.n_frames))
-                    bar.at(number + 1)
+            for number, frame in enumerate(true_frames(self.source, state, self.atoms)):
+                self._count(REFERENCE, frame, self._group(number, self.source.n_frames))
         weights = {REFERENCE: self.options.reference_weight, BACKMAPPED: self.options.backmapped_weight}
         tallies = {name: self.memory[name] for name in weights if "square" in self.memory[name]}
         if not any(weights[name] for name in tallies):

@@ -17,6 +17,7 @@ from backmap.model.tally import Tally
 
 from ..worst import WorstOptions, flagged, named, remember
 from .distributions import LOGARITHM, TAIL, ForceBins, distances
+from .members import members_of
 
 Array = NDArray[np.float64]
 SECTION = "forces on beads"
@@ -62,12 +63,8 @@ class ProjectedForces(Assessor):
         options = self.options
         self.projection = ForceProjection(system, forcefield, options.temperature, options.sigma)
         self.bins = ForceBins(options.bin_width, options.highest)
-        kinds = np.empty(system.n_beads, dtype=object)
-        for group in system.groups:
-            kinds[group.beads] = [""] * group.type.n_beads if group.type.given else group.type.bead_types
-        self.drawn = np.flatnonzero(kinds != "")
-        types = sorted(set(kinds[self.drawn]))
-        self.members = {"all": self.drawn} | {f"bead {name}": np.flatnonzero(kinds == name) for name in types}
+        self.members, _ = members_of(system)
+        self.drawn = self.members["all"]
 
     def measure(self, frame: Snapshot, tally: Tally) -> dict[str, NDArray[np.bool_]]:
         found = self.projection.measured(frame, self.options.forces)

@@ -21,6 +21,7 @@ from backmap.model.tally import Tally
 
 from ...files.reading import Files
 from ...files.tables import read_tables
+from .members import members_of
 
 Array = NDArray[np.float64]
 SECTION = "residual of coarse-grained forces"
@@ -63,12 +64,8 @@ class ForceResidual(Assessor):
         self.projection = ForceProjection(system, forcefield, self.options.temperature, sigma=1.0)
         self.tables = TabulatedForces(system, read_tables(self.options.tables, interactions_of(system)),
                                       self.options.excluded)
-        kinds = np.empty(system.n_beads, dtype=object)
-        for group in system.groups:
-            kinds[group.beads] = [""] * group.type.n_beads if group.type.given else group.type.bead_types
-        drawn = np.flatnonzero(kinds != "")
-        types = sorted(set(kinds[drawn]))
-        self.members = {"all": drawn} | {f"bead {name}": np.flatnonzero(kinds == name) for name in types}
+        self.members, kinds = members_of(system)
+        drawn = self.members["all"]
         some = drawn[np.unique(np.linspace(0, len(drawn) - 1, min(len(drawn), self.options.noise_beads)).astype(int))]
         self.kept, self.kinds_kept = some, kinds[some]
 

@@ -1,0 +1,45 @@
+"""A reference that is not paired: true atoms of other frames than the run's, as many as there are."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backmap.api import FrameSource, Reader, State
+from backmap.engine.sites.snapshot import AtomIndex, Snapshot
+from backmap.errors import BackmapError
+from backmap.model.windows import window_of
+
+from ..molecules import contents
+from ..molecules.mapped import MappedFrames
+from ..molecules.sources import opened
+
+
+def opened_unpaired(reference: Reader | None, state: State, where: str) -> FrameSource | None:
+    """The frames that the option ``reference`` of a step names, if it does.
+
+    Args:
+        reference: The option.
+        state: Of the run.
+        where: The step, for messages.
+
+    Raises:
+        BackmapError: If there are true atoms that belong to the run's beads, or none in the file.
+    """
+    if reference is None:
+        return None
+    if state.reference is not None:
+        raise BackmapError("there are two references: this one, and that of read", where=f"{where}.reference",
+                           hint="Leave one of them out.")
+    source = opened(reference, "atoms", state.system, contents.of_state(state))
+    if not source.n_frames:
+        raise BackmapError("holds no frames", where=source.where)
+    return source
+
+
+def true_frames(source: FrameSource, state: State, atoms: AtomIndex) -> Iterator[Snapshot]:
+    """The true atoms of each frame, on the beads that the mapping makes of them, under a bar."""
+    beads = MappedFrames(source, state.system)
+    with state.working("reference", source.n_frames, "frames") as bar:
+        for number in range(source.n_frames):
+            window = window_of([number], number, state.system, beads, source)
+            yield next(Snapshot.all_of(window, state.system, atoms, window.place)).reference
+            bar.at(number + 1)

@@ -33,6 +33,7 @@ class Layout:
         bead_shift: System index minus fragment row, for the beads of each bead's molecule, (B,).
         atom_row: Atom row of each atom of the system, (A,).
         owned: System indices of each bead's atoms, -1 padding, (B, F).
+        owner: The bead that places each atom, (A,).
         related: Pairs of beads of one molecule that see each other by bonds, two (n,) arrays.
     """
 
@@ -42,6 +43,7 @@ class Layout:
     bead_shift: Tensor
     atom_row: Tensor
     owned: Tensor
+    owner: Tensor
     related: tuple[Index, Index]
 
     @classmethod
@@ -66,7 +68,10 @@ class Layout:
         tensors = [torch.as_tensor(x, device=device) for x in (row, molecule, atom_shift, bead_shift, atom_row)]
         own = fragments.atoms[tensors[0]]
         owned = torch.where(own >= 0, own + tensors[2][:, None], -1)
-        return cls(*tensors, owned, (both[:, 0], both[:, 1]))
+        owner = np.empty(n_atoms, dtype=np.int64)
+        for group in system.groups:
+            owner[group.atoms] = group.beads[:, group.type.mapping.owner]
+        return cls(*tensors, owned, torch.as_tensor(owner, device=device), (both[:, 0], both[:, 1]))
 
 
 def _related(owner: Index, fragments: FragmentTable, base: int, first: int, n_beads: int) -> Index:
@@ -188,7 +193,7 @@ class Scene:
         return lambda site: f"frame {self.frames[int(frame[site])]}, {self.system.bead_label(int(bead[site]))}"
 
     def gather(self, frame: Tensor, bead: Tensor, noise: float | Tensor = 0.0, temperature: float = 300.0,
-               block: Tensor | None = None) -> LocalEnvironment:
+               block: Tensor | None = None, turns: Tensor | None = None) -> LocalEnvironment:
         """Gather the local environments of S sites.
 
         Args:
@@ -197,6 +202,8 @@ class Scene:
             noise: Noise level of the context, one number or (S,).
             temperature: K.
             block: Fragment atoms to draw, (S, F) bool; None means all of them.
+            turns: When each bead's atoms were drawn, (W, B): a site sees those that came before it, and no others.
+                None means that it sees all that are placed.
         """
         row = self.layout.row[bead]
         tables, anchor = self.fragments, self.beads[frame, bead][:, None]
@@ -208,6 +215,10 @@ class Scene:
         beads = self.beads[frame[:, None], (near + self.layout.bead_shift[bead][:, None]).clamp_min(0)] - anchor
         neighbour = self.surroundings.atoms[frame, bead]
         index = neighbour.clamp_min(0)
+        seen = (neighbour >= 0) & self.placed[frame[:, None], index]
+        if turns is not None:
+            seen &= self._earlier(turns, frame, bead, index)
+            context_placed &= self._earlier(turns, frame, bead, tables.context[row] + self.layout.atom_shift[bead][:, None])
         other = self.surroundings.beads[frame, bead]
         vectors = self.surroundings.vectors[frame, bead]
         # The image of a neighbour bead fixes the image of its atoms: they are stored next to it.
@@ -223,7 +234,7 @@ class Scene:
             fragments=tables, row=row, block=block, given=given, sign=tables.sign[row],
             context=torch.where(context_placed[:, :, None], context, 0.0), context_placed=context_placed,
             beads=(beads * (near >= 0)[:, :, None]).float(), beads_present=near >= 0,
-            neighbours=neighbours.float(), neighbours_placed=(neighbour >= 0) & self.placed[frame[:, None], index],
+            neighbours=neighbours.float(), neighbours_placed=seen,
             neighbour_atom=torch.where(neighbour >= 0, self.layout.atom_row[index], 0),
             neighbour_same=same.gather(1, slot) & (neighbour >= 0),
             neighbour_beads=vectors.float(), neighbour_beads_present=other >= 0, neighbour_bead_row=other_row,
@@ -234,6 +245,11 @@ class Scene:
         index = (rows + self.layout.atom_shift[bead][:, None]).clamp_min(0)
         positions = (self.atoms[frame[:, None], index] - anchor).float()
         return positions, (rows >= 0) & self.placed[frame[:, None], index]
+
+    def _earlier(self, turns: Tensor, frame: Tensor, bead: Tensor, atoms: Tensor) -> Tensor:
+        """Which of the atoms (S, n) came before the sites, (S, n) bool."""
+        owner = self.layout.owner[atoms.clamp_min(0)]
+        return turns[frame[:, None], owner] < turns[frame, bead][:, None]
 
     def own(self, frame: Tensor, bead: Tensor) -> Tensor:
         """Return present positions of the sites' fragments, (S, F, 3), nm from the anchors; never in an environment."""

@@ -1,0 +1,1 @@
+"""The ``splitting`` generator: beads inside coarser beads, centre by centre."""

@@ -1,0 +1,88 @@
+"""The ``splitting`` generator."""
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from backmap.api import DensityGenerator, Options, WeightsPath
+from backmap.engine.random import Stream
+from backmap.engine.sites.contracts import Draw, LocalEnvironment, View
+from backmap.errors import BackmapError
+from backmap.model.system import System
+
+from ..trained import Trained
+from .core import Core
+from .network import Network
+from .tables import MOST_TYPES
+
+
+class SplittingOptions(Options):
+    """Options of the ``splitting`` generator."""
+
+    changed_names: ClassVar = {}
+
+    checkpoint: WeightsPath | None = Field(None, description="Weights made by the train step (.safetensors); "
+                                                           "needed to draw, left out to train anew.")
+    unit: float = Field(0.5, gt=0, description="Length in which a new network thinks, nm: about a bond of the model.")
+    cutoff: float = Field(2.5, gt=0, le=10, description="How far a new network sees, in units.")
+    width: int = Field(96, ge=8, multiple_of=2, description="Hidden width of a new network.")
+    dropout: float = Field(0.1, ge=0, lt=1, description="Share of hidden values left out in training.")
+
+
+class Splitting(Trained, DensityGenerator):
+    """Splits each bead into its particles, in halves down to single ones, with an exact density.
+
+    Every split draws the way between the centres of two halves, whose common centre is known: a length, an angle and
+    a torsion, each from a density that a network conditions on what is there already. Beads are met exactly, and no
+    element, force field or rigid bond is needed, so that particles may themselves be beads.
+    """
+
+    Options = SplittingOptions
+    options: SplittingOptions
+    kind = "splitting"
+    equivariant = True
+
+    def __init__(self, options: SplittingOptions) -> None:
+        super().__init__(options)
+        self.core: Core | None = None
+        if self.checkpoint:
+            self.sizes = self.checkpoint.sizes
+            self.core = Core(Network(**self.sizes))
+            self.network.load_state_dict(self.checkpoint.weights)
+
+    @property
+    def view(self) -> View:
+        return self.checkpoint.view if self.checkpoint else View(self.options.cutoff * self.options.unit)
+
+    @property
+    def network(self) -> Network | None:
+        return self.core.network if self.core else None
+
+    def study(self, system: System) -> None:
+        options = self.options
+        types = sorted({name for kind in system.types if not kind.given for name in kind.atom_types})
+        if len(types) > MOST_TYPES:
+            raise BackmapError(f"there are {len(types)} particle types; at most {MOST_TYPES} can be told apart",
+                               where=self.kind, hint="Give types that differ in name only the same name.")
+        self.sizes = {"types": types, "unit": options.unit, "cutoff": self.view.cutoff, "width": options.width,
+                      "dropout": options.dropout}
+        self.core = Core(Network(**self.sizes))
+
+    def prepare(self, system: System, device: str) -> System:
+        checkpoint = self.expect_weights()
+        self.network.to(device).eval()
+        return checkpoint.enrich(system, allow_unseen=True)
+
+    @torch.no_grad()
+    def draw(self, env: LocalEnvironment, rng: Stream, candidates: int = 1) -> Draw:
+        return self.core.draw(env, rng, candidates)
+
+    @torch.no_grad()
+    def log_density(self, env: LocalEnvironment, positions: Tensor) -> Tensor:
+        return self.core.log_density(env, positions)
+
+    def loss(self, env: LocalEnvironment, target: Tensor, rng: Stream) -> Tensor:
+        return -self.core.log_density(env, target)

@@ -1,0 +1,207 @@
+"""The network of the ``splitting`` generator: what a split knows of its surroundings, and the densities that follow.
+
+All lengths are in the model's own unit, so that nothing depends on how large a bead is. Everything is seen from the
+local frame of the split; T splits.
+"""
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..equivariant.density import Torsions
+from .density import Cosines, Lengths
+from .limits import Limits, cost, kinds_of
+from .tables import POINT_FEATURES, SEEN_FEATURES, SPLIT_FEATURES, Splits
+
+MIXTURE = 4  #: log-normal densities of a length
+STEPS = 32  #: segments of the density of a cosine
+NODES, UP = 36, 2  #: torsions at which pairs are evaluated; interpolation between them
+ORDERS = 8  #: Fourier orders of the density of a torsion
+WIDE = 12  #: torsions over which the density of a cosine sums
+BINS, REACH = 48, 2.4  #: of the pair terms: linear between so many nodes up to this distance, units
+RADIAL = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Points about T splits in their local frames.
+
+    Attributes:
+        positions: Units, (T, P, 3).
+        present: (T, P) bool.
+        classes: (T, P).
+    """
+
+    positions: Tensor
+    present: Tensor
+    classes: Tensor
+
+    def at(self, places: Tensor) -> Points:
+        """Some points of each split, (T, n), by their places; none where these are -1."""
+        chosen = places.clamp_min(0)
+        return Points(self.positions.gather(1, chosen[:, :, None].expand(-1, -1, 3)),
+                      self.present.gather(1, chosen) & (places >= 0), self.classes.gather(1, chosen))
+
+
+class Network(nn.Module):
+    """All learned parameters.
+
+    Args:
+        types: Particle types that it knows, in the order of their features.
+        unit: nm; the length in which everything is told.
+        cutoff: nm; how far it sees.
+        width: Hidden width.
+        dropout: Share of hidden values that is left out in training.
+    """
+
+    def __init__(self, types: list[str], unit: float, cutoff: float, width: int = 96, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.types, self.unit, self.reach = types, unit, cutoff / unit
+        self.dropout = nn.Dropout(dropout)
+        self.point = _mlp(POINT_FEATURES, 48, 2 * width)
+        self.seen = _mlp(SEEN_FEATURES, 32, 2 * width // 2)
+        self.target = _mlp(SPLIT_FEATURES, 32, 32)
+        self.slot_geometry = nn.Linear(7, width)
+        self.seen_geometry = nn.Linear(RADIAL + 3, width // 2)
+        self.seen_mix = nn.Linear(width // 2, width // 2)
+        self.trunk_in = nn.Linear(width + width // 2 + 32 + 1, width)
+        self.trunk = nn.ModuleList([nn.Linear(width, width) for _ in range(2)])
+        self.length = nn.Linear(width, 3 * MIXTURE)
+        self.cosine = nn.Sequential(nn.Linear(width + 1, width), nn.SiLU(), nn.Linear(width, STEPS + 1))
+        self.torsion = nn.Sequential(nn.Linear(width + 3, width), nn.SiLU(), nn.Linear(width, 2 * ORDERS))
+        self.limits = Limits()
+        self.pair = nn.Linear(32, 2 * BINS)
+        self.pair_point, self.pair_seen = nn.Linear(2 * width, 32), nn.Linear(width, 32)
+        nodes = torch.arange(NODES * UP) * (2 * math.pi / (NODES * UP)) - math.pi
+        orders = torch.arange(1, ORDERS + 1)[:, None] * nodes
+        self.register_buffer("fourier", torch.cat([orders.cos(), orders.sin()]), persistent=False)
+        coarse = nodes[::UP]
+        self.register_buffer("circle", torch.stack([coarse.cos(), coarse.sin()]), persistent=False)
+        wide = torch.arange(WIDE) * (2 * math.pi / WIDE)
+        self.register_buffer("wide_circle", torch.stack([wide.cos(), wide.sin()]), persistent=False)
+        self.register_buffer("line", torch.linspace(-1, 1, STEPS + 1), persistent=False)
+        self.register_buffer("centres", torch.linspace(0.2, 1.0, RADIAL), persistent=False)
+        with torch.no_grad():
+            for layer in (self.cosine[2], self.torsion[2], self.pair):
+                layer.weight *= 0.1
+                layer.bias.zero_()
+
+    def embed(self, splits: Splits) -> dict[str, Tensor]:
+        """Embeddings of all classes, once a step."""
+        point, seen = self.point(splits.slot_features), self.seen(splits.seen_features)
+        pair = torch.cat([self.pair_point(point), self.pair_seen(seen)])
+        tables = self.pair(functional.silu(pair)).reshape(-1, 2, BINS)
+        return {"point": point, "seen": seen, "target": self.target(splits.target_features),
+                "pair": functional.pad(tables, (0, 2)),  # zero at and beyond its reach
+                "kind": kinds_of(splits), "limits": self.limits.known()[kinds_of(splits)]}
+
+    def hidden(self, slots: Points, seen: Points, target: Tensor, noise: Tensor, embedded: dict[str, Tensor]) -> Tensor:
+        """What is known before a split is drawn, (T, width).
+
+        Args:
+            slots: Points that the split looks at.
+            seen: Neighbours.
+            target: Class of each split, (T,).
+            noise: Noise level, (T,).
+            embedded: Of all classes.
+        """
+        distance = slots.positions.norm(dim=2, keepdim=True).clamp_min(1e-4)
+        inputs = torch.cat([slots.positions, slots.positions / distance, distance], dim=2)
+        gain, shift = functional.embedding(slots.classes, embedded["point"]).chunk(2, dim=2)
+        told = functional.silu(self.slot_geometry(inputs) * (1 + gain) + shift)
+        pooled = (told * slots.present[:, :, None]).sum(dim=1)
+        h = self.trunk_in(torch.cat([self.dropout(pooled), self._surroundings(seen, embedded["seen"]),
+                                     embedded["target"][target], noise[:, None]], dim=1))
+        for layer in self.trunk:
+            h = h + layer(self.dropout(functional.silu(h)))
+        return functional.silu(h)
+
+    def _surroundings(self, seen: Points, classes: Tensor) -> Tensor:
+        """Sum over neighbours, which fade out with distance, (T, width / 2)."""
+        distance = seen.positions.norm(dim=2, keepdim=True).clamp_min(1e-4)
+        near = distance / self.reach
+        radial = torch.exp(-(((near - self.centres) * RADIAL) ** 2))
+        gain, shift = functional.embedding(seen.classes, classes).chunk(2, dim=2)
+        told = functional.silu(self.seen_geometry(torch.cat([radial, seen.positions / distance], dim=2)) * (1 + gain)
+                               + shift)
+        told = functional.silu(self.seen_mix(told))
+        fade = (0.5 * torch.cos(near.clamp_max(1.0) * math.pi) + 0.5) * seen.present[:, :, None]
+        return 0.3 * (told * fade).sum(dim=1)
+
+    def lengths(self, hidden: Tensor) -> Lengths:
+        """Density of the distance between the centres of both halves, units."""
+        mean, log_sd, weight = self.length(hidden).double().chunk(3, dim=1)
+        return Lengths(0.3 * mean, (0.5 * log_sd - 1.8).clamp(-5, 0.5), torch.log_softmax(weight, dim=1))
+
+    def cosines(self, hidden: Tensor, length: Tensor, pairs: Tensor) -> Cosines:
+        """Density of the cosine between the axis and the way to the first half.
+
+        Args:
+            pairs: Sum of the pair terms at the nodes, (T, STEPS + 1).
+        """
+        return Cosines((self.cosine(torch.cat([hidden, length.float().log()[:, None]], dim=1)) + pairs).double())
+
+    def torsions(self, hidden: Tensor, length: Tensor, cosine: Tensor, pairs: Tensor) -> Torsions:
+        """Density of the torsion about the axis.
+
+        Args:
+            pairs: Sum of the pair terms at the coarse nodes, (T, NODES).
+        """
+        length, cosine = length.float()[:, None], cosine.float()[:, None]
+        told = torch.cat([hidden, length.log(), cosine, length * (1 - cosine**2).clamp_min(0).sqrt()], dim=1)
+        smooth = self.torsion(told) @ self.fourier
+        following = torch.roll(pairs, -1, dims=1)
+        fine = torch.stack([torch.lerp(pairs, following, k / UP) for k in range(UP)], dim=2).flatten(1)
+        return Torsions((smooth + fine).double())
+
+    def pairs_along(self, close: Points, embedded: dict[str, Tensor], length: Tensor, share: Tensor) -> Tensor:
+        """What pair terms with the closest points leave of all torsions, at the nodes of the cosine, (T, STEPS + 1)."""
+        x, yz = close.positions[:, :, 0], close.positions[:, :, 1:]
+        around = (yz @ self.wide_circle)[:, :, None] * (1 - self.line**2).clamp_min(0).sqrt()[:, None]
+        along = x[:, :, None, None] * self.line[:, None] + around  # (T, P, STEPS + 1, WIDE)
+        square = (close.positions**2).sum(dim=2)[:, :, None]
+        pairs = self._pairs(close, embedded, along.flatten(2), square, length.float(), share.float())
+        return torch.logsumexp(pairs.unflatten(1, along.shape[2:]), dim=2)
+
+    def pairs_around(self, near: Points, embedded: dict[str, Tensor], length: Tensor, cosine: Tensor, share: Tensor) -> Tensor:
+        """Pair terms of both halves with everything near, at the nodes of the torsion, (T, NODES).
+
+        Args:
+            near: In the local frame.
+            embedded: Of all classes.
+            length, cosine: Drawn already, (T,).
+            share: Share of the mass in the second half, (T,).
+        """
+        cosine = cosine.float()
+        sine = (1 - cosine**2).clamp_min(0).sqrt()
+        x, yz = near.positions[:, :, 0], near.positions[:, :, 1:]
+        along = x[:, :, None] * cosine[:, None, None] + (yz @ self.circle) * sine[:, None, None]  # (T, P, NODES)
+        square = (near.positions**2).sum(dim=2)[:, :, None]
+        return self._pairs(near, embedded, along, square, length.float(), share.float())
+
+    @staticmethod
+    def _pairs(points: Points, embedded: dict[str, Tensor], along: Tensor, square: Tensor, length: Tensor, share: Tensor) -> Tensor:
+        """Sum over points of the terms of both halves, (T, n).
+
+        Args:
+            along: Product of each point with the unit vector to the first half, (T, P, n).
+            square: Squared distance of each point from the centre, (T, P, 1).
+        """
+        total, flat = torch.zeros_like(along[:, 0]), embedded["pair"].reshape(-1)
+        limits = embedded["limits"][points.classes]
+        for half, away in ((0, share * length), (1, (share - 1) * length)):
+            distance = (square + (away**2)[:, None, None] - 2 * away[:, None, None] * along).clamp_min(1e-6).sqrt()
+            place = (distance * (BINS / REACH)).clamp_max(BINS)
+            cell = place.floor()
+            index = cell.long() + (points.classes * (2 * (BINS + 2)) + half * (BINS + 2))[:, :, None]
+            value = torch.lerp(flat[index], flat[index + 1], place - cell) - cost(distance, limits[:, :, half])
+            total = total + (value * points.present[:, :, None]).sum(dim=1)
+        return total
+
+
+def _mlp(n_in: int, hidden: int, n_out: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(n_in, hidden), nn.SiLU(), nn.Linear(hidden, n_out))

@@ -27,6 +27,7 @@ from backmap.engine.sites import handed
 from backmap.engine.sites.environment import Scene
 from backmap.engine.sites.fragments import FragmentTable, resting_order
 from backmap.errors import BackmapError
+from backmap.model.molecule import ATOM_BOND
 from backmap.model.system import System, Window
 
 from ..handed import opened
@@ -61,7 +62,7 @@ class Prepare(Step):
     beforehand = True
 
     def start(self, state: State) -> None:
-        from ..molecules.assemble import rigid_lengths, signed
+        from ..molecules.assemble import rigid_lengths, signed, with_units
 
         options = self.options
         training = _windows(state, options.frames, options.beads)
@@ -71,8 +72,12 @@ class Prepare(Step):
             training, validation = training[:len(training) - held], training[len(training) - held:]
         windows = training + validation
         reference = np.concatenate([window.reference for window in windows])
-        system = signed(rigid_lengths(state.system, reference), reference)
+        system = with_units(signed(rigid_lengths(state.system, reference), reference), reference)
         for molecule in system.types:
+            if molecule.length_unit != 1:
+                state.log(f"{molecule.name}: its beads are {molecule.length_unit * ATOM_BOND:.4g} nm apart along bonds; "
+                          "all lengths are learned in that unit")
+                continue
             state.log(f"{molecule.name}: {int(np.isfinite(molecule.bond_length).sum())} of {len(molecule.bonds)} bonds "
                       f"are rigid, {int((molecule.chemistry.sign != 0).sum())} of {len(molecule.chemistry.sign)} "
                       "stereocentres have a sign")

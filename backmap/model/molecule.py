@@ -16,7 +16,7 @@ from .mapping import Mapping
 Index = NDArray[np.int64]
 Array = NDArray[np.float64]
 
-ATOM_BOND = 0.15  #: nm; length of a bond between atoms, as all lengths that are meant for atoms go with
+TOUCHING = 0.3  #: nm; distance of atoms that touch, as beads do that are bonded
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +85,8 @@ class MoleculeType:
         bond_length: Rigid length of each bond, nm, NaN where the bond is flexible, (n_bonds,).
         given: Whether every atom is a bead of its own, so that positions are read and nothing is drawn or moved.
         bead_terms: Bonded interactions of the beads that the mapping file names; empty where it names none.
-        length_unit: How much longer its bonds are than those of atoms: 1 for atoms, and for beads the mean length of
-            their bonds in training frames over ``ATOM_BOND``.
+        length_unit: How many nm are to its beads what one is to atoms: 1 for atoms, and where beads stand in place of
+            atoms the mean length of their bonds in training frames over ``TOUCHING``.
     """
 
     name: str

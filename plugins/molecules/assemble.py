@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from backmap.api import AtomMolecule, AtomTopology, BeadModel
 from backmap.errors import BackmapError
 from backmap.model.mapping import Mapping as BeadMapping
-from backmap.model.molecule import ATOM_BOND, Chemistry, MoleculeType, graph_of, handedness, implied_bead_bonds
+from backmap.model.molecule import TOUCHING, Chemistry, MoleculeType, graph_of, handedness, implied_bead_bonds
 from backmap.model.system import Group, System
 
 from ..chemistry.chemistry import perceive, with_signs
@@ -154,7 +154,7 @@ def with_units(system: System, atoms: Array) -> System:
         lengths = np.concatenate(alike[group.type.name])
         if group.type.given or not group.type.coarse or not lengths.size:
             return group.type
-        return replace(group.type, length_unit=float(lengths.mean()) / ATOM_BOND)
+        return replace(group.type, length_unit=float(lengths.mean()) / TOUCHING)
 
     return _with_types(system, measured)
 

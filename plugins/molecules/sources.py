@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from backmap.api import FrameSource, Reader
 from backmap.errors import BackmapError
 from backmap.model import box as periodic
-from backmap.model.molecule import ATOM_BOND
+from backmap.model.molecule import TOUCHING
 from backmap.model.system import Group, System
 
 from .. import handed
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 TORN = 0.35  #: nm; no bond between atoms is as long
+TORN_OF_BEADS = 2.3  #: mean lengths; no bond between beads is as long, and the limit of atoms is not weaker
 APART = 50  #: beads whose nearest neighbours are looked for, where a model's bonds have no known length
 MANY = 0.1  #: share of torn bonds that no bad structure has, but one of other atoms
 
@@ -70,7 +71,7 @@ def _expect_bonds(source: FrameSource, system: System) -> None:
     for group in system.groups:
         bonds = group.atoms[:, group.type.bonds]
         length = np.linalg.norm(periodic.minimum_image(atoms[bonds[:, :, 1]] - atoms[bonds[:, :, 0]], box), axis=-1)
-        torn = TORN if not group.type.coarse else TORN / ATOM_BOND * _bond_of_beads(group, atoms, box)
+        torn = TORN if not group.type.coarse else TORN_OF_BEADS * _bond_of_beads(group, atoms, box)
         if bonds.size and (length > torn).mean() > MANY:
             raise BackmapError(f"{(length > torn).sum()} of {length.size} bonds of {group.type.name} are longer than "
                                f"{torn:.3g} nm in frame 0: these are not its atoms in the order of the topology",
@@ -83,7 +84,7 @@ def _bond_of_beads(group: Group, atoms: Array, box: Array | None) -> float:
     Bonded beads are neighbours, so that the distance to the nearest bead stands for a length that no file gives.
     """
     if group.type.length_unit != 1:
-        return group.type.length_unit * ATOM_BOND
+        return group.type.length_unit * TOUCHING
     own = atoms[group.atoms.ravel()]
     nearest = []
     for bead in range(0, len(own), max(1, len(own) // APART)):

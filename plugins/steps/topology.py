@@ -108,8 +108,8 @@ class Topology(api.Step):
                                                    "leaving them out.")
         beads: bool | Patterns | None = Field(
             None, description="Molecule types whose \"atoms\" are coarse-grained beads, without elements: true for all, "
-                              "false for none, or their names. By default those whose masses, or names where there "
-                              "are no masses, are no element's.")
+                              "false for none, or their names. By default those whose masses, or names without "
+                              "masses, are no element's.")
         fixed: Annotated[Fixed | None, pydantic.BeforeValidator(_as_fixed)] = Field(
             None, description="Atoms that are given and stay: a reader, or a mapping.")
         ignore: Patterns = Field([], description="Sites of the file of beads that have no atoms, by bead or residue "

@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -100,6 +101,8 @@ def _read_molecules(reading: Reading) -> None:
             survey.topology = reading.attempt(reader.read, step.where)
         if survey.topology is None:
             continue
+        if hasattr(step, "understood"):
+            survey.topology = reading.attempt(partial(step.understood, survey.topology), step.where) or survey.topology
         asked = getattr(step.options, "molecules", None)
         survey.blocks = list(asked.items()) if isinstance(asked, dict) else list(survey.topology.blocks)
         for mapping in plugins_in(step.options, MappingReader):

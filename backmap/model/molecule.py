@@ -16,6 +16,8 @@ from .mapping import Mapping
 Index = NDArray[np.int64]
 Array = NDArray[np.float64]
 
+TOUCHING = 0.3  #: nm; distance of atoms that touch, as beads do that are bonded
+
 
 @dataclass(frozen=True, eq=False)
 class Chemistry:
@@ -83,6 +85,8 @@ class MoleculeType:
         bond_length: Rigid length of each bond, nm, NaN where the bond is flexible, (n_bonds,).
         given: Whether every atom is a bead of its own, so that positions are read and nothing is drawn or moved.
         bead_terms: Bonded interactions of the beads that the mapping file names; empty where it names none.
+        length_unit: How many nm are to its beads what one is to atoms: 1 for atoms, and where beads stand in place of
+            atoms the mean length of their bonds in training frames over ``TOUCHING``.
     """
 
     name: str
@@ -103,6 +107,7 @@ class MoleculeType:
     bond_length: Array = field(default_factory=lambda: np.empty(0))
     given: bool = False
     bead_terms: tuple[BeadTerm, ...] = ()
+    length_unit: float = 1.0
 
     def __post_init__(self) -> None:
         if len(self.bond_length) != len(self.bonds):
@@ -117,6 +122,11 @@ class MoleculeType:
     def n_beads(self) -> int:
         """Number of beads B."""
         return len(self.bead_names)
+
+    @property
+    def coarse(self) -> bool:
+        """Whether its atoms are beads: points with masses and bonds, but without elements."""
+        return not self.chemistry.element.any()
 
     def with_signs(self, sign: Index) -> MoleculeType:
         """Return the same molecule type with other signs of its stereocentres, (C,); cached graphs are kept."""

@@ -24,7 +24,7 @@ Figures = dict[str, float]
 WARM = 200  #: steps in which the learning rate rises
 CLIP = 2.0  #: norm to which gradients are cut
 EXPLODED = 1e6  #: norm before that, or size of a loss, that no training comes back from
-COLLAPSED = 2e-4  #: nm: draws of one site that differ by less are the same
+COLLAPSED = 2e-4  #: nm, of atoms: draws of one site that differ by less are the same
 
 
 @dataclass(eq=False)
@@ -170,7 +170,7 @@ class Trainer:
     def _check_spread(self) -> None:
         """Draws of one site that do not differ have collapsed, if that was so twice."""
         last = [figures.get("spread 0.0", np.inf) for _, figures in self.history.validation[-2:]]
-        if len(last) == 2 and max(last) < COLLAPSED:
+        if len(last) == 2 and max(last) < COLLAPSED * min(one.units[0].min() for one in self.contexts.parts):
             raise BackmapError(f"training collapsed before step {self.step}: draws of one site differ by "
                                f"{last[-1]:.1e} nm only", where="train",
                                hint="Lower the learning rate or the weight of the "

@@ -17,6 +17,7 @@ from backmap.engine.sites.environment import Scene, Surroundings
 from backmap.engine.sites.fragments import FragmentTable, resting_order
 from backmap.engine.sites.schedule import per_bead
 from backmap.model.molecule import MoleculeType
+from backmap.model.system import System
 
 from ..chemistry.symmetry import Relabeller
 from .dataset import TrainingSet
@@ -112,12 +113,12 @@ def _rigid_starts(scene: Scene, library: Library, seed: int) -> Tensor:
 def bead_rarity(molecule: MoleculeType) -> np.ndarray:
     """How much more often to train on each bead, (B,): one over the root of the share of its like.
 
-    Beads are alike if they and their neighbours on the bead graph own the same elements. Ends of chains
+    Beads are alike if they and their neighbours on the bead graph own the same elements or types. Ends of chains
     are few; trained in proportion to their number they would be learned long after the middle.
     """
     if molecule.given:  # nothing to learn
         return np.zeros(molecule.n_beads)
-    elements = molecule.chemistry.element
+    elements = np.array(molecule.atom_types) if molecule.coarse else molecule.chemistry.element
     graph = molecule.bead_graph.copy()
     nx.set_node_attributes(graph, {b: str(sorted(elements[own])) for b, own in
                                    enumerate(molecule.mapping.fragments())}, "owns")
@@ -128,6 +129,12 @@ def bead_rarity(molecule: MoleculeType) -> np.ndarray:
     return np.where([len(own) > 0 for own in molecule.mapping.fragments()], rarity, 0.0)  # nothing to learn of the rest
 
 
+def length_units(system: System) -> tuple[np.ndarray, np.ndarray]:
+    """What noise that is meant for atoms is multiplied by: of each atom (A,), 1 for atoms, and of each bead (B,)."""
+    atoms = np.concatenate([np.full(count * kind.n_atoms, kind.length_unit) for kind, count in system.blocks])
+    return atoms, per_bead(system, [np.full(kind.n_beads, kind.length_unit) for kind in system.types])
+
+
 class Contexts:
     """Draws training batches: environments with noise, and the true positions they hide."""
 
@@ -136,6 +143,7 @@ class Contexts:
         self.chirality = material.gibbs.fragments.chiral
         rarity = per_bead(material.data.system, [bead_rarity(t) for t in material.data.system.types])
         self.relabeller = Relabeller(material.data.system)
+        self.units = length_units(material.data.system)
         self.shares = rarity / rarity.sum()
 
     def batch(self, step: int, parts: int = 1) -> tuple[LocalEnvironment, Tensor, Stream]:
@@ -171,7 +179,8 @@ class Contexts:
         beads, vectors = scene.beads.clone(), scene.surroundings.vectors.clone()
         free = ~scene.fragments.pinned.any(dim=1)[scene.layout.row]  # a bead that is an atom stays where it is
         for w in frames:
-            noise = torch.as_tensor(rng.normal(size=beads[w].shape) * BEAD_NOISE, device=beads.device) * free[:, None]
+            noise = rng.normal(size=beads[w].shape) * (BEAD_NOISE * self.units[1])[:, None]
+            noise = torch.as_tensor(noise, device=beads.device) * free[:, None]
             beads[w] += noise
             vectors[w] += noise[scene.surroundings.beads[w].clamp_min(0)] - noise[:, None]
         return beads, replace(scene.surroundings, vectors=vectors)
@@ -182,6 +191,7 @@ class Contexts:
         if level == 1.0 and rng.random() < 0.5:
             return material.starts[frame]
         size = NOISE[level] if level > 0 else NOISE[level] * rng.random()
+        size = size * self.units[0][:, None]
         moved = clean + rng.normal(size=clean.shape) * size
         for group, projector in zip(material.data.system.groups, material.projector.projectors):
             carrier = projector.carrier

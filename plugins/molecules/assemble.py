@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from backmap.api import AtomMolecule, AtomTopology, BeadModel
 from backmap.errors import BackmapError
 from backmap.model.mapping import Mapping as BeadMapping
-from backmap.model.molecule import MoleculeType, graph_of, handedness, implied_bead_bonds
+from backmap.model.molecule import TOUCHING, Chemistry, MoleculeType, graph_of, handedness, implied_bead_bonds
 from backmap.model.system import Group, System
 
 from ..chemistry.chemistry import perceive, with_signs
 from ..chemistry.chirality import with_chirality
+from ..chemistry.coarse import chemistry_of_beads
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -96,8 +97,7 @@ def molecule_type(atoms: AtomMolecule, beads: BeadModel, *, constraints: Constra
         name=atoms.name, atom_names=atoms.atom_names, atom_types=atoms.atom_types,
         residue_names=atoms.residue_names, residues=atoms.residues, mass=atoms.mass,
         partial_charge=atoms.partial_charge, bonds=atoms.bonds,
-        chemistry=with_chirality(perceive(atoms.element, atoms.bonds, atoms.mass, where=f"{where}: {atoms.name}"),
-                             beads.stereocentres),
+        chemistry=_chemistry(atoms, beads, f"{where}: {atoms.name}"),
         bead_names=beads.bead_names, bead_types=beads.bead_types, bead_residue_names=beads.bead_residue_names,
         bead_residues=beads.bead_residues, bead_bonds=bead_bonds, mapping=mapping,
         given=mapping.is_identity, bead_terms=beads.terms)
@@ -109,6 +109,12 @@ def molecule_type(atoms: AtomMolecule, beads: BeadModel, *, constraints: Constra
                            hint="Name them under 'exclude' of topology, or take a flexible model "
                                 "(define: {FLEXIBLE: }).")
     return kind if kind.given else replace(kind, bond_length=_bond_lengths(atoms, constraints, where))
+
+
+def _chemistry(atoms: AtomMolecule, beads: BeadModel, where: str) -> Chemistry:
+    if len(atoms.bonds) and not atoms.element.any():
+        return chemistry_of_beads(len(atoms.element), atoms.bonds)
+    return with_chirality(perceive(atoms.element, atoms.bonds, atoms.mass, where=where), beads.stereocentres)
 
 
 def own_beads(atoms: AtomMolecule) -> BeadModel:
@@ -123,7 +129,7 @@ def rigid_lengths(system: System, atoms: Array) -> System:
 
     Bonds of the same two atom types and the same mean length are judged together: they are rigid,
     at their common mean, if their standard deviation is below ``RIGID``. Other bonds keep what the
-    topology says.
+    topology says, and so do all of beads.
 
     Args:
         system: What is there.
@@ -132,8 +138,25 @@ def rigid_lengths(system: System, atoms: Array) -> System:
     alike: dict[str, list[Array]] = defaultdict(list)  # types that differ in handedness alone have one name
     for group in system.groups:
         alike[group.type.name].append(_copies(group, atoms))
-    return _with_types(system, lambda group: group.type if group.type.given else replace(
+    return _with_types(system, lambda group: group.type if group.type.given or group.type.coarse else replace(
         group.type, bond_length=_measured_lengths(group.type, np.concatenate(alike[group.type.name]))))
+
+
+def with_units(system: System, atoms: Array) -> System:
+    """The system with the length units of molecule types of beads as whole beads (frames, A, 3) show them."""
+    alike: dict[str, list[Array]] = defaultdict(list)
+    for group in system.groups:
+        i, j = group.type.bonds.T
+        copies = _copies(group, atoms)
+        alike[group.type.name].append(np.linalg.norm(copies[:, i] - copies[:, j], axis=-1).ravel())
+
+    def measured(group: Group) -> MoleculeType:
+        lengths = np.concatenate(alike[group.type.name])
+        if group.type.given or not group.type.coarse or not lengths.size:
+            return group.type
+        return replace(group.type, length_unit=float(lengths.mean()) / TOUCHING)
+
+    return _with_types(system, measured)
 
 
 def signed(system: System, atoms: Array) -> System:

@@ -5,11 +5,13 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backmap.api import FrameSource, Reader
 from backmap.errors import BackmapError
 from backmap.model import box as periodic
-from backmap.model.system import System
+from backmap.model.molecule import TOUCHING
+from backmap.model.system import Group, System
 
 from .. import handed
 from .bead_names import Beads
@@ -17,7 +19,11 @@ from .bead_names import Beads
 if TYPE_CHECKING:
     from .contents import Contents
 
-TORN = 0.35  #: no bond is as long, nm
+Array = NDArray[np.float64]
+
+TORN = 0.35  #: nm; no bond between atoms is as long
+TORN_OF_BEADS = 2.3  #: mean lengths; no bond between beads is as long, and the limit of atoms is not weaker
+APART = 50  #: beads whose nearest neighbours are looked for, where a model's bonds have no known length
 MANY = 0.1  #: share of torn bonds that no bad structure has, but one of other atoms
 
 
@@ -65,10 +71,26 @@ def _expect_bonds(source: FrameSource, system: System) -> None:
     for group in system.groups:
         bonds = group.atoms[:, group.type.bonds]
         length = np.linalg.norm(periodic.minimum_image(atoms[bonds[:, :, 1]] - atoms[bonds[:, :, 0]], box), axis=-1)
-        if (length > TORN).mean() > MANY:
-            raise BackmapError(f"{(length > TORN).sum()} of {length.size} bonds of {group.type.name} are longer than "
-                               f"{TORN} nm in frame 0: these are not its atoms in the order of the topology",
+        torn = TORN if not group.type.coarse else TORN_OF_BEADS * _bond_of_beads(group, atoms, box)
+        if bonds.size and (length > torn).mean() > MANY:
+            raise BackmapError(f"{(length > torn).sum()} of {length.size} bonds of {group.type.name} are longer than "
+                               f"{torn:.3g} nm in frame 0: these are not its atoms in the order of the topology",
                                where=source.where, hint="Write the file in the order of the topology.")
+
+
+def _bond_of_beads(group: Group, atoms: Array, box: Array | None) -> float:
+    """Length of a bond of a molecule type of beads, nm: as training found, else how far apart neighbours are.
+
+    Bonded beads are neighbours, so that the distance to the nearest bead stands for a length that no file gives.
+    """
+    if group.type.length_unit != 1:
+        return group.type.length_unit * TOUCHING
+    own = atoms[group.atoms.ravel()]
+    nearest = []
+    for bead in range(0, len(own), max(1, len(own) // APART)):
+        others = np.delete(own, bead, axis=0)
+        nearest.append(np.linalg.norm(periodic.minimum_image(others - own[bead], box), axis=1).min())
+    return float(np.median(nearest))
 
 
 def _expect_order(source: FrameSource, system: System) -> None:

@@ -1,6 +1,7 @@
 """What is there: molecule types, how many of each, and how beads are made of atoms."""
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -24,6 +25,7 @@ from backmap.errors import BackmapError
 from backmap.model.system import System
 
 from .. import handed
+from ..chemistry.coarse import as_beads, looks_coarse
 from ..files.dbm import read_owners
 from ..files.gro import GroFile
 from ..molecules.assemble import (
@@ -104,6 +106,10 @@ class Topology(api.Step):
                                                   "RESIDUE:BEAD): {SOL: W, NA: \"NA+\"}.")
         place_ions: bool = Field(True, description="Put excluded molecules of one atom at their beads, instead of "
                                                    "leaving them out.")
+        beads: bool | Patterns | None = Field(
+            None, description="Molecule types whose \"atoms\" are coarse-grained beads, without elements: true for all, "
+                              "false for none, or their names. By default those whose masses, or names without "
+                              "masses, are no element's.")
         fixed: Annotated[Fixed | None, pydantic.BeforeValidator(_as_fixed)] = Field(
             None, description="Atoms that are given and stay: a reader, or a mapping.")
         ignore: Patterns = Field([], description="Sites of the file of beads that have no atoms, by bead or residue "
@@ -125,7 +131,11 @@ class Topology(api.Step):
 
     def start(self, state: State) -> None:
         options = self.options
-        topology = handed.topology(options.atoms)
+        told = handed.topology(options.atoms)
+        topology = self.understood(told)
+        for name, kind in topology.types.items():
+            if kind is not told.types[name]:
+                state.log(f"{name}: its atoms are taken for beads without elements (beads: in topology says otherwise)")
         blocks = blocks_of(topology, options.molecules)
         for what, names in (("owners", options.owners), ("whole", options.whole), ("exclude", options.exclude),
                             ("fixed", options.fixed.molecules if options.fixed else [])):
@@ -158,6 +168,16 @@ class Topology(api.Step):
                 state.log(f"{name}: its molecules differ in handedness, in {count} ways")
         state.system = system
         state.log(summary(system))
+
+    def understood(self, topology: AtomTopology) -> AtomTopology:
+        """The topology with molecule types of beads that have no elements; ``check`` asks for it as well."""
+        said = self.options.beads
+        if isinstance(said, list):
+            for name in said:
+                _expect_known(topology, name, "beads", self.where)
+        coarse = [name for name, kind in topology.types.items()
+                  if (looks_coarse(kind) if said is None else said if isinstance(said, bool) else name in said)]
+        return replace(topology, types=topology.types | {name: as_beads(topology.types[name]) for name in coarse})
 
     def _bead_models(self, topology: AtomTopology) -> dict[str, BeadModel]:
         """Of all molecule types that are mapped."""
@@ -196,7 +216,8 @@ class Topology(api.Step):
 def _expect_known(topology: AtomTopology, name: str, what: str, where: str | Path) -> None:
     if name not in topology.types:
         verb = {"owners": "owners are given for '{}', which", "exclude": "'{}' under 'exclude'",
-                "whole": "'{}' under 'whole'", "fixed": "'{}' under 'fixed'"}[what].format(name)
+                "whole": "'{}' under 'whole'", "beads": "'{}' under 'beads'",
+                "fixed": "'{}' under 'fixed'"}[what].format(name)
         raise BackmapError(f"{verb} is no molecule type of {topology.where}", where=where,
                            hint=f"Known: {', '.join(topology.types)}.")
 

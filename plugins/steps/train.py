@@ -27,6 +27,7 @@ from backmap.engine.sites import handed
 from backmap.engine.sites.environment import Scene
 from backmap.engine.sites.fragments import FragmentTable, resting_order
 from backmap.errors import BackmapError
+from backmap.model.molecule import TOUCHING
 from backmap.model.system import System, Window
 
 from ..handed import opened
@@ -61,7 +62,7 @@ class Prepare(Step):
     beforehand = True
 
     def start(self, state: State) -> None:
-        from ..molecules.assemble import rigid_lengths, signed
+        from ..molecules.assemble import rigid_lengths, signed, with_units
 
         options = self.options
         training = _windows(state, options.frames, options.beads)
@@ -71,8 +72,12 @@ class Prepare(Step):
             training, validation = training[:len(training) - held], training[len(training) - held:]
         windows = training + validation
         reference = np.concatenate([window.reference for window in windows])
-        system = signed(rigid_lengths(state.system, reference), reference)
+        system = with_units(signed(rigid_lengths(state.system, reference), reference), reference)
         for molecule in system.types:
+            if molecule.length_unit != 1:
+                state.log(f"{molecule.name}: beads that are bonded are {molecule.length_unit * TOUCHING:.4g} nm apart, "
+                          "which the unit of all lengths follows")
+                continue
             state.log(f"{molecule.name}: {int(np.isfinite(molecule.bond_length).sum())} of {len(molecule.bonds)} bonds "
                       f"are rigid, {int((molecule.chemistry.sign != 0).sum())} of {len(molecule.chemistry.sign)} "
                       "stereocentres have a sign")
@@ -230,8 +235,9 @@ class Train(Step):
     def _write(self, trainer: Trainer, history: History, path: Path) -> None:
         from ..report.plots import loss_plot
 
+        unit = min(kind.length_unit for kind in self.system.types)
         temperatures = sorted({float(t) for data in self.data for t in data.temperature})
-        training = {"steps": trainer.step, "temperature": temperatures, "bead_noise": BEAD_NOISE,
+        training = {"steps": trainer.step, "temperature": temperatures, "bead_noise": BEAD_NOISE * unit,
                     "frames": int(sum((~data.held_out).sum() for data in self.data)),
                     "loss": history.training[-1], "validation": history.validation[-1]}
         with trainer.average.worn():

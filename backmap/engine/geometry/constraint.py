@@ -30,7 +30,7 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 TOLERANCE = 1e-6  #: nm; largest violation of a bond or bead that counts as none
-STEP = 0.03  #: nm; largest displacement of an atom in one Newton step
+STEP = 0.03  #: nm, for atoms; largest displacement of one in a Newton step
 #: Compliance of beads (1 / kappa) where they contradict the bonds, in the first and the last step. Stiff beads
 #: get there fast but overshoot, because the steps know nothing of the tension that turns the bonds; soft ones settle.
 SOFTNESS = 0.1, 4.0
@@ -148,8 +148,8 @@ class Projector:
         np.add.at(move.transpose(1, 0, 2), carriers[:, 0], along.transpose(1, 0, 2))
         np.add.at(move.transpose(1, 0, 2), carriers[:, 1], -along.transpose(1, 0, 2))
         move += np.einsum("ba,nbx->nax", self.weights, force[:, n_bonds:].reshape(len(atoms), -1, 3), optimize=True)
-        size = np.linalg.norm(move, axis=2, keepdims=True)
-        move *= STEP / np.maximum(size, STEP)
+        size, step = np.linalg.norm(move, axis=2, keepdims=True), STEP * self.molecule.length_unit
+        move *= step / np.maximum(size, step)
         return atoms + move[:, self.carrier]
 
     def _restore_riders(self, atoms: Array) -> Array:

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pydantic
 
-from backmap.api import AtomTopology, InputPath, Options, TopologyReader
+from backmap.api import AtomMolecule, AtomTopology, InputPath, Options, TopologyReader
 from backmap.errors import BackmapError
 
+from ...chemistry.coarse import looks_coarse
 from ...chemistry.elements import from_mass
 from ..molecule_types import AtomTable, topology_of
 from . import units as lammps_units
@@ -19,6 +20,7 @@ from .units import units_of
 class Lammps(TopologyReader):
     """LAMMPS data file with bonds; elements follow from masses, and atoms are named C1, C2, H1, ... in each molecule.
 
+    Molecules of beads, as all in lj units, have no elements; their beads are named X1, X2, ...
     Atoms are in the order of their ids. Atoms that bonds join are a molecule; molecules with the same atoms and bonds
     are of one molecule type.
     """
@@ -35,12 +37,6 @@ class Lammps(TopologyReader):
 
     options: Options
 
-    def __init__(self, options: Options) -> None:
-        super().__init__(options)
-        if options.units == "lj":
-            raise BackmapError("in units: lj masses say nothing about elements", where="units",
-                               hint="Give the atomistic topology in real or metal units.")
-
     def read(self) -> AtomTopology:
         path = Path(self.options.data)
         units = units_of(self.options.units, self.options.sigma)
@@ -50,20 +46,30 @@ class Lammps(TopologyReader):
             raise BackmapError("has no bonds, without which molecules cannot be told", where=path)
         lengths = file.bond_lengths
         mass_of = {kind: self._mass(file, kind) for kind in set(file.types)}
-        element_of = {kind: from_mass(mass) if mass else 0 for kind, mass in mass_of.items()}
+        element_of = {kind: from_mass(mass) if mass and units.style != "lj" else 0 for kind, mass in mass_of.items()}
         table = AtomTable(
             names=None, types=[file.labels.get(kind, kind) for kind in file.types], residue_names=None,
             residues=np.ones(file.n_points, dtype=np.int64),
             element=np.array([element_of[kind] for kind in file.types], dtype=np.int64),
             mass=np.array([mass_of[kind] for kind in file.types]), charge=file.charges, bonds=bonds,
             bond_length=np.array([lengths.get(kind, np.nan) for kind in bond_types]) * units.length)
-        return topology_of(table, path, self.options.names)
+        found = topology_of(table, path, self.options.names)
+        for molecule in found.types.values():
+            if units.style != "lj" and not looks_coarse(molecule):
+                _expect_elements(molecule, path)
+        return found
 
     def _mass(self, file: DataFile, kind: str) -> float:
         mass = file.masses.get(kind)
         if mass is None:
             raise BackmapError(f"atom type {kind} has no mass", where=file.path, hint="Masses tell the elements.")
-        if mass and not from_mass(mass):
-            raise BackmapError(f"no element has the mass {mass:g} of atom type {kind}", where=file.path,
-                               hint="Is this the atomistic topology? Masses tell the elements.")
         return mass
+
+
+def _expect_elements(molecule: AtomMolecule, path: Path) -> None:
+    """Raise BackmapError if an atom has a mass that is no element's."""
+    unknown = np.flatnonzero((molecule.element == 0) & (molecule.mass > 0))
+    if unknown.size:
+        mass, kind = molecule.mass[unknown[0]], molecule.atom_types[unknown[0]]
+        raise BackmapError(f"no element has the mass {mass:g} of atom type {kind}", where=path,
+                           hint="Is this the atomistic topology? Masses tell the elements.")

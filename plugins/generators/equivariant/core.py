@@ -1,7 +1,7 @@
 """Draws and densities of blocks by a network: what sites see, and their atoms one by one."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +11,7 @@ from backmap.engine.random import Stream
 from backmap.engine.sites.contracts import Draw, LocalEnvironment, View
 from backmap.engine.sites.fragments import FragmentTable
 
+from ..units import Scale
 from .density import spare_directions
 from .features import FAR, Slots
 from .head import Head
@@ -43,8 +44,10 @@ class Sight:
 class Core:
     """Draws and evaluates with a network; knows nothing of files."""
 
-    def __init__(self, network: Network, view: View, head: type[Head] | None = None) -> None:
+    def __init__(self, network: Network, view: View, head: type[Head] | None = None, unit: float = 1.0,
+                 bead_types: Sequence[str] = ()) -> None:
         self.network, self.view, self.head = network, view, head or Head
+        self.scale, self.bead_types = Scale(unit), bead_types
         self.known: Slots | None = None  #: what training met, where other molecules are drawn as well
         self._slots: dict[FragmentTable, Slots] = {}
         self._nearest: dict[FragmentTable, Tensor] = {}
@@ -53,7 +56,7 @@ class Core:
     def slots_of(self, tables: FragmentTable) -> Slots:
         """Slot tables of the fragments, made once."""
         if tables not in self._slots:
-            slots = Slots.of_tables(tables.to("cpu"))
+            slots = Slots.of_tables(tables.to("cpu"), self.bead_types)
             slots = slots if self.known is None else slots.within(self.known)
             self._slots[tables] = slots.to(tables.atoms.device)
         return self._slots[tables]
@@ -69,7 +72,7 @@ class Core:
 
     def look(self, env: LocalEnvironment) -> Sight:
         """Encode the surroundings of every site."""
-        env = env.mirrored()
+        env = self.scale.seen(env.mirrored())
         slots = self.slots_of(env.fragments)
         embedded = self.embed(slots)
         near = self._bonds_to_fragment(env)
@@ -78,7 +81,8 @@ class Core:
         bead = slots.bead[env.neighbour_bead_row.clamp_min(0), same.long()]
         features = self.network.encoder([
             Neighbours(env.neighbours, env.neighbours_placed, surrounding, embedded["surrounding"]),
-            Neighbours(env.neighbour_beads, env.neighbour_beads_present, bead, embedded["bead"])], self.view.cutoff)
+            Neighbours(env.neighbour_beads, env.neighbour_beads_present, bead, embedded["bead"])],
+            self.view.cutoff / self.scale.unit)
         return Sight(env, features, embedded, slots, surrounding,
                      spare_directions(env))
 
@@ -113,7 +117,8 @@ class Core:
     def log_density(self, env: LocalEnvironment, positions: Tensor) -> Tensor:
         """Log-density (S,) of positions (S, F, 3), all atoms at once (teacher forcing)."""
         sight = self.look(env)
-        return self.evaluate(sight, self.standing(sight, positions))
+        value = self.evaluate(sight, self.standing(sight, self.scale.inside(positions)))
+        return value - self.scale.measure(env)
 
     def standing(self, sight: Sight, positions: Tensor) -> Tensor:
         """Positions by local index, in the mirrored world, with the block as in ``positions`` (S, F, 3)."""
@@ -133,7 +138,13 @@ class Core:
         """``candidates`` configurations of every site's block, atom after atom."""
         local, weigh = self.unroll(self.look(env), rng, candidates)
         own = local[:, :env.block.shape[1]] * env.sign.repeat_interleave(candidates)[:, None, None]
-        return Draw(own.reshape(env.size, candidates, -1, 3), lambda: weigh().reshape(env.size, candidates))
+        measure = self.scale.measure(env)
+
+        def density() -> Tensor:
+            value = weigh().reshape(env.size, candidates)
+            return value if isinstance(measure, float) else value - measure[:, None]
+
+        return Draw(self.scale.outside(own).reshape(env.size, candidates, -1, 3), density)
 
     def unroll(self, sight: Sight, rng: Stream, candidates: int) -> tuple[Tensor, Callable[[], Tensor]]:
         """Blocks drawn atom after atom: positions by local index (S * K, F + C + Q, 3), and what says their

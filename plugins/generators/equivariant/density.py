@@ -20,6 +20,7 @@ from .kernels import local_frames, looped
 
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 TINY = 1e-300
+SHORTEST = 0.02  #: of distances, in the network's unit of length
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,21 +57,38 @@ class Angles:
         return torch.logsumexp(self.log_weight + part, dim=1)
 
 
-@dataclass(frozen=True, eq=False)
 class Distances:
-    """Gaussians of bond lengths that are not rigid: mean (nm) and log standard deviation, each (T,)."""
+    """Mixtures of Gaussians above ``SHORTEST``, normalised there, of bond lengths that are not rigid.
 
-    mean: Tensor
-    log_sd: Tensor
+    Args:
+        mean: In the network's unit of length, nm for atoms, (T,) or (T, M).
+        log_sd: Log standard deviation, of the same shape.
+        log_weight: Log weight, (T, M); None where there is one Gaussian.
+    """
+
+    def __init__(self, mean: Tensor, log_sd: Tensor, log_weight: Tensor | None = None) -> None:
+        self.mean, self.log_sd = mean.reshape(len(mean), -1), log_sd.reshape(len(mean), -1)
+        self.log_weight = torch.zeros_like(self.mean) if log_weight is None else log_weight
 
     def sample(self, uniform: Tensor) -> Tensor:
-        """Distances (T,) from uniform numbers (T,)."""
-        return (self.mean + self.log_sd.exp() * torch.special.ndtri(uniform)).clamp_min(0.02)
+        """Distances (T,) from uniform numbers (T,), which choose the Gaussian and the place in it."""
+        weight = self.log_weight.exp()
+        pick = _choose(weight, uniform)[:, None]
+        mean, sd, share = (part.gather(1, pick)[:, 0] for part in (self.mean, self.log_sd.exp(), weight))
+        before = (weight.cumsum(dim=1).gather(1, pick)[:, 0] - share).clamp_min(0.0)
+        inside = ((uniform - before) / share).clamp_max(1 - 1e-15)
+        below = torch.special.ndtr((SHORTEST - mean) / sd)
+        low = torch.special.ndtri((below + inside * (1 - below)).clamp(TINY, 1 - 1e-16))
+        # Of a Gaussian with its mean below, what is left is an upper tail: probabilities keep their digits from there.
+        high = -torch.special.ndtri((torch.special.ndtr((mean - SHORTEST) / sd) * (1 - inside)).clamp_min(TINY))
+        return (mean + sd * torch.where(mean < SHORTEST, high, low)).clamp_min(SHORTEST)
 
     def log_density(self, distance: Tensor) -> Tensor:
-        """Log-density per nm."""
-        z = (distance - self.mean) * (-self.log_sd).exp()
-        return -0.5 * z * z - self.log_sd - HALF_LOG_2PI
+        """Log-density per unit of length of distances (T,)."""
+        inverse = (-self.log_sd).exp()
+        z = (distance[:, None] - self.mean) * inverse
+        above = torch.special.log_ndtr((self.mean - SHORTEST) * inverse)
+        return torch.logsumexp(self.log_weight - 0.5 * z * z - self.log_sd - HALF_LOG_2PI - above, dim=1)
 
 
 class Torsions:

@@ -6,6 +6,7 @@ descriptions are merged into *classes*, which the network embeds once a step ins
 """
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -18,24 +19,26 @@ ELEMENTS = (1, 6, 7, 8, 9, 14, 15, 16, 17, 35, 53)
 SLOT_ATOMS, SLOT_RESIDUALS = 24, 3
 FAR = 5  #: bonds from which on an atom counts as far
 
-ATOM_FEATURES = len(ELEMENTS) + 1 + 7
+ATOM_FEATURES = len(ELEMENTS) + 1 + 7  #: of an atom; one more for each type of beads
 RELATION_FEATURES = 3 + (FAR + 1) + 4 + 4 + 4
-SLOT_FEATURES = 2 * ATOM_FEATURES + RELATION_FEATURES + 4
+SLOT_FEATURES = 2 * ATOM_FEATURES + RELATION_FEATURES + 4  #: two more for each type of beads
 
 
-def atom_features(tables: FragmentTable) -> Tensor:
-    """Chemistry of every atom row, (n, ATOM_FEATURES)."""
+def atom_features(tables: FragmentTable, bead_types: Sequence[str] = ()) -> Tensor:
+    """Chemistry of every atom row, and which of ``bead_types`` it has, (n, ATOM_FEATURES + types)."""
     element = torch.stack([tables.element == z for z in ELEMENTS], dim=1)
     other = ~element.any(dim=1, keepdim=True)
     hydrogens = torch.cat([torch.as_tensor([sum(t.chemistry.element[j] == 1 for j in t.graph[a])
                                             for a in range(t.n_atoms)]) for t in tables.types]).to(element.device)
     plain = torch.stack([tables.aromatic, tables.ring > 0, tables.ring / 6, tables.charge, tables.degree / 4,
                          hydrogens / 3, (tables.degree - hydrogens) / 4], dim=1)
-    return torch.cat([element, other, plain], dim=1).float()
+    names = [name if t.coarse else None for t in tables.types for name in t.atom_types]
+    types = torch.tensor([[name == known for known in bead_types] for name in names]).reshape(len(names), -1)
+    return torch.cat([element, other, plain, types.to(element.device)], dim=1).float()
 
 
 def bead_features(tables: FragmentTable, atoms: Tensor) -> Tensor:
-    """Composition of every fragment row: the sum of its atoms' chemistry, (R, ATOM_FEATURES)."""
+    """Composition of every fragment row: the sum of the features of its atoms, (R, features)."""
     present = (tables.atoms >= 0).float()
     return (atoms[tables.atoms.clamp_min(0)] * present[:, :, None]).sum(dim=1) / 8
 
@@ -88,9 +91,9 @@ class Slots:
         return replace(self, **{name: getattr(self, name).clamp(*ranges[name]) for name in described})
 
     @classmethod
-    def of_tables(cls, tables: FragmentTable) -> Slots:
-        """Describe every fragment atom of the tables."""
-        atoms = atom_features(tables)
+    def of_tables(cls, tables: FragmentTable, bead_types: Sequence[str] = ()) -> Slots:
+        """Describe every fragment atom of the tables; beads in place of atoms have ``bead_types``."""
+        atoms = atom_features(tables, bead_types)
         beads = bead_features(tables, atoms)
         builder = _SlotBuilder(tables, atoms, beads)
         index, described, target, residual, chosen, scale = builder.build()
@@ -118,18 +121,19 @@ class _SlotBuilder:
             setattr(self, name, getattr(tables, name).numpy())
         self.distances = [molecule.distance for molecule in tables.types]
         self.n_own, self.n_context = self.atoms.shape[1], self.context.shape[1]
-        self.n_beads = self.beads.shape[1]
+        self.n_beads, self.n_features = self.beads.shape[1], atoms.shape[1]
 
     def build(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Index, description, target, residual, residual_bead and residual_scale of ``Slots``.
 
-        Descriptions (R, F, J, SLOT_FEATURES) and targets (R, F, ATOM_FEATURES + 4) are not sorted into classes yet.
+        Descriptions (R, F, J, SLOT_FEATURES) and targets (R, F, ATOM_FEATURES + 4), both with types of beads, are not
+        sorted into classes yet.
         """
         rows, slots = len(self.atoms), SLOT_ATOMS + self.n_beads + SLOT_RESIDUALS
         shape = (rows, self.n_own)
         index = np.full((*shape, slots), -1)
-        described = np.zeros((*shape, slots, SLOT_FEATURES), dtype=np.float32)
-        target = np.zeros((*shape, ATOM_FEATURES + 4), dtype=np.float32)
+        described = np.zeros((*shape, slots, 2 * self.n_features + RELATION_FEATURES + 4), dtype=np.float32)
+        target = np.zeros((*shape, self.n_features + 4), dtype=np.float32)
         residual = np.zeros((*shape, SLOT_RESIDUALS, self.n_own + self.n_context), dtype=np.float32)
         chosen = np.tile(np.arange(SLOT_RESIDUALS), (*shape, 1))
         scale = np.zeros((*shape, SLOT_RESIDUALS), dtype=np.float32)
@@ -141,7 +145,7 @@ class _SlotBuilder:
                 chosen[row, f] = self._beads_of_residuals(row, f)
                 self._residuals(row, f, chosen[row, f], residual[row, f], scale[row, f], index[row, f],
                                 described[row, f])
-        described[..., -ATOM_FEATURES - 4:] = target[:, :, None]
+        described[..., -self.n_features - 4:] = target[:, :, None]
         described[index < 0] = 0
         return tuple(map(torch.as_tensor, (index, described, target, residual, chosen, scale)))
 
@@ -187,7 +191,7 @@ class _SlotBuilder:
             hand = self.stereo[others[k]] * self.sign[row]
             index[slot] = local[k]
             relation = self._relation(row, f, local[k], 0, bonds[k], 0.0, hand)
-            described[slot, :-ATOM_FEATURES - 4] = np.concatenate([self.atom_features[others[k]], relation])
+            described[slot, :-self.n_features - 4] = np.concatenate([self.atom_features[others[k]], relation])
 
     def _bead_slots(self, row: int, f: int, index: np.ndarray, described: np.ndarray) -> None:
         for q in np.flatnonzero(self.beads[row] >= 0):
@@ -197,7 +201,7 @@ class _SlotBuilder:
             local = self.n_own + self.n_context + q
             index[SLOT_ATOMS + q] = local
             relation = self._relation(row, f, local, 1, bonds, self.weight_own[row, q, f], q == 0)
-            described[SLOT_ATOMS + q, :-ATOM_FEATURES - 4] = np.concatenate([self.bead_features[bead], relation])
+            described[SLOT_ATOMS + q, :-self.n_features - 4] = np.concatenate([self.bead_features[bead], relation])
 
     def _beads_of_residuals(self, row: int, f: int) -> np.ndarray:
         """The first beads; of a fragment with weight in more of them, those in which the atom has weight first."""
@@ -226,7 +230,7 @@ class _SlotBuilder:
             slot = SLOT_ATOMS + self.n_beads + k
             index[slot] = k
             relation = self._relation(row, f, self.n_own + self.n_context + q, 2, FAR, self.weight_own[row, q, f], left)
-            described[slot, :-ATOM_FEATURES - 4] = np.concatenate([self.bead_features[self.beads[row, q]], relation])
+            described[slot, :-self.n_features - 4] = np.concatenate([self.bead_features[self.beads[row, q]], relation])
 
     def _seats(self, row: int, f: int) -> np.ndarray:
         """Position at which each fragment or context atom counts: its own, its carrier's, or none (-1)."""

@@ -7,7 +7,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from backmap.api import DensityGenerator, Options, WeightsPath
+from backmap.api import DensityGenerator, Options, View, WeightsPath
 from backmap.engine.random import Stream
 from backmap.engine.sites.contracts import Draw, LocalEnvironment
 from backmap.engine.sites.fragments import FragmentTable, resting_order
@@ -16,6 +16,7 @@ from backmap.model.molecule import MoleculeType
 from backmap.model.system import System
 
 from ..trained import Trained
+from ..units import bead_types_of, expect_within, unit_of, view_of
 from .core import Core
 from .features import Slots
 from .network import Network
@@ -31,7 +32,8 @@ class EquivariantOptions(Options):
 
     checkpoint: WeightsPath | None = Field(None, description="Weights made by the train step (.safetensors); "
                                                            "needed to draw, left out to train anew.")
-    cutoff: float = Field(0.8, gt=0.2, le=1.5, description="How far a new network sees, nm.")
+    cutoff: float | None = Field(None, gt=0, description="How far a new network sees, nm; by default 0.8, and of beads "
+                                                         "in place of atoms 2.7 lengths of their bonds.")
     channels: int = Field(32, ge=4, description="Channels of a new network's encoder.")
     width: int = Field(192, ge=16, description="Hidden width of a new network's heads.")
     dropout: float = Field(0.0, ge=0, lt=1, description="Share of hidden values left out in training.")
@@ -56,10 +58,27 @@ class Equivariant(Trained, DensityGenerator):
     def __init__(self, options: EquivariantOptions) -> None:
         super().__init__(options)
         self.sizes = self.checkpoint.sizes if self.checkpoint else options.model_dump(include=SIZES)
-        network = Network(**self.sizes)
+        self._build()
         if self.checkpoint:
-            network.load_state_dict(self.checkpoint.weights)
-        self.core = Core(network, self.view)
+            self.network.load_state_dict(self.checkpoint.weights)
+
+    def _build(self) -> None:
+        sizes = dict(self.sizes)
+        unit, bead_types = sizes.pop("unit", 1.0), sizes.pop("bead_types", [])
+        if not self.checkpoint:
+            self._view = view_of(self.options.cutoff, unit)
+        self.core = Core(Network(**sizes, bead_types=len(bead_types)), self.view, unit=unit, bead_types=bead_types)
+
+    def study(self, system: System) -> None:
+        bead_types = bead_types_of(system.types)
+        if bead_types:  # other inputs, another unit of length: another network
+            self.sizes = self.sizes | {"unit": unit_of(system.types), "bead_types": bead_types}
+            self._build()
+        expect_within(self.view, self.core.scale.unit, self.kind)
+
+    @property
+    def view(self) -> View:
+        return self.checkpoint.view if self.checkpoint else self._view
 
     @property
     def network(self) -> Network:
@@ -67,6 +86,11 @@ class Equivariant(Trained, DensityGenerator):
 
     def prepare(self, system: System, device: str) -> System:
         checkpoint = self.expect_weights()
+        unknown = sorted({*bead_types_of(system.types)} - {*self.core.bead_types})
+        if unknown:
+            raise BackmapError(f"the weights know no beads of type {', '.join(unknown)}", where=checkpoint.path,
+                               hint=f"They know: {', '.join(self.core.bead_types) or 'atoms only'}. Train with such "
+                                    "beads.")
         self.network.to(device).eval()
         unseen = checkpoint.unseen(system) if self.options.allow_unseen_molecules else []
         self.remarks = checkpoint.remarks(system)
@@ -89,7 +113,8 @@ class Equivariant(Trained, DensityGenerator):
                                        f"'{molecule.name}'", where=self.checkpoint.path,
                                        hint="Train with molecules that have such atoms: elements and aromatic rings "
                                             "count.")
-        return Slots.of_tables(FragmentTable.build(types, self.view, [resting_order(kind) for kind in types]))
+        tables = FragmentTable.build(types, self.view, [resting_order(kind) for kind in types])
+        return Slots.of_tables(tables, self.core.bead_types)
 
     @torch.no_grad()
     def draw(self, env: LocalEnvironment, rng: Stream, candidates: int = 1) -> Draw:
@@ -103,7 +128,9 @@ class Equivariant(Trained, DensityGenerator):
         return -self.core.log_density(env, target)
 
 
-def _atom_kinds(molecule: MoleculeType) -> list[tuple[int, bool]]:
-    """Element of every atom, and if it is aromatic."""
+def _atom_kinds(molecule: MoleculeType) -> list[tuple[int | str, bool]]:
+    """Element of every atom, or type of a bead, and if it is aromatic."""
     chemistry = molecule.chemistry
+    if molecule.coarse:
+        return [(kind, False) for kind in molecule.atom_types]
     return list(zip(chemistry.element.tolist(), chemistry.aromatic.tolist(), strict=True))

@@ -38,21 +38,23 @@ class Network(nn.Module):
         harmonics: Highest Fourier order of the torsion density.
         dropout: Share of hidden values that is left out in training, 0 to 1.
         latents: Number of conditions beside noise level and temperature.
+        bead_types: Number of types of beads, where they stand in place of atoms; 0 for atoms.
     """
 
     def __init__(self, channels: int = 32, slot_width: int = 96, width: int = 192, torsion_width: int = 128,
-                 harmonics: int = 16, dropout: float = 0.0, latents: int = 0) -> None:
+                 harmonics: int = 16, dropout: float = 0.0, latents: int = 0, bead_types: int = 0) -> None:
         super().__init__()
         self.dropout = nn.Dropout(dropout)
-        self.encoder = Convolution(channels)
-        self.embed_slot = _mlp(SLOT_FEATURES, 96, 2 * slot_width)
-        self.embed_target = _mlp(ATOM_FEATURES + 4, 48, 48)
+        self.encoder = Convolution(channels, bead_types)
+        self.embed_slot = _mlp(SLOT_FEATURES + 2 * bead_types, 96, 2 * slot_width)
+        self.embed_target = _mlp(ATOM_FEATURES + bead_types + 4, 48, 48)
         self.slot_geometry = nn.Linear(7, slot_width)
         self.slot_out = nn.Linear(slot_width, width)
         self.trunk_in = nn.Linear(self.encoder.outputs + 48 + 3 + latents, width)
         self.trunk = nn.ModuleList([nn.Linear(width, width) for _ in range(2)])
         self.angle = nn.Linear(width, 3 * MIXTURE)
-        self.distance = nn.Linear(width, 2)
+        self.lengths = MIXTURE if bead_types else 1  # bonds of beads may have several lengths
+        self.distance = nn.Linear(width, 2 if self.lengths == 1 else 3 * self.lengths)
         self.torsion_in = nn.Linear(width + 4, torsion_width)
         self.torsion_hidden = nn.Linear(torsion_width, torsion_width)
         self.torsion_out = nn.Linear(torsion_width, 2 * harmonics)
@@ -62,6 +64,8 @@ class Network(nn.Module):
         self.register_buffer("fourier", torch.cat([orders.cos(), orders.sin()]), persistent=False)
         with torch.no_grad():
             self.torsion_out.weight *= 0.3
+            if bead_types:  # to begin with, bonds are as long as beads are apart, and broad
+                self.distance.bias[:2 * MIXTURE] = torch.tensor([1.0, 1.5, 2.0] + [2.0] * MIXTURE)
 
     def embed(self, slots: Slots) -> dict[str, Tensor]:
         """Embeddings of all classes, once a step."""
@@ -105,6 +109,9 @@ class Network(nn.Module):
 
     def distances(self, hidden: Tensor) -> Distances:
         """Density of a distance that is not rigid."""
+        if self.lengths > 1:
+            mean, log_sd, weight = self.distance(hidden).double().chunk(3, dim=1)
+            return Distances(0.15 + 0.1 * mean, (log_sd - 4.0).clamp(-8, 0), torch.log_softmax(weight, dim=1))
         mean, log_sd = self.distance(hidden).double().unbind(1)
         return Distances(0.15 + 0.1 * mean, (log_sd - 4.0).clamp(-8, 0))
 
@@ -136,11 +143,11 @@ class Neighbours:
 class Convolution(nn.Module):
     """One convolution from neighbours to the anchor of each site, l = 0, 1, 2."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, bead_types: int) -> None:
         super().__init__()
         self.channels = channels
-        self.embed_atom = _mlp(ATOM_FEATURES + FAR, 48, channels)
-        self.embed_bead = _mlp(ATOM_FEATURES + 1, 48, channels)
+        self.embed_atom = _mlp(ATOM_FEATURES + bead_types + FAR, 48, channels)
+        self.embed_bead = _mlp(ATOM_FEATURES + bead_types + 1, 48, channels)
         self.radial = nn.Linear(RADIAL, channels)
         self.mix = o3.Linear(f"{channels}x0e + {channels}x1o + {channels}x2e",
                              f"{channels}x0e + {channels // 2}x1o + {channels // 2}x2e")

@@ -25,6 +25,10 @@ class Step(Plugin):
     needs: frozenset[str] = frozenset()
     #: What is there after the step, by the same names.
     gives: frozenset[str] = frozenset()
+    #: What is no longer there after it, by the same names, as in a step that changes what there is.
+    takes: frozenset[str] = frozenset()
+    #: What is there before the step, by the same names; set by the recipe.
+    there: frozenset[str] = frozenset()
     #: True if ``start`` does all the work and writes the results, so that processes cannot share it.
     beforehand: ClassVar[bool] = False
     #: Place in the recipe, e.g. ``run.yaml: steps[3].gibbs``; set by the recipe, for messages.

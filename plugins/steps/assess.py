@@ -17,7 +17,7 @@ from backmap.engine.sites.snapshot import AtomIndex, Snapshot
 from backmap.errors import BackmapError, at
 from backmap.model.assessment import REFERENCE, Assessment, BeadValues, Example, Judgement
 from backmap.model.memory import flags_of, note_flags
-from backmap.model.system import System, Window
+from backmap.model.system import Window
 from backmap.model.tally import Tally
 
 from .. import handed
@@ -92,21 +92,23 @@ class Assess(FrameStep):
             for path in assessor.paths():
                 state.files.claim(path, once=True)
         self.states = {}
+        self.level, self.loaded = state.level, state.loaded
         for label, steps in options.compare_with.items():
             self.states[label] = replace(state, progress=lambda fraction: None, loaded=False, sampling=[],
-                                         given=dict(state.given))
+                                         given=dict(state.given), earlier=list(state.earlier))
             for step in steps:
                 with at(step.where):
                     step.start(self.states[label])
         self.atoms, self.n_frames = AtomIndex(state.system), state.n_frames
         self.reference = opened_unpaired(options.reference, state, self.where)
-        state.judgement = Judgement(options.name)
+        self.judgement = state.judgement = Judgement(options.name)
 
     def frame(self, window: Window, state: State) -> Window:
+        given, window = window, _judged(window)
         if window.atoms is None and window.reference is None and not self.options.compare_with:
             raise BackmapError("there is nothing to judge: no earlier step makes atoms, and there is no reference",
                                hint="Put it after a step that makes atoms, such as forward or read_atoms.")
-        made, frame, order = {}, self._snapshot(window, state.system), int(state.order(window)[0])
+        made, frame, order = {}, self._snapshot(window), int(state.order(window)[0])
         if frame.reference is not None:
             made[REFERENCE] = window.reference
             if frame.index == order:  # it is the same for all replicas
@@ -117,16 +119,16 @@ class Assess(FrameStep):
             window = replace(window, flags={**window.flags, **flags})
             note_flags(self.memory["flags"], window)
         if order % self.options.compare_every == 0:
-            made |= dict(self._compared(window, state))
+            made |= dict(self._compared(given, state))
         if self.options.view and frame.index == 0:
-            self._exemplify(window, made, state.system)
-        return window
+            self._exemplify(window, made)
+        return replace(given, flags=window.flags)
 
     def _compared(self, window: Window, state: State) -> Iterator[tuple[str, np.ndarray]]:
         """Make and measure the frame of every branch; label and atoms of each."""
         for number, (label, steps) in enumerate(self.options.compare_with.items()):
-            began, made, own = compiling.clock(), replace(window, flags={}), self.states[label]
-            own.seed = state.seed
+            began, own = compiling.clock(), self.states[label]
+            own.seed, made = state.seed, replace(window, flags={}, system=own.systems[self.level])
             for step in steps:
                 with at(step.where):
                     made = expect(step.frames(made, own), Window, named("step", step), "handed on")
@@ -136,9 +138,13 @@ class Assess(FrameStep):
                 continue
             if not own.loaded:
                 self.memory["seconds"].row(label, int(window.place[0]), compiling.clock() - began)
+            made = _judged(made)
             if made.atoms is None:
                 raise BackmapError("makes no atoms", where=f"compare_with.{label}", hint="Name a step that does.")
-            self._measure(label, self._snapshot(made, state.system))
+            if made.system.n_atoms != window.system.n_atoms:
+                raise BackmapError(f"makes {made.system.n_atoms} atoms, but {window.system.n_atoms} are judged",
+                                   where=f"compare_with.{label}", hint="Its last step has to make the same atoms.")
+            self._measure(label, self._snapshot(made))
             state.progress((number + 1) / len(self.options.compare_with))
             if not own.beads_from:  # else they do not belong to the beads that are shown
                 yield label, made.atoms
@@ -152,8 +158,8 @@ class Assess(FrameStep):
         """Whether frames of a trajectory were measured."""
         return bool(self._tally(label, self.options.assessors[0]).names())
 
-    def _snapshot(self, window: Window, system: System) -> Snapshot:
-        return next(Snapshot.all_of(window, system, self.atoms, window.place))
+    def _snapshot(self, window: Window) -> Snapshot:
+        return next(Snapshot.all_of(window, window.system, self.atoms, window.place))
 
     def _measure(self, label: str, frame: Snapshot) -> dict[str, np.ndarray]:
         """Measure a frame of one trajectory into its tallies; its flags, (1, B)."""
@@ -164,16 +170,16 @@ class Assess(FrameStep):
                 flags[name] = flags.get(name, False) | flagged[None]
         return flags
 
-    def _exemplify(self, window: Window, made: dict[str, np.ndarray], system: System) -> None:
+    def _exemplify(self, window: Window, made: dict[str, np.ndarray]) -> None:
         """Keep the frame to be looked at."""
         tally = self.memory["example"]
         for name, value in (("number", window.frames), ("box", window.boxes), ("beads", window.beads)):
             tally.row(name, 0, value[0])
         for label, atoms in made.items():
             tally.row(f"atoms {label}", 0, atoms[0])
-            shown = self._snapshot(replace(window.with_atoms(atoms), reference=None), system)
+            shown = self._snapshot(replace(window.with_atoms(atoms), reference=None))
             for assessor in self.options.assessors:
-                for found in handed.bead_values(assessor, assessor.of_beads(shown), system.n_beads):
+                for found in handed.bead_values(assessor, assessor.of_beads(shown), window.system.n_beads):
                     tally.row(f"values {json.dumps([label, found.name, found.unit])}", 0, found.values)
 
     def _example(self, labels: Sequence[str]) -> Example | None:
@@ -189,28 +195,30 @@ class Assess(FrameStep):
         return Example(int(kept.rows("number")[0]), kept.rows("box")[0], kept.rows("beads")[0], atoms, values)
 
     def finish(self, state: State) -> None:
+        self.judgement.system = state.systems[self.level]
         for label, steps in self.options.compare_with.items():
             for step in steps:
                 with at(step.where):
                     step.finish(self.states[label])
         if self.reference is not None:
-            for frame in true_frames(self.reference, state, self.atoms):
+            for frame in true_frames(self.reference, self.judgement.system, state, self.atoms):
                 self._measure(REFERENCE, frame)
-        judged, own = state.judgement, self.options.name
+        judged, own = self.judgement, self.options.name
         labels = [label for label in (REFERENCE, own, *self.options.compare_with) if self._seen(label)]
         for label in labels:
             judged.by_trajectory[label] = {a.name: self._conclude(a, label) for a in self.options.assessors}
             judged.n_frames[label] = max(self._tally(label, a).n_frames for a in self.options.assessors)
         judged.label = own if own in labels else ""
-        if own in labels and not state.loaded:
+        if own in labels and not self.loaded:
             judged.seconds[own] = sum(seconds for index, seconds in state.spent.items() if index < self.index)
         judged.seconds |= {label: float(self.memory["seconds"].rows(label).sum()) for label in self.options.compare_with
                            if label in self.memory["seconds"]}
         judged.example = self._example(labels)
-        for label, sampled in ((own, state.sampling), *((label, of.sampling) for label, of in self.states.items())):
+        for label, of, level in ((own, state, self.level), *((name, of, of.level) for name, of in self.states.items())):
+            sampled = [one for one in of.sampling if one.level == level]
             if label in labels and sampled and sampled[-1].sigma is not None:
                 judged.sigma[label] = sampled[-1].sigma
-        judged.n_flagged, judged.flagged = flags_of(self.memory["flags"], state.system)
+        judged.n_flagged, judged.flagged = flags_of(self.memory["flags"], judged.system)
         if judged.n_frames.get(REFERENCE, 0) > 1:
             judged.floor = {a.name: self._floor(a) for a in self.options.assessors}
         models = [label for label, own in self.states.items() if own.beads_from and label in labels]
@@ -230,7 +238,7 @@ class Assess(FrameStep):
             lines = excess.ranking()
             for label in models:
                 found = excess.assessment(label)
-                state.judgement.by_trajectory[label][f"{assessor.name}, ranking"] = replace(
+                self.judgement.by_trajectory[label][f"{assessor.name}, ranking"] = replace(
                     found, notes=lines if label == models[0] else [])
             for line in lines:
                 state.log(line)
@@ -251,3 +259,8 @@ class Assess(FrameStep):
         apart = [each.minus(others[each.key]) for each in found.surfaces
                  if each.key in others and each.same_bins(others[each.key])]
         return replace(found, surfaces=[replace(each, values=np.abs(each.values)) for each in apart])
+
+
+def _judged(window: Window) -> Window:
+    """The window with the atoms that are judged: beads, where there is nothing finer."""
+    return window.as_beads() if window.atoms is None and window.system.only_beads else window

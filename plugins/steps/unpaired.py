@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from backmap.api import FrameSource, Reader, State
 from backmap.engine.sites.snapshot import AtomIndex, Snapshot
 from backmap.errors import BackmapError
+from backmap.model.system import System
 from backmap.model.windows import window_of
 
 from ..molecules import contents
@@ -35,11 +36,11 @@ def opened_unpaired(reference: Reader | None, state: State, where: str) -> Frame
     return source
 
 
-def true_frames(source: FrameSource, state: State, atoms: AtomIndex) -> Iterator[Snapshot]:
+def true_frames(source: FrameSource, system: System, state: State, atoms: AtomIndex) -> Iterator[Snapshot]:
     """The true atoms of each frame, on the beads that the mapping makes of them, under a bar."""
-    beads = MappedFrames(source, state.system)
+    beads = MappedFrames(source, system)
     with state.working("reference", source.n_frames, "frames") as bar:
         for number in range(source.n_frames):
-            window = window_of([number], number, state.system, beads, source)
-            yield next(Snapshot.all_of(window, state.system, atoms, window.place)).reference
+            window = window_of([number], number, system, beads, source)
+            yield next(Snapshot.all_of(window, system, atoms, window.place)).reference
             bar.at(number + 1)

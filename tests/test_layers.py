@@ -18,7 +18,8 @@ FLOORS = {
                 "checking", "starting", "session", "scaffold", "commands", "__main__"),
     "backmap.engine": ("random", "flags", "compiling", "geometry", "sites", "checkpoints", "energy", "forces",
                        "tabulated", "metropolis", "hamiltonian"),
-    "backmap_plugins": ("chemistry", "files", "handed", "molecules", "openmm_bridge", "learning", "report", "KINDS"),
+    "backmap_plugins": ("chemistry", "files", "handed", "molecules", "environments", "bottleneck",
+                        "openmm_bridge", "learning", "report", "KINDS"),
 }
 #: Rooms that stand beside the stairs, and what they may lean on.
 BESIDE = {"testing": {"errors", "model", "engine", "api", "running", "session"}}

@@ -19,10 +19,11 @@ from backmap.model.parameters import ForceField
 from backmap.model.system import System
 from backmap.model.tally import Tally
 
+from ...environments.extra import sklearn
+from ...environments.spectra import Spectrum
 from .centres import centres_of
 from .chart import Chart, Drawing
-from .descriptors import Environments, Spectrum
-from .extra import sklearn
+from .descriptors import Environments
 from .kernels import MoleculeKernel
 from .memo import Memo
 from .said import Findings

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from backmap.errors import BackmapError
 
-from .extra import sklearn
+from ...environments.extra import sklearn
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ...environments.two_sample import mean_kernels
 from .chart import Chart
 from .kernels import MoleculeKernel
 from .sample import Sample
-from .two_sample import mean_kernels
 
 Array = NDArray[np.float64]
 

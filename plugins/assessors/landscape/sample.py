@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from backmap.model.tally import Tally
 
-from .two_sample import Pairing
+from ...environments.two_sample import Pairing
 
 #: Names of rows: descriptors of a frame, what frame it is, and that it could not be described.
 ENVIRONMENTS, FRAME, LEFT_OUT = "environments", "frame", "left out"

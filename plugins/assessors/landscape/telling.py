@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...environments.two_sample import FOLDS, Discrepancy, Told, classified, discrepancy
 from .memo import Memo
 from .sample import Sample
-from .two_sample import FOLDS, Discrepancy, Told, classified, discrepancy
 
 if TYPE_CHECKING:
     from .assessor import LandscapeOptions

@@ -12,8 +12,8 @@ from backmap.errors import BackmapError
 from backmap.model.molecule import graph_of
 
 from ...chemistry.chirality import relative_sign
+from ...molecules.residues import residue_ordinals
 from .bead_model import Bead, Weights, bead_model, known, weighted
-from .residues import residue_ordinals
 
 
 @dataclass(frozen=True)

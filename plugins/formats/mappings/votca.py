@@ -15,8 +15,8 @@ from backmap.model.mapping import Mapping
 from backmap.model.molecule import BeadTerm, graph_of
 
 from ...files.reading import as_list
+from ...molecules.residues import residue_ordinals
 from .bead_model import known
-from .residues import residue_ordinals
 from .xml_tree import XmlNode, parse
 
 

@@ -9,8 +9,8 @@ from backmap.api import AtomMolecule, AtomTopology, BeadModel, MappingReader, Op
 from backmap.errors import BackmapError
 
 from ...files.reading import Files
+from ...molecules.residues import residue_ordinals
 from .bead_model import Weights, known
-from .residues import residue_ordinals
 from .units import Member, Stereocentre, Unit, UnitBead, compose
 from .yaml_lines import YamlFile
 from .yaml_schema import BeadEntry, MoleculeEntry, Residue, entries_of

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from backmap_plugins.assessors.landscape.assessor import Landscape
 from backmap_plugins.assessors.landscape.centres import centres_of
-from backmap_plugins.assessors.landscape.descriptors import Environments, Spectrum
+from backmap_plugins.assessors.landscape.descriptors import Environments
+from backmap_plugins.environments.spectra import Spectrum
 from scipy.spatial.transform import Rotation
 
 from backmap.engine.sites.snapshot import AtomIndex, Snapshot

@@ -4,7 +4,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from backmap_plugins.assessors.landscape.extra import imported, sklearn
+from backmap_plugins.environments.extra import imported, sklearn
 
 from backmap.errors import BackmapError
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from backmap_plugins.assessors.landscape.two_sample import (
+from backmap_plugins.environments.two_sample import (
     FOLDS,
     Discrepancy,
     Pairing,

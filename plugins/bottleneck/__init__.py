@@ -1,0 +1,1 @@
+"""Bottlenecks of resolution: beads coarsened once more, and whether two models agree behind that."""

@@ -1,0 +1,196 @@
+"""Molecules of beads, as a topology of beads or a mapping describes them; their frames, with molecules whole."""
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backmap.api import AtomMolecule, AtomTopology, BeadModel, FrameSource
+from backmap.errors import BackmapError
+from backmap.model import box as periodic
+from backmap.model.molecule import graph_of, implied_bead_bonds
+
+from ..chemistry.elements import mass_of
+from ..molecules.residues import residue_ordinals
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class BeadMolecule:
+    """A molecule type of B beads.
+
+    Attributes:
+        name: Of the type.
+        labels: ``RESID:RESNAME:NAME`` of each bead, RESID from 1 in the molecule, (B,).
+        types: Bead types, (B,).
+        residues: Residue number of each bead, (B,).
+        mass: u, (B,).
+        bonds: Pairs of bonded beads, (m, 2).
+        weighed: Whether the masses are known; else all are 1.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    types: tuple[str, ...]
+    residues: Index
+    mass: Array
+    bonds: Index
+    weighed: bool = True
+
+    @classmethod
+    def of_topology(cls, atoms: AtomMolecule, where: str) -> BeadMolecule:
+        """A molecule type whose atoms are the beads.
+
+        A topology without masses gets those of the elements that names begin with, which mean nothing for beads: then
+        all weigh the same.
+        """
+        guessed = np.isclose(atoms.mass, [mass_of(element) for element in atoms.element.tolist()], atol=1e-9)
+        weighed = not (guessed | (atoms.mass <= 0)).any()
+        return cls(atoms.name, _labels(atoms.residues, atoms.residue_names, atoms.atom_names, f"{where}: {atoms.name}"),
+                   tuple(atoms.atom_types), atoms.residues, atoms.mass if weighed else np.ones(len(atoms.mass)),
+                   atoms.bonds, weighed)
+
+    @classmethod
+    def of_mapping(cls, atoms: AtomMolecule, beads: BeadModel, where: str) -> BeadMolecule:
+        """The beads that a mapping makes of a molecule type; the mass of a bead is that of all its atoms."""
+        bonds = implied_bead_bonds(atoms.bonds, beads.mapping) if beads.bead_bonds is None else beads.bead_bonds
+        labels = _labels(beads.bead_residues, beads.bead_residue_names, beads.bead_names, f"{where}: {atoms.name}")
+        return cls(atoms.name, labels, tuple(beads.bead_types), beads.bead_residues,
+                   (beads.mapping.matrix > 0) @ atoms.mass, bonds)
+
+    @property
+    def n_beads(self) -> int:
+        return len(self.labels)
+
+    @cached_property
+    def edges(self) -> Index:
+        """(parent, child) of a spanning forest, for making molecules whole, (n, 2)."""
+        return periodic.spanning_edges(graph_of(self.n_beads, self.bonds))
+
+
+def _labels(residues: Index, residue_names: Sequence[str], names: Sequence[str], where: str) -> tuple[str, ...]:
+    ordinals = residue_ordinals(residues, residue_names).tolist()
+    labels = tuple(f"{k}:{residue}:{name}" for k, residue, name in zip(ordinals, residue_names, names, strict=True))
+    label, count = Counter(labels).most_common(1)[0]
+    if count > 1:
+        raise BackmapError(f"{count} beads of one residue are called '{label}'", where=where,
+                           hint="Give them different names, or residues, so that a mapping can name them.")
+    return labels
+
+
+#: Molecule types and how many there are of each, in the order of the files.
+Blocks = Sequence[tuple[BeadMolecule, int]]
+
+
+def molecules_of(topology: AtomTopology, mapped: Mapping[str, BeadModel] | None) -> Blocks:
+    """The molecules of beads that a topology of beads describes, or one of atoms and its mapping.
+
+    Their number is 0 where the topology does not say it.
+    """
+    counts = topology.blocks or [(name, 0) for name in topology.types]
+    kinds: dict[str, BeadMolecule] = {}
+    for name, _ in counts:
+        if mapped is not None and name not in mapped:
+            raise BackmapError(f"molecule type '{name}' has no mapping", where=topology.where,
+                               hint=f"Mapped are: {', '.join(mapped) or 'none'}.")
+        if name not in kinds:
+            atoms = topology.types[name]
+            kinds[name] = (BeadMolecule.of_topology(atoms, topology.where) if mapped is None else
+                           BeadMolecule.of_mapping(atoms, mapped[name], topology.where))
+    return [(kinds[name], count) for name, count in counts]
+
+
+@dataclass(frozen=True, eq=False)
+class BeadFrames:
+    """Frames of beads.
+
+    Attributes:
+        where: The files.
+        blocks: Molecules, in order.
+        positions: Of all beads of each frame, molecules whole, (N, 3), nm.
+        boxes: Of each frame, (3, 3), nm, or None.
+    """
+
+    where: str
+    blocks: Blocks
+    positions: list[Array]
+    boxes: list[Array | None]
+
+    @classmethod
+    def read(cls, source: FrameSource, blocks: Blocks,
+             tell: Callable[[float], None] = lambda done: None) -> BeadFrames:
+        """Read all frames.
+
+        Raises:
+            BackmapError: If there are none, or their beads are not those of the molecules.
+        """
+        blocks = _counted(source, blocks)
+        if not source.n_frames:
+            raise BackmapError("holds no frames", where=source.where)
+        positions, boxes = [], []
+        for number in range(source.n_frames):
+            info = source.frame(number)
+            box = info.box if info.box is not None and periodic.is_valid(info.box) else None
+            beads = info.checked(f"{source.where}: frame {number}")
+            for kind, rows in rows_of(blocks).items():
+                beads[rows] = periodic.make_whole(beads[rows], kind.edges, box)
+            positions.append(beads)
+            boxes.append(box)
+            tell(number + 1)
+        return cls(source.where, blocks, positions, boxes)
+
+    @property
+    def n_frames(self) -> int:
+        return len(self.positions)
+
+    @property
+    def n_beads(self) -> int:
+        return len(self.positions[0])
+
+    @cached_property
+    def rows(self) -> dict[BeadMolecule, Index]:
+        """Beads of every molecule of a type, (m, B)."""
+        return rows_of(self.blocks)
+
+    @property
+    def density(self) -> float | None:
+        """Beads per nm3, the mean over frames; None where a frame has no box."""
+        volumes = [None if box is None else abs(float(np.linalg.det(box))) for box in self.boxes]
+        return None if None in volumes else float(np.mean([self.n_beads / volume for volume in volumes]))
+
+    def scaled(self, factor: float) -> BeadFrames:
+        """The same with all lengths times a factor."""
+        return BeadFrames(self.where, self.blocks, [each * factor for each in self.positions],
+                          [None if box is None else box * factor for box in self.boxes])
+
+
+def rows_of(blocks: Blocks) -> dict[BeadMolecule, Index]:
+    """Beads of every molecule of each type, (m, B)."""
+    found: dict[BeadMolecule, list[Index]] = {}
+    first = 0
+    for kind, count in blocks:
+        size = kind.n_beads * count
+        found.setdefault(kind, []).append(first + np.arange(size).reshape(count, kind.n_beads))
+        first += size
+    return {kind: np.concatenate(rows) for kind, rows in found.items()}
+
+
+def _counted(source: FrameSource, blocks: Blocks) -> Blocks:
+    """The molecules with their numbers in a file: the topology's, or of a single type as many as fill it."""
+    expected = sum(kind.n_beads * count for kind, count in blocks)
+    if source.n_points == expected:
+        return blocks
+    kinds = list(dict.fromkeys(kind for kind, _ in blocks))
+    if len(kinds) == 1 and source.n_points % kinds[0].n_beads == 0:
+        return [(kinds[0], source.n_points // kinds[0].n_beads)]
+    listed = ", ".join(f"{kind.n_beads} in {kind.name}" for kind in kinds)
+    raise BackmapError(f"holds {source.n_points} beads, which are no whole number of molecules ({listed})"
+                       if len(kinds) == 1 else
+                       f"holds {source.n_points} beads, but the molecules of the topology have {expected}",
+                       where=source.where, hint="Give the topology of these beads; both files must hold its molecules.")

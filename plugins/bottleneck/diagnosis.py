@@ -1,0 +1,207 @@
+"""At which sizes of groups two trajectories of the same beads agree; and if at none, what stands between them."""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..molecules.groups import Remainder
+from .beads import BeadFrames, BeadMolecule
+from .coarse import TERMS, CoarseFrames, CoarseMolecule
+from .distances import Distance, of_values
+from .surroundings import of_environments, of_packing
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be compared.
+
+    Attributes:
+        sizes: Beads of a group, ascending.
+        remainder: What to do with beads that are left over.
+        seed: Of all draws.
+        bins: Of divergences; None for as many as the values can fill.
+        environments: Whether environments are compared, which need a library.
+    """
+
+    sizes: Sequence[int]
+    remainder: Remainder = "last"
+    seed: int = 0
+    bins: int | None = None
+    environments: bool = True
+
+
+@dataclass(frozen=True)
+class SizeFound:
+    """What was found for groups of one size.
+
+    Attributes:
+        size: Beads of a group.
+        n_groups: Groups of a molecule, by its name.
+        distances: All that were compared.
+    """
+
+    size: int
+    n_groups: dict[str, int]
+    distances: tuple[Distance, ...]
+
+    @property
+    def matches(self) -> bool:
+        return all(each.verdict != "differs" for each in self.distances)
+
+    @property
+    def unclear(self) -> bool:
+        """Whether it matches only as far as so few frames can tell."""
+        return self.matches and any(each.verdict == "unclear" for each in self.distances)
+
+    def worst(self, kind: str) -> Distance | None:
+        """Of all names of a kind, that which is farthest beyond its limit."""
+        return max((each for each in self.distances if each.kind == kind),
+                   key=lambda each: (each.verdict == "differs", each.value - each.limit), default=None)
+
+
+@dataclass(frozen=True)
+class ScaleFound:
+    """One factor between the lengths of X and of Y: from means of logarithms of bond lengths, over all sizes alike.
+
+    Attributes:
+        factor: Lengths of X by those of Y.
+        error: Its standard error over frames; NaN where there is one frame of both.
+        by_size: The factor of each size alone.
+        left: What is found once X is divided by the factor.
+    """
+
+    factor: float
+    error: float
+    by_size: dict[int, float]
+    left: tuple[SizeFound, ...]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What two trajectories of beads have in common, behind groups of each size.
+
+    Attributes:
+        sizes: For each size.
+        densities: Beads per nm3 of X and of Y, each None where frames have no box.
+        scale: The factor between their lengths, if no size matches and there are bonds.
+        n_frames: Of X and of Y.
+    """
+
+    sizes: tuple[SizeFound, ...]
+    densities: tuple[float | None, float | None]
+    scale: ScaleFound | None
+    n_frames: tuple[int, int]
+
+    @property
+    def recommended(self) -> int | None:
+        """The smallest size that matches."""
+        return _smallest(self.sizes)
+
+    @property
+    def after_scaling(self) -> int | None:
+        """The smallest size that matches once the lengths of X are those of Y."""
+        return _smallest(self.scale.left) if self.scale else None
+
+
+def _smallest(found: Sequence[SizeFound]) -> int | None:
+    return next((each.size for each in found if each.matches), None)
+
+
+def diagnose(x: BeadFrames, y: BeadFrames, asked: Asked, tell: Callable[[float], None] = lambda done: None) -> Diagnosis:
+    """Compare two trajectories at every size; if none matches, once more with the lengths of X made those of Y.
+
+    Args:
+        x: Frames of the model that is to be corrected.
+        y: Frames of the faithful one.
+        asked: What to compare.
+        tell: Told how many sizes are done.
+    """
+    found = []
+    for done, size in enumerate(asked.sizes, 1):
+        found.append(_at_size(x, y, size, asked))
+        tell(done)
+    scale = None if _smallest(found) is not None else scale_between(x, y, asked)
+    return Diagnosis(tuple(found), (x.density, y.density), scale, (x.n_frames, y.n_frames))
+
+
+def coarsened(molecules: Sequence[BeadMolecule], size: int, remainder: Remainder) -> dict[str, CoarseMolecule]:
+    """Groups of every molecule type, by its name."""
+    return {each.name: CoarseMolecule.of(each, size, remainder) for each in molecules}
+
+
+def _at_size(x: BeadFrames, y: BeadFrames, size: int, asked: Asked) -> SizeFound:
+    coarse = coarsened(list(x.rows), size, asked.remainder)
+    ours, theirs = CoarseFrames(x, coarse), CoarseFrames(y, coarse)
+    distances = []
+    for kind in TERMS:
+        for (molecule, name), members in _members(coarse, kind).items():
+            values = [_values(kind, each, molecule, members) for each in (ours, theirs)]
+            label = name if len(coarse) == 1 else f"{molecule} {name}"
+            distances.append(of_values(kind, label, *values, asked.seed, asked.bins))
+    packing = of_packing(ours, theirs, asked.seed)
+    environments = of_environments(ours, theirs, asked.seed) if asked.environments else None
+    distances += [each for each in (packing, environments) if each is not None]
+    return SizeFound(size, {name: len(each.groups) for name, each in coarse.items()}, tuple(distances))
+
+
+def _members(coarse: dict[str, CoarseMolecule], kind: str) -> dict[tuple[str, str], NDArray[np.int64]]:
+    return {(molecule, name): members for molecule, each in coarse.items() for name, members in each.named(kind).items()}
+
+
+def _values(kind: str, frames: CoarseFrames, molecule: str, members: NDArray[np.int64]) -> Array:
+    """Lengths, nm, or angles, degrees, in every frame, (n, values)."""
+    return np.stack([VALUES[kind](frames.of_type(molecule, number)[:, members]).reshape(-1)
+                     for number in range(frames.frames.n_frames)])
+
+
+def lengths(points: Array) -> Array:
+    """Distances of pairs (..., 2, 3)."""
+    return np.linalg.norm(points[..., 1, :] - points[..., 0, :], axis=-1)
+
+
+def angles(points: Array) -> Array:
+    """Inner angles of (..., 3, 3), degrees."""
+    a, b = points[..., 0, :] - points[..., 1, :], points[..., 2, :] - points[..., 1, :]
+    return np.degrees(np.arctan2(np.linalg.norm(np.cross(a, b), axis=-1), (a * b).sum(axis=-1)))
+
+
+def torsions(points: Array) -> Array:
+    """Torsions of (..., 4, 3), degrees, trans = 180 (IUPAC)."""
+    a, b, c = (points[..., k + 1, :] - points[..., k, :] for k in range(3))
+    m, n = np.cross(a, b), np.cross(b, c)
+    return np.degrees(np.arctan2(np.linalg.norm(b, axis=-1) * (a * n).sum(axis=-1), (m * n).sum(axis=-1)))
+
+
+VALUES = {"bond": lengths, "angle": angles, "torsion": torsions}
+
+
+def scale_between(x: BeadFrames, y: BeadFrames, asked: Asked) -> ScaleFound | None:
+    """The factor between the lengths of two trajectories, and what is left of their distances when it is taken out."""
+    logarithms = {size: each for size in asked.sizes if (each := _log_bonds(x, y, size, asked.remainder)) is not None}
+    if not logarithms:
+        return None
+    ours, theirs = (np.mean([each[k] for each in logarithms.values()], axis=0) for k in (0, 1))
+    factor = float(np.exp(ours.mean() - theirs.mean()))
+    variance = sum(each.var(ddof=1) / len(each) for each in (ours, theirs) if len(each) > 1)
+    known = max(len(ours), len(theirs)) > 1
+    by_size = {size: float(np.exp(a.mean() - b.mean())) for size, (a, b) in logarithms.items()}
+    left = tuple(_at_size(x.scaled(1 / factor), y, size, asked) for size in asked.sizes)
+    return ScaleFound(factor, float(factor * np.sqrt(variance)) if known else float("nan"), by_size, left)
+
+
+def _log_bonds(x: BeadFrames, y: BeadFrames, size: int, remainder: Remainder) -> tuple[Array, Array] | None:
+    """Means of ln(bond length) in every frame of both; None where nothing is bonded."""
+    coarse = coarsened(list(x.rows), size, remainder)
+    bonded = [each for each in coarse.values() if len(each.bonds)]
+    if not bonded:
+        return None
+    means = []
+    for frames in (CoarseFrames(x, coarse), CoarseFrames(y, coarse)):
+        logs = [np.log(_values("bond", frames, each.molecule.name, each.bonds)) for each in bonded]
+        means.append(np.concatenate(logs, axis=1).mean(axis=1))
+    return means[0], means[1]

@@ -1,7 +1,8 @@
 """Measures a morphed melt by code that has nothing in common with the package: X, morphed ones and Y side by side.
 
 Y is the faithful model, X the one to be corrected; each file has chains of equal length, linear, whole or broken at the
-boundary. Distances are to Y: divergences with the natural logarithm over 90 bins: bonds of 0.3 to 1.2 nm, angles of 0 to 180, torsions of -180 to 180 degrees.
+boundary. Distances are to Y; divergences have the natural logarithm and 90 bins, for bonds of 0.3 to 1.2 nm, angles of 0
+to 180 and torsions of -180 to 180 degrees.
 
     python yardstick.py kg.trr fritz_kg.trr morphed.trr
     python yardstick.py kg.trr fritz_kg.trr A=scheme_a.trr B=scheme_b.trr --train 0 1 2 3 4 5
@@ -148,7 +149,7 @@ def l1(width: float):
 def floors(rows: np.ndarray, distance) -> tuple[float, float]:
     """Distance of one half of the frames from the other: mean and maximum over (at most 126) ways to halve them."""
     n = len(rows)
-    ways = [c for c in itertools.combinations(range(n), n // 2)] if n <= 10 else [
+    ways = list(itertools.combinations(range(n), n // 2)) if n <= 10 else [
         tuple(np.random.default_rng(k).permutation(n)[:n // 2]) for k in range(126)]
     found = [distance(rows[list(half)], rows[np.setdiff1d(np.arange(n), half)]) for half in ways]
     return float(np.mean(found)), float(np.max(found))
@@ -177,8 +178,8 @@ def compared(melts: list[Melt], y: Melt, cutoff: float) -> None:
     for name, apart in (("all pairs", 0), ("4 or more bonds apart", 4), ("other chains", 10**9)):
         line(f"g(r) L1, {name}"[:28], [pair_functions(melt, edges, apart) for melt in melts],
              pair_functions(y, edges, apart), l1(edges[1]))
-    relative = lambda ours, theirs: float(np.sqrt(np.mean((ours.mean(axis=0) / theirs.mean(axis=0) - 1)**2)))
-    line("<R^2(n)>/n, relative rms", [internal(melt) for melt in melts], internal(y), relative)
+    line("<R^2(n)>/n, relative rms", [internal(melt) for melt in melts], internal(y),
+         lambda ours, theirs: float(np.sqrt(np.mean((ours.mean(axis=0) / theirs.mean(axis=0) - 1)**2))))
 
 
 def line(name: str, rows: list[np.ndarray], theirs: np.ndarray, distance) -> None:
@@ -227,8 +228,9 @@ def kept(x: Melt, morphed: Melt, y: Melt) -> None:
         power = 1 if name == "L" else 2
         change = (measure(new).mean(axis=1) / measure(old).mean(axis=1))**(1 / power) - 1
         single = (measure(new) / measure(old))**(1 / power) - 1
-        print(f"  {name:3s} relative change per frame: mean {change.mean():+.5f}, rms {np.sqrt((change**2).mean()):.5f}, "
-              f"largest {np.abs(change).max():.5f}; rms per chain {np.sqrt((single**2).mean()):.4f}")
+        rms, of_chains = np.sqrt((change**2).mean()), np.sqrt((single**2).mean())
+        print(f"  {name:3s} relative change per frame: mean {change.mean():+.5f}, rms {rms:.5f}, "
+              f"largest {np.abs(change).max():.5f}; rms per chain {of_chains:.4f}")
     length, goal = contours(morphed).mean(), contours(y).mean()
     print(f"  L against {y.name}: {length / goal - 1:+.5f}")
     drift = new.chains - old.chains

@@ -29,6 +29,8 @@ class Mapping:
         owner: The bead that places each atom, (n_atoms,).
         force_weight: Normalised weights d of forces, one for every weight, (n,): an atom adds ``d / weight`` times its
             force to that of the bead. None where the file gives none.
+        share: How much of the atom the bead has, one for every weight, (n,): as its weights were before they were
+            normalised. None where these are not known.
     """
 
     n_atoms: int
@@ -38,6 +40,7 @@ class Mapping:
     weight: Array
     owner: Index
     force_weight: Array | None = None
+    share: Array | None = None
 
     @classmethod
     def from_rows(cls, rows: list[tuple[list[int], list[float]]], graph: nx.Graph,
@@ -61,9 +64,10 @@ class Mapping:
         weight = np.concatenate([_normalised(w, b, where) for b, (_, w) in enumerate(rows)])
         if owner is None:
             owner = owners(bead, atom, weight, len(rows), graph, heavy, where)
+        share = np.concatenate([np.asarray(w, dtype=np.float64) for _, w in rows])
         forces = None if force_rows is None else np.concatenate(
             [_normalised(d, b, where, "force weights") for b, d in enumerate(force_rows)])
-        return cls(len(graph), len(rows), bead, atom, weight, np.asarray(owner, dtype=np.int64), forces)
+        return cls(len(graph), len(rows), bead, atom, weight, np.asarray(owner, dtype=np.int64), forces, share)
 
     @classmethod
     def identity(cls, n: int) -> Mapping:
@@ -105,6 +109,26 @@ class Mapping:
         offset = positions[..., self.atom, :] - origin[..., self.bead, :]
         weighted = periodic.minimum_image(offset, box) * self.weight[:, None]
         return origin + np.add.reduceat(weighted, self.first, axis=-2)
+
+    def sums(self, values: Array) -> Array:
+        """Add up what atoms have, such as masses (n_atoms,), by beads, (n_beads,); the total stays.
+
+        An atom of several beads is shared out as it weighs in them, and one that weighs nothing counts for its owner.
+        """
+        share = self.weight if self.share is None else self.share
+        whole = np.bincount(self.atom, share, minlength=self.n_atoms)
+        weighs = whole > 0
+        part = np.divide(share, whole[self.atom], out=np.zeros(len(share)), where=weighs[self.atom])
+        return (np.bincount(self.bead, part * values[self.atom], minlength=self.n_beads)
+                + np.bincount(self.owner, np.where(weighs, 0.0, values), minlength=self.n_beads))
+
+    @cached_property
+    def pinned(self) -> Index:
+        """The atom that each bead is, where it is one and no more, else -1, (n_beads,)."""
+        single = (np.bincount(self.bead, minlength=self.n_beads) == 1) & (
+            np.bincount(self.owner, minlength=self.n_beads) == 1)
+        atom = self.atom[self.first]
+        return np.where(single & (self.owner[atom] == np.arange(self.n_beads)), atom, -1)
 
     def fragments(self) -> list[Index]:
         """List the atoms that each bead owns, in topology order, (n_beads,) arrays."""

@@ -127,6 +127,28 @@ class MoleculeType:
         return other
 
     @cached_property
+    def as_beads(self) -> MoleculeType:
+        """Its beads and nothing finer: the molecule type of which each atom is one of them, and a bead of its own.
+
+        Masses and charges of atoms add up (``Mapping.sums``). A bead that is one atom keeps its element; others have
+        none, and there are no orders of bonds, rings or stereocentres.
+        """
+        n, mapping = self.n_beads, self.mapping
+        if self.given and np.array_equal(mapping.pinned, np.arange(n)):
+            return self
+        nothing, bonds = np.zeros(n, dtype=np.int64), np.sort(self.bead_bonds.reshape(-1, 2), axis=1)
+        element = np.where(mapping.pinned >= 0, self.chemistry.element[mapping.pinned], 0)
+        chemistry = Chemistry(element, nothing.astype(bool), nothing, mapping.sums(self.chemistry.charge),
+                              np.ones(len(bonds)), np.empty((0, 4), dtype=np.int64), np.empty(0, dtype=np.int64))
+        return MoleculeType(
+            name=self.name, atom_names=self.bead_names, atom_types=self.bead_types,
+            residue_names=self.bead_residue_names, residues=self.bead_residues, mass=mapping.sums(self.mass),
+            partial_charge=mapping.sums(self.partial_charge), bonds=bonds, chemistry=chemistry,
+            bead_names=self.bead_names, bead_types=self.bead_types, bead_residue_names=self.bead_residue_names,
+            bead_residues=self.bead_residues, bead_bonds=bonds, mapping=Mapping.identity(n), given=True,
+            bead_terms=self.bead_terms)
+
+    @cached_property
     def graph(self) -> nx.Graph:
         """Graph of the atoms; edges have the attribute ``bond``, their row in ``bonds``."""
         return graph_of(self.n_atoms, self.bonds)

@@ -86,6 +86,17 @@ class System:
         return sum(count for _, count in self.blocks)
 
     @property
+    def given(self) -> bool:
+        """Whether there is nothing finer than beads: every atom is one of its own."""
+        return all(kind.given for kind in self.types)
+
+    @cached_property
+    def as_beads(self) -> System:
+        """The same molecules with nothing finer than their beads (``MoleculeType.as_beads``)."""
+        blocks = tuple((kind.as_beads, count) for kind, count in self.blocks)
+        return self if all(new is kind for (new, _), (kind, _) in zip(blocks, self.blocks)) else System(blocks)
+
+    @property
     def listed(self) -> str:
         """Numbers of molecules by name, in order, for messages; adjacent types of one name are counted together."""
         runs = groupby(self.blocks, key=lambda block: block[0].name)
@@ -195,6 +206,7 @@ class Window:
         forces: Forces on ``atoms`` that a file gave or a step has computed, (W, A, 3), kJ/mol/nm, or None.
         reference_forces: Forces on ``reference`` that a file gave, (W, A, 3), kJ/mol/nm, or None.
         replica: Number of the draw of atoms for a frame of beads, counted from 0, (W,).
+        before: Positions of beads before a step moved them, (W, B, 3), nm; None where none has.
     """
 
     frames: Index
@@ -210,6 +222,7 @@ class Window:
     forces: Array | None = None
     reference_forces: Array | None = None
     replica: Index = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    before: Array | None = None
 
     def __post_init__(self) -> None:
         if len(self.place) != len(self.frames):

@@ -1,8 +1,8 @@
 """Measures a morphed melt by code that has nothing in common with the package: X, morphed ones and Y side by side.
 
 Y is the faithful model, X the one to be corrected; each file has chains of equal length, linear, whole or broken at the
-boundary. Distances are to Y; divergences have the natural logarithm and 90 bins, for bonds of 0.3 to 1.2 nm, angles of 0
-to 180 and torsions of -180 to 180 degrees.
+boundary. Distances are to Y; divergences have the natural logarithm and 90 bins: bonds from 0.3 to 1.2 nm, angles from
+0 to 180 and torsions from -180 to 180 degrees.
 
     python yardstick.py kg.trr fritz_kg.trr morphed.trr
     python yardstick.py kg.trr fritz_kg.trr A=scheme_a.trr B=scheme_b.trr --train 0 1 2 3 4 5

@@ -270,3 +270,23 @@ def divergence(p: NDArray[Any], q: NDArray[Any]) -> float:
         return float((a[there] * np.log(a[there] / middle[there])).sum())
 
     return max(0.0, (relative(p) + relative(q)) / 2)
+
+
+#: Probabilities below it count as it in ``jeffreys``, which would be infinite where one of them is 0.
+LEAST = 1e-6
+
+
+def jeffreys(p: NDArray[Any], q: NDArray[Any]) -> float:
+    """Compute Jeffreys' divergence of two histograms, sum of (p - q) ln(p / q), no probability below ``LEAST``.
+
+    Args:
+        p: Counts or densities, (n,); need not be normalised.
+        q: The same of the other histogram, (n,).
+
+    Returns:
+        The divergence, from 0 on; NaN if a histogram is empty.
+    """
+    if not p.sum() or not q.sum():
+        return float("nan")
+    p, q = np.maximum(p / p.sum(), LEAST), np.maximum(q / q.sum(), LEAST)
+    return float(((p - q) * np.log(p / q)).sum())

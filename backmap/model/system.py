@@ -211,6 +211,7 @@ class Window:
         reference_forces: Forces on ``reference`` that a file gave, (W, A, 3), kJ/mol/nm, or None.
         replica: Number of the draw of atoms for a frame of beads, counted from 0, (W,).
         system: What there is in these frames, of which all arrays are.
+        before: Positions of beads before a step moved them, (W, B, 3), nm; None where none has.
     """
 
     frames: Index
@@ -227,6 +228,7 @@ class Window:
     reference_forces: Array | None = None
     replica: Index = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     system: System = _NOT_SAID
+    before: Array | None = None
 
     def __post_init__(self) -> None:
         if len(self.place) != len(self.frames):

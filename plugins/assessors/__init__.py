@@ -9,6 +9,7 @@ def backmap_assessors() -> dict[str, str]:
     return {"structure": "backmap_plugins.assessors.structure:Structure",
             "energy": "backmap_plugins.assessors.energy:Energy",
             "consistency": "backmap_plugins.assessors.consistency:Consistency",
+            "coarse_structure": "backmap_plugins.assessors.coarse.assessor:CoarseStructure",
             "landscape": "backmap_plugins.assessors.landscape.assessor:Landscape",
             "block_free_energies": "backmap_plugins.assessors.blocks:BlockFreeEnergies",
             "projected_forces": "backmap_plugins.assessors.forces.projected:ProjectedForces",

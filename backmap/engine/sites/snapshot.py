@@ -92,6 +92,7 @@ class Snapshot:
         reference: The true atoms of this frame, or None.
         residual: M(r) - R after the last projection, (B, 3), nm, or None.
         forces: Forces on the atoms that are known without a force field, (A, 3), kJ/mol/nm, or None.
+        before: Beads before a step moved them, (B, 3), nm, or None.
     """
 
     system: System
@@ -105,6 +106,7 @@ class Snapshot:
     residual: Array | None = None
     forces: Array | None = None
     replica: int = 0
+    before: Array | None = None
     _found: dict[float, Pairs] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -113,11 +115,12 @@ class Snapshot:
         for w in range(window.size):
             common = (system, where, int(window.frames[w]), int(index[w]), window.box(w))
             reference = None
-            if window.reference is not None:
-                reference = cls(*common, window.reference[w], window.beads[w],
+            if window.reference is not None:  # it belongs to the beads that were read
+                read = window.beads if window.before is None else window.before
+                reference = cls(*common, window.reference[w], read[w],
                                 forces=_of_frame(window.reference_forces, w), replica=int(window.replica[w]))
             yield cls(*common, _of_frame(window.atoms, w), window.beads[w], reference, _of_frame(window.residual, w),
-                      _of_frame(window.forces, w), int(window.replica[w]))
+                      _of_frame(window.forces, w), int(window.replica[w]), _of_frame(window.before, w))
 
     def pairs(self, cutoff: float) -> Pairs:
         """Find the pairs of atoms closer than ``cutoff``, nm; results are cached, also for shorter cut-offs."""

@@ -1,0 +1,1 @@
+"""What beads, and molecules that have no elements, are measured by."""

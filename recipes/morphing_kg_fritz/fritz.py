@@ -1,0 +1,70 @@
+"""Maps the ten Fritz frames to the resolution of the Kremer-Grest melt: three monomers, six beads, to one bead.
+
+Writes fritz_kg.trr, 24 chains of 32 beads, whole, in the order of time, and the first frame as fritz_kg.gro.
+
+    python fritz.py --frames ../shared/data/morphing/fritz --folder runs/kg
+"""
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import MDAnalysis as mda
+import numpy as np
+
+CHAINS, LENGTH, OWN = 24, 32, 6
+MASSES = np.array([27.05, 77.11] * (OWN // 2))  #: of A and B, of one bead
+
+
+def mapped(path: Path) -> tuple[float, np.ndarray, np.ndarray]:
+    """Time in ps, edges of the box (3,) and mass centres (CHAINS * LENGTH, 3), both in nm, of one frame.
+
+    Columns of these files are one too far left for readers of gro, so that numbers are told apart by blanks. Chains are
+    broken at the boundary. Neighbours are less than half of the box apart, so that successive vectors to the nearest
+    image make chains whole.
+    """
+    title, number, *rows, edges = path.read_text().splitlines()
+    if int(number) != CHAINS * LENGTH * OWN or len(rows) != int(number):
+        raise SystemExit(f"{path} has {len(rows)} beads, not {CHAINS} chains of {LENGTH * OWN}")
+    box = np.array(edges.split(), dtype=float)
+    beads = np.array([row.split()[-3:] for row in rows], dtype=float).reshape(CHAINS, LENGTH * OWN, 3)
+    steps = np.diff(beads, axis=1)
+    steps -= box * np.round(steps / box)
+    whole = np.concatenate([beads[:, :1], beads[:, :1] + np.cumsum(steps, axis=1)], axis=1)
+    centres = np.einsum("cbki,k->cbi", whole.reshape(CHAINS, LENGTH, OWN, 3), MASSES) / MASSES.sum()
+    return float(title.split("t=")[1].split()[0]), box, centres.reshape(-1, 3)
+
+
+def write(frames: list[tuple[float, np.ndarray, np.ndarray]], folder: Path) -> None:
+    """Frames as fritz_kg.trr, and the first of them as fritz_kg.gro."""
+    universe = mda.Universe.empty(CHAINS * LENGTH, n_residues=CHAINS, trajectory=True,
+                                  atom_resindex=np.repeat(np.arange(CHAINS), LENGTH))
+    universe.add_TopologyAttr("names", ["K"] * CHAINS * LENGTH)
+    universe.add_TopologyAttr("resnames", ["KG"] * CHAINS)
+    universe.add_TopologyAttr("resids", list(range(1, CHAINS + 1)))
+    with mda.Writer(str(folder / "fritz_kg.trr"), CHAINS * LENGTH) as out:
+        for number, (time, box, positions) in enumerate(frames):
+            universe.dimensions = [*box * 10, 90, 90, 90]
+            universe.trajectory.ts.time = time
+            universe.atoms.positions = positions * 10
+            out.write(universe)
+            if number == 0:
+                universe.atoms.write(str(folder / "fritz_kg.gro"))
+
+
+def main() -> None:
+    """Map all frames of a folder."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--frames", type=Path, default=Path("../shared/data/morphing/fritz"),
+                        help="folder of fritz_1.gro to fritz_10.gro")
+    parser.add_argument("--folder", type=Path, default=Path("."), help="where to write")
+    options = parser.parse_args()
+    paths = sorted(options.frames.glob("fritz_*.gro"), key=lambda path: int(path.stem.split("_")[1]))
+    if not paths:
+        raise SystemExit(f"there are no files fritz_*.gro in {options.frames}")
+    options.folder.mkdir(parents=True, exist_ok=True)
+    write(sorted((mapped(path) for path in paths), key=lambda frame: frame[0]), options.folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -37,6 +37,8 @@ class Generator(Plugin):
     parallel: ClassVar[bool] = False
     #: True if draws rotate with the environment; ``testing.check_generator`` tests it.
     equivariant: ClassVar[bool] = False
+    #: True if all draws meet their beads exactly, so that nothing has to be projected onto them.
+    meets_beads: ClassVar[bool] = False
     #: What it needs beyond the system: ``forcefield``, handed to ``use``.
     needs: frozenset[str] = frozenset()
     #: Remarks of ``prepare`` for the log of the run, one line each.

@@ -9,6 +9,7 @@ def backmap_generators():
     return {
         "equivariant": f"{HERE}.equivariant.generator:Equivariant",
         "force_field": f"{HERE}.force_field.generator:FromForceField",
+        "splitting": f"{HERE}.splitting.generator:Splitting",
         "template": f"{HERE}.template.generator:Template",
         "vae": f"{HERE}.vae.generator:Vae",
         "voxel_gan": f"{HERE}.voxel_gan.generator:VoxelGan",

@@ -16,6 +16,7 @@ def backmap_steps() -> dict[str, str | Changed]:
         "gibbs": f"{here}.gibbs:Gibbs",
         "metropolis": f"{here}.metropolis:Metropolis",
         "coarsen": f"{here}.coarsen:Coarsen",
+        "morph": f"{here}.morph:Morph",
         "read_beads": f"{here}.read_beads:ReadBeads",
         "read_atoms": f"{here}.read_atoms:ReadAtoms",
         "assess": f"{here}.assess:Assess",

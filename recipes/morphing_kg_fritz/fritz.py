@@ -1,6 +1,7 @@
 """Maps the ten Fritz frames to the resolution of the Kremer-Grest melt: three monomers, six beads, to one bead.
 
-Writes fritz_kg.trr, 24 chains of 32 beads, whole, in the order of time, and the first frame as fritz_kg.gro.
+Writes fritz_kg.trr, 24 chains of 32 beads, whole, in the order of time, and of its frames training.trr (with all chains
+turned round, too), validation.trr and test.trr; each with its first frame as .gro.
 
     python fritz.py --frames ../shared/data/morphing/fritz --folder runs/kg
 """
@@ -13,10 +14,13 @@ import MDAnalysis as mda
 import numpy as np
 
 CHAINS, LENGTH, OWN = 24, 32, 6
+TEST, VALIDATION = (2, 5, 8), (9,)  #: frames, in the order of time, that no training sees
 MASSES = np.array([27.05, 77.11] * (OWN // 2))  #: of A and B, of one bead
 
+Frame = tuple[float, np.ndarray, np.ndarray]
 
-def mapped(path: Path) -> tuple[float, np.ndarray, np.ndarray]:
+
+def mapped(path: Path) -> Frame:
     """Time in ps, edges of the box (3,) and mass centres (CHAINS * LENGTH, 3), both in nm, of one frame.
 
     Columns of these files are one too far left for readers of gro, so that numbers are told apart by blanks. Chains are
@@ -35,21 +39,27 @@ def mapped(path: Path) -> tuple[float, np.ndarray, np.ndarray]:
     return float(title.split("t=")[1].split()[0]), box, centres.reshape(-1, 3)
 
 
-def write(frames: list[tuple[float, np.ndarray, np.ndarray]], folder: Path) -> None:
-    """Frames as fritz_kg.trr, and the first of them as fritz_kg.gro."""
+def write(name: str, frames: list[Frame], folder: Path) -> None:
+    """Frames as a .trr of this name."""
     universe = mda.Universe.empty(CHAINS * LENGTH, n_residues=CHAINS, trajectory=True,
                                   atom_resindex=np.repeat(np.arange(CHAINS), LENGTH))
     universe.add_TopologyAttr("names", ["K"] * CHAINS * LENGTH)
     universe.add_TopologyAttr("resnames", ["KG"] * CHAINS)
     universe.add_TopologyAttr("resids", list(range(1, CHAINS + 1)))
-    with mda.Writer(str(folder / "fritz_kg.trr"), CHAINS * LENGTH) as out:
+    with mda.Writer(str(folder / f"{name}.trr"), CHAINS * LENGTH) as out:
         for number, (time, box, positions) in enumerate(frames):
             universe.dimensions = [*box * 10, 90, 90, 90]
             universe.trajectory.ts.time = time
             universe.atoms.positions = positions * 10
             out.write(universe)
             if number == 0:
-                universe.atoms.write(str(folder / "fritz_kg.gro"))
+                universe.atoms.write(str(folder / f"{name}.gro"))
+
+
+def turned(frame: Frame) -> Frame:
+    """The frame with every chain numbered from its other end: what one bead is to the next says nothing of direction."""
+    time, box, positions = frame
+    return time, box, positions.reshape(CHAINS, LENGTH, 3)[:, ::-1].reshape(-1, 3)
 
 
 def main() -> None:
@@ -63,7 +73,12 @@ def main() -> None:
     if not paths:
         raise SystemExit(f"there are no files fritz_*.gro in {options.frames}")
     options.folder.mkdir(parents=True, exist_ok=True)
-    write(sorted((mapped(path) for path in paths), key=lambda frame: frame[0]), options.folder)
+    frames = sorted((mapped(path) for path in paths), key=lambda frame: frame[0])
+    training = [frame for number, frame in enumerate(frames) if number not in {*TEST, *VALIDATION}]
+    write("fritz_kg", frames, options.folder)
+    write("training", [*training, *map(turned, training)], options.folder)
+    write("validation", [frames[number] for number in VALIDATION], options.folder)
+    write("test", [frames[number] for number in TEST], options.folder)
 
 
 if __name__ == "__main__":

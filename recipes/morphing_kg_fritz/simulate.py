@@ -1,6 +1,6 @@
 """Simulates the Kremer-Grest melt with LAMMPS, as the thesis has it, and writes its frames in nm.
 
-24 linear chains of 32 beads, kappa = 0.8815, density 0.85 sigma^-3 (M. Stieffenhofer, PhD thesis, Mainz 2022, table 7.1).
+24 linear chains of 32 beads, kappa = 0.8815, density 0.85 sigma^-3 (M. Stieffenhofer, PhD thesis, Mainz 2022, p. 116).
 One sigma is 0.7515 nm: with it the melt has as many beads per nm^3 as the mapped Fritz model.
 
     python simulate.py --frames 250
@@ -16,7 +16,8 @@ import numpy as np
 
 CHAINS, LENGTH, DENSITY, BOND, KAPPA = 24, 32, 0.85, 0.965, 0.8815
 SIGMA = 0.7515  #: nm
-TIME = 1.0  #: ps by which one tau is written; the model has no time of its own
+EVERY = 20_000  #: steps between frames: 200 tau
+TIME = 200.0  #: ps by which these are written; the model has no time of its own
 HERE = Path(__file__).parent
 
 
@@ -61,8 +62,8 @@ def write_start(path: Path, rng: np.random.Generator) -> None:
 
 def convert(folder: Path) -> None:
     """Frames of LAMMPS in nm, chains whole: kg.trr, and the first of them as kg.gro."""
-    rng = [str(k // LENGTH) for k in range(CHAINS * LENGTH)]
-    universe = mda.Universe.empty(CHAINS * LENGTH, n_residues=CHAINS, atom_resindex=list(map(int, rng)), trajectory=True)
+    universe = mda.Universe.empty(CHAINS * LENGTH, n_residues=CHAINS, trajectory=True,
+                                  atom_resindex=np.repeat(np.arange(CHAINS), LENGTH))
     universe.add_TopologyAttr("names", ["K"] * CHAINS * LENGTH)
     universe.add_TopologyAttr("resnames", ["KG"] * CHAINS)
     universe.add_TopologyAttr("resids", list(range(1, CHAINS + 1)))
@@ -70,7 +71,7 @@ def convert(folder: Path) -> None:
     with mda.Writer(str(folder / "kg.trr"), CHAINS * LENGTH) as out:
         for number, positions in enumerate(frames(folder / "kg.lammpstrj")):
             universe.dimensions = [side, side, side, 90, 90, 90]
-            universe.trajectory.ts.time = number * 200 * TIME
+            universe.trajectory.ts.time = number * TIME
             universe.atoms.positions = positions * SIGMA * 10
             out.write(universe)
             if number == 0:
@@ -102,7 +103,8 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     if not options.convert:
         write_start(options.folder / "start.data", np.random.default_rng(options.seed))
-        variables = {"seed": options.seed, "equilibrate": 1_000_000, "steps": (options.frames - 1) * 20_000, "every": 20_000}
+        variables = {"seed": options.seed, "equilibrate": 1_000_000, "steps": (options.frames - 1) * EVERY,
+                     "every": EVERY}
         given = [part for name, value in variables.items() for part in ("-var", name, str(value))]
         subprocess.run(["lmp", "-in", str((HERE / "melt.lmp").resolve()), *given], cwd=options.folder, check=True)
     convert(options.folder)

@@ -11,9 +11,11 @@ from backmap.api import DensityGenerator, Options, WeightsPath
 from backmap.engine.random import Stream
 from backmap.engine.sites.contracts import Draw, LocalEnvironment, View
 from backmap.errors import BackmapError
+from backmap.model.molecule import TOUCHING
 from backmap.model.system import System
 
 from ..trained import Trained
+from ..units import unit_of
 from .core import Core
 from .network import Network
 from .tables import MOST_TYPES
@@ -26,8 +28,7 @@ class SplittingOptions(Options):
 
     checkpoint: WeightsPath | None = Field(None, description="Weights made by the train step (.safetensors); "
                                                            "needed to draw, left out to train anew.")
-    unit: float = Field(0.5, gt=0, description="Length in which a new network thinks, nm: about a bond of the model.")
-    cutoff: float = Field(2.5, gt=0, le=10, description="How far a new network sees, in units.")
+    cutoff: float = Field(2.5, gt=0, le=10, description="How far a new network sees, in mean lengths of bonds.")
     width: int = Field(96, ge=8, multiple_of=2, description="Hidden width of a new network.")
     dropout: float = Field(0.1, ge=0, lt=1, description="Share of hidden values left out in training.")
 
@@ -44,10 +45,12 @@ class Splitting(Trained, DensityGenerator):
     options: SplittingOptions
     kind = "splitting"
     equivariant = True
+    meets_beads = True
 
     def __init__(self, options: SplittingOptions) -> None:
         super().__init__(options)
         self.core: Core | None = None
+        self.unit = TOUCHING  # nm; the mean bond of the beads, once they are known
         if self.checkpoint:
             self.sizes = self.checkpoint.sizes
             self.core = Core(Network(**self.sizes))
@@ -55,7 +58,7 @@ class Splitting(Trained, DensityGenerator):
 
     @property
     def view(self) -> View:
-        return self.checkpoint.view if self.checkpoint else View(self.options.cutoff * self.options.unit)
+        return self.checkpoint.view if self.checkpoint else View(self.options.cutoff * self.unit)
 
     @property
     def network(self) -> Network | None:
@@ -67,14 +70,15 @@ class Splitting(Trained, DensityGenerator):
         if len(types) > MOST_TYPES:
             raise BackmapError(f"there are {len(types)} particle types; at most {MOST_TYPES} can be told apart",
                                where=self.kind, hint="Give types that differ in name only the same name.")
-        self.sizes = {"types": types, "unit": options.unit, "cutoff": self.view.cutoff, "width": options.width,
+        self.unit = unit_of(system.types) * TOUCHING
+        self.sizes = {"types": types, "unit": self.unit, "cutoff": self.view.cutoff, "width": options.width,
                       "dropout": options.dropout}
         self.core = Core(Network(**self.sizes))
 
     def prepare(self, system: System, device: str) -> System:
-        checkpoint = self.expect_weights()
+        self.expect_weights()
         self.network.to(device).eval()
-        return checkpoint.enrich(system, allow_unseen=True)
+        return system  # what it knows of molecules are types of particles and bonds: names may differ
 
     @torch.no_grad()
     def draw(self, env: LocalEnvironment, rng: Stream, candidates: int = 1) -> Draw:

@@ -20,7 +20,7 @@ from .tables import POINT_FEATURES, SEEN_FEATURES, SPLIT_FEATURES, Splits
 MIXTURE = 4  #: log-normal densities of a length
 STEPS = 32  #: segments of the density of a cosine
 NODES, UP = 36, 2  #: torsions at which pairs are evaluated; interpolation between them
-ORDERS = 8  #: Fourier orders of the density of a torsion
+ORDERS = 8  #: of the smooth parts of both: Chebyshev polynomials, and waves
 WIDE = 12  #: torsions over which the density of a cosine sums
 BINS, REACH = 48, 2.4  #: of the pair terms: linear between so many nodes up to this distance, units
 RADIAL = 10
@@ -71,7 +71,7 @@ class Network(nn.Module):
         self.trunk_in = nn.Linear(width + width // 2 + 32 + 1, width)
         self.trunk = nn.ModuleList([nn.Linear(width, width) for _ in range(2)])
         self.length = nn.Linear(width, 3 * MIXTURE)
-        self.cosine = nn.Sequential(nn.Linear(width + 1, width), nn.SiLU(), nn.Linear(width, STEPS + 1))
+        self.cosine = nn.Sequential(nn.Linear(width + 1, width), nn.SiLU(), nn.Linear(width, ORDERS))
         self.torsion = nn.Sequential(nn.Linear(width + 3, width), nn.SiLU(), nn.Linear(width, 2 * ORDERS))
         self.limits = Limits()
         self.pair = nn.Linear(32, 2 * BINS)
@@ -84,6 +84,8 @@ class Network(nn.Module):
         wide = torch.arange(WIDE) * (2 * math.pi / WIDE)
         self.register_buffer("wide_circle", torch.stack([wide.cos(), wide.sin()]), persistent=False)
         self.register_buffer("line", torch.linspace(-1, 1, STEPS + 1), persistent=False)
+        self.register_buffer("chebyshev", torch.cos(torch.arange(1, ORDERS + 1)[:, None] * torch.acos(self.line)),
+                             persistent=False)
         self.register_buffer("centres", torch.linspace(0.2, 1.0, RADIAL), persistent=False)
         with torch.no_grad():
             for layer in (self.cosine[2], self.torsion[2], self.pair):
@@ -143,7 +145,8 @@ class Network(nn.Module):
         Args:
             pairs: Sum of the pair terms at the nodes, (T, STEPS + 1).
         """
-        return Cosines((self.cosine(torch.cat([hidden, length.float().log()[:, None]], dim=1)) + pairs).double())
+        smooth = self.cosine(torch.cat([hidden, length.float().log()[:, None]], dim=1)) @ self.chebyshev
+        return Cosines((smooth + pairs).double())
 
     def torsions(self, hidden: Tensor, length: Tensor, cosine: Tensor, pairs: Tensor) -> Torsions:
         """Density of the torsion about the axis.

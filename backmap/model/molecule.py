@@ -87,6 +87,9 @@ class MoleculeType:
         bead_terms: Bonded interactions of the beads that the mapping file names; empty where it names none.
         length_unit: How many nm are to its beads what one is to atoms: 1 for atoms, and where beads stand in place of
             atoms the mean length of their bonds in training frames over ``TOUCHING``.
+        limits: What hardly any bead of training frames goes beyond, by types: rows of ``bonds`` (two types, shortest
+            and longest, nm), ``angles`` (three types, smallest and largest, radians) and ``contacts`` of beads that
+            are three bonds apart or more (two types, nearest, nm). Empty for atoms.
     """
 
     name: str
@@ -108,6 +111,7 @@ class MoleculeType:
     given: bool = False
     bead_terms: tuple[BeadTerm, ...] = ()
     length_unit: float = 1.0
+    limits: dict[str, list[list[str | float]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.bond_length) != len(self.bonds):

@@ -85,6 +85,8 @@ def fluorohexane() -> tuple[MoleculeType, np.ndarray]:
 def example(n_frames: int = 2, seed: int = 0) -> tuple[System, Window]:
     """48 molecules of 2-fluorohexane in a box, all atoms placed."""
     kind, positions = fluorohexane()
+    kind = replace(kind, limits={"bonds": [["X6", "X6", 0.13, 0.136]], "angles": [["X6", "X6", "X6", 2.0, 2.5]],
+                                 "contacts": [["X6", "X6", 0.35]]})  # as training frames of beads would tell
     rng = np.random.default_rng(seed)
     cell = np.array([0.9, 0.5, 0.5])
     grid = np.stack(np.meshgrid(range(3), range(4), range(4), indexing="ij"), axis=-1).reshape(-1, 3) * cell

@@ -34,11 +34,12 @@ class Distributions(Measurement):
         forcefield: Says which terms are measured; without one, all that the bonds imply (``terms.terms_of``).
         widths: Width of the bins of each section, nm and degrees.
         long_bond: A bond longer than this is counted and flagged, nm.
+        stretch: How much longer bonds are than those of atoms.
     """
 
     def __init__(self, system: System, forcefield: ForceField | None, widths: dict[str, float],
-                 long_bond: float) -> None:
-        ranges = {"bonds": (0.05, 0.30), "angles": (0.0, 180.0), "propers": (-180.0, 180.0),
+                 long_bond: float, stretch: float = 1.0) -> None:
+        ranges = {"bonds": (0.05 * stretch, 0.30 * stretch), "angles": (0.0, 180.0), "propers": (-180.0, 180.0),
                   "impropers": (-180.0, 180.0)}
         self.bins = {section: Bins(*ranges[section], widths[section]) for section in SECTIONS}
         self.terms = terms_of(system, forcefield)

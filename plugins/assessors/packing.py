@@ -32,15 +32,17 @@ class Packing(Measurement):
         contact_width: Width of the bins of nearest contacts, nm.
         clash: A pair of atoms that is closer counts as a clash, nm.
         heavy_clash: The same for a pair of heavy atoms, nm.
+        unit: nm that contacts are looked for in multiples of: 1 for atoms.
     """
 
     def __init__(self, system: System, rdf: dict[str, tuple[str, str]] | None, rdf_bins: Bins, contact_width: float,
-                 clash: float, heavy_clash: float) -> None:
+                 clash: float, heavy_clash: float, unit: float = 1.0) -> None:
         element = np.concatenate([np.tile(kind.chemistry.element, count) for kind, count in system.blocks])
         # A virtual site, which has no mass, lies inside other atoms.
         self.solid = np.concatenate([np.tile(kind.mass > 0, count) for kind, count in system.blocks])
         self.heavy = self.solid & (element != _HYDROGEN)
-        self.bins, self.contacts, self.fine = rdf_bins, Bins(0.0, REACH, contact_width), Bins(0.0, REACH, _FINE)
+        reach = REACH * unit
+        self.bins, self.contacts, self.fine = rdf_bins, Bins(0.0, reach, contact_width), Bins(0.0, reach, _FINE)
         self.clash, self.heavy_clash = clash, heavy_clash
         if rdf is None:
             carbon = element == _CARBON
@@ -50,7 +52,7 @@ class Packing(Measurement):
             self.names = list(rdf)
             self.first, self.second = self._selected(system, rdf)
         self.ideal_pairs = possible_pairs(self.first, self.second)
-        self.cutoff = max(REACH, rdf_bins.edges[-1] if self.names else 0.0, clash, heavy_clash)
+        self.cutoff = max(reach, rdf_bins.edges[-1] if self.names else 0.0, clash, heavy_clash)
 
     @staticmethod
     def _selected(system: System, rdf: dict[str, tuple[str, str]]) -> tuple[np.ndarray, np.ndarray]:

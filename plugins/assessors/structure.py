@@ -8,6 +8,7 @@ from backmap.api import Assessor, Options
 from backmap.engine.sites.snapshot import Snapshot
 from backmap.errors import BackmapError
 from backmap.model.assessment import Assessment
+from backmap.model.molecule import TOUCHING
 from backmap.model.parameters import ForceField
 from backmap.model.system import System
 from backmap.model.tally import Tally
@@ -19,6 +20,8 @@ from .part import Measurement
 from .rings import Rings
 from .shape import Shape
 from .stereo import DoubleBonds, Stereo
+
+BOND = 0.15  #: nm; of atoms, for which the options' defaults are
 
 
 class StructureOptions(Options):
@@ -53,14 +56,21 @@ class Structure(Assessor):
         options = self.options
         if not system.n_molecules:
             raise BackmapError("there are no molecules to measure")
-        widths = {"bonds": options.bond_bin, "angles": options.angle_bin, "propers": options.proper_bin,
+        unit = max(kind.length_unit for kind in system.types)
+        stretch = 1.0 if unit == 1 else unit * TOUCHING / BOND
+
+        def length(name: str, by: float = unit) -> float:
+            """An option in nm; one that is as it is for atoms is longer for beads."""
+            return getattr(options, name) * (1.0 if name in options.model_fields_set else by)
+
+        widths = {"bonds": length("bond_bin", stretch), "angles": options.angle_bin, "propers": options.proper_bin,
                   "impropers": options.improper_bin}
         self.parts: list[Measurement] = [
-            Distributions(system, forcefield, widths, options.long_bond),
-            Packing(system, options.rdf, Bins(0.0, options.rdf_cutoff, options.rdf_bin), options.contact_bin,
-                    options.clash, options.heavy_clash),
+            Distributions(system, forcefield, widths, length("long_bond", stretch), stretch),
+            Packing(system, options.rdf, Bins(0.0, length("rdf_cutoff"), length("rdf_bin")), length("contact_bin"),
+                    length("clash"), length("heavy_clash"), unit),
             Rings(system), Stereo(system), DoubleBonds(system),
-            Shape(system, options.end_bin, options.gyration_bin)]
+            Shape(system, length("end_bin"), length("gyration_bin"))]
 
     def measure(self, frame: Snapshot, tally: Tally) -> dict[str, np.ndarray]:
         flags: dict[str, np.ndarray] = {}

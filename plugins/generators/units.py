@@ -43,7 +43,7 @@ def expect_within(view: View, unit: float, where: str) -> None:
                            "here", where=f"{where}.cutoff", hint="Give a smaller one, or leave it out.")
 
 
-class Scale:
+class Lengthscale:
     """Environments in a network's unit of length, and positions back in nm.
 
     Args:

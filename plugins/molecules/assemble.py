@@ -11,7 +11,7 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from backmap.api import AtomMolecule, AtomTopology, BeadModel, MappingReader
+from backmap.api import AtomMolecule, AtomTopology, BeadModel, FrameSource, MappingReader
 from backmap.errors import BackmapError
 from backmap.model.mapping import Mapping as BeadMapping
 from backmap.model.molecule import TOUCHING, Chemistry, MoleculeType, graph_of, handedness, implied_bead_bonds
@@ -174,6 +174,15 @@ def with_units(system: System, atoms: Array) -> System:
         return replace(group.type, length_unit=float(lengths.mean()) / TOUCHING)
 
     return _with_types(system, measured)
+
+
+def with_units_of(system: System, source: FrameSource) -> System:
+    """The same as the first frame of atoms shows them, where nothing said them before."""
+    known = [kind for kind in system.types if not kind.coarse or kind.length_unit != 1 or kind.given]
+    if len(known) == len(system.types) or not source.n_frames:
+        return system
+    frame = source.frame(0)
+    return with_units(system, system.whole_atoms(frame.positions, frame.box)[None])
 
 
 def signed(system: System, atoms: Array) -> System:

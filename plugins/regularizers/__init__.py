@@ -7,4 +7,5 @@ from backmap.hookspecs import hookimpl
 @hookimpl
 def backmap_regularizers() -> dict[str, str]:
     return {"energy": "backmap_plugins.regularizers.energy:ForceFieldEnergy",
+            "flat_bottom": "backmap_plugins.regularizers.limits:FlatBottom",
             "steric": "backmap_plugins.regularizers.steric:Steric"}

@@ -1,6 +1,8 @@
 """The ``steric`` regularizer: what no equilibrium structure has, overlaps and torn bonds."""
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -9,6 +11,7 @@ from backmap.api import Options, Regularizer
 from backmap.engine.sites.contracts import LocalEnvironment
 from backmap.engine.sites.fragments import FragmentTable
 from backmap.engine.sites.records import ContextAtoms, DrawnAtoms, SeenAtoms, as_arrays
+from backmap.model.molecule import MoleculeType
 
 from . import overlaps
 
@@ -35,7 +38,8 @@ class Steric(Regularizer):
     """Half-harmonic repulsion of overlapping atoms, and attraction of bonded atoms that are too far apart.
 
     E = k/2 sum (d0 - d)^2 over pairs closer than the sum of their contact radii d0 (less for atoms two or
-    three bonds apart) + k/2 sum (d - d1)^2 over bonds longer than d1.
+    three bonds apart) + k/2 sum (d - d1)^2 over bonds longer than d1. Radii follow from elements, and of beads in place
+    of atoms from training frames: from the nearest contacts and the longest bonds of each type.
     """
 
     Options = StericOptions
@@ -62,8 +66,8 @@ class Steric(Regularizer):
         strain = torch.zeros(drawn.shape[:2], dtype=torch.float32)
         factor = torch.ones(100)
         factor[list(NEAR)] = torch.tensor(list(NEAR.values()))
-        reaches = overlaps.Reaches(_radii(tables, CONTACT, OTHER_CONTACT) * self.options.scale,
-                                   _radii(tables, COVALENT, OTHER_COVALENT) * STRETCH, factor)
+        reaches = overlaps.Reaches(_contact(tables) * self.options.scale,
+                                   _covalent(tables) * STRETCH, factor)
         seen = DrawnAtoms.of(env, drawn), SeenAtoms.of(env), ContextAtoms.of(env)
         overlaps.strain(*map(as_arrays, seen), tables.type[env.row].numpy(), as_arrays(tables.bonds),
                         as_arrays(reaches), strain.numpy())
@@ -73,7 +77,7 @@ class Steric(Regularizer):
                  same: Tensor) -> Tensor:
         """Sum of squared overlaps of drawn atoms (S, K, F, 3) with others (S, [K,] n, 3), (S, K)."""
         tables = env.fragments
-        radius = _radii(tables, CONTACT, OTHER_CONTACT)
+        radius = _contact(tables)
         contact = (radius[env.atoms.clamp_min(0)][:, :, None] + radius[rows.clamp_min(0)][:, None]) * self.options.scale
         bonds = _bonds(env, rows, same)
         for number, factor in NEAR.items():
@@ -84,7 +88,7 @@ class Steric(Regularizer):
 
     def _torn(self, env: LocalEnvironment, drawn: Tensor, others: Tensor, rows: Tensor, there: Tensor) -> Tensor:
         """Sum of squared excess lengths of bonds to others of the same molecule, (S, K)."""
-        radius = _radii(env.fragments, COVALENT, OTHER_COVALENT)
+        radius = _covalent(env.fragments)
         limit = (radius[env.atoms.clamp_min(0)][:, :, None] + radius[rows.clamp_min(0)][:, None]) * STRETCH
         bonded = (_bonds(env, rows, there) == 1) & there[:, None] & (env.atoms >= 0)[:, :, None]
         excess = (_distances(drawn, others) - limit[:, None]).clamp_min(0) * bonded[:, None]
@@ -107,9 +111,33 @@ def _bonds(env: LocalEnvironment, rows: Tensor, same: Tensor) -> Tensor:
     return torch.where(same[:, None], env.fragments.bonds_between(kind, own, other), 99)
 
 
-def _radii(tables: FragmentTable, known: dict[int, float], other: float) -> Tensor:
-    """Radius of every atom row, nm, (n,)."""
+def _contact(tables: FragmentTable) -> Tensor:
+    """Contact radius of every atom row, nm, (n,)."""
+    return _radii(tables, CONTACT, OTHER_CONTACT, lambda kind: {
+        a: least / 2 for a, b, least in kind.limits.get("contacts", []) if a == b})
+
+
+def _covalent(tables: FragmentTable) -> Tensor:
+    """Covalent radius of every atom row, nm, (n,)."""
+    def longest(kind: MoleculeType) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for a, b, _, high in kind.limits.get("bonds", []):
+            for name in (a, b):
+                found[name] = max(found.get(name, 0.0), high / 2 / STRETCH)
+        return found
+
+    return _radii(tables, COVALENT, OTHER_COVALENT, longest)
+
+
+def _radii(tables: FragmentTable, known: dict[int, float], other: float,
+           of_beads: Callable[[MoleculeType], dict[str, float]]) -> Tensor:
+    """Radius of every atom row, nm, (n,): by its element, or of a bead by its type."""
     radius = torch.full((len(tables.element),), other, device=tables.element.device)
     for number, value in known.items():
         radius = torch.where(tables.element == number, value, radius)
+    for kind, base in zip(tables.types, tables.atom_base.tolist(), strict=True):
+        if kind.coarse:
+            known_types, unit = of_beads(kind), other * kind.length_unit
+            own = [known_types.get(name, unit) for name in kind.atom_types]
+            radius[base:base + kind.n_atoms] = torch.tensor(own, dtype=radius.dtype, device=radius.device)
     return radius

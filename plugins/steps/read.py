@@ -8,6 +8,7 @@ from backmap.api import FrameSource, Nested, Reader, State
 from backmap.errors import BackmapError
 
 from ..molecules import contents
+from ..molecules.assemble import with_units_of
 from ..molecules.mapped import MappedFrames
 from ..molecules.sources import opened
 
@@ -43,6 +44,7 @@ class Read(api.Step):
         found = contents.of_state(state)
         if self.options.reference is not None:
             state.reference = opened(self.options.reference, "atoms", state.system, found)
+            state.system = with_units_of(state.system, state.reference)
         if self.options.beads is None:
             state.source = MappedFrames(state.reference, state.system)
             return

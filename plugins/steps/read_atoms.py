@@ -11,6 +11,7 @@ from backmap.model.inputs import forces_of
 from backmap.model.system import Window
 
 from ..molecules import contents
+from ..molecules.assemble import with_units_of
 from ..molecules.sources import opened
 
 
@@ -34,6 +35,7 @@ class ReadAtoms(api.Step):
                                                              if state.n_frames != state.source.n_frames else ""),
                                where=self.source.where,
                                hint="Frame n must belong to frame n of the beads, or to the n-th chosen one.")
+        state.system = with_units_of(state.system, self.source)
         state.loaded = True
         self.places = {number: place for place, number in enumerate(state.chosen)}
 

@@ -112,8 +112,8 @@ class Topology(api.Step):
         place_ions: bool = Field(True, description="Put excluded molecules of one atom at their beads, instead of "
                                                    "leaving them out.")
         beads: bool | Patterns | None = Field(
-            None, description="Molecule types whose \"atoms\" are coarse-grained beads, without elements: true for all, "
-                              "false for none, or their names. By default those whose masses, or names without "
+            None, description="Molecule types whose \"atoms\" are coarse-grained beads without elements: true for all, "
+                              "false for none, or names. By default those whose masses, or names without "
                               "masses, are no element's.")
         fixed: Annotated[Fixed | None, pydantic.BeforeValidator(_as_fixed)] = Field(
             None, description="Atoms that are given and stay: a reader, or a mapping.")

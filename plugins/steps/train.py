@@ -63,6 +63,7 @@ class Prepare(Step):
 
     def start(self, state: State) -> None:
         from ..molecules.assemble import rigid_lengths, signed, with_units
+        from ..molecules.limits import with_limits
 
         options = self.options
         training = _windows(state, options.frames, options.beads)
@@ -73,6 +74,7 @@ class Prepare(Step):
         windows = training + validation
         reference = np.concatenate([window.reference for window in windows])
         system = with_units(signed(rigid_lengths(state.system, reference), reference), reference)
+        system = with_limits(system, [(window.reference[0], window.boxes[0]) for window in training])
         for molecule in system.types:
             if molecule.length_unit != 1:
                 state.log(f"{molecule.name}: beads that are bonded are {molecule.length_unit * TOUCHING:.4g} nm apart, "

@@ -67,7 +67,7 @@ def pack_type(molecule: MoleculeType, prefix: str) -> tuple[dict[str, Tensor], d
     tensors |= {f"{prefix}.chemistry.{field.name}": torch.as_tensor(getattr(molecule.chemistry, field.name))
                 for field in fields(Chemistry)}
     terms = [[term.name, term.beads.tolist()] for term in molecule.bead_terms]
-    entry = {name: getattr(molecule, name) for name in (*_TYPE_LISTS, "given", "length_unit")}
+    entry = {name: getattr(molecule, name) for name in (*_TYPE_LISTS, "given", "length_unit", "limits")}
     return tensors, entry | {"bead_terms": terms}
 
 
@@ -104,4 +104,5 @@ def taught(molecule: MoleculeType, known: MoleculeType, where: object) -> Molecu
     if not chemistry.sign.all() and np.array_equal(chemistry.centres, known.chemistry.centres):
         chemistry = replace(chemistry, sign=np.where(chemistry.sign != 0, chemistry.sign, known.chemistry.sign))
     length = np.where(np.isfinite(known.bond_length), known.bond_length, molecule.bond_length)
-    return replace(molecule, chemistry=chemistry, bond_length=length, length_unit=known.length_unit)
+    return replace(molecule, chemistry=chemistry, bond_length=length, length_unit=known.length_unit,
+                   limits=known.limits)

@@ -276,6 +276,10 @@ class _Planner:
 
         bonded = sorted(usable(graph[atom]), key=adrift)
         chain: list[tuple[str, int]] = []
+        if self.molecule.coarse and not plan.reference:
+            # Bonds of beads are soft, and what is hard is the bead that they make: the first is seen from there.
+            around = [placed[n] for own in plan.atoms for n in graph[own] if n in placed]
+            bonded, chain = [], [("bead", 0), *dict.fromkeys(around)][:3]
         siblings: list[int] = []
         closure = None
         if bonded:
@@ -289,8 +293,8 @@ class _Planner:
                 others = [n for n in siblings if n != axis] + [n for n in usable(graph[axis]) if n != origin]
                 if others:
                     chain.append(placed[others[0]])
-        spare = [("bead", k) for k, b in enumerate(plan.beads)
-                 if not any(self._pinned(a, b) and placed[a] in chain for a in placed)]
+        spare = [("bead", k) for k, b in enumerate(plan.beads) if ("bead", k) not in chain
+                 and not any(self._pinned(a, b) and placed[a] in chain for a in placed)]
         # Molecules of one bead run out of beads: then an atom on the same neighbour gives the plane.
         beside = [placed[n] for n in siblings if placed[n] not in chain]
         plan.reference.append(tuple((chain + spare + beside + [("bead", 0)] * 3)[:3]))

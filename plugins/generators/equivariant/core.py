@@ -11,7 +11,7 @@ from backmap.engine.random import Stream
 from backmap.engine.sites.contracts import Draw, LocalEnvironment, View
 from backmap.engine.sites.fragments import FragmentTable
 
-from ..units import Scale
+from ..units import Lengthscale
 from .density import spare_directions
 from .features import FAR, Slots
 from .head import Head
@@ -47,7 +47,7 @@ class Core:
     def __init__(self, network: Network, view: View, head: type[Head] | None = None, unit: float = 1.0,
                  bead_types: Sequence[str] = ()) -> None:
         self.network, self.view, self.head = network, view, head or Head
-        self.scale, self.bead_types = Scale(unit), bead_types
+        self.scale, self.bead_types = Lengthscale(unit), bead_types
         self.known: Slots | None = None  #: what training met, where other molecules are drawn as well
         self._slots: dict[FragmentTable, Slots] = {}
         self._nearest: dict[FragmentTable, Tensor] = {}

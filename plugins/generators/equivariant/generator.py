@@ -17,6 +17,7 @@ from backmap.model.system import System
 
 from ..trained import Trained
 from ..units import bead_types_of, expect_within, unit_of, view_of
+from .beads import BeadHead, BeadNetwork
 from .core import Core
 from .features import Slots
 from .network import Network
@@ -67,7 +68,10 @@ class Equivariant(Trained, DensityGenerator):
         unit, bead_types = sizes.pop("unit", 1.0), sizes.pop("bead_types", [])
         if not self.checkpoint:
             self._view = view_of(self.options.cutoff, unit)
-        self.core = Core(Network(**sizes, bead_types=len(bead_types)), self.view, unit=unit, bead_types=bead_types)
+        if bead_types:
+            self.core = Core(BeadNetwork(len(bead_types), **sizes), self.view, BeadHead, unit, bead_types)
+        else:
+            self.core = Core(Network(**sizes), self.view)
 
     def study(self, system: System) -> None:
         bead_types = bead_types_of(system.types)

@@ -81,7 +81,7 @@ class Head:
         distance = torch.where(self.rigid, self.length, 0.0)
         if not bool(self.rigid.all()):
             distance = torch.where(self.rigid, distance, self._distances().sample(uniform[:, 0]))
-        angle = self._angles().sample(uniform[:, 1:3])
+        angle = self._angles(distance).sample(uniform[:, 1:3])
         if bool(self.frame.no_axis.any()):
             angle = torch.where(self.frame.no_axis, torch.acos(1 - 2 * uniform[:, 1]), angle)
         if bool(self.closes.any()):
@@ -97,7 +97,7 @@ class Head:
         angle = torch.where(self.closes, closing, angle).clamp(1e-4, torch.pi - 1e-4)
         value = self._torsions(distance, angle).log_density(torsion)
         value = torch.where(self.frame.no_plane, -math.log(2 * math.pi), value)
-        turned = torch.where(self.frame.no_axis, torch.log(angle.sin() / 2), self._angles().log_density(angle))
+        turned = torch.where(self.frame.no_axis, torch.log(angle.sin() / 2), self._angles(distance).log_density(angle))
         free = turned - torch.log(distance**2 * angle.sin())
         closed = torch.log(self.frame.reach / (distance * self.closure_length.nan_to_num(1.0)))
         value = value + torch.where(self.closes, torch.where(feasible, closed, closed - 1e3), free)
@@ -109,7 +109,7 @@ class Head:
         other = self.closure_length.nan_to_num(1.0)
         return closing_angle(self.frame.reach, distance, other)
 
-    def _angles(self) -> Angles:
+    def _angles(self, distance: Tensor) -> Angles:
         if not hasattr(self, "_angle_density"):
             self._angle_density = self.network.angles(self.hidden)
         return self._angle_density

@@ -53,8 +53,7 @@ class Network(nn.Module):
         self.trunk_in = nn.Linear(self.encoder.outputs + 48 + 3 + latents, width)
         self.trunk = nn.ModuleList([nn.Linear(width, width) for _ in range(2)])
         self.angle = nn.Linear(width, 3 * MIXTURE)
-        self.lengths = MIXTURE if bead_types else 1  # bonds of beads may have several lengths
-        self.distance = nn.Linear(width, 2 if self.lengths == 1 else 3 * self.lengths)
+        self.distance = nn.Linear(width, 2)
         self.torsion_in = nn.Linear(width + 4, torsion_width)
         self.torsion_hidden = nn.Linear(torsion_width, torsion_width)
         self.torsion_out = nn.Linear(torsion_width, 2 * harmonics)
@@ -64,8 +63,6 @@ class Network(nn.Module):
         self.register_buffer("fourier", torch.cat([orders.cos(), orders.sin()]), persistent=False)
         with torch.no_grad():
             self.torsion_out.weight *= 0.3
-            if bead_types:  # to begin with, bonds are as long as beads are apart, and broad
-                self.distance.bias[:2 * MIXTURE] = torch.tensor([1.0, 1.5, 2.0] + [2.0] * MIXTURE)
 
     def embed(self, slots: Slots) -> dict[str, Tensor]:
         """Embeddings of all classes, once a step."""
@@ -109,9 +106,6 @@ class Network(nn.Module):
 
     def distances(self, hidden: Tensor) -> Distances:
         """Density of a distance that is not rigid."""
-        if self.lengths > 1:
-            mean, log_sd, weight = self.distance(hidden).double().chunk(3, dim=1)
-            return Distances(0.15 + 0.1 * mean, (log_sd - 4.0).clamp(-8, 0), torch.log_softmax(weight, dim=1))
         mean, log_sd = self.distance(hidden).double().unbind(1)
         return Distances(0.15 + 0.1 * mean, (log_sd - 4.0).clamp(-8, 0))
 

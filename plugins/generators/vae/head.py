@@ -33,7 +33,7 @@ class GuidedHead(Head):
         there = (scale > 0) & (weight > 1e-3) & (local.norm(dim=2) < AWAY)
         return torch.where(there[:, :, None], local, 0.1), there
 
-    def _angles(self) -> Angles:
+    def _angles(self, distance: Tensor) -> Angles:
         if not hasattr(self, "_angle_density"):
             guide, there = self._guides
             seen = torch.atan2(torch.hypot(guide[:, :, 1], guide[:, :, 2]), guide[:, :, 0])

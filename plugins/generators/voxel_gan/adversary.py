@@ -105,7 +105,7 @@ class Game:
         gap = self.judge(sight, site, atom, true).mean() - self.judge(sight, site, atom, first).mean()
 
         def apart(a: Tensor, b: Tensor) -> float:
-            return float((a - b)[site, atom].square().sum(1).mean().sqrt())
+            return float((a - b)[site, atom].square().sum(1).mean().sqrt()) * sight.scale.unit
 
         return {"distance": apart(first, true), "spread": apart(first, second), "gap": float(gap)}
 

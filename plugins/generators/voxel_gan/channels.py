@@ -102,8 +102,10 @@ class Vocabulary:
 
 
 def atom_kinds(molecule: MoleculeType, elements: bool) -> list[str]:
-    """Kind of every atom: its element, with ``_AR`` if it or the atom that it hangs on is aromatic."""
+    """Kind of every atom: element, with ``_AR`` if it or the atom that it hangs on is aromatic; of a bead its type."""
     chemistry = molecule.chemistry
+    if molecule.coarse:
+        return list(molecule.atom_types)
     symbols = [SYMBOLS.get(int(z), f"Z{int(z)}") for z in chemistry.element]
     if elements:
         return symbols
@@ -116,10 +118,14 @@ def atom_kinds(molecule: MoleculeType, elements: bool) -> list[str]:
 
 
 def bead_kinds(molecule: MoleculeType) -> list[str]:
-    """Kind of every bead: the heavy atoms it owns, e.g. ``C6``."""
+    """Kind of every bead: the heavy atoms it owns, e.g. ``C6``, or the beads with their numbers, e.g. ``A1r1 B1u1``."""
     chemistry = molecule.chemistry
     found = []
     for own in molecule.mapping.fragments():
+        if molecule.coarse:
+            types = Counter(molecule.atom_types[atom] for atom in own)
+            found.append(" ".join(f"{name}{n}" for name, n in sorted(types.items())))
+            continue
         count = Counter(SYMBOLS.get(int(z), f"Z{int(z)}") for z in chemistry.element[own] if z != 1)
         found.append("".join(f"{symbol}{n}" for symbol, n in sorted(count.items())) or "H")
     return found

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from backmap.api import Options, WeightsPath
+from backmap.api import Options, View, WeightsPath
 from backmap.engine.random import Stream
 from backmap.engine.sites.contracts import Draw, LocalEnvironment, Objective
 from backmap.errors import BackmapError
@@ -16,6 +16,7 @@ from backmap.model.system import System
 
 from ...learning.optimisation import resting
 from ..trained import Trained
+from ..units import Lengthscale, bead_types_of, expect_within, unit_of, view_of
 from .adversary import Game
 from .channels import Vocabulary
 from .grid import Grid
@@ -35,10 +36,13 @@ class VoxelGanOptions(Options):
 
     checkpoint: WeightsPath | None = Field(None, description="Weights made by the train step (.safetensors); "
                                                            "needed to draw, left out to train anew.")
-    cutoff: float = Field(0.8, gt=0.2, le=1.5, description="How far a new network sees, nm.")
+    cutoff: float | None = Field(None, gt=0, description="How far a new network sees, nm; by default 0.8, and of beads "
+                                                         "in place of atoms 2.7 lengths of their bonds.")
     grid: int = Field(8, ge=4, le=32, multiple_of=2, description="Voxels along an edge of the grid.")
-    edge: float = Field(1.2, gt=0.3, le=4, description="Edge of the grid, nm.")
-    sigma: float = Field(0.08, gt=0.01, le=0.3, description="Standard deviation of an atom's Gaussian, nm.")
+    edge: float = Field(1.2, gt=0.3, le=4, description="Edge of the grid, nm; of beads in place of "
+                                                              "atoms, in units of which their bonds are 0.3 long.")
+    sigma: float = Field(0.08, gt=0.01, le=0.3, description="Standard deviation of an atom's Gaussian, nm, "
+                                                                  "or in the same units.")
     frame: Literal["full", "axis"] = Field(
         "full", description="full: two neighbouring beads fix the local frame. axis: one does, and the angle about it "
                             "is drawn at random, as was published.")
@@ -86,7 +90,8 @@ class VoxelGan(Trained):
         self.sizes = sizes = self.sizes | {"vocabulary": asdict(vocabulary)}
         grid = Grid(sizes["grid"], sizes["edge"], sizes["sigma"])
         network = Placer(grid, vocabulary.size, vocabulary.description, sizes["noise"], sizes["width"], sizes["blocks"])
-        self.painter = Painter(network, vocabulary, grid, sizes["hide_hydrogens"])
+        self.painter = Painter(network, vocabulary, grid, sizes["hide_hydrogens"],
+                               Lengthscale(sizes.get("unit", 1.0)))
 
     def _load(self) -> None:
         network, weights = self.painter.network, self.checkpoint.weights
@@ -97,13 +102,20 @@ class VoxelGan(Trained):
         network.load_state_dict(weights)
 
     @property
+    def view(self) -> View:
+        return self.checkpoint.view if self.checkpoint else view_of(self.options.cutoff, self.sizes.get("unit", 1.0))
+
+    @property
     def network(self) -> nn.Module | None:
         return self.painter.network if self.painter else None
 
     def study(self, system: System) -> None:
         options = self.options
+        if bead_types_of(system.types):
+            self.sizes = self.sizes | {"unit": unit_of(system.types)}
         vocabulary = Vocabulary.of(system.types, options.atoms, options.beads, options.channels)
         self._build(vocabulary)
+        expect_within(self.view, self.painter.scale.unit, self.kind)
         self.critic = Critic(self.painter.grid, vocabulary.size, vocabulary.description, options.width, options.blocks)
         self.game = Game(self.painter, self.critic, options.gradient_penalty, options.judged,
                          self.sizes["frame"] == "axis")

@@ -13,6 +13,7 @@ from backmap.engine.sites.contracts import LocalEnvironment
 from backmap.engine.sites.fragments import FragmentTable
 
 from ..equivariant.density import LocalFrame, spare_directions
+from ..units import Lengthscale
 from .channels import RELATIONS, ChannelTables, Vocabulary
 
 NEAREST = 96  #: neighbour atoms that enter a grid, the nearest ones to its centre
@@ -89,6 +90,7 @@ class Sight:
         same: Whether each of them is in the site's own molecule, as in the environment, (S, N).
         beads: Channels of beads, (S, n_beads, G).
         given: Fragment atoms in the local frame where they are not drawn, nm, (S, F, 3).
+        scale: Unit of all these lengths, nm for atoms.
     """
 
     env: LocalEnvironment
@@ -101,32 +103,34 @@ class Sight:
     same: Tensor
     beads: Tensor
     given: Tensor
+    scale: Lengthscale
 
     @classmethod
     def of(cls, env: LocalEnvironment, tables: ChannelTables, vocabulary: Vocabulary, grid: Grid,
-           turn: Tensor | None) -> Sight:
+           turn: Tensor | None, scale: Lengthscale) -> Sight:
         """Look around every site.
 
         Args:
             turn: Angles about the axis of the local frame, radians, (S,): for augmentation and for candidates; None
                 leaves the frame as the beads give it.
         """
-        env = env.mirrored()
+        env = scale.seen(env.mirrored())
         axes = _axes(env, turn)
         square = (env.neighbours**2).sum(2) + torch.where(env.neighbours_placed, 0.0, 1e6)
         near = torch.topk(square, min(NEAREST, square.shape[1]), dim=1, largest=False).indices
         positions = env.neighbours.gather(1, near[:, :, None].expand(-1, -1, 3)) @ axes.transpose(1, 2)
         return cls(env, tables, grid, axes, grid.spread(positions), env.neighbour_atom.gather(1, near),
                    env.neighbours_placed.gather(1, near), env.neighbour_same.gather(1, near),
-                   _beads(env, tables, vocabulary, grid, axes), env.given.float() @ axes.transpose(1, 2))
+                   _beads(env, tables, vocabulary, grid, axes), env.given.float() @ axes.transpose(1, 2),
+                   scale)
 
     def local(self, positions: Tensor) -> Tensor:
         """Positions (S, F, 3), as the user's world has them, in the local frames."""
-        return (positions * self.env.sign[:, None, None]).float() @ self.axes.transpose(1, 2)
+        return (self.scale.inside(positions) * self.env.sign[:, None, None]).float() @ self.axes.transpose(1, 2)
 
     def world(self, local: Tensor) -> Tensor:
         """Back again."""
-        return (local @ self.axes) * self.env.sign[:, None, None]
+        return self.scale.outside(local @ self.axes) * self.env.sign[:, None, None]
 
     def condition(self, site: Tensor, atom: Tensor, own: Tensor, hide: bool) -> Tensor:
         """What T targets see, (T, channels, n, n, n): atoms before them in drawing order, given ones, neighbours.

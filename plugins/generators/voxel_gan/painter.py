@@ -10,6 +10,7 @@ from backmap.engine.random import Stream
 from backmap.engine.sites.contracts import LocalEnvironment
 from backmap.engine.sites.fragments import FragmentTable
 
+from ..units import Lengthscale
 from .channels import ChannelTables, Vocabulary
 from .grid import Grid, Sight
 from .network import Placer
@@ -21,12 +22,14 @@ class Painter:
 
     Attributes:
         hide: Hydrogens of this and adjacent beads are hidden from heavy atoms.
+        scale: Unit of length of the grid.
     """
 
     network: Placer
     vocabulary: Vocabulary
     grid: Grid
     hide: bool
+    scale: Lengthscale = field(default_factory=Lengthscale)
     _tables: dict[FragmentTable, ChannelTables] = field(default_factory=dict)
 
     def look(self, env: LocalEnvironment, turn: Tensor | None = None) -> Sight:
@@ -38,7 +41,7 @@ class Painter:
         """
         if env.fragments not in self._tables:
             self._tables[env.fragments] = ChannelTables.of(self.vocabulary, env.fragments)
-        return Sight.of(env, self._tables[env.fragments], self.vocabulary, self.grid, turn)
+        return Sight.of(env, self._tables[env.fragments], self.vocabulary, self.grid, turn, self.scale)
 
     def place(self, sight: Sight, site: Tensor, atom: Tensor, own: Tensor, *noise: Tensor) -> list[Tensor]:
         """Positions (T, 3) of targets in the local frame, nm, one for each ``noise`` (T, n).

@@ -353,8 +353,8 @@ def _settle(steps: Sequence[Step | None], place: str, file: Path, registry: Regi
         step.index, step.where, step.there = first + number, f"{file}: {path}", given
         for need in sorted(step.needs - given):
             own = f". Or say it here: {need}: ..." if need in options_of(type(step)) else ""
-            problem = f"of which nothing is left after '{gone[need]}'" if need in gone else "which no earlier step gives"
-            yield RecipeError(f"step '{step.name}' needs {need}, {problem}", path=path,
+            lacks = f"of which nothing is left after '{gone[need]}'" if need in gone else "which no earlier step gives"
+            yield RecipeError(f"step '{step.name}' needs {need}, {lacks}", path=path,
                               hint=f"Steps that give it: {', '.join(_givers(need, registry)) or 'none'}{own}")
         for branch, (name, nested) in enumerate(step.branches.items()):
             yield from _settle(nested, f"{path}.{name}", file, registry, given,

@@ -41,8 +41,8 @@ class Distributions(Measurement):
     def __init__(self, system: System, forcefield: ForceField | None, widths: dict[str, float],
                  long_bond: float) -> None:
         element = np.concatenate([np.tile(kind.chemistry.element, count) for kind, count in system.blocks])
-        ranges = {"bonds": (0.05, 0.30 if element.any() else _LONGEST), "angles": (0.0, 180.0), "propers": (-180.0, 180.0),
-                  "impropers": (-180.0, 180.0)}
+        ranges = {"bonds": (0.05, 0.30 if element.any() else _LONGEST), "angles": (0.0, 180.0),
+                  "propers": (-180.0, 180.0), "impropers": (-180.0, 180.0)}
         self.bins = {section: Bins(*ranges[section], widths[section]) for section in SECTIONS}
         self.terms = terms_of(system, forcefield)
         self.long_bond = long_bond

@@ -9,7 +9,7 @@ from .plugin import Options, Plugin
 from .state import State
 
 if TYPE_CHECKING:
-    from ..model.system import Window
+    from ..model.system import System, Window
 
 
 class Step(Plugin):
@@ -42,6 +42,15 @@ class Step(Plugin):
         super().__init__(options)
         #: What the step has counted of the frames; complete in ``finish``. The runner replaces it for every window.
         self.memory = Memory()
+
+    @property
+    def finest(self) -> str:
+        """What the finest particles before the step are: ``atoms`` where earlier steps made some, else ``beads``."""
+        return "atoms" if "atoms" in self.there else "beads"
+
+    def particles(self, state: State) -> System:
+        """What there is before the step, with its finest particles for atoms; to be asked in ``start``."""
+        return state.system if self.finest == "atoms" else state.system.as_beads
 
     @property
     def branches(self) -> dict[str, Sequence[Step]]:

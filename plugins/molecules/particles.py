@@ -20,28 +20,23 @@ class Particles:
         state: Of the run, in the ``start`` of the step.
 
     Attributes:
-        are_atoms: Whether they are atoms.
+        noun: What they are called, ``atoms`` or ``beads``.
         system: Their molecules, of which they are the atoms.
     """
 
     def __init__(self, step: Step, state: State) -> None:
-        self.are_atoms = "atoms" in step.there
-        self.system = system = state.system if self.are_atoms else state.system.as_beads
+        self.noun, self.system = step.finest, step.particles(state)
         self.where = f"the {self.noun} so far"
         self.n_frames = state.source.n_frames if state.source is not None else 0
-        self.n_points = system.n_atoms
-        self.names, self.residue_names = ([name for kind, count in system.blocks for name in names_of(kind) * count]
-                                          for names_of in (_names, _residue_names))
+        self.n_points = self.system.n_atoms
+        blocks = self.system.blocks
+        self.names = [name for kind, count in blocks for name in list(kind.atom_names) * count]
+        self.residue_names = [name for kind, count in blocks for name in list(kind.residue_names) * count]
         self._frame = FrameInfo(np.zeros((self.n_points, 3)), None, 0.0)
-
-    @property
-    def noun(self) -> str:
-        """What they are called."""
-        return "atoms" if self.are_atoms else "beads"
 
     def of(self, window: Window) -> NDArray[np.float64]:
         """Their positions in a window of one frame, molecules whole, (n, 3), nm."""
-        there = window.atoms if self.are_atoms else window.beads
+        there = window.atoms if self.noun == "atoms" else window.beads
         return self.system.whole_atoms(there[0], window.box(0))
 
     def show(self, window: Window) -> None:
@@ -64,10 +59,3 @@ class Particles:
                                    "beads in the topology", where=self.where,
                                    hint="Molecules stay what they are: each becomes one of the new topology, in order.")
 
-
-def _names(kind: MoleculeType) -> list[str]:
-    return list(kind.atom_names)
-
-
-def _residue_names(kind: MoleculeType) -> list[str]:
-    return list(kind.residue_names)

@@ -44,8 +44,8 @@ class Coarsen(FrameStep):
     options: Options
 
     def start(self, state: State) -> None:
-        self.particles = Particles(self, state)
-        topology = AtomTopology.of(self.particles.system, self.particles.where)
+        self.present = Particles(self, state)
+        topology = AtomTopology.of(self.present.system, self.present.where)
         beads = mapped_once(self.options.mapping, topology, self.where)
         left_out = self._left_out(topology)
         lacking = [name for name in topology.types if name not in {*beads, *left_out}]
@@ -58,8 +58,8 @@ class Coarsen(FrameStep):
                 state.log(remark)
         self.mapped = assemble(topology, beads, constraints="none", left_out=left_out)
         self.rows = np.flatnonzero(np.concatenate([np.full(kind.n_atoms * count, kind.name not in left_out)
-                                                   for kind, count in self.particles.system.blocks]))
-        state.log(f"{self.mapped.listed}: {self.mapped.n_atoms} {self.particles.noun} to {self.mapped.n_beads} beads")
+                                                   for kind, count in self.present.system.blocks]))
+        state.log(f"{self.mapped.listed}: {self.mapped.n_atoms} {self.present.noun} to {self.mapped.n_beads} beads")
         state.change(self.mapped.as_beads)
         self.level = state.level
 
@@ -74,11 +74,11 @@ class Coarsen(FrameStep):
         return left_out
 
     def frame(self, window: Window, state: State) -> Window:
-        made = window.with_beads(self._mapped(self.particles.of(window))[None], state.systems[self.level])
+        made = window.with_beads(self._mapped(self.present.of(window))[None], state.systems[self.level])
         if window.reference is None:
             return made
         true = window.reference[0]
-        if not self.particles.are_atoms and not window.system.only_beads:
+        if self.present.noun == "beads" and not window.system.only_beads:
             true = window.system.map(true)
         return replace(made, reference=self._mapped(true)[None])
 

@@ -133,7 +133,7 @@ class Topology(api.Step):
             return self
 
     options: Options
-    particles: Particles | None = None
+    present: Particles | None = None
 
     def start(self, state: State) -> None:
         options = self.options
@@ -189,19 +189,22 @@ class Topology(api.Step):
 
     def _continue(self, state: State, system: System, found: Contents) -> None:
         """Put ``system`` in the place of what there is: the particles so far are its beads."""
-        self.particles = Particles(self, state)
-        self.beads = found.beads(self.particles)
-        self.particles.expect_molecules(system.blocks)
+        if "beads" not in self.there:
+            raise BackmapError("an earlier step says what there is, and nothing is read yet that could be put into it",
+                               where=self.where, hint="Leave one of them out, or put read between them.")
+        self.present = Particles(self, state)
+        self.beads = found.beads(self.present)
+        self.present.expect_molecules(system.blocks)
         state.change(system)
         state.reference, self.level = None, state.level
 
     def frames(self, window: Window, state: State) -> Window:
-        if self.particles is None:
+        if self.present is None:
             return window
         return Window.joined([self._frame(window.take([k]), state.systems[self.level]) for k in range(window.size)])
 
     def _frame(self, window: Window, system: System) -> Window:
-        self.particles.show(window)
+        self.present.show(window)
         info = self.beads.frame(int(window.frames[0]))
         return window.with_beads(system.whole_beads(info.positions, window.box(0))[None], system)
 

@@ -153,6 +153,10 @@ class BeadFrames:
     def n_beads(self) -> int:
         return len(self.positions[0])
 
+    @property
+    def n_molecules(self) -> int:
+        return sum(count for _, count in self.blocks)
+
     @cached_property
     def rows(self) -> dict[BeadMolecule, Index]:
         """Beads of every molecule of a type, (m, B)."""

@@ -70,7 +70,7 @@ class ScaleFound:
 
     Attributes:
         factor: Lengths of X by those of Y.
-        error: Its standard error over frames; NaN where there is one frame of both.
+        error: Its standard error, over frames or over molecules, whichever is larger.
         by_size: The factor of each size alone.
         left: What is found once X is divided by the factor.
     """
@@ -154,8 +154,8 @@ def _members(coarse: dict[str, CoarseMolecule], kind: str) -> dict[tuple[str, st
 
 
 def _values(kind: str, frames: CoarseFrames, molecule: str, members: NDArray[np.int64]) -> Array:
-    """Lengths, nm, or angles, degrees, in every frame, (n, values)."""
-    return np.stack([VALUES[kind](frames.of_type(molecule, number)[:, members]).reshape(-1)
+    """Lengths, nm, or angles, degrees, in every frame and molecule, (n, M, values)."""
+    return np.stack([VALUES[kind](frames.of_type(molecule, number)[:, members])
                      for number in range(frames.frames.n_frames)])
 
 
@@ -182,26 +182,25 @@ VALUES = {"bond": lengths, "angle": angles, "torsion": torsions}
 
 def scale_between(x: BeadFrames, y: BeadFrames, asked: Asked) -> ScaleFound | None:
     """The factor between the lengths of two trajectories, and what is left of their distances when it is taken out."""
-    logarithms = {size: each for size in asked.sizes if (each := _log_bonds(x, y, size, asked.remainder)) is not None}
-    if not logarithms:
+    found = {size: each for size in asked.sizes if (each := _log_bonds(x, y, size, asked.remainder)) is not None}
+    if not found:
         return None
-    ours, theirs = (np.mean([each[k] for each in logarithms.values()], axis=0) for k in (0, 1))
-    factor = float(np.exp(ours.mean() - theirs.mean()))
-    variance = sum(each.var(ddof=1) / len(each) for each in (ours, theirs) if len(each) > 1)
-    known = max(len(ours), len(theirs)) > 1
-    by_size = {size: float(np.exp(a.mean() - b.mean())) for size, (a, b) in logarithms.items()}
+    variances = []
+    for axis in (1, 0):  # frames are the units, and then molecules
+        units = [[each[k].mean(axis=axis) for each in found.values()] for k in (0, 1)]
+        variances.append(sum(np.mean(each, axis=0).var(ddof=1) / len(each[0]) for each in units if len(each[0]) > 1))
+    by_size = {size: float(np.exp(ours.mean() - theirs.mean())) for size, (ours, theirs) in found.items()}
+    factor = float(np.exp(np.mean(np.log(list(by_size.values())))))
     left = tuple(_at_size(x.scaled(1 / factor), y, size, asked) for size in asked.sizes)
-    return ScaleFound(factor, float(factor * np.sqrt(variance)) if known else float("nan"), by_size, left)
+    return ScaleFound(factor, float(factor * np.sqrt(max(variances))), by_size, left)
 
 
 def _log_bonds(x: BeadFrames, y: BeadFrames, size: int, remainder: Remainder) -> tuple[Array, Array] | None:
-    """Means of ln(bond length) in every frame of both; None where nothing is bonded."""
+    """Means of ln(bond length) of every frame and molecule of both, (n, M); None where nothing is bonded."""
     coarse = coarsened(list(x.rows), size, remainder)
     bonded = [each for each in coarse.values() if len(each.bonds)]
     if not bonded:
         return None
-    means = []
-    for frames in (CoarseFrames(x, coarse), CoarseFrames(y, coarse)):
-        logs = [np.log(_values("bond", frames, each.molecule.name, each.bonds)) for each in bonded]
-        means.append(np.concatenate(logs, axis=1).mean(axis=1))
-    return means[0], means[1]
+    return tuple(np.concatenate([np.log(_values("bond", frames, each.molecule.name, each.bonds)).mean(axis=2)
+                                 for each in bonded], axis=1)
+                 for frames in (CoarseFrames(x, coarse), CoarseFrames(y, coarse)))

@@ -17,17 +17,18 @@ def bottleneck(
         metavar="[X]...", help="Frames of beads of the model that is to be corrected, e.g. kg.gro kg.trr.",
         show_default=False)] = None,
     topology: Annotated[list[str] | None, typer.Option(
-        "--topology", "-p", "-s", metavar="FILE", help="Bonds and masses of the beads: a GROMACS .top or .itp, or VOTCA "
-                                                       "topology XML, whose atoms are the beads; of the atoms, with "
-                                                       "--mapping.")] = None,
+        "--topology", "-p", "-s", metavar="FILE", help="Bonds and masses of the beads: a GROMACS .top or .itp, or a "
+                                                       "VOTCA topology XML, whose atoms are the beads; of the atoms, "
+                                                       "with --mapping.")] = None,
     like: Annotated[list[str] | None, typer.Option(
         "--like", metavar="FILE", help="Frames of the same beads of a faithful model, Y; may be given several "
                                        "times.")] = None,
     mapping: Annotated[list[str] | None, typer.Option(
         "--mapping", "-m", metavar="FILE", help="The mapping that makes these beads of the topology's atoms.")] = None,
     sizes: Annotated[str, typer.Option(metavar="1..8 | 1,2,4", help="Beads of a group that are tried.")] = "1..8",
-    size: Annotated[int | None, typer.Option(min=1, metavar="S", help="Beads of a group in the mapping that is written; "
-                                                                      "by default the smallest that matches.")] = None,
+    size: Annotated[int | None, typer.Option(
+        min=1, metavar="S", help="Beads of a group in the mapping that is written; by default the smallest that "
+                                 "matches.")] = None,
     remainder: Annotated[str, typer.Option(
         metavar="last|spread|error", help="What to do with beads that are left over: a smaller last group, groups that "
                                           "differ by one at most, or stop.")] = "last",

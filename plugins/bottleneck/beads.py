@@ -173,6 +173,15 @@ class BeadFrames:
         return BeadFrames(self.where, self.blocks, [each * factor for each in self.positions],
                           [None if box is None else box * factor for box in self.boxes])
 
+    def spread(self, factor: float) -> BeadFrames:
+        """The same molecules, with the box and their mass centres times a factor."""
+        moved = [each.copy() for each in self.positions]
+        for kind, rows in self.rows.items():
+            for each in moved:
+                centres = (each[rows] * kind.mass[:, None]).sum(axis=1, keepdims=True) / kind.mass.sum()
+                each[rows] += (factor - 1) * centres
+        return BeadFrames(self.where, self.blocks, moved, [None if box is None else box * factor for box in self.boxes])
+
 
 def rows_of(blocks: Blocks) -> dict[BeadMolecule, Index]:
     """Beads of every molecule of each type, (m, B)."""

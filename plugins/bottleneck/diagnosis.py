@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from .distances import Distance, of_values
 from .surroundings import of_environments, of_packing
 
 Array = NDArray[np.float64]
+
+#: Densities that differ by less are the same.
+SAME_DENSITY = 0.02
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class ScaleFound:
     factor: float
     error: float
     by_size: dict[int, float]
-    left: tuple[SizeFound, ...]
+    left: tuple[SizeFound, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,44 +92,63 @@ class Diagnosis:
         sizes: For each size.
         densities: Beads per nm3 of X and of Y, each None where frames have no box.
         scale: The factor between their lengths, if no size matches and there are bonds.
+        at_density: If no size matches and the densities differ: what is found once the box of X and the centres of its
+            molecules are scaled to the density of Y; else empty.
         n_frames: Of X and of Y.
     """
 
     sizes: tuple[SizeFound, ...]
     densities: tuple[float | None, float | None]
     scale: ScaleFound | None
+    at_density: tuple[SizeFound, ...]
     n_frames: tuple[int, int]
 
     @property
     def recommended(self) -> int | None:
         """The smallest size that matches."""
-        return _smallest(self.sizes)
+        return smallest(self.sizes)
 
     @property
     def after_scaling(self) -> int | None:
         """The smallest size that matches once the lengths of X are those of Y."""
-        return _smallest(self.scale.left) if self.scale else None
+        return smallest(self.scale.left) if self.scale else None
+
+    @property
+    def stretch(self) -> float | None:
+        """By how much lengths between molecules of X are to be scaled for the density of Y; None if that is the same."""
+        x, y = self.densities
+        return None if x is None or y is None or abs(x / y - 1) < SAME_DENSITY else (x / y) ** (1 / 3)
 
 
-def _smallest(found: Sequence[SizeFound]) -> int | None:
+def smallest(found: Sequence[SizeFound]) -> int | None:
+    """The smallest size that matches."""
     return next((each.size for each in found if each.matches), None)
 
 
-def diagnose(x: BeadFrames, y: BeadFrames, asked: Asked, tell: Callable[[float], None] = lambda done: None) -> Diagnosis:
+def diagnose(x: BeadFrames, y: BeadFrames, asked: Asked,
+             tell: Callable[[float], None] = lambda done: None) -> Diagnosis:
     """Compare two trajectories at every size; if none matches, once more with the lengths of X made those of Y.
 
     Args:
         x: Frames of the model that is to be corrected.
         y: Frames of the faithful one.
         asked: What to compare.
-        tell: Told how many sizes are done.
+        tell: Told the size that is done.
     """
-    found = []
-    for done, size in enumerate(asked.sizes, 1):
-        found.append(_at_size(x, y, size, asked))
-        tell(done)
-    scale = None if _smallest(found) is not None else scale_between(x, y, asked)
-    return Diagnosis(tuple(found), (x.density, y.density), scale, (x.n_frames, y.n_frames))
+    def at_sizes(ours: BeadFrames) -> tuple[SizeFound, ...]:
+        found = []
+        for size in asked.sizes:
+            found.append(_at_size(ours, y, size, asked))
+            tell(size)
+        return tuple(found)
+
+    found = Diagnosis(at_sizes(x), (x.density, y.density), None, (), (x.n_frames, y.n_frames))
+    if found.recommended is not None:
+        return found
+    spread = () if found.stretch is None else at_sizes(x.spread(found.stretch))
+    scale = scale_between(x, y, asked.sizes, asked.remainder)
+    left = None if scale is None else replace(scale, left=at_sizes(x.scaled(1 / scale.factor)))
+    return replace(found, scale=left, at_density=spread)
 
 
 def coarsened(molecules: Sequence[BeadMolecule], size: int, remainder: Remainder) -> dict[str, CoarseMolecule]:
@@ -150,7 +172,8 @@ def _at_size(x: BeadFrames, y: BeadFrames, size: int, asked: Asked) -> SizeFound
 
 
 def _members(coarse: dict[str, CoarseMolecule], kind: str) -> dict[tuple[str, str], NDArray[np.int64]]:
-    return {(molecule, name): members for molecule, each in coarse.items() for name, members in each.named(kind).items()}
+    return {(molecule, name): members for molecule, each in coarse.items()
+            for name, members in each.named(kind).items()}
 
 
 def _values(kind: str, frames: CoarseFrames, molecule: str, members: NDArray[np.int64]) -> Array:
@@ -180,9 +203,9 @@ def torsions(points: Array) -> Array:
 VALUES = {"bond": lengths, "angle": angles, "torsion": torsions}
 
 
-def scale_between(x: BeadFrames, y: BeadFrames, asked: Asked) -> ScaleFound | None:
-    """The factor between the lengths of two trajectories, and what is left of their distances when it is taken out."""
-    found = {size: each for size in asked.sizes if (each := _log_bonds(x, y, size, asked.remainder)) is not None}
+def scale_between(x: BeadFrames, y: BeadFrames, sizes: Sequence[int], remainder: Remainder) -> ScaleFound | None:
+    """The factor between the lengths of two trajectories; None where nothing is bonded."""
+    found = {size: each for size in sizes if (each := _log_bonds(x, y, size, remainder)) is not None}
     if not found:
         return None
     variances = []
@@ -191,8 +214,7 @@ def scale_between(x: BeadFrames, y: BeadFrames, asked: Asked) -> ScaleFound | No
         variances.append(sum(np.mean(each, axis=0).var(ddof=1) / len(each[0]) for each in units if len(each[0]) > 1))
     by_size = {size: float(np.exp(ours.mean() - theirs.mean())) for size, (ours, theirs) in found.items()}
     factor = float(np.exp(np.mean(np.log(list(by_size.values())))))
-    left = tuple(_at_size(x.scaled(1 / factor), y, size, asked) for size in asked.sizes)
-    return ScaleFound(factor, float(factor * np.sqrt(max(variances))), by_size, left)
+    return ScaleFound(factor, float(factor * np.sqrt(max(variances))), by_size)
 
 
 def _log_bonds(x: BeadFrames, y: BeadFrames, size: int, remainder: Remainder) -> tuple[Array, Array] | None:

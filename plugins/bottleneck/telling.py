@@ -6,22 +6,24 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from .diagnosis import Diagnosis, ScaleFound, SizeFound
+from .diagnosis import Diagnosis, SizeFound, smallest
 from .distances import NEGLIGIBLE
 
 #: With fewer frames than this, floors and errors are themselves uncertain.
 FEW = 5
-#: Densities that differ by less are the same.
-SAME_DENSITY = 0.02
 SURROUNDINGS = ("g(r)", "environments")
 
 
 def said(diagnosis: Diagnosis) -> list[str]:
     """The verdict, and why, one line each."""
-    lines = [_verdict(diagnosis), *_bonded_alone(diagnosis.sizes), *_density(diagnosis)]
-    if diagnosis.recommended is None:
-        lines += [*_unit(diagnosis), "Whether X is at another temperature than Y cannot be known from their frames; a "
-                                     "run of X at another one would tell, if its large sizes then agree."]
+    lines = [_verdict(diagnosis), *_bonded_alone(diagnosis.sizes)]
+    if diagnosis.after_scaling is not None:
+        lines += _unit(diagnosis)
+    else:
+        lines += _density(diagnosis)
+        if diagnosis.recommended is None:
+            lines += [*_unit(diagnosis), "Whether X is at another temperature than Y cannot be known from their "
+                                         "frames; a run of X at another one would tell, if its large sizes then agree."]
     few = [f"{name} has {count} frame{'s' * (count > 1)}" for name, count in zip("XY", diagnosis.n_frames)
            if count < FEW]
     return [*lines, *([f"{' and '.join(few)}: errors, and floors of Y, are rough."] if few else [])]
@@ -59,10 +61,15 @@ def _density(diagnosis: Diagnosis) -> list[str]:
     if x is None or y is None:
         missing = " and ".join(name for name, each in zip("XY", (x, y)) if each is None)
         return [f"{missing} {'have' if ' ' in missing else 'has'} no box: there is no density and no g(r)."]
-    if abs(x / y - 1) < SAME_DENSITY:
+    if diagnosis.stretch is None:
         return []
-    return [f"X has {x / y:.3f} times the bead density of Y, {x:.4g} against {y:.4g} per nm3: g(r) and environments "
-            f"can agree only once its box and the centres of its molecules are scaled by {(x / y) ** (1 / 3):.4f}."]
+    line = f"X has {x / y:.3f} times the bead density of Y, {x:.4g} against {y:.4g} per nm3."
+    if not diagnosis.at_density:
+        return [line]
+    size = smallest(diagnosis.at_density)
+    matching = "no size matches either" if size is None else f"s = {size} matches"
+    return [line, f"With the box of X and the centres of its molecules scaled by {diagnosis.stretch:.4f}, {matching}"
+                  f"{_left(diagnosis.at_density)}."]
 
 
 def _unit(diagnosis: Diagnosis) -> list[str]:
@@ -73,16 +80,19 @@ def _unit(diagnosis: Diagnosis) -> list[str]:
     spread = f" ({by_size[0]}, {by_size[-1]})" if len(by_size) > 1 else ""
     line = f"Lengths of X are {scale.factor:.3f} +- {scale.error:.3f} times those of Y, by their bonds{spread}."
     if diagnosis.after_scaling is not None:
-        return [line, f"With X divided by this, s = {diagnosis.after_scaling} matches{_left(scale)}: X is in another "
-                      "unit. Scale it, and diagnose again."]
-    return [line, f"With X divided by this, no size matches either{_left(scale)}: a unit is not what is between them."]
+        return [line, f"With X divided by this, s = {diagnosis.after_scaling} matches{_left(scale.left)}: X is in "
+                      "another unit. Scale it, and diagnose again."]
+    return [line, f"With X divided by this, no size matches either{_left(scale.left)}: a unit is not what is between "
+                  "them."]
 
 
-def _left(scale: ScaleFound) -> str:
-    """What is left of the divergence of bonds and angles at the size that matches, else at the largest."""
-    found = next((each for each in scale.left if each.matches), scale.left[-1])
-    left = [f"{kind} {each.value:.4f}" for kind in ("bond", "angle") if (each := found.worst(kind)) is not None]
-    return f" (left at s = {found.size}: {', '.join(left)})" if left else ""
+def _left(sizes: Sequence[SizeFound]) -> str:
+    """What is left of distances at the size that matches, else at the largest; those that differ with their limits."""
+    found = next((each for each in sizes if each.matches), sizes[-1])
+    worst = [found.worst(kind) for kind in dict.fromkeys(each.kind for each in found.distances)]
+    left = [f"{each.kind} {each.value:.3g}" + (f", limit {each.limit:.3g}" if each.verdict == "differs" else "")
+            for each in worst if each is not None]
+    return f" (left at s = {found.size}: {'; '.join(left)})"
 
 
 def plain(diagnosis: Diagnosis) -> dict[str, Any]:
@@ -91,6 +101,7 @@ def plain(diagnosis: Diagnosis) -> dict[str, Any]:
     return {"frames": list(diagnosis.n_frames), "densities": list(diagnosis.densities),
             "recommended": diagnosis.recommended, "said": said(diagnosis),
             "sizes": [_size(each) for each in diagnosis.sizes],
+            "at_density": [_size(each) for each in diagnosis.at_density],
             "scale": None if scale is None else {
                 "factor": scale.factor, "error": scale.error, "by_size": scale.by_size,
                 "recommended": diagnosis.after_scaling, "sizes": [_size(each) for each in scale.left]}}

@@ -87,7 +87,7 @@ class Bottleneck(Step):
         if not describable():
             state.log("environments are not compared: pip install 'backmap-engine[landscape]'")
         asked = Asked(sizes, options.remainder, state.seed, options.bins, describable())
-        with state.working("comparing", len(sizes), "sizes") as bar:
+        with state.working("comparing", max(sizes), "beads in a group") as bar:
             diagnosis = diagnose(*frames, asked, bar.at)
         for line in telling.said(diagnosis):
             state.log(line)

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ def diagnosed(given: UserFiles, like: Sequence[str], options: dict[str, Any], ou
     Raises:
         BackmapError: If something is wrong that the user can mend.
     """
+    _expect(given, like, options)
     entry = {"topology": topology_entry(given, registry), **options, "output": output.name}
     if given.mapping:
         entry["mapping"] = mapping_entries(given, registry)["mapping"]
@@ -55,6 +56,18 @@ def diagnosed(given: UserFiles, like: Sequence[str], options: dict[str, Any], ou
                   working=display.working)
     step.start(state)
     return state.given[STEP]
+
+
+def _expect(given: UserFiles, like: Sequence[str], options: dict[str, Any]) -> None:
+    if not given.topology:
+        raise BackmapError("no topology of the beads is given", where="backmap bottleneck",
+                           hint="Give their bonds and masses with -p, e.g. -p beads.itp.")
+    if bool(given.beads) != bool(like):
+        raise BackmapError("two models are compared, and one of them has no frames", where="backmap bottleneck",
+                           hint="Write: backmap bottleneck x.gro -p beads.itp --like y.gro.")
+    if not given.beads and not options.get("size"):
+        raise BackmapError("there is nothing to compare, and no size is given", where="backmap bottleneck",
+                           hint="Give frames of X and, with --like, of Y; or --size.")
 
 
 def sizes(text: str) -> list[int]:
@@ -74,12 +87,10 @@ def sizes(text: str) -> list[int]:
     return sorted(found)
 
 
-def show(found: dict[str, Any], write: Callable[..., None] | None = None) -> None:
+def show(found: dict[str, Any]) -> None:
     """Print the table of what was found."""
     console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=WIDTH)
-    (write or console.print)(table(found))
+    (console if console.is_terminal else Console(highlight=False, width=WIDTH)).print(table(found))
 
 
 def table(found: dict[str, Any]) -> Table:

@@ -15,8 +15,8 @@ from .surroundings import of_environments, of_packing
 
 Array = NDArray[np.float64]
 
-#: Densities that differ by less are the same.
-SAME_DENSITY = 0.02
+#: Densities and lengths that differ by less are the same.
+SAME_DENSITY, SAME_LENGTH = 0.02, 0.01
 
 
 @dataclass(frozen=True)
@@ -69,19 +69,29 @@ class SizeFound:
 
 @dataclass(frozen=True)
 class ScaleFound:
-    """One factor between the lengths of X and of Y: from means of logarithms of bond lengths, over all sizes alike.
+    """One factor between the lengths of X and of Y, from means of logarithms of bond lengths.
+
+    It is that of the smallest size which agrees with all larger ones, within two errors: what is wrong close up only is
+    no matter of a unit.
 
     Attributes:
         factor: Lengths of X by those of Y.
-        error: Its standard error, over frames or over molecules, whichever is larger.
+        error: Its standard error.
+        since: That size.
         by_size: The factor of each size alone.
-        left: What is found once X is divided by the factor.
+        left: What is found once X is divided by the factor; empty where a size matches and the factor is 1.
     """
 
     factor: float
     error: float
+    since: int
     by_size: dict[int, float]
     left: tuple[SizeFound, ...] = ()
+
+    @property
+    def off(self) -> bool:
+        """Whether the factor is not 1."""
+        return abs(self.factor - 1) > max(SAME_LENGTH, 3 * self.error)
 
 
 @dataclass(frozen=True)
@@ -91,7 +101,7 @@ class Diagnosis:
     Attributes:
         sizes: For each size.
         densities: Beads per nm3 of X and of Y, each None where frames have no box.
-        scale: The factor between their lengths, if no size matches and there are bonds.
+        scale: The factor between their lengths; None where nothing is bonded.
         at_density: If no size matches and the densities differ: what is found once the box of X and the centres of its
             molecules are scaled to the density of Y; else empty.
         n_frames: Of X and of Y.
@@ -115,7 +125,7 @@ class Diagnosis:
 
     @property
     def stretch(self) -> float | None:
-        """By how much lengths between molecules of X are to be scaled for the density of Y; None if that is the same."""
+        """What scales lengths between molecules of X to the density of Y; None if that is the same."""
         x, y = self.densities
         return None if x is None or y is None or abs(x / y - 1) < SAME_DENSITY else (x / y) ** (1 / 3)
 
@@ -127,7 +137,8 @@ def smallest(found: Sequence[SizeFound]) -> int | None:
 
 def diagnose(x: BeadFrames, y: BeadFrames, asked: Asked,
              tell: Callable[[float], None] = lambda done: None) -> Diagnosis:
-    """Compare two trajectories at every size; if none matches, once more with the lengths of X made those of Y.
+    """Compare two trajectories at every size; once more with the lengths of X made those of Y, if these differ or no
+    size matches; and with its density made that of Y, if none does.
 
     Args:
         x: Frames of the model that is to be corrected.
@@ -142,13 +153,13 @@ def diagnose(x: BeadFrames, y: BeadFrames, asked: Asked,
             tell(size)
         return tuple(found)
 
-    found = Diagnosis(at_sizes(x), (x.density, y.density), None, (), (x.n_frames, y.n_frames))
-    if found.recommended is not None:
-        return found
-    spread = () if found.stretch is None else at_sizes(x.spread(found.stretch))
     scale = scale_between(x, y, asked.sizes, asked.remainder)
-    left = None if scale is None else replace(scale, left=at_sizes(x.scaled(1 / scale.factor)))
-    return replace(found, scale=left, at_density=spread)
+    found = Diagnosis(at_sizes(x), (x.density, y.density), scale, (), (x.n_frames, y.n_frames))
+    if scale is not None and (found.recommended is None or scale.off):
+        scale = replace(scale, left=at_sizes(x.scaled(1 / scale.factor)))
+    if found.recommended is None and found.stretch is not None:
+        found = replace(found, at_density=at_sizes(x.spread(found.stretch)))
+    return replace(found, scale=scale)
 
 
 def coarsened(molecules: Sequence[BeadMolecule], size: int, remainder: Remainder) -> dict[str, CoarseMolecule]:
@@ -205,16 +216,27 @@ VALUES = {"bond": lengths, "angle": angles, "torsion": torsions}
 
 def scale_between(x: BeadFrames, y: BeadFrames, sizes: Sequence[int], remainder: Remainder) -> ScaleFound | None:
     """The factor between the lengths of two trajectories; None where nothing is bonded."""
-    found = {size: each for size in sizes if (each := _log_bonds(x, y, size, remainder)) is not None}
+    found = {size: _factor(*each) for size in sizes if (each := _log_bonds(x, y, size, remainder)) is not None}
     if not found:
         return None
+    *smaller, chosen = sorted(found)
+    for size in reversed(smaller):
+        larger = [found[other] for other in found if other > size]
+        if any(abs(found[size][0] - log) > 2 * np.hypot(found[size][1], error) for log, error in larger):
+            break
+        chosen = size
+    log, error = found[chosen]
+    return ScaleFound(float(np.exp(log)), float(np.exp(log) * error), chosen,
+                      {size: float(np.exp(log)) for size, (log, _) in found.items()})
+
+
+def _factor(x: Array, y: Array) -> tuple[float, float]:
+    """Logarithm of the factor, and its standard error, with frames or molecules as units, whichever is larger."""
     variances = []
-    for axis in (1, 0):  # frames are the units, and then molecules
-        units = [[each[k].mean(axis=axis) for each in found.values()] for k in (0, 1)]
-        variances.append(sum(np.mean(each, axis=0).var(ddof=1) / len(each[0]) for each in units if len(each[0]) > 1))
-    by_size = {size: float(np.exp(ours.mean() - theirs.mean())) for size, (ours, theirs) in found.items()}
-    factor = float(np.exp(np.mean(np.log(list(by_size.values())))))
-    return ScaleFound(factor, float(factor * np.sqrt(max(variances))), by_size)
+    for axis in (1, 0):
+        units = [each.mean(axis=axis) for each in (x, y)]
+        variances.append(sum(each.var(ddof=1) / len(each) for each in units if len(each) > 1))
+    return float(x.mean() - y.mean()), float(np.sqrt(max(variances)))
 
 
 def _log_bonds(x: BeadFrames, y: BeadFrames, size: int, remainder: Remainder) -> tuple[Array, Array] | None:

@@ -17,13 +17,12 @@ SURROUNDINGS = ("g(r)", "environments")
 def said(diagnosis: Diagnosis) -> list[str]:
     """The verdict, and why, one line each."""
     lines = [_verdict(diagnosis), *_bonded_alone(diagnosis.sizes)]
-    if diagnosis.after_scaling is not None:
-        lines += _unit(diagnosis)
-    else:
+    if not _another_unit(diagnosis):
         lines += _density(diagnosis)
-        if diagnosis.recommended is None:
-            lines += [*_unit(diagnosis), "Whether X is at another temperature than Y cannot be known from their "
-                                         "frames; a run of X at another one would tell, if its large sizes then agree."]
+    lines += _unit(diagnosis)
+    if diagnosis.recommended is None and not _another_unit(diagnosis):
+        lines.append("Whether X is at another temperature than Y cannot be known from their frames; a run of X at "
+                     "another one would tell, if its large sizes then agree.")
     few = [f"{name} has {count} frame{'s' * (count > 1)}" for name, count in zip("XY", diagnosis.n_frames)
            if count < FEW]
     return [*lines, *([f"{' and '.join(few)}: errors, and floors of Y, are rough."] if few else [])]
@@ -72,18 +71,28 @@ def _density(diagnosis: Diagnosis) -> list[str]:
                   f"{_left(diagnosis.at_density)}."]
 
 
+def _another_unit(diagnosis: Diagnosis) -> bool:
+    """Whether smaller groups match, or any, once the lengths of X are those of Y."""
+    after, before = diagnosis.after_scaling, diagnosis.recommended
+    return after is not None and (before is None or after < before)
+
+
 def _unit(diagnosis: Diagnosis) -> list[str]:
     scale = diagnosis.scale
     if scale is None:
         return ["Nothing is bonded at these sizes, so that no factor between lengths can be told."]
+    if not scale.left:
+        return []
     by_size = [f"{factor:.3f} at s = {size}" for size, factor in scale.by_size.items()]
     spread = f" ({by_size[0]}, {by_size[-1]})" if len(by_size) > 1 else ""
-    line = f"Lengths of X are {scale.factor:.3f} +- {scale.error:.3f} times those of Y, by their bonds{spread}."
-    if diagnosis.after_scaling is not None:
-        return [line, f"With X divided by this, s = {diagnosis.after_scaling} matches{_left(scale.left)}: X is in "
-                      "another unit. Scale it, and diagnose again."]
-    return [line, f"With X divided by this, no size matches either{_left(scale.left)}: a unit is not what is between "
-                  "them."]
+    line = (f"Lengths of X are {scale.factor:.3f} +- {scale.error:.3f} times those of Y, by their bonds from "
+            f"s = {scale.since} on{spread}.")
+    after, left = diagnosis.after_scaling, _left(scale.left)
+    if _another_unit(diagnosis):
+        doubt = "is" if after == 1 else "may be"
+        return [line, f"With X divided by this, s = {after} matches{left}: X {doubt} in another unit."]
+    matching = f"s = {after} matches" if after is not None else "no size matches either"
+    return [line, f"With X divided by this, {matching}{left}: a unit is not what is between them."]
 
 
 def _left(sizes: Sequence[SizeFound]) -> str:
@@ -103,7 +112,7 @@ def plain(diagnosis: Diagnosis) -> dict[str, Any]:
             "sizes": [_size(each) for each in diagnosis.sizes],
             "at_density": [_size(each) for each in diagnosis.at_density],
             "scale": None if scale is None else {
-                "factor": scale.factor, "error": scale.error, "by_size": scale.by_size,
+                "factor": scale.factor, "error": scale.error, "since": scale.since, "by_size": scale.by_size,
                 "recommended": diagnosis.after_scaling, "sizes": [_size(each) for each in scale.left]}}
 
 

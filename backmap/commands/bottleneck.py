@@ -71,5 +71,6 @@ def bottleneck(
     elif found.get("sizes"):
         starting.show(found)
     if not found["written"]:
-        typer.echo(f"{output}: not written, as no size matches; --size writes it all the same", err=True)
+        why = "there is nothing to correct" if found["recommended"] else "no size matches"
+        typer.echo(f"{output}: not written, as {why}; --size writes it all the same", err=True)
     raise typer.Exit(1 if found.get("sizes") and found["recommended"] is None else 0)

@@ -51,7 +51,11 @@ def diagnosed(given: UserFiles, like: Sequence[str], options: dict[str, Any], ou
         entry["beads"] = frames_entry(given.beads, given, registry)
     if like:
         entry["like"] = frames_entry(like, replace(given, begin=None, end=None, dt=None), registry)
-    step = recipe.built(Step, {STEP: entry}, given.base, registry)
+    try:
+        step = recipe.built(Step, {STEP: entry}, given.base, registry)
+    except recipe.RecipeError as error:
+        raise BackmapError(error.problem, where=": ".join(filter(None, [error.path, error.where])),
+                           hint=error.hint) from error.__cause__
     state = State(folder=given.base, output=output.parent, seed=seed, device="cpu", log=display.log,
                   working=display.working)
     step.start(state)

@@ -41,8 +41,14 @@ def of_packing(x: CoarseFrames, y: CoarseFrames, seed: int) -> Distance | None:
     widths = [periodic.smallest_width(box) for each in (x, y) for box in each.frames.boxes]
     edges = np.linspace(0.0, min(REACH * spacing, min(widths) / 2), BINS + 1)
     curves = [np.stack([_radial(each, frame, edges) for frame in taken(each.frames.n_frames)]) for each in (x, y)]
-    by_frame, by_block = (tuple(each.mean(axis=axis) for each in curves) for axis in (1, 0))
+    by_frame = tuple(np.average(each, axis=1, weights=_pairs(of)) for each, of in zip(curves, (x, y), strict=True))
+    by_block = tuple(each.mean(axis=0) for each in curves)
     return of_curves("g(r)", [by_frame, by_block], float(edges[1]), seed)
+
+
+def _pairs(frames: CoarseFrames) -> Array:
+    """Pairs of a bead of each block with one of another molecule, (blocks,)."""
+    return np.bincount(frames.block, weights=len(frames.molecule) - np.bincount(frames.molecule)[frames.molecule])
 
 
 def _spacing(frames: CoarseFrames) -> float | None:
@@ -56,11 +62,10 @@ def _radial(frames: CoarseFrames, number: int, edges: Array) -> Array:
     i, j, distance = NeighborList(cutoff=float(edges[-1]), full_list=True).compute(
         points=frames.positions(number), box=box, periodic=True, quantities="ijd")
     other = molecule[i] != molecule[j]
-    blocks, sizes = frames.block, np.bincount(molecule)
-    n_blocks = int(blocks.max()) + 1
+    blocks, pairs = frames.block, _pairs(frames)
+    n_blocks = len(pairs)
     place = np.searchsorted(edges, distance[other], side="right") - 1
     counts = np.bincount(blocks[i[other]] * (n + 1) + np.minimum(place, n), minlength=n_blocks * (n + 1))
-    pairs = np.bincount(blocks, weights=len(molecule) - sizes[molecule])
     shells = 4 / 3 * np.pi * np.diff(edges**3)
     return counts.reshape(n_blocks, n + 1)[:, :n] / (pairs[:, None] * shells / abs(np.linalg.det(box)))
 

@@ -67,9 +67,9 @@ class Bottleneck(Step):
             if not kind.weighed:
                 state.log(f"{kind.name}: the topology has no masses of beads, so all weigh the same")
         found = self._diagnosed(blocks, state) if options.beads is not None else {}
-        size = options.size or found.get("recommended")
-        found["written"] = [] if size is None else self._written(kinds, size, state)
-        found["size"] = size
+        recommended = found.get("recommended") or 1
+        size = options.size or (recommended if recommended > 1 else None)  # groups of one bead change nothing
+        found |= {"size": size, "written": [] if size is None else self._written(kinds, size, state)}
         state.given["bottleneck"] = found
 
     def _diagnosed(self, blocks: Blocks, state: State) -> dict:

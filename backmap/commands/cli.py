@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from ..errors import BackmapError, Interrupted
+from .bottleneck import bottleneck
 from .check import check
 from .init import init
 from .judge import judge
@@ -57,7 +58,7 @@ def _returning(command: Callable[..., object]) -> Callable[..., object]:
     return returning
 
 
-for _command in (run, merge, check, init, report, judge, plugins, schema, new):
+for _command in (run, merge, check, init, report, judge, bottleneck, plugins, schema, new):
     app.command()(_returning(_command))
 
 

@@ -32,6 +32,7 @@ class UserFiles:
         end: Last time, ps; None means no limit.
         dt: Time between frames, ps; None means every frame.
         folder: Folder to which the paths in entries are relative; None leaves them as they are.
+        sigma: Length of one unit of LAMMPS files in lj units, nm.
     """
 
     topology: Sequence[str]
@@ -44,6 +45,7 @@ class UserFiles:
     end: float | None = None
     dt: float | None = None
     folder: Path | None = None
+    sigma: float | None = None
 
     def path(self, path: Path | str) -> str:
         """A path as it stands in the recipe: relative to it, unless that climbs far."""
@@ -81,7 +83,7 @@ def topology_entry(given: UserFiles, registry: Registry) -> dict[str, Any]:
     name, path = split(given.topology[0], TopologyReader, registry)
     others = [given.path(other) for other in given.topology[1:]]
     if name == "lammps":
-        return {name: {"data": given.path(path), "units": _units(given, path)}}
+        return {name: {"data": given.path(path), **_units(given, path)}}
     if name == "charmm" and others:
         return {name: {"psf": given.path(path), "parameters": others}}
     if others:
@@ -153,7 +155,7 @@ def frames_entry(files: Sequence[str], given: UserFiles, registry: Registry, ind
         dumps = [path for path in paths if Path(path).suffix in (".dump", ".lammpstrj")]
         data = [path for path in paths if path not in dumps]
         parts = {key: value for key, value in (("dump", dumps), ("data", data)) if value}
-        return {name: {**parts, "units": _units(given, found[0][1]), **choice}}
+        return {name: {**parts, **_units(given, found[0][1]), **choice}}
     if not choice:
         return {name: _one(paths)}
     first = next(iter(recipe.options_of(type(recipe.built(Reader, {name: paths}, given.base, registry)))))
@@ -161,10 +163,10 @@ def frames_entry(files: Sequence[str], given: UserFiles, registry: Registry, ind
     return {name: {key: _one(paths), **choice}}
 
 
-def _units(given: UserFiles, path: Path) -> str:
+def _units(given: UserFiles, path: Path) -> dict[str, Any]:
     if given.units is None:
         raise BackmapError("does not say its units", where=path, hint="Give them with --units real, metal or lj.")
-    return given.units
+    return {"units": given.units} | ({} if given.sigma is None else {"sigma": given.sigma})
 
 
 def _one(values: list[Any]) -> Any:

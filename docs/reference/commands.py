@@ -29,7 +29,8 @@ TAIL = """
 | | |
 |---|---|
 | 0 | done |
-| 1 | a bug, of backmap or of a plugin; `--debug` shows where. From `backmap check` and `backmap init`: warnings |
+| 1 | a bug, of backmap or of a plugin; `--debug` shows where. From `backmap check` and `backmap init`: warnings; from \
+`backmap bottleneck`: no size matches |
 | 2 | something that you can mend: one line says where, what is wrong, what to do ([all of them](errors.md)). From \
 `backmap check` and `backmap init`: errors |
 | 130 | stopped by Ctrl-C or by a queue's SIGTERM; go on with `--resume` |

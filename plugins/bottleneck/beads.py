@@ -153,6 +153,10 @@ class BeadFrames:
     def n_beads(self) -> int:
         return len(self.positions[0])
 
+    @property
+    def n_molecules(self) -> int:
+        return sum(count for _, count in self.blocks)
+
     @cached_property
     def rows(self) -> dict[BeadMolecule, Index]:
         """Beads of every molecule of a type, (m, B)."""
@@ -168,6 +172,15 @@ class BeadFrames:
         """The same with all lengths times a factor."""
         return BeadFrames(self.where, self.blocks, [each * factor for each in self.positions],
                           [None if box is None else box * factor for box in self.boxes])
+
+    def spread(self, factor: float) -> BeadFrames:
+        """The same molecules, with the box and their mass centres times a factor."""
+        moved = [each.copy() for each in self.positions]
+        for kind, rows in self.rows.items():
+            for each in moved:
+                centres = (each[rows] * kind.mass[:, None]).sum(axis=1, keepdims=True) / kind.mass.sum()
+                each[rows] += (factor - 1) * centres
+        return BeadFrames(self.where, self.blocks, moved, [None if box is None else box * factor for box in self.boxes])
 
 
 def rows_of(blocks: Blocks) -> dict[BeadMolecule, Index]:

@@ -14,6 +14,7 @@ from backmap.model.molecule import graph_of
 from ..files.votca_mapping import WrittenBead, mapping_xml
 from ..molecules.groups import Remainder, group_bonds, groups
 from .beads import BeadFrames, BeadMolecule
+from .distances import blocks_of
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -105,8 +106,9 @@ class CoarseFrames:
         self.frames, self.coarse = frames, coarse
         self._parts = [(rows, coarse[kind.name]) for kind, rows in frames.rows.items()]
         sizes = [len(each.groups) for rows, each in self._parts for _ in rows]
-        #: Molecule of each group, (N,), and its molecule type and type.
+        #: Molecule of each group, (N,); its block among those of its molecule type, (N,); its molecule type and type.
         self.molecule = np.repeat(np.arange(len(sizes)), sizes)
+        self.block = np.concatenate([np.repeat(blocks_of(len(rows)), len(each.groups)) for rows, each in self._parts])
         self.types = [(each.molecule.name, kind) for rows, each in self._parts for _ in rows for kind in each.types]
 
     def of_type(self, name: str, frame: int) -> Array:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from .distances import Distance, of_values
 from .surroundings import of_environments, of_packing
 
 Array = NDArray[np.float64]
+
+#: Densities and lengths that differ by less are the same.
+SAME_DENSITY, SAME_LENGTH = 0.02, 0.01
 
 
 @dataclass(frozen=True)
@@ -66,19 +69,29 @@ class SizeFound:
 
 @dataclass(frozen=True)
 class ScaleFound:
-    """One factor between the lengths of X and of Y: from means of logarithms of bond lengths, over all sizes alike.
+    """One factor between the lengths of X and of Y, from means of logarithms of bond lengths.
+
+    It is that of the smallest size which agrees with all larger ones, within two errors: what is wrong close up only is
+    no matter of a unit.
 
     Attributes:
         factor: Lengths of X by those of Y.
-        error: Its standard error over frames; NaN where there is one frame of both.
+        error: Its standard error.
+        since: That size.
         by_size: The factor of each size alone.
-        left: What is found once X is divided by the factor.
+        left: What is found once X is divided by the factor; empty where a size matches and the factor is 1.
     """
 
     factor: float
     error: float
+    since: int
     by_size: dict[int, float]
-    left: tuple[SizeFound, ...]
+    left: tuple[SizeFound, ...] = ()
+
+    @property
+    def off(self) -> bool:
+        """Whether the factor is not 1."""
+        return abs(self.factor - 1) > max(SAME_LENGTH, 3 * self.error)
 
 
 @dataclass(frozen=True)
@@ -88,45 +101,65 @@ class Diagnosis:
     Attributes:
         sizes: For each size.
         densities: Beads per nm3 of X and of Y, each None where frames have no box.
-        scale: The factor between their lengths, if no size matches and there are bonds.
+        scale: The factor between their lengths; None where nothing is bonded.
+        at_density: If no size matches and the densities differ: what is found once the box of X and the centres of its
+            molecules are scaled to the density of Y; else empty.
         n_frames: Of X and of Y.
     """
 
     sizes: tuple[SizeFound, ...]
     densities: tuple[float | None, float | None]
     scale: ScaleFound | None
+    at_density: tuple[SizeFound, ...]
     n_frames: tuple[int, int]
 
     @property
     def recommended(self) -> int | None:
         """The smallest size that matches."""
-        return _smallest(self.sizes)
+        return smallest(self.sizes)
 
     @property
     def after_scaling(self) -> int | None:
         """The smallest size that matches once the lengths of X are those of Y."""
-        return _smallest(self.scale.left) if self.scale else None
+        return smallest(self.scale.left) if self.scale else None
+
+    @property
+    def stretch(self) -> float | None:
+        """What scales lengths between molecules of X to the density of Y; None if that is the same."""
+        x, y = self.densities
+        return None if x is None or y is None or abs(x / y - 1) < SAME_DENSITY else (x / y) ** (1 / 3)
 
 
-def _smallest(found: Sequence[SizeFound]) -> int | None:
+def smallest(found: Sequence[SizeFound]) -> int | None:
+    """The smallest size that matches."""
     return next((each.size for each in found if each.matches), None)
 
 
-def diagnose(x: BeadFrames, y: BeadFrames, asked: Asked, tell: Callable[[float], None] = lambda done: None) -> Diagnosis:
-    """Compare two trajectories at every size; if none matches, once more with the lengths of X made those of Y.
+def diagnose(x: BeadFrames, y: BeadFrames, asked: Asked,
+             tell: Callable[[float], None] = lambda done: None) -> Diagnosis:
+    """Compare two trajectories at every size; once more with the lengths of X made those of Y, if these differ or no
+    size matches; and with its density made that of Y, if none does.
 
     Args:
         x: Frames of the model that is to be corrected.
         y: Frames of the faithful one.
         asked: What to compare.
-        tell: Told how many sizes are done.
+        tell: Told the size that is done.
     """
-    found = []
-    for done, size in enumerate(asked.sizes, 1):
-        found.append(_at_size(x, y, size, asked))
-        tell(done)
-    scale = None if _smallest(found) is not None else scale_between(x, y, asked)
-    return Diagnosis(tuple(found), (x.density, y.density), scale, (x.n_frames, y.n_frames))
+    def at_sizes(ours: BeadFrames) -> tuple[SizeFound, ...]:
+        found = []
+        for size in asked.sizes:
+            found.append(_at_size(ours, y, size, asked))
+            tell(size)
+        return tuple(found)
+
+    scale = scale_between(x, y, asked.sizes, asked.remainder)
+    found = Diagnosis(at_sizes(x), (x.density, y.density), scale, (), (x.n_frames, y.n_frames))
+    if scale is not None and (found.recommended is None or scale.off):
+        scale = replace(scale, left=at_sizes(x.scaled(1 / scale.factor)))
+    if found.recommended is None and found.stretch is not None:
+        found = replace(found, at_density=at_sizes(x.spread(found.stretch)))
+    return replace(found, scale=scale)
 
 
 def coarsened(molecules: Sequence[BeadMolecule], size: int, remainder: Remainder) -> dict[str, CoarseMolecule]:
@@ -150,12 +183,13 @@ def _at_size(x: BeadFrames, y: BeadFrames, size: int, asked: Asked) -> SizeFound
 
 
 def _members(coarse: dict[str, CoarseMolecule], kind: str) -> dict[tuple[str, str], NDArray[np.int64]]:
-    return {(molecule, name): members for molecule, each in coarse.items() for name, members in each.named(kind).items()}
+    return {(molecule, name): members for molecule, each in coarse.items()
+            for name, members in each.named(kind).items()}
 
 
 def _values(kind: str, frames: CoarseFrames, molecule: str, members: NDArray[np.int64]) -> Array:
-    """Lengths, nm, or angles, degrees, in every frame, (n, values)."""
-    return np.stack([VALUES[kind](frames.of_type(molecule, number)[:, members]).reshape(-1)
+    """Lengths, nm, or angles, degrees, in every frame and molecule, (n, M, values)."""
+    return np.stack([VALUES[kind](frames.of_type(molecule, number)[:, members])
                      for number in range(frames.frames.n_frames)])
 
 
@@ -180,28 +214,37 @@ def torsions(points: Array) -> Array:
 VALUES = {"bond": lengths, "angle": angles, "torsion": torsions}
 
 
-def scale_between(x: BeadFrames, y: BeadFrames, asked: Asked) -> ScaleFound | None:
-    """The factor between the lengths of two trajectories, and what is left of their distances when it is taken out."""
-    logarithms = {size: each for size in asked.sizes if (each := _log_bonds(x, y, size, asked.remainder)) is not None}
-    if not logarithms:
+def scale_between(x: BeadFrames, y: BeadFrames, sizes: Sequence[int], remainder: Remainder) -> ScaleFound | None:
+    """The factor between the lengths of two trajectories; None where nothing is bonded."""
+    found = {size: _factor(*each) for size in sizes if (each := _log_bonds(x, y, size, remainder)) is not None}
+    if not found:
         return None
-    ours, theirs = (np.mean([each[k] for each in logarithms.values()], axis=0) for k in (0, 1))
-    factor = float(np.exp(ours.mean() - theirs.mean()))
-    variance = sum(each.var(ddof=1) / len(each) for each in (ours, theirs) if len(each) > 1)
-    known = max(len(ours), len(theirs)) > 1
-    by_size = {size: float(np.exp(a.mean() - b.mean())) for size, (a, b) in logarithms.items()}
-    left = tuple(_at_size(x.scaled(1 / factor), y, size, asked) for size in asked.sizes)
-    return ScaleFound(factor, float(factor * np.sqrt(variance)) if known else float("nan"), by_size, left)
+    *smaller, chosen = sorted(found)
+    for size in reversed(smaller):
+        larger = [found[other] for other in found if other > size]
+        if any(abs(found[size][0] - log) > 2 * np.hypot(found[size][1], error) for log, error in larger):
+            break
+        chosen = size
+    log, error = found[chosen]
+    return ScaleFound(float(np.exp(log)), float(np.exp(log) * error), chosen,
+                      {size: float(np.exp(log)) for size, (log, _) in found.items()})
+
+
+def _factor(x: Array, y: Array) -> tuple[float, float]:
+    """Logarithm of the factor, and its standard error, with frames or molecules as units, whichever is larger."""
+    variances = []
+    for axis in (1, 0):
+        units = [each.mean(axis=axis) for each in (x, y)]
+        variances.append(sum(each.var(ddof=1) / len(each) for each in units if len(each) > 1))
+    return float(x.mean() - y.mean()), float(np.sqrt(max(variances)))
 
 
 def _log_bonds(x: BeadFrames, y: BeadFrames, size: int, remainder: Remainder) -> tuple[Array, Array] | None:
-    """Means of ln(bond length) in every frame of both; None where nothing is bonded."""
+    """Means of ln(bond length) of every frame and molecule of both, (n, M); None where nothing is bonded."""
     coarse = coarsened(list(x.rows), size, remainder)
     bonded = [each for each in coarse.values() if len(each.bonds)]
     if not bonded:
         return None
-    means = []
-    for frames in (CoarseFrames(x, coarse), CoarseFrames(y, coarse)):
-        logs = [np.log(_values("bond", frames, each.molecule.name, each.bonds)) for each in bonded]
-        means.append(np.concatenate(logs, axis=1).mean(axis=1))
-    return means[0], means[1]
+    return tuple(np.concatenate([np.log(_values("bond", frames, each.molecule.name, each.bonds)).mean(axis=2)
+                                 for each in bonded], axis=1)
+                 for frames in (CoarseFrames(x, coarse), CoarseFrames(y, coarse)))

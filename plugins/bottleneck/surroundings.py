@@ -11,7 +11,7 @@ from backmap.model import box as periodic
 from ..environments.spectra import PowerSpectra, Spectrum
 from ..environments.two_sample import Pairing, discrepancy, mean_kernels
 from .coarse import CoarseFrames
-from .distances import Distance, of_curves, of_kernel
+from .distances import Distance, of_curves, of_kernels
 
 Array = NDArray[np.float64]
 
@@ -41,7 +41,14 @@ def of_packing(x: CoarseFrames, y: CoarseFrames, seed: int) -> Distance | None:
     widths = [periodic.smallest_width(box) for each in (x, y) for box in each.frames.boxes]
     edges = np.linspace(0.0, min(REACH * spacing, min(widths) / 2), BINS + 1)
     curves = [np.stack([_radial(each, frame, edges) for frame in taken(each.frames.n_frames)]) for each in (x, y)]
-    return of_curves("g(r)", *curves, float(edges[1]), seed)
+    by_frame = tuple(np.average(each, axis=1, weights=_pairs(of)) for each, of in zip(curves, (x, y), strict=True))
+    by_block = tuple(each.mean(axis=0) for each in curves)
+    return of_curves("g(r)", [by_frame, by_block], float(edges[1]), seed)
+
+
+def _pairs(frames: CoarseFrames) -> Array:
+    """Pairs of a bead of each block with one of another molecule, (blocks,)."""
+    return np.bincount(frames.block, weights=len(frames.molecule) - np.bincount(frames.molecule)[frames.molecule])
 
 
 def _spacing(frames: CoarseFrames) -> float | None:
@@ -50,15 +57,17 @@ def _spacing(frames: CoarseFrames) -> float | None:
 
 
 def _radial(frames: CoarseFrames, number: int, edges: Array) -> Array:
-    """g(r) of one frame, (bins,)."""
-    box = frames.frames.boxes[number]
-    i, j, distance = NeighborList(cutoff=float(edges[-1]), full_list=False).compute(
+    """g(r) of one frame, around the beads of every block of molecules, (blocks, bins)."""
+    box, molecule, n = frames.frames.boxes[number], frames.molecule, len(edges) - 1
+    i, j, distance = NeighborList(cutoff=float(edges[-1]), full_list=True).compute(
         points=frames.positions(number), box=box, periodic=True, quantities="ijd")
-    other = frames.molecule[i] != frames.molecule[j]
-    sizes = np.bincount(frames.molecule)
-    pairs = (len(frames.molecule) ** 2 - (sizes**2).sum()) / 2
+    other = molecule[i] != molecule[j]
+    blocks, pairs = frames.block, _pairs(frames)
+    n_blocks = len(pairs)
+    place = np.searchsorted(edges, distance[other], side="right") - 1
+    counts = np.bincount(blocks[i[other]] * (n + 1) + np.minimum(place, n), minlength=n_blocks * (n + 1))
     shells = 4 / 3 * np.pi * np.diff(edges**3)
-    return np.histogram(distance[other], edges)[0] / (pairs * shells / abs(np.linalg.det(box)))
+    return counts.reshape(n_blocks, n + 1)[:, :n] / (pairs[:, None] * shells / abs(np.linalg.det(box)))
 
 
 def of_environments(x: CoarseFrames, y: CoarseFrames, seed: int) -> Distance | None:
@@ -70,20 +79,24 @@ def of_environments(x: CoarseFrames, y: CoarseFrames, seed: int) -> Distance | N
     species = {kind: k + 1 if len(types) <= SPECIES else 1 for k, kind in enumerate(types)}
     spectra = PowerSpectra(Spectrum(RADIUS * spacing, EDGE * spacing, SIGMA * spacing, n_max=6, l_max=4),
                            sorted(set(species.values())))
-    described = []
+    by_frame: list[NDArray] = []
+    by_block: list[NDArray] = []
     for each in (x, y):
         kinds = np.array([species[kind] for kind in each.types], dtype=np.int32)
-        described += [_described(each, number, kinds, spectra) for number in taken(each.frames.n_frames)]
-    kernel, n_x = mean_kernels(described, EXPONENT), len(taken(x.frames.n_frames))
-    rows = np.arange(len(kernel))
+        described = [_described(each, number, kinds, spectra) for number in taken(each.frames.n_frames)]
+        by_frame += described
+        by_block += [np.concatenate([frame[each.block == block] for frame in described])
+                     for block in range(int(each.block.max()) + 1)]
+    n_x = len(taken(x.frames.n_frames))
+    kernel, rows = mean_kernels(by_frame, EXPONENT), np.arange(len(by_frame))
     p = discrepancy(kernel, Pairing(rows[n_x:], rows[:n_x, None], False), PERMUTATIONS, seed).p
-    return of_kernel(kernel, n_x, p, seed)
+    return of_kernels([(kernel, n_x), (mean_kernels(by_block, EXPONENT), int(x.block.max()) + 1)], p, seed)
 
 
 def _described(frames: CoarseFrames, number: int, kinds: NDArray[np.int32], spectra: PowerSpectra) -> NDArray:
-    points, box = frames.positions(number), frames.frames.boxes[number]
-    return spectra.of(points if box is None else periodic.wrap(points, box), kinds,
-                      points if box is None else periodic.wrap(points, box), box)
+    box = frames.frames.boxes[number]
+    points = frames.positions(number) if box is None else periodic.wrap(frames.positions(number), box)
+    return spectra.of(points, kinds, points, box)
 
 
 def describable() -> bool:

@@ -25,6 +25,7 @@ def backmap_steps() -> dict[str, str | Changed]:
         "forces": f"{here}.forces:Forces",
         "match_forces": f"{here}.match_forces:MatchForces",
         "write": f"{here}.write:Write",
+        "bottleneck": f"{here}.bottleneck:Bottleneck",
         "prepare": f"{here}.train:Prepare",
         "train": f"{here}.train:Train",
         "load": Changed("is called 'read_atoms' now"),

@@ -2,10 +2,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from .system import System
 
 Array = NDArray[np.float64]
 
@@ -229,6 +232,7 @@ class Judgement:
         n_flagged: Physics warning -> number of flagged beads.
         sigma: Standard deviation of the beads that the last step which samples left a trajectory with, nm and
             coordinate, by label, where it is not zero.
+        system: The molecules that were judged; None if they are not known.
     """
 
     label: str
@@ -240,9 +244,11 @@ class Judgement:
     flagged: dict[str, list[str]] = field(default_factory=dict)
     n_flagged: dict[str, int] = field(default_factory=dict)
     sigma: dict[str, float] = field(default_factory=dict)
+    system: System | None = None
 
 
 REFERENCE = "reference"
+BEFORE = "before"  #: what steps began with that moved the beads
 
 
 def divergence(p: NDArray[Any], q: NDArray[Any]) -> float:

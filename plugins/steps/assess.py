@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
@@ -15,14 +15,14 @@ from backmap.engine.compiling import clock as compiling
 from backmap.engine.sites.handed import expect, named
 from backmap.engine.sites.snapshot import AtomIndex, Snapshot
 from backmap.errors import BackmapError, at
-from backmap.model.assessment import REFERENCE, Assessment, BeadValues, Example, Judgement
+from backmap.model.assessment import BEFORE, REFERENCE, Assessment, BeadValues, Example, Judgement
 from backmap.model.memory import flags_of, note_flags
 from backmap.model.system import System, Window
 from backmap.model.tally import Tally
 
 from .. import handed
 from .ranking import Excess
-from .unpaired import opened_unpaired, true_frames
+from .unpaired import opened_unpaired, true_beads, true_frames
 
 
 class AssessOptions(api.Options):
@@ -31,9 +31,12 @@ class AssessOptions(api.Options):
     changed_names: ClassVar = {"beside": "is called 'compare_with' now", "every": "is called 'compare_every' now"}
 
     assessors: Several[Assessor] = Field(description="What is measured: one assessor, or a list of them.")
+    of: Literal["atoms", "beads"] = Field(
+        "atoms", description="What is measured. Beads count as atoms without elements; where a step has moved them, "
+                             "they are also measured as they were before.")
     reference: Nested[Reader] | None = Field(
         None, description="True atoms of other frames, as many as there are, where 'read' has none that belong to the "
-                          "beads: distributions are compared with theirs.")
+                          "beads: distributions are compared with theirs. With 'of: beads' also beads of a model.")
     name: str = Field("backmap", min_length=1, description="What the run's own trajectory is called in reports.")
     compare_with: dict[str, Several[Step]] = Field(
         {}, description="Other ways to the atoms, to be judged beside: a name and the steps that make them, "
@@ -53,14 +56,14 @@ class AssessOptions(api.Options):
     @field_validator("name")
     @classmethod
     def _own(cls, name: str) -> str:
-        if name == REFERENCE:  # both would be counted together
+        if name in (REFERENCE, BEFORE):  # both would be counted together
             raise ValueError(f"the name '{name}' is taken")
         return name
 
     @field_validator("compare_with")
     @classmethod
     def _new(cls, others: dict[str, list[Step]], info: ValidationInfo) -> dict[str, list[Step]]:
-        for taken in (info.data.get("name"), REFERENCE):
+        for taken in (info.data.get("name"), REFERENCE, BEFORE):
             if taken in others:
                 raise ValueError(f"the name '{taken}' is taken")
         for label, steps in others.items():
@@ -70,7 +73,7 @@ class AssessOptions(api.Options):
 
 
 class Assess(FrameStep):
-    """Measures the atoms by assessors, and beside them the reference and other ways to make them."""
+    """Measures the atoms, or the beads, by assessors, and beside them the reference and other ways to make them."""
 
     Options = AssessOptions
     options: AssessOptions
@@ -85,10 +88,14 @@ class Assess(FrameStep):
         return {f"compare_with.{label}": steps for label, steps in self.options.compare_with.items()}
 
     def start(self, state: State) -> None:
-        options = self.options
+        options, atoms = self.options, self.options.of == "atoms"
+        self.system = state.system if atoms else state.system.as_beads
         for assessor in options.assessors:
+            if not atoms and "forcefield" in assessor.needs:
+                raise BackmapError(f"'{assessor.name}' needs a force field, which beads do not have",
+                                   where=f"{self.where}.of", hint="Write 'of: atoms', in a step of its own.")
             assessor.use(state.generator, state.seed, state.device)
-            assessor.begin(state.system, state.forcefield)
+            assessor.begin(self.system, state.forcefield if atoms else None)
             for path in assessor.paths():
                 state.files.claim(path, once=True)
         self.states = {}
@@ -98,15 +105,16 @@ class Assess(FrameStep):
             for step in steps:
                 with at(step.where):
                     step.start(self.states[label])
-        self.atoms, self.n_frames = AtomIndex(state.system), state.n_frames
-        self.reference = opened_unpaired(options.reference, state, self.where)
-        state.judgement = Judgement(options.name)
+        self.atoms, self.n_frames = AtomIndex(self.system), state.n_frames
+        self.reference = opened_unpaired(options.reference, state, self.where, options.of)
+        state.judgement = Judgement(options.name, system=self.system)
 
     def frame(self, window: Window, state: State) -> Window:
+        given, window = window, self._judged(window, state.system)
         if window.atoms is None and window.reference is None and not self.options.compare_with:
             raise BackmapError("there is nothing to judge: no earlier step makes atoms, and there is no reference",
                                hint="Put it after a step that makes atoms, such as forward or read_atoms.")
-        made, frame, order = {}, self._snapshot(window, state.system), int(state.order(window)[0])
+        made, frame, order = {}, self._snapshot(window), int(state.order(window)[0])
         if frame.reference is not None:
             made[REFERENCE] = window.reference
             if frame.index == order:  # it is the same for all replicas
@@ -116,11 +124,22 @@ class Assess(FrameStep):
             flags = self._measure(self.options.name, frame)
             window = replace(window, flags={**window.flags, **flags})
             note_flags(self.memory["flags"], window)
+        if self.options.of == "beads" and given.before is not None:
+            made[BEFORE] = given.before
+            if frame.index == order:
+                self._measure(BEFORE, self._snapshot(self._judged(_unmoved(given), state.system)))
         if order % self.options.compare_every == 0:
-            made |= dict(self._compared(window, state))
+            made |= dict(self._compared(given if self.options.of == "atoms" else _unmoved(given), state))
         if self.options.view and frame.index == 0:
-            self._exemplify(window, made, state.system)
-        return window
+            self._exemplify(window, made)
+        return replace(given, flags=window.flags)
+
+    def _judged(self, window: Window, system: System) -> Window:
+        """The window with what is measured as its atoms."""
+        if self.options.of == "atoms":
+            return window
+        reference = None if window.reference is None else system.map(window.reference)
+        return replace(window.with_atoms(window.beads), residual=None, reference=reference, reference_forces=None)
 
     def _compared(self, window: Window, state: State) -> Iterator[tuple[str, np.ndarray]]:
         """Make and measure the frame of every branch; label and atoms of each."""
@@ -136,9 +155,10 @@ class Assess(FrameStep):
                 continue
             if not own.loaded:
                 self.memory["seconds"].row(label, int(window.place[0]), compiling.clock() - began)
+            made = self._judged(made, state.system)
             if made.atoms is None:
                 raise BackmapError("makes no atoms", where=f"compare_with.{label}", hint="Name a step that does.")
-            self._measure(label, self._snapshot(made, state.system))
+            self._measure(label, self._snapshot(made))
             state.progress((number + 1) / len(self.options.compare_with))
             if not own.beads_from:  # else they do not belong to the beads that are shown
                 yield label, made.atoms
@@ -152,8 +172,8 @@ class Assess(FrameStep):
         """Whether frames of a trajectory were measured."""
         return bool(self._tally(label, self.options.assessors[0]).names())
 
-    def _snapshot(self, window: Window, system: System) -> Snapshot:
-        return next(Snapshot.all_of(window, system, self.atoms, window.place))
+    def _snapshot(self, window: Window) -> Snapshot:
+        return next(Snapshot.all_of(window, self.system, self.atoms, window.place))
 
     def _measure(self, label: str, frame: Snapshot) -> dict[str, np.ndarray]:
         """Measure a frame of one trajectory into its tallies; its flags, (1, B)."""
@@ -164,16 +184,16 @@ class Assess(FrameStep):
                 flags[name] = flags.get(name, False) | flagged[None]
         return flags
 
-    def _exemplify(self, window: Window, made: dict[str, np.ndarray], system: System) -> None:
+    def _exemplify(self, window: Window, made: dict[str, np.ndarray]) -> None:
         """Keep the frame to be looked at."""
         tally = self.memory["example"]
         for name, value in (("number", window.frames), ("box", window.boxes), ("beads", window.beads)):
             tally.row(name, 0, value[0])
         for label, atoms in made.items():
             tally.row(f"atoms {label}", 0, atoms[0])
-            shown = self._snapshot(replace(window.with_atoms(atoms), reference=None), system)
+            shown = self._snapshot(replace(window.with_atoms(atoms), reference=None))
             for assessor in self.options.assessors:
-                for found in handed.bead_values(assessor, assessor.of_beads(shown), system.n_beads):
+                for found in handed.bead_values(assessor, assessor.of_beads(shown), self.system.n_beads):
                     tally.row(f"values {json.dumps([label, found.name, found.unit])}", 0, found.values)
 
     def _example(self, labels: Sequence[str]) -> Example | None:
@@ -194,10 +214,14 @@ class Assess(FrameStep):
                 with at(step.where):
                     step.finish(self.states[label])
         if self.reference is not None:
-            for frame in true_frames(self.reference, state, self.atoms):
+            if self.options.of == "beads":
+                frames = true_beads(self.reference, self.system, state, self.atoms)
+            else:
+                frames = true_frames(self.reference, state, self.atoms)
+            for frame in frames:
                 self._measure(REFERENCE, frame)
         judged, own = state.judgement, self.options.name
-        labels = [label for label in (REFERENCE, own, *self.options.compare_with) if self._seen(label)]
+        labels = [label for label in (REFERENCE, own, BEFORE, *self.options.compare_with) if self._seen(label)]
         for label in labels:
             judged.by_trajectory[label] = {a.name: self._conclude(a, label) for a in self.options.assessors}
             judged.n_frames[label] = max(self._tally(label, a).n_frames for a in self.options.assessors)
@@ -251,3 +275,8 @@ class Assess(FrameStep):
         apart = [each.minus(others[each.key]) for each in found.surfaces
                  if each.key in others and each.same_bins(others[each.key])]
         return replace(found, surfaces=[replace(each, values=np.abs(each.values)) for each in apart])
+
+
+def _unmoved(window: Window) -> Window:
+    """The window with the beads as they were before a step moved them."""
+    return window if window.before is None else replace(window, beads=window.before, before=None)

@@ -60,5 +60,6 @@ class Write(api.Step):
 
     def finish(self, state: State) -> None:
         for path in self.options.report:
-            state.files.place(path, render.report(path, state.judgement, state.provenance(), state.system,
+            state.files.place(path, render.report(path, state.judgement, state.provenance(),
+                                                  state.judgement.system or state.system,
                                                   state.sampling))

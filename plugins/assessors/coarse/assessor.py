@@ -14,10 +14,10 @@ from backmap.model.system import System
 from backmap.model.tally import Tally
 
 from ..histograms import Bins
-from .bonded import Bonded
+from .bonded import BondedBeads
 from .pairs import PairFunctions
 from .part import BLOCKS, SECTION, UNITS, CoarsePart
-from .sizes import Moved, Sizes
+from .sizes import MovedBeads, Sizes
 
 
 class CoarseStructureOptions(Options):
@@ -60,8 +60,8 @@ class CoarseStructure(Assessor):
                 "angles": Bins(0.0, 180.0, options.angle_bin), "propers": Bins(-180.0, 180.0, options.torsion_bin)}
         sizes = Sizes(system, options.size_bin, options.longest_bond)
         self.parts: list[CoarsePart] = [
-            Bonded(system, bins), PairFunctions(system, Bins(0.0, options.rdf_cutoff, options.rdf_bin), options.apart),
-            sizes, Moved(sizes)]
+            BondedBeads(system, bins), PairFunctions(system, Bins(0.0, options.rdf_cutoff, options.rdf_bin), options.apart),
+            sizes, MovedBeads(sizes)]
 
     def measure(self, frame: Snapshot, tally: Tally) -> dict[str, np.ndarray]:
         for part in self.parts:

@@ -61,7 +61,8 @@ class CoarseStructure(Assessor):
                 "angles": Bins(0.0, 180.0, options.angle_bin), "propers": Bins(-180.0, 180.0, options.torsion_bin)}
         sizes = Sizes(system, options.size_bin, options.longest_bond)
         self.parts: list[CoarsePart] = [
-            BondedBeads(system, bins), PairFunctions(system, Bins(0.0, options.rdf_cutoff, options.rdf_bin), options.apart),
+            BondedBeads(system, bins),
+            PairFunctions(system, Bins(0.0, options.rdf_cutoff, options.rdf_bin), options.apart),
             sizes, MovedBeads(sizes)]
 
     def measure(self, frame: Snapshot, tally: Tally) -> dict[str, np.ndarray]:

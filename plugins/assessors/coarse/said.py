@@ -1,4 +1,4 @@
-"""What is said of beads in a verdict: whether they are as those of the reference, and whether chains kept their size."""
+"""What a verdict says of beads: whether they are as those of the reference, and whether chains kept their size."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence

@@ -6,10 +6,10 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 
 from backmap.errors import BackmapError
-from backmap.model.assessment import Assessment, Figure
+from backmap.model.assessment import CARE, GOOD, Assessment, Figure
 from backmap.model.system import System
 
-from .polymer import SECTION, Array, kind_of, line, measured, ring, rotating, snapshot
+from tests.polymer import SECTION, Array, kind_of, line, measured, ring, rotating, snapshot
 
 LENGTH, COSINE, N = 0.7, 0.4, 33
 
@@ -154,3 +154,26 @@ def test_what_a_step_has_moved() -> None:
 def test_a_system_without_molecules_is_one_line() -> None:
     with pytest.raises(BackmapError, match="there are no molecules to measure"):
         measured(System(()), [])
+
+
+def test_the_verdict_is_that_of_three_floors() -> None:
+    """Chains of the same law are as in the reference; bonds of 10 % more are not, and what moved them says so."""
+    system, theirs = chains(7, 8, 40)
+    _, ours = chains(8, 8, 40)
+    theirs, ours = (jittered(each, seed) for seed, each in enumerate((theirs, ours)))
+    assessor, reference = measured(system, [snapshot(system, x, None, k) for k, x in enumerate(theirs)])
+    _, alike = measured(system, [snapshot(system, x, None, k) for k, x in enumerate(ours)])
+    _, apart = measured(system, [snapshot(system, 1.1 * x, None, k, before=x) for k, x in enumerate(ours)])
+    good = assessor.conclude(alike, reference).findings
+    assert [(aspect.topic, aspect.level) for aspect in good] == [("bead geometry", GOOD)]
+    assert "are as in the reference" in good[0].text
+    kept, geometry = assessor.conclude(apart, reference).findings
+    assert (kept.topic, kept.level, geometry.level) == ("chain sizes", CARE, CARE)
+    assert "by 10.00% a frame" in kept.text
+    assert "1 of 3, most of all bond K-K (divergence" in geometry.text
+
+
+def jittered(frames: list[Array], seed: int) -> list[Array]:
+    """Beads moved at random, so that bonds have a width."""
+    rng = np.random.default_rng(100 + seed)
+    return [x + rng.normal(0, 0.02, x.shape) for x in frames]

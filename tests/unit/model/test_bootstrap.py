@@ -46,7 +46,7 @@ def test_rows_are_drawn_and_counts_left_out() -> None:
 
 
 def test_blocks_of_frames_that_are_alike() -> None:
-    """Of 100 frames, ten successive ones are the same: there are 10 numbers, not 100. 200 draws of 10 know it to 40 %."""
+    """Of 100 frames, ten successive ones are the same: there are 10 numbers, not 100. Blocks know it to 40 %."""
     numbers = np.random.default_rng(3).normal(size=10)
     series, still = tally(np.repeat(numbers, 10)), tally(np.zeros(100))
     expected = numbers.std() / 10**0.5

@@ -225,5 +225,6 @@ def test_beads_before_and_after_stand_side_by_side() -> None:
     assert len(row.split("|")) == len(("", "name", REFERENCE, OWN, BEFORE, "floor", ""))
     page = render.report(Path("report.html"), judged, {}, system).decode()
     assert all(page.count(f"<figcaption>{label}</figcaption>") == 1 for label in (BEFORE, OWN))
-    assert f'data-of="{BEFORE}"' in page and 'data-toggle="beads"' not in page
+    assert f'data-of="{BEFORE}"' in page
+    assert 'data-toggle="beads"' not in page
     assert "Energies were not judged" not in page

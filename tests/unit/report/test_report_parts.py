@@ -125,7 +125,8 @@ def test_beads_are_drawn_by_their_bonds() -> None:
     system = System(((line(3), 2),))
     beads = np.array([[0.7 * k, y, 0.0] for y in (0.0, 1.0) for k in range(3)])
     view = scene(Example(0, np.zeros((3, 3)), beads, {OWN: beads, BEFORE: 1.1 * beads}), system)
-    assert view.own_beads and view.bond == pytest.approx(0.7 * 1.05)
+    assert view.own_beads
+    assert view.bond == pytest.approx(0.7 * 1.05)
     picture = still(view, OWN)
     assert picture.count('<circle class="eX"') == picture.count("<circle") == 6
     assert picture.count("<path") == 2 * 4  # two halves of each bond

@@ -86,7 +86,8 @@ def test_distances_are_scipys_with_floors() -> None:
     counts = [np.histogram(torsions(np.array(each).reshape(-1, N, 3)), edges)[0] for each in (ours, theirs)]
     distance = by["torsion K-K-K-K", "JSD"]
     assert distance.value == pytest.approx(jensenshannon(*counts)**2, rel=1e-9)
-    assert distance.distance and 0 < distance.error < distance.value
+    assert distance.distance
+    assert 0 < distance.error < distance.value
     p, q = (np.maximum(each / each.sum(), 1e-6) for each in counts)
     assert by["torsion K-K-K-K", "Jeffreys"].value == pytest.approx(((p - q) * np.log(p / q)).sum(), rel=1e-9)
     assert by["bond K-K", "JSD"].value == pytest.approx(np.log(2))  # two sharp lengths

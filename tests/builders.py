@@ -127,4 +127,5 @@ def window(what: System, box: Array = TRICLINIC, n_frames: int = 2, seed: int = 
     """A window of random frames with beads, atoms all placed, and the same atoms as reference."""
     atoms = np.stack([place(what, box, seed + k) for k in range(n_frames)])
     return Window(frames=np.arange(n_frames), time=np.arange(n_frames) * 10.0, boxes=np.tile(box, (n_frames, 1, 1)),
-                  beads=what.map(atoms), atoms=atoms, placed=np.ones(atoms.shape[:2], dtype=bool), reference=atoms)
+                  beads=what.map(atoms), atoms=atoms, placed=np.ones(atoms.shape[:2], dtype=bool), reference=atoms,
+                  system=what)

@@ -57,7 +57,8 @@ def octane_window(n_frames: int = 1) -> tuple[System, Window]:
     atoms, boxes = octane_atoms(n_frames)
     system = rigid_lengths(octane_system("reference"), atoms)
     numbers = np.arange(n_frames)
-    return system, Window(numbers, numbers * 10.0, boxes, system.map(atoms), reference=atoms).with_atoms(atoms)
+    made = Window(numbers, numbers * 10.0, boxes, system.map(atoms), reference=atoms, system=system)
+    return system, made.with_atoms(atoms)
 
 
 def phenyl_positions() -> Array:
@@ -95,7 +96,8 @@ def crowd(*blocks: tuple[MoleculeType, int], box: Array | None = SMALL, n_frames
                 atoms[frame, rows] = turned + rng.random(3) @ cell
     boxes = np.zeros((n_frames, 3, 3)) if box is None else np.tile(box, (n_frames, 1, 1))
     numbers = np.arange(n_frames)
-    return system, Window(numbers, numbers * 1.0, boxes, system.map(atoms), reference=atoms).with_atoms(atoms)
+    made = Window(numbers, numbers * 1.0, boxes, system.map(atoms), reference=atoms, system=system)
+    return system, made.with_atoms(atoms)
 
 
 @cache
@@ -128,4 +130,4 @@ def tiny(seed: int = 0) -> Equivariant:
 def part_of(window: Window, frames: list[int]) -> Window:
     """A window of some of the frames, which keep their numbers."""
     return Window(window.frames[frames], window.time[frames], window.boxes[frames], window.beads[frames],
-                  reference=window.reference[frames]).with_atoms(window.atoms[frames])
+                  reference=window.reference[frames], system=window.system).with_atoms(window.atoms[frames])

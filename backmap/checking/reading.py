@@ -3,11 +3,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..api import Generator, MappingReader, Options, State, Step, TopologyReader
+from ..api import AtomTopology, Generator, MappingReader, Options, State, Step, TopologyReader
 from ..errors import BackmapError, at
 from ..model.survey import Finding, Survey
 from ..recipe import document, recipe
@@ -26,15 +27,20 @@ class Reading:
 
     Attributes:
         places: Lines of the recipe.
-        survey: What was found so far.
+        surveys: What was found so far, up to the first step that changes what there is, up to the next, and so on.
         findings: What went wrong on the way.
         lines: What steps told as they started.
     """
 
     places: Places
-    survey: Survey
+    surveys: list[Survey]
     findings: list[Finding] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
+
+    @property
+    def survey(self) -> Survey:
+        """The first of the surveys: of what the files of the run hold."""
+        return self.surveys[0]
 
     def attempt(self, call: Callable[[], T], where: str = "") -> T | None:
         """What ``call`` returns, or None and a finding."""
@@ -54,7 +60,7 @@ class Reading:
 
 def read_file(path: Path, registry: Registry, overrides: list[str]) -> Reading:
     """Read a recipe and the files that it names."""
-    reading = Reading(Places(path, ""), Survey(str(path)))
+    reading = Reading(Places(path, ""), [Survey(str(path))])
 
     def content() -> tuple[str, dict[str, Any]]:
         text, found = document.read(path)
@@ -69,16 +75,16 @@ def read_file(path: Path, registry: Registry, overrides: list[str]) -> Reading:
 def read(text: str, content: dict[str, Any], path: Path, registry: Registry) -> Reading:
     """Read a recipe by what is in it; ``path`` says where its relative paths start."""
     places = Places(path, text)
-    reading = Reading(places, Survey(str(path), where=lambda step, *options: places.where(
-        ".".join([step.where.removeprefix(f"{path}: "), *options]))))
+    reading = Reading(places, [Survey(str(path), where=lambda step, *options: places.where(
+        ".".join([step.where.removeprefix(f"{path}: "), *options])))])
     survey = reading.survey
     survey.steps, errors = recipe.pieces(content, path, registry)
     for error in errors:
         reading.add(Finding.of(error))
     survey.output = _output(content, path)
-    _read_molecules(reading)
-    _start(reading, content, path)
-    _ask_generators(reading)
+    _read_steps(reading, path)
+    for survey in reading.surveys:
+        _ask_generators(reading, survey)
     return reading
 
 
@@ -90,44 +96,56 @@ def _output(content: dict[str, Any], path: Path) -> Path | None:
     return Path(os.path.normpath(path.resolve().parent / Path(output).expanduser()))
 
 
-def _read_molecules(reading: Reading) -> None:
-    """Topology and mappings, with all that is wrong with each."""
-    survey = reading.survey
-    for step in survey.steps:
-        if "system" not in step.gives:
-            continue
-        for reader in plugins_in(step.options, TopologyReader):
-            survey.topology = reading.attempt(reader.read, step.where)
-        if survey.topology is None:
-            continue
-        asked = getattr(step.options, "molecules", None)
-        survey.blocks = list(asked.items()) if isinstance(asked, dict) else list(survey.topology.blocks)
-        for mapping in plugins_in(step.options, MappingReader):
-            errors = list(mapping.problems(survey.topology))
-            for error in errors:
-                reading.add(Finding.of(error))
-            if not errors:
-                survey.models = {**survey.models, **mapping.read(survey.topology)}
-
-
-def _start(reading: Reading, content: dict[str, Any], path: Path) -> None:
-    """Start the steps that only read."""
-    survey = reading.survey
-    state = State(folder=path.resolve().parent, output=survey.output or path.parent, seed=0, device="cpu",
+def _read_steps(reading: Reading, path: Path) -> None:
+    """Read topologies and mappings and start the steps that only read, a survey for each time that molecules change."""
+    state = State(folder=path.resolve().parent, output=reading.survey.output or path.parent, seed=0, device="cpu",
                   log=reading.lines.append)
-    given: frozenset[str] = frozenset()
-    for step in survey.steps:
-        if not step.gives or not step.gives <= READ or not step.needs <= given:
-            continue
-        if reading.attempt(lambda step=step: step.start(state) or True, step.where):
-            given = given | step.gives
-    survey.system, survey.forcefield = state.system, state.forcefield
-    survey.beads, survey.reference = state.source, state.reference
+    steps, given = reading.survey.steps, frozenset[str]()
+    changes = [number for number, step in enumerate(steps) if "system" in step.gives][1:]
+    for first, last in pairwise([0, *changes, len(steps)]):
+        survey = reading.survey
+        if first:
+            survey = replace(survey, topology=None, blocks=(), models={}, system=None, forcefield=None, beads=None,
+                             reference=None)
+            reading.surveys.append(survey)
+        survey.steps, survey.later = steps[first:last], steps[last:]
+        source, reference = state.source, state.reference
+        for step in survey.steps:
+            if "system" in step.gives:
+                _read_molecules(reading, survey, step, state if step.needs <= given else None)
+            if not step.gives or not step.gives <= READ or not step.needs <= given:
+                continue
+            if reading.attempt(lambda step=step: step.start(state) or True, step.where):
+                given = (given - step.takes) | step.gives
+                survey.system = state.system
+            elif step.takes:  # nobody knows what comes after it
+                given = frozenset()
+        survey.forcefield = state.forcefield
+        survey.beads = state.source if state.source is not source else None
+        survey.reference = state.reference if state.reference is not reference else None
 
 
-def _ask_generators(reading: Reading) -> None:
+def _read_molecules(reading: Reading, survey: Survey, step: Step, state: State | None) -> None:
+    """Topology and mappings of a step, with all that is wrong with each; later ones may map what is there."""
+    readers = list(plugins_in(step.options, TopologyReader))
+    for reader in readers:
+        survey.topology = reading.attempt(reader.read, step.where)
+    if not readers and state is not None:
+        survey.topology = AtomTopology.of(step.particles(state), f"the {step.finest} so far")
+    if survey.topology is None:
+        return
+    asked = getattr(step.options, "molecules", None)
+    survey.blocks = list(asked.items()) if isinstance(asked, dict) else list(survey.topology.blocks)
+    for mapping in plugins_in(step.options, MappingReader):
+        errors = list(mapping.problems(survey.topology))
+        for error in errors:
+            reading.add(Finding.of(error))
+        if not errors:
+            survey.models = {**survey.models, **mapping.read(survey.topology)}
+
+
+def _ask_generators(reading: Reading, survey: Survey) -> None:
     """Let generators that remember their training look at the system, and say what they remember of it."""
-    survey = reading.survey
     for step in survey.steps:
         for generator in plugins_in(step.options, Generator):
             if survey.system is None or "beads" not in step.needs or (generator.parallel and not generator.training):

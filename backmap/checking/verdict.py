@@ -23,11 +23,12 @@ def findings(reading: Reading, registry: Registry) -> list[Finding]:
     kind = kind_of(Checker)
     for name in registry.names(kind):
         checker = registry.get(kind, name)
-        try:
-            for finding in checker(checker.Options()).check(reading.survey):
-                reading.add(finding)
-        except BackmapError as error:
-            reading.add(Finding.of(error))
+        for survey in reading.surveys:
+            try:
+                for finding in checker(checker.Options()).check(survey):
+                    reading.add(finding)
+            except BackmapError as error:
+                reading.add(Finding.of(error))
     return sorted(reading.findings, key=lambda finding: SEVERITIES.index(finding.severity))
 
 

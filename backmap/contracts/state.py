@@ -98,6 +98,8 @@ class State:
         loaded: Whether the atoms were read from a file, so that times do not measure how fast atoms are made.
         sampling: Acceptance of steps that accept or reject, for reports; added as each finishes.
         given: Whatever else steps hand on to later ones, by the names in their ``gives``.
+        earlier: What there was before steps changed it (``change``), in order, as the last steps that knew it left it.
+        read_level: The ``level`` of the frames of ``source`` and ``reference``.
     """
 
     folder: Path
@@ -124,6 +126,28 @@ class State:
     loaded: bool = False
     sampling: list[Sampling] = field(default_factory=list)
     given: dict[str, Any] = field(default_factory=dict)
+    earlier: list[System] = field(default_factory=list)
+    read_level: int = 0
+
+    @property
+    def level(self) -> int:
+        """How often what there is has been changed so far."""
+        return len(self.earlier)
+
+    @property
+    def systems(self) -> list[System]:
+        """What there is at each level; those of later levels are added as steps start."""
+        return [*self.earlier, self.system]
+
+    def change(self, system: System) -> None:
+        """Change what there is; a step does so in ``start``.
+
+        From ``frames`` it hands on windows of ``systems[level]``, with the level right after the change: later steps
+        may learn more about the same molecules, such as rigid lengths, and put that in place of ``system``.
+        """
+        self.earlier.append(self.system)
+        self.system, self.generator, self.forcefield, self.loaded = system, None, None, False
+        self.given.pop("contents", None)
 
     def order(self, window: Window) -> NDArray[np.int64]:
         """Place of each frame of a window among the frames of its replica, counted from 0, (W,)."""

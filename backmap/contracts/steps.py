@@ -9,7 +9,7 @@ from .plugin import Options, Plugin
 from .state import State
 
 if TYPE_CHECKING:
-    from ..model.system import Window
+    from ..model.system import System, Window
 
 
 class Step(Plugin):
@@ -25,6 +25,10 @@ class Step(Plugin):
     needs: frozenset[str] = frozenset()
     #: What is there after the step, by the same names.
     gives: frozenset[str] = frozenset()
+    #: What is no longer there after it, by the same names, as in a step that changes what there is.
+    takes: frozenset[str] = frozenset()
+    #: What is there before the step, by the same names; set by the recipe.
+    there: frozenset[str] = frozenset()
     #: True if ``start`` does all the work and writes the results, so that processes cannot share it.
     beforehand: ClassVar[bool] = False
     #: Place in the recipe, e.g. ``run.yaml: steps[3].gibbs``; set by the recipe, for messages.
@@ -38,6 +42,15 @@ class Step(Plugin):
         super().__init__(options)
         #: What the step has counted of the frames; complete in ``finish``. The runner replaces it for every window.
         self.memory = Memory()
+
+    @property
+    def finest(self) -> str:
+        """What the finest particles before the step are: ``atoms`` where earlier steps made some, else ``beads``."""
+        return "atoms" if "atoms" in self.there else "beads"
+
+    def particles(self, state: State) -> System:
+        """What there is before the step, with its finest particles for atoms; to be asked in ``start``."""
+        return state.system if self.finest == "atoms" else state.system.as_beads
 
     @property
     def branches(self) -> dict[str, Sequence[Step]]:

@@ -50,9 +50,9 @@ def owners(system: System) -> NDArray[np.int64]:
     return owner
 
 
-def finished(window: Window, atoms: Array, system: System) -> Window:
+def finished(window: Window, atoms: Array) -> Window:
     """The window with whole atoms (W, A, 3) next to their beads, their residual, and wrong chirality flagged."""
-    done = window.with_atoms(atoms)
+    done, system = window.with_atoms(atoms), window.system
     done.residual = system.map(atoms) - window.beads
     wrong = system.wrong_stereo(atoms)
     flags = np.zeros(window.beads.shape[:2], dtype=bool)

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from .mapping import Mapping
-    from .molecule import BeadTerm
+    from .molecule import BeadTerm, MoleculeType
+    from .system import System
 
 
 _reading: ContextVar[dict[Path, None] | None] = ContextVar("reading", default=None)
@@ -138,6 +139,17 @@ class AtomMolecule:
     constrained: np.ndarray
     held_apart: tuple[tuple[int, int], ...] = ()
 
+    @classmethod
+    def of(cls, kind: MoleculeType) -> AtomMolecule:
+        """Forget the beads of a molecule type."""
+        import numpy as np
+
+        bonds = np.sort(kind.bonds.reshape(-1, 2), axis=1)
+        order = np.lexsort(bonds.T[::-1])
+        length = kind.bond_length[order]
+        return cls(kind.name, kind.atom_names, kind.atom_types, kind.residue_names, kind.residues,
+                   kind.chemistry.element, kind.mass, kind.partial_charge, bonds[order], length, np.isfinite(length))
+
 
 @dataclass(frozen=True, eq=False)
 class AtomTopology:
@@ -152,6 +164,12 @@ class AtomTopology:
     types: dict[str, AtomMolecule]
     blocks: list[tuple[str, int]]
     where: str
+
+    @classmethod
+    def of(cls, system: System, where: str) -> AtomTopology:
+        """What a file of the atoms of a system would say; ``where`` stands for the file."""
+        return cls({kind.name: AtomMolecule.of(kind) for kind in system.types},
+                   [(kind.name, count) for kind, count in system.blocks], where)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ class Sampling:
         free_energies: Rows with ``block``, ``bead_type`` and the entries of ``Trials.free_energies``.
         notes: Sentences for people.
         sigma: Standard deviation of the beads that its frames are left with, nm and coordinate; None if they are met.
+        level: Of what there was in its frames (``State.level``).
     """
 
     step: str
@@ -23,6 +24,7 @@ class Sampling:
     free_energies: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     sigma: float | None = None
+    level: int = 0
 
     @property
     def accepted(self) -> float | None:

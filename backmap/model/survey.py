@@ -55,6 +55,7 @@ class Survey:
         forcefield: Parameters of the system.
         beads: Frames of beads.
         reference: Frames of true atoms.
+        later: Steps that come once one of them has changed what there is; each change has a survey of its own.
         where: Returns the place of a step, or of an option in it, with its line: ``where(step, "temperature")``.
     """
 
@@ -68,6 +69,7 @@ class Survey:
     forcefield: ForceField | None = None
     beads: FrameSource | None = None
     reference: FrameSource | None = None
+    later: Sequence[Any] = ()
     where: Callable[..., str] = lambda step, *options: step.where
 
     def named(self, *names: str) -> Iterator[Any]:

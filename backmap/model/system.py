@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from .molecule import MoleculeType, handedness
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
+
+#: Value until it is given; hidden from type checkers.
+_NOT_SAID: Any = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,16 +89,16 @@ class System:
         """Number of molecules."""
         return sum(count for _, count in self.blocks)
 
-    @property
-    def given(self) -> bool:
-        """Whether there is nothing finer than beads: every atom is one of its own."""
-        return all(kind.given for kind in self.types)
-
     @cached_property
     def as_beads(self) -> System:
         """The same molecules with nothing finer than their beads (``MoleculeType.as_beads``)."""
         blocks = tuple((kind.as_beads, count) for kind, count in self.blocks)
         return self if all(new is kind for (new, _), (kind, _) in zip(blocks, self.blocks)) else System(blocks)
+
+    @property
+    def only_beads(self) -> bool:
+        """Whether there is nothing finer than beads: every atom is a bead of its own."""
+        return self.as_beads is self
 
     @property
     def listed(self) -> str:
@@ -206,6 +210,7 @@ class Window:
         forces: Forces on ``atoms`` that a file gave or a step has computed, (W, A, 3), kJ/mol/nm, or None.
         reference_forces: Forces on ``reference`` that a file gave, (W, A, 3), kJ/mol/nm, or None.
         replica: Number of the draw of atoms for a frame of beads, counted from 0, (W,).
+        system: What there is in these frames, of which all arrays are.
         before: Positions of beads before a step moved them, (W, B, 3), nm; None where none has.
     """
 
@@ -222,6 +227,7 @@ class Window:
     forces: Array | None = None
     reference_forces: Array | None = None
     replica: Index = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    system: System = _NOT_SAID
     before: Array | None = None
 
     def __post_init__(self) -> None:
@@ -242,9 +248,9 @@ class Window:
 
     def take(self, chosen: Index | Sequence[int]) -> Window:
         """Return a window of some of the frames, by their place in the window."""
-        part = {f.name: None if getattr(self, f.name) is None else getattr(self, f.name)[chosen]
-                for f in fields(self) if f.name != "flags"}
-        return Window(**part, flags={name: flagged[chosen] for name, flagged in self.flags.items()})
+        part = {name: None if getattr(self, name) is None else getattr(self, name)[chosen] for name in _arrays()}
+        return Window(**part, flags={name: flagged[chosen] for name, flagged in self.flags.items()},
+                      system=self.system)
 
     @classmethod
     def joined(cls, parts: Sequence[Window]) -> Window:
@@ -252,16 +258,31 @@ class Window:
         if len(parts) == 1:
             return parts[0]
         whole = {}
-        for name in (f.name for f in fields(cls) if f.name != "flags"):
+        for name in _arrays():
             arrays = [getattr(part, name) for part in parts]
             whole[name] = None if any(array is None for array in arrays) else np.concatenate(arrays)
         names = dict.fromkeys(name for part in parts for name in part.flags)
         flags = {name: np.concatenate([part.flags.get(name, np.zeros(part.beads.shape[:2], dtype=bool))
                                        for part in parts]) for name in names}
-        return cls(**whole, flags=flags)
+        return cls(**whole, flags=flags, system=parts[0].system)
 
     def with_atoms(self, atoms: Array, placed: NDArray[np.bool_] | None = None) -> Window:
         """Return a window with other atoms (W, A, 3), nm, by default all placed, without forces; the rest is shared."""
         if placed is None:
             placed = np.ones(atoms.shape[:2], dtype=bool)
         return replace(self, atoms=atoms, placed=placed, flags=dict(self.flags), forces=None)
+
+    def with_beads(self, beads: Array, system: System) -> Window:
+        """Return a window of the same frames of another system, of which there are beads (W, B, 3), nm, alone."""
+        return replace(self, beads=beads, system=system, atoms=None, placed=None, reference=None, residual=None,
+                       flags={}, forces=None, reference_forces=None, before=None)
+
+    def as_beads(self) -> Window:
+        """Return a window whose atoms are the beads of this one, and in which there is nothing finer."""
+        only = self if self.system.only_beads else self.with_beads(self.beads, self.system.as_beads)
+        return replace(only.with_atoms(self.beads), flags=self.flags, before=self.before)
+
+
+def _arrays() -> list[str]:
+    """Names of what a window has for each frame, flags left out."""
+    return [f.name for f in fields(Window) if f.name not in ("flags", "system")]

@@ -42,7 +42,7 @@ def window_of(numbers: Sequence[int], first: int, system: System, source: FrameS
     return Window(frames=np.array(numbers, dtype=np.int64), time=np.array([info.time for info in infos]),
                   boxes=np.stack([np.zeros((3, 3)) if box is None else box for box in boxes]),
                   beads=np.stack(beads), reference=atoms, place=first + np.arange(len(numbers)),
-                  reference_forces=forces, replica=np.full(len(numbers), replica))
+                  reference_forces=forces, replica=np.full(len(numbers), replica), system=system)
 
 
 def _box(info: FrameInfo, system: System, where: str) -> Array | None:

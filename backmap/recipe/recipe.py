@@ -349,7 +349,7 @@ def _settle(steps: Sequence[Step | None], place: str, file: Path, registry: Regi
             given = given | {need for other in steps if other is not None for need in other.needs}
             continue
         path = f"{place}[{number}].{step.name}"
-        step.index, step.where = first + number, f"{file}: {path}"
+        step.index, step.where, step.there = first + number, f"{file}: {path}", given
         for need in sorted(step.needs - given):
             own = f". Or say it here: {need}: ..." if need in options_of(type(step)) else ""
             yield RecipeError(f"step '{step.name}' needs {need}, which no earlier step gives", path=path,
@@ -357,7 +357,7 @@ def _settle(steps: Sequence[Step | None], place: str, file: Path, registry: Regi
         for branch, (name, nested) in enumerate(step.branches.items()):
             yield from _settle(nested, f"{path}.{name}", file, registry, given,
                                1000 * (step.index + 1) + 100 * branch)
-        given = given | step.gives
+        given = (given - step.takes) | step.gives
 
 
 def _givers(need: str, registry: Registry) -> list[str]:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from ..api import FrameSource
 from ..errors import BackmapError
-from ..model.system import System
 from ..model.times import chosen as chosen_times
 
 Array = NDArray[np.float64]
@@ -135,6 +134,6 @@ def counted(n_frames: int, n_replicas: int) -> str:
     return f"{n_frames} frame{'s' * (n_frames != 1)}{f' x {n_replicas} replicas' * (n_replicas > 1)}"
 
 
-def window_size(system: System, size: int | None) -> int:
+def window_size(n_atoms: int, size: int | None) -> int:
     """Frames that are in memory together: ``size``, or what atoms allow."""
-    return size or min(FRAMES_PER_WINDOW, max(1, ATOMS_PER_WINDOW // max(1, system.n_atoms)))
+    return size or min(FRAMES_PER_WINDOW, max(1, ATOMS_PER_WINDOW // max(1, n_atoms)))

@@ -13,10 +13,10 @@ from typing import Any
 
 from ..api import State, Step
 from ..engine.compiling import clock as compiling
-from ..engine.sites.handed import expect, named
+from ..engine.sites.handed import expect, fault, named
 from ..errors import BackmapError, at
 from ..model.inputs import files_read
-from ..model.memory import Memory, note_flags
+from ..model.memory import Memory, flags_of, note_flags
 from ..model.system import Window
 from ..model.windows import window_of
 from ..recipe.recipe import Recipe
@@ -24,6 +24,8 @@ from . import frames
 
 #: Number under which the memory of the pipeline itself stands among those of its steps.
 OWN = -1
+#: In it, the tallies of flags, with the level of the beads after it.
+FLAGS = "flags "
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,8 @@ class Pipeline:
         """Which frames, as soon as a step has said how many there are."""
         self.numbers = self.chosen.numbers(self.state.source)
         self.state.chosen, self.state.n_frames = self.numbers, len(self.numbers)
+        self.state.read_level = self.state.level
+        self.sources = self.state.source, self.state.reference
 
     def work(self, portion: Portion, progress: Callable[[float], None] = lambda fraction: None) -> Done:
         """Take frames through all steps.
@@ -174,17 +178,36 @@ class Pipeline:
         state.seed, self.desk.replica = seed_of(self.seed, portion.replica), portion.replica
         for step in started:
             step.memory = Memory()
-        window = window_of(portion.numbers, portion.first, state.system, state.source, state.reference,
+        window = window_of(portion.numbers, portion.first, state.systems[state.read_level], *self.sources,
                            portion.replica)
         for number, step in enumerate(self.steps):
             state.progress = lambda fraction, number=number: progress((number + fraction) / len(self.steps))
-            began = compiling.clock()
+            began, before = compiling.clock(), window
             with at(step.where):
                 window = expect(step.frames(window, state), Window, named("step", step), "handed on")
+                if window.system not in state.systems:
+                    raise fault(f"{named('step', step)} handed on a window of another system than the state has")
             own["seconds"].row(str(step.index), portion.first, compiling.clock() - began)
-        note_flags(own["flags"], window)
+            if window.system is not before.system:  # whose beads no longer are
+                self._note_flags(own, before)
+        self._note_flags(own, window)
         memories = {OWN: own} | {step.index: step.memory for step in started}
         return Done(window.size, self.desk.taken(), memories)
+
+    def _note_flags(self, own: Memory, window: Window) -> None:
+        """Count the flags of a window under the level of what there is in it."""
+        level = self.state.systems.index(window.system)
+        note_flags(own[f"{FLAGS}{level}"], window)
+
+    def flags(self, own: Memory) -> tuple[dict[str, int], dict[str, list[str]]]:
+        """Flagged beads of all levels by physics warning: how many, and the names of the first ones."""
+        counts: dict[str, int] = {}
+        names: dict[str, list[str]] = {}
+        for level, system in enumerate(self.state.systems):
+            found, listed = flags_of(own[f"{FLAGS}{level}"], system)
+            counts = {name: counts.get(name, 0) + found.get(name, 0) for name in {**counts, **found}}
+            names = {name: names.get(name, []) + listed.get(name, []) for name in {**names, **listed}}
+        return counts, names
 
     def finish(self, memories: dict[int, Memory]) -> None:
         """Let every step finish, with what was counted of all frames."""

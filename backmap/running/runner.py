@@ -16,7 +16,7 @@ from typing import Any
 from ..api import State, Step
 from ..engine.compiling import clock as compiling
 from ..errors import BackmapError, Interrupted, at
-from ..model.memory import Memory, flags_of, pack, unpack
+from ..model.memory import Memory, pack, unpack
 from ..model.system import System
 from ..recipe.recipe import Recipe
 from . import frames
@@ -175,10 +175,15 @@ class Run:
         """What is left to be done, in order."""
         first, last = bounds(self._n_frames, *part or (1, 1))
         first += self.ledger.n_frames
-        size = frames.window_size(self.state.system, self.recipe.window) if first < last else 1
+        size = frames.window_size(self._most_atoms, self.recipe.window) if first < last else 1
         if self.recipe.window is None:
             size = min(size, max(1, math.ceil((last - first) / (SHARES * self.recipe.processes))))
         return Portion.all_of(self.pipeline.numbers, self.recipe.drawn, size, first, last)
+
+    @property
+    def _most_atoms(self) -> int:
+        """Atoms of a frame, where there are most: steps may change what there is."""
+        return max(system.n_atoms for system in self.state.systems)
 
     @property
     def _n_frames(self) -> int:
@@ -213,7 +218,7 @@ class Run:
     def take(self, done: Iterator[Done], n_left: int) -> None:
         """Write what comes of the frames, portion by portion; each counts as soon as it is whole on disk."""
         before = self.ledger.n_frames
-        self.display.begin(before + n_left, self.state.system.n_atoms, done=before)
+        self.display.begin(before + n_left, self._most_atoms, done=before)
         self._commit(0)
         for portion in done:
             self._take(portion)
@@ -300,7 +305,7 @@ class Run:
         spent = self._spent()
         judging = sum(spent.get(step.index, 0.0) for step in recipe.steps if "judgement" in step.gives)
         n_atoms = self.state.system.n_atoms if self.state.system and numbers else 0
-        warnings, flagged = flags_of(self.memories[OWN]["flags"], self.state.system) if numbers else ({}, {})
+        warnings, flagged = self.pipeline.flags(self.memories[OWN]) if numbers else ({}, {})
         making = max(seconds - judging / recipe.processes, 1e-9)
         return {
             "title": recipe.title, "recipe": str(recipe.source.path.resolve()), "text": recipe.source.text,
@@ -312,7 +317,7 @@ class Run:
             "outputs": self.ledger.names, "warnings": warnings, "flagged": flagged,
             "seconds": round(seconds, 3), "seconds_by_step": self._by_step(),
             "seconds_compiling": round(compiling.seconds() - self.compiled, 3),  # beside these, by this process
-            "atoms_per_second": round(n_atoms * self._n_frames / making, 1),  # made, not judged
+            "atoms_per_second": round(self._most_atoms * self._n_frames / making, 1) if numbers else 0.0,  # not judged
         }
 
     def _judge(self, report: dict[str, Any]) -> None:
@@ -334,7 +339,7 @@ def bounds(n_frames: int, part: int, count: int) -> tuple[int, int]:
 
 
 def system_of(recipe: Recipe) -> System:
-    """What is there in a recipe; nothing is run.
+    """What is there in a recipe in the end; nothing is run.
 
     Raises:
         BackmapError: If no step says it.
@@ -345,6 +350,6 @@ def system_of(recipe: Recipe) -> System:
         if "system" in step.gives:
             with at(step.where):
                 step.start(state)
-        if state.system is not None:
-            return state.system
-    raise BackmapError("no step says what there is", where=recipe.source.path)
+    if state.system is None:
+        raise BackmapError("no step says what there is", where=recipe.source.path)
+    return state.system

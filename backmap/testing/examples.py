@@ -98,7 +98,7 @@ def example(n_frames: int = 2, seed: int = 0) -> tuple[System, Window]:
     system = System(((kind, len(grid)),))
     boxes = np.broadcast_to(np.diag(cell * [3, 4, 4]), (n_frames, 3, 3)).copy()
     numbers = np.arange(n_frames)
-    window = Window(numbers, numbers.astype(float), boxes, system.map(atoms))
+    window = Window(numbers, numbers.astype(float), boxes, system.map(atoms), system=system)
     return system, window.with_atoms(atoms)
 
 

@@ -114,12 +114,16 @@ def check_step(step: Step, state: State, window: Window, timed: Collection[str] 
         window: Two frames or more.
         timed: Tallies of its memory that hold times, which are never the same.
     """
+    if window.system not in state.systems:  # steps may have learned more of it as they started
+        window = replace(window, system=state.systems[state.read_level])
     whole, counted = _through(step, state, window)
     merged = Memory()
     for w in reversed(range(window.size)):
         alone, part = _through(step, state, window.take(np.array([w])))
         for field in fields(Window):
-            if field.name != "flags":
+            if field.name == "system":
+                assert alone.system is whole.system, "a frame has another system in another window"
+            elif field.name != "flags":
                 there, here = getattr(whole, field.name), getattr(alone, field.name)
                 same = np.array_equal(here[0], there[w]) if here is not None else there is None
                 assert same, f"the {field.name} of a frame depend on the others of its window"

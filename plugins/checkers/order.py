@@ -19,7 +19,8 @@ class OrderChecker(Checker):
         if not makers:
             return
         yield from _overlaps(survey, makers)
-        yield from _unread(survey, makers)
+        if not survey.later:  # else what comes of the atoms is written
+            yield from _unread(survey, makers)
 
 
 def _results(survey: Survey) -> Iterator[Finding]:

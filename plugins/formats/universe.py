@@ -35,16 +35,14 @@ class MDAnalysis(Bridge):
         return UniverseFrames(thing)
 
     def atoms(self, system: System, files: Sequence[Path]) -> mda.Universe:
-        universe = universe_of(system)
-        for suffix in _TRAJECTORIES:
-            for file in files:
-                if file.suffix == suffix:
-                    return _loaded(universe, file)
-        for file in files:
-            if file.suffix == ".gro":
-                return _in_memory(universe, file)
-        raise BackmapError("the run wrote no trajectory of atoms",
-                           hint="Give the recipe a step write: {atoms: {gromacs: atoms.xtc}}.")
+        problems = []
+        for file in (file for suffix in (*_TRAJECTORIES, ".gro") for file in files if file.suffix == suffix):
+            try:
+                return (_in_memory if file.suffix == ".gro" else _loaded)(universe_of(system), file)
+            except BackmapError as problem:  # it may be of beads, or of what there was before
+                problems.append(problem)
+        raise next(iter(problems), BackmapError("the run wrote no trajectory of atoms", hint="Give the recipe a step "
+                                                "write: {atoms: {gromacs: atoms.xtc}}."))
 
 
 class UniverseFrames:

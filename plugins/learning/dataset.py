@@ -47,7 +47,8 @@ class TrainingSet:
 
     def window(self, frames: np.ndarray) -> Window:
         """Some of the frames as a window with all atoms placed."""
-        window = Window(frames, np.zeros(len(frames)), self.boxes[frames], self.beads[frames])
+        window = Window(frames, np.zeros(len(frames)), self.boxes[frames], self.beads[frames],
+                        system=self.system)
         return window.with_atoms(self.atoms[frames])
 
     def save(self, path: Path) -> None:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import Literal
@@ -11,12 +11,13 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from backmap.api import AtomMolecule, AtomTopology, BeadModel
+from backmap.api import AtomMolecule, AtomTopology, BeadModel, MappingReader
 from backmap.errors import BackmapError
 from backmap.model.mapping import Mapping as BeadMapping
 from backmap.model.molecule import MoleculeType, graph_of, handedness, implied_bead_bonds
 from backmap.model.system import Group, System
 
+from .. import handed
 from ..chemistry.chemistry import perceive, with_signs
 from ..chemistry.chirality import with_chirality
 
@@ -62,6 +63,22 @@ def assemble(topology: AtomTopology, beads: Mapping[str, BeadModel], *, constrai
         kinds[name] = molecule_type(topology.types[name], model, constraints=constraints,
                                     owner=(owners or {}).get(name), where=topology.where)
     return System(tuple((kinds[name], count) for name, count in blocks))
+
+
+def mapped_once(readers: Sequence[MappingReader], topology: AtomTopology, where: str) -> dict[str, BeadModel]:
+    """Bead models of all molecule types that the readers map, by name.
+
+    Raises:
+        BackmapError: With ``where``, the step, if two map the same.
+    """
+    beads: dict[str, BeadModel] = {}
+    for reader in readers:
+        for name, model in handed.bead_models(reader, topology).items():
+            if name in beads:
+                raise BackmapError(f"molecule type '{name}' is mapped twice", where=where,
+                                   hint="Take it out of one of the files under 'mapping'.")
+            beads[name] = model
+    return beads
 
 
 def owned_by_one(beads: BeadModel, atoms: AtomMolecule) -> BeadModel:

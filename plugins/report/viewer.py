@@ -173,7 +173,7 @@ def scene(example: Example, system: System) -> Excerpt:
         bonds=np.concatenate(found.bonds), bead_bonds=np.concatenate(found.bead_bonds), bead_types=found.bead_types,
         radius=np.array(found.radii), atoms=shown, beads=(beads - centre)[bead_rows],
         corner=np.zeros(3) - centre, box=box,
-        colourings=colourings(example, bead_rows), bond=_bond(found, shown), own_beads=system.given)
+        colourings=colourings(example, bead_rows), bond=_bond(found, shown), own_beads=system.only_beads)
 
 
 def _bond(found: _Collected, shown: dict[str, Array]) -> float:

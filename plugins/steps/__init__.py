@@ -15,6 +15,7 @@ def backmap_steps() -> dict[str, str | Changed]:
         "forward": f"{here}.forward:Forward",
         "gibbs": f"{here}.gibbs:Gibbs",
         "metropolis": f"{here}.metropolis:Metropolis",
+        "coarsen": f"{here}.coarsen:Coarsen",
         "read_beads": f"{here}.read_beads:ReadBeads",
         "read_atoms": f"{here}.read_atoms:ReadAtoms",
         "assess": f"{here}.assess:Assess",

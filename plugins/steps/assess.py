@@ -89,28 +89,29 @@ class Assess(FrameStep):
 
     def start(self, state: State) -> None:
         options, atoms = self.options, self.options.of == "atoms"
-        self.system = state.system if atoms else state.system.as_beads
+        system = self._system(state.system)
         for assessor in options.assessors:
             if not atoms and "forcefield" in assessor.needs:
                 raise BackmapError(f"'{assessor.name}' needs a force field, which beads do not have",
                                    where=f"{self.where}.of", hint="Write 'of: atoms', in a step of its own.")
             assessor.use(state.generator, state.seed, state.device)
-            assessor.begin(self.system, state.forcefield if atoms else None)
+            assessor.begin(system, state.forcefield if atoms else None)
             for path in assessor.paths():
                 state.files.claim(path, once=True)
         self.states = {}
+        self.level, self.loaded = state.level, state.loaded
         for label, steps in options.compare_with.items():
             self.states[label] = replace(state, progress=lambda fraction: None, loaded=False, sampling=[],
-                                         given=dict(state.given))
+                                         given=dict(state.given), earlier=list(state.earlier))
             for step in steps:
                 with at(step.where):
                     step.start(self.states[label])
-        self.atoms, self.n_frames = AtomIndex(self.system), state.n_frames
+        self.atoms, self.n_frames = AtomIndex(system), state.n_frames
         self.reference = opened_unpaired(options.reference, state, self.where, options.of)
-        state.judgement = Judgement(options.name, system=self.system)
+        self.judgement = state.judgement = Judgement(options.name)
 
     def frame(self, window: Window, state: State) -> Window:
-        given, window = window, self._judged(window, state.system)
+        given, window = window, self._judged(window)
         if window.atoms is None and window.reference is None and not self.options.compare_with:
             raise BackmapError("there is nothing to judge: no earlier step makes atoms, and there is no reference",
                                hint="Put it after a step that makes atoms, such as forward or read_atoms.")
@@ -124,28 +125,33 @@ class Assess(FrameStep):
             flags = self._measure(self.options.name, frame)
             window = replace(window, flags={**window.flags, **flags})
             note_flags(self.memory["flags"], window)
-        if self.options.of == "beads" and given.before is not None:
-            made[BEFORE] = given.before
+        moved = window.before is not None and window.system.only_beads
+        if moved:
+            made[BEFORE] = window.before
             if frame.index == order:
-                self._measure(BEFORE, self._snapshot(self._judged(_unmoved(given), state.system)))
+                self._measure(BEFORE, self._snapshot(self._judged(_unmoved(given))))
         if order % self.options.compare_every == 0:
-            made |= dict(self._compared(given if self.options.of == "atoms" else _unmoved(given), state))
+            made |= dict(self._compared(_unmoved(given) if moved else given, state))
         if self.options.view and frame.index == 0:
             self._exemplify(window, made)
         return replace(given, flags=window.flags)
 
-    def _judged(self, window: Window, system: System) -> Window:
-        """The window with what is measured as its atoms."""
-        if self.options.of == "atoms":
-            return window
-        reference = None if window.reference is None else system.map(window.reference)
-        return replace(window.with_atoms(window.beads), residual=None, reference=reference, reference_forces=None)
+    def _system(self, system: System) -> System:
+        """What is measured of what there is."""
+        return system if self.options.of == "atoms" else system.as_beads
+
+    def _judged(self, window: Window) -> Window:
+        """The window with what is measured as its atoms: also beads, where there is nothing finer."""
+        if self.options.of == "beads":
+            reference = None if window.reference is None else window.system.map(window.reference)
+            return replace(window.as_beads(), reference=reference, residual=None, reference_forces=None)
+        return window.as_beads() if window.atoms is None and window.system.only_beads else window
 
     def _compared(self, window: Window, state: State) -> Iterator[tuple[str, np.ndarray]]:
         """Make and measure the frame of every branch; label and atoms of each."""
         for number, (label, steps) in enumerate(self.options.compare_with.items()):
-            began, made, own = compiling.clock(), replace(window, flags={}), self.states[label]
-            own.seed = state.seed
+            began, own = compiling.clock(), self.states[label]
+            own.seed, made = state.seed, replace(window, flags={}, system=own.systems[self.level])
             for step in steps:
                 with at(step.where):
                     made = expect(step.frames(made, own), Window, named("step", step), "handed on")
@@ -155,9 +161,13 @@ class Assess(FrameStep):
                 continue
             if not own.loaded:
                 self.memory["seconds"].row(label, int(window.place[0]), compiling.clock() - began)
-            made = self._judged(made, state.system)
+            made = self._judged(made)
             if made.atoms is None:
                 raise BackmapError("makes no atoms", where=f"compare_with.{label}", hint="Name a step that does.")
+            expected = self._system(window.system).n_atoms
+            if made.system.n_atoms != expected:
+                raise BackmapError(f"makes {made.system.n_atoms} atoms, but {expected} are judged",
+                                   where=f"compare_with.{label}", hint="Its last step has to make the same atoms.")
             self._measure(label, self._snapshot(made))
             state.progress((number + 1) / len(self.options.compare_with))
             if not own.beads_from:  # else they do not belong to the beads that are shown
@@ -173,7 +183,7 @@ class Assess(FrameStep):
         return bool(self._tally(label, self.options.assessors[0]).names())
 
     def _snapshot(self, window: Window) -> Snapshot:
-        return next(Snapshot.all_of(window, self.system, self.atoms, window.place))
+        return next(Snapshot.all_of(window, window.system, self.atoms, window.place))
 
     def _measure(self, label: str, frame: Snapshot) -> dict[str, np.ndarray]:
         """Measure a frame of one trajectory into its tallies; its flags, (1, B)."""
@@ -193,7 +203,7 @@ class Assess(FrameStep):
             tally.row(f"atoms {label}", 0, atoms[0])
             shown = self._snapshot(replace(window.with_atoms(atoms), reference=None))
             for assessor in self.options.assessors:
-                for found in handed.bead_values(assessor, assessor.of_beads(shown), self.system.n_beads):
+                for found in handed.bead_values(assessor, assessor.of_beads(shown), window.system.n_beads):
                     tally.row(f"values {json.dumps([label, found.name, found.unit])}", 0, found.values)
 
     def _example(self, labels: Sequence[str]) -> Example | None:
@@ -209,32 +219,31 @@ class Assess(FrameStep):
         return Example(int(kept.rows("number")[0]), kept.rows("box")[0], kept.rows("beads")[0], atoms, values)
 
     def finish(self, state: State) -> None:
+        self.judgement.system = self._system(state.systems[self.level])
         for label, steps in self.options.compare_with.items():
             for step in steps:
                 with at(step.where):
                     step.finish(self.states[label])
         if self.reference is not None:
-            if self.options.of == "beads":
-                frames = true_beads(self.reference, self.system, state, self.atoms)
-            else:
-                frames = true_frames(self.reference, state, self.atoms)
-            for frame in frames:
+            frames = true_frames if self.options.of == "atoms" else true_beads
+            for frame in frames(self.reference, self.judgement.system, state, self.atoms):
                 self._measure(REFERENCE, frame)
-        judged, own = state.judgement, self.options.name
+        judged, own = self.judgement, self.options.name
         labels = [label for label in (REFERENCE, own, BEFORE, *self.options.compare_with) if self._seen(label)]
         for label in labels:
             judged.by_trajectory[label] = {a.name: self._conclude(a, label) for a in self.options.assessors}
             judged.n_frames[label] = max(self._tally(label, a).n_frames for a in self.options.assessors)
         judged.label = own if own in labels else ""
-        if own in labels and not state.loaded:
+        if own in labels and not self.loaded:
             judged.seconds[own] = sum(seconds for index, seconds in state.spent.items() if index < self.index)
         judged.seconds |= {label: float(self.memory["seconds"].rows(label).sum()) for label in self.options.compare_with
                            if label in self.memory["seconds"]}
         judged.example = self._example(labels)
-        for label, sampled in ((own, state.sampling), *((label, of.sampling) for label, of in self.states.items())):
+        for label, of, level in ((own, state, self.level), *((name, of, of.level) for name, of in self.states.items())):
+            sampled = [one for one in of.sampling if one.level == level]
             if label in labels and sampled and sampled[-1].sigma is not None:
                 judged.sigma[label] = sampled[-1].sigma
-        judged.n_flagged, judged.flagged = flags_of(self.memory["flags"], state.system)
+        judged.n_flagged, judged.flagged = flags_of(self.memory["flags"], judged.system)
         if judged.n_frames.get(REFERENCE, 0) > 1:
             judged.floor = {a.name: self._floor(a) for a in self.options.assessors}
         models = [label for label, own in self.states.items() if own.beads_from and label in labels]
@@ -254,7 +263,7 @@ class Assess(FrameStep):
             lines = excess.ranking()
             for label in models:
                 found = excess.assessment(label)
-                state.judgement.by_trajectory[label][f"{assessor.name}, ranking"] = replace(
+                self.judgement.by_trajectory[label][f"{assessor.name}, ranking"] = replace(
                     found, notes=lines if label == models[0] else [])
             for line in lines:
                 state.log(line)

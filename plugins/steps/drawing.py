@@ -15,7 +15,7 @@ from backmap.engine.sites.environment import Scene
 from backmap.engine.sites.fragments import FragmentTable, resting_order
 from backmap.engine.sites.sweep import projection
 from backmap.errors import BackmapError
-from backmap.model.system import System, Window
+from backmap.model.system import Window
 
 SELECT: Any = Field("boltzmann", description="Which candidate is kept. boltzmann: with a probability proportional to "
                                              "exp(-E/kT); lowest_energy: the best one, which pulls energies below "
@@ -61,16 +61,16 @@ class SweepStep(FrameStep):
         if self.options.generator is not None:
             prepare(generator, state)
             state.generator = generator
-        self.generator = generator
+        self.generator, self.level = generator, state.level
         self.tables = resting_tables(state, generator.view)
         self.project = projection(state.system)
 
-    def chosen(self, window: Window, system: System) -> np.ndarray | None:
+    def chosen(self, window: Window) -> np.ndarray | None:
         """Beads to be redrawn, (W, B); None means all."""
         if self.options.only is None:
             return None
         chosen = flagged(window, self.options.only, self.where)
-        return with_neighbours(chosen, system) if self.options.neighbours else chosen
+        return with_neighbours(chosen, window.system) if self.options.neighbours else chosen
 
 
 def needs_of(worker: Generator | Regularizer | None) -> frozenset[str]:
@@ -86,6 +86,9 @@ def equip(worker: Generator | Regularizer | None, state: State) -> None:
 
 def prepare(generator: Generator, state: State) -> None:
     """Show a generator the force field, if it needs one, and the system."""
+    if state.system.only_beads:
+        raise BackmapError("there are no atoms to be drawn: every one is a bead of its own",
+                           hint="Give topology a mapping; after coarsen, a topology step says what atoms are to come.")
     equip(generator, state)
     state.system = handed.prepared(generator, state.system, state.device)
     for remark in generator.remarks:
@@ -100,4 +103,4 @@ def resting_tables(state: State, view: View) -> FragmentTable:
 
 def result(window: Window, scene: Scene) -> Window:
     """The window with the scene's atoms, the residual of its beads and what is to be reported."""
-    return flag_slack(finished(window, scene.atoms.cpu().numpy(), scene.system))
+    return flag_slack(finished(window, scene.atoms.cpu().numpy()))

@@ -37,6 +37,6 @@ class Forces(FrameStep):
         atoms, heat = window.atoms[0], BOLTZMANN * self.options.temperature
         forces = self.energy.forces(atoms, window.box(0))
         of_bonds = np.zeros_like(forces)
-        for group, rigid in zip(state.system.groups, self.rigid):
+        for group, rigid in zip(window.system.groups, self.rigid):
             of_bonds[group.atoms] = rigid.of(atoms[group.atoms], forces[group.atoms], heat)
         return replace(window, forces=(forces + of_bonds)[None])

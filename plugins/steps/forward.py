@@ -83,12 +83,12 @@ class Forward(FrameStep):
 
     def frame(self, window: Window, state: State) -> Window:
         blank = replace(window, atoms=None, placed=None)
-        scene = Scene.of(blank, state.system, self.tables, self.worker.view)
+        scene = Scene.of(blank, window.system, self.tables, self.worker.view)
         if self.options.start == "parallel":
-            schedule = parallel_schedule(scene.surroundings, state.system)
+            schedule = parallel_schedule(scene.surroundings, window.system)
         else:
-            schedule = forward_schedule(scene.surroundings, state.system, self.orders)
-        total, done = int(drawn(state.system).sum()), 0
+            schedule = forward_schedule(scene.surroundings, window.system, self.orders)
+        total, done = int(drawn(window.system).sum()), 0
 
         def progress(sites: int) -> None:
             nonlocal done

@@ -13,7 +13,7 @@ from backmap.engine.sites.environment import Scene
 from backmap.engine.sites.repair import Repair, Starter, overlaps
 from backmap.engine.sites.schedule import drawn
 from backmap.engine.sites.sweep import Select, Sweeper
-from backmap.model.system import Window
+from backmap.model.system import System, Window
 
 from .drawing import SELECT, SweepOptions, SweepStep, equip, needs_of, prepare, resting_tables, result
 
@@ -80,11 +80,12 @@ class Gibbs(SweepStep):
     def start(self, state: State) -> None:
         super().start(state)
         equip(self.options.regularizer, state)
+        self.started = replace(state)  # later steps may change what there is
         self.noise_levels = self.options.noise_schedule or annealed(self.options.sweeps)
 
     def frame(self, window: Window, state: State) -> Window:
-        chosen = self.chosen(window, state.system)
-        scene = Scene.of(window, state.system, self.tables, self.generator.view)
+        chosen = self.chosen(window)
+        scene = Scene.of(window, window.system, self.tables, self.generator.view)
         if chosen is None or chosen.any():
             self._relax(scene, state, window, chosen)
         else:
@@ -101,7 +102,7 @@ class Gibbs(SweepStep):
     def _relax(self, scene: Scene, state: State, window: Window, chosen: np.ndarray | None) -> None:
         """All sweeps, and what is to be mended after them, in place."""
         options = self.options
-        sites = int(drawn(state.system).sum() if chosen is None else chosen.sum())
+        sites = int(drawn(scene.system).sum() if chosen is None else chosen.sum())
         total, done = sites * len(self.noise_levels), 0
 
         def progress(sites: int) -> None:
@@ -115,12 +116,13 @@ class Gibbs(SweepStep):
         for number, level in enumerate(self.noise_levels):
             sweeper.gibbs(scene, (state.seed, self.index, "sweep", number), level, self.project, chosen)
         mender = replace(sweeper, candidates=options.repair_candidates, second=0, progress=lambda sites: None)
-        repair = Repair(mender, options.repair, self.project, lambda: self._starter(state))
+        repair = Repair(mender, options.repair, self.project, lambda: self._starter(scene.system))
         repair.mend(scene, window, (state.seed, self.index), chosen)
 
-    def _starter(self, state: State) -> Starter | None:
+    def _starter(self, system: System) -> Starter | None:
         """What places fragments as a parallel start does; made when it is needed first."""
         if self.starter is None and (starter := self.generator.starter()) is not None:
+            state = replace(self.started, system=system)
             prepare(starter, state)
             self.starter = starter, resting_tables(state, starter.view)
         return self.starter

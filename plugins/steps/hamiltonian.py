@@ -82,7 +82,7 @@ class Hamiltonian(FrameStep):
                                       options.timestep, options.block_size, sigma, options.fixman_potential,
                                       hydrogen_mass=options.hydrogen_mass or 0.0)
         self.projector, self.energy = SystemProjector(state.system), FrameEnergy(state.system, state.forcefield)
-        self.sigma = sigma
+        self.sigma, self.level = sigma, state.level
         for kind, blocks in zip(state.system.types, self.moves.blocks):
             loose = int((~np.isfinite(kind.bond_length)).sum())
             if loose and options.timestep > SPRINGY and not kind.given:
@@ -96,16 +96,16 @@ class Hamiltonian(FrameStep):
     def frame(self, window: Window, state: State) -> Window:
         only = None if self.options.only is None else flagged(window, self.options.only, self.where)[0]
         (atoms,), (residual,) = self.projector.project(window.atoms, window.beads)
-        rejected = np.zeros(state.system.n_beads, dtype=bool)
+        rejected = np.zeros(window.system.n_beads, dtype=bool)
         if only is None or only.any():
-            whole = state.system.atoms_near_beads(atoms, window.beads[0], window.box(0))
+            whole = window.system.atoms_near_beads(atoms, window.beads[0], window.box(0))
             frame = self.moves.frame(whole, window.beads[0], window.box(0))
             self._part_overlaps(frame, int(window.frames[0]), only, state)
             rejected = self._relax(frame, window, only, state)
             atoms = frame.atoms
         else:
             atoms = window.atoms[0]
-        done = finished(window, atoms[None], state.system)
+        done = finished(window, atoms[None])
         infeasible = np.linalg.norm(residual, axis=1) > TOLERANCE  # soft beads may stray farther, and are met
         self._stiffness.add(int(window.place[0]), residual, infeasible)
         done.flags["infeasible"], done.flags[FLAG] = infeasible[None], rejected[None]
@@ -137,16 +137,16 @@ class Hamiltonian(FrameStep):
             moved[some[some >= 0]] = True
             outcomes.append(outcome)
             state.progress((sweep + 1) / self.options.sweeps)
-        self._record(state.system).add(place, outcomes, potential)
+        self._record(window.system).add(place, outcomes, potential)
         return tried & ~moved
 
     def finish(self, state: State) -> None:
-        record, stiffness = self._record(state.system), list(self._stiffness.lines())
+        record, stiffness = self._record(state.systems[self.level]), list(self._stiffness.lines())
         for line in [*record.lines(), *stiffness]:
             state.log(line)
         if record.rows():
             state.sampling.append(Sampling(f"steps[{self.index}].{self.name or 'hamiltonian'}", record.rows(),
-                                           notes=[record.summary(), *stiffness], sigma=self.sigma))
+                                           notes=[record.summary(), *stiffness], sigma=self.sigma, level=self.level))
 
 
 class Record:

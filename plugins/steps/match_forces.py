@@ -88,6 +88,7 @@ class MatchForces(FrameStep):
 
     def start(self, state: State) -> None:
         options, system = self.options, state.system
+        self.system = system
         known = interactions_of(system)
         chosen = list(known) if options.fit is None else list(dict.fromkeys(options.fit))
         for name in (*chosen, *options.ranges):
@@ -127,7 +128,7 @@ class MatchForces(FrameStep):
         if window.atoms is None and window.reference is None:
             raise BackmapError("there are no forces to match: no earlier step makes atoms, and read has no reference",
                                hint="Put it after a step that makes atoms, or give read a reference.")
-        frame = next(Snapshot.all_of(window, state.system, self.atoms, window.place))
+        frame = next(Snapshot.all_of(window, window.system, self.atoms, window.place))
         order = int(state.order(window)[0])
         if window.atoms is not None:
             self._count(BACKMAPPED, frame, self._group(order, state.n_frames))
@@ -155,7 +156,7 @@ class MatchForces(FrameStep):
 
     def finish(self, state: State) -> None:
         if self.source is not None:
-            for number, frame in enumerate(true_frames(self.source, state, self.atoms)):
+            for number, frame in enumerate(true_frames(self.source, self.system, state, self.atoms)):
                 self._count(REFERENCE, frame, self._group(number, self.source.n_frames))
         weights = {REFERENCE: self.options.reference_weight, BACKMAPPED: self.options.backmapped_weight}
         tallies = {name: self.memory[name] for name in weights if "square" in self.memory[name]}
@@ -163,7 +164,7 @@ class MatchForces(FrameStep):
             raise BackmapError("there are no frames with forces to match, or all have the weight 0",
                                hint="Give frames, a reference, or other weights.")
         groups = 1 + max(int(tally.rows("square")[:, 0].max()) for tally in tallies.values())
-        components = 3 * state.system.n_beads
+        components = 3 * self.system.n_beads
         sums = {name: Sums.of(tally, groups, self.splines.n, tally.rows("square")[:, :2], components, weights[name])
                 for name, tally in tallies.items()}
         fit = Fit.of(self.splines, list(sums.values()), self.options.smoothness)
@@ -174,7 +175,7 @@ class MatchForces(FrameStep):
             state.log(line)
         report = {"splines": {}, "residuals": {}, "unit": UNIT, "smoothness": self.options.smoothness}
         for number, (name, tally) in enumerate(tallies.items()):
-            squares = tally.rows("square")[:, 2] / (3 * state.system.n_beads)
+            squares = tally.rows("square")[:, 2] / (3 * self.system.n_beads)
             error = squares.std(ddof=1) / np.sqrt(len(squares)) if len(squares) > 1 else float("nan")
             held, spread = fit.held_out[number]
             report["residuals"][name] = found = {
@@ -201,7 +202,7 @@ class MatchForces(FrameStep):
             state.files.place(path, text.encode())
         state.files.place(self.options.output / "fit.json", json.dumps(_plain(report), indent=1).encode())
         if self.system_file in self.files:
-            made = system_of(state.system, potentials, self.box, self.options.excluded)
+            made = system_of(self.system, potentials, self.box, self.options.excluded)
             state.files.place(self.system_file, openmm.XmlSerializer.serialize(made).encode())
         state.log(f"tables -> {self.options.output}")
 

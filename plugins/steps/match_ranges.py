@@ -11,6 +11,7 @@ from backmap.api import FrameSource, State
 from backmap.engine.tabulated.basis import SplineBasis
 from backmap.engine.tabulated.geometry import BeadGeometry
 from backmap.engine.tabulated.matching import Splines
+from backmap.errors import BackmapError
 from backmap.model.system import System
 from backmap.model.tabulated import Interaction
 from backmap.model.windows import window_of
@@ -47,6 +48,9 @@ def seen(state: State, reference: FrameSource | None, interactions: Sequence[Int
         excluded: Bonds within which pairs do not interact.
     """
     system = state.system
+    if state.level != state.read_level:
+        raise BackmapError("the frames that are read are not of these beads: an earlier step changes what there is",
+                           hint="Write the beads, and match forces in a recipe that reads them.")
     geometry = BeadGeometry(system, interactions, {one.name: cutoff for one in interactions}, excluded)
     sources = [(state.source, list(state.chosen))]
     if reference is not None:

@@ -145,10 +145,10 @@ class Metropolis(SweepStep):
         return Stiffness(self.memory["stiffness"], self.options.beads.sigma)
 
     def frame(self, window: Window, state: State) -> Window:
-        chosen = self.chosen(window, state.system)
-        scene = Scene.of(window, state.system, self.tables, self.generator.view)
+        chosen = self.chosen(window)
+        scene = Scene.of(window, window.system, self.tables, self.generator.view)
         self._begin(scene, state.seed, window.frames, chosen)
-        shells = self._shells(window, scene, state.system)
+        shells = self._shells(window, scene)
         tried, accepted = (np.zeros(scene.beads.shape[:2], dtype=bool) for _ in range(2))
         schedule = list(self._schedule(scene, shells, chosen, state.seed))
         total, done = sum(len(batch.bead) for *_, batches in schedule for batch in batches), 0
@@ -165,7 +165,7 @@ class Metropolis(SweepStep):
                 swept.setdefault(block, []).append(Outcome.joined(outcomes))
         for block, outcomes in swept.items():
             self._trials.add(int(window.place[0]), block, self.bead_types, outcomes)
-        made = self._made(window, scene, state, chosen)
+        made = self._made(window, scene, chosen)
         made.flags["never_accepted"] = tried & ~accepted
         return made
 
@@ -184,7 +184,8 @@ class Metropolis(SweepStep):
             away *= torch.as_tensor(chosen, device=away.device)[:, :, None]
         self.project(replace(scene, beads=scene.beads + away))
 
-    def _shells(self, window: Window, scene: Scene, system: System) -> Shells:
+    def _shells(self, window: Window, scene: Scene) -> Shells:
+        system = window.system
         target = self.acceptance.target
         far = reach_error(scene, system, target.reaches)
         if far is not None:
@@ -206,14 +207,14 @@ class Metropolis(SweepStep):
             for block, batches in coloured.items():
                 yield sweep, block, shuffled(batches, numpy_generator(seed, self.index, "accept", sweep, block))
 
-    def _made(self, window: Window, scene: Scene, state: State, chosen: np.ndarray | None) -> Window:
+    def _made(self, window: Window, scene: Scene, chosen: np.ndarray | None) -> Window:
         place = int(window.place[0])
         if self.options.project:
             before = self._energy(window, scene)
             self.project(scene)
             self._trials.projected(place, self._energy(window, scene) - before)
         untouched = chosen is not None and not chosen.any()
-        made = finished(window, window.atoms if untouched else scene.atoms.cpu().numpy(), state.system)
+        made = finished(window, window.atoms if untouched else scene.atoms.cpu().numpy())
         if self.options.project:
             flag_slack(made)
             self._stiffness.add(place, made.residual[0], made.flags["infeasible"][0])
@@ -230,7 +231,7 @@ class Metropolis(SweepStep):
         found = trials.free_energies()
         state.sampling.append(Sampling(f"steps[{self.index}].{self.name or 'metropolis'}", trials.acceptance(), found,
                                        [*trials.cost(), *stiffness],
-                                       None if self.options.project else self.options.beads.sigma))
+                                       None if self.options.project else self.options.beads.sigma, self.level))
         for row in found if self.options.free_energies else ():
             state.log(f"free energy of {row['block']} of {row['bead_type']} given the rest: median "
                       f"{row['median']:.2f}, quartiles {row['lower']:.2f} and {row['upper']:.2f}, mean "

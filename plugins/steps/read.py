@@ -37,6 +37,9 @@ class Read(api.Step):
             self.gives = frozenset({"beads"})
 
     def start(self, state: State) -> None:
+        if state.source is not None:
+            raise BackmapError("an earlier step reads the frames of this run already", where=self.where,
+                               hint="Give both files to one step, or take atoms from a second file by 'read_atoms'.")
         found = contents.of_state(state)
         if self.options.reference is not None:
             state.reference = opened(self.options.reference, "atoms", state.system, found)

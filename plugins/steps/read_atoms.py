@@ -43,7 +43,7 @@ class ReadAtoms(api.Step):
             numbers = [self.places[int(number)] for number in window.frames]
         infos = [self.source.frame(int(number)) for number in numbers]
         atoms = np.stack([
-            state.system.atoms_near_beads(info.checked(f"{self.source.where}: frame {number}"), window.beads[w],
+            window.system.atoms_near_beads(info.checked(f"{self.source.where}: frame {number}"), window.beads[w],
                                           window.box(w))
             for w, (number, info) in enumerate(zip(numbers, infos))])
         loaded = window.with_atoms(atoms)

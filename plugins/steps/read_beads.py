@@ -42,5 +42,5 @@ class ReadBeads(FrameStep):
         order = int(state.order(window)[0])
         if order >= len(self.numbers):
             return window.take([])
-        return window_of([self.numbers[order]], int(window.place[0]), state.system, self.source, None,
+        return window_of([self.numbers[order]], int(window.place[0]), window.system, self.source, None,
                          int(window.replica[0]))

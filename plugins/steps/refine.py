@@ -48,9 +48,9 @@ class Refine(FrameStep):
         done, count = window, len(self.refiners)
         for number, refiner in enumerate(self.refiners):
             refiner.progress = lambda fraction, number=number: state.progress((number + fraction) / count)
-            made = refiner.refine(done, state.system, stream.child(number), only)
-            done = handed.refined(refiner, made, done, state.system)
+            made = refiner.refine(done, window.system, stream.child(number), only)
+            done = handed.refined(refiner, made, done, window.system)
         atoms = done.atoms
         if not np.array_equal(atoms, window.atoms):
-            atoms = state.system.atoms_near_beads(atoms[0], window.beads[0], window.box(0))[None]
-        return finished(done, atoms, state.system)
+            atoms = window.system.atoms_near_beads(atoms[0], window.beads[0], window.box(0))[None]
+        return finished(done, atoms)

@@ -21,7 +21,7 @@ from backmap.api import (
     TopologyReader,
 )
 from backmap.errors import BackmapError
-from backmap.model.system import System
+from backmap.model.system import System, Window
 
 from .. import handed
 from ..files.dbm import read_owners
@@ -31,11 +31,13 @@ from ..molecules.assemble import (
     assemble,
     blocks_of,
     chirality_patterns,
+    mapped_once,
     owned_by_one,
     signed_by_copy,
     unsigned_centres,
 )
 from ..molecules.contents import Contents, Excluded
+from ..molecules.particles import Particles
 
 
 def _as_patterns(value: Any) -> Any:
@@ -70,18 +72,21 @@ class Fixed(api.Options):
 class Topology(api.Step):
     """Reads the atomistic topology and the mapping, which give the molecule types and their counts.
 
+    Later in a recipe it says of what the particles so far, atoms or else beads, are the beads, to put atoms into them.
     Molecules under ``exclude`` are neither backmapped nor written, but for ions, which are put at their beads. Atoms
     under ``fixed`` are read, stand still, and are seen by all others.
     """
 
     gives = frozenset({"system", "contents"})
+    takes = frozenset({"atoms", "reference", "generator", "forcefield"})
 
     class Options(api.Options):
         changed_names: ClassVar = {"pass": "is called 'exclude' now", "keep": "is called 'fixed' now"}
 
         atoms: Nested[TopologyReader] = Field(description="The atomistic topology.")
         mapping: Several[MappingReader] = Field(
-            description="How beads are made of atoms: one reader, or a list for several formats.")
+            [], description="How beads are made of atoms: one reader, or a list for several formats. Without it every "
+                            "atom is a bead of its own, as coarsen takes them.")
         owners: dict[str, InputPath] = Field(
             default={}, description="Molecule type: a DeepBackmap .map that says which bead places each atom. By "
                                     "default the bead in which the atom weighs most.")
@@ -111,7 +116,7 @@ class Topology(api.Step):
 
         @model_validator(mode="after")
         def _consistent(self) -> Topology.Options:
-            if not self.mapping:
+            if not self.mapping and "mapping" in self.model_fields_set:
                 raise ValueError("'mapping' is empty: name a reader, e.g. mapping: {votca: mapping.xml}")
             twice = sorted({*self.exclude} & {*(self.fixed.molecules if self.fixed else [])})
             if twice:
@@ -122,6 +127,7 @@ class Topology(api.Step):
             return self
 
     options: Options
+    present: Particles | None = None
 
     def start(self, state: State) -> None:
         options = self.options
@@ -133,7 +139,7 @@ class Topology(api.Step):
                 _expect_known(topology, name, what, options.owners[name] if what == "owners" else self.where)
         owners = {name: read_owners(path, len(topology.types[name].atom_names))
                   for name, path in options.owners.items()}
-        beads = self._bead_models(topology)
+        beads = mapped_once(options.mapping, topology, self.where)
         beads |= {name: owned_by_one(beads[name], topology.types[name]) for name in options.whole if name in beads}
         for name in dict(blocks):
             for remark in beads[name].remarks if name in beads else ():
@@ -141,34 +147,46 @@ class Topology(api.Step):
         excluded = {name: self._excluded(topology.types[name], patterns, blocks)
                     for name, patterns in options.exclude.items()}
         fixed = self._fixed(blocks, beads)
+        own = [] if options.mapping else [name for name in dict(blocks) if name not in {*excluded, *fixed}]
         if all(name in {*excluded, *fixed} for name in dict(blocks)):
             raise BackmapError("no molecule is left to be backmapped", where=self.where,
                                hint="Take those out of 'exclude' that have a mapping.")
         system = assemble(topology, beads, constraints=options.constraints, molecules=options.molecules, owners=owners,
-                          given={*fixed, *(name for name, one in excluded.items() if one.placed)},
+                          given={*own, *fixed, *(name for name, one in excluded.items() if one.placed)},
                           left_out={name for name, one in excluded.items() if not one.placed})
         found = Contents(system, [(name, count, len(topology.types[name].atom_names)) for name, count in blocks],
                          excluded, fixed, options.ignore, options.fixed.atoms if options.fixed else None, state.log)
-        state.given["contents"] = found
         if options.stereo is not None:
             system = _signed_by(system, options.stereo, found)
             for name, count in unsigned_centres(system).items():
                 state.log(f"{name}: {count} stereocentres are flat in {options.stereo.name} and are left open")
             for name, count in chirality_patterns(system).items():
                 state.log(f"{name}: its molecules differ in handedness, in {count} ways")
-        state.system = system
+        if state.system is not None:
+            self._continue(state, system, found)
+        state.system, state.given["contents"] = system, found
         state.log(summary(system))
 
-    def _bead_models(self, topology: AtomTopology) -> dict[str, BeadModel]:
-        """Of all molecule types that are mapped."""
-        beads: dict[str, BeadModel] = {}
-        for reader in self.options.mapping:
-            for name, model in handed.bead_models(reader, topology).items():
-                if name in beads:
-                    raise BackmapError(f"molecule type '{name}' is mapped twice", where=self.where,
-                                       hint="Take it out of one of the files under 'mapping'.")
-                beads[name] = model
-        return beads
+    def _continue(self, state: State, system: System, found: Contents) -> None:
+        """Put ``system`` in the place of what there is: the particles so far are its beads."""
+        if "beads" not in self.there:
+            raise BackmapError("an earlier step says what there is, and nothing is read yet that could be put into it",
+                               where=self.where, hint="Leave one of them out, or put read between them.")
+        self.present = Particles(self, state)
+        self.beads = found.beads(self.present)
+        self.present.expect_molecules(system.blocks)
+        state.change(system)
+        state.reference, self.level = None, state.level
+
+    def frames(self, window: Window, state: State) -> Window:
+        if self.present is None:
+            return window
+        return Window.joined([self._frame(window.take([k]), state.systems[self.level]) for k in range(window.size)])
+
+    def _frame(self, window: Window, system: System) -> Window:
+        self.present.show(window)
+        info = self.beads.frame(int(window.frames[0]))
+        return window.with_beads(system.whole_beads(info.positions, window.box(0))[None], system)
 
     def _excluded(self, molecule: AtomMolecule, patterns: list[str], blocks: list[tuple[str, int]]) -> Excluded:
         single = len(molecule.atom_names) == 1

@@ -108,7 +108,7 @@ def _windows(state: State, frames: Reader, beads: Reader | None) -> list[Window]
             placed = system.whole_beads(paired.frame(number).positions, info.box)
             atoms = system.atoms_near_beads(whole, placed, info.box)
         windows.append(Window(np.array([number]), np.array([info.time]), box[None], placed[None],
-                              reference=atoms[None]))
+                              reference=atoms[None], system=system))
     return windows
 
 

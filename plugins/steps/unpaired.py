@@ -40,13 +40,13 @@ def opened_unpaired(reference: Reader | None, state: State, where: str, of: str 
     return MappedFrames(source, state.system) if mapped else source
 
 
-def true_frames(source: FrameSource, state: State, atoms: AtomIndex) -> Iterator[Snapshot]:
+def true_frames(source: FrameSource, system: System, state: State, atoms: AtomIndex) -> Iterator[Snapshot]:
     """The true atoms of each frame, on the beads that the mapping makes of them, under a bar."""
-    beads = MappedFrames(source, state.system)
+    beads = MappedFrames(source, system)
     with state.working("reference", source.n_frames, "frames") as bar:
         for number in range(source.n_frames):
-            window = window_of([number], number, state.system, beads, source)
-            yield next(Snapshot.all_of(window, state.system, atoms, window.place)).reference
+            window = window_of([number], number, system, beads, source)
+            yield next(Snapshot.all_of(window, system, atoms, window.place)).reference
             bar.at(number + 1)
 
 

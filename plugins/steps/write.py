@@ -1,6 +1,7 @@
 """Writes what the run made, window by window, and the report on it at the end."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import pydantic
@@ -20,12 +21,13 @@ def _as_list(value: Any) -> Any:
 
 
 class Write(api.Step):
-    """Writes the atoms in one or several formats, and a report."""
+    """Writes the atoms, the beads, or both in one or several formats, and a report."""
 
     needs = frozenset({"system", "atoms"})
 
     class Options(api.Options):
-        atoms: Several[Writer] = Field([], description="One writer, or a list of them.")
+        atoms: Several[Writer] = Field([], description="Of the atoms: one writer, or a list of them.")
+        beads: Several[Writer] = Field([], description="Of the beads: one writer, or a list of them.")
         report: Annotated[list[OutputPath], pydantic.BeforeValidator(_as_list)] = Field(
             [], description="What 'assess' found, written at the end: a file, or a list of files. .html is a page with "
                             "plots and a view of a frame, .md a page of tables, .json the data.")
@@ -34,32 +36,37 @@ class Write(api.Step):
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
-        self.writers: list[Writer] = options.atoms
-        if not self.writers and not options.report:
+        if not options.atoms and not options.beads and not options.report:
             raise BackmapError("there is nothing to write",
-                               hint="Give it atoms: {gromacs: aa.xtc}, or report: report.html.")
+                               hint="Give it atoms: {gromacs: aa.xtc}, beads: {gromacs: cg.xtc}, or "
+                                    "report: report.html.")
         for path in options.report:
             render.check(path)
-        self.needs = frozenset(["system", *["atoms"] * bool(self.writers), *["judgement"] * bool(options.report)])
+        asked = {"atoms": options.atoms, "beads": options.beads, "judgement": options.report}
+        self.needs = frozenset(["system", *(name for name, wanted in asked.items() if wanted)])
 
     def start(self, state: State) -> None:
-        for writer in self.writers:
+        for writer in (*self.options.atoms, *self.options.beads):
             for path in writer.paths():
                 state.files.claim(path)
         for path in self.options.report:
             state.files.claim(path, once=True)
+        self.judgement = state.judgement  # a later one is of what there is then
 
     def frames(self, window: Window, state: State) -> Window:
-        first = bool(state.order(window)[0] == 0)
-        if self.writers:
-            handed.finite(window, state.system)
-        for writer in self.writers:
-            for path, data in handed.written(writer, window, state.system, first):
-                state.files.append(path, data)
+        if self.options.atoms:
+            self._write(self.options.atoms, window, state)
+        if self.options.beads:
+            self._write(self.options.beads, window.as_beads(), state)
         return window
+
+    def _write(self, writers: Sequence[Writer], window: Window, state: State) -> None:
+        handed.finite(window, window.system)
+        for writer in writers:
+            for path, data in handed.written(writer, window, window.system, bool(state.order(window)[0] == 0)):
+                state.files.append(path, data)
 
     def finish(self, state: State) -> None:
         for path in self.options.report:
-            state.files.place(path, render.report(path, state.judgement, state.provenance(),
-                                                  state.judgement.system or state.system,
+            state.files.place(path, render.report(path, self.judgement, state.provenance(), self.judgement.system,
                                                   state.sampling))

@@ -77,7 +77,7 @@ def _groups(system: System, said: Said, chosen: Sequence[str] | None) -> list[Gr
         if name not in known:
             raise BackmapError(f"there is no molecule type '{name}'", where="landscape",
                                hint=f"There are: {', '.join(known)}.")
-    beads_alone = all(kind.given for kind in system.types)
+    beads_alone = system.only_beads
     groups = [group for group in system.groups
               if (group.type.name in chosen if chosen else beads_alone or not group.type.given)]
     if isinstance(said, Mapping) and chosen is None:

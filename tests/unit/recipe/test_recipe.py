@@ -26,7 +26,7 @@ def test_builds_steps_and_what_is_nested_in_them(registry: Registry, write_recip
     assert topology.options.molecules == 3
     assert read.options.beads.options.frames == 5
     assert read.options.reference is None
-    assert [writer.options.file for writer in write.writers] == [Path("sums.txt")]
+    assert [writer.options.file for writer in write.options.atoms] == [Path("sums.txt")]
     assert (loaded.seed, loaded.device, loaded.window) == (7, "cpu", 2)
 
 
@@ -44,7 +44,7 @@ def test_output_takes_variables(registry: Registry, write_recipe: Write, monkeyp
 
 def test_a_list_of_plugins(registry: Registry, write_recipe: Write) -> None:
     path = write_recipe(("{toy: sums.txt}", "[{toy: a.txt}, {toy: {file: b.txt}}]"))
-    assert [w.options.file.name for w in recipe.load(path, registry).steps[3].writers] == ["a.txt", "b.txt"]
+    assert [w.options.file.name for w in recipe.load(path, registry).steps[3].options.atoms] == ["a.txt", "b.txt"]
 
 
 def test_anchors_under_define_are_copies(registry: Registry, write_recipe: Write) -> None:
@@ -72,7 +72,7 @@ class TestOverrides:
         overrides = ["steps.read.beads.toy.frames=9", "steps.write.atoms[0].toy=c.txt", "seed=3"]
         loaded = recipe.load(path, registry, overrides)
         assert loaded.steps[1].options.beads.options.frames == 9
-        assert loaded.steps[3].writers[0].options.file == Path("c.txt")
+        assert loaded.steps[3].options.atoms[0].options.file == Path("c.txt")
         assert loaded.seed == 3
         assert loaded.source.overrides == tuple(overrides)
 

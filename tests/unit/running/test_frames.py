@@ -130,6 +130,6 @@ def test_no_frames() -> None:
 
 def test_windows_depend_on_the_selection_alone() -> None:
     system = System(((diatomic(), 3),))
-    assert frames.window_size(system, 2) == 2
-    assert frames.window_size(system, None) == 64
-    assert frames.window_size(System(((diatomic(), 200_000),)), None) == 1
+    assert frames.window_size(system.n_atoms, 2) == 2
+    assert frames.window_size(system.n_atoms, None) == 64
+    assert frames.window_size(400_000, None) == 1

@@ -66,7 +66,7 @@ def equivariant(system: System, window: Window, folder: Path) -> api.Generator:
 
 def swept(step: api.Step, window: Window, state: api.State) -> Window:
     step.start(state)
-    return step.frames(window, state)
+    return step.frames(replace(window, system=state.system), state)
 
 
 def forward(generator: api.Generator, window: Window, state: api.State, start: str = "parallel") -> Window:

@@ -61,7 +61,7 @@ def window(n_frames: int, noise: float = 0.0, reference: bool = False) -> Window
     forces = np.stack([EXACT.of(beads, BOX) + noise * np.random.default_rng(k).normal(size=beads.shape)
                        for k, beads in enumerate(frames)])
     number, beads = np.arange(n_frames), np.stack(frames)
-    made = Window(number, number.astype(float), np.broadcast_to(BOX, (n_frames, 3, 3)).copy(), beads)
+    made = Window(number, number.astype(float), np.broadcast_to(BOX, (n_frames, 3, 3)).copy(), beads, system=SYSTEM)
     if reference:
         return replace(made, reference=beads, reference_forces=forces)
     return replace(made.with_atoms(beads), forces=forces)

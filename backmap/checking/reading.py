@@ -100,7 +100,7 @@ def _read_steps(reading: Reading, path: Path) -> None:
     """Read topologies and mappings and start the steps that only read, a survey for each time that molecules change."""
     state = State(folder=path.resolve().parent, output=reading.survey.output or path.parent, seed=0, device="cpu",
                   log=reading.lines.append)
-    steps, given = reading.survey.steps, frozenset[str]()
+    steps, given, lost = reading.survey.steps, frozenset[str](), False
     changes = [number for number, step in enumerate(steps) if "system" in step.gives][1:]
     for first, last in pairwise([0, *changes, len(steps)]):
         survey = reading.survey
@@ -112,14 +112,14 @@ def _read_steps(reading: Reading, path: Path) -> None:
         source, reference = state.source, state.reference
         for step in survey.steps:
             if "system" in step.gives:
-                _read_molecules(reading, survey, step, state if step.needs <= given else None)
-            if not step.gives or not step.gives <= READ or not step.needs <= given:
+                _read_molecules(reading, survey, step, state if step.needs <= given and not lost else None)
+            if lost or not step.gives or not step.gives <= READ or not step.needs <= given:
                 continue
             if reading.attempt(lambda step=step: step.start(state) or True, step.where):
                 given = (given - step.takes) | step.gives
                 survey.system = state.system
-            elif step.takes:  # nobody knows what comes after it
-                given = frozenset()
+            elif step.takes:  # nobody knows what there is after it
+                lost = True
         survey.forcefield = state.forcefield
         survey.beads = state.source if state.source is not source else None
         survey.reference = state.reference if state.reference is not reference else None

@@ -344,6 +344,7 @@ def _settle(steps: Sequence[Step | None], place: str, file: Path, registry: Regi
     A step that could not be built is None, and may give anything. Numbers of nested steps start at a thousand times
     that of the step they are nested in, so that no two steps share their random draws.
     """
+    gone: dict[str, str] = {}
     for number, step in enumerate(steps):
         if step is None:
             given = given | {need for other in steps if other is not None for need in other.needs}
@@ -352,11 +353,13 @@ def _settle(steps: Sequence[Step | None], place: str, file: Path, registry: Regi
         step.index, step.where, step.there = first + number, f"{file}: {path}", given
         for need in sorted(step.needs - given):
             own = f". Or say it here: {need}: ..." if need in options_of(type(step)) else ""
-            yield RecipeError(f"step '{step.name}' needs {need}, which no earlier step gives", path=path,
+            lacks = f"of which nothing is left after '{gone[need]}'" if need in gone else "which no earlier step gives"
+            yield RecipeError(f"step '{step.name}' needs {need}, {lacks}", path=path,
                               hint=f"Steps that give it: {', '.join(_givers(need, registry)) or 'none'}{own}")
         for branch, (name, nested) in enumerate(step.branches.items()):
             yield from _settle(nested, f"{path}.{name}", file, registry, given,
                                1000 * (step.index + 1) + 100 * branch)
+        gone |= dict.fromkeys(given & step.takes - step.gives, step.name)
         given = (given - step.takes) | step.gives
 
 

@@ -12,6 +12,7 @@ from tests.end_to_end import (
     test_bad_files,
     test_bad_input,
     test_bad_judging,
+    test_bad_levels,
     test_bad_names,
     test_bad_plugins,
     test_bad_tables,
@@ -38,6 +39,7 @@ of these without a run, and all that it finds at once. Warnings, and questions r
 TABLES: tuple[tuple[ModuleType, str, str, str], ...] = (
     (test_bad_input, "TABLE", "Running a recipe", "Input"),
     (test_bad_files, "TABLE", "Mappings, other molecules, other formats", "Input"),
+    (test_bad_levels, "TABLE", "Recipes that change what there is", ""),
     (test_bad_judging, "TABLE", "Judging", "Judging"),
     (test_bad_judging, "REPORTS", "Comparing runs: `backmap report`", ""),
     (test_judge, "TABLE", "Judging models: `backmap judge`", ""),

@@ -24,6 +24,8 @@ _LABEL = {"bonds": ("length", "nm"), "angles": ("angle", "deg"), "propers": ("to
 TRANS = 120.0
 #: A bond is long only if it is also longer than this times the sum of the covalent radii, as S-S and C-I need it.
 _STRETCH = 1.3
+#: Of the bonds of beads, which have no element and are as long as their model has them, nm.
+_LONGEST = 1.5
 
 
 class Distributions(Measurement):
@@ -38,15 +40,16 @@ class Distributions(Measurement):
 
     def __init__(self, system: System, forcefield: ForceField | None, widths: dict[str, float],
                  long_bond: float) -> None:
-        ranges = {"bonds": (0.05, 0.30), "angles": (0.0, 180.0), "propers": (-180.0, 180.0),
-                  "impropers": (-180.0, 180.0)}
+        element = np.concatenate([np.tile(kind.chemistry.element, count) for kind, count in system.blocks])
+        ranges = {"bonds": (0.05, 0.30 if element.any() else _LONGEST), "angles": (0.0, 180.0),
+                  "propers": (-180.0, 180.0), "impropers": (-180.0, 180.0)}
         self.bins = {section: Bins(*ranges[section], widths[section]) for section in SECTIONS}
         self.terms = terms_of(system, forcefield)
         self.long_bond = long_bond
         if "bonds" in self.terms:
-            element = np.concatenate([np.tile(kind.chemistry.element, count) for kind, count in system.blocks])
-            radii = element_radii(element)
-            self.longest_allowed = np.maximum(long_bond, _STRETCH * radii[self.terms["bonds"].atoms].sum(axis=1))
+            ends = self.terms["bonds"].atoms
+            allowed = np.maximum(long_bond, _STRETCH * element_radii(element)[ends].sum(axis=1))
+            self.longest_allowed = np.where((element[ends] > 0).all(axis=1), allowed, np.inf)
 
     def measure(self, frame: Snapshot, tally: Tally) -> Flags:
         flags: Flags = {}

@@ -1,6 +1,8 @@
 """Mappings: weights, owners, beads of broken molecules."""
 from __future__ import annotations
 
+from dataclasses import replace
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -71,3 +73,28 @@ def test_apply_is_the_matrix() -> None:
     kind = builders.butane()
     positions = np.random.default_rng(1).random((5, 2, kind.n_atoms, 3))
     np.testing.assert_allclose(kind.mapping.apply(positions), kind.mapping.matrix @ positions, atol=1e-12)
+
+
+def test_masses_add_up_with_shares() -> None:
+    """Half of atom 1 is in each bead, as weights by mass say, though the beads are not of the same mass."""
+    mass = np.array([15.0, 14.0, 40.0, 1.0])
+    mapping = _chain([([0, 1], [15, 7]), ([1, 2], [7, 40])])
+    np.testing.assert_allclose(mapping.sums(mass), [15 + 7, 7 + 40 + 1])  # atom 3 weighs nothing: it goes to its owner
+    whole = _chain([([0], [1]), ([2], [1])])
+    np.testing.assert_allclose(whole.sums(mass), [29, 41])
+
+
+@given(st.integers(0, 10_000))
+def test_no_mass_is_lost(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = [(rng.choice(6, 3, replace=False).tolist(), rng.random(3).tolist()) for _ in range(3)]
+    mapping, mass = _chain(rows, 6), rng.random(6)
+    for known in (mapping, replace(mapping, share=None)):
+        assert known.sums(mass).sum() == pytest.approx(mass.sum())
+        assert (known.sums(mass) >= 0).all()
+
+
+def test_beads_that_are_one_atom() -> None:
+    assert Mapping.identity(3).pinned.tolist() == [0, 1, 2]
+    assert _chain([([2], [1]), ([0, 1], [1, 1]), ([3], [1])]).pinned.tolist() == [2, -1, 3]
+    assert _chain([([0], [1]), ([2], [1])]).pinned.tolist() == [-1, -1]  # others are theirs, too

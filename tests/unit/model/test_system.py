@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from backmap.errors import BackmapError
+from backmap.model.system import Window
 from tests import builders
 
 
@@ -78,3 +79,42 @@ def test_with_atoms_leaves_the_old_window_alone() -> None:
     assert moved.atoms is not window.atoms
     assert moved.beads is window.beads
     assert moved.placed.all()
+
+
+def test_beads_alone() -> None:
+    """Beads of a system as its atoms: names, bonds and masses; nothing finer is left, and nothing is to be drawn."""
+    system = builders.system()
+    beads = system.as_beads
+    assert (beads.n_atoms, beads.n_beads, beads.listed) == (system.n_beads, system.n_beads, system.listed)
+    assert beads.only_beads
+    assert not system.only_beads
+    assert beads.as_beads is beads
+    for fine, kind in zip(system.types, beads.types):
+        assert kind.given
+        assert kind.mapping.is_identity
+        assert (kind.atom_names, kind.atom_types) == (fine.bead_names, fine.bead_types)
+        assert (kind.residue_names, kind.residues.tolist()) == (fine.bead_residue_names, fine.bead_residues.tolist())
+        assert kind.bonds.tolist() == kind.bead_bonds.tolist() == fine.bead_bonds.tolist()
+        assert kind.mass.sum() == pytest.approx(fine.mass.sum())
+        assert not kind.chemistry.element.any()
+    butane = beads.types[0]
+    np.testing.assert_allclose(butane.mass, builders.butane().mass.sum() / 2)  # both ends are alike
+
+
+def test_windows_keep_their_system() -> None:
+    system = builders.system()
+    window = builders.window(system, n_frames=3)
+    window.flags["clash"] = np.zeros((3, system.n_beads), dtype=bool)
+    parts = [window.take([k]) for k in range(3)]
+    assert all(part.system is system for part in parts)
+    assert Window.joined(parts).system is system
+    assert window.with_atoms(window.atoms).system is system
+    coarse = window.with_beads(window.beads + 1.0, system.as_beads)
+    assert coarse.system is system.as_beads
+    assert (coarse.atoms, coarse.reference, coarse.residual, coarse.flags) == (None, None, None, {})
+    assert coarse.place.tolist() == [0, 1, 2]
+    shown = window.as_beads()
+    assert shown.system is system.as_beads
+    np.testing.assert_array_equal(shown.atoms, window.beads)
+    assert shown.placed.all()
+    assert list(shown.flags) == ["clash"]

@@ -248,6 +248,7 @@ class Judgement:
 
 
 REFERENCE = "reference"
+BEFORE = "before"  #: what steps began with that moved the beads
 
 
 def divergence(p: NDArray[Any], q: NDArray[Any]) -> float:

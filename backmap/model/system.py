@@ -275,12 +275,12 @@ class Window:
     def with_beads(self, beads: Array, system: System) -> Window:
         """Return a window of the same frames of another system, of which there are beads (W, B, 3), nm, alone."""
         return replace(self, beads=beads, system=system, atoms=None, placed=None, reference=None, residual=None,
-                       flags={}, forces=None, reference_forces=None)
+                       flags={}, forces=None, reference_forces=None, before=None)
 
     def as_beads(self) -> Window:
         """Return a window whose atoms are the beads of this one, and in which there is nothing finer."""
         only = self if self.system.only_beads else self.with_beads(self.beads, self.system.as_beads)
-        return replace(only.with_atoms(self.beads), flags=self.flags)
+        return replace(only.with_atoms(self.beads), flags=self.flags, before=self.before)
 
 
 def _arrays() -> list[str]:

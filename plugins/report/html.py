@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from backmap.model.assessment import REFERENCE
+from backmap.model.assessment import BEFORE, REFERENCE
 
 from .content import Content, Panel
 from .figures import styles
@@ -156,8 +156,8 @@ class FrameView:
     Attributes:
         scene: The molecules that can be shown.
         styles: Line style of each trajectory in it, by label.
-        shown: Label of the trajectory that is shown at first, also in the ``still``.
-        still: A picture, for where scripts do not run.
+        shown: Label of the trajectory that is shown at first.
+        stills: Pictures for where scripts do not run, by trajectory: of the shown one, and of what there was before.
         counts: Numbers of molecules to choose from; the last is all.
         cut: Sentence that says what is left out, or "".
     """
@@ -165,7 +165,7 @@ class FrameView:
     scene: Excerpt
     styles: dict[str, str]
     shown: str
-    still: str
+    stills: dict[str, str]
     counts: list[int]
     cut: str
 
@@ -179,7 +179,8 @@ def _view(content: Content) -> FrameView | None:
     shown = content.own if content.own in labels else next((k for k in labels if k != REFERENCE), labels[0])
     whole = len(excerpt.atom_counts)
     counts = sorted({n for n in (1, excerpt.few, 3 * excerpt.few, whole) if n <= whole})
-    return FrameView(excerpt, {label: style[label] for label in labels}, shown, still(excerpt, shown), counts,
+    stills = {label: still(excerpt, label) for label in (BEFORE, shown) if label in labels}
+    return FrameView(excerpt, {label: style[label] for label in labels}, shown, stills, counts,
                      _cut(excerpt))
 
 

@@ -82,7 +82,7 @@
     scale.querySelector(".bar").style.background = `linear-gradient(90deg, ${RAMP.map(rgb).join(",")})`;
   }
 
-  const state = {colouring: "", atoms: true, beads: true, box: false, count: scene.few, shown: new Set()};
+  const state = {colouring: "", atoms: true, beads: !scene.ownBeads, box: false, count: scene.few, shown: new Set()};
   let viewer = null;
   try {
     const test = document.createElement("canvas");
@@ -107,6 +107,10 @@
     model.addAtoms(list);
     const light = dark.matches ? "#d5d6da" : "#c3c5ca";
     const known = {C: colour, H: light, O: "#d0382e", N: "#3566d6", S: "#b89400", P: "#d07a10", F: "#24a347", CL: "#24a347", Cl: "#24a347", Br: "#8a3a1e"};
+    if (scene.bond) {  // beads: their size follows from how far they are apart, nm to Angstrom
+      model.setStyle({}, {stick: {radius: 0.6 * scene.bond, color: colour}, sphere: {radius: 1.6 * scene.bond, color: colour}});
+      return;
+    }
     model.setStyle({}, {stick: {radius: 0.11, colorfunc: atom => known[atom.elem] || "#8a8c92"}});
     model.setStyle({elem: "H"}, {stick: {radius: 0.07, colorfunc: () => light}});
   }

@@ -17,7 +17,7 @@ from .verdict import DISTRIBUTIONS, best_of, judge
 FLOOR = "noise floor"
 SECTIONS = {"bonds": "Bond lengths", "angles": "Bond angles", "propers": "Torsions", "impropers": "Planes and rings",
             "packing": "Contacts and packing", "stereochemistry": "Stereochemistry", "shape": "Shape of molecules",
-            "energy": "Energies", "consistency": "Beads"}
+            "energy": "Energies", "consistency": "Beads", "beads": "Chains of beads"}
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,8 @@ def overview(content: Content) -> Table:
 #: What matters most: section, pattern of name and quantity, and how many rows at most.
 KEYS = (("", "pairs closer than|through rings|bonds longer than", 6),)
 LATER_KEYS = (("packing", r"jsd$|integral", 4), ("energy", r"^lennard-jones per .*(sum mean|jsd)$", 6),
-              ("energy", r"^total per atom$", 1), ("consistency", r"^all beads (rmsd|max)", 2))
+              ("energy", r"^total per atom$", 1), ("consistency", r"^all beads (rmsd|max)", 2),
+              ("beads", r"jsd$|integral|mean square|contour length|kuhn", 30))
 #: Names that say too little outside their section.
 CALLED = {"total": "Energy, all terms", "all beads": "Bead positions"}
 

@@ -354,11 +354,11 @@ def _unjudged(content: Content, label: str) -> Iterator[str]:
 
     if not content.has_reference:
         yield "There is no reference, so distributions and energies could not be compared with true ones."
-    if not measured("energy"):
+    if not measured("energy") and not measured("beads"):
         yield "Energies were not judged: that takes the assessor “energy” and a force field."
-    if not any(measured(section) for section in DISTRIBUTIONS):
+    if not any(measured(section) for section in (*DISTRIBUTIONS, "beads")):
         yield "Bonds, angles and torsions were not judged: that takes the assessor “structure”."
-    if not measured("consistency"):
+    if not measured("consistency") and not measured("beads"):
         yield "Whether the beads are kept was not judged: that takes the assessor “consistency”."
     frames = content.judgement.n_frames.get(label, 0)
     if 0 < frames < 5:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ Index = NDArray[np.int64]
 MOST_ATOMS = 3000  #: shown at most, whole molecules; a single larger one is shown whole
 FEW_ATOMS = 350  #: shown at first, at least
 STILL_ATOMS = 700  #: in the still picture
+THICK = 0.16  #: radius of beads that are drawn as atoms, in bonds
 PICOMETRE = 1000.0  #: positions are kept as whole picometres
 
 
@@ -101,6 +103,8 @@ class Excerpt:
         corner: Corner of the box, (3,).
         box: Rows are the box vectors, (3, 3); None without periodicity.
         colourings: What beads can be coloured by, beside their type.
+        bond: Mean length of bonds where atoms are beads without elements, nm, by which they are drawn; else 0.
+        own_beads: Whether all atoms are beads of their own, so that these need not be drawn again.
     """
 
     number: int
@@ -118,6 +122,8 @@ class Excerpt:
     corner: Array
     box: Array | None
     colourings: list[Colouring]
+    bond: float = 0.0
+    own_beads: bool = False
 
     @property
     def few(self) -> int:
@@ -137,6 +143,7 @@ class Excerpt:
             "beadTypes": self.bead_types, "radius": np.round(self.radius, 3).tolist(),
             "trajectories": {label: packed(atoms) for label, atoms in self.atoms.items()}, "beads": packed(self.beads),
             "colourings": [each.to_json() for each in self.colourings],
+            "bond": round(self.bond, 4), "ownBeads": self.own_beads,
             "box": None if self.box is None else np.round(np.vstack([self.corner, self.box]), 3).tolist()}
 
 
@@ -166,7 +173,15 @@ def scene(example: Example, system: System) -> Excerpt:
         bonds=np.concatenate(found.bonds), bead_bonds=np.concatenate(found.bead_bonds), bead_types=found.bead_types,
         radius=np.array(found.radii), atoms=shown, beads=(beads - centre)[bead_rows],
         corner=np.zeros(3) - centre, box=box,
-        colourings=colourings(example, bead_rows))
+        colourings=colourings(example, bead_rows), bond=_bond(found, shown), own_beads=system.only_beads)
+
+
+def _bond(found: _Collected, shown: dict[str, Array]) -> float:
+    """Mean length of bonds, nm, of molecules without elements; 0 of others, or without bonds."""
+    i, j = np.concatenate(found.bonds).T
+    if set(found.elements) != {symbol_of(0)} or not len(i):
+        return 0.0
+    return float(np.mean([np.linalg.norm(atoms[i] - atoms[j], axis=1).mean() for atoms in shown.values()]))
 
 
 class _Collected:
@@ -238,22 +253,26 @@ def still(scene: Excerpt, label: str) -> str:
 
     seen, rings = place(atoms), place(beads)
     parts: list[tuple[float, str]] = []
+    longest = (4 * scene.bond or 0.4) * scale
     for i, j in scene.bonds[(scene.bonds < n_atoms).all(axis=1)]:
         middle = (seen[i] + seen[j]) / 2
-        if np.hypot(*(seen[i] - seen[j])[:2]) > 0.4 * scale:
+        if np.hypot(*(seen[i] - seen[j])[:2]) > longest:
             continue
         for end in (i, j):
             symbol = scene.elements[end]
             parts.append((middle[2], f'<path class="e{symbol}" d="M{seen[end][0]:.0f} {seen[end][1]:.0f}'
                                      f'L{middle[0]:.0f} {middle[1]:.0f}"/>'))
     kinds = list(dict.fromkeys(scene.bead_types))
-    for bead, (across, down, depth) in enumerate(rings):
+    for across, down, depth in seen if scene.bond else ():
+        parts.append((depth, f'<circle class="eX" cx="{across:.0f}" cy="{down:.0f}" '
+                             f'r="{THICK * scene.bond * scale:.1f}"/>'))
+    for bead, (across, down, depth) in enumerate(() if scene.own_beads else rings):
         kind = kinds.index(scene.bead_types[bead]) % 6
         parts.append((depth, f'<circle class="b{kind}" cx="{across:.0f}" cy="{down:.0f}" '
                              f'r="{scene.radius[bead] * scale:.1f}"/>'))
     drawn = "".join(text for _, text in sorted(parts, key=lambda part: part[0]))
-    return (f'<svg class="still" viewBox="0 0 {width:.0f} {height:.0f}" role="img" '
-            f'aria-label="Atoms and beads of frame {scene.number}">{drawn}</svg>')
+    return (f'<svg viewBox="0 0 {width:.0f} {height:.0f}" role="img" '
+            f'aria-label="Frame {scene.number} of {escape(label)}">{drawn}</svg>')
 
 
 def _view() -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
@@ -15,14 +15,14 @@ from backmap.engine.compiling import clock as compiling
 from backmap.engine.sites.handed import expect, named
 from backmap.engine.sites.snapshot import AtomIndex, Snapshot
 from backmap.errors import BackmapError, at
-from backmap.model.assessment import REFERENCE, Assessment, BeadValues, Example, Judgement
+from backmap.model.assessment import BEFORE, REFERENCE, Assessment, BeadValues, Example, Judgement
 from backmap.model.memory import flags_of, note_flags
-from backmap.model.system import Window
+from backmap.model.system import System, Window
 from backmap.model.tally import Tally
 
 from .. import handed
 from .ranking import Excess
-from .unpaired import opened_unpaired, true_frames
+from .unpaired import opened_unpaired, true_beads, true_frames
 
 
 class AssessOptions(api.Options):
@@ -31,9 +31,12 @@ class AssessOptions(api.Options):
     changed_names: ClassVar = {"beside": "is called 'compare_with' now", "every": "is called 'compare_every' now"}
 
     assessors: Several[Assessor] = Field(description="What is measured: one assessor, or a list of them.")
+    of: Literal["atoms", "beads"] = Field(
+        "atoms", description="What is measured. Beads count as atoms without elements; where a step has moved them, "
+                             "they are also measured as they were before.")
     reference: Nested[Reader] | None = Field(
         None, description="True atoms of other frames, as many as there are, where 'read' has none that belong to the "
-                          "beads: distributions are compared with theirs.")
+                          "beads: distributions are compared with theirs. With 'of: beads' also beads of a model.")
     name: str = Field("backmap", min_length=1, description="What the run's own trajectory is called in reports.")
     compare_with: dict[str, Several[Step]] = Field(
         {}, description="Other ways to the atoms, to be judged beside: a name and the steps that make them, "
@@ -53,14 +56,14 @@ class AssessOptions(api.Options):
     @field_validator("name")
     @classmethod
     def _own(cls, name: str) -> str:
-        if name == REFERENCE:  # both would be counted together
+        if name in (REFERENCE, BEFORE):  # both would be counted together
             raise ValueError(f"the name '{name}' is taken")
         return name
 
     @field_validator("compare_with")
     @classmethod
     def _new(cls, others: dict[str, list[Step]], info: ValidationInfo) -> dict[str, list[Step]]:
-        for taken in (info.data.get("name"), REFERENCE):
+        for taken in (info.data.get("name"), REFERENCE, BEFORE):
             if taken in others:
                 raise ValueError(f"the name '{taken}' is taken")
         for label, steps in others.items():
@@ -70,7 +73,7 @@ class AssessOptions(api.Options):
 
 
 class Assess(FrameStep):
-    """Measures the atoms by assessors, and beside them the reference and other ways to make them."""
+    """Measures the atoms, or the beads, by assessors, and beside them the reference and other ways to make them."""
 
     Options = AssessOptions
     options: AssessOptions
@@ -85,10 +88,14 @@ class Assess(FrameStep):
         return {f"compare_with.{label}": steps for label, steps in self.options.compare_with.items()}
 
     def start(self, state: State) -> None:
-        options = self.options
+        options, atoms = self.options, self.options.of == "atoms"
+        system = self._system(state.system)
         for assessor in options.assessors:
+            if not atoms and "forcefield" in assessor.needs:
+                raise BackmapError(f"'{assessor.name}' needs a force field, which beads do not have",
+                                   where=f"{self.where}.of", hint="Write 'of: atoms', in a step of its own.")
             assessor.use(state.generator, state.seed, state.device)
-            assessor.begin(state.system, state.forcefield)
+            assessor.begin(system, state.forcefield if atoms else None)
             for path in assessor.paths():
                 state.files.claim(path, once=True)
         self.states = {}
@@ -99,12 +106,12 @@ class Assess(FrameStep):
             for step in steps:
                 with at(step.where):
                     step.start(self.states[label])
-        self.atoms, self.n_frames = AtomIndex(state.system), state.n_frames
-        self.reference = opened_unpaired(options.reference, state, self.where)
+        self.atoms, self.n_frames = AtomIndex(system), state.n_frames
+        self.reference = opened_unpaired(options.reference, state, self.where, options.of)
         self.judgement = state.judgement = Judgement(options.name)
 
     def frame(self, window: Window, state: State) -> Window:
-        given, window = window, _judged(window)
+        given, window = window, self._judged(window)
         if window.atoms is None and window.reference is None and not self.options.compare_with:
             raise BackmapError("there is nothing to judge: no earlier step makes atoms, and there is no reference",
                                hint="Put it after a step that makes atoms, such as forward or read_atoms.")
@@ -118,11 +125,27 @@ class Assess(FrameStep):
             flags = self._measure(self.options.name, frame)
             window = replace(window, flags={**window.flags, **flags})
             note_flags(self.memory["flags"], window)
+        moved = window.before is not None and window.system.only_beads
+        if moved:
+            made[BEFORE] = window.before
+            if frame.index == order:
+                self._measure(BEFORE, self._snapshot(self._judged(_unmoved(given))))
         if order % self.options.compare_every == 0:
-            made |= dict(self._compared(given, state))
+            made |= dict(self._compared(_unmoved(given) if moved else given, state))
         if self.options.view and frame.index == 0:
             self._exemplify(window, made)
         return replace(given, flags=window.flags)
+
+    def _system(self, system: System) -> System:
+        """What is measured of what there is."""
+        return system if self.options.of == "atoms" else system.as_beads
+
+    def _judged(self, window: Window) -> Window:
+        """The window with what is measured as its atoms: also beads, where there is nothing finer."""
+        if self.options.of == "beads":
+            reference = None if window.reference is None else window.system.map(window.reference)
+            return replace(window.as_beads(), reference=reference, residual=None, reference_forces=None)
+        return window.as_beads() if window.atoms is None and window.system.only_beads else window
 
     def _compared(self, window: Window, state: State) -> Iterator[tuple[str, np.ndarray]]:
         """Make and measure the frame of every branch; label and atoms of each."""
@@ -138,11 +161,12 @@ class Assess(FrameStep):
                 continue
             if not own.loaded:
                 self.memory["seconds"].row(label, int(window.place[0]), compiling.clock() - began)
-            made = _judged(made)
+            made = self._judged(made)
             if made.atoms is None:
                 raise BackmapError("makes no atoms", where=f"compare_with.{label}", hint="Name a step that does.")
-            if made.system.n_atoms != window.system.n_atoms:
-                raise BackmapError(f"makes {made.system.n_atoms} atoms, but {window.system.n_atoms} are judged",
+            expected = self._system(window.system).n_atoms
+            if made.system.n_atoms != expected:
+                raise BackmapError(f"makes {made.system.n_atoms} atoms, but {expected} are judged",
                                    where=f"compare_with.{label}", hint="Its last step has to make the same atoms.")
             self._measure(label, self._snapshot(made))
             state.progress((number + 1) / len(self.options.compare_with))
@@ -195,16 +219,17 @@ class Assess(FrameStep):
         return Example(int(kept.rows("number")[0]), kept.rows("box")[0], kept.rows("beads")[0], atoms, values)
 
     def finish(self, state: State) -> None:
-        self.judgement.system = state.systems[self.level]
+        self.judgement.system = self._system(state.systems[self.level])
         for label, steps in self.options.compare_with.items():
             for step in steps:
                 with at(step.where):
                     step.finish(self.states[label])
         if self.reference is not None:
-            for frame in true_frames(self.reference, self.judgement.system, state, self.atoms):
+            frames = true_frames if self.options.of == "atoms" else true_beads
+            for frame in frames(self.reference, self.judgement.system, state, self.atoms):
                 self._measure(REFERENCE, frame)
         judged, own = self.judgement, self.options.name
-        labels = [label for label in (REFERENCE, own, *self.options.compare_with) if self._seen(label)]
+        labels = [label for label in (REFERENCE, own, BEFORE, *self.options.compare_with) if self._seen(label)]
         for label in labels:
             judged.by_trajectory[label] = {a.name: self._conclude(a, label) for a in self.options.assessors}
             judged.n_frames[label] = max(self._tally(label, a).n_frames for a in self.options.assessors)
@@ -261,6 +286,6 @@ class Assess(FrameStep):
         return replace(found, surfaces=[replace(each, values=np.abs(each.values)) for each in apart])
 
 
-def _judged(window: Window) -> Window:
-    """The window with the atoms that are judged: beads, where there is nothing finer."""
-    return window.as_beads() if window.atoms is None and window.system.only_beads else window
+def _unmoved(window: Window) -> Window:
+    """The window with the beads as they were before a step moved them."""
+    return window if window.before is None else replace(window, beads=window.before, before=None)

@@ -192,9 +192,8 @@ def line(name: str, rows: list[np.ndarray], theirs: np.ndarray, distance) -> Non
 def sizes(melts: list[Melt]) -> None:
     """Print lengths of chains, with standard errors over frames."""
     print(f"\n{'':28s}" + "".join(f"{melt.name:>20s}" for melt in melts))
-    roots = {"sqrt<Re^2>, nm": ends, "sqrt<Rg^2>, nm": gyrations}
-    for name, measure in roots.items():
-        print(f"{name:28s}" + "".join(spread(np.sqrt(measure(melt).mean(axis=1))) for melt in melts))
+    for name, measure in (("sqrt<Re^2>, nm", ends), ("sqrt<Rg^2>, nm", gyrations)):
+        print(f"{name:28s}" + "".join(root(measure(melt).mean(axis=1)) for melt in melts))
     print(f"{'contour length L, nm':28s}" + "".join(spread(contours(melt).mean(axis=1)) for melt in melts))
     for name, value in (("Kuhn length b = <Re^2>/L, nm", lambda melt: kuhn(melt)[0]),
                         ("Kuhn number n_K", lambda melt: kuhn(melt)[1])):
@@ -206,6 +205,12 @@ def sizes(melts: list[Melt]) -> None:
 def spread(values: np.ndarray) -> str:
     """Mean over frames with its standard error, as if frames were independent."""
     return f"{values.mean():12.4f}({values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan:.4f})"
+
+
+def root(squares: np.ndarray) -> str:
+    """Square root of the mean over frames with its standard error."""
+    mean = np.sqrt(squares.mean())
+    return f"{mean:12.4f}({squares.std(ddof=1) / np.sqrt(len(squares)) / 2 / mean if len(squares) > 1 else np.nan:.4f})"
 
 
 def kuhn(melt: Melt) -> tuple[float, float]:

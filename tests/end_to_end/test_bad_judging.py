@@ -236,9 +236,24 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
      "run.yaml: steps[3].assess: compare_with.none: makes no atoms. Name a step that does."),
     ("unknown assessor", recipe("[structure,", "[structures,"), (),
      f"{ASSESS}.assessors[0]: no assessor is called 'structures'. Did you mean 'structure'? Known: "
-     "block_free_energies, consistency, energy, force_residual, landscape, projected_forces, structure"),
+     "block_free_energies, coarse_structure, consistency, energy, force_residual, landscape, projected_forces, "
+     "structure"),
     ("unknown option of an assessor", recipe(PLAIN, "[{structure: {bin: 2}}]"), (),
      f"{ASSESS}.assessors[0].structure: no option is called 'bin'. ... Known: ..."),
+    # beads
+    ("energy of beads", recipe(f"{{assessors: {PLAIN}}}", f"{{of: beads, assessors: {PLAIN}}}"), (),
+     f"{ASSESS}.of: 'energy' needs a force field, which beads do not have. Write 'of: atoms', in a step of its own."),
+    ("neither atoms nor beads", recipe(f"{{assessors: {PLAIN}}}", "{of: bead, assessors: coarse_structure}"), (),
+     f"{ASSESS}.of: should be 'atoms' or 'beads', not 'bead'..."),
+    ("other beads for a reference", together(NO_REFERENCE, frames("other.xtc", n_atoms=100), recipe(
+        f"{{assessors: {PLAIN}}}", "{of: beads, assessors: coarse_structure, reference: {gromacs: other.xtc}}")), (),
+     f"{ASSESS}: other.xtc: holds 100 beads, but the topology (64 OCT) has 256. ..."),
+    ("the name of what beads were before", nothing, ("--set", "steps.assess.name=before"),
+     f"{ASSESS}.name: the name 'before' is taken. What the run's own trajectory is called in reports."),
+    ("bins without a width", recipe(PLAIN, "[{coarse_structure: {bond_bin: 0}}]"), (),
+     f"{ASSESS}.assessors[0].coarse_structure.bond_bin: should be greater than 0, not 0..."),
+    ("bonds that are too many", recipe(PLAIN, "[{coarse_structure: {apart: 9}}]"), (),
+     f"{ASSESS}.assessors[0].coarse_structure.apart: should be less than or equal to 8, not 9..."),
     ("the reference's name", nothing, ("--set", "steps.assess.name=reference"),
      f"{ASSESS}.name: the name 'reference' is taken. What the run's own trajectory is called in reports."),
     ("report of an unknown format", recipe("report.md", "report.pdf"), (),

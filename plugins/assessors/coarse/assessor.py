@@ -14,10 +14,11 @@ from backmap.model.system import System
 from backmap.model.tally import Tally
 
 from ..histograms import Bins
-from .bonded import Bonded
+from .bonded import BondedBeads
 from .pairs import PairFunctions
 from .part import BLOCKS, SECTION, UNITS, CoarsePart
-from .sizes import Moved, Sizes
+from .said import compared, kept
+from .sizes import MovedBeads, Sizes
 
 
 class CoarseStructureOptions(Options):
@@ -60,8 +61,9 @@ class CoarseStructure(Assessor):
                 "angles": Bins(0.0, 180.0, options.angle_bin), "propers": Bins(-180.0, 180.0, options.torsion_bin)}
         sizes = Sizes(system, options.size_bin, options.longest_bond)
         self.parts: list[CoarsePart] = [
-            Bonded(system, bins), PairFunctions(system, Bins(0.0, options.rdf_cutoff, options.rdf_bin), options.apart),
-            sizes, Moved(sizes)]
+            BondedBeads(system, bins),
+            PairFunctions(system, Bins(0.0, options.rdf_cutoff, options.rdf_bin), options.apart),
+            sizes, MovedBeads(sizes)]
 
     def measure(self, frame: Snapshot, tally: Tally) -> dict[str, np.ndarray]:
         for part in self.parts:
@@ -74,10 +76,14 @@ class CoarseStructure(Assessor):
     def conclude(self, tally: Tally, reference: Tally | None) -> Assessment:
         found = [part.conclude(tally, reference) for part in self.parts]
         figures = [figure for one in found for figure in one.figures]
+        findings = list(kept(figures))
         if reference is not None and min(tally.n_frames, reference.n_frames):
+            distances = self.distances(tally, reference)
             spread = errors(self.distances, tally, reference, blocks=BLOCKS)
             figures = [Figure(SECTION, name, quantity, value, UNITS.get(quantity, ""), distance=True,
-                              error=spread[name, quantity])
-                       for (name, quantity), value in self.distances(tally, reference).items()] + figures
+                              error=spread[name, quantity]) for (name, quantity), value in distances.items()] + figures
+            halves = reference.half(0), reference.half(1)
+            floors = self.distances(*halves) if min(half.n_frames for half in halves) else {}
+            findings += compared(distances, floors)
         return Assessment(figures, [curve for one in found for curve in one.curves],
-                          [note for one in found for note in one.notes])
+                          [note for one in found for note in one.notes], findings)

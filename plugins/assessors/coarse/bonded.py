@@ -19,7 +19,7 @@ _CALLED = {"bonds": ("bond", "length", "nm"), "angles": ("angle", "angle", "deg"
            "propers": ("torsion", "torsion", "deg")}
 
 
-class Bonded(CoarsePart):
+class BondedBeads(CoarsePart):
     """Distributions of bond lengths, angles and torsions, one of each combination of types.
 
     Args:

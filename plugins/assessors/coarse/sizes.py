@@ -133,7 +133,7 @@ class Sizes(CoarsePart):
             yield f"{name} is not held together by its bonds, and has no size."
 
 
-class Moved(CoarsePart):
+class MovedBeads(CoarsePart):
     """How far beads are from where they were before a step moved them, and what became of sizes, frame by frame."""
 
     def __init__(self, sizes: Sizes) -> None:

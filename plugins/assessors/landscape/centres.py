@@ -50,7 +50,7 @@ def centres_of(system: System, said: Said, chosen: Sequence[str] | None) -> Cent
     Args:
         system: What is there.
         said: As in recipes.
-        chosen: Molecule types to be compared; None for all that are backmapped.
+        chosen: Molecule types to be compared; None for all that are backmapped, or all where there are beads alone.
 
     Raises:
         BackmapError: If a type or an atom is not there, if there is nothing to compare, or if molecules have different
@@ -77,7 +77,9 @@ def _groups(system: System, said: Said, chosen: Sequence[str] | None) -> list[Gr
         if name not in known:
             raise BackmapError(f"there is no molecule type '{name}'", where="landscape",
                                hint=f"There are: {', '.join(known)}.")
-    groups = [group for group in system.groups if (group.type.name in chosen if chosen else not group.type.given)]
+    beads_alone = system.only_beads
+    groups = [group for group in system.groups
+              if (group.type.name in chosen if chosen else beads_alone or not group.type.given)]
     if isinstance(said, Mapping) and chosen is None:
         groups = [group for group in groups if group.type.name in said]
     if isinstance(said, Mapping) and (bare := [group.type.name for group in groups if group.type.name not in said]):

@@ -12,6 +12,22 @@ from ...environments.spectra import PowerSpectra, Spectrum
 from .centres import Centres
 
 
+#: Beads and others without an element are species of their own, by type, from this number on.
+BEADS = 1000
+
+
+def species_of(system: System) -> NDArray[np.int32]:
+    """What neighbours are told apart by: the element of each atom, or the type of those that have none, (A,)."""
+    bare = sorted({name for kind in system.types
+                   for name, element in zip(kind.atom_types, kind.chemistry.element) if not element})
+    species = np.empty(system.n_atoms, dtype=np.int32)
+    for group in system.groups:
+        kind = group.type
+        species[group.atoms] = [element or BEADS + bare.index(name)
+                                for name, element in zip(kind.atom_types, kind.chemistry.element.tolist())]
+    return species
+
+
 class Environments:
     """Power spectra around the centres of a system, each of norm 1.
 
@@ -28,9 +44,7 @@ class Environments:
 
     def __init__(self, system: System, centres: Centres, spectrum: Spectrum) -> None:
         self.centres, self.spectrum = centres, spectrum
-        elements = np.empty(system.n_atoms, dtype=np.int32)
-        for group in system.groups:
-            elements[group.atoms] = group.type.chemistry.element
+        elements = species_of(system)
         seen = np.ones(len(elements), dtype=bool) if spectrum.hydrogen else elements != 1
         self._seen, self.elements = np.flatnonzero(seen), elements[seen]
         if not len(self._seen):

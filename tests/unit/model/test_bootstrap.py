@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backmap.model.bootstrap import errors, resamplings
+from backmap.model.bootstrap import block_error, errors, resamplings
 from backmap.model.tally import Tally
 
 
@@ -43,3 +43,14 @@ def test_rows_are_drawn_and_counts_left_out() -> None:
     assert set(part.rows("x").ravel()) < set(range(7))
     assert "n" not in part
     assert tally(np.arange(7.0)).resampled([2, 2, 5]).rows("x").tolist() == [[2], [2], [5]]
+
+
+def test_blocks_of_frames_that_are_alike() -> None:
+    """Of 100 frames, ten successive ones are the same: there are 10 numbers, not 100. Blocks know it to 40 %."""
+    numbers = np.random.default_rng(3).normal(size=10)
+    series, still = tally(np.repeat(numbers, 10)), tally(np.zeros(100))
+    expected = numbers.std() / 10**0.5
+    assert errors(apart, series, still, blocks=10)["mean"] == pytest.approx(expected, rel=0.4)
+    assert errors(apart, series, still)["mean"] < 0.5 * expected
+    assert block_error(series.rows("x"), lambda mean: mean[0], 10) == pytest.approx(numbers.std(ddof=1) / 10**0.5)
+    assert block_error(series.rows("x")[:1], lambda mean: mean[0], 10) is None

@@ -13,10 +13,12 @@ from backmap_plugins.report.content import collect
 from backmap_plugins.report.pages import shipped
 
 from backmap.errors import BackmapError
-from backmap.model.assessment import REFERENCE, Assessment, Example, Figure, Judgement
+from backmap.model.assessment import BEFORE, REFERENCE, Assessment, Example, Figure, Judgement
 from backmap.model.sampling import Sampling
+from backmap.model.system import System
 from tests import judgements
 from tests.judgements import OTHERS, OWN
+from tests.polymer import line, measured, snapshot
 
 HOSTILE = '<script>alert("x")</script>'
 VOID = {"meta", "link", "br", "img", "hr", "input"}
@@ -200,3 +202,29 @@ def test_the_reference_comes_first_then_the_own_trajectory() -> None:
     content = collect(judged, {}, system)
     assert content.labels[:2] == [REFERENCE, OWN]
     assert content.sections[0] == "bonds"
+
+
+def test_beads_before_and_after_stand_side_by_side() -> None:
+    """Both are in the one table, in the plots, in the view and in the pictures of readers without scripts."""
+    system = System(((line(5), 3),))
+    rng = np.random.default_rng(1)
+    beads, box = rng.normal(size=(15, 3)), np.eye(3) * 9
+    by_trajectory = {}
+    frames = {REFERENCE: [beads + 0.1 * k for k in range(4)], OWN: [beads] * 3, BEFORE: [1.2 * beads] * 3}
+    assessor, _ = measured(system, [])
+    tallies = {label: measured(system, [snapshot(system, x, box, k) for k, x in enumerate(each)])[1]
+               for label, each in frames.items()}
+    for label, tally in tallies.items():
+        compared = None if label == REFERENCE else tallies[REFERENCE]
+        by_trajectory[label] = {"coarse_structure": assessor.conclude(tally, compared)}
+    floor = {"coarse_structure": assessor.conclude(tallies[REFERENCE].half(1), tallies[REFERENCE].half(0))}
+    judged = Judgement(OWN, by_trajectory, floor, dict.fromkeys(frames, 3), system=system,
+                       example=Example(0, box, beads, {OWN: beads, BEFORE: 1.2 * beads}))
+    said = render.report(Path("report.md"), judged, {}, system).decode()
+    row = next(line for line in said.splitlines() if line.startswith("| Bond K-K (JSD)"))
+    assert len(row.split("|")) == len(("", "name", REFERENCE, OWN, BEFORE, "floor", ""))
+    page = render.report(Path("report.html"), judged, {}, system).decode()
+    assert all(page.count(f"<figcaption>{label}</figcaption>") == 1 for label in (BEFORE, OWN))
+    assert f'data-of="{BEFORE}"' in page
+    assert 'data-toggle="beads"' not in page
+    assert "Energies were not judged" not in page

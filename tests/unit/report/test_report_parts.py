@@ -13,10 +13,11 @@ from backmap_plugins.report.figures import plot, ticks
 from backmap_plugins.report.numbers import decimals, number, percent, short
 from backmap_plugins.report.viewer import MOST_ATOMS, packed, scene, still
 
-from backmap.model.assessment import REFERENCE, BeadValues, Example
+from backmap.model.assessment import BEFORE, REFERENCE, BeadValues, Example
 from backmap.model.system import System
 from tests import builders, judgements
 from tests.judgements import OWN
+from tests.polymer import line
 
 
 def test_numbers_have_four_digits_and_true_minus_signs() -> None:
@@ -117,3 +118,22 @@ def test_positions_survive_packing() -> None:
         data = packed(positions)
         read = np.frombuffer(base64.b64decode(data["data"]), dtype=np.dtype(data["type"]).newbyteorder("<"))
         np.testing.assert_allclose(read.reshape(-1, 3) / 1000, positions, atol=6e-4)
+
+
+def test_beads_are_drawn_by_their_bonds() -> None:
+    """Three beads 0.7 nm apart: balls and sticks, and no spheres of the same beads about them."""
+    system = System(((line(3), 2),))
+    beads = np.array([[0.7 * k, y, 0.0] for y in (0.0, 1.0) for k in range(3)])
+    view = scene(Example(0, np.zeros((3, 3)), beads, {OWN: beads, BEFORE: 1.1 * beads}), system)
+    assert view.own_beads
+    assert view.bond == pytest.approx(0.7 * 1.05)
+    picture = still(view, OWN)
+    assert picture.count('<circle class="eX"') == picture.count("<circle") == 6
+    assert picture.count("<path") == 2 * 4  # two halves of each bond
+    assert view.to_json()["bond"] == pytest.approx(0.735)
+
+
+def test_atoms_are_drawn_as_ever() -> None:
+    judged, system = judgements.judgement()
+    view = scene(judged.example, system)
+    assert (view.bond, view.own_beads) == (0.0, False)

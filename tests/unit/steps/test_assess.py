@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import backmap_plugins.steps
@@ -14,6 +15,7 @@ from backmap import api
 from backmap.errors import BackmapError, Interrupted
 from backmap.hookspecs import hookimpl
 from backmap.model.assessment import Judgement
+from backmap.model.system import Window
 from backmap.recipe import recipe
 from backmap.recipe.registry import Registry
 from backmap.running import runner
@@ -61,6 +63,18 @@ class SpreadOf(api.Assessor):
         return api.Assessment(surfaces=[api.Surface("place", "x", ("a", "b"), ("", ""), edges, values)])
 
 
+class Push(api.Step):
+    """Moves the beads along x."""
+
+    needs = frozenset({"system", "beads"})
+
+    class Options(api.Options):
+        by: float = 0.3
+
+    def frames(self, window: Window, state: api.State) -> Window:
+        return replace(window, beads=window.beads + np.array([self.options.by, 0.0, 0.0]), before=window.beads)
+
+
 class Offers:
     @hookimpl
     def backmap_assessors(self) -> dict[str, type[api.Assessor]]:
@@ -68,7 +82,7 @@ class Offers:
 
     @hookimpl
     def backmap_steps(self) -> dict[str, type[api.Step]]:
-        return {"keep_judgement": KeepJudgement}
+        return {"keep_judgement": KeepJudgement, "push": Push}
 
 
 @pytest.fixture
@@ -223,3 +237,60 @@ class TestLoad:
     def test_one_for_every_chosen_frame(self, judge: Callable) -> None:
         text = self.TEXT.replace("read_atoms: {atoms: {toy: {frames: 5", "read_atoms: {atoms: {toy: {frames: 2")
         assert values(judge(text=text, chosen="4,2"))["backmap"][0] == pytest.approx(0.05)
+
+
+BEADS = """\
+recipe: 1
+device: cpu
+output: out
+window: 2
+steps:
+  - toy_topology
+  - read: {beads: {toy: 5}}
+  - push
+  - assess:
+      assessors: toy_place_of
+      of: beads
+      reference: {toy: {frames: 9, points: 3}}
+      compare_with:
+        less: {push: {by: 0.1}}
+  - keep_judgement
+"""
+
+
+def test_beads_before_and_after_a_step_has_moved_them(judge: Callable) -> None:
+    """Beads stand at 0.1 k in frame k, the reference too, with nine frames; branches start where the step did."""
+    judged = judge(text=BEADS)
+    assert list(judged.by_trajectory) == ["reference", "backmap", "before", "less"]
+    found = values(judged)
+    assert {label: found[label][0] for label in found} == pytest.approx(
+        {"reference": 0.4, "backmap": 0.5, "before": 0.2, "less": 0.3})
+    assert judged.n_frames == {"reference": 9, "backmap": 5, "before": 5, "less": 5}
+    assert judged.floor
+    assert (judged.system.n_atoms, list(judged.example.atoms)) == (3, ["backmap", "before", "less"])
+    np.testing.assert_allclose(judged.example.atoms["backmap"] - judged.example.atoms["before"], [[0.3, 0, 0]] * 3)
+
+
+def test_the_reference_of_beads_may_be_atoms(judge: Callable) -> None:
+    """Six points are three diatomics: beads are the middles, of the true atoms of a frame as well."""
+    mapped = judge(text=BEADS.replace("frames: 9, points: 3", "frames: 9, points: 6"))
+    assert values(mapped)["reference"][0] == pytest.approx(0.4)
+    paired = BEADS.replace("      reference: {toy: {frames: 9, points: 3}}\n", "").replace(
+        "toy: 5}", "toy: 5}, reference: {toy: {frames: 5, points: 6}}")
+    judged = judge(text=paired, force=True)
+    assert {label: found[0] for label, found in values(judged).items()} == pytest.approx(
+        {"reference": 0.2, "backmap": 0.5, "before": 0.2, "less": 0.3})
+    assert judged.example.atoms["reference"].shape == (3, 3)
+
+
+def test_atoms_are_judged_as_ever_after_beads_have_moved(judge: Callable) -> None:
+    judged = judge(text=BEADS.replace("      of: beads\n", "").replace("points: 3", "points: 6").replace(
+        "  - push\n", "  - push\n  - toy_place\n").replace("less: {push: {by: 0.1}}", "less: {toy_place: {shift: 1}}"))
+    assert {label: found[0] for label, found in values(judged).items()} == pytest.approx(
+        {"reference": 0.4, "backmap": 0.5, "less": 1.5})
+
+
+@pytest.mark.parametrize("window", [1, 5])
+def test_windows_do_not_change_what_beads_show(judge: Callable, window: int) -> None:
+    before = values(judge(text=BEADS))
+    assert values(judge(f"window={window}", text=BEADS, force=True)) == before

@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 from backmap_plugins.assessors.landscape.centres import centres_of
-from backmap_plugins.assessors.landscape.descriptors import Environments
+from backmap_plugins.assessors.landscape.descriptors import Environments, species_of
 from backmap_plugins.environments.spectra import Spectrum
 from scipy.spatial.transform import Rotation
 
@@ -15,6 +15,7 @@ from backmap.errors import BackmapError
 from backmap.model.molecule import MoleculeType
 from backmap.model.system import System
 from tests import builders
+from tests.polymer import kind_of
 
 from ..scene import molecule, snapshot
 
@@ -178,3 +179,16 @@ def test_hydrogen_alone_is_refused() -> None:
     system = System(((hydrogen, 2),))
     with pytest.raises(BackmapError, match="there is no atom but hydrogen to be seen"):
         Environments(system, centres_of(system, "beads", None), Spectrum(0.5))
+
+
+def test_beads_are_told_apart_by_type() -> None:
+    """Swapping A and B of a molecule is seen, turning it is not; elements stay what they are."""
+    ends, twin = (System(((kind_of([(0, 1), (1, 2)], types, "ABA"), 1),)) for types in (list("ABA"), list("AAB")))
+    beads = np.array([[0.0, 0, 0], [0.3, 0, 0], [0.3, 0.4, 0]])
+    found, other = (described(system, beads, None, sigma=0.1) for system in (ends, twin))
+    assert np.abs(found - other).max() > 0.1
+    np.testing.assert_allclose(described(ends, beads[:, [1, 2, 0]], None, sigma=0.1), found, atol=CLOSE)
+    mixed = System(((builders.butane(), 1), *ends.blocks))
+    species = species_of(mixed)
+    assert set(species[:-3].tolist()) == {1, 6}
+    assert species[-3:].tolist() == [1000, 1001, 1000]

@@ -140,7 +140,8 @@ class JointSweeps:
             frames.append(np.full(len(found), frame))
             beads.append(found)
             by.append(np.full(len(found), number))
-        return Batch(*(np.concatenate(x).astype(np.int64) for x in (frames, beads))), np.concatenate(by).astype(np.int64)
+        frame, bead, of = (np.concatenate(x).astype(np.int64) for x in (frames, beads, by))
+        return Batch(frame, bead), of
 
     def _factors(self, batch: Batch) -> Tensor:
         """Logarithms of the factors of fragments as they stand, given those before them, (S,)."""

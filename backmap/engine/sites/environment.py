@@ -218,7 +218,8 @@ class Scene:
         seen = (neighbour >= 0) & self.placed[frame[:, None], index]
         if turns is not None:
             seen &= self._earlier(turns, frame, bead, index)
-            context_placed &= self._earlier(turns, frame, bead, tables.context[row] + self.layout.atom_shift[bead][:, None])
+            inside = tables.context[row] + self.layout.atom_shift[bead][:, None]
+            context_placed &= self._earlier(turns, frame, bead, inside)
         other = self.surroundings.beads[frame, bead]
         vectors = self.surroundings.vectors[frame, bead]
         # The image of a neighbour bead fixes the image of its atoms: they are stored next to it.

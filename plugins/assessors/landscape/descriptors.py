@@ -11,7 +11,6 @@ from backmap.model.system import System
 from ...environments.spectra import PowerSpectra, Spectrum
 from .centres import Centres
 
-
 #: Beads and others without an element are species of their own, by type, from this number on.
 BEADS = 1000
 

@@ -1,4 +1,4 @@
-"""Densities on an interval that can be sampled and evaluated exactly; those of torsions are the equivariant generator's."""
+"""Densities of lengths and of cosines that can be sampled and evaluated exactly."""
 from __future__ import annotations
 
 import math

@@ -1,8 +1,6 @@
 """The ``splitting`` generator."""
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -14,6 +12,7 @@ from backmap.errors import BackmapError
 from backmap.model.molecule import TOUCHING
 from backmap.model.system import System
 
+from ...learning.optimisation import resting
 from ..trained import Trained
 from ..units import unit_of
 from .core import Core
@@ -24,11 +23,9 @@ from .tables import MOST_TYPES
 class SplittingOptions(Options):
     """Options of the ``splitting`` generator."""
 
-    changed_names: ClassVar = {}
-
     checkpoint: WeightsPath | None = Field(None, description="Weights made by the train step (.safetensors); "
                                                            "needed to draw, left out to train anew.")
-    cutoff: float = Field(2.5, gt=0, le=10, description="How far a new network sees, in mean lengths of bonds.")
+    cutoff: float = Field(1.8, gt=0, le=10, description="How far a new network sees, in mean lengths of bonds.")
     width: int = Field(96, ge=8, multiple_of=2, description="Hidden width of a new network.")
     dropout: float = Field(0.1, ge=0, lt=1, description="Share of hidden values left out in training.")
 
@@ -82,11 +79,13 @@ class Splitting(Trained, DensityGenerator):
 
     @torch.no_grad()
     def draw(self, env: LocalEnvironment, rng: Stream, candidates: int = 1) -> Draw:
-        return self.core.draw(env, rng, candidates)
+        with resting(self.network):
+            return self.core.draw(env, rng, candidates)
 
     @torch.no_grad()
     def log_density(self, env: LocalEnvironment, positions: Tensor) -> Tensor:
-        return self.core.log_density(env, positions)
+        with resting(self.network):
+            return self.core.log_density(env, positions)
 
     def loss(self, env: LocalEnvironment, target: Tensor, rng: Stream) -> Tensor:
         return -self.core.log_density(env, target)

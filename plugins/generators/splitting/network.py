@@ -170,7 +170,8 @@ class Network(nn.Module):
         pairs = self._pairs(close, embedded, along.flatten(2), square, length.float(), share.float())
         return torch.logsumexp(pairs.unflatten(1, along.shape[2:]), dim=2)
 
-    def pairs_around(self, near: Points, embedded: dict[str, Tensor], length: Tensor, cosine: Tensor, share: Tensor) -> Tensor:
+    def pairs_around(self, near: Points, embedded: dict[str, Tensor], length: Tensor, cosine: Tensor,
+                     share: Tensor) -> Tensor:
         """Pair terms of both halves with everything near, at the nodes of the torsion, (T, NODES).
 
         Args:
@@ -187,7 +188,8 @@ class Network(nn.Module):
         return self._pairs(near, embedded, along, square, length.float(), share.float())
 
     @staticmethod
-    def _pairs(points: Points, embedded: dict[str, Tensor], along: Tensor, square: Tensor, length: Tensor, share: Tensor) -> Tensor:
+    def _pairs(points: Points, embedded: dict[str, Tensor], along: Tensor, square: Tensor, length: Tensor,
+               share: Tensor) -> Tensor:
         """Sum over points of the terms of both halves, (T, n).
 
         Args:

@@ -8,7 +8,6 @@ from scipy.spatial.distance import jensenshannon
 from backmap.errors import BackmapError
 from backmap.model.assessment import CARE, GOOD, Assessment, Figure
 from backmap.model.system import System
-
 from tests.polymer import SECTION, Array, kind_of, line, measured, ring, rotating, snapshot
 
 LENGTH, COSINE, N = 0.7, 0.4, 33

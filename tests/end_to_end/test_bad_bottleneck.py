@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from tests import melts
 
 from .test_bad_input import Break, check_one_line, columns, content, lines, nothing, remove

@@ -131,7 +131,7 @@ def _read_molecules(reading: Reading, survey: Survey, step: Step, state: State |
     readers = list(plugins_in(step.options, TopologyReader))
     for reader in readers:
         survey.topology = reading.attempt(reader.read, step.where)
-    if not readers and state is not None:
+    if not readers and state is not None and state.system is not None:
         survey.topology = AtomTopology.of(step.particles(state), f"the {step.finest} so far")
     if survey.topology is None:
         return

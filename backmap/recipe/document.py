@@ -13,6 +13,8 @@ from ..errors import BackmapError
 
 #: Entries of a document with all its aliases written out; recipes have some hundred.
 LARGEST = 100_000
+#: Steps that say what there is from then on.
+CHANGING = ("topology", "coarsen")
 
 _PART = re.compile(r"(?:^|\.)([^.\[\]=]+)|\[(\d+)\]")
 
@@ -172,3 +174,12 @@ def _child(node: Any, key: str | int, where: str) -> Any:
             raise BackmapError(f"a list of {len(node)}, counted from 0, has no '{key}'", where=where)
         return node[key]
     return node.get(key)
+
+
+def expect_one_system(content: dict[str, Any], where: object) -> None:
+    """Raise BackmapError if steps of a recipe change what there is, so that its frames are not all of one system."""
+    steps = content.get("steps")
+    names = [step_name(entry) for entry in (steps if isinstance(steps, list) else ())]
+    if sum(name in CHANGING for name in names) > 1:
+        raise BackmapError("its steps change what there is, so that nothing says which of it is judged", where=where,
+                           hint="Judge in the recipe itself, by 'assess' and 'write: {report: ...}'.")

@@ -7,7 +7,7 @@ come from the same code.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,7 @@ def compare(sources: Sequence[str], registry: Registry, frames: str | None = Non
         raise BackmapError("there is nothing to judge", where=" ".join(sources), hint="Name a run or a trajectory.")
     _distinct(candidates)
     place, content = setting
+    document.expect_one_system(content, place)
     derived = _derived(content, candidates, place)
     text = yaml.safe_dump(derived, sort_keys=False, allow_unicode=True)
     return Comparison(recipe.compose(text, derived, place, registry, overrides), frames or _frames(chosen))
@@ -112,13 +113,23 @@ def _document(run: dict[str, Any]) -> dict[str, Any]:
 
 def _outputs(folder: Path, run: dict[str, Any]) -> list[str]:
     """The atoms that a run has written: a trajectory, with names before it if there are any."""
-    files = [(folder / name).absolute() for name in run["outputs"]]
+    beads = {text for entry in _document(run).get("steps") or [] if isinstance(entry, dict)
+             for options in [entry.get("write")] if isinstance(options, dict) for text in _texts(options.get("beads"))}
+    files = [(folder / name).absolute() for name in run["outputs"] if name not in beads]
     trajectory = [str(file) for file in files if file.suffix in TRAJECTORIES][:1]
     names = [str(file) for file in files if file.suffix in STRUCTURES][:1]
     if not trajectory + names:
         raise BackmapError("this run has written no trajectory of atoms", where=folder,
                            hint="Give it write: {atoms: {gromacs: atoms.xtc}}.")
     return names + trajectory
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in plain data."""
+    if isinstance(value, str):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _texts(inner)
 
 
 def _distinct(candidates: Sequence[_Candidate]) -> None:

@@ -50,6 +50,7 @@ def judgement(path: Path, models: Mapping[str, Sequence[str]], registry: Registr
         BackmapError: If the recipe makes no atoms or has no reference, or a model has no files.
     """
     content = document.read(path)[1]
+    document.expect_one_system(content, path)
     known, making = _parts(content, path, registry)
     read = dict(known[READ])
     true = files_entry(reference, read.get("reference") or read.get("beads"), registry) if reference else read.get(

@@ -29,7 +29,7 @@ class BottleneckOptions(Options):
     sizes: list[Annotated[int, Field(ge=1)]] = Field(
         list(range(1, 9)), min_length=1, description="Beads of a group that are tried; 1 are the beads as they are.")
     size: int | None = Field(None, ge=1, description="Beads of a group in the mapping that is written; by default the "
-                                                     "smallest of `sizes` that matches.")
+                                                     "smallest of `sizes` that matches, and none if that is 1.")
     remainder: Remainder = Field("last", description="Of a chain that does not divide: a smaller last group; groups "
                                                      "that differ by one at most (spread); or an error.")
     bins: int | None = Field(None, ge=2, description="Bins of divergences; by default as many as the values can fill, "

@@ -320,6 +320,10 @@ REPORTS: list[tuple[str, Break, tuple[str, ...], str]] = [
     ("recipe alone", nothing, ("run.yaml",), "run.yaml: there is nothing to judge. Name a run or a trajectory."),
     ("recipe that reads nothing", content("bare.yaml", b"recipe: 1\nsteps: [topology]\n"), ("bare.yaml", "theirs.xtc"),
      "bare.yaml: has no step 'read'. A report needs a recipe that says what there is and reads beads."),
+    ("run that changes what there is", together(recipe("  - assess", "  - coarsen: {votca: octane.xml}\n  - assess"),
+                                                OURS), ("ours",),
+     "run.yaml: its steps change what there is, so that nothing says which of it is judged. Judge in the recipe "
+     "itself, by 'assess' and 'write: {report: ...}'."),
     ("runs of different frames", TWO_RUNS, ("ours", "other"),
      "the runs went through different frames (ours: 0:2, other: 0,1). Compare runs of the same frames."),
     ("frames out of range", OURS, ("ours", "--frames", "9"),

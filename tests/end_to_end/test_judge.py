@@ -104,6 +104,10 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
     ("recipe without a force field", replace("run.yaml", "  - forcefield: {gromacs: octane.top, cutoff: 1.0}\n", ""),
      MODELS, "run.yaml: has no step 'forcefield'. Judging takes a recipe that makes atoms of beads, and a force "
      "field."),
+    ("recipe that changes what there is",
+     replace("run.yaml", "  - forward", "  - coarsen: {votca: octane.xml}\n  - forward"), MODELS,
+     "run.yaml: its steps change what there is, so that nothing says which of it is judged. Judge in the recipe "
+     "itself, by 'assess' and 'write: {report: ...}'."),
     ("recipe without a reference", replace("run.yaml", "      reference: {gromacs: [aa.gro, test_aa.xtc]}\n", ""),
      MODELS, "run.yaml: has no reference, beyond which models could be. Give true atoms: --reference aa.gro,aa.xtc."),
     ("recipe that makes no atoms",

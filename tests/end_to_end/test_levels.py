@@ -13,6 +13,7 @@ from backmap_plugins.formats.mdanalysis.frames import Pdb
 
 import backmap
 from backmap.checking import reading, verdict
+from backmap.errors import BackmapError
 from backmap.model import box as periodic
 from backmap.recipe.registry import Registry
 from backmap.testing import check_run
@@ -152,3 +153,63 @@ def test_checks_tell_of_every_change(recipe: Path) -> None:
     found = reading.read_file(recipe, Registry().discover(), [])
     assert [finding.problem for finding in found.findings] == [
         "there is no atom '1:OCT:B9' in molecule type 'OCT'", "there is no atom '1:OCT:B8' in molecule type 'OCT'"]
+
+
+MARK = '''
+from dataclasses import replace
+
+import numpy as np
+
+from backmap import api
+
+
+@api.hookimpl
+def backmap_steps():
+    return {"mark": Mark, "lose": Lose}
+
+
+class Mark(api.FrameStep):
+    """Flags the last bead."""
+
+    needs = frozenset({"system", "beads"})
+
+    class Options(api.Options):
+        name: str
+
+    def frame(self, window, state):
+        last = np.arange(window.system.n_beads) == window.system.n_beads - 1
+        return replace(window, flags={**window.flags, self.options.name: last[None]})
+
+
+class Lose(api.FrameStep):
+    """Forgets of what its frames are."""
+
+    def frame(self, window, state):
+        return api.Window(window.frames, window.time, window.boxes, window.beads)
+'''
+MARKED = f"""\
+recipe: 1
+steps:
+  - topology: {{atoms: {{gromacs: {DEMO}/octane.top}}, mapping: {{votca: {DEMO}/octane.xml}}}}
+  - read: {{beads: {{gromacs: {DEMO}/cg.gro}}}}
+  - mark: both
+  - coarsen: {{votca: halves.xml}}
+  - mark: both
+  - mark: after
+"""
+
+
+def test_flags_have_the_names_of_their_own_beads(recipe: Path) -> None:
+    """Also those raised before what there is was changed; counts of one name add up."""
+    (recipe.parent / "mark.py").write_text(MARK)
+    recipe.write_text(MARKED)
+    record = backmap.run(recipe, plugins=[recipe.parent / "mark.py"], display=quiet()).record
+    assert record["warnings"] == {"both": 2, "after": 1}
+    assert record["flagged"] == {"both": ["frame 0: OCT 64 B4", "frame 0: OCT 64 D2"], "after": ["frame 0: OCT 64 D2"]}
+
+
+def test_a_window_without_its_system_is_the_plugins_fault(recipe: Path) -> None:
+    (recipe.parent / "mark.py").write_text(MARK)
+    recipe.write_text(MARKED.replace("mark: both", "lose", 1))
+    with pytest.raises(BackmapError, match="the step 'lose' handed on a window of another system than the state has"):
+        backmap.run(recipe, plugins=[recipe.parent / "mark.py"], display=quiet())

@@ -58,6 +58,15 @@ def test_a_run_and_a_file(finished: Callable, registry: Registry) -> None:
     assert found.recipe.folder == OCTANE  # paths of its topology start there
 
 
+def test_files_of_beads_are_not_taken_for_atoms(finished: Callable, registry: Registry) -> None:
+    """Though they are written first."""
+    text = (OCTANE / "run.yaml").read_text().replace("  - forward:", "  - write: {beads: {gromacs: [cg.gro, cg.xtc]}}\n"
+                                                                     "  - forward:", 1)
+    run = finished("ours", text=text, outputs=["cg.gro", "cg.xtc", "atoms.gro", "atoms.xtc"])
+    steps = by_name(yaml.safe_load(compare([str(run)], registry).recipe.source.text))
+    assert steps["read_atoms"] == {"atoms": {"gromacs": [str(run / "atoms.gro"), str(run / "atoms.xtc")]}}
+
+
 def test_settings_of_the_run_stand(finished: Callable, registry: Registry) -> None:
     run = finished("ours", frames="0:3", overrides=("title=Other", "steps.topology.constraints=all-bonds"))
     found = compare([str(run)], registry, overrides=["steps.assess.compare_every=2"])

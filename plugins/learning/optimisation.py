@@ -48,12 +48,14 @@ class Average:
 @contextmanager
 def resting(network: nn.Module) -> Iterator[None]:
     """Context in which a network draws as it does when training is over."""
-    was = network.training
+    if not network.training:
+        yield
+        return
     network.eval()
     try:
         yield
     finally:
-        network.train(was)
+        network.train()
 
 
 def pace(step: int, warm: int, progress: float) -> float:

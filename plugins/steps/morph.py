@@ -101,13 +101,12 @@ class Morph(FrameStep):
                                where=self.where, hint="Put morph before the step that makes atoms, or coarsen first.")
         generator, options = self.options.generator, self.options
         beads = state.system.as_beads
-        self.given = [kind.name for kind in beads.types if kind.n_atoms == 1]
-        self.system = handed.prepared(generator, self._coarser(beads), state.device)
         if options.n_sweeps and options.accept and not (isinstance(generator, DensityGenerator)
                                                         and generator.meets_beads):
             raise BackmapError("the draws of this generator cannot be accepted or rejected: that takes a density of "
                                "draws that meet their beads", where=f"{self.where}.generator",
                                hint="Choose splitting, or write 'accept: false'.")
+        self.system = handed.prepared(generator, self._coarser(beads), state.device)
         for remark in generator.remarks:
             state.log(f"note: {remark}")
         rng = numpy_generator(state.seed, self.index, "traversal")

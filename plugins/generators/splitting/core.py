@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -30,7 +31,6 @@ class Sight:
         seen: The nearest neighbours of each site, nm from the anchor, (S, P, 3).
         present: Which of them are there, (S, P) bool.
         classes: Their classes, (S, P).
-        spare: Directions for splits whose points leave some open, (S, n, 3).
     """
 
     env: LocalEnvironment
@@ -39,7 +39,11 @@ class Sight:
     seen: Tensor
     present: Tensor
     classes: Tensor
-    spare: Tensor
+
+    @cached_property
+    def spare(self) -> Tensor:
+        """Directions for splits whose points leave some open, (S, n, 3)."""
+        return spare_directions(self.env)
 
 
 class Core:
@@ -78,9 +82,8 @@ class Core:
                              splits.bead[env.neighbour_bead_row.clamp_min(0), own.long()]], dim=1)
         near = torch.where(present, points.norm(dim=2), torch.inf)
         nearest = near.topk(min(SEEN, near.shape[1]), dim=1, largest=False).indices
-        spare = spare_directions(env)
         return Sight(env, splits, self._embeddings(splits), points.gather(1, nearest[:, :, None].expand(-1, -1, 3)),
-                     present.gather(1, nearest), classes.gather(1, nearest), spare)
+                     present.gather(1, nearest), classes.gather(1, nearest))
 
     def log_density(self, env: LocalEnvironment, positions: Tensor) -> Tensor:
         """Log-density (S,) of positions (S, F, 3), all splits at once (teacher forcing)."""
@@ -152,7 +155,8 @@ class Head:
         second = self._reference(splits.plane[fragment, split], present, first)
         ends = [torch.where((place >= 0)[:, None], points[torch.arange(len(row)), place.clamp_min(0)], self.middle)
                 for place in (first, second)]
-        self.frame = LocalFrame.of(self.middle, *ends, spare=sight.spare[site])
+        lacking = bool((second < 0).any())
+        self.frame = LocalFrame.of(self.middle, *ends, spare=sight.spare[site] if lacking else None)
         slots = self._points(points, present, kinds)
         self.close = slots.at(splits.close[fragment, split])
         seen = self._points(sight.seen[site].double(), sight.present[site], sight.classes[site])

@@ -15,6 +15,7 @@ CELLS, PER_UNIT = 320, 64  #: cells of the histograms, and how many make a unit;
 KINDS = 3 * FAR * FAR + 4  #: of points that a split looks at, by bonds to both halves, and of neighbours
 OUTER = 5e-4  #: share of what training met beyond either limit
 NEAREST = 2e-5  #: the same of neighbours, which have no upper limit
+BEYOND = 1e6  #: units; a limit that is none
 STIFFNESS = 1000.0  #: of the parabolas, kT per squared unit
 
 
@@ -40,17 +41,17 @@ class Limits(nn.Module):
         self.counts.view(-1).index_add_(0, flat.flatten(), torch.ones_like(flat.flatten()))
 
     def known(self) -> Tensor:
-        """Lower and upper limit of each kind, units, (KINDS, 2, 2); -1 and infinity where there is none."""
+        """Lower and upper limit of each kind, units, (KINDS, 2, 2); -1 and ``BEYOND`` where there is none."""
         below = self.counts.cumsum(dim=2)
         total = below[:, :, -1:].double()
         outer = torch.full((KINDS, 1, 1), OUTER, dtype=torch.float64, device=below.device)
         outer[3 * FAR * FAR:] = NEAREST
         low = (below <= outer * total).sum(dim=2).float() / PER_UNIT
         high = ((below < (1 - outer) * total).sum(dim=2).float() + 1) / PER_UNIT
-        high[3 * FAR * FAR:] = torch.inf
+        high[3 * FAR * FAR:] = BEYOND
         free = total[:, :, 0] == 0
         low = torch.where(free, -1.0, low)
-        high = torch.where(free | (high >= CELLS / PER_UNIT), torch.inf, high)
+        high = torch.where(free | (high >= CELLS / PER_UNIT), BEYOND, high)
         return torch.stack([low, high], dim=2)
 
 

@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..equivariant.density import Torsions
+from ..equivariant.kernels import looped
 from .density import Cosines, Lengths
-from .limits import Limits, cost, kinds_of
+from .kernels import pair_sums
+from .limits import STIFFNESS, Limits, cost, kinds_of
 from .tables import POINT_FEATURES, SEEN_FEATURES, SPLIT_FEATURES, Splits
 
 MIXTURE = 4  #: log-normal densities of a length
@@ -81,9 +83,8 @@ class Network(nn.Module):
         self.register_buffer("fourier", torch.cat([orders.cos(), orders.sin()]), persistent=False)
         coarse = nodes[::UP]
         self.register_buffer("circle", torch.stack([coarse.cos(), coarse.sin()]), persistent=False)
-        wide = torch.arange(WIDE) * (2 * math.pi / WIDE)
-        self.register_buffer("wide_circle", torch.stack([wide.cos(), wide.sin()]), persistent=False)
         self.register_buffer("line", torch.linspace(-1, 1, STEPS + 1), persistent=False)
+        self.register_buffer("everywhere", _directions(self.line, WIDE), persistent=False)
         self.register_buffer("chebyshev", torch.cos(torch.arange(1, ORDERS + 1)[:, None] * torch.acos(self.line)),
                              persistent=False)
         self.register_buffer("centres", torch.linspace(0.2, 1.0, RADIAL), persistent=False)
@@ -163,12 +164,8 @@ class Network(nn.Module):
 
     def pairs_along(self, close: Points, embedded: dict[str, Tensor], length: Tensor, share: Tensor) -> Tensor:
         """What pair terms with the closest points leave of all torsions, at the nodes of the cosine, (T, STEPS + 1)."""
-        x, yz = close.positions[:, :, 0], close.positions[:, :, 1:]
-        around = (yz @ self.wide_circle)[:, :, None] * (1 - self.line**2).clamp_min(0).sqrt()[:, None]
-        along = x[:, :, None, None] * self.line[:, None] + around  # (T, P, STEPS + 1, WIDE)
-        square = (close.positions**2).sum(dim=2)[:, :, None]
-        pairs = self._pairs(close, embedded, along.flatten(2), square, length.float(), share.float())
-        return torch.logsumexp(pairs.unflatten(1, along.shape[2:]), dim=2)
+        pairs = self._pairs(close, embedded, self.everywhere[None], length, share)
+        return torch.logsumexp(pairs.unflatten(1, (STEPS + 1, WIDE)), dim=2)
 
     def pairs_around(self, near: Points, embedded: dict[str, Tensor], length: Tensor, cosine: Tensor,
                      share: Tensor) -> Tensor:
@@ -180,32 +177,45 @@ class Network(nn.Module):
             length, cosine: Drawn already, (T,).
             share: Share of the mass in the second half, (T,).
         """
-        cosine = cosine.float()
+        cosine = cosine.float()[:, None]
         sine = (1 - cosine**2).clamp_min(0).sqrt()
-        x, yz = near.positions[:, :, 0], near.positions[:, :, 1:]
-        along = x[:, :, None] * cosine[:, None, None] + (yz @ self.circle) * sine[:, None, None]  # (T, P, NODES)
-        square = (near.positions**2).sum(dim=2)[:, :, None]
-        return self._pairs(near, embedded, along, square, length.float(), share.float())
+        directions = torch.stack([cosine.expand(-1, NODES), sine * self.circle[0], sine * self.circle[1]], dim=2)
+        return self._pairs(near, embedded, directions, length, share)
 
     @staticmethod
-    def _pairs(points: Points, embedded: dict[str, Tensor], along: Tensor, square: Tensor, length: Tensor,
+    def _pairs(points: Points, embedded: dict[str, Tensor], directions: Tensor, length: Tensor,
                share: Tensor) -> Tensor:
         """Sum over points of the terms of both halves, (T, n).
 
         Args:
-            along: Product of each point with the unit vector to the first half, (T, P, n).
-            square: Squared distance of each point from the centre, (T, P, 1).
+            directions: Unit vectors to the first half, (T, n, 3) or (1, n, 3).
         """
-        total, flat = torch.zeros_like(along[:, 0]), embedded["pair"].reshape(-1)
-        limits = embedded["limits"][points.classes]
-        for half, away in ((0, share * length), (1, (share - 1) * length)):
-            distance = (square + (away**2)[:, None, None] - 2 * away[:, None, None] * along).clamp_min(1e-6).sqrt()
+        away = torch.stack([share * length, (share - 1) * length], dim=1).float()
+        table, limits = embedded["pair"], embedded["limits"]
+        if looped(points.positions):
+            arrays = (x.contiguous().numpy() for x in (points.positions, points.present, points.classes, table, limits,
+                                                       directions, away))
+            return torch.as_tensor(pair_sums(*arrays, BINS / REACH, STIFFNESS))
+        along = points.positions @ directions.transpose(1, 2)  # (T, P, n)
+        square = (points.positions**2).sum(dim=2)[:, :, None]
+        total, flat, limits = torch.zeros_like(along[:, 0]), table.reshape(-1), limits[points.classes]
+        for half in range(2):
+            far = away[:, half, None, None]
+            distance = (square + far**2 - 2 * far * along).clamp_min(1e-6).sqrt()
             place = (distance * (BINS / REACH)).clamp_max(BINS)
             cell = place.floor()
             index = cell.long() + (points.classes * (2 * (BINS + 2)) + half * (BINS + 2))[:, :, None]
             value = torch.lerp(flat[index], flat[index + 1], place - cell) - cost(distance, limits[:, :, half])
             total = total + (value * points.present[:, :, None]).sum(dim=1)
         return total
+
+
+def _directions(cosines: Tensor, n: int) -> Tensor:
+    """Unit vectors of all cosines about the first axis and ``n`` torsions, (cosines * n, 3)."""
+    torsions = torch.arange(n) * (2 * math.pi / n)
+    sine = (1 - cosines**2).clamp_min(0).sqrt()[:, None]
+    parts = (cosines[:, None].expand(-1, n), sine * torsions.cos(), sine * torsions.sin())
+    return torch.stack(parts, dim=2).reshape(-1, 3)
 
 
 def _mlp(n_in: int, hidden: int, n_out: int) -> nn.Sequential:

@@ -1,0 +1,110 @@
+"""The splitting generator: trees, exact densities, beads that are met, and the compiled twin of its pair terms."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from backmap_plugins.generators.splitting.density import Cosines, Lengths
+from backmap_plugins.generators.splitting.generator import Splitting
+from backmap_plugins.generators.splitting.network import Points
+from backmap_plugins.generators.splitting.tree import Tree
+
+from backmap.engine.random import Stream
+from backmap.testing.examples import Sites, example
+
+
+@pytest.mark.parametrize("n", range(1, 10))
+def test_a_tree_divides_down_to_single_particles(n: int) -> None:
+    tree = Tree.of(n)
+    assert len(tree.splits) == n - 1
+    assert sorted(begin for begin, end in tree.nodes if end - begin == 1) == list(range(n))
+    for number, (node, first, second) in enumerate(tree.splits):
+        (begin, middle), (again, end) = tree.nodes[first], tree.nodes[second]
+        assert (begin, end) == tree.nodes[node] and middle == again and 0 <= (end - middle) - (middle - begin) <= 1
+        # What is known before a split, and the node that it divides, are the whole fragment, each particle once.
+        parts = [tree.nodes[k] for k in [*tree.frontier(number), node]]
+        assert sorted(p for part in parts for p in range(*part)) == list(range(n))
+
+
+def test_centres_of_nodes_are_mass_centres() -> None:
+    mass = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
+    tree, rng = Tree.of(5), np.random.default_rng(1)
+    positions = rng.normal(size=(5, 3))
+    for (begin, end), row in zip(tree.nodes, tree.weights(mass / mass.sum())):
+        expected = np.average(positions[begin:end], axis=0, weights=mass[begin:end])
+        np.testing.assert_allclose(row @ positions, expected, atol=1e-12)
+
+
+def test_densities_are_normalised_and_are_those_of_their_samples() -> None:
+    rng = torch.Generator().manual_seed(2)
+    mixture = Lengths(*(torch.randn(1, 3, generator=rng).double() * s for s in (0.2, 0.1)),
+                      torch.log_softmax(torch.randn(1, 3, generator=rng).double(), dim=1))
+    cosines = Cosines(torch.randn(1, 9, generator=rng).double() * 2)
+    for density, low, high in ((mixture, 1e-3, 60.0), (cosines, -1.0, 1.0)):
+        grid = torch.linspace(low, high, 200_001).double()
+        many = type(density)(*(x.expand(len(grid), -1) for x in vars(density).values())) if density is mixture else \
+            Cosines(torch.cat([density.low, density.low[:, -1:] + density.slope[:, -1:]], dim=1).expand(len(grid), -1))
+        values = many.log_density(grid).exp()
+        cumulative = torch.cumulative_trapezoid(values, grid)
+        assert float(cumulative[-1]) == pytest.approx(1.0, abs=2e-4)
+        uniform = torch.rand(20_000, 2, generator=rng).double()
+        drawn = (type(density)(*(x.expand(20_000, -1) for x in vars(density).values())) if density is mixture else
+                 Cosines(torch.cat([density.low, density.low[:, -1:] + density.slope[:, -1:]],
+                                   dim=1).expand(20_000, -1))).sample(uniform)
+        expected = torch.tensor(np.interp(drawn.sort().values.numpy(), grid[1:].numpy(), cumulative.numpy()))
+        # Kolmogorov-Smirnov: 1.95 / sqrt(n) is exceeded once in a thousand times.
+        assert float((expected - torch.linspace(0, 1, 20_000)).abs().max()) < 1.95 / 20_000**0.5
+
+
+@pytest.fixture(scope="module")
+def met():
+    """A generator that has learned nothing, and sites of the example."""
+    system, window = example()
+    generator = Splitting(Splitting.Options(width=16))
+    torch.manual_seed(0)
+    generator.study(system)
+    return generator, Sites(system, window, generator.view)
+
+
+def test_draws_meet_their_beads(met) -> None:
+    generator, sites = met
+    env = sites.environment()
+    draw = generator.draw(env, sites.stream(), 2).positions
+    weight = env.fragments.weight_own[env.row, 0].double()
+    weight = weight / weight.sum(dim=1, keepdim=True)
+    assert float((weight[:, None, :, None] * draw).sum(dim=2).abs().max()) < 1e-12
+
+
+def test_pair_terms_are_those_of_the_compiled_twin(met) -> None:
+    network = met[0].network
+    rng, kinds = torch.Generator().manual_seed(3), 5
+    embedded = {"pair": torch.nn.functional.pad(torch.randn(kinds, 2, 48, generator=rng), (0, 2)),
+                "limits": torch.tensor([[[0.3, 1.2], [-1.0, 1e6]]]).expand(kinds, 2, 2)}
+    points = Points(torch.randn(7, 6, 3, generator=rng), torch.rand(7, 6, generator=rng) > 0.3,
+                    torch.randint(kinds, (7, 6), generator=rng))
+    length, share, cosine = (torch.rand(7, generator=rng).double() + 0.1 for _ in range(3))
+    arguments = (points, embedded, length, cosine.clamp_max(0.9), share.clamp_max(0.9))
+    slow, slow_along = network.pairs_around(*arguments), network.pairs_along(*arguments[:3], arguments[4])
+    with torch.no_grad():
+        fast, fast_along = network.pairs_around(*arguments), network.pairs_along(*arguments[:3], arguments[4])
+    torch.testing.assert_close(fast, slow, rtol=2e-4, atol=2e-3)
+    torch.testing.assert_close(fast_along, slow_along, rtol=2e-4, atol=2e-3)
+
+
+def test_limits_are_quantiles_of_what_was_counted(met) -> None:
+    limits = met[0].network.limits
+    values = 0.4 + 0.2 * torch.rand(200_000, 1, 2, generator=torch.Generator().manual_seed(4))
+    counts = limits.counts.clone()
+    try:
+        limits.counts.zero_()
+        limits.count(torch.zeros(200_000, 1, dtype=torch.long), torch.ones(200_000, 1, dtype=torch.bool), values)
+        known = limits.known()
+    finally:
+        limits.counts.copy_(counts)
+    np.testing.assert_allclose(known[0].numpy(), [[0.4, 0.6]] * 2, atol=2 / 64)
+    assert float(known[1, 0, 0]) == -1.0 and float(known[1, 0, 1]) == 1e6
+
+
+def test_a_site_without_particles_to_split_is_its_bead() -> None:
+    assert Tree.of(1).splits == []
+    assert Stream.of(1).uniform(1).shape == (1, 1)

@@ -5,7 +5,7 @@ boundary. Distances are to Y; divergences have the natural logarithm and 90 bins
 0 to 180 and torsions from -180 to 180 degrees.
 
     python yardstick.py kg.trr fritz_kg.trr morphed.trr
-    python yardstick.py kg.trr fritz_kg.trr A=scheme_a.trr B=scheme_b.trr --train 0 1 2 3 4 5
+    python yardstick.py kg.trr fritz_kg.trr A=scheme_a.trr B=scheme_b.trr --train 0 1 3 4 6 7
 """
 from __future__ import annotations
 
@@ -255,7 +255,7 @@ def main() -> None:
     parser.add_argument("morphed", nargs="*", help="files, each with or without a name: A=file.trr")
     parser.add_argument("--length", type=int, default=32, help="beads of a chain")
     parser.add_argument("--cutoff", type=float, default=2.0, help="end of g(r), nm")
-    parser.add_argument("--train", type=int, nargs="*", default=[0, 1, 2, 3, 4, 5],
+    parser.add_argument("--train", type=int, nargs="*", default=[0, 1, 3, 4, 6, 7],
                         help="frames of Y that clusters are found on; the others are what is compared with")
     parser.add_argument("--frames", type=int, default=20, help="frames of each file at most, for environments")
     parser.add_argument("--radius", type=float, default=1.5, help="of environments, nm; 0 leaves them out")

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from tests.end_to_end import (
+    test_bad_beads,
     test_bad_bottleneck,
     test_bad_files,
     test_bad_input,
@@ -46,6 +47,7 @@ TABLES: tuple[tuple[ModuleType, str, str, str], ...] = (
     (test_judge, "TABLE", "Judging models: `backmap judge`", ""),
     (test_bad_tables, "TABLE", "Coarse-grained forces", ""),
     (test_bad_bottleneck, "TABLE", "Bottlenecks: `backmap bottleneck`", ""),
+    (test_bad_beads, "TABLE", "Beads in place of atoms", ""),
     (test_bad_plugins, "TABLE", "Plugins", ""),
     (test_bad_files, "COMMANDS", "Other commands", ""),
     (test_bad_names, "TABLE", "Names that have changed", ""),

@@ -68,9 +68,14 @@ class Structure(Assessor):
         self.parts: list[Measurement] = [
             Distributions(system, forcefield, widths, length("long_bond", stretch), stretch),
             Packing(system, options.rdf, Bins(0.0, length("rdf_cutoff"), length("rdf_bin")), length("contact_bin"),
-                    length("clash"), length("heavy_clash"), unit),
+                    length("clash"), self._nearest(length("heavy_clash")), unit),
             Rings(system), Stereo(system), DoubleBonds(system),
             Shape(system, length("end_bin"), length("gyration_bin"))]
+
+    def _nearest(self, distance: float) -> float:
+        """Distance at which beads clash, nm: what training frames tell where they do, as atoms' radii say nothing."""
+        known = [float(row[-1]) for kind in self.system.types for row in kind.limits.get("contacts", [])]
+        return distance if "heavy_clash" in self.options.model_fields_set else min([distance, *known])
 
     def measure(self, frame: Snapshot, tally: Tally) -> dict[str, np.ndarray]:
         flags: dict[str, np.ndarray] = {}

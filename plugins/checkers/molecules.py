@@ -41,7 +41,7 @@ def _stereocentres(survey: Survey) -> Iterator[Finding]:
 
 def _rigid(survey: Survey) -> Iterator[Finding]:
     flexible = [kind.name for kind in merged(survey.system.types)
-                if not kind.given and len(kind.bonds) and not np.isfinite(kind.bond_length).any()]
+                if not (kind.given or kind.coarse) and len(kind.bonds) and not np.isfinite(kind.bond_length).any()]
     if flexible:
         yield Finding("warning", survey.place_of("system", "constraints"),
                       f"nothing says which bonds of {listed(flexible)} are rigid, so none is",

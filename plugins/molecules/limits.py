@@ -83,7 +83,7 @@ def _nearest(frame: Snapshot, contacts: Samples) -> None:
     for a, b in [(a, b) for k, a in enumerate(names) for b in names[k:]]:
         least = np.full(len(types), np.inf)
         for one, other in ((i, j), (j, i)):
-            meet = (types[one] == a) & (types[other] == b)
+            meet = ((types[one] == a) & (types[other] == b)) | ((types[one] == b) & (types[other] == a))
             np.minimum.at(least, one[meet], distance[meet])
         if np.isfinite(least).any():
             contacts[str(a), str(b)].append(least[np.isfinite(least)])

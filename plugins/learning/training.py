@@ -156,7 +156,9 @@ class Contexts:
         return self._gibbs(frames, level, self.schedule.sites * parts, rng)
 
     def validation(self, level: float, sites: int) -> tuple[LocalEnvironment, Tensor, Stream]:
-        """A fixed batch from the held-out frames."""
+        """A fixed batch from the held-out frames; of forward sampling where nothing else is learned."""
+        if self.schedule.sequential == 1:
+            return self._sequential(self.material.validation, sites, numpy_generator(self.seed, "validation"))
         return self._gibbs(self.material.validation, level, sites, numpy_generator(self.seed, "validation"))
 
     def _gibbs(self, frames: np.ndarray, level: float, sites: int, rng: np.random.Generator):

@@ -57,7 +57,7 @@ def write(name: str, frames: list[Frame], folder: Path) -> None:
 
 
 def turned(frame: Frame) -> Frame:
-    """The frame with every chain numbered from its other end: what one bead is to the next says nothing of direction."""
+    """The frame with every chain numbered from its other end: chains of such beads have no direction."""
     time, box, positions = frame
     return time, box, positions.reshape(CHAINS, LENGTH, 3)[:, ::-1].reshape(-1, 3)
 

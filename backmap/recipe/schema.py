@@ -1,7 +1,8 @@
 """The JSON schema of a recipe with the options of every plugin, for editors that complete and check YAML.
 
 It says what the grammar of ``recipe`` allows: a plugin is its name, or a mapping from its name to its options,
-where a bare value fills the first option, and a plugin in the first option may stand among the others.
+where a bare value fills the first option, and a plugin in the first option may stand among the others. Options of a
+plugin that is implied may stand in place of all.
 What depends on more than one place, such as what steps need, is checked by ``backmap check`` and ``run`` alone.
 """
 from __future__ import annotations
@@ -70,6 +71,9 @@ def _value(plugin: type[Plugin], registry: Registry, definitions: dict[str, Any]
             forms.append({"allOf": [full["properties"][first], _BARE]})
     else:
         forms.append(full)
+    if plugin.Options.implied:
+        option, name = plugin.Options.implied
+        forms.append({"$ref": _place(nested_kind(options[option].annotation).name, name)})
     return forms[0] if len(forms) == 1 else {"anyOf": forms}
 
 

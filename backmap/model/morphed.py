@@ -15,7 +15,7 @@ class Morphed:
     Attributes:
         beads: Positions, molecules whole, (B, 3), nm.
         moves: How many moves each sweep has tried and how many it has accepted, (sweeps, 2) integers, by kind of move
-            and bead type; as many sweeps in every frame. Empty where nothing is accepted or rejected.
+            and type of what is moved; as many sweeps in every frame. Empty where nothing is accepted or rejected.
         drift: How far what is kept (``Morpher.kept``) is from where it was, at most, nm and coordinate; None where
             nothing is.
     """

@@ -66,14 +66,14 @@ def _value(plugin: type[Plugin], registry: Registry, definitions: dict[str, Any]
     forms: list[dict[str, Any]] = [] if required else [{"type": "null"}]
     if options:
         first = _spelled(*next(iter(options.items())))
-        forms.append(_with_nested(full, first, next(iter(options.values())), registry))
+        implied = plugin.Options.implied
+        forms.append(full if implied else _with_nested(full, first, next(iter(options.values())), registry))
         if not [name for name in required if name != first]:
             forms.append({"allOf": [full["properties"][first], _BARE]})
+        if implied and _loaded(registry, kind := nested_kind(options[implied[0]].annotation), implied[1]):
+            forms.append({"$ref": _place(kind.name, implied[1])})
     else:
         forms.append(full)
-    if plugin.Options.implied:
-        option, name = plugin.Options.implied
-        forms.append({"$ref": _place(nested_kind(options[option].annotation).name, name)})
     return forms[0] if len(forms) == 1 else {"anyOf": forms}
 
 

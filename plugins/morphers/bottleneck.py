@@ -39,7 +39,7 @@ from ..molecules.groups import Remainder
 #: Small displacements of accepted sweeps, as a share of the mean bond of the beads.
 DISPLACEMENT = 0.08
 
-#: Tried and accepted moves of each sweep, (sweeps, 2), by kind of move and bead type.
+#: Tried and accepted moves of each sweep, (sweeps, 2), by kind of move and type of group.
 Moves = dict[tuple[str, str], NDArray[np.int64]]
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .contracts.ensembles import Chain, EnsembleAssessor, Model, ParticleFront, Sampler, Target
 from .contracts.files import Bridge, ForceFieldReader, MappingReader, Reader, TopologyReader, Writer
-from .contracts.frames import Assessor, Checker, Refiner
+from .contracts.frames import Assessor, Checker, Morpher, Refiner
 from .contracts.generators import DensityGenerator, Generator, Learner, Proposer, Regularizer, Traversal
 from .contracts.plugin import Changed, Options, Plugin
 from .contracts.state import Bar, OutputFiles, State
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from .model.mapping import Mapping
     from .model.memory import Memory
     from .model.molecule import Chemistry, MoleculeType, graph_of
+    from .model.morphed import Morphed
     from .model.parameters import Bonded, ForceField, MoleculeParameters
     from .model.sampling import Sampling
     from .model.survey import Finding, Survey
@@ -71,6 +72,7 @@ _LATE = {
     "model.mapping": ("Mapping",),
     "model.memory": ("Memory",),
     "model.molecule": ("Chemistry", "MoleculeType", "graph_of"),
+    "model.morphed": ("Morphed",),
     "model.parameters": ("Bonded", "ForceField", "MoleculeParameters"),
     "model.sampling": ("Sampling",),
     "model.survey": ("Finding", "Survey"),
@@ -85,11 +87,11 @@ __all__ = [
     "Checker", "Checkpoint", "Chemistry", "Curve", "DensityGenerator", "Draw", "EnsembleAssessor", "Figure",
     "Finding", "ForceField", "ForceFieldReader", "FragmentTable", "FrameInfo", "FrameSource", "FrameStep",
     "Generator", "InputPath", "Judgement", "Learner", "Library", "LocalEnvironment", "Loss", "Mapping",
-    "MappingReader", "Memory", "Model", "MoleculeParameters", "MoleculeType", "Nested", "Objective", "Options",
-    "Order", "OutputFiles", "OutputPath", "ParticleFront", "Plugin", "Proposer", "Reader", "Refiner", "Regularizer",
-    "Sampler", "Sampling", "Several", "Snapshot", "State", "Step", "Stream", "Surface", "Survey", "System", "Tally",
-    "Target", "TopologyReader", "Traversal", "View", "WeightsPath", "Window", "Writer", "also_read", "divergence",
-    "graph_of", "hookimpl", "numpy_generator",
+    "MappingReader", "Memory", "Model", "MoleculeParameters", "MoleculeType", "Morphed", "Morpher", "Nested",
+    "Objective", "Options", "Order", "OutputFiles", "OutputPath", "ParticleFront", "Plugin", "Proposer", "Reader",
+    "Refiner", "Regularizer", "Sampler", "Sampling", "Several", "Snapshot", "State", "Step", "Stream", "Surface",
+    "Survey", "System", "Tally", "Target", "TopologyReader", "Traversal", "View", "WeightsPath", "Window", "Writer",
+    "also_read", "divergence", "graph_of", "hookimpl", "numpy_generator",
 ]
 
 

@@ -42,6 +42,11 @@ def backmap_refiners() -> Offer:
 
 
 @hookspec
+def backmap_morphers() -> Offer:
+    """Offer morphers, which turn beads of one model into beads of another."""
+
+
+@hookspec
 def backmap_assessors() -> Offer:
     """Offer assessors, which measure frames and may flag beads."""
 

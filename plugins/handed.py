@@ -16,6 +16,8 @@ from backmap.api import (
     FrameInfo,
     FrameSource,
     MappingReader,
+    Morphed,
+    Morpher,
     Reader,
     Refiner,
     TopologyReader,
@@ -122,6 +124,35 @@ def refined(refiner: Refiner, done: object, before: Window, system: System) -> W
     expect_shape(window.atoms, before.atoms.shape, who, "gave atoms")
     _expect_finite(window, system, f"{who} moved atoms to positions that are not numbers")
     return window
+
+
+def morpher_remarks(morpher: Morpher, system: System) -> list[str]:
+    """What a morpher says as it begins, with the molecules that it leaves as they are."""
+    unknown = sorted(set(morpher.left) - {kind.name for kind in system.types})
+    if unknown:
+        raise fault(f"{named('morpher', morpher)} leaves '{unknown[0]}' as it is, which is no molecule type")
+    left = [f"{', '.join(morpher.left)}: beads stay as they are"] if morpher.left else []
+    return [*morpher.remarks, *left]
+
+
+def morphed(morpher: Morpher, found: object, before: Window, system: System) -> Morphed:
+    """What a morpher made of a frame."""
+    who = named("morpher", morpher)
+    made = expect(found, Morphed, who)
+    expect_shape(made.beads, (system.n_beads, 3), who, "gave beads")
+    wrong = np.flatnonzero(~np.isfinite(made.beads).all(axis=1))
+    if len(wrong):
+        raise BackmapError(f"{who} moved beads to positions that are not numbers: {len(wrong)} "
+                           f"bead{'s' if len(wrong) > 1 else ''} (first: frame {before.frames[0]}, "
+                           f"{system.bead_label(int(wrong[0]))})",
+                           hint="The fault is in the morpher, in its weights, or in the beads there.")
+    for (move, bead_type), counts in made.moves.items():
+        if move not in morpher.moves:
+            raise fault(f"{who} gave moves '{move}', which are not among its own")
+        expect_shape(counts, (len(counts), 2), who, f"gave as moves '{move}' of {bead_type} counts")
+        if counts.dtype.kind not in "iu":
+            raise fault(f"{who} gave as moves '{move}' of {bead_type} counts of {counts.dtype}, expected integers")
+    return made
 
 
 def finite(window: Window, system: System) -> Window:

@@ -24,8 +24,8 @@ FLOORS = {
 #: Rooms that stand beside the stairs, and what they may lean on.
 BESIDE = {"testing": {"errors", "model", "engine", "api", "running", "session"}}
 #: Kinds of plugins, next to each other on the top floor of plugins.
-KINDS = {"assessors", "checkers", "ensembles", "forcefields", "formats", "generators", "refiners", "regularizers",
-         "steps", "traversals"}
+KINDS = {"assessors", "checkers", "ensembles", "forcefields", "formats", "generators", "morphers", "refiners",
+         "regularizers", "steps", "traversals"}
 
 COMPUTING = {"torch", "vesin", "scipy"}
 NEVER_IN_CORE = {"rdkit", "MDAnalysis", "e3nn", "openmm", "backmap_plugins", "plugins"}

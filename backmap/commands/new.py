@@ -10,7 +10,7 @@ from .. import session
 from .shared import Debug, PluginFiles
 
 #: Those of the registry, which takes longer to import than ``--help`` may.
-KINDS = ("step", "generator", "traversal", "regularizer", "refiner", "assessor", "force_field", "reader",
+KINDS = ("step", "generator", "traversal", "regularizer", "refiner", "morpher", "assessor", "force_field", "reader",
          "topology_reader", "mapping_reader", "writer", "checker", "bridge", "target", "model", "sampler",
          "ensemble_assessor")
 

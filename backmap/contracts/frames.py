@@ -1,4 +1,4 @@
-"""The contracts of what takes whole frames: refiners, assessors, checkers."""
+"""The contracts of what takes whole frames: refiners, morphers, assessors, checkers."""
 from __future__ import annotations
 
 from abc import abstractmethod
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..engine.random import Stream
     from ..engine.sites.snapshot import Snapshot
     from ..model.assessment import Assessment, BeadValues
+    from ..model.morphed import Morphed
     from ..model.parameters import ForceField
     from ..model.survey import Finding, Survey
     from ..model.system import System, Window
@@ -49,6 +50,49 @@ class Refiner(Plugin):
 
         Returns:
             A new window.
+        """
+
+
+class Morpher(Plugin):
+    """A method that turns the beads of one coarse-grained model into those of another, frame by frame.
+
+    Beads of a frame follow from what they were, the box and the seed alone. What it counts of a frame it hands back
+    with the beads; the step sums it up for the log and the report.
+    """
+
+    #: Remarks of ``begin`` for the log of the run, one line each.
+    remarks: Sequence[str] = ()
+    #: Molecule types that it leaves exactly as they are, by name; known after ``begin``, and said in the log.
+    left: Sequence[str] = ()
+    #: Kinds of moves that it accepts or rejects, in the order of reports.
+    moves: Sequence[str] = ()
+    #: What stays where it is but for ``Morphed.drift``, in the plural, e.g. ``mass centres of residues``.
+    kept: str = ""
+    #: Place in the recipe, for messages; set by the step.
+    where: str = ""
+    #: To be called with the fraction of the frame that is done, 0 to 1; set by the step.
+    progress: Callable[[float], None] = staticmethod(lambda fraction: None)
+
+    def begin(self, system: System, device: str, seed: tuple[int | str, ...]) -> None:
+        """Prepare for a system; called once, before the first frame.
+
+        Args:
+            system: The molecules, of which there are beads alone: every bead is an atom of its own.
+            device: The torch device to compute on.
+            seed: The first words of the names of all random streams.
+
+        Raises:
+            BackmapError: For molecules that it can neither morph nor leave as they are.
+        """
+
+    @abstractmethod
+    def morph(self, window: Window, seed: tuple[int | str, ...]) -> Morphed:
+        """Turn the beads of one frame into others.
+
+        Args:
+            window: One frame, of the system of ``begin``; not to be changed.
+            seed: As for ``begin``, but of the replica. Draws are also named by the number of the frame
+                (``Window.frames``), so that they differ among frames.
         """
 
 

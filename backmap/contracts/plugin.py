@@ -18,6 +18,10 @@ class Options(pydantic.BaseModel):
     #: refused like any other unknown key.
     changed_names: ClassVar[Mapping[str, str]] = {}
 
+    #: An option that holds a plugin, and the plugin that it holds where it is left out: what is written is then options
+    #: of that plugin. With ``("morpher", "bottleneck")``, ``{sweeps: 3}`` is ``{morpher: {bottleneck: {sweeps: 3}}}``.
+    implied: ClassVar[tuple[str, str] | tuple[()]] = ()
+
 
 #: The class above, where a plugin's own ``Options`` hides it.
 _Options: TypeAlias = Options
@@ -42,12 +46,15 @@ class Plugin(ABC):
     Attributes:
         options: The validated options.
         name: Its name in the recipe.
+        unnamed: Whether the recipe leaves that name out, as it is implied (``Options.implied``).
     """
 
     Options: ClassVar[type[_Options]] = Options
     options: _Options
     #: Set by the recipe.
     name: str = ""
+    #: Set by the recipe.
+    unnamed: bool = False
 
     def __init__(self, options: _Options) -> None:
         self.options = options

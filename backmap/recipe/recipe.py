@@ -2,7 +2,8 @@
 
 One grammar rule: a plugin is written ``name`` or ``name: {options}``; a value that is not a mapping
 fills the plugin's first option. If that option is a plugin itself, it may stand among the others:
-``forcefield: {gromacs: topol.top, cutoff: 1.2}``. Steps, and what is nested in their options, are built the same way.
+``forcefield: {gromacs: topol.top, cutoff: 1.2}``. Some plugins imply another (``Options.implied``), whose options stand
+in the place of theirs. Steps, and what is nested in their options, are built the same way.
 """
 from __future__ import annotations
 
@@ -105,9 +106,9 @@ class RecipeError(BackmapError):
         super().__init__(problem, where=where, hint=hint)
 
     @classmethod
-    def inside(cls, path: str, error: BackmapError) -> RecipeError:
-        """The error one level up: ``path`` comes before the path it has."""
-        inner = error.path if isinstance(error, RecipeError) else ""
+    def inside(cls, path: str, error: BackmapError, implied: str = "") -> RecipeError:
+        """The error one level up: ``path`` comes before the path it has, of which a beginning may be implied."""
+        inner = error.path.removeprefix(implied).removeprefix(".") if isinstance(error, RecipeError) else ""
         return cls(error.problem, path=_join(path, inner), where=error.where, hint=error.hint)
 
     def outermost(self, file: Path) -> BackmapError:
@@ -183,11 +184,14 @@ class _Builder:
         plugin = self.registry.get(kind, name)
         if not issubclass(plugin, contract):
             raise BackmapError(f"'{name}' is not a {contract.__name__}")
+        implied = _implied(plugin, value)
         try:
             options = validated(plugin.Options, self._options(plugin, name, value), build, "option")
             built = plugin(options)
         except BackmapError as error:
-            raise RecipeError.inside(name, error) from error.__cause__
+            raise RecipeError.inside(name, error, ".".join(implied)) from error.__cause__
+        if implied:
+            getattr(options, implied[0]).unnamed = True
         built.name, build.plugins[plugin] = name, None
         return built
 
@@ -205,6 +209,8 @@ class _Builder:
 
     def _options(self, plugin: type[Plugin], name: str, value: Any) -> dict[str, Any]:
         """Options as a mapping: a bare value fills the first, and so does a plugin that stands among them."""
+        if implied := _implied(plugin, value):
+            return {implied[0]: {implied[1]: value}}
         known, changed = options_of(plugin), plugin.Options.changed_names
         if value is None:
             return {}
@@ -220,6 +226,12 @@ class _Builder:
         if len(named) != 1 or first in value:
             return value
         return {first: {named[0]: value[named[0]]}} | {key: given for key, given in value.items() if key != named[0]}
+
+
+def _implied(plugin: type[Plugin], value: Any) -> tuple[str, ...]:
+    """The option and the plugin in it whose options ``value`` is, where neither is named; or nothing."""
+    named = isinstance(value, str) or (isinstance(value, dict) and not value.keys().isdisjoint(options_of(plugin)))
+    return () if named else plugin.Options.implied
 
 
 def spelled_out(contract: type[Plugin], entry: Any, registry: Registry) -> tuple[str, dict[str, Any]]:

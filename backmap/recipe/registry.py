@@ -43,6 +43,7 @@ KINDS = (
     Kind("traversal", api.Traversal, "backmap_traversals"),
     Kind("regularizer", api.Regularizer, "backmap_regularizers"),
     Kind("refiner", api.Refiner, "backmap_refiners"),
+    Kind("morpher", api.Morpher, "backmap_morphers"),
     Kind("assessor", api.Assessor, "backmap_assessors"),
     Kind("force field", api.ForceFieldReader, "backmap_forcefields"),
     Kind("reader", api.Reader, "backmap_readers"),

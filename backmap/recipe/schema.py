@@ -1,7 +1,8 @@
 """The JSON schema of a recipe with the options of every plugin, for editors that complete and check YAML.
 
 It says what the grammar of ``recipe`` allows: a plugin is its name, or a mapping from its name to its options,
-where a bare value fills the first option, and a plugin in the first option may stand among the others.
+where a bare value fills the first option, and a plugin in the first option may stand among the others. Options of a
+plugin that is implied may stand in place of all.
 What depends on more than one place, such as what steps need, is checked by ``backmap check`` and ``run`` alone.
 """
 from __future__ import annotations
@@ -65,9 +66,12 @@ def _value(plugin: type[Plugin], registry: Registry, definitions: dict[str, Any]
     forms: list[dict[str, Any]] = [] if required else [{"type": "null"}]
     if options:
         first = _spelled(*next(iter(options.items())))
-        forms.append(_with_nested(full, first, next(iter(options.values())), registry))
+        implied = plugin.Options.implied
+        forms.append(full if implied else _with_nested(full, first, next(iter(options.values())), registry))
         if not [name for name in required if name != first]:
             forms.append({"allOf": [full["properties"][first], _BARE]})
+        if implied and _loaded(registry, kind := nested_kind(options[implied[0]].annotation), implied[1]):
+            forms.append({"$ref": _place(kind.name, implied[1])})
     else:
         forms.append(full)
     return forms[0] if len(forms) == 1 else {"anyOf": forms}

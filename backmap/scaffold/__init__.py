@@ -19,6 +19,7 @@ IN_RECIPES = {
     "traversal": "- forward: {generator: template, traversal: $name}",
     "regularizer": "- gibbs: {regularizer: $name}",
     "refiner": "- refine: $name",
+    "morpher": "- morph: {morpher: $name}",
     "assessor": "- assess: [$name]",
     "force field": "- forcefield: {parameters: $name}",
     "reader": "- read: {beads: {$name: beads.npz}}",

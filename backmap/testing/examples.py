@@ -104,6 +104,20 @@ def example(n_frames: int = 2, seed: int = 0) -> tuple[System, Window]:
     return system, window.with_atoms(atoms)
 
 
+def example_beads(n_frames: int = 3, seed: int = 0) -> tuple[System, Window]:
+    """24 stretched chains of four beads and 12 single beads in a box; nothing is finer than a bead."""
+    chain = molecule_type("CHAIN", [6] * 4, [(0, 1), (1, 2), (2, 3)], [[0], [1], [2], [3]])
+    system = System(((chain, 24), (molecule_type("ION", [11], [], [[0]]), 12))).as_beads
+    rng = np.random.default_rng(seed)
+    grid = np.stack(np.meshgrid(range(3), range(4), range(3), indexing="ij"), axis=-1).reshape(-1, 3) * [2.0, 0.8, 0.8]
+    chains = grid[:24, None] + np.arange(4)[:, None] * [0.4, 0.0, 0.0]
+    beads = np.concatenate([chains.reshape(-1, 3), grid[24:]])
+    beads = beads + rng.normal(0, 0.02, (n_frames, *beads.shape))
+    boxes = np.broadcast_to(np.diag([6.0, 3.2, 2.4]), (n_frames, 3, 3)).copy()
+    numbers = np.arange(n_frames)
+    return system, Window(numbers, numbers.astype(float), boxes, beads, system=system).as_beads()
+
+
 def example_topology() -> AtomTopology:
     """The molecules of ``example`` as a topology knows them: no beads yet."""
     kind, _ = fluorohexane()

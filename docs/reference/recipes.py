@@ -27,6 +27,7 @@ ABOUT = {
     "regularizer": "An energy of fragments in their surroundings: chooses among candidates in `forward` and `gibbs`, "
                    "is a part of the loss in `train`.",
     "refiner": "Improves frames whose atoms are all placed. Goes into `refine`.",
+    "morpher": "Turns beads of one model into beads of another. Goes into `morph`.",
     "assessor": "Measures trajectories, and may flag beads. Goes into `assess`.",
     "force field": "Reads force-field parameters. Goes into `forcefield` as `parameters`.",
     "reader": "Reads trajectories. Goes into `read` and `prepare`.",

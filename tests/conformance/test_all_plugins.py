@@ -58,6 +58,11 @@ def test_refiner(kind: Kind, name: str) -> None:
     testing.check_refiner(built(kind, name))
 
 
+@pytest.mark.parametrize(("kind", "name"), offered(kind_of(api.Morpher)))
+def test_morpher(kind: Kind, name: str) -> None:
+    testing.check_morpher(built(kind, name))
+
+
 @pytest.mark.parametrize(("kind", "name"), offered(kind_of(api.Checker)))
 def test_checker(kind: Kind, name: str) -> None:
     testing.check_checker(built(kind, name))

@@ -228,8 +228,8 @@ COMMANDS: list[tuple[str, Break, tuple[str, ...], str]] = [
      "run.yaml: exists already. Choose another with --output, or use --force."),
     ("new plugin of an unknown kind", nothing, ("new", "mine", "--kind", "network"),
      "--kind: there is no kind of plugin called 'network'. Known: step, generator, traversal, regularizer, "
-     "refiner, assessor, force_field, reader, topology_reader, mapping_reader, writer, checker, bridge, target, model, "
-     "sampler, ensemble_assessor."),
+     "refiner, morpher, assessor, force_field, reader, topology_reader, mapping_reader, writer, checker, bridge, "
+     "target, model, sampler, ensemble_assessor."),
     ("new plugin under a name that is none", nothing, ("new", "My-Plugin!", "--kind", "generator"),
      "'My-Plugin!' cannot be the name of a plugin. Write it in lower_snake_case, e.g. my_generator."),
     ("new plugin under a name that is taken", nothing, ("new", "template", "--kind", "generator"),

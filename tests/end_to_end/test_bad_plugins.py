@@ -72,6 +72,13 @@ def refiner(body: str) -> tuple[str, str]:
                   "  - write", "  - refine: mine\n  - write")
 
 
+def morpher(body: str) -> tuple[str, str]:
+    """One with these lines, in which ``beads``, (B, 3), are those of the frame."""
+    body = f"beads = window.beads[0].copy()\n{body}"
+    return plugin("morphers", "Morpher", f"def morph(self, window, seed):\n{indent(body, '    ')}",
+                  "  - forward", "  - morph: {morpher: mine}\n  - forward")
+
+
 def assessor(flags: str, conclusion: str = "Assessment()") -> tuple[str, str]:
     body = ("def measure(self, frame, tally):\n    tally.row('x', frame.index, [1.0])\n"
             f"    return {flags}\ndef conclude(self, tally, reference):\n    return {conclusion}")
@@ -108,6 +115,7 @@ def file(source: str) -> tuple[str, str]:
 
 
 FORWARD = "run.yaml: steps[2].forward: "
+MORPH = "run.yaml: steps[2].morph.morpher.mine"
 ASSESS = "run.yaml: steps[3].assess: the assessor 'mine' "
 FAULT = ". This is a fault of the plugin: its contract is in backmap/contracts."
 
@@ -146,6 +154,26 @@ TABLE: list[tuple[str, tuple[str, str], str]] = [
      f"{FORWARD}the traversal 'mine' gave ranks of OCT that are not 0, 1, 2, ...{FAULT}"),
     ("a parent that is drawn later", traversal("[0, 1, 2, 3]", "[-1, 2, 1, 2]"),
      f"{FORWARD}the traversal 'mine' gave bead B2 of OCT a parent that does not come before it{FAULT}"),
+    # morphers
+    ("morphed beads of another number", morpher("return api.Morphed(beads[:5])"),
+     f"{MORPH}: the morpher 'mine' gave beads of shape (5, 3), expected (256, 3){FAULT}"),
+    ("morphed beads that are not numbers", morpher("beads[3:6, 1] = np.nan\nreturn api.Morphed(beads)"),
+     f"{MORPH}: the morpher 'mine' moved beads to positions that are not numbers: 3 beads (first: frame 0, OCT 1 B4)."
+     " The fault is in the morpher, in its weights, or in the beads there."),
+    ("a morpher that returns beads alone", morpher("return beads"),
+     f"{MORPH}: the morpher 'mine' gave an ndarray, expected a Morphed{FAULT}"),
+    ("a morpher that raises", morpher("raise api.BackmapError('chains of 4 beads are too short', hint='Take longer "
+                                      "ones.')"),
+     f"{MORPH}: chains of 4 beads are too short. Take longer ones."),
+    ("a morpher that leaves what is not there", plugin(
+        "morphers", "Morpher", "left = ['W']\ndef morph(self, window, seed):\n    pass",
+        "  - forward", "  - morph: {morpher: mine}\n  - forward"),
+     f"{MORPH}: the morpher 'mine' leaves 'W' as it is, which is no molecule type{FAULT}"),
+    ("moves that a morpher does not have", morpher("return api.Morphed(beads, {('jump', 'B'): np.ones((2, 2), int)})"),
+     f"{MORPH}: the morpher 'mine' gave moves 'jump', which are not among its own{FAULT}"),
+    ("moves of another shape", morpher("self.moves = ['jump']\n"
+                                       "return api.Morphed(beads, {('jump', 'B'): np.ones(2, int)})"),
+     f"{MORPH}: the morpher 'mine' gave as moves 'jump' of B counts of shape (2,), expected (2, 2){FAULT}"),
     # refiners and assessors
     ("refined atoms that are not numbers", refiner("atoms = window.atoms.copy()\natoms[0, 30] = np.nan\n"
                                                    "return window.with_atoms(atoms)"),

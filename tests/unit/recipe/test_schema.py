@@ -55,10 +55,19 @@ class Strict(Walk):
         length: int = Field(description="How far.")
 
 
+class Implying(api.Step):
+    """Walks strictly where nothing else is said."""
+
+    class Options(api.Options):
+        implied = ("how", "strict")
+        how: api.Nested[api.Traversal] = Field(description="What is implied.")
+        number: float = Field(1.0, gt=0, description="A number.")
+
+
 class Plugin:
     @hookimpl
     def backmap_steps(self) -> dict[str, type]:
-        return {"nothing": Nothing, "everything": Everything}
+        return {"nothing": Nothing, "everything": Everything, "implying": Implying}
 
     @hookimpl
     def backmap_traversals(self) -> dict[str, type]:
@@ -81,6 +90,10 @@ def of(options: Any) -> dict[str, Any]:
     return {"recipe": 1, "steps": [{"everything": options}]}
 
 
+def implying(options: Any) -> dict[str, Any]:
+    return {"recipe": 1, "steps": [{"implying": options}]}
+
+
 GOOD = [
     {"recipe": 1, "steps": ["nothing"]}, {"recipe": 1, "steps": [{"nothing": None}, {"nothing": {}}]},
     {"recipe": 1, "title": "x", "seed": 3, "device": "cpu", "define": {"a": [1]}, "max_warnings": {"clash": 3},
@@ -92,6 +105,8 @@ GOOD = [
     of({"route": "walk", "several": ["walk", {"strict": 1}], "maybe": None}),
     of({"route": "walk", "several": {"walk": "C2"}, "named": {"x": "walk", "y": ["walk", {"strict": 3}]}}),
     of({"route": "walk", "inner": {"depth": 2}, "class": "b"}),
+    implying({"length": 3}), implying(3), implying({"how": "walk", "number": 2}), implying("walk"),
+    implying({"how": {"strict": 3}}),
 ]
 
 BAD = [
@@ -106,6 +121,8 @@ BAD = [
     of({"route": "walk", "strict": 3}), of({"route": "walk", "several": ["wolk"]}),
     of({"route": "walk", "inner": {"depth": 0}}), of({"route": "walk", "inner": {"deep": 1}}),
     of({"route": "walk", "other": "b"}), of({"route": "walk", "named": {"x": "wolk"}}), of({"broken": None}),
+    implying(None), implying({"pieces": [1]}), implying({"length": 3, "number": 2}), implying({"walk": None}),
+    implying({"how": "walk", "length": 3}), implying({"number": 2}), implying("wolk"),
 ]
 
 

@@ -13,7 +13,7 @@ from backmap.engine.sites.fragments import FragmentTable
 from backmap.errors import BackmapError
 
 from ..equivariant.density import LocalFrame, spare_directions
-from .network import Network, Points
+from .network import EVERY, Network, Points
 from .tables import Splits
 
 SEEN = 48  #: neighbours that a split sees, the nearest ones
@@ -211,7 +211,13 @@ class Head:
         return value - 3 * torch.log(value.new_tensor(self.network.unit))
 
     def _cosines(self, length: Tensor):
+        """Nothing of its own molecule is there yet where a fragment is all of it: then all neighbours count."""
         pairs = self.network.pairs_along(self.close, self.sight.embedded, length, self.share)
+        alone = torch.nonzero(~self.close.present.any(dim=1))[:, 0]
+        if len(alone):
+            among = self.network.pairs_along(self.near.of(alone), self.sight.embedded, length[alone],
+                                             self.share[alone], every=EVERY)
+            pairs = pairs.index_copy(0, alone, among)
         return self.network.cosines(self.hidden, length, pairs)
 
     def _torsions(self, length: Tensor, cosine: Tensor):

@@ -18,11 +18,11 @@ from .limits import Limits, cost, kinds_of
 from .tables import POINT_FEATURES, SEEN_FEATURES, SPLIT_FEATURES, Splits
 
 MIXTURE = 4  #: log-normal densities of a length
-STEPS = 32  #: segments of the density of a cosine
+STEPS, EVERY = 64, 2  #: segments of the density of a cosine; how many lie between nodes for which all points count
 NODES, UP = 36, 2  #: torsions at which pairs are evaluated; interpolation between them
 ORDERS = 8  #: of the smooth parts of both: Chebyshev polynomials, and waves
 WIDE = 12  #: torsions over which the density of a cosine sums
-BINS, REACH = 48, 2.4  #: of the pair terms: linear between so many nodes up to this distance, units
+BINS, REACH = 96, 2.4  #: of the pair terms: linear between so many nodes up to this distance, units
 RADIAL = 10
 
 
@@ -45,6 +45,10 @@ class Points:
         chosen = places.clamp_min(0)
         return Points(self.positions.gather(1, chosen[:, :, None].expand(-1, -1, 3)),
                       self.present.gather(1, chosen) & (places >= 0), self.classes.gather(1, chosen))
+
+    def of(self, rows: Tensor) -> Points:
+        """Those of some splits."""
+        return Points(self.positions[rows], self.present[rows], self.classes[rows])
 
 
 class Network(nn.Module):
@@ -161,14 +165,28 @@ class Network(nn.Module):
         fine = torch.stack([torch.lerp(pairs, following, k / UP) for k in range(UP)], dim=2).flatten(1)
         return Torsions((smooth + fine).double())
 
-    def pairs_along(self, close: Points, embedded: dict[str, Tensor], length: Tensor, share: Tensor) -> Tensor:
-        """What pair terms with the closest points leave of all torsions, at the nodes of the cosine, (T, STEPS + 1)."""
+    def pairs_along(self, close: Points, embedded: dict[str, Tensor], length: Tensor, share: Tensor,
+                    every: int = 1) -> Tensor:
+        """What pair terms with these points leave of all torsions, at the nodes of the cosine, (T, STEPS + 1).
+
+        Args:
+            close: In the local frame.
+            embedded: Of all classes.
+            length: Drawn already, (T,).
+            share: Share of the mass in the second half, (T,).
+            every: How many segments lie between nodes at which they are evaluated; linear between them.
+        """
+        line = self.line[::every]
         x, yz = close.positions[:, :, 0], close.positions[:, :, 1:]
-        around = (yz @ self.wide_circle)[:, :, None] * (1 - self.line**2).clamp_min(0).sqrt()[:, None]
-        along = x[:, :, None, None] * self.line[:, None] + around  # (T, P, STEPS + 1, WIDE)
+        around = (yz @ self.wide_circle)[:, :, None] * (1 - line**2).clamp_min(0).sqrt()[:, None]
+        along = x[:, :, None, None] * line[:, None] + around  # (T, P, nodes, WIDE)
         square = (close.positions**2).sum(dim=2)[:, :, None]
         pairs = self._pairs(close, embedded, along.flatten(2), square, length.float(), share.float())
-        return torch.logsumexp(pairs.unflatten(1, along.shape[2:]), dim=2)
+        left = torch.logsumexp(pairs.unflatten(1, along.shape[2:]), dim=2)
+        if every == 1:
+            return left
+        between = [torch.lerp(left[:, :-1], left[:, 1:], k / every) for k in range(every)]
+        return torch.cat([torch.stack(between, dim=2).flatten(1), left[:, -1:]], dim=1)
 
     def pairs_around(self, near: Points, embedded: dict[str, Tensor], length: Tensor, cosine: Tensor,
                      share: Tensor) -> Tensor:

@@ -2,7 +2,8 @@
 
 Martini's liquid is denser than the atoms' by 15 %. So centres of its molecules are scaled to the mean box of Y, with each
 molecule as it is. Writes x.trr, y.trr, and of the frames of Y training.trr (with all molecules turned round, too),
-validation.trr and test.trr; each with its first frame as .gro, molecules whole.
+validation.trr and test.trr; each with its first frame as .gro, molecules whole. And dodecane_aa.itp without its section
+[ align ], which is DeepBackmap's own and no part of a force field.
 
     python prepare.py --frames ../shared/data/morphing/dodecane --folder runs/dodecane
 """
@@ -73,6 +74,8 @@ def main() -> None:
     if not (x and y):
         raise SystemExit(f"there are no files martini/*.gro and aa_mapped/*.gro in {options.frames}")
     options.folder.mkdir(parents=True, exist_ok=True)
+    text = (options.frames / "dodecane_aa.itp").read_text()
+    (options.folder / "dodecane_aa.itp").write_text(text[:text.index("[align]")])
     factor = float(np.mean([box for _, box, _ in y]) / np.mean([box for _, box, _ in x]))
     print(f"centres of Martini's molecules are {factor:.4f} times as far apart as they were")
     training = [frame for number, frame in enumerate(y) if number not in {*TEST, *VALIDATION}]

@@ -13,10 +13,11 @@ from backmap.engine.sites.fragments import FragmentTable
 from backmap.errors import BackmapError
 
 from ..equivariant.density import LocalFrame, spare_directions
-from .network import EVERY, Network, Points
+from .network import EVERY, Network, Points, between
 from .tables import Splits
 
 SEEN = 48  #: neighbours that a split sees, the nearest ones
+FEW = 2  #: close points of its own molecule, below which a cosine knows all neighbours
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,13 +212,13 @@ class Head:
         return value - 3 * torch.log(value.new_tensor(self.network.unit))
 
     def _cosines(self, length: Tensor):
-        """Nothing of its own molecule is there yet where a fragment is all of it: then all neighbours count."""
-        pairs = self.network.pairs_along(self.close, self.sight.embedded, length, self.share)
-        alone = torch.nonzero(~self.close.present.any(dim=1))[:, 0]
-        if len(alone):
-            among = self.network.pairs_along(self.near.of(alone), self.sight.embedded, length[alone],
-                                             self.share[alone], every=EVERY)
-            pairs = pairs.index_copy(0, alone, among)
+        """Where a molecule has next to nothing near by that could give it a direction, all neighbours count."""
+        told = (self.sight.embedded, length, self.share)
+        pairs = self.network.pairs_along(self.close, *told)
+        few = torch.nonzero(self.close.present.sum(dim=1) < FEW)[:, 0]
+        if len(few):
+            among = self.network.pairs_along(self.near.of(few), told[0], length[few], self.share[few], EVERY)
+            pairs = pairs.index_add(0, few, between(among - pairs[few, ::EVERY], EVERY))
         return self.network.cosines(self.hidden, length, pairs)
 
     def _torsions(self, length: Tensor, cosine: Tensor):

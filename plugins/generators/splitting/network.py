@@ -18,7 +18,7 @@ from .limits import Limits, cost, kinds_of
 from .tables import POINT_FEATURES, SEEN_FEATURES, SPLIT_FEATURES, Splits
 
 MIXTURE = 4  #: log-normal densities of a length
-STEPS, EVERY = 64, 2  #: segments of the density of a cosine; how many lie between nodes for which all points count
+STEPS, EVERY = 64, 4  #: segments of the density of a cosine; how many lie between nodes at which all points count
 NODES, UP = 36, 2  #: torsions at which pairs are evaluated; interpolation between them
 ORDERS = 8  #: of the smooth parts of both: Chebyshev polynomials, and waves
 WIDE = 12  #: torsions over which the density of a cosine sums
@@ -167,14 +167,14 @@ class Network(nn.Module):
 
     def pairs_along(self, close: Points, embedded: dict[str, Tensor], length: Tensor, share: Tensor,
                     every: int = 1) -> Tensor:
-        """What pair terms with these points leave of all torsions, at the nodes of the cosine, (T, STEPS + 1).
+        """What pair terms with these points leave of all torsions, at nodes of the cosine, (T, STEPS / every + 1).
 
         Args:
             close: In the local frame.
             embedded: Of all classes.
             length: Drawn already, (T,).
             share: Share of the mass in the second half, (T,).
-            every: How many segments lie between nodes at which they are evaluated; linear between them.
+            every: How many segments lie between these nodes.
         """
         line = self.line[::every]
         x, yz = close.positions[:, :, 0], close.positions[:, :, 1:]
@@ -182,11 +182,7 @@ class Network(nn.Module):
         along = x[:, :, None, None] * line[:, None] + around  # (T, P, nodes, WIDE)
         square = (close.positions**2).sum(dim=2)[:, :, None]
         pairs = self._pairs(close, embedded, along.flatten(2), square, length.float(), share.float())
-        left = torch.logsumexp(pairs.unflatten(1, along.shape[2:]), dim=2)
-        if every == 1:
-            return left
-        between = [torch.lerp(left[:, :-1], left[:, 1:], k / every) for k in range(every)]
-        return torch.cat([torch.stack(between, dim=2).flatten(1), left[:, -1:]], dim=1)
+        return torch.logsumexp(pairs.unflatten(1, along.shape[2:]), dim=2)
 
     def pairs_around(self, near: Points, embedded: dict[str, Tensor], length: Tensor, cosine: Tensor,
                      share: Tensor) -> Tensor:
@@ -224,6 +220,12 @@ class Network(nn.Module):
             value = torch.lerp(flat[index], flat[index + 1], place - cell) - cost(distance, limits[:, :, half])
             total = total + (value * points.present[:, :, None]).sum(dim=1)
         return total
+
+
+def between(values: Tensor, every: int) -> Tensor:
+    """Values (T, n) at so many times as many nodes, linear between theirs, (T, (n - 1) every + 1)."""
+    parts = [torch.lerp(values[:, :-1], values[:, 1:], k / every) for k in range(every)]
+    return torch.cat([torch.stack(parts, dim=2).flatten(1), values[:, -1:]], dim=1)
 
 
 def _mlp(n_in: int, hidden: int, n_out: int) -> nn.Sequential:

@@ -204,7 +204,10 @@ class Contexts:
         return torch.as_tensor(projected[0], device=material.gibbs.beads.device)
 
     def _sequential(self, frames: np.ndarray, count: int, rng: np.random.Generator):
-        """Molecules at random stages of forward sampling; the sites are the beads that come next."""
+        """Frames at random stages of forward sampling; the sites are the beads that come next.
+
+        All molecules are at one rank, and some of them have its beads placed already, as colour after colour is drawn.
+        """
         scene = self.material.sequential
         ranks, molecule = self.material.ranks, scene.layout.molecule.cpu().numpy()
         placed = scene.placed.clone()
@@ -212,7 +215,10 @@ class Contexts:
         np.maximum.at(last, molecule, ranks)
         sites = []
         for w in frames:
-            stage = rng.integers(0, last + 1)[molecule]
+            next_one = rng.integers(len(ranks))
+            ahead = rng.random(len(last)) < rng.random()
+            ahead[molecule[next_one]] = False
+            stage = np.minimum(ranks[next_one] + ahead, last + 1)[molecule]
             owner_placed = torch.as_tensor(ranks < stage, device=placed.device)
             placed[w] = False
             owned = scene.layout.owned[owner_placed]

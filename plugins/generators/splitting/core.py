@@ -14,10 +14,11 @@ from backmap.engine.sites.fragments import FragmentTable
 from backmap.errors import BackmapError
 
 from ..equivariant.density import LocalFrame, spare_directions
-from .network import Network, Points
+from .network import EVERY, Network, Points, between
 from .tables import Splits
 
 SEEN = 48  #: neighbours that a split sees, the nearest ones
+FEW = 2  #: close points of its own molecule, below which a cosine knows all neighbours
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,7 +216,13 @@ class Head:
         return value - 3 * torch.log(value.new_tensor(self.network.unit))
 
     def _cosines(self, length: Tensor):
-        pairs = self.network.pairs_along(self.close, self.sight.embedded, length, self.share)
+        """Where a molecule has next to nothing near by that could give it a direction, all neighbours count."""
+        told = (self.sight.embedded, length, self.share)
+        pairs = self.network.pairs_along(self.close, *told)
+        few = torch.nonzero(self.close.present.sum(dim=1) < FEW)[:, 0]
+        if len(few):
+            among = self.network.pairs_along(self.near.of(few), told[0], length[few], self.share[few], EVERY)
+            pairs = pairs.index_add(0, few, between(among - pairs[few, ::EVERY], EVERY))
         return self.network.cosines(self.hidden, length, pairs)
 
     def _torsions(self, length: Tensor, cosine: Tensor):

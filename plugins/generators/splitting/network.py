@@ -20,11 +20,11 @@ from .limits import STIFFNESS, Limits, cost, kinds_of
 from .tables import POINT_FEATURES, SEEN_FEATURES, SPLIT_FEATURES, Splits
 
 MIXTURE = 4  #: log-normal densities of a length
-STEPS = 32  #: segments of the density of a cosine
+STEPS, EVERY = 64, 4  #: segments of the density of a cosine; how many lie between nodes at which all points count
 NODES, UP = 36, 2  #: torsions at which pairs are evaluated; interpolation between them
 ORDERS = 8  #: of the smooth parts of both: Chebyshev polynomials, and waves
 WIDE = 12  #: torsions over which the density of a cosine sums
-BINS, REACH = 48, 2.4  #: of the pair terms: linear between so many nodes up to this distance, units
+BINS, REACH = 96, 2.4  #: of the pair terms: linear between so many nodes up to this distance, units
 RADIAL = 10
 
 
@@ -47,6 +47,10 @@ class Points:
         chosen = places.clamp_min(0)
         return Points(self.positions.gather(1, chosen[:, :, None].expand(-1, -1, 3)),
                       self.present.gather(1, chosen) & (places >= 0), self.classes.gather(1, chosen))
+
+    def of(self, rows: Tensor) -> Points:
+        """Those of some splits."""
+        return Points(self.positions[rows], self.present[rows], self.classes[rows])
 
 
 class Network(nn.Module):
@@ -162,10 +166,20 @@ class Network(nn.Module):
         fine = torch.stack([torch.lerp(pairs, following, k / UP) for k in range(UP)], dim=2).flatten(1)
         return Torsions((smooth + fine).double())
 
-    def pairs_along(self, close: Points, embedded: dict[str, Tensor], length: Tensor, share: Tensor) -> Tensor:
-        """What pair terms with the closest points leave of all torsions, at the nodes of the cosine, (T, STEPS + 1)."""
-        pairs = self._pairs(close, embedded, self.everywhere[None], length, share)
-        return torch.logsumexp(pairs.unflatten(1, (STEPS + 1, WIDE)), dim=2)
+    def pairs_along(self, close: Points, embedded: dict[str, Tensor], length: Tensor, share: Tensor,
+                    every: int = 1) -> Tensor:
+        """What pair terms with these points leave of all torsions, at nodes of the cosine, (T, STEPS / every + 1).
+
+        Args:
+            close: In the local frame.
+            embedded: Of all classes.
+            length: Drawn already, (T,).
+            share: Share of the mass in the second half, (T,).
+            every: How many segments lie between these nodes.
+        """
+        directions = self.everywhere.unflatten(0, (STEPS + 1, WIDE))[::every]
+        pairs = self._pairs(close, embedded, directions.flatten(0, 1)[None], length, share)
+        return torch.logsumexp(pairs.unflatten(1, directions.shape[:2]), dim=2)
 
     def pairs_around(self, near: Points, embedded: dict[str, Tensor], length: Tensor, cosine: Tensor,
                      share: Tensor) -> Tensor:
@@ -216,6 +230,12 @@ def _directions(cosines: Tensor, n: int) -> Tensor:
     sine = (1 - cosines**2).clamp_min(0).sqrt()[:, None]
     parts = (cosines[:, None].expand(-1, n), sine * torsions.cos(), sine * torsions.sin())
     return torch.stack(parts, dim=2).reshape(-1, 3)
+
+
+def between(values: Tensor, every: int) -> Tensor:
+    """Values (T, n) at so many times as many nodes, linear between theirs, (T, (n - 1) every + 1)."""
+    parts = [torch.lerp(values[:, :-1], values[:, 1:], k / every) for k in range(every)]
+    return torch.cat([torch.stack(parts, dim=2).flatten(1), values[:, -1:]], dim=1)
 
 
 def _mlp(n_in: int, hidden: int, n_out: int) -> nn.Sequential:

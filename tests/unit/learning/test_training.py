@@ -172,7 +172,7 @@ def test_sequential_contexts_show_lower_ranks_only() -> None:
     ranks = {kind.name: order.ranks for kind, order in zip(
         data().system.types, [DepthFirst(Rooted()).order(k, np.random.default_rng(0)) for k in data().system.types])}
     stages = set()
-    for step in range(5):
+    for step in range(30):
         env, *_ = source.batch(step)
         tables = env.fragments
         placed = env.context_placed & (tables.context[env.row] >= 0)
@@ -181,6 +181,23 @@ def test_sequential_contexts_show_lower_ranks_only() -> None:
             kind = tables.types[int(tables.type[row])]
             stages.add((kind.name, int(ranks[kind.name][int(tables.bead[row])])))
     assert stages == {(name, int(rank)) for name, order in ranks.items() for rank in order}
+
+
+def test_sequential_contexts_of_molecules_of_one_bead_show_some_neighbours() -> None:
+    """Colour after colour is drawn: what comes first sees no neighbours, and what comes last sees all of them."""
+    water = builders.system((builders.water(), 60))
+    windows = [builders.window(water, n_frames=1, seed=100 * k) for k in range(2)]
+    learned = TrainingSet.of(water, windows, [300.0, 300.0], [False, True])
+    orders = [DepthFirst(Rooted()).order(kind, np.random.default_rng(0)) for kind in water.types]
+    library = collect(scenes.scene_of(water, learned.window(np.arange(1))), 4, 0)
+    source = Contexts(Material.of(learned, View(), orders, library, 1, "cpu"),
+                      replace(SCHEDULE, sequential=1.0, frames=1), seed=1)
+    shares = []
+    for step in range(200):
+        env, *_ = source.batch(step)
+        atoms = 3 * int(env.neighbour_beads_present.sum())
+        shares.append(int(env.neighbours_placed.sum()) / atoms)
+    assert np.quantile(shares, [0.1, 0.5, 0.9]) == pytest.approx([0.1, 0.5, 0.9], abs=0.15)
 
 
 def test_hands_of_what_is_not_chiral_are_flipped_at_random() -> None:

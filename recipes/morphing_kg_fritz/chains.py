@@ -36,7 +36,7 @@ def polystyrene() -> ModuleType:
     spec = importlib.util.spec_from_file_location("model", path)
     model = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(model)
-    model.MONOMERS, model.CHAINS = MONOMERS, CHAINS
+    model.NAME, model.MONOMERS, model.CHAINS = f"PS{MONOMERS}", MONOMERS, CHAINS
     return model
 
 

@@ -1,7 +1,8 @@
 """Maps the ten Fritz frames to the resolution of the Kremer-Grest melt: three monomers, six beads, to one bead.
 
 Writes fritz_kg.trr, 24 chains of 32 beads, whole, in the order of time, and of its frames training.trr (with all chains
-turned round, too), validation.trr and test.trr; each with its first frame as .gro.
+turned round, too), validation.trr and test.trr; each with its first frame as .gro. Beside them fine_training.trr,
+fine_validation.trr and fine_test.trr: Fritz's beads themselves, 24 chains of 192, in the same frames.
 
     python fritz.py --frames ../shared/data/morphing/fritz --folder runs/kg
 """
@@ -20,8 +21,8 @@ MASSES = np.array([27.05, 77.11] * (OWN // 2))  #: of A and B, of one bead
 Frame = tuple[float, np.ndarray, np.ndarray]
 
 
-def mapped(path: Path) -> Frame:
-    """Time in ps, edges of the box (3,) and mass centres (CHAINS * LENGTH, 3), both in nm, of one frame.
+def beads(path: Path) -> Frame:
+    """Time in ps, edges of the box (3,) and beads (CHAINS * LENGTH * OWN, 3), both in nm, of one frame.
 
     Columns of these files are one too far left for readers of gro, so that numbers are told apart by blanks. Chains are
     broken at the boundary. Neighbours are less than half of the box apart, so that successive vectors to the nearest
@@ -35,18 +36,25 @@ def mapped(path: Path) -> Frame:
     steps = np.diff(beads, axis=1)
     steps -= box * np.round(steps / box)
     whole = np.concatenate([beads[:, :1], beads[:, :1] + np.cumsum(steps, axis=1)], axis=1)
-    centres = np.einsum("cbki,k->cbi", whole.reshape(CHAINS, LENGTH, OWN, 3), MASSES) / MASSES.sum()
-    return float(title.split("t=")[1].split()[0]), box, centres.reshape(-1, 3)
+    return float(title.split("t=")[1].split()[0]), box, whole.reshape(-1, 3)
+
+
+def mapped(path: Path) -> Frame:
+    """The same with mass centres of every OWN beads, (CHAINS * LENGTH, 3)."""
+    time, box, positions = beads(path)
+    return time, box, np.einsum("cki,k->ci", positions.reshape(-1, OWN, 3), MASSES) / MASSES.sum()
 
 
 def write(name: str, frames: list[Frame], folder: Path) -> None:
     """Frames as a .trr of this name."""
-    universe = mda.Universe.empty(CHAINS * LENGTH, n_residues=CHAINS, trajectory=True,
-                                  atom_resindex=np.repeat(np.arange(CHAINS), LENGTH))
-    universe.add_TopologyAttr("names", ["K"] * CHAINS * LENGTH)
-    universe.add_TopologyAttr("resnames", ["KG"] * CHAINS)
+    size = len(frames[0][2])
+    universe = mda.Universe.empty(size, n_residues=CHAINS, trajectory=True,
+                                  atom_resindex=np.repeat(np.arange(CHAINS), size // CHAINS))
+    fine = size > CHAINS * LENGTH
+    universe.add_TopologyAttr("names", ["A", "B"] * (size // 2) if fine else ["K"] * size)
+    universe.add_TopologyAttr("resnames", ["FPS" if fine else "KG"] * CHAINS)
     universe.add_TopologyAttr("resids", list(range(1, CHAINS + 1)))
-    with mda.Writer(str(folder / f"{name}.trr"), CHAINS * LENGTH) as out:
+    with mda.Writer(str(folder / f"{name}.trr"), size) as out:
         for number, (time, box, positions) in enumerate(frames):
             universe.dimensions = [*box * 10, 90, 90, 90]
             universe.trajectory.ts.time = time
@@ -73,12 +81,14 @@ def main() -> None:
     if not paths:
         raise SystemExit(f"there are no files fritz_*.gro in {options.frames}")
     options.folder.mkdir(parents=True, exist_ok=True)
-    frames = sorted((mapped(path) for path in paths), key=lambda frame: frame[0])
-    training = [frame for number, frame in enumerate(frames) if number not in {*TEST, *VALIDATION}]
+    fine, frames = (sorted((read(path) for path in paths), key=lambda frame: frame[0]) for read in (beads, mapped))
+    parts = {"training": [number for number in range(len(frames)) if number not in {*TEST, *VALIDATION}],
+             "validation": VALIDATION, "test": TEST}
     write("fritz_kg", frames, options.folder)
-    write("training", [*training, *map(turned, training)], options.folder)
-    write("validation", [frames[number] for number in VALIDATION], options.folder)
-    write("test", [frames[number] for number in TEST], options.folder)
+    for part, numbers in parts.items():
+        chosen = [frames[number] for number in numbers]
+        write(part, chosen + [turned(frame) for frame in chosen if part == "training"], options.folder)
+        write(f"fine_{part}", [fine[number] for number in numbers], options.folder)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pathlib import Path
 import networkx as nx
 
 HERE = Path(__file__).resolve().parent
+NAME = "PS"
 MONOMERS = 10
 CHAINS = 12
 MASS = {"C": 12.011, "H": 1.008}
@@ -150,7 +151,7 @@ def topology() -> str:
         + [f"{i:<5} {j:<5} 1  {length:.3f}  {BOND_STIFFNESS}" for (i, j), length in BOND_LENGTHS.items()],
         "angletypes": ["; i  j  k  function  angle  k"]
         + [f"{i:<5} {j:<5} {k:<5} 1  {angle:.2f}  {stiff}" for (i, j, k), (angle, stiff) in ANGLES.items()],
-        "moleculetype": ["; name  excluded up to this many bonds", "PS  2"],
+        "moleculetype": ["; name  excluded up to this many bonds", f"{NAME}  2"],
         "atoms": ["; number  type  residue  name  charge group  charge"]
         + [
             f"{number[a]:4d}  {atom_type(a):<5} {a[0]:3d}  STY  {a[1]:<4} {number[a]:4d}  {charge(a):6.3f}"
@@ -162,7 +163,7 @@ def topology() -> str:
         + [_row(number, t) + f"  2  {PLANARITY}" for t in impropers()],
         "exclusions": [_row(number, pair) for pair in ring_exclusions(graph)],
         "system": ["Syndiotactic polystyrene"],
-        "molecules": [f"PS  {CHAINS}"],
+        "molecules": [f"{NAME}  {CHAINS}"],
     }
     return TITLE + "".join(f"\n[ {name} ]\n" + "\n".join(rows) + "\n" for name, rows in sections.items())
 
@@ -190,7 +191,8 @@ def mapping() -> str:
     """polystyrene.xml."""
     maps = {"start": beads()["A1"], "backbone": beads()["A2"], "phenyl": beads()["B1"]}
     lines = ["<!-- Syndiotactic polystyrene, two beads a monomer; weights are masses, half of them where beads share"]
-    lines += ["     an atom. Written by model.py. -->", "<cg_molecule>", "  <name>PS</name>", "  <ident>PS</ident>"]
+    lines += ["     an atom. Written by model.py. -->", "<cg_molecule>", f"  <name>{NAME}</name>"]
+    lines += [f"  <ident>{NAME}</ident>"]
     lines += ["  <topology>", "    <cg_beads>"]
     for name, members in beads().items():
         used = "start" if name == "A1" else {"A": "backbone", "B": "phenyl"}[name[0]]

@@ -76,7 +76,7 @@ def test_three_monomers_are_one_bead(script, tmp_path: Path) -> None:
     expected = np.average(whole.reshape(CHAINS, N, 6, 3), axis=2, weights=weights)
     off = beads.reshape(CHAINS, N, 3) - expected
     np.testing.assert_allclose(off - EDGE * np.round(off[:, :1] / EDGE), 0, atol=2e-3)
-    fritz.write([(time, box, beads)], tmp_path)
+    fritz.write("fritz_kg", [(time, box, beads)], tmp_path)
     melt = script("yardstick").Melt.read("Y", tmp_path / "fritz_kg.trr", N)
     np.testing.assert_allclose(melt.chains[0], beads.reshape(CHAINS, N, 3), atol=1e-5)
     path.write_text("melt t= 0\n1\n    1PSR    A1    1   1.000   1.000   1.000\n 6 6 6\n")

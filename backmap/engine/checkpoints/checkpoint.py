@@ -126,6 +126,8 @@ class Checkpoint:
             said = np.isfinite(molecule.bond_length)
             if molecule.given or molecule.name not in known or not said.any():
                 continue
+            if len(molecule.bonds) != len(known[molecule.name].bonds):
+                continue  # another molecule of this name, which enrich refuses
             stiffened = int((np.isfinite(known[molecule.name].bond_length) & ~said).sum())
             if stiffened:
                 found.append(f"{molecule.name}: {stiffened} of {len(molecule.bonds)} bonds are flexible by the "

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "morphing_kg_fritz"))
-from MDAnalysis.coordinates.core import reader  # noqa: E402
-from MDAnalysis.lib.distances import self_capped_distance  # noqa: E402
-from yardstick import BINS, Melt, angles, bonds, counted, jsd, l1, line, pair_functions, spread, torsions  # noqa: E402
+from MDAnalysis.coordinates.core import reader
+from MDAnalysis.lib.distances import self_capped_distance
+from yardstick import BINS, Melt, angles, bonds, counted, jsd, l1, line, pair_functions, spread, torsions
 
 CLOSE, NEAR = 0.25, 4  #: nm; bonds from which on carbons of one molecule count
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import matplotlib
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
-import numpy as np  # noqa: E402
-import yardstick  # noqa: E402
+import matplotlib.pyplot as plt
+import numpy as np
+import yardstick
 
 COLOURS = {"X, Kremer-Grest": "#b8512e", "X, morphed": "#20639b", "Y, Fritz": "#333333"}
 CHAIN = 3  #: which chain is drawn

@@ -65,13 +65,13 @@ def diagnosed(given: UserFiles, like: Sequence[str], options: dict[str, Any], ou
 def _expect(given: UserFiles, like: Sequence[str], options: dict[str, Any]) -> None:
     if not given.topology:
         raise BackmapError("no topology of the beads is given", where="backmap bottleneck",
-                           hint="Give their bonds and masses with -p, e.g. -p beads.itp.")
+                           hint="Give their bonds and masses by `-p beads.itp`.")
     if bool(given.beads) != bool(like):
         raise BackmapError("two models are compared, and one of them has no frames", where="backmap bottleneck",
                            hint="Write: backmap bottleneck x.gro -p beads.itp --like y.gro.")
     if not given.beads and not options.get("size"):
         raise BackmapError("there is nothing to compare, and no size is given", where="backmap bottleneck",
-                           hint="Give frames of X and, with --like, of Y; or --size.")
+                           hint="Give frames of X, and of Y by `--like FILE`; or `--size N`.")
 
 
 def sizes(text: str) -> list[int]:

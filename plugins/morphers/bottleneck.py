@@ -22,7 +22,7 @@ from backmap.api import (
     Several,
     Traversal,
 )
-from backmap.engine.metropolis.joint import MOVES, JointSweeps, Moved
+from backmap.engine.metropolis.joint import MOVES, JointSweeps, MoveOutcome
 from backmap.engine.random import numpy_generator
 from backmap.engine.sites import handed
 from backmap.engine.sites.environment import Scene
@@ -172,7 +172,7 @@ class BottleneckMorpher(Morpher):
         """All bonds of the beads, (n, 2)."""
         return np.concatenate([group.atoms[:, group.type.bonds].reshape(-1, 2) for group in self.system.groups])
 
-    def _count(self, moved: Moved, sweep: int, moves: Moves) -> None:
+    def _count(self, moved: MoveOutcome, sweep: int, moves: Moves) -> None:
         types = self.bead_types[moved.bead]
         for name in np.unique(types).tolist():
             chosen = types == name

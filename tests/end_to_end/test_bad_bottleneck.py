@@ -42,13 +42,13 @@ FILES = ("x.gro", "-p", "kg.itp", "--like", "y.gro")
 #: What is wrong, how to make it so, arguments, the printed line after "backmap: "; "..." is anything.
 TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
     ("no topology of the beads", nothing, ("x.gro", "--like", "y.gro"),
-     "backmap bottleneck: no topology of the beads is given. Give their bonds and masses with -p, e.g. -p beads.itp."),
+     "backmap bottleneck: no topology of the beads is given. Give their bonds and masses by `-p beads.itp`."),
     ("frames of one model only", nothing, ("x.gro", "-p", "kg.itp"),
      "backmap bottleneck: two models are compared, and one of them has no frames. Write: backmap bottleneck x.gro -p "
      "beads.itp --like y.gro."),
     ("neither frames nor a size", nothing, ("-p", "kg.itp"),
-     "backmap bottleneck: there is nothing to compare, and no size is given. Give frames of X and, with --like, of Y; "
-     "or --size."),
+     "backmap bottleneck: there is nothing to compare, and no size is given. Give frames of X, and of Y by "
+     "`--like FILE`; or `--size N`."),
     ("a file that is not there", remove("y.gro"), FILES, "y.gro: there is no such file"),
     ("sizes that are none", nothing, (*FILES, "--sizes", "0..3"),
      "--sizes 0..3: '0..3' is no size of groups. Write 1..8, or 1,2,4."),

@@ -34,7 +34,7 @@ MOVES = ("redraw", "displace")
 
 
 @dataclass(frozen=True, eq=False)
-class Moved:
+class MoveOutcome:
     """What came of one kind of move in one sweep.
 
     Attributes:
@@ -81,12 +81,12 @@ class JointSweeps:
         """Logarithm of the joint density of each frame, (W,)."""
         return self.factors.sum(dim=1)
 
-    def sweep(self, stream: tuple[int | str, ...]) -> Iterator[Moved]:
+    def sweep(self, stream: tuple[int | str, ...]) -> Iterator[MoveOutcome]:
         """Try every kind of move once on every fragment, in place."""
         for move in MOVES:
             name = (*stream, move)
             outcomes = [self._try(move, batch, name) for batch in shuffled(self.batches, numpy_generator(*name))]
-            yield Moved(move, np.concatenate([batch for batch, _ in outcomes]),
+            yield MoveOutcome(move, np.concatenate([batch for batch, _ in outcomes]),
                         np.concatenate([accepted for _, accepted in outcomes]))
 
     def _try(self, move: str, batch: Batch, name: tuple[int | str, ...]) -> tuple[Index, NDArray[np.bool_]]:

@@ -14,7 +14,7 @@ from backmap.engine.sites.fragments import FragmentTable
 from backmap.errors import BackmapError
 
 from ..equivariant.density import LocalFrame, spare_directions
-from .network import EVERY, Network, Points, between
+from .network import EVERY, SplitNetwork, Points, between
 from .tables import Splits
 
 SEEN = 48  #: neighbours that a split sees, the nearest ones
@@ -22,7 +22,7 @@ FEW = 2  #: close points of its own molecule, below which a cosine knows all nei
 
 
 @dataclass(frozen=True, eq=False)
-class Sight:
+class SplitSight:
     """What all candidates of a batch of sites share.
 
     Attributes:
@@ -47,10 +47,10 @@ class Sight:
         return spare_directions(self.env)
 
 
-class Core:
+class Splitter:
     """Draws and evaluates with a network; knows nothing of files."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: SplitNetwork) -> None:
         self.network = network
         self._splits: dict[FragmentTable, Splits] = {}
         self._embedded: tuple[Splits, dict[str, Tensor]] | None = None
@@ -71,7 +71,7 @@ class Core:
             self._embedded = splits, self.network.embed(splits)
         return self._embedded[1]
 
-    def look(self, env: LocalEnvironment) -> Sight:
+    def look(self, env: LocalEnvironment) -> SplitSight:
         """What the sites see, whatever is drawn."""
         _expect_whole(env)
         env = env.mirrored()
@@ -83,7 +83,7 @@ class Core:
                              splits.bead[env.neighbour_bead_row.clamp_min(0), own.long()]], dim=1)
         near = torch.where(present, points.norm(dim=2), torch.inf)
         nearest = near.topk(min(SEEN, near.shape[1]), dim=1, largest=False).indices
-        return Sight(env, splits, self._embeddings(splits), points.gather(1, nearest[:, :, None].expand(-1, -1, 3)),
+        return SplitSight(env, splits, self._embeddings(splits), points.gather(1, nearest[:, :, None].expand(-1, -1, 3)),
                      present.gather(1, nearest), classes.gather(1, nearest))
 
     def log_density(self, env: LocalEnvironment, positions: Tensor) -> Tensor:
@@ -92,7 +92,7 @@ class Core:
         splits, row = sight.splits, sight.env.row
         centres = torch.bmm(splits.weight[row], positions.double() * sight.env.sign[:, None, None])
         site, split = torch.nonzero(splits.node[row] >= 0, as_tuple=True)
-        head = Head(self.network, sight, site, site, split, self._local(sight, centres))
+        head = SplitHead(self.network, sight, site, site, split, self._local(sight, centres))
         way = head.drawn(centres)
         if self.network.training:
             head.count(way)
@@ -111,7 +111,7 @@ class Core:
             row = torch.nonzero(splits.node[sight.env.row[site_of], number] >= 0)[:, 0]
             if not len(row):
                 continue
-            head = Head(self.network, sight, site_of[row], row, torch.full_like(row, number),
+            head = SplitHead(self.network, sight, site_of[row], row, torch.full_like(row, number),
                         self._local(sight, centres, site_of))
             way = head.draw(uniform[row, number])
             middle, share = head.middle, head.share[:, None]
@@ -131,16 +131,16 @@ class Core:
         return Draw(own.reshape(env.size, candidates, n_own, 3), weigh)
 
     @staticmethod
-    def _local(sight: Sight, centres: Tensor, site_of: Tensor | None = None) -> Tensor:
+    def _local(sight: SplitSight, centres: Tensor, site_of: Tensor | None = None) -> Tensor:
         """Points by local index: nodes, context, beads, (rows, N + C + Q, 3), double."""
         around = torch.cat([sight.env.context, sight.env.beads], dim=1).double()
         return torch.cat([centres, around if site_of is None else around[site_of]], dim=1)
 
 
-class Head:
+class SplitHead:
     """Densities of T splits: split ``split`` of site ``site``, with positions from row ``row`` of ``local``."""
 
-    def __init__(self, network: Network, sight: Sight, site: Tensor, row: Tensor, split: Tensor,
+    def __init__(self, network: SplitNetwork, sight: SplitSight, site: Tensor, row: Tensor, split: Tensor,
                  local: Tensor) -> None:
         self.network, self.sight, self.split, self.row = network, sight, split, row
         splits, env = sight.splits, sight.env

@@ -11,7 +11,7 @@ HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 
 @dataclass(frozen=True, eq=False)
-class Lengths:
+class LengthMixture:
     """Mixtures of log-normal densities of a length: mean and log standard deviation of its logarithm, log weight.
 
     All are (T, M); lengths are in the unit of the logarithm.
@@ -22,7 +22,7 @@ class Lengths:
     log_weight: Tensor
 
     def sample(self, uniform: Tensor) -> Tensor:
-        """Lengths (T,) from uniform numbers (T, 2)."""
+        """LengthMixture (T,) from uniform numbers (T, 2)."""
         pick = chosen(self.log_weight.exp(), uniform[:, 0])[:, None]
         mean, sd = self.mean.gather(1, pick)[:, 0], self.log_sd.gather(1, pick)[:, 0].exp()
         return (mean + sd * torch.special.ndtri(uniform[:, 1])).exp()
@@ -34,7 +34,7 @@ class Lengths:
         return torch.logsumexp(self.log_weight - 0.5 * z * z - self.log_sd - HALF_LOG_2PI, dim=1) - logarithm
 
 
-class Cosines:
+class CosineDensity:
     """Densities on [-1, 1] whose logarithm is linear between K + 1 even nodes.
 
     Args:
@@ -51,7 +51,7 @@ class Cosines:
         self.log_mass = high + torch.where(size > 1e-4, series, -size / 2) + math.log(2 / self.n)
 
     def sample(self, uniform: Tensor) -> Tensor:
-        """Cosines (T,) from uniform numbers (T, 2)."""
+        """CosineDensity (T,) from uniform numbers (T, 2)."""
         segment = chosen(torch.softmax(self.log_mass, dim=1), uniform[:, 0])
         slope, u = self.slope.gather(1, segment[:, None])[:, 0], uniform[:, 1]
         size = slope.abs().clamp_min(1e-9)

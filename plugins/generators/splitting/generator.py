@@ -15,8 +15,8 @@ from backmap.model.system import System
 from ...learning.optimisation import resting
 from ..trained import Trained
 from ..units import unit_of
-from .core import Core
-from .network import Network
+from .core import Splitter
+from .network import SplitNetwork
 from .tables import MOST_TYPES
 
 
@@ -46,11 +46,11 @@ class Splitting(Trained, DensityGenerator):
 
     def __init__(self, options: SplittingOptions) -> None:
         super().__init__(options)
-        self.core: Core | None = None
+        self.core: Splitter | None = None
         self.unit = TOUCHING  # nm; the mean bond of the beads, once they are known
         if self.checkpoint:
             self.sizes = self.checkpoint.sizes
-            self.core = Core(Network(**self.sizes))
+            self.core = Splitter(SplitNetwork(**self.sizes))
             self.network.load_state_dict(self.checkpoint.weights)
 
     @property
@@ -58,7 +58,7 @@ class Splitting(Trained, DensityGenerator):
         return self.checkpoint.view if self.checkpoint else View(self.options.cutoff * self.unit)
 
     @property
-    def network(self) -> Network | None:
+    def network(self) -> SplitNetwork | None:
         return self.core.network if self.core else None
 
     def study(self, system: System) -> None:
@@ -70,7 +70,7 @@ class Splitting(Trained, DensityGenerator):
         self.unit = unit_of(system.types) * TOUCHING
         self.sizes = {"types": types, "unit": self.unit, "cutoff": self.view.cutoff, "width": options.width,
                       "dropout": options.dropout}
-        self.core = Core(Network(**self.sizes))
+        self.core = Splitter(SplitNetwork(**self.sizes))
 
     def prepare(self, system: System, device: str) -> System:
         self.expect_weights()

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from ..equivariant.density import Torsions
 from ..equivariant.kernels import looped
-from .density import Cosines, Lengths
+from .density import CosineDensity, LengthMixture
 from .kernels import pair_sums
 from .limits import STIFFNESS, Limits, cost, kinds_of
 from .tables import POINT_FEATURES, SEEN_FEATURES, SPLIT_FEATURES, Splits
@@ -53,7 +53,7 @@ class Points:
         return Points(self.positions[rows], self.present[rows], self.classes[rows])
 
 
-class Network(nn.Module):
+class SplitNetwork(nn.Module):
     """All learned parameters.
 
     Args:
@@ -139,19 +139,19 @@ class Network(nn.Module):
         fade = (0.5 * torch.cos(near.clamp_max(1.0) * math.pi) + 0.5) * seen.present[:, :, None]
         return 0.3 * (told * fade).sum(dim=1)
 
-    def lengths(self, hidden: Tensor) -> Lengths:
+    def lengths(self, hidden: Tensor) -> LengthMixture:
         """Density of the distance between the centres of both halves, units."""
         mean, log_sd, weight = self.length(hidden).double().chunk(3, dim=1)
-        return Lengths(0.3 * mean, (0.5 * log_sd - 1.8).clamp(-5, 0.5), torch.log_softmax(weight, dim=1))
+        return LengthMixture(0.3 * mean, (0.5 * log_sd - 1.8).clamp(-5, 0.5), torch.log_softmax(weight, dim=1))
 
-    def cosines(self, hidden: Tensor, length: Tensor, pairs: Tensor) -> Cosines:
+    def cosines(self, hidden: Tensor, length: Tensor, pairs: Tensor) -> CosineDensity:
         """Density of the cosine between the axis and the way to the first half.
 
         Args:
             pairs: Sum of the pair terms at the nodes, (T, STEPS + 1).
         """
         smooth = self.cosine(torch.cat([hidden, length.float().log()[:, None]], dim=1)) @ self.chebyshev
-        return Cosines((smooth + pairs).double())
+        return CosineDensity((smooth + pairs).double())
 
     def torsions(self, hidden: Tensor, length: Tensor, cosine: Tensor, pairs: Tensor) -> Torsions:
         """Density of the torsion about the axis.

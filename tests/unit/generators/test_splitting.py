@@ -4,9 +4,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from backmap_plugins.generators.splitting.density import Cosines, Lengths
+from backmap_plugins.generators.splitting.density import CosineDensity, LengthMixture
 from backmap_plugins.generators.splitting.generator import Splitting
-from backmap_plugins.generators.splitting.network import Points
+from backmap_plugins.generators.splitting.network import BINS, Points
 from backmap_plugins.generators.splitting.tree import Tree
 
 from backmap.testing.examples import Sites, example
@@ -37,19 +37,19 @@ def test_centres_of_nodes_are_mass_centres() -> None:
 
 def test_densities_are_normalised_and_are_those_of_their_samples() -> None:
     rng = torch.Generator().manual_seed(2)
-    mixture = Lengths(*(torch.randn(1, 3, generator=rng).double() * s for s in (0.2, 0.1)),
+    mixture = LengthMixture(*(torch.randn(1, 3, generator=rng).double() * s for s in (0.2, 0.1)),
                       torch.log_softmax(torch.randn(1, 3, generator=rng).double(), dim=1))
-    cosines = Cosines(torch.randn(1, 9, generator=rng).double() * 2)
+    cosines = CosineDensity(torch.randn(1, 9, generator=rng).double() * 2)
     for density, low, high in ((mixture, 1e-3, 60.0), (cosines, -1.0, 1.0)):
         grid = torch.linspace(low, high, 200_001).double()
         many = type(density)(*(x.expand(len(grid), -1) for x in vars(density).values())) if density is mixture else \
-            Cosines(torch.cat([density.low, density.low[:, -1:] + density.slope[:, -1:]], dim=1).expand(len(grid), -1))
+            CosineDensity(torch.cat([density.low, density.low[:, -1:] + density.slope[:, -1:]], dim=1).expand(len(grid), -1))
         values = many.log_density(grid).exp()
         cumulative = torch.cumulative_trapezoid(values, grid)
         assert float(cumulative[-1]) == pytest.approx(1.0, abs=2e-4)
         uniform = torch.rand(20_000, 2, generator=rng).double()
         drawn = (type(density)(*(x.expand(20_000, -1) for x in vars(density).values())) if density is mixture else
-                 Cosines(torch.cat([density.low, density.low[:, -1:] + density.slope[:, -1:]],
+                 CosineDensity(torch.cat([density.low, density.low[:, -1:] + density.slope[:, -1:]],
                                    dim=1).expand(20_000, -1))).sample(uniform)
         expected = torch.tensor(np.interp(drawn.sort().values.numpy(), grid[1:].numpy(), cumulative.numpy()))
         # Kolmogorov-Smirnov: 1.95 / sqrt(n) is exceeded once in a thousand times.
@@ -78,7 +78,7 @@ def test_draws_meet_their_beads(met) -> None:
 def test_pair_terms_are_those_of_the_compiled_twin(met) -> None:
     network = met[0].network
     rng, kinds = torch.Generator().manual_seed(3), 5
-    embedded = {"pair": torch.nn.functional.pad(torch.randn(kinds, 2, 48, generator=rng), (0, 2)),
+    embedded = {"pair": torch.nn.functional.pad(torch.randn(kinds, 2, BINS, generator=rng), (0, 2)),
                 "limits": torch.tensor([[[0.3, 1.2], [-1.0, 1e6]]]).expand(kinds, 2, 2)}
     points = Points(torch.randn(7, 6, 3, generator=rng), torch.rand(7, 6, generator=rng) > 0.3,
                     torch.randint(kinds, (7, 6), generator=rng))

@@ -1,4 +1,4 @@
-"""Morphers by name: what the recipe implies and what it says come to the same, and errors are where they are written."""
+"""Morphers by name: what a recipe implies and what it says are the same, and errors are where they are written."""
 from __future__ import annotations
 
 import re

@@ -100,7 +100,7 @@ def _boxes(survey: Survey, frames: list[tuple[int, FrameInfo]]) -> Iterator[Find
     number = min(widths, key=widths.get)
     cutoffs = [("forcefield", survey.forcefield.cutoff if survey.forcefield else 0.0)]
     for step in survey.steps:
-        generator = getattr(step.options, "generator", None)
+        generator = getattr(getattr(step.options, "morpher", step).options, "generator", None)
         if generator is not None and "beads" in step.needs:
             cutoffs.append((step.name, generator.view.cutoff))
     for name, cutoff in dict(cutoffs).items():

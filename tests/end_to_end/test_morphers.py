@@ -1,4 +1,4 @@
-"""Morphers by name: what the recipe implies and what it says come to the same, and errors are where they are written."""
+"""Morphers by name: what a recipe implies and what it says are the same, and errors are where they are written."""
 from __future__ import annotations
 
 import re
@@ -16,6 +16,7 @@ from tests import melts
 from tests.end_to_end import test_morph
 
 from ..test_docs import ROOT, blocks
+from .test_bad_input import run
 
 IMPLIED = ("morph: {bottleneck: 2, generator: {splitting: learned/weights.safetensors}, scheme: A, sweeps: 1}", "morph")
 NAMED = (IMPLIED[0].replace("morph: ", "morph: {morpher: {bottleneck: ") + "}}", "morph.morpher.bottleneck")
@@ -76,3 +77,15 @@ def test_the_morpher_of_the_page(melt: Path) -> None:
     moved = after - before
     moved -= melts.BOX * np.round(moved / melts.BOX)
     assert moved.std() == pytest.approx(0.02, abs=4 * 0.02 / np.sqrt(2 * moved.size))
+
+
+@pytest.mark.parametrize("line", [IMPLIED[0], NAMED[0]])
+def test_the_check_knows_how_far_the_generator_of_a_morpher_sees(melt: Path, line: str,
+                                                                 capsys: pytest.CaptureFixture[str]) -> None:
+    narrow = "".join(f"{0.7:10.5f}" * 3 + "\n" if text.split() == [f"{melts.BOX:.5f}"] * 3 else text
+                     for text in (melt / "x.gro").read_text().splitlines(keepends=True))
+    (melt / "narrow.gro").write_text(narrow)
+    path = recipe(melt, line)
+    path.write_text(path.read_text().replace("x.gro", "narrow.gro"))
+    _, out, err = run(melt, "check", str(path), capsys=capsys)
+    assert "0.7 nm wide, less than twice the cut-off" in out + err

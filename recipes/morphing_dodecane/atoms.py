@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "morphing_kg_fritz"))
-from MDAnalysis.coordinates.core import reader  # noqa: E402
-from MDAnalysis.lib.distances import self_capped_distance  # noqa: E402
-from yardstick import BINS, Melt, angles, bonds, counted, jsd, l1, line, pair_functions, spread, torsions  # noqa: E402
+from MDAnalysis.coordinates.core import reader
+from MDAnalysis.lib.distances import self_capped_distance
+from yardstick import BINS, Melt, angles, bonds, counted, jsd, l1, line, pair_functions, spread, torsions
 
 CLOSE, NEAR = 0.25, 4  #: nm; bonds from which on carbons of one molecule count
 
@@ -48,7 +48,8 @@ def contacts(melt: Melt, size: int) -> np.ndarray:
     """Close contacts per 1000 atoms of each frame, (F,)."""
     found = []
     for box, chains in zip(melt.box, melt.chains):
-        pairs, _ = self_capped_distance(chains.reshape(-1, 3).astype(np.float32), CLOSE, box=np.array([*box, 90, 90, 90]))
+        atoms = chains.reshape(-1, 3).astype(np.float32)
+        pairs, _ = self_capped_distance(atoms, CLOSE, box=np.array([*box, 90, 90, 90]))
         chain, place = np.divmod(pairs, chains.shape[1])
         counts = (chain[:, 0] != chain[:, 1]) | (np.abs(place[:, 0] - place[:, 1]) >= NEAR)
         found.append(1000 * counts.sum() / (len(chains) * size))

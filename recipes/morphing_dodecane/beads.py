@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "morphing_kg_fritz"))
-import yardstick  # noqa: E402
-from yardstick import BINS, Melt, counted, jsd, kept, l1, line, pair_functions  # noqa: E402
+import yardstick
+from yardstick import BINS, Melt, counted, jsd, kept, l1, line, pair_functions
 
 LENGTH, EVERYWHERE, ELSEWHERE = 3, 0, 10**9
 SHOULDER = np.linspace(0.49, 0.54, 11)  #: nm; where Y has its second peak, and X nothing like it

@@ -48,7 +48,8 @@ def contacts(melt: Melt, size: int) -> np.ndarray:
     """Close contacts per 1000 atoms of each frame, (F,)."""
     found = []
     for box, chains in zip(melt.box, melt.chains):
-        pairs, _ = self_capped_distance(chains.reshape(-1, 3).astype(np.float32), CLOSE, box=np.array([*box, 90, 90, 90]))
+        atoms = chains.reshape(-1, 3).astype(np.float32)
+        pairs, _ = self_capped_distance(atoms, CLOSE, box=np.array([*box, 90, 90, 90]))
         chain, place = np.divmod(pairs, chains.shape[1])
         counts = (chain[:, 0] != chain[:, 1]) | (np.abs(place[:, 0] - place[:, 1]) >= NEAR)
         found.append(1000 * counts.sum() / (len(chains) * size))

@@ -1,6 +1,6 @@
-"""Prepares beads of liquid dodecane: Martini's frames (X), and those of mapped atoms (Y) as parts for training and test.
+"""Prepares beads of liquid dodecane: Martini's frames (X), and those of mapped atoms (Y), for training and for test.
 
-Martini's liquid is denser than the atoms' by 15 %. So centres of its molecules are scaled to the mean box of Y, with each
+Martini's liquid is denser than the atoms' by 15 %. So centres of its molecules are scaled to the mean box of Y, each
 molecule as it is. Writes x.trr, y.trr, and of the frames of Y training.trr (with all molecules turned round, too),
 validation.trr and test.trr; each with its first frame as .gro, molecules whole. And dodecane_aa.itp without its section
 [ align ], which is DeepBackmap's own and no part of a force field.
@@ -48,7 +48,8 @@ def turned(frame: Frame) -> Frame:
 def write(name: str, frames: list[Frame], folder: Path) -> None:
     """Frames as a .trr of this name, and the first as .gro."""
     n = len(frames[0][2])
-    universe = mda.Universe.empty(n * BEADS, n_residues=n, trajectory=True, atom_resindex=np.repeat(np.arange(n), BEADS))
+    universe = mda.Universe.empty(n * BEADS, n_residues=n, trajectory=True,
+                                  atom_resindex=np.repeat(np.arange(n), BEADS))
     universe.add_TopologyAttr("names", ["C01", "C02", "C03"] * n)
     universe.add_TopologyAttr("resnames", ["DEC"] * n)
     universe.add_TopologyAttr("resids", list(range(1, n + 1)))

@@ -14,7 +14,7 @@ from backmap.engine.sites.fragments import FragmentTable
 from backmap.errors import BackmapError
 
 from ..equivariant.density import LocalFrame, spare_directions
-from .network import EVERY, SplitNetwork, Points, between
+from .network import EVERY, Points, SplitNetwork, between
 from .tables import Splits
 
 SEEN = 48  #: neighbours that a split sees, the nearest ones
@@ -83,8 +83,9 @@ class Splitter:
                              splits.bead[env.neighbour_bead_row.clamp_min(0), own.long()]], dim=1)
         near = torch.where(present, points.norm(dim=2), torch.inf)
         nearest = near.topk(min(SEEN, near.shape[1]), dim=1, largest=False).indices
-        return SplitSight(env, splits, self._embeddings(splits), points.gather(1, nearest[:, :, None].expand(-1, -1, 3)),
-                     present.gather(1, nearest), classes.gather(1, nearest))
+        points = points.gather(1, nearest[:, :, None].expand(-1, -1, 3))
+        return SplitSight(env, splits, self._embeddings(splits), points, present.gather(1, nearest),
+                          classes.gather(1, nearest))
 
     def log_density(self, env: LocalEnvironment, positions: Tensor) -> Tensor:
         """Log-density (S,) of positions (S, F, 3), all splits at once (teacher forcing)."""

@@ -35,25 +35,25 @@ def test_centres_of_nodes_are_mass_centres() -> None:
         np.testing.assert_allclose(row @ positions, expected, atol=1e-12)
 
 
-def test_densities_are_normalised_and_are_those_of_their_samples() -> None:
+@pytest.mark.parametrize(("kind", "low", "high"), [("length", 1e-3, 60.0), ("cosine", -1.0, 1.0)])
+def test_densities_are_normalised_and_are_those_of_their_samples(kind: str, low: float, high: float) -> None:
     rng = torch.Generator().manual_seed(2)
-    mixture = LengthMixture(*(torch.randn(1, 3, generator=rng).double() * s for s in (0.2, 0.1)),
-                      torch.log_softmax(torch.randn(1, 3, generator=rng).double(), dim=1))
-    cosines = CosineDensity(torch.randn(1, 9, generator=rng).double() * 2)
-    for density, low, high in ((mixture, 1e-3, 60.0), (cosines, -1.0, 1.0)):
-        grid = torch.linspace(low, high, 200_001).double()
-        many = type(density)(*(x.expand(len(grid), -1) for x in vars(density).values())) if density is mixture else \
-            CosineDensity(torch.cat([density.low, density.low[:, -1:] + density.slope[:, -1:]], dim=1).expand(len(grid), -1))
-        values = many.log_density(grid).exp()
-        cumulative = torch.cumulative_trapezoid(values, grid)
-        assert float(cumulative[-1]) == pytest.approx(1.0, abs=2e-4)
-        uniform = torch.rand(20_000, 2, generator=rng).double()
-        drawn = (type(density)(*(x.expand(20_000, -1) for x in vars(density).values())) if density is mixture else
-                 CosineDensity(torch.cat([density.low, density.low[:, -1:] + density.slope[:, -1:]],
-                                   dim=1).expand(20_000, -1))).sample(uniform)
-        expected = torch.tensor(np.interp(drawn.sort().values.numpy(), grid[1:].numpy(), cumulative.numpy()))
-        # Kolmogorov-Smirnov: 1.95 / sqrt(n) is exceeded once in a thousand times.
-        assert float((expected - torch.linspace(0, 1, 20_000)).abs().max()) < 1.95 / 20_000**0.5
+    mean, log_sd, weight, logits = (torch.randn(1, n, generator=rng).double() for n in (3, 3, 3, 9))
+
+    def density(n: int) -> LengthMixture | CosineDensity:
+        """The same density in every row."""
+        if kind == "cosine":
+            return CosineDensity((2 * logits).expand(n, -1))
+        rows = (0.2 * mean, 0.1 * log_sd, torch.log_softmax(weight, dim=1))
+        return LengthMixture(*(row.expand(n, -1) for row in rows))
+
+    grid = torch.linspace(low, high, 200_001).double()
+    cumulative = torch.cumulative_trapezoid(density(len(grid)).log_density(grid).exp(), grid)
+    assert float(cumulative[-1]) == pytest.approx(1.0, abs=2e-4)
+    drawn = density(20_000).sample(torch.rand(20_000, 2, generator=rng).double()).sort().values
+    expected = np.interp(drawn.numpy(), grid[1:].numpy(), cumulative.numpy())
+    # Kolmogorov and Smirnov: 1.95 / sqrt(n) is exceeded once in a thousand times.
+    assert np.abs(expected - np.linspace(0, 1, 20_000)).max() < 1.95 / 20_000**0.5
 
 
 @pytest.fixture(scope="module")

@@ -46,7 +46,7 @@ WRONG: dict[str, Callable[[list[dict[str, Any]]], object]] = {
     "an unknown option inside": lambda steps: steps[3]["forward"].update(generator={"equivariant": {"weight": "x"}}),
     "a number that is none": lambda steps: steps[4]["gibbs"].update(sweeps="many"),
     "a number out of range": lambda steps: steps[4]["gibbs"].update(temperature=-1),
-    "a needed option missing": lambda steps: steps[0]["topology"].pop("mapping"),
+    "a needed option missing": lambda steps: steps[0]["topology"].pop("atoms"),
     "two steps in one": lambda steps: steps[0].update(gibbs={"sweeps": 1}),
 }
 

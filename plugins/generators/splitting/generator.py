@@ -1,6 +1,7 @@
 """The ``splitting`` generator."""
 from __future__ import annotations
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -19,13 +20,18 @@ from .core import Splitter
 from .network import SplitNetwork
 from .tables import MOST_TYPES
 
+CUTOFF = 1.8  #: bonds; how far a network sees that draws pairs
+GROWTH = 0.6  #: power of its size with which a bead reaches farther, as a chain does
+
 
 class SplittingOptions(Options):
     """Options of the ``splitting`` generator."""
 
     checkpoint: WeightsPath | None = Field(None, description="Weights made by the train step (.safetensors); "
                                                            "needed to draw, left out to train anew.")
-    cutoff: float = Field(1.8, gt=0, le=10, description="How far a new network sees, in mean lengths of bonds.")
+    cutoff: float | None = Field(None, gt=0, le=10, description="How far a new network sees from a bead, in mean "
+                                                                "lengths of bonds; by default 1.8 for pairs, and more "
+                                                                "for larger beads.")
     width: int = Field(96, ge=8, multiple_of=2, description="Hidden width of a new network.")
     dropout: float = Field(0.1, ge=0, lt=1, description="Share of hidden values left out in training.")
 
@@ -47,7 +53,7 @@ class Splitting(Trained, DensityGenerator):
     def __init__(self, options: SplittingOptions) -> None:
         super().__init__(options)
         self.core: Splitter | None = None
-        self.unit = TOUCHING  # nm; the mean bond of the beads, once they are known
+        self.reach = CUTOFF * TOUCHING  # nm; that of its beads, once they are known
         if self.checkpoint:
             self.sizes = self.checkpoint.sizes
             self.core = Splitter(SplitNetwork(**self.sizes))
@@ -55,7 +61,7 @@ class Splitting(Trained, DensityGenerator):
 
     @property
     def view(self) -> View:
-        return self.checkpoint.view if self.checkpoint else View(self.options.cutoff * self.unit)
+        return self.checkpoint.view if self.checkpoint else View(self.reach)
 
     @property
     def network(self) -> SplitNetwork | None:
@@ -67,8 +73,9 @@ class Splitting(Trained, DensityGenerator):
         if len(types) > MOST_TYPES:
             raise BackmapError(f"there are {len(types)} particle types; at most {MOST_TYPES} can be told apart",
                                where=self.kind, hint="Give types that differ in name only the same name.")
-        self.unit = unit_of(system.types) * TOUCHING
-        self.sizes = {"types": types, "unit": self.unit, "cutoff": self.view.cutoff, "width": options.width,
+        unit = unit_of(system.types) * TOUCHING
+        self.reach = unit * (options.cutoff or CUTOFF * (_mean_size(system) / 2) ** GROWTH)
+        self.sizes = {"types": types, "unit": unit, "cutoff": self.view.cutoff, "width": options.width,
                       "dropout": options.dropout}
         self.core = Splitter(SplitNetwork(**self.sizes))
 
@@ -89,3 +96,10 @@ class Splitting(Trained, DensityGenerator):
 
     def loss(self, env: LocalEnvironment, target: Tensor, rng: Stream) -> Tensor:
         return -self.core.log_density(env, target)
+
+
+def _mean_size(system: System) -> float:
+    """Particles of a fragment that is drawn and has several, on average; 2 if there are none."""
+    sizes = [np.bincount(kind.mapping.owner, minlength=kind.n_beads) for kind in system.types if not kind.given]
+    several = [size for one in sizes for size in one if size > 1]
+    return float(np.mean(several)) if several else 2.0

@@ -18,7 +18,6 @@ from .network import EVERY, Points, SplitNetwork, between
 from .tables import Splits
 
 SEEN = 48  #: neighbours that a split sees, the nearest ones
-FEW = 2  #: close points of its own molecule, below which a cosine knows all neighbours
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,13 +216,13 @@ class SplitHead:
         return value - 3 * torch.log(value.new_tensor(self.network.unit))
 
     def _cosines(self, length: Tensor):
-        """Where a molecule has next to nothing near by that could give it a direction, all neighbours count."""
+        """Where nothing of its own molecule gives it a direction, all neighbours count."""
         told = (self.sight.embedded, length, self.share)
         pairs = self.network.pairs_along(self.close, *told)
-        few = torch.nonzero(self.close.present.sum(dim=1) < FEW)[:, 0]
-        if len(few):
-            among = self.network.pairs_along(self.near.of(few), told[0], length[few], self.share[few], EVERY)
-            pairs = pairs.index_add(0, few, between(among - pairs[few, ::EVERY], EVERY))
+        alone = torch.nonzero(~self.close.present.any(dim=1))[:, 0]
+        if len(alone):
+            among = self.network.pairs_along(self.near.of(alone), told[0], length[alone], self.share[alone], EVERY)
+            pairs = pairs.index_copy(0, alone, between(among, EVERY))
         return self.network.cosines(self.hidden, length, pairs)
 
     def _torsions(self, length: Tensor, cosine: Tensor):

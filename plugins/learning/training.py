@@ -45,6 +45,7 @@ class Schedule:
         sequential: Share of steps in which only beads of lower rank are placed, for forward sampling.
         validate: Steps between validations, which also write a checkpoint.
         average: Decay of the running average of the weights.
+        mirror: Learn from mirror images, too, where nothing is known to be chiral.
     """
 
     steps: int = 20_000
@@ -54,6 +55,7 @@ class Schedule:
     sequential: float = 0.1
     validate: int = 500
     average: float = 0.998
+    mirror: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,7 +236,8 @@ class Contexts:
         env = replace(scene.gather(frame, bead, level), temperature=temperature)
         # Where nothing is chiral both mirror images are equally good teachers.
         flip = torch.as_tensor(rng.choice([-1.0, 1.0], len(frame)), device=frame.device).float()
-        env = replace(env, sign=torch.where(self.chirality[env.row], env.sign, flip))
+        if self.schedule.mirror:
+            env = replace(env, sign=torch.where(self.chirality[env.row], env.sign, flip))
         stream = Stream.of(self.seed, "loss", int(rng.integers(1 << 62)), torch.arange(len(frame)))
         return env, truth.own(frame, bead), stream
 

@@ -139,6 +139,8 @@ class TrainOptions(Options):
     validate_every: int = Field(Schedule.validate, ge=1, description="Steps between validations and checkpoints.")
     ema_decay: float = Field(Schedule.average, ge=0, lt=1, description="Decay of the exponential moving average of the "
                                                                        "weights.")
+    mirror_images: bool = Field(True, description="Learn from mirror images, too, of what has no stereocentre that is "
+                                                  "known. false: for beads that are chiral, as their types tell.")
     regularizer: Nested[Regularizer] | None = Field(
         None, description="An energy in the loss of generators whose draws are differentiable, e.g. energy.")
     regularize: Literal["minimize", "match"] = Field(
@@ -178,7 +180,7 @@ class Train(Step):
         for objective in (*generator.objectives(0.0), *generator.objectives(1.0)):
             objective.module.to(state.device).train()
         schedule = Schedule(options.steps, options.sites, options.frames, options.learning_rate, options.sequential,
-                            options.validate_every, options.ema_decay)
+                            options.validate_every, options.ema_decay, options.mirror_images)
         trainer = self._trainer(generator, schedule, state)
         self._run(trainer, state)
 

@@ -1,9 +1,9 @@
 """Maps the ten Fritz frames to the resolution of the Kremer-Grest melt: three monomers, six beads, to one bead.
 
 Writes fritz_kg.trr, 24 chains of 32 beads, whole, in the order of time, and of its frames training.trr (with all chains
-turned round, too), validation.trr and test.trr; each with its first frame as .gro. Of the
-same frames fine_training.trr, fine_validation.trr and fine_test.trr hold Fritz's beads themselves, 24 chains of 192,
-and monomers_training.trr and so on the mass centres of two, 24 chains of 96.
+turned round, too), validation.trr and test.trr; each with its first frame as .gro. Of the same frames
+fine_training.trr, fine_validation.trr and fine_test.trr hold Fritz's beads themselves, 24 chains of 192, and
+monomers_training.trr and so on the mass centres of two, 24 chains of 96.
 
     python fritz.py --frames ../shared/data/morphing/fritz --folder runs/kg
 """
@@ -65,7 +65,11 @@ def write(name: str, frames: list[Frame], folder: Path) -> None:
 
 
 def turned(frame: Frame) -> Frame:
+<<<<<<< HEAD
     """The frame with every chain numbered from its other end: chains of such beads have no direction."""
+=======
+    """The frame with every chain numbered from its other end: what one bead is to the next tells no direction."""
+>>>>>>> h-kgatoms
     time, box, positions = frame
     return time, box, positions.reshape(CHAINS, LENGTH, 3)[:, ::-1].reshape(-1, 3)
 

@@ -50,6 +50,12 @@ def test_a_stranger_is_refused_without_being_asked_for(weights: Path) -> None:
         opened(weights, allowed=False).prepare(System(((butane(), 1),)), "cpu")
 
 
+@pytest.mark.parametrize("allowed", [False, True])
+def test_another_molecule_of_a_known_name_is_refused(weights: Path, allowed: bool) -> None:
+    with pytest.raises(BackmapError, match="molecule type 'OCT' has other atom names than the one"):
+        opened(weights, allowed).prepare(System(((replace(butane(), name="OCT"), 1),)), "cpu")
+
+
 def test_bonds_that_are_flexible_only_in_the_topology_are_told(weights: Path) -> None:
     system, _ = scenes.crowd()
     kind = system.types[0]

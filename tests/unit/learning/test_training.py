@@ -249,3 +249,12 @@ def test_symmetries_of_small_molecules() -> None:
     assert {names[a] for a in ring} >= {f"C{k}" for k in range(3, 9)}
     assert images == 2
     assert relabellings(builders.chiral()) == []
+
+
+@pytest.mark.parametrize("sequential", [0.0, 1.0])
+def test_mirror_images_are_left_out_on_demand(sequential: float) -> None:
+    """What is not chiral keeps the sign of the tables; nothing else of a batch changes."""
+    both, one = (contexts(replace(SCHEDULE, sequential=sequential, mirror=mirror)).batch(3) for mirror in (True, False))
+    assert one[0].sign.tolist() == one[0].fragments.sign[one[0].row].tolist()
+    assert one[0].sign.tolist() != both[0].sign.tolist()
+    torch.testing.assert_close(both[1], one[1])

@@ -65,11 +65,7 @@ def write(name: str, frames: list[Frame], folder: Path) -> None:
 
 
 def turned(frame: Frame) -> Frame:
-<<<<<<< HEAD
-    """The frame with every chain numbered from its other end: chains of such beads have no direction."""
-=======
     """The frame with every chain numbered from its other end: what one bead is to the next tells no direction."""
->>>>>>> h-kgatoms
     time, box, positions = frame
     return time, box, positions.reshape(CHAINS, LENGTH, 3)[:, ::-1].reshape(-1, 3)
 

@@ -376,11 +376,13 @@ def _settle(steps: Sequence[Step | None], place: str, file: Path, registry: Regi
 
 
 def _givers(need: str, registry: Registry) -> list[str]:
+    """Steps that give something without needing it themselves."""
     kind = kind_of(Step)
     givers = []
     for name in registry.names(kind):
         try:
-            if need in registry.get(kind, name).gives:
+            step = registry.get(kind, name)
+            if need in step.gives - step.needs:
                 givers.append(name)
         except BackmapError:  # a step that cannot be loaded gives nothing
             continue

@@ -220,10 +220,18 @@ class Run:
         before = self.ledger.n_frames
         self.display.begin(before + n_left, self._most_atoms, done=before)
         self._commit(0)
-        for portion in done:
-            self._take(portion)
-            self._commit(portion.n_frames)
-            self.display.advance(portion.n_frames)
+        whole = True  # no portion is taken in part
+        try:
+            for portion in done:
+                whole = False
+                self._take(portion)
+                self._commit(portion.n_frames)
+                whole = True
+                self.display.advance(portion.n_frames)
+        except KeyboardInterrupt:
+            if whole:  # what was put off until later
+                self._commit(0, last=True)
+            raise
         self._commit(0, last=True)
 
     def _take(self, portion: Done) -> None:

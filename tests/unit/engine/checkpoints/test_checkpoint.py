@@ -29,7 +29,8 @@ def assert_same_type(found: MoleculeType, expected: MoleculeType) -> None:
         here, there = getattr(found, field.name), getattr(expected, field.name)
         if field.name in ("chemistry", "mapping"):
             for part in fields(here):
-                np.testing.assert_array_equal(getattr(here, part.name), getattr(there, part.name))
+                if part.name != "share":  # how much of an atom a bead has is read anew with the mapping
+                    np.testing.assert_array_equal(getattr(here, part.name), getattr(there, part.name))
         elif field.name == "bead_terms":
             assert [(term.name, term.beads.tolist()) for term in here] == [
                 (term.name, term.beads.tolist()) for term in there]

@@ -241,7 +241,7 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
     ("format that cannot be written", recipe("atoms.xtc", "atoms.pdb"), (),
      "run.yaml: steps[4].write.atoms[0].gromacs.files: 'atoms.pdb' should end in .gro, .xtc, .trr. ..."),
     ("step before what it needs", NO_READ, (),
-     "run.yaml: steps[1].forward: step 'forward' needs beads, which no earlier step gives. Steps that give it: read."),
+     "run.yaml: steps[1].forward: step 'forward' needs beads, which no earlier step gives. Steps that give it: read"),
     ("gibbs without a generator", nothing, ("--set", "steps.forward.generator=template"),
      "run.yaml: steps[3].gibbs: step 'gibbs' needs generator, which no earlier step gives. Steps that give it: "
      "forward, gibbs, metropolis. Or say it here: generator: ..."),

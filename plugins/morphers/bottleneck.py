@@ -105,6 +105,9 @@ class BottleneckMorpher(Morpher):
                                "draws that meet their beads", where=f"{self.where}.generator",
                                hint="Choose splitting, or write 'accept: false'.")
         self.system = handed.prepared(generator, self._coarser(system), device)
+        if all(kind.given for kind in self.system.types):
+            raise BackmapError("no molecule has beads to be drawn into a bottleneck", where=self.where,
+                               hint="Molecules of one bead, and those of no mapping, stay as they are.")
         rng = numpy_generator(*seed, "traversal")
         types = self.system.types
         self.orders = [handed.order(options.traversal, kind, rng) for kind in types]

@@ -76,18 +76,13 @@ class JointSweeps:
         self.factors = torch.zeros(turns.shape, dtype=torch.float64, device=device)
         self.factors[frame, bead] = self._factors(Batch(frame, bead))
 
-    @property
-    def log_joint(self) -> Tensor:
-        """Logarithm of the joint density of each frame, (W,)."""
-        return self.factors.sum(dim=1)
-
     def sweep(self, stream: tuple[int | str, ...]) -> Iterator[MoveOutcome]:
         """Try every kind of move once on every fragment, in place."""
         for move in MOVES:
             name = (*stream, move)
             outcomes = [self._try(move, batch, name) for batch in shuffled(self.batches, numpy_generator(*name))]
-            yield MoveOutcome(move, np.concatenate([batch for batch, _ in outcomes]),
-                        np.concatenate([accepted for _, accepted in outcomes]))
+            yield MoveOutcome(move, np.concatenate([beads for beads, _ in outcomes]),
+                              np.concatenate([accepted for _, accepted in outcomes]))
 
     def _try(self, move: str, batch: Batch, name: tuple[int | str, ...]) -> tuple[Index, NDArray[np.bool_]]:
         """Move the fragments of a batch, of which no two are seen by the same later one; who stays is put back."""

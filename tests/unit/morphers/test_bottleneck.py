@@ -9,6 +9,7 @@ from backmap_plugins.traversals import DepthFirst
 
 from backmap import testing
 from backmap.errors import BackmapError
+from backmap.model.system import System
 from tests.unit.engine.metropolis.test_joint import Stretcher
 
 
@@ -79,3 +80,9 @@ class Heavy(Stretcher):
 def test_force_fields_are_of_atoms() -> None:
     with pytest.raises(BackmapError, match="needs a force field cannot draw beads"):
         morpher(generator=Heavy())
+
+
+def test_single_beads_alone_are_refused() -> None:
+    system, _ = testing.example_beads()
+    with pytest.raises(BackmapError, match="no molecule has beads to be drawn into a bottleneck"):
+        morpher(sweeps=2).begin(System(system.blocks[1:]), "cpu", (3, 0))

@@ -4,7 +4,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from backmap_plugins.bottleneck.beads import BeadFrames, BeadMolecule
+from backmap_plugins.bottleneck.beads import BeadFrames
+from backmap_plugins.molecules.bead_molecule import BeadMolecule
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
@@ -15,8 +16,8 @@ BOX = 8.0
 def chain(n: int, ring: bool = False, mass: float = 1.0) -> BeadMolecule:
     """A chain of n beads, one in each residue."""
     bonds = [(k, k + 1) for k in range(n - 1)] + ([(0, n - 1)] if ring else [])
-    return BeadMolecule("KG", tuple(f"{k + 1}:KG:P" for k in range(n)), ("P",) * n, np.arange(1, n + 1),
-                        np.full(n, mass), np.array(sorted(bonds)))
+    return BeadMolecule("KG", ["P"] * n, ["P"] * n, ["KG"] * n, np.arange(1, n + 1), np.full(n, mass),
+                        np.array(sorted(bonds)))
 
 
 def gaussian(rng: np.random.Generator, n_frames: int, n_chains: int, n_beads: int, sigma: float) -> Array:

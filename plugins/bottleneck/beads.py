@@ -1,7 +1,6 @@
-"""Molecules of beads, as a topology of beads or a mapping describes them; their frames, with molecules whole."""
+"""Frames of beads, with molecules whole."""
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,80 +8,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from backmap.api import AtomMolecule, AtomTopology, BeadModel, FrameSource
+from backmap.api import AtomTopology, BeadModel, FrameSource
 from backmap.errors import BackmapError
 from backmap.model import box as periodic
-from backmap.model.molecule import graph_of, implied_bead_bonds
 
-from ..chemistry.elements import mass_of
-from ..molecules.residues import residue_ordinals
+from ..molecules.bead_molecule import BeadMolecule
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class BeadMolecule:
-    """A molecule type of B beads.
-
-    Attributes:
-        name: Of the type.
-        labels: ``RESID:RESNAME:NAME`` of each bead, RESID from 1 in the molecule, (B,).
-        types: Bead types, (B,).
-        residues: Residue number of each bead, (B,).
-        mass: u, (B,).
-        bonds: Pairs of bonded beads, (m, 2).
-        weighed: Whether the masses are known; else all are 1.
-    """
-
-    name: str
-    labels: tuple[str, ...]
-    types: tuple[str, ...]
-    residues: Index
-    mass: Array
-    bonds: Index
-    weighed: bool = True
-
-    @classmethod
-    def of_topology(cls, atoms: AtomMolecule, where: str) -> BeadMolecule:
-        """A molecule type whose atoms are the beads.
-
-        A topology without masses gets those of the elements that names begin with, which mean nothing for beads: then
-        all weigh the same.
-        """
-        guessed = np.isclose(atoms.mass, [mass_of(element) for element in atoms.element.tolist()], atol=1e-9)
-        weighed = not (guessed | (atoms.mass <= 0)).any()
-        return cls(atoms.name, _labels(atoms.residues, atoms.residue_names, atoms.atom_names, f"{where}: {atoms.name}"),
-                   tuple(atoms.atom_types), atoms.residues, atoms.mass if weighed else np.ones(len(atoms.mass)),
-                   atoms.bonds, weighed)
-
-    @classmethod
-    def of_mapping(cls, atoms: AtomMolecule, beads: BeadModel, where: str) -> BeadMolecule:
-        """The beads that a mapping makes of a molecule type; the mass of a bead is that of all its atoms."""
-        bonds = implied_bead_bonds(atoms.bonds, beads.mapping) if beads.bead_bonds is None else beads.bead_bonds
-        labels = _labels(beads.bead_residues, beads.bead_residue_names, beads.bead_names, f"{where}: {atoms.name}")
-        return cls(atoms.name, labels, tuple(beads.bead_types), beads.bead_residues,
-                   (beads.mapping.matrix > 0) @ atoms.mass, bonds)
-
-    @property
-    def n_beads(self) -> int:
-        return len(self.labels)
-
-    @cached_property
-    def edges(self) -> Index:
-        """(parent, child) of a spanning forest, for making molecules whole, (n, 2)."""
-        return periodic.spanning_edges(graph_of(self.n_beads, self.bonds))
-
-
-def _labels(residues: Index, residue_names: Sequence[str], names: Sequence[str], where: str) -> tuple[str, ...]:
-    ordinals = residue_ordinals(residues, residue_names).tolist()
-    labels = tuple(f"{k}:{residue}:{name}" for k, residue, name in zip(ordinals, residue_names, names, strict=True))
-    label, count = Counter(labels).most_common(1)[0]
-    if count > 1:
-        raise BackmapError(f"{count} beads of one residue are called '{label}'", where=where,
-                           hint="Give them different names, or residues, so that a mapping can name them.")
-    return labels
-
 
 #: Molecule types and how many there are of each, in the order of the files.
 Blocks = Sequence[tuple[BeadMolecule, int]]
@@ -101,8 +34,8 @@ def molecules_of(topology: AtomTopology, mapped: Mapping[str, BeadModel] | None)
                                hint=f"Mapped are: {', '.join(mapped) or 'none'}.")
         if name not in kinds:
             atoms = topology.types[name]
-            kinds[name] = (BeadMolecule.of_topology(atoms, topology.where) if mapped is None else
-                           BeadMolecule.of_mapping(atoms, mapped[name], topology.where))
+            kinds[name] = (BeadMolecule.of_topology(atoms) if mapped is None else
+                           BeadMolecule.of_mapping(atoms, mapped[name]))
     return [(kinds[name], count) for name, count in counts]
 
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..molecules.bead_molecule import BeadMolecule
+from ..molecules.bottleneck import TERMS, CoarseMolecule
 from ..molecules.groups import Remainder
-from .beads import BeadFrames, BeadMolecule
-from .coarse import TERMS, CoarseFrames, CoarseMolecule
+from .beads import BeadFrames
+from .coarse import CoarseFrames
 from .distances import Distance, of_values
 from .surroundings import of_environments, of_packing
 

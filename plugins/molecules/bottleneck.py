@@ -1,43 +1,110 @@
-"""Bottlenecks of resolution: mass centres of successive beads as a mapping that needs no file."""
+"""Bottlenecks of resolution: mass centres of successive beads, as a mapping with or without a file."""
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
-from backmap.api import AtomMolecule, AtomTopology, BeadModel
+import numpy as np
+from numpy.typing import NDArray
+
+from backmap.api import BeadModel
 from backmap.errors import at
 from backmap.model.mapping import Mapping
 from backmap.model.molecule import graph_of
 
+from ..files.votca_mapping import WrittenBead, mapping_xml
+from .bead_molecule import BeadMolecule
 from .groups import Remainder, group_bonds, groups
 
+Index = NDArray[np.int64]
 
-def bottleneck_of(topology: AtomTopology, size: int, remainder: Remainder, where: str) -> dict[str, BeadModel]:
-    """Bead models of mass centres of ``size`` successive particles, of molecules with more than one.
+#: Bonded terms by the number of beads that they join.
+TERMS = {"bond": 2, "angle": 3, "torsion": 4}
 
-    Args:
-        topology: Of the particles.
-        size: Particles of a group.
-        remainder: What becomes of chains that do not divide by it.
-        where: For messages.
 
-    Raises:
-        BackmapError: If particles are left over and ``remainder`` is ``error``.
+@dataclass(frozen=True, eq=False)
+class CoarseMolecule:
+    """e_s of one molecule type: G groups of successive beads.
+
+    Attributes:
+        molecule: The beads.
+        groups: Beads of each group, in order.
     """
-    found = {}
-    for name, kind in topology.types.items():
-        if len(kind.atom_names) > 1:
-            with at(f"{where}: {name}"):
-                found[name] = _model(kind, size, remainder)
-    return found
 
+    molecule: BeadMolecule
+    groups: tuple[Index, ...]
 
-def _model(kind: AtomMolecule, size: int, remainder: Remainder) -> BeadModel:
-    n = len(kind.atom_names)
-    members = groups(n, kind.bonds, kind.residues, size, remainder)
-    graph = graph_of(n, kind.bonds)
-    mapping = Mapping.from_rows([(group.tolist(), kind.mass[group].tolist()) for group in members], graph,
-                                np.ones(n, dtype=bool), where=kind.name)
-    first = [int(group[0]) for group in members]
-    return BeadModel(bead_names=[f"S{number}" for number in range(1, len(members) + 1)],
-                     bead_types=["S" for _ in members], bead_residue_names=[kind.residue_names[bead] for bead in first],
-                     bead_residues=kind.residues[first], bead_bonds=group_bonds(members, kind.bonds), mapping=mapping)
+    @classmethod
+    def of(cls, molecule: BeadMolecule, size: int, remainder: Remainder) -> CoarseMolecule:
+        """Groups of ``size`` beads.
+
+        Raises:
+            BackmapError: If beads are left over and ``remainder`` is ``error``.
+        """
+        with at(molecule.name):
+            found = groups(molecule.n_beads, molecule.bonds, molecule.residues, size, remainder)
+        return cls(molecule, tuple(found))
+
+    @cached_property
+    def mapping(self) -> Mapping:
+        """Mass centres of the groups."""
+        beads = self.molecule
+        return Mapping.from_rows([(group.tolist(), beads.mass[group].tolist()) for group in self.groups],
+                                 graph_of(beads.n_beads, beads.bonds), np.ones(beads.n_beads, dtype=bool),
+                                 where=beads.name)
+
+    @cached_property
+    def bonds(self) -> Index:
+        """Pairs of bonded groups, (m, 2)."""
+        return group_bonds(self.groups, self.molecule.bonds)
+
+    @cached_property
+    def types(self) -> tuple[str, ...]:
+        """T1, T2, ... for the sequences of bead types that groups have, one for both directions, (G,)."""
+        known: dict[tuple[str, ...], str] = {}
+        sequences = [tuple(self.molecule.types[bead] for bead in group) for group in self.groups]
+        return tuple(known.setdefault(min(each, each[::-1]), f"T{len(known) + 1}") for each in sequences)
+
+    @property
+    def names(self) -> list[str]:
+        return [f"G{number}" for number in range(1, len(self.groups) + 1)]
+
+    @property
+    def model(self) -> BeadModel:
+        """The groups as beads of the beads."""
+        first = [int(group[0]) for group in self.groups]
+        return BeadModel(bead_names=self.names, bead_types=list(self.types),
+                         bead_residue_names=[self.molecule.residue_names[bead] for bead in first],
+                         bead_residues=self.molecule.residues[first], bead_bonds=self.bonds, mapping=self.mapping)
+
+    def xml(self, remarks: Sequence[str] = ()) -> str:
+        """The mapping as VOTCA reads it, with masses as weights.
+
+        Raises:
+            BackmapError: If beads have the same name.
+        """
+        labels = self.molecule.labels()
+        beads = [WrittenBead(name, kind, [labels[bead] for bead in group], self.molecule.mass[group].tolist())
+                 for name, group, kind in zip(self.names, self.groups, self.types, strict=True)]
+        return mapping_xml(self.molecule.name, self.molecule.name, beads, self.bonds.tolist(), remarks)
+
+    @cached_property
+    def terms(self) -> dict[str, Index]:
+        """Members of bonds, angles and torsions along the bonds of groups, (n, 2 to 4)."""
+        graph = graph_of(len(self.groups), self.bonds)
+        near = {bead: sorted(graph[bead]) for bead in graph}
+        angles = [(i, j, k) for j in graph for i in near[j] for k in near[j] if i < k]
+        torsions = [(i, j, k, last) for j, k in self.bonds.tolist() for i in near[j] for last in near[k]
+                    if i != k and last != j and i != last]
+        members = self.bonds, angles, torsions
+        return {name: np.array(each, dtype=np.int64).reshape(-1, n)
+                for (name, n), each in zip(TERMS.items(), members, strict=True)}
+
+    def named(self, term: str) -> dict[str, Index]:
+        """Members of a kind of term by the types that they join."""
+        found: dict[str, list[Index]] = {}
+        for member in self.terms[term]:
+            types = [self.types[group] for group in member]
+            found.setdefault("-".join(min(types, types[::-1])), []).append(member)
+        return {name: np.stack(members) for name, members in sorted(found.items())}

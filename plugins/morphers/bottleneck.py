@@ -29,11 +29,12 @@ from backmap.engine.sites.environment import Scene
 from backmap.engine.sites.fragments import FragmentTable, resting_order
 from backmap.engine.sites.schedule import Schedule, forward_schedule, per_bead
 from backmap.engine.sites.sweep import Sweeper, projection
-from backmap.errors import BackmapError
+from backmap.errors import BackmapError, at
 from backmap.model.system import System, Window
 
 from ..molecules.assemble import assemble, mapped_once
-from ..molecules.bottleneck import bottleneck_of
+from ..molecules.bead_molecule import BeadMolecule
+from ..molecules.bottleneck import CoarseMolecule
 from ..molecules.groups import Remainder
 
 #: Small displacements of accepted sweeps, as a share of the mean bond of the beads.
@@ -123,7 +124,10 @@ class BottleneckMorpher(Morpher):
         options = self.options
         topology = AtomTopology.of(beads, "the beads so far")
         if isinstance(options.bottleneck, int):
-            models = bottleneck_of(topology, options.bottleneck, options.remainder, self.where)
+            with at(self.where):
+                models = {name: CoarseMolecule.of(BeadMolecule.of(kind), options.bottleneck,
+                                                  options.remainder).model
+                          for name, kind in topology.types.items() if len(kind.atom_names) > 1}
         else:
             models = mapped_once(options.bottleneck, topology, self.where)
         return assemble(topology, models, constraints="none", given=set(topology.types) - set(models))

@@ -7,13 +7,14 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from backmap.api import MappingReader, Nested, Options, OutputPath, Reader, State, Step, TopologyReader
-from backmap.errors import BackmapError
+from backmap.errors import BackmapError, at
 
 from .. import handed
 from ..bottleneck import telling
-from ..bottleneck.beads import BeadFrames, BeadMolecule, Blocks, molecules_of
+from ..bottleneck.beads import BeadFrames, Blocks, molecules_of
 from ..bottleneck.diagnosis import Asked, coarsened, diagnose
 from ..bottleneck.surroundings import describable
+from ..molecules.bead_molecule import BeadMolecule
 from ..molecules.groups import Remainder
 
 
@@ -64,6 +65,8 @@ class Bottleneck(Step):
         blocks = molecules_of(topology, mapped)
         kinds = list(dict.fromkeys(kind for kind, _ in blocks))
         for kind in kinds:
+            with at(topology.where):
+                kind.labels()  # names that cannot be written are better known before frames are compared
             if not kind.weighed:
                 state.log(f"{kind.name}: the topology has no masses of beads, so all weigh the same")
         found = self._diagnosed(blocks, state) if options.beads is not None else {}

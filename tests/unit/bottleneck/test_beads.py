@@ -1,11 +1,11 @@
 """Molecules of beads from topologies and mappings; frames of them, made whole."""
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from backmap_plugins.bottleneck.beads import BeadFrames, BeadMolecule, molecules_of
+from backmap_plugins.bottleneck.beads import BeadFrames, molecules_of
 
 from backmap.api import AtomTopology, FrameInfo
 from backmap.errors import BackmapError
@@ -34,28 +34,11 @@ def test_beads_of_a_mapping_weigh_what_their_atoms_weigh() -> None:
     beads = builders.beads_of(atoms, {"E1": {"C1": 1, "C2": 1}, "E2": {"C3": 1, "C4": 1}})
     ((kind, count),) = molecules_of(AtomTopology({"BUT": atoms}, [("BUT", 3)], ""), {"BUT": beads})
     assert count == 3
-    assert kind.labels[1].endswith(":E2")
-    np.testing.assert_allclose(kind.mass, 2 * 12.011, atol=0.01)
+    assert kind.names == ["E1", "E2"]
+    np.testing.assert_allclose(kind.mass, 2 * 12.011 + 5 * 1.008, atol=0.01)  # with their hydrogens
     assert kind.bonds.tolist() == [[0, 1]]
     with pytest.raises(BackmapError, match="molecule type 'BUT' has no mapping"):
         molecules_of(AtomTopology({"BUT": atoms}, [("BUT", 3)], ""), {})
-
-
-def test_masses_of_elements_are_no_masses_of_beads() -> None:
-    """A topology of beads without masses: B is not boron."""
-    atoms, _ = builders.atoms_of("CC", "ETH")
-    guessed = BeadMolecule.of_topology(atoms, "")
-    assert not guessed.weighed
-    assert set(guessed.mass.tolist()) == {1.0}
-    weighed = BeadMolecule.of_topology(replace(atoms, mass=np.full(len(atoms.mass), 72.0)), "")
-    assert weighed.weighed
-    assert set(weighed.mass.tolist()) == {72.0}
-
-
-def test_names_that_a_mapping_cannot_tell_apart() -> None:
-    atoms, _ = builders.atoms_of("CC", "ETH")
-    with pytest.raises(BackmapError, match="8 beads of one residue are called '1:ETH:P'"):
-        BeadMolecule.of_topology(replace(atoms, atom_names=["P"] * 8), "eth.itp")
 
 
 def test_chains_are_made_whole_and_counted() -> None:

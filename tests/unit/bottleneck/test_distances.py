@@ -3,10 +3,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from backmap_plugins.bottleneck.coarse import CoarseFrames, CoarseMolecule
+from backmap_plugins.bottleneck.coarse import CoarseFrames
 from backmap_plugins.bottleneck.diagnosis import angles, torsions
 from backmap_plugins.bottleneck.distances import Distance, _halves, of_curves, of_kernels, of_values
 from backmap_plugins.bottleneck.surroundings import _pairs, _radial, of_packing, taken
+from backmap_plugins.molecules.bottleneck import CoarseMolecule
 
 from backmap.model.assessment import divergence
 from tests import melts

@@ -45,7 +45,7 @@ def test_moves_are_counted_by_sweep_and_type() -> None:
     through = morpher(sweeps=3)
     through.begin(system, "cpu", (3, 0))
     moves = through.morph(window.take([0]), (3, 0)).moves
-    assert {key: value.shape for key, value in moves.items()} == {("redraw", "S"): (3, 2), ("displace", "S"): (3, 2)}
+    assert {key: value.shape for key, value in moves.items()} == {("redraw", "T1"): (3, 2), ("displace", "T1"): (3, 2)}
     assert all((counts[:, 0] == 48).all() for counts in moves.values())
     assert all(counts[:, 1].sum() > 0 for counts in moves.values())
 

@@ -5,13 +5,17 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import Literal
 
+import networkx as nx
 import numpy as np
 import pydantic
+import torch
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from backmap.api import (
+    AtomMolecule,
     AtomTopology,
+    BeadModel,
     DensityGenerator,
     Generator,
     MappingReader,
@@ -30,6 +34,7 @@ from backmap.engine.sites.fragments import FragmentTable, resting_order
 from backmap.engine.sites.schedule import Schedule, forward_schedule, per_bead
 from backmap.engine.sites.sweep import Sweeper, projection
 from backmap.errors import BackmapError, at
+from backmap.model.molecule import graph_of
 from backmap.model.system import System, Window
 
 from ..molecules.assemble import assemble, mapped_once
@@ -37,7 +42,7 @@ from ..molecules.bead_molecule import BeadMolecule
 from ..molecules.bottleneck import CoarseMolecule
 from ..molecules.groups import Remainder
 
-#: Small displacements of accepted sweeps, as a share of the mean bond of the beads.
+#: Small displacements of accepted sweeps, as a share of the distance from a bead to the next one of its group.
 DISPLACEMENT = 0.08
 
 #: Tried and accepted moves of each sweep, (sweeps, 2), by kind of move and type of group.
@@ -105,10 +110,12 @@ class BottleneckMorpher(Morpher):
             raise BackmapError("the draws of this generator cannot be accepted or rejected: that takes a density of "
                                "draws that meet their beads", where=f"{self.where}.generator",
                                hint="Choose splitting, or write 'accept: false'.")
-        self.system = handed.prepared(generator, self._coarser(system), device)
-        if all(kind.given for kind in self.system.types):
+        coarser = self._coarser(system)
+        if all(kind.given for kind in coarser.types):
             raise BackmapError("no molecule has beads to be drawn into a bottleneck", where=self.where,
-                               hint="Molecules of one bead, and those of no mapping, stay as they are.")
+                               hint="Beads go together along bonds; single beads, and molecules of no mapping, stay as "
+                                    "they are.")
+        self.system = handed.prepared(generator, coarser, device)
         rng = numpy_generator(*seed, "traversal")
         types = self.system.types
         self.orders = [handed.order(options.traversal, kind, rng) for kind in types]
@@ -130,6 +137,8 @@ class BottleneckMorpher(Morpher):
                           for name, kind in topology.types.items() if len(kind.atom_names) > 1}
         else:
             models = mapped_once(options.bottleneck, topology, self.where)
+        for name, model in models.items():
+            _expect_joined(topology.types[name], model, self.where)
         return assemble(topology, models, constraints="none", given=set(topology.types) - set(models))
 
     def morph(self, window: Window, seed: tuple[int | str, ...]) -> Morphed:
@@ -167,20 +176,35 @@ class BottleneckMorpher(Morpher):
                 sweeper.gibbs(among, (*name, number), project=self.project)
                 self.progress((number + 1) / options.n_sweeps)
             return moves
-        bond = np.linalg.norm(np.diff(scene.atoms[0].cpu().numpy()[self._bonds()], axis=1)[:, 0], axis=1).mean()
-        sweeps = JointSweeps(options.generator, scene, self._schedule(scene), DISPLACEMENT * float(bond))
+        sweeps = JointSweeps(options.generator, scene, self._schedule(scene), DISPLACEMENT * self._spacing(scene))
         for number in range(options.n_sweeps):
             for moved in sweeps.sweep((*name, number)):
                 self._count(moved, number, moves)
             self.progress((number + 1) / options.n_sweeps)
         return moves
 
-    def _bonds(self) -> np.ndarray:
-        """All bonds of the beads, (n, 2)."""
-        return np.concatenate([group.atoms[:, group.type.bonds].reshape(-1, 2) for group in self.system.groups])
+    def _spacing(self, scene: Scene) -> float:
+        """How far a bead is from the next one of its group, nm, on average; groups need not be bonded."""
+        owned = scene.layout.owned
+        several = owned[(owned >= 0).sum(dim=1) > 1]
+        points = scene.atoms[0][several.clamp_min(0)]
+        apart = torch.cdist(points, points).masked_fill(torch.eye(several.shape[1], dtype=torch.bool), torch.inf)
+        apart = apart.masked_fill((several < 0)[:, None], torch.inf)
+        return float(apart.min(dim=2).values[several >= 0].mean())
 
     def _count(self, moved: MoveOutcome, sweep: int, moves: Moves) -> None:
         types = self.bead_types[moved.bead]
         for name in np.unique(types).tolist():
             chosen = types == name
             moves[moved.move, name][sweep] = chosen.sum(), moved.accepted[chosen].sum()
+
+
+def _expect_joined(beads: AtomMolecule, model: BeadModel, where: str) -> None:
+    """Raise BackmapError if a group has beads that no bonds join: which of their periodic images belong together?"""
+    part = {bead: number for number, one in enumerate(nx.connected_components(
+        graph_of(len(beads.atom_names), beads.bonds))) for bead in one}
+    for name, group in zip(model.bead_names, model.mapping.fragments(), strict=True):
+        if len({part[bead] for bead in group.tolist()}) > 1:
+            raise BackmapError(f"no bonds join the beads of group {name} of '{beads.name}', so that nobody knows which "
+                               "of their periodic images belong together", where=where,
+                               hint="Give a topology with bonds, or smaller groups.")

@@ -40,6 +40,16 @@ OCT:
     D1: {type: D, atoms: [C1, H1A, H1B, H1C, C2, H2A, H2B, C3, H3A, H3B, C4, H4A, H4B]}
     D2: {type: D, atoms: [C8, H8A, H8B, H8C, C7, H7A, H7B, C6, H6A, H6B, C5, H5A, H5B]}
 """
+#: Beads through a bottleneck.
+MORPH = """\
+recipe: 1
+output: runs/morphed
+steps:
+  - topology: {atoms: {gromacs: loose.itp}, molecules: {OCT: 64}, beads: true}
+  - read: {beads: {gromacs: [cg.gro, cg.xtc]}}
+  - morph: {bottleneck: {votca: halves.xml}, generator: template}
+  - write: {beads: {gromacs: out.gro}}
+"""
 AGAIN = "topology: {atoms: {gromacs: octane.top}, mapping: {yaml: halves.yaml}}"
 LAST = "  - forward: template\n  - write: {atoms: {gromacs: back.gro}}\n"
 
@@ -57,6 +67,13 @@ def ions(folder: Path) -> None:
     replace("run.yaml", "octane.xml}}", "octane.xml}, exclude: [NA]}")(folder)
     add = lambda rows: [rows[0], "  258\n", *rows[2:-1], *IONS, rows[-1]]  # noqa: E731
     lines("cg.gro", add)(folder)
+
+
+def loose(folder: Path) -> None:
+    """Beads that nothing bonds, to be morphed."""
+    atoms = "".join(f"{k} B 1 OCT B{k} {k} 0 28.0\n" for k in range(1, 5))
+    (folder / "loose.itp").write_text(f"[ moleculetype ]\nOCT 1\n[ atoms ]\n{atoms}")
+    (folder / "run.yaml").write_text(MORPH)
 
 
 IONS = ["   65NA     NA  257   0.100   0.100   0.100\n", "   66NA     NA  258   0.500   0.500   0.500\n"]
@@ -128,6 +145,12 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
 """), (),
      "run.yaml: steps[5].assess: compare_with.halves: makes 128 atoms, but 1664 are judged. Its last step has to make "
      "the same atoms."),
+    ("morphing of beads that nothing bonds", loose, (),
+     "run.yaml: steps[2].morph: no bonds join the beads of group D1 of 'OCT', so that nobody knows which of their "
+     "periodic images belong together. Give a topology with bonds, or smaller groups."),
+    ("morphing of beads that nothing bonds, by number", loose, ("--set", "steps.morph.bottleneck=2"),
+     "run.yaml: steps[2].morph: no molecule has beads to be drawn into a bottleneck. Beads go together along bonds; "
+     "single beads, and molecules of no mapping, stay as they are."),
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from backmap_plugins.generators.template.generator import Template
+from backmap_plugins.morphers import bottleneck
 from backmap_plugins.morphers.bottleneck import BottleneckMorpher
 from backmap_plugins.traversals import DepthFirst
 
@@ -86,3 +87,21 @@ def test_single_beads_alone_are_refused() -> None:
     system, _ = testing.example_beads()
     with pytest.raises(BackmapError, match="no molecule has beads to be drawn into a bottleneck"):
         morpher(sweeps=2).begin(System(system.blocks[1:]), "cpu", (3, 0))
+
+
+def test_displacements_are_a_share_of_the_distance_inside_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not of bonds, of which molecules that stay as they are have others."""
+    system, window = testing.example_beads()
+    taken: list[float] = []
+
+    class Seen(bottleneck.JointSweeps):
+        def __init__(self, *given) -> None:
+            taken.append(given[3])
+            super().__init__(*given)
+
+    monkeypatch.setattr(bottleneck, "JointSweeps", Seen)
+    through = morpher(scheme="B", sweeps=1)
+    through.begin(system, "cpu", (3, 0))
+    through.morph(window.take([1]), (3, 0))
+    pairs = window.beads[1, :96].reshape(48, 2, 3)
+    assert taken == [pytest.approx(bottleneck.DISPLACEMENT * np.linalg.norm(pairs[:, 1] - pairs[:, 0], axis=1).mean())]

@@ -37,7 +37,8 @@ class Generator(Plugin):
     parallel: ClassVar[bool] = False
     #: True if draws rotate with the environment; ``testing.check_generator`` tests it.
     equivariant: ClassVar[bool] = False
-    #: True if all draws meet their beads exactly, so that nothing has to be projected onto them.
+    #: True if all draws are to their beads as they should be, so that nothing has to be projected onto them: exactly
+    #: at them, unless beads are soft (``Learner.softness``).
     meets_beads: ClassVar[bool] = False
     #: What it needs beyond the system: ``forcefield``, handed to ``use``.
     needs: frozenset[str] = frozenset()
@@ -122,6 +123,9 @@ class DensityGenerator(Proposer):
 
 class Learner(Generator):
     """A generator that can be trained, by the step ``train``."""
+
+    #: nm and coordinate; how far, as a standard deviation, beads are off the mass centres that it learns to draw.
+    softness: float = 0.0
 
     @property
     @abstractmethod

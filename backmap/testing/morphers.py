@@ -69,13 +69,14 @@ def _made(morpher: Morpher, system: System, frame: Window) -> Morphed:
         assert counts.shape[1] == 2, "counts are not (sweeps, 2)"
         assert (counts[:, 1] <= counts[:, 0]).all(), "more moves are accepted than tried"
     if made.drift is not None:
-        assert made.drift >= 0, "the drift is negative, or no number"
+        assert made.drift.ndim == 1, "the drift is not (n,)"
+        assert (made.drift >= 0).all(), "the drift is negative, or no number"
         assert morpher.kept, "there is a drift, but of what (kept)?"
     return made
 
 
 def _same(one: Morphed, other: Morphed) -> bool:
-    return (np.array_equal(one.beads, other.beads) and one.drift == other.drift
+    return (np.array_equal(one.beads, other.beads) and np.array_equal(*(x.drift if x.drift is not None else [] for x in (one, other)))
             and one.moves.keys() == other.moves.keys()
             and all(np.array_equal(one.moves[key], other.moves[key]) for key in one.moves))
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -13,7 +14,7 @@ from backmap.engine.checkpoints.library import Library
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.random import Stream, numpy_generator
 from backmap.engine.sites.contracts import LocalEnvironment, Order, View
-from backmap.engine.sites.environment import Scene, Surroundings
+from backmap.engine.sites.environment import Scene
 from backmap.engine.sites.fragments import FragmentTable, resting_order
 from backmap.engine.sites.schedule import per_bead
 from backmap.model.molecule import MoleculeType
@@ -46,6 +47,7 @@ class Schedule:
         validate: Steps between validations, which also write a checkpoint.
         average: Decay of the running average of the weights.
         mirror: Learn from mirror images, too, where nothing is known to be chiral.
+        softness: nm and coordinate; noise of beads in all contexts. With 0 only level 0 has ``BEAD_NOISE``.
     """
 
     steps: int = 20_000
@@ -56,6 +58,7 @@ class Schedule:
     validate: int = 500
     average: float = 0.998
     mirror: bool = True
+    softness: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,24 +173,24 @@ class Contexts:
             clean = self.material.data.atoms[w][self.relabeller.draw(rng)]
             truth.atoms[w] = torch.as_tensor(clean)
             scene.atoms[w] = self._noisy(int(w), clean, level, rng)
-        if level == 0.0:
-            beads, surroundings = self._soft_beads(frames, rng)
-            truth, scene = (replace(one, beads=beads, surroundings=surroundings) for one in (truth, scene))
+        if level == 0.0 or self.schedule.softness:
+            soft = self._soft_beads(frames, self.schedule.softness or BEAD_NOISE * self.units[1][:, None], rng)
+            truth, scene = replace(truth, **soft), replace(scene, **soft)
         frame = torch.as_tensor(rng.choice(frames, sites), device=scene.beads.device)
         bead = torch.as_tensor(rng.choice(len(self.shares), sites, p=self.shares), device=scene.beads.device)
         return self._finish(scene, truth, frame, bead, level, rng)
 
-    def _soft_beads(self, frames: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Surroundings]:
-        """Beads of ``frames`` that are off by ``BEAD_NOISE``, (W, B, 3), and who sees whom from there."""
+    def _soft_beads(self, frames: np.ndarray, size: np.ndarray | float, rng: np.random.Generator) -> dict[str, Any]:
+        """Beads of ``frames`` that are off by ``size``, nm and coordinate, (W, B, 3), and who sees whom from there."""
         scene = self.material.gibbs
         beads, vectors = scene.beads.clone(), scene.surroundings.vectors.clone()
         free = ~scene.fragments.pinned.any(dim=1)[scene.layout.row]  # a bead that is an atom stays where it is
         for w in frames:
-            noise = rng.normal(size=beads[w].shape) * (BEAD_NOISE * self.units[1])[:, None]
+            noise = rng.normal(size=beads[w].shape) * size
             noise = torch.as_tensor(noise, device=beads.device) * free[:, None]
             beads[w] += noise
             vectors[w] += noise[scene.surroundings.beads[w].clamp_min(0)] - noise[:, None]
-        return beads, replace(scene.surroundings, vectors=vectors)
+        return {"beads": beads, "surroundings": replace(scene.surroundings, vectors=vectors)}
 
     def _noisy(self, frame: int, clean: np.ndarray, level: float, rng: np.random.Generator) -> Tensor:
         """True atoms of one frame perturbed on the manifold, (A, 3)."""
@@ -211,6 +214,8 @@ class Contexts:
         All molecules are at one rank, and some of them have its beads placed already, as colour after colour is drawn.
         """
         scene = self.material.sequential
+        if self.schedule.softness:
+            scene = replace(scene, **self._soft_beads(frames, self.schedule.softness, rng))
         ranks, molecule = self.material.ranks, scene.layout.molecule.cpu().numpy()
         placed = scene.placed.clone()
         last = np.full(molecule.max() + 1, -1)

@@ -147,7 +147,7 @@ class BottleneckMorpher(Morpher):
         scene = self._begun(coarse, beads, seed)
         moves = self._sweep(scene, (*seed, "sweep"))
         made = scene.atoms.cpu().numpy()
-        return Morphed(made[0], moves, drift=float(np.abs(self.system.map(made) - coarse.beads).max(initial=0.0)))
+        return Morphed(made[0], moves, drift=np.linalg.norm(self.system.map(made)[0] - coarse.beads[0], axis=1))
 
     def _begun(self, coarse: Window, beads: np.ndarray, seed: tuple[int | str, ...]) -> Scene:
         """The scene from which sweeps begin: drawn by forward sampling, or as the beads are."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, ClassVar
 
+import numpy as np
 from pydantic import Field
 
 from backmap import api
@@ -54,7 +55,7 @@ class Morph(FrameStep):
         for (move, bead_type), counts in made.moves.items():
             self.memory["moves"].count(f"{move} {bead_type}", place, counts)
         if made.drift is not None:
-            self.memory["drift"].row("largest", place, [made.drift])
+            self.memory["drift"].row("nm", place, [np.sqrt(np.mean(made.drift**2)), made.drift.max(initial=0.0)])
         return replace(window, beads=made.beads[None], before=window.beads)
 
     def finish(self, state: State) -> None:
@@ -63,9 +64,10 @@ class Morph(FrameStep):
         for row in rows:
             state.log(f"{row['block']} of {row['bead_type']}: accepted {row['first']:.1%} in the first sweep, "
                       f"{row['last']:.1%} in the last")
-        if "largest" in self.memory["drift"]:
-            drift = float(self.memory["drift"].rows("largest").max())
-            notes.append(f"{self.options.morpher.kept} are within {drift:.1e} nm of where they were")
+        if "nm" in self.memory["drift"]:
+            typical, largest = self.memory["drift"].rows("nm").T
+            notes.append(f"{self.options.morpher.kept} are within {largest.max():.1e} nm of where they were "
+                         f"(root mean square {np.sqrt(np.mean(typical**2)):.1e} nm)")
             state.log(notes[0])
         state.sampling.append(Sampling(f"steps[{self.index}].{self.name or 'morph'}", rows, notes=notes))
 

@@ -180,7 +180,8 @@ class Train(Step):
         for objective in (*generator.objectives(0.0), *generator.objectives(1.0)):
             objective.module.to(state.device).train()
         schedule = Schedule(options.steps, options.sites, options.frames, options.learning_rate, options.sequential,
-                            options.validate_every, options.ema_decay, options.mirror_images)
+                            options.validate_every, options.ema_decay, options.mirror_images,
+                            generator.softness)
         trainer = self._trainer(generator, schedule, state)
         self._run(trainer, state)
 
@@ -241,7 +242,7 @@ class Train(Step):
 
         unit = min(kind.length_unit for kind in self.system.types)
         temperatures = sorted({float(t) for data in self.data for t in data.temperature})
-        training = {"steps": trainer.step, "temperature": temperatures, "bead_noise": BEAD_NOISE * unit,
+        training = {"steps": trainer.step, "temperature": temperatures, "bead_noise": trainer.generator.softness or BEAD_NOISE * unit,
                     "frames": int(sum((~data.held_out).sum() for data in self.data)),
                     "loss": history.training[-1], "validation": history.validation[-1]}
         with trainer.average.worn():

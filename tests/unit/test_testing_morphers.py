@@ -29,7 +29,7 @@ class Shaken(api.Morpher):
 
     def handed(self, beads):
         counts = np.array([[96, 96], [96, 3]])
-        return api.Morphed(beads, {("shake", "B"): counts}, drift=0.0)
+        return api.Morphed(beads, {("shake", "B"): counts}, drift=np.zeros(3))
 
 
 def test_an_honest_morpher_passes() -> None:

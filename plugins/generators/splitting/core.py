@@ -57,7 +57,7 @@ class Splitter:
     def splits_of(self, tables: FragmentTable) -> Splits:
         """The splits of the fragments, made once."""
         if tables not in self._splits:
-            made = Splits.of_tables(tables.to("cpu"), self.network.types)
+            made = Splits.of_tables(tables.to("cpu"), self.network.types, self.network.softness > 0)
             self._splits[tables] = made.to(tables.atoms.device)
         return self._splits[tables]
 
@@ -196,7 +196,7 @@ class SplitHead:
 
     def draw(self, uniform: Tensor) -> Tensor:
         """Ways from the first to the second half, nm, (T, 3), from uniform numbers (T, 6)."""
-        length = self.network.lengths(self.hidden).sample(uniform[:, :2])
+        length = self.network.lengths(self.hidden, self.share).sample(uniform[:, :2])
         cosine = self._cosines(length).sample(uniform[:, 2:4])
         cosine = torch.where(self.frame.no_axis, 2 * uniform[:, 2] - 1, cosine)
         torsion = self._torsions(length, cosine).sample(uniform[:, 4:])
@@ -212,7 +212,7 @@ class SplitHead:
         around = torch.where(self.frame.no_plane, -torch.log(around.new_tensor(2 * torch.pi)), around)
         along = self._cosines(length).log_density(cosine)
         along = torch.where(self.frame.no_axis, -torch.log(along.new_tensor(2.0)), along)
-        value = self.network.lengths(self.hidden).log_density(length) - 2 * length.log() + along + around
+        value = self.network.lengths(self.hidden, self.share).log_density(length) - 2 * length.log() + along + around
         return value - 3 * torch.log(value.new_tensor(self.network.unit))
 
     def _cosines(self, length: Tensor):

@@ -21,6 +21,7 @@ from .network import SplitNetwork
 from .tables import MOST_TYPES
 
 CUTOFF = 1.8  #: bonds; how far a network sees that draws pairs
+PAIRS = 2.4  #: bonds; how far pair terms of pairs reach: to the far end of the next pair but one of a straight chain
 GROWTH = 0.6  #: power of its size with which a bead reaches farther, as a chain does
 
 
@@ -34,6 +35,9 @@ class SplittingOptions(Options):
                                                                 "for larger beads.")
     width: int = Field(96, ge=8, multiple_of=2, description="Hidden width of a new network.")
     dropout: float = Field(0.1, ge=0, lt=1, description="Share of hidden values left out in training.")
+    softness: float = Field(0.0, ge=0, le=1, description="For a new network: how far, nm and coordinate, as a standard "
+                                                         "deviation, beads may be off the mass centres that it draws. "
+                                                         "It learns from beads with such noise. 0 meets beads exactly.")
 
 
 class Splitting(Trained, DensityGenerator):
@@ -74,10 +78,15 @@ class Splitting(Trained, DensityGenerator):
             raise BackmapError(f"there are {len(types)} particle types; at most {MOST_TYPES} can be told apart",
                                where=self.kind, hint="Give types that differ in name only the same name.")
         unit = unit_of(system.types) * TOUCHING
-        self.reach = unit * (options.cutoff or CUTOFF * (_mean_size(system) / 2) ** GROWTH)
+        size = _mean_size(system) / 2
+        self.reach = unit * (options.cutoff or CUTOFF * size ** GROWTH)
         self.sizes = {"types": types, "unit": unit, "cutoff": self.view.cutoff, "width": options.width,
-                      "dropout": options.dropout}
+                      "dropout": options.dropout, "pairs": PAIRS * max(1.0, size), "softness": options.softness}
         self.core = Splitter(SplitNetwork(**self.sizes))
+
+    @property
+    def softness(self) -> float:
+        return self.network.softness if self.network else self.options.softness
 
     def prepare(self, system: System, device: str) -> System:
         self.expect_weights()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from .tables import FAR, Splits
 
-CELLS, PER_UNIT = 320, 64  #: cells of the histograms, and how many make a unit; distances beyond are not limited
+PER_UNIT = 64  #: cells of the histograms that make a unit
 KINDS = 3 * FAR * FAR + 4  #: of points that a split looks at, by bonds to both halves, and of neighbours
 OUTER = 5e-4  #: share of what training met beyond either limit
 NEAREST = 2e-5  #: the same of neighbours, which have no upper limit
@@ -20,11 +20,16 @@ STIFFNESS = 1000.0  #: of the parabolas, kT per squared unit
 
 
 class Limits(nn.Module):
-    """Histograms of distances, which grow while a network trains and are part of its weights."""
+    """Histograms of distances, which grow while a network trains and are part of its weights.
 
-    def __init__(self) -> None:
+    Args:
+        reach: Units; distances beyond are not limited.
+    """
+
+    def __init__(self, reach: float) -> None:
         super().__init__()
-        self.register_buffer("counts", torch.zeros(KINDS, 2, CELLS, dtype=torch.int64))
+        self.n_cells = round(reach * PER_UNIT)
+        self.register_buffer("counts", torch.zeros(KINDS, 2, self.n_cells, dtype=torch.int64))
 
     @torch.no_grad()
     def count(self, kinds: Tensor, present: Tensor, distance: Tensor) -> None:
@@ -35,9 +40,9 @@ class Limits(nn.Module):
             present: Which are there, (T, P) bool.
             distance: To both halves, units, (T, P, 2).
         """
-        cell = (distance * PER_UNIT).long().clamp_max(CELLS - 1)
+        cell = (distance * PER_UNIT).long().clamp_max(self.n_cells - 1)
         half = torch.arange(2, device=cell.device)
-        flat = ((kinds[:, :, None] * 2 + half) * CELLS + cell)[present]
+        flat = ((kinds[:, :, None] * 2 + half) * self.n_cells + cell)[present]
         self.counts.view(-1).index_add_(0, flat.flatten(), torch.ones_like(flat.flatten()))
 
     def known(self) -> Tensor:
@@ -51,7 +56,7 @@ class Limits(nn.Module):
         high[3 * FAR * FAR:] = BEYOND
         free = total[:, :, 0] == 0
         low = torch.where(free, -1.0, low)
-        high = torch.where(free | (high >= CELLS / PER_UNIT), BEYOND, high)
+        high = torch.where(free | (high >= self.n_cells / PER_UNIT), BEYOND, high)
         return torch.stack([low, high], dim=2)
 
 

@@ -24,7 +24,9 @@ STEPS, EVERY = 64, 4  #: segments of the density of a cosine; how many lie betwe
 NODES, UP = 36, 2  #: torsions at which pairs are evaluated; interpolation between them
 ORDERS = 8  #: of the smooth parts of both: Chebyshev polynomials, and waves
 WIDE = 12  #: torsions over which the density of a cosine sums
-BINS, REACH = 96, 2.4  #: of the pair terms: linear between so many nodes up to this distance, units
+NODES_PER_UNIT = 40  #: of the pair terms: linear between them, up to their reach
+LIMITED = 2.1  #: reaches; distances beyond are not limited
+TYPICAL = 1.6  #: standard deviations along each axis: how far a soft bead typically is
 RADIAL = 10
 
 
@@ -62,11 +64,15 @@ class SplitNetwork(nn.Module):
         cutoff: nm; how far it sees.
         width: Hidden width.
         dropout: Share of hidden values that is left out in training.
+        pairs: Units; reach of the pair terms.
+        softness: nm and coordinate; how far, as a standard deviation, the centres of fragments are off their beads.
     """
 
-    def __init__(self, types: list[str], unit: float, cutoff: float, width: int = 96, dropout: float = 0.1) -> None:
+    def __init__(self, types: list[str], unit: float, cutoff: float, width: int = 96, dropout: float = 0.1,
+                 pairs: float = 2.4, softness: float = 0.0) -> None:
         super().__init__()
-        self.types, self.unit, self.reach = types, unit, cutoff / unit
+        self.types, self.unit, self.reach, self.softness = types, unit, cutoff / unit, softness
+        self.bins = round(pairs * NODES_PER_UNIT)
         self.dropout = nn.Dropout(dropout)
         self.point = _mlp(POINT_FEATURES, 48, 2 * width)
         self.seen = _mlp(SEEN_FEATURES, 32, 2 * width // 2)
@@ -79,8 +85,8 @@ class SplitNetwork(nn.Module):
         self.length = nn.Linear(width, 3 * MIXTURE)
         self.cosine = nn.Sequential(nn.Linear(width + 1, width), nn.SiLU(), nn.Linear(width, ORDERS))
         self.torsion = nn.Sequential(nn.Linear(width + 3, width), nn.SiLU(), nn.Linear(width, 2 * ORDERS))
-        self.limits = Limits()
-        self.pair = nn.Linear(32, 2 * BINS)
+        self.limits = Limits(LIMITED * pairs)
+        self.pair = nn.Linear(32, 2 * self.bins)
         self.pair_point, self.pair_seen = nn.Linear(2 * width, 32), nn.Linear(width, 32)
         nodes = torch.arange(NODES * UP) * (2 * math.pi / (NODES * UP)) - math.pi
         orders = torch.arange(1, ORDERS + 1)[:, None] * nodes
@@ -101,7 +107,7 @@ class SplitNetwork(nn.Module):
         """Embeddings of all classes, once a step."""
         point, seen = self.point(splits.slot_features), self.seen(splits.seen_features)
         pair = torch.cat([self.pair_point(point), self.pair_seen(seen)])
-        tables = self.pair(functional.silu(pair)).reshape(-1, 2, BINS)
+        tables = self.pair(functional.silu(pair)).reshape(-1, 2, self.bins)
         return {"point": point, "seen": seen, "target": self.target(splits.target_features),
                 "pair": functional.pad(tables, (0, 2)),  # zero at and beyond its reach
                 "kind": kinds_of(splits), "limits": self.limits.known()[kinds_of(splits)]}
@@ -139,9 +145,11 @@ class SplitNetwork(nn.Module):
         fade = (0.5 * torch.cos(near.clamp_max(1.0) * math.pi) + 0.5) * seen.present[:, :, None]
         return 0.3 * (told * fade).sum(dim=1)
 
-    def lengths(self, hidden: Tensor) -> LengthMixture:
-        """Density of the distance between the centres of both halves, units."""
+    def lengths(self, hidden: Tensor, share: Tensor) -> LengthMixture:
+        """Density of the distance between the centres of both halves, units; from the bead where its share is 1."""
         mean, log_sd, weight = self.length(hidden).double().chunk(3, dim=1)
+        if self.softness:
+            mean = mean + (share == 1)[:, None] * (math.log(TYPICAL * self.softness / self.unit) / 0.3)
         return LengthMixture(0.3 * mean, (0.5 * log_sd - 1.8).clamp(-5, 0.5), torch.log_softmax(weight, dim=1))
 
     def cosines(self, hidden: Tensor, length: Tensor, pairs: Tensor) -> CosineDensity:
@@ -196,8 +204,7 @@ class SplitNetwork(nn.Module):
         directions = torch.stack([cosine.expand(-1, NODES), sine * self.circle[0], sine * self.circle[1]], dim=2)
         return self._pairs(near, embedded, directions, length, share)
 
-    @staticmethod
-    def _pairs(points: Points, embedded: dict[str, Tensor], directions: Tensor, length: Tensor,
+    def _pairs(self, points: Points, embedded: dict[str, Tensor], directions: Tensor, length: Tensor,
                share: Tensor) -> Tensor:
         """Sum over points of the terms of both halves, (T, n).
 
@@ -209,16 +216,16 @@ class SplitNetwork(nn.Module):
         if looped(points.positions):
             arrays = (x.contiguous().numpy() for x in (points.positions, points.present, points.classes, table, limits,
                                                        directions, away))
-            return torch.as_tensor(pair_sums(*arrays, BINS / REACH, STIFFNESS))
+            return torch.as_tensor(pair_sums(*arrays, NODES_PER_UNIT, STIFFNESS))
         along = points.positions @ directions.transpose(1, 2)  # (T, P, n)
         square = (points.positions**2).sum(dim=2)[:, :, None]
         total, flat, limits = torch.zeros_like(along[:, 0]), table.reshape(-1), limits[points.classes]
         for half in range(2):
             far = away[:, half, None, None]
             distance = (square + far**2 - 2 * far * along).clamp_min(1e-6).sqrt()
-            place = (distance * (BINS / REACH)).clamp_max(BINS)
+            place = (distance * NODES_PER_UNIT).clamp_max(self.bins)
             cell = place.floor()
-            index = cell.long() + (points.classes * (2 * (BINS + 2)) + half * (BINS + 2))[:, :, None]
+            index = cell.long() + (points.classes * (2 * (self.bins + 2)) + half * (self.bins + 2))[:, :, None]
             value = torch.lerp(flat[index], flat[index + 1], place - cell) - cost(distance, limits[:, :, half])
             total = total + (value * points.present[:, :, None]).sum(dim=1)
         return total

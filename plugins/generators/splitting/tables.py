@@ -37,7 +37,7 @@ class Splits:
     Attributes:
         weight: What each particle counts in the centre of each node, (R, N, F), double.
         node: The node that each split divides, -1 for none, (R, K).
-        share: Share of its mass that is in the second half, (R, K), double.
+        share: Share of its mass that is in the second half, (R, K), double; 1 where that is the bead, which stays.
         slot: Points that the split looks at, -1 for none, (R, K, J).
         axis: Which of these may give the axis of the local frame, the best first, -1 for none, (R, K, REFERENCES).
         plane: The same of its plane.
@@ -76,31 +76,32 @@ class Splits:
         return replace(self, **{f.name: getattr(self, f.name).to(device) for f in fields(self)})
 
     @classmethod
-    def of_tables(cls, tables: FragmentTable, types: list[str]) -> Splits:
+    def of_tables(cls, tables: FragmentTable, types: list[str], soft: bool = False) -> Splits:
         """Describe every split.
 
         Args:
             tables: Of the fragments.
             types: Particle types that the network knows.
+            soft: Whether the centres of fragments may be off their beads.
 
         Raises:
             BackmapError: If particles have weight in beads of other fragments, or are of an unknown type.
         """
-        return _Builder(tables, types).build()
+        return _Builder(tables, types, soft).build()
 
 
 class _Builder:
     """Fills the tables row by row; runs once a system on the processor, in numpy."""
 
-    def __init__(self, tables: FragmentTable, types: list[str]) -> None:
-        self.tables = tables
+    def __init__(self, tables: FragmentTable, types: list[str], soft: bool) -> None:
+        self.tables, self.soft = tables, soft
         for name in ("atoms", "context", "beads", "type", "bead", "atom_base", "weight_own"):
             setattr(self, name, getattr(tables, name).numpy())
         self.composition = _composition(tables, types)
         self.distances = [kind.distance for kind in tables.types]
         self.n_own, self.n_context, self.n_beads = (x.shape[1] for x in (self.atoms, self.context, self.beads))
         self.size = (self.atoms >= 0).sum(axis=1)
-        self.n_splits = max(1, int(self.size.max()) - 1)
+        self.n_splits = max(1, int(self.size.max()) - (not soft))
         self.n_nodes = 2 * self.n_splits + 1
 
     def build(self) -> Splits:
@@ -117,13 +118,13 @@ class _Builder:
             if not self._drawn(row):
                 continue
             mass = self._mass(row)
-            tree = Tree.of(len(mass))
+            tree = Tree.of(len(mass), self.soft)
             weight[row, :len(tree.nodes), :len(mass)] = tree.weights(mass)
             for number, (parent, first, second) in enumerate(tree.splits):
                 node[row, number] = parent
                 halves = [range(*tree.nodes[half]) for half in (first, second)]
                 sums = [mass[half].sum() for half in halves]
-                share[row, number] = sums[1] / sum(sums)
+                share[row, number] = 1 if second in tree.beads else sums[1] / sum(sums)
                 target[row, number] = self._target(row, halves, sums)
                 points = self._points(row, tree, number)
                 bonds = np.array([[self._bonds(row, members, half) for half in halves] for _, _, members in points])

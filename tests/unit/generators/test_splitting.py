@@ -6,7 +6,7 @@ import pytest
 import torch
 from backmap_plugins.generators.splitting.density import CosineDensity, LengthMixture
 from backmap_plugins.generators.splitting.generator import Splitting
-from backmap_plugins.generators.splitting.network import BINS, Points
+from backmap_plugins.generators.splitting.network import Points
 from backmap_plugins.generators.splitting.tree import Tree
 
 from backmap.testing.examples import Sites, example
@@ -24,6 +24,18 @@ def test_a_tree_divides_down_to_single_particles(n: int) -> None:
         # What is known before a split, and the node that it divides, are the whole fragment, each particle once.
         parts = [tree.nodes[k] for k in [*tree.frontier(number), node]]
         assert sorted(p for part in parts for p in range(*part)) == list(range(n))
+
+
+@pytest.mark.parametrize("n", range(1, 5))
+def test_a_soft_tree_begins_with_how_far_the_centre_is_off_the_bead(n: int) -> None:
+    soft, hard = Tree.of(n, soft=True), Tree.of(n)
+    assert soft.splits[0] == (0, 1, 2)
+    parts = [[[tree.nodes[node] for node in split] for split in tree.splits] for tree in (soft, hard)]
+    assert parts[0][1:] == parts[1]
+    weights = soft.weights(np.full(n, 1 / n))
+    assert not weights[[0, 2]].any()
+    np.testing.assert_allclose(weights[1], 1 / n)
+    assert all(not {0, 2} & set(soft.frontier(number)) for number in range(len(soft.splits)))
 
 
 def test_centres_of_nodes_are_mass_centres() -> None:
@@ -56,29 +68,55 @@ def test_densities_are_normalised_and_are_those_of_their_samples(kind: str, low:
     assert np.abs(expected - np.linspace(0, 1, 20_000)).max() < 1.95 / 20_000**0.5
 
 
-@pytest.fixture(scope="module")
-def met():
+def unlearned(softness: float) -> tuple[Splitting, Sites]:
     """A generator that has learned nothing, and sites of the example."""
     system, window = example()
-    generator = Splitting(Splitting.Options(width=16))
+    generator = Splitting(Splitting.Options(width=16, softness=softness))
     torch.manual_seed(0)
     generator.study(system)
     return generator, Sites(system, window, generator.view)
 
 
+@pytest.fixture(scope="module")
+def met():
+    return unlearned(0.0)
+
+
+def off_beads(env, positions: torch.Tensor) -> torch.Tensor:
+    """How far mass centres of positions (S, K, F, 3) are off the beads, nm, (S, K, 3)."""
+    weight = env.fragments.weight_own[env.row, 0].double()
+    weight = weight / weight.sum(dim=1, keepdim=True)
+    return (weight[:, None, :, None] * positions).sum(dim=2)
+
+
 def test_draws_meet_their_beads(met) -> None:
     generator, sites = met
     env = sites.environment()
-    draw = generator.draw(env, sites.stream(), 2).positions
-    weight = env.fragments.weight_own[env.row, 0].double()
-    weight = weight / weight.sum(dim=1, keepdim=True)
-    assert float((weight[:, None, :, None] * draw).sum(dim=2).abs().max()) < 1e-12
+    assert float(off_beads(env, generator.draw(env, sites.stream(), 2).positions).abs().max()) < 1e-12
+
+
+@pytest.mark.parametrize("softness", [0.0, 0.05])
+def test_draws_have_the_density_that_is_evaluated(softness: float) -> None:
+    generator, sites = unlearned(softness)
+    env = sites.environment()
+    draw = generator.draw(env, sites.stream(), 2)
+    for k in range(2):
+        torch.testing.assert_close(generator.log_density(env, draw.positions[:, k]), draw.log_density[:, k].double(),
+                                   rtol=1e-4, atol=1e-4)
+
+
+def test_soft_beads_are_off_by_what_the_network_draws() -> None:
+    """A network that has learned nothing begins at 1.6 standard deviations, give or take a few."""
+    generator, sites = unlearned(0.05)
+    env = sites.environment()
+    off = off_beads(env, generator.draw(env, sites.stream(), 200).positions).norm(dim=2)
+    assert 0.02 < float(off.median()) < 0.2
 
 
 def test_pair_terms_are_those_of_the_compiled_twin(met) -> None:
     network = met[0].network
     rng, kinds = torch.Generator().manual_seed(3), 5
-    embedded = {"pair": torch.nn.functional.pad(torch.randn(kinds, 2, BINS, generator=rng), (0, 2)),
+    embedded = {"pair": torch.nn.functional.pad(torch.randn(kinds, 2, network.bins, generator=rng), (0, 2)),
                 "limits": torch.tensor([[[0.3, 1.2], [-1.0, 1e6]]]).expand(kinds, 2, 2)}
     points = Points(torch.randn(7, 6, 3, generator=rng), torch.rand(7, 6, generator=rng) > 0.3,
                     torch.randint(kinds, (7, 6), generator=rng))

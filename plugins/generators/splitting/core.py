@@ -132,8 +132,10 @@ class Splitter:
 
     @staticmethod
     def _local(sight: SplitSight, centres: Tensor, site_of: Tensor | None = None) -> Tensor:
-        """Points by local index: nodes, context, beads, (rows, N + C + Q, 3), double."""
-        around = torch.cat([sight.env.context, sight.env.beads], dim=1).double()
+        """Points by local index: nodes, context, beads, expected particles, (rows, N + C + Q + G, 3), double."""
+        beads = sight.env.beads.double()
+        ahead = torch.bmm(sight.splits.expected[sight.env.row], beads)
+        around = torch.cat([sight.env.context.double(), beads, ahead], dim=1)
         return torch.cat([centres, around if site_of is None else around[site_of]], dim=1)
 
 
@@ -148,7 +150,7 @@ class SplitHead:
         self.share = splits.share[fragment, split]
         self.middle = local[row, splits.node[fragment, split]]
         there = torch.cat([local.new_ones(env.size, splits.weight.shape[1], dtype=torch.bool), env.context_placed,
-                           env.beads_present], dim=1)
+                           env.beads_present, splits.expected[env.row].any(dim=2)], dim=1)
         slot, kinds = splits.slot[fragment, split], splits.slot_class[fragment, split]
         present = (slot >= 0) & there[site[:, None], slot.clamp_min(0)]
         points = local[row[:, None], slot.clamp_min(0)]

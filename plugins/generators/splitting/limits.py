@@ -9,10 +9,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from . import tables
 from .tables import FAR, Splits
 
 PER_UNIT = 64  #: cells of the histograms that make a unit
-KINDS = 3 * FAR * FAR + 4  #: of points that a split looks at, by bonds to both halves, and of neighbours
+SLOTS = tables.KINDS * FAR * FAR  #: kinds of points that a split looks at, by bonds to both halves
+KINDS = SLOTS + 4  #: and of neighbours
 OUTER = 5e-4  #: share of what training met beyond either limit
 NEAREST = 2e-5  #: the same of neighbours, which have no upper limit
 BEYOND = 1e6  #: units; a limit that is none
@@ -50,10 +52,10 @@ class Limits(nn.Module):
         below = self.counts.cumsum(dim=2)
         total = below[:, :, -1:].double()
         outer = torch.full((KINDS, 1, 1), OUTER, dtype=torch.float64, device=below.device)
-        outer[3 * FAR * FAR:] = NEAREST
+        outer[SLOTS:] = NEAREST
         low = (below <= outer * total).sum(dim=2).float() / PER_UNIT
         high = ((below < (1 - outer) * total).sum(dim=2).float() + 1) / PER_UNIT
-        high[3 * FAR * FAR:] = BEYOND
+        high[SLOTS:] = BEYOND
         free = total[:, :, 0] == 0
         low = torch.where(free, -1.0, low)
         high = torch.where(free | (high >= self.n_cells / PER_UNIT), BEYOND, high)
@@ -63,10 +65,10 @@ class Limits(nn.Module):
 def kinds_of(splits: Splits) -> Tensor:
     """Kind of each class of points, and after these of neighbours, (U + X,)."""
     described = splits.slot_features
-    first, second = described[:, 3:3 + FAR].argmax(dim=1), described[:, 3 + FAR:3 + 2 * FAR].argmax(dim=1)
-    slots = (described[:, :3].argmax(dim=1) * FAR + first) * FAR + second
+    first, second = described[:, tables.KINDS:tables.KINDS + FAR].argmax(dim=1), described[:, tables.KINDS + FAR:tables.KINDS + 2 * FAR].argmax(dim=1)
+    slots = (described[:, :tables.KINDS].argmax(dim=1) * FAR + first) * FAR + second
     seen = splits.seen_features[:, -2] * 2 + splits.seen_features[:, -1]
-    return torch.cat([slots, 3 * FAR * FAR + seen.long()])
+    return torch.cat([slots, SLOTS + seen.long()])
 
 
 def cost(distance: Tensor, limits: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ NODES, UP = 36, 2  #: torsions at which pairs are evaluated; interpolation betwe
 ORDERS = 8  #: of the smooth parts of both: Chebyshev polynomials, and waves
 WIDE = 12  #: torsions over which the density of a cosine sums
 NODES_PER_UNIT = 40  #: of the pair terms: linear between them, up to their reach
+STEEP = 8.0  #: how much faster than other outputs they learn: they rise by many kT within a few nodes
 LIMITED = 2.1  #: reaches; distances beyond are not limited
 TYPICAL = 1.6  #: standard deviations along each axis: how far a soft bead typically is
 RADIAL = 10
@@ -99,15 +100,15 @@ class SplitNetwork(nn.Module):
                              persistent=False)
         self.register_buffer("centres", torch.linspace(0.2, 1.0, RADIAL), persistent=False)
         with torch.no_grad():
-            for layer in (self.cosine[2], self.torsion[2], self.pair):
-                layer.weight *= 0.1
+            for layer, size in ((self.cosine[2], 0.1), (self.torsion[2], 0.1), (self.pair, 0.1 / STEEP)):
+                layer.weight *= size
                 layer.bias.zero_()
 
     def embed(self, splits: Splits) -> dict[str, Tensor]:
         """Embeddings of all classes, once a step."""
         point, seen = self.point(splits.slot_features), self.seen(splits.seen_features)
         pair = torch.cat([self.pair_point(point), self.pair_seen(seen)])
-        tables = self.pair(functional.silu(pair)).reshape(-1, 2, self.bins)
+        tables = STEEP * self.pair(functional.silu(pair)).reshape(-1, 2, self.bins)
         return {"point": point, "seen": seen, "target": self.target(splits.target_features),
                 "pair": functional.pad(tables, (0, 2)),  # zero at and beyond its reach
                 "kind": kinds_of(splits), "limits": self.limits.known()[kinds_of(splits)]}

@@ -1,7 +1,7 @@
 """What each split of each fragment looks at: static tables, made once from the fragment tables.
 
-Points around a site are named by local indices into [nodes N | context atoms C | beads Q]. Equal descriptions of points
-are merged into classes, which the network embeds once a step.
+Points around a site are named by local indices into [nodes N | context atoms C | beads Q | expected particles G].
+Equal descriptions of points are merged into classes, which the network embeds once a step.
 """
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ from torch import Tensor
 from backmap.engine.sites.fragments import FragmentTable
 from backmap.errors import BackmapError
 
+from .expected import expected
 from .tree import Tree
 
 NEAR = 8  #: context atoms that a split looks at, the nearest ones by bonds
-CLOSE = 4  #: points of which a cosine knows what torsions they leave
+AHEAD = 4  #: particles still to be drawn whose expected positions a split looks at, the nearest ones by bonds
+CLOSE = 5  #: points of which a cosine knows what torsions they leave
 REFERENCES = 6  #: points among which the axes of a local frame are chosen
 FAR = 5  #: bonds from which on a point counts as far
 MOST_TYPES = 16  #: particle types that can be told apart
 
-#: Kind of point (node, particle, bead), bonds to either half, composition.
-POINT_FEATURES = 3 + 2 * FAR + MOST_TYPES
+#: Kind of point (node, particle, bead, expected particle), bonds to either half, composition.
+KINDS = 4
+POINT_FEATURES = KINDS + 2 * FAR + MOST_TYPES
 #: Sizes and compositions of both halves.
 SPLIT_FEATURES = 2 + 2 * MOST_TYPES
 #: Type, own molecule.
@@ -44,6 +47,7 @@ class Splits:
         close: Those nearest to either half by bonds, (R, K, CLOSE).
         slot_class: Class of each, (R, K, J).
         slot_features: (U, POINT_FEATURES).
+        expected: What each bead counts in the expected positions of particles still to be drawn, (R, AHEAD, Q), double.
         target: Class of each split, (R, K).
         target_features: (V, SPLIT_FEATURES).
         seen: Class of each atom row as a neighbour in another and in the own molecule, (n, 2).
@@ -60,6 +64,7 @@ class Splits:
     close: Tensor
     slot_class: Tensor
     slot_features: Tensor
+    expected: Tensor
     target: Tensor
     target_features: Tensor
     seen: Tensor
@@ -97,6 +102,7 @@ class _Builder:
         self.tables, self.soft = tables, soft
         for name in ("atoms", "context", "beads", "type", "bead", "atom_base", "weight_own"):
             setattr(self, name, getattr(tables, name).numpy())
+        self.context = np.where(tables.available.numpy(), self.context, -1)  # those that may be there
         self.composition = _composition(tables, types)
         self.distances = [kind.distance for kind in tables.types]
         self.n_own, self.n_context, self.n_beads = (x.shape[1] for x in (self.atoms, self.context, self.beads))
@@ -106,7 +112,7 @@ class _Builder:
 
     def build(self) -> Splits:
         """See ``Splits.of_tables``."""
-        rows, k, slots = len(self.atoms), self.n_splits, self.n_splits + NEAR + self.n_beads
+        rows, k, slots = len(self.atoms), self.n_splits, self.n_splits + NEAR + self.n_beads + AHEAD
         weight = np.zeros((rows, self.n_nodes, self.n_own))
         node, share = np.full((rows, k), -1), np.zeros((rows, k))
         axis, plane = (np.full((rows, k, REFERENCES), -1) for _ in range(2))
@@ -114,9 +120,11 @@ class _Builder:
         slot = np.full((rows, k, slots), -1)
         described = np.zeros((rows, k, slots, POINT_FEATURES), dtype=np.float32)
         target = np.zeros((rows, k, SPLIT_FEATURES), dtype=np.float32)
+        ahead = np.zeros((rows, AHEAD, self.n_beads))
         for row in range(rows):
             if not self._drawn(row):
                 continue
+            later, ahead[row] = self._ahead(row)
             mass = self._mass(row)
             tree = Tree.of(len(mass), self.soft)
             weight[row, :len(tree.nodes), :len(mass)] = tree.weights(mass)
@@ -126,7 +134,7 @@ class _Builder:
                 sums = [mass[half].sum() for half in halves]
                 share[row, number] = 1 if second in tree.beads else sums[1] / sum(sums)
                 target[row, number] = self._target(row, halves, sums)
-                points = self._points(row, tree, number)
+                points = [*self._points(row, tree, number), *later]
                 bonds = np.array([[self._bonds(row, members, half) for half in halves] for _, _, members in points])
                 for place, (index, kind, members) in enumerate(points):
                     slot[row, number, place] = index
@@ -136,9 +144,9 @@ class _Builder:
                 for side, table in ((0, axis), (1, plane)):
                     best = sorted(range(len(points)), key=lambda p: (bonds[p, side], points[p][1], bonds[p].sum(), p))
                     table[row, number, :min(len(best), REFERENCES)] = best[:REFERENCES]
-        return self._tables(weight, node, share, slot, (axis, plane, close), described, target)
+        return self._tables(weight, node, share, slot, (axis, plane, close), described, ahead, target)
 
-    def _tables(self, weight, node, share, slot, places, described, target) -> Splits:
+    def _tables(self, weight, node, share, slot, places, described, ahead, target) -> Splits:
         features, of = np.unique(described.reshape(-1, POINT_FEATURES), axis=0, return_inverse=True)
         target_features, target_of = np.unique(target.reshape(-1, SPLIT_FEATURES), axis=0, return_inverse=True)
         owned = np.where(self.atoms >= 0, self.atoms, 0)
@@ -149,7 +157,7 @@ class _Builder:
         unique, seen_of = np.unique(both.reshape(-1, SEEN_FEATURES), axis=0, return_inverse=True)
         seen_of = seen_of.reshape(-1, 2)
         n = len(self.composition)
-        arrays = (weight, node, share, slot, *places, of.reshape(slot.shape), features.astype(np.float32),
+        arrays = (weight, node, share, slot, *places, of.reshape(slot.shape), features.astype(np.float32), ahead,
                   target_of.reshape(node.shape), target_features.astype(np.float32), seen_of[:n], seen_of[n:],
                   unique.astype(np.float32))
         return Splits(*map(torch.as_tensor, arrays))
@@ -175,10 +183,33 @@ class _Builder:
         own = self.atoms[row]
         nodes = [(node, 0, own[slice(*tree.nodes[node])]) for node in tree.frontier(number)]
         context = [(self.n_nodes + c, 1, self.context[row, c:c + 1])
-                   for c in np.flatnonzero(self.context[row] >= 0)[:NEAR]]
+                   for c in self._near_context(row)]
         beads = [(self.n_nodes + self.n_context + q, 2, self.atoms[bead][self.atoms[bead] >= 0])
                  for q, bead in enumerate(self.beads[row]) if q and bead >= 0]
-        return [*nodes, *context, *(one for one in beads if len(one[2]))]
+        # The centre of particles that are all looked at tells nothing more.
+        known = set(self.context[row, self._near_context(row)].tolist())
+        return [*nodes, *context, *(one for one in beads if not known.issuperset(one[2].tolist()))]
+
+    def _near_context(self, row: int) -> np.ndarray:
+        return np.flatnonzero(self.context[row] >= 0)[:NEAR]
+
+    def _ahead(self, row: int) -> tuple[list[tuple[int, int, np.ndarray]], np.ndarray]:
+        """Points where particles of beads around that are still to be drawn are expected, and what beads count there."""
+        weights = np.zeros((AHEAD, self.n_beads))
+        beads = [(q, bead) for q, bead in enumerate(self.beads[row]) if bead >= 0 and (self.atoms[bead] >= 0).any()]
+        own = [self.atoms[bead][self.atoms[bead] >= 0] for _, bead in beads]
+        owner, atoms = np.repeat(np.arange(len(beads)), [len(one) for one in own]), np.concatenate(own)
+        mass = np.concatenate([self.weight_own[bead, 0, :len(one)] for (_, bead), one in zip(beads, own)])
+        base, distances = self.atom_base[self.type[row]], self.distances[self.type[row]]
+        bonds = np.argwhere(np.triu(distances[np.ix_(atoms - base, atoms - base)] == 1))
+        count = expected(owner, mass.astype(np.float64), bonds)
+        free = np.flatnonzero((owner > 0) & ~np.isin(atoms, self.context[row]))
+        size = (self.atoms[row] >= 0).sum()
+        near = sorted(free, key=lambda k: (self._bonds(row, atoms[k:k + 1], range(size)), k))[:AHEAD]
+        for place, k in enumerate(near):
+            weights[place, [q for q, _ in beads]] = count[k]
+        first = self.n_nodes + self.n_context + self.n_beads
+        return [(first + place, 3, atoms[k:k + 1]) for place, k in enumerate(near)], weights
 
     def _bonds(self, row: int, members: np.ndarray, half: range) -> int:
         """Bonds between a point's atoms and a half, 1 .. FAR."""
@@ -189,8 +220,8 @@ class _Builder:
     def _describe(self, kind: int, bonds: np.ndarray, members: np.ndarray) -> np.ndarray:
         described = np.zeros(POINT_FEATURES, dtype=np.float32)
         described[kind] = 1
-        described[3 + bonds[0] - 1] = described[3 + FAR + bonds[1] - 1] = 1
-        described[3 + 2 * FAR:] = self.composition[members].sum(axis=0) / 4
+        described[KINDS + bonds[0] - 1] = described[KINDS + FAR + bonds[1] - 1] = 1
+        described[KINDS + 2 * FAR:] = self.composition[members].sum(axis=0) / 4
         return described
 
     def _target(self, row: int, halves: list[range], sums: list[float]) -> np.ndarray:

@@ -15,7 +15,7 @@ from backmap.errors import BackmapError
 
 from ..equivariant.density import LocalFrame, spare_directions
 from .network import EVERY, Points, SplitNetwork, between
-from .tables import Splits
+from .tables import AHEAD, Splits
 
 SEEN = 48  #: neighbours that a split sees, the nearest ones
 
@@ -132,10 +132,8 @@ class Splitter:
 
     @staticmethod
     def _local(sight: SplitSight, centres: Tensor, site_of: Tensor | None = None) -> Tensor:
-        """Points by local index: nodes, context, beads, expected particles, (rows, N + C + Q + G, 3), double."""
-        beads = sight.env.beads.double()
-        ahead = torch.bmm(sight.splits.expected[sight.env.row], beads)
-        around = torch.cat([sight.env.context.double(), beads, ahead], dim=1)
+        """Points by local index: nodes, context, beads, (rows, N + C + Q, 3), double."""
+        around = torch.cat([sight.env.context, sight.env.beads], dim=1).double()
         return torch.cat([centres, around if site_of is None else around[site_of]], dim=1)
 
 
@@ -150,10 +148,10 @@ class SplitHead:
         self.share = splits.share[fragment, split]
         self.middle = local[row, splits.node[fragment, split]]
         there = torch.cat([local.new_ones(env.size, splits.weight.shape[1], dtype=torch.bool), env.context_placed,
-                           env.beads_present, splits.expected[env.row].any(dim=2)], dim=1)
+                           env.beads_present, local.new_ones(env.size, AHEAD, dtype=torch.bool)], dim=1)
         slot, kinds = splits.slot[fragment, split], splits.slot_class[fragment, split]
         present = (slot >= 0) & there[site[:, None], slot.clamp_min(0)]
-        points = local[row[:, None], slot.clamp_min(0)]
+        points = self._positions(local[row], slot.clamp_min(0), splits.expected[fragment, split])
         first = self._reference(splits.axis[fragment, split], present)
         second = self._reference(splits.plane[fragment, split], present, first)
         ends = [torch.where((place >= 0)[:, None], points[torch.arange(len(row)), place.clamp_min(0)], self.middle)
@@ -168,6 +166,12 @@ class SplitHead:
         beyond = seen.classes + len(embedded["point"])
         self.near = Points(torch.cat([slots.positions, seen.positions], dim=1),
                            torch.cat([slots.present, seen.present], dim=1), torch.cat([slots.classes, beyond], dim=1))
+
+    @staticmethod
+    def _positions(local: Tensor, slot: Tensor, expected: Tensor) -> Tensor:
+        """Positions of the points (T, J), those that are expected last, (T, J, 3)."""
+        everything = torch.cat([local, torch.bmm(expected, local)], dim=1)
+        return everything.gather(1, slot[:, :, None].expand(-1, -1, 3))
 
     @staticmethod
     def _reference(candidates: Tensor, there: Tensor, taken: Tensor | None = None) -> Tensor:

@@ -1,30 +1,26 @@
-"""Where particles of beads are expected before they are drawn: nearer to the beads that they are bonded to.
+"""Where particles are expected before they are drawn: nearer to what they are bonded to.
 
-The mean of a Gaussian chain (springs of equal strength along bonds) whose mass centres are where the beads are. It is
-linear in the beads, so that a table of weights is all that has to be kept; along a chain it is the spline through them.
+The mean of a Gaussian network (springs of equal strength along bonds) in which some mass centres are known. It is linear
+in these, so that a table of weights is all that has to be kept; along a chain it is a spline through them.
 """
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-TIE = 1e-3  #: of the spring from each particle to its own bead, for those that no bond ties to anything
+TIE = 1e-3  #: of the spring from each particle to the centre that it is part of, for those that no bond ties to anything
 
 
-def expected(owner: NDArray[np.int64], mass: NDArray[np.float64], bonds: NDArray[np.int64]) -> NDArray[np.float64]:
-    """What each bead counts in the expected position of each particle, (n, Q); rows add up to 1.
+def expected(centres: NDArray[np.float64], bonds: NDArray[np.int64]) -> NDArray[np.float64]:
+    """What each centre counts in the expected position of each particle, (n, m); rows add up to 1.
 
     Args:
-        owner: Bead of each particle, 0 .. Q - 1, (n,); each has one at least.
-        mass: Weight of each in the centre of its bead, (n,).
-        bonds: Between particles, (m, 2).
+        centres: What each particle counts in each known centre, (m, n); rows add up to 1, each particle is in one.
+        bonds: Between particles, (b, 2).
     """
-    n, q = len(owner), int(owner.max()) + 1
+    m, n = centres.shape
     springs = np.eye(n) * TIE
-    for i, j in bonds:
-        springs[[i, j], [i, j]] += 1
-        springs[[i, j], [j, i]] -= 1
-    own = np.eye(q)[owner]
-    centre = (own * mass[:, None] / (own.T @ mass)[owner][:, None]).T
-    equations = np.block([[springs, centre.T], [centre, np.zeros((q, q))]])
-    return np.linalg.solve(equations, np.concatenate([TIE * own, np.eye(q)]))[:n]
+    np.add.at(springs, (bonds, bonds), 1)
+    springs[bonds[:, 0], bonds[:, 1]] = springs[bonds[:, 1], bonds[:, 0]] = -1
+    equations = np.block([[springs, centres.T], [centres, np.zeros((m, m))]])
+    return np.linalg.solve(equations, np.concatenate([TIE * (centres.T > 0), np.eye(m)]))[:n]

@@ -47,7 +47,8 @@ class Splits:
         close: Those nearest to either half by bonds, (R, K, CLOSE).
         slot_class: Class of each, (R, K, J).
         slot_features: (U, POINT_FEATURES).
-        expected: What each bead counts in the expected positions of particles still to be drawn, (R, AHEAD, Q), double.
+        expected: What each of the other points counts in the expected positions of particles that are still to be drawn
+            (R, K, AHEAD, N + C + Q), double.
         target: Class of each split, (R, K).
         target_features: (V, SPLIT_FEATURES).
         seen: Class of each atom row as a neighbour in another and in the own molecule, (n, 2).
@@ -120,11 +121,10 @@ class _Builder:
         slot = np.full((rows, k, slots), -1)
         described = np.zeros((rows, k, slots, POINT_FEATURES), dtype=np.float32)
         target = np.zeros((rows, k, SPLIT_FEATURES), dtype=np.float32)
-        ahead = np.zeros((rows, AHEAD, self.n_beads))
+        ahead = np.zeros((rows, k, AHEAD, self.n_nodes + self.n_context + self.n_beads))
         for row in range(rows):
             if not self._drawn(row):
                 continue
-            later, ahead[row] = self._ahead(row)
             mass = self._mass(row)
             tree = Tree.of(len(mass), self.soft)
             weight[row, :len(tree.nodes), :len(mass)] = tree.weights(mass)
@@ -134,6 +134,7 @@ class _Builder:
                 sums = [mass[half].sum() for half in halves]
                 share[row, number] = 1 if second in tree.beads else sums[1] / sum(sums)
                 target[row, number] = self._target(row, halves, sums)
+                later, ahead[row, number] = self._ahead(row, tree, number)
                 points = [*self._points(row, tree, number), *later]
                 bonds = np.array([[self._bonds(row, members, half) for half in halves] for _, _, members in points])
                 for place, (index, kind, members) in enumerate(points):
@@ -193,23 +194,39 @@ class _Builder:
     def _near_context(self, row: int) -> np.ndarray:
         return np.flatnonzero(self.context[row] >= 0)[:NEAR]
 
-    def _ahead(self, row: int) -> tuple[list[tuple[int, int, np.ndarray]], np.ndarray]:
-        """Points where particles of beads around that are still to be drawn are expected, and what beads count there."""
-        weights = np.zeros((AHEAD, self.n_beads))
-        beads = [(q, bead) for q, bead in enumerate(self.beads[row]) if bead >= 0 and (self.atoms[bead] >= 0).any()]
-        own = [self.atoms[bead][self.atoms[bead] >= 0] for _, bead in beads]
-        owner, atoms = np.repeat(np.arange(len(beads)), [len(one) for one in own]), np.concatenate(own)
-        mass = np.concatenate([self.weight_own[bead, 0, :len(one)] for (_, bead), one in zip(beads, own)])
+    def _ahead(self, row: int, tree: Tree, number: int) -> tuple[list[tuple[int, int, np.ndarray]], np.ndarray]:
+        """Points where particles still to be drawn are expected, and what each local index counts there."""
+        index, centres, atoms = self._centres(row, tree, number)
         base, distances = self.atom_base[self.type[row]], self.distances[self.type[row]]
         bonds = np.argwhere(np.triu(distances[np.ix_(atoms - base, atoms - base)] == 1))
-        count = expected(owner, mass.astype(np.float64), bonds)
-        free = np.flatnonzero((owner > 0) & ~np.isin(atoms, self.context[row]))
-        size = (self.atoms[row] >= 0).sum()
-        near = sorted(free, key=lambda k: (self._bonds(row, atoms[k:k + 1], range(size)), k))[:AHEAD]
-        for place, k in enumerate(near):
-            weights[place, [q for q, _ in beads]] = count[k]
-        first = self.n_nodes + self.n_context + self.n_beads
+        halves = [range(*tree.nodes[half]) for half in tree.splits[number][1:]]
+        unknown = np.flatnonzero((centres[1:] < 1 - 1e-9).all(axis=0) & (centres[0] == 0))
+        far = {k: [self._bonds(row, atoms[k:k + 1], half) for half in halves] for k in unknown.tolist()}
+        near = sorted(far, key=lambda k: (min(far[k]), sum(far[k]), k))[:AHEAD]
+        weights = np.zeros((AHEAD, self.n_nodes + self.n_context + self.n_beads))
+        weights[:len(near), index] = expected(centres, bonds)[near]
+        first = weights.shape[1]
         return [(first + place, 3, atoms[k:k + 1]) for place, k in enumerate(near)], weights
+
+    def _centres(self, row: int, tree: Tree, number: int) -> tuple[list[int], np.ndarray, np.ndarray]:
+        """Local indices of what is known before a split, what particles count in it, and the particles.
+
+        The first is the node that is divided; then come other nodes, context atoms, and beads without these.
+        """
+        own, mass = self.atoms[row, :self.size[row]], self._mass(row)
+        parts = [(node, own[slice(*tree.nodes[node])], mass[slice(*tree.nodes[node])])
+                 for node in (tree.splits[number][0], *tree.frontier(number))]
+        placed = np.flatnonzero(self.context[row] >= 0)
+        parts += [(self.n_nodes + c, self.context[row, c:c + 1], np.ones(1)) for c in placed]
+        seen = {int(atom) for _, members, _ in parts for atom in members}
+        for q, bead in enumerate(self.beads[row]):
+            members = self.atoms[bead][self.atoms[bead] >= 0] if bead >= 0 and q else np.empty(0, dtype=int)
+            if len(members) and not seen.intersection(members.tolist()):
+                parts.append((self.n_nodes + self.n_context + q, members, self.weight_own[bead, 0, :len(members)]))
+        owner = np.repeat(np.arange(len(parts)), [len(members) for _, members, _ in parts])
+        count = np.concatenate([weights / weights.sum() for _, _, weights in parts])
+        centres = np.where(owner == np.arange(len(parts))[:, None], count, 0.0)
+        return [index for index, _, _ in parts], centres, np.concatenate([members for _, members, _ in parts])
 
     def _bonds(self, row: int, members: np.ndarray, half: range) -> int:
         """Bonds between a point's atoms and a half, 1 .. FAR."""

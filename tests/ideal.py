@@ -1,8 +1,8 @@
 """Molecules of beads whose law is known: rings, branches and several types, anywhere in a box, each drawn exactly.
 
-The density of a molecule is a product over its bonds and angles: lengths are normal, and the cosine of an inner angle at
-a bead has the density exp(-stiffness cos), both by types of beads. Along a tree each has just that density, whatever the
-rest does; angles between the arms of a branch, and what closes a ring, are by rejection.
+The density of a molecule is a product over its bonds and angles: lengths are normal, and the cosine of an inner angle
+at a bead has the density exp(-stiffness cos), both by types of beads. Along a tree each has just that density, whatever
+the rest does; angles between the arms of a branch, and what closes a ring, are by rejection.
 """
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Ideal:
         """Molecules, (n, B, 3), nm, the first bead anywhere in the box."""
         found: list[Array] = []
         while sum(map(len, found)) < n:
-            tried = self._along_the_tree(rng, 4 * n if not self._beyond else 40 * n)
+            tried = self._along_the_tree(rng, 40 * n if self._beyond or self.closing else n)
             found.append(tried[np.log(rng.random(len(tried))) < self._left(tried)])
         return np.concatenate(found)[:n] + rng.uniform(0, BOX, (n, 1, 3))
 

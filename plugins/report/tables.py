@@ -39,9 +39,13 @@ class Cell:
     style: str = ""
 
 
+#: In place of a trajectory: the column has numbers of none.
+NUMBERS = "numbers"
+
+
 @dataclass
 class Table:
-    """Rows of cells; the first of each is its head. ``labels``: trajectory of each column, "" for others."""
+    """Rows of cells; the first of each is its head. ``labels``: trajectory of each column, NUMBERS, or "" for text."""
 
     labels: list[str]
     head: list[str]

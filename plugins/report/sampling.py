@@ -7,7 +7,7 @@ from typing import Any
 from backmap.model.sampling import Sampling
 
 from .numbers import decimals, number, percent
-from .tables import Cell, Table
+from .tables import NUMBERS, Cell, Table
 
 #: Columns of the tables, by key of their rows: title, and unit.
 SHARES = {"first": ("first sweep", ""), "last": ("last sweep", ""), "all": ("all sweeps", ""), "tried": ("tried", ""),
@@ -29,7 +29,7 @@ def tables(sampling: Sampling) -> Iterator[tuple[str, Table]]:
 def _table(rows: list[dict[str, Any]], columns: dict[str, tuple[str, str]]) -> Table:
     used = {key: title for key, title in columns.items() if any(row.get(key) is not None for row in rows)}
     heads = ["", *(f"{title}, {unit}" if unit else title for title, unit in used.values())]
-    table = Table([""] * len(heads), heads)
+    table = Table(["", *[NUMBERS] * len(used)], heads)
     places = decimals(row.get(key) for row in rows for key in used if key not in COUNTS | PERCENTS)
     for row in rows:
         name = f"{row['block']} of {row['bead_type']}" if row.get("block") else row["bead_type"]

@@ -39,9 +39,13 @@ class Cell:
     style: str = ""
 
 
+#: In place of a trajectory: the column has numbers of none.
+NUMBERS = "numbers"
+
+
 @dataclass
 class Table:
-    """Rows of cells; the first of each is its head. ``labels``: trajectory of each column, "" for others."""
+    """Rows of cells; the first of each is its head. ``labels``: trajectory of each column, NUMBERS, or "" for text."""
 
     labels: list[str]
     head: list[str]
@@ -162,7 +166,12 @@ def _effort(content: Content) -> Iterator[tuple[str, dict[str, str]]]:
     speed = {label: short(float(f"{n_atoms * judgement.n_frames.get(label, 0) / spent:.3g}"))
              for label, spent in judgement.seconds.items() if spent > 0 and label in content.labels}
     if n_atoms and speed:
-        yield "Atoms per second", speed
+        yield f"{_points(content).capitalize()} per second", speed
+
+
+def _points(content: Content) -> str:
+    """What positions are of."""
+    return "beads" if content.system is not None and content.system.only_beads else "atoms"
 
 
 def run_table(content: Content) -> list[tuple[str, str]]:
@@ -175,8 +184,9 @@ def run_table(content: Content) -> list[tuple[str, str]]:
         ("Seed", source.get("seed")), ("Device", source.get("device")),
         ("Frames", f"{source.get('n_frames', '?')} ({source.get('frames', 'all')})"
                    + (f" x {replicas} replicas" if replicas > 1 else "")),
-        ("Atoms", source.get("n_atoms")), ("Time", duration(source["seconds"]) if source.get("seconds") else None),
-        ("Speed", f"{short(source['atoms_per_second'])} atoms/s" if source.get("atoms_per_second") else None)]
+        (_points(content).capitalize(), source.get("n_atoms")),
+        ("Time", duration(source["seconds"]) if source.get("seconds") else None),
+        ("Speed", f"{short(speed)} {_points(content)}/s" if (speed := source.get("atoms_per_second")) else None)]
     return known(rows)
 
 
@@ -197,7 +207,8 @@ def summary(content: Content) -> str:
     if content.system is not None:
         counts = [f"{count} {kind.name}" for kind, count in content.system.blocks]
         shown = ", ".join(counts[:4]) + (" …" if len(counts) > 4 else "")
-        parts.append(f"{shown}: {plural(content.system.n_atoms, 'atom')}, {plural(content.system.n_beads, 'bead')}")
+        atoms = "" if content.system.only_beads else f"{plural(content.system.n_atoms, 'atom')}, "
+        parts.append(f"{shown}: {atoms}{plural(content.system.n_beads, 'bead')}")
     others = [label for label in content.labels if label not in (REFERENCE, content.own)]
     if content.has_reference:
         parts.append("judged against reference frames")

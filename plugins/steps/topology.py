@@ -252,4 +252,4 @@ def _signed_by(system: System, path: Path, found: Contents) -> System:
 
 def summary(system: System) -> str:
     """One line for the user."""
-    return f"{system.listed}: {system.n_atoms} atoms, {system.n_beads} beads"
+    return f"{system.listed}: {'' if system.only_beads else f'{system.n_atoms} atoms, '}{system.n_beads} beads"

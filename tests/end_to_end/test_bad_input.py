@@ -347,8 +347,9 @@ def check_one_line(folder: Path, words: Sequence[str], expected: str, capsys: py
     assert out == ""
     assert re.fullmatch(re.escape(f"backmap: {expected}").replace(r"\.\.\.", ".*"), line), line
     # What the first steps say, and how far frames have come where that takes a while.
-    first = re.compile(r".* atoms, .*|.* to \d+ beads|.* placed on their beads|force field: .*|compiling .*"
-                       r"|.*: beads are held by .*|\d+/\d+ frames, .*|.*: its atoms are taken for beads .*")
+    first = re.compile(r".* atoms, .*|.*: \d+ beads|.* to \d+ beads|.* placed on their beads|force field: .*"
+                       r"|compiling .*|.*: beads are held by .*|\d+/\d+ frames, .*"
+                       r"|.*: its atoms are taken for beads .*")
     assert all(first.fullmatch(text) for text in log), err
     after = contents(folder)
     assert {name: after.get(name) for name in before} == before

@@ -164,6 +164,7 @@ def test_what_became_of_proposals_is_told() -> None:
     for shown in ("steps[4].gibbs", "steps[5].hamiltonian", "fragment of B<", "55.12", "−12.5", "812.4", "−3.21",
                   "lower quartile, kJ/mol", "rigid bonds keep 3 of 24 beads"):
         assert shown in words, shown
+    assert re.search('<td class="num">−12.5', page.decode())  # numbers stand under the right end of their heads
     assert "## Sampling" in text.decode()
     assert re.search(r"^\| fragment of B&lt; \| 55.12 % \| 25 % \|", text.decode().replace("\u00a0", " "), re.M)
     first, second = json.loads(data)["sampling"]
@@ -228,3 +229,11 @@ def test_beads_before_and_after_stand_side_by_side() -> None:
     assert f'data-of="{BEFORE}"' in page
     assert 'data-toggle="beads"' not in page
     assert "Energies were not judged" not in page
+
+
+def test_beads_alone_are_called_beads() -> None:
+    judged, system = judgements.judgement(example=False)
+    provenance = judgements.provenance() | {"n_atoms": system.n_beads, "atoms_per_second": 120.0}
+    text = render.report(Path("r.md"), judged, provenance, system.as_beads).decode()
+    assert f": {system.n_beads} beads · " in text
+    assert "| Speed | 120 beads/s |" in text

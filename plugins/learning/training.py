@@ -16,7 +16,7 @@ from backmap.engine.random import Stream, numpy_generator
 from backmap.engine.sites.contracts import LocalEnvironment, Order, View
 from backmap.engine.sites.environment import Scene
 from backmap.engine.sites.fragments import FragmentTable, resting_order
-from backmap.engine.sites.schedule import per_bead
+from backmap.engine.sites.schedule import drawn, per_bead
 from backmap.model.molecule import MoleculeType
 from backmap.model.system import System
 
@@ -184,7 +184,9 @@ class Contexts:
         """Beads of ``frames`` that are off by ``size``, nm and coordinate, (W, B, 3), and who sees whom from there."""
         scene = self.material.gibbs
         beads, vectors = scene.beads.clone(), scene.surroundings.vectors.clone()
-        free = ~scene.fragments.pinned.any(dim=1)[scene.layout.row]  # a bead that is an atom stays where it is
+        # A bead that is an atom stays where it is, unless beads are soft.
+        free = (torch.as_tensor(drawn(self.material.data.system), device=beads.device) if self.schedule.softness else
+                ~scene.fragments.pinned.any(dim=1)[scene.layout.row])
         for w in frames:
             noise = rng.normal(size=beads[w].shape) * size
             noise = torch.as_tensor(noise, device=beads.device) * free[:, None]

@@ -167,6 +167,20 @@ def test_targets_are_true_fragments_next_to_their_beads() -> None:
             assert float(torch.cat(found).std()) == pytest.approx(BEAD_NOISE, rel=0.15)
 
 
+@pytest.mark.parametrize("sequential", [0.0, 1.0])
+def test_soft_beads_are_off_by_their_softness_in_all_contexts(sequential: float) -> None:
+    """Single atoms too: they are drawn about their beads, and would have no density if none were off."""
+    source = contexts(replace(SCHEDULE, sequential=sequential, sites=200, softness=0.03))
+    found = []
+    for step in range(8):
+        env, target, _ = source.batch(step)
+        whole = env.fragments.weight_own[env.row, 0]
+        found.append(torch.einsum("sf,sfx->sx", whole, target)[whole.sum(dim=1) > 0.999])
+    miss = torch.cat(found)
+    assert float(miss.std()) == pytest.approx(0.03, rel=0.1)
+    assert float(miss.norm(dim=1).min()) > 1e-4
+
+
 def test_sequential_contexts_show_lower_ranks_only() -> None:
     source = contexts(replace(SCHEDULE, sequential=1.0, sites=200))
     ranks = {kind.name: order.ranks for kind, order in zip(

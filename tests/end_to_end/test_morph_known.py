@@ -302,8 +302,8 @@ def test_soft_mass_centres_go_where_they_came_from(tmp_path: Path) -> None:
     """X has the mass centres of Y with noise; weights that know it give back the law of Y.
 
     What is drawn and what it was drawn from then have the law of Y's own beads and their noise: so the drift has the
-    width of the noise (4,320 numbers: 1.1 % is its error), and the distances between mass centres are those of Y again,
-    which the noise had made wider.
+    width of the noise (3,840 numbers: 1.1 % is its error), and bonds and angles have the law of Y, as far as so short a
+    training goes: there is more to learn than of hard mass centres.
     """
     kind, rng = Ideal.chain("ABC", "AABBABA"), np.random.default_rng(9)
     melt = ideal_melt(tmp_path, [kind], [80], 20, 4)
@@ -318,6 +318,6 @@ def test_soft_mass_centres_go_where_they_came_from(tmp_path: Path) -> None:
         drift = periodic.minimum_image(melt.centres(after) - melt.centres(melt.lost), np.eye(3) * ideal.BOX)
         beads, law = np.concatenate([frame[0] for frame in after]), kind.drawn(np.random.default_rng(77), 4000)
         off = {name: ks_2samp(values, kind.values(law)[name]).statistic for name, values in kind.values(beads).items()}
-        print(scheme, sweeps, "drift", drift.std(), [drift.reshape(-1, 4, 3)[:, k].std() for k in range(4)], off)
-        assert drift.std() == pytest.approx(SOFT, rel=0.08)
-        assert max(off.values()) < LIMIT
+        print(scheme, sweeps, "drift", drift.std(), off)
+        assert drift.std() == pytest.approx(SOFT, rel=0.06)
+        assert max(off.values()) < 0.18

@@ -132,7 +132,8 @@ def _check_weights(kind: MoleculeType, where: str) -> None:
     bead, site = np.nonzero(kind.mapping.matrix[:, bent])
     if len(bead):
         raise BackmapError(f"bead {kind.bead_names[bead[0]]} of '{kind.name}' gives weight to the virtual site "
-                           f"{kind.atom_names[bent[site[0]]]}", where=where, hint="Give it the weight 0: it has no mass.")
+                           f"{kind.atom_names[bent[site[0]]]}", where=where,
+                           hint="Give it the weight 0: it has no mass.")
 
 
 def _chemistry(atoms: AtomMolecule, beads: BeadModel, where: str) -> Chemistry:

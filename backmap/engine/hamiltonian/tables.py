@@ -61,7 +61,8 @@ def build(system: System, layout: FieldLayout, size: int, exact: bool,
     if not parts:
         raise BackmapError("bonds and beads leave no block any freedom to move", hint="Take more beads to a block.")
     return blocks, BlockTables(
-        places=BlockAtoms(_numbers(parts, "n_moving"), _numbers(parts, "n_free"), *_rows(parts, "place", "inverse_mass", "excluded")),
+        places=BlockAtoms(_numbers(parts, "n_moving"), _numbers(parts, "n_free"),
+                          *_rows(parts, "place", "inverse_mass", "excluded")),
         groups=ListGroups(*_rows(parts, "group")),
         pairs=Listed(*_rows(parts, "pair", "pair_value")),
         inside=LaneFactors(*_rows(parts, "inside")),

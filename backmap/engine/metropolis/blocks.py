@@ -29,7 +29,9 @@ KINDS = ("fragment", "hydrogens")
 
 @dataclass(frozen=True, eq=False)
 class BlockTable:
-    """Rigid bonds (and other fixed distances) and beads of every fragment: R rows as in ``FragmentTable``, F atoms, P partners.
+    """Rigid bonds and beads of every fragment: R rows as in ``FragmentTable``, F atoms, P partners.
+
+    Other fixed distances count as rigid bonds.
 
     Local indices point into [fragment atoms F | partners P].
 
@@ -80,7 +82,8 @@ class BlockTable:
     def blocks(self, kinds: Sequence[str]) -> dict[str, Tensor]:
         """Which atoms of each fragment the blocks of each kind take, (R, F) bool; a row of False takes no part.
 
-        Pinned and dependent atoms are never drawn. Fragments that are all hydrogens count under ``hydrogens`` if that is asked for.
+        Pinned and dependent atoms are never drawn. Fragments that are all hydrogens count under ``hydrogens`` if that
+        is asked for.
         """
         own, tables = self.fragments.atoms, self.fragments
         whole = (own >= 0) & ~tables.pinned & ~tables.dependent

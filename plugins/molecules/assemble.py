@@ -119,7 +119,7 @@ def molecule_type(atoms: AtomMolecule, beads: BeadModel, *, constraints: Constra
         bead_residues=beads.bead_residues, bead_bonds=bead_bonds, mapping=mapping,
         given=mapping.is_identity, bead_terms=beads.terms)
     if kind.given:  # its atoms do not move, so nothing has to hold them
-        return kind
+        return replace(kind, dependents=atoms.dependents)
     kind = replace(kind, bond_length=_bond_lengths(atoms, constraints, where), held=atoms.held,
                    dependents=atoms.dependents)
     _check_weights(kind, where)

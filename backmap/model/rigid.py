@@ -122,6 +122,11 @@ class Dependents:
         return np.repeat(np.arange(len(self)), np.diff(self.start))
 
     @property
+    def ranges(self) -> list[slice]:
+        """Where the parents of each are, (D,)."""
+        return [slice(begin, end) for begin, end in zip(self.start[:-1].tolist(), self.start[1:].tolist())]
+
+    @property
     def first(self) -> Index:
         """The first parent of each, (D,)."""
         return self.parent[self.start[:-1]]
@@ -140,11 +145,10 @@ class Dependents:
     def renumbered(self, number: Index, kept: NDArray[np.bool_] | None = None) -> Dependents:
         """Some of them, with ``number[a]`` in place of atom a."""
         chosen = np.arange(len(self)) if kept is None else np.flatnonzero(kept)
-        rows = [slice(self.start[d], self.start[d + 1]) for d in chosen]
-        size = [rows_.stop - rows_.start for rows_ in rows]
-        index = np.concatenate([np.empty(0, dtype=np.int64), *(np.arange(r.start, r.stop) for r in rows)]).astype(int)
-        return Dependents(number[self.atoms[chosen]], np.cumsum([0, *size]).astype(np.int64),
-                          number[self.parent[index]], self.weight[index], self.factor[chosen])
+        listed = np.isin(self.row, chosen)
+        start = np.concatenate([[0], np.cumsum(np.diff(self.start)[chosen])]).astype(np.int64)
+        return Dependents(number[self.atoms[chosen]], start, number[self.parent[listed]], self.weight[listed],
+                          self.factor[chosen])
 
     def folded(self, weights: Array) -> Array:
         """Weights (..., A) of atoms with those of dependent atoms handed to their parents, as far as they are linear.

@@ -21,6 +21,7 @@ from .. import handed
 from ..chemistry.chemistry import perceive, with_signs
 from ..chemistry.chirality import with_chirality
 from ..chemistry.coarse import chemistry_of_beads
+from .bodies import with_bodies
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -123,7 +124,7 @@ def molecule_type(atoms: AtomMolecule, beads: BeadModel, *, constraints: Constra
     kind = replace(kind, bond_length=_bond_lengths(atoms, constraints, where), held=atoms.held,
                    dependents=atoms.dependents)
     _check_weights(kind, where)
-    return kind
+    return with_bodies(kind, where)
 
 
 def _check_weights(kind: MoleculeType, where: str) -> None:

@@ -38,7 +38,7 @@ def add_sites(made: openmm.System, system: System, where: str = "") -> None:
 def _site(kind: MoleculeType, row: int, atoms: list[int], where: str) -> openmm.VirtualSite:
     """One site: ``Dependence`` in the words of OpenMM; ``atoms`` are the molecule's particles."""
     sites: Dependents = kind.dependents
-    own = slice(sites.start[row], sites.start[row + 1])
+    own = sites.ranges[row]
     local, weight, factor = sites.parent[own].tolist(), sites.weight[own], sites.factor[row]
     parents = [atoms[a] for a in local]
     if not factor.any():

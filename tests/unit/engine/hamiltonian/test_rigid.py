@@ -12,6 +12,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from backmap_plugins.molecules.bodies import with_bodies
+
 from backmap.engine.geometry.dependents import placed
 from backmap.engine.hamiltonian.moves import HamiltonianMoves
 from backmap.model.mapping import Mapping
@@ -99,6 +101,55 @@ def test_triangle_with_an_arm(beads: list[dict[int, float]], fixman_potential: b
 # Flat and redundant bodies: five atoms in a plane, of which two follow the other three, and an arm
 
 FLAT = np.vstack([TRIANGLE, [0.2, 0.16, 0.0], [0.1, 0.3, 0.0]])
+FLAT_MASSES = [4.0, 4.0, 2.0, 3.0, 60.0, 6.0]
+
+
+def flat_with_an_arm() -> MoleculeType:
+    """All ten distances of five atoms are held, and a sixth hangs on the third."""
+    kind = chains.chain(6, [dict.fromkeys(range(6), 1)], FLAT_MASSES)
+    shape = np.vstack([FLAT, FLAT[2] + [0.0, 0.0, chains.LENGTH]])
+    pairs = [(i, j) for i in range(5) for j in range(i + 1, 5)]
+    kind = replace(kind, bond_length=np.full(5, np.nan), held=held(shape, *pairs, (2, 5)))
+    return with_bodies(kind, "here")
+
+
+def flat_shares(kind: MoleculeType, masses: list[float]) -> Array:
+    """Of the angle 1-2-5, by quadrature: distances of the three that span, places of the two others, and the arm."""
+    cosine, around = np.meshgrid((np.arange(160) + 0.5) / 80 - 1, (np.arange(40) + 0.5) * np.pi / 20, indexing="ij")
+    sine = np.sqrt(1 - cosine**2)
+    arm = np.stack([sine * np.cos(around), sine * np.sin(around), cosine], axis=-1)
+    own = kind.dependents
+    rows = np.zeros((*cosine.shape, 10, 6, 3))
+    free = [a for a in range(5) if kind.free[a]]
+    for row, (i, j) in enumerate([(free[0], free[1]), (free[1], free[2]), (free[0], free[2])]):
+        rows[..., row, i, :], rows[..., row, j, :] = FLAT[i] - FLAT[j], FLAT[j] - FLAT[i]
+    for d, atom in enumerate(own.atoms):
+        for x in range(3):
+            rows[..., 3 + 3 * d + x, atom, x] = 1
+            for parent, weight in zip(own.parent[own.ranges[d]], own.weight[own.ranges[d], 0], strict=True):
+                rows[..., 3 + 3 * d + x, parent, x] -= weight
+    rows[..., 9, 2, :], rows[..., 9, 5, :] = -arm, arm
+    flat = (rows / np.sqrt(masses)[:, None]).reshape(*cosine.shape, 10, 18)
+    weight = np.sqrt(np.linalg.det(flat @ np.swapaxes(flat, -1, -2)))
+    inner = (FLAT[1] - FLAT[2]) / np.linalg.norm(FLAT[1] - FLAT[2])
+    return np.histogram(np.arccos(arm @ inner), EDGES, weights=weight)[0]
+
+
+def test_flat_body_with_an_arm() -> None:
+    """Two of five atoms in a plane follow the others, with all their mass."""
+    kind = flat_with_an_arm()
+    assert len(kind.dependents) == 2
+    assert len(kind.rigid) == 4
+    shape = np.vstack([FLAT, FLAT[2] + [0.09, 0.12, 0.0]])
+    states = run(kind, turned(shape), 120, 10)
+    found = chains.angle_of(states, 1, 2, 5)
+    assert chains.p_value(found, EDGES, flat_shares(kind, FLAT_MASSES)) > REFUSED
+    light = np.where(kind.free, FLAT_MASSES, 1e-6).tolist()
+    assert chains.p_value(found, EDGES, flat_shares(kind, light)) < SEEN
+    whole = states[-1].reshape(-1, 6, 3)
+    spread = np.linalg.norm(whole[:, :5, None] - whole[:, None, :5], axis=-1)
+    np.testing.assert_allclose(spread, np.tile(np.linalg.norm(FLAT[:, None] - FLAT, axis=-1), (len(spread), 1, 1)),
+                               atol=1e-6)
 
 
 # A rigid molecule and an ion that stands still: orientations are those of the Boltzmann factor

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from . import box as periodic
 from .mapping import Mapping
+from .rigid import Dependents, FixedDistances
 
 Index = NDArray[np.int64]
 Array = NDArray[np.float64]
@@ -83,6 +84,9 @@ class MoleculeType:
         bead_bonds: Pairs of bonded beads, (m, 2).
         mapping: Weights and owners.
         bond_length: Rigid length of each bond, nm, NaN where the bond is flexible, (n_bonds,).
+        held: Atoms that are not bonded, but held at fixed distances, as the hydrogens of rigid water.
+        dependents: Atoms whose position follows from others: virtual sites, which have no mass, and atoms of rigid
+            bodies.
         given: Whether every atom is a bead of its own, so that positions are read and nothing is drawn or moved.
         bead_terms: Bonded interactions of the beads that the mapping file names; empty where it names none.
         length_unit: How many nm are to its beads what one is to atoms: 1 for atoms, and where beads stand in place of
@@ -108,6 +112,8 @@ class MoleculeType:
     bead_bonds: Index
     mapping: Mapping
     bond_length: Array = field(default_factory=lambda: np.empty(0))
+    held: FixedDistances = field(default_factory=FixedDistances.of)
+    dependents: Dependents = field(default_factory=Dependents.of)
     given: bool = False
     bead_terms: tuple[BeadTerm, ...] = ()
     length_unit: float = 1.0
@@ -135,7 +141,7 @@ class MoleculeType:
     def with_signs(self, sign: Index) -> MoleculeType:
         """Return the same molecule type with other signs of its stereocentres, (C,); cached graphs are kept."""
         other = replace(self, chemistry=replace(self.chemistry, sign=np.asarray(sign, dtype=np.int64)))
-        for name in ("graph", "bead_graph", "distance", "atom_edges", "bead_edges"):
+        for name in ("graph", "joined", "bead_graph", "distance", "atom_edges", "bead_edges"):
             if name in self.__dict__:
                 other.__dict__[name] = self.__dict__[name]
         return other
@@ -168,6 +174,36 @@ class MoleculeType:
         return graph_of(self.n_atoms, self.bonds)
 
     @cached_property
+    def joined(self) -> nx.Graph:
+        """The graph of the atoms, with edges also to those that no bond joins, but a distance or a dependence."""
+        return joined_graph(self.n_atoms, self.bonds, self.held, self.dependents)
+
+    @cached_property
+    def rigid(self) -> FixedDistances:
+        """All fixed distances of atoms that are not dependent, of bonds and others."""
+        fixed = np.isfinite(self.bond_length)
+        every = FixedDistances(np.concatenate([self.bonds[fixed].reshape(-1, 2), self.held.pairs]).astype(np.int64),
+                               np.concatenate([self.bond_length[fixed], self.held.lengths]))
+        return every.without(self.dependents.atoms) if len(self.dependents) else every
+
+    @cached_property
+    def free(self) -> NDArray[np.bool_]:
+        """Atoms that are not dependent, (A,) bool."""
+        free = np.ones(self.n_atoms, dtype=bool)
+        free[self.dependents.atoms] = False
+        return free
+
+    @cached_property
+    def virtual(self) -> NDArray[np.bool_]:
+        """Virtual sites: dependent atoms without mass, (A,) bool."""
+        return ~self.free & (self.mass == 0)
+
+    @cached_property
+    def free_weights(self) -> Array:
+        """The mapping's matrix on free atoms alone, (B, A); what dependent atoms weigh is with their parents."""
+        return self.dependents.folded(self.mapping.matrix)
+
+    @cached_property
     def bead_graph(self) -> nx.Graph:
         """Graph of the beads, with bonds given by the mapping file or implied by the atoms."""
         return graph_of(self.n_beads, self.bead_bonds)
@@ -176,14 +212,14 @@ class MoleculeType:
     def distance(self) -> NDArray[np.int16]:
         """Number of bonds between each pair of atoms, (A, A); 99 if more than 8 or not connected."""
         table = np.full((self.n_atoms, self.n_atoms), 99, dtype=np.int16)
-        for a, reached in nx.all_pairs_shortest_path_length(self.graph, cutoff=8):
+        for a, reached in nx.all_pairs_shortest_path_length(self.joined, cutoff=8):
             table[a, list(reached)] = list(reached.values())
         return table
 
     @cached_property
     def atom_edges(self) -> Index:
         """Edges (parent, child) of a spanning forest of the atom graph, (n, 2), for making molecules whole."""
-        return periodic.spanning_edges(self.graph)
+        return periodic.spanning_edges(self.joined)
 
     @cached_property
     def bead_edges(self) -> Index:
@@ -196,6 +232,15 @@ def graph_of(n: int, bonds: Index) -> nx.Graph:
     graph = nx.Graph()
     graph.add_nodes_from(range(n))
     graph.add_edges_from((int(i), int(j), {"bond": k}) for k, (i, j) in enumerate(bonds))
+    return graph
+
+
+def joined_graph(n: int, bonds: Index, held: FixedDistances, dependents: Dependents) -> nx.Graph:
+    """``graph_of`` the bonds; each dependent atom is tied to its first parent, and atoms held apart if nothing else does.
+    """
+    graph = graph_of(n, bonds)
+    graph.add_edges_from(zip(dependents.atoms.tolist(), dependents.first.tolist(), strict=True))
+    graph.add_edges_from(pair for pair in held.pairs.tolist() if not nx.has_path(graph, *pair))
     return graph
 
 

@@ -48,7 +48,7 @@ def strain(drawn: DrawnAtoms, seen: SeenAtoms, context: ContextAtoms, kind: NDAr
                 if not there[s, n]:
                     continue
                 b = rows[s, n]
-                least = contact[a] + contact[b]
+                least = max(contact[a] + contact[b], 0.0)
                 if same[s, n]:
                     least *= factor[number[bonds + b]]
                 for k in range(x.shape[1]):

@@ -3,6 +3,7 @@
 Constrained dynamics samples exp(-U/kT) sqrt(det G) delta(b - b0) (Fixman, PNAS 71, 3050 (1974); Ciccotti, Kapral,
 Vanden-Eijnden, ChemPhysChem 6, 1809 (2005)). Two bonds couple only if they share an atom a, by u u' / m_a with
 unit vectors that point away from it; so G is banded along a molecule and its determinant costs a few operations a bond.
+Dependent atoms are no coordinates: their masses are with their parents (``dependents.inverse_masses``).
 """
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from ...model.molecule import MoleculeType
 from ..compiling.compiled import compiled, part
+from .dependents import inverse_masses
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -22,21 +24,23 @@ class BondGram:
     """G of the rigid bonds of one molecule type.
 
     Attributes:
-        bonds: Rigid bonds in their banded order, (c, 2).
+        bonds: Rigid bonds, and other fixed distances, in their banded order, (c, 2).
         rows: Rows of the entries of G at and below its diagonal, (n,).
         columns: Columns of these entries, (n,).
         coupling: Factor of the cosine between the two bonds in each entry, 1/u, (n,).
     """
 
     def __init__(self, kind: MoleculeType) -> None:
-        bonds = kind.bonds[np.isfinite(kind.bond_length)].astype(np.int64).reshape(-1, 2)
+        bonds = kind.rigid.pairs
         incidence = np.zeros((len(bonds), kind.n_atoms))
         incidence[np.arange(len(bonds)), bonds[:, 0]] = 1
         incidence[np.arange(len(bonds)), bonds[:, 1]] = -1
-        order = banded_order(incidence @ incidence.T != 0)
+        inverse = inverse_masses(kind)
+        touching = np.abs(incidence) @ (inverse != 0) @ np.abs(incidence).T > 0
+        order = banded_order(touching)
         incidence, self.bonds = incidence[order], np.ascontiguousarray(bonds[order])
-        coupling = np.tril((incidence / kind.mass) @ incidence.T)
-        touching = np.tril(np.abs(incidence) @ np.abs(incidence).T) > 0
+        coupling = np.tril(incidence @ inverse @ incidence.T)
+        touching = np.tril(touching[np.ix_(order, order)])
         self.rows, self.columns = (index.astype(np.int64) for index in np.nonzero(touching))
         self.coupling = coupling[self.rows, self.columns]
         self._width = int((self.rows - self.columns).max(initial=0))

@@ -27,9 +27,10 @@ class Block:
     Attributes:
         centre: The bead that it was grown from.
         beads: Beads whose fragments move.
-        atoms: Atoms that move, heavy ones each followed by its hydrogens, (n,).
+        atoms: Atoms that move, heavy ones each followed by its hydrogens, (n,), and behind them ``dependents``.
+        dependents: How many dependent atoms move with their parents.
         groups: Where each heavy atom's group starts, and the end of the last, (g + 1,).
-        bonds: Rows of the molecule's bonds that are rigid and have an atom that moves, (c,).
+        bonds: Rows of the molecule's fixed distances that have an atom that moves, (c,).
         rows: Beads with weight on an atom that moves, (r,): as constraints, or all of them if beads are soft.
         freedom: Coordinates minus constraints.
     """
@@ -37,6 +38,7 @@ class Block:
     centre: int
     beads: tuple[int, ...]
     atoms: Index
+    dependents: int
     groups: Index
     bonds: Index
     rows: Index
@@ -68,11 +70,11 @@ def blocks_of(kind: MoleculeType, size: int, exact: bool) -> list[Block]:
 
 def _block(kind: MoleculeType, centre: int, beads: tuple[int, ...], exact: bool) -> Block | None:
     """The block of ``beads``; None if nothing in it can move."""
-    free = np.isin(kind.mapping.owner, beads)
-    weights = kind.mapping.matrix != 0
+    free = np.isin(kind.mapping.owner, beads) & kind.free
+    weights = kind.free_weights != 0
     if exact:
         free = _unpinned(weights, free)
-    bonds = np.flatnonzero(np.isfinite(kind.bond_length) & free[kind.bonds].any(axis=1))
+    bonds = np.flatnonzero(free[kind.rigid.pairs].any(axis=1))
     rows = np.flatnonzero((weights & free).any(axis=1))
     if not free.any():
         return None
@@ -85,7 +87,10 @@ def _block(kind: MoleculeType, centre: int, beads: tuple[int, ...], exact: bool)
         rows = rows[np.unique(kept[kept >= len(bonds)] - len(bonds))[::3] // 3]
     bonds = bonds[kept[kept < len(bonds)]]
     atoms, groups = _grouped(kind, np.flatnonzero(free))
-    return Block(centre, beads, atoms, groups, bonds, rows, freedom)
+    moved = kind.dependents.moved_by(free)
+    followers, starts = kind.dependents.atoms[moved], _runs(kind.dependents.first[moved])
+    return Block(centre, beads, np.concatenate([atoms, followers]), len(followers),
+                 np.concatenate([groups, len(atoms) + starts]), bonds, rows, freedom)
 
 
 def _unpinned(weights: NDArray[np.bool_], free: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -101,7 +106,7 @@ def _unpinned(weights: NDArray[np.bool_], free: NDArray[np.bool_]) -> NDArray[np
 def generic_gradient(kind: MoleculeType, free: NDArray[np.bool_], bonds: Index, rows: Index) -> Array:
     """Mass-weighted gradients of bonds and bead components at made-up positions, (c + 3 r, 3 n)."""
     positions = np.random.default_rng(1).normal(size=(kind.n_atoms, 3))
-    ends = kind.bonds[bonds]
+    ends = kind.rigid.pairs[bonds]
     unit = positions[ends[:, 0]] - positions[ends[:, 1]]
     unit /= np.linalg.norm(unit, axis=1, keepdims=True)
     gradient = np.zeros((len(bonds) + 3 * len(rows), kind.n_atoms, 3))
@@ -109,7 +114,7 @@ def generic_gradient(kind: MoleculeType, free: NDArray[np.bool_], bonds: Index, 
     gradient[number, ends[:, 0]] = unit
     gradient[number, ends[:, 1]] = -unit
     for x in range(3):
-        gradient[len(bonds) + x::3, :, x] = kind.mapping.matrix[rows]
+        gradient[len(bonds) + x::3, :, x] = kind.free_weights[rows]
     weighted = gradient[:, free] / np.sqrt(kind.mass[free])[:, None]
     return weighted.reshape(len(weighted), 3 * int(free.sum()))
 
@@ -140,3 +145,8 @@ def _grouped(kind: MoleculeType, free: Index) -> tuple[Index, Index]:
     atoms = sorted(carrier, key=lambda a: (carrier[a], a != carrier[a], a))
     starts = [k for k, a in enumerate(atoms) if k == 0 or carrier[a] != carrier[atoms[k - 1]]]
     return np.array(atoms, dtype=np.int64), np.array([*starts, len(atoms)], dtype=np.int64)
+
+
+def _runs(values: Index) -> Index:
+    """Where runs of equal values end, (runs,)."""
+    return np.append(np.flatnonzero(np.diff(values)) + 1, len(values)) if len(values) else values

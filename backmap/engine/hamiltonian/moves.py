@@ -82,7 +82,7 @@ class HamiltonianMoves:
         self.system, self.layout = system, FieldLayout(system, field)
         self.blocks: list[list[Block]]
         self.tables: BlockTables
-        if not any(np.isfinite(kind.bond_length).any() for kind in system.types) and sigma is not None:
+        if not any(len(kind.rigid) for kind in system.types) and sigma is not None:
             powers = powers or (0.0, 0.0)
         self.blocks, self.tables = build(system, self.layout, size, sigma is None, hydrogen_mass)
         heat = BOLTZMANN * temperature

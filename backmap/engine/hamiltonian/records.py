@@ -22,13 +22,15 @@ class BlockAtoms(NamedTuple):
 
     Attributes:
         moving: How many places of each block move, the first ones, (K,).
+        free: How many of them by themselves, (K,); dependent atoms come behind these.
         start: Where the places of each block begin, (K + 1,).
         atom: Local atom of each place, (n,).
-        inverse_mass: 1/u, 0 for partners, (n,).
+        inverse_mass: 1/u, 0 for dependent atoms and partners, (n,).
         excluded: Non-bonded pairs of the place with the block are listed: of all that move, and of some partners, (n,).
     """
 
     moving: Index
+    free: Index
     start: Index
     atom: Index
     inverse_mass: Array
@@ -73,8 +75,30 @@ class LaneFactors(NamedTuple):
     factor: NDArray[np.float32]
 
 
+class MovingDependents(NamedTuple):
+    """Dependent atoms that move with their parents: see ``model.rigid.Dependents``.
+
+    Attributes:
+        start: Where those of each block begin, (K + 1,).
+        place: (n,).
+        begin: Where the parents of each begin, (n,).
+        end: Where they end, (n,).
+        parent: Their places, (m,).
+        weight: (m, 3).
+        factor: (n, 4).
+    """
+
+    start: Index
+    place: Index
+    begin: Index
+    end: Index
+    parent: Index
+    weight: Array
+    factor: Array
+
+
 class RigidBonds(NamedTuple):
-    """Bonds of fixed length.
+    """Bonds of fixed length, and other fixed distances.
 
     Attributes:
         start: Where those of each block begin, (K + 1,).
@@ -175,6 +199,7 @@ class BlockTables(NamedTuple):
         explicit: Explicit pairs (1-4): two places; c6, c12, Coulomb's constant times the charges.
         terms: Bonded terms, those of one function together: code of the function and four places; parameters as of
             ``tables.prepared``.
+        dependents: Atoms that follow others.
         bonds: Rigid bonds.
         beads: Beads.
         factor: How their Gram matrix is factorised.
@@ -188,6 +213,7 @@ class BlockTables(NamedTuple):
     inside: LaneFactors
     explicit: Listed
     terms: Listed
+    dependents: MovingDependents
     bonds: RigidBonds
     beads: BeadRows
     factor: GramFactor

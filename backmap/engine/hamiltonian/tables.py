@@ -27,6 +27,7 @@ from .records import (
     LaneFactors,
     Listed,
     ListGroups,
+    MovingDependents,
     NearBonds,
     RigidBonds,
 )
@@ -60,12 +61,14 @@ def build(system: System, layout: FieldLayout, size: int, exact: bool,
     if not parts:
         raise BackmapError("bonds and beads leave no block any freedom to move", hint="Take more beads to a block.")
     return blocks, BlockTables(
-        places=BlockAtoms(_numbers(parts, "n_moving"), *_rows(parts, "place", "inverse_mass", "excluded")),
+        places=BlockAtoms(_numbers(parts, "n_moving"), _numbers(parts, "n_free"),
+                          *_rows(parts, "place", "inverse_mass", "excluded")),
         groups=ListGroups(*_rows(parts, "group")),
         pairs=Listed(*_rows(parts, "pair", "pair_value")),
         inside=LaneFactors(*_rows(parts, "inside")),
         explicit=Listed(*_rows(parts, "explicit", "explicit_value")),
         terms=Listed(*_rows(parts, "term", "term_value")),
+        dependents=_dependents(parts),
         bonds=RigidBonds(*_rows(parts, "bond", "bond_length", "bond_row")),
         beads=_bead_rows(parts),
         factor=GramFactor(*_rows(parts, "column", "update_end"), *_rows(parts, "diagonal"), *_rows(parts, "update")),
@@ -94,28 +97,38 @@ def _bead_rows(parts: list[dict[str, Any]]) -> BeadRows:
 
 
 def moving_masses(kind: MoleculeType, hydrogen_mass: float) -> Array:
-    """Masses with which atoms move, (A,), u: any will do, as long as G_C is taken with them."""
-    return np.where(kind.chemistry.heavy, kind.mass, np.maximum(kind.mass, hydrogen_mass))
+    """Masses with which atoms move, (A,), u: any will do, as long as G_C is taken with them.
+
+    Parents carry what their dependent atoms weigh.
+    """
+    mass = np.where(kind.chemistry.heavy, kind.mass, np.maximum(kind.mass, hydrogen_mass))
+    number = np.diff(kind.dependents.start)[kind.dependents.row]
+    np.add.at(mass, kind.dependents.parent, kind.mass[kind.dependents.atoms[kind.dependents.row]] / number)
+    return mass
 
 
 def _part(kind: MoleculeType, parameters: MoleculeParameters, block: Block, layout: FieldLayout,
           exact: bool, mass: Array) -> dict[str, Any]:
     """The rows of one block in every table."""
-    moving = np.zeros(kind.n_atoms, dtype=bool)
+    moving, free = np.zeros((2, kind.n_atoms), dtype=bool)
     moving[block.atoms] = True
+    free[_free(block)] = True
+    following = kind.dependents.moved_by(free)
     listed = parameters.excluded_table[block.atoms].any(axis=0) | moving
     terms = [(CODES[each.function], atoms, values) for each in parameters.bonded
              for atoms, values in zip(each.atoms, each.parameters) if moving[atoms].any()]
     touched = moving[parameters.pairs].any(axis=1)
     explicit = parameters.pairs[touched]
     needed = [listed.nonzero()[0], *(atoms for _, atoms, _ in terms), explicit.ravel(),
-              kind.bonds[block.bonds].ravel()]
+              kind.rigid.pairs[block.bonds].ravel(), kind.dependents.parent[following[kind.dependents.row]]]
     partners = np.setdiff1d(np.concatenate(needed), block.atoms)
     place = np.concatenate([block.atoms, partners])
     at = np.full(kind.n_atoms, -1)
     at[place] = np.arange(len(place))
-    part: dict[str, Any] = {"n_moving": len(block.atoms), "place": place, "excluded": listed[place],
-                            "inverse_mass": np.where(moving[place], 1 / mass[place], 0.0), "group": block.groups,
+    part: dict[str, Any] = {"n_moving": len(block.atoms), "n_free": len(_free(block)), "place": place,
+                            "excluded": listed[place], "group": block.groups,
+                            "inverse_mass": np.divide(1, mass[place], out=np.zeros(len(place)), where=free[place]),
+                            "following": kind.dependents.renumbered(at, following),
                             "explicit": at[explicit].reshape(-1, 2),
                             "explicit_value": parameters.pair_parameters[touched].reshape(-1, 3)
                             * (1.0, 1.0, layout.explicit.factor)}
@@ -173,22 +186,39 @@ def _inside(moving: int, places: int, pair: Index, values: Array) -> NDArray[np.
     return inside.ravel()
 
 
+def _free(block: Block) -> Index:
+    """Atoms that move by themselves."""
+    return block.atoms[:len(block.atoms) - block.dependents]
+
+
+def _dependents(parts: list[dict[str, Any]]) -> MovingDependents:
+    """Those of all blocks; their parents are one list."""
+    each = [part["following"] for part in parts]
+    first = np.cumsum([0, *(len(part.parent) for part in each)])
+    begin = [part.start + shift for part, shift in zip(each, first)]
+    return MovingDependents(
+        np.cumsum([0, *map(len, each)]), np.concatenate([part.atoms for part in each]),
+        np.concatenate([start[:-1] for start in begin]), np.concatenate([start[1:] for start in begin]),
+        np.concatenate([part.parent for part in each]), np.concatenate([part.weight for part in each]),
+        np.concatenate([part.factor for part in each]))
+
+
 def _constraints(kind: MoleculeType, block: Block, at: Index, mass: Array, exact: bool) -> dict[str, Any]:
     """Rigid bonds, bead rows, their Gram matrix and its factor."""
-    bonds, n_rows = at[kind.bonds[block.bonds]].reshape(-1, 2), len(block.rows)
+    bonds, n_rows, free = at[kind.rigid.pairs[block.bonds]].reshape(-1, 2), len(block.rows), _free(block)
     weights = np.zeros((n_rows, at.max() + 1))
     inside = at >= 0
-    weights[:, at[inside]] = kind.mapping.matrix[block.rows][:, inside]
-    weights[:, len(block.atoms):] = 0
+    weights[:, at[inside]] = kind.free_weights[block.rows][:, inside]
+    weights[:, len(free):] = 0
     row, weight_place = np.nonzero(weights)
     bounds = np.searchsorted(row, np.arange(n_rows + 1))
     inverse = np.zeros(at.max() + 1)
-    inverse[:len(block.atoms)] = 1 / mass[block.atoms]
+    inverse[:len(free)] = 1 / mass[free]
     rank, gram = _gram(bonds, weights if exact else weights[:0], inverse)
     beads = np.full((n_rows, 3), -1)
     if exact:
         beads = rank[len(bonds):].reshape(-1, 3)
-    part = {"bond": bonds, "bond_length": kind.bond_length[block.bonds], "bond_row": rank[:len(bonds)],
+    part = {"bond": bonds, "bond_length": kind.rigid.lengths[block.bonds], "bond_row": rank[:len(bonds)],
             "row_bead": block.rows, "row_place": beads, "weight_start": bounds[:-1],
             "weight_end": bounds[1:], "weight_place": weight_place, "weight": weights[row, weight_place]}
     return part | gram
@@ -230,7 +260,7 @@ def _measure(kind: MoleculeType, block: Block) -> dict[str, Any]:
     for atom in block.atoms:
         steps[atom] = 0
     for _ in range(REACH):
-        for i, j in kind.bonds:
+        for i, j in kind.joined.edges:
             steps[i], steps[j] = min(steps[i], steps[j] + 1), min(steps[j], steps[i] + 1)
     kept = steps[gram.bonds].min(axis=1, initial=REACH + 1) <= REACH
     number = np.cumsum(kept) - 1

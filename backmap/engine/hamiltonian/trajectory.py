@@ -15,6 +15,8 @@ from .constraints import (
     directions,
     factorise,
     farthest,
+    follow,
+    hand_over,
     leads_to,
     project_positions,
     project_velocities,
@@ -122,7 +124,7 @@ def uniform(key, number):
 @part
 def draw_velocities(t: BlockTables, k: int, heat, key, v):
     """Maxwell velocities of the atoms of block ``k`` from numbers 2, 3, ... of the stream ``key`` (Box, Muller)."""
-    moving, start, inverse_mass = t.places.moving[k], t.places.start[k], t.places.inverse_mass
+    moving, start, inverse_mass = t.places.free[k], t.places.start[k], t.places.inverse_mass
     for i in range(moving):
         scale = np.sqrt(heat * inverse_mass[start + i])
         for c in range(3):
@@ -213,7 +215,8 @@ def trajectory(t: BlockTables, s: AtomTables, g: Cells, p: BlockPlaces, one: int
     """
     k, dt = p.block[one], rules.timestep
     constraints, own = constraints_of(t, k, rules.exact), terms_of(t, k)
-    inverse, moving, group, places = constraints.inverse_mass, own.moving, own.group, len(constraints.inverse_mass)
+    inverse, moving, group = constraints.inverse_mass, constraints.moving, own.group
+    places, follows = len(inverse), own.moving > moving
     x, v, force, previous = r.x[:places], r.velocity[:places], r.force[:places], r.previous
     role = r.role[:p.n_atoms[one]]
     energies, before, after, potential = np.zeros((2, 3)), 0.0, 0.0, 0.0
@@ -225,6 +228,8 @@ def trajectory(t: BlockTables, s: AtomTables, g: Cells, p: BlockPlaces, one: int
                     x[i, c] += dt * (v[i, c] + 0.5 * dt * inverse[i] * force[i, c])
             if not project_positions(constraints, r.unit, r.factor, x, r.right, r.sums, r.held):
                 return TORN, energies, before, after, lists
+            if follows:
+                follow(t, k, x)
             if _thrown(x, previous, moving):
                 return INFINITE, energies, before, after, lists
             for i in range(moving):
@@ -235,14 +240,16 @@ def trajectory(t: BlockTables, s: AtomTables, g: Cells, p: BlockPlaces, one: int
         if not np.isfinite(after):
             return TORN, energies, before, after, lists
         if step == 0 or outrun(group, x, r.listed) > MARGIN:
-            strayed = farthest(x, r.start, moving)
-            block = MovingBlock(moving, group, x, role, p.first_atom[one])
+            strayed = farthest(x, r.start, own.moving)
+            block = MovingBlock(own.moving, group, x, role, p.first_atom[one])
             lists = neighbours(block, s, g, atoms, MARGIN, strayed, lists)
             copy(x, 0, places, r.listed)
         if step == 0 or step == steps:
             potential = energy_and_forces(own, s, r.kinds, r.charges, x, lists, r.terms, force)
         else:
             quick_forces(own, s, r.kinds, r.charges, x, lists, r.cores, r.line, r.terms, force)
+        if follows:
+            hand_over(t, k, x, force)
         spring = springs(constraints, rules.stiffness, x, r.sums, r.held, force) if rules.stiffness > 0.0 else 0.0
         if not np.isfinite(potential + spring):
             return INFINITE, energies, before, after, lists

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import BackmapError
+from .pairs import AtomPairs, AtomRows
 from .system import System
 
 Array = NDArray[np.float64]
@@ -98,11 +99,27 @@ class MoleculeParameters:
         return len(self.kind)
 
     @cached_property
+    def term_rows(self) -> list[AtomRows]:
+        """Rows of each of ``bonded`` by atom."""
+        return [AtomRows.of(self.n_atoms, each.atoms) for each in self.bonded]
+
+    @cached_property
+    def pair_rows(self) -> AtomRows:
+        """Rows of ``pairs`` by atom."""
+        return AtomRows.of(self.n_atoms, self.pairs)
+
+    @cached_property
+    def left_out(self) -> AtomPairs:
+        """Pairs that are excluded, both ways round, and every atom with itself; their values are True."""
+        own = np.arange(self.n_atoms)
+        pairs = np.concatenate([self.excluded, self.excluded[:, ::-1], np.column_stack([own, own])]).astype(np.int64)
+        pairs = np.unique(pairs, axis=0)
+        return AtomPairs.of(self.n_atoms, pairs, np.ones(len(pairs), dtype=bool))
+
+    @cached_property
     def excluded_table(self) -> NDArray[np.bool_]:
-        """Whether each pair of atoms is excluded, (A, A) bool, symmetric, True on the diagonal."""
-        table = np.eye(self.n_atoms, dtype=bool)
-        table[self.excluded[:, 0], self.excluded[:, 1]] = True
-        return table | table.T
+        """``left_out`` as a table (A, A): for molecules that are small."""
+        return self.left_out.dense(False)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..compiling.compiled import compiled
+from ..sites.records import pair_at
 from .pair import NEAREST, lennard_jones, reaction_field, sixth_of
 from .tables import SystemTables
 
@@ -65,9 +66,9 @@ def nonbonded(atoms: Array, pairs: PairVectors, tables: SystemTables, sums: Pair
 
     A pair is excluded only as it stands in its molecule, not with the image of an atom.
     """
-    field, molecule, types, local = tables.field, tables.molecule, tables.type, tables.local
+    field, molecule, rows = tables.field, tables.molecule, tables.row
     kind, charge, c6, c12, coulomb = field.kind, field.charge, field.c6, field.c12, field.coulomb
-    excluded, begin, size = tables.excluded.values, tables.excluded.begin, tables.excluded.size
+    start, key = tables.excluded.start, tables.excluded.key
     i, j, vector, of_atom, intra, inter = pairs.i, pairs.j, pairs.vector, sums.of_atom, sums.intra, sums.inter
     lj_sum, coulomb_sum = 0.0, 0.0
     limit = field.cutoff * field.cutoff
@@ -81,8 +82,7 @@ def nonbonded(atoms: Array, pairs: PairVectors, tables: SystemTables, sums: Pair
         if same:
             off = abs(atoms[b, 0] - atoms[a, 0] - dx) + abs(atoms[b, 1] - atoms[a, 1] - dy)
             if off + abs(atoms[b, 2] - atoms[a, 2] - dz) < 1e-6:
-                t = types[a]
-                out = excluded[begin[t] + local[a] * size[t] + local[b]]
+                out = pair_at(start, key, rows[a], rows[b]) >= 0
         r2 = max(r2, NEAREST * NEAREST)
         charges = coulomb.factor * charge[a] * charge[b]
         beside = reaction_field(r2, coulomb.k, coulomb.c) if coulomb.reaction else 0.0
@@ -108,9 +108,9 @@ def sites(drawn: Array, owned: Index, around: AtomsAround, tables: SystemTables,
 
     ``owned`` (S, F) are system indices, -1 for nothing.
     """
-    field, types, local = tables.field, tables.type, tables.local
+    field, rows = tables.field, tables.row
     kind, charge, c6, c12, coulomb = field.kind, field.charge, field.c6, field.c12, field.coulomb
-    excluded, begin, size = tables.excluded.values, tables.excluded.begin, tables.excluded.size
+    start, key = tables.excluded.start, tables.excluded.key
     others, index, own_image = around.positions, around.index, around.own_image
     limit = field.cutoff * field.cutoff
     n_sites, n_candidates, n_own = drawn.shape[:3]
@@ -137,8 +137,7 @@ def sites(drawn: Array, owned: Index, around: AtomsAround, tables: SystemTables,
                         continue
                     out = False
                     if inside or own_image[s, n]:
-                        t = types[a]
-                        out = excluded[begin[t] + local[a] * size[t] + local[b]]
+                        out = pair_at(start, key, rows[a], rows[b]) >= 0
                     r2 = max(r2, NEAREST * NEAREST)
                     charges = coulomb.factor * charge[a] * charge[b]
                     beside = reaction_field(r2, coulomb.k, coulomb.c) if coulomb.reaction else 0.0

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ...errors import BackmapError
@@ -63,8 +64,8 @@ class FieldLayout:
         field = PairField(self.kind, self.charge, np.ascontiguousarray(self.field.c6, dtype=np.float64),
                           np.ascontiguousarray(self.field.c12, dtype=np.float64), float(self.field.cutoff),
                           self.electrostatics)
-        return SystemTables(field, self.where.molecule, self.where.type, self.where.local,
-                            MoleculePairs.of([molecule.excluded_table for molecule in self.molecules]))
+        return SystemTables(field, self.where.molecule, self.where.row,
+                            MoleculePairs.of([molecule.left_out for molecule in self.molecules]))
 
     def _present(self) -> tuple[str, ...]:
         found = {bonded.term for molecule in self.molecules for bonded in molecule.bonded if len(bonded.atoms)}
@@ -78,5 +79,6 @@ class FieldLayout:
 
     def is_excluded(self, i: Index, j: Index) -> NDArray[np.bool_]:
         """Whether atoms ``i`` and ``j`` (n,) of one molecule are excluded, (n,)."""
-        kind, local, excluded = self.where.type[i], self.where.local, self.tables.excluded
-        return excluded.values[excluded.begin[kind] + local[i] * excluded.size[kind] + local[j]]
+        a, b = (torch.as_tensor(self.where.row[k]) for k in (i, j))
+        pairs = MoleculePairs(*map(torch.as_tensor, self.tables.excluded))
+        return pairs.look_up(a, b, False).numpy()

@@ -15,7 +15,7 @@ from ...model.parameters import FUNCTIONS, MoleculeParameters
 from ...model.system import System
 from ..energy.layout import FieldLayout
 from ..geometry.measure import BondGram
-from .blocks import Block, blocks_of
+from .blocks import Block, blocks_of, places_in
 from .elimination import pattern
 from .loops import LANES
 from .records import (
@@ -55,8 +55,10 @@ def build(system: System, layout: FieldLayout, size: int, exact: bool,
         BackmapError: If nothing can move.
     """
     blocks = [blocks_of(kind, size, exact) for kind in system.types]
-    parts = [_part(kind, parameters, block, layout, exact, moving_masses(kind, hydrogen_mass))
-             for kind, parameters, listed in zip(system.types, layout.molecules, blocks) for block in listed]
+    parts = []
+    for kind, parameters, listed in zip(system.types, layout.molecules, blocks, strict=True):
+        maker = _Maker(kind, parameters, layout, exact, moving_masses(kind, hydrogen_mass))
+        parts += [maker.part(block) for block in listed]
     if not parts:
         raise BackmapError("bonds and beads leave no block any freedom to move", hint="Take more beads to a block.")
     return blocks, BlockTables(
@@ -98,34 +100,67 @@ def moving_masses(kind: MoleculeType, hydrogen_mass: float) -> Array:
     return np.where(kind.chemistry.heavy, kind.mass, np.maximum(kind.mass, hydrogen_mass))
 
 
-def _part(kind: MoleculeType, parameters: MoleculeParameters, block: Block, layout: FieldLayout,
-          exact: bool, mass: Array) -> dict[str, Any]:
-    """The rows of one block in every table."""
-    moving = np.zeros(kind.n_atoms, dtype=bool)
-    moving[block.atoms] = True
-    listed = parameters.excluded_table[block.atoms].any(axis=0) | moving
-    terms = [(CODES[each.function], atoms, values) for each in parameters.bonded
-             for atoms, values in zip(each.atoms, each.parameters) if moving[atoms].any()]
-    touched = moving[parameters.pairs].any(axis=1)
-    explicit = parameters.pairs[touched]
-    needed = [listed.nonzero()[0], *(atoms for _, atoms, _ in terms), explicit.ravel(),
-              kind.bonds[block.bonds].ravel()]
-    partners = np.setdiff1d(np.concatenate(needed), block.atoms)
-    place = np.concatenate([block.atoms, partners])
-    at = np.full(kind.n_atoms, -1)
-    at[place] = np.arange(len(place))
-    part: dict[str, Any] = {"n_moving": len(block.atoms), "place": place, "excluded": listed[place],
-                            "inverse_mass": np.where(moving[place], 1 / mass[place], 0.0), "group": block.groups,
-                            "explicit": at[explicit].reshape(-1, 2),
-                            "explicit_value": parameters.pair_parameters[touched].reshape(-1, 3)
-                            * (1.0, 1.0, layout.explicit.factor)}
-    part["term"] = np.zeros((len(terms), 5), dtype=np.int64)
-    part["term_value"] = np.zeros((len(terms), 6))
-    for n, (code, atoms, values) in enumerate(sorted(terms, key=lambda term: term[0])):
-        part["term"][n, 0], part["term"][n, 1:len(atoms) + 1] = code, at[atoms]
-        part["term_value"][n] = prepared(code, values[None])[0]
-    return part | _pairs(block, parameters, layout, place, listed) | _constraints(kind, block, at, mass, exact) \
-        | _measure(kind, block)
+class _Maker:
+    """Makes the rows of the blocks of one molecule type."""
+
+    def __init__(self, kind: MoleculeType, parameters: MoleculeParameters, layout: FieldLayout, exact: bool,
+                 mass: Array) -> None:
+        self.kind, self.parameters, self.layout, self.exact, self.mass = kind, parameters, layout, exact, mass
+        codes = [CODES[each.function] for each in parameters.bonded]
+        self.terms = [(code, each.atoms, prepared(code, each.parameters), rows) for code, each, rows in
+                      sorted(zip(codes, parameters.bonded, parameters.term_rows, strict=True), key=lambda row: row[0])]
+        self.gram, self.grams = BondGram(kind), {}
+
+    def part(self, block: Block) -> dict[str, Any]:
+        """The rows of one block in every table."""
+        kind, parameters, moving = self.kind, self.parameters, block.atoms
+        listed = np.union1d(parameters.left_out.other[parameters.left_out.among(moving)], moving)
+        terms = [(code, atoms[touched], values[touched]) for code, atoms, values, rows in self.terms
+                 for touched in (rows.touching(moving),) if len(touched)]
+        touched = parameters.pair_rows.touching(moving)
+        explicit = parameters.pairs[touched]
+        needed = [listed, *(atoms.ravel() for _, atoms, _ in terms), explicit.ravel(), kind.bonds[block.bonds].ravel()]
+        place = np.concatenate([moving, np.setdiff1d(np.concatenate(needed), moving)])
+        inverse = np.zeros(len(place))
+        inverse[:len(moving)] = 1 / self.mass[moving]
+        part: dict[str, Any] = {"n_moving": len(moving), "place": place, "excluded": np.isin(place, listed),
+                                "inverse_mass": inverse, "group": block.groups,
+                                "explicit": places_in(place, explicit).reshape(-1, 2),
+                                "explicit_value": parameters.pair_parameters[touched].reshape(-1, 3)
+                                * (1.0, 1.0, self.layout.explicit.factor)}
+        part["term"] = np.zeros((sum(len(atoms) for _, atoms, _ in terms), 5), dtype=np.int64)
+        part["term_value"] = np.concatenate([np.zeros((0, 6)), *(values for *_, values in terms)])
+        n = 0
+        for code, atoms, _ in terms:
+            rows = slice(n, n + len(atoms))
+            part["term"][rows, 0], part["term"][rows, 1:atoms.shape[1] + 1] = code, places_in(place, atoms)
+            n += len(atoms)
+        return part | _pairs(len(moving), parameters, self.layout, place, part["excluded"]) \
+            | self._constraints(block, place, inverse) | _measure(self.gram, kind, block)
+
+    def _constraints(self, block: Block, place: Index, inverse: Array) -> dict[str, Any]:
+        """Rigid bonds, bead rows, their Gram matrix and its factor."""
+        kind, n_rows = self.kind, len(block.rows)
+        bonds = places_in(place, kind.bonds[block.bonds]).reshape(-1, 2)
+        weights = np.zeros((n_rows, len(place)))
+        weights[:, :len(block.atoms)] = kind.mapping.part(block.rows, block.atoms)
+        row, weight_place = np.nonzero(weights)
+        bounds = np.searchsorted(row, np.arange(n_rows + 1))
+        rank, gram = self._gram(bonds, weights if self.exact else weights[:0], inverse)
+        beads = np.full((n_rows, 3), -1)
+        if self.exact:
+            beads = rank[len(bonds):].reshape(-1, 3)
+        part = {"bond": bonds, "bond_length": kind.bond_length[block.bonds], "bond_row": rank[:len(bonds)],
+                "row_bead": block.rows, "row_place": beads, "weight_start": bounds[:-1],
+                "weight_end": bounds[1:], "weight_place": weight_place, "weight": weights[row, weight_place]}
+        return part | gram
+
+    def _gram(self, bonds: Index, weights: Array, inverse: Array) -> tuple[Index, dict[str, Any]]:
+        """``_gram`` of a block, found once for all of the same make: repeat units have the same constraints."""
+        key = bonds.tobytes(), weights.tobytes(), inverse.tobytes()
+        if key not in self.grams:
+            self.grams[key] = _gram(bonds, weights, inverse)
+        return self.grams[key]
 
 
 def prepared(code: int, values: Array) -> Array:
@@ -138,16 +173,15 @@ def prepared(code: int, values: Array) -> Array:
     return rows
 
 
-def _pairs(block: Block, parameters: MoleculeParameters, layout: FieldLayout, place: Index,
+def _pairs(n: int, parameters: MoleculeParameters, layout: FieldLayout, place: Index,
            listed: NDArray[np.bool_]) -> dict[str, Any]:
-    """Non-bonded pairs inside the block, and with partners that it has exclusions with."""
-    n = len(block.atoms)
+    """Non-bonded pairs inside the block of the first ``n`` places, and with partners that it has exclusions with."""
     i, j = np.triu_indices(len(place), 1)
-    keep = (i < n) & listed[place[j]]
+    keep = (i < n) & listed[j]
     i, j = i[keep], j[keep]
     a, b = place[i], place[j]
     kinds = parameters.kind[a], parameters.kind[b]
-    out = parameters.excluded_table[a, b]
+    out = parameters.left_out.look_up(a, b, False)
     charges = layout.electrostatics.factor * parameters.charge[a] * parameters.charge[b]
     if not layout.electrostatics.reaction:  # excluded pairs do not count at all
         counts = ~out
@@ -171,27 +205,6 @@ def _inside(moving: int, places: int, pair: Index, values: Array) -> NDArray[np.
         here = one < moving
         inside[one[here], :, other[here]] = factors[here]
     return inside.ravel()
-
-
-def _constraints(kind: MoleculeType, block: Block, at: Index, mass: Array, exact: bool) -> dict[str, Any]:
-    """Rigid bonds, bead rows, their Gram matrix and its factor."""
-    bonds, n_rows = at[kind.bonds[block.bonds]].reshape(-1, 2), len(block.rows)
-    weights = np.zeros((n_rows, at.max() + 1))
-    inside = at >= 0
-    weights[:, at[inside]] = kind.mapping.matrix[block.rows][:, inside]
-    weights[:, len(block.atoms):] = 0
-    row, weight_place = np.nonzero(weights)
-    bounds = np.searchsorted(row, np.arange(n_rows + 1))
-    inverse = np.zeros(at.max() + 1)
-    inverse[:len(block.atoms)] = 1 / mass[block.atoms]
-    rank, gram = _gram(bonds, weights if exact else weights[:0], inverse)
-    beads = np.full((n_rows, 3), -1)
-    if exact:
-        beads = rank[len(bonds):].reshape(-1, 3)
-    part = {"bond": bonds, "bond_length": kind.bond_length[block.bonds], "bond_row": rank[:len(bonds)],
-            "row_bead": block.rows, "row_place": beads, "weight_start": bounds[:-1],
-            "weight_end": bounds[1:], "weight_place": weight_place, "weight": weights[row, weight_place]}
-    return part | gram
 
 
 def _gram(bonds: Index, weights: Array, inverse: Array) -> tuple[Index, dict[str, Any]]:
@@ -223,18 +236,14 @@ def _gram(bonds: Index, weights: Array, inverse: Array) -> tuple[Index, dict[str
         "mixed": np.column_stack([parts[1], bond, component]), "mixed_value": cross[bond, bead]}
 
 
-def _measure(kind: MoleculeType, block: Block) -> dict[str, Any]:
+def _measure(gram: BondGram, kind: MoleculeType, block: Block) -> dict[str, Any]:
     """The molecule's rigid bonds that the block's share of sqrt(det G) depends on."""
-    gram = BondGram(kind)
-    steps = np.full(kind.n_atoms, REACH + 1)
-    for atom in block.atoms:
-        steps[atom] = 0
+    near = new = block.atoms
     for _ in range(REACH):
-        for i, j in kind.bonds:
-            steps[i], steps[j] = min(steps[i], steps[j] + 1), min(steps[j], steps[i] + 1)
-    kept = steps[gram.bonds].min(axis=1, initial=REACH + 1) <= REACH
-    number = np.cumsum(kept) - 1
-    entries = kept[gram.rows] & kept[gram.columns]
-    row = np.column_stack([number[gram.rows[entries]], number[gram.columns[entries]]])
+        new = np.setdiff1d(kind.bonds[kind.bond_rows.touching(new)], near)
+        near = np.union1d(near, new)
+    kept = gram.touching(near)
+    entries = gram.among(kept)
+    row = np.column_stack([places_in(kept, gram.rows[entries]), places_in(kept, gram.columns[entries])])
     return {"near": gram.bonds[kept], "near_row": row, "near_value": gram.coupling[entries],
             "near_width": int((row[:, 0] - row[:, 1]).max(initial=0))}

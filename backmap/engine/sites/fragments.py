@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
 
 import networkx as nx
 import numpy as np
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ...model.molecule import MoleculeType
+from ...model.pairs import FAR
 from .contracts import Order, View
 from .records import MoleculePairs
 
@@ -57,8 +57,7 @@ class FragmentTable:
         degree: Its number of bonds, (n,).
         stereo: Sign of the stereocentre at it, 0 without one, (n,).
         mass: u, (n,).
-        distance: Numbers of bonds between atoms of one type, flattened per type; see ``bonds_between``.
-        distance_base: Start of each type in ``distance``, (T,).
+        bonds: Numbers of bonds between atom rows that are at most 8 apart; see ``bonds_between``.
     """
 
     types: Sequence[MoleculeType]
@@ -87,8 +86,7 @@ class FragmentTable:
     degree: Tensor
     stereo: Tensor
     mass: Tensor
-    distance: Tensor
-    distance_base: Tensor
+    bonds: MoleculePairs
 
     @classmethod
     def build(cls, types: Sequence[MoleculeType], view: View, orders: Sequence[Order],
@@ -108,7 +106,6 @@ class FragmentTable:
             planner = _Planner(molecule, view, order, sequential)
             plans.extend(planner.plan(bead).shifted(base, first) for bead in range(molecule.n_beads))
         tables = _stack(plans)
-        distances = [t.distance.astype(np.int64).ravel() for t in types]
         return cls(
             types=list(types),
             type=torch.as_tensor(np.repeat(np.arange(len(types)), [t.n_beads for t in types])),
@@ -121,25 +118,17 @@ class FragmentTable:
             degree=_atom_rows(types, lambda t: np.array([d for _, d in t.graph.degree()])),
             stereo=_atom_rows(types, _stereo_of_atoms),
             mass=_atom_rows(types, lambda t: t.mass).float(),
-            distance=torch.as_tensor(np.concatenate(distances)),
-            distance_base=torch.as_tensor(np.cumsum([0] + [len(d) for d in distances])[:-1]),
+            bonds=MoleculePairs(*map(torch.as_tensor, MoleculePairs.of([kind.near for kind in types]))),
             **tables)
 
     def to(self, device: str) -> FragmentTable:
         """Return the same tables on another torch device."""
-        moved = {f.name: getattr(self, f.name).to(device) for f in fields(self) if f.name != "types"}
-        return replace(self, **moved)
+        moved = {f.name: getattr(self, f.name).to(device) for f in fields(self) if f.name not in ("types", "bonds")}
+        return replace(self, **moved, bonds=MoleculePairs(*(part.to(device) for part in self.bonds)))
 
-    @cached_property
-    def bonds(self) -> MoleculePairs:
-        """Numbers of bonds between atom rows of one molecule; 99 if more than 8 or not connected."""
-        size = torch.tensor([kind.n_atoms for kind in self.types], device=self.distance.device)
-        return MoleculePairs(self.distance, self.distance_base - self.atom_base * (size + 1), size)
-
-    def bonds_between(self, type_: Tensor, a: Tensor, b: Tensor) -> Tensor:
-        """Return the number of bonds between atom rows of one molecule of ``type_`` (broadcast); 99 if more than 8."""
-        bonds = self.bonds
-        return bonds.values[bonds.begin[type_] + a * bonds.size[type_] + b]
+    def bonds_between(self, a: Tensor, b: Tensor) -> Tensor:
+        """Return the number of bonds between atom rows of one molecule (broadcast); ``FAR`` if more than 8."""
+        return self.bonds.look_up(a, b, FAR).long()
 
 
 def resting_order(molecule: MoleculeType) -> Order:
@@ -184,10 +173,10 @@ class _Planner:
 
     def __init__(self, molecule: MoleculeType, view: View, order: Order, sequential: bool) -> None:
         self.molecule, self.view, self.order, self.sequential = molecule, view, order, sequential
-        self.fragments = molecule.mapping.fragments()
-        self.heavy = molecule.chemistry.heavy
-        # A mapping of every atom to itself needs no matrix, and has a large one.
-        self.matrix = None if molecule.given else molecule.mapping.matrix
+        self.mapping, self.fragments = molecule.mapping, molecule.mapping.fragments()
+        self.weight = {(b, a): w for b, a, w in zip(*(part.tolist() for part in self.mapping.entries), strict=True)}
+        self.heavy, chemistry = molecule.chemistry.heavy, molecule.chemistry
+        self.sign = dict(zip(chemistry.centres[:, 0].tolist(), chemistry.sign.tolist(), strict=True))
 
     def plan(self, bead: int) -> _Plan:
         """Make the plan of the fragment of a bead."""
@@ -202,7 +191,7 @@ class _Planner:
         beads = self._near_beads(bead)
         placed = {a: ("context", k) for k, a in enumerate(context) if available[k]}
         plan = _Plan(own, context, available, beads, [], [], [], [], [], [],
-                     self.matrix[np.ix_(beads, own)], self.matrix[np.ix_(beads, context)],
+                     self.mapping.part(beads, own), self.mapping.part(beads, context),
                      *self._handedness(own, context))
         for k, atom in enumerate(own):
             self._predecessors(plan, atom, bead, placed)
@@ -221,7 +210,7 @@ class _Planner:
             pinned = self._pinned(atom, bead)
             to_parent = any(owner[n] == parent for n in graph[atom])
             outside = any(owner[n] != bead for n in graph[atom])
-            elsewhere = not self.matrix[bead, atom]  # a bead may own atoms that have no part in it
+            elsewhere = (bead, atom) not in self.weight  # a bead may own atoms that have no part in it
             return (not pinned, not to_parent, not outside, elsewhere, atom)
 
         order: list[int] = []
@@ -236,30 +225,30 @@ class _Planner:
 
     def _context(self, bead: int, own: list[int]) -> list[int]:
         """Atoms in view by bonds, and all atoms that share a bead with the fragment; nearest first."""
-        near = self.molecule.distance[own].min(axis=0) if own else np.full(self.molecule.n_atoms, 99)
-        sharing = self.matrix[self.matrix[:, own].any(axis=1)].any(axis=0) if own else near < 0
-        chosen = (near <= self.view.context) | sharing
-        chosen[own] = False
-        return sorted(map(int, np.flatnonzero(chosen)), key=lambda a: (near[a], a))
+        bonds = self.molecule.near
+        pairs = bonds.among(own)
+        near: dict[int, int] = {}
+        for atom, apart in zip(bonds.other[pairs].tolist(), bonds.value[pairs].tolist(), strict=True):
+            near[atom] = min(apart, near.get(atom, FAR))
+        chosen = {atom for atom, apart in near.items() if apart <= self.view.context}
+        chosen |= set(self.mapping.atoms_in(self.mapping.beads_with(own)).tolist())
+        return sorted(chosen - set(own), key=lambda a: (near.get(a, FAR), a))
 
     def _near_beads(self, bead: int) -> list[int]:
         """The nearest beads on the bead graph, those that share atoms with the fragment first."""
         hops = nx.single_source_shortest_path_length(self.molecule.bead_graph, bead, cutoff=MAX_BEADS)
-        own = self.fragments[bead]
-        sharing = self.matrix[:, own].any(axis=1) if len(own) else np.zeros(len(self.matrix), bool)
-        ranked = sorted(hops, key=lambda b: (b != bead, not sharing[b], hops[b], b))
+        sharing = set(self.mapping.beads_with(self.fragments[bead]).tolist())
+        ranked = sorted(hops, key=lambda b: (b != bead, b not in sharing, hops[b], b))
         return ranked[:MAX_BEADS]
 
     def _pinned(self, atom: int, bead: int) -> bool:
         """The bead is this atom and nothing else."""
-        return bool(self.matrix[bead, atom] > 1 - 1e-9)
+        return self.weight.get((bead, atom), 0.0) > 1 - 1e-9
 
     def _handedness(self, own: list[int], context: list[int]) -> tuple[int, bool]:
-        chemistry = self.molecule.chemistry
-        sign = {int(c[0]): int(s) for c, s in zip(chemistry.centres, chemistry.sign)}
         for atom in [*own, *context]:
-            if sign.get(atom):
-                return sign[atom], True
+            if self.sign.get(atom):
+                return self.sign[atom], True
         return 1, False
 
     def _predecessors(self, plan: _Plan, atom: int, bead: int, placed: dict[int, tuple[str, int]]) -> None:

@@ -97,7 +97,6 @@ class _Builder:
         for name in ("atoms", "context", "beads", "type", "bead", "atom_base", "weight_own"):
             setattr(self, name, getattr(tables, name).numpy())
         self.composition = _composition(tables, types)
-        self.distances = [kind.distance for kind in tables.types]
         self.n_own, self.n_context, self.n_beads = (x.shape[1] for x in (self.atoms, self.context, self.beads))
         self.size = (self.atoms >= 0).sum(axis=1)
         self.n_splits = max(1, int(self.size.max()) - 1)
@@ -183,7 +182,8 @@ class _Builder:
         """Bonds between a point's atoms and a half, 1 .. FAR."""
         base = self.atom_base[self.type[row]]
         inside = self.atoms[row, list(half)] - base
-        return min(FAR, int(self.distances[self.type[row]][np.ix_(members - base, inside)].min()))
+        near = self.tables.types[self.type[row]].near
+        return min(FAR, int(near.look_up((members - base)[:, None], inside, FAR).min()))
 
     def _describe(self, kind: int, bonds: np.ndarray, members: np.ndarray) -> np.ndarray:
         described = np.zeros(POINT_FEATURES, dtype=np.float32)

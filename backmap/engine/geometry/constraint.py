@@ -76,11 +76,11 @@ class Projector:
         return np.isfinite(self.molecule.bond_length) & (self.carrier[bonds[:, 0]] != self.carrier[bonds[:, 1]])
 
     @cached_property
-    def weights(self) -> Array:
-        """Weight of each carrier in each bead, (B, A); zero for atoms that are carried."""
-        gathered = np.zeros_like(self.molecule.mapping.matrix)
-        np.add.at(gathered.T, self.carrier, self.molecule.mapping.matrix.T)
-        return gathered
+    def weights(self) -> csr_array:
+        """Weight of each carrier in each bead, (B, A); none for atoms that are carried."""
+        bead, atom, weight = self.molecule.mapping.entries
+        shape = self.molecule.n_beads, self.molecule.n_atoms
+        return csr_array((weight, (bead, self.carrier[atom])), shape=shape)
 
     @cached_property
     def _pattern(self) -> _Pattern:
@@ -147,7 +147,9 @@ class Projector:
         carriers = self.carrier[self.bonds]
         np.add.at(move.transpose(1, 0, 2), carriers[:, 0], along.transpose(1, 0, 2))
         np.add.at(move.transpose(1, 0, 2), carriers[:, 1], -along.transpose(1, 0, 2))
-        move += np.einsum("ba,nbx->nax", self.weights, force[:, n_bonds:].reshape(len(atoms), -1, 3), optimize=True)
+        of_beads = force[:, n_bonds:].reshape(len(atoms), -1, 3).transpose(1, 0, 2)
+        moved = self.weights.T @ of_beads.reshape(len(of_beads), -1)
+        move += moved.reshape(-1, len(atoms), 3).transpose(1, 0, 2)
         size, step = np.linalg.norm(move, axis=2, keepdims=True), STEP * self.molecule.length_unit
         move *= step / np.maximum(size, step)
         return atoms + move[:, self.carrier]
@@ -182,17 +184,15 @@ class _Pattern:
     constant: Array
 
     @classmethod
-    def of(cls, carriers: Index, weights: Array) -> _Pattern:
+    def of(cls, carriers: Index, weights: csr_array) -> _Pattern:
         """Pattern for bonds between ``carriers`` (m, 2) and beads of ``weights`` (B, A)."""
-        m, n_beads = len(carriers), len(weights)
-        incidence = np.zeros((m, weights.shape[1]))
-        incidence[np.arange(m), carriers[:, 0]] = 1
-        incidence[np.arange(m), carriers[:, 1]] = -1
-        bond_bond, bond_bead, bead_bead = incidence @ incidence.T, incidence @ weights.T, weights @ weights.T
+        m, n_beads = len(carriers), weights.shape[0]
+        ends = np.repeat(np.arange(m), 2), carriers.ravel()
+        incidence = csr_array((np.tile([1.0, -1.0], m), ends), shape=(m, weights.shape[1]))
         size = m + 3 * n_beads
-        k, b = np.nonzero(np.abs(bond_bead) > 1e-14)
-        i, j = np.nonzero(np.abs(bond_bond) > 0)
-        c, d = np.nonzero(np.abs(bead_bead) > 1e-14)
+        i, j, of_bonds = _entries(incidence @ incidence.T, 0.0)
+        k, b, of_both = _entries(incidence @ weights.T, 1e-14)
+        c, d, of_beads = _entries(weights @ weights.T, 1e-14)
         axes = np.arange(3)
         rows = np.concatenate([i, np.repeat(k, 3), (m + 3 * c[:, None] + axes).ravel()])
         columns = np.concatenate([j, (m + 3 * b[:, None] + axes).ravel(), (m + 3 * d[:, None] + axes).ravel()])
@@ -206,14 +206,14 @@ class _Pattern:
             return (high - low) * size + low  # lower band storage: row = distance, column = smaller index
 
         lower = i >= j
-        i, j = i[lower], j[lower]
+        i, j, of_bonds = i[lower], j[lower], of_bonds[lower]
         half = c >= d
-        c, d = c[half], d[half]
+        c, d, of_beads = c[half], d[half], of_beads[half]
         mixed = np.column_stack([np.repeat(k, 3), np.tile(axes, len(k))])
-        return cls(size, width, place, np.column_stack([i, j]), bond_bond[i, j], slots(i, j), mixed,
-                   np.repeat(bond_bead[k, b], 3), slots(np.repeat(k, 3), (m + 3 * b[:, None] + axes).ravel()),
+        return cls(size, width, place, np.column_stack([i, j]), of_bonds, slots(i, j), mixed,
+                   np.repeat(of_both, 3), slots(np.repeat(k, 3), (m + 3 * b[:, None] + axes).ravel()),
                    slots((m + 3 * c[:, None] + axes).ravel(), (m + 3 * d[:, None] + axes).ravel()),
-                   np.repeat(bead_bead[c, d], 3))
+                   np.repeat(of_beads, 3))
 
     def solve(self, unit: Array, missing: Array, softness: float) -> Array:
         """Solve (J J^T + softness on beads) x = missing for n molecules, (n, size)."""
@@ -239,6 +239,14 @@ class _Pattern:
             factor = cholesky_banded(stacked, lower=True, check_finite=False)
         solution = cho_solve_banded((factor, True), right.ravel(), check_finite=False)
         return solution.reshape(n, self.size)[:, self.place]
+
+
+def _entries(matrix: csr_array, least: float) -> tuple[Index, Index, Array]:
+    """Rows, columns and values of the entries that are larger than ``least``, row after row."""
+    matrix.sort_indices()
+    rows, columns = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)), matrix.indices.astype(np.int64)
+    there = np.abs(matrix.data) > least
+    return rows[there], columns[there], matrix.data[there]
 
 
 class SystemProjector:

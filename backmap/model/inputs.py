@@ -4,17 +4,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import BackmapError
 
 if TYPE_CHECKING:
+    import networkx as nx
     import numpy as np
 
     from .mapping import Mapping
     from .molecule import BeadTerm, MoleculeType
+    from .rigid import Dependents, FixedDistances
     from .system import System
 
 
@@ -107,6 +109,13 @@ class FrameSource(Protocol):
         """Read frame ``number``, counted from 0."""
 
 
+def _none(name: str) -> Any:
+    """An empty one of ``rigid``, which is imported no sooner: it needs numpy."""
+    from . import rigid
+
+    return getattr(rigid, name).of()
+
+
 @dataclass(frozen=True, eq=False)
 class AtomMolecule:
     """A molecule type as described by an atomistic topology alone: A atoms, no beads (see ``MoleculeType``).
@@ -123,7 +132,8 @@ class AtomMolecule:
         bonds: Pairs of bonded atoms, smaller index first, sorted, (n_bonds, 2).
         bond_length: Equilibrium lengths, nm, NaN if unknown, (n_bonds,).
         constrained: Bonds that the topology constrains, (n_bonds,) bool.
-        held_apart: Pairs of atoms that are not bonded, but whose distance the topology constrains.
+        held: Atoms that are not bonded, but whose distances the topology constrains.
+        dependents: Atoms whose position follows from others, such as virtual sites.
     """
 
     name: str
@@ -137,7 +147,15 @@ class AtomMolecule:
     bonds: np.ndarray
     bond_length: np.ndarray
     constrained: np.ndarray
-    held_apart: tuple[tuple[int, int], ...] = ()
+    held: FixedDistances = field(default_factory=lambda: _none("FixedDistances"))
+    dependents: Dependents = field(default_factory=lambda: _none("Dependents"))
+
+    @property
+    def joined(self) -> nx.Graph:
+        """The graph of the atoms, see ``MoleculeType.joined``."""
+        from .molecule import joined_graph
+
+        return joined_graph(len(self.atom_names), self.bonds, self.held, self.dependents)
 
     @classmethod
     def of(cls, kind: MoleculeType) -> AtomMolecule:
@@ -148,7 +166,8 @@ class AtomMolecule:
         order = np.lexsort(bonds.T[::-1])
         length = kind.bond_length[order]
         return cls(kind.name, kind.atom_names, kind.atom_types, kind.residue_names, kind.residues,
-                   kind.chemistry.element, kind.mass, kind.partial_charge, bonds[order], length, np.isfinite(length))
+                   kind.chemistry.element, kind.mass, kind.partial_charge, bonds[order], length, np.isfinite(length),
+                   kind.held, kind.dependents)
 
 
 @dataclass(frozen=True, eq=False)

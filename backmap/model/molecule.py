@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from . import box as periodic
 from .mapping import Mapping
 from .pairs import FAR, AtomPairs, AtomRows, bonds_apart
+from .rigid import Dependents, FixedDistances
 
 Index = NDArray[np.int64]
 Array = NDArray[np.float64]
@@ -85,6 +86,9 @@ class MoleculeType:
         bead_bonds: Pairs of bonded beads, (m, 2).
         mapping: Weights and owners.
         bond_length: Rigid length of each bond, nm, NaN where the bond is flexible, (n_bonds,).
+        held: Atoms that are not bonded, but held at fixed distances, as the hydrogens of rigid water.
+        dependents: Atoms whose position follows from others: virtual sites, which have no mass, and atoms of rigid
+            bodies.
         given: Whether every atom is a bead of its own, so that positions are read and nothing is drawn or moved.
         bead_terms: Bonded interactions of the beads that the mapping file names; empty where it names none.
         length_unit: How many nm are to its beads what one is to atoms: 1 for atoms, and where beads stand in place of
@@ -110,6 +114,8 @@ class MoleculeType:
     bead_bonds: Index
     mapping: Mapping
     bond_length: Array = field(default_factory=lambda: np.empty(0))
+    held: FixedDistances = field(default_factory=FixedDistances.of)
+    dependents: Dependents = field(default_factory=Dependents.of)
     given: bool = False
     bead_terms: tuple[BeadTerm, ...] = ()
     length_unit: float = 1.0
@@ -137,7 +143,8 @@ class MoleculeType:
     def with_signs(self, sign: Index) -> MoleculeType:
         """Return the same molecule type with other signs of its stereocentres, (C,); cached graphs are kept."""
         other = replace(self, chemistry=replace(self.chemistry, sign=np.asarray(sign, dtype=np.int64)))
-        for name in ("graph", "bead_graph", "bond_rows", "near", "distance", "atom_edges", "bead_edges"):
+        for name in ("graph", "joined", "bead_graph", "rigid", "rigid_rows", "bond_rows", "near", "distance",
+                     "atom_edges", "bead_edges"):
             if name in self.__dict__:
                 other.__dict__[name] = self.__dict__[name]
         return other
@@ -170,6 +177,36 @@ class MoleculeType:
         return graph_of(self.n_atoms, self.bonds)
 
     @cached_property
+    def joined(self) -> nx.Graph:
+        """The graph of the atoms, with edges also to those that no bond joins, but a distance or a dependence."""
+        return joined_graph(self.n_atoms, self.bonds, self.held, self.dependents)
+
+    @cached_property
+    def rigid(self) -> FixedDistances:
+        """All fixed distances of atoms that are not dependent, of bonds and others."""
+        fixed = np.isfinite(self.bond_length)
+        every = FixedDistances(np.concatenate([self.bonds[fixed].reshape(-1, 2), self.held.pairs]).astype(np.int64),
+                               np.concatenate([self.bond_length[fixed], self.held.lengths]))
+        return every.without(self.dependents.atoms) if len(self.dependents) else every
+
+    @cached_property
+    def free(self) -> NDArray[np.bool_]:
+        """Atoms that are not dependent, (A,) bool."""
+        free = np.ones(self.n_atoms, dtype=bool)
+        free[self.dependents.atoms] = False
+        return free
+
+    @cached_property
+    def virtual(self) -> NDArray[np.bool_]:
+        """Virtual sites: dependent atoms without mass, (A,) bool."""
+        return ~self.free & (self.mass == 0)
+
+    @cached_property
+    def free_mapping(self) -> Mapping:
+        """The mapping on free atoms alone; what dependent atoms weigh is with their parents."""
+        return self.dependents.folded(self.mapping)
+
+    @cached_property
     def bead_graph(self) -> nx.Graph:
         """Graph of the beads, with bonds given by the mapping file or implied by the atoms."""
         return graph_of(self.n_beads, self.bead_bonds)
@@ -180,9 +217,14 @@ class MoleculeType:
         return AtomRows.of(self.n_atoms, self.bonds.reshape(-1, 2))
 
     @cached_property
+    def rigid_rows(self) -> AtomRows:
+        """Rows of ``rigid`` by atom."""
+        return AtomRows.of(self.n_atoms, self.rigid.pairs)
+
+    @cached_property
     def near(self) -> AtomPairs:
         """Numbers of bonds between atoms that are at most ``FARTHEST`` apart, each atom 0 from itself."""
-        return bonds_apart(self.n_atoms, self.bonds, FARTHEST)
+        return bonds_apart(self.n_atoms, np.array(self.joined.edges, dtype=np.int64).reshape(-1, 2), FARTHEST)
 
     @cached_property
     def distance(self) -> NDArray[np.int16]:
@@ -192,7 +234,7 @@ class MoleculeType:
     @cached_property
     def atom_edges(self) -> Index:
         """Edges (parent, child) of a spanning forest of the atom graph, (n, 2), for making molecules whole."""
-        return periodic.spanning_edges(self.graph)
+        return periodic.spanning_edges(self.joined)
 
     @cached_property
     def bead_edges(self) -> Index:
@@ -205,6 +247,14 @@ def graph_of(n: int, bonds: Index) -> nx.Graph:
     graph = nx.Graph()
     graph.add_nodes_from(range(n))
     graph.add_edges_from((int(i), int(j), {"bond": k}) for k, (i, j) in enumerate(bonds))
+    return graph
+
+
+def joined_graph(n: int, bonds: Index, held: FixedDistances, dependents: Dependents) -> nx.Graph:
+    """``graph_of`` the bonds, each dependent atom tied to its first parent, and fixed distances where no path is."""
+    graph = graph_of(n, bonds)
+    graph.add_edges_from(zip(dependents.atoms.tolist(), dependents.first.tolist(), strict=True))
+    graph.add_edges_from(pair for pair in held.pairs.tolist() if not nx.has_path(graph, *pair))
     return graph
 
 

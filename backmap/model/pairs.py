@@ -92,6 +92,12 @@ class AtomRows:
         return np.unique(self.row[ranges(self.start, np.asarray(atoms, dtype=np.int64))])
 
 
+def places_in(atoms: Index, wanted: Index) -> Index:
+    """Where each of the atoms ``wanted`` (...) stands in ``atoms`` (n,), which has all of them."""
+    order = np.argsort(atoms)
+    return order[np.searchsorted(atoms[order], wanted)]
+
+
 def ranges(start: Index, rows: Index) -> Index:
     """Numbers start[row] .. start[row + 1] - 1 of each of ``rows``, one row after the other."""
     counts = start[rows + 1] - start[rows]

@@ -19,7 +19,8 @@ from .preprocessor import Preprocessor, TopologyLine, content_of, system_folders
 #: Bond functions that mean a chemical bond; along which exclusions are counted; 6, 9 and 10 are restraints.
 CHEMICAL_BONDS = {"1", "2", "3", "4", "5", "7", "8"}
 #: Sections that a molecule type must stand before; what GROMACS has beside them is passed over or refused by readers.
-_OF_MOLECULES = {"atoms", "bonds", "pairs", "pairs_nb", "angles", "dihedrals", "exclusions", "constraints", "settles"}
+_OF_MOLECULES = {"atoms", "bonds", "pairs", "pairs_nb", "angles", "dihedrals", "exclusions", "constraints", "settles",
+                 *(f"virtual_sites{n}" for n in "1234n")}
 #: Sections of the whole file, wherever they stand; "" is what stands before the first or after a closed one.
 _OF_ALL = {"", "defaults", "atomtypes", "bondtypes", "constrainttypes", "pairtypes", "angletypes", "dihedraltypes",
            "nonbond_params", "implicit_genborn_params", "cmaptypes", "system", "molecules",

@@ -104,12 +104,12 @@ def molecule_type(atoms: AtomMolecule, beads: BeadModel, *, constraints: Constra
         where: Topology and mapping, for messages.
 
     Raises:
-        BackmapError: If owners do not fit the mapping, a rigid bond has no length, or atoms that are not bonded are
-            held at a fixed distance.
+        BackmapError: If owners do not fit the mapping, a rigid bond has no length, or a bead counts a virtual site.
     """
     mapping = beads.mapping if owner is None else replace(beads.mapping, owner=np.asarray(owner, dtype=np.int64))
     _check_owners(mapping.owner, len(atoms.atom_names), beads, where)
-    bead_bonds = implied_bead_bonds(atoms.bonds, mapping) if beads.bead_bonds is None else beads.bead_bonds
+    bead_bonds = (implied_bead_bonds(np.array(atoms.joined.edges), mapping) if beads.bead_bonds is None
+                  else beads.bead_bonds)
     kind = MoleculeType(
         name=atoms.name, atom_names=atoms.atom_names, atom_types=atoms.atom_types,
         residue_names=atoms.residue_names, residues=atoms.residues, mass=atoms.mass,
@@ -118,14 +118,21 @@ def molecule_type(atoms: AtomMolecule, beads: BeadModel, *, constraints: Constra
         bead_names=beads.bead_names, bead_types=beads.bead_types, bead_residue_names=beads.bead_residue_names,
         bead_residues=beads.bead_residues, bead_bonds=bead_bonds, mapping=mapping,
         given=mapping.is_identity, bead_terms=beads.terms)
-    # Atoms that are given do not move, so nothing has to hold their bonds.
-    if atoms.held_apart and not kind.given:
-        i, j = (atoms.atom_names[atom] for atom in atoms.held_apart[0])
-        raise BackmapError(f"{i} and {j} of '{atoms.name}' are not bonded, but held at a fixed distance, as in rigid "
-                           "water; such molecules cannot be drawn", where=where,
-                           hint="Name them under 'exclude' of topology, or take a flexible model "
-                                "(define: {FLEXIBLE: }).")
-    return kind if kind.given else replace(kind, bond_length=_bond_lengths(atoms, constraints, where))
+    if kind.given:  # its atoms do not move, so nothing has to hold them
+        return kind
+    kind = replace(kind, bond_length=_bond_lengths(atoms, constraints, where), held=atoms.held,
+                   dependents=atoms.dependents)
+    _check_weights(kind, where)
+    return kind
+
+
+def _check_weights(kind: MoleculeType, where: str) -> None:
+    """Raise BackmapError for a virtual site that a bead counts, although it is no weighted mean of atoms."""
+    bent = kind.dependents.atoms[~kind.dependents.linear]
+    bead, site = np.nonzero(kind.mapping.matrix[:, bent])
+    if len(bead):
+        raise BackmapError(f"bead {kind.bead_names[bead[0]]} of '{kind.name}' gives weight to the virtual site "
+                           f"{kind.atom_names[bent[site[0]]]}", where=where, hint="Give it the weight 0: it has no mass.")
 
 
 def _chemistry(atoms: AtomMolecule, beads: BeadModel, where: str) -> Chemistry:

@@ -6,7 +6,6 @@ import numpy as np
 from backmap.api import AtomMolecule, AtomTopology, BeadModel
 from backmap.errors import at
 from backmap.model.mapping import Mapping
-from backmap.model.molecule import graph_of
 
 from .groups import Remainder, group_bonds, groups
 
@@ -34,7 +33,7 @@ def bottleneck_of(topology: AtomTopology, size: int, remainder: Remainder, where
 def _model(kind: AtomMolecule, size: int, remainder: Remainder) -> BeadModel:
     n = len(kind.atom_names)
     members = groups(n, kind.bonds, kind.residues, size, remainder)
-    graph = graph_of(n, kind.bonds)
+    graph = kind.joined
     mapping = Mapping.from_rows([(group.tolist(), kind.mass[group].tolist()) for group in members], graph,
                                 np.ones(n, dtype=bool), where=kind.name)
     first = [int(group[0]) for group in members]

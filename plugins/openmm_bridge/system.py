@@ -142,9 +142,9 @@ def reduced(box: Array) -> Array:
 
 def _constrain(made: openmm.System, system: System) -> None:
     for group in system.groups:
-        fixed = np.isfinite(group.type.bond_length)
+        fixed = group.type.rigid
         for rows in group.atoms:
-            for (i, j), length in zip(rows[group.type.bonds[fixed]].tolist(), group.type.bond_length[fixed].tolist()):
+            for (i, j), length in zip(rows[fixed.pairs].tolist(), fixed.lengths.tolist(), strict=True):
                 made.addConstraint(i, j, length)
 
 
@@ -152,8 +152,7 @@ def _free(bonded: Bonded, kind: MoleculeType, rigid: bool) -> tuple[Index, Array
     """Atoms and parameters of the terms that are no constraints."""
     if not rigid or bonded.term != "bond":
         return bonded.atoms, bonded.parameters
-    fixed = {tuple(pair) for pair in kind.bonds[np.isfinite(kind.bond_length)].tolist()}
-    keep = np.array([tuple(sorted(pair)) not in fixed for pair in bonded.atoms.tolist()], dtype=bool)
+    keep = np.array([tuple(pair) not in kind.rigid.between for pair in bonded.atoms.tolist()], dtype=bool)
     return bonded.atoms[keep], bonded.parameters[keep]
 
 

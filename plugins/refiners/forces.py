@@ -16,6 +16,8 @@ STIFF = 5.0e5
 SHORT = 0.45
 #: Least c12 in the soft repulsion, kJ/mol nm^12: hydrogens without Lennard-Jones shall not sit on other atoms.
 LEAST = 6.5e-10
+#: That of virtual sites, which are inside of other atoms.
+NONE = 1e-80
 #: Name of the global parameter: energy, kJ/mol, above which the soft repulsion grows linearly.
 CAP = "cap"
 #: Its values, one minimisation each.
@@ -41,7 +43,8 @@ def soft_repulsion(field: ForceField, system: System) -> openmm.CustomNonbondedF
     force.addPerParticleParameter("size")
     size = np.empty(system.n_atoms)
     for parameters, group in zip(field.of(system), system.groups):
-        size[group.atoms] = np.maximum(field.c12.diagonal(), LEAST)[parameters.kind]**(1 / 24)
+        least = np.where(group.type.virtual, NONE, LEAST)
+        size[group.atoms] = np.maximum(field.c12.diagonal()[parameters.kind], least)**(1 / 24)
     for number in size.tolist():
         force.addParticle([number])
     for parameters, group in zip(field.of(system), system.groups):
@@ -97,12 +100,12 @@ def _triples(molecule: MoleculeType) -> list[tuple[tuple[int, int, int, int], in
 
 
 def springs(field: ForceField, system: System, every: bool) -> openmm.HarmonicBondForce:
-    """Stiff springs for bonds with a rigid length: ``every`` one, or those without a spring in the force field."""
+    """Stiff springs for fixed distances: ``every`` one, or those without a spring in the force field."""
     force = openmm.HarmonicBondForce()
     for parameters, group in zip(field.of(system), system.groups):
-        bonds, length = group.type.bonds, group.type.bond_length
+        bonds, length = group.type.rigid.pairs, group.type.rigid.lengths
         known = set() if every else _with_spring(parameters)
-        stiff = [k for k in np.flatnonzero(np.isfinite(length)) if tuple(sorted(bonds[k].tolist())) not in known]
+        stiff = [k for k, pair in enumerate(bonds.tolist()) if tuple(sorted(pair)) not in known]
         for offset in group.atom_offset.tolist():
             for (i, j), r0 in zip((bonds[stiff] + offset).tolist(), length[stiff].tolist()):
                 force.addBond(i, j, r0, STIFF)

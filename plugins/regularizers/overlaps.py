@@ -26,7 +26,8 @@ class Reaches(NamedTuple):
 
 
 @compiled(nogil=True, error_model="numpy")
-def strain(drawn: DrawnAtoms, seen: SeenAtoms, context: ContextAtoms, between: MoleculePairs, reaches: Reaches, total: NDArray[np.float32]) -> None:
+def strain(drawn: DrawnAtoms, seen: SeenAtoms, context: ContextAtoms, between: MoleculePairs, reaches: Reaches,
+           total: NDArray[np.float32]) -> None:
     """Add squared overlaps and squared excess lengths of bonds of S sites with K candidates to ``total`` (S, K).
 
     Args:

@@ -12,6 +12,7 @@ from vesin import NeighborList
 
 from ...model.parameters import ForceField
 from ...model.system import System
+from ..geometry.dependents import all_spread
 from ..sites.snapshot import Snapshot
 from . import bonded, kernel
 from .layout import TERMS, FieldLayout
@@ -89,10 +90,11 @@ class FrameEnergy:
         return self._tensors(atoms + self._tensor(whole - fixed), *self._search(whole, box))
 
     def forces(self, atoms: Array, box: Array | None = None) -> Array:
-        """Minus the gradient of the total energy, (A, 3), kJ/mol/nm."""
+        """Minus the gradient of the total energy, (A, 3), kJ/mol/nm; dependent atoms hand theirs to their parents."""
         leaf = self._tensor(np.asarray(atoms, dtype=np.float64)).clone().requires_grad_()
         self.differentiable(leaf, box).total.backward()
-        return -leaf.grad.cpu().numpy()
+        return all_spread(self.system, self.system.whole_atoms(np.asarray(atoms, dtype=np.float64), box),
+                          -leaf.grad.cpu().numpy())
 
     def _search(self, atoms: Array, box: Array | None) -> tuple[Index, Index, Array]:
         """Pairs within the cut-off, each once, and the vectors between them."""

@@ -36,8 +36,8 @@ class BondForces:
     """
 
     def __init__(self, kind: MoleculeType) -> None:
-        bonds = kind.bonds[np.isfinite(kind.bond_length)].astype(np.int64).reshape(-1, 2)
-        self.mass, self.n_atoms = np.asarray(kind.mass, dtype=np.float64), kind.n_atoms
+        bonds = kind.rigid.pairs
+        self.mass, self.n_atoms = np.where(kind.mass > 0, kind.mass, np.inf), kind.n_atoms  # virtual sites have none
         self.parts = [_Part(bonds[own], self.mass) for own in _connected(bonds, kind.n_atoms)]
 
     def of(self, atoms: Array, forces: Array, heat: float) -> Array:

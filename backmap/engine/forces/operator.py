@@ -38,7 +38,7 @@ def force_operator(mapping: Mapping, mass: Array) -> Array:
         return operator
     if ((weights > 0).sum(axis=0) <= 1).all():
         return (weights > 0).astype(np.float64)
-    lighter = weights / mass
+    lighter = np.divide(weights, mass, out=np.zeros_like(weights), where=mass > 0)  # virtual sites have none
     return np.linalg.solve(lighter @ weights.T, lighter)
 
 
@@ -49,5 +49,5 @@ def mean_force_error(operator: Array, mapping: Mapping) -> float:
 
 def rigid_across(kind: MoleculeType, operator: Array) -> int:
     """Number of rigid bonds whose two atoms count differently for a bead, so that the bond's own force matters."""
-    i, j = kind.bonds[np.isfinite(kind.bond_length)].reshape(-1, 2).T
+    i, j = kind.rigid.pairs.T
     return int((np.abs(operator[:, i] - operator[:, j]) > EXACT).any(axis=0).sum())

@@ -35,7 +35,7 @@ def expect_precision(frame: Snapshot, field: ForceField) -> None:
 
 def stiffest(kind: MoleculeType, parameters: MoleculeParameters) -> float:
     """Largest force constant of a bond that is a spring and not rigid, kJ/mol/nm^2; 0 where there is none."""
-    rigid = {tuple(bond) for bond in kind.bonds[np.isfinite(kind.bond_length)].tolist()}
+    rigid = {tuple(bond) for bond in kind.rigid.pairs.tolist()}
     found = 0.0
     for each in parameters.bonded:
         if each.term == "bond":

@@ -25,6 +25,7 @@ from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from ...model.molecule import MoleculeType
 from ...model.system import System, Window
+from .dependents import placed
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -48,37 +49,37 @@ class Projector:
         """The atom whose displacement each atom follows, (A,)."""
         heavy, graph = self.molecule.chemistry.heavy, self.molecule.graph
         carrier = np.arange(self.molecule.n_atoms)
-        for atom in np.flatnonzero(~heavy):
+        tied = np.isin(carrier, self.molecule.held.pairs)  # one bond is not all that holds them
+        for atom in np.flatnonzero(~heavy & ~tied):
             carrier[atom] = min((n for n in graph[atom] if heavy[n]), default=atom)
         return carrier
 
     @cached_property
     def riders(self) -> tuple[Index, Array]:
         """Atoms that ride at a rigid distance, (h,), and those distances, nm."""
-        bonds, length = self.molecule.bonds, self.molecule.bond_length
-        riding = np.isfinite(length) & (self.carrier[bonds[:, 0]] == self.carrier[bonds[:, 1]])
-        atoms = np.where(self.carrier[bonds[riding, 0]] == bonds[riding, 0], bonds[riding, 1], bonds[riding, 0])
-        return atoms, length[riding]
+        (i, j), length = self.molecule.rigid.pairs.T, self.molecule.rigid.lengths
+        riding = self.carrier[i] == self.carrier[j]
+        return np.where(self.carrier[i] == i, j, i)[riding], length[riding]
 
     @cached_property
     def bonds(self) -> Index:
-        """Rigid bonds between atoms of different carriers, (m, 2)."""
-        return self.molecule.bonds[self._rigid]
+        """Rigid bonds, and other fixed distances, between atoms of different carriers, (m, 2)."""
+        return self.molecule.rigid.pairs[self._rigid]
 
     @cached_property
     def lengths(self) -> Array:
         """nm, (m,)."""
-        return self.molecule.bond_length[self._rigid]
+        return self.molecule.rigid.lengths[self._rigid]
 
     @cached_property
     def _rigid(self) -> NDArray[np.bool_]:
-        bonds = self.molecule.bonds
-        return np.isfinite(self.molecule.bond_length) & (self.carrier[bonds[:, 0]] != self.carrier[bonds[:, 1]])
+        i, j = self.molecule.rigid.pairs.T
+        return self.carrier[i] != self.carrier[j]
 
     @cached_property
     def weights(self) -> csr_array:
         """Weight of each carrier in each bead, (B, A); none for atoms that are carried."""
-        bead, atom, weight = self.molecule.mapping.entries
+        bead, atom, weight = self.molecule.free_mapping.entries
         shape = self.molecule.n_beads, self.molecule.n_atoms
         return csr_array((weight, (bead, self.carrier[atom])), shape=shape)
 
@@ -152,7 +153,7 @@ class Projector:
         move += moved.reshape(-1, len(atoms), 3).transpose(1, 0, 2)
         size, step = np.linalg.norm(move, axis=2, keepdims=True), STEP * self.molecule.length_unit
         move *= step / np.maximum(size, step)
-        return atoms + move[:, self.carrier]
+        return placed(self.molecule.dependents, atoms + move[:, self.carrier])
 
     def _restore_riders(self, atoms: Array) -> Array:
         """Set carried atoms to their rigid distance, along the direction they have."""
@@ -160,7 +161,7 @@ class Projector:
         vector = atoms[:, riders] - atoms[:, self.carrier[riders]]
         norm = np.maximum(np.linalg.norm(vector, axis=2, keepdims=True), 1e-9)
         atoms[:, riders] = atoms[:, self.carrier[riders]] + vector * (lengths[:, None] / norm)
-        return atoms
+        return placed(self.molecule.dependents, atoms)
 
 
 @dataclass(frozen=True, eq=False)

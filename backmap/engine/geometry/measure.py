@@ -3,6 +3,7 @@
 Constrained dynamics samples exp(-U/kT) sqrt(det G) delta(b - b0) (Fixman, PNAS 71, 3050 (1974); Ciccotti, Kapral,
 Vanden-Eijnden, ChemPhysChem 6, 1809 (2005)). Two bonds couple only if they share an atom a, by u u' / m_a with
 unit vectors that point away from it; so G is banded along a molecule and its determinant costs a few operations a bond.
+Dependent atoms are no coordinates: their masses are with their parents (``dependents.inverse_masses``).
 """
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from scipy.sparse.csgraph import reverse_cuthill_mckee
 from ...model.molecule import MoleculeType
 from ...model.pairs import AtomRows, ranges
 from ..compiling.compiled import compiled, part
+from .dependents import inverse_masses
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -23,21 +25,23 @@ class BondGram:
     """G of the rigid bonds of one molecule type.
 
     Attributes:
-        bonds: Rigid bonds in their banded order, (c, 2).
+        bonds: Rigid bonds, and other fixed distances, in their banded order, (c, 2).
         rows: Rows of the entries of G at and below its diagonal, (n,).
         columns: Columns of these entries, (n,).
         coupling: Factor of the cosine between the two bonds in each entry, 1/u, (n,).
     """
 
     def __init__(self, kind: MoleculeType) -> None:
-        bonds = kind.bonds[np.isfinite(kind.bond_length)].astype(np.int64).reshape(-1, 2)
-        incidence = _incidence(bonds, kind.n_atoms)
-        order = banded_order(incidence @ incidence.T)
+        bonds = kind.rigid.pairs
+        incidence, inverse = _incidence(bonds, kind.n_atoms), inverse_masses(kind)
+        touching = abs(incidence) @ abs(inverse) @ abs(incidence).T
+        touching.eliminate_zeros()
+        order = banded_order(touching)
         incidence, self.bonds = incidence[order], np.ascontiguousarray(bonds[order])
-        touching = tril(abs(incidence) @ abs(incidence).T, format="csr")
+        touching, coupling = tril(touching[order][:, order], format="csr"), incidence @ inverse @ incidence.T
         touching.sort_indices()
         self.rows, self.columns = (index.astype(np.int64) for index in touching.nonzero())
-        self.coupling = _sums(self.bonds, kind.mass, self.rows, self.columns)
+        self.coupling = np.asarray(coupling[self.rows, self.columns]).ravel()
         self._width = int((self.rows - self.columns).max(initial=0))
         self._start = touching.indptr.astype(np.int64)
         self._of_atoms = AtomRows.of(kind.n_atoms, self.bonds)
@@ -73,16 +77,6 @@ def _incidence(bonds: Index, n_atoms: int) -> csr_array:
     """1 at the first atom of each bond and -1 at the second, (c, A)."""
     row = np.repeat(np.arange(len(bonds)), 2)
     return csr_array((np.tile([1.0, -1.0], len(bonds)), (row, bonds.ravel())), shape=(len(bonds), n_atoms))
-
-
-def _sums(bonds: Index, mass: Array, rows: Index, columns: Index) -> Array:
-    """Sum over the atoms that two bonds share, sign times sign over mass, of each pair of bonds, 1/u, (n,)."""
-    total = np.zeros(len(rows))
-    for i in range(2):
-        for j in range(2):
-            shared = bonds[rows, i] == bonds[columns, j]
-            total += np.where(shared, (1.0 if i == j else -1.0) / mass[bonds[rows, i]], 0.0)
-    return total
 
 
 @part

@@ -5,6 +5,7 @@ rigid bond to one of them, or a bead that it has weight in, holds the block.
 """
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import networkx as nx
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...model.molecule import MoleculeType
+from ...model.pairs import places_in
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -27,9 +29,10 @@ class Block:
     Attributes:
         centre: The bead that it was grown from.
         beads: Beads whose fragments move.
-        atoms: Atoms that move, heavy ones each followed by its hydrogens, (n,).
+        atoms: Atoms that move, heavy ones each followed by its hydrogens, (n,), and behind them ``dependents``.
+        dependents: How many dependent atoms move with their parents.
         groups: Where each heavy atom's group starts, and the end of the last, (g + 1,).
-        bonds: Rows of the molecule's bonds that are rigid and have an atom that moves, (c,).
+        bonds: Rows of the molecule's fixed distances that have an atom that moves, (c,).
         rows: Beads with weight on an atom that moves, (r,): as constraints, or all of them if beads are soft.
         freedom: Coordinates minus constraints.
     """
@@ -37,6 +40,7 @@ class Block:
     centre: int
     beads: tuple[int, ...]
     atoms: Index
+    dependents: int
     groups: Index
     bonds: Index
     rows: Index
@@ -62,25 +66,33 @@ def blocks_of(kind: MoleculeType, size: int, exact: bool) -> list[Block]:
         exact: Beads are constraints.
     """
     found: dict[tuple[int, ...], Block] = {}
-    fragments = kind.mapping.fragments()
+    fragments, known = kind.mapping.fragments(), {}
     for centre in range(0 if kind.given else kind.n_beads):
         beads = grown(kind, centre, size)
         owned = np.sort(np.concatenate([fragments[bead] for bead in beads]))
-        block = found.get(beads) or _block(kind, centre, beads, owned, exact)
+        block = found.get(beads) or _block(kind, centre, beads, owned, exact, known)
         if block is not None:
             found[beads] = block
     return list(found.values())
 
 
-def _block(kind: MoleculeType, centre: int, beads: tuple[int, ...], free: Index, exact: bool) -> Block | None:
-    """The block of ``beads``, which own the atoms ``free``; None if nothing in it can move."""
+def _block(kind: MoleculeType, centre: int, beads: tuple[int, ...], owned: Index, exact: bool,
+           known: dict[bytes, Index]) -> Block | None:
+    """The block of ``beads``, which own the atoms ``owned``; None if nothing in it can move.
+
+    ``known`` has what is independent of constraints that were looked at before.
+    """
+    free = owned[kind.free[owned]]
     if exact:
         free = _unpinned(kind, free)
     if not len(free):
         return None
-    bonds, rows = kind.bond_rows.touching(free), kind.mapping.beads_with(free)
-    bonds = bonds[np.isfinite(kind.bond_length[bonds])]
-    kept = independent(generic_gradient(kind, free, bonds, rows if exact else rows[:0]))
+    bonds, rows = kind.rigid_rows.touching(free), kind.free_mapping.beads_with(free)
+    gradient = generic_gradient(kind, free, bonds, rows if exact else rows[:0])
+    name = hashlib.blake2b(gradient, digest_size=16).digest() + str(gradient.shape).encode()
+    if name not in known:
+        known[name] = independent(gradient)
+    kept = known[name]
     freedom = 3 * len(free) - len(kept)
     if freedom <= 0:
         return None
@@ -88,12 +100,15 @@ def _block(kind: MoleculeType, centre: int, beads: tuple[int, ...], free: Index,
         rows = rows[np.unique(kept[kept >= len(bonds)] - len(bonds))[::3] // 3]
     bonds = bonds[kept[kept < len(bonds)]]
     atoms, groups = _grouped(kind, free)
-    return Block(centre, beads, atoms, groups, bonds, rows, freedom)
+    moved = kind.dependents.children(free)
+    followers, starts = kind.dependents.atoms[moved], _runs(kind.dependents.first[moved])
+    return Block(centre, beads, np.concatenate([atoms, followers]), len(followers),
+                 np.concatenate([groups, len(atoms) + starts]), bonds, rows, freedom)
 
 
 def _unpinned(kind: MoleculeType, free: Index) -> Index:
     """Those of the atoms that may move; one that is alone in a bead with what does not move cannot."""
-    weights = kind.mapping.part(kind.mapping.beads_with(free), free) != 0
+    weights = kind.free_mapping.part(kind.free_mapping.beads_with(free), free) != 0
     while True:
         pinned = weights[weights.sum(axis=1) == 1].any(axis=0)
         if not pinned.any():
@@ -106,8 +121,8 @@ def generic_gradient(kind: MoleculeType, free: Index, bonds: Index, rows: Index)
 
     At made-up positions, the same for all blocks of the same make.
     """
-    atoms = np.concatenate([free, np.setdiff1d(kind.bonds[bonds], free)])
-    ends = places_in(atoms, kind.bonds[bonds])
+    atoms = np.concatenate([free, np.setdiff1d(kind.rigid.pairs[bonds], free)])
+    ends = places_in(atoms, kind.rigid.pairs[bonds])
     positions = np.random.default_rng(1).normal(size=(len(atoms), 3))
     unit = positions[ends[:, 0]] - positions[ends[:, 1]]
     unit /= np.linalg.norm(unit, axis=1, keepdims=True)
@@ -116,15 +131,9 @@ def generic_gradient(kind: MoleculeType, free: Index, bonds: Index, rows: Index)
     gradient[number, ends[:, 0]] = unit
     gradient[number, ends[:, 1]] = -unit
     for x in range(3):
-        gradient[len(bonds) + x::3, :len(free), x] = kind.mapping.part(rows, free)
+        gradient[len(bonds) + x::3, :len(free), x] = kind.free_mapping.part(rows, free)
     weighted = gradient[:, :len(free)] / np.sqrt(kind.mass[free])[:, None]
     return weighted.reshape(len(weighted), 3 * len(free))
-
-
-def places_in(atoms: Index, wanted: Index) -> Index:
-    """Where each of the atoms ``wanted`` (...) stands in ``atoms`` (n,), which has all of them."""
-    order = np.argsort(atoms)
-    return order[np.searchsorted(atoms[order], wanted)]
 
 
 def independent(gradient: Array) -> Index:
@@ -153,3 +162,8 @@ def _grouped(kind: MoleculeType, free: Index) -> tuple[Index, Index]:
     atoms = sorted(carrier, key=lambda a: (carrier[a], a != carrier[a], a))
     starts = [k for k, a in enumerate(atoms) if k == 0 or carrier[a] != carrier[atoms[k - 1]]]
     return np.array(atoms, dtype=np.int64), np.array([*starts, len(atoms)], dtype=np.int64)
+
+
+def _runs(values: Index) -> Index:
+    """Where runs of equal values end, (runs,)."""
+    return np.append(np.flatnonzero(np.diff(values)) + 1, len(values)) if len(values) else values

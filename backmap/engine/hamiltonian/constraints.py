@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..compiling.compiled import part
+from ..geometry.dependents import place, spread
 from .elimination import factorised, solve
 from .records import BlockTables, rows_of
 
@@ -32,7 +33,7 @@ class Constraints(NamedTuple):
 
     Attributes:
         exact: Bead components are among them; else bonds alone.
-        moving: Places that move.
+        moving: Places that move by themselves.
     """
 
     exact: bool
@@ -68,7 +69,7 @@ def constraints_of(t: BlockTables, k: int, exact):
     dot, dot_value = rows_of(t.gram.dot, k)
     mixed, mixed_value = rows_of(t.gram.mixed, k)
     return Constraints(
-        exact, places.moving[k], places.inverse_mass[places.start[k]:places.start[k + 1]], bonds.place[bond],
+        exact, places.free[k], places.inverse_mass[places.start[k]:places.start[k + 1]], bonds.place[bond],
         bonds.length[bond], bonds.row[bond], beads.row[row], beads.weight_start[row], beads.weight_end[row],
         beads.place, beads.weight, factor.column[entry],
         factor.diagonal[factor.diagonal_start[k]:factor.diagonal_start[k + 1]],
@@ -242,3 +243,19 @@ def farthest(x, other, moving):
     for i in range(moving):
         most = max(most, (x[i, 0] - other[i, 0])**2 + (x[i, 1] - other[i, 1])**2 + (x[i, 2] - other[i, 2])**2)
     return np.sqrt(most)
+
+
+@part
+def follow(t: BlockTables, k: int, x):
+    """Put the dependent atoms of block ``k`` where its free ones have them."""
+    d = t.dependents
+    rows = slice(d.start[k], d.start[k + 1])
+    place(d.place[rows], d.begin[rows], d.end[rows], d.parent, d.weight, d.factor[rows], x)
+
+
+@part
+def hand_over(t: BlockTables, k: int, x, force):
+    """Hand the forces on dependent atoms of block ``k`` to their parents."""
+    d = t.dependents
+    rows = slice(d.start[k], d.start[k + 1])
+    spread(d.place[rows], d.begin[rows], d.end[rows], d.parent, d.weight, d.factor[rows], x, force)

@@ -82,7 +82,7 @@ class HamiltonianMoves:
         self.system, self.layout = system, FieldLayout(system, field)
         self.blocks: list[list[Block]]
         self.tables: BlockTables
-        if not any(np.isfinite(kind.bond_length).any() for kind in system.types) and sigma is not None:
+        if not any(len(kind.rigid) for kind in system.types) and sigma is not None:
             powers = powers or (0.0, 0.0)
         self.blocks, self.tables = build(system, self.layout, size, sigma is None, hydrogen_mass)
         heat = BOLTZMANN * temperature
@@ -110,7 +110,7 @@ class HamiltonianMoves:
                     beads.append([bead + b for b in block.beads] + [-1] * (size - len(block.beads)))
             first += len(listed)
         block, first_atom, first_bead, n_atoms, self.centre = np.array(rows, dtype=np.int64).T.copy()
-        self.places = BlockPlaces(block, first_atom, first_bead, n_atoms)
+        self.places = BlockPlaces(block, self.tables.copies.make[block], first_atom, first_bead, n_atoms)
         self.beads = np.array(beads, dtype=np.int64)
 
     def frame(self, atoms: Array, beads: Array, box: Array | None) -> Frame:

@@ -15,6 +15,8 @@ from .constraints import (
     directions,
     factorise,
     farthest,
+    follow,
+    hand_over,
     leads_to,
     project_positions,
     project_velocities,
@@ -39,9 +41,13 @@ WHOLE, TORN, INFINITE = 0, 1, 2
 
 
 class BlockPlaces(NamedTuple):
-    """Where each block is: its number in ``BlockTables``, first atom, first bead and atoms of its molecule, (I,)."""
+    """Where each block is: its number in ``BlockCopies`` and its make, first atom, first bead and atoms of its molecule.
+
+    All are (I,).
+    """
 
     block: Index
+    make: Index
     first_atom: Index
     first_bead: Index
     n_atoms: Index
@@ -122,7 +128,7 @@ def uniform(key, number):
 @part
 def draw_velocities(t: BlockTables, k: int, heat, key, v):
     """Maxwell velocities of the atoms of block ``k`` from numbers 2, 3, ... of the stream ``key`` (Box, Muller)."""
-    moving, start, inverse_mass = t.places.moving[k], t.places.start[k], t.places.inverse_mass
+    moving, start, inverse_mass = t.places.free[k], t.places.start[k], t.places.inverse_mass
     for i in range(moving):
         scale = np.sqrt(heat * inverse_mass[start + i])
         for c in range(3):
@@ -169,14 +175,15 @@ def springs(h: Constraints, stiffness, x, sums, held, force):
 @part
 def enter(t: BlockTables, s: AtomTables, p: BlockPlaces, one: int, atoms, r: Room):
     """Bring block ``one`` of ``p`` into the room: positions, types, charges and roles of its places."""
-    k, first = p.block[one], p.first_atom[one]
-    start, end, local, excluded = t.places.start[k], t.places.start[k + 1], t.places.atom, t.places.excluded
+    block, first = p.block[one], p.first_atom[one]
+    start, end, local = t.copies.atom_start[block], t.copies.atom_start[block + 1], t.copies.atom
+    excluded, same = t.places.excluded, t.places.start[p.make[one]]
     for i in range(end - start):
         atom = first + local[start + i]
         for c in range(3):
             r.x[i, c] = r.start[i, c] = atoms[atom, c]
         r.kinds[i], r.charges[i] = s.field.kind[atom], s.field.charge[atom]
-        if excluded[start + i]:
+        if excluded[same + i]:
             r.role[local[start + i]] = i
     cores_of(s, r.kinds, end - start, r.cores)
 
@@ -184,20 +191,21 @@ def enter(t: BlockTables, s: AtomTables, p: BlockPlaces, one: int, atoms, r: Roo
 @part
 def leave(t: BlockTables, p: BlockPlaces, one: int, r: Room):
     """Forget the roles of a block."""
-    k, local = p.block[one], t.places.atom
-    for i in range(t.places.start[k], t.places.start[k + 1]):
+    block, local = p.block[one], t.copies.atom
+    for i in range(t.copies.atom_start[block], t.copies.atom_start[block + 1]):
         r.role[local[i]] = -1
 
 
 @part
-def hold(t: BlockTables, k: int, exact, residual, first_bead, r: Room):
+def hold(t: BlockTables, p: BlockPlaces, one: int, exact, residual, r: Room):
     """What the atoms that move shall contribute to their beads: exact beads stay, soft ones are drawn to R."""
-    bead_sums(constraints_of(t, k, exact), r.x, r.held)
+    bead_sums(constraints_of(t, p.make[one], exact), r.x, r.held)
     if not exact:
-        start, bead = t.beads.start[k], t.beads.bead
-        for row in range(t.beads.start[k + 1] - start):
+        block, first, bead = p.block[one], p.first_bead[one], t.copies.bead
+        start = t.copies.bead_start[block]
+        for row in range(t.copies.bead_start[block + 1] - start):
             for c in range(3):
-                r.held[row, c] -= residual[first_bead + bead[start + row], c]
+                r.held[row, c] -= residual[first + bead[start + row], c]
 
 
 @part
@@ -211,9 +219,10 @@ def trajectory(t: BlockTables, s: AtomTables, g: Cells, p: BlockPlaces, one: int
         How it ended; energies before and after, potential, kinetic and of springs, (2, 3), kJ/mol; log det G_C
         before and after; ``lists``, perhaps larger.
     """
-    k, dt = p.block[one], rules.timestep
+    k, dt = p.make[one], rules.timestep
     constraints, own = constraints_of(t, k, rules.exact), terms_of(t, k)
-    inverse, moving, group, places = constraints.inverse_mass, own.moving, own.group, len(constraints.inverse_mass)
+    inverse, moving, group = constraints.inverse_mass, constraints.moving, own.group
+    places, follows = len(inverse), own.moving > moving
     x, v, force, previous = r.x[:places], r.velocity[:places], r.force[:places], r.previous
     role = r.role[:p.n_atoms[one]]
     energies, before, after, potential = np.zeros((2, 3)), 0.0, 0.0, 0.0
@@ -225,6 +234,8 @@ def trajectory(t: BlockTables, s: AtomTables, g: Cells, p: BlockPlaces, one: int
                     x[i, c] += dt * (v[i, c] + 0.5 * dt * inverse[i] * force[i, c])
             if not project_positions(constraints, r.unit, r.factor, x, r.right, r.sums, r.held):
                 return TORN, energies, before, after, lists
+            if follows:
+                follow(t, k, x)
             if _thrown(x, previous, moving):
                 return INFINITE, energies, before, after, lists
             for i in range(moving):
@@ -235,14 +246,16 @@ def trajectory(t: BlockTables, s: AtomTables, g: Cells, p: BlockPlaces, one: int
         if not np.isfinite(after):
             return TORN, energies, before, after, lists
         if step == 0 or outrun(group, x, r.listed) > MARGIN:
-            strayed = farthest(x, r.start, moving)
-            block = MovingBlock(moving, group, x, role, p.first_atom[one])
+            strayed = farthest(x, r.start, own.moving)
+            block = MovingBlock(own.moving, group, x, role, p.first_atom[one])
             lists = neighbours(block, s, g, atoms, MARGIN, strayed, lists)
             copy(x, 0, places, r.listed)
         if step == 0 or step == steps:
             potential = energy_and_forces(own, s, r.kinds, r.charges, x, lists, r.terms, force)
         else:
             quick_forces(own, s, r.kinds, r.charges, x, lists, r.cores, r.line, r.terms, force)
+        if follows:
+            hand_over(t, k, x, force)
         spring = springs(constraints, rules.stiffness, x, r.sums, r.held, force) if rules.stiffness > 0.0 else 0.0
         if not np.isfinite(potential + spring):
             return INFINITE, energies, before, after, lists

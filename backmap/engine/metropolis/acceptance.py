@@ -287,6 +287,7 @@ class Acceptance:
         draw = handed.draw(self.generator, env, rng, self.candidates, label)
         present = scene.atoms[frame[:, None], scene.layout.owned[bead].clamp_min(0)] - scene.beads[frame, bead][:, None]
         drawn = torch.where(block[:, None, :, None], draw.positions.double(), present[:, None])
+        drawn = env.fragments.followers.placed(env.row, drawn)
         value, energy = self.target.log_density(scene, shells, frame, bead, block,
                                                 torch.cat([present[:, None], drawn], dim=1), shown)
         density = handed.log_density(self.generator, draw, label)

@@ -31,6 +31,8 @@ KINDS = ("fragment", "hydrogens")
 class BlockTable:
     """Rigid bonds and beads of every fragment: R rows as in ``FragmentTable``, F atoms, P partners.
 
+    Other fixed distances count as rigid bonds.
+
     Local indices point into [fragment atoms F | partners P].
 
     Attributes:
@@ -71,8 +73,8 @@ class BlockTable:
             place = dict(zip(local.tolist(), slot.tolist(), strict=True))
             partners[r, :len(outside)], beads[r, :len(of)] = outside + base, of + first
             for k, bond in enumerate(pairs):
-                bonds[r, k] = [place[a] for a in kind.bonds[bond].tolist()]
-                lengths[r, k] = kind.bond_length[bond]
+                bonds[r, k] = [place[a] for a in kind.rigid.pairs[bond].tolist()]
+                lengths[r, k] = kind.rigid.lengths[bond]
             weights[r, :len(of), slot] = kind.mapping.part(of, local).T
         device = fragments.atoms.device
         return cls(fragments, *(torch.as_tensor(x, device=device) for x in (partners, bonds, lengths, beads, weights)))
@@ -80,10 +82,11 @@ class BlockTable:
     def blocks(self, kinds: Sequence[str]) -> dict[str, Tensor]:
         """Which atoms of each fragment the blocks of each kind take, (R, F) bool; a row of False takes no part.
 
-        Pinned atoms are never drawn. Fragments that are all hydrogens count under ``hydrogens`` if that is asked for.
+        Pinned and dependent atoms are never drawn. Fragments that are all hydrogens count under ``hydrogens`` if that
+        is asked for.
         """
         own, tables = self.fragments.atoms, self.fragments
-        whole = (own >= 0) & ~tables.pinned
+        whole = (own >= 0) & ~tables.pinned & ~tables.dependent
         hydrogens = whole & (tables.element[own.clamp_min(0)] == 1)
         wanted = {"fragment": whole, "hydrogens": hydrogens}
         if "hydrogens" in kinds:
@@ -159,8 +162,6 @@ def _ties(kind: MoleculeType, own: Index) -> tuple[Index, Index, Index]:
     """Atoms outside that are tied to ``own``, rows of its rigid bonds, and beads in which it has weight."""
     if kind.given:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), own
-    touching = kind.bond_rows.touching(own)
-    touching = touching[np.isfinite(kind.bond_length[touching])]
-    beads = kind.mapping.beads_with(own)
-    outside = np.setdiff1d(np.union1d(kind.bonds[touching].ravel(), kind.mapping.atoms_in(beads)), own)
+    touching, beads = kind.rigid_rows.touching(own), kind.mapping.beads_with(own)
+    outside = np.setdiff1d(np.union1d(kind.rigid.pairs[touching].ravel(), kind.mapping.atoms_in(beads)), own)
     return outside, touching, beads

@@ -51,6 +51,11 @@ def reach(molecule: MoleculeType, sigma: float) -> Array:
     graph = nx.Graph()
     graph.add_nodes_from(range(molecule.n_atoms))
     graph.add_edges_from((int(i), int(j), {"length": d}) for (i, j), d in zip(molecule.bonds, length, strict=True))
+    graph.add_edges_from((i, j, {"length": d}) for (i, j), d in molecule.held.between.items())
+    # Virtual sites are within a bond of an atom.
+    graph.add_edges_from((int(i), int(j), {"length": BOND_LENGTHS[1]})
+                         for i, j in zip(molecule.dependents.atoms, molecule.dependents.first, strict=True)
+                         if molecule.virtual[i])
     found = np.zeros(molecule.n_beads)
     for bead, own in enumerate(molecule.mapping.fragments()):
         inside = molecule.mapping.atoms_in([bead])

@@ -15,6 +15,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from ...model.system import System, Window
+from ..geometry.dependents import placed
 from .conflict import bead_pairs, conflict_graph
 from .contracts import LocalEnvironment, View
 from .fragments import FragmentTable
@@ -201,15 +202,16 @@ class Scene:
             bead: System index of each site's bead, (S,).
             noise: Noise level of the context, one number or (S,).
             temperature: K.
-            block: Fragment atoms to draw, (S, F) bool; None means all of them.
+            block: Fragment atoms to draw, (S, F) bool; None means all of them. Dependent atoms are not drawn.
             turns: When each bead's atoms were drawn, (W, B): a site sees those that came before it, and no others.
                 None means that it sees all that are placed.
         """
         row = self.layout.row[bead]
         tables, anchor = self.fragments, self.beads[frame, bead][:, None]
         fragment = tables.atoms[row]
-        block = fragment >= 0 if block is None else block & (fragment >= 0)
-        rest = (fragment >= 0) & ~block
+        drawable = (fragment >= 0) & ~tables.dependent[row]
+        block = drawable if block is None else block & drawable
+        rest = drawable & ~block
         context, context_placed = self._atoms_at(frame, bead, tables.context[row], anchor)
         near = tables.beads[row]
         beads = self.beads[frame[:, None], (near + self.layout.bead_shift[bead][:, None]).clamp_min(0)] - anchor
@@ -264,3 +266,21 @@ class Scene:
         target = (frame[site], atoms[site, slot])
         self.atoms[target] = positions[site, slot].double() + self.beads[frame[site], bead[site]]
         self.placed[target] = True
+        self._follow(frame, bead)
+
+    def _follow(self, frame: Tensor, bead: Tensor) -> None:
+        """Put the dependent atoms of the sites' molecules where their parents have them, as far as these are placed."""
+        molecule, first = self.layout.molecule[bead], 0
+        for group in self.system.groups:
+            dependents, count = group.type.dependents, len(group.atoms)
+            here = (molecule >= first) & (molecule < first + count)
+            if len(dependents) and not group.type.given and bool(here.any()):
+                both = torch.unique(torch.stack([frame[here], molecule[here] - first], dim=1), dim=0)
+                rows = torch.as_tensor(group.atoms, device=frame.device)[both[:, 1]]
+                found = placed(dependents, self.atoms[both[:, :1], rows].cpu().numpy())[:, dependents.atoms]
+                target = both[:, :1], rows[:, dependents.atoms]
+                self.atoms[target] = torch.as_tensor(found, device=frame.device)
+                parents = self.placed[both[:, :1], rows[:, dependents.parent]].cpu().numpy()
+                self.placed[target] = torch.as_tensor(np.logical_and.reduceat(parents, dependents.start[:-1], axis=1),
+                                                      device=frame.device)
+            first += count

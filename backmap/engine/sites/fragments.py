@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 
 import networkx as nx
 import numpy as np
@@ -17,6 +18,7 @@ from torch import Tensor
 from ...model.molecule import MoleculeType
 from ...model.pairs import FAR
 from .contracts import Order, View
+from .followers import Followers
 from .records import MoleculePairs
 
 #: Largest number of beads along the bead graph in an environment, the nearest ones, the anchor included.
@@ -45,6 +47,7 @@ class FragmentTable:
         closure_length: Rigid distance to the closure atom, nm, (R, F).
         bonded: Whether the first predecessor is a bonded atom (not a bead), (R, F) bool.
         pinned: Whether the atom is all of its bead, so that its position is given, (R, F) bool.
+        dependent: Whether the atom's position follows from others, so that it is not drawn, (R, F) bool.
         weight_own: Mapping weights of the fragment's atoms in each of ``beads``, (R, Q, F).
         weight_context: Mapping weights of the context atoms in each of ``beads``, (R, Q, C).
         sign: Handedness of the fragment: of its own stereocentre, else of the nearest one in
@@ -75,6 +78,7 @@ class FragmentTable:
     closure_length: Tensor
     bonded: Tensor
     pinned: Tensor
+    dependent: Tensor
     weight_own: Tensor
     weight_context: Tensor
     sign: Tensor
@@ -126,6 +130,11 @@ class FragmentTable:
         moved = {f.name: getattr(self, f.name).to(device) for f in fields(self) if f.name not in ("types", "bonds")}
         return replace(self, **moved, bonds=MoleculePairs(*(part.to(device) for part in self.bonds)))
 
+    @cached_property
+    def followers(self) -> Followers:
+        """Dependent atoms inside the fragments."""
+        return Followers.of(self.types, self.atoms.cpu().numpy(), self.type.tolist(), self.atom_base.tolist())
+
     def bonds_between(self, a: Tensor, b: Tensor) -> Tensor:
         """Return the number of bonds between atom rows of one molecule (broadcast); ``FAR`` if more than 8."""
         return self.bonds.look_up(a, b, FAR).long()
@@ -155,6 +164,7 @@ class _Plan:
     closure_length: list[float]
     bonded: list[bool]
     pinned: list[bool]
+    dependent: list[bool]
     weight_own: np.ndarray
     weight_context: np.ndarray
     sign: int
@@ -182,25 +192,28 @@ class _Planner:
         """Make the plan of the fragment of a bead."""
         if self.molecule.given:
             return _Plan([int(a) for a in self.fragments[bead]], [], [], [bead], [(("bead", 0),) * 3], [None], [np.nan],
-                         [np.nan], [False], [True], np.ones((1, 1)), np.zeros((1, 0)), 1, False)
+                         [np.nan], [False], [True], [False], np.ones((1, 1)), np.zeros((1, 0)), 1, False)
         own = self._drawing_order(bead)
         context = self._context(bead, own)
         owner = self.molecule.mapping.owner
         rank = self.order.ranks
         available = [not self.sequential or bool(rank[owner[a]] < rank[bead]) for a in context]
         beads = self._near_beads(bead)
-        placed = {a: ("context", k) for k, a in enumerate(context) if available[k]}
-        plan = _Plan(own, context, available, beads, [], [], [], [], [], [],
+        free = self.molecule.free
+        placed = {a: ("context", k) for k, a in enumerate(context) if available[k] and free[a]}
+        plan = _Plan(own, context, available, beads, [], [], [], [], [], [], [not free[a] for a in own],
                      self.mapping.part(beads, own), self.mapping.part(beads, context),
                      *self._handedness(own, context))
         for k, atom in enumerate(own):
             self._predecessors(plan, atom, bead, placed)
-            placed[atom] = ("own", k)
+            if free[atom]:
+                placed[atom] = ("own", k)
         return plan
 
     def _drawing_order(self, bead: int) -> list[int]:
-        """Heavy atoms breadth first from where the parent bead is bonded, then hydrogens."""
-        own = [int(a) for a in self.fragments[bead]]
+        """Heavy atoms breadth first from where the parent bead is bonded, then hydrogens, then dependent atoms."""
+        every = [int(a) for a in self.fragments[bead]]
+        own = [a for a in every if self.molecule.free[a]]
         graph = self.molecule.graph
         heavy = [a for a in own if self.heavy[a]] or own
         parent = self.order.parents[bead]
@@ -220,8 +233,9 @@ class _Planner:
                 order.append(seed)
                 order.extend(child for _, child in nx.bfs_edges(inside, seed, sort_neighbors=sorted)
                              if child not in order)
-        return order + sorted((a for a in own if a not in order),
-                              key=lambda a: (min((order.index(n) for n in graph[a] if n in order), default=0), a))
+        order += sorted((a for a in own if a not in order),
+                        key=lambda a: (min((order.index(n) for n in graph[a] if n in order), default=0), a))
+        return order + [a for a in every if not self.molecule.free[a]]
 
     def _context(self, bead: int, own: list[int]) -> list[int]:
         """Atoms in view by bonds, and all atoms that share a bead with the fragment; nearest first."""
@@ -263,7 +277,7 @@ class _Planner:
             """Without a placed heavy neighbour, so that only beads could give the axis of a local frame."""
             return not any(self.heavy[n] for n in usable(graph[node]))
 
-        bonded = sorted(usable(graph[atom]), key=adrift)
+        bonded = sorted(usable(graph[atom]) or usable(self._held(atom)), key=adrift)
         chain: list[tuple[str, int]] = []
         if self.molecule.coarse and not plan.reference:
             # Bonds of beads are soft, and what is hard is the bead that they make: the first is seen from there.
@@ -293,16 +307,18 @@ class _Planner:
         plan.bonded.append(bool(bonded))
         plan.pinned.append(self._pinned(atom, bead))
 
+    def _held(self, atom: int) -> list[int]:
+        """Atoms at a fixed distance of it."""
+        return self.molecule.rigid.partners.get(atom, [])
+
     def _closure(self, atom: int, bonded: list[int], placed: dict[int, tuple[str, int]]) -> int | None:
-        """A second bonded atom of the same fragment, if both distances are rigid: a ring closes here."""
-        inside = [n for n in bonded if placed[n][0] == "own"]
-        if len(inside) < 2 or inside[0] != bonded[0]:
-            return None
-        rigid = np.isfinite([self._length(atom, n) for n in inside[:2]]).all()
-        return inside[1] if rigid else None
+        """A second atom of the same fragment at a rigid distance, if the first is at one, too: a ring closes here."""
+        held = sorted((n for n in self._held(atom) if n in placed), key=lambda n: (not self.heavy[n], placed[n][1]))
+        rigid = [n for n in dict.fromkeys([*bonded, *held]) if n in held and placed[n][0] == "own"]
+        return rigid[1] if len(rigid) > 1 and rigid[0] == bonded[0] else None
 
     def _length(self, a: int, b: int) -> float:
-        return float(self.molecule.bond_length[self.molecule.graph.edges[a, b]["bond"]])
+        return self.molecule.rigid.between.get((a, b), np.nan)
 
 
 def _stereo_of_atoms(molecule: MoleculeType) -> np.ndarray:
@@ -347,6 +363,7 @@ def _stack(plans: list[_Plan]) -> dict[str, Tensor]:
         "reference": reference, "closure": closure, "length": padded("length", size_f, np.nan, np.float32),
         "closure_length": padded("closure_length", size_f, np.nan, np.float32),
         "bonded": padded("bonded", size_f, False, bool), "pinned": padded("pinned", size_f, False, bool),
+        "dependent": padded("dependent", size_f, False, bool),
         "weight_own": weight_own.astype(np.float32), "weight_context": weight_context.astype(np.float32),
         "sign": np.array([p.sign for p in plans], dtype=np.float32), "chiral": np.array([p.chiral for p in plans]),
     }

@@ -6,6 +6,7 @@ runs the step adds where it stands in the recipe. It costs one look at the numbe
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -69,7 +70,10 @@ def prepared(generator: Draws, system: System, device: str) -> System:
 
 
 def draw(generator: Draws, env: LocalEnvironment, rng: Stream, candidates: int, label: Label) -> Draw:
-    """Draws of all sites. Positions of atoms that are not drawn, padding among them, may be anything."""
+    """Draws of all sites. Positions of atoms that are not drawn, padding among them, may be anything.
+
+    Dependent atoms are where those that are drawn have them.
+    """
     who = named("generator", generator)
     found = expect(generator.draw(env, rng, candidates), Draw, who, "drew")
     positions = expect(found.positions, Tensor, who, "drew positions as")
@@ -77,6 +81,8 @@ def draw(generator: Draws, env: LocalEnvironment, rng: Stream, candidates: int, 
     if not bool(positions.sum().isfinite()):  # a sum is had in no time, and is not finite if one of its terms is not
         wrong = ~positions.isfinite().all(dim=3) & env.block[:, None]
         _expect_none(wrong.any(dim=2), f"{who} drew positions that are not numbers", label)
+    if env.fragments.followers.rows:
+        return replace(found, positions=env.fragments.followers.placed(env.row, positions))
     return found
 
 

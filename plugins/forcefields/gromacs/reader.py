@@ -21,13 +21,14 @@ from ...files.gromacs import (
     function_of,
     understood,
 )
+from ...files.gromacs_rigid import RIGID
 from ...files.preprocessor import TopologyLine
 from ..matching import check_elements
 from .terms import SECTIONS, terms_of
 from .types import Types
 
 #: Sections of a molecule without energy, or whose energy is no part of the force field.
-_SILENT = {"constraints", "settles", "exclusions", "position_restraints", "distance_restraints",
+_SILENT = RIGID | {"exclusions", "position_restraints", "distance_restraints",
            "dihedral_restraints", "orientation_restraints", "angle_restraints", "angle_restraints_z",
            "implicit_genborn_params", "cmaptypes", "system", "molecules", ""}
 
@@ -86,7 +87,7 @@ class _Molecule:
                 self.links.append(self._at(line, line.fields[:2]))
         elif line.section in ("pairs", "pairs_nb"):
             self.pairs.append(line)
-        elif line.section == "constraints" and line.fields[2] == "1":
+        elif line.section == "constraints" and function_of(line) == "1":
             self.links.append(self._at(line, line.fields[:2]))
         elif line.section == "exclusions":
             first, *others = self._at(line, line.fields)

@@ -1,12 +1,14 @@
 """Molecule types from GROMACS' .top and .itp files."""
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from backmap.api import AtomMolecule, AtomTopology, TopologyReader
 from backmap.errors import BackmapError
+from backmap.model.rigid import Dependence, Dependents, FixedDistances
 
 from ...chemistry import elements
 from ...files.gromacs import (
@@ -18,6 +20,7 @@ from ...files.gromacs import (
     function_of,
     understood,
 )
+from ...files.gromacs_rigid import SITES, Settle, virtual_site
 from ...files.preprocessor import TopologyLine
 
 #: Chemical bond functions whose first parameter is the equilibrium length.
@@ -65,13 +68,15 @@ class _Molecule:
     record: MoleculeRecord
     bonds: list[TopologyLine] = field(default_factory=list)
     constraints: list[tuple[int, int, float]] = field(default_factory=list)
-    held_apart: list[tuple[int, int]] = field(default_factory=list)
+    held: list[tuple[int, int, float]] = field(default_factory=list)
+    sites: dict[int, Dependence] = field(default_factory=dict)
 
     @classmethod
     def of(cls, record: MoleculeRecord) -> _Molecule:
         """What the lines say; sections that only a force field needs are passed over."""
         molecule = cls(record)
-        handlers = {"bonds": molecule._bond, "constraints": molecule._constraint, "settles": molecule._settle}
+        handlers = {"bonds": molecule._bond, "constraints": molecule._constraint, "settles": molecule._settle,
+                    **dict.fromkeys(SITES, molecule._site)}
         for line in record.lines:
             if line.section in handlers:
                 understood(line, handlers[line.section])
@@ -83,15 +88,23 @@ class _Molecule:
 
     def _constraint(self, line: TopologyLine) -> None:
         i, j = self._pair(line)
-        if line.fields[2] != "1":  # type 2 is a constraint between atoms that are not bonded
-            self.held_apart.append((i, j))
-        else:
-            self.constraints.append((i, j, finite(line.fields[3]) if len(line.fields) > 3 else np.nan))
+        length = finite(line.fields[3]) if len(line.fields) > 3 else np.nan
+        if length <= 0:
+            raise BackmapError(f"a constraint of {length:g} nm", where=line.where)
+        # Type 2 is a constraint between atoms that are not bonded.
+        (self.constraints if function_of(line) == "1" else self.held).append((i, j, length))
 
     def _settle(self, line: TopologyLine) -> None:
-        oxygen, length = int(line.fields[0]) - 1, finite(line.fields[2])
-        self.constraints += [(oxygen, oxygen + 1, length), (oxygen, oxygen + 2, length)]
-        self.held_apart.append((oxygen + 1, oxygen + 2))
+        found = Settle.of(line, self.record)
+        first, second = found.oxygen + 1, found.oxygen + 2
+        self.constraints += [(found.oxygen, other, found.to_oxygen) for other in (first, second)]
+        self.held.append((first, second, found.between))
+
+    def _site(self, line: TopologyLine) -> None:
+        found = virtual_site(line, self.record)
+        if found.atom in self.sites:
+            raise BackmapError(f"virtual site {found.atom + 1} is defined twice", where=line.where)
+        self.sites[found.atom] = found
 
     def _pair(self, line: TopologyLine) -> tuple[int, int]:
         try:
@@ -120,7 +133,9 @@ class _Molecule:
         if not atoms:
             raise BackmapError(f"molecule type '{record.name}' has no atoms", where=record.where)
         told = [atom.told(records.atom_types.get(atom.type)) for atom in atoms]
+        self._check_sites(told)
         length = self._bonded_pairs(records, lengths)
+        held = self._held(length, [element for element, _, _ in told], records, lengths)
         pairs, constrained = sorted(length), {(i, j) for i, j, _ in self.constraints}
         return AtomMolecule(
             name=record.name, atom_names=[atom.name for atom in atoms], atom_types=[atom.type for atom in atoms],
@@ -132,12 +147,56 @@ class _Molecule:
             bonds=np.array(pairs, dtype=np.int64).reshape(-1, 2),
             bond_length=np.array([length[pair] for pair in pairs], dtype=np.float64),
             constrained=np.array([pair in constrained for pair in pairs], dtype=bool),
-            held_apart=tuple(self.held_apart))
+            held=FixedDistances.of([*held], [*held.values()]), dependents=Dependents.of([*self.sites.values()]))
+
+    def _check_sites(self, told: list[tuple[int, float | None, float]]) -> None:
+        """Virtual sites have no mass, no bonds and parents that are none.
+
+        Raises:
+            BackmapError: With the line of the first that is otherwise.
+        """
+        fixed = {atom for pairs in (self.constraints, self.held) for i, j, _ in pairs for atom in (i, j)}
+        for site in self.sites.values():
+            where, name = self.record.atoms[site.atom].line.where, f"virtual site {site.atom + 1}"
+            if told[site.atom][1]:
+                raise BackmapError(f"{name} has a mass of {told[site.atom][1]:g} u", where=where,
+                                   hint="A virtual site has none: write 0, or leave it out of the virtual sites.")
+            if site.atom in fixed:
+                raise BackmapError(f"{name} is held by a constraint", where=where,
+                                   hint="Its parents determine where it is.")
+            for parent in site.parents:
+                if parent in self.sites:
+                    raise BackmapError(f"{name} is made of the virtual site {parent + 1}", where=where,
+                                       hint="Make it of atoms.")
+
+    def _held(self, length: dict[tuple[int, int], float], element: list[int], records: TopologyRecords,
+              lengths: Lengths) -> dict[tuple[int, int], float]:
+        """Distances that are held of atoms that are not bonded; bonds of two hydrogens of one atom become such.
+
+        Raises:
+            BackmapError: If no length is known.
+        """
+        degree = Counter(atom for pair in length for atom in pair)
+        across = [pair for pair in length if all(element[a] == 1 and degree[a] > 1 for a in pair)]
+        held = {pair: length.pop(pair) for pair in across}
+        bonded = self._bonded_types(records)
+        for i, j, given in self.held:
+            if np.isnan(given):
+                given = lengths.get(frozenset((bonded[i], bonded[j])), np.nan)
+            held[i, j] = given
+        for (i, j), known in held.items():
+            if np.isnan(known):
+                raise BackmapError(f"the length of the constraint of atoms {i + 1} and {j + 1} is not given",
+                                   where=self.record.where, hint="Give it in [ constraints ] or [ constrainttypes ].")
+        return held
+
+    def _bonded_types(self, records: TopologyRecords) -> list[str]:
+        kinds = [atom.type for atom in self.record.atoms]
+        return [records.atom_types[kind].bonded if kind in records.atom_types else kind for kind in kinds]
 
     def _bonded_pairs(self, records: TopologyRecords, lengths: Lengths) -> dict[tuple[int, int], float]:
         """Length (nm, NaN if unknown) of each bonded pair."""
-        kinds = [atom.type for atom in self.record.atoms]
-        bonded = [records.atom_types[kind].bonded if kind in records.atom_types else kind for kind in kinds]
+        bonded = self._bonded_types(records)
         length: dict[tuple[int, int], float] = {}
         for line in self.bonds:
             pair = self._pair(line)

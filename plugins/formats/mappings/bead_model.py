@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from backmap.api import AtomMolecule, BeadModel
 from backmap.errors import BackmapError
 from backmap.model.mapping import Mapping, owners
-from backmap.model.molecule import graph_of
 
 Weights = Literal["mass", "geometry"]
 
@@ -48,7 +47,7 @@ def bead_model(molecule: AtomMolecule, beads: Sequence[Bead], *, bonds: Iterable
     """
     for bead in beads:
         _check(bead, molecule)
-    graph = graph_of(len(molecule.atom_names), molecule.bonds)
+    graph = molecule.joined
     heavy = molecule.element != 1
     index = np.concatenate([np.full(len(bead.atoms), k) for k, bead in enumerate(beads)])
     atom = np.concatenate([bead.atoms for bead in beads]).astype(np.int64)

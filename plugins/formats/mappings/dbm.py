@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from backmap.api import AtomTopology, BeadModel, InputPath, MappingReader, Options
 from backmap.errors import BackmapError
 from backmap.model.mapping import Mapping
-from backmap.model.molecule import graph_of
 
 from ...files.dbm import read_map, read_owners
 from ...files.reading import as_list
@@ -51,8 +50,7 @@ def _model(path: Path, topology: AtomTopology, name: str) -> BeadModel:
     table = read_map(path, len(molecule.atom_names))
     rows = [_row(table.owner, bead, molecule.mass) for bead in range(len(table.bead_types))]
     first = np.array([atoms[0] for atoms, _ in rows])
-    mapping = Mapping.from_rows(rows, graph_of(len(molecule.atom_names), molecule.bonds), molecule.element != 1,
-                                where=str(path))
+    mapping = Mapping.from_rows(rows, molecule.joined, molecule.element != 1, where=str(path))
     return BeadModel(
         bead_names=[f"{kind}{bead + 1}" for bead, kind in enumerate(table.bead_types)],
         bead_types=table.bead_types, bead_residue_names=[molecule.residue_names[a] for a in first],

@@ -12,7 +12,7 @@ import pydantic
 from backmap.api import AtomMolecule, AtomTopology, BeadModel, InputPath, MappingReader, Options
 from backmap.errors import BackmapError
 from backmap.model.mapping import Mapping
-from backmap.model.molecule import BeadTerm, graph_of
+from backmap.model.molecule import BeadTerm
 
 from ...files.reading import as_list
 from ...molecules.residues import residue_ordinals
@@ -85,8 +85,8 @@ class _MappingFile:
         names = _atom_names(molecule)
         rows = [self._row(bead, names) for bead in self._beads.values()]
         first = np.array([atoms[0] for atoms, _ in rows])
-        mapping = Mapping.from_rows(rows, graph_of(len(molecule.atom_names), molecule.bonds),
-                                    molecule.element != 1, where=str(self._path), force_rows=self._force_rows())
+        mapping = Mapping.from_rows(rows, molecule.joined, molecule.element != 1, where=str(self._path),
+                                    force_rows=self._force_rows())
         return BeadModel(
             bead_names=list(self._beads), bead_types=[self._word(bead, "type") for bead in self._beads.values()],
             bead_residue_names=[self._name] * len(rows), bead_residues=molecule.residues[first],

@@ -133,7 +133,7 @@ class _Sight:
         self.given = env.given.cpu().double() * turn
         self.around = torch.cat([env.context.cpu().double(), env.beads.cpu().double()], dim=1) * turn
         self.standing = torch.cat([env.context_placed, env.beads_present], dim=1).cpu().numpy()
-        pinned_or_given = (self.fragments.atoms[self.row] >= 0) & ~self.drawn
+        pinned_or_given = (self.fragments.atoms[self.row] >= 0) & ~self.drawn & ~self.fragments.dependent[self.row]
         self.stays = pinned_or_given.numpy()
         self.spare = spare_directions(env).cpu() * turn
         seen = SeenAtoms(*(x.cpu() for x in SeenAtoms.of(env)))

@@ -80,7 +80,7 @@ class FragmentTables:
                 continue
             fragment = _Fragment(fragments, row, springs[type_], angles[type_], bead_width, field.where)
             for f in range(size):
-                if f < fragment.n_atoms:
+                if f < fragment.n_atoms and not fragments.dependent[row, f]:
                     terms += fragment.terms(f, touching[type_])
                     guides += fragment.guides(f)
                     bond[row, f] = fragment.bond(f)
@@ -182,9 +182,8 @@ class _Fragment:
         Raises:
             BackmapError: If the bond is not rigid, and the force field has no term for it.
         """
-        rigid = self.type.bond_length[self.type.graph.edges[a, b]["bond"]]
-        if np.isfinite(rigid):
-            return float(rigid), np.inf
+        if (a, b) in self.type.rigid.between:
+            return self.type.rigid.between[a, b], np.inf
         if (a, b) not in self.springs:
             names = self.type.atom_names
             raise BackmapError(f"has no term for the bond {names[a]}-{names[b]} of '{self.type.name}', and its length "

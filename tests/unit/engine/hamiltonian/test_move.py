@@ -74,9 +74,9 @@ def test_energy_differences_and_forces_of_blocks_are_those_of_whole_frames(size:
     before, forces = energy.of(frame.atoms, box).total, energy.forces(frame.atoms, box)
     rng = np.random.default_rng(4)
     for one in rng.permutation(len(moves.centre))[:4]:
-        k = moves.places.block[one]
+        copies, block = moves.tables.copies, moves.places.block[one]
         room = start(moves, frame, one)
-        moving = moves.tables.places.atom[moves.tables.places.start[k]:][:moves.tables.places.moving[k]]
+        moving = copies.atom[copies.atom_start[block]:][:moves.tables.places.moving[moves.places.make[one]]]
         moving = moves.places.first_atom[one] + moving
         potential = follow(moves, frame, one)[1][0, 0]
         scale = np.abs(forces[moving]).max()

@@ -127,12 +127,13 @@ class Files:
         box = placed.max(axis=0) + 0.5
         lines = [f"{1:5d}{'PE':<5}{'B':>5}{(k + 1) % 100000:5d}{x:8.3f}{y:8.3f}{z:8.3f}"
                  for k, (x, y, z) in enumerate(placed.tolist())]
-        self.beads.write_text("\n".join(["large", str(len(placed)), *lines, "%.5f %.5f %.5f" % tuple(box)]) + "\n")
+        self.beads.write_text("\n".join(["large", str(len(placed)), *lines, " ".join(f"{x:.5f}" for x in box)]) + "\n")
 
     def system(self, constraints: str = "all-bonds") -> System:
         """What the files hold."""
         topology = Gromacs(Gromacs.Options(file=self.topology)).read()
-        return assemble(topology, YamlMapping(YamlMapping.Options(files=self.mapping)).read(topology), constraints=constraints)
+        beads = YamlMapping(YamlMapping.Options(files=self.mapping)).read(topology)
+        return assemble(topology, beads, constraints=constraints)
 
     def field(self, system: System) -> ForceField:
         """The force field."""

@@ -1,6 +1,6 @@
 """Tables of all blocks, by what they are for, as compiled code takes them.
 
-Blocks of the same make share tables: they differ in nothing but which atoms and beads they are about, as repeat units do.
+Blocks of the same make share tables: they differ only in which atoms and beads they are about, as repeat units do.
 
 They refer to *places*: 0 .. n - 1 are the atoms of a block that move, those after them its partners, atoms of the same
 molecule that stand still but share a term, a bond or an exclusion with it. K makes stand one after the other: the rows

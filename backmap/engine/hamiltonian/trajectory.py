@@ -41,10 +41,7 @@ WHOLE, TORN, INFINITE = 0, 1, 2
 
 
 class BlockPlaces(NamedTuple):
-    """Where each block is: its number in ``BlockCopies`` and its make, first atom, first bead and atoms of its molecule.
-
-    All are (I,).
-    """
+    """Where each block is: number in ``BlockCopies``, make; first atom, first bead and atoms of its molecule, (I,)."""
 
     block: Index
     make: Index

@@ -6,6 +6,7 @@ interact, wherever candidates put their atoms: beads i and j conflict below cut-
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from heapq import heappop, heappush
 
 import networkx as nx
 import numpy as np
@@ -61,13 +62,33 @@ def reach(molecule: MoleculeType, sigma: float) -> Array:
         inside = molecule.mapping.atoms_in([bead])
         weights = molecule.mapping.part([bead], inside)[0]
         for atom in own:
-            paths = nx.single_source_dijkstra_path_length(graph, int(atom), cutoff=FARTHEST, weight="length")
+            paths = _paths(graph, int(atom), set(inside.tolist()))
             hops = molecule.near.look_up(atom, inside, FAR)
             far = max(paths.values())
             away = sum(weight * (paths.get(a, far) * (STRETCHED if apart > 1 else 1.0))
                        for a, weight, apart in zip(inside.tolist(), weights, hops, strict=True))
             found[bead] = max(found[bead], away)
     return MARGIN * found + 6 * sigma + 0.005
+
+
+def _paths(graph: nx.Graph, start: int, wanted: set[int]) -> dict[int, float]:
+    """Lengths of the shortest chains of bonds from an atom, nm, to all that are ``wanted``, or as far as ``FARTHEST``.
+
+    Others on the way are among them.
+    """
+    found: dict[int, float] = {}
+    left, fringe = set(wanted), [(0.0, start)]
+    while fringe and left:
+        length, atom = heappop(fringe)
+        if atom in found:
+            continue
+        found[atom] = length
+        left.discard(atom)
+        for other, edge in graph[atom].items():
+            farther = length + edge["length"]
+            if other not in found and farther <= FARTHEST:
+                heappush(fringe, (farther, other))
+    return found
 
 
 @dataclass(eq=False)

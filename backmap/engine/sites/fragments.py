@@ -184,7 +184,11 @@ class _Planner:
     def __init__(self, molecule: MoleculeType, view: View, order: Order, sequential: bool) -> None:
         self.molecule, self.view, self.order, self.sequential = molecule, view, order, sequential
         self.mapping, self.fragments = molecule.mapping, molecule.mapping.fragments()
-        self.weight = {(b, a): w for b, a, w in zip(*(part.tolist() for part in self.mapping.entries), strict=True)}
+        entries = list(zip(*(part.tolist() for part in self.mapping.entries), strict=True))
+        self.members, self.pins = {(bead, atom) for bead, atom, _ in entries}, dict[int, list[int]]()
+        for bead, atom, weight in entries:
+            if weight > 1 - 1e-9:
+                self.pins.setdefault(bead, []).append(atom)
         self.heavy, chemistry = molecule.chemistry.heavy, molecule.chemistry
         self.sign = dict(zip(chemistry.centres[:, 0].tolist(), chemistry.sign.tolist(), strict=True))
 
@@ -223,7 +227,7 @@ class _Planner:
             pinned = self._pinned(atom, bead)
             to_parent = any(owner[n] == parent for n in graph[atom])
             outside = any(owner[n] != bead for n in graph[atom])
-            elsewhere = (bead, atom) not in self.weight  # a bead may own atoms that have no part in it
+            elsewhere = (bead, atom) not in self.members  # a bead may own atoms that have no part in it
             return (not pinned, not to_parent, not outside, elsewhere, atom)
 
         order: list[int] = []
@@ -257,7 +261,7 @@ class _Planner:
 
     def _pinned(self, atom: int, bead: int) -> bool:
         """The bead is this atom and nothing else."""
-        return self.weight.get((bead, atom), 0.0) > 1 - 1e-9
+        return atom in self.pins.get(bead, ())
 
     def _handedness(self, own: list[int], context: list[int]) -> tuple[int, bool]:
         for atom in [*own, *context]:
@@ -297,7 +301,7 @@ class _Planner:
                 if others:
                     chain.append(placed[others[0]])
         spare = [("bead", k) for k, b in enumerate(plan.beads) if ("bead", k) not in chain
-                 and not any(self._pinned(a, b) and placed[a] in chain for a in placed)]
+                 and not any(placed.get(a) in chain for a in self.pins.get(b, ()))]
         # Molecules of one bead run out of beads: then an atom on the same neighbour gives the plane.
         beside = [placed[n] for n in siblings if placed[n] not in chain]
         plan.reference.append(tuple((chain + spare + beside + [("bead", 0)] * 3)[:3]))

@@ -50,7 +50,7 @@ def start(moves: HamiltonianMoves, frame: Frame, one: int, seed: int = 1) -> mov
     """Bring a block into the room and draw velocities."""
     place, room = moves.places, moves.room
     move.enter(moves.tables, moves.surroundings, place, one, frame.atoms, room)
-    move.hold(moves.tables, place.block[one], moves.rules.exact, frame.residual, place.first_bead[one], room)
+    move.hold(moves.tables, place, one, moves.rules.exact, frame.residual, room)
     move.draw_velocities(moves.tables, place.block[one], moves.rules.heat, seed, room.velocity)
     return room
 
@@ -123,7 +123,7 @@ def test_a_trajectory_that_is_turned_round_returns(sigma: float | None) -> None:
     frame = moves.frame(window.atoms[0], window.beads[0], window.box(0))
     for one in range(0, len(moves.centre), 9):
         room = start(moves, frame, one)
-        moving = moves.tables.places.moving[moves.places.block[one]]
+        moving = moves.tables.places.moving[moves.places.make[one]]
         end, energies = follow(moves, frame, one)
         assert end == move.WHOLE
         assert np.abs(room.x[:moving] - room.start[:moving]).max() > 1e-3
@@ -139,7 +139,7 @@ def test_a_step_that_is_not_reversible_does_not_return() -> None:
     system, window, field = liquid()
     moves = HamiltonianMoves(system, field, 350.0, size=2, steps=20)
     frame = moves.frame(window.atoms[0], window.beads[0], window.box(0))
-    room, k = start(moves, frame, 0), moves.places.block[0]
+    room, k = start(moves, frame, 0), moves.places.make[0]
     moving, place = moves.tables.places.moving[k], moves.tables.places.start[k]
     follow(moves, frame, 0)
     inverse = moves.tables.places.inverse_mass[place:place + moving, None]
@@ -160,7 +160,7 @@ def test_quick_forces_are_those_of_the_energy(coulomb: str, cap: float | None) -
     moves.surroundings = around._replace(core=cores(around.field.c6, around.field.c12, cap))
     frame = moves.frame(window.atoms[0], window.beads[0], window.box(0))
     for one in range(len(moves.centre)):
-        k, room = moves.places.block[one], start(moves, frame, one)
+        k, room = moves.places.make[one], start(moves, frame, one)
         places = moves.tables.places.start[k + 1] - moves.tables.places.start[k]
         lists = move.trajectory(moves.tables, moves.surroundings, frame.grid, moves.places, one, frame.atoms,
                                 moves.rules, 0, room, moves._lists)[-1]
@@ -180,7 +180,7 @@ def test_lists_in_a_narrow_box_hold_no_more_than_in_a_wide_one() -> None:
     frame = moves.frame(window.atoms[0], window.beads[0], window.box(0))
     tables = moves.tables
     for one in range(len(moves.centre)):
-        k, room = moves.places.block[one], start(moves, frame, one)
+        k, room = moves.places.make[one], start(moves, frame, one)
         lists = move.trajectory(tables, moves.surroundings, frame.grid, moves.places, one, frame.atoms, moves.rules, 0,
                                 room, moves._lists)[-1]
         move.leave(tables, moves.places, one, room)
@@ -197,7 +197,7 @@ def test_trajectories_are_those_of_full_forces_in_every_step() -> None:
     moves = HamiltonianMoves(system, field, 350.0, size=2, steps=1)
     frame = moves.frame(window.atoms[0], window.beads[0], window.box(0))
     one, steps = 4, 20
-    moving = moves.tables.places.moving[moves.places.block[one]]
+    moving = moves.tables.places.moving[moves.places.make[one]]
     room = start(moves, frame, one)
     for _ in range(steps):  # a step alone has nothing between its ends
         follow(moves, frame, one)
@@ -359,7 +359,7 @@ def test_capped_forces_are_the_slope_of_capped_energies(coulomb: str) -> None:
 
     energy_at(0.0, 0, 0)
     force = np.array(moves.room.force)
-    for atom in range(0, moves.tables.places.moving[moves.places.block[one]], 5):
+    for atom in range(0, moves.tables.places.moving[moves.places.make[one]], 5):
         for axis in range(3):
             slope = (energy_at(step, atom, axis) - energy_at(-step, atom, axis)) / (2 * step)
             assert -slope == pytest.approx(force[atom, axis], rel=1e-4, abs=0.1)

@@ -273,11 +273,12 @@ def test_share_of_the_measure_near_a_block_is_that_of_the_molecule() -> None:
     moves, gram = HamiltonianMoves(system, field, 350.0, size=1), BondGram(system.types[0])
     atoms = np.array(window.atoms[0])
     one = 1
-    k, first = moves.places.block[one], moves.places.first_atom[one]
-    moving = first + moves.tables.places.atom[moves.tables.places.start[k]:][:moves.tables.places.moving[k]]
-    before = move.near_log_det(moves.tables, k, atoms, first), gram.half_log_det(atoms[None, first:first + 26])[0]
+    copies, first = moves.tables.copies, moves.places.first_atom[one]
+    moving = copies.atom[copies.atom_start[moves.places.block[one]]:]
+    moving = first + moving[:moves.tables.places.moving[moves.places.make[one]]]
+    before = move.near_log_det(moves.tables, moves.places, one, atoms), gram.half_log_det(atoms[None, first:first + 26])[0]
     atoms[moving] += np.random.default_rng(1).normal(0, 0.05, (len(moving), 3))
-    after = move.near_log_det(moves.tables, k, atoms, first), gram.half_log_det(atoms[None, first:first + 26])[0]
+    after = move.near_log_det(moves.tables, moves.places, one, atoms), gram.half_log_det(atoms[None, first:first + 26])[0]
     assert 0.5 * (after[0] - before[0]) == pytest.approx(after[1] - before[1], abs=1e-12)
 
 

@@ -214,7 +214,7 @@ class MoleculeType:
     @cached_property
     def bond_rows(self) -> AtomRows:
         """Rows of ``bonds`` by atom."""
-        return AtomRows.of(self.n_atoms, self.bonds.reshape(-1, 2))
+        return AtomRows.of(self.n_atoms, np.asarray(self.bonds, dtype=np.int64).reshape(-1, 2))
 
     @cached_property
     def rigid_rows(self) -> AtomRows:
@@ -260,7 +260,7 @@ def joined_graph(n: int, bonds: Index, held: FixedDistances, dependents: Depende
 
 def implied_bead_bonds(bonds: Index, mapping: Mapping) -> Index:
     """Return pairs of beads that own atoms bonded to each other, (m, 2)."""
-    pairs = np.sort(mapping.owner[bonds.reshape(-1, 2)], axis=1)
+    pairs = np.sort(mapping.owner[np.asarray(bonds, dtype=np.int64).reshape(-1, 2)], axis=1)
     return np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0).astype(np.int64).reshape(-1, 2)
 
 

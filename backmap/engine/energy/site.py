@@ -167,7 +167,7 @@ class SiteEnergy:
         other = around.beads[frame, bead].clamp_min(0)
         shift = around.vectors[frame, bead] - (scene.beads[frame[:, None], other] - anchor)
         same = (scene.layout.molecule[other] == scene.layout.molecule[bead][:, None]) & (shift.abs().sum(-1) < 1e-6)
-        slot, atom = around.slot[frame, bead], around.atoms[frame, bead]
+        slot, atom = around.slot[frame, bead].long(), around.atoms[frame, bead].long()
         there = (atom >= 0) & scene.placed[frame[:, None], atom.clamp_min(0)]
         image = shift.gather(1, slot[:, :, None].expand(-1, -1, 3))
         positions = scene.atoms[frame[:, None], atom.clamp_min(0)] - anchor + image

@@ -41,7 +41,7 @@ class BondGram:
         touching, coupling = tril(touching[order][:, order], format="csr"), incidence @ inverse @ incidence.T
         touching.sort_indices()
         self.rows, self.columns = (index.astype(np.int64) for index in touching.nonzero())
-        self.coupling = np.asarray(coupling[self.rows, self.columns]).ravel()
+        self.coupling = np.asarray(coupling[self.rows, self.columns]) if len(bonds) else np.empty(0)
         self._width = int((self.rows - self.columns).max(initial=0))
         self._start = touching.indptr.astype(np.int64)
         self._of_atoms = AtomRows.of(kind.n_atoms, self.bonds)

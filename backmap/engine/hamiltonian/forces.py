@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ..compiling.compiled import part
 from ..energy.pair import energy_and_slope, reaction_field
 from .bonded import bonded
-from .lists import Lists
+from .lists import Lists, parameters_of
 from .loops import QUICK
 from .nearby import AtomTables
 from .quick import forces_around, forces_inside
@@ -128,8 +128,12 @@ def _around(groups, s: AtomTables, kinds, charges, x, lists: Lists, force):
     near, bounds = lists.at, lists.bounds
     for group in range(len(groups) - 1):
         first, last = groups[group], groups[group + 1]
-        for kind in range(len(all_c6)):
-            begin, end = np.uintp(bounds[group, kind]), np.uintp(bounds[group, kind + 1])
+        for one in range(len(s.bundle) - 1):
+            kind, behind = s.bundle[one], s.bundle[one + 1]
+            begin, end = np.uintp(bounds[group, kind]), np.uintp(bounds[group, behind])
+            if behind - kind > 1:
+                energy += _of_many(first, last, s, kinds, charges, x, lists, bounds[group], kind, behind, force)
+                continue
             for i in range(first, last):
                 at_x, at_y, at_z, charge, core = x[i, 0], x[i, 1], x[i, 2], charges[i], cores[kinds[i], kind]
                 c6, c12 = all_c6[kinds[i], kind], all_c12[kinds[i], kind]
@@ -142,10 +146,10 @@ def _around(groups, s: AtomTables, kinds, charges, x, lists: Lists, force):
                     counts = 1.0 if squared < limit else 0.0
                     held = max(squared, core)
                     root = 1.0 / np.sqrt(held)
-                    one, slope = energy_and_slope(root * root, root, held, c6, c12, charge * near[3, n], coulomb.k,
-                                                  coulomb.c)
+                    value, slope = energy_and_slope(root * root, root, held, c6, c12, charge * near[3, n], coulomb.k,
+                                                    coulomb.c)
                     slope *= counts
-                    energy += counts * one
+                    energy += counts * value
                     energy += 0.5 * slope * (squared - held)
                     fx += slope * dx
                     fy += slope * dy
@@ -153,6 +157,42 @@ def _around(groups, s: AtomTables, kinds, charges, x, lists: Lists, force):
                 force[i, 0] += fx
                 force[i, 1] += fy
                 force[i, 2] += fz
+    return energy
+
+
+@part(fastmath=QUICK, error_model="numpy")
+def _of_many(first, last, s: AtomTables, kinds, charges, x, lists: Lists, bounds, kind, behind, force):
+    """The same of one bundle of several kinds around the atoms of a group, from ``first`` to ``last``."""
+    energy, limit, coulomb = 0.0, s.field.cutoff * s.field.cutoff, s.field.coulomb
+    begin, size, told = bounds[kind], bounds[behind] - bounds[kind], -1
+    c6, c12, core = lists.factor[0, :size], lists.factor[1, :size], lists.factor[2, :size]
+    near_x, near_y = lists.at[0, begin:begin + size], lists.at[1, begin:begin + size]
+    near_z, near_q = lists.at[2, begin:begin + size], lists.at[3, begin:begin + size]
+    for i in range(first, last):
+        if kinds[i] != told:
+            told = kinds[i]
+            parameters_of(bounds, kind, behind, 1.0, s.field.c6[told], c6, -np.inf)
+            parameters_of(bounds, kind, behind, 1.0, s.field.c12[told], c12, -np.inf)
+            parameters_of(bounds, kind, behind, 1.0, s.core[told], core, -np.inf)
+        at_x, at_y, at_z, charge = x[i, 0], x[i, 1], x[i, 2], charges[i]
+        fx, fy, fz = 0.0, 0.0, 0.0
+        for n in range(size):
+            dx, dy, dz = near_x[n] - at_x, near_y[n] - at_y, near_z[n] - at_z
+            squared = dx * dx + dy * dy + dz * dz
+            counts = 1.0 if squared < limit else 0.0
+            held = max(squared, core[n])
+            root = 1.0 / np.sqrt(held)
+            value, slope = energy_and_slope(root * root, root, held, c6[n], c12[n], charge * near_q[n], coulomb.k,
+                                            coulomb.c)
+            slope *= counts
+            energy += counts * value
+            energy += 0.5 * slope * (squared - held)
+            fx += slope * dx
+            fy += slope * dy
+            fz += slope * dz
+        force[i, 0] += fx
+        force[i, 1] += fy
+        force[i, 2] += fz
     return energy
 
 

@@ -16,7 +16,7 @@ from ..random import Stream
 from .blocks import Block
 from .lists import lists
 from .move import Frame, Moved, sweep
-from .nearby import AtomTables, cores, grid
+from .nearby import AtomTables, bundles, cores, grid
 from .records import BlockTables
 from .tables import build
 from .trajectory import BlockPlaces, Rules, room
@@ -95,7 +95,7 @@ class HamiltonianMoves:
         order = np.argsort(self.layout.where.owner, kind="stable")
         start = np.searchsorted(self.layout.where.owner[order], np.arange(system.n_beads + 1))
         self.surroundings = AtomTables(field_, start.astype(np.int64), order, self.layout.where.owner,
-                                       cores(field_.c6, field_.c12, None))
+                                       bundles(len(field_.c6)), cores(field_.c6, field_.c12, None))
         self.room = room(self.tables, len(field_.c6), max(kind.n_atoms for kind in system.types))
         self._lists = lists(int(np.diff(self.tables.groups.start).max(initial=1)), len(field_.c6))
 

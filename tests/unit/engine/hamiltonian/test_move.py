@@ -51,7 +51,7 @@ def start(moves: HamiltonianMoves, frame: Frame, one: int, seed: int = 1) -> mov
     place, room = moves.places, moves.room
     move.enter(moves.tables, moves.surroundings, place, one, frame.atoms, room)
     move.hold(moves.tables, place, one, moves.rules.exact, frame.residual, room)
-    move.draw_velocities(moves.tables, place.block[one], moves.rules.heat, seed, room.velocity)
+    move.draw_velocities(moves.tables, place.make[one], moves.rules.heat, seed, room.velocity)
     return room
 
 

@@ -176,7 +176,7 @@ def _of_many(first, last, s: AtomTables, kinds, charges, x, lists: Lists, bounds
             parameters_of(bounds, kind, behind, 1.0, s.core[told], core, -np.inf)
         at_x, at_y, at_z, charge = x[i, 0], x[i, 1], x[i, 2], charges[i]
         fx, fy, fz = 0.0, 0.0, 0.0
-        for n in range(size):
+        for n in range(len(c6)):
             dx, dy, dz = near_x[n] - at_x, near_y[n] - at_y, near_z[n] - at_z
             squared = dx * dx + dy * dy + dz * dz
             counts = 1.0 if squared < limit else 0.0

@@ -163,7 +163,7 @@ def parameters_of(bounds, first, last, scale, row, values, least):
     begin = bounds[first]
     for kind in range(first, last):
         value = values.dtype.type(max(scale * row[kind], least))
-        for n in range(bounds[kind] - begin, bounds[kind + 1] - begin):
+        for n in range(np.uintp(bounds[kind] - begin), np.uintp(bounds[kind + 1] - begin)):
             values[n] = value
 
 

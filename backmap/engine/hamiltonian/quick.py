@@ -84,7 +84,7 @@ def _of_many(first, last, s: AtomTables, kinds, charges, x, lists: Lists, bounds
         at_x, at_y = np.float32(x[i, 0] - lists.centre[0]), np.float32(x[i, 1] - lists.centre[1])
         at_z, charge = np.float32(x[i, 2] - lists.centre[2]), np.float32(charges[i] if s.field.coulomb.factor else 0.0)
         fx, fy, fz = NOTHING, NOTHING, NOTHING
-        for n in range(size):
+        for n in range(len(c6)):
             dx, dy, dz = near_x[n] - at_x, near_y[n] - at_y, near_z[n] - at_z
             squared = dx * dx + dy * dy + dz * dz
             root = ONE / np.sqrt(max(squared, core[n]))

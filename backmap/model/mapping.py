@@ -120,6 +120,13 @@ class Mapping:
         start, bead = self._columns
         return np.unique(bead[ranges(start, np.asarray(atoms, dtype=np.int64))])
 
+    def near(self, other: Mapping, tolerance: float) -> bool:
+        """Whether no weight of another mapping of as many atoms and beads differs by more than ``tolerance``."""
+        (bead, atom, weight), (*others, other_weight) = self.entries, other.entries
+        key = np.concatenate([bead * self.n_atoms + atom, others[0] * self.n_atoms + others[1]])
+        _, place = np.unique(key, return_inverse=True)
+        return bool((np.abs(np.bincount(place, np.concatenate([weight, -other_weight]))) <= tolerance).all())
+
     def part(self, beads: Index | list[int], atoms: Index | list[int]) -> Array:
         """Weights of ``atoms`` in ``beads``, no atom twice, (beads, atoms): a part of M."""
         beads, atoms = np.asarray(beads, dtype=np.int64), np.asarray(atoms, dtype=np.int64)

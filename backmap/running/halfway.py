@@ -49,11 +49,11 @@ class Halfway(Kept):
 
     Args:
         folder: The output folder.
-        large: Atoms of a frame beyond which it is kept.
+        large: Atoms of a frame beyond which it is kept; by default ``LARGE``.
     """
 
-    def __init__(self, folder: Path, large: int = LARGE) -> None:
-        self.folder, self.large = folder, large
+    def __init__(self, folder: Path, large: int | None = None) -> None:
+        self.folder, self.large = folder, LARGE if large is None else large
         self._place = self._index = -1
 
     def begin(self, place: int, n_frames: int, systems: Sequence[System]) -> Entered | None:

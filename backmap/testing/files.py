@@ -118,7 +118,7 @@ def _check_model(name: str, model: BeadModel, molecule: AtomMolecule) -> None:
         assert len(getattr(model, part)) == beads, f"{name}: {len(getattr(model, part))} {part} of {beads} beads"
     sizes = (mapping.n_atoms, mapping.n_beads)
     assert sizes == (len(molecule.atom_names), beads), f"{name}: the mapping is of {sizes} atoms and beads"
-    assert np.allclose(mapping.matrix.sum(axis=1), 1), f"{name}: weights of a bead do not add up to 1"
+    assert np.allclose(np.bincount(mapping.bead, mapping.weight), 1), f"{name}: weights of a bead do not add up to 1"
     assert mapping.owner.shape == (mapping.n_atoms,), f"{name}: not every atom has an owner"
 
 

@@ -129,10 +129,12 @@ def molecule_type(atoms: AtomMolecule, beads: BeadModel, *, constraints: Constra
 def _check_weights(kind: MoleculeType, where: str) -> None:
     """Raise BackmapError for a virtual site that a bead counts, although it is no weighted mean of atoms."""
     bent = kind.dependents.atoms[~kind.dependents.linear]
-    bead, site = np.nonzero(kind.mapping.matrix[:, bent])
-    if len(bead):
-        raise BackmapError(f"bead {kind.bead_names[bead[0]]} of '{kind.name}' gives weight to the virtual site "
-                           f"{kind.atom_names[bent[site[0]]]}", where=where, hint="Give it the weight 0: it has no mass.")
+    bead, atom, _ = kind.mapping.entries
+    wrong = np.flatnonzero(np.isin(atom, bent))
+    if len(wrong):
+        raise BackmapError(f"bead {kind.bead_names[bead[wrong[0]]]} of '{kind.name}' gives weight to the virtual site "
+                           f"{kind.atom_names[atom[wrong[0]]]}", where=where,
+                           hint="Give it the weight 0: it has no mass.")
 
 
 def _chemistry(atoms: AtomMolecule, beads: BeadModel, where: str) -> Chemistry:

@@ -20,8 +20,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_solve_banded, cholesky_banded
-from scipy.sparse import csr_array
+from scipy.sparse import csc_array, csr_array, diags_array
 from scipy.sparse.csgraph import reverse_cuthill_mckee
+from scipy.sparse.linalg import splu
 
 from ...model.molecule import MoleculeType
 from ...model.system import System, Window
@@ -35,6 +36,7 @@ STEP = 0.03  #: nm, for atoms; largest displacement of one in a Newton step
 #: Compliance of beads (1 / kappa) where they contradict the bonds, in the first and the last step. Stiff beads
 #: get there fast but overshoot, because the steps know nothing of the tension that turns the bonds; soft ones settle.
 SOFTNESS = 0.1, 4.0
+WIDEST = 300  #: entries from the diagonal; wider bands, as networks have them, are factorised as sparse matrices
 FLAG = 0.001  #: nm; a bead with more residual than this is reported
 
 
@@ -219,8 +221,10 @@ class _Pattern:
     def solve(self, unit: Array, missing: Array, softness: float) -> Array:
         """Solve (J J^T + softness on beads) x = missing for n molecules, (n, size)."""
         n, m = unit.shape[:2]
-        bands = np.zeros((n, (self.width + 1) * self.size))
         dots = np.einsum("npx,npx->np", unit[:, self.pairs[:, 0]], unit[:, self.pairs[:, 1]])
+        if self.width > WIDEST:
+            return np.stack([self._solve_one(*each, softness) for each in zip(unit, dots, missing, strict=True)])
+        bands = np.zeros((n, (self.width + 1) * self.size))
         # A bond with itself counts twice in the incidence; two bonds share one carrier.
         bands[:, self.pair_slot] = dots * self.pair_sign
         bands[:, self.mixed_slot] = unit[:, self.mixed[:, 0], self.mixed[:, 1]] * self.mixed_weight
@@ -240,6 +244,29 @@ class _Pattern:
             factor = cholesky_banded(stacked, lower=True, check_finite=False)
         solution = cho_solve_banded((factor, True), right.ravel(), check_finite=False)
         return solution.reshape(n, self.size)[:, self.place]
+
+    def _solve_one(self, unit: Array, dots: Array, missing: Array, softness: float) -> Array:
+        """The same for one molecule, (size,), whose band is wide: a network's factor is mostly empty."""
+        values = np.concatenate([dots * self.pair_sign, unit[self.mixed[:, 0], self.mixed[:, 1]] * self.mixed_weight,
+                                 self.constant])
+        apart, low = np.divmod(np.concatenate([self.pair_slot, self.mixed_slot, self.constant_slot]), self.size)
+        off = apart > 0
+        entries = np.concatenate([values, values[off]]), (np.concatenate([low + apart, low[off]]),
+                                                          np.concatenate([low, (low + apart)[off]]))
+        diagonal = np.full(self.size, 1e-9)
+        diagonal[self.place[unit.shape[0]:]] += softness
+        matrix, right = csc_array(entries, shape=(self.size, self.size)), np.empty(self.size)
+        right[self.place] = missing
+        for damping in (0.0, 1e-5):  # constraints that depend on each other: a little more damping decides
+            whole = (matrix + diags_array(diagonal + damping)).tocsc()
+            try:
+                factor = splu(whole, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+            except RuntimeError:
+                continue
+            found = factor.solve(right)
+            if np.isfinite(found).all():
+                return found[self.place]
+        raise LinAlgError("the constraints of a molecule are singular")
 
 
 def _entries(matrix: csr_array, least: float) -> tuple[Index, Index, Array]:

@@ -171,9 +171,8 @@ def _of_many(first, last, s: AtomTables, kinds, charges, x, lists: Lists, bounds
     for i in range(first, last):
         if kinds[i] != told:
             told = kinds[i]
-            parameters_of(bounds, kind, behind, 1.0, s.field.c6[told], c6, -np.inf)
-            parameters_of(bounds, kind, behind, 1.0, s.field.c12[told], c12, -np.inf)
-            parameters_of(bounds, kind, behind, 1.0, s.core[told], core, -np.inf)
+            parameters_of(bounds, kind, behind, (1.0, 1.0), s.field.c6[told], s.field.c12[told], s.core[told], 0.0,
+                          lists.factor)
         at_x, at_y, at_z, charge = x[i, 0], x[i, 1], x[i, 2], charges[i]
         fx, fy, fz = 0.0, 0.0, 0.0
         for n in range(len(c6)):

@@ -14,6 +14,8 @@ Array = NDArray[np.float64]
 Single = NDArray[np.float32]
 Index = NDArray[np.int64]
 
+#: Entries whose parameters are written at a time: as many as a rare kind has in a list.
+FEW = 16
 #: nm; where what fills the lists up to whole lanes stands.
 NOWHERE = 1e6
 
@@ -66,7 +68,7 @@ def lists(groups: int, n_kinds: int) -> Lists:
     size = 512 * LANES
     return Lists(np.empty((4, size)), np.empty((4, size), dtype=np.float32),
                  np.zeros((groups, n_kinds + 1), dtype=np.int64), np.zeros(3), np.empty((0, 2), dtype=np.int64),
-                 np.empty((0, 3)), np.empty((3, size)), np.empty((3, size), dtype=np.float32))
+                 np.empty((0, 3)), np.empty((3, size + FEW)), np.empty((3, size + FEW), dtype=np.float32))
 
 
 @part(error_model="numpy")
@@ -105,7 +107,7 @@ def neighbours(b: MovingBlock, s: AtomTables, g: Cells, atoms, margin, strayed, 
         _squared(around[0], around[1], around[2], x[first, 0], x[first, 1], x[first, 2], squared)
         while used + around.shape[1] + n_kinds * LANES > at.shape[1]:
             at, near = _widened(at, used), _widened(near, used)
-            factor, quick = np.empty((3, at.shape[1])), np.empty((3, at.shape[1]), np.float32)
+            factor, quick = np.empty((3, at.shape[1] + FEW)), np.empty((3, at.shape[1] + FEW), np.float32)
         for one in range(len(bundle) - 1):
             for kind in range(bundle[one], bundle[one + 1]):
                 lists.bounds[group, kind] = used
@@ -152,19 +154,30 @@ def _filled_up(at, near, used):
 
 
 @part
-def parameters_of(bounds, first, last, scale, row, values, least):
-    """Write what an atom has with each kind from ``first`` to ``last``, scaled and no less than ``least``, to entries.
+def parameters_of(bounds, first, last, scales, c6, c12, core, least, values):
+    """Write what an atom has with each kind from ``first`` to ``last`` to the entries of its bundle.
+
+    Whole lanes are written: what is too much, the next kind or the end overwrites, or nobody reads.
 
     Args:
         bounds: Where each kind begins in the list of its group, (kinds + 1,).
-        row: What it has with every kind, (kinds,).
-        values: Where that is written, one for each entry, from that of ``bounds[first]`` on.
+        scales: Of c6 and c12.
+        c6: With every kind, (kinds,); ``c12`` and ``core`` as well, the last no less than ``least``.
+        values: Where that is written, (3, n), one for each entry, from that of ``bounds[first]`` on.
     """
     begin = bounds[first]
     for kind in range(first, last):
-        value = values.dtype.type(max(scale * row[kind], least))
-        for n in range(np.uintp(bounds[kind] - begin), np.uintp(bounds[kind + 1] - begin)):
-            values[n] = value
+        attraction, repulsion = values.dtype.type(scales[0] * c6[kind]), values.dtype.type(scales[1] * c12[kind])
+        inner, n = max(values.dtype.type(core[kind]), values.dtype.type(least)), bounds[kind] - begin
+        while n < bounds[kind + 1] - begin:
+            at = np.uintp(n)
+            for lane in range(FEW):
+                values[0, at + np.uintp(lane)] = attraction
+            for lane in range(FEW):
+                values[1, at + np.uintp(lane)] = repulsion
+            for lane in range(FEW):
+                values[2, at + np.uintp(lane)] = inner
+            n += FEW
 
 
 @part

@@ -1,6 +1,7 @@
 """Hamiltonian moves on the frames of a system: which blocks a sweep moves, and what came of it."""
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...model.parameters import BOLTZMANN, ForceField
 from ...model.system import System
-from ..compiling.compiled import compiled
+from ..compiling.compiled import compiled, part
 from ..energy.layout import FieldLayout
 from ..random import Stream
 from .blocks import Block
@@ -165,20 +166,28 @@ def _cover(beads, molecule, wanted, priority):
         end = begin
         while end < len(beads) and molecule[end] == molecule[begin]:
             end += 1
-        while True:
-            best, most = -1, 0
-            for one in range(begin, end):
-                count = 0
+        # Counts only fall: a block that is in front with what it had is asked anew.
+        queue = [(-_open(beads[one], open_), priority[one], one) for one in range(begin, end)]
+        heapq.heapify(queue)
+        while len(queue):
+            known, rank, one = heapq.heappop(queue)
+            count = _open(beads[one], open_)
+            if count > 0 and -known != count:
+                heapq.heappush(queue, (-count, rank, one))
+            elif count > 0:
+                chosen.append(one)
                 for bead in beads[one]:
-                    if bead >= 0 and open_[bead]:
-                        count += 1
-                if count > most or (count == most and count > 0 and priority[one] < priority[best]):
-                    best, most = one, count
-            if most == 0:
-                break
-            chosen.append(best)
-            for bead in beads[best]:
-                if bead >= 0:
-                    open_[bead] = False
+                    if bead >= 0:
+                        open_[bead] = False
         begin = end
     return np.array(chosen, dtype=np.int64)
+
+
+@part
+def _open(beads, open_):
+    """How many of some beads are open."""
+    count = 0
+    for bead in beads:
+        if bead >= 0 and open_[bead]:
+            count += 1
+    return count

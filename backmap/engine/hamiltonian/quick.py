@@ -78,9 +78,8 @@ def _of_many(first, last, s: AtomTables, kinds, charges, x, lists: Lists, bounds
     for i in range(first, last):
         if kinds[i] != told:
             told = kinds[i]
-            parameters_of(bounds, kind, behind, 6.0, s.field.c6[told], c6, -np.inf)
-            parameters_of(bounds, kind, behind, 12.0, s.field.c12[told], c12, -np.inf)
-            parameters_of(bounds, kind, behind, 1.0, s.core[told], core, LEAST)
+            parameters_of(bounds, kind, behind, (6.0, 12.0), s.field.c6[told], s.field.c12[told], s.core[told], LEAST,
+                          lists.quick_factor)
         at_x, at_y = np.float32(x[i, 0] - lists.centre[0]), np.float32(x[i, 1] - lists.centre[1])
         at_z, charge = np.float32(x[i, 2] - lists.centre[2]), np.float32(charges[i] if s.field.coulomb.factor else 0.0)
         fx, fy, fz = NOTHING, NOTHING, NOTHING

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from functools import cached_property, partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from ...errors import BackmapError
 from ...model.molecule import MoleculeType
 from ...model.pairs import places_in
-from ...model.parameters import FUNCTIONS, MoleculeParameters
+from ...model.parameters import FUNCTIONS, ForceField, MoleculeParameters
 from ...model.system import System
 from ..energy.layout import FieldLayout
 from ..geometry.measure import BondGram
@@ -45,6 +46,8 @@ CODES = {name: code for code, name in enumerate(FUNCTIONS)}
 #: Bonds from a block beyond which a molecule's other bonds do not change its share of sqrt(det G): each one away
 #: counts for about (1/6)^2 less.
 REACH = 12
+#: What was built for each force field, as long as that is in use.
+_BUILT: WeakKeyDictionary[ForceField, dict[tuple, tuple[list[list[Block]], BlockTables]]] = WeakKeyDictionary()
 
 
 def build(system: System, layout: FieldLayout, size: int, exact: bool,
@@ -57,9 +60,20 @@ def build(system: System, layout: FieldLayout, size: int, exact: bool,
         exact: Beads are constraints; else they are left to a soft term.
         hydrogen_mass: Mass of hydrogens while they move, u, if that is more than their own.
 
+    Steps that ask for the same get the same.
+
     Raises:
         BackmapError: If nothing can move.
     """
+    known, asked = _BUILT.setdefault(layout.field, {}), (tuple(system.types), size, exact, hydrogen_mass)
+    if asked not in known:
+        known[asked] = _built(system, layout, size, exact, hydrogen_mass)
+    return known[asked]
+
+
+def _built(system: System, layout: FieldLayout, size: int, exact: bool,
+           hydrogen_mass: float) -> tuple[list[list[Block]], BlockTables]:
+    """See ``build``."""
     blocks = [blocks_of(kind, size, exact) for kind in system.types]
     makes, grams = _Makes(), _Makes()
     copies = []

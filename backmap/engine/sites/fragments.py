@@ -23,6 +23,8 @@ from .records import MoleculePairs
 
 #: Largest number of beads along the bead graph in an environment, the nearest ones, the anchor included.
 MAX_BEADS = 9
+#: Tables that are remembered, in case that another step asks for the same.
+LATEST = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +97,7 @@ class FragmentTable:
     @classmethod
     def build(cls, types: Sequence[MoleculeType], view: View, orders: Sequence[Order],
               sequential: bool = False) -> FragmentTable:
-        """Build the tables.
+        """Build the tables; steps that ask for the same get the same.
 
         Args:
             types: Molecule types of the system.
@@ -103,6 +105,16 @@ class FragmentTable:
             orders: One per type; parents decide with which atom the drawing order of a fragment begins.
             sequential: Whether only beads of lower rank are placed (forward sampling), or all others.
         """
+        asked = (tuple(types), view, sequential, *((order.ranks.tobytes(), order.parents.tobytes()) for order in orders))
+        if asked not in _BUILT:
+            _BUILT[asked] = cls._built(types, view, orders, sequential)
+            while len(_BUILT) > LATEST:
+                del _BUILT[next(iter(_BUILT))]
+        return _BUILT[asked]
+
+    @classmethod
+    def _built(cls, types: Sequence[MoleculeType], view: View, orders: Sequence[Order],
+               sequential: bool) -> FragmentTable:
         bases = np.cumsum([0] + [t.n_atoms for t in types])
         rows = np.cumsum([0] + [t.n_beads for t in types])
         plans = []
@@ -138,6 +150,9 @@ class FragmentTable:
     def bonds_between(self, a: Tensor, b: Tensor) -> Tensor:
         """Return the number of bonds between atom rows of one molecule (broadcast); ``FAR`` if more than 8."""
         return self.bonds.look_up(a, b, FAR).long()
+
+
+_BUILT: dict[tuple, FragmentTable] = {}
 
 
 def resting_order(molecule: MoleculeType) -> Order:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.geometry.measure import BondGram
-from backmap.engine.hamiltonian import move, trajectory
+from backmap.engine.hamiltonian import move, nearby, trajectory
 from backmap.engine.hamiltonian.blocks import blocks_of, generic_gradient, grown
 from backmap.engine.hamiltonian.forces import quick_forces, terms_of
-from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves
+from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves, _cover
 from backmap.engine.hamiltonian.nearby import cores
 from backmap.engine.random import Stream
 from backmap.errors import BackmapError
@@ -280,6 +280,51 @@ def test_share_of_the_measure_near_a_block_is_that_of_the_molecule() -> None:
     atoms[moving] += np.random.default_rng(1).normal(0, 0.05, (len(moving), 3))
     after = move.near_log_det(moves.tables, moves.places, one, atoms), gram.half_log_det(atoms[None, first:first + 26])[0]
     assert 0.5 * (after[0] - before[0]) == pytest.approx(after[1] - before[1], abs=1e-12)
+
+
+def test_kinds_may_share_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Energies, forces and quick forces of blocks are the same, whether each kind has a list of its own or not."""
+    system, window = scenes.crowd((scenes.octane_system().types[0], 2), (scenes.phenyl(), 2), n_frames=1)
+    found = []
+    for many in (100, 0):
+        monkeypatch.setattr(nearby, "MANY", many)
+        moves = HamiltonianMoves(system, forcefields.everything(system, "reaction_field", 0.8), 300.0, steps=0, size=2,
+                                 sigma=10.0)
+        frame = moves.frame(window.atoms[0], window.beads[0], window.box(0))
+        for one in range(len(moves.centre)):
+            k, room = moves.places.make[one], start(moves, frame, one)
+            places = moves.tables.places.start[k + 1] - moves.tables.places.start[k]
+            _, energies, *_, lists = move.trajectory(moves.tables, moves.surroundings, frame.grid, moves.places, one,
+                                                     frame.atoms, moves.rules, 0, room, moves._lists)
+            moving = moves.tables.places.moving[k]
+            found.append([energies[0, :1], np.array(room.force[:moving])])
+            quick_forces(terms_of(moves.tables, k), moves.surroundings, room.kinds, room.charges, room.x[:places], lists,
+                         room.cores, room.line, room.terms, room.force[:places])
+            found[-1].append(np.array(room.force[:moving]))
+            move.leave(moves.tables, moves.places, one, room)
+    half = len(found) // 2
+    for apart, together in zip(found[:half], found[half:], strict=True):
+        for one, other, tolerance in zip(apart, together, (1e-10, 1e-10, 1e-4), strict=True):
+            np.testing.assert_allclose(other, one, rtol=tolerance, atol=tolerance * np.abs(one).max())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_blocks_are_chosen_as_by_looking_through_all_of_them(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    beads = np.array([rng.permutation(30)[:5] for _ in range(40)])
+    beads[::7, 3:] = -1
+    molecule, wanted, priority = np.repeat([0, 1], 20), rng.random(30) < 0.8, rng.integers(4, size=40) / 4.0
+    expected, open_ = [], wanted.copy()
+    for mine in (range(20), range(20, 40)):
+        while True:
+            counts = [open_[beads[one][beads[one] >= 0]].sum() for one in mine]
+            if max(counts) == 0:
+                break
+            best = min((one for one, count in zip(mine, counts, strict=True) if count == max(counts)),
+                       key=lambda one: (priority[one], one))
+            expected.append(best)
+            open_[beads[best][beads[best] >= 0]] = False
+    np.testing.assert_array_equal(_cover(beads, molecule, wanted, priority), expected)
 
 
 def test_blocks_grow_along_the_bead_graph() -> None:

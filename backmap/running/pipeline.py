@@ -209,15 +209,15 @@ class Pipeline:
             memories = {OWN: own} | {one.index: one.memory for one in started}
             self.halfway.enter(step.index, Entered(number, window, memories, self.desk.waiting), state.systems,
                                fresh=left is None or number > first)
-            began, before, n_frames = compiling.clock(), window, len(portion.numbers)
+            began, before = compiling.clock(), window
             state.progress = lambda fraction, number=number, began=began: progress(
-                self.pace.share(number, fraction, compiling.clock() - began, n_frames))
+                self.pace.share(number, fraction, compiling.clock() - began, len(portion.numbers)))
             with at(step.where):
                 window = expect(step.frames(window, state), Window, named("step", step), "handed on")
                 if window.system not in state.systems:
                     raise fault(f"{named('step', step)} handed on a window of another system than the state has")
             own["seconds"].row(str(step.index), portion.first, compiling.clock() - began)
-            self.pace.done(number, compiling.clock() - began, n_frames)
+            self.pace.done(number, compiling.clock() - began, len(portion.numbers))
             if window.system is not before.system:  # whose beads no longer are
                 self._note_flags(own, before)
         self._note_flags(own, window)

@@ -54,8 +54,7 @@ def nonbonded(atoms: Array, cells: AtomCells, tables: SystemTables, sums: PairSu
     Each counts once, every periodic image of its second atom by itself. A pair is excluded only as it stands in its
     molecule, not with the image of an atom.
     """
-    order, start, counts, reach, lattice, wrap = (cells.order, cells.start, cells.counts, cells.reach, cells.lattice,
-                                                  cells.wrap)
+    order, start, counts, lattice, wrap = cells.order, cells.start, cells.counts, cells.lattice, cells.wrap
     lj, coulomb = 0.0, 0.0
     near = np.empty((0, 4), np.int64)
     x = atoms[order]  # in the order in which they are met

@@ -105,7 +105,8 @@ class FragmentTable:
             orders: One per type; parents decide with which atom the drawing order of a fragment begins.
             sequential: Whether only beads of lower rank are placed (forward sampling), or all others.
         """
-        asked = (tuple(types), view, sequential, *((order.ranks.tobytes(), order.parents.tobytes()) for order in orders))
+        asked = (tuple(types), view, sequential, b" ".join(part.tobytes() for order in orders
+                                                           for part in (order.ranks, order.parents)))
         if asked not in _BUILT:
             _BUILT[asked] = cls._built(types, view, orders, sequential)
             while len(_BUILT) > LATEST:

@@ -17,7 +17,8 @@ def random_graph(seed: int, n: int = 40) -> nx.Graph:
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("at_once", [3, 4096])
-def test_bonds_apart_are_the_lengths_of_shortest_paths(seed: int, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bonds_apart_are_the_lengths_of_shortest_paths(seed: int, at_once: int,
+                                                       monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pairs, "_AT_ONCE", at_once)
     graph = random_graph(seed)
     found = bonds_apart(len(graph), np.array(graph.edges), 5)
@@ -28,7 +29,8 @@ def test_bonds_apart_are_the_lengths_of_shortest_paths(seed: int, at_once: int, 
     np.testing.assert_array_equal(found.look_up(np.arange(40)[:, None], np.arange(40), 99), expected)
     assert found.look_up(np.int64(3), np.int64(3), 99) == 0
     own = found.among([7, 2])
-    np.testing.assert_array_equal(found.other[own], [*np.flatnonzero(expected[7] < 99), *np.flatnonzero(expected[2] < 99)])
+    near = expected < 99
+    np.testing.assert_array_equal(found.other[own], [*np.flatnonzero(near[7]), *np.flatnonzero(near[2])])
 
 
 def test_nothing_is_bonded_in_a_gas() -> None:

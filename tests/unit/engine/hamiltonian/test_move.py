@@ -276,9 +276,10 @@ def test_share_of_the_measure_near_a_block_is_that_of_the_molecule() -> None:
     copies, first = moves.tables.copies, moves.places.first_atom[one]
     moving = copies.atom[copies.atom_start[moves.places.block[one]]:]
     moving = first + moving[:moves.tables.places.moving[moves.places.make[one]]]
-    before = move.near_log_det(moves.tables, moves.places, one, atoms), gram.half_log_det(atoms[None, first:first + 26])[0]
+    own = slice(first, first + 26)
+    before = move.near_log_det(moves.tables, moves.places, one, atoms), gram.half_log_det(atoms[None, own])[0]
     atoms[moving] += np.random.default_rng(1).normal(0, 0.05, (len(moving), 3))
-    after = move.near_log_det(moves.tables, moves.places, one, atoms), gram.half_log_det(atoms[None, first:first + 26])[0]
+    after = move.near_log_det(moves.tables, moves.places, one, atoms), gram.half_log_det(atoms[None, own])[0]
     assert 0.5 * (after[0] - before[0]) == pytest.approx(after[1] - before[1], abs=1e-12)
 
 
@@ -298,8 +299,8 @@ def test_kinds_may_share_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
                                                      frame.atoms, moves.rules, 0, room, moves._lists)
             moving = moves.tables.places.moving[k]
             found.append([energies[0, :1], np.array(room.force[:moving])])
-            quick_forces(terms_of(moves.tables, k), moves.surroundings, room.kinds, room.charges, room.x[:places], lists,
-                         room.cores, room.line, room.terms, room.force[:places])
+            quick_forces(terms_of(moves.tables, k), moves.surroundings, room.kinds, room.charges, room.x[:places],
+                         lists, room.cores, room.line, room.terms, room.force[:places])
             found[-1].append(np.array(room.force[:moving]))
             move.leave(moves.tables, moves.places, one, room)
     half = len(found) // 2

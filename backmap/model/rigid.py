@@ -125,6 +125,11 @@ class Dependents:
         return np.repeat(np.arange(len(self)), np.diff(self.start))
 
     @property
+    def ranges(self) -> list[slice]:
+        """Where the parents of each are, (D,)."""
+        return [slice(begin, end) for begin, end in zip(self.start[:-1].tolist(), self.start[1:].tolist())]
+
+    @property
     def first(self) -> Index:
         """The first parent of each, (D,)."""
         return self.parent[self.start[:-1]]

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backmap.api import AtomMolecule, BeadModel, Checker
-from backmap.model.molecule import graph_of
 from backmap.model.survey import Finding, Survey
 
 from .listing import counted, listed
@@ -67,12 +66,13 @@ class Mapped:
 
     @property
     def left_out(self) -> Index:
-        """Atoms of no bead."""
-        return np.setdiff1d(np.arange(len(self.molecule.atom_names)), self.model.mapping.atom)
+        """Atoms of no bead; virtual sites need none."""
+        atoms = np.setdiff1d(np.arange(len(self.molecule.atom_names)), self.model.mapping.atom)
+        return np.setdiff1d(atoms, self.molecule.dependents.atoms)
 
     def graph(self) -> nx.Graph:
-        """The atoms and their bonds."""
-        return graph_of(len(self.molecule.atom_names), self.molecule.bonds)
+        """The atoms and what joins them."""
+        return self.molecule.joined
 
     def names(self, atoms: Index) -> str:
         """Atoms for people."""

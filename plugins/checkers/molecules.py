@@ -71,7 +71,7 @@ def _loose(survey: Survey) -> Iterator[Finding]:
             continue
         seen.add(kind.name)
         held = {frozenset((int(row[0]), int(row[-1]))) for bonded in known.bonded for row in bonded.atoms
-                if len(row) == 3}
+                if len(row) == 3} | {frozenset(pair) for pair in kind.rigid.between}
         loose = [(i, j, k) for j in kind.graph for i, k in combinations(sorted(kind.graph[j]), 2)
                  if frozenset((i, k)) not in held and not kind.graph.has_edge(i, k)]
         if loose:

@@ -21,6 +21,7 @@ from .. import handed
 from ..chemistry.chemistry import perceive, with_signs
 from ..chemistry.chirality import with_chirality
 from ..chemistry.coarse import chemistry_of_beads
+from .bodies import with_bodies
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -119,11 +120,20 @@ def molecule_type(atoms: AtomMolecule, beads: BeadModel, *, constraints: Constra
         bead_residues=beads.bead_residues, bead_bonds=bead_bonds, mapping=mapping,
         given=mapping.is_identity, bead_terms=beads.terms)
     if kind.given:  # its atoms do not move, so nothing has to hold them
-        return kind
+        return replace(kind, dependents=atoms.dependents)
     kind = replace(kind, bond_length=_bond_lengths(atoms, constraints, where), held=atoms.held,
                    dependents=atoms.dependents)
     _check_weights(kind, where)
-    return kind
+    _check_masses(kind, where)
+    return with_bodies(kind, where)
+
+
+def _check_masses(kind: MoleculeType, where: str) -> None:
+    """Raise BackmapError for an atom without mass among others that have one, unless it is a virtual site."""
+    light = np.flatnonzero(kind.free & ~(kind.mass > 0))
+    if len(light) and (kind.mass > 0).any():
+        raise BackmapError(f"{kind.atom_names[light[0]]} of '{kind.name}' has no mass, and is no virtual site", where=where,
+                           hint="Give its mass, or say in [ virtual_sites ] where it is.")
 
 
 def _check_weights(kind: MoleculeType, where: str) -> None:

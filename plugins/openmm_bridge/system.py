@@ -16,6 +16,7 @@ from backmap.model.parameters import COULOMB, FUNCTIONS, Bonded, ForceField
 from backmap.model.system import System
 
 from .nonbonded import GROUP, TERMS, add_nonbonded, repeated
+from .sites import add_sites, carried
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -31,7 +32,7 @@ def build(field: ForceField, system: System, box: Array | None = None, rigid: bo
         field: The force field; its cut-off and Coulomb are used as they stand.
         system: What is there.
         box: (3, 3), nm, any frame's; a Context takes another one. None: not periodic.
-        rigid: Bonds with a ``MoleculeType.bond_length`` become constraints, without energy.
+        rigid: Fixed distances, ``MoleculeType.rigid``, become constraints, without energy.
         apart: Lennard-Jones and Coulomb as separate forces, which takes longer.
 
     Returns:
@@ -49,9 +50,9 @@ def build(field: ForceField, system: System, box: Array | None = None, rigid: bo
                                f"{lattice.diagonal().min():.3f} nm wide", where=field.where,
                                hint="Give the step forcefield a smaller cutoff.")
         made.setDefaultPeriodicBoxVectors(*lattice.tolist())
-    masses = np.concatenate([np.tile(kind.mass, count) for kind, count in system.blocks])
-    for mass in masses.tolist():
+    for mass in np.concatenate([np.tile(carried(kind), count) for kind, count in system.blocks]).tolist():
         made.addParticle(mass)
+    add_sites(made, system, field.where)
     if rigid:
         _constrain(made, system)
     groups = list(zip(system.groups, field.of(system)))
@@ -112,6 +113,7 @@ class Energies:
             self._made.setDefaultPeriodicBoxVectors(*reduced(box).tolist())
         self.context.reinitialize()  # the mesh of PME and lists of neighbours would remember the frames before
         self.context.setPositions(np.asarray(atoms, dtype=np.float64))
+        self.context.computeVirtualSites()
         found = {TERMS[group]: self._group(group) for group in self._present}
         if "coulomb" in found:
             found["coulomb"] += self._constant

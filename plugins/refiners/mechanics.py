@@ -20,6 +20,7 @@ from backmap.model.parameters import ForceField
 from backmap.model.system import System, Window
 
 from ..openmm_bridge import system as openmm_system
+from ..openmm_bridge.sites import carried
 from .forces import SHORT, bead_restraint, chirality_restraint, soft_pairs, soft_repulsion, springs
 
 Array = NDArray[np.float64]
@@ -61,10 +62,10 @@ class Mechanics:
 
     @cached_property
     def mass(self) -> Array:
-        """Mass of each atom, (A,)."""
+        """Mass of each atom, (A,); dependent atoms have none."""
         mass = np.empty(self.system.n_atoms)
         for group in self.system.groups:
-            mass[group.atoms] = group.type.mass
+            mass[group.atoms] = carried(group.type)
         return mass
 
     def prepared(self, box: Array | None, beads: Array, frozen: NDArray[np.bool_], heavy: float) -> openmm.System:
@@ -79,7 +80,7 @@ class Mechanics:
         made, restraint = self._made(box)
         if box is not None:
             made.setDefaultPeriodicBoxVectors(*box.tolist())
-        for atom, mass in enumerate(np.where(frozen, heavy, self.mass).tolist()):
+        for atom, mass in enumerate(np.where(frozen & (self.mass > 0), heavy, self.mass).tolist()):
             made.setParticleMass(atom, mass)
         if restraint is not None:
             for bead, place in enumerate(beads.tolist()):
@@ -209,6 +210,7 @@ def context(made: openmm.System, integrator: openmm.Integrator, positions: Array
     platform = openmm.Platform.getPlatformByName("CPU")
     found = openmm.Context(made, integrator, platform, {"Threads": "1", "DeterministicForces": "true"})
     found.setPositions(positions)
+    found.computeVirtualSites()
     return found
 
 

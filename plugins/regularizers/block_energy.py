@@ -61,6 +61,7 @@ class BlockEnergy:
         """Energies (4, S, K) in the order of ``TERMS``, and their gradients (4, S, K, F, 3) if asked for."""
         block = env.block[:, None, :, None]
         drawn = torch.where(block, positions, env.given.to(positions.dtype)[:, None])
+        drawn = env.fragments.followers.placed(env.row, drawn)
         energy = torch.zeros((len(TERMS), *drawn.shape[:2]), dtype=drawn.dtype, device=drawn.device)
         slope = torch.zeros((len(TERMS), *drawn.shape), dtype=drawn.dtype, device=drawn.device) if slopes else None
         self.bonded.add(env, drawn, energy, slope)

@@ -47,7 +47,7 @@ def strain(drawn: DrawnAtoms, seen: SeenAtoms, context: ContextAtoms, between: M
                 if not there[s, n]:
                     continue
                 b = rows[s, n]
-                least = contact[a] + contact[b]
+                least = max(contact[a] + contact[b], 0.0)
                 if same[s, n]:
                     at = pair_at(start, key, a, b)
                     least *= factor[number[at] if at >= 0 else FAR]

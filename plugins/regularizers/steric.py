@@ -111,9 +111,11 @@ def _bonds(env: LocalEnvironment, rows: Tensor, same: Tensor) -> Tensor:
 
 
 def _contact(tables: FragmentTable) -> Tensor:
-    """Contact radius of every atom row, nm, (n,)."""
-    return _radii(tables, CONTACT, OTHER_CONTACT, lambda kind: {
+    """Contact radius of every atom row, nm, (n,); so small for virtual sites that nothing overlaps with them."""
+    radius = _radii(tables, CONTACT, OTHER_CONTACT, lambda kind: {
         a: least / 2 for a, b, least in kind.limits.get("contacts", []) if a == b})
+    virtual = torch.cat([torch.as_tensor(kind.virtual) for kind in tables.types]).to(radius.device)
+    return torch.where(virtual, -1.0, radius)
 
 
 def _covalent(tables: FragmentTable) -> Tensor:

@@ -16,6 +16,7 @@ from torch import Tensor
 from ...errors import BackmapError
 from ...model.mapping import Mapping
 from ...model.molecule import BeadTerm, Chemistry, MoleculeType
+from ...model.rigid import Dependents, FixedDistances
 
 _MAPPING_ARRAYS = ("bead", "atom", "weight", "owner")
 _TYPE_ARRAYS = ("residues", "mass", "partial_charge", "bonds", "bead_residues", "bead_bonds", "bond_length")
@@ -66,6 +67,10 @@ def pack_type(molecule: MoleculeType, prefix: str) -> tuple[dict[str, Tensor], d
                 for name in _MAPPING_ARRAYS}
     tensors |= {f"{prefix}.chemistry.{field.name}": torch.as_tensor(getattr(molecule.chemistry, field.name))
                 for field in fields(Chemistry)}
+    for name, part in (("held", molecule.held), ("dependents", molecule.dependents)):
+        if len(part):
+            tensors |= {f"{prefix}.{name}.{field.name}": torch.as_tensor(getattr(part, field.name))
+                        for field in fields(part)}
     terms = [[term.name, term.beads.tolist()] for term in molecule.bead_terms]
     entry = {name: getattr(molecule, name) for name in (*_TYPE_LISTS, "given", "length_unit", "limits")}
     return tensors, entry | {"bead_terms": terms}
@@ -79,9 +84,12 @@ def unpack_type(tensors: dict[str, Tensor], entry: dict[str, Any], prefix: str) 
     chemistry = Chemistry(**{field.name: array(f"chemistry.{field.name}") for field in fields(Chemistry)})
     mapping = Mapping(len(entry["atom_names"]), len(entry["bead_names"]),
                       **{name: array(f"mapping.{name}") for name in _MAPPING_ARRAYS})
+    rigid = {name: kind(**{field.name: array(f"{name}.{field.name}") for field in fields(kind)})
+             for name, kind in (("held", FixedDistances), ("dependents", Dependents))
+             if f"{prefix}.{name}.{fields(kind)[0].name}" in tensors}
     terms = tuple(BeadTerm(name, np.array(beads, dtype=np.int64)) for name, beads in entry.get("bead_terms", ()))
     return MoleculeType(**{**entry, "bead_terms": terms}, **{name: array(name) for name in _TYPE_ARRAYS},
-                        chemistry=chemistry, mapping=mapping)
+                        chemistry=chemistry, mapping=mapping, **rigid)
 
 
 def taught(molecule: MoleculeType, known: MoleculeType, where: object) -> MoleculeType:

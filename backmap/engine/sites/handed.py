@@ -6,7 +6,6 @@ runs the step adds where it stands in the recipe. It costs one look at the numbe
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -82,7 +81,7 @@ def draw(generator: Draws, env: LocalEnvironment, rng: Stream, candidates: int, 
         wrong = ~positions.isfinite().all(dim=3) & env.block[:, None]
         _expect_none(wrong.any(dim=2), f"{who} drew positions that are not numbers", label)
     if env.fragments.followers.rows:
-        return replace(found, positions=env.fragments.followers.placed(env.row, positions))
+        return Draw(env.fragments.followers.placed(env.row, positions), lambda: found.log_density)
     return found
 
 

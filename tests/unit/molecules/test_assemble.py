@@ -22,6 +22,7 @@ from backmap_plugins.traversals import DepthFirst
 from backmap.api import AtomTopology, State
 from backmap.errors import BackmapError
 from backmap.model.molecule import handedness, merged
+from backmap.model.rigid import FixedDistances
 from backmap.model.system import System, Window
 from tests import builders
 
@@ -65,11 +66,10 @@ def test_a_rigid_bond_needs_a_length() -> None:
         assemble(topology, beads, constraints="all-bonds")
 
 
-def test_molecules_that_are_held_rigid_cannot_be_drawn() -> None:
-    topology, beads = _topology(held_apart=((0, 2),))
-    with pytest.raises(BackmapError, match=r"C1 and C3 of 'BUT' are not bonded, but held at a fixed .*'exclude'"):
-        assemble(topology, beads)
-    assert assemble(topology, {}, given={"BUT"}).types[0].given
+def test_distances_that_are_held_are_rigid() -> None:
+    topology, beads = _topology(held=FixedDistances.of([(0, 2)], [0.25]))
+    assert assemble(topology, beads).types[0].rigid.pairs.tolist() == [[0, 2]]
+    assert not len(assemble(topology, {}, given={"BUT"}).types[0].rigid)
 
 
 def test_given_owners_win_and_are_checked() -> None:

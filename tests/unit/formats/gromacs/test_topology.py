@@ -63,7 +63,8 @@ def test_settle_is_two_rigid_bonds(read: READ) -> None:
     assert topology.blocks == [("SOL", 7)]
     assert water.bonds.tolist() == [[0, 1], [0, 2]]
     assert water.constrained.tolist() == [True, True]
-    assert water.held_apart == ((1, 2),)
+    assert water.held.pairs.tolist() == [[1, 2]]
+    np.testing.assert_allclose(water.held.lengths, 0.16333)
     np.testing.assert_allclose(water.bond_length, 0.1)
     assert water.element.tolist() == [8, 1, 1]
     np.testing.assert_allclose(water.mass, [15.9994, 1.008, 1.008])

@@ -73,6 +73,20 @@ class LaneFactors(NamedTuple):
     factor: NDArray[np.float32]
 
 
+class MapTerms(NamedTuple):
+    """Correction maps.
+
+    Attributes:
+        start: Where the terms of each block begin, (K + 1,).
+        term: Map and five places, (n, 6).
+        splines: Of all maps, as of ``energy.maps.splines``, (m, G, G, 4).
+    """
+
+    start: Index
+    term: Index
+    splines: Array
+
+
 class RigidBonds(NamedTuple):
     """Bonds of fixed length.
 
@@ -175,6 +189,7 @@ class BlockTables(NamedTuple):
         explicit: Explicit pairs (1-4): two places; c6, c12, Coulomb's constant times the charges.
         terms: Bonded terms, those of one function together: code of the function and four places; parameters as of
             ``tables.prepared``.
+        maps: Correction maps.
         bonds: Rigid bonds.
         beads: Beads.
         factor: How their Gram matrix is factorised.
@@ -188,6 +203,7 @@ class BlockTables(NamedTuple):
     inside: LaneFactors
     explicit: Listed
     terms: Listed
+    maps: MapTerms
     bonds: RigidBonds
     beads: BeadRows
     factor: GramFactor

@@ -27,6 +27,7 @@ from .records import (
     LaneFactors,
     Listed,
     ListGroups,
+    MapTerms,
     NearBonds,
     RigidBonds,
 )
@@ -66,6 +67,7 @@ def build(system: System, layout: FieldLayout, size: int, exact: bool,
         inside=LaneFactors(*_rows(parts, "inside")),
         explicit=Listed(*_rows(parts, "explicit", "explicit_value")),
         terms=Listed(*_rows(parts, "term", "term_value")),
+        maps=MapTerms(*_rows(parts, "map"), layout.maps),
         bonds=RigidBonds(*_rows(parts, "bond", "bond_length", "bond_row")),
         beads=_bead_rows(parts),
         factor=GramFactor(*_rows(parts, "column", "update_end"), *_rows(parts, "diagonal"), *_rows(parts, "update")),
@@ -104,12 +106,16 @@ def _part(kind: MoleculeType, parameters: MoleculeParameters, block: Block, layo
     moving = np.zeros(kind.n_atoms, dtype=bool)
     moving[block.atoms] = True
     listed = parameters.excluded_table[block.atoms].any(axis=0) | moving
-    terms = [(CODES[each.function], atoms, values) for each in parameters.bonded
+    terms = [(CODES[each.function], atoms, values) for each in parameters.bonded if each.function != "cmap"
              for atoms, values in zip(each.atoms, each.parameters) if moving[atoms].any()]
+    maps = [np.empty((0, 6), dtype=np.int64), *(
+        np.column_stack([each.parameters.astype(np.int64), each.atoms])[moving[each.atoms].any(axis=1)]
+        for each in parameters.bonded if each.function == "cmap")]
+    mapped = np.concatenate(maps)
     touched = moving[parameters.pairs].any(axis=1)
     explicit = parameters.pairs[touched]
     needed = [listed.nonzero()[0], *(atoms for _, atoms, _ in terms), explicit.ravel(),
-              kind.bonds[block.bonds].ravel()]
+              mapped[:, 1:].ravel(), kind.bonds[block.bonds].ravel()]
     partners = np.setdiff1d(np.concatenate(needed), block.atoms)
     place = np.concatenate([block.atoms, partners])
     at = np.full(kind.n_atoms, -1)
@@ -119,6 +125,7 @@ def _part(kind: MoleculeType, parameters: MoleculeParameters, block: Block, layo
                             "explicit": at[explicit].reshape(-1, 2),
                             "explicit_value": parameters.pair_parameters[touched].reshape(-1, 3)
                             * (1.0, 1.0, layout.explicit.factor)}
+    part["map"] = np.column_stack([mapped[:, :1], at[mapped[:, 1:]]])
     part["term"] = np.zeros((len(terms), 5), dtype=np.int64)
     part["term_value"] = np.zeros((len(terms), 6))
     for n, (code, atoms, values) in enumerate(sorted(terms, key=lambda term: term[0])):

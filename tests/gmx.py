@@ -113,7 +113,7 @@ def forces(folder: Path) -> Array:
 #: GROMACS' names of what the force-field terms of this project are called.
 TERMS = {
     "bond": ("Bond", "G96Bond", "Harmonic Pot."), "angle": ("Angle", "G96Angle", "U-B"),
-    "proper": ("Proper Dih.", "Ryckaert-Bell.", "Fourier Dih."), "improper": ("Improper Dih.", "Per. Imp. Dih."),
+    "proper": ("Proper Dih.", "Ryckaert-Bell.", "Fourier Dih."), "improper": ("Improper Dih.", "Per. Imp. Dih."), "cmap": ("CMAP Dih.",),
     "lj_14": ("LJ-14",), "coulomb_14": ("Coulomb-14",), "lj": ("LJ (SR)", "Disper. corr."),
     "coulomb": ("Coulomb (SR)", "Coul. recip."), "total": ("Potential",),
 }

@@ -15,6 +15,7 @@ from backmap.errors import BackmapError, Errors
 
 from ..chemistry import elements
 from .preprocessor import Preprocessor, TopologyLine, content_of, system_folders
+from .reading import all_kept
 
 #: Bond functions that mean a chemical bond; along which exclusions are counted; 6, 9 and 10 are restraints.
 CHEMICAL_BONDS = {"1", "2", "3", "4", "5", "7", "8"}
@@ -335,7 +336,8 @@ class _Last:
             return self._records
         self._of, preprocessor = None, Preprocessor(folders, define)
         self._records = TopologyRecords()  # two large ones need not be in memory
-        self._records = TopologyRecords.of(preprocessor.lines(path))
+        with all_kept():
+            self._records = TopologyRecords.of(preprocessor.lines(path))
         self._of, self._preprocessor = (path, folders, define), preprocessor
         return self._records
 

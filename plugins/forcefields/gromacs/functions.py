@@ -78,7 +78,7 @@ _OTHERS = {("bonds", "3"): "Morse", ("bonds", "4"): "cubic", ("bonds", "7"): "FE
            ("dihedrals", "10"): "restricted", ("dihedrals", "11"): "combined bending and torsion"}
 
 
-def function_in(section: str, number: str, where: str) -> Function:
+def function_in(section: str, number: str, line: TopologyLine) -> Function:
     """The function of this number in a section of ``SECTIONS``.
 
     Raises:
@@ -88,7 +88,7 @@ def function_in(section: str, number: str, where: str) -> Function:
     if number not in functions:
         known = _OTHERS.get((section, number))
         raise BackmapError(f"function {number} in [ {section} ]{f', {known},' if known else ''} is not supported",
-                           where=where, hint=f"Known: {', '.join(sorted(functions, key=int))}.")
+                           where=line.where, hint=f"Known: {', '.join(sorted(functions, key=int))}.")
     return functions[number]
 
 
@@ -97,7 +97,7 @@ def is_known(section: str, number: str) -> bool:
     return (section, number) in _OTHERS
 
 
-def numbers_of(function: Function, words: Sequence[str], where: str) -> list[float]:
+def numbers_of(function: Function, words: Sequence[str], line: TopologyLine) -> list[float]:
     """The numbers of a line, as they stand there.
 
     Raises:
@@ -107,17 +107,17 @@ def numbers_of(function: Function, words: Sequence[str], where: str) -> list[flo
     try:
         values = [finite(word) for word in words]
     except ValueError:
-        raise BackmapError(f"'{' '.join(words)}' are not the parameters of a {called}", where=where,
+        raise BackmapError(f"'{' '.join(words)}' are not the parameters of a {called}", where=line.where,
                            hint="Is a macro not defined?") from None
     if len(values) < function.n_parameters:
-        raise BackmapError(f"{len(values)} parameters where a {called} takes {function.n_parameters}", where=where)
+        raise BackmapError(f"{len(values)} parameters where a {called} takes {function.n_parameters}", where=line.where)
     if len(values) not in (function.n_parameters, function.n_parameters + function.n_other):
         raise BackmapError(f"{len(values)} parameters where a {called} takes {function.n_parameters}, or "
-                           f"{function.n_parameters + function.n_other} with those of a free-energy path", where=where)
+                           f"{function.n_parameters + function.n_other} with those of a free-energy path", where=line.where)
     return values[:function.n_parameters]
 
 
-def parameters_of(function: Function, values: list[float], where: str) -> list[float]:
+def parameters_of(function: Function, values: Sequence[float], line: TopologyLine) -> list[float]:
     """Numbers of a line in our order and units; force fields have unlikely ones of types that nobody uses.
 
     Raises:
@@ -126,23 +126,23 @@ def parameters_of(function: Function, values: list[float], where: str) -> list[f
     text, called = f"'{' '.join(f'{value:g}' for value in values)}'", function.name.replace("_", " ")
     for place in function.positive:
         if values[place] < 0:
-            raise BackmapError(f"{text}: a {called} with the negative number {values[place]:g}", where=where,
+            raise BackmapError(f"{text}: a {called} with the negative number {values[place]:g}", where=line.where,
                                hint="Lengths and force constants are not.")
     if function.angle is not None:
         angle = values[function.angle]
         if 0 < angle <= np.pi + 0.01:
-            raise BackmapError(f"{text}: an angle of {angle:g} degrees is that of radians", where=where,
+            raise BackmapError(f"{text}: an angle of {angle:g} degrees is that of radians", where=line.where,
                                hint="Write degrees.")
         if not 0 <= angle <= 180:
-            raise BackmapError(f"{text}: {angle:g} degrees are no angle", where=where, hint="It is 0 to 180.")
+            raise BackmapError(f"{text}: {angle:g} degrees are no angle", where=line.where, hint="It is 0 to 180.")
     if function.phase is not None:
         phase = abs(values[function.phase])
         if np.abs(_KNOWN_ANGLES - phase).min() < 2e-3:
-            raise BackmapError(f"{text}: a phase of {values[function.phase]:g} degrees is that of radians", where=where,
+            raise BackmapError(f"{text}: a phase of {values[function.phase]:g} degrees is that of radians", where=line.where,
                                hint="Write degrees.")
         if phase > 360:
-            raise BackmapError(f"{text}: a phase of {values[function.phase]:g} degrees", where=where,
+            raise BackmapError(f"{text}: a phase of {values[function.phase]:g} degrees", where=line.where,
                                hint="It is -360 to 360.")
     if function.translate is _periodic and values[2] != round(values[2]):
-        raise BackmapError(f"{text}: a multiplicity of {values[2]:g}", where=where, hint="It is a whole number.")
+        raise BackmapError(f"{text}: a multiplicity of {values[2]:g}", where=line.where, hint="It is a whole number.")
     return function.translate(values)

@@ -29,17 +29,17 @@ def terms_of(line: TopologyLine, bonded_types: Sequence[str], types: Types) -> l
         return [("cmap", [float(types.correction_map(line, bonded_types))])]
     section, n, functions = SECTIONS[line.section]
     number, given = function_of(line, n), line.fields[n + 1:]
-    known = function_in(line.section, number, line.where)
+    known = function_in(line.section, number, line)
     if not known.name:
         return []
     if given:
-        return [(known.name, parameters_of(known, numbers_of(known, given, line.where), line.where))]
+        return [(known.name, parameters_of(known, numbers_of(known, given, line), line))]
     if n == 4:
         found = types.dihedrals(number, bonded_types)
         if found:
             return [(functions[entry.function].name,
-                     parameters_of(functions[entry.function], entry.numbers, entry.where)) for entry in found]
+                     parameters_of(functions[entry.function], entry.numbers, entry.line)) for entry in found]
     elif (entry := types.bonded(section, number, bonded_types)) is not None:
-        return [(known.name, parameters_of(known, entry.numbers, entry.where))]
+        return [(known.name, parameters_of(known, entry.numbers, entry.line))]
     raise BackmapError(f"no parameters in [ {section} ] for {' '.join(bonded_types)}, function {number}",
                        where=line.where, hint="Add them to the force field or to this line.")

@@ -12,6 +12,7 @@ from backmap.errors import BackmapError, Errors
 
 from ...files.gromacs import AtomTypeRecord, TopologyRecords, finite, twice, understood
 from ...files.preprocessor import TopologyLine
+from ...files.reading import all_kept
 from .functions import TYPES, function_in, is_known, numbers_of
 
 Array = NDArray[np.float64]
@@ -37,8 +38,13 @@ class TypeRecord:
 
     atoms: tuple[str, ...]
     function: str
-    numbers: list[float]
-    where: str
+    numbers: Sequence[float]
+    line: TopologyLine
+
+    @property
+    def where(self) -> str:
+        """File and line, for messages."""
+        return self.line.where
 
 
 @dataclass
@@ -82,8 +88,9 @@ class Types:
         """
         types = cls(atoms=records.atom_types, _known={kind.bonded for kind in records.atom_types.values()} | {ANY})
         handlers = types._handlers()
-        for line in records.lines:
-            errors.attempt(understood, line, handlers.get(line.section, others))
+        with all_kept():
+            for line in records.lines:
+                errors.attempt(understood, line, handlers.get(line.section, others))
         for kind in types.atoms.values():
             errors.attempt(understood, kind.line, types._take_size)
         return types
@@ -131,22 +138,17 @@ class Types:
         """A line of [ pairtypes ] or [ nonbond_params ]."""
         _expect_function(line, 2, {"1"})
         names = line.fields[:2]
-        for name in names:
-            self.atom(name, line.where)
-        new = TypeRecord(names, "1", [*self._size(line.fields[3:5], line)], line.where)
-        self._once(self._pairs, (line.section, frozenset(names)), new, line)
-
-    def _once(self, table: dict, key: tuple, new: TypeRecord, line: TopologyLine) -> None:
-        """Keep ``new``; if the same types came up before, they must have said the same."""
-        known = table.setdefault(key, new)
-        if known.numbers != new.numbers:
-            raise twice(f"{' '.join(new.atoms)} in [ {line.section} ]", line, known.where)
+        if not (names[0] in self.atoms and names[1] in self.atoms):
+            for name in names:
+                self.atom(name, line.where)
+        new = TypeRecord(names, "1", self._size(line.fields[3:5], line), line)
+        _once(self._pairs, (line.section, frozenset(names)), new)
 
     def _take_bonded(self, line: TopologyLine) -> None:
         n = TYPES[line.section][0]
         new = self._record(line, line.fields[:n], line.fields[n:])
         if new is not None:
-            self._once(self._bonded, (line.section, new.function, _either_way(new.atoms)), new, line)
+            _once(self._bonded, (line.section, new.function, _either_way(new.atoms)), new)
 
     def _record(self, line: TopologyLine, atoms: tuple[str, ...], rest: Sequence[str]) -> TypeRecord | None:
         """Types, function and numbers of a line; None for functions that are known and not supported."""
@@ -157,9 +159,8 @@ class Types:
             if name not in self._known:
                 raise BackmapError(f"no atom type has the bonded type '{name}'", where=line.where,
                                    hint="Is it spelt as in [ atomtypes ]?")
-        function = function_in(section, rest[0], line.where)
-        return TypeRecord(atoms, rest[0], numbers_of(function, rest[1:], line.where) if function.name else [],
-                          line.where)
+        function = function_in(section, rest[0], line)
+        return TypeRecord(atoms, rest[0], numbers_of(function, rest[1:], line) if function.name else [], line)
 
     def _take_dihedral(self, line: TopologyLine) -> None:
         """Four types and a function, or the two that matter: the middle ones, of impropers the outer ones."""
@@ -281,6 +282,13 @@ class Types:
             return first, second
         c6 = 4 * second * first**6
         return (0.0 if first < 0 else c6), 4 * second * first**12
+
+
+def _once(table: dict[tuple, TypeRecord], key: tuple, new: TypeRecord) -> None:
+    """Keep ``new``; if the same types came up before, they must have said the same."""
+    known = table.setdefault(key, new)
+    if known is not new and known.numbers != new.numbers:
+        raise twice(f"{' '.join(new.atoms)} in [ {new.line.section} ]", new.line, known.where)
 
 
 def table_of(function: str) -> str:

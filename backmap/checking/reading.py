@@ -54,9 +54,11 @@ class Reading:
         return None
 
     def add(self, finding: Finding) -> None:
-        """Keep a finding, with lines of the recipe; one that was made deeper inside already is not told twice."""
+        """Keep a finding, with lines of the recipe; one that was made already, deeper inside or not, is not told twice."""
         found = Finding(finding.severity, self.places.lined(finding.where), finding.problem, finding.hint)
-        if not any(known.problem == found.problem and found.where.endswith(known.where) for known in self.findings):
+        if not any(known.problem == found.problem and (found.where.endswith(known.where)
+                                                       or known.where.endswith(found.where))
+                   for known in self.findings):
             self.findings.append(found)
 
 
@@ -132,7 +134,7 @@ def _read_forcefields(reading: Reading, step: Step) -> None:
     """What is wrong with force fields that no system can be given to."""
     for reader in plugins_in(step.options, ForceFieldReader):
         for error in reader.problems():
-            reading.add(Finding.of(error.at(step.where)))
+            reading.add(Finding.of(error))
 
 
 def _read_molecules(reading: Reading, survey: Survey, step: Step, state: State | None) -> None:

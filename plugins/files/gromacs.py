@@ -14,7 +14,7 @@ from backmap.api import InputPath, Options, also_read
 from backmap.errors import BackmapError, Errors
 
 from ..chemistry import elements
-from .preprocessor import Preprocessor, TopologyLine, content_of, system_folders
+from .preprocessor import BETWEEN, Preprocessor, TopologyLine, content_of, system_folders
 from .reading import all_kept
 
 #: Bond functions that mean a chemical bond; along which exclusions are counted; 6, 9 and 10 are restraints.
@@ -23,8 +23,7 @@ CHEMICAL_BONDS = {"1", "2", "3", "4", "5", "7", "8"}
 _OF_MOLECULES = {"atoms", "bonds", "pairs", "pairs_nb", "angles", "dihedrals", "exclusions", "constraints", "settles"}
 #: Sections of the whole file, wherever they stand; "" is what stands before the first or after a closed one.
 _OF_ALL = {"", "defaults", "atomtypes", "bondtypes", "constrainttypes", "pairtypes", "angletypes", "dihedraltypes",
-           "nonbond_params", "implicit_genborn_params", "cmaptypes", "system", "molecules",
-           "intermolecular_interactions"}
+           "nonbond_params", "implicit_genborn_params", "cmaptypes", "system", "molecules"}
 
 #: Kinds of particles: atom, nucleus, shell, bond, virtual site and its old name.
 _PARTICLES = set("ANSBVD")
@@ -117,9 +116,9 @@ class MoleculeRecord:
     def take(self, line: TopologyLine) -> None:
         """Add a line; an atom that cannot be read leaves its place to a stand-in."""
         if line.section == "atoms":
-            before = self.atoms[-1].line.fields[0] if self.atoms else "0"
+            shifted = bool(self.atoms) and self.atoms[-1].line.fields[0] != str(len(self.atoms))  # told already
             self.atoms.append(AtomRecord(line.fields[1], 1, "", "", None, None, line))
-            self.atoms[-1] = _atom(line, int(before) + 1 if before.isdigit() else len(self.atoms))
+            self.atoms[-1] = _atom(line, None if shifted else len(self.atoms))
         else:
             self.lines.append(line)
 
@@ -162,6 +161,9 @@ class TopologyRecords:
                     current = errors.attempt(found._begin, line) or MoleculeRecord(line)
                 elif line.section == "atomtypes":
                     errors.attempt(understood, line, found._take_atom_type)
+                elif line.section == BETWEEN:
+                    found.lines.append(line)
+                    current = MoleculeRecord(line)  # what follows is of no molecule type
                 elif line.section == "molecules":
                     errors.attempt(understood, line, found._take_block)
                 elif line.section in _OF_ALL or (current is None and line.section not in _OF_MOLECULES):
@@ -237,9 +239,9 @@ def _is_particle(words: tuple[str, ...], column: int) -> bool:
     return len(words) > column and len(words[column]) == 1 and words[column].isalpha()
 
 
-def _atom(line: TopologyLine, number: int) -> AtomRecord:
+def _atom(line: TopologyLine, number: int | None) -> AtomRecord:
     words = line.fields
-    if int(words[0]) != number:
+    if int(words[0]) != number and number is not None:
         raise BackmapError(f"atom {words[0]} should be number {number}", where=line.where)
     charge, mass = (finite(words[k]) if len(words) > k else None for k in (6, 7))
     _expect_mass(mass, line)

@@ -24,7 +24,7 @@ from ...files.gromacs import (
     function_of,
     understood,
 )
-from ...files.preprocessor import TopologyLine
+from ...files.preprocessor import BETWEEN, TopologyLine
 from ..matching import check_elements
 from .functions import SECTIONS
 from .terms import terms_of
@@ -190,17 +190,18 @@ class _Molecule:
     def _pair(self, types: Types, charge: np.ndarray, line: TopologyLine) -> tuple[tuple[int, int], list[float]]:
         """Atoms, and c6, c12 and product of charges, of one line of [ pairs ] or [ pairs_nb ]."""
         i, j = self._at(line, line.fields[:2])
-        function, given = function_of(line), [finite(word) for word in line.fields[3:]]
+        function, given = function_of(line), line.fields[3:]
         if line.section == "pairs_nb":
-            return (i, j), [*types.to_c6_c12(*given[2:4]), given[0] * given[1]]
+            return (i, j), [*types.to_c6_c12(*types.size(given[2:4], line)), finite(given[0]) * finite(given[1])]
         if function == "2":
-            return (i, j), [*types.to_c6_c12(*given[3:5]), given[0] * given[1] * given[2]]
+            charges = [finite(word) for word in given[:3]]
+            return (i, j), [*types.to_c6_c12(*types.size(given[3:5], line)), float(np.prod(charges))]
         if function != "1":
             raise BackmapError(f"function {function} in [ pairs ] is not supported", where=line.where,
                                hint="Known: 1, 2.")
         product = types.defaults.fudge_qq * charge[i] * charge[j]
         if given:
-            return (i, j), [*types.to_c6_c12(*given[:2]), product]
+            return (i, j), [*types.to_c6_c12(*types.size(given[:2], line)), product]
         names = [self.record.atoms[a].type for a in (i, j)]
         found = types.pair(*names) if self._known((i, j), types) else (0.0, 0.0)
         if found is None:
@@ -211,7 +212,8 @@ class _Molecule:
 
 def _expect_silent(line: TopologyLine) -> None:
     """Raise BackmapError for a line of no molecule type, and of no types, that could have energy."""
-    if line.section == "intermolecular_interactions":
-        raise BackmapError("[ intermolecular_interactions ] is not supported", where=line.where)
+    if line.section == BETWEEN:
+        raise BackmapError(f"[ {BETWEEN} ] is not supported", where=line.where,
+                           hint="Molecules interact by non-bonded terms alone.")
     if line.section not in _SILENT:
         raise before_any_molecule(line)

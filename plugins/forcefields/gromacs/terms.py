@@ -41,5 +41,7 @@ def terms_of(line: TopologyLine, bonded_types: Sequence[str], types: Types) -> l
                      parameters_of(functions[entry.function], entry.numbers, entry.line)) for entry in found]
     elif (entry := types.bonded(section, number, bonded_types)) is not None:
         return [(known.name, parameters_of(known, entry.numbers, entry.line))]
+    if types.lacks(bonded_types):
+        return []
     raise BackmapError(f"no parameters in [ {section} ] for {' '.join(bonded_types)}, function {number}",
                        where=line.where, hint="Add them to the force field or to this line.")

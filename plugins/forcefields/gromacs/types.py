@@ -23,10 +23,10 @@ ANY = "X"  #: matches any type in [ dihedraltypes ]
 
 @dataclass
 class Defaults:
-    """[ defaults ]."""
+    """[ defaults ]; as long as they are not known, nothing is said of pairs that lack parameters."""
 
     rule: int = 0
-    generate_pairs: bool = False
+    generate_pairs: bool = True
     fudge_lj: float = 1.0
     fudge_qq: float = 1.0
     where: str = ""
@@ -75,6 +75,8 @@ class Types:
     #: Number and line of the map of five types.
     _mapped: dict[tuple[str, ...], tuple[int, str]] = field(default_factory=dict)
     _known: set[str] = field(default_factory=set)  #: bonded types that some atom has
+    #: Types of lines that could not be read: that they are missing is not told as well.
+    _broken: set[tuple[str, ...]] = field(default_factory=set)
     _found: dict[tuple[str, tuple[str, ...]], list[TypeRecord]] = field(default_factory=dict)  #: looked up before
 
     @classmethod
@@ -123,15 +125,21 @@ class Types:
         """Lennard-Jones parameters of an atom type."""
         words = self.atoms[line.fields[0]].words
         self._sizes[line.fields[0]] = 0.0, 0.0  # if there is an error
-        self._sizes[line.fields[0]] = self._size(words[1:3], line)
+        self._sizes[line.fields[0]] = self.size(words[1:3], line)
 
-    def _size(self, words: Sequence[str], line: TopologyLine) -> tuple[float, float]:
-        """Both numbers of a Lennard-Jones interaction. A negative sigma means repulsion alone, as in GROMACS."""
+    def size(self, words: Sequence[str], line: TopologyLine) -> tuple[float, float]:
+        """Both numbers of a Lennard-Jones interaction: sigma and epsilon, or c6 and c12.
+
+        Raises:
+            BackmapError: If one is negative. GROMACS takes a negative sigma for repulsion alone; it is rather a slip.
+            ValueError: If one is no number.
+        """
         first, second = finite(words[0]), finite(words[1])
-        if second < 0:
-            what = "c12" if self.defaults.rule == 1 else "epsilon"
-            raise BackmapError(f"{what} of {' '.join(line.fields[:2 if line.section != 'atomtypes' else 1])} is "
-                               f"{second:g}", where=line.where, hint="It is positive or 0: atoms repel each other.")
+        if first < 0 or second < 0:
+            names = ("c6", "c12") if self.defaults.rule == 1 else ("sigma", "epsilon")
+            name, value = (names[0], first) if first < 0 else (names[1], second)
+            raise BackmapError(f"{name} of {' '.join(line.fields[:1 if line.section == 'atomtypes' else 2])} is "
+                               f"{value:g}", where=line.where, hint="It is positive, or 0 for no interaction.")
         return first, second
 
     def _take_pair(self, line: TopologyLine) -> None:
@@ -141,7 +149,7 @@ class Types:
         if not (names[0] in self.atoms and names[1] in self.atoms):
             for name in names:
                 self.atom(name, line.where)
-        new = TypeRecord(names, "1", self._size(line.fields[3:5], line), line)
+        new = TypeRecord(names, "1", self.size(line.fields[3:5], line), line)
         _once(self._pairs, (line.section, frozenset(names)), new)
 
     def _take_bonded(self, line: TopologyLine) -> None:
@@ -160,7 +168,11 @@ class Types:
                 raise BackmapError(f"no atom type has the bonded type '{name}'", where=line.where,
                                    hint="Is it spelt as in [ atomtypes ]?")
         function = function_in(section, rest[0], line)
-        return TypeRecord(atoms, rest[0], numbers_of(function, rest[1:], line) if function.name else [], line)
+        try:
+            return TypeRecord(atoms, rest[0], numbers_of(function, rest[1:], line) if function.name else [], line)
+        except BackmapError:
+            self._broken.add(_either_way(atoms))
+            raise
 
     def _take_dihedral(self, line: TopologyLine) -> None:
         """Four types and a function, or the two that matter: the middle ones, of impropers the outer ones."""
@@ -223,6 +235,11 @@ class Types:
         """What a bond or angle between atoms of these bonded types is."""
         return self._bonded.get((section, function, _either_way(names)))
 
+    def lacks(self, names: Sequence[str]) -> bool:
+        """Whether a line that could not be read is of these bonded types."""
+        patterns = product(*((ANY, each) for each in names)) if len(names) == 4 else [names]
+        return bool(self._broken) and any(_either_way(pattern) in self._broken for pattern in patterns)
+
     def dihedrals(self, function: str, names: Sequence[str]) -> list[TypeRecord]:
         """The best match of a dihedral, and the lines next to it of the same types."""
         key = table_of(function), tuple(names)
@@ -272,16 +289,13 @@ class Types:
             return known.numbers[0], known.numbers[1]
         (one, strong_one), (two, strong_two) = self._sizes[a], self._sizes[b]
         second = float(np.sqrt(strong_one * strong_two))
-        first = (abs(one) + abs(two)) / 2 if self.defaults.rule == ARITHMETIC else float(np.sqrt(abs(one * two)))
-        negative = self.defaults.rule != 1 and min(one, two) < 0
-        return -first if negative else first, second
+        return (one + two) / 2 if self.defaults.rule == ARITHMETIC else float(np.sqrt(one * two)), second
 
     def to_c6_c12(self, first: float, second: float) -> tuple[float, float]:
-        """c6 and c12 from the two numbers of the combination rule; a negative sigma means c6 = 0."""
+        """c6 and c12 from the two numbers of the combination rule."""
         if self.defaults.rule == 1:
             return first, second
-        c6 = 4 * second * first**6
-        return (0.0 if first < 0 else c6), 4 * second * first**12
+        return 4 * second * first**6, 4 * second * first**12
 
 
 def _once(table: dict[tuple, TypeRecord], key: tuple, new: TypeRecord) -> None:

@@ -19,7 +19,7 @@ from tests import forcefields, gmx
 BOX = np.array([[2.6, 0.0, 0.0], [0.5, 2.5, 0.0], [-0.6, 0.7, 2.4]])
 
 #: Sigma and epsilon of rules 2 and 3; rule 1 reads them as c6 and c12, so it has its own.
-SIGMAS = {"A": (0.35, 0.3), "B": (0.25, 0.12), "C": (0.30, 0.6), "D": (-0.2, 0.05)}
+SIGMAS = {"A": (0.35, 0.3), "B": (0.25, 0.12), "C": (0.30, 0.6), "D": (0.2, 0.05)}
 SIXTHS = {"A": (0.0022, 2.7e-6), "B": (1.2e-4, 3e-8), "C": (0.0017, 1.2e-6), "D": (0.0, 1e-8)}
 
 TOPOLOGY = """\

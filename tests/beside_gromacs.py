@@ -1,6 +1,6 @@
 """Force fields that GROMACS ships, and CHARMM36: energies and forces beside those of ``gmx_d mdrun -rerun``.
 
-    python -m tests.beside_gromacs            # measures all, and writes beside_gromacs.json for docs/force-fields.md
+    python -m tests.beside_gromacs DATA [NAME...]    # measures, and writes beside_gromacs.json for docs/force-fields.md
 
 Each system is a cluster in a large box, with a cut-off that is shorter than the cluster. What is measured is the
 deviation of each term, of the sum of the absolute values of its contributions, and of each force, of the largest force.
@@ -26,7 +26,7 @@ from backmap_plugins.openmm_bridge.system import Energies, build
 
 from backmap import testing
 from backmap.engine.energy.frame import FrameEnergy
-from backmap.model.parameters import FUNCTIONS, ForceField
+from backmap.model.parameters import ForceField
 from backmap.model.system import System
 from tests import gmx
 
@@ -117,20 +117,18 @@ def molecule(name: str, itp: str, count: int = 1) -> Callable[[Path, Path, str],
     return prepare
 
 
-def popc_of_charmm27(folder: Path, data: Path, forcefield: str) -> Array:
-    """POPC of CHARMM36, made up, with the topology that pdb2gmx makes of its names."""
-    other = folder / "other"
-    other.mkdir()
-    molecule("POPC", "martini/popc/POPC.itp")(other, data, "charmm36")
-    kind = Topology(Topology.Options(file=other / "topol.top", include=[other])).read().types["POPC"]
-    _, system, field = read(other, Case("charmm36", "POPC", molecule("POPC", "martini/popc/POPC.itp")))
-    atoms = made_up(field, system)
+def popc_of_charmm27(folder: Path, data: Path, forcefield: str) -> None:
+    """The topology that pdb2gmx makes of the names of atoms in lipids.rtp."""
+    entry = (SHIPPED / f"{forcefield}.ff" / "lipids.rtp").read_text().split("[ POPC ]")[1]
+    names = [line.split()[0] for line in entry.split("[ atoms ]")[1].split("[")[0].splitlines()
+             if line.split(";")[0].strip()]
     with (folder / "lipid.pdb").open("w") as file:
-        for number, (name, (x, y, z)) in enumerate(zip(kind.atom_names, 10 * atoms), 1):
-            if not name.startswith("H"):
-                padded = name if len(name) == 4 else f" {name:<3s}"
-                file.write(f"ATOM  {number:5d} {padded} POPC A   1    {x:8.3f}{y:8.3f}{z:8.3f}  1.00  0.00\n")
-    return _pdb2gmx(folder, data, forcefield, "lipid.pdb")
+        for number, name in enumerate(names, 1):
+            padded = name if len(name) == 4 else f" {name:<3s}"
+            file.write(f"ATOM  {number:5d} {padded} POPC A   1    {number % 12:8.3f}{number // 12:8.3f}{0:8.3f}"
+                       "  1.00  0.00\n")
+    gmx.run("pdb2gmx", "-f", "lipid.pdb", "-ff", forcefield, "-water", "none", "-o", "conf.gro", "-p", "topol.top",
+            folder=folder)
 
 
 AMBER = ("amber03", "amber94", "amber96", "amber99", "amber99sb", "amber99sb-ildn", "amberGS")
@@ -222,22 +220,18 @@ def worst(result: dict[str, Any], which: str) -> tuple[float, str]:
     return max((values[which], term) for term, values in result["terms"].items())
 
 
-def functions(field: ForceField) -> set[str]:
-    """Functions that occur."""
-    return {bonded.function for known in field.molecules.values() for bonded in known.bonded} & set(FUNCTIONS)
-
-
 def main() -> None:
-    data, results = Path(sys.argv[1]), []
+    known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for case in CASES:
-        if len(sys.argv) > 2 and sys.argv[2] not in case.name:
+        if not any(word in case.name for word in sys.argv[2:] or [""]):
             continue
         with tempfile.TemporaryDirectory() as folder:
-            results.append(measured(case, Path(folder), data))
-        (own, term), force = worst(results[-1], "own"), results[-1]["force"]
-        print(f"{case.name}: {results[-1]['atoms']} atoms, {own:.1e} ({term}), force {force['own']:.1e}; "
-              f"OpenMM {worst(results[-1], 'openmm')[0]:.1e}, {force['openmm']:.1e}", flush=True)
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+            found = known[case.name] = measured(case, Path(folder), Path(sys.argv[1]))
+        (own, term), force = worst(found, "own"), found["force"]
+        print(f"{case.name}: {found['atoms']} atoms, {own:.1e} ({term}), force {force['own']:.1e}; "
+              f"OpenMM {worst(found, 'openmm')[0]:.1e}, {force['openmm']:.1e}", flush=True)
+        RESULTS.write_text(json.dumps({each.name: known[each.name] for each in CASES if each.name in known}, indent=1)
+                           + "\n")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def required() -> None:
 
 def run(*words: str, folder: Path, stdin: str = "") -> str:
     """Run one ``gmx_d`` command in ``folder``; returns what it prints, and fails with it."""
-    done = subprocess.run(["gmx_d", *words], cwd=folder, input=stdin, text=True, capture_output=True, check=False,
+    done = subprocess.run(["gmx_d", *words, "-nice", "0"], cwd=folder, input=stdin, text=True, capture_output=True, check=False,
                           env=os.environ | {"GMX_MAXBACKUP": "-1", "OMP_NUM_THREADS": "1"})
     if done.returncode:
         told = done.stderr[max(done.stderr.find("ERROR"), len(done.stderr) - 3000, 0):]

@@ -54,7 +54,7 @@ class Reading:
         return None
 
     def add(self, finding: Finding) -> None:
-        """Keep a finding, with lines of the recipe; one that was made already, deeper inside or not, is not told twice."""
+        """Keep a finding, with lines of the recipe; one that was made already, at whatever depth, is not told twice."""
         found = Finding(finding.severity, self.places.lined(finding.where), finding.problem, finding.hint)
         if not any(known.problem == found.problem and (found.where.endswith(known.where)
                                                        or known.where.endswith(found.where))

@@ -11,14 +11,15 @@ HEAD = """\
 <!-- Written by docs/generate.py from tests/beside_gromacs.json, which `python -m tests.beside_gromacs` measures. -->
 # Force fields beside GROMACS
 
-*This page is generated from what was measured.* The force fields that GROMACS ships, and CHARMM36 (July 2022), read from
-their topologies and evaluated for one configuration each: {systems} systems of {fields} force fields. Beside them stand
-the energies and forces of `gmx_d mdrun -rerun` (GROMACS in double precision), with a cut-off of 1.1 nm and a reaction field.
+*This page is generated from what was measured.* The force fields that GROMACS ships, and CHARMM36 (July 2022), are read
+from their topologies and evaluated for one configuration each: {systems} systems of {fields} force fields. Beside them
+stand the energies and forces of `gmx_d mdrun -rerun` (GROMACS in double precision), with a cut-off of 1.1 nm and a
+reaction field.
 
-* **A term's deviation** is that of its energy, of the sum of the absolute values of its contributions; the largest of all
-  terms is listed, and which it is. 1e-5 is allowed.
-* **Forces**: the largest difference of a force, of the largest force of all. `gmx_d dump` prints six digits of forces, and
-  this is what most of it is. 1e-5 is allowed.
+* **A term's deviation** is that of its energy, of the sum of the absolute values of its contributions; the largest of
+  all terms is listed, and which it is. 1e-5 is allowed.
+* **Forces**: the largest difference of a force, of the largest force of all. `gmx_d dump` prints six digits of forces,
+  and this is what most of it is. 1e-5 is allowed.
 * Both are of backmap's own energies, with which it draws and moves atoms; those through OpenMM follow in brackets.
 * Proteins (ubiquitin, 1UBQ) and CHARMM27's POPC have their topology from `pdb2gmx`. Lipids and ethanol have made-up
   configurations, minimised. Water is flexible here (`define = -DFLEXIBLE`).
@@ -39,9 +40,10 @@ TAIL = """
 | `[ pairs ]`, `[ pairs_nb ]` | 1, 2; with `gen-pairs` and `[ pairtypes ]` |
 | non-bonded | Lennard-Jones by the combination rules 1, 2, 3, and `[ nonbond_params ]` |
 
-Types that come up again, wildcards of dihedrals, and lines of one torsion are taken as `gmx grompp` takes them. Where it
-asks for `-maxwarn`, because types come up again with other values, backmap stops with both lines. Forms that no shipped
-force field uses, tables, Drude particles and polarisation stop with one line: see [what can go wrong](errors.md).
+Types that come up again, wildcards of dihedrals, and lines of one torsion are taken as `gmx grompp` takes them. Where
+it asks for `-maxwarn`, because types come up again with other values, backmap stops with both lines. Forms that no
+shipped force field uses, tables, Drude particles and polarisation stop with one line: see
+[what can go wrong](errors.md).
 """
 
 

@@ -217,7 +217,8 @@ def _atom_type(line: TopologyLine) -> AtomTypeRecord:
 
 def _expect_mass(mass: float | None, line: TopologyLine) -> None:
     if mass is not None and mass < 0:
-        raise BackmapError(f"a mass of {mass:g} u", where=line.where, hint="Masses are positive, or 0 of virtual sites.")
+        raise BackmapError(f"a mass of {mass:g} u", where=line.where,
+                           hint="Masses are positive, or 0 of virtual sites.")
 
 
 def _columns(words: tuple[str, ...]) -> tuple[str, str, tuple[str, ...]]:

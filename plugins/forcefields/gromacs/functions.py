@@ -113,7 +113,8 @@ def numbers_of(function: Function, words: Sequence[str], line: TopologyLine) -> 
         raise BackmapError(f"{len(values)} parameters where a {called} takes {function.n_parameters}", where=line.where)
     if len(values) not in (function.n_parameters, function.n_parameters + function.n_other):
         raise BackmapError(f"{len(values)} parameters where a {called} takes {function.n_parameters}, or "
-                           f"{function.n_parameters + function.n_other} with those of a free-energy path", where=line.where)
+                           f"{function.n_parameters + function.n_other} with those of a free-energy path",
+                           where=line.where)
     return values[:function.n_parameters]
 
 
@@ -138,8 +139,8 @@ def parameters_of(function: Function, values: Sequence[float], line: TopologyLin
     if function.phase is not None:
         phase = abs(values[function.phase])
         if np.abs(_KNOWN_ANGLES - phase).min() < 2e-3:
-            raise BackmapError(f"{text}: a phase of {values[function.phase]:g} degrees is that of radians", where=line.where,
-                               hint="Write degrees.")
+            raise BackmapError(f"{text}: a phase of {values[function.phase]:g} degrees is that of radians",
+                               where=line.where, hint="Write degrees.")
         if phase > 360:
             raise BackmapError(f"{text}: a phase of {values[function.phase]:g} degrees", where=line.where,
                                hint="It is -360 to 360.")

@@ -145,7 +145,8 @@ def text(rule: int, generate: str) -> str:
     extra = "3 7 1\n2 5 1" if generate == "yes" else "3 7 1"
     more = "" if generate == "yes" else f"D A 1 {values['C'][0]} {values['C'][1]}"
     maps = "\\\n".join(" ".join(f"{value:.6f}" for value in row) for row in forcefields.maps(24)[0])
-    return TOPOLOGY.format(maps=maps, rule=rule, generate=generate, special=values["B"], pairs=extra, pairtypes=more, **values)
+    return TOPOLOGY.format(maps=maps, rule=rule, generate=generate, special=values["B"], pairs=extra, pairtypes=more,
+                           **values)
 
 
 def positions(seed: int = 3) -> np.ndarray:

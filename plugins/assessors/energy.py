@@ -24,8 +24,8 @@ Array = NDArray[np.float64]
 SECTION = "energy"
 UNIT = "kJ/mol"
 #: What terms are called in figures, in their order.
-NAMES = dict(zip(TERMS, ("bond", "angle", "proper", "improper", "Lennard-Jones", "Lennard-Jones 1-4", "Coulomb",
-                         "Coulomb 1-4"), strict=True))
+NAMES = dict(zip(TERMS, ("bond", "angle", "proper", "improper", "correction map", "Lennard-Jones", "Lennard-Jones 1-4",
+                         "Coulomb", "Coulomb 1-4"), strict=True))
 
 
 class EnergyOptions(Options):

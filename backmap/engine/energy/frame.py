@@ -27,7 +27,7 @@ class EnergyTerms:
     """Energies of one frame, kJ/mol: numbers and arrays, or tensors that can be differentiated.
 
     Attributes:
-        terms: All of ``layout.TERMS``: bond, angle, proper, improper, lj (non-bonded), lj_14 (explicit pairs),
+        terms: All of ``layout.TERMS``: bond, angle, proper, improper, cmap, lj (non-bonded), lj_14 (explicit pairs),
             coulomb (non-bonded; with a reaction field also excluded pairs and self terms) and coulomb_14.
         intra: Lennard-Jones energy of each molecule with itself, explicit pairs included, (M,).
         inter: Of each molecule with all others, (M,): a pair of molecules counts for both.
@@ -65,6 +65,7 @@ class FrameEnergy:
         """
         self.system, self.field, self.device = system, field, device
         self.layout = FieldLayout(system, field)
+        self.maps = self._tensor(self.layout.maps)
 
     def of(self, frame: Snapshot | Array, box: Array | None = None) -> EnergyTerms:
         """Energies of a frame, as numbers.
@@ -148,7 +149,7 @@ class FrameEnergy:
             positions = atoms[_tensor(group.atoms, atoms.device)]
             for each in molecule.bonded:
                 corners = positions[:, _tensor(each.atoms, atoms.device)]
-                values = bonded.energies(each.function, corners, _tensor(each.parameters, atoms.device))
+                values = bonded.energies(each.function, corners, _tensor(each.parameters, atoms.device), self.maps)
                 found.append((each.term, values))
         return found
 

@@ -10,13 +10,14 @@ from ...model.parameters import COULOMB, ForceField, MoleculeParameters
 from ...model.system import System
 from ..sites.records import MoleculePairs
 from ..sites.snapshot import AtomIndex
+from .maps import splines
 from .tables import Electrostatics, PairField, SystemTables
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 #: Terms of an energy, in the order of tables.
-TERMS = ("bond", "angle", "proper", "improper", "lj", "lj_14", "coulomb", "coulomb_14")
+TERMS = ("bond", "angle", "proper", "improper", "cmap", "lj", "lj_14", "coulomb", "coulomb_14")
 
 
 class FieldLayout:
@@ -33,6 +34,7 @@ class FieldLayout:
         explicit: Coulomb parameters of explicit pairs (1-4), which have no reaction field.
         tables: Tables for loops over non-bonded pairs.
         self_energy: Self energy of the reaction field, kJ/mol, the same in every frame.
+        maps: Splines of the correction maps, as of ``maps.splines``.
         present: Names of the terms that some molecule of the system has.
 
     Raises:
@@ -53,6 +55,7 @@ class FieldLayout:
         self.explicit = Electrostatics(factor, 0.0, 0.0, False)
         self.self_energy = -0.5 * factor * shift * float((self.charge**2).sum()) if reaction else 0.0
         self.tables = self._tables()
+        self.maps = splines(field.maps)
         self.present = self._present()
 
     def _electrostatics(self) -> Electrostatics:

@@ -11,6 +11,7 @@ from ..energy.pair import energy_and_slope, reaction_field
 from .bonded import bonded
 from .lists import Lists, parameters_of
 from .loops import QUICK
+from .maps import correction_maps
 from .nearby import AtomTables
 from .quick import forces_around, forces_inside
 from .records import BlockTables, rows_of
@@ -35,6 +36,8 @@ class BlockTerms(NamedTuple):
     explicit_value: Array
     term: Index
     term_value: Array
+    map: Index
+    splines: Array
 
 
 @part
@@ -44,8 +47,10 @@ def terms_of(t: BlockTables, k: int):
     pair, pair_value = rows_of(t.pairs, k)
     explicit, explicit_value = rows_of(t.explicit, k)
     term, term_value = rows_of(t.terms, k)
+    maps = t.maps.term[t.maps.start[k]:t.maps.start[k + 1]]
     return BlockTerms(t.places.moving[k], groups.first[groups.start[k]:groups.start[k + 1]], pair, pair_value,
-                      inside.factor[inside.start[k]:inside.start[k + 1]], explicit, explicit_value, term, term_value)
+                      inside.factor[inside.start[k]:inside.start[k + 1]], explicit, explicit_value, term, term_value,
+                      maps, t.maps.splines)
 
 
 @part(fastmath=QUICK, error_model="numpy")
@@ -203,6 +208,7 @@ def energy_and_forces(b: BlockTerms, s: AtomTables, kinds, charges, x, lists: Li
     """
     force[:] = 0.0
     energy = bonded(b.term, b.term_value, x, work, force)
+    energy += correction_maps(b.map, b.splines, x, work, force)
     energy += _listed(b.pair, b.pair_value, s, kinds, x, force)
     energy += _explicit(b.explicit, b.explicit_value, s.core, kinds, x, force)
     energy += _around(b.group, s, kinds, charges, x, lists, force)
@@ -216,6 +222,7 @@ def quick_forces(b: BlockTerms, s: AtomTables, kinds, charges, x, lists: Lists, 
     """Forces alone, those of non-bonded pairs in single precision."""
     force[:] = 0.0
     bonded(b.term, b.term_value, x, work, force)
+    correction_maps(b.map, b.splines, x, work, force)
     forces_inside(b.moving, b.inside, s.field.cutoff, s.field.coulomb.k, kinds, x, cores, line, force)
     forces_around(b.group, s, kinds, charges, x, lists, force)
     _explicit(b.explicit, b.explicit_value, s.core, kinds, x, force)

@@ -97,6 +97,20 @@ class MovingDependents(NamedTuple):
     factor: Array
 
 
+class MapTerms(NamedTuple):
+    """Correction maps.
+
+    Attributes:
+        start: Where the terms of each block begin, (K + 1,).
+        term: Map and five places, (n, 6).
+        splines: Of all maps, as of ``energy.maps.splines``, (m, G, G, 4).
+    """
+
+    start: Index
+    term: Index
+    splines: Array
+
+
 class RigidBonds(NamedTuple):
     """Bonds of fixed length, and other fixed distances.
 
@@ -219,6 +233,7 @@ class BlockTables(NamedTuple):
         terms: Bonded terms, those of one function together: code of the function and four places; parameters as of
             ``tables.prepared``.
         dependents: Atoms that follow others.
+        maps: Correction maps.
         bonds: Rigid bonds.
         beads: Beads.
         factor: How their Gram matrix is factorised.
@@ -234,6 +249,7 @@ class BlockTables(NamedTuple):
     explicit: Listed
     terms: Listed
     dependents: MovingDependents
+    maps: MapTerms
     bonds: RigidBonds
     beads: BeadRows
     factor: GramFactor

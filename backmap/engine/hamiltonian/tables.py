@@ -33,6 +33,7 @@ from .records import (
     LaneFactors,
     Listed,
     ListGroups,
+    MapTerms,
     MovingDependents,
     NearBonds,
     RigidBonds,
@@ -94,6 +95,7 @@ def _built(system: System, layout: FieldLayout, size: int, exact: bool,
         inside=LaneFactors(*_rows(parts, "inside")),
         explicit=Listed(*_rows(parts, "explicit", "explicit_value")),
         terms=Listed(*_rows(parts, "term", "term_value")),
+        maps=MapTerms(*_rows(parts, "map"), layout.maps),
         bonds=RigidBonds(*_rows(parts, "bond", "bond_length", "bond_row")),
         beads=_bead_rows(parts),
         factor=GramFactor(*_rows(parts, "column", "update_end"), *_rows(parts, "diagonal"), *_rows(parts, "update")),
@@ -159,9 +161,12 @@ class _Maker:
                  mass: Array, makes: _Makes, grams: _Makes) -> None:
         self.kind, self.parameters, self.layout, self.exact, self.mass = kind, parameters, layout, exact, mass
         self.makes, self.grams, self.gram = makes, grams, BondGram(kind)
-        codes = [CODES[each.function] for each in parameters.bonded]
-        self.terms = [(code, each.atoms, prepared(code, each.parameters), rows) for code, each, rows in
-                      sorted(zip(codes, parameters.bonded, parameters.term_rows, strict=True), key=lambda row: row[0])]
+        listed = [(each, rows) for each, rows in zip(parameters.bonded, parameters.term_rows, strict=True)]
+        self.maps = [(np.column_stack([each.parameters.astype(np.int64), each.atoms]), rows) for each, rows in listed
+                     if each.function == "cmap"]
+        coded = [(CODES[each.function], each, rows) for each, rows in listed if each.function != "cmap"]
+        self.terms = [(code, each.atoms, prepared(code, each.parameters), rows)
+                      for code, each, rows in sorted(coded, key=lambda row: row[0])]
 
     def copy(self, block: Block) -> dict[str, Any]:
         """What a block is about, and the number of its make, which is made if it is new."""
@@ -180,10 +185,12 @@ class _Maker:
         out = parameters.left_out.first[pairs], parameters.left_out.other[pairs]
         terms = [(code, atoms[touched], values[touched]) for code, atoms, values, rows in self.terms
                  for touched in (rows.touching(moving),) if len(touched)]
+        maps = np.concatenate([np.zeros((0, 6), dtype=np.int64),
+                               *(mapped[rows.touching(moving)] for mapped, rows in self.maps)])
         touched = parameters.pair_rows.touching(moving)
         explicit = parameters.pairs[touched]
         needed = [out[1], *(atoms.ravel() for _, atoms, _ in terms), explicit.ravel(),
-                  kind.rigid.pairs[block.bonds].ravel(), kind.dependents.needed(following)]
+                  maps[:, 1:].ravel(), kind.rigid.pairs[block.bonds].ravel(), kind.dependents.needed(following)]
         place = np.concatenate([moving, np.setdiff1d(np.concatenate(needed), moving)])
         at = partial(places_in, place)
         inverse, excluded = np.zeros(len(place)), np.zeros(len(place), dtype=bool)
@@ -199,6 +206,7 @@ class _Maker:
             "explicit": at(explicit).reshape(-1, 2),
             "explicit_value": parameters.pair_parameters[touched].reshape(-1, 3)
             * (1.0, 1.0, self.layout.explicit.factor),
+            "map": np.column_stack([maps[:, :1], at(maps[:, 1:])]),
             "term": np.concatenate([np.zeros((0, 5)), *term]).astype(np.int64),
             "term_value": np.concatenate([np.zeros((0, 6)), *(values for *_, values in terms)])}
 

@@ -128,6 +128,8 @@ def everything(system: System, coulomb: str = "reaction_field", cutoff: float = 
                 values = rng.uniform(0.1, 2.0, (5, len(parameters)))
                 if "n" in parameters:
                     values[:, parameters.index("n")] = rng.integers(1, 4, 5)
+                if function == "cmap":
+                    values = rng.integers(0, 2, (5, 1)).astype(float)
                 bonded.append(Bonded(function, atoms, values))
         near = np.triu(kind.distance <= 3, 1)
         pairs = np.argwhere(np.triu(kind.distance == 3, 1))
@@ -137,4 +139,10 @@ def everything(system: System, coulomb: str = "reaction_field", cutoff: float = 
         molecules[kind.name] = MoleculeParameters(kind.name, tuple(bonded), rng.integers(0, 3, n), charge,
                                                   np.argwhere(near), pairs, explicit)
     c6, c12 = rng.uniform(1e-3, 3e-3, (3, 3)), rng.uniform(1e-6, 3e-6, (3, 3))
-    return ForceField(molecules, ["X", "Y", "Z"], (c6 + c6.T) / 2, (c12 + c12.T) / 2, cutoff, coulomb, 3.0, "made up")
+    return ForceField(molecules, ["X", "Y", "Z"], (c6 + c6.T) / 2, (c12 + c12.T) / 2, cutoff, coulomb, 3.0, "made up",
+                      maps=maps())
+
+
+def maps(size: int = 12) -> Array:
+    """Two made-up correction maps, kJ/mol, (2, size, size)."""
+    return np.random.default_rng(12).normal(0, 2, (2, size, size))

@@ -228,7 +228,7 @@ def generate() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["recipes.md", "commands.md", "errors.md"])
+@pytest.mark.parametrize("name", ["recipes.md", "commands.md", "errors.md", "force-fields.md"])
 def test_generated_pages_are_up_to_date(name: str) -> None:
     written = generate().PAGES[name]()
     assert (ROOT / "docs" / name).read_text(encoding="utf-8") == written, "run `make docs`"

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..api import AtomTopology, Generator, MappingReader, Options, State, Step, TopologyReader
+from ..api import AtomTopology, ForceFieldReader, Generator, MappingReader, Options, State, Step, TopologyReader
 from ..errors import BackmapError, at
 from ..model.survey import Finding, Survey
 from ..recipe import document, recipe
@@ -49,13 +49,16 @@ class Reading:
             with at(where):
                 return call()
         except BackmapError as error:
-            self.add(Finding.of(error))
+            for each in error.all:
+                self.add(Finding.of(each))
         return None
 
     def add(self, finding: Finding) -> None:
-        """Keep a finding, with lines of the recipe; one that was made deeper inside already is not told twice."""
+        """Keep a finding, with lines of the recipe; one that was made already, at whatever depth, is not told twice."""
         found = Finding(finding.severity, self.places.lined(finding.where), finding.problem, finding.hint)
-        if not any(known.problem == found.problem and found.where.endswith(known.where) for known in self.findings):
+        if not any(known.problem == found.problem and (found.where.endswith(known.where)
+                                                       or known.where.endswith(found.where))
+                   for known in self.findings):
             self.findings.append(found)
 
 
@@ -115,6 +118,7 @@ def _read_steps(reading: Reading, path: Path) -> None:
             if "system" in step.gives:
                 _read_molecules(reading, survey, step, state if step.needs <= given and not lost else None)
             if lost or not step.gives or not step.gives <= READ or not step.needs <= given:
+                _read_forcefields(reading, step)
                 continue
             if reading.attempt(lambda step=step: step.start(state) or True, step.where):
                 given = (given - step.takes) | step.gives
@@ -124,6 +128,13 @@ def _read_steps(reading: Reading, path: Path) -> None:
         survey.forcefield = state.forcefield
         survey.beads = state.source if state.source is not source else None
         survey.reference = state.reference if state.reference is not reference else None
+
+
+def _read_forcefields(reading: Reading, step: Step) -> None:
+    """What is wrong with force fields that no system can be given to."""
+    for reader in plugins_in(step.options, ForceFieldReader):
+        for error in reader.problems():
+            reading.add(Finding.of(error))
 
 
 def _read_molecules(reading: Reading, survey: Survey, step: Step, state: State | None) -> None:

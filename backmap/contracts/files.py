@@ -26,6 +26,10 @@ class ForceFieldReader(Plugin):
             BackmapError: If a file is damaged or parameters are missing; with the file, and line where there is one.
         """
 
+    def problems(self) -> Iterator[BackmapError]:
+        """All that is wrong with the files, whatever the system is; ``backmap check`` lists it even if nothing fits."""
+        return iter(())
+
 
 class Reader(Plugin):
     """A reader of trajectories in one format; it converts to nm and ps, and to indices counted from 0."""

@@ -62,6 +62,21 @@ class Unseen:
         """See ``Bar``."""
 
 
+class Kept:
+    """What is kept of a large frame between the sweeps of a step, so that a resumed run goes on inside it: nothing.
+
+    A step asks ``last`` when it gets a frame and tells ``keep`` after every sweep whatever the next ones need beside
+    the window that it got.
+    """
+
+    def last(self, index: int) -> tuple[int, dict[str, NDArray[Any]]]:
+        """Sweeps that an interrupted run has done, of the step with this ``index``, and what it kept after them."""
+        return 0, {}
+
+    def keep(self, index: int, sweeps: int, arrays: dict[str, NDArray[Any]]) -> None:
+        """So many sweeps are done, and ``arrays`` are what there is after them."""
+
+
 @contextmanager
 def unseen(name: str, total: float = 1.0, unit: str | None = None, done: float = 0.0) -> Iterator[Bar]:
     """See ``State.working``."""
@@ -81,6 +96,7 @@ class State:
         resume: Whether an interrupted run is continued.
         log: Prints one line for the user.
         progress: Called with the fraction of the current window's work that is done, 0 to 1.
+        kept: What an interrupted run kept of the frame, and keeps: see ``Kept``.
         working: ``working(name, total, unit, done)``: context manager that yields a ``Bar``, for work that a step does
             in ``start``; without a unit the bar shows per cent.
         system: The molecules (given by ``topology``).
@@ -110,6 +126,7 @@ class State:
     resume: bool = False
     log: Callable[[str], None] = print
     progress: Callable[[float], None] = lambda fraction: None
+    kept: Kept = field(default_factory=Kept)
     working: Callable[..., AbstractContextManager[Bar]] = unseen
     system: System = _NOT_YET
     source: FrameSource = _NOT_YET

@@ -91,8 +91,9 @@ def spanning_edges(graph: nx.Graph) -> NDArray[np.int64]:
     seen: set[int] = set()
     for root in sorted(graph):
         if root not in seen:
-            edges.extend(nx.bfs_edges(graph, root, sort_neighbors=sorted))
-            seen |= nx.node_connected_component(graph, root)
+            found = list(nx.bfs_edges(graph, root, sort_neighbors=sorted))
+            edges += found
+            seen |= {root, *(child for _, child in found)}
     return np.array(edges, dtype=np.int64).reshape(-1, 2)
 
 

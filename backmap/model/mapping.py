@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import BackmapError
 from . import box as periodic
+from .pairs import ranges
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -84,9 +85,58 @@ class Mapping:
 
     @cached_property
     def matrix(self) -> Array:
-        """M as a dense matrix, (n_beads, n_atoms)."""
+        """M as a dense matrix, (n_beads, n_atoms): for molecules that are small."""
         dense = np.zeros((self.n_beads, self.n_atoms))
         np.add.at(dense, (self.bead, self.atom), self.weight)
+        return dense
+
+    @cached_property
+    def entries(self) -> tuple[Index, Index, Array]:
+        """Bead, atom and weight wherever M is not 0, sorted by both, (m,) each."""
+        key, place = np.unique(self.bead * self.n_atoms + self.atom, return_inverse=True)
+        weight = np.zeros(len(key))
+        np.add.at(weight, place, self.weight)
+        key, weight = key[weight != 0], weight[weight != 0]
+        return (*np.divmod(key, max(self.n_atoms, 1)), weight)
+
+    @cached_property
+    def _rows(self) -> Index:
+        """Where the entries of each bead begin, (n_beads + 1,)."""
+        return np.searchsorted(self.entries[0], np.arange(self.n_beads + 1))
+
+    @cached_property
+    def _columns(self) -> tuple[Index, Index]:
+        """Where the entries of each atom begin, (n_atoms + 1,), and their beads, (m,)."""
+        bead, atom, _ = self.entries
+        order = np.argsort(atom, kind="stable")
+        return np.searchsorted(atom[order], np.arange(self.n_atoms + 1)), bead[order]
+
+    def atoms_in(self, beads: Index | list[int]) -> Index:
+        """Atoms that have weight in some of ``beads``, ascending."""
+        return np.unique(self.entries[1][ranges(self._rows, np.asarray(beads, dtype=np.int64))])
+
+    def beads_with(self, atoms: Index | list[int]) -> Index:
+        """Beads in which some of ``atoms`` have weight, ascending."""
+        start, bead = self._columns
+        return np.unique(bead[ranges(start, np.asarray(atoms, dtype=np.int64))])
+
+    def near(self, other: Mapping, tolerance: float) -> bool:
+        """Whether no weight of another mapping of as many atoms and beads differs by more than ``tolerance``."""
+        (bead, atom, weight), (*others, other_weight) = self.entries, other.entries
+        key = np.concatenate([bead * self.n_atoms + atom, others[0] * self.n_atoms + others[1]])
+        _, place = np.unique(key, return_inverse=True)
+        return bool((np.abs(np.bincount(place, np.concatenate([weight, -other_weight]))) <= tolerance).all())
+
+    def part(self, beads: Index | list[int], atoms: Index | list[int]) -> Array:
+        """Weights of ``atoms`` in ``beads``, no atom twice, (beads, atoms): a part of M."""
+        beads, atoms = np.asarray(beads, dtype=np.int64), np.asarray(atoms, dtype=np.int64)
+        dense, order = np.zeros((len(beads), len(atoms))), np.argsort(atoms)
+        chosen = ranges(self._rows, beads)
+        row = np.repeat(np.arange(len(beads)), np.diff(self._rows)[beads])
+        at = np.searchsorted(atoms[order], self.entries[1][chosen])
+        there = at < len(atoms)
+        there[there] = atoms[order[at[there]]] == self.entries[1][chosen[there]]
+        dense[row[there], order[at[there]]] = self.entries[2][chosen[there]]
         return dense
 
     @cached_property
@@ -132,7 +182,8 @@ class Mapping:
 
     def fragments(self) -> list[Index]:
         """List the atoms that each bead owns, in topology order, (n_beads,) arrays."""
-        return [np.flatnonzero(self.owner == b) for b in range(self.n_beads)]
+        order = np.argsort(self.owner, kind="stable")
+        return np.split(order, np.searchsorted(self.owner[order], np.arange(1, self.n_beads)))
 
 
 def _normalised(weights: list[float], bead: int, where: str, what: str = "weights") -> Array:
@@ -155,15 +206,22 @@ def owners(bead: Index, atom: Index, weight: Array, n_beads: int, graph: nx.Grap
     Raises:
         BackmapError: If an atom is in no bead and no path of bonds leads to one that is.
     """
-    n_atoms = len(graph)
-    dense = np.zeros((n_beads, n_atoms))
-    np.add.at(dense, (bead, atom), weight)
-    owner = np.where(dense.max(axis=0) > 0, dense.round(12).argmax(axis=0), -1)
-    for a in sorted(np.flatnonzero(owner < 0)):
-        distance = nx.single_source_shortest_path_length(graph, a)
-        mapped = [b for b in distance if dense[:, b].any()]
-        if not mapped:
+    owner = _heaviest(Mapping(len(graph), n_beads, bead, atom, weight, np.empty(0, dtype=np.int64)))
+    mapped = owner >= 0
+    for a in np.flatnonzero(~mapped).tolist():
+        nearest = next((level for level in nx.bfs_layers(graph, a) if mapped[level].any()), None)
+        if nearest is None:
             raise BackmapError(f"atom {a + 1} is in no bead and bonded to none that is", where=where,
                                hint="Add it to a bead of the mapping.")
-        owner[a] = owner[min(mapped, key=lambda b: (distance[b], not heavy[b], b))]
-    return owner.astype(np.int64)
+        owner[a] = owner[min((b for b in nearest if mapped[b]), key=lambda b: (not heavy[b], b))]
+    return owner
+
+
+def _heaviest(mapping: Mapping) -> Index:
+    """The bead in which each atom weighs most, ties to the first; -1 for atoms that are in none, (n_atoms,)."""
+    bead, atom, weight = mapping.entries
+    order = np.lexsort((bead, -weight.round(12), atom))
+    at, first = np.unique(atom[order], return_index=True)
+    owner = np.full(mapping.n_atoms, -1, dtype=np.int64)
+    owner[at] = np.where(weight[order[first]] > 0, bead[order[first]], -1)
+    return owner

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from . import box as periodic
 from .mapping import Mapping
+from .pairs import FAR, AtomPairs, AtomRows, bonds_apart
 from .rigid import Dependents, FixedDistances
 
 Index = NDArray[np.int64]
 Array = NDArray[np.float64]
 
 TOUCHING = 0.3  #: nm; distance of atoms that touch, as beads do that are bonded
+FARTHEST = 8  #: bonds that are counted between two atoms
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +143,8 @@ class MoleculeType:
     def with_signs(self, sign: Index) -> MoleculeType:
         """Return the same molecule type with other signs of its stereocentres, (C,); cached graphs are kept."""
         other = replace(self, chemistry=replace(self.chemistry, sign=np.asarray(sign, dtype=np.int64)))
-        for name in ("graph", "joined", "bead_graph", "distance", "atom_edges", "bead_edges"):
+        for name in ("graph", "joined", "bead_graph", "rigid", "rigid_rows", "bond_rows", "near", "distance",
+                     "atom_edges", "bead_edges"):
             if name in self.__dict__:
                 other.__dict__[name] = self.__dict__[name]
         return other
@@ -199,9 +202,9 @@ class MoleculeType:
         return ~self.free & (self.mass == 0)
 
     @cached_property
-    def free_weights(self) -> Array:
-        """The mapping's matrix on free atoms alone, (B, A); what dependent atoms weigh is with their parents."""
-        return self.dependents.folded(self.mapping.matrix)
+    def free_mapping(self) -> Mapping:
+        """The mapping on free atoms alone; what dependent atoms weigh is with their parents."""
+        return self.dependents.folded(self.mapping)
 
     @cached_property
     def bead_graph(self) -> nx.Graph:
@@ -209,12 +212,24 @@ class MoleculeType:
         return graph_of(self.n_beads, self.bead_bonds)
 
     @cached_property
+    def bond_rows(self) -> AtomRows:
+        """Rows of ``bonds`` by atom."""
+        return AtomRows.of(self.n_atoms, np.asarray(self.bonds, dtype=np.int64).reshape(-1, 2))
+
+    @cached_property
+    def rigid_rows(self) -> AtomRows:
+        """Rows of ``rigid`` by atom."""
+        return AtomRows.of(self.n_atoms, self.rigid.pairs)
+
+    @cached_property
+    def near(self) -> AtomPairs:
+        """Numbers of bonds between atoms that are at most ``FARTHEST`` apart, each atom 0 from itself."""
+        return bonds_apart(self.n_atoms, np.array(self.joined.edges, dtype=np.int64).reshape(-1, 2), FARTHEST)
+
+    @cached_property
     def distance(self) -> NDArray[np.int16]:
-        """Number of bonds between each pair of atoms, (A, A); 99 if more than 8 or not connected."""
-        table = np.full((self.n_atoms, self.n_atoms), 99, dtype=np.int16)
-        for a, reached in nx.all_pairs_shortest_path_length(self.joined, cutoff=8):
-            table[a, list(reached)] = list(reached.values())
-        return table
+        """``near`` as a table (A, A), ``FAR`` elsewhere: for molecules that are small."""
+        return self.near.dense(FAR)
 
     @cached_property
     def atom_edges(self) -> Index:
@@ -246,8 +261,8 @@ def joined_graph(n: int, bonds: Index, held: FixedDistances, dependents: Depende
 
 def implied_bead_bonds(bonds: Index, mapping: Mapping) -> Index:
     """Return pairs of beads that own atoms bonded to each other, (m, 2)."""
-    pairs = {tuple(sorted((mapping.owner[i], mapping.owner[j]))) for i, j in bonds}
-    return np.array(sorted((i, j) for i, j in pairs if i != j), dtype=np.int64).reshape(-1, 2)
+    pairs = np.sort(mapping.owner[np.asarray(bonds, dtype=np.int64).reshape(-1, 2)], axis=1)
+    return np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0).astype(np.int64).reshape(-1, 2)
 
 
 def handedness(positions: Array, centres: Index) -> NDArray[np.int64]:

@@ -5,7 +5,7 @@ in ``FUNCTIONS``; a reader translates.
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import BackmapError
+from .pairs import AtomPairs, AtomRows
 from .system import System
 
 Array = NDArray[np.float64]
@@ -30,6 +31,7 @@ Index = NDArray[np.int64]
 #: * ``periodic_improper``  the same, counted as improper
 #: * ``ryckaert_bellemans`` sum_n c_n cos(p - pi)^n, n = 0..5
 #: * ``harmonic_improper``  k/2 d(p - p0)^2
+#: * ``cmap``               a row of ``ForceField.maps`` at the dihedrals of atoms 1 to 4 and 2 to 5; CHARMM
 FUNCTIONS: dict[str, tuple[str, int, tuple[str, ...]]] = {
     "harmonic_bond": ("bond", 2, ("r0", "k")),
     "quartic_bond": ("bond", 2, ("r0", "k")),
@@ -40,6 +42,7 @@ FUNCTIONS: dict[str, tuple[str, int, tuple[str, ...]]] = {
     "periodic_improper": ("improper", 4, ("p0", "k", "n")),
     "ryckaert_bellemans": ("proper", 4, ("c0", "c1", "c2", "c3", "c4", "c5")),
     "harmonic_improper": ("improper", 4, ("p0", "k")),
+    "cmap": ("cmap", 5, ("map",)),
 }
 
 #: Coulomb's constant 1 / (4 pi eps0), kJ mol^-1 nm e^-2, as GROMACS has it.
@@ -54,7 +57,7 @@ class Bonded:
 
     Attributes:
         function: Name of the function, a key of ``FUNCTIONS``.
-        atoms: Atoms of each term, (n, 2), (n, 3) or (n, 4).
+        atoms: Atoms of each term, (n, 2) to (n, 5).
         parameters: Parameters of each term, (n, p), in the order and units of ``FUNCTIONS``.
     """
 
@@ -64,7 +67,7 @@ class Bonded:
 
     @property
     def term(self) -> str:
-        """The term that its energy is counted under: bond, angle, proper or improper."""
+        """The term that its energy is counted under: bond, angle, proper, improper or cmap."""
         return FUNCTIONS[self.function][0]
 
 
@@ -98,11 +101,27 @@ class MoleculeParameters:
         return len(self.kind)
 
     @cached_property
+    def term_rows(self) -> list[AtomRows]:
+        """Rows of each of ``bonded`` by atom."""
+        return [AtomRows.of(self.n_atoms, each.atoms) for each in self.bonded]
+
+    @cached_property
+    def pair_rows(self) -> AtomRows:
+        """Rows of ``pairs`` by atom."""
+        return AtomRows.of(self.n_atoms, self.pairs)
+
+    @cached_property
+    def left_out(self) -> AtomPairs:
+        """Pairs that are excluded, both ways round, and every atom with itself; their values are True."""
+        own = np.arange(self.n_atoms)
+        pairs = np.concatenate([self.excluded, self.excluded[:, ::-1], np.column_stack([own, own])]).astype(np.int64)
+        pairs = np.unique(pairs, axis=0)
+        return AtomPairs.of(self.n_atoms, pairs, np.ones(len(pairs), dtype=bool))
+
+    @cached_property
     def excluded_table(self) -> NDArray[np.bool_]:
-        """Whether each pair of atoms is excluded, (A, A) bool, symmetric, True on the diagonal."""
-        table = np.eye(self.n_atoms, dtype=bool)
-        table[self.excluded[:, 0], self.excluded[:, 1]] = True
-        return table | table.T
+        """``left_out`` as a table (A, A): for molecules that are small."""
+        return self.left_out.dense(False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +138,8 @@ class ForceField:
             cutoff (plain), pme (whole frames, through OpenMM), or none.
         epsilon_rf: Relative permittivity beyond the cut-off; 0 stands for infinity, as in GROMACS.
         where: The file, for messages.
+        maps: Correction maps: energies on a grid of two dihedrals that begins at -pi, kJ/mol, (m, G, G), the first
+            dihedral by rows; between the nodes they are periodic cubic splines.
     """
 
     molecules: dict[str, MoleculeParameters]
@@ -129,6 +150,7 @@ class ForceField:
     coulomb: Literal["reaction_field", "cutoff", "pme", "none"] = "reaction_field"
     epsilon_rf: float = 0.0
     where: str = ""
+    maps: Array = field(default_factory=lambda: np.zeros((0, 0, 0)))
 
     def of(self, system: System) -> list[MoleculeParameters]:
         """Return the parameters of each type of ``system.types``, in that order.

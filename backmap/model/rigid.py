@@ -1,12 +1,15 @@
 """What of a molecule has no freedom of its own: fixed distances, and atoms whose position follows from others."""
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .mapping import Mapping
+from .pairs import AtomRows, ranges
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -136,29 +139,43 @@ class Dependents:
         """Which of them are weighted means, (D,) bool."""
         return ~self.factor.any(axis=1)
 
-    def moved_by(self, atoms: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Which of them have a parent among ``atoms`` (A,) bool, (D,)."""
-        moved = np.zeros(len(self), dtype=bool)
-        np.logical_or.at(moved, self.row, atoms[self.parent])
-        return moved
+    def needed(self, chosen: Index | list[int]) -> Index:
+        """Atoms of some of them, and their parents."""
+        chosen = np.asarray(chosen, dtype=np.int64)
+        return np.concatenate([self.atoms[chosen], self.parent[ranges(self.start, chosen)]])
 
-    def renumbered(self, number: Index, kept: NDArray[np.bool_] | None = None) -> Dependents:
-        """Some of them, with ``number[a]`` in place of atom a."""
-        chosen = np.arange(len(self)) if kept is None else np.flatnonzero(kept)
-        listed = np.isin(self.row, chosen)
-        start = np.concatenate([[0], np.cumsum(np.diff(self.start)[chosen])]).astype(np.int64)
-        return Dependents(number[self.atoms[chosen]], start, number[self.parent[listed]], self.weight[listed],
-                          self.factor[chosen])
+    def children(self, atoms: Index) -> Index:
+        """Which of them have a parent among ``atoms``, ascending."""
+        if not len(self):
+            return np.empty(0, dtype=np.int64)
+        known = atoms[atoms < len(self._parents.start) - 1]
+        return np.unique(self.row[self._parents.touching(known)])
 
-    def folded(self, weights: Array) -> Array:
-        """Weights (..., A) of atoms with those of dependent atoms handed to their parents, as far as they are linear.
+    @cached_property
+    def _parents(self) -> AtomRows:
+        return AtomRows.of(int(self.parent.max()) + 1, self.parent[:, None])
+
+    def renumbered(self, number: Callable[[Index], Index], chosen: Index) -> Dependents:
+        """Some of them, with ``number`` of atoms in place of these."""
+        index, size = ranges(self.start, chosen), np.diff(self.start)[chosen]
+        return Dependents(number(self.atoms[chosen]), np.cumsum([0, *size]).astype(np.int64),
+                          number(self.parent[index]), self.weight[index], self.factor[chosen])
+
+    def folded(self, mapping: Mapping) -> Mapping:
+        """A mapping with the weights of dependent atoms handed to their parents, as far as they are linear.
 
         What is so weighed, sum of w r, stays the same.
         """
         if not len(self):
-            return weights
-        gathered = np.array(weights, dtype=np.float64)
-        gathered[..., self.atoms] = 0.0
-        handed = weights[..., self.atoms[self.row]] * self.weight[:, 0]
-        np.add.at(np.moveaxis(gathered, -1, 0), self.parent, np.moveaxis(handed, -1, 0))
-        return gathered
+            return mapping
+        number = np.full(mapping.n_atoms, -1)
+        number[self.atoms] = np.arange(len(self))
+        bead, atom, weight = mapping.entries
+        row = number[atom]
+        own, handed = row < 0, row[row >= 0]
+        index, size = ranges(self.start, handed), np.diff(self.start)[handed]
+        bead = np.concatenate([bead[own], np.repeat(bead[~own], size)])
+        atom = np.concatenate([atom[own], self.parent[index]])
+        weight = np.concatenate([weight[own], np.repeat(weight[~own], size) * self.weight[index, 0]])
+        order = np.argsort(bead, kind="stable")
+        return replace(mapping, bead=bead[order], atom=atom[order], weight=weight[order], force_weight=None, share=None)

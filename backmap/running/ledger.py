@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import BackmapError
+from .halfway import Halfway
 from .identity import Identity
 
 PROGRESS, REPORT = "progress.json", "run.json"
@@ -42,6 +43,7 @@ class Ledger:
     Attributes:
         n_frames: Frames that are whole on disk.
         notes: What the runner keeps with the count (seconds spent).
+        halfway: Keeps the large frame that is at work.
         resumed: An unfinished run of this identity goes on.
         finished: A run of this identity has come to its end before, and is to be resumed.
 
@@ -67,9 +69,11 @@ class Ledger:
         self._recorded = recorded if resume else {}
         self.resumed = bool(self._recorded)
         self.finished = resume and bool(report) and not recorded and not force
+        self.halfway = Halfway(folder)
         if not self._recorded:
             (folder / PROGRESS).unlink(missing_ok=True)
             self._forget()
+            self.halfway.forget()
         self._begun = self.resumed
         self.force = force or self._recorded.get("force", False)
         self.n_frames: int = self._recorded.get("n_frames", 0)
@@ -195,6 +199,8 @@ class Ledger:
         if not last and len(memory) > BURDEN and time.monotonic() - self._written < PATIENCE * self._took:
             return
         began = time.monotonic()
+        if n_frames:
+            self.halfway.forget()
         for name, file in self._files.items():
             file.flush()
             os.fsync(file.fileno())
@@ -228,6 +234,7 @@ class Ledger:
         self._write(REPORT, {**self.identity.to_json(), **report})
         (self.folder / PROGRESS).unlink(missing_ok=True)
         self._forget()
+        self.halfway.forget()
 
     def _cut(self, name: str, size: int) -> None:
         file = self._files[name]

@@ -5,6 +5,7 @@ bytes for files, and what the steps counted.
 """
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from ..model.system import Window
 from ..model.windows import window_of
 from ..recipe.recipe import Recipe
 from . import frames
+from .halfway import Entered, Halfway
+from .pace import Pace
 
 #: Number under which the memory of the pipeline itself stands among those of its steps.
 OWN = -1
@@ -115,6 +118,15 @@ class Desk:
         """The file of one replica; that of replica 0 has the name itself."""
         return path if not replica or path in self._once else path.with_stem(f"{path.stem}.replica{replica}")
 
+    @property
+    def waiting(self) -> list[tuple[str, bytes]]:
+        """What was appended so far."""
+        return list(self._appended)
+
+    def restore(self, appended: list[tuple[str, bytes]]) -> None:
+        """Take what an interrupted run had appended for what was."""
+        self._appended = list(appended)
+
     def taken(self) -> list[tuple[str, bytes]]:
         """What was appended since this was asked last."""
         appended, self._appended = self._appended, []
@@ -129,16 +141,20 @@ class Pipeline:
         chosen: Frames by number or time.
         state: What the steps share; its ``files`` are the desk.
         desk: Where steps put what they write.
+        halfway: Keeps large frames; by default none is.
 
     Attributes:
         numbers: The frames of the run, as soon as a step has said where they are.
     """
 
-    def __init__(self, recipe: Recipe, chosen: frames.Choice, state: State, desk: Desk) -> None:
+    def __init__(self, recipe: Recipe, chosen: frames.Choice, state: State, desk: Desk,
+                 halfway: Halfway | None = None) -> None:
         self.steps: Sequence[Step] = recipe.steps
         self.chosen, self.state, self.desk, self.seed = chosen, state, desk, recipe.seed
         self.numbers: list[int] = []
-        state.files = desk
+        self.pace = Pace(len(self.steps))
+        self.halfway = halfway or Halfway(state.output, large=sys.maxsize)
+        state.files, state.kept = desk, self.halfway
 
     def start(self, begins: Callable[[Step], None] = lambda step: None,
               reads: Callable[[Sequence[Path]], None] = lambda paths: None) -> None:
@@ -170,24 +186,38 @@ class Pipeline:
 
         Args:
             portion: Which.
-            progress: Told the share of the work that is done, 0 to 1; steps count alike.
+            progress: Told the share of the work that is done, 0 to 1: see ``Pace``.
         """
         from ..engine.random import seed_of  # late: it imports torch
 
         state, own, started = self.state, Memory(), list(every(self.steps))
         state.seed, self.desk.replica = seed_of(self.seed, portion.replica), portion.replica
+        self.pace.begin()
+        left = self.halfway.begin(portion.first, len(portion.numbers), state.systems)
+        known = {} if left is None else left.memories
+        own.merge(known.get(OWN, Memory()))
         for step in started:
-            step.memory = Memory()
-        window = window_of(portion.numbers, portion.first, state.systems[state.read_level], *self.sources,
-                           portion.replica)
-        for number, step in enumerate(self.steps):
-            state.progress = lambda fraction, number=number: progress((number + fraction) / len(self.steps))
+            step.memory = known.get(step.index, Memory())
+        if left is None:
+            window = window_of(portion.numbers, portion.first, state.systems[state.read_level], *self.sources,
+                               portion.replica)
+        else:
+            window = left.window
+            self.desk.restore(left.appended)
+        first = 0 if left is None else left.number
+        for number, step in enumerate(self.steps[first:], first):
+            memories = {OWN: own} | {one.index: one.memory for one in started}
+            self.halfway.enter(step.index, Entered(number, window, memories, self.desk.waiting), state.systems,
+                               fresh=left is None or number > first)
             began, before = compiling.clock(), window
+            state.progress = lambda fraction, number=number, began=began: progress(
+                self.pace.share(number, fraction, compiling.clock() - began, len(portion.numbers)))
             with at(step.where):
                 window = expect(step.frames(window, state), Window, named("step", step), "handed on")
                 if window.system not in state.systems:
                     raise fault(f"{named('step', step)} handed on a window of another system than the state has")
             own["seconds"].row(str(step.index), portion.first, compiling.clock() - began)
+            self.pace.done(number, compiling.clock() - began, len(portion.numbers))
             if window.system is not before.system:  # whose beads no longer are
                 self._note_flags(own, before)
         self._note_flags(own, window)

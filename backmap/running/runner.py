@@ -141,7 +141,7 @@ class Run:
         self.state = State(folder=recipe.folder, output=ledger.folder, seed=recipe.seed,
                            device=ledger.identity.device, title=recipe.title, resume=ledger.resumed,
                            log=self.display.log, working=self.display.working, provenance=self.report)
-        self.pipeline = Pipeline(recipe, self.chosen, self.state, desk)
+        self.pipeline = Pipeline(recipe, self.chosen, self.state, desk, self.ledger.halfway)
         self.pipeline.start(self._begins, ledger.also_reads)
         if ledger.n_frames:
             self._recall()

@@ -118,7 +118,7 @@ def _check_model(name: str, model: BeadModel, molecule: AtomMolecule) -> None:
         assert len(getattr(model, part)) == beads, f"{name}: {len(getattr(model, part))} {part} of {beads} beads"
     sizes = (mapping.n_atoms, mapping.n_beads)
     assert sizes == (len(molecule.atom_names), beads), f"{name}: the mapping is of {sizes} atoms and beads"
-    assert np.allclose(mapping.matrix.sum(axis=1), 1), f"{name}: weights of a bead do not add up to 1"
+    assert np.allclose(np.bincount(mapping.bead, mapping.weight), 1), f"{name}: weights of a bead do not add up to 1"
     assert mapping.owner.shape == (mapping.n_atoms,), f"{name}: not every atom has an owner"
 
 
@@ -153,6 +153,8 @@ def _check_parameters(known: MoleculeParameters, field: ForceField) -> None:
         assert found == expected, f"{what}: atoms and parameters are {found}, not {expected}"
         assert np.isfinite(bonded.parameters).all(), f"{what}: a parameter is no number"
         assert not len(bonded.atoms) or bonded.atoms.max() < n, f"{what}: atoms that are not there"
+        if bonded.function == "cmap":
+            assert np.isin(bonded.parameters, np.arange(len(field.maps))).all(), f"{what}: a map that is not there"
     for name, pairs in (("excluded", known.excluded), ("pairs", known.pairs)):
         assert pairs.shape == (len(pairs), 2), f"{known.name}: {name} are {pairs.shape}, not (n, 2)"
         assert bool((pairs[:, 0] < pairs[:, 1]).all()), f"{known.name}: {name} whose larger index comes first"

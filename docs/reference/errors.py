@@ -12,6 +12,7 @@ from tests.end_to_end import (
     test_bad_beads,
     test_bad_bottleneck,
     test_bad_files,
+    test_bad_forcefields,
     test_bad_input,
     test_bad_judging,
     test_bad_levels,
@@ -41,6 +42,7 @@ of these without a run, and all that it finds at once. Warnings, and questions r
 TABLES: tuple[tuple[ModuleType, str, str, str], ...] = (
     (test_bad_input, "TABLE", "Running a recipe", "Input"),
     (test_bad_files, "TABLE", "Mappings, other molecules, other formats", "Input"),
+    (test_bad_forcefields, "TABLE", "Force fields of GROMACS", ""),
     (test_bad_levels, "TABLE", "Recipes that change what there is", ""),
     (test_bad_judging, "TABLE", "Judging", "Judging"),
     (test_bad_judging, "REPORTS", "Comparing runs: `backmap report`", ""),

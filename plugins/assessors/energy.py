@@ -24,8 +24,8 @@ Array = NDArray[np.float64]
 SECTION = "energy"
 UNIT = "kJ/mol"
 #: What terms are called in figures, in their order.
-NAMES = dict(zip(TERMS, ("bond", "angle", "proper", "improper", "Lennard-Jones", "Lennard-Jones 1-4", "Coulomb",
-                         "Coulomb 1-4"), strict=True))
+NAMES = dict(zip(TERMS, ("bond", "angle", "proper", "improper", "correction map", "Lennard-Jones", "Lennard-Jones 1-4",
+                         "Coulomb", "Coulomb 1-4"), strict=True))
 
 
 class EnergyOptions(Options):
@@ -118,7 +118,7 @@ class Energy(Assessor):
     def _meets_itself(self, number: int) -> bool:
         """Whether a molecule of a type has Lennard-Jones energy of its own; rigid water has none."""
         molecule = self.energy.layout.molecules[number]
-        return not molecule.excluded_table.all() or bool(molecule.pair_parameters[:, :2].any())
+        return len(molecule.left_out.other) < molecule.n_atoms**2 or bool(molecule.pair_parameters[:, :2].any())
 
     def _called(self, kind: str) -> str:
         """What a molecule of a type is called: by its name only where there are several types."""

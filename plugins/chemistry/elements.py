@@ -30,6 +30,7 @@ def _numbers() -> dict[str, int]:
     return {symbol_of(z).upper(): z for z in range(1, _LIGHTEST + 1)}
 
 
+@cache
 def from_mass(mass: float) -> int:
     """Atomic number of the element of this mass, u; 0 if none has it.
 

@@ -36,8 +36,9 @@ def relabellings(molecule: MoleculeType) -> list[Relabelling]:
 
 def _checked(molecule: MoleculeType, atoms: list[int], images) -> Relabelling:
     """Only the images that change neither weights nor owners."""
-    matrix, owner = molecule.mapping.matrix, molecule.mapping.owner
-    rows = [row for row in map(list, images) if np.array_equal(matrix[:, row], matrix[:, atoms])
+    weights, owner = molecule.mapping.part(molecule.mapping.beads_with(atoms), atoms), molecule.mapping.owner
+    place = {atom: k for k, atom in enumerate(atoms)}
+    rows = [row for row in map(list, images) if np.array_equal(weights[:, [place[a] for a in row]], weights)
             and np.array_equal(owner[row], owner[atoms])]
     return Relabelling(np.array(atoms), np.array(rows))
 
@@ -56,11 +57,20 @@ def _turning_groups(molecule: MoleculeType):
         skeleton.nodes[node]["kind"] = (int(molecule.chemistry.element[node]), molecule.graph.degree(node),
                                         len(hydrogens[node]), float(molecule.chemistry.charge[node]))
     for bond in list(nx.bridges(skeleton)):
-        rest = nx.restricted_view(skeleton, [], [bond])
-        for root in bond:
-            side = nx.node_connected_component(rest, root)
+        for root, other in (bond, bond[::-1]):
+            side = _side(skeleton, root, other)
             if 3 <= len(side) <= MAX_HEAVY and len(side) < len(skeleton):
                 yield _self_maps(skeleton.subgraph(side), root, hydrogens)
+
+
+def _side(skeleton: nx.Graph, root: int, other: int) -> set[int]:
+    """What hangs on ``root`` beyond its bond to ``other``, a bridge; once it is too large, no more is looked at."""
+    side, stack = {root}, [root]
+    while stack and len(side) <= MAX_HEAVY:
+        new = {n for n in skeleton[stack.pop()] if n != other} - side
+        side |= new
+        stack += new
+    return side
 
 
 def _self_maps(group: nx.Graph, root: int, hydrogens: dict[int, list[int]]) -> tuple[list[int], list[list[int]]]:

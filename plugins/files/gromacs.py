@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 import pydantic
 
 from backmap.api import InputPath, Options, also_read
-from backmap.errors import BackmapError
+from backmap.errors import BackmapError, Errors
 
 from ..chemistry import elements
-from .preprocessor import Preprocessor, TopologyLine, content_of, system_folders
+from .preprocessor import BETWEEN, Preprocessor, TopologyLine, content_of, system_folders
+from .reading import all_kept
 
 #: Bond functions that mean a chemical bond; along which exclusions are counted; 6, 9 and 10 are restraints.
 CHEMICAL_BONDS = {"1", "2", "3", "4", "5", "7", "8"}
@@ -23,8 +24,13 @@ _OF_MOLECULES = {"atoms", "bonds", "pairs", "pairs_nb", "angles", "dihedrals", "
                  *(f"virtual_sites{n}" for n in "1234n")}
 #: Sections of the whole file, wherever they stand; "" is what stands before the first or after a closed one.
 _OF_ALL = {"", "defaults", "atomtypes", "bondtypes", "constrainttypes", "pairtypes", "angletypes", "dihedraltypes",
-           "nonbond_params", "implicit_genborn_params", "cmaptypes", "system", "molecules",
-           "intermolecular_interactions"}
+           "nonbond_params", "implicit_genborn_params", "cmaptypes", "system", "molecules"}
+
+#: Kinds of particles: atom, nucleus, shell, bond, virtual site and its old name.
+_PARTICLES = set("ANSBVD")
+
+#: Words of a line that a message repeats.
+MOST = 12
 
 T = TypeVar("T")
 
@@ -45,6 +51,15 @@ class TopologyFile(Options):
         Raises:
             BackmapError: With file and line, for what cannot be read.
         """
+        found = self.readable()
+        errors = Errors()
+        for error in found.errors:
+            errors.add(error)
+        errors.expect_none()
+        return found
+
+    def readable(self) -> TopologyRecords:
+        """What can be read of the file; ``errors`` of it are what cannot."""
         define = {name: "" if value is None else str(value) for name, value in self.define.items()}
         return _last.records(Path(self.file), [*self.include, *system_folders()], define)
 
@@ -64,6 +79,11 @@ class AtomTypeRecord:
     charge: float
     words: tuple[str, ...]
     line: TopologyLine
+
+    @property
+    def values(self) -> tuple[object, ...]:
+        """What the line says of the type: the same in two lines that mean the same."""
+        return self.bonded, self.number, self.mass, self.charge, *map(number_or_word, self.words[:3])
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +115,11 @@ class MoleculeRecord:
     lines: list[TopologyLine] = field(default_factory=list)
 
     def take(self, line: TopologyLine) -> None:
-        """Add a line."""
+        """Add a line; an atom that cannot be read leaves its place to a stand-in."""
         if line.section == "atoms":
-            self.atoms.append(_atom(line, len(self.atoms) + 1))
+            shifted = bool(self.atoms) and self.atoms[-1].line.fields[0] != str(len(self.atoms))  # told already
+            self.atoms.append(AtomRecord(line.fields[1], 1, "", "", None, None, line))
+            self.atoms[-1] = _atom(line, None if shifted else len(self.atoms))
         else:
             self.lines.append(line)
 
@@ -121,50 +143,83 @@ class TopologyRecords:
         molecules: Molecule types, by name.
         blocks: Lines of [ molecules ]: name, count, and place.
         lines: Of all other sections that belong to no molecule type, in order.
+        errors: What could not be read, with file and line.
     """
 
     atom_types: dict[str, AtomTypeRecord] = field(default_factory=dict)
     molecules: dict[str, MoleculeRecord] = field(default_factory=dict)
     blocks: list[tuple[str, int, str]] = field(default_factory=list)
     lines: list[TopologyLine] = field(default_factory=list)
+    errors: list[BackmapError] = field(default_factory=list)
 
     @classmethod
     def of(cls, lines: Iterator[TopologyLine]) -> TopologyRecords:
-        """The records of preprocessed lines.
-
-        Raises:
-            BackmapError: With file and line, for a line of atoms, types or molecules that is none.
-        """
-        found, current = cls(), None
-        for line in lines:
-            if line.section == "moleculetype":
-                current = found._begin(line)
-            elif line.section == "atomtypes":
-                kind = understood(line, _atom_type)
-                found.atom_types[kind.line.fields[0]] = kind
-            elif line.section == "molecules":
-                found.blocks.append(understood(line, lambda line: (line.fields[0], int(line.fields[1]), line.where)))
-            elif line.section in _OF_ALL or (current is None and line.section not in _OF_MOLECULES):
-                found.lines.append(line)
-            elif current is None:
-                raise before_any_molecule(line)
-            else:
-                understood(line, current.take)
+        """The records of preprocessed lines; after an error of the preprocessor nothing more can be told."""
+        found, errors, current = cls(), Errors(), None
+        try:
+            for line in lines:
+                if line.section == "moleculetype":
+                    current = errors.attempt(found._begin, line) or MoleculeRecord(line)
+                elif line.section == "atomtypes":
+                    errors.attempt(understood, line, found._take_atom_type)
+                elif line.section == BETWEEN:
+                    found.lines.append(line)
+                    current = MoleculeRecord(line)  # what follows is of no molecule type
+                elif line.section == "molecules":
+                    errors.attempt(understood, line, found._take_block)
+                elif line.section in _OF_ALL or (current is None and line.section not in _OF_MOLECULES):
+                    found.lines.append(line)
+                elif current is None:
+                    errors.add(before_any_molecule(line))
+                else:
+                    errors.attempt(understood, line, current.take)
+        except BackmapError as error:
+            errors.add(error)
+        found.errors.extend(errors.found)
         return found
 
     def _begin(self, line: TopologyLine) -> MoleculeRecord:
-        name = understood(line, lambda line: line.fields[0])
+        name, bonds = understood(line, lambda line: (line.fields[0], int(line.fields[1])))
         if name in self.molecules:
             raise BackmapError(f"molecule type '{name}' is defined twice, first in {self.molecules[name].where}",
                                where=line.where)
         self.molecules[name] = MoleculeRecord(line)
+        if bonds < 0:
+            raise BackmapError(f"exclusions of '{name}' reach {bonds} bonds far", where=line.where,
+                               hint="Write 3, or what the force field says.")
         return self.molecules[name]
+
+    def _take_atom_type(self, line: TopologyLine) -> None:
+        name = line.fields[0]
+        bonded = _columns(line.fields)[0]
+        known = self.atom_types.setdefault(name, AtomTypeRecord(bonded, None, None, 0.0, ("A", "0", "0"), line))
+        kind = _atom_type(line)
+        if known.line is line:
+            self.atom_types[name] = known = kind
+        if known.values != kind.values:
+            raise twice(f"atom type {line.fields[0]}", line, known.line.where)
+
+    def _take_block(self, line: TopologyLine) -> None:
+        name, count = line.fields[0], int(line.fields[1])
+        if count < 0:
+            raise BackmapError(f"there are {count} molecules of '{name}'", where=line.where)
+        self.blocks.append((name, count, line.where))
 
 
 def _atom_type(line: TopologyLine) -> AtomTypeRecord:
     bonded, number, rest = _columns(line.fields)
-    return AtomTypeRecord(bonded, int(number) if number else None, finite(rest[0]) or None, finite(rest[1]), rest[2:],
-                          line)
+    mass = finite(rest[0])
+    _expect_mass(mass, line)
+    if rest[2].upper() not in _PARTICLES:
+        raise BackmapError(f"'{rest[2]}' is no kind of particle", where=line.where,
+                           hint="An atom is A, a virtual site V, a shell S.")
+    return AtomTypeRecord(bonded, int(number) if number else None, mass or None, finite(rest[1]), rest[2:], line)
+
+
+def _expect_mass(mass: float | None, line: TopologyLine) -> None:
+    if mass is not None and mass < 0:
+        raise BackmapError(f"a mass of {mass:g} u", where=line.where,
+                           hint="Masses are positive, or 0 of virtual sites.")
 
 
 def _columns(words: tuple[str, ...]) -> tuple[str, str, tuple[str, ...]]:
@@ -186,11 +241,12 @@ def _is_particle(words: tuple[str, ...], column: int) -> bool:
     return len(words) > column and len(words[column]) == 1 and words[column].isalpha()
 
 
-def _atom(line: TopologyLine, number: int) -> AtomRecord:
+def _atom(line: TopologyLine, number: int | None) -> AtomRecord:
     words = line.fields
-    if int(words[0]) != number:
+    if int(words[0]) != number and number is not None:
         raise BackmapError(f"atom {words[0]} should be number {number}", where=line.where)
     charge, mass = (finite(words[k]) if len(words) > k else None for k in (6, 7))
+    _expect_mass(mass, line)
     return AtomRecord(words[1], _residue_number(words[2]), words[3], words[4], charge, mass, line)
 
 
@@ -214,7 +270,8 @@ def understood(line: TopologyLine, reader: Callable[[TopologyLine], T]) -> T:
     try:
         return reader(line)
     except (ValueError, IndexError, TypeError):
-        raise BackmapError(f"'{' '.join(line.fields)}' is not a line of [ {line.section} ]", where=line.where) from None
+        words = f"{' '.join(line.fields[:MOST])}{' ...' if len(line.fields) > MOST else ''}"
+        raise BackmapError(f"'{words}' is not a line of [ {line.section} ]", where=line.where) from None
 
 
 def before_any_molecule(line: TopologyLine) -> BackmapError:
@@ -225,6 +282,36 @@ def before_any_molecule(line: TopologyLine) -> BackmapError:
 def function_of(line: TopologyLine, n_atoms: int = 2) -> str:
     """The function of a line that begins with atoms; 1 if it gives none."""
     return line.fields[n_atoms] if len(line.fields) > n_atoms else "1"
+
+
+def atoms_of(line: TopologyLine, words: Sequence[str], n_atoms: int) -> tuple[int, ...]:
+    """Atoms that a line of a molecule type of ``n_atoms`` names, counted from 0.
+
+    Raises:
+        BackmapError: If there is no such atom, or one of them is named twice.
+        ValueError: If a word is no number.
+    """
+    numbers = [int(word) for word in words]
+    for number in numbers:
+        if not 1 <= number <= n_atoms:
+            raise BackmapError(f"there is no atom {number} in this molecule type of {n_atoms} atoms", where=line.where)
+    if len(set(numbers)) < len(numbers):
+        raise BackmapError(f"'{' '.join(words)}' names an atom twice", where=line.where)
+    return tuple(number - 1 for number in numbers)
+
+
+def twice(what: str, line: TopologyLine, first: str) -> BackmapError:
+    """The error of types that come up again with other values."""
+    return BackmapError(f"{what} comes up a second time with other values, first in {first}", where=line.where,
+                        hint="Keep one of the two; GROMACS asks for -maxwarn here and takes the later one.")
+
+
+def number_or_word(word: str) -> float | str:
+    """What a word stands for, so that 1.0 and 1.00 are the same."""
+    try:
+        return float(word)
+    except ValueError:
+        return word
 
 
 def finite(word: str) -> float:
@@ -253,7 +340,8 @@ class _Last:
             return self._records
         self._of, preprocessor = None, Preprocessor(folders, define)
         self._records = TopologyRecords()  # two large ones need not be in memory
-        self._records = TopologyRecords.of(preprocessor.lines(path))
+        with all_kept():
+            self._records = TopologyRecords.of(preprocessor.lines(path))
         self._of, self._preprocessor = (path, folders, define), preprocessor
         return self._records
 

@@ -19,6 +19,8 @@ from .reading import reading
 
 _SYSTEM_FOLDERS = ("/usr/share/gromacs/top", "/usr/local/gromacs/share/gromacs/top", "/usr/local/share/gromacs/top")
 _MAX_DEPTH = 64
+#: A section without lines of its own: those after it are between molecules. Its header counts as a line.
+BETWEEN = "intermolecular_interactions"
 
 
 class TopologyLine(NamedTuple):
@@ -101,6 +103,8 @@ class Preprocessor:
                                    hint="Write e.g. [ atoms ].")
             # DBM closes its sections, [/atoms]; what follows belongs to none.
             self._section = "" if match[1].startswith("/") else match[1].lower()
+            if self._section == BETWEEN:
+                yield TopologyLine(BETWEEN, (), file, number)
         else:
             words, known = text.split(), self._words
             if not self._macros.keys().isdisjoint(words):
@@ -136,6 +140,8 @@ class Preprocessor:
             self._macros[name] = rest[len(name):].strip()
         elif command == "undef":
             self._macros.pop(_name(rest, command, where), None)
+        elif command == "error":
+            raise BackmapError(f"stops with #error {rest}", where=where, hint="The file itself says so.")
         else:
             raise BackmapError(f"'#{command}' is not understood", where=where,
                                hint="Known: #include, #define, #undef, #ifdef, #ifndef, #else, #endif.")

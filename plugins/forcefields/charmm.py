@@ -13,7 +13,7 @@ from .matching import molecules_of, read_by_openmm
 
 
 class Charmm(ForceFieldReader):
-    """CHARMM .psf with parameter files, read by OpenMM; correction maps (CMAP) are not supported."""
+    """CHARMM .psf with parameter files, read by OpenMM."""
 
     class Options(Options):
         psf: InputPath = pydantic.Field(description="A .psf with the molecules of the system.")

@@ -139,10 +139,11 @@ def _check_masses(kind: MoleculeType, where: str) -> None:
 def _check_weights(kind: MoleculeType, where: str) -> None:
     """Raise BackmapError for a virtual site that a bead counts, although it is no weighted mean of atoms."""
     bent = kind.dependents.atoms[~kind.dependents.linear]
-    bead, site = np.nonzero(kind.mapping.matrix[:, bent])
-    if len(bead):
-        raise BackmapError(f"bead {kind.bead_names[bead[0]]} of '{kind.name}' gives weight to the virtual site "
-                           f"{kind.atom_names[bent[site[0]]]}", where=where,
+    bead, atom, _ = kind.mapping.entries
+    wrong = np.flatnonzero(np.isin(atom, bent))
+    if len(wrong):
+        raise BackmapError(f"bead {kind.bead_names[bead[wrong[0]]]} of '{kind.name}' gives weight to the virtual site "
+                           f"{kind.atom_names[atom[wrong[0]]]}", where=where,
                            hint="Give it the weight 0: it has no mass.")
 
 

@@ -47,9 +47,9 @@ class BeadMolecule:
 
     @classmethod
     def of(cls, atoms: AtomMolecule) -> BeadMolecule:
-        """A molecule type whose atoms are the beads."""
+        """A molecule type whose atoms are the beads; those that are held, or placed by others, count as bonded."""
         return cls(atoms.name, atoms.atom_names, atoms.atom_types, atoms.residue_names, atoms.residues, atoms.mass,
-                   atoms.bonds)
+                   np.array(sorted(atoms.joined.edges), dtype=np.int64).reshape(-1, 2))
 
     @classmethod
     def of_topology(cls, atoms: AtomMolecule) -> BeadMolecule:

@@ -14,7 +14,7 @@ Index = NDArray[np.int64]
 
 #: Terms of an energy. A term's place here is its force group; ``lj`` holds Lennard-Jones and Coulomb together
 #: unless they are built apart.
-TERMS = ("bond", "angle", "proper", "improper", "lj_14", "coulomb_14", "lj", "coulomb")
+TERMS = ("bond", "angle", "proper", "improper", "cmap", "lj_14", "coulomb_14", "lj", "coulomb")
 GROUP = {term: group for group, term in enumerate(TERMS)}
 
 _INFINITE = 1e12  #: a dielectric constant

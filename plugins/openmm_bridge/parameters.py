@@ -80,6 +80,7 @@ class _Reader:
         self._standard: openmm.NonbondedForce | None = None
         self._custom: list[openmm.CustomNonbondedForce] = []
         self._pairs: list[tuple[int, int, Array]] = []
+        self._correction: list[Array] = []
         for atom in self._chosen.tolist():
             if system.isVirtualSite(atom):
                 raise BackmapError("virtual sites are not supported", where=where)
@@ -200,10 +201,19 @@ class _Reader:
         self._terms.append(_Term(function, atoms, values))
 
     def _maps(self, force: openmm.CMAPTorsionForce) -> None:
+        first = len(self._correction)
+        for number in range(force.getNumMaps()):
+            size, energy = force.getMapParameters(number)
+            if size % 2 or any(size != len(known) for known in self._correction):
+                raise self._unknown(force, "maps must have one and the same, even, number of nodes")
+            grid = np.array([_plain(value) for value in energy]).reshape(size, size).T  # begins at 0
+            self._correction.append(np.roll(grid, (size // 2, size // 2), (0, 1)))
         for number in range(force.getNumTorsions()):
-            atoms = force.getTorsionParameters(number)[1:9]
+            which, *atoms = force.getTorsionParameters(number)
             if self._mine(tuple(atoms)):
-                raise self._unknown(force, "correction maps (CMAP) of two torsions")
+                if atoms[1:4] != atoms[4:7]:
+                    raise self._unknown(force, "a map of torsions that do not follow each other")
+                self._terms.append(_Term("cmap", (*atoms[:4], atoms[7]), [float(first + which)]))
 
     def _nonbonded(self, force: openmm.NonbondedForce) -> None:
         if force.getNumParticleParameterOffsets() or force.getNumExceptionParameterOffsets():
@@ -221,7 +231,8 @@ class _Reader:
         names = [f"T{number + 1}" for number in range(len(c6))]
         molecules = {name: self._molecule(number, name, molecule, charge, kinds, excluded)
                      for number, (name, molecule) in enumerate(self._molecules.items())}
-        return ForceField(molecules, names, c6, c12, where=self._where)
+        maps = np.array(self._correction) if self._correction else np.zeros((0, 0, 0))
+        return ForceField(molecules, names, c6, c12, where=self._where, maps=maps)
 
     def _particles(self) -> tuple[Array, Index, Array, Array]:
         """Charges (N,) and types (N,) of the particles that matter, c6 and c12 of the types (T, T)."""

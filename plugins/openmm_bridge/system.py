@@ -61,7 +61,9 @@ def build(field: ForceField, system: System, box: Array | None = None, rigid: bo
         rows = [(group.atoms, _free(bonded, group.type, rigid)) for group, known in groups for bonded in known.bonded
                 if bonded.function == function]
         atoms, parameters = repeated(rows, len(FUNCTIONS[function][2]))
-        if len(atoms):
+        if len(atoms) and function == "cmap":
+            builders.maps(atoms, parameters[:, 0].astype(np.int64), field.maps)
+        elif len(atoms):
             builders.bonded(function, atoms, parameters)
     pairs, values = repeated([(group.atoms, (known.pairs, known.pair_parameters)) for group, known in groups], 3)
     builders.pairs(pairs, values * [1, 1, field.coulomb != "none"])
@@ -204,6 +206,18 @@ class _Forces:
             for name in ("p0", "k", "n"):
                 force.addPerTorsionParameter(name)
             self._add(force, "addTorsion", term, atoms[~whole], values[~whole], listed=True)
+
+    def maps(self, atoms: Index, numbers: Index, maps: Array) -> None:
+        """Correction maps (m, G, G) of terms with these ``numbers`` (n,), of five atoms each.
+
+        OpenMM's maps begin at 0, the first dihedral running fastest.
+        """
+        force, half = openmm.CMAPTorsionForce(), maps.shape[1] // 2
+        for each in maps:
+            force.addMap(len(each), np.roll(each, (half, half), (0, 1)).T.ravel().tolist())
+        for number, row in zip(numbers.tolist(), atoms.tolist()):
+            force.addTorsion(number, *row[:4], *row[1:])
+        self._finish(force, FUNCTIONS["cmap"][0])
 
     def pairs(self, atoms: Index, values: Array) -> None:
         """1-4 interactions, at any distance."""

@@ -34,12 +34,15 @@ def counted(kind: MoleculeType, molecule: MoleculeParameters, names: Sequence[st
 
     These are the least energy and how much higher a term is at its limits, NaN where limits follow from the
     temperature. Explicit pairs have their core in place of charges. For flat bottoms, terms of one dihedral are one.
+    Correction maps are left out: they are weak, and no guide to what an atom's place should be.
     """
     rigid = np.isfinite(kind.bond_length)
     fixed = {(int(i), int(j)) for i, j in kind.bonds[rigid]}
     springs = np.column_stack([kind.bond_length[rigid], np.full(rigid.sum(), rigid_stiffness)])
     listed = [Bonded("harmonic_bond", kind.bonds[rigid], springs)]
     for each in molecule.bonded:
+        if each.term == "cmap":
+            continue
         if each.term == "bond":
             free = np.array([(min(pair), max(pair)) not in fixed for pair in each.atoms.tolist()], dtype=bool)
             each = replace(each, atoms=each.atoms[free], parameters=each.parameters[free])

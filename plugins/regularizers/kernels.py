@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from backmap.engine.compiling.compiled import compiled, part
 from backmap.engine.energy.pair import softened
 from backmap.engine.hamiltonian import bonded
-from backmap.engine.sites.records import ContextAtoms, DrawnAtoms, MoleculePairs, SeenAtoms
+from backmap.engine.sites.records import ContextAtoms, DrawnAtoms, MoleculePairs, SeenAtoms, pair_at
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -24,7 +24,7 @@ class SoftPairs(NamedTuple):
     Attributes:
         kind: Lennard-Jones type of each atom row, (n,).
         values: c6, c12 and core of each pair of types, (T, T, 3), float64.
-        excluded: Of each molecule type, by atom row.
+        excluded: Pairs of atom rows that are excluded.
         cutoff: nm.
     """
 
@@ -55,35 +55,31 @@ class RowBonded(NamedTuple):
 
 
 @compiled(nogil=True)
-def around(drawn: DrawnAtoms, seen: SeenAtoms, molecule: Index, tables: SoftPairs, energy: Array,
-           slope: Array) -> None:
+def around(drawn: DrawnAtoms, seen: SeenAtoms, tables: SoftPairs, energy: Array, slope: Array) -> None:
     """Add energies of drawn atoms with each other and with what is seen to (S, K), and gradients to (S, K, F, 3).
 
     Args:
-        molecule: Type of each site's molecule, (S,).
         slope: Empty if gradients are not asked for.
     """
     x, own, block = drawn.positions, drawn.row, drawn.block
     others, other, placed, same = seen.positions, seen.row, seen.placed, seen.same
     kind, values = tables.kind, tables.values
-    excluded, begin, size = tables.excluded.values, tables.excluded.begin, tables.excluded.size
+    start, key = tables.excluded.start, tables.excluded.key
     n_sites, n_candidates, n_own = x.shape[:3]
     limit, slopes = tables.cutoff * tables.cutoff, slope.size > 0
     for s in range(n_sites):
-        t = molecule[s]
         for f in range(n_own):
             if not block[s, f]:
                 continue
             a = own[s, f]
-            row = begin[t] + a * size[t]
             for n in range(other.shape[1] + n_own):
                 g = n - other.shape[1]
                 if g < 0:
                     b = other[s, n]
-                    skip = not placed[s, n] or (same[s, n] and excluded[row + b])
+                    skip = not placed[s, n] or (same[s, n] and pair_at(start, key, a, b) >= 0)
                 else:
                     b = own[s, g]  # pairs of drawn atoms once, pairs with a given one from the drawn side
-                    skip = b < 0 or (g <= f and block[s, g]) or excluded[row + b]
+                    skip = b < 0 or (g <= f and block[s, g]) or pair_at(start, key, a, b) >= 0
                 if skip:
                     continue
                 i, j = kind[a], kind[b]

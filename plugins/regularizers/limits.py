@@ -172,7 +172,7 @@ def _overlaps(env: LocalEnvironment, drawn: Tensor, others: Tensor, rows: Tensor
     tables, own = env.fragments, env.atoms.clamp_min(0)
     least = bounds.nearest.to(drawn)[bounds.kind[own][:, :, None], bounds.kind[rows.clamp_min(0)][:, None]]
     inside = torch.where(same, rows, own[:, :1])[:, None]
-    bonds = tables.bonds_between(tables.type[env.row][:, None, None], own[:, :, None], inside)
+    bonds = tables.bonds_between(own[:, :, None], inside)
     far = (~same[:, None] | (bonds > 2)) & there[:, None] & (env.atoms >= 0)[:, :, None] & (least > 0)
     away = ((drawn[:, :, :, None] - others[:, :, None]).square().sum(-1) + 1e-18).sqrt()
     share = (1 - away / least.clamp_min(1e-6)[:, None]).clamp_min(0.0)

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backmap.engine.compiling.compiled import compiled
-from backmap.engine.sites.records import ContextAtoms, DrawnAtoms, MoleculePairs, SeenAtoms
+from backmap.engine.sites.records import ContextAtoms, DrawnAtoms, MoleculePairs, SeenAtoms, pair_at
+from backmap.model.pairs import FAR
 
 
 class Reaches(NamedTuple):
@@ -25,32 +26,31 @@ class Reaches(NamedTuple):
 
 
 @compiled(nogil=True, error_model="numpy")
-def strain(drawn: DrawnAtoms, seen: SeenAtoms, context: ContextAtoms, kind: NDArray[np.int64], between: MoleculePairs,
-           reaches: Reaches, total: NDArray[np.float32]) -> None:
+def strain(drawn: DrawnAtoms, seen: SeenAtoms, context: ContextAtoms, between: MoleculePairs, reaches: Reaches,
+           total: NDArray[np.float32]) -> None:
     """Add squared overlaps and squared excess lengths of bonds of S sites with K candidates to ``total`` (S, K).
 
     Args:
         drawn: Given atoms count as drawn.
-        kind: Type of each site's molecule, (S,).
         between: Bonds between atoms.
     """
     x, own, others, rows, there, same = drawn.positions, drawn.row, seen.positions, seen.row, seen.placed, seen.same
     away, away_rows, away_there = context.positions, context.row, context.placed
     contact, covalent, factor = reaches.contact, reaches.covalent, reaches.factor
-    number, begin, size = between.values, between.begin, between.size
+    start, key, number = between.start, between.key, between.value
     for s in range(len(x)):
         for f in range(own.shape[1]):
             a = own[s, f]
             if a < 0:
                 continue
-            bonds = begin[kind[s]] + a * size[kind[s]]
             for n in range(rows.shape[1]):
                 if not there[s, n]:
                     continue
                 b = rows[s, n]
                 least = max(contact[a] + contact[b], 0.0)
                 if same[s, n]:
-                    least *= factor[number[bonds + b]]
+                    at = pair_at(start, key, a, b)
+                    least *= factor[number[at] if at >= 0 else FAR]
                 for k in range(x.shape[1]):
                     dx, dy = x[s, k, f, 0] - others[s, n, 0], x[s, k, f, 1] - others[s, n, 1]
                     dz = x[s, k, f, 2] - others[s, n, 2]
@@ -59,7 +59,10 @@ def strain(drawn: DrawnAtoms, seen: SeenAtoms, context: ContextAtoms, kind: NDAr
                         total[s, k] += (least - np.sqrt(squared))**2
             for n in range(away_rows.shape[1]):
                 b = away_rows[s, n]
-                if b < 0 or not away_there[s, n] or number[bonds + b] != 1:
+                if b < 0 or not away_there[s, n]:
+                    continue
+                at = pair_at(start, key, a, b)
+                if at < 0 or number[at] != 1:
                     continue
                 most = covalent[a] + covalent[b]
                 for k in range(x.shape[1]):
@@ -70,7 +73,8 @@ def strain(drawn: DrawnAtoms, seen: SeenAtoms, context: ContextAtoms, kind: NDAr
                 b = own[s, g]
                 if b < 0:
                     continue
-                apart = number[bonds + b]
+                at = pair_at(start, key, a, b)
+                apart = number[at] if at >= 0 else FAR
                 least, most = (contact[a] + contact[b]) * factor[apart], covalent[a] + covalent[b]
                 for k in range(x.shape[1]):
                     dx, dy = x[s, k, f, 0] - x[s, k, g, 0], x[s, k, f, 1] - x[s, k, g, 1]

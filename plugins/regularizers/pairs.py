@@ -40,7 +40,7 @@ class PairTables:
            cap: float) -> PairTables:
         """Tables on the device of ``fragments``."""
         device = fragments.atoms.device
-        rows = RowTables.of(molecules, fragments.atom_base.cpu().numpy(), field)
+        rows = RowTables.of(molecules, field)
         values = np.stack([field.c6, field.c12, core(field.c6, field.c12, cap)], axis=2)
         kind, values, *excluded = (torch.as_tensor(x, device=device) for x in (rows.kind, values, *rows.excluded))
         return cls(SoftPairs(kind, values, MoleculePairs(*excluded), float(field.cutoff)))
@@ -53,8 +53,8 @@ class PairTables:
         """The same on a processor."""
         energy = np.zeros(tuple(drawn.shape[:2]))
         slope = np.zeros(tuple(drawn.shape) if slopes else (0, 0, 0, 0))
-        around(as_arrays(DrawnAtoms.of(env, drawn)), as_arrays(SeenAtoms.of(env)), env.fragments.type[env.row].numpy(),
-               as_arrays(self.tables), energy, slope)
+        around(as_arrays(DrawnAtoms.of(env, drawn)), as_arrays(SeenAtoms.of(env)), as_arrays(self.tables), energy,
+               slope)
         found = torch.as_tensor(energy).to(drawn.dtype)
         return found, torch.as_tensor(slope).to(drawn.dtype) if slopes else None
 
@@ -77,8 +77,7 @@ class PairTables:
         a, b = self.tables.kind[row][:, :, None], self.tables.kind[other][:, None]
         values = self.tables.values.to(dtype)[a, b]
         site, slot = torch.nonzero(same & there, as_tuple=True)
-        kind, excluded = env.fragments.type[env.row][site][:, None], self.tables.excluded
-        none = excluded.values[excluded.begin[kind] + row[site] * excluded.size[kind] + other[site, slot][:, None]]
+        none = self.tables.excluded.look_up(row[site], other[site, slot][:, None], False)
         meets = drawn[:, :, None] & there[:, None]
         meets[site, :, slot] &= ~none
         return values * meets[..., None]

@@ -12,6 +12,7 @@ from backmap.engine.sites.contracts import LocalEnvironment
 from backmap.engine.sites.fragments import FragmentTable
 from backmap.engine.sites.records import ContextAtoms, DrawnAtoms, SeenAtoms, as_arrays
 from backmap.model.molecule import MoleculeType
+from backmap.model.pairs import FAR
 
 from . import overlaps
 
@@ -69,8 +70,7 @@ class Steric(Regularizer):
         reaches = overlaps.Reaches(_contact(tables) * self.options.scale,
                                    _covalent(tables) * STRETCH, factor)
         seen = DrawnAtoms.of(env, drawn), SeenAtoms.of(env), ContextAtoms.of(env)
-        overlaps.strain(*map(as_arrays, seen), tables.type[env.row].numpy(), as_arrays(tables.bonds),
-                        as_arrays(reaches), strain.numpy())
+        overlaps.strain(*map(as_arrays, seen), as_arrays(tables.bonds), as_arrays(reaches), strain.numpy())
         return strain
 
     def _between(self, env: LocalEnvironment, drawn: Tensor, others: Tensor, rows: Tensor, there: Tensor,
@@ -106,9 +106,8 @@ def _distances(drawn: Tensor, others: Tensor) -> Tensor:
 def _bonds(env: LocalEnvironment, rows: Tensor, same: Tensor) -> Tensor:
     """Bonds between fragment atoms and other atom rows, 99 for other molecules, (S, F, n)."""
     own = env.atoms.clamp_min(0)[:, :, None]
-    kind = env.fragments.type[env.row][:, None, None]
     other = torch.where(same, rows, env.atoms[:, :1].clamp_min(0))[:, None]
-    return torch.where(same[:, None], env.fragments.bonds_between(kind, own, other), 99)
+    return torch.where(same[:, None], env.fragments.bonds_between(own, other), FAR)
 
 
 def _contact(tables: FragmentTable) -> Tensor:

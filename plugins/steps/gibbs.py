@@ -103,7 +103,7 @@ class Gibbs(SweepStep):
         """All sweeps, and what is to be mended after them, in place."""
         options = self.options
         sites = int(drawn(scene.system).sum() if chosen is None else chosen.sum())
-        total, done = sites * len(self.noise_levels), 0
+        total, done = sites * (len(self.noise_levels) + 1), 0  # repair takes as long as a sweep, about
 
         def progress(sites: int) -> None:
             nonlocal done
@@ -113,11 +113,18 @@ class Gibbs(SweepStep):
         sweeper = Sweeper(self.generator, options.regularizer, options.candidates,
                           options.redraw_candidates if self._tells_overlaps else 0, options.overlap,
                           options.temperature, options.select, progress=progress)
-        for number, level in enumerate(self.noise_levels):
+        before, kept = state.kept.last(self.index)
+        if before:
+            scene.atoms.copy_(torch.as_tensor(kept["atoms"]))
+        progress(before * sites)
+        for number, level in list(enumerate(self.noise_levels))[before:]:
             sweeper.gibbs(scene, (state.seed, self.index, "sweep", number), level, self.project, chosen)
+            state.kept.keep(self.index, number + 1, {"atoms": scene.atoms.cpu().numpy()})
         mender = replace(sweeper, candidates=options.repair_candidates, second=0, progress=lambda sites: None)
         repair = Repair(mender, options.repair, self.project, lambda: self._starter(scene.system))
-        repair.mend(scene, window, (state.seed, self.index), chosen)
+        sweeps = len(self.noise_levels)
+        repair.mend(scene, window, (state.seed, self.index), chosen,
+                    lambda share: state.progress((sweeps + share) / (sweeps + 1)))
 
     def _starter(self, system: System) -> Starter | None:
         """What places fragments as a parallel start does; made when it is needed first."""

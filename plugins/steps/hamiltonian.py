@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -24,6 +25,7 @@ Array = NDArray[np.float64]
 FLAG = "never_accepted"
 SOFTEST, HARDEST = 10.0, 1000.0  #: caps of the repulsion in soft-core sweeps, kJ/mol
 SPRINGY = 2.0  #: fs; longer time steps are too long for bonds that are springs
+_OUTCOME = [field.name for field in fields(SweepOutcome)]
 FOLLOWED = 8  #: first frames, whose potential energy is followed: all of it takes as long as half a sweep
 
 
@@ -100,8 +102,7 @@ class Hamiltonian(FrameStep):
         if only is None or only.any():
             whole = window.system.atoms_near_beads(atoms, window.beads[0], window.box(0))
             frame = self.moves.frame(whole, window.beads[0], window.box(0))
-            self._part_overlaps(frame, int(window.frames[0]), only, state)
-            rejected = self._relax(frame, window, only, state)
+            rejected = self._sweep(frame, window, only, state)
             atoms = frame.atoms
         else:
             atoms = window.atoms[0]
@@ -118,27 +119,51 @@ class Hamiltonian(FrameStep):
     def _record(self, system: System) -> Record:
         return Record(self.memory["moves"], system)
 
-    def _part_overlaps(self, frame: Frame, number: int, only: NDArray[np.bool_] | None, state: State) -> None:
-        """Part atoms that overlap, in place."""
-        for sweep, cap in enumerate(np.geomspace(SOFTEST, HARDEST, self.options.soft_core_sweeps).tolist()):
-            self.moves.sweep(frame, (state.seed, self.index, "soften", number, sweep), only, cap)
-
-    def _relax(self, frame: Frame, window: Window, only: NDArray[np.bool_] | None,
+    def _sweep(self, frame: Frame, window: Window, only: NDArray[np.bool_] | None,
                state: State) -> NDArray[np.bool_]:
-        """All sweeps, in place; returns beads of which no move was accepted, (B,)."""
-        number, place = int(window.frames[0]), int(window.place[0])
+        """All sweeps, in place; returns beads of which no move was accepted, (B,).
+
+        The first ones part atoms that overlap.
+        """
+        options, place = self.options, int(window.place[0])
+        caps = np.geomspace(SOFTEST, HARDEST, options.soft_core_sweeps).tolist()
+        names = [("soften", k) for k in range(len(caps))] + [("hamiltonian", k) for k in range(options.sweeps)]
+        done, kept = state.kept.last(self.index)
+        outcomes, potential = self._recalled(frame, kept) if done else ([], None)
+        for number, (name, sweep) in list(enumerate(names))[done:]:
+            soft = number < len(caps)
+            if number == len(caps) and place < FOLLOWED:
+                potential = self.energy.of(frame.atoms, window.box(0)).total
+            outcome = self.moves.sweep(frame, (state.seed, self.index, name, int(window.frames[0]), sweep), only,
+                                       caps[number] if soft else None)
+            outcomes += [] if soft else [outcome]
+            state.kept.keep(self.index, number + 1, self._to_keep(frame, outcomes, potential))
+            state.progress((number + 1) / len(names))
+        self._record(window.system).add(place, outcomes, potential)
         tried, moved = (np.zeros(len(frame.residual), dtype=bool) for _ in range(2))
-        potential = self.energy.of(frame.atoms, window.box(0)).total if place < FOLLOWED else None
-        outcomes = []
-        for sweep in range(self.options.sweeps):
-            outcome = self.moves.sweep(frame, (state.seed, self.index, "hamiltonian", number, sweep), only)
+        for outcome in outcomes:
             tried[outcome.beads[outcome.beads >= 0]] = True
             some = outcome.beads[outcome.accepted]
             moved[some[some >= 0]] = True
-            outcomes.append(outcome)
-            state.progress((sweep + 1) / self.options.sweeps)
-        self._record(window.system).add(place, outcomes, potential)
         return tried & ~moved
+
+    @staticmethod
+    def _to_keep(frame: Frame, outcomes: list[SweepOutcome], potential: float | None) -> dict[str, NDArray]:
+        """What the next sweeps of a frame need."""
+        arrays = {"atoms": frame.atoms, "residual": frame.residual, "reach": frame.grid.reach,
+                  "largest": frame.grid.largest, "potential": np.array([] if potential is None else [potential])}
+        return arrays | {f"{name} {k}": getattr(outcome, name) for k, outcome in enumerate(outcomes)
+                         for name in _OUTCOME}
+
+    @staticmethod
+    def _recalled(frame: Frame, kept: dict[str, NDArray]) -> tuple[list[SweepOutcome], float | None]:
+        """Bring a frame to where it was kept, in place; outcomes so far, and the potential energy before them."""
+        for name, array in (("atoms", frame.atoms), ("residual", frame.residual), ("reach", frame.grid.reach),
+                            ("largest", frame.grid.largest)):
+            array[:] = kept[name]
+        count = sum(name.startswith("centre ") for name in kept)
+        outcomes = [SweepOutcome(*(kept[f"{name} {k}"] for name in _OUTCOME)) for k in range(count)]
+        return outcomes, float(kept["potential"][0]) if len(kept["potential"]) else None
 
     def finish(self, state: State) -> None:
         record, stiffness = self._record(state.systems[self.level]), list(self._stiffness.lines())

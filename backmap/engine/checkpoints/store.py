@@ -105,7 +105,7 @@ def taught(molecule: MoleculeType, known: MoleculeType, where: object) -> Molecu
         if not np.array_equal(here, there):
             raise BackmapError(f"molecule type '{molecule.name}' has other {what} than the one the weights "
                                "were trained on", where=where, hint="Use weights for this topology, or train some.")
-    if not np.allclose(molecule.mapping.matrix, known.mapping.matrix, atol=1e-4):
+    if not molecule.mapping.near(known.mapping, 1e-4):
         raise BackmapError(f"molecule type '{molecule.name}' is mapped with other weights than in training",
                            where=where, hint="Use the mapping of the training run, or train again.")
     chemistry = molecule.chemistry

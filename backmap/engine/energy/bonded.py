@@ -10,6 +10,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from .maps import interpolated
+
 #: Square of what counts as no length at all, nm^2: keeps gradients finite where atoms coincide or line up.
 TINY = 1e-24
 
@@ -86,15 +88,19 @@ _FUNCTIONS: dict[str, Callable[..., Tensor]] = {
 }
 
 
-def energies(function: str, atoms: Tensor, parameters: Tensor) -> Tensor:
+def energies(function: str, atoms: Tensor, parameters: Tensor, maps: Tensor | None = None) -> Tensor:
     """Energy of every term of one function.
 
     Args:
         function: A key of ``model.parameters.FUNCTIONS``.
         atoms: Positions of the atoms of every term, (..., k, 3), nm.
         parameters: (..., p), in the order of ``FUNCTIONS``; broadcast against ``atoms``.
+        maps: Splines of the force field's correction maps, as of ``maps.splines``; for ``cmap`` alone.
 
     Returns:
         kJ/mol, (...).
     """
+    if function == "cmap":
+        a, b, c, d, e = atoms.unbind(-2)
+        return interpolated(maps, parameters[..., 0].long(), dihedral(a, b, c, d), dihedral(b, c, d, e))
     return _FUNCTIONS[function](atoms.unbind(-2), *parameters.unbind(-1))

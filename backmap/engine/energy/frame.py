@@ -14,7 +14,7 @@ from ...model.parameters import ForceField
 from ...model.system import System
 from ..geometry.dependents import all_spread
 from ..sites.snapshot import Snapshot
-from . import bonded, kernel
+from . import bonded, cells, kernel
 from .layout import TERMS, FieldLayout
 from .pair import pair_energies
 
@@ -27,7 +27,7 @@ class EnergyTerms:
     """Energies of one frame, kJ/mol: numbers and arrays, or tensors that can be differentiated.
 
     Attributes:
-        terms: All of ``layout.TERMS``: bond, angle, proper, improper, lj (non-bonded), lj_14 (explicit pairs),
+        terms: All of ``layout.TERMS``: bond, angle, proper, improper, cmap, lj (non-bonded), lj_14 (explicit pairs),
             coulomb (non-bonded; with a reaction field also excluded pairs and self terms) and coulomb_14.
         intra: Lennard-Jones energy of each molecule with itself, explicit pairs included, (M,).
         inter: Of each molecule with all others, (M,): a pair of molecules counts for both.
@@ -65,6 +65,7 @@ class FrameEnergy:
         """
         self.system, self.field, self.device = system, field, device
         self.layout = FieldLayout(system, field)
+        self.maps = self._tensor(self.layout.maps)
 
     def of(self, frame: Snapshot | Array, box: Array | None = None) -> EnergyTerms:
         """Energies of a frame, as numbers.
@@ -74,10 +75,8 @@ class FrameEnergy:
             box: Of atoms, (3, 3), nm, or None; a snapshot has its own.
         """
         if isinstance(frame, Snapshot):
-            found = frame.pairs(self.field.cutoff)
-            return self._numbers(frame.atoms, found.i, found.j, found.vector)
-        whole = self.system.whole_atoms(np.asarray(frame, dtype=np.float64), box)
-        return self._numbers(whole, *self._search(whole, box))
+            return self._numbers(frame.atoms, frame.box)
+        return self._numbers(self.system.whole_atoms(np.asarray(frame, dtype=np.float64), box), box)
 
     def differentiable(self, atoms: Tensor, box: Array | None = None) -> EnergyTerms:
         """The same as tensors, from atoms (A, 3) float64 that may ask for gradients.
@@ -103,15 +102,16 @@ class FrameEnergy:
             points=np.ascontiguousarray(atoms), box=lattice, periodic=box is not None, quantities="ijD")
         return i.astype(np.int64), j.astype(np.int64), vector
 
-    def _numbers(self, atoms: Array, i: Index, j: Index, vector: Array) -> EnergyTerms:
+    def _numbers(self, atoms: Array, box: Array | None) -> EnergyTerms:
+        atoms = np.array(atoms, dtype=np.float64, order="C")
         layout, where, n = self.layout, self.layout.where, self.layout.where.n_molecules
         terms = dict.fromkeys(TERMS, 0.0)
         with torch.no_grad():
             for term, values in self._bonded(torch.as_tensor(atoms)):
                 terms[term] += float(values.numpy().sum())
         lj_of_atom, intra, inter = np.zeros(len(atoms)), np.zeros(n), np.zeros(n)
-        terms["lj"], terms["coulomb"] = kernel.nonbonded(atoms, kernel.PairVectors(i, j, vector), layout.tables,
-                                                         kernel.PairSums(lj_of_atom, intra, inter))
+        terms["lj"], terms["coulomb"] = kernel.nonbonded(atoms, cells.sort(atoms, box, self.field.cutoff),
+                                                         layout.tables, kernel.PairSums(lj_of_atom, intra, inter))
         terms["coulomb"] += layout.self_energy
         with torch.no_grad():
             for rows, lj, coulomb in self._explicit(torch.as_tensor(atoms)):
@@ -149,7 +149,7 @@ class FrameEnergy:
             positions = atoms[_tensor(group.atoms, atoms.device)]
             for each in molecule.bonded:
                 corners = positions[:, _tensor(each.atoms, atoms.device)]
-                values = bonded.energies(each.function, corners, _tensor(each.parameters, atoms.device))
+                values = bonded.energies(each.function, corners, _tensor(each.parameters, atoms.device), self.maps)
                 found.append((each.term, values))
         return found
 

@@ -9,26 +9,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..compiling.compiled import compiled
+from ..compiling.compiled import compiled, part
+from ..sites.records import pair_at
+from .cells import AtomCells
 from .pair import NEAREST, lennard_jones, reaction_field, sixth_of
 from .tables import SystemTables
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
-
-
-class PairVectors(NamedTuple):
-    """Pairs of atoms within the cut-off, each once.
-
-    Attributes:
-        i: System indices, (n,).
-        j: System indices, (n,).
-        vector: From i to that image of j, nm, (n, 3).
-    """
-
-    i: Index
-    j: Index
-    vector: Array
 
 
 class PairSums(NamedTuple):
@@ -60,45 +48,94 @@ class AtomsAround(NamedTuple):
 
 
 @compiled(nogil=True)
-def nonbonded(atoms: Array, pairs: PairVectors, tables: SystemTables, sums: PairSums) -> tuple[float, float]:
-    """Lennard-Jones and Coulomb energy of pairs of ``atoms`` (A, 3), kJ/mol.
+def nonbonded(atoms: Array, cells: AtomCells, tables: SystemTables, sums: PairSums) -> tuple[float, float]:
+    """Lennard-Jones and Coulomb energy of all pairs of ``atoms`` (A, 3) within the cut-off, kJ/mol.
 
-    A pair is excluded only as it stands in its molecule, not with the image of an atom.
+    Each counts once, every periodic image of its second atom by itself. A pair is excluded only as it stands in its
+    molecule, not with the image of an atom.
     """
-    field, molecule, types, local = tables.field, tables.molecule, tables.type, tables.local
+    order, start, counts, lattice, wrap = cells.order, cells.start, cells.counts, cells.lattice, cells.wrap
+    lj, coulomb = 0.0, 0.0
+    near = np.empty((0, 4), np.int64)
+    x = atoms[order]  # in the order in which they are met
+    for u in range(counts[0]):
+        for v in range(counts[1]):
+            for w in range(counts[2]):
+                here = (u * counts[1] + v) * counts[2] + w
+                if start[here] == start[here + 1]:
+                    continue
+                near, count = _cells_around(cells, u, v, w, near)
+                for first in range(start[here], start[here + 1]):
+                    more, charged = _pairs_of(first, near[:count], x, order, start, lattice, wrap, tables, sums)
+                    lj += more
+                    coulomb += charged
+    return lj, coulomb
+
+
+@part(nogil=True)
+def _cells_around(cells, u, v, w, near):
+    """Cells in reach of one, and how many boxes away their atoms are, (n, 4); and how many they are."""
+    counts, reach, count = cells.counts, cells.reach, 0
+    size = (2 * reach[0] + 1) * (2 * reach[1] + 1) * (2 * reach[2] + 1)
+    if len(near) < size:
+        near = np.empty((size, 4), np.int64)
+    for i in range(u - reach[0], u + reach[0] + 1):
+        for j in range(v - reach[1], v + reach[1] + 1):
+            for k in range(w - reach[2], w + reach[2] + 1):
+                a, b, c = i // counts[0], j // counts[1], k // counts[2]
+                if cells.periodic or (a == 0 and b == 0 and c == 0):
+                    row = (i - a * counts[0]) * counts[1] + j - b * counts[1]
+                    near[count, 0] = row * counts[2] + k - c * counts[2]
+                    near[count, 1], near[count, 2], near[count, 3] = a, b, c
+                    count += 1
+    return near, count
+
+
+@part(nogil=True)
+def _pairs_of(first, near, x, order, start, lattice, wrap, tables, sums):
+    """Lennard-Jones and Coulomb energy of the pairs of the ``first`` atom in order with those of cells ``near``."""
+    field, molecule, rows = tables.field, tables.molecule, tables.row
     kind, charge, c6, c12, coulomb = field.kind, field.charge, field.c6, field.c12, field.coulomb
-    excluded, begin, size = tables.excluded.values, tables.excluded.begin, tables.excluded.size
-    i, j, vector, of_atom, intra, inter = pairs.i, pairs.j, pairs.vector, sums.of_atom, sums.intra, sums.inter
-    lj_sum, coulomb_sum = 0.0, 0.0
-    limit = field.cutoff * field.cutoff
-    for n in range(len(i)):
-        a, b = i[n], j[n]
-        dx, dy, dz = vector[n, 0], vector[n, 1], vector[n, 2]
-        r2 = dx * dx + dy * dy + dz * dz
-        if r2 >= limit:
-            continue
-        same, out = molecule[a] == molecule[b], False
-        if same:
-            off = abs(atoms[b, 0] - atoms[a, 0] - dx) + abs(atoms[b, 1] - atoms[a, 1] - dy)
-            if off + abs(atoms[b, 2] - atoms[a, 2] - dz) < 1e-6:
-                t = types[a]
-                out = excluded[begin[t] + local[a] * size[t] + local[b]]
-        r2 = max(r2, NEAREST * NEAREST)
-        charges = coulomb.factor * charge[a] * charge[b]
-        beside = reaction_field(r2, coulomb.k, coulomb.c) if coulomb.reaction else 0.0
-        if out:
-            coulomb_sum += charges * beside
-            continue
-        coulomb_sum += charges * (1.0 / np.sqrt(r2) + beside)
-        lj = lennard_jones(sixth_of(r2), c6[kind[a], kind[b]], c12[kind[a], kind[b]])
-        lj_sum += lj
-        of_atom[a] += 0.5 * lj
-        of_atom[b] += 0.5 * lj
-        if same:
-            intra[molecule[a]] += lj
-        else:
-            inter[molecule[a]] += lj
-            inter[molecule[b]] += lj
+    begin, key = tables.excluded.start, tables.excluded.key
+    of_atom, intra, inter = sums.of_atom, sums.intra, sums.inter
+    a, limit = order[first], field.cutoff * field.cutoff
+    lj_sum, coulomb_sum, half = 0.0, 0.0, 0.0
+    for n in range(len(near)):
+        cell = near[n, 0]
+        for second in range(start[cell], start[cell + 1]):
+            b = order[second]
+            if b < a:
+                continue
+            p = near[n, 1] + wrap[a, 0] - wrap[b, 0]
+            q = near[n, 2] + wrap[a, 1] - wrap[b, 1]
+            r = near[n, 3] + wrap[a, 2] - wrap[b, 2]
+            if b == a and not (p > 0 or (p == 0 and (q > 0 or (q == 0 and r > 0)))):
+                continue
+            dx = x[second, 0] - x[first, 0] + p * lattice[0, 0] + q * lattice[1, 0] + r * lattice[2, 0]
+            dy = x[second, 1] - x[first, 1] + p * lattice[0, 1] + q * lattice[1, 1] + r * lattice[2, 1]
+            dz = x[second, 2] - x[first, 2] + p * lattice[0, 2] + q * lattice[1, 2] + r * lattice[2, 2]
+            r2 = dx * dx + dy * dy + dz * dz
+            if r2 >= limit:
+                continue
+            same = molecule[a] == molecule[b]
+            out = same and p == 0 and q == 0 and r == 0 and pair_at(begin, key, rows[a], rows[b]) >= 0
+            r2 = max(r2, NEAREST * NEAREST)
+            charges = coulomb.factor * charge[a] * charge[b]
+            beside = reaction_field(r2, coulomb.k, coulomb.c) if coulomb.reaction else 0.0
+            if out:
+                coulomb_sum += charges * beside
+                continue
+            coulomb_sum += charges * (1.0 / np.sqrt(r2) + beside)
+            lj = lennard_jones(sixth_of(r2), c6[kind[a], kind[b]], c12[kind[a], kind[b]])
+            lj_sum += lj
+            half += 0.5 * lj
+            of_atom[b] += 0.5 * lj
+            if same:
+                intra[molecule[a]] += lj
+            else:
+                inter[molecule[a]] += lj
+                inter[molecule[b]] += lj
+    of_atom[a] += half
     return lj_sum, coulomb_sum
 
 
@@ -108,9 +145,9 @@ def sites(drawn: Array, owned: Index, around: AtomsAround, tables: SystemTables,
 
     ``owned`` (S, F) are system indices, -1 for nothing.
     """
-    field, types, local = tables.field, tables.type, tables.local
+    field, rows = tables.field, tables.row
     kind, charge, c6, c12, coulomb = field.kind, field.charge, field.c6, field.c12, field.coulomb
-    excluded, begin, size = tables.excluded.values, tables.excluded.begin, tables.excluded.size
+    start, key = tables.excluded.start, tables.excluded.key
     others, index, own_image = around.positions, around.index, around.own_image
     limit = field.cutoff * field.cutoff
     n_sites, n_candidates, n_own = drawn.shape[:3]
@@ -137,8 +174,7 @@ def sites(drawn: Array, owned: Index, around: AtomsAround, tables: SystemTables,
                         continue
                     out = False
                     if inside or own_image[s, n]:
-                        t = types[a]
-                        out = excluded[begin[t] + local[a] * size[t] + local[b]]
+                        out = pair_at(start, key, rows[a], rows[b]) >= 0
                     r2 = max(r2, NEAREST * NEAREST)
                     charges = coulomb.factor * charge[a] * charge[b]
                     beside = reaction_field(r2, coulomb.k, coulomb.c) if coulomb.reaction else 0.0

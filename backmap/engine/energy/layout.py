@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ...errors import BackmapError
@@ -9,13 +10,14 @@ from ...model.parameters import COULOMB, ForceField, MoleculeParameters
 from ...model.system import System
 from ..sites.records import MoleculePairs
 from ..sites.snapshot import AtomIndex
+from .maps import splines
 from .tables import Electrostatics, PairField, SystemTables
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 #: Terms of an energy, in the order of tables.
-TERMS = ("bond", "angle", "proper", "improper", "lj", "lj_14", "coulomb", "coulomb_14")
+TERMS = ("bond", "angle", "proper", "improper", "cmap", "lj", "lj_14", "coulomb", "coulomb_14")
 
 
 class FieldLayout:
@@ -32,6 +34,7 @@ class FieldLayout:
         explicit: Coulomb parameters of explicit pairs (1-4), which have no reaction field.
         tables: Tables for loops over non-bonded pairs.
         self_energy: Self energy of the reaction field, kJ/mol, the same in every frame.
+        maps: Splines of the correction maps, as of ``maps.splines``.
         present: Names of the terms that some molecule of the system has.
 
     Raises:
@@ -52,6 +55,7 @@ class FieldLayout:
         self.explicit = Electrostatics(factor, 0.0, 0.0, False)
         self.self_energy = -0.5 * factor * shift * float((self.charge**2).sum()) if reaction else 0.0
         self.tables = self._tables()
+        self.maps = splines(field.maps)
         self.present = self._present()
 
     def _electrostatics(self) -> Electrostatics:
@@ -63,8 +67,8 @@ class FieldLayout:
         field = PairField(self.kind, self.charge, np.ascontiguousarray(self.field.c6, dtype=np.float64),
                           np.ascontiguousarray(self.field.c12, dtype=np.float64), float(self.field.cutoff),
                           self.electrostatics)
-        return SystemTables(field, self.where.molecule, self.where.type, self.where.local,
-                            MoleculePairs.of([molecule.excluded_table for molecule in self.molecules]))
+        return SystemTables(field, self.where.molecule, self.where.row,
+                            MoleculePairs.of([molecule.left_out for molecule in self.molecules]))
 
     def _present(self) -> tuple[str, ...]:
         found = {bonded.term for molecule in self.molecules for bonded in molecule.bonded if len(bonded.atoms)}
@@ -78,5 +82,6 @@ class FieldLayout:
 
     def is_excluded(self, i: Index, j: Index) -> NDArray[np.bool_]:
         """Whether atoms ``i`` and ``j`` (n,) of one molecule are excluded, (n,)."""
-        kind, local, excluded = self.where.type[i], self.where.local, self.tables.excluded
-        return excluded.values[excluded.begin[kind] + local[i] * excluded.size[kind] + local[j]]
+        a, b = (torch.as_tensor(self.where.row[k]) for k in (i, j))
+        pairs = MoleculePairs(*map(torch.as_tensor, self.tables.excluded))
+        return pairs.look_up(a, b, False).numpy()

@@ -54,7 +54,7 @@ class SiteEnergy:
         self.terms = FragmentTerms(self.layout.molecules, fragments, field.where)
         # A pair's parameters are looked up in flat tables; c6, c12 by kind, exclusions by type and place.
         self.c6, self.c12, self.charge = (self._tensor(x) for x in (field.c6, field.c12, self.layout.charge))
-        self.kind = self._tensor(self.layout.kind)
+        self.kind, self.maps = self._tensor(self.layout.kind), self._tensor(self.layout.maps)
 
     def check(self, scene: Scene, boxes: Array) -> None:
         """Make sure that the frames of a scene can be treated exactly.
@@ -133,7 +133,7 @@ class SiteEnergy:
             if terms.function == "pair":
                 values = self._explicit(placed, parameters)
             else:
-                values = bonded.energies(terms.function, placed, parameters[:, None])
+                values = bonded.energies(terms.function, placed, parameters[:, None], self.maps)
             energy = energy.index_add(0, site, values)
         return energy
 
@@ -167,7 +167,7 @@ class SiteEnergy:
         other = around.beads[frame, bead].clamp_min(0)
         shift = around.vectors[frame, bead] - (scene.beads[frame[:, None], other] - anchor)
         same = (scene.layout.molecule[other] == scene.layout.molecule[bead][:, None]) & (shift.abs().sum(-1) < 1e-6)
-        slot, atom = around.slot[frame, bead], around.atoms[frame, bead]
+        slot, atom = around.slot[frame, bead].long(), around.atoms[frame, bead].long()
         there = (atom >= 0) & scene.placed[frame[:, None], atom.clamp_min(0)]
         image = shift.gather(1, slot[:, :, None].expand(-1, -1, 3))
         positions = scene.atoms[frame[:, None], atom.clamp_min(0)] - anchor + image

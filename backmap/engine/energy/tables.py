@@ -56,15 +56,13 @@ class SystemTables(NamedTuple):
     Attributes:
         field: Parameters.
         molecule: Number of the molecule of each atom, (A,).
-        type: Molecule type of each atom, (A,).
-        local: Index of each atom inside its molecule, (A,).
-        excluded: Of each molecule type, by local index.
+        row: Atom row of each atom: what it is in its molecule type, (A,).
+        excluded: Pairs of atom rows that are excluded.
     """
 
     field: PairField
     molecule: Index
-    type: Index
-    local: Index
+    row: Index
     excluded: MoleculePairs
 
 
@@ -75,7 +73,7 @@ class RowTables(NamedTuple):
         kind: Lennard-Jones type of each atom row, (n,).
         c6: By pair of kinds, kJ/mol nm^6, (T, T).
         c12: By pair of kinds, kJ/mol nm^12, (T, T).
-        excluded: Of each molecule type, by atom row.
+        excluded: Pairs of atom rows that are excluded.
     """
 
     kind: Index
@@ -84,8 +82,8 @@ class RowTables(NamedTuple):
     excluded: MoleculePairs
 
     @classmethod
-    def of(cls, molecules: Sequence[MoleculeParameters], first: Index, field: ForceField) -> RowTables:
-        """Tables of molecule types whose atom rows begin at ``first``, (T,)."""
+    def of(cls, molecules: Sequence[MoleculeParameters], field: ForceField) -> RowTables:
+        """Tables of molecule types."""
         return cls(np.concatenate([each.kind for each in molecules]), np.ascontiguousarray(field.c6, dtype=np.float64),
                    np.ascontiguousarray(field.c12, dtype=np.float64),
-                   MoleculePairs.of([each.excluded_table for each in molecules], first))
+                   MoleculePairs.of([each.left_out for each in molecules]))

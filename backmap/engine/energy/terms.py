@@ -81,11 +81,13 @@ class FragmentTerms:
 
 def _touching(molecule: MoleculeParameters, own: Index) -> dict[str, tuple[Index, Array]]:
     """Atoms and parameters of the terms that at least one atom of ``own`` is in, by function."""
-    listed = [(each.function, each.atoms, each.parameters) for each in molecule.bonded]
+    listed = [(each.function, each.atoms, each.parameters, rows)
+              for each, rows in zip(molecule.bonded, molecule.term_rows, strict=True)]
+    listed.append(("pair", molecule.pairs, molecule.pair_parameters, molecule.pair_rows))
     found: dict[str, tuple[Index, Array]] = {}
-    for name, atoms, parameters in [*listed, ("pair", molecule.pairs, molecule.pair_parameters)]:
-        touched = np.isin(atoms, own).any(axis=1)
-        if touched.any():
+    for name, atoms, parameters, rows in listed:
+        touched = rows.touching(own)
+        if len(touched):
             known = [found[name]] if name in found else []
             parts = [*known, (atoms[touched], parameters[touched])]
             found[name] = np.concatenate([a for a, _ in parts]), np.concatenate([p for _, p in parts])

@@ -20,8 +20,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_solve_banded, cholesky_banded
-from scipy.sparse import csr_array
+from scipy.sparse import csc_array, csr_array, diags_array
 from scipy.sparse.csgraph import reverse_cuthill_mckee
+from scipy.sparse.linalg import splu
 
 from ...model.molecule import MoleculeType
 from ...model.system import System, Window
@@ -35,6 +36,7 @@ STEP = 0.03  #: nm, for atoms; largest displacement of one in a Newton step
 #: Compliance of beads (1 / kappa) where they contradict the bonds, in the first and the last step. Stiff beads
 #: get there fast but overshoot, because the steps know nothing of the tension that turns the bonds; soft ones settle.
 SOFTNESS = 0.1, 4.0
+WIDEST = 300  #: entries from the diagonal; wider bands, as networks have them, are factorised as sparse matrices
 FLAG = 0.001  #: nm; a bead with more residual than this is reported
 
 
@@ -77,11 +79,11 @@ class Projector:
         return self.carrier[i] != self.carrier[j]
 
     @cached_property
-    def weights(self) -> Array:
-        """Weight of each carrier in each bead, (B, A); zero for atoms that are carried."""
-        gathered = np.zeros_like(self.molecule.free_weights)
-        np.add.at(gathered.T, self.carrier, self.molecule.free_weights.T)
-        return gathered
+    def weights(self) -> csr_array:
+        """Weight of each carrier in each bead, (B, A); none for atoms that are carried."""
+        bead, atom, weight = self.molecule.free_mapping.entries
+        shape = self.molecule.n_beads, self.molecule.n_atoms
+        return csr_array((weight, (bead, self.carrier[atom])), shape=shape)
 
     @cached_property
     def _pattern(self) -> _Pattern:
@@ -148,7 +150,9 @@ class Projector:
         carriers = self.carrier[self.bonds]
         np.add.at(move.transpose(1, 0, 2), carriers[:, 0], along.transpose(1, 0, 2))
         np.add.at(move.transpose(1, 0, 2), carriers[:, 1], -along.transpose(1, 0, 2))
-        move += np.einsum("ba,nbx->nax", self.weights, force[:, n_bonds:].reshape(len(atoms), -1, 3), optimize=True)
+        of_beads = force[:, n_bonds:].reshape(len(atoms), -1, 3).transpose(1, 0, 2)
+        moved = self.weights.T @ of_beads.reshape(len(of_beads), -1)
+        move += moved.reshape(-1, len(atoms), 3).transpose(1, 0, 2)
         size, step = np.linalg.norm(move, axis=2, keepdims=True), STEP * self.molecule.length_unit
         move *= step / np.maximum(size, step)
         return placed(self.molecule.dependents, atoms + move[:, self.carrier])
@@ -183,17 +187,15 @@ class _Pattern:
     constant: Array
 
     @classmethod
-    def of(cls, carriers: Index, weights: Array) -> _Pattern:
+    def of(cls, carriers: Index, weights: csr_array) -> _Pattern:
         """Pattern for bonds between ``carriers`` (m, 2) and beads of ``weights`` (B, A)."""
-        m, n_beads = len(carriers), len(weights)
-        incidence = np.zeros((m, weights.shape[1]))
-        incidence[np.arange(m), carriers[:, 0]] = 1
-        incidence[np.arange(m), carriers[:, 1]] = -1
-        bond_bond, bond_bead, bead_bead = incidence @ incidence.T, incidence @ weights.T, weights @ weights.T
+        m, n_beads = len(carriers), weights.shape[0]
+        ends = np.repeat(np.arange(m), 2), carriers.ravel()
+        incidence = csr_array((np.tile([1.0, -1.0], m), ends), shape=(m, weights.shape[1]))
         size = m + 3 * n_beads
-        k, b = np.nonzero(np.abs(bond_bead) > 1e-14)
-        i, j = np.nonzero(np.abs(bond_bond) > 0)
-        c, d = np.nonzero(np.abs(bead_bead) > 1e-14)
+        i, j, of_bonds = _entries(incidence @ incidence.T, 0.0)
+        k, b, of_both = _entries(incidence @ weights.T, 1e-14)
+        c, d, of_beads = _entries(weights @ weights.T, 1e-14)
         axes = np.arange(3)
         rows = np.concatenate([i, np.repeat(k, 3), (m + 3 * c[:, None] + axes).ravel()])
         columns = np.concatenate([j, (m + 3 * b[:, None] + axes).ravel(), (m + 3 * d[:, None] + axes).ravel()])
@@ -207,20 +209,22 @@ class _Pattern:
             return (high - low) * size + low  # lower band storage: row = distance, column = smaller index
 
         lower = i >= j
-        i, j = i[lower], j[lower]
+        i, j, of_bonds = i[lower], j[lower], of_bonds[lower]
         half = c >= d
-        c, d = c[half], d[half]
+        c, d, of_beads = c[half], d[half], of_beads[half]
         mixed = np.column_stack([np.repeat(k, 3), np.tile(axes, len(k))])
-        return cls(size, width, place, np.column_stack([i, j]), bond_bond[i, j], slots(i, j), mixed,
-                   np.repeat(bond_bead[k, b], 3), slots(np.repeat(k, 3), (m + 3 * b[:, None] + axes).ravel()),
+        return cls(size, width, place, np.column_stack([i, j]), of_bonds, slots(i, j), mixed,
+                   np.repeat(of_both, 3), slots(np.repeat(k, 3), (m + 3 * b[:, None] + axes).ravel()),
                    slots((m + 3 * c[:, None] + axes).ravel(), (m + 3 * d[:, None] + axes).ravel()),
-                   np.repeat(bead_bead[c, d], 3))
+                   np.repeat(of_beads, 3))
 
     def solve(self, unit: Array, missing: Array, softness: float) -> Array:
         """Solve (J J^T + softness on beads) x = missing for n molecules, (n, size)."""
         n, m = unit.shape[:2]
-        bands = np.zeros((n, (self.width + 1) * self.size))
         dots = np.einsum("npx,npx->np", unit[:, self.pairs[:, 0]], unit[:, self.pairs[:, 1]])
+        if self.width > WIDEST:
+            return np.stack([self._solve_one(*each, softness) for each in zip(unit, dots, missing, strict=True)])
+        bands = np.zeros((n, (self.width + 1) * self.size))
         # A bond with itself counts twice in the incidence; two bonds share one carrier.
         bands[:, self.pair_slot] = dots * self.pair_sign
         bands[:, self.mixed_slot] = unit[:, self.mixed[:, 0], self.mixed[:, 1]] * self.mixed_weight
@@ -240,6 +244,37 @@ class _Pattern:
             factor = cholesky_banded(stacked, lower=True, check_finite=False)
         solution = cho_solve_banded((factor, True), right.ravel(), check_finite=False)
         return solution.reshape(n, self.size)[:, self.place]
+
+    def _solve_one(self, unit: Array, dots: Array, missing: Array, softness: float) -> Array:
+        """The same for one molecule, (size,), whose band is wide: a network's factor is mostly empty."""
+        values = np.concatenate([dots * self.pair_sign, unit[self.mixed[:, 0], self.mixed[:, 1]] * self.mixed_weight,
+                                 self.constant])
+        apart, low = np.divmod(np.concatenate([self.pair_slot, self.mixed_slot, self.constant_slot]), self.size)
+        off = apart > 0
+        entries = np.concatenate([values, values[off]]), (np.concatenate([low + apart, low[off]]),
+                                                          np.concatenate([low, (low + apart)[off]]))
+        diagonal = np.full(self.size, 1e-9)
+        diagonal[self.place[unit.shape[0]:]] += softness
+        matrix, right = csc_array(entries, shape=(self.size, self.size)), np.empty(self.size)
+        right[self.place] = missing
+        for damping in (0.0, 1e-5):  # constraints that depend on each other: a little more damping decides
+            whole = (matrix + diags_array(diagonal + damping)).tocsc()
+            try:
+                factor = splu(whole, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+            except RuntimeError:
+                continue
+            found = factor.solve(right)
+            if np.isfinite(found).all():
+                return found[self.place]
+        raise LinAlgError("the constraints of a molecule are singular")
+
+
+def _entries(matrix: csr_array, least: float) -> tuple[Index, Index, Array]:
+    """Rows, columns and values of the entries that are larger than ``least``, row after row."""
+    matrix.sort_indices()
+    rows, columns = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)), matrix.indices.astype(np.int64)
+    there = np.abs(matrix.data) > least
+    return rows[there], columns[there], matrix.data[there]
 
 
 class SystemProjector:

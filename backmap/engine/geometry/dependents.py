@@ -180,11 +180,13 @@ def inverse_masses(kind: MoleculeType) -> csr_array:
 
     What linear dependent atoms weigh is with their parents, which it couples.
     """
-    heavy = kind.dependents.atoms[massive(kind)]
-    share = np.array([kind.dependents.folded(row) for row in np.eye(kind.n_atoms)[heavy]]).reshape(-1, kind.n_atoms)
-    coupled = np.flatnonzero(share.any(axis=0))
+    dependents, heavy = kind.dependents, massive(kind)
+    entries = dependents.weight[:, 0], (dependents.row, dependents.parent)
+    share = csr_array(entries, shape=(len(dependents), kind.n_atoms))[heavy]
+    coupled = np.unique(share.nonzero()[1])
+    share = share[:, coupled].toarray()
     diagonal = np.divide(1.0, kind.mass, out=np.zeros(kind.n_atoms), where=kind.free)
     diagonal[coupled] = 0.0
-    block = np.diag(kind.mass[coupled]) + (share[:, coupled].T * kind.mass[heavy]) @ share[:, coupled]
+    block = np.diag(kind.mass[coupled]) + (share.T * kind.mass[dependents.atoms[heavy]]) @ share
     rows = np.repeat(coupled, len(coupled)), np.tile(coupled, len(coupled))
     return diags_array(diagonal).tocsr() + csr_array((np.linalg.inv(block).ravel(), rows), shape=(kind.n_atoms,) * 2)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, tril
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from ...model.molecule import MoleculeType
+from ...model.pairs import AtomRows, ranges
 from ..compiling.compiled import compiled, part
 from .dependents import inverse_masses
 
@@ -32,18 +33,27 @@ class BondGram:
 
     def __init__(self, kind: MoleculeType) -> None:
         bonds = kind.rigid.pairs
-        incidence = np.zeros((len(bonds), kind.n_atoms))
-        incidence[np.arange(len(bonds)), bonds[:, 0]] = 1
-        incidence[np.arange(len(bonds)), bonds[:, 1]] = -1
-        inverse = inverse_masses(kind)
-        touching = np.abs(incidence) @ (inverse != 0) @ np.abs(incidence).T > 0
+        incidence, inverse = _incidence(bonds, kind.n_atoms), inverse_masses(kind)
+        touching = abs(incidence) @ abs(inverse) @ abs(incidence).T
+        touching.eliminate_zeros()
         order = banded_order(touching)
         incidence, self.bonds = incidence[order], np.ascontiguousarray(bonds[order])
-        coupling = np.tril(incidence @ inverse @ incidence.T)
-        touching = np.tril(touching[np.ix_(order, order)])
-        self.rows, self.columns = (index.astype(np.int64) for index in np.nonzero(touching))
-        self.coupling = coupling[self.rows, self.columns]
+        touching, coupling = tril(touching[order][:, order], format="csr"), incidence @ inverse @ incidence.T
+        touching.sort_indices()
+        self.rows, self.columns = (index.astype(np.int64) for index in touching.nonzero())
+        self.coupling = np.asarray(coupling[self.rows, self.columns]) if len(bonds) else np.empty(0)
         self._width = int((self.rows - self.columns).max(initial=0))
+        self._start = touching.indptr.astype(np.int64)
+        self._of_atoms = AtomRows.of(kind.n_atoms, self.bonds)
+
+    def touching(self, atoms: Index) -> Index:
+        """Rigid bonds that have an end among ``atoms``, ascending."""
+        return self._of_atoms.touching(atoms)
+
+    def among(self, bonds: Index) -> Index:
+        """Entries of G between some of the ``bonds`` (ascending), in order."""
+        entries = ranges(self._start, bonds)
+        return entries[np.isin(self.columns[entries], bonds)]
 
     def half_log_det(self, positions: Array) -> Array:
         """1/2 log det G of each of n molecules, (n,); 0 without rigid bonds, -inf where they depend on each other.
@@ -55,11 +65,18 @@ class BondGram:
         return _half_log_dets(positions, self.bonds, self.rows, self.columns, self.coupling, self._width)
 
 
-def banded_order(coupled: NDArray[np.bool_]) -> Index:
-    """Order (n,) of rows that brings the entries of a symmetric matrix, where ``coupled`` (n, n), near its diagonal."""
-    if not len(coupled):
+def banded_order(coupled: csr_array) -> Index:
+    """Order (n,) of rows that brings the entries of a symmetric matrix (n, n) near its diagonal."""
+    if not coupled.shape[0]:
         return np.empty(0, dtype=np.int64)
-    return reverse_cuthill_mckee(csr_array(coupled.astype(np.int8)), symmetric_mode=True).astype(np.int64)
+    coupled.sort_indices()
+    return reverse_cuthill_mckee(coupled, symmetric_mode=True).astype(np.int64)
+
+
+def _incidence(bonds: Index, n_atoms: int) -> csr_array:
+    """1 at the first atom of each bond and -1 at the second, (c, A)."""
+    row = np.repeat(np.arange(len(bonds)), 2)
+    return csr_array((np.tile([1.0, -1.0], len(bonds)), (row, bonds.ravel())), shape=(len(bonds), n_atoms))
 
 
 @part

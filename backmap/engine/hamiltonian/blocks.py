@@ -5,6 +5,7 @@ rigid bond to one of them, or a bead that it has weight in, holds the block.
 """
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import networkx as nx
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...model.molecule import MoleculeType
+from ...model.pairs import places_in
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -47,8 +49,12 @@ class Block:
 
 def grown(kind: MoleculeType, centre: int, size: int) -> tuple[int, ...]:
     """The ``size`` beads nearest to ``centre`` along the bead graph, itself included; ties to the first."""
-    reached = nx.single_source_shortest_path_length(kind.bead_graph, centre)
-    return tuple(sorted(sorted(reached, key=lambda bead: (reached[bead], bead))[:size]))
+    near: list[int] = []
+    for level in nx.bfs_layers(kind.bead_graph, centre):
+        near += sorted(level)
+        if len(near) >= size:
+            break
+    return tuple(sorted(near[:size]))
 
 
 def blocks_of(kind: MoleculeType, size: int, exact: bool) -> list[Block]:
@@ -60,66 +66,77 @@ def blocks_of(kind: MoleculeType, size: int, exact: bool) -> list[Block]:
         exact: Beads are constraints.
     """
     found: dict[tuple[int, ...], Block] = {}
+    fragments, known = kind.mapping.fragments(), {}
     for centre in range(0 if kind.given else kind.n_beads):
         beads = grown(kind, centre, size)
-        block = found.get(beads) or _block(kind, centre, beads, exact)
+        owned = np.sort(np.concatenate([fragments[bead] for bead in beads]))
+        block = found.get(beads) or _block(kind, centre, beads, owned, exact, known)
         if block is not None:
             found[beads] = block
     return list(found.values())
 
 
-def _block(kind: MoleculeType, centre: int, beads: tuple[int, ...], exact: bool) -> Block | None:
-    """The block of ``beads``; None if nothing in it can move."""
-    free = np.isin(kind.mapping.owner, beads) & kind.free
-    weights = kind.free_weights != 0
+def _block(kind: MoleculeType, centre: int, beads: tuple[int, ...], owned: Index, exact: bool,
+           known: dict[bytes, Index]) -> Block | None:
+    """The block of ``beads``, which own the atoms ``owned``; None if nothing in it can move.
+
+    ``known`` has what is independent of constraints that were looked at before.
+    """
+    free = owned[kind.free[owned]]
     if exact:
-        free = _unpinned(weights, free)
-    bonds = np.flatnonzero(free[kind.rigid.pairs].any(axis=1))
-    rows = np.flatnonzero((weights & free).any(axis=1))
-    if not free.any():
+        free = _unpinned(kind, free)
+    if not len(free):
         return None
+    bonds, rows = kind.rigid_rows.touching(free), kind.free_mapping.beads_with(free)
     gradient = generic_gradient(kind, free, bonds, rows if exact else rows[:0])
-    kept = _independent(gradient)
-    freedom = 3 * int(free.sum()) - len(kept)
+    name = hashlib.blake2b(gradient, digest_size=16).digest() + str(gradient.shape).encode()
+    if name not in known:
+        known[name] = independent(gradient)
+    kept = known[name]
+    freedom = 3 * len(free) - len(kept)
     if freedom <= 0:
         return None
     if exact:  # a bead depends on others with all its components or with none
         rows = rows[np.unique(kept[kept >= len(bonds)] - len(bonds))[::3] // 3]
     bonds = bonds[kept[kept < len(bonds)]]
-    atoms, groups = _grouped(kind, np.flatnonzero(free))
-    moved = kind.dependents.moved_by(free)
+    atoms, groups = _grouped(kind, free)
+    moved = kind.dependents.children(free)
     followers, starts = kind.dependents.atoms[moved], _runs(kind.dependents.first[moved])
     return Block(centre, beads, np.concatenate([atoms, followers]), len(followers),
                  np.concatenate([groups, len(atoms) + starts]), bonds, rows, freedom)
 
 
-def _unpinned(weights: NDArray[np.bool_], free: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Atoms that may move; one that is alone in a bead with what does not move cannot."""
+def _unpinned(kind: MoleculeType, free: Index) -> Index:
+    """Those of the atoms that may move; one that is alone in a bead with what does not move cannot."""
+    weights = kind.free_mapping.part(kind.free_mapping.beads_with(free), free) != 0
     while True:
-        alone = (weights & free).sum(axis=1) == 1
-        pinned = (weights[alone] & free).any(axis=0)
+        pinned = weights[weights.sum(axis=1) == 1].any(axis=0)
         if not pinned.any():
             return free
-        free = free & ~pinned
+        free, weights = free[~pinned], weights[:, ~pinned]
 
 
-def generic_gradient(kind: MoleculeType, free: NDArray[np.bool_], bonds: Index, rows: Index) -> Array:
-    """Mass-weighted gradients of bonds and bead components at made-up positions, (c + 3 r, 3 n)."""
-    positions = np.random.default_rng(1).normal(size=(kind.n_atoms, 3))
-    ends = kind.rigid.pairs[bonds]
+def generic_gradient(kind: MoleculeType, free: Index, bonds: Index, rows: Index) -> Array:
+    """Mass-weighted gradients of bonds and bead components by the atoms ``free`` (n,), (c + 3 r, 3 n).
+
+    At made-up positions, the same for all blocks of the same make.
+    """
+    atoms = np.concatenate([free, np.setdiff1d(kind.rigid.pairs[bonds], free)])
+    ends = places_in(atoms, kind.rigid.pairs[bonds])
+    positions = np.random.default_rng(1).normal(size=(len(atoms), 3))
     unit = positions[ends[:, 0]] - positions[ends[:, 1]]
     unit /= np.linalg.norm(unit, axis=1, keepdims=True)
-    gradient = np.zeros((len(bonds) + 3 * len(rows), kind.n_atoms, 3))
+    gradient = np.zeros((len(bonds) + 3 * len(rows), len(atoms), 3))
     number = np.arange(len(bonds))
     gradient[number, ends[:, 0]] = unit
     gradient[number, ends[:, 1]] = -unit
     for x in range(3):
-        gradient[len(bonds) + x::3, :, x] = kind.free_weights[rows]
-    weighted = gradient[:, free] / np.sqrt(kind.mass[free])[:, None]
-    return weighted.reshape(len(weighted), 3 * int(free.sum()))
+        gradient[len(bonds) + x::3, :len(free), x] = kind.free_mapping.part(rows, free)
+    weighted = gradient[:, :len(free)] / np.sqrt(kind.mass[free])[:, None]
+    return weighted.reshape(len(weighted), 3 * len(free))
 
 
-def _independent(gradient: Array) -> Index:
+def independent(gradient: Array) -> Index:
     """Rows that do not depend on others, bead rows (the last ones) before bonds, ascending."""
     if not len(gradient):
         return np.empty(0, dtype=np.int64)

@@ -1,7 +1,7 @@
 """Energies and forces of bonded terms, by hand and compiled: the functions of ``model.parameters.FUNCTIONS``.
 
-The quick twin of ``engine.energy.bonded``. Angles and dihedrals are taken eight at a time: gathered, worked out without
-a branch, so that they run in lanes, and their forces scattered. Derivatives of dihedrals: Blondel, Karplus, J. Comput.
+Correction maps are in ``maps``. The quick twin of ``engine.energy.bonded``. Angles and dihedrals are taken eight at a
+time: gathered, worked out without a branch, so that they run in lanes, and their forces scattered. Derivatives of dihedrals: Blondel, Karplus, J. Comput.
 Chem. 17, 1132 (1996).
 """
 from __future__ import annotations
@@ -123,27 +123,38 @@ def _dihedrals(code, term, values, first, last, x, room, force):
     energy = 0.0
     for lane in range(WIDE):
         n = min(first + lane, last - 1)
-        a, b, c, d = term[n, 1], term[n, 2], term[n, 3], term[n, 4]
-        for e in range(3):
-            room[e * WIDE + lane], room[(3 + e) * WIDE + lane] = x[a, e] - x[b, e], x[b, e] - x[c, e]
-            room[(6 + e) * WIDE + lane] = x[d, e] - x[c, e]
-    _dihedral_lanes(room)
+        dihedral_arms(term[n, 1], term[n, 2], term[n, 3], term[n, 4], lane, x, room)
+    dihedral_lanes(room)
     for n in range(first, last):
-        a, b, c, d, lane = term[n, 1], term[n, 2], term[n, 3], term[n, 4], n - first
+        lane = n - first
         one, slope = _twist(code, values, n, room[9 * WIDE + lane], room[10 * WIDE + lane])
         energy += one
-        for e in range(3):
-            head, middle = slope * room[e * WIDE + lane], slope * room[(3 + e) * WIDE + lane]
-            tail = slope * room[(6 + e) * WIDE + lane]
-            force[a, e] += head
-            force[b, e] += middle - head
-            force[c, e] -= middle + tail
-            force[d, e] += tail
+        dihedral_forces(term[n, 1], term[n, 2], term[n, 3], term[n, 4], lane, slope, room, force)
     return energy
 
 
+@part
+def dihedral_arms(a, b, c, d, lane, x, room):
+    """Arms of the dihedral of four places into a lane."""
+    for e in range(3):
+        room[e * WIDE + lane], room[(3 + e) * WIDE + lane] = x[a, e] - x[b, e], x[b, e] - x[c, e]
+        room[(6 + e) * WIDE + lane] = x[d, e] - x[c, e]
+
+
+@part
+def dihedral_forces(a, b, c, d, lane, slope, room, force):
+    """Forces on four places of an energy whose derivative by the dihedral in a lane is ``slope``."""
+    for e in range(3):
+        head, middle = slope * room[e * WIDE + lane], slope * room[(3 + e) * WIDE + lane]
+        tail = slope * room[(6 + e) * WIDE + lane]
+        force[a, e] += head
+        force[b, e] += middle - head
+        force[c, e] -= middle + tail
+        force[d, e] += tail
+
+
 @part(fastmath=QUICK, error_model="numpy")
-def _dihedral_lanes(room):
+def dihedral_lanes(room):
     """Arms f, g, h in rows 0 to 8 to forces, and cosines and sines in 9 and 10.
 
     Forces are on the first atom, of the middle and on the last, for an energy that grows by 1 with the angle; there are

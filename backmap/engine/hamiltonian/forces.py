@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from ..compiling.compiled import part
 from ..energy.pair import energy_and_slope, reaction_field
 from .bonded import bonded
-from .lists import Lists
+from .lists import Lists, parameters_of
 from .loops import QUICK
+from .maps import correction_maps
 from .nearby import AtomTables
 from .quick import forces_around, forces_inside
 from .records import BlockTables, rows_of
@@ -35,6 +36,8 @@ class BlockTerms(NamedTuple):
     explicit_value: Array
     term: Index
     term_value: Array
+    map: Index
+    splines: Array
 
 
 @part
@@ -44,8 +47,10 @@ def terms_of(t: BlockTables, k: int):
     pair, pair_value = rows_of(t.pairs, k)
     explicit, explicit_value = rows_of(t.explicit, k)
     term, term_value = rows_of(t.terms, k)
+    maps = t.maps.term[t.maps.start[k]:t.maps.start[k + 1]]
     return BlockTerms(t.places.moving[k], groups.first[groups.start[k]:groups.start[k + 1]], pair, pair_value,
-                      inside.factor[inside.start[k]:inside.start[k + 1]], explicit, explicit_value, term, term_value)
+                      inside.factor[inside.start[k]:inside.start[k + 1]], explicit, explicit_value, term, term_value,
+                      maps, t.maps.splines)
 
 
 @part(fastmath=QUICK, error_model="numpy")
@@ -128,8 +133,12 @@ def _around(groups, s: AtomTables, kinds, charges, x, lists: Lists, force):
     near, bounds = lists.at, lists.bounds
     for group in range(len(groups) - 1):
         first, last = groups[group], groups[group + 1]
-        for kind in range(len(all_c6)):
-            begin, end = np.uintp(bounds[group, kind]), np.uintp(bounds[group, kind + 1])
+        for one in range(len(s.bundle) - 1):
+            kind, behind = s.bundle[one], s.bundle[one + 1]
+            begin, end = np.uintp(bounds[group, kind]), np.uintp(bounds[group, behind])
+            if behind - kind > 1:
+                energy += _of_many(first, last, s, kinds, charges, x, lists, bounds[group], kind, behind, force)
+                continue
             for i in range(first, last):
                 at_x, at_y, at_z, charge, core = x[i, 0], x[i, 1], x[i, 2], charges[i], cores[kinds[i], kind]
                 c6, c12 = all_c6[kinds[i], kind], all_c12[kinds[i], kind]
@@ -142,10 +151,10 @@ def _around(groups, s: AtomTables, kinds, charges, x, lists: Lists, force):
                     counts = 1.0 if squared < limit else 0.0
                     held = max(squared, core)
                     root = 1.0 / np.sqrt(held)
-                    one, slope = energy_and_slope(root * root, root, held, c6, c12, charge * near[3, n], coulomb.k,
-                                                  coulomb.c)
+                    value, slope = energy_and_slope(root * root, root, held, c6, c12, charge * near[3, n], coulomb.k,
+                                                    coulomb.c)
                     slope *= counts
-                    energy += counts * one
+                    energy += counts * value
                     energy += 0.5 * slope * (squared - held)
                     fx += slope * dx
                     fy += slope * dy
@@ -153,6 +162,41 @@ def _around(groups, s: AtomTables, kinds, charges, x, lists: Lists, force):
                 force[i, 0] += fx
                 force[i, 1] += fy
                 force[i, 2] += fz
+    return energy
+
+
+@part(fastmath=QUICK, error_model="numpy")
+def _of_many(first, last, s: AtomTables, kinds, charges, x, lists: Lists, bounds, kind, behind, force):
+    """The same of one bundle of several kinds around the atoms of a group, from ``first`` to ``last``."""
+    energy, limit, coulomb = 0.0, s.field.cutoff * s.field.cutoff, s.field.coulomb
+    begin, size, told = bounds[kind], bounds[behind] - bounds[kind], -1
+    c6, c12, core = lists.factor[0, :size], lists.factor[1, :size], lists.factor[2, :size]
+    near_x, near_y = lists.at[0, begin:begin + size], lists.at[1, begin:begin + size]
+    near_z, near_q = lists.at[2, begin:begin + size], lists.at[3, begin:begin + size]
+    for i in range(first, last):
+        if kinds[i] != told:
+            told = kinds[i]
+            parameters_of(bounds, kind, behind, (1.0, 1.0), s.field.c6[told], s.field.c12[told], s.core[told], 0.0,
+                          lists.factor)
+        at_x, at_y, at_z, charge = x[i, 0], x[i, 1], x[i, 2], charges[i]
+        fx, fy, fz = 0.0, 0.0, 0.0
+        for n in range(len(c6)):
+            dx, dy, dz = near_x[n] - at_x, near_y[n] - at_y, near_z[n] - at_z
+            squared = dx * dx + dy * dy + dz * dz
+            counts = 1.0 if squared < limit else 0.0
+            held = max(squared, core[n])
+            root = 1.0 / np.sqrt(held)
+            value, slope = energy_and_slope(root * root, root, held, c6[n], c12[n], charge * near_q[n], coulomb.k,
+                                            coulomb.c)
+            slope *= counts
+            energy += counts * value
+            energy += 0.5 * slope * (squared - held)
+            fx += slope * dx
+            fy += slope * dy
+            fz += slope * dz
+        force[i, 0] += fx
+        force[i, 1] += fy
+        force[i, 2] += fz
     return energy
 
 
@@ -164,6 +208,7 @@ def energy_and_forces(b: BlockTerms, s: AtomTables, kinds, charges, x, lists: Li
     """
     force[:] = 0.0
     energy = bonded(b.term, b.term_value, x, work, force)
+    energy += correction_maps(b.map, b.splines, x, work, force)
     energy += _listed(b.pair, b.pair_value, s, kinds, x, force)
     energy += _explicit(b.explicit, b.explicit_value, s.core, kinds, x, force)
     energy += _around(b.group, s, kinds, charges, x, lists, force)
@@ -177,6 +222,7 @@ def quick_forces(b: BlockTerms, s: AtomTables, kinds, charges, x, lists: Lists, 
     """Forces alone, those of non-bonded pairs in single precision."""
     force[:] = 0.0
     bonded(b.term, b.term_value, x, work, force)
+    correction_maps(b.map, b.splines, x, work, force)
     forces_inside(b.moving, b.inside, s.field.cutoff, s.field.coulomb.k, kinds, x, cores, line, force)
     forces_around(b.group, s, kinds, charges, x, lists, force)
     _explicit(b.explicit, b.explicit_value, s.core, kinds, x, force)

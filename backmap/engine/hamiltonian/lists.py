@@ -14,6 +14,8 @@ Array = NDArray[np.float64]
 Single = NDArray[np.float32]
 Index = NDArray[np.int64]
 
+#: Entries whose parameters are written at a time: as many as a rare kind has in a list.
+FEW = 16
 #: nm; where what fills the lists up to whole lanes stands.
 NOWHERE = 1e6
 
@@ -24,11 +26,13 @@ class Lists(NamedTuple):
     Attributes:
         at: Coordinates, nm, and charges times Coulomb's constant, (4, n).
         near: The same in single precision, relative to ``centre``.
-        bounds: Where each kind begins in the list of each group, (groups, kinds + 1). Every one has a multiple of
-            ``LANES`` entries; those that fill it up have no charge and are out of reach.
+        bounds: Where each kind begins in the list of each group, (groups, kinds + 1). Every bundle of kinds has a
+            multiple of ``LANES`` entries; those that fill it up have no charge and are out of reach.
         centre: Origin of ``near``, nm, (3,).
         images: Places i < j of pairs of atoms that both move, of which j is a periodic image, (m, 2).
         shift: Displacement of that image, nm, (m, 3).
+        factor: Room for c6, c12 and core of an atom that moves with each entry of a bundle, (3, n).
+        quick_factor: The same in single precision, six times c6 and twelve times c12.
     """
 
     at: Array
@@ -37,6 +41,8 @@ class Lists(NamedTuple):
     centre: Array
     images: Index
     shift: Array
+    factor: Array
+    quick_factor: Single
 
 
 class MovingBlock(NamedTuple):
@@ -62,7 +68,7 @@ def lists(groups: int, n_kinds: int) -> Lists:
     size = 512 * LANES
     return Lists(np.empty((4, size)), np.empty((4, size), dtype=np.float32),
                  np.zeros((groups, n_kinds + 1), dtype=np.int64), np.zeros(3), np.empty((0, 2), dtype=np.int64),
-                 np.empty((0, 3)))
+                 np.empty((0, 3)), np.empty((3, size + FEW)), np.empty((3, size + FEW), dtype=np.float32))
 
 
 @part(error_model="numpy")
@@ -89,7 +95,7 @@ def neighbours(b: MovingBlock, s: AtomTables, g: Cells, atoms, margin, strayed, 
     count = _kept(b, s, g, widths, extra, count, found, shifts)
     around, bounds, image, image_shift = _candidates(b, s, atoms, count, found, shifts)
     images, pair_shift = _imaged(x, groups, widths + extra, image, image_shift)
-    at, near, used = lists.at, lists.near, 0
+    at, near, factor, quick, used, bundle = lists.at, lists.near, lists.factor, lists.quick_factor, 0, s.bundle
     relative = np.empty((4, around.shape[1]), np.float32)
     for n in range(around.shape[1]):
         for c in range(3):
@@ -101,12 +107,15 @@ def neighbours(b: MovingBlock, s: AtomTables, g: Cells, atoms, margin, strayed, 
         _squared(around[0], around[1], around[2], x[first, 0], x[first, 1], x[first, 2], squared)
         while used + around.shape[1] + n_kinds * LANES > at.shape[1]:
             at, near = _widened(at, used), _widened(near, used)
-        for kind in range(n_kinds):
-            lists.bounds[group, kind] = used
-            m = _within(squared, np.uintp(bounds[kind]), np.uintp(bounds[kind + 1]), limit, chosen)
-            used = _taken(around, relative, chosen, m, at, near, used)
+            factor, quick = np.empty((3, at.shape[1] + FEW)), np.empty((3, at.shape[1] + FEW), np.float32)
+        for one in range(len(bundle) - 1):
+            for kind in range(bundle[one], bundle[one + 1]):
+                lists.bounds[group, kind] = used
+                m = _within(squared, np.uintp(bounds[kind]), np.uintp(bounds[kind + 1]), limit, chosen)
+                used = _taken(around, relative, chosen, m, at, near, used)
+            used = _filled_up(at, near, used)
         lists.bounds[group, n_kinds] = used
-    return Lists(at, near, lists.bounds, centre, images, pair_shift)
+    return Lists(at, near, lists.bounds, centre, images, pair_shift, factor, quick)
 
 
 @part
@@ -124,17 +133,51 @@ def _within(squared, begin, end, limit, chosen):
 
 @part
 def _taken(around, relative, chosen, count, at, near, used):
-    """Append ``count`` chosen columns to the lists, and fill up to whole lanes; returns where that ends."""
-    end, begin = used + np.int64(count), np.uintp(used)
-    filled = used + -(-np.int64(count) // LANES) * LANES
+    """Append ``count`` chosen columns to the lists; returns where they end."""
+    begin = np.uintp(used)
     for c in range(4):
         for n in range(count):
             at[c, begin + n] = around[c, chosen[n]]
         for n in range(count):
             near[c, begin + n] = relative[c, chosen[n]]
-        for n in range(end, filled):
+    return used + np.int64(count)
+
+
+@part
+def _filled_up(at, near, used):
+    """Fill the lists up to whole lanes; returns where that ends."""
+    filled = -(-used // LANES) * LANES
+    for c in range(4):
+        for n in range(used, filled):
             at[c, n] = near[c, n] = NOWHERE if c < 3 else 0.0
     return filled
+
+
+@part
+def parameters_of(bounds, first, last, scales, c6, c12, core, least, values):
+    """Write what an atom has with each kind from ``first`` to ``last`` to the entries of its bundle.
+
+    Whole lanes are written: what is too much, the next kind or the end overwrites, or nobody reads.
+
+    Args:
+        bounds: Where each kind begins in the list of its group, (kinds + 1,).
+        scales: Of c6 and c12.
+        c6: With every kind, (kinds,); ``c12`` and ``core`` as well, the last no less than ``least``.
+        values: Where that is written, (3, n), one for each entry, from that of ``bounds[first]`` on.
+    """
+    begin = bounds[first]
+    for kind in range(first, last):
+        attraction, repulsion = values.dtype.type(scales[0] * c6[kind]), values.dtype.type(scales[1] * c12[kind])
+        inner, n = max(values.dtype.type(core[kind]), values.dtype.type(least)), bounds[kind] - begin
+        while n < bounds[kind + 1] - begin:
+            at = np.uintp(n)
+            for lane in range(FEW):
+                values[0, at + np.uintp(lane)] = attraction
+            for lane in range(FEW):
+                values[1, at + np.uintp(lane)] = repulsion
+            for lane in range(FEW):
+                values[2, at + np.uintp(lane)] = inner
+            n += FEW
 
 
 @part

@@ -65,17 +65,19 @@ class Moved(NamedTuple):
 
 
 @part
-def near_log_det(t: BlockTables, k: int, atoms, first_atom):
-    """log det G of the molecule's rigid bonds near block ``k``."""
-    bonds, start, width = t.near.atom, t.near.start[k], t.near.width[k]
-    size = t.near.start[k + 1] - start
+def near_log_det(t: BlockTables, p: BlockPlaces, one: int, atoms):
+    """log det G of the molecule's rigid bonds near block ``one`` of ``p``."""
+    block, first_atom, bonds = p.block[one], p.first_atom[one], t.copies.near
+    gram, start = t.copies.gram[block], t.copies.near_start[block]
+    width = t.near.width[gram]
+    size = t.copies.near_start[block + 1] - start
     unit, band = np.empty((size, 3)), np.zeros((size, width + 1))
     for b in range(size):
         i, j = first_atom + bonds[start + b, 0], first_atom + bonds[start + b, 1]
         x, y, z = atoms[i, 0] - atoms[j, 0], atoms[i, 1] - atoms[j, 1], atoms[i, 2] - atoms[j, 2]
         scale = 1.0 / np.sqrt(x * x + y * y + z * z)
         unit[b, 0], unit[b, 1], unit[b, 2] = x * scale, y * scale, z * scale
-    entry, value = rows_of(t.near.entry, k)
+    entry, value = rows_of(t.near.entry, gram)
     for n in range(len(entry)):
         i, j = entry[n, 0], entry[n, 1]
         cosine = unit[i, 0] * unit[j, 0] + unit[i, 1] * unit[j, 1] + unit[i, 2] * unit[j, 2]
@@ -84,32 +86,33 @@ def near_log_det(t: BlockTables, k: int, atoms, first_atom):
 
 
 @part
-def _place(t: BlockTables, k: int, first_atom, x, atoms):
-    """Write the atoms of block ``k`` that move."""
-    start, local = t.places.start[k], t.places.atom
-    for i in range(t.places.moving[k]):
+def _place(t: BlockTables, p: BlockPlaces, one: int, x, atoms):
+    """Write the atoms of block ``one`` of ``p`` that move."""
+    start, local, first_atom = t.copies.atom_start[p.block[one]], t.copies.atom, p.first_atom[one]
+    for i in range(t.places.moving[p.make[one]]):
         atom = first_atom + local[start + i]
         for c in range(3):
             atoms[atom, c] = x[i, c]
 
 
 @part
-def _update_residual(t: BlockTables, k: int, exact, first_bead, r: Room, residual):
+def _update_residual(t: BlockTables, p: BlockPlaces, one: int, exact, r: Room, residual):
     """Add to M(r) - R of each bead what the block's atoms have moved it by."""
-    held = constraints_of(t, k, exact)
+    held = constraints_of(t, p.make[one], exact)
     bead_sums(held, r.x, r.sums)
     bead_sums(held, r.start, r.held)
-    start, bead = t.beads.start[k], t.beads.bead
-    for row in range(t.beads.start[k + 1] - start):
+    block, first_bead, bead = p.block[one], p.first_bead[one], t.copies.bead
+    start = t.copies.bead_start[block]
+    for row in range(t.copies.bead_start[block + 1] - start):
         for c in range(3):
             residual[first_bead + bead[start + row], c] += r.sums[row, c] - r.held[row, c]
 
 
 @part
-def _update_reach(t: BlockTables, k: int, s: AtomTables, g: Cells, atoms, first_atom):
+def _update_reach(t: BlockTables, p: BlockPlaces, one: int, s: AtomTables, g: Cells, atoms):
     """The reach of the beads whose atoms have moved."""
-    last, start, local = -1, t.places.start[k], t.places.atom
-    for i in range(t.places.moving[k]):
+    last, start, local, first_atom = -1, t.copies.atom_start[p.block[one]], t.copies.atom, p.first_atom[one]
+    for i in range(t.places.moving[p.make[one]]):
         bead = s.owner[first_atom + local[start + i]]
         if bead == last:
             continue
@@ -139,10 +142,9 @@ def sweep(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, 
     accepted, change, error = moved.accepted, moved.change, moved.error
     for m in range(len(chosen)):
         one = chosen[m]
-        k, first = p.block[one], p.first_atom[one]
         enter(t, s, p, one, atoms, r)
-        hold(t, k, rules.exact, residual, p.first_bead[one], r)
-        draw_velocities(t, k, rules.heat, keys[m], r.velocity)
+        hold(t, p, one, rules.exact, residual, r)
+        draw_velocities(t, p.make[one], rules.heat, keys[m], r.velocity)
         steps = length(keys[m], rules.steps)
         end, energies, before, after, lists = trajectory(t, s, g, p, one, atoms, rules, steps, r, lists)
         leave(t, p, one, r)
@@ -151,16 +153,16 @@ def sweep(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, 
             continue
         gain = 0.5 * rules.block * (after - before)
         if rules.molecule != 0.0:
-            gain -= 0.5 * rules.molecule * near_log_det(t, k, atoms, first)
-            _place(t, k, first, r.x, atoms)
-            gain += 0.5 * rules.molecule * near_log_det(t, k, atoms, first)
+            gain -= 0.5 * rules.molecule * near_log_det(t, p, one, atoms)
+            _place(t, p, one, r.x, atoms)
+            gain += 0.5 * rules.molecule * near_log_det(t, p, one, atoms)
         else:
-            _place(t, k, first, r.x, atoms)
+            _place(t, p, one, r.x, atoms)
         error[m] = (energies[1].sum() - energies[0].sum()) / rules.heat
         if np.log(uniform(keys[m], 0)) < gain - error[m]:
             accepted[m], change[m] = True, energies[1, 0] - energies[0, 0]
-            _update_residual(t, k, rules.exact, p.first_bead[one], r, residual)
-            _update_reach(t, k, s, g, atoms, first)
+            _update_residual(t, p, one, rules.exact, r, residual)
+            _update_reach(t, p, one, s, g, atoms)
         else:
-            _place(t, k, first, r.start, atoms)
+            _place(t, p, one, r.start, atoms)
     return lists

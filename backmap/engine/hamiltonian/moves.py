@@ -1,6 +1,7 @@
 """Hamiltonian moves on the frames of a system: which blocks a sweep moves, and what came of it."""
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,13 +11,13 @@ from numpy.typing import NDArray
 
 from ...model.parameters import BOLTZMANN, ForceField
 from ...model.system import System
-from ..compiling.compiled import compiled
+from ..compiling.compiled import compiled, part
 from ..energy.layout import FieldLayout
 from ..random import Stream
 from .blocks import Block
 from .lists import lists
 from .move import Frame, Moved, sweep
-from .nearby import AtomTables, cores, grid
+from .nearby import AtomTables, bundles, cores, grid
 from .records import BlockTables
 from .tables import build
 from .trajectory import BlockPlaces, Rules, room
@@ -95,7 +96,7 @@ class HamiltonianMoves:
         order = np.argsort(self.layout.where.owner, kind="stable")
         start = np.searchsorted(self.layout.where.owner[order], np.arange(system.n_beads + 1))
         self.surroundings = AtomTables(field_, start.astype(np.int64), order, self.layout.where.owner,
-                                       cores(field_.c6, field_.c12, None))
+                                       bundles(len(field_.c6)), cores(field_.c6, field_.c12, None))
         self.room = room(self.tables, len(field_.c6), max(kind.n_atoms for kind in system.types))
         self._lists = lists(int(np.diff(self.tables.groups.start).max(initial=1)), len(field_.c6))
 
@@ -110,7 +111,7 @@ class HamiltonianMoves:
                     beads.append([bead + b for b in block.beads] + [-1] * (size - len(block.beads)))
             first += len(listed)
         block, first_atom, first_bead, n_atoms, self.centre = np.array(rows, dtype=np.int64).T.copy()
-        self.places = BlockPlaces(block, first_atom, first_bead, n_atoms)
+        self.places = BlockPlaces(block, self.tables.copies.make[block], first_atom, first_bead, n_atoms)
         self.beads = np.array(beads, dtype=np.int64)
 
     def frame(self, atoms: Array, beads: Array, box: Array | None) -> Frame:
@@ -165,20 +166,28 @@ def _cover(beads, molecule, wanted, priority):
         end = begin
         while end < len(beads) and molecule[end] == molecule[begin]:
             end += 1
-        while True:
-            best, most = -1, 0
-            for one in range(begin, end):
-                count = 0
+        # Counts only fall: a block that is in front with what it had is asked anew.
+        queue = [(-_open(beads[one], open_), priority[one], one) for one in range(begin, end)]
+        heapq.heapify(queue)
+        while len(queue):
+            known, rank, one = heapq.heappop(queue)
+            count = _open(beads[one], open_)
+            if count > 0 and -known != count:
+                heapq.heappush(queue, (-count, rank, one))
+            elif count > 0:
+                chosen.append(one)
                 for bead in beads[one]:
-                    if bead >= 0 and open_[bead]:
-                        count += 1
-                if count > most or (count == most and count > 0 and priority[one] < priority[best]):
-                    best, most = one, count
-            if most == 0:
-                break
-            chosen.append(best)
-            for bead in beads[best]:
-                if bead >= 0:
-                    open_[bead] = False
+                    if bead >= 0:
+                        open_[bead] = False
         begin = end
     return np.array(chosen, dtype=np.int64)
+
+
+@part
+def _open(beads, open_):
+    """How many of some beads are open."""
+    count = 0
+    for bead in beads:
+        if bead >= 0 and open_[bead]:
+            count += 1
+    return count

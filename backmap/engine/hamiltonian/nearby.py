@@ -18,6 +18,8 @@ from ..energy.tables import PairField
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
+#: Lennard-Jones kinds beyond which they share one bundle.
+MANY = 8
 #: Width of a cell, nm, about.
 CELL = 0.5
 
@@ -62,6 +64,7 @@ class AtomTables(NamedTuple):
         fragment_start: Where the atoms of each bead's fragment begin in ``fragment``, (B + 1,).
         fragment: Atoms by bead, (A,).
         owner: Bead of each atom, (A,).
+        bundle: First kind of each bundle, and the number of kinds behind the last: see ``bundles``.
         core: By pair of kinds, nm^2: below this squared distance the energy goes on along its tangent, so that
             atoms can pass through one another where it is large; tiny where forces are the true ones.
     """
@@ -70,7 +73,17 @@ class AtomTables(NamedTuple):
     fragment_start: Index
     fragment: Index
     owner: Index
+    bundle: Index
     core: Array
+
+
+def bundles(n_kinds: int) -> Index:
+    """First kind of each bundle, and ``n_kinds`` behind the last.
+
+    Neighbours of a bundle follow one another, and its end is filled up to whole lanes. A few kinds are bundles by
+    themselves, so that loops have their parameters as constants; of many, each would be mostly filling.
+    """
+    return np.arange(n_kinds + 1) if n_kinds <= MANY else np.array([0, n_kinds])
 
 
 def cores(c6: Array, c12: Array, cap: float | None) -> Array:

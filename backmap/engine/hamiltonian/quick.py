@@ -9,7 +9,7 @@ import numpy as np
 
 from ..compiling.compiled import part
 from ..energy.pair import coulomb_slope, cubed, lennard_jones_slope
-from .lists import Lists
+from .lists import Lists, parameters_of
 from .loops import LANES, QUICK
 from .nearby import AtomTables
 
@@ -26,9 +26,13 @@ def forces_around(groups, s: AtomTables, kinds, charges, x, lists: Lists, force)
     near, bounds = lists.near, lists.bounds
     for group in range(len(groups) - 1):
         first, last = groups[group], groups[group + 1]
-        for kind in range(len(all_c6)):
-            begin, end = np.uintp(bounds[group, kind]), np.uintp(bounds[group, kind + 1])  # signed ones may wrap around
+        for one in range(len(s.bundle) - 1):
+            kind, behind = s.bundle[one], s.bundle[one + 1]
+            begin, end = np.uintp(bounds[group, kind]), np.uintp(bounds[group, behind])  # signed ones may wrap around
             if begin == end:
+                continue
+            if behind - kind > 1:
+                _of_many(first, last, s, kinds, charges, x, lists, bounds[group], kind, behind, force)
                 continue
             for i in range(first, last):
                 at_x, at_y = np.float32(x[i, 0] - lists.centre[0]), np.float32(x[i, 1] - lists.centre[1])
@@ -61,6 +65,38 @@ def forces_around(groups, s: AtomTables, kinds, charges, x, lists: Lists, force)
                 force[i, 0] += fx
                 force[i, 1] += fy
                 force[i, 2] += fz
+
+
+@part(fastmath=QUICK, error_model="numpy")
+def _of_many(first, last, s: AtomTables, kinds, charges, x, lists: Lists, bounds, kind, behind, force):
+    """The same of one bundle of several kinds on the atoms of a group, from ``first`` to ``last``."""
+    limit, twice = np.float32(s.field.cutoff * s.field.cutoff), np.float32(2.0 * s.field.coulomb.k)
+    begin, size, told = bounds[kind], bounds[behind] - bounds[kind], -1
+    c6, c12, core = lists.quick_factor[0, :size], lists.quick_factor[1, :size], lists.quick_factor[2, :size]
+    near_x, near_y = lists.near[0, begin:begin + size], lists.near[1, begin:begin + size]
+    near_z, near_q = lists.near[2, begin:begin + size], lists.near[3, begin:begin + size]
+    for i in range(first, last):
+        if kinds[i] != told:
+            told = kinds[i]
+            parameters_of(bounds, kind, behind, (6.0, 12.0), s.field.c6[told], s.field.c12[told], s.core[told], LEAST,
+                          lists.quick_factor)
+        at_x, at_y = np.float32(x[i, 0] - lists.centre[0]), np.float32(x[i, 1] - lists.centre[1])
+        at_z, charge = np.float32(x[i, 2] - lists.centre[2]), np.float32(charges[i] if s.field.coulomb.factor else 0.0)
+        fx, fy, fz = NOTHING, NOTHING, NOTHING
+        for n in range(len(c6)):
+            dx, dy, dz = near_x[n] - at_x, near_y[n] - at_y, near_z[n] - at_z
+            squared = dx * dx + dy * dy + dz * dz
+            root = ONE / np.sqrt(max(squared, core[n]))
+            inverse = root * root
+            slope = (lennard_jones_slope(inverse, cubed(inverse), c6[n], c12[n])
+                     + charge * near_q[n] * coulomb_slope(inverse, root, twice))
+            slope = slope if squared < limit else NOTHING
+            fx += slope * dx
+            fy += slope * dy
+            fz += slope * dz
+        force[i, 0] += fx
+        force[i, 1] += fy
+        force[i, 2] += fz
 
 
 @part(fastmath=QUICK, error_model="numpy")

@@ -1,8 +1,10 @@
 """Tables of all blocks, by what they are for, as compiled code takes them.
 
+Blocks of the same make share tables: they differ only in which atoms and beads they are about, as repeat units do.
+
 They refer to *places*: 0 .. n - 1 are the atoms of a block that move, those after them its partners, atoms of the same
-molecule that stand still but share a term, a bond or an exclusion with it. K blocks stand one after the other: the rows
-of block k run from ``start[k]`` to ``start[k + 1]``.
+molecule that stand still but share a term, a bond or an exclusion with it. K makes stand one after the other: the rows
+of make k run from ``start[k]`` to ``start[k + 1]``.
 """
 from __future__ import annotations
 
@@ -24,7 +26,6 @@ class BlockAtoms(NamedTuple):
         moving: How many places of each block move, the first ones, (K,).
         free: How many of them by themselves, (K,); dependent atoms come behind these.
         start: Where the places of each block begin, (K + 1,).
-        atom: Local atom of each place, (n,).
         inverse_mass: 1/u, 0 for dependent atoms and partners, (n,).
         excluded: Non-bonded pairs of the place with the block are listed: of all that move, and of some partners, (n,).
     """
@@ -32,7 +33,6 @@ class BlockAtoms(NamedTuple):
     moving: Index
     free: Index
     start: Index
-    atom: Index
     inverse_mass: Array
     excluded: NDArray[np.bool_]
 
@@ -97,6 +97,20 @@ class MovingDependents(NamedTuple):
     factor: Array
 
 
+class MapTerms(NamedTuple):
+    """Correction maps.
+
+    Attributes:
+        start: Where the terms of each block begin, (K + 1,).
+        term: Map and five places, (n, 6).
+        splines: Of all maps, as of ``energy.maps.splines``, (m, G, G, 4).
+    """
+
+    start: Index
+    term: Index
+    splines: Array
+
+
 class RigidBonds(NamedTuple):
     """Bonds of fixed length, and other fixed distances.
 
@@ -118,7 +132,6 @@ class BeadRows(NamedTuple):
 
     Attributes:
         start: Where those of each block begin, (K + 1,).
-        bead: Local bead, (n,).
         row: Its three rows in the order of elimination, -1 where beads are not exact, (n, 3).
         weight_start: Where its part of ``place`` and ``weight`` begins, (n,).
         weight_end: Where that ends, (n,).
@@ -127,7 +140,6 @@ class BeadRows(NamedTuple):
     """
 
     start: Index
-    bead: Index
     row: Index
     weight_start: Index
     weight_end: Index
@@ -172,25 +184,46 @@ class GramEntries(NamedTuple):
 
 
 class NearBonds(NamedTuple):
-    """The rigid bonds of the molecule near each block.
+    """Gram matrices of the rigid bonds of a molecule near blocks.
 
     Attributes:
-        start: Where those of each block begin, (K + 1,).
-        atom: Local atoms at both ends, (n, 2).
-        width: Of their Gram matrix, (K,).
-        entry: Its entries: row and column, (n, 2), and coupling.
+        width: Of each, (G,).
+        entry: Their entries: row and column, (n, 2), and coupling.
     """
 
-    start: Index
-    atom: Index
     width: Index
     entry: Listed
 
 
-class BlockTables(NamedTuple):
-    """Blocks of all molecule types, one after the other.
+class BlockCopies(NamedTuple):
+    """What L blocks of all molecule types are about, one block after the other.
 
     Attributes:
+        make: The make of each, (L,).
+        atom_start: Where the atoms of each begin, (L + 1,).
+        atom: Local atom of each place, (n,).
+        bead_start: Where the beads of each begin, (L + 1,).
+        bead: Local bead of each of ``BeadRows``, (n,).
+        gram: Which of ``NearBonds`` each has, (L,).
+        near_start: Where the bonds near each begin, (L + 1,).
+        near: Local atoms at both ends of the rigid bonds that ``NearBonds`` is about, (n, 2).
+    """
+
+    make: Index
+    atom_start: Index
+    atom: Index
+    bead_start: Index
+    bead: Index
+    gram: Index
+    near_start: Index
+    near: Index
+
+
+class BlockTables(NamedTuple):
+    """Makes of blocks of all molecule types, one after the other, and the blocks.
+
+    Attributes:
+        copies: The blocks.
         places: What moves, and its partners.
         groups: Atoms that share a neighbour list.
         pairs: Non-bonded pairs in the molecule: two places; c6, c12, Coulomb's constant times the charges, and whether
@@ -200,6 +233,7 @@ class BlockTables(NamedTuple):
         terms: Bonded terms, those of one function together: code of the function and four places; parameters as of
             ``tables.prepared``.
         dependents: Atoms that follow others.
+        maps: Correction maps.
         bonds: Rigid bonds.
         beads: Beads.
         factor: How their Gram matrix is factorised.
@@ -207,6 +241,7 @@ class BlockTables(NamedTuple):
         near: Bonds that the block's share of sqrt(det G) depends on.
     """
 
+    copies: BlockCopies
     places: BlockAtoms
     groups: ListGroups
     pairs: Listed
@@ -214,6 +249,7 @@ class BlockTables(NamedTuple):
     explicit: Listed
     terms: Listed
     dependents: MovingDependents
+    maps: MapTerms
     bonds: RigidBonds
     beads: BeadRows
     factor: GramFactor

@@ -4,14 +4,19 @@ How they are laid out is said in ``records``.
 """
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable, Iterable
+from functools import cached_property, partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import BackmapError
 from ...model.molecule import MoleculeType
-from ...model.parameters import FUNCTIONS, MoleculeParameters
+from ...model.pairs import places_in
+from ...model.parameters import FUNCTIONS, ForceField, MoleculeParameters
 from ...model.system import System
 from ..energy.layout import FieldLayout
 from ..geometry.measure import BondGram
@@ -21,12 +26,14 @@ from .loops import LANES
 from .records import (
     BeadRows,
     BlockAtoms,
+    BlockCopies,
     BlockTables,
     GramEntries,
     GramFactor,
     LaneFactors,
     Listed,
     ListGroups,
+    MapTerms,
     MovingDependents,
     NearBonds,
     RigidBonds,
@@ -40,6 +47,8 @@ CODES = {name: code for code, name in enumerate(FUNCTIONS)}
 #: Bonds from a block beyond which a molecule's other bonds do not change its share of sqrt(det G): each one away
 #: counts for about (1/6)^2 less.
 REACH = 12
+#: What was built for each force field, as long as that is in use.
+_BUILT: WeakKeyDictionary[ForceField, dict[tuple, tuple[list[list[Block]], BlockTables]]] = WeakKeyDictionary()
 
 
 def build(system: System, layout: FieldLayout, size: int, exact: bool,
@@ -52,29 +61,46 @@ def build(system: System, layout: FieldLayout, size: int, exact: bool,
         exact: Beads are constraints; else they are left to a soft term.
         hydrogen_mass: Mass of hydrogens while they move, u, if that is more than their own.
 
+    Steps that ask for the same get the same.
+
     Raises:
         BackmapError: If nothing can move.
     """
+    known, asked = _BUILT.setdefault(layout.field, {}), (tuple(system.types), size, exact, hydrogen_mass)
+    if asked not in known:
+        known[asked] = _built(system, layout, size, exact, hydrogen_mass)
+    return known[asked]
+
+
+def _built(system: System, layout: FieldLayout, size: int, exact: bool,
+           hydrogen_mass: float) -> tuple[list[list[Block]], BlockTables]:
+    """See ``build``."""
     blocks = [blocks_of(kind, size, exact) for kind in system.types]
-    parts = [_part(kind, parameters, block, layout, exact, moving_masses(kind, hydrogen_mass))
-             for kind, parameters, listed in zip(system.types, layout.molecules, blocks) for block in listed]
-    if not parts:
+    makes, grams = _Makes(), _Makes()
+    copies = []
+    for kind, parameters, listed in zip(system.types, layout.molecules, blocks, strict=True):
+        maker = _Maker(kind, parameters, layout, exact, moving_masses(kind, hydrogen_mass), makes, grams)
+        copies += [maker.copy(block) for block in listed]
+    if not copies:
         raise BackmapError("bonds and beads leave no block any freedom to move", hint="Take more beads to a block.")
+    parts, near = list(makes.values()), list(grams.values())
     return blocks, BlockTables(
+        copies=BlockCopies(_numbers(copies, "make"), *_rows(copies, "place"), *_rows(copies, "bead"),
+                           _numbers(copies, "gram"), *_rows(copies, "near")),
         places=BlockAtoms(_numbers(parts, "n_moving"), _numbers(parts, "n_free"),
-                          *_rows(parts, "place", "inverse_mass", "excluded")),
+                          *_rows(parts, "inverse_mass", "excluded")),
+        dependents=_dependents(parts),
         groups=ListGroups(*_rows(parts, "group")),
         pairs=Listed(*_rows(parts, "pair", "pair_value")),
         inside=LaneFactors(*_rows(parts, "inside")),
         explicit=Listed(*_rows(parts, "explicit", "explicit_value")),
         terms=Listed(*_rows(parts, "term", "term_value")),
-        dependents=_dependents(parts),
+        maps=MapTerms(*_rows(parts, "map"), layout.maps),
         bonds=RigidBonds(*_rows(parts, "bond", "bond_length", "bond_row")),
         beads=_bead_rows(parts),
         factor=GramFactor(*_rows(parts, "column", "update_end"), *_rows(parts, "diagonal"), *_rows(parts, "update")),
         gram=GramEntries(*(Listed(*_rows(parts, name, f"{name}_value")) for name in ("fixed", "dot", "mixed"))),
-        near=NearBonds(*_rows(parts, "near"), _numbers(parts, "near_width"),
-                       Listed(*_rows(parts, "near_row", "near_value"))))
+        near=NearBonds(_numbers(near, "near_width"), Listed(*_rows(near, "near_row", "near_value"))))
 
 
 def _rows(parts: list[dict[str, Any]], *names: str) -> list[NDArray]:
@@ -90,10 +116,10 @@ def _numbers(parts: list[dict[str, Any]], name: str) -> Index:
 
 def _bead_rows(parts: list[dict[str, Any]]) -> BeadRows:
     """Rows of beads; weights of all blocks are one list."""
-    start, bead, row, begin, end = _rows(parts, "row_bead", "row_place", "weight_start", "weight_end")
+    start, row, begin, end = _rows(parts, "row_place", "weight_start", "weight_end")
     first, place, weight = _rows(parts, "weight_place", "weight")
     shift = np.repeat(first[:-1], np.diff(start))
-    return BeadRows(start, bead, row, begin + shift, end + shift, place, weight)
+    return BeadRows(start, row, begin + shift, end + shift, place, weight)
 
 
 def moving_masses(kind: MoleculeType, hydrogen_mass: float) -> Array:
@@ -107,38 +133,111 @@ def moving_masses(kind: MoleculeType, hydrogen_mass: float) -> Array:
     return mass
 
 
-def _part(kind: MoleculeType, parameters: MoleculeParameters, block: Block, layout: FieldLayout,
-          exact: bool, mass: Array) -> dict[str, Any]:
-    """The rows of one block in every table."""
-    moving, free = np.zeros((2, kind.n_atoms), dtype=bool)
-    moving[block.atoms] = True
-    free[_free(block)] = True
-    following = kind.dependents.moved_by(free)
-    listed = parameters.excluded_table[block.atoms].any(axis=0) | moving
-    terms = [(CODES[each.function], atoms, values) for each in parameters.bonded
-             for atoms, values in zip(each.atoms, each.parameters) if moving[atoms].any()]
-    touched = moving[parameters.pairs].any(axis=1)
-    explicit = parameters.pairs[touched]
-    needed = [listed.nonzero()[0], *(atoms for _, atoms, _ in terms), explicit.ravel(),
-              kind.rigid.pairs[block.bonds].ravel(), kind.dependents.parent[following[kind.dependents.row]]]
-    partners = np.setdiff1d(np.concatenate(needed), block.atoms)
-    place = np.concatenate([block.atoms, partners])
-    at = np.full(kind.n_atoms, -1)
-    at[place] = np.arange(len(place))
-    part: dict[str, Any] = {"n_moving": len(block.atoms), "n_free": len(_free(block)), "place": place,
-                            "excluded": listed[place], "group": block.groups,
-                            "inverse_mass": np.divide(1, mass[place], out=np.zeros(len(place)), where=free[place]),
-                            "following": kind.dependents.renumbered(at, following),
-                            "explicit": at[explicit].reshape(-1, 2),
-                            "explicit_value": parameters.pair_parameters[touched].reshape(-1, 3)
-                            * (1.0, 1.0, layout.explicit.factor)}
-    part["term"] = np.zeros((len(terms), 5), dtype=np.int64)
-    part["term_value"] = np.zeros((len(terms), 6))
-    for n, (code, atoms, values) in enumerate(sorted(terms, key=lambda term: term[0])):
-        part["term"][n, 0], part["term"][n, 1:len(atoms) + 1] = code, at[atoms]
-        part["term_value"][n] = prepared(code, values[None])[0]
-    return part | _pairs(block, parameters, layout, place, listed) | _constraints(kind, block, at, mass, exact) \
-        | _measure(kind, block)
+class _Makes(dict[bytes, dict[str, Any]]):
+    """What has been made so far, by what it was made of."""
+
+    def number(self, alike: dict[str, Any], make: Callable[[], dict[str, Any]]) -> int:
+        """Where that stands which is made of ``alike``; it is made if it is new."""
+        name = _digest(alike.values())
+        if name not in self:
+            self[name] = make()
+            self._numbers[name] = len(self._numbers)
+        return self._numbers[name]
+
+    @cached_property
+    def _numbers(self) -> dict[bytes, int]:
+        return {}
+
+
+class _Maker:
+    """Makes the tables of the blocks of one molecule type.
+
+    Args:
+        makes: What has been made for blocks of any type, to which this adds.
+        grams: Gram matrices of the rigid bonds near them.
+    """
+
+    def __init__(self, kind: MoleculeType, parameters: MoleculeParameters, layout: FieldLayout, exact: bool,
+                 mass: Array, makes: _Makes, grams: _Makes) -> None:
+        self.kind, self.parameters, self.layout, self.exact, self.mass = kind, parameters, layout, exact, mass
+        self.makes, self.grams, self.gram = makes, grams, BondGram(kind)
+        listed = [(each, rows) for each, rows in zip(parameters.bonded, parameters.term_rows, strict=True)]
+        self.maps = [(np.column_stack([each.parameters.astype(np.int64), each.atoms]), rows) for each, rows in listed
+                     if each.function == "cmap"]
+        coded = [(CODES[each.function], each, rows) for each, rows in listed if each.function != "cmap"]
+        self.terms = [(code, each.atoms, prepared(code, each.parameters), rows)
+                      for code, each, rows in sorted(coded, key=lambda row: row[0])]
+
+    def copy(self, block: Block) -> dict[str, Any]:
+        """What a block is about, and the number of its make, which is made if it is new."""
+        place, own = self._places(block)
+        bonds, near = _measure(self.gram, self.kind, block)
+        alike = own | self._held(block, place)
+        make = self.makes.number(alike, lambda: alike | _pairs(alike, self.layout) | _constraints(alike, self.exact))
+        return {"make": make, "place": place, "bead": block.rows, "near": bonds,
+                "gram": self.grams.number(near, lambda: near)}
+
+    def _places(self, block: Block) -> tuple[Index, dict[str, Any]]:
+        """The atoms of all places, and what does not depend on which atoms they are."""
+        kind, parameters, moving, free = self.kind, self.parameters, block.atoms, _free(block)
+        following = kind.dependents.children(free)
+        pairs = parameters.left_out.among(moving)
+        out = parameters.left_out.first[pairs], parameters.left_out.other[pairs]
+        terms = [(code, atoms[touched], values[touched]) for code, atoms, values, rows in self.terms
+                 for touched in (rows.touching(moving),) if len(touched)]
+        maps = np.concatenate([np.zeros((0, 6), dtype=np.int64),
+                               *(mapped[rows.touching(moving)] for mapped, rows in self.maps)])
+        touched = parameters.pair_rows.touching(moving)
+        explicit = parameters.pairs[touched]
+        needed = [out[1], *(atoms.ravel() for _, atoms, _ in terms), explicit.ravel(),
+                  maps[:, 1:].ravel(), kind.rigid.pairs[block.bonds].ravel(), kind.dependents.needed(following)]
+        place = np.concatenate([moving, np.setdiff1d(np.concatenate(needed), moving)])
+        at = partial(places_in, place)
+        inverse, excluded = np.zeros(len(place)), np.zeros(len(place), dtype=bool)
+        inverse[:len(free)], excluded[at(out[1])] = 1 / self.mass[free], True
+        term = [np.column_stack([np.full(len(atoms), code), at(atoms), np.zeros((len(atoms), 4 - atoms.shape[1]))])
+                for code, atoms, _ in terms]
+        follow = kind.dependents.renumbered(at, following)
+        return place, {
+            "n_moving": len(moving), "n_free": len(free), "excluded": excluded, "inverse_mass": inverse,
+            "group": block.groups, "kind": parameters.kind[place], "charge": parameters.charge[place],
+            "out": np.column_stack([at(out[0]), at(out[1])]),
+            "following": (follow.atoms, follow.start, follow.parent, follow.weight, follow.factor),
+            "explicit": at(explicit).reshape(-1, 2),
+            "explicit_value": parameters.pair_parameters[touched].reshape(-1, 3)
+            * (1.0, 1.0, self.layout.explicit.factor),
+            "map": np.column_stack([maps[:, :1], at(maps[:, 1:])]),
+            "term": np.concatenate([np.zeros((0, 5)), *term]).astype(np.int64),
+            "term_value": np.concatenate([np.zeros((0, 6)), *(values for *_, values in terms)])}
+
+    def _held(self, block: Block, place: Index) -> dict[str, Any]:
+        """Rigid bonds and weights in beads, by places."""
+        weights = np.zeros((len(block.rows), len(place)))
+        free = _free(block)
+        weights[:, :len(free)] = self.kind.free_mapping.part(block.rows, free)
+        return {"bond": places_in(place, self.kind.rigid.pairs[block.bonds]).reshape(-1, 2),
+                "bond_length": self.kind.rigid.lengths[block.bonds], "weights": weights}
+
+
+def _digest(values: Iterable[Any]) -> bytes:
+    """Equal for values that are equal: numbers, arrays, and tuples of these."""
+    digest = hashlib.blake2b(digest_size=16)
+    for value in values:
+        for array in map(np.ascontiguousarray, value if isinstance(value, tuple) else (value,)):
+            digest.update(f"{array.shape} {array.dtype}".encode())
+            digest.update(array)
+    return digest.digest()
+
+
+def _constraints(alike: dict[str, Any], exact: bool) -> dict[str, Any]:
+    """Rows of bonds and beads, their Gram matrix and its factor."""
+    bonds, weights = alike["bond"], alike["weights"]
+    row, place = np.nonzero(weights)
+    bounds = np.searchsorted(row, np.arange(len(weights) + 1))
+    rank, gram = _gram(bonds, weights if exact else weights[:0], alike["inverse_mass"])
+    beads = rank[len(bonds):].reshape(-1, 3) if exact else np.full((len(weights), 3), -1)
+    return gram | {"bond_row": rank[:len(bonds)], "row_place": beads, "weight_start": bounds[:-1],
+                   "weight_end": bounds[1:], "weight_place": place, "weight": weights[row, place]}
 
 
 def prepared(code: int, values: Array) -> Array:
@@ -151,24 +250,24 @@ def prepared(code: int, values: Array) -> Array:
     return rows
 
 
-def _pairs(block: Block, parameters: MoleculeParameters, layout: FieldLayout, place: Index,
-           listed: NDArray[np.bool_]) -> dict[str, Any]:
+def _pairs(alike: dict[str, Any], layout: FieldLayout) -> dict[str, Any]:
     """Non-bonded pairs inside the block, and with partners that it has exclusions with."""
-    n = len(block.atoms)
-    i, j = np.triu_indices(len(place), 1)
-    keep = (i < n) & listed[place[j]]
+    n, places = alike["n_moving"], len(alike["kind"])
+    i, j = np.triu_indices(places, 1)
+    keep = (i < n) & alike["excluded"][j]
     i, j = i[keep], j[keep]
-    a, b = place[i], place[j]
-    kinds = parameters.kind[a], parameters.kind[b]
-    out = parameters.excluded_table[a, b]
-    charges = layout.electrostatics.factor * parameters.charge[a] * parameters.charge[b]
+    kinds = alike["kind"][i], alike["kind"][j]
+    excluded = np.zeros((n, places), dtype=bool)
+    excluded[tuple(alike["out"].T)] = True
+    out = excluded[i, j]
+    charges = layout.electrostatics.factor * alike["charge"][i] * alike["charge"][j]
     if not layout.electrostatics.reaction:  # excluded pairs do not count at all
         counts = ~out
         i, j, out, charges, kinds = i[counts], j[counts], out[counts], charges[counts], (k[counts] for k in kinds)
     kinds = tuple(kinds)
     values = np.column_stack([layout.field.c6[kinds], layout.field.c12[kinds], charges, out])
     pair = np.column_stack([i, j])
-    return {"pair": pair, "pair_value": values, "inside": _inside(n, len(place), pair, values)}
+    return {"pair": pair, "pair_value": values, "inside": _inside(n, places, pair, values)}
 
 
 def _inside(moving: int, places: int, pair: Index, values: Array) -> NDArray[np.float32]:
@@ -192,36 +291,14 @@ def _free(block: Block) -> Index:
 
 
 def _dependents(parts: list[dict[str, Any]]) -> MovingDependents:
-    """Those of all blocks; their parents are one list."""
-    each = [part["following"] for part in parts]
-    first = np.cumsum([0, *(len(part.parent) for part in each)])
-    begin = [part.start + shift for part, shift in zip(each, first)]
+    """Those of all makes; their parents are one list."""
+    atoms, starts, parents, weights, factors = zip(*(part["following"] for part in parts), strict=True)
+    first = np.cumsum([0, *map(len, parents)])
+    begin = [start + shift for start, shift in zip(starts, first, strict=False)]
     return MovingDependents(
-        np.cumsum([0, *map(len, each)]), np.concatenate([part.atoms for part in each]),
-        np.concatenate([start[:-1] for start in begin]), np.concatenate([start[1:] for start in begin]),
-        np.concatenate([part.parent for part in each]), np.concatenate([part.weight for part in each]),
-        np.concatenate([part.factor for part in each]))
-
-
-def _constraints(kind: MoleculeType, block: Block, at: Index, mass: Array, exact: bool) -> dict[str, Any]:
-    """Rigid bonds, bead rows, their Gram matrix and its factor."""
-    bonds, n_rows, free = at[kind.rigid.pairs[block.bonds]].reshape(-1, 2), len(block.rows), _free(block)
-    weights = np.zeros((n_rows, at.max() + 1))
-    inside = at >= 0
-    weights[:, at[inside]] = kind.free_weights[block.rows][:, inside]
-    weights[:, len(free):] = 0
-    row, weight_place = np.nonzero(weights)
-    bounds = np.searchsorted(row, np.arange(n_rows + 1))
-    inverse = np.zeros(at.max() + 1)
-    inverse[:len(free)] = 1 / mass[free]
-    rank, gram = _gram(bonds, weights if exact else weights[:0], inverse)
-    beads = np.full((n_rows, 3), -1)
-    if exact:
-        beads = rank[len(bonds):].reshape(-1, 3)
-    part = {"bond": bonds, "bond_length": kind.rigid.lengths[block.bonds], "bond_row": rank[:len(bonds)],
-            "row_bead": block.rows, "row_place": beads, "weight_start": bounds[:-1],
-            "weight_end": bounds[1:], "weight_place": weight_place, "weight": weights[row, weight_place]}
-    return part | gram
+        np.cumsum([0, *map(len, atoms)]), np.concatenate(atoms), np.concatenate([start[:-1] for start in begin]),
+        np.concatenate([start[1:] for start in begin]), np.concatenate(parents), np.concatenate(weights),
+        np.concatenate(factors))
 
 
 def _gram(bonds: Index, weights: Array, inverse: Array) -> tuple[Index, dict[str, Any]]:
@@ -253,18 +330,14 @@ def _gram(bonds: Index, weights: Array, inverse: Array) -> tuple[Index, dict[str
         "mixed": np.column_stack([parts[1], bond, component]), "mixed_value": cross[bond, bead]}
 
 
-def _measure(kind: MoleculeType, block: Block) -> dict[str, Any]:
-    """The molecule's rigid bonds that the block's share of sqrt(det G) depends on."""
-    gram = BondGram(kind)
-    steps = np.full(kind.n_atoms, REACH + 1)
-    for atom in block.atoms:
-        steps[atom] = 0
+def _measure(gram: BondGram, kind: MoleculeType, block: Block) -> tuple[Index, dict[str, Any]]:
+    """The molecule's rigid bonds that the block's share of sqrt(det G) depends on, (n, 2), and their Gram matrix."""
+    near = new = set(block.atoms.tolist())
     for _ in range(REACH):
-        for i, j in kind.joined.edges:
-            steps[i], steps[j] = min(steps[i], steps[j] + 1), min(steps[j], steps[i] + 1)
-    kept = steps[gram.bonds].min(axis=1, initial=REACH + 1) <= REACH
-    number = np.cumsum(kept) - 1
-    entries = kept[gram.rows] & kept[gram.columns]
-    row = np.column_stack([number[gram.rows[entries]], number[gram.columns[entries]]])
-    return {"near": gram.bonds[kept], "near_row": row, "near_value": gram.coupling[entries],
-            "near_width": int((row[:, 0] - row[:, 1]).max(initial=0))}
+        new = {n for a in new for n in kind.joined[a]} - near
+        near = near | new
+    kept = gram.touching(sorted(near))
+    entries = gram.among(kept)
+    row = np.column_stack([places_in(kept, gram.rows[entries]), places_in(kept, gram.columns[entries])])
+    return gram.bonds[kept], {"near_row": row, "near_value": gram.coupling[entries],
+                              "near_width": int((row[:, 0] - row[:, 1]).max(initial=0))}

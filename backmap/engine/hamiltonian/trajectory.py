@@ -41,9 +41,10 @@ WHOLE, TORN, INFINITE = 0, 1, 2
 
 
 class BlockPlaces(NamedTuple):
-    """Where each block is: its number in ``BlockTables``, first atom, first bead and atoms of its molecule, (I,)."""
+    """Where each block is: number in ``BlockCopies``, make; first atom, first bead and atoms of its molecule, (I,)."""
 
     block: Index
+    make: Index
     first_atom: Index
     first_bead: Index
     n_atoms: Index
@@ -171,14 +172,15 @@ def springs(h: Constraints, stiffness, x, sums, held, force):
 @part
 def enter(t: BlockTables, s: AtomTables, p: BlockPlaces, one: int, atoms, r: Room):
     """Bring block ``one`` of ``p`` into the room: positions, types, charges and roles of its places."""
-    k, first = p.block[one], p.first_atom[one]
-    start, end, local, excluded = t.places.start[k], t.places.start[k + 1], t.places.atom, t.places.excluded
+    block, first = p.block[one], p.first_atom[one]
+    start, end, local = t.copies.atom_start[block], t.copies.atom_start[block + 1], t.copies.atom
+    excluded, same = t.places.excluded, t.places.start[p.make[one]]
     for i in range(end - start):
         atom = first + local[start + i]
         for c in range(3):
             r.x[i, c] = r.start[i, c] = atoms[atom, c]
         r.kinds[i], r.charges[i] = s.field.kind[atom], s.field.charge[atom]
-        if excluded[start + i]:
+        if excluded[same + i]:
             r.role[local[start + i]] = i
     cores_of(s, r.kinds, end - start, r.cores)
 
@@ -186,20 +188,21 @@ def enter(t: BlockTables, s: AtomTables, p: BlockPlaces, one: int, atoms, r: Roo
 @part
 def leave(t: BlockTables, p: BlockPlaces, one: int, r: Room):
     """Forget the roles of a block."""
-    k, local = p.block[one], t.places.atom
-    for i in range(t.places.start[k], t.places.start[k + 1]):
+    block, local = p.block[one], t.copies.atom
+    for i in range(t.copies.atom_start[block], t.copies.atom_start[block + 1]):
         r.role[local[i]] = -1
 
 
 @part
-def hold(t: BlockTables, k: int, exact, residual, first_bead, r: Room):
+def hold(t: BlockTables, p: BlockPlaces, one: int, exact, residual, r: Room):
     """What the atoms that move shall contribute to their beads: exact beads stay, soft ones are drawn to R."""
-    bead_sums(constraints_of(t, k, exact), r.x, r.held)
+    bead_sums(constraints_of(t, p.make[one], exact), r.x, r.held)
     if not exact:
-        start, bead = t.beads.start[k], t.beads.bead
-        for row in range(t.beads.start[k + 1] - start):
+        block, first, bead = p.block[one], p.first_bead[one], t.copies.bead
+        start = t.copies.bead_start[block]
+        for row in range(t.copies.bead_start[block + 1] - start):
             for c in range(3):
-                r.held[row, c] -= residual[first_bead + bead[start + row], c]
+                r.held[row, c] -= residual[first + bead[start + row], c]
 
 
 @part
@@ -213,7 +216,7 @@ def trajectory(t: BlockTables, s: AtomTables, g: Cells, p: BlockPlaces, one: int
         How it ended; energies before and after, potential, kinetic and of springs, (2, 3), kJ/mol; log det G_C
         before and after; ``lists``, perhaps larger.
     """
-    k, dt = p.block[one], rules.timestep
+    k, dt = p.make[one], rules.timestep
     constraints, own = constraints_of(t, k, rules.exact), terms_of(t, k)
     inverse, moving, group = constraints.inverse_mass, constraints.moving, own.group
     places, follows = len(inverse), own.moving > moving

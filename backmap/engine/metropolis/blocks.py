@@ -75,7 +75,7 @@ class BlockTable:
             for k, bond in enumerate(pairs):
                 bonds[r, k] = [place[a] for a in kind.rigid.pairs[bond].tolist()]
                 lengths[r, k] = kind.rigid.lengths[bond]
-            weights[r, :len(of), slot] = kind.mapping.matrix[np.ix_(of, local)].T
+            weights[r, :len(of), slot] = kind.mapping.part(of, local).T
         device = fragments.atoms.device
         return cls(fragments, *(torch.as_tensor(x, device=device) for x in (partners, bonds, lengths, beads, weights)))
 
@@ -162,8 +162,6 @@ def _ties(kind: MoleculeType, own: Index) -> tuple[Index, Index, Index]:
     """Atoms outside that are tied to ``own``, rows of its rigid bonds, and beads in which it has weight."""
     if kind.given:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), own
-    touching = np.isin(kind.rigid.pairs, own).any(axis=1)
-    beads = np.flatnonzero(kind.mapping.matrix[:, own].any(axis=1))
-    sharing = np.flatnonzero(kind.mapping.matrix[beads].any(axis=0))
-    outside = np.setdiff1d(np.union1d(kind.rigid.pairs[touching].ravel(), sharing), own)
-    return outside, np.flatnonzero(touching), beads
+    touching, beads = kind.rigid_rows.touching(own), kind.mapping.beads_with(own)
+    outside = np.setdiff1d(np.union1d(kind.rigid.pairs[touching].ravel(), kind.mapping.atoms_in(beads)), own)
+    return outside, touching, beads

@@ -6,6 +6,7 @@ interact, wherever candidates put their atoms: beads i and j conflict below cut-
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from heapq import heappop, heappush
 
 import networkx as nx
 import numpy as np
@@ -15,6 +16,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from ...model.molecule import MoleculeType
+from ...model.pairs import FAR
 from ...model.system import System, Window
 from ..compiling.compiled import compiled
 from ..sites.conflict import bead_pairs, conflict_graph
@@ -57,15 +59,36 @@ def reach(molecule: MoleculeType, sigma: float) -> Array:
                          if molecule.virtual[i])
     found = np.zeros(molecule.n_beads)
     for bead, own in enumerate(molecule.mapping.fragments()):
-        weights = molecule.mapping.matrix[bead]
+        inside = molecule.mapping.atoms_in([bead])
+        weights = molecule.mapping.part([bead], inside)[0]
         for atom in own:
-            paths = nx.single_source_dijkstra_path_length(graph, int(atom), cutoff=FARTHEST, weight="length")
-            hops = molecule.distance[atom]
+            paths = _paths(graph, int(atom), set(inside.tolist()))
+            hops = molecule.near.look_up(atom, inside, FAR)
             far = max(paths.values())
-            away = sum(weights[a] * (paths.get(a, far) * (STRETCHED if hops[a] > 1 else 1.0))
-                       for a in np.flatnonzero(weights).tolist())
+            away = sum(weight * (paths.get(a, far) * (STRETCHED if apart > 1 else 1.0))
+                       for a, weight, apart in zip(inside.tolist(), weights, hops, strict=True))
             found[bead] = max(found[bead], away)
     return MARGIN * found + 6 * sigma + 0.005
+
+
+def _paths(graph: nx.Graph, start: int, wanted: set[int]) -> dict[int, float]:
+    """Lengths of the shortest chains of bonds from an atom, nm, to all that are ``wanted``, or as far as ``FARTHEST``.
+
+    Others on the way are among them.
+    """
+    found: dict[int, float] = {}
+    left, fringe = set(wanted), [(0.0, start)]
+    while fringe and left:
+        length, atom = heappop(fringe)
+        if atom in found:
+            continue
+        found[atom] = length
+        left.discard(atom)
+        for other, edge in graph[atom].items():
+            farther = length + edge["length"]
+            if other not in found and farther <= FARTHEST:
+                heappush(fringe, (farther, other))
+    return found
 
 
 @dataclass(eq=False)
@@ -206,16 +229,14 @@ def _related(system: System) -> tuple[Index, Index]:
     for group in system.groups:
         if group.type.given:  # never drawn
             continue
-        mapping, distance = group.type.mapping, group.type.distance
-        near = np.zeros((group.type.n_beads, group.type.n_beads), dtype=bool)
-        i, j = np.nonzero(distance <= APART)
-        near[mapping.owner[i], mapping.owner[j]] = True
-        weight, atom = np.nonzero(mapping.matrix)
-        part = np.zeros((group.type.n_beads, group.type.n_beads), dtype=bool)  # owner has a part in bead
-        part[mapping.owner[atom], weight] = True
-        near |= part.astype(np.int64) @ part.T.astype(np.int64) > 0
-        np.fill_diagonal(near, False)
-        local = np.argwhere(near)
+        mapping, bonds, n = group.type.mapping, group.type.near, group.type.n_beads
+        close = bonds.value <= APART
+        i, j = mapping.owner[bonds.first[close]], mapping.owner[bonds.other[close]]
+        bead, atom, _ = mapping.entries
+        part = csr_array((np.ones(len(atom)), (mapping.owner[atom], bead)), shape=(n, n))  # owner has a part in bead
+        near = (csr_array((np.ones(len(i)), (i, j)), shape=(n, n)) + part @ part.T).tocoo()
+        apart = near.row != near.col
+        local = np.unique(np.column_stack([near.row[apart], near.col[apart]]).astype(np.int64), axis=0)
         pairs.append((group.bead_offset[:, None, None] + local).reshape(-1, 2))
     both = np.concatenate(pairs)
     return both[:, 0], both[:, 1]

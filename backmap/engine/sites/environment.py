@@ -22,6 +22,9 @@ from .fragments import FragmentTable
 
 Index = NDArray[np.int64]
 
+#: Beads whose neighbour atoms are looked up at once.
+AT_ONCE = 4096
+
 
 @dataclass(frozen=True, eq=False)
 class Layout:
@@ -91,8 +94,8 @@ class Surroundings:
         conflicts: One conflict graph per frame.
         beads: Neighbour beads of each bead, -1 padding, (W, B, P).
         vectors: From the bead to the image of each neighbour bead, nm, (W, B, P, 3).
-        atoms: System index of atoms of neighbour beads, -1 padding, (W, B, N).
-        slot: Which neighbour bead each of these atoms belongs to, (W, B, N).
+        atoms: System index of atoms of neighbour beads, -1 padding, (W, B, N) int32.
+        slot: Which neighbour bead each of these atoms belongs to, (W, B, N) int32.
     """
 
     conflicts: list[csr_array]
@@ -137,13 +140,18 @@ def _rank_in_group(sorted_keys: Index) -> Index:
 
 
 def _neighbour_atoms(beads: Index, owned: Index) -> tuple[Index, Index]:
-    """Atoms of the neighbour beads, packed to the left, and the neighbour each belongs to."""
-    atoms = np.where(beads[..., None] >= 0, owned[beads], -1).reshape(*beads.shape[:2], -1)
-    slots = np.broadcast_to(np.arange(beads.shape[2])[:, None], (beads.shape[2], owned.shape[1])).ravel()
-    order = np.argsort(atoms < 0, axis=2, kind="stable")
-    width = max(1, int((atoms >= 0).sum(axis=2).max()))
-    order = order[:, :, :width]
-    return np.take_along_axis(atoms, order, axis=2), slots[order]
+    """Atoms of the neighbour beads, packed to the left, and the neighbour each belongs to; some beads at a time."""
+    n_frames, n_beads, n_near = beads.shape
+    size = np.append((owned >= 0).sum(axis=1), 0)  # of no bead, -1, as well
+    slots = np.repeat(np.arange(n_near, dtype=np.int32), owned.shape[1])
+    width = max(1, int(max(size[beads[:, k:k + AT_ONCE]].sum(axis=2).max() for k in range(0, n_beads, AT_ONCE))))
+    found, slot = (np.empty((n_frames, n_beads, width), dtype=np.int32) for _ in range(2))
+    for k in range(0, n_beads, AT_ONCE):
+        some = beads[:, k:k + AT_ONCE]
+        atoms = np.where(some[..., None] >= 0, owned[some], -1).reshape(*some.shape[:2], -1)
+        order = np.argsort(atoms < 0, axis=2, kind="stable")[:, :, :width]
+        found[:, k:k + AT_ONCE], slot[:, k:k + AT_ONCE] = np.take_along_axis(atoms, order, axis=2), slots[order]
+    return found, slot
 
 
 @dataclass(eq=False)
@@ -215,7 +223,7 @@ class Scene:
         context, context_placed = self._atoms_at(frame, bead, tables.context[row], anchor)
         near = tables.beads[row]
         beads = self.beads[frame[:, None], (near + self.layout.bead_shift[bead][:, None]).clamp_min(0)] - anchor
-        neighbour = self.surroundings.atoms[frame, bead]
+        neighbour = self.surroundings.atoms[frame, bead].long()
         index = neighbour.clamp_min(0)
         seen = (neighbour >= 0) & self.placed[frame[:, None], index]
         if turns is not None:
@@ -226,7 +234,7 @@ class Scene:
         vectors = self.surroundings.vectors[frame, bead]
         # The image of a neighbour bead fixes the image of its atoms: they are stored next to it.
         shift = vectors - (self.beads[frame[:, None], other.clamp_min(0)] - anchor)
-        slot = self.surroundings.slot[frame, bead]
+        slot = self.surroundings.slot[frame, bead].long()
         image = shift.gather(1, slot[:, :, None].expand(-1, -1, 3))
         neighbours = self.atoms[frame[:, None], index] - anchor + image
         other_row = torch.where(other >= 0, self.layout.row[other.clamp_min(0)], -1)

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...model.molecule import MoleculeType
+from ...model.pairs import places_in
 from ...model.rigid import Dependents
 from ..geometry.dependents import placed
 
@@ -37,15 +39,11 @@ class Followers:
             dependents = types[kind].dependents
             if not len(dependents) or types[kind].given:
                 continue
-            number = np.full(types[kind].n_atoms, -1)
             own = atoms[row][atoms[row] >= 0] - base[kind]
-            number[own] = np.arange(len(own))
-            outside = np.zeros(types[kind].n_atoms, dtype=bool)
-            outside[number < 0] = True
-            inside = (number[dependents.atoms] >= 0) & ~dependents.moved_by(outside)
-            if inside.any():
-                rows[row] = dependents.renumbered(number, inside)
-                count[kind] += int(inside.sum())
+            inside = [d for d in dependents.children(own) if np.isin(dependents.needed([d]), own).all()]
+            if inside:
+                rows[row] = dependents.renumbered(partial(places_in, own), np.array(inside))
+                count[kind] += len(inside)
         return cls(rows, tuple(n == len(kind.dependents) or kind.given for n, kind in zip(count, types, strict=True)))
 
     def placed(self, row: Tensor, positions: Tensor) -> Tensor:

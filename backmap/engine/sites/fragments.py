@@ -16,12 +16,15 @@ import torch
 from torch import Tensor
 
 from ...model.molecule import MoleculeType
+from ...model.pairs import FAR
 from .contracts import Order, View
 from .followers import Followers
 from .records import MoleculePairs
 
 #: Largest number of beads along the bead graph in an environment, the nearest ones, the anchor included.
 MAX_BEADS = 9
+#: Tables that are remembered, in case that another step asks for the same.
+LATEST = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +62,7 @@ class FragmentTable:
         degree: Its number of bonds, (n,).
         stereo: Sign of the stereocentre at it, 0 without one, (n,).
         mass: u, (n,).
-        distance: Numbers of bonds between atoms of one type, flattened per type; see ``bonds_between``.
-        distance_base: Start of each type in ``distance``, (T,).
+        bonds: Numbers of bonds between atom rows that are at most 8 apart; see ``bonds_between``.
     """
 
     types: Sequence[MoleculeType]
@@ -90,13 +92,12 @@ class FragmentTable:
     degree: Tensor
     stereo: Tensor
     mass: Tensor
-    distance: Tensor
-    distance_base: Tensor
+    bonds: MoleculePairs
 
     @classmethod
     def build(cls, types: Sequence[MoleculeType], view: View, orders: Sequence[Order],
               sequential: bool = False) -> FragmentTable:
-        """Build the tables.
+        """Build the tables; steps that ask for the same get the same.
 
         Args:
             types: Molecule types of the system.
@@ -104,6 +105,17 @@ class FragmentTable:
             orders: One per type; parents decide with which atom the drawing order of a fragment begins.
             sequential: Whether only beads of lower rank are placed (forward sampling), or all others.
         """
+        asked = (tuple(types), view, sequential, b" ".join(part.tobytes() for order in orders
+                                                           for part in (order.ranks, order.parents)))
+        if asked not in _BUILT:
+            _BUILT[asked] = cls._built(types, view, orders, sequential)
+            while len(_BUILT) > LATEST:
+                del _BUILT[next(iter(_BUILT))]
+        return _BUILT[asked]
+
+    @classmethod
+    def _built(cls, types: Sequence[MoleculeType], view: View, orders: Sequence[Order],
+               sequential: bool) -> FragmentTable:
         bases = np.cumsum([0] + [t.n_atoms for t in types])
         rows = np.cumsum([0] + [t.n_beads for t in types])
         plans = []
@@ -111,7 +123,6 @@ class FragmentTable:
             planner = _Planner(molecule, view, order, sequential)
             plans.extend(planner.plan(bead).shifted(base, first) for bead in range(molecule.n_beads))
         tables = _stack(plans)
-        distances = [t.distance.astype(np.int64).ravel() for t in types]
         return cls(
             types=list(types),
             type=torch.as_tensor(np.repeat(np.arange(len(types)), [t.n_beads for t in types])),
@@ -124,30 +135,25 @@ class FragmentTable:
             degree=_atom_rows(types, lambda t: np.array([d for _, d in t.graph.degree()])),
             stereo=_atom_rows(types, _stereo_of_atoms),
             mass=_atom_rows(types, lambda t: t.mass).float(),
-            distance=torch.as_tensor(np.concatenate(distances)),
-            distance_base=torch.as_tensor(np.cumsum([0] + [len(d) for d in distances])[:-1]),
+            bonds=MoleculePairs(*map(torch.as_tensor, MoleculePairs.of([kind.near for kind in types]))),
             **tables)
 
     def to(self, device: str) -> FragmentTable:
         """Return the same tables on another torch device."""
-        moved = {f.name: getattr(self, f.name).to(device) for f in fields(self) if f.name != "types"}
-        return replace(self, **moved)
-
-    @cached_property
-    def bonds(self) -> MoleculePairs:
-        """Numbers of bonds between atom rows of one molecule; 99 if more than 8 or not connected."""
-        size = torch.tensor([kind.n_atoms for kind in self.types], device=self.distance.device)
-        return MoleculePairs(self.distance, self.distance_base - self.atom_base * (size + 1), size)
+        moved = {f.name: getattr(self, f.name).to(device) for f in fields(self) if f.name not in ("types", "bonds")}
+        return replace(self, **moved, bonds=MoleculePairs(*(part.to(device) for part in self.bonds)))
 
     @cached_property
     def followers(self) -> Followers:
         """Dependent atoms inside the fragments."""
         return Followers.of(self.types, self.atoms.cpu().numpy(), self.type.tolist(), self.atom_base.tolist())
 
-    def bonds_between(self, type_: Tensor, a: Tensor, b: Tensor) -> Tensor:
-        """Return the number of bonds between atom rows of one molecule of ``type_`` (broadcast); 99 if more than 8."""
-        bonds = self.bonds
-        return bonds.values[bonds.begin[type_] + a * bonds.size[type_] + b]
+    def bonds_between(self, a: Tensor, b: Tensor) -> Tensor:
+        """Return the number of bonds between atom rows of one molecule (broadcast); ``FAR`` if more than 8."""
+        return self.bonds.look_up(a, b, FAR).long()
+
+
+_BUILT: dict[tuple, FragmentTable] = {}
 
 
 def resting_order(molecule: MoleculeType) -> Order:
@@ -193,10 +199,14 @@ class _Planner:
 
     def __init__(self, molecule: MoleculeType, view: View, order: Order, sequential: bool) -> None:
         self.molecule, self.view, self.order, self.sequential = molecule, view, order, sequential
-        self.fragments = molecule.mapping.fragments()
-        self.heavy = molecule.chemistry.heavy
-        # A mapping of every atom to itself needs no matrix, and has a large one.
-        self.matrix = None if molecule.given else molecule.mapping.matrix
+        self.mapping, self.fragments = molecule.mapping, molecule.mapping.fragments()
+        entries = list(zip(*(part.tolist() for part in self.mapping.entries), strict=True))
+        self.members, self.pins = {(bead, atom) for bead, atom, _ in entries}, dict[int, list[int]]()
+        for bead, atom, weight in entries:
+            if weight > 1 - 1e-9:
+                self.pins.setdefault(bead, []).append(atom)
+        self.heavy, chemistry = molecule.chemistry.heavy, molecule.chemistry
+        self.sign = dict(zip(chemistry.centres[:, 0].tolist(), chemistry.sign.tolist(), strict=True))
 
     def plan(self, bead: int) -> _Plan:
         """Make the plan of the fragment of a bead."""
@@ -212,7 +222,7 @@ class _Planner:
         free = self.molecule.free
         placed = {a: ("context", k) for k, a in enumerate(context) if available[k] and free[a]}
         plan = _Plan(own, context, available, beads, [], [], [], [], [], [], [not free[a] for a in own],
-                     self.matrix[np.ix_(beads, own)], self.matrix[np.ix_(beads, context)],
+                     self.mapping.part(beads, own), self.mapping.part(beads, context),
                      *self._handedness(own, context))
         for k, atom in enumerate(own):
             self._predecessors(plan, atom, bead, placed)
@@ -233,7 +243,7 @@ class _Planner:
             pinned = self._pinned(atom, bead)
             to_parent = any(owner[n] == parent for n in graph[atom])
             outside = any(owner[n] != bead for n in graph[atom])
-            elsewhere = not self.matrix[bead, atom]  # a bead may own atoms that have no part in it
+            elsewhere = (bead, atom) not in self.members  # a bead may own atoms that have no part in it
             return (not pinned, not to_parent, not outside, elsewhere, atom)
 
         order: list[int] = []
@@ -249,30 +259,30 @@ class _Planner:
 
     def _context(self, bead: int, own: list[int]) -> list[int]:
         """Atoms in view by bonds, and all atoms that share a bead with the fragment; nearest first."""
-        near = self.molecule.distance[own].min(axis=0) if own else np.full(self.molecule.n_atoms, 99)
-        sharing = self.matrix[self.matrix[:, own].any(axis=1)].any(axis=0) if own else near < 0
-        chosen = (near <= self.view.context) | sharing
-        chosen[own] = False
-        return sorted(map(int, np.flatnonzero(chosen)), key=lambda a: (near[a], a))
+        bonds = self.molecule.near
+        pairs = bonds.among(own)
+        near: dict[int, int] = {}
+        for atom, apart in zip(bonds.other[pairs].tolist(), bonds.value[pairs].tolist(), strict=True):
+            near[atom] = min(apart, near.get(atom, FAR))
+        chosen = {atom for atom, apart in near.items() if apart <= self.view.context}
+        chosen |= set(self.mapping.atoms_in(self.mapping.beads_with(own)).tolist())
+        return sorted(chosen - set(own), key=lambda a: (near.get(a, FAR), a))
 
     def _near_beads(self, bead: int) -> list[int]:
         """The nearest beads on the bead graph, those that share atoms with the fragment first."""
         hops = nx.single_source_shortest_path_length(self.molecule.bead_graph, bead, cutoff=MAX_BEADS)
-        own = self.fragments[bead]
-        sharing = self.matrix[:, own].any(axis=1) if len(own) else np.zeros(len(self.matrix), bool)
-        ranked = sorted(hops, key=lambda b: (b != bead, not sharing[b], hops[b], b))
+        sharing = set(self.mapping.beads_with(self.fragments[bead]).tolist())
+        ranked = sorted(hops, key=lambda b: (b != bead, b not in sharing, hops[b], b))
         return ranked[:MAX_BEADS]
 
     def _pinned(self, atom: int, bead: int) -> bool:
         """The bead is this atom and nothing else."""
-        return bool(self.matrix[bead, atom] > 1 - 1e-9)
+        return atom in self.pins.get(bead, ())
 
     def _handedness(self, own: list[int], context: list[int]) -> tuple[int, bool]:
-        chemistry = self.molecule.chemistry
-        sign = {int(c[0]): int(s) for c, s in zip(chemistry.centres, chemistry.sign)}
         for atom in [*own, *context]:
-            if sign.get(atom):
-                return sign[atom], True
+            if self.sign.get(atom):
+                return self.sign[atom], True
         return 1, False
 
     def _predecessors(self, plan: _Plan, atom: int, bead: int, placed: dict[int, tuple[str, int]]) -> None:
@@ -307,7 +317,7 @@ class _Planner:
                 if others:
                     chain.append(placed[others[0]])
         spare = [("bead", k) for k, b in enumerate(plan.beads) if ("bead", k) not in chain
-                 and not any(self._pinned(a, b) and placed[a] in chain for a in placed)]
+                 and not any(placed.get(a) in chain for a in self.pins.get(b, ()))]
         # Molecules of one bead run out of beads: then an atom on the same neighbour gives the plane.
         beside = [placed[n] for n in siblings if placed[n] not in chain]
         plan.reference.append(tuple((chain + spare + beside + [("bead", 0)] * 3)[:3]))

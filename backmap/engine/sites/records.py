@@ -9,35 +9,61 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
 from torch import Tensor
 
+from ...model.pairs import AtomPairs
+from ..compiling.compiled import part
 from .contracts import LocalEnvironment
 
 _Record = TypeVar("_Record", bound=tuple)
 
 
 class MoleculePairs(NamedTuple):
-    """Something that is known of every two atoms of one molecule, by molecule type.
-
-    What is known of the atoms a and b of type t stands in ``values`` at ``begin[t] + a * size[t] + b``.
+    """What is known of some pairs of atoms of one molecule: of the n atom rows of all molecule types.
 
     Attributes:
-        values: Of all types, flat.
-        begin: Of each type, (T,).
-        size: Number of atoms of each type, (T,).
+        start: Where the pairs of each first atom begin, and the end of the last, (n + 1,).
+        key: First atom row times n plus the second one, ascending, (p,).
+        value: Of each pair, (p,).
     """
 
-    values: Any
-    begin: Any
-    size: Any
+    start: Any
+    key: Any
+    value: Any
 
     @classmethod
-    def of(cls, tables: Sequence[NDArray], first: NDArray[np.int64] | int = 0) -> MoleculePairs:
-        """From a table (A, A) of each type; atoms are counted from ``first``, (T,) or one for all."""
-        size = np.array([len(table) for table in tables], dtype=np.int64)
-        begin = np.cumsum([0, *size**2])[:-1] - first * (size + 1)
-        return cls(np.concatenate([table.ravel() for table in tables]), begin, size)
+    def of(cls, pairs: Sequence[AtomPairs]) -> MoleculePairs:
+        """From the pairs of each type."""
+        rows, begin = (np.cumsum([0, *counts]) for counts in zip(*((one.n_atoms, len(one.value)) for one in pairs)))
+        start = np.concatenate([*(one.start[:-1] + first for one, first in zip(pairs, begin)), begin[-1:]])
+        key = [(one.first + row) * rows[-1] + one.other + row for one, row in zip(pairs, rows)]
+        return cls(start, np.concatenate(key), np.concatenate([one.value for one in pairs]))
+
+    def look_up(self, a: Tensor, b: Tensor, nothing: int) -> Tensor:
+        """Values of pairs of atom rows (broadcast), and ``nothing`` where they are none."""
+        return values_at(self.key, self.value, a * (len(self.start) - 1) + b, nothing)
+
+
+def values_at(key: Tensor, value: Tensor, wanted: Tensor, nothing: int) -> Tensor:
+    """Values (p,) under those of the ascending keys (p,) that are ``wanted`` (...), and ``nothing`` where none is."""
+    if not len(key):
+        return torch.full_like(wanted, nothing, dtype=value.dtype)
+    at = torch.searchsorted(key, wanted.contiguous()).clamp_max(len(key) - 1)
+    return torch.where(key[at] == wanted, value[at], nothing)
+
+
+@part(nogil=True)
+def pair_at(start, key, a, b):
+    """Where the pair of atom rows ``a`` and ``b`` stands in ``MoleculePairs``, -1 if nowhere."""
+    low, high, wanted = start[a], start[a + 1], a * (len(start) - 1) + b
+    while low < high:
+        middle = (low + high) >> 1
+        if key[middle] < wanted:
+            low = middle + 1
+        else:
+            high = middle
+    return low if low < start[a + 1] and key[low] == wanted else -1
 
 
 class DrawnAtoms(NamedTuple):

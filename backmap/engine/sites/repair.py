@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -40,7 +40,7 @@ class Repair:
     starter: Callable[[], Starter | None]
 
     def mend(self, scene: Scene, window: Window, stream: tuple[int | str, ...],
-             chosen: np.ndarray | None = None) -> None:
+             chosen: np.ndarray | None = None, progress: Callable[[float], None] = lambda share: None) -> None:
         """Redraw what overlaps, and stereocentres of the wrong chirality with what is bonded to them, in place.
 
         Args:
@@ -48,8 +48,11 @@ class Repair:
             window: For its boxes.
             stream: Names the random numbers, e.g. (seed, step).
             chosen: Beads that may be redrawn, (W, B); None means all.
+            progress: Told the share of the rounds that is done, 0 to 1.
         """
-        for number in range(max(self.rounds, MENDS)):
+        rounds = max(self.rounds, MENDS)
+        for number in range(rounds):
+            progress(number / rounds)
             bad = self._bad(scene, overlapping=number < self.rounds)
             if chosen is not None:
                 bad &= chosen
@@ -60,8 +63,10 @@ class Repair:
                 bad = with_neighbours(bad, scene.system) & (True if chosen is None else chosen)
             if not bad.any():
                 break
-            self.sweeper.gibbs(scene, (*stream, "mend", number), project=self.project, only=bad)
+            sweeper = replace(self.sweeper, progress=_Round(progress, number, rounds, int(bad.sum())))
+            sweeper.gibbs(scene, (*stream, "mend", number), project=self.project, only=bad)
         correct_chirality(scene, self.project)
+        progress(1.0)
 
     def _bad(self, scene: Scene, overlapping: bool) -> np.ndarray:
         """Beads to be redrawn, (W, B); wrong stereocentres among them are turned over already, in place."""
@@ -84,6 +89,21 @@ class Repair:
         Sweeper(starter).sweep(fresh, [[Batch(*np.nonzero(bad))]], (*stream, "anew"), scene.frames)
         scene.atoms.copy_(fresh.atoms)
         self.project(scene)
+
+
+@dataclass
+class _Round:
+    """Tells how far repair has come, as sites of one of its rounds are drawn."""
+
+    progress: Callable[[float], None]
+    number: int
+    rounds: int
+    sites: int
+    drawn: int = 0
+
+    def __call__(self, sites: int) -> None:
+        self.drawn += sites
+        self.progress((self.number + min(1.0, self.drawn / self.sites)) / self.rounds)
 
 
 def correct_chirality(scene: Scene, project: Callable[[Scene], None]) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from vesin import NeighborList
 
+from ...model.pairs import FAR
 from ...model.system import System, Window
 
 Array = NDArray[np.float64]
@@ -53,8 +54,7 @@ class AtomIndex:
         type: Index of each atom's molecule type in ``system.types``, (A,).
         local: Index of each atom in its molecule, (A,).
         owner: System index of the bead that places each atom, (A,).
-        bonds: Numbers of bonds between the atoms of each molecule type, 99 for more than 8 and for padding, (T, L, L),
-            with L atoms in the largest type.
+        row: Atom row of each atom: what it is in its molecule type, all types counted one after the other, (A,).
     """
 
     def __init__(self, system: System) -> None:
@@ -70,10 +70,16 @@ class AtomIndex:
             self.molecule[group.atoms] = rank[first:first + len(group.atoms)][:, None]
             first += len(group.atoms)
         self.n_molecules = first
-        largest = max(kind.n_atoms for kind in system.types)
-        self.bonds = np.full((len(system.types), largest, largest), 99, dtype=np.int16)
-        for number, kind in enumerate(system.types):
-            self.bonds[number, :kind.n_atoms, :kind.n_atoms] = kind.distance
+        self.row = np.cumsum([0, *(kind.n_atoms for kind in system.types)])[self.type] + self.local
+        self._types = system.types
+
+    def bonds(self, i: Index, j: Index) -> NDArray[np.int16]:
+        """Numbers of bonds between atoms (n,) of one molecule, ``FAR`` for more than 8, (n,)."""
+        found = np.full(len(i), FAR, dtype=np.int16)
+        for number, kind in enumerate(self._types):
+            own = np.flatnonzero(self.type[i] == number)
+            found[own] = kind.near.look_up(self.local[i[own]], self.local[j[own]], FAR)
+        return found
 
 
 @dataclass(eq=False)
@@ -138,9 +144,9 @@ class Snapshot:
         i, j = i.astype(np.int64), j.astype(np.int64)
         where = self.where
         same = where.molecule[i] == where.molecule[j]
-        bonds = np.full(len(i), 99, dtype=np.int16)
+        bonds = np.full(len(i), FAR, dtype=np.int16)
         own = np.flatnonzero(same & ~shift.any(axis=1))
-        bonds[own] = where.bonds[where.type[i[own]], where.local[i[own]], where.local[j[own]]]
+        bonds[own] = where.bonds(i[own], j[own])
         return Pairs(i, j, vector, distance, same, bonds)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from backmap.engine.sites.snapshot import Snapshot
 from backmap.errors import BackmapError
 from backmap.model.molecule import MoleculeType
+from backmap.model.pairs import FAR
 from backmap.model.system import Group, System
 
 Array = NDArray[np.float64]
@@ -116,13 +117,14 @@ def central_atoms(kind: MoleculeType) -> list[int]:
     Raises:
         BackmapError: If the molecule has no atom but hydrogen.
     """
-    heavy, distance = kind.chemistry.heavy, np.asarray(kind.distance, dtype=np.int64)
-    degree = (distance == 1) @ heavy.astype(np.int64)
+    heavy, near = kind.chemistry.heavy, kind.near
+    bonded = near.value == 1
+    degree = np.bincount(near.first[bonded], heavy[near.other[bonded]], minlength=kind.n_atoms)
     found = []
-    for bead in range(kind.n_beads):
-        own = np.flatnonzero((kind.mapping.owner == bead) & heavy)
+    for fragment in kind.mapping.fragments():
+        own = fragment[heavy[fragment]]
         if len(own):
-            total = distance[np.ix_(own, own)].sum(axis=1)
+            total = near.look_up(own[:, None], own, FAR).sum(axis=1)
             found.append(int(own[np.lexsort((own, -kind.mass[own], -degree[own], total))[0]]))
     if not found:
         raise BackmapError(f"{kind.name} has no atom but hydrogen", where="landscape.centres",

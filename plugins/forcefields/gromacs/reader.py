@@ -1,14 +1,15 @@
 """Force fields from GROMACS' .top and .itp files."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import networkx as nx
 import numpy as np
 
 from backmap.api import ForceFieldReader
-from backmap.errors import BackmapError
+from backmap.errors import BackmapError, Errors
 from backmap.model.parameters import FUNCTIONS, Bonded, ForceField, MoleculeParameters
 from backmap.model.system import System
 
@@ -16,21 +17,29 @@ from ...files.gromacs import (
     CHEMICAL_BONDS,
     MoleculeRecord,
     TopologyFile,
+    TopologyRecords,
+    atoms_of,
     before_any_molecule,
     finite,
     function_of,
     understood,
 )
 from ...files.gromacs_rigid import RIGID
-from ...files.preprocessor import TopologyLine
+from ...files.preprocessor import BETWEEN, TopologyLine
 from ..matching import check_elements
-from .terms import SECTIONS, terms_of
+from .functions import SECTIONS
+from .terms import terms_of
 from .types import Types
 
 #: Sections of a molecule without energy, or whose energy is no part of the force field.
 _SILENT = RIGID | {"exclusions", "position_restraints", "distance_restraints",
            "dihedral_restraints", "orientation_restraints", "angle_restraints", "angle_restraints_z",
            "implicit_genborn_params", "cmaptypes", "system", "molecules", ""}
+
+
+#: Sections that are refused, and why.
+_REFUSED = {"polarization": "particles that are polarised", "water_polarization": "water that is polarised",
+            "thole_polarization": "particles that are polarised", "drude": "Drude particles"}
 
 
 class Gromacs(ForceFieldReader):
@@ -41,24 +50,42 @@ class Gromacs(ForceFieldReader):
 
     def read(self, system: System) -> ForceField:
         where = str(self.options.file)
-        records = self.options.records()
-        types = Types.of(records, _expect_silent)
-        molecules = {name: _Molecule.of(record) for name, record in records.molecules.items()}
-        if not types.defaults.rule:
-            raise BackmapError("has no [ defaults ]", where=where,
-                               hint="Give the .top that includes the force field, not an .itp alone.")
+        records, types, errors = self._types()
         chosen = []
         for kind in system.types:
-            if kind.name not in molecules:
-                raise BackmapError(f"has no parameters for molecule type '{kind.name}'", where=where,
-                                   hint=f"Known: {', '.join(molecules) or 'none'}.")
-            molecule = molecules[kind.name]
-            check_elements(kind, molecule.elements(types), molecule.record.where)
-            chosen.append(molecule)
+            if kind.name not in records.molecules:
+                errors.add(BackmapError(f"has no parameters for molecule type '{kind.name}'", where=where,
+                                        hint=f"Known: {', '.join(records.molecules) or 'none'}."))
+                continue
+            chosen.append(_Molecule.of(records.molecules[kind.name], errors))
+            errors.attempt(check_elements, kind, chosen[-1].elements(types), chosen[-1].record.where)
         names = list(dict.fromkeys(atom.type for molecule in chosen for atom in molecule.record.atoms))
+        parameters = {molecule.record.name: molecule.parameters(types, names, errors) for molecule in chosen}
+        errors.expect_none()
         table = np.array([[types.lennard_jones(a, b) for b in names] for a in names]).reshape(len(names), len(names), 2)
-        return ForceField({molecule.record.name: molecule.parameters(types, names) for molecule in chosen}, names,
-                          table[..., 0], table[..., 1], where=where)
+        return ForceField(parameters, names, table[..., 0], table[..., 1], where=where,
+                          maps=np.array(types.maps) if types.maps else np.zeros((0, 0, 0)))
+
+    def problems(self) -> Iterator[BackmapError]:
+        """Of all molecule types that [ molecules ] names, or of all where there are none."""
+        records, types, errors = self._types()
+        named = {name for name, _, _ in records.blocks} or set(records.molecules)
+        for name, record in records.molecules.items():
+            if name in named:
+                names = list(dict.fromkeys(atom.type for atom in record.atoms))
+                _Molecule.of(record, errors).parameters(types, names, errors)
+        yield from errors.found
+
+    def _types(self) -> tuple[TopologyRecords, Types, Errors]:
+        """What there is in the file, its types, and what is wrong with both."""
+        records, errors = self.options.readable(), Errors()
+        for error in records.errors:
+            errors.add(error)
+        types = Types.of(records, _expect_silent, errors)
+        if not types.defaults.where:
+            errors.add(BackmapError("has no [ defaults ]", where=str(self.options.file),
+                                    hint="Give the .top that includes the force field, not an .itp alone."))
+        return records, types, errors
 
 
 @dataclass
@@ -73,15 +100,15 @@ class _Molecule:
     exclusions: list[tuple[int, int]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, record: MoleculeRecord) -> _Molecule:
-        """What the lines of its sections say."""
+    def of(cls, record: MoleculeRecord, errors: Errors) -> _Molecule:
+        """What the lines of its sections say; ``errors`` takes what cannot be understood."""
         molecule = cls(record, understood(record.head, lambda line: int(line.fields[1])))
         for line in record.lines:
-            understood(line, molecule._take)
+            errors.attempt(understood, line, molecule._take)
         return molecule
 
     def _take(self, line: TopologyLine) -> None:
-        if line.section in SECTIONS:
+        if line.section in SECTIONS or line.section == "cmap":
             self.bonded.append(line)
             if line.section == "bonds" and function_of(line) in CHEMICAL_BONDS:
                 self.links.append(self._at(line, line.fields[:2]))
@@ -90,55 +117,62 @@ class _Molecule:
         elif line.section == "constraints" and function_of(line) == "1":
             self.links.append(self._at(line, line.fields[:2]))
         elif line.section == "exclusions":
-            first, *others = self._at(line, line.fields)
+            first, *others = (atom for word in line.fields for atom in self._at(line, [word]))
             self.exclusions += [(first, other) for other in others]
+        elif line.section in _REFUSED:
+            raise BackmapError(f"[ {line.section} ]: {_REFUSED[line.section]} are not supported", where=line.where,
+                               hint="Take a force field without polarisation.")
         elif line.section not in _SILENT:
             raise BackmapError(f"[ {line.section} ] is not supported in a force field", where=line.where,
                                hint="Energies would be wrong without it.")
 
     def _at(self, line: TopologyLine, words: Sequence[str]) -> tuple[int, ...]:
         """Atoms of a line, counted from 0."""
-        numbers = [int(word) for word in words]
-        for number in numbers:
-            if not 1 <= number <= len(self.record.atoms):
-                raise BackmapError(f"there is no atom {number} in this molecule type of {len(self.record.atoms)} atoms",
-                                   where=line.where)
-        return tuple(number - 1 for number in numbers)
+        return atoms_of(line, words, len(self.record.atoms))
 
     def elements(self, types: Types) -> list[int]:
         """Atomic numbers, 0 where they cannot be told."""
-        return [atom.told(types.atom(atom.type, atom.line.where))[0] for atom in self.record.atoms]
+        return [atom.told(types.atoms.get(atom.type))[0] for atom in self.record.atoms]
 
-    def parameters(self, types: Types, names: list[str]) -> MoleculeParameters:
+    def parameters(self, types: Types, names: list[str], errors: Errors) -> MoleculeParameters:
         """The molecule type's parameters as arrays.
 
         Args:
             types: Parameters by atom types.
             names: Atom types of all molecule types; numbers of kinds are places in this list.
-
-        Raises:
-            BackmapError: If a term or an atom has no parameters.
+            errors: Takes what terms and atoms lack.
         """
         rows = {name: row for row, name in enumerate(names)}
         atoms = self.record.atoms
-        charge = np.array([atom.told(types.atom(atom.type, atom.line.where))[2] for atom in atoms])
-        pairs, pair_parameters = self._pairs(types, charge)
+        told = [errors.attempt(types.atom, atom.type, atom.line.where) if atom.type else None for atom in atoms]
+        charge = np.array([atom.told(kind)[2] for atom, kind in zip(atoms, told, strict=True)])
+        pairs, pair_parameters = self._pairs(types, charge, errors)
         return MoleculeParameters(
-            name=self.record.name, bonded=self._terms(types),
+            name=self.record.name, bonded=self._terms(types, errors),
             kind=np.array([rows[atom.type] for atom in atoms], dtype=np.int64), charge=charge,
             excluded=self._excluded(), pairs=pairs, pair_parameters=pair_parameters)
 
-    def _terms(self, types: Types) -> tuple[Bonded, ...]:
+    def _terms(self, types: Types, errors: Errors) -> tuple[Bonded, ...]:
         """All bonded terms, by function."""
         found: dict[str, list[tuple[tuple[int, ...], list[float]]]] = {}
         for line in self.bonded:
-            atoms = understood(line, lambda line: self._at(line, line.fields[:SECTIONS[line.section][1]]))
-            bonded_types = [types.atom(self.record.atoms[a].type, line.where).bonded for a in atoms]
-            for function, values in terms_of(line, bonded_types, types):
+            for function, atoms, values in errors.attempt(understood, line, partial(self._of_line, types)) or ():
                 found.setdefault(function, []).append((atoms, values))
         return tuple(Bonded(function, np.array([atoms for atoms, _ in found[function]], dtype=np.int64),
                             np.array([values for _, values in found[function]], dtype=np.float64))
                      for function in FUNCTIONS if function in found)
+
+    def _of_line(self, types: Types, line: TopologyLine) -> list[tuple[str, tuple[int, ...], list[float]]]:
+        """Function, atoms and parameters of the terms of a line."""
+        atoms = self._at(line, line.fields[:5 if line.section == "cmap" else SECTIONS[line.section][1]])
+        if not self._known(atoms, types):
+            return []
+        bonded_types = [types.atoms[self.record.atoms[a].type].bonded for a in atoms]
+        return [(function, atoms, values) for function, values in terms_of(line, bonded_types, types)]
+
+    def _known(self, atoms: Sequence[int], types: Types) -> bool:
+        """Whether all have a type; which do not has been told."""
+        return all(self.record.atoms[a].type in types.atoms for a in atoms)
 
     def _excluded(self) -> np.ndarray:
         """Pairs at most ``n_excluded`` bonds apart, and those of [ exclusions ]."""
@@ -148,30 +182,29 @@ class _Molecule:
         near |= {(min(pair), max(pair)) for pair in self.exclusions if pair[0] != pair[1]}
         return np.array(sorted(near), dtype=np.int64).reshape(-1, 2)
 
-    def _pairs(self, types: Types, charge: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        atoms, rows = [], []
-        for line in self.pairs:
-            at, row = understood(line, lambda line: self._pair(line, types, charge))
-            atoms.append(at)
-            rows.append(row)
-        return (np.array(atoms, dtype=np.int64).reshape(-1, 2), np.array(rows, dtype=np.float64).reshape(-1, 3))
+    def _pairs(self, types: Types, charge: np.ndarray, errors: Errors) -> tuple[np.ndarray, np.ndarray]:
+        read = [errors.attempt(understood, line, partial(self._pair, types, charge)) for line in self.pairs]
+        found = [pair for pair in read if pair is not None]
+        return (np.array([atoms for atoms, _ in found], dtype=np.int64).reshape(-1, 2),
+                np.array([values for _, values in found], dtype=np.float64).reshape(-1, 3))
 
-    def _pair(self, line: TopologyLine, types: Types, charge: np.ndarray) -> tuple[tuple[int, int], list[float]]:
+    def _pair(self, types: Types, charge: np.ndarray, line: TopologyLine) -> tuple[tuple[int, int], list[float]]:
         """Atoms, and c6, c12 and product of charges, of one line of [ pairs ] or [ pairs_nb ]."""
         i, j = self._at(line, line.fields[:2])
-        function, given = function_of(line), [finite(word) for word in line.fields[3:]]
+        function, given = function_of(line), line.fields[3:]
         if line.section == "pairs_nb":
-            return (i, j), [*types.to_c6_c12(*given[2:4]), given[0] * given[1]]
+            return (i, j), [*types.to_c6_c12(*types.size(given[2:4], line)), finite(given[0]) * finite(given[1])]
         if function == "2":
-            return (i, j), [*types.to_c6_c12(*given[3:5]), given[0] * given[1] * given[2]]
+            charges = [finite(word) for word in given[:3]]
+            return (i, j), [*types.to_c6_c12(*types.size(given[3:5], line)), float(np.prod(charges))]
         if function != "1":
             raise BackmapError(f"function {function} in [ pairs ] is not supported", where=line.where,
                                hint="Known: 1, 2.")
         product = types.defaults.fudge_qq * charge[i] * charge[j]
         if given:
-            return (i, j), [*types.to_c6_c12(*given[:2]), product]
+            return (i, j), [*types.to_c6_c12(*types.size(given[:2], line)), product]
         names = [self.record.atoms[a].type for a in (i, j)]
-        found = types.pair(*names)
+        found = types.pair(*names) if self._known((i, j), types) else (0.0, 0.0)
         if found is None:
             raise BackmapError(f"no [ pairtypes ] for {' '.join(names)}", where=line.where,
                                hint=f"Add them, or set gen-pairs to yes in [ defaults ] ({types.defaults.where}).")
@@ -180,7 +213,8 @@ class _Molecule:
 
 def _expect_silent(line: TopologyLine) -> None:
     """Raise BackmapError for a line of no molecule type, and of no types, that could have energy."""
-    if line.section == "intermolecular_interactions":
-        raise BackmapError("[ intermolecular_interactions ] is not supported", where=line.where)
+    if line.section == BETWEEN:
+        raise BackmapError(f"[ {BETWEEN} ] is not supported", where=line.where,
+                           hint="Molecules interact by non-bonded terms alone.")
     if line.section not in _SILENT:
         raise before_any_molecule(line)

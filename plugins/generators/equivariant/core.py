@@ -4,12 +4,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from backmap.engine.random import Stream
 from backmap.engine.sites.contracts import Draw, LocalEnvironment, View
 from backmap.engine.sites.fragments import FragmentTable
+from backmap.engine.sites.records import values_at
+from backmap.model.pairs import ranges
 
 from ..units import Lengthscale
 from .density import spare_directions
@@ -50,7 +53,7 @@ class Core:
         self.scale, self.bead_types = Lengthscale(unit), bead_types
         self.known: Slots | None = None  #: what training met, where other molecules are drawn as well
         self._slots: dict[FragmentTable, Slots] = {}
-        self._nearest: dict[FragmentTable, Tensor] = {}
+        self._nearest: dict[FragmentTable, tuple[Tensor, Tensor]] = {}
         self._embedded: tuple[Slots, dict[str, Tensor]] | None = None
 
     def slots_of(self, tables: FragmentTable) -> Slots:
@@ -89,23 +92,23 @@ class Core:
     def _bonds_to_fragment(self, env: LocalEnvironment) -> Tensor:
         """Bonds from each neighbour atom to the fragment, 1 .. FAR - 1; 0 for far or other molecules, (S, N)."""
         tables = env.fragments
-        nearest = self._nearest_table(tables)
-        kind = tables.type[env.row]
-        local = env.neighbour_atom - tables.atom_base[kind][:, None]
-        bonds = nearest[env.row[:, None], local.clamp(0, nearest.shape[1] - 1)]
-        return torch.where(env.neighbour_same & (bonds < FAR), bonds, 0)
+        wanted = env.row[:, None] * len(tables.element) + env.neighbour_atom
+        return torch.where(env.neighbour_same, values_at(*self._near_fragments(tables), wanted, 0), 0)
 
-    def _nearest_table(self, tables: FragmentTable) -> Tensor:
-        """Bonds from each fragment row to each atom of its molecule type, (R, A of the largest type)."""
+    def _near_fragments(self, tables: FragmentTable) -> tuple[Tensor, Tensor]:
+        """Fragment row times atom rows plus atom row, ascending, of atoms nearer than FAR bonds; and these bonds."""
         if tables not in self._nearest:
-            width = max(t.n_atoms for t in tables.types)
-            table = torch.full((len(tables.atoms), width), 99)
-            for kind, molecule in enumerate(tables.types):
-                distance = torch.as_tensor(molecule.distance.astype("int64"))
-                for bead, own in enumerate(molecule.mapping.fragments()):
-                    if len(own):
-                        table[int(tables.row_base[kind]) + bead, :molecule.n_atoms] = distance[own].amin(dim=0)
-            self._nearest[tables] = table.to(tables.atoms.device)
+            start, pair, bonds = (part.cpu().numpy() for part in tables.bonds)
+            atoms, n = tables.atoms.cpu().numpy(), len(tables.element)
+            row, slot = np.nonzero(atoms >= 0)
+            own = atoms[row, slot]
+            chosen = ranges(start, own)
+            key = np.repeat(row, np.diff(start)[own]) * n + pair[chosen] % n
+            order = np.lexsort((bonds[chosen], key))
+            key, first = np.unique(key[order], return_index=True)
+            apart = bonds[chosen][order][first].astype(np.int64)
+            self._nearest[tables] = tuple(torch.as_tensor(part[apart < FAR], device=tables.atoms.device)
+                                          for part in (key, apart))
         return self._nearest[tables]
 
     @staticmethod

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from backmap.engine.sites.fragments import FragmentTable
+from backmap.model import pairs
 
 ELEMENTS = (1, 6, 7, 8, 9, 14, 15, 16, 17, 35, 53)
 SLOT_ATOMS, SLOT_RESIDUALS = 24, 3
@@ -119,7 +120,6 @@ class _SlotBuilder:
         for name in ("atoms", "context", "available", "beads", "reference", "closure", "length", "bonded", "sign",
                      "stereo", "type", "atom_base", "weight_own", "weight_context"):
             setattr(self, name, getattr(tables, name).numpy())
-        self.distances = [molecule.distance for molecule in tables.types]
         self.n_own, self.n_context = self.atoms.shape[1], self.context.shape[1]
         self.n_beads, self.n_features = self.beads.shape[1], atoms.shape[1]
 
@@ -178,8 +178,9 @@ class _SlotBuilder:
 
     def _bonds(self, row: int, a: int, b: int | np.ndarray) -> int | np.ndarray:
         """Bonds between an atom row and another, or others."""
-        base = self.atom_base[self.type[row]]
-        return self.distances[self.type[row]][a - base, b - base]
+        base, near = self.atom_base[self.type[row]], self.tables.types[self.type[row]].near
+        found = near.look_up(a - base, b - base, pairs.FAR)
+        return found if found.ndim else int(found)
 
     def _atom_slots(self, row: int, f: int, index: np.ndarray, described: np.ndarray) -> None:
         """The placed atoms nearest by bonds: earlier ones of the fragment, then the context."""

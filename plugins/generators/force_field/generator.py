@@ -224,9 +224,9 @@ class _Targets:
 
     def _near(self, distance: Tensor) -> kernels.Near:
         """Neighbours that Lennard-Jones can reach, and their parameters."""
-        sight, fragments, row = self.sight, self.sight.fragments, self.fragment.numpy()
-        return kernels.neighbours(self.targets, self.standing, sight.seen, self.axes, distance.numpy(),
-                                  fragments.atoms.numpy()[row], fragments.type.numpy()[row], sight.tables.pairs, ROOM)
+        sight, own = self.sight, self.sight.fragments.atoms[self.fragment].numpy()
+        return kernels.neighbours(self.targets, self.standing, sight.seen, self.axes, distance.numpy(), own,
+                                  sight.tables.pairs, ROOM)
 
     def _nothing(self) -> kernels.Near:
         """No neighbours."""

@@ -13,7 +13,7 @@ import numpy as np
 from backmap.engine.compiling.compiled import compiled, part
 from backmap.engine.energy.pair import cubed, lennard_jones
 from backmap.engine.energy.tables import RowTables
-from backmap.engine.sites.records import SeenAtoms
+from backmap.engine.sites.records import SeenAtoms, pair_at
 
 from ..equivariant.kernels import LocalAxes
 
@@ -292,33 +292,31 @@ def _noted(near: np.ndarray, count: int, point: np.ndarray, c6: float, c12: floa
 
 @compiled(fastmath=True, nogil=True)
 def neighbours(targets: Targets, standing: Standing, seen: SeenAtoms, frames: LocalAxes, distance: np.ndarray,
-               own: np.ndarray, kind: np.ndarray, tables: RowTables, room: int) -> Near:
+               own: np.ndarray, tables: RowTables, room: int) -> Near:
     """Atoms whose Lennard-Jones interaction can reach the targets.
 
     Args:
         distance: Of each target from the origin of its frame, nm, (T,).
         own: Atom rows of the fragment of each target, (T, F).
-        kind: Type of the molecule of each target, (T,).
         room: P, how many there can be.
     """
     atom, site, row, local, given = targets.atom, targets.site, targets.row, standing.local, standing.given
     points, placed, other, same, origin = seen.positions, seen.placed, seen.row, seen.same, frames.origin
     type_of, c6, c12 = tables.kind, tables.c6, tables.c12
-    excluded, begin, size = tables.excluded.values, tables.excluded.begin, tables.excluded.size
+    start, key = tables.excluded.start, tables.excluded.key
     near, n_near = np.empty((len(atom), 6, room)), np.zeros(len(atom), np.int64)
     for t in range(len(atom)):
         s, new = site[t], own[t, atom[t]]
-        mine = begin[kind[t]] + new * size[kind[t]]
         for n in range(own.shape[1]):
             there = own[t, n] >= 0 and n != atom[t] and (n < atom[t] or given[s, n])
-            if there and not excluded[mine + own[t, n]]:
+            if there and pair_at(start, key, new, own[t, n]) < 0:
                 n_near[t] = _noted(near[t], n_near[t], local[row[t], n], c6[type_of[new], type_of[own[t, n]]],
                                    c12[type_of[new], type_of[own[t, n]]])
         reach = (distance[t] + REACH)**2
         for n in range(points.shape[1]):
             if placed[s, n]:
                 apart = _minus(points[s, n], origin[t])
-                if _dot(apart, apart) < reach and not (same[s, n] and excluded[mine + other[s, n]]):
+                if _dot(apart, apart) < reach and not (same[s, n] and pair_at(start, key, new, other[s, n]) >= 0):
                     n_near[t] = _noted(near[t], n_near[t], points[s, n], c6[type_of[new], type_of[other[s, n]]],
                                        c12[type_of[new], type_of[other[s, n]]])
     return Near(near, n_near)

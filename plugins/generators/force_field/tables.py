@@ -15,6 +15,7 @@ from backmap.engine.energy.tables import RowTables
 from backmap.engine.sites.fragments import FragmentTable
 from backmap.errors import BackmapError
 from backmap.model.molecule import MoleculeType
+from backmap.model.pairs import FAR
 from backmap.model.parameters import COULOMB, ForceField, MoleculeParameters
 
 from . import kernels
@@ -93,7 +94,7 @@ class FragmentTables:
                               np.array([t[3] for t in terms], dtype=bool)),
             kernels.Guides(np.array(guide_starts), np.array([g[0] for g in guides]).reshape(-1, width),
                            np.array([g[1:] for g in guides], dtype=np.float64).reshape(-1, 3)),
-            bond, RowTables.of(molecules, fragments.atom_base.numpy().astype(np.int64), field))
+            bond, RowTables.of(molecules, field))
 
 
 Term = tuple[int, list[int], list[float], bool]
@@ -160,10 +161,15 @@ class _Fragment:
         self.bonded = fragments.bonded[row].tolist()
         self.beads = [b for b in range(fragments.beads.shape[1]) if fragments.beads[row, b] >= 0]
         numbers = [int(fragments.bead[int(fragments.beads[row, b])]) for b in self.beads]
-        self.weights = self.type.mapping.matrix[numbers]
+        self.weights = [self._in_bead(number) for number in numbers]
         heavy = self.type.chemistry.heavy
         self.heavy = [a for a in self.own if heavy[a]] or self.own
         self.springs, self.angles, self.bead_width, self.where = springs, angles, bead_width, where
+
+    def _in_bead(self, bead: int) -> dict[int, float]:
+        """Weights of the atoms of a bead, by atom, ascending."""
+        atoms = self.type.mapping.atoms_in([bead])
+        return dict(zip(atoms.tolist(), self.type.mapping.part([bead], atoms)[0].tolist(), strict=True))
 
     @property
     def n_atoms(self) -> int:
@@ -242,22 +248,21 @@ class _Fragment:
         atom = self.own[f]
         standing = {*self.available, *self.own[:f + 1]}
         for bead, weights in zip(self.beads, self.weights):
-            if not weights[self.own].any():
+            if weights.keys().isdisjoint(self.own):
                 continue
             placed, missing = dict.fromkeys(standing, 0.0), {}
-            for other in np.flatnonzero(weights).tolist():
+            for other, weight in weights.items():
                 at = other
                 if other not in standing and not self.type.chemistry.heavy[other]:
                     at = next((a for a in self.type.graph[other] if a in standing), other)
                 holder = placed if at in standing else missing
-                holder[at] = holder.get(at, 0.0) + float(weights[other])
+                holder[at] = holder.get(at, 0.0) + weight
             total, mine = sum(missing.values()), placed.pop(atom)
             stood = {a: w for a, w in placed.items() if w}
             if not missing and mine:
                 yield self._towards(stood, bead), mine, 0.0, self.bead_width
             elif total > 0.05 and any(a in self.own for a in missing):
-                rest = np.zeros(self.type.n_atoms)
-                rest[list(missing)] = np.array(list(missing.values())) / total
+                rest = {a: missing[a] / total for a in sorted(missing)}
                 yield (self._towards(stood, bead) / total, 1.0 + mine / total,
                        _spread(self.type, atom, rest), TOWARDS)
 
@@ -271,15 +276,14 @@ class _Fragment:
         return row
 
 
-def _spread(kind: MoleculeType, atom: int, weights: Array) -> float:
+def _spread(kind: MoleculeType, atom: int, weights: dict[int, float]) -> float:
     """Typical distance of an atom from the centre of weighted atoms, nm.
 
     |x - c|^2 = sum_j w_j |x - x_j|^2 - 1/2 sum_ij w_i w_j |x_i - x_j|^2, with distances judged by bonds.
     """
-    others = np.flatnonzero(weights)
-    w = weights[others]
-    square = _typical(kind.distance[np.ix_([atom], others)])[0]**2 @ w
-    square -= 0.5 * w @ _typical(kind.distance[np.ix_(others, others)])**2 @ w
+    others, w = np.array(list(weights), dtype=np.int64), np.array(list(weights.values()))
+    square = _typical(kind.near.look_up(atom, others, FAR))**2 @ w
+    square -= 0.5 * w @ _typical(kind.near.look_up(others[:, None], others, FAR))**2 @ w
     return float(np.sqrt(max(square, 0.0)))
 
 

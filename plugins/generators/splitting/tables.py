@@ -105,7 +105,6 @@ class _Builder:
             setattr(self, name, getattr(tables, name).numpy())
         self.context = np.where(tables.available.numpy(), self.context, -1)  # those that may be there
         self.composition = _composition(tables, types)
-        self.distances = [kind.distance for kind in tables.types]
         self.n_own, self.n_context, self.n_beads = (x.shape[1] for x in (self.atoms, self.context, self.beads))
         self.size = (self.atoms >= 0).sum(axis=1)
         self.n_splits = max(1, int(self.size.max()) - (not soft))
@@ -232,7 +231,8 @@ class _Builder:
         """Bonds between a point's atoms and a half, 1 .. FAR."""
         base = self.atom_base[self.type[row]]
         inside = self.atoms[row, list(half)] - base
-        return min(FAR, int(self.distances[self.type[row]][np.ix_(members - base, inside)].min()))
+        near = self.tables.types[self.type[row]].near
+        return min(FAR, int(near.look_up((members - base)[:, None], inside, FAR).min()))
 
     def _describe(self, kind: int, bonds: np.ndarray, members: np.ndarray) -> np.ndarray:
         described = np.zeros(POINT_FEATURES, dtype=np.float32)

@@ -18,6 +18,7 @@ from backmap.engine.sites.contracts import View
 from backmap.engine.sites.fragments import FragmentTable, resting_order
 from backmap.errors import BackmapError
 from backmap.model.molecule import MoleculeType, handedness
+from backmap.model.pairs import FAR, AtomRows
 from backmap.model.system import System
 
 HOPS = 2  #: bonds along the bead graph that the surroundings of a fragment reach
@@ -83,22 +84,20 @@ class _Cut:
         """Cut the fragment of a bead out of its molecule type."""
         fragment = np.sort(tables.atoms[bead][tables.atoms[bead] >= 0].numpy())
         near = [int(b) for b in tables.beads[bead] if b >= 0]
-        matrix = molecule.mapping.matrix
         kept, opened = _surroundings(molecule, fragment, near)
-        atoms = np.flatnonzero(kept)
+        atoms = np.array(sorted(kept), dtype=np.int64)
         weights = np.full((tables.beads.shape[1], len(atoms)), np.nan)
         for q, b in enumerate(near):
-            if kept[matrix[b] > 0].all():
-                weights[q] = matrix[b, atoms]
-        place = np.full(molecule.n_atoms, -1)
-        place[atoms] = np.arange(len(atoms))
+            if kept.issuperset(molecule.mapping.atoms_in([b]).tolist()):
+                weights[q] = molecule.mapping.part([b], atoms)
         chemistry = molecule.chemistry
-        distance = molecule.distance[fragment].min(axis=0)
-        inside = np.flatnonzero((place[chemistry.centres] >= 0).all(axis=1) & (chemistry.sign != 0))
-        inside = inside[np.argsort(distance[chemistry.centres[inside, 0]], kind="stable")]
+        centres = AtomRows.of(molecule.n_atoms, chemistry.centres[:, :1]).touching(atoms)
+        inside = centres[np.isin(chemistry.centres[centres], atoms).all(axis=1) & (chemistry.sign[centres] != 0)]
+        away = molecule.near.look_up(fragment[:, None], chemistry.centres[inside, 0], FAR).min(axis=0)
+        inside = inside[np.argsort(away, kind="stable")]
         sign = chemistry.sign[inside]
-        return cls(molecule, atoms, opened[atoms], place[fragment], weights, place[chemistry.centres[inside]],
-                   sign * sign[0] if len(sign) else sign)
+        return cls(molecule, atoms, np.isin(atoms, list(opened)), np.searchsorted(atoms, fragment), weights,
+                   np.searchsorted(atoms, chemistry.centres[inside]), sign * sign[0] if len(sign) else sign)
 
     @property
     def key(self) -> tuple:
@@ -109,11 +108,9 @@ class _Cut:
                 tuple(order), tuple(self.open), tuple(self.own))
 
     def _bonds(self) -> tuple[np.ndarray, np.ndarray]:
-        place = np.full(self.molecule.n_atoms, -1)
-        place[self.atoms] = np.arange(len(self.atoms))
-        bonds = place[self.molecule.bonds]
-        inside = (bonds >= 0).all(axis=1)
-        return bonds[inside], self.molecule.chemistry.bond_order[inside]
+        touching = self.molecule.bond_rows.touching(self.atoms)
+        inside = touching[np.isin(self.molecule.bonds[touching], self.atoms).all(axis=1)]
+        return np.searchsorted(self.atoms, self.molecule.bonds[inside]), self.molecule.chemistry.bond_order[inside]
 
     def embed(self, conformers: int, seed: int) -> np.ndarray:
         """Positions of the kept atoms, (conformers, n, 3), nm (ETKDGv3, Wang et al., JCIM 60, 2044 (2020))."""
@@ -172,32 +169,25 @@ class _Cut:
         return own, beads - anchor
 
 
-def _surroundings(molecule: MoleculeType, fragment: np.ndarray, near: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Atoms kept around a fragment, and which of them lose a neighbour, both (A,) bool."""
-    matrix, graph, chemistry = molecule.mapping.matrix, molecule.graph, molecule.chemistry
-    kept = np.zeros(molecule.n_atoms, dtype=bool)
-    kept[fragment] = True
-    for b in near[:1 + 2 * HOPS]:
-        kept |= matrix[b] > 0
-    kept = _closed(molecule, kept)
-    edge = {n for a in np.flatnonzero(kept) for n in graph[a] if not kept[n]}
-    kept[list(edge)] = True
-    kept = _closed(molecule, kept)
-    opened = np.array([kept[a] and any(not kept[n] for n in graph[a]) for a in range(molecule.n_atoms)])
-    return kept, opened & chemistry.heavy
+def _surroundings(molecule: MoleculeType, fragment: np.ndarray, near: list[int]) -> tuple[set[int], set[int]]:
+    """Atoms kept around a fragment, and those of them that lose a neighbour."""
+    graph, heavy = molecule.graph, molecule.chemistry.heavy
+    kept = _closed(molecule, {*fragment.tolist(), *molecule.mapping.atoms_in(near[:1 + 2 * HOPS]).tolist()})
+    kept = _closed(molecule, kept | {n for a in kept for n in graph[a]})
+    return kept, {a for a in kept if heavy[a] and any(n not in kept for n in graph[a])}
 
 
-def _closed(molecule: MoleculeType, kept: np.ndarray) -> np.ndarray:
+def _closed(molecule: MoleculeType, kept: set[int]) -> set[int]:
     """The atoms with their hydrogens and with the rest of every ring or multiple bond they are in."""
-    kept, graph = kept.copy(), molecule.graph
+    kept, graph = set(kept), molecule.graph
     heavy, ring = molecule.chemistry.heavy, molecule.chemistry.ring
-    stack = list(np.flatnonzero(kept))
+    stack = list(kept)
     while stack:
         atom = stack.pop()
         for other in graph[atom]:
             double = molecule.chemistry.bond_order[graph.edges[atom, other]["bond"]] > 1
             same_ring = ring[atom] > 0 and ring[other] > 0
-            if not kept[other] and (not heavy[other] or double or same_ring):
-                kept[other] = True
+            if other not in kept and (not heavy[other] or double or same_ring):
+                kept.add(other)
                 stack.append(other)
     return kept

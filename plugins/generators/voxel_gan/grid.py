@@ -11,6 +11,7 @@ from torch import Tensor
 
 from backmap.engine.sites.contracts import LocalEnvironment
 from backmap.engine.sites.fragments import FragmentTable
+from backmap.model.pairs import FAR
 
 from ..equivariant.density import LocalFrame, spare_directions
 from ..units import Lengthscale
@@ -150,7 +151,7 @@ class Sight:
         rows = torch.cat([self.rows[site], own_rows.clamp_min(0)], dim=1)
         same = torch.cat([self.same[site], own_rows >= 0], dim=1)
         target = own_rows.gather(1, atom[:, None])
-        bonds = _bonds(fragments, fragments.type[row][:, None], target, rows, same)
+        bonds = _bonds(fragments, target, rows, same)
         if hide:
             hidden = self.tables.hydrogen[rows] & (bonds <= HIDDEN) & ~self.tables.hydrogen[target]
             there = there & ~hidden
@@ -205,6 +206,6 @@ def _beads(env: LocalEnvironment, tables: ChannelTables, vocabulary: Vocabulary,
     return grid.spread(positions @ axes.transpose(1, 2)).summed(kinds.transpose(1, 2))
 
 
-def _bonds(fragments: FragmentTable, kind: Tensor, target: Tensor, rows: Tensor, same: Tensor) -> Tensor:
+def _bonds(fragments: FragmentTable, target: Tensor, rows: Tensor, same: Tensor) -> Tensor:
     """Bonds between targets (T, 1) and other atom rows (T, n), 99 for other molecules."""
-    return torch.where(same, fragments.bonds_between(kind, target, torch.where(same, rows, target)), 99)
+    return torch.where(same, fragments.bonds_between(target, torch.where(same, rows, target)), FAR)

@@ -14,12 +14,12 @@ from backmap import testing
 from backmap.errors import BackmapError
 from backmap.model.parameters import ForceField
 from backmap.model.system import System
-from tests import gmx
+from tests import forcefields, gmx
 
 BOX = np.array([[2.6, 0.0, 0.0], [0.5, 2.5, 0.0], [-0.6, 0.7, 2.4]])
 
 #: Sigma and epsilon of rules 2 and 3; rule 1 reads them as c6 and c12, so it has its own.
-SIGMAS = {"A": (0.35, 0.3), "B": (0.25, 0.12), "C": (0.30, 0.6), "D": (-0.2, 0.05)}
+SIGMAS = {"A": (0.35, 0.3), "B": (0.25, 0.12), "C": (0.30, 0.6), "D": (0.2, 0.05)}
 SIXTHS = {"A": (0.0022, 2.7e-6), "B": (1.2e-4, 3e-8), "C": (0.0017, 1.2e-6), "D": (0.0, 1e-8)}
 
 TOPOLOGY = """\
@@ -32,6 +32,7 @@ A  CX 6 12.011 0.0 A {A[0]} {A[1]}
 B  1  1.008  0.1 A {B[0]} {B[1]}
 C  CZ 15.999 -0.3 A {C[0]} {C[1]}
 D  14.0  0.2 A {D[0]} {D[1]}
+CX 6 12.011 0.0 A {A[0]} {A[1]}    ; GROMACS wants a type of this name for [ cmaptypes ]
 [ nonbond_params ]
 B A 1 {special[0]} {special[1]}
 [ pairtypes ]
@@ -39,8 +40,8 @@ A A 1 {special[0]} {special[1]}
 {pairtypes}
 [ bondtypes ]
 CX B  1 0.105 200000
-CX CX 1 0.150 1
-CX CX 1 0.153 150000    ; the later one counts
+CX CX 1 0.153 150000
+CX CX 1 0.1530 1.5e5    ; the same once more
 CZ CX 2 0.140 5e6
 CX D  6 0.2 5000
 [ angletypes ]
@@ -51,10 +52,17 @@ CX CX CZ 5 110 350 0.24 12000
 X CX CX X 1 0 2.0 3
 CX CX CX CX 9 10 1.5 1
 CX CX CX CX 9 180 0.5 2
+CX CX CX CX 9 180 0.50 2    ; the same once more adds nothing
+CZ CX CX CX 9 0 1.1 2
+CX CX CX B 9 0 0.7 -3
+CX CX CX CZ 9 0 1.1 2       ; not next to its like, but the same
 B CX CX CX 3 0.6 1.7 0.1 -2.3 0.0 0.05
 CZ CX CX B 5 1.2 -0.7 0.4 0.3
 CX CX 2 30 60
 X X CX CX 4 180 4.0 2
+[ cmaptypes ]
+B CX CX CX CX 1 24 24\\
+{maps}
 [ moleculetype ]
 MOL 3
 [ atoms ]
@@ -86,6 +94,10 @@ MOL 3
 2 1 3 4 4
 5 2 3 4 2 12.0 45.0
 7 1 2 3 1 0 1.5 3
+6 4 3 2 9
+5 1 2 3 9
+[ cmap ]
+5 1 2 3 4 1
 [ pairs ]
 1 4 1
 5 3 1 {special[0]} {special[1]}
@@ -132,7 +144,9 @@ def text(rule: int, generate: str) -> str:
     values = SIXTHS if rule == 1 else SIGMAS
     extra = "3 7 1\n2 5 1" if generate == "yes" else "3 7 1"
     more = "" if generate == "yes" else f"D A 1 {values['C'][0]} {values['C'][1]}"
-    return TOPOLOGY.format(rule=rule, generate=generate, special=values["B"], pairs=extra, pairtypes=more, **values)
+    maps = "\\\n".join(" ".join(f"{value:.6f}" for value in row) for row in forcefields.maps(24)[0])
+    return TOPOLOGY.format(maps=maps, rule=rule, generate=generate, special=values["B"], pairs=extra, pairtypes=more,
+                           **values)
 
 
 def positions(seed: int = 3) -> np.ndarray:
@@ -194,7 +208,7 @@ def test_settles_exclude_nothing_by_themselves(read: Callable, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(("old", "new", "at", "problem"), [
-    ("2 3\n", "2 3 3 0.1 2 3\n", "2 3 3", "function 3 in [ bonds ] is not supported. Known: 1, 2, 5, 6."),
+    ("2 3\n", "2 3 3 0.1 2 3\n", "2 3 3", "function 3 in [ bonds ], Morse, is not supported. Known: 1, 2, 5, 6."),
     ("CZ CX 2 0.140 5e6\n", "\n", "4 6 2", "no parameters in [ bondtypes ] for CX CZ, function 2"),
     ("X X CX CX 4 180 4.0 2\n", "\n", "2 1 3 4 4", "no parameters in [ dihedraltypes ] for CX CX CX CX, function 4"),
     ("6 1 strange\n", "6 1 stranger\n", "2 3 4 6 1 stranger",
@@ -202,13 +216,13 @@ def test_settles_exclude_nothing_by_themselves(read: Callable, tmp_path: Path) -
     ("3 4 1 0.155 120000\n", "3 4 1 0.155\n", "3 4 1 0.155", "1 parameters where a harmonic bond takes 2"),
     ("1 5 1\n", "1 15 1\n", "1 15 1", "there is no atom 15 in this molecule type of 7 atoms"),
     ("7 D 1 MOL D1", "7 E 1 MOL D1", "7 E", "atom type 'E' is in no [ atomtypes ]"),
-    ("1 3 2 0.25\n", "[ cmap ]\n1 2 3 4 5 1\n", "1 2 3 4 5 1", "[ cmap ] is not supported in a force field"),
+    ("1 3 2 0.25\n", "[ cmap ]\n1 2 3 4 5 1\n", "1 2 3 4 5 1", "no [ cmaptypes ] for CX CX CX CX B"),
     ("1 2 no", "2 2 no", "2 2 no", "non-bonded function 2 is not supported"),
     ("1 2 no", "1 4 no", "1 4 no", "there is no combination rule 4"),
     ("1 2 3 1\n", "1 2 three 1\n", "1 2 three 1", "'1 2 three 1' is not a line of [ angles ]"),
     ("D A 1 0.3", "D B 1 0.3", "3 7 1", "no [ pairtypes ] for A D. Add them, or set gen-pairs to yes"),
     ("CX CX 2 30 60", "B CX CX B 9 0 1 1\nCX CX CX CX 9 0 1 1", "CX CX CX CX 9 0 1 1",
-     "come up a second time, not next to")])
+     "come up a second time with other values, not next to")])
 def test_errors_name_file_and_line(read: Callable, tmp_path: Path, old: str, new: str, at: str, problem: str) -> None:
     assert old in text(2, "no")
     given = text(2, "no").replace(old, new, 1)

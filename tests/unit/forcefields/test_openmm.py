@@ -86,7 +86,7 @@ def alanine(reference_data: Path) -> tuple[Path, app.PDBFile, System]:
     return path, pdb, System(((kind, 1),))
 
 
-@pytest.mark.parametrize("name", ["amber99sb.xml", "amber14/protein.ff14SB.xml"])
+@pytest.mark.parametrize("name", ["amber99sb.xml", "amber14/protein.ff14SB.xml", "amber19/protein.ff19SB.xml"])
 def test_alanine_dipeptide_is_as_in_openmm(alanine: tuple, name: str) -> None:
     path, pdb, system = alanine
     field = OpenMM(OpenMM.Options(xml=name, pdb=path)).read(system)
@@ -101,6 +101,7 @@ def test_alanine_dipeptide_is_as_in_openmm(alanine: tuple, name: str) -> None:
            for k, force in enumerate(made.getForces())}
     assert found["bond"] == pytest.approx(own["HarmonicBondForce"], rel=1e-9)
     assert found["angle"] == pytest.approx(own["HarmonicAngleForce"], rel=1e-9)
+    assert found.get("cmap", 0.0) == pytest.approx(own.get("CMAPTorsionForce", 0.0), rel=1e-9)
     assert found["proper"] + found["improper"] == pytest.approx(own["PeriodicTorsionForce"], rel=1e-6)
     nonbonded = found["lj"] + found["coulomb"] + found["lj_14"] + found["coulomb_14"]
     assert nonbonded == pytest.approx(own["NonbondedForce"], abs=1e-5 * abs(found["coulomb"]))
@@ -137,8 +138,7 @@ def test_a_molecule_that_is_not_there(tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize(("options", "problem"), [
     ({"xml": "amber99sc.xml"}, "there is no file 'amber99sc.xml', and OpenMM ships no force field of that name"),
-    ({"xml": "tip3p.xml"}, "OpenMM cannot read it: No template found for residue"),
-    ({"xml": "amber19/protein.ff19SB.xml"}, "its CMAPTorsionForce is not supported: correction maps (CMAP)")])
+    ({"xml": "tip3p.xml"}, "OpenMM cannot read it: No template found for residue")])
 def test_force_fields_that_do_not_fit(alanine: tuple, options: dict, problem: str) -> None:
     path, _, system = alanine
     with pytest.raises(BackmapError) as caught:

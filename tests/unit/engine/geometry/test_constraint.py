@@ -20,6 +20,7 @@ from scipy.optimize import minimize
 from scipy.spatial.transform import Rotation
 
 from backmap import testing
+from backmap.engine.geometry import constraint
 from backmap.engine.geometry.constraint import FLAG, STEP, Projector, SystemProjector, flag_slack
 from backmap.engine.sites.schedule import parallel_schedule
 from backmap.engine.sites.sweep import Sweeper
@@ -124,6 +125,16 @@ def test_banded_steps_are_those_of_a_dense_solver(name: str) -> None:
     atoms, beads = copies(kind, positions, 3, 0.01, 5)
     found, _ = Projector(kind).project(atoms, beads)
     np.testing.assert_allclose(found, [newton(kind, a, b) for a, b in zip(atoms, beads)], atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["butane", "octane", "phenyl"])
+def test_wide_bands_are_solved_as_sparse_matrices(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind, positions = examples()[name]
+    atoms, beads = copies(kind, positions, 3, 0.01, 5)
+    banded = Projector(kind).project(atoms, beads)
+    monkeypatch.setattr(constraint, "WIDEST", -1)
+    for found, expected in zip(Projector(kind).project(atoms, beads), banded, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.geometry.measure import BondGram
-from backmap.engine.hamiltonian import move, trajectory
+from backmap.engine.hamiltonian import move, nearby, trajectory
 from backmap.engine.hamiltonian.blocks import blocks_of, generic_gradient, grown
 from backmap.engine.hamiltonian.forces import quick_forces, terms_of
-from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves
+from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves, _cover
 from backmap.engine.hamiltonian.nearby import cores
 from backmap.engine.random import Stream
 from backmap.errors import BackmapError
@@ -50,8 +50,8 @@ def start(moves: HamiltonianMoves, frame: Frame, one: int, seed: int = 1) -> mov
     """Bring a block into the room and draw velocities."""
     place, room = moves.places, moves.room
     move.enter(moves.tables, moves.surroundings, place, one, frame.atoms, room)
-    move.hold(moves.tables, place.block[one], moves.rules.exact, frame.residual, place.first_bead[one], room)
-    move.draw_velocities(moves.tables, place.block[one], moves.rules.heat, seed, room.velocity)
+    move.hold(moves.tables, place, one, moves.rules.exact, frame.residual, room)
+    move.draw_velocities(moves.tables, place.make[one], moves.rules.heat, seed, room.velocity)
     return room
 
 
@@ -74,9 +74,9 @@ def test_energy_differences_and_forces_of_blocks_are_those_of_whole_frames(size:
     before, forces = energy.of(frame.atoms, box).total, energy.forces(frame.atoms, box)
     rng = np.random.default_rng(4)
     for one in rng.permutation(len(moves.centre))[:4]:
-        k = moves.places.block[one]
+        copies, block = moves.tables.copies, moves.places.block[one]
         room = start(moves, frame, one)
-        moving = moves.tables.places.atom[moves.tables.places.start[k]:][:moves.tables.places.moving[k]]
+        moving = copies.atom[copies.atom_start[block]:][:moves.tables.places.moving[moves.places.make[one]]]
         moving = moves.places.first_atom[one] + moving
         potential = follow(moves, frame, one)[1][0, 0]
         scale = np.abs(forces[moving]).max()
@@ -123,7 +123,7 @@ def test_a_trajectory_that_is_turned_round_returns(sigma: float | None) -> None:
     frame = moves.frame(window.atoms[0], window.beads[0], window.box(0))
     for one in range(0, len(moves.centre), 9):
         room = start(moves, frame, one)
-        moving = moves.tables.places.moving[moves.places.block[one]]
+        moving = moves.tables.places.moving[moves.places.make[one]]
         end, energies = follow(moves, frame, one)
         assert end == move.WHOLE
         assert np.abs(room.x[:moving] - room.start[:moving]).max() > 1e-3
@@ -139,7 +139,7 @@ def test_a_step_that_is_not_reversible_does_not_return() -> None:
     system, window, field = liquid()
     moves = HamiltonianMoves(system, field, 350.0, size=2, steps=20)
     frame = moves.frame(window.atoms[0], window.beads[0], window.box(0))
-    room, k = start(moves, frame, 0), moves.places.block[0]
+    room, k = start(moves, frame, 0), moves.places.make[0]
     moving, place = moves.tables.places.moving[k], moves.tables.places.start[k]
     follow(moves, frame, 0)
     inverse = moves.tables.places.inverse_mass[place:place + moving, None]
@@ -160,7 +160,7 @@ def test_quick_forces_are_those_of_the_energy(coulomb: str, cap: float | None) -
     moves.surroundings = around._replace(core=cores(around.field.c6, around.field.c12, cap))
     frame = moves.frame(window.atoms[0], window.beads[0], window.box(0))
     for one in range(len(moves.centre)):
-        k, room = moves.places.block[one], start(moves, frame, one)
+        k, room = moves.places.make[one], start(moves, frame, one)
         places = moves.tables.places.start[k + 1] - moves.tables.places.start[k]
         lists = move.trajectory(moves.tables, moves.surroundings, frame.grid, moves.places, one, frame.atoms,
                                 moves.rules, 0, room, moves._lists)[-1]
@@ -180,7 +180,7 @@ def test_lists_in_a_narrow_box_hold_no_more_than_in_a_wide_one() -> None:
     frame = moves.frame(window.atoms[0], window.beads[0], window.box(0))
     tables = moves.tables
     for one in range(len(moves.centre)):
-        k, room = moves.places.block[one], start(moves, frame, one)
+        k, room = moves.places.make[one], start(moves, frame, one)
         lists = move.trajectory(tables, moves.surroundings, frame.grid, moves.places, one, frame.atoms, moves.rules, 0,
                                 room, moves._lists)[-1]
         move.leave(tables, moves.places, one, room)
@@ -197,7 +197,7 @@ def test_trajectories_are_those_of_full_forces_in_every_step() -> None:
     moves = HamiltonianMoves(system, field, 350.0, size=2, steps=1)
     frame = moves.frame(window.atoms[0], window.beads[0], window.box(0))
     one, steps = 4, 20
-    moving = moves.tables.places.moving[moves.places.block[one]]
+    moving = moves.tables.places.moving[moves.places.make[one]]
     room = start(moves, frame, one)
     for _ in range(steps):  # a step alone has nothing between its ends
         follow(moves, frame, one)
@@ -273,12 +273,59 @@ def test_share_of_the_measure_near_a_block_is_that_of_the_molecule() -> None:
     moves, gram = HamiltonianMoves(system, field, 350.0, size=1), BondGram(system.types[0])
     atoms = np.array(window.atoms[0])
     one = 1
-    k, first = moves.places.block[one], moves.places.first_atom[one]
-    moving = first + moves.tables.places.atom[moves.tables.places.start[k]:][:moves.tables.places.moving[k]]
-    before = move.near_log_det(moves.tables, k, atoms, first), gram.half_log_det(atoms[None, first:first + 26])[0]
+    copies, first = moves.tables.copies, moves.places.first_atom[one]
+    moving = copies.atom[copies.atom_start[moves.places.block[one]]:]
+    moving = first + moving[:moves.tables.places.moving[moves.places.make[one]]]
+    own = slice(first, first + 26)
+    before = move.near_log_det(moves.tables, moves.places, one, atoms), gram.half_log_det(atoms[None, own])[0]
     atoms[moving] += np.random.default_rng(1).normal(0, 0.05, (len(moving), 3))
-    after = move.near_log_det(moves.tables, k, atoms, first), gram.half_log_det(atoms[None, first:first + 26])[0]
+    after = move.near_log_det(moves.tables, moves.places, one, atoms), gram.half_log_det(atoms[None, own])[0]
     assert 0.5 * (after[0] - before[0]) == pytest.approx(after[1] - before[1], abs=1e-12)
+
+
+def test_kinds_may_share_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Energies, forces and quick forces of blocks are the same, whether each kind has a list of its own or not."""
+    system, window = scenes.crowd((scenes.octane_system().types[0], 2), (scenes.phenyl(), 2), n_frames=1)
+    found = []
+    for many in (100, 0):
+        monkeypatch.setattr(nearby, "MANY", many)
+        moves = HamiltonianMoves(system, forcefields.everything(system, "reaction_field", 0.8), 300.0, steps=0, size=2,
+                                 sigma=10.0)
+        frame = moves.frame(window.atoms[0], window.beads[0], window.box(0))
+        for one in range(len(moves.centre)):
+            k, room = moves.places.make[one], start(moves, frame, one)
+            places = moves.tables.places.start[k + 1] - moves.tables.places.start[k]
+            _, energies, *_, lists = move.trajectory(moves.tables, moves.surroundings, frame.grid, moves.places, one,
+                                                     frame.atoms, moves.rules, 0, room, moves._lists)
+            moving = moves.tables.places.moving[k]
+            found.append([energies[0, :1], np.array(room.force[:moving])])
+            quick_forces(terms_of(moves.tables, k), moves.surroundings, room.kinds, room.charges, room.x[:places],
+                         lists, room.cores, room.line, room.terms, room.force[:places])
+            found[-1].append(np.array(room.force[:moving]))
+            move.leave(moves.tables, moves.places, one, room)
+    half = len(found) // 2
+    for apart, together in zip(found[:half], found[half:], strict=True):
+        for one, other, tolerance in zip(apart, together, (1e-10, 1e-10, 1e-4), strict=True):
+            np.testing.assert_allclose(other, one, rtol=tolerance, atol=tolerance * np.abs(one).max())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_blocks_are_chosen_as_by_looking_through_all_of_them(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    beads = np.array([rng.permutation(30)[:5] for _ in range(40)])
+    beads[::7, 3:] = -1
+    molecule, wanted, priority = np.repeat([0, 1], 20), rng.random(30) < 0.8, rng.integers(4, size=40) / 4.0
+    expected, open_ = [], wanted.copy()
+    for mine in (range(20), range(20, 40)):
+        while True:
+            counts = [open_[beads[one][beads[one] >= 0]].sum() for one in mine]
+            if max(counts) == 0:
+                break
+            best = min((one for one, count in zip(mine, counts, strict=True) if count == max(counts)),
+                       key=lambda one: (priority[one], one))
+            expected.append(best)
+            open_[beads[best][beads[best] >= 0]] = False
+    np.testing.assert_array_equal(_cover(beads, molecule, wanted, priority), expected)
 
 
 def test_blocks_grow_along_the_bead_graph() -> None:
@@ -292,8 +339,7 @@ def test_constraints_of_a_block_are_independent_and_the_rest_is_freedom() -> Non
     octane = scenes.octane_window()[0].types[0]
     for size in (1, 2, octane.n_beads):
         for block in blocks_of(octane, size, True):
-            free = np.isin(np.arange(octane.n_atoms), block.atoms)
-            gradient = generic_gradient(octane, free, block.bonds, block.rows)
+            gradient = generic_gradient(octane, block.atoms, block.bonds, block.rows)
             assert np.linalg.matrix_rank(gradient, tol=1e-6) == len(gradient) == len(block.bonds) + 3 * len(block.rows)
             assert block.freedom == 3 * len(block.atoms) - len(gradient) > 0
             pinned = octane.mapping.atom[octane.mapping.weight == 1.0]
@@ -360,7 +406,7 @@ def test_capped_forces_are_the_slope_of_capped_energies(coulomb: str) -> None:
 
     energy_at(0.0, 0, 0)
     force = np.array(moves.room.force)
-    for atom in range(0, moves.tables.places.moving[moves.places.block[one]], 5):
+    for atom in range(0, moves.tables.places.moving[moves.places.make[one]], 5):
         for axis in range(3):
             slope = (energy_at(step, atom, axis) - energy_at(-step, atom, axis)) / (2 * step)
             assert -slope == pytest.approx(force[atom, axis], rel=1e-4, abs=0.1)

@@ -234,7 +234,7 @@ def test_rows_of_several_types_follow_one_another() -> None:
         lengths = dict(nx.all_pairs_shortest_path_length(kind.graph))
         for a in range(kind.n_atoms):
             others = torch.arange(kind.n_atoms)
-            found = tables.bonds_between(torch.tensor(k), torch.tensor(base + a), base + others)
+            found = tables.bonds_between(torch.tensor(base + a), base + others)
             assert found.tolist() == [lengths[a][b] for b in range(kind.n_atoms)]
 
 

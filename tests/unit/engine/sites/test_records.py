@@ -2,22 +2,32 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import torch
+from scipy.linalg import block_diag
 
-from backmap.engine.sites.records import MoleculePairs, SeenAtoms, as_arrays
+from backmap.engine.sites.records import MoleculePairs, SeenAtoms, as_arrays, pair_at
+from backmap.model.pairs import AtomPairs
 from backmap.model.system import System
 from tests import scenes
 
 
-@pytest.mark.parametrize("first", [0, np.array([0, 3])])
-def test_pairs_of_atoms_are_found_however_atoms_are_counted(first: int | np.ndarray) -> None:
-    tables = [np.arange(9).reshape(3, 3), 100 + np.arange(4).reshape(2, 2)]
-    pairs = MoleculePairs.of(tables, first)
-    for kind, (table, begin) in enumerate(zip(tables, np.broadcast_to(first, 2), strict=True)):
-        for (a, b), expected in np.ndenumerate(table):
-            at = pairs.begin[kind] + (begin + a) * pairs.size[kind] + begin + b
-            assert pairs.values[at] == expected
+def test_pairs_of_atoms_are_found_in_loops_and_by_tensors() -> None:
+    tables = [np.array([[1, 0, 3], [0, 0, 0], [7, 8, 9]]), np.zeros((2, 2), dtype=int), np.array([[0, 5], [6, 0]])]
+    pairs = MoleculePairs.of([AtomPairs.of(len(table), np.argwhere(table), table[table > 0]) for table in tables])
+    whole = block_diag(*tables)
+    rows = np.arange(len(whole))
+    found = [[pair_at(pairs.start, pairs.key, a, b) for b in rows] for a in rows]
+    np.testing.assert_array_equal(np.where(np.array(found) >= 0, pairs.value[found], 0), whole)
+    tensors = MoleculePairs(*map(torch.as_tensor, pairs))
+    rows = torch.as_tensor(rows)
+    np.testing.assert_array_equal(tensors.look_up(rows[:, None], rows, 0), whole)
+    np.testing.assert_array_equal(tensors.look_up(rows[:, None], rows, -1), np.where(whole, whole, -1))
+
+
+def test_no_pairs_are_found_among_none() -> None:
+    none = AtomPairs.of(2, np.empty((0, 2), dtype=int), np.empty(0, dtype=int))
+    pairs = MoleculePairs(*map(torch.as_tensor, MoleculePairs.of([none])))
+    assert pairs.look_up(torch.tensor([0, 1]), torch.tensor(1), 4).tolist() == [4, 4]
 
 
 def test_fragments_know_the_bonds_between_atoms_of_every_type() -> None:
@@ -25,7 +35,7 @@ def test_fragments_know_the_bonds_between_atoms_of_every_type() -> None:
     tables = scenes.tables_of(System(tuple((kind, 1) for kind in types)))
     for number, kind in enumerate(types):
         row = tables.atom_base[number] + torch.arange(kind.n_atoms)
-        found = tables.bonds_between(torch.tensor(number), row[:, None], row[None])
+        found = tables.bonds_between(row[:, None], row[None])
         np.testing.assert_array_equal(found, kind.distance)
 
 
@@ -37,6 +47,6 @@ def test_records_become_arrays_inside_and_out() -> None:
     assert isinstance(found.row, MoleculePairs)
     assert found.positions.flags.c_contiguous
     assert found.positions.shape == (3, 2)
-    assert found.row.values.tolist() == [0, 2, 4]
-    assert found.row.begin is inner.begin
-    assert (found.row.size, found.same) == (3, 1.5)
+    assert found.row.start.tolist() == [0, 2, 4]
+    assert found.row.key is inner.key
+    assert (found.row.value, found.same) == (3, 1.5)

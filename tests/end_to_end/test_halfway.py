@@ -1,0 +1,66 @@
+"""A frame that is stopped between its sweeps goes on there, and ends with the same bytes."""
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from backmap import session
+from backmap.errors import Interrupted
+from backmap.running import halfway
+from tests import scenes
+
+STEPS = [
+    {"topology": {"atoms": {"gromacs": str(scenes.RECIPE / "octane.top")},
+                  "mapping": {"votca": str(scenes.RECIPE / "octane.xml")}, "constraints": "all-bonds"}},
+    {"forcefield": {"gromacs": str(scenes.RECIPE / "octane.top"), "cutoff": 0.8}},
+    {"read": {"beads": {"gromacs": str(scenes.RECIPE / "cg.gro")}}},
+    {"forward": {"generator": "force_field"}},
+    {"gibbs": {"sweeps": 2, "temperature": 350, "regularizer": "steric", "repair": 1}},
+    {"hamiltonian": {"soft_core_sweeps": 1, "sweeps": 2, "steps": 3, "temperature": 350}},
+    {"write": {"atoms": {"gromacs": "atoms.gro"}}},
+]
+#: Sweeps that are kept, in all.
+KEPT = 2 + 3
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("halfway") / "run.yaml"
+    path.write_text(yaml.safe_dump({"recipe": 1, "seed": 3, "output": "out", "steps": STEPS}))
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(recipe: Path) -> tuple[bytes, dict]:
+    """What comes of a run that is not stopped."""
+    return results(session.run(recipe, output=recipe.parent / "whole").folder)
+
+
+def results(folder: Path) -> tuple[bytes, dict]:
+    report = json.loads((folder / "run.json").read_text())
+    return (folder / "atoms.gro").read_bytes(), {name: report[name] for name in ("warnings", "flagged", "n_frames")}
+
+
+@pytest.mark.parametrize("sweeps", [1, 2, 3, 4])
+def test_same_bytes(recipe: Path, whole: tuple[bytes, dict], sweeps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(halfway, "LARGE", 100)
+    keep, seen, folder = halfway.Halfway.keep, [], recipe.parent / f"out{sweeps}"
+
+    def interrupted(self: halfway.Halfway, index: int, number: int, arrays: dict[str, np.ndarray]) -> None:
+        keep(self, index, number, arrays)
+        seen.append((index, number))
+        if len(seen) == sweeps:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(halfway.Halfway, "keep", interrupted)
+    with pytest.raises(Interrupted):
+        session.run(recipe, output=folder)
+    assert (folder / halfway.SWEEP).exists()
+    made = session.run(recipe, output=folder, resume=True).folder
+    assert results(made) == whole
+    assert len(seen) == KEPT  # none twice
+    assert {path.name for path in made.iterdir()} == {"atoms.gro", "run.json"}

@@ -27,6 +27,9 @@ EXCLUDED = 4  #: bonds within which pairs do not interact, as in Fritz's model
 RARE = 1e-3  #: share of the largest density below which nothing is known
 WAVES = 6
 
+NEAR = {"A-B near": (0, 3), "A near": (0, 4), "B near": (1, 4)}  #: excluded pairs that repel: first bead, beads apart
+CLOSEST = 0.005  #: share of the true ones below the distance where they repel by kT
+
 #: Edges of bins: bonds, nm; angles and torsions, radians; pairs, nm.
 EDGES = {"bond": np.linspace(0.25, 0.47, 67), "angle": np.radians(np.linspace(0, 180, 181)),
          "stiff": np.radians(np.linspace(30, 55, 101)), "torsion": np.radians(np.linspace(-180, 180, 73)), "pair": np.linspace(0.3, 0.66, 37)}
@@ -82,34 +85,38 @@ def functions(kind: str, x: np.ndarray) -> np.ndarray:
     return np.stack(parts[kind] if kind == "pair" else [np.ones_like(x), *parts[kind]])
 
 
-def inverted(name: str, true: np.ndarray, model: np.ndarray | None, simple: bool) -> np.ndarray:
-    """Coefficients of a potential, or of its correction, by least squares that weigh bins by what is there.
+def inverted(name: str, true: np.ndarray, model: np.ndarray | None, before: np.ndarray, simple: bool) -> np.ndarray:
+    """Coefficients of a potential by least squares that weigh bins by what is there: ``before``, and a correction.
 
     Where nothing is, an angle or a bond meets a wall: its potential goes on as a parabola.
     """
     kind, x = TERMS[name][0], MIDDLES[TERMS[name][0]]
-    share, other = true / true.max(), 1.0 if model is None else model
-    known = (share > RARE) & (np.asarray(other) > 0)
-    energy = np.zeros_like(true)
+    share, other = true / true.max(), np.ones_like(true) if model is None else model
+    known = (share > RARE) & (other > 0)
+    energy, table = np.zeros_like(true), functions(kind, x)
     energy[known] = -HEAT * np.log((true / other)[known])
     weight = np.where(known, share + 0.02, 0.0)
+    if kind == "pair":  # all of it anew, as it may not attract where it is near
+        return _solved(table, energy + before @ table, weight, [1e-3, -np.inf])
     if kind == "torsion":
         energy[~known] = energy[known].max() if model is None else 0.0
         weight = share + 0.02
-    elif kind != "pair" and model is None:
+    elif model is None:
         low, high = np.flatnonzero(known)[[0, -1]]
         away, stiff = x - np.clip(x, x[low], x[high]), HEAT / (0.05 * (x[high] - x[low]))**2
         near = ~known & (abs(away) < 0.1 * (x[high] - x[low]))
         energy = np.where(near, energy[np.where(away < 0, low, high)] + stiff / 2 * away**2, energy)
         weight = np.where(near, 0.002, weight)
-    root, table = np.sqrt(weight), functions(kind, x)
-    if simple and kind in ("bond", "stiff"):
-        table = table[:3]
+    found = _solved(table[:3] if simple and kind in ("bond", "stiff") else table, energy, weight)
+    return before + np.append(found, np.zeros(len(table) - len(found)))
+
+
+def _solved(table: np.ndarray, energy: np.ndarray, weight: np.ndarray, lower: float | list[float] = -np.inf,
+            ) -> np.ndarray:
+    """Weighted least squares, with rows of ``table`` (functions, x) brought to one size."""
+    root = np.sqrt(weight)
     size = np.linalg.norm(table * root, axis=1)
-    solve = (lambda a, b: lsq_linear(a, b, ([1e-3, -np.inf], np.inf)).x) if kind == "pair" and model is None else (
-        lambda a, b: np.linalg.lstsq(a, b, rcond=1e-15)[0])
-    found = solve((table * root / size[:, None]).T, energy * root) / size
-    return np.append(found, np.zeros(len(functions(kind, x)) - len(found)))
+    return lsq_linear((table * root / size[:, None]).T, energy * root, (lower, np.inf), tol=1e-14).x / size
 
 
 def rows_of(name: str, c: np.ndarray) -> list[str]:
@@ -137,7 +144,7 @@ def topology(potentials: dict[str, np.ndarray]) -> str:
             c12, c6 = potentials["-".join(sorted(one[0] + other[0]))]
             lines.append(f"{one} {other} 1 {c6:.8e} {c12:.8e}")
     before, mark, after = head.partition("[ moleculetype ]")
-    sections: dict[str, list[str]] = {"bonds": [], "angles": [], "dihedrals": []}
+    sections: dict[str, list[str]] = {"bonds": [], "pairs": [], "angles": [], "dihedrals": []}
     for name, (kind, first, step) in TERMS.items():
         if kind == "pair":
             continue
@@ -146,9 +153,28 @@ def topology(potentials: dict[str, np.ndarray]) -> str:
         for start in range(first, BEADS - size + 1, step):
             members = " ".join(str(start + k + 1) for k in range(size))
             sections[section] += [f"{members} {row}" for row in rows_of(name, potentials[name])]
+    for name, (first, apart) in NEAR.items():
+        c12, c6 = potentials[name]
+        sections["pairs"] += [f"{k + 1} {k + apart + 1} 1 {c6:.8e} {c12:.8e}"
+                              for k in range(first, BEADS - apart, 1 if apart % 2 else 2)]
     terms = "".join(f"[ {section} ]\n" + "\n".join(rows) + "\n" for section, rows in sections.items())
     return (before.replace("1 2 no", "1 1 no") + "\n".join(lines) + "\n" + mark + after + terms
             + "[ system ]" + tail.partition("[ system ]")[2])
+
+
+def near(path: Path) -> dict[str, np.ndarray]:
+    """Coefficients of the repulsion of beads three and four bonds apart: without it torsions meet independently."""
+    found = {}
+    frames = [(frame.dimensions[:3] / 10, frame.positions.astype(float).reshape(CHAINS, BEADS, 3) / 10)
+              for frame in reader(str(path))]
+    for name, (first, apart) in NEAR.items():
+        step = 1 if apart % 2 else 2
+        distance = []
+        for box, x in frames:
+            way = x[:, first + apart::step] - x[:, first:BEADS - apart:step]
+            distance.append(np.linalg.norm(way - box * np.round(way / box), axis=-1))
+        found[name] = np.array([HEAT * np.quantile(distance, CLOSEST)**12, 0.0])
+    return found
 
 
 def main() -> None:
@@ -163,9 +189,12 @@ def main() -> None:
     true = densities(options.training)
     if options.before:
         found, model = json.loads(options.before.read_text()), densities(options.model)
-        found = {name: np.array(found[name]) + inverted(name, true[name], model[name], False) for name in TERMS}
+        found = {name: np.array(rows) for name, rows in found.items()}
+        found |= {name: inverted(name, true[name], model[name], found[name], False) for name in TERMS}
     else:
-        found = {name: inverted(name, true[name], None, options.simple) for name in TERMS}
+        none = {name: np.zeros(len(functions(kind, np.ones(1)))) for name, (kind, *_) in TERMS.items()}
+        found = {name: inverted(name, true[name], None, none[name], options.simple) for name in TERMS}
+        found |= near(options.training)
     options.output.write_text(topology(found))
     options.output.with_suffix(".json").write_text(json.dumps({name: c.tolist() for name, c in found.items()}))
 

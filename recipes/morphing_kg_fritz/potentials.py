@@ -1,13 +1,15 @@
-"""Writes field.top: potentials of Fritz's beads that give the distributions of his training frames.
+"""Writes potentials of Fritz's beads that give the distributions of his training frames, as fritz.top with terms.
 
-What is drawn inside Kremer-Grest beads is corrected by moves along forces, and for these there must be forces. Fritz's
-own tables were never published with his frames, so that every term is inverted here, U = -kT ln P, and fitted by
+What is drawn inside Kremer-Grest beads is corrected by moves along forces, and for these there must be forces. The
+frames came without the tables that made them, so that every term is inverted here, U = -kT ln P, and fitted by
 functions that a topology can have. With --model, frames that these potentials made, those in --before are corrected by
 how much the distributions differ (D. Reith, M. Puetz, F. Mueller-Plathe, J. Comput. Chem. 24, 1624, 2003).
 
+    python potentials.py --training runs/kg/fine_training.trr --output runs/kg/soft.top --simple
     python potentials.py --training runs/kg/fine_training.trr --output runs/kg/field.top
-    python potentials.py --training runs/kg/fine_training.trr --before runs/kg/field.json \\
-        --model runs/kg/moved/fritz.trr --output runs/kg/field.top
+    backmap run held.yaml
+    python potentials.py --training runs/kg/fine_training.trr --output runs/kg/field.top \\
+        --before runs/kg/field.json --model runs/kg/held/fritz.trr
 """
 from __future__ import annotations
 
@@ -25,19 +27,19 @@ HEAT = 8.31446e-3 * 496  #: kT of the frames, kJ/mol
 BEADS = 2 * MONOMERS
 EXCLUDED = 4  #: bonds within which pairs do not interact, as in Fritz's model
 RARE = 1e-3  #: share of the largest density below which nothing is known
-WAVES = 6
-
+WAVES = 6  #: of the potential of a torsion
 NEAR = {"A-B near": (0, 3), "A near": (0, 4), "B near": (1, 4)}  #: excluded pairs that repel: first bead, beads apart
 CLOSEST = 0.005  #: share of the true ones below the distance where they repel by kT
 
 #: Edges of bins: bonds, nm; angles and torsions, radians; pairs, nm.
 EDGES = {"bond": np.linspace(0.25, 0.47, 67), "angle": np.radians(np.linspace(0, 180, 181)),
-         "stiff": np.radians(np.linspace(30, 55, 101)), "torsion": np.radians(np.linspace(-180, 180, 73)), "pair": np.linspace(0.3, 0.66, 37)}
+         "stiff": np.radians(np.linspace(30, 55, 101)), "torsion": np.radians(np.linspace(-180, 180, 73)),
+         "pair": np.linspace(0.3, 0.66, 37)}
 MIDDLES = {kind: (edges[1:] + edges[:-1]) / 2 for kind, edges in EDGES.items()}
 #: Terms: kind, place of the first bead in a chain, beads from one to the next.
 TERMS = {"bond": ("bond", 0, 1), "A-B-A": ("stiff", 0, 2), "B-A-B": ("angle", 1, 2),
          **{f"torsion {k}": ("torsion", k, 4) for k in range(4)},
-         **{name: ("pair", 0, 0) for name in ("A-A", "A-B", "B-B")}}
+         **dict.fromkeys(("A-A", "A-B", "B-B"), ("pair", 0, 0))}
 
 
 def densities(path: Path) -> dict[str, np.ndarray]:
@@ -52,7 +54,8 @@ def densities(path: Path) -> dict[str, np.ndarray]:
         normal = np.cross(ways[:, :-1], ways[:, 1:])
         sine = lengths[:, 1:-1] * (ways[:, :-2] * normal[:, 1:]).sum(-1)
         angles = np.arccos(cosine)
-        values = {"bond": lengths, "angle": angles, "stiff": angles, "torsion": np.arctan2(sine, (normal[:, :-1] * normal[:, 1:]).sum(-1))}
+        values = {"bond": lengths, "angle": angles, "stiff": angles,
+                  "torsion": np.arctan2(sine, (normal[:, :-1] * normal[:, 1:]).sum(-1))}
         pairs = _pairs(box, x)
         for name, (kind, first, step) in TERMS.items():
             found[name] += (pairs[name] if kind == "pair" else

@@ -87,7 +87,7 @@ class Hamiltonian(FrameStep):
         self.sigma, self.level = sigma, state.level
         for kind, blocks in zip(state.system.types, self.moves.blocks):
             loose = int((~np.isfinite(kind.bond_length)).sum())
-            if loose and options.timestep > SPRINGY and not kind.given:
+            if loose and options.timestep > SPRINGY and not (kind.given or kind.coarse):
                 state.log(f"note: {kind.name}: {loose} of its bonds are springs, for which {options.timestep:g} fs are "
                           "long; `constraints: all-bonds` of topology makes them rigid")
             held = kind.n_beads - len({bead for block in blocks for bead in block.beads})

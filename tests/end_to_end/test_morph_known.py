@@ -292,3 +292,32 @@ def test_neighbours_of_dimers_come_back(tmp_path: Path) -> None:
     assert off["X"] > 0.3
     assert off["A"] < 0.1
     assert off["B"] < 0.1
+
+
+SOFT = 0.05  #: nm and coordinate
+
+
+@pytest.mark.slow
+def test_soft_mass_centres_go_where_they_came_from(tmp_path: Path) -> None:
+    """X has the mass centres of Y with noise; weights that know it give back the law of Y.
+
+    What is drawn and what it was drawn from then have the law of Y's own beads and their noise: so the drift has the
+    width of the noise (3,840 numbers: 1.1 % is its error), and bonds and angles have the law of Y, as far as so short a
+    training goes: there is more to learn than of hard mass centres.
+    """
+    kind, rng = Ideal.chain("ABC", "AABBABA"), np.random.default_rng(9)
+    melt = ideal_melt(tmp_path, [kind], [80], 20, 4)
+    melt.learn(1500, 64, f", softness: {SOFT}")
+    groups = CoarseMolecule.of(kind.molecule, 2, "last").groups
+    for (molecules,) in melt.lost:
+        for group in groups:
+            molecules[:, group] += SOFT * rng.normal(size=(len(molecules), 1, 3))
+    ideal.write_gro(tmp_path / "x.gro", [kind], melt.lost)
+    for scheme, sweeps in (("A", 0), ("A", 8), ("B", 24)):
+        after = melt.morphed(scheme, sweeps)
+        drift = periodic.minimum_image(melt.centres(after) - melt.centres(melt.lost), np.eye(3) * ideal.BOX)
+        beads, law = np.concatenate([frame[0] for frame in after]), kind.drawn(np.random.default_rng(77), 4000)
+        off = {name: ks_2samp(values, kind.values(law)[name]).statistic for name, values in kind.values(beads).items()}
+        print(scheme, sweeps, "drift", drift.std(), off)
+        assert drift.std() == pytest.approx(SOFT, rel=0.06)
+        assert max(off.values()) < 0.18

@@ -167,6 +167,20 @@ def test_targets_are_true_fragments_next_to_their_beads() -> None:
             assert float(torch.cat(found).std()) == pytest.approx(BEAD_NOISE, rel=0.15)
 
 
+@pytest.mark.parametrize("sequential", [0.0, 1.0])
+def test_soft_beads_are_off_by_their_softness_in_all_contexts(sequential: float) -> None:
+    """Single atoms too: they are drawn about their beads, and would have no density if none were off."""
+    source = contexts(replace(SCHEDULE, sequential=sequential, sites=200, softness=0.03))
+    found = []
+    for step in range(8):
+        env, target, _ = source.batch(step)
+        whole = env.fragments.weight_own[env.row, 0]
+        found.append(torch.einsum("sf,sfx->sx", whole, target)[whole.sum(dim=1) > 0.999])
+    miss = torch.cat(found)
+    assert float(miss.std()) == pytest.approx(0.03, rel=0.1)
+    assert float(miss.norm(dim=1).min()) > 1e-4
+
+
 def test_sequential_contexts_show_lower_ranks_only() -> None:
     source = contexts(replace(SCHEDULE, sequential=1.0, sites=200))
     ranks = {kind.name: order.ranks for kind, order in zip(
@@ -212,6 +226,13 @@ def test_rare_beads_are_trained_more_often() -> None:
     chain = testing.molecule_type("X", [6] * 10, [(k, k + 1) for k in range(9)], [[k] for k in range(10)])
     np.testing.assert_allclose(bead_rarity(chain), np.sqrt([5, *[10 / 8] * 8, 5]))
     assert np.flatnonzero(bead_rarity(as_one(chain))).tolist() == [0]  # others have nothing to learn
+
+
+def test_what_closes_a_ring_is_trained_more_often() -> None:
+    """In a ring of 10 like beads the first one is drawn with no neighbour there, the last with both."""
+    ring = testing.molecule_type("X", [6] * 10, [*((k, k + 1) for k in range(9)), (0, 9)], [[k] for k in range(10)])
+    np.testing.assert_allclose(bead_rarity(ring), 1)
+    np.testing.assert_allclose(bead_rarity(ring, np.arange(10)), np.sqrt([10, *[10 / 8] * 8, 10]))
 
 
 def test_starts_are_projected_templates() -> None:

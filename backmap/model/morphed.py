@@ -16,7 +16,7 @@ class Morphed:
         beads: Positions, molecules whole, (B, 3), nm.
         moves: How many moves each sweep has tried and how many it has accepted, (sweeps, 2) integers, by kind of move
             and type of what is moved; as many sweeps in every frame. Empty where nothing is accepted or rejected.
-        drift: How far what is kept (``Morpher.kept``) is from where it was, each of it, (n,), nm; None where nothing is.
+        drift: How far each of what is kept (``Morpher.kept``) is from where it was, (n,), nm; None where nothing is.
     """
 
     beads: NDArray[np.float64]

@@ -76,7 +76,8 @@ def _made(morpher: Morpher, system: System, frame: Window) -> Morphed:
 
 
 def _same(one: Morphed, other: Morphed) -> bool:
-    return (np.array_equal(one.beads, other.beads) and np.array_equal(*(x.drift if x.drift is not None else [] for x in (one, other)))
+    drifts = [made.drift if made.drift is not None else [] for made in (one, other)]
+    return (np.array_equal(one.beads, other.beads) and np.array_equal(*drifts)
             and one.moves.keys() == other.moves.keys()
             and all(np.array_equal(one.moves[key], other.moves[key]) for key in one.moves))
 

@@ -242,7 +242,8 @@ class Train(Step):
 
         unit = min(kind.length_unit for kind in self.system.types)
         temperatures = sorted({float(t) for data in self.data for t in data.temperature})
-        training = {"steps": trainer.step, "temperature": temperatures, "bead_noise": trainer.generator.softness or BEAD_NOISE * unit,
+        noise = trainer.generator.softness or BEAD_NOISE * unit
+        training = {"steps": trainer.step, "temperature": temperatures, "bead_noise": noise,
                     "frames": int(sum((~data.held_out).sum() for data in self.data)),
                     "loss": history.training[-1], "validation": history.validation[-1]}
         with trainer.average.worn():

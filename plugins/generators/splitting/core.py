@@ -14,9 +14,11 @@ from backmap.engine.sites.fragments import FragmentTable
 from backmap.errors import BackmapError
 
 from ..equivariant.density import LocalFrame, spare_directions
+from .density import LengthDensity
 from .network import EVERY, Points, SplitNetwork, between
 from .tables import AHEAD, Splits
 
+CLOSEST = 3  #: points of which a length knows what directions they leave
 SEEN = 48  #: neighbours that a split sees, the nearest ones
 
 
@@ -160,6 +162,7 @@ class SplitHead:
         self.frame = LocalFrame.of(self.middle, *ends, spare=sight.spare[site] if lacking else None)
         slots = self._points(points, present, kinds)
         self.close = slots.at(splits.close[fragment, split])
+        self.closest = slots.at(splits.close[fragment, split, :CLOSEST])
         seen = self._points(sight.seen[site].double(), sight.present[site], sight.classes[site])
         embedded = sight.embedded
         self.hidden = network.hidden(slots, seen, splits.target[fragment, split], env.noise[site], embedded)
@@ -202,7 +205,7 @@ class SplitHead:
 
     def draw(self, uniform: Tensor) -> Tensor:
         """Ways from the first to the second half, nm, (T, 3), from uniform numbers (T, 6)."""
-        length = self.network.lengths(self.hidden, self.share).sample(uniform[:, :2])
+        length = self._lengths().sample(uniform[:, :2])
         cosine = self._cosines(length).sample(uniform[:, 2:4])
         cosine = torch.where(self.frame.no_axis, 2 * uniform[:, 2] - 1, cosine)
         torsion = self._torsions(length, cosine).sample(uniform[:, 4:])
@@ -218,8 +221,11 @@ class SplitHead:
         around = torch.where(self.frame.no_plane, -torch.log(around.new_tensor(2 * torch.pi)), around)
         along = self._cosines(length).log_density(cosine)
         along = torch.where(self.frame.no_axis, -torch.log(along.new_tensor(2.0)), along)
-        value = self.network.lengths(self.hidden, self.share).log_density(length) - 2 * length.log() + along + around
+        value = self._lengths().log_density(length) - 2 * length.log() + along + around
         return value - 3 * torch.log(value.new_tensor(self.network.unit))
+
+    def _lengths(self) -> LengthDensity:
+        return self.network.lengths(self.hidden, self.closest, self.sight.embedded, self.share)
 
     def _cosines(self, length: Tensor):
         """Where nothing of its own molecule gives it a direction, all neighbours count."""

@@ -2,12 +2,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
+SEGMENTS, WIDEST = 12, 2.4  #: of a reweighted length, and where its first and last end, standard deviations
+TINY = 1e-30
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +25,7 @@ class LengthMixture:
     log_weight: Tensor
 
     def sample(self, uniform: Tensor) -> Tensor:
-        """LengthMixture (T,) from uniform numbers (T, 2)."""
+        """Lengths (T,) from uniform numbers (T, 2)."""
         pick = chosen(self.log_weight.exp(), uniform[:, 0])[:, None]
         mean, sd = self.mean.gather(1, pick)[:, 0], self.log_sd.gather(1, pick)[:, 0].exp()
         return (mean + sd * torch.special.ndtri(uniform[:, 1])).exp()
@@ -32,6 +35,48 @@ class LengthMixture:
         logarithm = length.log()
         z = (logarithm[:, None] - self.mean) * (-self.log_sd).exp()
         return torch.logsumexp(self.log_weight - 0.5 * z * z - self.log_sd - HALF_LOG_2PI, dim=1) - logarithm
+
+
+class LengthDensity:
+    """A mixture of log-normal densities that is reweighted: by one factor in each of K segments of the length.
+
+    Args:
+        base: The mixture.
+        weigh: Returns logarithms of the factors (T, K) from a length in each segment, (T, K).
+    """
+
+    def __init__(self, base: LengthMixture, weigh: Callable[[Tensor], Tensor]) -> None:
+        self.base = base
+        with torch.no_grad():  # segments are where the mixture is; their borders need not be learned
+            share = base.log_weight.exp()
+            mean = (share * base.mean).sum(dim=1, keepdim=True)
+            spread = (share * (base.mean**2 + (2 * base.log_sd).exp())).sum(dim=1, keepdim=True) - mean**2
+            places = torch.linspace(-WIDEST, WIDEST, SEGMENTS + 1, dtype=mean.dtype, device=mean.device)
+            self.borders = mean + spread.clamp_min(1e-8).sqrt() * places
+            inside = (self.borders[:, 1:] + self.borders[:, :-1]) / 2
+        self.factor = weigh(inside.exp())
+        z = (self.borders[:, None, 1:-1] - base.mean[:, :, None]) * (-base.log_sd[:, :, None]).exp()
+        below = torch.special.ndtr(z)
+        ends = torch.zeros_like(below[:, :, :1])
+        self.below = torch.cat([ends, below, ends + 1], dim=2)  # (T, M, K + 1)
+        mass = (self.below.diff(dim=2) * base.log_weight.exp()[:, :, None]).clamp_min(TINY)
+        self.log_mass = mass.log() + self.factor[:, None]
+
+    def sample(self, uniform: Tensor) -> Tensor:
+        """Lengths (T,) from uniform numbers (T, 2)."""
+        pick = chosen(torch.softmax(self.log_mass.flatten(1), dim=1), uniform[:, 0])
+        part, segment = (pick // SEGMENTS)[:, None], pick % SEGMENTS
+        below = self.below.gather(1, part[:, :, None].expand(-1, -1, SEGMENTS + 1))[:, 0]
+        low, high = (below.gather(1, (segment + k)[:, None])[:, 0] for k in (0, 1))
+        quantile = (low + uniform[:, 1] * (high - low)).clamp(TINY, 1 - 1e-12)
+        mean, sd = self.base.mean.gather(1, part)[:, 0], self.base.log_sd.gather(1, part)[:, 0].exp()
+        return (mean + sd * torch.special.ndtri(quantile)).exp()
+
+    def log_density(self, length: Tensor) -> Tensor:
+        """Log-density of lengths (T,), per unit."""
+        segment = torch.searchsorted(self.borders[:, 1:-1].contiguous(), length.log()[:, None])
+        factor = self.factor.gather(1, segment)[:, 0]
+        return self.base.log_density(length) + factor - torch.logsumexp(self.log_mass.flatten(1), dim=1)
 
 
 class CosineDensity:
@@ -51,7 +96,7 @@ class CosineDensity:
         self.log_mass = high + torch.where(size > 1e-4, series, -size / 2) + math.log(2 / self.n)
 
     def sample(self, uniform: Tensor) -> Tensor:
-        """CosineDensity (T,) from uniform numbers (T, 2)."""
+        """Cosines (T,) from uniform numbers (T, 2)."""
         segment = chosen(torch.softmax(self.log_mass, dim=1), uniform[:, 0])
         slope, u = self.slope.gather(1, segment[:, None])[:, 0], uniform[:, 1]
         size = slope.abs().clamp_min(1e-9)

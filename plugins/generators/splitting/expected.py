@@ -1,14 +1,14 @@
 """Where particles are expected before they are drawn: nearer to what they are bonded to.
 
-The mean of a Gaussian network (springs of equal strength along bonds) in which some mass centres are known. It is linear
-in these, so that a table of weights is all that has to be kept; along a chain it is a spline through them.
+The mean of a Gaussian network (springs of equal strength along bonds) in which some mass centres are known. It is
+linear in these, so that a table of weights is all that has to be kept; along a chain it is a spline through them.
 """
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-TIE = 1e-3  #: of the spring from each particle to the centre that it is part of, for those that no bond ties to anything
+TIE = 1e-3  #: of a spring from each particle to the centre that it is part of, for those that no bond ties to anything
 
 
 def expected(centres: NDArray[np.float64], bonds: NDArray[np.int64]) -> NDArray[np.float64]:

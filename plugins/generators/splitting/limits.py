@@ -64,9 +64,9 @@ class Limits(nn.Module):
 
 def kinds_of(splits: Splits) -> Tensor:
     """Kind of each class of points, and after these of neighbours, (U + X,)."""
-    described = splits.slot_features
-    first, second = described[:, tables.KINDS:tables.KINDS + FAR].argmax(dim=1), described[:, tables.KINDS + FAR:tables.KINDS + 2 * FAR].argmax(dim=1)
-    slots = (described[:, :tables.KINDS].argmax(dim=1) * FAR + first) * FAR + second
+    described, kinds = splits.slot_features, tables.KINDS
+    first, second = (described[:, begin:begin + FAR].argmax(dim=1) for begin in (kinds, kinds + FAR))
+    slots = (described[:, :kinds].argmax(dim=1) * FAR + first) * FAR + second
     seen = splits.seen_features[:, -2] * 2 + splits.seen_features[:, -1]
     return torch.cat([slots, SLOTS + seen.long()])
 

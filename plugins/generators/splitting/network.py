@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from ..equivariant.density import Torsions
 from ..equivariant.kernels import looped
-from .density import CosineDensity, LengthMixture
+from .density import CosineDensity, LengthDensity, LengthMixture
 from .kernels import pair_sums
 from .limits import STIFFNESS, Limits, cost, kinds_of
 from .tables import POINT_FEATURES, SEEN_FEATURES, SPLIT_FEATURES, Splits
@@ -24,8 +24,9 @@ STEPS, EVERY = 64, 4  #: segments of the density of a cosine; how many lie betwe
 NODES, UP = 36, 2  #: torsions at which pairs are evaluated; interpolation between them
 ORDERS = 8  #: of the smooth parts of both: Chebyshev polynomials, and waves
 WIDE = 12  #: torsions over which the density of a cosine sums
-NODES_PER_UNIT = 40  #: of the pair terms: linear between them, up to their reach
-STEEP = 8.0  #: how much faster than other outputs they learn: they rise by many kT within a few nodes
+SOME = 4  #: cosines and torsions, every so many, over which the density of a length sums
+NODES_PER_UNIT = 12  #: of the pair terms: linear between them, up to their reach
+STEEP = 3.0  #: how much faster than other outputs they learn: they rise by many kT within a few nodes
 LIMITED = 2.1  #: reaches; distances beyond are not limited
 TYPICAL = 1.6  #: standard deviations along each axis: how far a soft bead typically is
 RADIAL = 10
@@ -146,12 +147,28 @@ class SplitNetwork(nn.Module):
         fade = (0.5 * torch.cos(near.clamp_max(1.0) * math.pi) + 0.5) * seen.present[:, :, None]
         return 0.3 * (told * fade).sum(dim=1)
 
-    def lengths(self, hidden: Tensor, share: Tensor) -> LengthMixture:
-        """Density of the distance between the centres of both halves, units; from the bead where its share is 1."""
+    def lengths(self, hidden: Tensor, close: Points, embedded: dict[str, Tensor], share: Tensor) -> LengthDensity:
+        """Density of the distance between the centres of both halves, units; from the bead where its share is 1.
+
+        Args:
+            hidden: What is known, (T, width).
+            close: Points whose pair terms say what lengths leave any directions.
+            embedded: Of all classes.
+            share: Share of the mass in the second half, (T,).
+        """
         mean, log_sd, weight = self.length(hidden).double().chunk(3, dim=1)
         if self.softness:
             mean = mean + (share == 1)[:, None] * (math.log(TYPICAL * self.softness / self.unit) / 0.3)
-        return LengthMixture(0.3 * mean, (0.5 * log_sd - 1.8).clamp(-5, 0.5), torch.log_softmax(weight, dim=1))
+        base = LengthMixture(0.3 * mean, (0.5 * log_sd - 1.8).clamp(-5, 0.5), torch.log_softmax(weight, dim=1))
+        directions = self.everywhere.unflatten(0, (STEPS + 1, WIDE))[::SOME, ::SOME].flatten(0, 1)[None]
+
+        def weigh(length: Tensor) -> Tensor:
+            n = length.shape[1]
+            points = close.of(torch.arange(len(length), device=length.device).repeat_interleave(n))
+            pairs = self._pairs(points, embedded, directions, length.flatten(), share.repeat_interleave(n))
+            return torch.logsumexp(pairs, dim=1).unflatten(0, (-1, n)).double()
+
+        return LengthDensity(base, weigh)
 
     def cosines(self, hidden: Tensor, length: Tensor, pairs: Tensor) -> CosineDensity:
         """Density of the cosine between the axis and the way to the first half.

@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from backmap_plugins.generators.splitting.density import CosineDensity, LengthMixture
+from backmap_plugins.generators.splitting.density import SEGMENTS, CosineDensity, LengthDensity, LengthMixture
 from backmap_plugins.generators.splitting.generator import Splitting
 from backmap_plugins.generators.splitting.network import Points
 from backmap_plugins.generators.splitting.tree import Tree
@@ -47,17 +47,21 @@ def test_centres_of_nodes_are_mass_centres() -> None:
         np.testing.assert_allclose(row @ positions, expected, atol=1e-12)
 
 
-@pytest.mark.parametrize(("kind", "low", "high"), [("length", 1e-3, 60.0), ("cosine", -1.0, 1.0)])
+@pytest.mark.parametrize(("kind", "low", "high"), [("length", 1e-3, 60.0), ("reweighted length", 1e-3, 60.0),
+                                                   ("cosine", -1.0, 1.0)])
 def test_densities_are_normalised_and_are_those_of_their_samples(kind: str, low: float, high: float) -> None:
     rng = torch.Generator().manual_seed(2)
     mean, log_sd, weight, logits = (torch.randn(1, n, generator=rng).double() for n in (3, 3, 3, 9))
 
-    def density(n: int) -> LengthMixture | CosineDensity:
+    factors = 2 * torch.randn(1, SEGMENTS, generator=rng).double()
+
+    def density(n: int) -> LengthMixture | LengthDensity | CosineDensity:
         """The same density in every row."""
         if kind == "cosine":
             return CosineDensity((2 * logits).expand(n, -1))
         rows = (0.2 * mean, 0.1 * log_sd, torch.log_softmax(weight, dim=1))
-        return LengthMixture(*(row.expand(n, -1) for row in rows))
+        mixture = LengthMixture(*(row.expand(n, -1) for row in rows))
+        return mixture if kind == "length" else LengthDensity(mixture, lambda inside: factors.expand(n, -1))
 
     grid = torch.linspace(low, high, 200_001).double()
     cumulative = torch.cumulative_trapezoid(density(len(grid)).log_density(grid).exp(), grid)

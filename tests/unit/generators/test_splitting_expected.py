@@ -32,7 +32,7 @@ def test_it_is_the_mean_of_a_gaussian_chain() -> None:
     ends = np.eye(n)[chain(n)]
     stretched = ends[:, 0] - ends[:, 1]
     covariance = np.linalg.inv(stretched.T @ stretched + TIE * np.eye(n))
-    # The tie is to the centre; that of the normal distribution is to the origin, so that centres are told from their own.
+    # Ties are to centres, those of the normal distribution to the origin.
     lifted = (rows.T > 0).astype(float)
     across = covariance @ rows.T @ np.linalg.inv(rows @ covariance @ rows.T)
     pull = covariance @ (TIE * lifted)

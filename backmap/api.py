@@ -18,7 +18,7 @@ from .contracts.files import Bridge, ForceFieldReader, MappingReader, Reader, To
 from .contracts.frames import Assessor, Checker, Morpher, Refiner
 from .contracts.generators import DensityGenerator, Generator, Learner, Proposer, Regularizer, Traversal
 from .contracts.plugin import Changed, Options, Plugin
-from .contracts.state import Bar, OutputFiles, State
+from .contracts.state import Bar, Kept, OutputFiles, State
 from .contracts.steps import FrameStep, Step
 from .errors import BackmapError
 from .fields import InputPath, Nested, OutputPath, Several, WeightsPath
@@ -86,7 +86,7 @@ __all__ = [
     "AtomTopology", "BackmapError", "Bar", "BeadModel", "BeadValues", "Bonded", "Bridge", "Chain", "Changed",
     "Checker", "Checkpoint", "Chemistry", "Curve", "DensityGenerator", "Draw", "EnsembleAssessor", "Figure",
     "Finding", "ForceField", "ForceFieldReader", "FragmentTable", "FrameInfo", "FrameSource", "FrameStep",
-    "Generator", "InputPath", "Judgement", "Learner", "Library", "LocalEnvironment", "Loss", "Mapping",
+    "Generator", "InputPath", "Judgement", "Kept", "Learner", "Library", "LocalEnvironment", "Loss", "Mapping",
     "MappingReader", "Memory", "Model", "MoleculeParameters", "MoleculeType", "Morphed", "Morpher", "Nested",
     "Objective", "Options", "Order", "OutputFiles", "OutputPath", "ParticleFront", "Plugin", "Proposer", "Reader",
     "Refiner", "Regularizer", "Sampler", "Sampling", "Several", "Snapshot", "State", "Step", "Stream", "Surface",

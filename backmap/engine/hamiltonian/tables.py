@@ -44,9 +44,6 @@ Index = NDArray[np.int64]
 
 #: Number of each bonded function in compiled code.
 CODES = {name: code for code, name in enumerate(FUNCTIONS)}
-#: Bonds from a block beyond which a molecule's other bonds do not change its share of sqrt(det G): each one away
-#: counts for about (1/6)^2 less.
-REACH = 12
 #: What was built for each force field, as long as that is in use.
 _BUILT: WeakKeyDictionary[ForceField, dict[tuple, tuple[list[list[Block]], BlockTables]]] = WeakKeyDictionary()
 
@@ -171,11 +168,13 @@ class _Maker:
     def copy(self, block: Block) -> dict[str, Any]:
         """What a block is about, and the number of its make, which is made if it is new."""
         place, own = self._places(block)
-        bonds, near = _measure(self.gram, self.kind, block)
+        near = self.gram.near(block.atoms)
+        gram = {"near_row": np.column_stack([near.rows, near.columns]), "near_value": near.coupling,
+                "near_width": near.width}
         alike = own | self._held(block, place)
         make = self.makes.number(alike, lambda: alike | _pairs(alike, self.layout) | _constraints(alike, self.exact))
-        return {"make": make, "place": place, "bead": block.rows, "near": bonds,
-                "gram": self.grams.number(near, lambda: near)}
+        return {"make": make, "place": place, "bead": block.rows, "near": near.bonds,
+                "gram": self.grams.number(gram, lambda: gram)}
 
     def _places(self, block: Block) -> tuple[Index, dict[str, Any]]:
         """The atoms of all places, and what does not depend on which atoms they are."""
@@ -328,16 +327,3 @@ def _gram(bonds: Index, weights: Array, inverse: Array) -> tuple[Index, dict[str
         "fixed_value": np.concatenate([np.repeat(beads[one, other], 3), np.diag(both)]),
         "dot": np.column_stack([parts[0], k, m]), "dot_value": both[k, m],
         "mixed": np.column_stack([parts[1], bond, component]), "mixed_value": cross[bond, bead]}
-
-
-def _measure(gram: BondGram, kind: MoleculeType, block: Block) -> tuple[Index, dict[str, Any]]:
-    """The molecule's rigid bonds that the block's share of sqrt(det G) depends on, (n, 2), and their Gram matrix."""
-    near = new = set(block.atoms.tolist())
-    for _ in range(REACH):
-        new = {n for a in new for n in kind.joined[a]} - near
-        near = near | new
-    kept = gram.touching(sorted(near))
-    entries = gram.among(kept)
-    row = np.column_stack([places_in(kept, gram.rows[entries]), places_in(kept, gram.columns[entries])])
-    return gram.bonds[kept], {"near_row": row, "near_value": gram.coupling[entries],
-                              "near_width": int((row[:, 0] - row[:, 1]).max(initial=0))}

@@ -70,6 +70,10 @@ def multiple_try(log_new: Tensor, log_old: Tensor, uniform: Tensor) -> tuple[Ten
     return pick, possible & (uniform[:, 1].log() < ratio.nan_to_num(nan=-torch.inf, posinf=torch.inf))
 
 
+#: Rigid bonds of a molecule beyond which only those near a fragment are looked at.
+LOCAL = 300
+
+
 @dataclass(frozen=True, eq=False)
 class Distribution:
     """What blocks are accepted for: exp(-U/kT) sqrt(det G) N(M x; R, sigma^2) on rigid bonds.
@@ -157,6 +161,9 @@ class Distribution:
             site = torch.nonzero(kind == number)[:, 0]
             if not len(site):
                 continue
+            if len(gram.bonds) > LOCAL:
+                found[site] = self._near_log_det(gram, scene, frame[site], bead[site], own[site])
+                continue
             n_atoms = tables.types[number].n_atoms
             first = (tables.atom_base[number] + scene.layout.atom_shift[bead[site]])[:, None]
             molecule = scene.atoms[frame[site, None], first + torch.arange(n_atoms, device=own.device)]
@@ -168,6 +175,23 @@ class Distribution:
             values = gram.half_log_det(whole.flatten(0, 1).cpu().numpy())
             found[site] = torch.as_tensor(values, device=own.device).reshape(-1, n_candidates)
         return found
+
+    def _near_log_det(self, gram: BondGram, scene: Scene, frame: Tensor, bead: Tensor, own: Tensor) -> Tensor:
+        """The same of molecules of one type, from the bonds near each fragment; the others count the same for all."""
+        found, owned = torch.empty(own.shape[:2], dtype=torch.float64), scene.layout.owned[bead]
+        row = scene.layout.row[bead]
+        shift = self.table.fragments.atom_base[self.table.fragments.type[row]] + scene.layout.atom_shift[bead]
+        for site, (first, atoms) in enumerate(zip(shift.tolist(), owned.cpu().numpy(), strict=True)):
+            there = atoms >= 0
+            local = atoms[there] - first
+            part = gram.near(local)
+            ends = np.union1d(part.bonds, local)
+            positions = np.repeat(scene.atoms[frame[site], torch.as_tensor(first + ends)].cpu().numpy()[None],
+                                  own.shape[1], axis=0)
+            drawn = own[site, :, torch.as_tensor(there)] + scene.beads[frame[site], bead[site]]
+            positions[:, np.searchsorted(ends, local)] = drawn.cpu().numpy()
+            found[site] = torch.as_tensor(part.half_log_det(ends, positions))
+        return found.to(own.device)
 
 
 @dataclass(frozen=True, eq=False)

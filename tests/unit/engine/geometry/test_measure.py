@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from backmap.engine.geometry.measure import BondGram
+from backmap.engine.geometry.measure import REACH, BondGram
 from backmap.model.molecule import MoleculeType
-from tests import builders, scenes
+from tests import builders, chains, scenes
 
 Array = NDArray[np.float64]
 
@@ -56,6 +56,20 @@ def test_trimer_of_equal_masses_has_the_closed_form() -> None:
     assert sorted(kind.bonds.ravel().tolist()).count(oxygen) == 2
     expected = 0.5 * np.log((4 - np.cos(angle)**2) / 14.0**2)
     np.testing.assert_allclose(BondGram(kind).half_log_det(positions), expected, atol=1e-12)
+
+
+def test_what_some_atoms_change_is_seen_from_the_bonds_near_them() -> None:
+    kind = chains.chain(80, [{k: 1.0} for k in range(80)])
+    rng = np.random.default_rng(5)
+    positions = np.tile(np.cumsum(rng.normal(0, 0.1, (80, 3)), axis=0), (6, 1, 1))
+    moved = np.array([40, 41, 42])
+    positions[:, moved] += rng.normal(0, 0.05, (6, 3, 3))
+    gram = BondGram(kind)
+    near, whole = gram.near(moved), gram.half_log_det(positions)
+    ends = np.union1d(near.bonds, moved)
+    assert len(near.bonds) == 3 - 1 + 2 * (REACH + 1)
+    found = near.half_log_det(ends, positions[:, ends])
+    np.testing.assert_allclose(found - found[0], whole - whole[0], atol=1e-9)
 
 
 def test_flexible_molecules_have_none() -> None:

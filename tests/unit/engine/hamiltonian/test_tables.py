@@ -10,9 +10,9 @@ import pytest
 
 from backmap.engine.energy.layout import FieldLayout
 from backmap.engine.geometry.constraint import Projector
-from backmap.engine.geometry.measure import BondGram
+from backmap.engine.geometry.measure import REACH, BondGram
 from backmap.engine.hamiltonian.records import BlockTables
-from backmap.engine.hamiltonian.tables import REACH, build
+from backmap.engine.hamiltonian.tables import build
 from backmap.model.parameters import MoleculeParameters
 from backmap.model.system import System
 from tests import large

@@ -31,12 +31,15 @@ class Redraws:
     limit: float = 10.0
     regularizer: Crowded = field(default_factory=Crowded)
     asked: list[tuple[tuple, np.ndarray]] = field(default_factory=list)
+    progress: Callable[[int], None] = lambda sites: None
 
     def gibbs(self, scene: Scene, stream: tuple, noise: float = 0.0, project: Callable | None = None,
               only: np.ndarray | None = None) -> None:
         assert noise == 0
         assert project is not None
         self.asked.append((stream, only))
+        for _ in range(int(only.sum())):
+            self.progress(1)
 
 
 def repaired(rounds: int, limit: float = 10.0, chosen: np.ndarray | None = None) -> tuple[list, list[int], Scene]:
@@ -64,6 +67,16 @@ def test_rounds_have_names_and_the_last_of_many_asks_for_a_start(rounds: int, sw
     assert [stream for stream, _ in asked] == [(7, 3, "mend", number) for number in sweeps]
     assert started == ([len(sweeps)] if rounds > STUBBORN + 1 else [])
     assert all(only.all() for _, only in asked)
+
+
+def test_repair_tells_how_far_it_is() -> None:
+    system, window = scenes.crowd(n_frames=2)
+    told: list[float] = []
+    repair = Repair(Redraws(), 4, projection(system), lambda: None)
+    repair.mend(scenes.scene_of(system, window), window, (7, 3), progress=told.append)
+    assert (told[0], told[-1]) == (0.0, 1.0)
+    assert told == sorted(told)
+    assert len(set(told)) > 3 * window.beads.shape[1]  # site by site, not round by round
 
 
 def test_only_chosen_beads_are_redrawn_and_their_neighbours_if_chosen() -> None:

@@ -52,6 +52,21 @@ class Trained(Learner):
                                hint=f"Write '{self.kind}: weights.safetensors', or use the template generator.")
         return self.checkpoint
 
+    def fill(self, network: nn.Module) -> None:
+        """Give a network the weights of the checkpoint, if there is one.
+
+        Raises:
+            BackmapError: If they are of another network.
+        """
+        if self.checkpoint is None:
+            return
+        try:
+            network.load_state_dict(self.checkpoint.weights)
+        except RuntimeError:
+            raise BackmapError(f"its weights do not fit the network of the {self.kind} generator",
+                               where=self.checkpoint.path, hint="They are of another version, or the file was changed "
+                                                                "by hand: train anew.") from None
+
     def save(self, path: Path, system: System, library: Library, training: dict[str, Any]) -> None:
         """Write a checkpoint of the network as it is now."""
         weights = {name: value.clone() for name, value in self.network.state_dict().items()}

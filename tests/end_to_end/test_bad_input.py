@@ -75,6 +75,13 @@ def content(name: str, data: bytes) -> Break:
     return lambda folder: (folder / name).write_bytes(data)
 
 
+def fewer_weights(folder: Path) -> None:
+    """The demo's weights without one of their tensors."""
+    tensors, header = store.load(folder / WEIGHTS, "checkpoint")
+    tensors.pop(next(name for name in tensors if name.startswith("weights.")))
+    store.save(folder / WEIGHTS, "checkpoint", tensors, {key: header[key] for key in header if key != "kind"})
+
+
 def half(name: str) -> Break:
     """A file cut in the middle."""
 
@@ -266,6 +273,9 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
      "weights.safetensors', or use the template generator."),
     ("weights that are something else", content(WEIGHTS, b"weights\n"), (), NO_CHECKPOINT),
     ("empty weights", content(WEIGHTS, b""), (), NO_CHECKPOINT),
+    ("weights of another version", fewer_weights, (),
+     f"run.yaml: steps[2].forward.generator.equivariant: {WEIGHTS}: its weights do not fit the network of the "
+     "equivariant generator. They are of another version, or the file was changed by hand: train anew."),
     ("truncated weights", half(WEIGHTS), (), NO_CHECKPOINT),
     ("training set given as weights", training_set, (),
      f"run.yaml: steps[2].forward.generator.equivariant: {WEIGHTS}: is a training set file, but a checkpoint file is "

@@ -60,8 +60,7 @@ class Equivariant(Trained, DensityGenerator):
         super().__init__(options)
         self.sizes = self.checkpoint.sizes if self.checkpoint else options.model_dump(include=SIZES)
         self._build()
-        if self.checkpoint:
-            self.network.load_state_dict(self.checkpoint.weights)
+        self.fill(self.network)
 
     def _build(self) -> None:
         sizes = dict(self.sizes)

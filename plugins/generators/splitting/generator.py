@@ -61,7 +61,7 @@ class Splitting(Trained, DensityGenerator):
         if self.checkpoint:
             self.sizes = self.checkpoint.sizes
             self.core = Splitter(SplitNetwork(**self.sizes))
-            self.network.load_state_dict(self.checkpoint.weights)
+            self.fill(self.network)
 
     @property
     def view(self) -> View:

@@ -56,8 +56,7 @@ class Vae(Trained, Proposer):
         super().__init__(options)
         self.sizes = self.checkpoint.sizes if self.checkpoint else options.model_dump(include=SIZES)
         network = VaeNetwork(**self.sizes)
-        if self.checkpoint:
-            network.load_state_dict(self.checkpoint.weights)
+        self.fill(network)
         self.core = Core(network, self.view, GuidedHead)
 
     @property

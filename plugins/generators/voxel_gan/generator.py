@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from backmap.api import Options, View, WeightsPath
 from backmap.engine.random import Stream
 from backmap.engine.sites.contracts import Draw, LocalEnvironment, Objective
-from backmap.errors import BackmapError
 from backmap.model.system import System
 
 from ...learning.optimisation import resting
@@ -84,7 +83,7 @@ class VoxelGan(Trained):
         if self.checkpoint:
             self.sizes = self.checkpoint.sizes
             self._build(Vocabulary(**self.sizes["vocabulary"]))
-            self._load()
+            self.fill(self.painter.network)
 
     def _build(self, vocabulary: Vocabulary) -> None:
         self.sizes = sizes = self.sizes | {"vocabulary": asdict(vocabulary)}
@@ -92,14 +91,6 @@ class VoxelGan(Trained):
         network = Placer(grid, vocabulary.size, vocabulary.description, sizes["noise"], sizes["width"], sizes["blocks"])
         self.painter = Painter(network, vocabulary, grid, sizes["hide_hydrogens"],
                                Lengthscale(sizes.get("unit", 1.0)))
-
-    def _load(self) -> None:
-        network, weights = self.painter.network, self.checkpoint.weights
-        expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
-        if expected != {name: tuple(value.shape) for name, value in weights.items()}:
-            raise BackmapError("its weights do not fit its grid and vocabulary", where=self.checkpoint.path,
-                               hint="The file is damaged or was changed by hand: train again.")
-        network.load_state_dict(weights)
 
     @property
     def view(self) -> View:

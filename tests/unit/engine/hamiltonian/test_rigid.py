@@ -199,8 +199,8 @@ def beside_ions(sites: bool) -> tuple[System, ForceField, Array, Array]:
                                   np.empty((0, 3)))
 
     every = np.column_stack(np.triu_indices(len(charges), 1))
-    field = ForceField({"ION": parameters("ION", np.array([ION_CHARGE]), nothing), "CHN": parameters("CHN", charges, every)},
-                       ["X"], np.zeros((1, 1)), np.zeros((1, 1)), 1.4, "cutoff", 0.0, "made up")
+    known = {"ION": parameters("ION", np.array([ION_CHARGE]), nothing), "CHN": parameters("CHN", charges, every)}
+    field = ForceField(known, ["X"], np.zeros((1, 1)), np.zeros((1, 1)), 1.4, "cutoff", 0.0, "made up")
     return system, field, atoms, system.map(atoms)
 
 

@@ -37,7 +37,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def whole(recipe: Path) -> tuple[bytes, dict]:
     """What comes of a run that is not stopped."""
-    return results(session.run(recipe, output=recipe.parent / "whole").folder)
+    return results(session.run(recipe, output=recipe.parent / "whole").output)
 
 
 def results(folder: Path) -> tuple[bytes, dict]:
@@ -60,7 +60,7 @@ def test_same_bytes(recipe: Path, whole: tuple[bytes, dict], sweeps: int, monkey
     with pytest.raises(Interrupted):
         session.run(recipe, output=folder)
     assert (folder / halfway.SWEEP).exists()
-    made = session.run(recipe, output=folder, resume=True).folder
+    made = session.run(recipe, output=folder, resume=True).output
     assert results(made) == whole
     assert len(seen) == KEPT  # none twice
     assert {path.name for path in made.iterdir()} == {"atoms.gro", "run.json"}

@@ -115,12 +115,11 @@ def _rigid_starts(scene: Scene, library: Library, seed: int) -> Tensor:
     return blank.atoms
 
 
-def bead_rarity(molecule: MoleculeType, ranks: np.ndarray | None = None) -> np.ndarray:
+def bead_rarity(molecule: MoleculeType) -> np.ndarray:
     """How much more often to train on each bead, (B,): one over the root of the share of its like.
 
     Beads are alike if they and their neighbours on the bead graph own the same elements or types. Ends of chains
-    are few; trained in proportion to their number they would be learned long after the middle. The same holds for
-    what closes a ring: with the ranks of forward sampling, (B,), those are alike that have the same neighbours placed.
+    are few; trained in proportion to their number they would be learned long after the middle.
     """
     if molecule.given:  # nothing to learn
         return np.zeros(molecule.n_beads)
@@ -129,9 +128,7 @@ def bead_rarity(molecule: MoleculeType, ranks: np.ndarray | None = None) -> np.n
     nx.set_node_attributes(graph, {b: str(sorted(elements[own])) for b, own in
                                    enumerate(molecule.mapping.fragments())}, "owns")
     hashes = nx.weisfeiler_lehman_subgraph_hashes(graph, node_attr="owns", iterations=1)
-    before = np.zeros(molecule.n_beads) if ranks is None else ranks
-    kinds = [(hashes[b][-1], *sorted(graph.nodes[other]["owns"] for other in graph[b] if before[other] < before[b]))
-             for b in range(molecule.n_beads)]
+    kinds = [hashes[b][-1] for b in range(molecule.n_beads)]
     count = Counter(kinds)
     rarity = np.array([(len(kinds) / count[kind]) ** 0.5 for kind in kinds])
     return np.where([len(own) > 0 for own in molecule.mapping.fragments()], rarity, 0.0)  # nothing to learn of the rest
@@ -153,9 +150,6 @@ class Contexts:
         self.relabeller = Relabeller(material.data.system)
         self.units = length_units(material.data.system)
         self.shares = rarity / rarity.sum()
-        ahead = per_bead(material.data.system, [bead_rarity(group.type, material.ranks[group.beads[0]])
-                                                for group in material.data.system.groups])
-        self.stages = ahead / ahead.sum()
 
     def batch(self, step: int, parts: int = 1) -> tuple[LocalEnvironment, Tensor, Stream]:
         """The batch of one training step, for so many updates; follows from the seed and the step alone."""
@@ -230,7 +224,7 @@ class Contexts:
         np.maximum.at(last, molecule, ranks)
         sites = []
         for w in frames:
-            next_one = rng.choice(len(ranks), p=self.stages)
+            next_one = rng.integers(len(ranks))
             ahead = rng.random(len(last)) < rng.random()
             ahead[molecule[next_one]] = False
             stage = np.minimum(ranks[next_one] + ahead, last + 1)[molecule]

@@ -205,7 +205,7 @@ atom_style bond
 region box block 0 {edge} 0 {edge} 0 {edge}
 create_box 1 box bond/types 1 extra/bond/per/atom 1 extra/special/per/atom 1
 molecule dimer dimer.mol
-create_atoms 0 random {dimers} 77 NULL mol dimer 78 overlap 0.5 maxtry 10000
+create_atoms 0 random {dimers} 77 NULL mol dimer 78
 mass 1 1.0
 bond_style harmonic
 bond_coeff 1 100.0 0.95
@@ -256,9 +256,10 @@ def dimers(folder: Path, n: int, density: float, n_frames: int) -> tuple[float, 
     lmp.run(FLUID.format(edge=edge, dimers=n, steps=1500 * n_frames), folder)
     frames = (folder / "out.dump").read_text().split("ITEM: ATOMS")[1:]
     rows = [[row.split() for row in frame.splitlines()[1:2 * n + 1]] for frame in frames]
-    positions = np.array(rows, dtype=float)[:, :, 1:].reshape(len(rows), n, 2, 3)
+    found = np.array(rows, dtype=float)[-n_frames:, :, 1:].reshape(n_frames, n, 2, 3)
+    found[:, :, 1] = found[:, :, 0] + periodic.minimum_image(found[:, :, 1] - found[:, :, 0], np.eye(3) * edge)
     unit = ideal.BOX / edge
-    return unit, positions * unit
+    return unit, found * unit
 
 
 def radial(frames: Sequence[Array], edges: Array) -> Array:
@@ -276,22 +277,23 @@ def radial(frames: Sequence[Array], edges: Array) -> Array:
 
 @pytest.mark.slow
 def test_neighbours_of_dimers_come_back(tmp_path: Path) -> None:
-    """g(r) of a fluid of dimers, of which only mass centres are left."""
+    """g(r) of a fluid of repulsive dimers, of which only mass centres are left: no bond says where a dimer points.
+
+    L1 up to 2.5 diameters, in diameters: four frames of Y are 0.01 to 0.02 from twelve others, X more than 0.3.
+    """
     unit, frames = dimers(tmp_path, 400, 0.7, 16)
     kind = Ideal.chain("DIM", "AA")
     melt = Melt.written(tmp_path, [kind], [[frame] for frame in frames], 4)
-    melt.learn(1500, 64)
+    melt.learn(800, 64)
     edges = np.linspace(0, 2.5 * unit, 76)
-    after = melt.morphed("A", 0)
     curves = {"Y": frames[:-4], "truth": frames[-4:], "X": [each[0] for each in melt.lost],
-              "A": [each[0] for each in after], "B": [each[0] for each in melt.morphed("B", 24)]}
+              "A": [each[0] for each in melt.morphed("A", 0)]}
     curves = {name: radial(each, edges) for name, each in curves.items()}
     off = {name: float(np.abs(curve - curves["Y"]).sum() * edges[1] / unit) for name, curve in curves.items()}
-    print(off, curves["Y"].max())
+    print(off, {name: float(curve.max()) for name, curve in curves.items()})
     assert off["truth"] < 0.02
     assert off["X"] > 0.3
     assert off["A"] < 0.1
-    assert off["B"] < 0.1
 
 
 SOFT = 0.05  #: nm and coordinate

@@ -228,13 +228,6 @@ def test_rare_beads_are_trained_more_often() -> None:
     assert np.flatnonzero(bead_rarity(as_one(chain))).tolist() == [0]  # others have nothing to learn
 
 
-def test_what_closes_a_ring_is_trained_more_often() -> None:
-    """In a ring of 10 like beads the first one is drawn with no neighbour there, the last with both."""
-    ring = testing.molecule_type("X", [6] * 10, [*((k, k + 1) for k in range(9)), (0, 9)], [[k] for k in range(10)])
-    np.testing.assert_allclose(bead_rarity(ring), 1)
-    np.testing.assert_allclose(bead_rarity(ring, np.arange(10)), np.sqrt([10, *[10 / 8] * 8, 10]))
-
-
 def test_starts_are_projected_templates() -> None:
     starts = material().starts.numpy()
     assert starts.shape == data().atoms.shape

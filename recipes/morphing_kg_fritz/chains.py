@@ -1,13 +1,11 @@
 """Writes what atoms are put back with: topologies of Fritz's chains and of their atoms, for 24 chains of 96 monomers.
 
-fritz.top are Fritz's beads, two a monomer, whose types tell monomers of either handedness apart; monomers.top are
-their mass centres, on the way from three monomers to six beads. atoms.top and atoms.xml are those of
-recipes/polystyrene for longer chains; atoms.gro says which handedness comes first, and nothing else: its chains are
-stretched.
+fritz.top are Fritz's beads, two a monomer, whose types tell monomers of either handedness apart. atoms.top and
+atoms.xml are those of recipes/polystyrene for longer chains; atoms.gro says which handedness comes first, and nothing
+else: its chains are stretched.
 
     python chains.py --folder runs/kg
-    backmap bottleneck --topology runs/kg/monomers.top --size 3 --output runs/kg/three.xml
-    backmap bottleneck --topology runs/kg/fritz.top --size 2 --output runs/kg/two.xml
+    backmap bottleneck --topology runs/kg/fritz.top --size 6 --output runs/kg/six.xml
 """
 from __future__ import annotations
 
@@ -20,16 +18,22 @@ CHAINS, MONOMERS = 24, 96
 MASSES = {"A": 27.05, "B": 77.11}
 
 
-def beads(resolution: str) -> str:
-    """fritz.top or monomers.top: types end in u and d by turns, for monomers of either handedness."""
-    masses = MASSES if resolution == "fritz" else {"M": sum(MASSES.values())}
-    each = [(bead, monomer) for monomer in range(1, MONOMERS + 1) for bead in masses]
-    atoms = [f"{k} {bead}{'du'[monomer % 2]} 1 {resolution} {bead}{monomer} {k} 0 {masses[bead]:.2f}"
+def beads(excluded: int = 1, pairs: tuple[str, ...] = (), terms: dict[str, list[str]] | None = None) -> str:
+    """fritz.top: types end in u and d by turns, for monomers of either handedness.
+
+    Args:
+        excluded: Bonds within which pairs do not interact.
+        pairs: Lines of [ nonbond_params ], with c6 and c12.
+        terms: Lines of the sections of bonded terms; by default bonds without parameters.
+    """
+    each = [(bead, monomer) for monomer in range(1, MONOMERS + 1) for bead in MASSES]
+    atoms = [f"{k} {bead}{'du'[monomer % 2]} 1 fritz {bead}{monomer} {k} 0 {MASSES[bead]:.2f}"
              for k, (bead, monomer) in enumerate(each, 1)]
-    types = [f"{bead}{hand} {mass:.2f} 0.0 A 0.0 0.0" for bead, mass in masses.items() for hand in "ud"]
-    sections = {"defaults": ["1 2 no 1.0 1.0"], "atomtypes": types, "moleculetype": [f"{resolution} 1"],
-                "atoms": atoms, "bonds": [f"{k} {k + 1} 1" for k in range(1, len(each))], "system": ["Melt"],
-                "molecules": [f"{resolution} {CHAINS}"]}
+    types = [f"{bead}{hand} {mass:.2f} 0.0 A 0.0 0.0" for bead, mass in MASSES.items() for hand in "ud"]
+    terms = terms or {"bonds": [f"{k} {k + 1} 1" for k in range(1, len(each))]}
+    sections = {"defaults": ["1 1 no 1.0 1.0"], "atomtypes": types, "nonbond_params": pairs,
+                "moleculetype": [f"fritz {excluded}"], "atoms": atoms, **terms, "system": ["Melt"],
+                "molecules": [f"fritz {CHAINS}"]}
     return "\n".join(f"[ {name} ]\n" + "\n".join(rows) + "\n" for name, rows in sections.items())
 
 
@@ -70,8 +74,7 @@ def main() -> None:
     folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     model = polystyrene()
-    for resolution in ("fritz", "monomers"):
-        (folder / f"{resolution}.top").write_text(beads(resolution))
+    (folder / "fritz.top").write_text(beads())
     (folder / "atoms.top").write_text(model.topology())
     (folder / "atoms.xml").write_text(model.mapping())
     (folder / "atoms.gro").write_text(stretched(model))

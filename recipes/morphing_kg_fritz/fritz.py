@@ -2,8 +2,7 @@
 
 Writes fritz_kg.trr, 24 chains of 32 beads, whole, in the order of time, and of its frames training.trr (with all chains
 turned round, too), validation.trr and test.trr; each with its first frame as .gro. Of the same frames
-fine_training.trr, fine_validation.trr and fine_test.trr hold Fritz's beads themselves, 24 chains of 192, and
-monomers_training.trr and so on the mass centres of two, 24 chains of 96.
+fine_training.trr, fine_validation.trr and fine_test.trr hold Fritz's beads themselves, 24 chains of 192.
 
     python fritz.py --frames ../shared/data/morphing/fritz --folder runs/kg
 """
@@ -40,10 +39,10 @@ def beads(path: Path) -> Frame:
     return float(title.split("t=")[1].split()[0]), box, whole.reshape(-1, 3)
 
 
-def mapped(path: Path, own: int = OWN) -> Frame:
-    """The same with mass centres of every ``own`` beads."""
+def mapped(path: Path) -> Frame:
+    """The same with mass centres of every six beads."""
     time, box, positions = beads(path)
-    return time, box, np.einsum("cki,k->ci", positions.reshape(-1, own, 3), MASSES[:own]) / MASSES[:own].sum()
+    return time, box, np.einsum("cki,k->ci", positions.reshape(-1, OWN, 3), MASSES) / MASSES.sum()
 
 
 def write(name: str, frames: list[Frame], folder: Path) -> None:
@@ -81,15 +80,13 @@ def main() -> None:
     if not paths:
         raise SystemExit(f"there are no files fritz_*.gro in {options.frames}")
     options.folder.mkdir(parents=True, exist_ok=True)
-    fine, monomers, frames = (sorted((mapped(path, own) for path in paths), key=lambda frame: frame[0])
-                              for own in (1, 2, OWN))
+    fine, frames = (sorted((read(path) for path in paths), key=lambda frame: frame[0]) for read in (beads, mapped))
     parts = {"training": [number for number in range(len(frames)) if number not in {*TEST, *VALIDATION}],
              "validation": VALIDATION, "test": TEST}
     write("fritz_kg", frames, options.folder)
     for part, numbers in parts.items():
         chosen = [frames[number] for number in numbers]
         write(part, chosen + [turned(frame) for frame in chosen if part == "training"], options.folder)
-        write(f"monomers_{part}", [monomers[number] for number in numbers], options.folder)
         write(f"fine_{part}", [fine[number] for number in numbers], options.folder)
 
 

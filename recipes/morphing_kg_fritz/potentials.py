@@ -138,15 +138,12 @@ def rows_of(name: str, c: np.ndarray) -> list[str]:
 
 def topology(potentials: dict[str, np.ndarray]) -> str:
     """fritz.top with all of them."""
-    head, _, tail = beads("fritz").partition("[ bonds ]")
-    head = head.replace("fritz 1\n", f"fritz {EXCLUDED}\n")
     types = [f"{bead}{hand}" for bead in "AB" for hand in "ud"]
-    lines = ["[ nonbond_params ]"]
+    pairs = []
     for i, one in enumerate(types):
         for other in types[i:]:
             c12, c6 = potentials["-".join(sorted(one[0] + other[0]))]
-            lines.append(f"{one} {other} 1 {c6:.8e} {c12:.8e}")
-    before, mark, after = head.partition("[ moleculetype ]")
+            pairs.append(f"{one} {other} 1 {c6:.8e} {c12:.8e}")
     sections: dict[str, list[str]] = {"bonds": [], "pairs": [], "angles": [], "dihedrals": []}
     for name, (kind, first, step) in TERMS.items():
         if kind == "pair":
@@ -160,12 +157,10 @@ def topology(potentials: dict[str, np.ndarray]) -> str:
         c12, c6 = potentials[name]
         sections["pairs"] += [f"{k + 1} {k + apart + 1} 1 {c6:.8e} {c12:.8e}"
                               for k in range(first, BEADS - apart, 1 if apart % 2 else 2)]
-    terms = "".join(f"[ {section} ]\n" + "\n".join(rows) + "\n" for section, rows in sections.items())
-    return (before.replace("1 2 no", "1 1 no") + "\n".join(lines) + "\n" + mark + after + terms
-            + "[ system ]" + tail.partition("[ system ]")[2])
+    return beads(EXCLUDED, tuple(pairs), sections)
 
 
-def near(path: Path) -> dict[str, np.ndarray]:
+def repulsions(path: Path) -> dict[str, np.ndarray]:
     """Coefficients of the repulsion of beads three and four bonds apart: without it torsions meet independently."""
     found = {}
     frames = [(frame.dimensions[:3] / 10, frame.positions.astype(float).reshape(CHAINS, BEADS, 3) / 10)
@@ -197,7 +192,7 @@ def main() -> None:
     else:
         none = {name: np.zeros(len(functions(kind, np.ones(1)))) for name, (kind, *_) in TERMS.items()}
         found = {name: inverted(name, true[name], None, none[name], options.simple) for name in TERMS}
-        found |= near(options.training)
+        found |= repulsions(options.training)
     options.output.write_text(topology(found))
     options.output.with_suffix(".json").write_text(json.dumps({name: c.tolist() for name, c in found.items()}))
 

@@ -65,7 +65,7 @@ class Splitting(Trained, DensityGenerator):
 
     @property
     def view(self) -> View:
-        return self.checkpoint.view if self.checkpoint else View(self.reach)
+        return self.checkpoint.view if self.checkpoint else View(self.reach, expected=True)
 
     @property
     def network(self) -> SplitNetwork | None:

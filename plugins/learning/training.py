@@ -15,7 +15,6 @@ from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.random import Stream, numpy_generator
 from backmap.engine.sites.contracts import LocalEnvironment, Order, View
 from backmap.engine.sites.environment import Scene
-from backmap.engine.sites.expected import expected_atoms
 from backmap.engine.sites.fragments import FragmentTable, resting_order
 from backmap.engine.sites.schedule import drawn, per_bead
 from backmap.model.molecule import MoleculeType
@@ -199,9 +198,7 @@ class Contexts:
             noise = torch.as_tensor(noise, device=beads.device) * free[:, None]
             beads[w] += noise
             vectors[w] += noise[scene.surroundings.beads[w].clamp_min(0)] - noise[:, None]
-        expected = scene.expected if scene.expected is None else torch.as_tensor(
-            expected_atoms(self.material.data.system, beads.cpu().numpy()), device=beads.device)
-        return {"beads": beads, "surroundings": replace(scene.surroundings, vectors=vectors), "expected": expected}
+        return {"beads": beads, "surroundings": replace(scene.surroundings, vectors=vectors)}
 
     def _noisy(self, frame: int, clean: np.ndarray, level: float, rng: np.random.Generator) -> Tensor:
         """True atoms of one frame perturbed on the manifold, (A, 3)."""

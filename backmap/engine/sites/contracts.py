@@ -31,13 +31,10 @@ class View:
             another's context, are never drawn in one batch.
         context: Number of bonds: a site sees the atoms of its own molecule up to this many bonds away, at any
             distance.
-        expected: Whether atoms of neighbouring beads that are not placed are seen, too: where they are expected (see
-            ``expected_atoms``).
     """
 
     cutoff: float = 0.8
     context: int = 4
-    expected: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,9 +67,7 @@ class LocalEnvironment:
         context_placed: Which context atoms are placed, (S, C) bool.
         beads: Positions of the nearest beads on the bead graph, the anchor first, (S, Q, 3).
         beads_present: Which of these are not padding, (S, Q) bool.
-        neighbours: Positions of atoms of neighbouring beads, (S, N, 3); expected ones where they are not placed, if
-            the view asks for it.
-        neighbours_present: Which of these are not padding, (S, N) bool.
+        neighbours: Positions of atoms of neighbouring beads, (S, N, 3).
         neighbours_placed: Which of these are placed, (S, N) bool.
         neighbour_atom: Atom row of each neighbour, (S, N).
         neighbour_same: Whether the neighbour is in the site's own molecule, (S, N) bool.
@@ -93,7 +88,6 @@ class LocalEnvironment:
     beads: Tensor
     beads_present: Tensor
     neighbours: Tensor
-    neighbours_present: Tensor
     neighbours_placed: Tensor
     neighbour_atom: Tensor
     neighbour_same: Tensor

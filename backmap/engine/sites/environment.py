@@ -18,7 +18,6 @@ from ...model.system import System, Window
 from ..geometry.dependents import placed
 from .conflict import bead_pairs, conflict_graph
 from .contracts import LocalEnvironment, View
-from .expected import expected_atoms
 from .fragments import FragmentTable
 
 Index = NDArray[np.int64]
@@ -168,7 +167,6 @@ class Scene:
         beads: Positions of beads, (W, B, 3) float64, nm.
         system: The molecules.
         frames: Numbers of the window's frames in the input, (W,), for messages.
-        expected: Where atoms are expected while they are not placed, (W, A, 3) float64, nm; None if nobody asks.
     """
 
     fragments: FragmentTable
@@ -179,7 +177,6 @@ class Scene:
     beads: Tensor
     system: System
     frames: Index
-    expected: Tensor | None = None
 
     @classmethod
     def of(cls, window: Window, system: System, fragments: FragmentTable, view: View) -> Scene:
@@ -198,8 +195,7 @@ class Scene:
                 atoms[:, group.atoms] = beads[:, group.beads[:, group.type.mapping.owner]]
                 placed[:, group.atoms] = True
         surroundings = Surroundings.of(window, layout, view)
-        expected = torch.as_tensor(expected_atoms(system, window.beads), device=device) if view.expected else None
-        return cls(fragments, layout, surroundings, atoms, placed, beads, system, window.frames, expected)
+        return cls(fragments, layout, surroundings, atoms, placed, beads, system, window.frames)
 
     def labels(self, frame: Tensor | Index, bead: Tensor | Index) -> Callable[[int], str]:
         """Return a function that names a site in messages: its frame in the input, and its bead."""
@@ -240,10 +236,7 @@ class Scene:
         shift = vectors - (self.beads[frame[:, None], other.clamp_min(0)] - anchor)
         slot = self.surroundings.slot[frame, bead].long()
         image = shift.gather(1, slot[:, :, None].expand(-1, -1, 3))
-        there = self.atoms[frame[:, None], index]
-        if self.expected is not None:
-            there = torch.where(seen[:, :, None], there, self.expected[frame[:, None], index])
-        neighbours = there - anchor + image
+        neighbours = self.atoms[frame[:, None], index] - anchor + image
         other_row = torch.where(other >= 0, self.layout.row[other.clamp_min(0)], -1)
         same = self.layout.molecule[other.clamp_min(0)] == self.layout.molecule[bead][:, None]
         given = torch.where(rest[:, :, None], self._atoms_at(frame, bead, fragment, anchor)[0], 0.0)
@@ -252,7 +245,7 @@ class Scene:
             fragments=tables, row=row, block=block, given=given, sign=tables.sign[row],
             context=torch.where(context_placed[:, :, None], context, 0.0), context_placed=context_placed,
             beads=(beads * (near >= 0)[:, :, None]).float(), beads_present=near >= 0,
-            neighbours=neighbours.float(), neighbours_present=neighbour >= 0, neighbours_placed=seen,
+            neighbours=neighbours.float(), neighbours_placed=seen,
             neighbour_atom=torch.where(neighbour >= 0, self.layout.atom_row[index], 0),
             neighbour_same=same.gather(1, slot) & (neighbour >= 0),
             neighbour_beads=vectors.float(), neighbour_beads_present=other >= 0, neighbour_bead_row=other_row,

@@ -77,9 +77,11 @@ class Splitter:
         _expect_whole(env)
         env = env.mirrored()
         splits = self.splits_of(env.fragments)
-        points, present = env.neighbours, env.neighbours_present
-        later = present & ~env.neighbours_placed
-        classes = splits.seen[env.neighbour_atom, 2 * later.long() + env.neighbour_same.long()]
+        own = (env.neighbour_bead_row[:, :, None] == env.fragments.beads[env.row][:, None]).any(dim=2)
+        points = torch.cat([env.neighbours, env.neighbour_beads], dim=1)
+        present = torch.cat([env.neighbours_placed, env.neighbour_beads_present], dim=1)
+        classes = torch.cat([splits.seen[env.neighbour_atom, env.neighbour_same.long()],
+                             splits.bead[env.neighbour_bead_row.clamp_min(0), own.long()]], dim=1)
         near = torch.where(present, points.norm(dim=2), torch.inf)
         nearest = near.topk(min(SEEN, near.shape[1]), dim=1, largest=False).indices
         points = points.gather(1, nearest[:, :, None].expand(-1, -1, 3))

@@ -65,7 +65,7 @@ class Splitting(Trained, DensityGenerator):
 
     @property
     def view(self) -> View:
-        return self.checkpoint.view if self.checkpoint else View(self.reach, expected=True)
+        return self.checkpoint.view if self.checkpoint else View(self.reach)
 
     @property
     def network(self) -> SplitNetwork | None:

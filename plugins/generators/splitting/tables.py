@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backmap.engine.sites.expected import expected
 from backmap.engine.sites.fragments import FragmentTable
 from backmap.errors import BackmapError
 
+from .expected import expected
 from .tree import Tree
 
 NEAR = 8  #: context atoms that a split looks at, the nearest ones by bonds
@@ -29,7 +29,7 @@ KINDS = 4
 POINT_FEATURES = KINDS + 2 * FAR + MOST_TYPES
 #: Sizes and compositions of both halves.
 SPLIT_FEATURES = 2 + 2 * MOST_TYPES
-#: Type, whether it is expected only, own molecule.
+#: Type, own molecule.
 SEEN_FEATURES = MOST_TYPES + 2
 
 
@@ -51,9 +51,9 @@ class Splits:
             (R, K, AHEAD, N + C + Q), double.
         target: Class of each split, (R, K).
         target_features: (V, SPLIT_FEATURES).
-        seen: Class of each atom row as a neighbour that is placed, in another and in the own molecule, and as one that
-            is expected, (n, 4).
-        seen_features: Of these, (X, SEEN_FEATURES).
+        seen: Class of each atom row as a neighbour in another and in the own molecule, (n, 2).
+        bead: The same of each fragment row, (R, 2).
+        seen_features: Of both, (X, SEEN_FEATURES).
     """
 
     weight: Tensor
@@ -69,6 +69,7 @@ class Splits:
     target: Tensor
     target_features: Tensor
     seen: Tensor
+    bead: Tensor
     seen_features: Tensor
 
     @property
@@ -148,12 +149,16 @@ class _Builder:
     def _tables(self, weight, node, share, slot, places, described, ahead, target) -> Splits:
         features, of = np.unique(described.reshape(-1, POINT_FEATURES), axis=0, return_inverse=True)
         target_features, target_of = np.unique(target.reshape(-1, SPLIT_FEATURES), axis=0, return_inverse=True)
+        owned = np.where(self.atoms >= 0, self.atoms, 0)
+        inside = (self.composition[owned] * (self.atoms >= 0)[:, :, None]).sum(axis=1)
+        seen = np.concatenate([self.composition, inside])
+        is_bead = np.repeat([0.0, 1.0], [len(self.composition), len(inside)])[:, None]
+        both = np.stack([np.concatenate([seen, is_bead, np.full_like(is_bead, own)], axis=1) for own in (0, 1)], axis=1)
+        unique, seen_of = np.unique(both.reshape(-1, SEEN_FEATURES), axis=0, return_inverse=True)
+        seen_of = seen_of.reshape(-1, 2)
         n = len(self.composition)
-        flags = np.array([[later, own] for later in (0.0, 1.0) for own in (0.0, 1.0)])
-        seen = np.concatenate([np.repeat(self.composition[:, None], 4, axis=1), np.tile(flags, (n, 1, 1))], axis=2)
-        unique, seen_of = np.unique(seen.reshape(-1, SEEN_FEATURES), axis=0, return_inverse=True)
         arrays = (weight, node, share, slot, *places, of.reshape(slot.shape), features.astype(np.float32), ahead,
-                  target_of.reshape(node.shape), target_features.astype(np.float32), seen_of.reshape(n, 4),
+                  target_of.reshape(node.shape), target_features.astype(np.float32), seen_of[:n], seen_of[n:],
                   unique.astype(np.float32))
         return Splits(*map(torch.as_tensor, arrays))
 
@@ -191,8 +196,8 @@ class _Builder:
     def _ahead(self, row: int, tree: Tree, number: int) -> tuple[list[tuple[int, int, np.ndarray]], np.ndarray]:
         """Points where particles still to be drawn are expected, and what each local index counts there."""
         index, centres, atoms = self._centres(row, tree, number)
-        local, apart = atoms - self.atom_base[self.type[row]], self.tables.types[self.type[row]].near
-        bonds = np.argwhere(np.triu(apart.look_up(local[:, None], local, FAR) == 1))
+        base, distances = self.atom_base[self.type[row]], self.distances[self.type[row]]
+        bonds = np.argwhere(np.triu(distances[np.ix_(atoms - base, atoms - base)] == 1))
         halves = [range(*tree.nodes[half]) for half in tree.splits[number][1:]]
         unknown = np.flatnonzero((centres[1:] < 1 - 1e-9).all(axis=0) & (centres[0] == 0))
         far = {k: [self._bonds(row, atoms[k:k + 1], half) for half in halves] for k in unknown.tolist()}

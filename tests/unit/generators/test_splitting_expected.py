@@ -3,9 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from backmap.engine.sites.expected import TIE, expected, expected_atoms
-from backmap.testing.examples import example
+from backmap_plugins.generators.splitting.expected import TIE, expected
 
 
 def chain(n: int) -> np.ndarray:
@@ -50,13 +48,3 @@ def test_a_straight_chain_is_expected_straight() -> None:
     """Beads of a straight chain of pairs, two apart: in the middle particles are one apart, but for the ends' pull."""
     found = expected(centres(*([2 * k, 2 * k + 1] for k in range(9))), chain(18)) @ (2.0 * np.arange(9) + 0.5)
     np.testing.assert_allclose(found[6:12], np.arange(6, 12), atol=0.02)
-
-
-def test_all_atoms_of_a_system_are_those_of_each_molecule_by_itself() -> None:
-    system, window = example(2)
-    found = expected_atoms(system, window.beads)
-    for group in system.groups:
-        kind = group.type
-        weights = expected(kind.mapping.matrix, kind.bonds)
-        for atoms, beads in zip(group.atoms, group.beads):
-            np.testing.assert_allclose(found[:, atoms], weights @ window.beads[:, beads], atol=1e-9)

@@ -6,6 +6,7 @@ between two quantiles of what training met, and a parabola outside (M. Stieffenh
 """
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -56,10 +57,22 @@ class Limits(nn.Module):
         low = (below <= outer * total).sum(dim=2).float() / PER_UNIT
         high = ((below < (1 - outer) * total).sum(dim=2).float() + 1) / PER_UNIT
         high[SLOTS:] = BEYOND
-        free = total[:, :, 0] == 0
+        free = (total[:, :, 0] == 0) | ~limited().to(total.device)
         low = torch.where(free, -1.0, low)
         high = torch.where(free | (high >= self.n_cells / PER_UNIT), BEYOND, high)
         return torch.stack([low, high], dim=2)
+
+
+def limited() -> Tensor:
+    """Which kinds of points have limits, by half, (KINDS, 2) bool.
+
+    All neighbours, and what is bonded to the half at most ``FAR`` - 1 bonds away. How far a chain reaches is no limit of
+    its parts, and an expected particle may be anywhere.
+    """
+    first, second = np.indices((tables.KINDS, FAR, FAR)).reshape(3, -1)[1:]
+    known = np.repeat(np.arange(tables.KINDS), FAR * FAR) != tables.KINDS - 1
+    slots = np.stack([known & (bonds < FAR - 1) for bonds in (first, second)], axis=1)
+    return torch.as_tensor(np.concatenate([slots, np.ones((KINDS - SLOTS, 2), dtype=bool)]))
 
 
 def kinds_of(splits: Splits) -> Tensor:

@@ -196,8 +196,8 @@ class _Builder:
     def _ahead(self, row: int, tree: Tree, number: int) -> tuple[list[tuple[int, int, np.ndarray]], np.ndarray]:
         """Points where particles still to be drawn are expected, and what each local index counts there."""
         index, centres, atoms = self._centres(row, tree, number)
-        base, distances = self.atom_base[self.type[row]], self.distances[self.type[row]]
-        bonds = np.argwhere(np.triu(distances[np.ix_(atoms - base, atoms - base)] == 1))
+        local, apart = atoms - self.atom_base[self.type[row]], self.tables.types[self.type[row]].near
+        bonds = np.argwhere(np.triu(apart.look_up(local[:, None], local, FAR) == 1))
         halves = [range(*tree.nodes[half]) for half in tree.splits[number][1:]]
         unknown = np.flatnonzero((centres[1:] < 1 - 1e-9).all(axis=0) & (centres[0] == 0))
         far = {k: [self._bonds(row, atoms[k:k + 1], half) for half in halves] for k in unknown.tolist()}

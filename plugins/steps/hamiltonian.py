@@ -43,6 +43,10 @@ class HamiltonianOptions(Options):
     soft_core_sweeps: int = Field(0, ge=0, description="Sweeps before these in which the repulsion of two atoms is "
                                                        f"capped, at {SOFTEST:g} kJ/mol first and {HARDEST:g} last, so "
                                                        "that overlaps part.")
+    annealing_sweeps: int = Field(0, ge=0, description="Sweeps between these and the others in which the temperature "
+                                                       "falls from hottest to temperature: molecules that hinder each "
+                                                       "other, as water on its beads does, find their orientations.")
+    hottest: float = Field(700.0, gt=0, description="Temperature of the first of them, K.")
     steps: int = Field(10, ge=1, description="Time steps of a move, on average: every move draws a number from half as "
                                              "many to half as many more, so that no vibration stays in step with it.")
     timestep: float = Field(1.0, gt=0, le=10, description="fs. Acceptance tells whether it is right: 0.6 to 0.95.")
@@ -101,6 +105,7 @@ class Hamiltonian(FrameStep):
             whole = window.system.atoms_near_beads(atoms, window.beads[0], window.box(0))
             frame = self.moves.frame(whole, window.beads[0], window.box(0))
             self._part_overlaps(frame, int(window.frames[0]), only, state)
+            self._anneal(frame, int(window.frames[0]), only, state)
             rejected = self._relax(frame, window, only, state)
             atoms = frame.atoms
         else:
@@ -122,6 +127,13 @@ class Hamiltonian(FrameStep):
         """Part atoms that overlap, in place."""
         for sweep, cap in enumerate(np.geomspace(SOFTEST, HARDEST, self.options.soft_core_sweeps).tolist()):
             self.moves.sweep(frame, (state.seed, self.index, "soften", number, sweep), only, cap)
+
+    def _anneal(self, frame: Frame, number: int, only: NDArray[np.bool_] | None, state: State) -> None:
+        """Let the temperature fall, in place."""
+        options = self.options
+        falling = np.geomspace(options.hottest, options.temperature, options.annealing_sweeps + 1)[:-1].tolist()
+        for sweep, temperature in enumerate(falling):
+            self.moves.sweep(frame, (state.seed, self.index, "anneal", number, sweep), only, temperature=temperature)
 
     def _relax(self, frame: Frame, window: Window, only: NDArray[np.bool_] | None,
                state: State) -> NDArray[np.bool_]:

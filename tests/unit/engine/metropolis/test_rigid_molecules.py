@@ -85,5 +85,5 @@ def test_orientations_beside_an_ion(sites: bool) -> None:
     for (i, j), length in zip(kind.rigid.pairs, kind.rigid.lengths, strict=True):
         np.testing.assert_allclose(np.linalg.norm(found[:, i] - found[:, j], axis=1), length, atol=1e-5)
     assert p_value(found[:, 1, 2], *expected(atoms, charges)) > 1e-4
-    twin = [ION_CHARGE, 0.5, 0.0, 0.3, 0.0, 0.0] if sites else [ION_CHARGE, -0.4, 0.4, 0.0]  # without or elsewhere
+    twin = [ION_CHARGE, 0.5, 0.0, 0.3, 0.0, 0.0] if sites else [ION_CHARGE, 0.0, -0.4, 0.4]  # without or elsewhere
     assert p_value(found[:, 1, 2], *expected(atoms, np.array(twin))) < 1e-5

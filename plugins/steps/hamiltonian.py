@@ -25,6 +25,7 @@ Array = NDArray[np.float64]
 FLAG = "never_accepted"
 SOFTEST, HARDEST = 10.0, 1000.0  #: caps of the repulsion in soft-core sweeps, kJ/mol
 SPRINGY = 2.0  #: fs; longer time steps are too long for bonds that are springs
+MAIN = "hamiltonian"  #: name of the sweeps that count
 _OUTCOME = [field.name for field in fields(SweepOutcome)]
 FOLLOWED = 8  #: first frames, whose potential energy is followed: all of it takes as long as half a sweep
 
@@ -45,6 +46,10 @@ class HamiltonianOptions(Options):
     soft_core_sweeps: int = Field(0, ge=0, description="Sweeps before these in which the repulsion of two atoms is "
                                                        f"capped, at {SOFTEST:g} kJ/mol first and {HARDEST:g} last, so "
                                                        "that overlaps part.")
+    annealing_sweeps: int = Field(0, ge=0, description="Sweeps between these and the others in which the temperature "
+                                                       "falls from hottest to temperature: molecules that hinder each "
+                                                       "other, as water on its beads does, find their orientations.")
+    hottest: float = Field(700.0, gt=0, description="Temperature of the first of them, K.")
     steps: int = Field(10, ge=1, description="Time steps of a move, on average: every move draws a number from half as "
                                              "many to half as many more, so that no vibration stays in step with it.")
     timestep: float = Field(1.0, gt=0, le=10, description="fs. Acceptance tells whether it is right: 0.6 to 0.95.")
@@ -119,26 +124,29 @@ class Hamiltonian(FrameStep):
     def _record(self, system: System) -> Record:
         return Record(self.memory["moves"], system)
 
+    def _sweeps(self) -> list[tuple[str, int, dict[str, float]]]:
+        """Name and number of each sweep, and its settings: those that part overlaps, those that cool, and the others."""
+        options = self.options
+        caps = np.geomspace(SOFTEST, HARDEST, options.soft_core_sweeps).tolist()
+        cooling = np.geomspace(options.hottest, options.temperature, options.annealing_sweeps + 1)[:-1].tolist()
+        return [*(("soften", k, {"cap": cap}) for k, cap in enumerate(caps)),
+                *(("anneal", k, {"temperature": temperature}) for k, temperature in enumerate(cooling)),
+                *((MAIN, k, {}) for k in range(options.sweeps))]
+
     def _sweep(self, frame: Frame, window: Window, only: NDArray[np.bool_] | None,
                state: State) -> NDArray[np.bool_]:
-        """All sweeps, in place; returns beads of which no move was accepted, (B,).
-
-        The first ones part atoms that overlap.
-        """
-        options, place = self.options, int(window.place[0])
-        caps = np.geomspace(SOFTEST, HARDEST, options.soft_core_sweeps).tolist()
-        names = [("soften", k) for k in range(len(caps))] + [("hamiltonian", k) for k in range(options.sweeps)]
+        """All sweeps, in place; returns beads of which no move was accepted, (B,)."""
+        place, sweeps = int(window.place[0]), self._sweeps()
         done, kept = state.kept.last(self.index)
         outcomes, potential = self._recalled(frame, kept) if done else ([], None)
-        for number, (name, sweep) in list(enumerate(names))[done:]:
-            soft = number < len(caps)
-            if number == len(caps) and place < FOLLOWED:
+        for number, (name, sweep, settings) in list(enumerate(sweeps))[done:]:
+            if (name, sweep) == (MAIN, 0) and place < FOLLOWED:
                 potential = self.energy.of(frame.atoms, window.box(0)).total
             outcome = self.moves.sweep(frame, (state.seed, self.index, name, int(window.frames[0]), sweep), only,
-                                       caps[number] if soft else None)
-            outcomes += [] if soft else [outcome]
+                                       **settings)
+            outcomes += [outcome] if name == MAIN else []
             state.kept.keep(self.index, number + 1, self._to_keep(frame, outcomes, potential))
-            state.progress((number + 1) / len(names))
+            state.progress((number + 1) / len(sweeps))
         self._record(window.system).add(place, outcomes, potential)
         tried, moved = (np.zeros(len(frame.residual), dtype=bool) for _ in range(2))
         for outcome in outcomes:

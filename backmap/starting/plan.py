@@ -13,6 +13,7 @@ from ..api import ForceFieldReader, FrameSource, Reader, State, Step
 from ..checking import reading
 from ..errors import BackmapError
 from ..model import box as periodic
+from ..model.molecule import MoleculeType
 from ..model.survey import Finding, Survey
 from ..model.system import System
 from ..recipe import recipe
@@ -61,6 +62,7 @@ class Plan:
         charged: Whether some atoms carry charges.
         rigid: Whether all bonds are rigid, so that time steps may be longer.
         single: Whether there is only one frame.
+        turning: Whether most molecules are small and rigid, of one bead each, so that they turn about it.
     """
 
     way: Way
@@ -76,6 +78,7 @@ class Plan:
     charged: bool = False
     rigid: bool = False
     single: bool = False
+    turning: bool = False
 
 
 class Unfit(Exception):
@@ -137,7 +140,8 @@ class _Planner:
             atoms if way == "training" else None, chosen.generator if chosen else LEARNER,
             self._named(chosen.path) if chosen else "", forcefield,
             any(np.abs(kind.partial_charge).max(initial=0) > 0 for kind in known),
-            all(np.isfinite(kind.bond_length).all() for kind in known), survey.beads.n_frames == 1)
+            all(np.isfinite(kind.bond_length).all() for kind in known), survey.beads.n_frames == 1,
+            2 * sum(count for kind, count in system.blocks if _turns(kind)) > sum(count for _, count in system.blocks))
 
     def _survey(self, topology: dict[str, Any], beads: Any) -> Survey:
         """What there is; molecule types without a mapping are passed over, and said to be."""
@@ -255,3 +259,8 @@ class _Planner:
                             "weights, atomistic frames (--aa), or a topology with parameters for more")
         if way in ("weights", "training") and forcefield is not None:
             self.why.append("the topology has parameters: what the network draws is corrected by them")
+
+
+def _turns(kind: MoleculeType) -> bool:
+    """Whether a molecule is of one bead and rigid, as water is."""
+    return not kind.given and kind.n_beads == 1 < kind.n_atoms and bool(np.isfinite(kind.bond_length).all())

@@ -99,6 +99,8 @@ def _makers(plan: Plan, trained: str) -> Iterator[str]:
     if plan.forcefield is not None:
         yield "  - hamiltonian:            # moves along the forces, accepted or rejected by the force field"
         yield f"      soft_core_sweeps: {5 if plan.way == 'force_field' else 3}   # sweeps before, which part overlaps"
+        if plan.turning:
+            yield "      annealing_sweeps: 100 # from 700 K: small molecules hinder each other from turning"
         yield "      sweeps: 10            # more bring it nearer to equilibrium"
         yield "      steps: 20"
         timestep, why = (2, "all bonds are rigid") if plan.rigid else (0.5, "some bonds are flexible")

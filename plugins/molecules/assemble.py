@@ -132,8 +132,8 @@ def _check_masses(kind: MoleculeType, where: str) -> None:
     """Raise BackmapError for an atom without mass among others that have one, unless it is a virtual site."""
     light = np.flatnonzero(kind.free & ~(kind.mass > 0))
     if len(light) and (kind.mass > 0).any():
-        raise BackmapError(f"{kind.atom_names[light[0]]} of '{kind.name}' has no mass, and is no virtual site", where=where,
-                           hint="Give its mass, or say in [ virtual_sites ] where it is.")
+        raise BackmapError(f"{kind.atom_names[light[0]]} of '{kind.name}' has no mass, and is no virtual site",
+                           where=where, hint="Give its mass, or say in [ virtual_sites ] where it is.")
 
 
 def _check_weights(kind: MoleculeType, where: str) -> None:

@@ -74,6 +74,6 @@ def _another(kind: MoleculeType, but: list[int], where: str) -> int:
     """A free atom of the molecule that is none of those given."""
     others = [a for a in np.flatnonzero(kind.free).tolist() if a not in but]
     if not others:
-        raise BackmapError(f"OpenMM has no virtual site as {kind.name} has it: along a bond, in a molecule without a third "
-                           "atom", where=where, hint="Take the steps hamiltonian or metropolis.")
+        raise BackmapError(f"OpenMM has no virtual site as {kind.name} has it: along a bond, in a molecule without a "
+                           "third atom", where=where, hint="Take the steps hamiltonian or metropolis.")
     return others[0]

@@ -45,6 +45,10 @@ class HamiltonianOptions(Options):
     soft_core_sweeps: int = Field(0, ge=0, description="Sweeps before these in which the repulsion of two atoms is "
                                                        f"capped, at {SOFTEST:g} kJ/mol first and {HARDEST:g} last, so "
                                                        "that overlaps part.")
+    annealing_sweeps: int = Field(0, ge=0, description="Sweeps between these and the others in which the temperature "
+                                                       "falls from hottest to temperature: molecules that hinder each "
+                                                       "other, as water on its beads does, find their orientations.")
+    hottest: float = Field(700.0, gt=0, description="Temperature of the first of them, K.")
     steps: int = Field(10, ge=1, description="Time steps of a move, on average: every move draws a number from half as "
                                              "many to half as many more, so that no vibration stays in step with it.")
     timestep: float = Field(1.0, gt=0, le=10, description="fs. Acceptance tells whether it is right: 0.6 to 0.95.")
@@ -123,22 +127,25 @@ class Hamiltonian(FrameStep):
                state: State) -> NDArray[np.bool_]:
         """All sweeps, in place; returns beads of which no move was accepted, (B,).
 
-        The first ones part atoms that overlap.
+        The first ones part atoms that overlap, and let the temperature fall.
         """
         options, place = self.options, int(window.place[0])
         caps = np.geomspace(SOFTEST, HARDEST, options.soft_core_sweeps).tolist()
-        names = [("soften", k) for k in range(len(caps))] + [("hamiltonian", k) for k in range(options.sweeps)]
+        falling = np.geomspace(options.hottest, options.temperature, options.annealing_sweeps + 1)[:-1].tolist()
+        plan = [("soften", k, cap, None) for k, cap in enumerate(caps)]
+        plan += [("anneal", k, None, temperature) for k, temperature in enumerate(falling)]
+        first = len(plan)
+        plan += [("hamiltonian", k, None, None) for k in range(options.sweeps)]
         done, kept = state.kept.last(self.index)
         outcomes, potential = self._recalled(frame, kept) if done else ([], None)
-        for number, (name, sweep) in list(enumerate(names))[done:]:
-            soft = number < len(caps)
-            if number == len(caps) and place < FOLLOWED:
+        for number, (name, sweep, cap, temperature) in list(enumerate(plan))[done:]:
+            if number == first and place < FOLLOWED:
                 potential = self.energy.of(frame.atoms, window.box(0)).total
             outcome = self.moves.sweep(frame, (state.seed, self.index, name, int(window.frames[0]), sweep), only,
-                                       caps[number] if soft else None)
-            outcomes += [] if soft else [outcome]
+                                       cap, temperature)
+            outcomes += [outcome] if number >= first else []
             state.kept.keep(self.index, number + 1, self._to_keep(frame, outcomes, potential))
-            state.progress((number + 1) / len(names))
+            state.progress((number + 1) / len(plan))
         self._record(window.system).add(place, outcomes, potential)
         tried, moved = (np.zeros(len(frame.residual), dtype=bool) for _ in range(2))
         for outcome in outcomes:

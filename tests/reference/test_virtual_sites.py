@@ -21,7 +21,7 @@ from tests import gmx
 
 Array = NDArray[np.float64]
 
-#: Section, parents, function and parameters of sites of five atoms: 2, 2fd, 3, 3fd, 3fad, 3out, 4fdn, and n three times.
+#: Section, parents, function and parameters of sites of five atoms: 2, 2fd, 3, 3fd, 3fad, 3out, 4fdn, n three times.
 SITES = [("2", "1 2", "1 0.3"), ("2", "1 2", "2 0.07"), ("3", "1 2 3", "1 0.2 0.5"), ("3", "1 2 3", "2 0.4 0.06"),
          ("3", "2 1 3", "3 70 0.08"), ("3", "1 2 3", "4 -0.3 -0.2 -5.1"), ("4", "2 1 3 5", "2 0.7 0.9 0.05"),
          ("n", "1 3 4 5", "1"), ("n", "1 2 3", "2"), ("n", "1 0.2 3 0.3 5 0.7", "3")]

@@ -1,8 +1,8 @@
 """Energies and forces of bonded terms, by hand and compiled: the functions of ``model.parameters.FUNCTIONS``.
 
 Correction maps are in ``maps``. The quick twin of ``engine.energy.bonded``. Angles and dihedrals are taken eight at a
-time: gathered, worked out without a branch, so that they run in lanes, and their forces scattered. Derivatives of dihedrals: Blondel, Karplus, J. Comput.
-Chem. 17, 1132 (1996).
+time: gathered, worked out without a branch, so that they run in lanes, and their forces scattered. Derivatives of
+dihedrals: Blondel, Karplus, J. Comput. Chem. 17, 1132 (1996).
 """
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ class HamiltonianMoves:
         return _cover(self.beads, self.places.first_bead, wanted, stream.uniform(1)[:, 0].numpy())
 
     def sweep(self, frame: Frame, name: Sequence[int | str], only: Mask | None = None,
-              cap: float | None = None) -> SweepOutcome:
+              cap: float | None = None, temperature: float | None = None) -> SweepOutcome:
         """Move the blocks of one sweep, in place.
 
         Args:
@@ -145,14 +145,16 @@ class HamiltonianMoves:
             only: Beads in whose neighbourhood atoms may move, (B,); None means all.
             cap: Repulsion of a pair from which on it no longer steepens, kJ/mol: for atoms that overlap, to part.
                 Energies are those of the capped force field then. None is the force field itself.
+            temperature: K, in place of that of the moves.
         """
         around = self.surroundings
         if cap is not None:
             around = around._replace(core=cores(around.field.c6, around.field.c12, cap))
+        rules = self.rules if temperature is None else self.rules._replace(heat=BOLTZMANN * temperature)
         chosen = self.choose(name, only)
         stream = Stream.of(*name, "move", torch.as_tensor(self.centre[chosen]))
         moved = Moved(np.zeros(len(chosen), dtype=bool), np.zeros(len(chosen)), np.zeros(len(chosen)))
-        self._lists = sweep(self.tables, around, self.places, self.rules, self.room, self._lists, frame, chosen,
+        self._lists = sweep(self.tables, around, self.places, rules, self.room, self._lists, frame, chosen,
                             stream.key.numpy(), moved)
         return SweepOutcome(self.centre[chosen], self.beads[chosen], *moved)
 

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...errors import BackmapError
 from ...model.molecule import MoleculeType
 from ..sites.environment import Scene
 from ..sites.fragments import FragmentTable
@@ -54,7 +55,16 @@ class BlockTable:
 
     @classmethod
     def of(cls, fragments: FragmentTable) -> BlockTable:
-        """Look up what ties the fragments of ``fragments``."""
+        """Look up what ties the fragments of ``fragments``.
+
+        Raises:
+            BackmapError: If a dependent atom has a parent in another fragment, so that two draws would move it.
+        """
+        for kind, whole in zip(fragments.types, fragments.followers.whole, strict=True):
+            if not whole:
+                raise BackmapError(f"a virtual site of '{kind.name}' has parents that belong to several beads, so that "
+                                   "no draw of one bead has it", hint="Give the parents to one bead with 'owners' of "
+                                                                      "topology, or take the step hamiltonian.")
         atoms = fragments.atoms.cpu().numpy()
         rows = [_ties(fragments.types[kind], own[own >= 0] - base)
                 for kind, own, base in ((int(t), own, int(fragments.atom_base[t]))

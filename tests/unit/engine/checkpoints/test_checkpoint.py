@@ -18,6 +18,7 @@ from backmap.engine.checkpoints.library import Library, collect
 from backmap.engine.random import Stream
 from backmap.errors import BackmapError
 from backmap.model.molecule import MoleculeType
+from backmap.model.rigid import Dependence, Dependents, FixedDistances
 from backmap.model.system import System
 from tests import builders, scenes
 
@@ -27,7 +28,7 @@ TENSORS = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.tensor([True, False]
 def assert_same_type(found: MoleculeType, expected: MoleculeType) -> None:
     for field in fields(MoleculeType):
         here, there = getattr(found, field.name), getattr(expected, field.name)
-        if field.name in ("chemistry", "mapping"):
+        if field.name in ("chemistry", "mapping", "held", "dependents"):
             for part in fields(here):
                 if part.name != "share":  # how much of an atom a bead has is read anew with the mapping
                     np.testing.assert_array_equal(getattr(here, part.name), getattr(there, part.name))
@@ -81,7 +82,11 @@ class TestStore:
         with pytest.raises(BackmapError, match=r"is not a checkpoint that backmap wrote"):
             store.load(tmp_path, "thing")
 
-    @pytest.mark.parametrize("kind", [builders.butane(), builders.water(), scenes.phenyl()], ids=lambda kind: kind.name)
+    RIGID = replace(builders.water(), name="RIGID", held=FixedDistances.of([(1, 2)], [0.15]),
+                    dependents=Dependents.of([Dependence.average(2, [0, 1], [0.7, 0.3])]))
+
+    @pytest.mark.parametrize("kind", [builders.butane(), builders.water(), scenes.phenyl(), RIGID],
+                             ids=lambda kind: kind.name)
     def test_molecule_types(self, tmp_path: Path, kind: MoleculeType) -> None:
         tensors, entry = store.pack_type(kind, "type0")
         store.save(tmp_path / "t.safetensors", "thing", tensors, {"type": entry})

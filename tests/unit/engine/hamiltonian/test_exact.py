@@ -208,3 +208,21 @@ def test_four_atoms_with_angles_and_a_torsion() -> None:
         found = np.cos(chains.angle_of(states, 0, 1, 2))
         assert chains.p_value(found, edges, expected) > REFUSED, size
         assert chains.p_value(found, edges, plain) < SEEN
+
+
+def test_a_sweep_may_have_another_temperature() -> None:
+    """As annealing has it: moves that are built for 300 K follow 900 K."""
+    bend = Bonded("harmonic_angle", np.array([[0, 1, 2]]), np.array([[1.9, 60.0]]))
+    shape = chains.LENGTH * np.array([[1, 0, 0], [0, 0, 0], [np.cos(1.9), np.sin(1.9), 0]])
+    system, atoms = chains.far_apart(TWO_ATOMS, np.tile(shape, (COUNT, 1, 1)))
+    moves = HamiltonianMoves(system, chains.field_of(TWO_ATOMS, bend), 300.0, 4, 50.0)
+    frame, states = moves.frame(atoms, system.map(atoms), None), []
+    for sweep in range(80):
+        moves.sweep(frame, (1, 2, 0, sweep), temperature=900.0)
+        states.append(chains.angle_of(frame.atoms[system.groups[0].atoms], 0, 1, 2))
+    angle, edges = np.linspace(0.0, np.pi, 100_001), np.array([0.0, 1.2, 1.5, 1.75, 1.9, 2.05, 2.3, 2.6, np.pi])
+    for temperature, right in ((900.0, True), (300.0, False)):
+        weight = np.sin(angle) * np.sqrt(4 - np.cos(angle)**2) * np.exp(
+            -30.0 * (angle - 1.9)**2 / (8.31446e-3 * temperature))
+        value = chains.p_value(np.stack(states[20:]), edges, shares(weight, angle, edges))
+        assert value > REFUSED if right else value < SEEN

@@ -115,7 +115,8 @@ def flat_with_an_arm() -> MoleculeType:
 
 def flat_shares(kind: MoleculeType, masses: list[float]) -> Array:
     """Of the angle 1-2-5, by quadrature: distances of the three that span, places of the two others, and the arm."""
-    cosine, around = np.meshgrid((np.arange(160) + 0.5) / 80 - 1, (np.arange(40) + 0.5) * np.pi / 20, indexing="ij")
+    cosine, around = np.meshgrid((np.arange(160) + 0.5) / 80 - 1, (np.arange(40) + 0.5) * np.pi / 20,
+                                 indexing="ij")
     sine = np.sqrt(1 - cosine**2)
     arm = np.stack([sine * np.cos(around), sine * np.sin(around), cosine], axis=-1)
     own = kind.dependents
@@ -198,8 +199,8 @@ def beside_ions(sites: bool) -> tuple[System, ForceField, Array, Array]:
                                   np.empty((0, 3)))
 
     every = np.column_stack(np.triu_indices(len(charges), 1))
-    field = ForceField({"ION": parameters("ION", np.array([ION_CHARGE]), nothing), "CHN": parameters("CHN", charges, every)},
-                       ["X"], np.zeros((1, 1)), np.zeros((1, 1)), 1.4, "cutoff", 0.0, "made up")
+    known = {"ION": parameters("ION", np.array([ION_CHARGE]), nothing), "CHN": parameters("CHN", charges, every)}
+    field = ForceField(known, ["X"], np.zeros((1, 1)), np.zeros((1, 1)), 1.4, "cutoff", 0.0, "made up")
     return system, field, atoms, system.map(atoms)
 
 

@@ -23,7 +23,7 @@ from .contracts.steps import FrameStep, Step
 from .errors import BackmapError
 from .fields import InputPath, Nested, OutputPath, Several, WeightsPath
 from .hookspecs import hookimpl
-from .model.inputs import AtomMolecule, AtomTopology, BeadModel, FrameInfo, FrameSource, also_read
+from .model.inputs import AtomMolecule, AtomTopology, BeadModel, FrameInfo, FrameSource, all_kept, also_read
 
 if TYPE_CHECKING:
     from .engine.checkpoints.checkpoint import Checkpoint
@@ -91,7 +91,7 @@ __all__ = [
     "Objective", "Options", "Order", "OutputFiles", "OutputPath", "ParticleFront", "Plugin", "Proposer", "Reader",
     "Refiner", "Regularizer", "Sampler", "Sampling", "Several", "Snapshot", "State", "Step", "Stream", "Surface",
     "Survey", "System", "Tally", "Target", "TopologyReader", "Traversal", "View", "WeightsPath", "Window", "Writer",
-    "also_read", "divergence", "graph_of", "hookimpl", "numpy_generator",
+    "all_kept", "also_read", "divergence", "graph_of", "hookimpl", "numpy_generator",
 ]
 
 

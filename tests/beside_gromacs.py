@@ -139,7 +139,7 @@ CASES = (
     Case("charmm36", "POPC", molecule("POPC", "martini/popc/POPC.itp")),
     Case("gromos54a7", "POPC", molecule("POPC", "popc.itp")),
     Case("gromos54a7", "DPPC", molecule("DPPC", "dppc.itp")),
-    Case("oplsaa", "ethanol", molecule("ethanol", "ethanol.itp", 4)),
+    Case("oplsaa", "ethanol", molecule("ETH", "ethanol.itp", 4)),
     Case("amber99sb-ildn", "water and ions", water_and_ions("tip3p", "NA", "CL"), "FLEXIBLE"),
     Case("charmm27", "water and ions", water_and_ions("tip3p", "NA", "CL"), "FLEXIBLE"),
     Case("charmm36", "water and ions", water_and_ions("tip3p", "SOD", "CLA"), "FLEXIBLE"),

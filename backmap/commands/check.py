@@ -38,19 +38,21 @@ def check(
     there are errors, with which a run would fail or be wrong.
     """
     from ..checking import reading, verdict
+    from ..model.inputs import all_kept
     from ..starting import files
 
     registry = session.registry_of(plugin or ())
     if (recipe is None) == (topology is None):
         raise BackmapError("give a recipe, or files without one", where="backmap check",
                            hint="As in: backmap check run.yaml, or: backmap check -p topol.top -m map.xml -c cg.gro.")
-    if recipe is not None:
-        read = reading.read_file(recipe, registry, overrides or [])
-    else:
-        given = files.UserFiles(topology or [], mapping or [], beads or [], atoms or [], units=units, index=index)
-        read = reading.read("", files.skeleton(given, registry), Path(session.IN_MEMORY), registry)
-        read.survey.steps = [step for step in read.survey.steps if step.name != "read" or beads]
-    found = verdict.findings(read, registry)
+    with all_kept():
+        if recipe is not None:
+            read = reading.read_file(recipe, registry, overrides or [])
+        else:
+            given = files.UserFiles(topology or [], mapping or [], beads or [], atoms or [], units=units, index=index)
+            read = reading.read("", files.skeleton(given, registry), Path(session.IN_MEMORY), registry)
+            read.survey.steps = [step for step in read.survey.steps if step.name != "read" or beads]
+        found = verdict.findings(read, registry)
     if as_json:
         typer.echo(json.dumps(verdict.as_json(found, read), indent=1, ensure_ascii=False))
     else:

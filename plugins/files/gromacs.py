@@ -10,12 +10,11 @@ from typing import Any, TypeVar
 
 import pydantic
 
-from backmap.api import InputPath, Options, also_read
+from backmap.api import InputPath, Options, all_kept, also_read
 from backmap.errors import BackmapError, Errors
 
 from ..chemistry import elements
 from .preprocessor import BETWEEN, Preprocessor, TopologyLine, content_of, system_folders
-from .reading import all_kept
 
 #: Bond functions that mean a chemical bond; along which exclusions are counted; 6, 9 and 10 are restraints.
 CHEMICAL_BONDS = {"1", "2", "3", "4", "5", "7", "8"}

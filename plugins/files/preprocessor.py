@@ -81,8 +81,8 @@ class Preprocessor:
         for number, text in _joined(self._text(path)):
             if text.startswith("#"):
                 yield from self._directive(text, path, f"{name}:{number}")
-            elif all(self._conditions):
-                yield from self._data(text, name, number)
+            elif all(self._conditions) and (line := self._data(text, name, number)) is not None:
+                yield line
         if len(self._conditions) != open_before:
             raise BackmapError("an #ifdef is not closed by the end of this file",
                                where=f"{name}:{number}" if number else included_from or path,
@@ -95,7 +95,8 @@ class Preprocessor:
         self.seen[path] = hashlib.sha256(content).digest()
         return content.decode("utf-8", errors="replace")
 
-    def _data(self, text: str, file: str, number: int) -> Iterator[TopologyLine]:
+    def _data(self, text: str, file: str, number: int) -> TopologyLine | None:
+        """A line of data; None for headers of sections, but for that of ``BETWEEN``."""
         if text.startswith("["):
             match = re.fullmatch(r"\[\s*(/?\s*\w+)\s*\]", text)
             if not match:
@@ -103,13 +104,11 @@ class Preprocessor:
                                    hint="Write e.g. [ atoms ].")
             # DBM closes its sections, [/atoms]; what follows belongs to none.
             self._section = "" if match[1].startswith("/") else match[1].lower()
-            if self._section == BETWEEN:
-                yield TopologyLine(BETWEEN, (), file, number)
-        else:
-            words, known = text.split(), self._words
-            if not self._macros.keys().isdisjoint(words):
-                words = self._expanded(words, f"{file}:{number}")
-            yield TopologyLine(self._section, tuple([known.setdefault(word, word) for word in words]), file, number)
+            return TopologyLine(BETWEEN, (), file, number) if self._section == BETWEEN else None
+        words, known = text.split(), self._words
+        if not self._macros.keys().isdisjoint(words):
+            words = self._expanded(words, f"{file}:{number}")
+        return TopologyLine(self._section, tuple([known.setdefault(word, word) for word in words]), file, number)
 
     def _expanded(self, words: list[str], where: str) -> list[str]:
         for _ in range(_MAX_DEPTH):
@@ -176,7 +175,7 @@ def _joined(text: str) -> Iterator[tuple[int, str]]:
     """Numbers and texts of the lines that hold more than a comment; ``\\`` joins a line to the next."""
     pending, start = "", 0
     for number, line in enumerate(text.splitlines(), start=1):
-        line = line.split(";", 1)[0].replace("\t", " ").rstrip()
+        line = (line.split(";", 1)[0] if ";" in line else line).replace("\t", " ").rstrip()
         start = start if pending else number
         if line.endswith("\\"):
             pending += line[:-1] + " "

@@ -1,7 +1,6 @@
 """Files that recipes name, and their text: what the system refuses is one line with the file."""
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,15 +38,3 @@ def read_text(path: Path | str) -> str:
     """A text file; bytes that are no UTF-8 are replaced."""
     with reading(path):
         return Path(path).read_text(encoding="utf-8", errors="replace")
-
-
-@contextmanager
-def all_kept() -> Iterator[None]:
-    """For reading many small things, none of which is thrown away: looking for what is takes half of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

@@ -8,11 +8,11 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from backmap.api import all_kept
 from backmap.errors import BackmapError, Errors
 
 from ...files.gromacs import AtomTypeRecord, TopologyRecords, finite, twice, understood
 from ...files.preprocessor import TopologyLine
-from ...files.reading import all_kept
 from .functions import TYPES, function_in, is_known, numbers_of
 
 Array = NDArray[np.float64]

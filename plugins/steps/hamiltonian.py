@@ -125,7 +125,7 @@ class Hamiltonian(FrameStep):
         return Record(self.memory["moves"], system)
 
     def _sweeps(self) -> list[tuple[str, int, dict[str, float]]]:
-        """Name and number of each sweep, and its settings: those that part overlaps, those that cool, and the others."""
+        """Name, number and settings of each sweep: those that part overlaps, those that cool, and the others."""
         options = self.options
         caps = np.geomspace(SOFTEST, HARDEST, options.soft_core_sweeps).tolist()
         cooling = np.geomspace(options.hottest, options.temperature, options.annealing_sweeps + 1)[:-1].tolist()

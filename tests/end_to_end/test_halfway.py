@@ -13,6 +13,8 @@ from backmap.errors import Interrupted
 from backmap.running import halfway
 from tests import scenes
 
+pytestmark = pytest.mark.slow
+
 STEPS = [
     {"topology": {"atoms": {"gromacs": str(scenes.RECIPE / "octane.top")},
                   "mapping": {"votca": str(scenes.RECIPE / "octane.xml")}, "constraints": "all-bonds"}},

@@ -187,7 +187,7 @@ def test_without_rigid_bonds_the_least_displacement_is_linear() -> None:
     atoms, beads = copies(kind, positions, 3, 0.0, 0)
     beads = beads + np.random.default_rng(1).normal(scale=0.003, size=beads.shape)
     found, residual = Projector(kind).project(atoms, beads)
-    weights = Projector(kind).weights
+    weights = Projector(kind).weights.toarray()
     missing = beads - kind.mapping.apply(atoms)
     step = np.einsum("ab,nbx->nax", weights.T @ np.linalg.inv(weights @ weights.T), missing)
     np.testing.assert_allclose(found, atoms + step[:, Projector(kind).carrier], atol=1e-7)
@@ -240,7 +240,7 @@ def least_squares(kind: MoleculeType, atoms: np.ndarray, beads: np.ndarray) -> f
     projector = Projector(kind)
     heavy = np.flatnonzero(kind.chemistry.heavy)
     away = atoms - atoms[projector.carrier]
-    weights = projector.weights[:, heavy]
+    weights = projector.weights.toarray()[:, heavy]
     rest = kind.mapping.matrix @ away  # what the riders add
     i, j = (np.searchsorted(heavy, projector.bonds[:, k]) for k in (0, 1))
 

@@ -285,14 +285,13 @@ def test_share_of_the_measure_near_a_block_is_that_of_the_molecule() -> None:
 
 def test_kinds_may_share_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
     """Energies, forces and quick forces of blocks are the same, whether each kind has a list of its own or not."""
-    system, window = scenes.crowd((scenes.octane_system().types[0], 2), (scenes.phenyl(), 2), n_frames=1)
-    found = []
+    system, window, field = liquid()
+    found: list[list[Array]] = []
     for many in (100, 0):
         monkeypatch.setattr(nearby, "MANY", many)
-        moves = HamiltonianMoves(system, forcefields.everything(system, "reaction_field", 0.8), 300.0, steps=0, size=2,
-                                 sigma=10.0)
+        moves = HamiltonianMoves(system, field, 350.0, size=2)
         frame = moves.frame(window.atoms[0], window.beads[0], window.box(0))
-        for one in range(len(moves.centre)):
+        for one in range(0, len(moves.centre), 19):
             k, room = moves.places.make[one], start(moves, frame, one)
             places = moves.tables.places.start[k + 1] - moves.tables.places.start[k]
             _, energies, *_, lists = move.trajectory(moves.tables, moves.surroundings, frame.grid, moves.places, one,
@@ -306,7 +305,7 @@ def test_kinds_may_share_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
     half = len(found) // 2
     for apart, together in zip(found[:half], found[half:], strict=True):
         for one, other, tolerance in zip(apart, together, (1e-10, 1e-10, 1e-4), strict=True):
-            np.testing.assert_allclose(other, one, rtol=tolerance, atol=tolerance * np.abs(one).max())
+            np.testing.assert_allclose(other, one, atol=tolerance * np.abs(one).max())
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -71,6 +71,7 @@ def p_value(values: Array, heights: Array, weights: Array) -> float:
     return float(stats.chisquare(np.histogram(values, edges)[0], shares * len(values)).pvalue)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sites", [False, True], ids=["three charges", "charges on virtual sites"])
 def test_orientations_beside_an_ion(sites: bool) -> None:
     kind, atoms, charges = molecule(sites)

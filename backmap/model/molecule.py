@@ -251,11 +251,7 @@ def graph_of(n: int, bonds: Index) -> nx.Graph:
 
 
 def joined_graph(n: int, bonds: Index, held: FixedDistances, dependents: Dependents) -> nx.Graph:
-<<<<<<< HEAD
     """``graph_of`` the bonds; dependent atoms are tied to their first parents, held atoms where no path joins them."""
-=======
-    """``graph_of`` the bonds; dependent atoms are tied to their first parent, held atoms where no path joins them."""
->>>>>>> h-rigid
     graph = graph_of(n, bonds)
     graph.add_edges_from(zip(dependents.atoms.tolist(), dependents.first.tolist(), strict=True))
     graph.add_edges_from(pair for pair in held.pairs.tolist() if not nx.has_path(graph, *pair))

@@ -165,26 +165,27 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
      "metropolis"),
     # the force field
     ("atom type without parameters", without("HC 1"), (),
-     f"{FORCE_FIELD}: octane.top:45: atom type 'HC' is in no [ atomtypes ]"),
+     f"{FORCE_FIELD}: octane.top:23: no atom type has the bonded type 'HC'. Is it spelt as in [ atomtypes ]? (1 "
+     "more: see backmap check)"),
     ("bond type without parameters", without("CT HC 1"), (),
      f"{FORCE_FIELD}: octane.top:73: no parameters in [ bondtypes ] for CT HC, function 1. Add them to the force field "
      "or to this line."),
     ("angle type without parameters", without("CT CT HC 1"), (),
      f"{FORCE_FIELD}: octane.top:167: no parameters in [ angletypes ] for CT CT HC, function 1. Add them to the force "
-     "field or to this line."),
+     "field or to this line. (1 more: see backmap check)"),
     ("dihedral type without parameters", without("HC CT CT HC 3"), (),
      f"{FORCE_FIELD}: octane.top:218: no parameters in [ dihedraltypes ] for HC CT CT HC, function 3. Add them to the "
      "force field or to this line."),
     ("bond that is no number", force_field(
         replace("octane.top", "CT  HC  1         0.1090", "CT  HC  1            nan")), (),
-     f"{FORCE_FIELD}: other.top:74: 'nan 284512.0' are not the parameters of a harmonic bond. Is a macro not defined?"),
+     f"{FORCE_FIELD}: other.top:24: 'nan 284512.0' are not the parameters of a harmonic bond. Is a macro not defined?"),
     ("infinite Lennard-Jones parameter", force_field(replace("octane.top", "0.350  0.276144", "0.350  inf")), (),
      f"{FORCE_FIELD}: other.top:18: 'CT 6 12.011 0.00 A 0.350 inf' is not a line of [ atomtypes ]"),
     ("charge that is no number", force_field(replace("octane.top", "-0.18   12.011", "nan   12.011", 1)), (),
      f"{FORCE_FIELD}: other.top:45: '1 CT 1 OCT C1 1 nan 12.011' is not a line of [ atoms ]"),
     ("molecules without a force field", lines("octane.top", lambda text: text[text.index("[ moleculetype ]\n"):]), (),
      f"{FORCE_FIELD}: octane.top: has no [ defaults ]. Give the .top that includes the force field, not an .itp "
-     "alone."),
+     "alone. (2 more: see backmap check)"),
     ("force field of other molecules", force_field(renamed), (),
      f"{FORCE_FIELD}: other.top: has no parameters for molecule type 'OCT'. Known: ALK."),
     ("force field of smaller molecules", force_field(one_atom_less), (),

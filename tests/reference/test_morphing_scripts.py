@@ -106,6 +106,9 @@ def test_a_topology_has_the_potentials_that_were_fitted(script, tmp_path: Path) 
     fitted = {name: rng.uniform(0.5, 2, len(potentials.functions(kind, np.ones(1))))
               for name, (kind, *_) in potentials.TERMS.items()}
     fitted |= {name: np.array([1e-7, 0.0]) for name in potentials.NEAR}
+    for name, (kind, *_) in potentials.TERMS.items():
+        if kind in ("bond", "angle", "stiff"):
+            fitted[name][1] *= -1  # of what is linear: lengths and angles at rest are positive
     path = tmp_path / "field.top"
     path.write_text(potentials.topology(fitted))
     system = System(((kind_of([(k, k + 1) for k in range(n - 1)], ["A", "B"] * (n // 2), "fritz"), 1),))

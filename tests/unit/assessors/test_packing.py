@@ -55,7 +55,7 @@ def test_pair_counts_are_those_of_mdanalysis() -> None:
     own = frame.where.molecule[pairs[:, 0]] == frame.where.molecule[pairs[:, 1]]
     for k in np.flatnonzero(own):
         i, j = pairs[k]
-        bonds[k] = frame.where.bonds[frame.where.type[i], frame.where.local[i], frame.where.local[j]]
+        bonds[k] = frame.where.bonds(np.array([i]), np.array([j]))[0]
     for r, (first, second) in enumerate([(element == 6, np.isin(element, (6, 8)) | (names == "H1")),
                                          (element == 8, element == 1)]):
         chosen = (first[pairs[:, 0]] & second[pairs[:, 1]]) | (second[pairs[:, 0]] & first[pairs[:, 1]])

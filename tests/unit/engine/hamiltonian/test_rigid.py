@@ -115,7 +115,7 @@ def flat_with_an_arm() -> MoleculeType:
 
 def flat_shares(kind: MoleculeType, masses: list[float]) -> Array:
     """Of the angle 1-2-5, by quadrature: distances of the three that span, places of the two others, and the arm."""
-    cosine, around = np.meshgrid((np.arange(160) + 0.5) / 80 - 1, (np.arange(40) + 0.5) * np.pi / 20,
+    cosine, around = np.meshgrid((np.arange(500) + 0.5) / 250 - 1, (np.arange(150) + 0.5) * np.pi / 75,
                                  indexing="ij")
     sine = np.sqrt(1 - cosine**2)
     arm = np.stack([sine * np.cos(around), sine * np.sin(around), cosine], axis=-1)

@@ -15,7 +15,7 @@ from backmap.errors import BackmapError
 from tests.toy_plugin import diatomic
 
 BLOCK = torch.tensor([[True, True, False], [True, False, False]])
-ENV = SimpleNamespace(size=2, block=BLOCK)
+ENV = SimpleNamespace(size=2, block=BLOCK, fragments=SimpleNamespace(followers=SimpleNamespace(rows=())))
 
 
 def label(site: int) -> str:

@@ -64,6 +64,10 @@ def _forcefield(plan: Plan) -> Iterator[str]:
     yield "  - forcefield:             # its energies, to correct and to judge by"
     (name, value), = plan.forcefield["parameters"].items()
     yield f"      parameters: {_flow({name: value})}"
+    if plan.run is not None:
+        told = ", ".join(f"{name} {value}" for name, value in plan.run.treatment.items())
+        yield from _comment("      ", f"From the .mdp: {told}.", *plan.run.remarks)
+        return
     yield f"      cutoff: {plan.forcefield['cutoff']}           # TODO: rvdw and rcoulomb of your .mdp, nm"
     if plan.charged:
         yield from _comment("      ", "TODO: there are charges. Beyond the cut-off a reaction field counts, with "

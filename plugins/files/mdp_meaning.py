@@ -117,10 +117,9 @@ class _Meaning:
             rvdw, rcoulomb = run.number("rvdw", 1.0), run.number("rcoulomb", 1.0)
             apart = f" and rcoulomb, {rcoulomb:g} nm, is not used" if rvdw != rcoulomb else ""
             self.remarks.append(
-                f"{run.said(name)}: here a reaction field (epsilon_rf 0, a conductor) stands for what is beyond "
-                f"{rvdw:g} nm{apart}. Left out is what single charges feel of the order beyond it. 'coulomb: pme' counts "
-                "that in refine and in the energies of assess, through OpenMM; metropolis and hamiltonian need the "
-                "reaction field")
+                f"{run.said(name)}: moves count pairs up to {rvdw:g} nm and a conductor beyond (reaction_field, "
+                f"epsilon_rf 0){apart}. Left out is by how much the sum over the lattice differs from that; 'coulomb: "
+                "pme' counts it in refine and in the energies of assess, through OpenMM")
             return {"coulomb": "reaction_field", "epsilon_rf": 0.0}
         if kind == "cutoff":
             return self._plain()

@@ -103,7 +103,7 @@ def expect_rigid(run: RunParameters, field: ForceField, system: System) -> None:
         rigid = np.isfinite(kind.bond_length) & asked
         if kind.given or kind.coarse or (not rigid.any() and run.constraints != "none"):
             continue
-        hydrogen = (kind.element[kind.bonds] == 1).any(axis=1)
+        hydrogen = (kind.chemistry.element[kind.bonds] == 1).any(axis=1)
         wanted = {"none": np.zeros_like(hydrogen), "h-bonds": hydrogen, "all-bonds": np.ones_like(hydrogen)}
         wrong = np.flatnonzero(asked & (rigid != wanted[run.constraints]))
         if len(wrong):

@@ -72,7 +72,9 @@ class Step(Plugin):
             BackmapError: If the recipe gives another.
         """
         options, name = self.options, "temperature"
-        if run is None or run.temperature is None or "beads" not in self.needs or name not in type(options).model_fields:
+        if run is None or run.temperature is None:
+            return
+        if "beads" not in self.needs or name not in type(options).model_fields:
             return
         if name not in options.model_fields_set:
             self.options = options.model_copy(update={name: run.temperature})

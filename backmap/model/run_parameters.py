@@ -1,4 +1,4 @@
-"""What the input of a simulation says of its run, beside the force field: how interactions end, and in which ensemble."""
+"""What the input of a simulation says beside its force field: how interactions end, and in which ensemble."""
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -60,8 +60,8 @@ class TopologyFile(Options):
             values = {**values, "file": files[0], "mdp": files[1]}
         for name in ("file", "mdp") if isinstance(values, dict) else ():
             if Path(str(values.get(name))).suffix.lower() == ".tpr":
-                raise ValueError(f"{values[name]} is not read, as its format belongs to one version of GROMACS: give the "
-                                 ".top and the .mdp that it is made of, [topol.top, run.mdp]")
+                raise ValueError(f"{values[name]} is not read, as its format belongs to one version of GROMACS: give "
+                                 "the .top and the .mdp that it is made of, [topol.top, run.mdp]")
         return values
 
     def records(self) -> TopologyRecords:

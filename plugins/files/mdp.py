@@ -12,7 +12,7 @@ from backmap.errors import BackmapError, Errors
 from .reading import read_text
 
 #: All options of GROMACS 2022, and former ones of the same meaning.
-_KNOWN = """
+_WORDS = """
     include define integrator tinit dt nsteps init-step simulation-part mts mts-levels mts-level2-forces
     mts-level2-factor comm-mode nstcomm comm-grps bd-fric ld-seed emtol emstep niter fcstep nstcgsteep nbfgscorr rtpi
     nstxout nstvout nstfout nstlog nstcalcenergy nstenergy nstxout-compressed compressed-x-precision compressed-x-grps
@@ -35,7 +35,7 @@ _KNOWN = """
     swapcoords adress user1-grps user2-grps userint1 userint2 userint3 userint4 userreal1 userreal2 userreal3
     userreal4 electric-field-x electric-field-y electric-field-z E-x E-y E-z title cpp domain-decomposition
     density-guided-simulation-active qmmm-cp2k-active
-""".split()
+"""
 #: Options of parts that have many.
 _PARTS = ("pull", "awh", "rot", "swap", "densityguided", "qmmm", "lmc", "ntcmc", "mcs", "wl", "userint", "userreal")
 
@@ -45,7 +45,7 @@ def bare(word: str) -> str:
     return word.replace("-", "").replace("_", "").lower()
 
 
-_NAMES = {bare(name): name for name in _KNOWN}
+_NAMES = {bare(name): name for name in _WORDS.split()}
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from backmap import api
 from backmap.api import ForceFieldReader, Nested, State
@@ -25,8 +25,8 @@ class Forcefield(api.Step):
 
     class Options(api.Options):
         parameters: Nested[ForceFieldReader] = Field(description="Where parameters come from.")
-        cutoff: float = Field(1.0, gt=0, description="Cut-off of Lennard-Jones and Coulomb, nm (rvdw and rcoulomb of an "
-                                                     ".mdp). An .mdp beside the topology gives this and all that "
+        cutoff: float = Field(1.0, gt=0, description="Cut-off of Lennard-Jones and Coulomb, nm (rvdw and rcoulomb of "
+                                                     "an .mdp). An .mdp beside the topology gives this and all that "
                                                      "follows.")
         coulomb: Literal["reaction_field", "cutoff", "pme", "none"] = Field(
             "reaction_field", description="Coulomb beyond the cut-off: reaction_field as in GROMACS; cutoff: nothing; "
@@ -37,12 +37,6 @@ class Forcefield(api.Step):
             "none", description="How Lennard-Jones ends at the cut-off (vdw-modifier of an .mdp): just so, moved by a "
                                 "constant to 0 there, or switched off from 'switch' on, its force or its energy.")
         switch: float = Field(0.0, ge=0, description="Where switching begins, nm (rvdw-switch of an .mdp).")
-
-        @model_validator(mode="after")
-        def _switched(self) -> Forcefield.Options:
-            if self.tail.endswith("switch") and self.switch >= self.cutoff:
-                raise ValueError(f"'switch', {self.switch:g} nm, is not before the cut-off of {self.cutoff:g} nm")
-            return self
 
     options: Options
 
@@ -71,6 +65,9 @@ class Forcefield(api.Step):
             elif own != told[name] and own not in run.instead.get(name, ()):
                 raise BackmapError(f"is {own}, but {run.said(name)}", where=f"{self.where}.{name}",
                                    hint=f"Leave one of them out; from there it would be {told[name]}.")
+        if found["tail"].endswith("switch") and found["switch"] >= found["cutoff"]:
+            raise BackmapError(f"{found['switch']:g} nm is not before the cut-off of {found['cutoff']:g} nm",
+                               where=f"{self.where}.switch")
         return found
 
 

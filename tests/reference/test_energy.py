@@ -109,7 +109,7 @@ def test_other_reaction_fields_as_gromacs_has_them(epsilon: float, cutoff: float
     {"epsilon-rf": 10, "epsilon-r": 2.5, "vdw-modifier": "Force-switch", "rvdw-switch": 0.7},
     {"vdw-modifier": "Potential-switch", "rvdw-switch": 0.75},
     {"vdwtype": "Switch", "rvdw_switch": 0.6, "coulombtype": "cut-off"},
-    {"vdw-type": "shift", "rvdw-switch": 0, "coulombtype": "Cut-off", "epsilon-r": 3},
+    {"vdw-type": "shift", "rvdw-switch": 0.5, "coulombtype": "Cut-off", "epsilon-r": 3},
     {"vdw-modifier": "none", "coulombtype": "Cut-off", "coulomb-modifier": "none"},
 ], ids=lambda changes: "-".join(str(value) for value in changes.values()))
 def test_run_parameters_as_gromacs_has_them(changes: dict[str, object], tmp_path: Path) -> None:

@@ -203,8 +203,8 @@ def explicit_of(system: System, field: ForceField, atoms: np.ndarray) -> np.ndar
     return np.array(found)
 
 
-@pytest.mark.parametrize(("coulomb", "tail"), [("reaction_field", "none"), ("cutoff", "shift"), ("none", "force_switch"),
-                                               ("reaction_field", "potential_switch")])
+@pytest.mark.parametrize(("coulomb", "tail"), [
+    ("reaction_field", "none"), ("cutoff", "shift"), ("none", "force_switch"), ("reaction_field", "potential_switch")])
 def test_the_kernel_and_the_tensors_agree(coulomb: str, tail: str) -> None:
     system, window, field = mixture(coulomb)
     field = replace(field, tail=tail, switch=0.6 * field.cutoff)

@@ -25,7 +25,8 @@ VIEW = View(cutoff=2.1, context=14)
 
 
 @cache
-def world(coulomb: str = "reaction_field", box: bool = True, tail: str = "none") -> tuple[System, Window, ForceField, Scene, SiteEnergy]:
+def world(coulomb: str = "reaction_field", box: bool = True,
+          tail: str = "none") -> tuple[System, Window, ForceField, Scene, SiteEnergy]:
     system, window = scenes.crowd(box=BOX if box else None, n_frames=2)
     field = replace(forcefields.everything(system, coulomb, cutoff=0.7), tail=tail, switch=0.5)
     scene = scenes.scene_of(system, window, VIEW)

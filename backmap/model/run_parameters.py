@@ -32,4 +32,4 @@ class RunParameters:
 
     def said(self, name: str) -> str:
         """Where and how it says something, for messages."""
-        return self.places.get(name, f"{self.where}, by default")
+        return self.places.get(name, f"{self.where} has another")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import pydantic
 
@@ -36,11 +36,17 @@ MOST = 12
 T = TypeVar("T")
 
 
+#: For editors: a file, or a .top and an .mdp.
+_ONE_OR_TWO = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 2,
+                                              "maxItems": 2}]}
+
+
 class TopologyFile(Options):
     """A topology with all that it includes."""
 
-    file: InputPath = pydantic.Field(description="A .top, or an .itp with its [ moleculetype ] sections; energies need "
-                                                 "[ defaults ] and [ atomtypes ] as well.")
+    file: Annotated[InputPath, pydantic.WithJsonSchema(_ONE_OR_TWO)] = pydantic.Field(
+        description="A .top, or an .itp with its [ moleculetype ] sections; energies need [ defaults ] and "
+                    "[ atomtypes ] as well.")
     include: list[InputPath] = pydantic.Field(
         default=[], description="Folders for #include, before those of an installed GROMACS.")
     define: dict[str, Any] = pydantic.Field(

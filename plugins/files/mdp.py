@@ -110,7 +110,7 @@ class RunFile:
     def said(self, name: str) -> str:
         """Where and how an option is given, for messages."""
         entry = self.entries.get(bare(name))
-        return entry.said if entry else f"{self.path}: {name}, which is not there,"
+        return entry.said if entry else f"{self.path} has no '{name}'"
 
     def text(self, name: str, default: str = "") -> str:
         """The value of an option as it stands there."""

@@ -18,7 +18,8 @@ _LATTICE = {"pme", "ewald", "p3mad"}
 #: Options that add energies or bend trajectories in ways that are not known here, and what turns them off.
 _BESIDE = {"pull": "no", "awh": "no", "rotation": "no", "swapcoords": "no", "nwall": "0", "freezegrps": "",
            "electricfieldx": "", "electricfieldy": "", "electricfieldz": "", "Ex": "", "Ey": "", "Ez": "",
-           "disre": "no", "orire": "no", "accgrps": "", "cosacceleration": "0", "deform": "", "densityguidedsimulationactive": "no"}
+           "disre": "no", "orire": "no", "accgrps": "",
+           "cosacceleration": "0", "deform": "", "densityguidedsimulationactive": "no"}
 _FOLLOWING = ("md", "mdvv", "mdvvavek")  #: integrators that keep a temperature only with a thermostat
 _STOCHASTIC = ("sd", "sd1", "sd2", "bd")  #: those that do so by themselves
 

@@ -59,8 +59,8 @@ TABLE: list[tuple[str, Break, str]] = [
      f"{HERE}5: rvdw = wide: 'wide' should be a number, 0 or more"),
     ("negative cut-off", mdp("rcoulomb = 0.9", "rcoulomb = -1"),
      f"{HERE}6: rcoulomb = -1: '-1' should be a number, 0 or more"),
-    ("infinite cut-off", mdp("rvdw = 0.9", "rvdw = 0"),
-     f"{HERE}5: rvdw = 0: there is no infinite cut-off here. Give one of at most half of the box, nm."),
+    ("infinite cut-off", mdp("rcoulomb = 0.9", "rcoulomb = 0"),
+     f"{HERE}6: rcoulomb = 0: there is no infinite cut-off here. Give one of at most half of the box, nm."),
     ("define that defines nothing", mdp("-DCHOSEN=1", "CHOSEN=1"),
      f"{HERE}12: define = CHOSEN=1: 'CHOSEN=1' defines nothing. Write -DNAME or -DNAME=value."),
     ("file that is not there", recipe("run.mdp", "gone.mdp"),
@@ -117,7 +117,7 @@ TABLE: list[tuple[str, Break, str]] = [
      "run.yaml: steps[1].forcefield: bond C1-C2 of OCT is flexible, but run.mdp:11: constraints = all-bonds. Write "
      "'constraints: all-bonds' in topology."),
     ("rigid bonds in the recipe", mdp("constraints = all-bonds\n", ""),
-     "run.yaml: steps[1].forcefield: bond C1-C2 of OCT is rigid, but run.mdp: constraints, which is not there. Write "
+     "run.yaml: steps[1].forcefield: bond C1-H1A of OCT is rigid, but run.mdp has no 'constraints'. Write "
      "'constraints: none' in topology."),
     ("another value of a macro in the recipe", recipe("[octane.top, run.mdp]", "{file: octane.top, mdp: run.mdp, "
                                                                               "define: {CHOSEN: 2}}"),

@@ -117,6 +117,7 @@ def _read_steps(reading: Reading, path: Path) -> None:
         for step in survey.steps:
             if "system" in step.gives:
                 _read_molecules(reading, survey, step, state if step.needs <= given and not lost else None)
+            reading.attempt(lambda step=step: step.settle(state.forcefield and state.forcefield.run), "")
             if lost or not step.gives or not step.gives <= READ or not step.needs <= given:
                 _read_forcefields(reading, step)
                 continue

@@ -22,7 +22,11 @@ def init(
     beads: Annotated[list[str] | None, typer.Option(
         "--beads", "-f", metavar="FILE", help="Beads: trajectories, e.g. cg.xtc.")] = None,
     temperature: Annotated[float | None, typer.Option(
-        "--temperature", "-t", min=0.0, metavar="K", help="Of the simulation of the beads, K.")] = None,
+        "--temperature", "-t", min=0.0, metavar="K", help="Of the simulation of the beads, K; by default that of --mdp."
+        )] = None,
+    mdp: Annotated[str | None, typer.Option(
+        "--mdp", metavar="FILE", help="The .mdp of the atomistic simulation: cut-offs, Coulomb, constraints, "
+                                      "temperature.")] = None,
     atoms: Annotated[list[str] | None, typer.Option(
         "--aa", metavar="FILE", help="True atoms: to train on, and to judge by if of the same frames.")] = None,
     index: Annotated[str | None, typer.Option("--index", "-n", metavar="FILE:GROUP",
@@ -52,12 +56,18 @@ def init(
     from ..starting import files, plan, text
 
     registry = session.registry_of(plugin or ())
+    output.parent.mkdir(parents=True, exist_ok=True)
+    given = files.UserFiles(topology or [], mapping or [], [*(conf or ()), *(beads or ())], atoms or [], units, index,
+                            begin, end, dt, folder=output.parent, run=mdp)
+    run = files.run_parameters(given, registry)
+    told = run.temperature if run is not None else None
+    if temperature and told and temperature != told:
+        raise BackmapError(f"is {temperature:g} K, but {run.said('temperature')}", where="-t",
+                           hint="Leave one of them out.")
+    temperature = temperature or told
     if not temperature:
         raise BackmapError("no temperature is given", where="backmap init",
                            hint="Give that of the simulation of the beads, e.g. -t 300.")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    given = files.UserFiles(topology or [], mapping or [], [*(conf or ()), *(beads or ())], atoms or [], units, index,
-                        begin, end, dt, folder=output.parent)
     wishes = plan.Wishes(temperature, weights or stock.places(), train)
     try:
         made = plan.plan(given, wishes, output, registry)

@@ -12,6 +12,7 @@ from .plugin import Plugin
 if TYPE_CHECKING:
     from ..model.inputs import AtomTopology, BeadModel, FrameSource
     from ..model.parameters import ForceField
+    from ..model.run_parameters import RunParameters
     from ..model.system import System, Window
 
 
@@ -25,6 +26,14 @@ class ForceFieldReader(Plugin):
         Raises:
             BackmapError: If a file is damaged or parameters are missing; with the file, and line where there is one.
         """
+
+    def run_parameters(self) -> RunParameters | None:
+        """What the files say of a simulation beside its force field: cut-offs, temperature. None if nothing.
+
+        Raises:
+            BackmapError: If what they say cannot be followed.
+        """
+        return None
 
     def problems(self) -> Iterator[BackmapError]:
         """All that is wrong with the files, whatever the system is; ``backmap check`` lists it even if nothing fits."""

@@ -5,10 +5,12 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+from ..errors import BackmapError
 from .plugin import Options, Plugin
 from .state import State
 
 if TYPE_CHECKING:
+    from ..model.run_parameters import RunParameters
     from ..model.system import System, Window
 
 
@@ -60,6 +62,25 @@ class Step(Plugin):
         One that gives them a state of their own hands on the ``seed`` of every window: each replica has another.
         """
         return {}
+
+    def settle(self, run: RunParameters | None) -> None:
+        """Take the temperature of the simulation whose force field is used, where the recipe gives none.
+
+        Called once, before ``start``.
+
+        Raises:
+            BackmapError: If the recipe gives another.
+        """
+        options, name = self.options, "temperature"
+        if run is None or run.temperature is None:
+            return
+        if "beads" not in self.needs or name not in type(options).model_fields:
+            return
+        if name not in options.model_fields_set:
+            self.options = options.model_copy(update={name: run.temperature})
+        elif getattr(options, name) != run.temperature:
+            raise BackmapError(f"is {getattr(options, name):g} K, but {run.said(name)}", where=f"{self.where}.{name}",
+                               hint="Leave one of them out.")
 
     def start(self, state: State) -> None:
         """Prepare; called once, before the first window."""

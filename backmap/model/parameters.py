@@ -5,7 +5,7 @@ in ``FUNCTIONS``; a reader translates.
 """
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import BackmapError
 from .pairs import AtomPairs, AtomRows
+from .run_parameters import RunParameters
 from .system import System
 
 Array = NDArray[np.float64]
@@ -133,11 +134,15 @@ class ForceField:
         kinds: Names of the T Lennard-Jones types, (T,).
         c6: Of every pair of types, kJ/mol nm^6, combination rules and exceptions (NBFIX) applied, (T, T).
         c12: The same, kJ/mol nm^12, (T, T).
-        cutoff: Cut-off distance of Lennard-Jones and Coulomb, nm; plain, neither shifted nor switched.
+        cutoff: Cut-off distance of Lennard-Jones and Coulomb, nm.
         coulomb: reaction_field as in GROMACS (excluded pairs within the cut-off and self terms included),
             cutoff (plain), pme (whole frames, through OpenMM), or none.
         epsilon_rf: Relative permittivity beyond the cut-off; 0 stands for infinity, as in GROMACS.
         where: The file, for messages.
+        run: What the input of the simulation says that uses it, if it was given.
+        tail: How Lennard-Jones ends at the cut-off, as the vdw-modifier of GROMACS: just so (none), moved by a constant
+            (shift), or switched off between ``switch`` and the cut-off, its force or its energy.
+        switch: Where switching begins, nm.
         maps: Correction maps: energies on a grid of two dihedrals that begins at -pi, kJ/mol, (m, G, G), the first
             dihedral by rows; between the nodes they are periodic cubic splines.
     """
@@ -150,6 +155,9 @@ class ForceField:
     coulomb: Literal["reaction_field", "cutoff", "pme", "none"] = "reaction_field"
     epsilon_rf: float = 0.0
     where: str = ""
+    run: RunParameters | None = None
+    tail: Literal["none", "shift", "force_switch", "potential_switch"] = "none"
+    switch: float = 0.0
     maps: Array = field(default_factory=lambda: np.zeros((0, 0, 0)))
 
     def of(self, system: System) -> list[MoleculeParameters]:
@@ -169,6 +177,13 @@ class ForceField:
                                    f"{kind.n_atoms}", where=self.where, hint="Give the topology of the same molecules.")
             found.append(parameters)
         return found
+
+    def screened(self, epsilon_r: float) -> ForceField:
+        """The force field in a medium of this relative permittivity: charges that are so much smaller."""
+        molecules = {name: replace(one, charge=one.charge / epsilon_r**0.5,
+                                   pair_parameters=one.pair_parameters / [1.0, 1.0, epsilon_r])
+                     for name, one in self.molecules.items()}
+        return replace(self, molecules=molecules, epsilon_rf=self.epsilon_rf / epsilon_r)
 
     @property
     def reaction_field(self) -> tuple[float, float]:

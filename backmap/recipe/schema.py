@@ -133,8 +133,10 @@ class _Generator(GenerateJsonSchema):
         return {_LATER: kind_of(contract).name} if contract else super().function_plain_schema(schema)
 
     def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> JsonSchemaValue:
-        """A list with a function before it may be written as the one thing it holds."""
+        """A list with a function before it may be written as the one thing it holds; options keep their names."""
         inner = super().function_before_schema(schema)
+        if schema["schema"]["type"] in ("model", "model-fields"):
+            return inner
         if schema["schema"]["type"] != "list" or "items" not in inner:
             return inner if inner.get("format") == "path" else {"anyOf": [inner, {}]}  # the function may take anything
         return {"anyOf": [inner, {"allOf": [inner["items"], {"not": {"type": "array"}}]},

@@ -168,6 +168,7 @@ class Pipeline:
             begins(step)
             before = dict(self.state.given)
             with at(step.where), files_read() as files:
+                step.settle(self.state.forcefield and self.state.forcefield.run)
                 step.start(self.state)
                 _expect_declared(step, before, self.state.given)
             reads(list(files))

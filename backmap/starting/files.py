@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..api import AtomTopology, MappingReader, Reader, TopologyReader
+from ..api import AtomTopology, ForceFieldReader, MappingReader, Reader, TopologyReader
 from ..errors import BackmapError
+from ..model.run_parameters import RunParameters
 from ..recipe import recipe
 from ..recipe.registry import Registry
 from .formats import split
@@ -32,6 +33,7 @@ class UserFiles:
         end: Last time, ps; None means no limit.
         dt: Time between frames, ps; None means every frame.
         folder: Folder to which the paths in entries are relative; None leaves them as they are.
+        run: Input of the simulation, an .mdp, which goes with the topology.
         sigma: Length of one unit of LAMMPS files in lj units, nm.
     """
 
@@ -45,6 +47,7 @@ class UserFiles:
     end: float | None = None
     dt: float | None = None
     folder: Path | None = None
+    run: str | None = None
     sigma: float | None = None
 
     def path(self, path: Path | str) -> str:
@@ -82,6 +85,10 @@ def topology_entry(given: UserFiles, registry: Registry) -> dict[str, Any]:
         raise BackmapError("no atomistic topology is given", hint="Give one with -p, e.g. -p topol.top.")
     name, path = split(given.topology[0], TopologyReader, registry)
     others = [given.path(other) for other in given.topology[1:]]
+    if given.run is not None:
+        if name != "gromacs" or others:
+            raise BackmapError("an .mdp goes with one .top", where="--mdp", hint="Give it with -p topol.top.")
+        return {name: [given.path(path), given.path(given.run)]}
     if name == "lammps":
         return {name: {"data": given.path(path), **_units(given, path)}}
     if name == "charmm" and others:
@@ -90,6 +97,17 @@ def topology_entry(given: UserFiles, registry: Registry) -> dict[str, Any]:
         raise BackmapError(f"one topology is needed, but {len(others) + 1} files are given", where=path,
                            hint="Let it #include the others.")
     return {name: given.path(path)}
+
+
+def run_parameters(given: UserFiles, registry: Registry) -> RunParameters | None:
+    """What the input of the simulation says, if it is given.
+
+    Raises:
+        BackmapError: If it cannot be followed.
+    """
+    if given.run is None:
+        return None
+    return recipe.built(ForceFieldReader, topology_entry(given, registry), given.base, registry).run_parameters()
 
 
 def mapping_entries(given: UserFiles, registry: Registry) -> dict[str, Any]:

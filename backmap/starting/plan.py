@@ -14,6 +14,7 @@ from ..checking import reading
 from ..errors import BackmapError
 from ..model import box as periodic
 from ..model.molecule import MoleculeType
+from ..model.run_parameters import RunParameters
 from ..model.survey import Finding, Survey
 from ..model.system import System
 from ..recipe import recipe
@@ -59,6 +60,7 @@ class Plan:
         generator: Name of the trained generator.
         weights: File of its weights as written in the recipe.
         forcefield: Options of the step ``forcefield``, or None.
+        run: What the input of the simulation says, or None.
         charged: Whether some atoms carry charges.
         rigid: Whether all bonds are rigid, so that time steps may be longer.
         single: Whether there is only one frame.
@@ -75,6 +77,7 @@ class Plan:
     generator: str = LEARNER
     weights: str = ""
     forcefield: dict[str, Any] | None = None
+    run: RunParameters | None = None
     charged: bool = False
     rigid: bool = False
     single: bool = False
@@ -108,6 +111,7 @@ class _Planner:
     target: Path
     registry: Registry
     why: list[str] = field(default_factory=list)
+    run: RunParameters | None = None
 
     def plan(self) -> Plan:
         """Make the plan.
@@ -120,6 +124,9 @@ class _Planner:
             raise BackmapError("no beads are given", hint="Give them with -c and -f, e.g. -c cg.gro -f cg.xtc.")
         content = files.skeleton(replace(self.given, atoms=()), self.registry)
         topology, beads = content["steps"][0]["topology"], content["steps"][1]["read"]["beads"]
+        self.run = files.run_parameters(self.given, self.registry)
+        if self.run is not None:
+            topology["constraints"] = self.run.constraints
         survey = self._survey(topology, beads)
         frame = survey.beads.frame(0)
         box = frame.box if frame.box is not None and periodic.is_valid(frame.box) else None
@@ -138,7 +145,7 @@ class _Planner:
         return Plan(
             way, tuple(self.why), self.wishes.temperature, topology, beads, reference,
             atoms if way == "training" else None, chosen.generator if chosen else LEARNER,
-            self._named(chosen.path) if chosen else "", forcefield,
+            self._named(chosen.path) if chosen else "", forcefield, self.run,
             any(np.abs(kind.partial_charge).max(initial=0) > 0 for kind in known),
             all(np.isfinite(kind.bond_length).all() for kind in known), survey.beads.n_frames == 1,
             2 * sum(count for kind, count in system.blocks if _turns(kind)) > sum(count for _, count in system.blocks))
@@ -223,7 +230,7 @@ class _Planner:
             true = next((file for file in self.given.atoms if Path(file).suffix == ".gro"), None)
             if true is not None:
                 topology["stereo"] = self.given.path(true)
-        if chosen or all(np.isfinite(kind.bond_length).any() for kind in drawn):
+        if chosen or self.run is not None or all(np.isfinite(kind.bond_length).any() for kind in drawn):
             return system
         for constraints in ("h-bonds", "none"):
             found = self._read({**topology, "constraints": constraints}, beads)
@@ -240,7 +247,7 @@ class _Planner:
             return None
         half = np.inf if box is None else 0.5 * periodic.smallest_width(box)
         cutoff = CUTOFF if half > CUTOFF else float(np.floor(half * 20 - 1e-9) / 20)
-        options = {"parameters": {name: value}, "cutoff": cutoff}
+        options = {"parameters": {name: value}} | ({"cutoff": cutoff} if self.run is None else {})
         state = State(folder=self.given.base, output=self.given.base, seed=0, device="cpu", log=lambda line: None,
                       system=system)
         try:

@@ -52,7 +52,9 @@ def _topology(plan: Plan) -> Iterator[str]:
                                 "{SOL: W} says what their beads are called.")
         if key == "stereo":
             yield from _comment("      ", "Handedness of stereocentres, as in the first frame of these atoms.")
-        if key == "constraints":
+        if key == "constraints" and plan.run is not None:
+            yield "      # as in the .mdp"
+        elif key == "constraints":
             yield from _comment("      ", "TODO: which bonds are rigid, as 'constraints' in your .mdp: none, h-bonds "
                                 "or all-bonds. This is a guess.")
         yield f"      {key}: {_flow(value)}"
@@ -64,6 +66,10 @@ def _forcefield(plan: Plan) -> Iterator[str]:
     yield "  - forcefield:             # its energies, to correct and to judge by"
     (name, value), = plan.forcefield["parameters"].items()
     yield f"      parameters: {_flow({name: value})}"
+    if plan.run is not None:
+        told = ", ".join(f"{name} {value}" for name, value in plan.run.treatment.items())
+        yield from _comment("      ", f"From the .mdp: {told}", *plan.run.remarks)
+        return
     yield f"      cutoff: {plan.forcefield['cutoff']}           # TODO: rvdw and rcoulomb of your .mdp, nm"
     if plan.charged:
         yield from _comment("      ", "TODO: there are charges. Beyond the cut-off a reaction field counts, with "
@@ -128,7 +134,7 @@ def _flow(value: Any) -> str:
 def _comment(indent: str, *sentences: str) -> Iterator[str]:
     """Sentences as comment lines that are not too long; a word that is, is not broken."""
     for sentence in sentences:
-        sentence = sentence if sentence.endswith(".") else f"{sentence}."
+        sentence = sentence if sentence.endswith((".", "?")) else f"{sentence}."
         line = f"{indent}#"
         for word in sentence.split():
             if len(line) + 1 + len(word) > WIDTH and not line.endswith("#"):

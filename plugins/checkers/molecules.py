@@ -53,8 +53,8 @@ def _charges(survey: Survey) -> Iterator[Finding]:
     field = survey.forcefield
     step = next((step for step in survey.steps if "forcefield" in step.gives), None)
     charged = [kind.name for kind in merged(survey.system.types) if np.abs(kind.partial_charge).max(initial=0) > 0]
-    if (field is not None and charged and field.coulomb == "reaction_field" and field.epsilon_rf == 0
-            and "epsilon_rf" not in step.options.model_fields_set):
+    if (field is not None and charged and field.run is None and field.coulomb == "reaction_field"
+            and field.epsilon_rf == 0 and "epsilon_rf" not in step.options.model_fields_set):
         yield Finding("note", survey.where(step, "epsilon_rf"),
                       f"{listed(charged)} carry charges; beyond the cut-off the dielectric constant is infinite, as in "
                       "GROMACS by default", "Write 'epsilon_rf' as epsilon-rf in your .mdp; 'coulomb' knows other "

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import pydantic
 
@@ -14,6 +14,7 @@ from backmap.api import InputPath, Options, all_kept, also_read
 from backmap.errors import BackmapError, Errors
 
 from ..chemistry import elements
+from . import mdp_meaning
 from .preprocessor import BETWEEN, Preprocessor, TopologyLine, content_of, system_folders
 
 #: Bond functions that mean a chemical bond; along which exclusions are counted; 6, 9 and 10 are restraints.
@@ -34,15 +35,39 @@ MOST = 12
 T = TypeVar("T")
 
 
+#: For editors: a file, or a .top and an .mdp.
+_ONE_OR_TWO = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 2,
+                                              "maxItems": 2}]}
+
+
 class TopologyFile(Options):
     """A topology with all that it includes."""
 
-    file: InputPath = pydantic.Field(description="A .top, or an .itp with its [ moleculetype ] sections; energies need "
-                                                 "[ defaults ] and [ atomtypes ] as well.")
+    file: Annotated[InputPath, pydantic.WithJsonSchema(_ONE_OR_TWO)] = pydantic.Field(
+        description="A .top, or an .itp with its [ moleculetype ] sections; energies need [ defaults ] and "
+                    "[ atomtypes ] as well.")
     include: list[InputPath] = pydantic.Field(
         default=[], description="Folders for #include, before those of an installed GROMACS.")
     define: dict[str, Any] = pydantic.Field(
         default={}, description="Macros for #ifdef and parameters, as -DNAME=value in an .mdp.")
+    mdp: InputPath | None = pydantic.Field(
+        None, description="The .mdp of the simulation, which may also stand after the .top, [topol.top, run.mdp]. Its "
+                          "'define' and 'include' count, and 'forcefield' takes cut-offs and temperature from it.")
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _with_run(cls, values: Any) -> Any:
+        """[topol.top, run.mdp] as two options."""
+        files = values.get("file") if isinstance(values, dict) else None
+        if isinstance(files, list | tuple):
+            if len(files) != 2 or "mdp" in values or Path(str(files[1])).suffix.lower() not in (".mdp", ".tpr"):
+                raise ValueError("a list is a .top and an .mdp, [topol.top, run.mdp]")
+            values = {**values, "file": files[0], "mdp": files[1]}
+        for name in ("file", "mdp") if isinstance(values, dict) else ():
+            if Path(str(values.get(name))).suffix.lower() == ".tpr":
+                raise ValueError(f"{values[name]} is not read, as its format belongs to one version of GROMACS: give "
+                                 "the .top and the .mdp that it is made of, [topol.top, run.mdp]")
+        return values
 
     def records(self) -> TopologyRecords:
         """What the file holds; not to be changed, since others get the same.
@@ -60,7 +85,15 @@ class TopologyFile(Options):
     def readable(self) -> TopologyRecords:
         """What can be read of the file; ``errors`` of it are what cannot."""
         define = {name: "" if value is None else str(value) for name, value in self.define.items()}
-        return _last.records(Path(self.file), [*self.include, *system_folders()], define)
+        folders = list(self.include)
+        if self.mdp is not None:
+            told = mdp_meaning.macros_of(self.mdp)
+            for name in define.keys() & told:
+                if define[name] != told[name]:
+                    raise BackmapError(f"'define' of the recipe gives {name} as '{define[name]}', but this file as "
+                                       f"'{told[name]}'", where=self.mdp, hint="Leave one of them out.")
+            define, folders = define | told, [*folders, *mdp_meaning.folders_of(self.mdp)]
+        return _last.records(Path(self.file), [*folders, *system_folders()], define)
 
 
 # Records

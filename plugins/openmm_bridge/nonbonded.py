@@ -5,6 +5,7 @@ import numpy as np
 import openmm
 from numpy.typing import NDArray
 
+from backmap.engine.energy.tables import Tail
 from backmap.errors import BackmapError
 from backmap.model.parameters import COULOMB, ForceField
 from backmap.model.system import System
@@ -58,7 +59,7 @@ class _Nonbonded:
         """
         field, charged = self._field, self._charged
         standard = field.coulomb in ("reaction_field", "pme")
-        rule = lorentz_berthelot(field)
+        rule = lorentz_berthelot(field) if field.tail == "none" else None
         none = np.zeros_like(self._charge)
         if rule is not None and charged and standard and not apart:
             self._finish(made, self._standard(self._charge, *rule), "lj")
@@ -105,7 +106,7 @@ class _Nonbonded:
                 n = len(table)
                 force.addTabulatedFunction(f"{name}table", openmm.Discrete2DFunction(n, n, table.T.ravel().tolist()))
                 parts[name] = f"{name}table(kind1,kind2)"
-        force.setEnergyFunction(f"({parts['c12']}/r6-{parts['c6']})/r6; r6=r^6")
+        force.setEnergyFunction(_ending(Tail.of(self._field)) + f"; c12={parts['c12']}; c6={parts['c6']}")
         if len(roots) < 2:
             force.addPerParticleParameter("kind")
             roots.append(self._kind.astype(np.float64))
@@ -141,6 +142,16 @@ class _Nonbonded:
         force.setForceGroup(GROUP[term])
         force.setName(term)
         made.addForce(force)
+
+
+def _ending(tail: Tail) -> str:
+    """Lennard-Jones of c6 and c12 as it ends at the cut-off, in OpenMM's language."""
+    plain = "(c12/r6-c6)/r6"
+    if not any((*tail.of_6, *tail.of_12, *tail.fade)):
+        return f"{plain}; r6=r^6"
+    (s6, t6, f6), (s12, t12, f12), (a, b, c) = tail.of_6, tail.of_12, tail.fade
+    return (f"(1+x^3*({a!r}+x*({b!r}+x*{c!r})))*({plain}+c12*({s12!r}+x^3*({t12!r}+x*{f12!r}))"
+            f"-c6*({s6!r}+x^3*({t6!r}+x*{f6!r}))); x=max(r-{tail.start!r},0); r6=r^6")
 
 
 def lorentz_berthelot(field: ForceField) -> tuple[Array, Array] | None:

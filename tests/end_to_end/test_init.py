@@ -210,3 +210,20 @@ def test_published_weights_need_the_owners(reference_data: Path, tmp_path: Path,
     assert code == 0, out
     assert "ps_568K.safetensors fits these molecules" in out
     assert Path(steps(tmp_path / "ps.yaml")["topology"]["owners"]["PS1"]).name == "PS1.map"
+
+
+def test_run_parameters_in_place_of_guesses(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "run.mdp").write_text("integrator = sd\nref-t = 350\ncoulombtype = PME\nrvdw = 1.1\nrcoulomb = 1.1\n"
+                                    "constraints = all-bonds\n")
+    code, out, _ = call("init", *FILES[:-2], "--mdp", "run.mdp", capsys=capsys)
+    assert code == 0, out
+    made = steps(folder / "recipe.yaml")
+    assert made["topology"]["atoms"] == {"gromacs": ["octane.top", "run.mdp"]}
+    assert made["topology"]["constraints"] == "all-bonds"
+    assert made["forcefield"] == {"parameters": {"gromacs": ["octane.top", "run.mdp"]}}
+    assert made["hamiltonian"]["temperature"] == 350
+    text = (folder / "recipe.yaml").read_text()
+    assert "# From the .mdp: cutoff 1.1, tail shift, coulomb reaction_field, epsilon_rf 0.0." in text
+    assert "TODO" not in text
+    code, _, err = call("init", *FILES[:-1], "300", "--mdp", "run.mdp", capsys=capsys)
+    assert (code, err) == (2, "backmap: -t: is 300 K, but run.mdp:2: ref-t = 350. Leave one of them out.\n")

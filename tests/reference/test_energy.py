@@ -7,12 +7,16 @@ import numpy as np
 import pytest
 import torch
 from backmap_plugins.assessors.energy import Energy
+from backmap_plugins.files.mdp import bare
+from backmap_plugins.forcefields.gromacs.reader import Gromacs as Parameters
 from backmap_plugins.formats.gromacs.frames import GromacsFrames
 from backmap_plugins.formats.gromacs.topology import Gromacs
 from backmap_plugins.formats.mappings.dbm import Dbm
 from backmap_plugins.formats.mappings.votca import Votca
 from backmap_plugins.molecules.assemble import assemble
+from backmap_plugins.steps.forcefield import Forcefield
 
+from backmap.api import State
 from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.energy.site import SiteEnergy
 from backmap.engine.sites.contracts import View
@@ -97,6 +101,30 @@ def test_other_reaction_fields_as_gromacs_has_them(epsilon: float, cutoff: float
     frames, boxes = frames_of([scenes.RECIPE / "aa.gro", scenes.RECIPE / "train.xtc"], 1)
     compare(system, forcefields.read(top, system, cutoff, epsilon_rf=epsilon), top, frames, boxes, tmp_path,
             **{"epsilon-rf": epsilon, "rcoulomb": cutoff, "rvdw": cutoff})
+
+
+@pytest.mark.parametrize("changes", [
+    {"epsilon-rf": 0, "vdw-modifier": "Potential-shift"},
+    {"epsilon_rf": 78, "vdw_modifier": "potential_shift_verlet"},
+    {"epsilon-rf": 10, "epsilon-r": 2.5, "vdw-modifier": "Force-switch", "rvdw-switch": 0.7},
+    {"vdw-modifier": "Potential-switch", "rvdw-switch": 0.75},
+    {"vdwtype": "Switch", "rvdw_switch": 0.6, "coulombtype": "cut-off"},
+    {"vdw-type": "shift", "rvdw-switch": 0.5, "coulombtype": "Cut-off", "epsilon-r": 3},
+    {"vdw-modifier": "none", "coulombtype": "Cut-off", "coulomb-modifier": "none"},
+], ids=lambda changes: "-".join(str(value) for value in changes.values()))
+def test_run_parameters_as_gromacs_has_them(changes: dict[str, object], tmp_path: Path) -> None:
+    system, top, mdp = scenes.octane_system("none"), scenes.RECIPE / "octane.top", tmp_path / "run.mdp"
+    changes = {"rcoulomb": 0.9, "rvdw": 0.9, **changes}
+    replaced = {bare(name) for name in changes}
+    rest = {name: value for name, value in gmx.MDP.items() if bare(name) not in replaced}
+    mdp.write_text("".join(f"{name} = {value}\n" for name, value in (rest | changes).items()))
+    reader = Parameters(Parameters.Options(file=top, mdp=mdp))
+    state = State(folder=tmp_path, output=tmp_path, seed=0, device="cpu", log=lambda line: None, system=system)
+    Forcefield(Forcefield.Options(parameters=reader)).start(state)
+    frames, boxes = frames_of([scenes.RECIPE / "aa.gro", scenes.RECIPE / "train.xtc"], 1)
+    theirs = gmx.MDP | {name: None for name in gmx.MDP if bare(name) in replaced} | changes
+    compare(system, state.forcefield, top, frames, boxes, tmp_path,
+            **{name: "" if value is None else value for name, value in theirs.items()})
 
 
 def test_octane_of_gromos_as_gromacs_has_it(reference_data: Path, tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ class FrameEnergy:
         return pair_energies((step * step).sum(-1), self._tensor(self.field.c6[kinds]),
                              self._tensor(self.field.c12[kinds]),
                              self._tensor(layout.charge[i] * layout.charge[j]), self._tensor(excluded),
-                             layout.electrostatics)
+                             layout.electrostatics, layout.tail)
 
     def _added(self, n: int, values: Tensor, *targets: Index) -> Tensor:
         """``values`` added up into ``n`` places, once for each of ``targets``."""

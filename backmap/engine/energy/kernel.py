@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..compiling.compiled import compiled, part
 from ..sites.records import pair_at
 from .cells import AtomCells
-from .pair import NEAREST, lennard_jones, reaction_field, sixth_of
+from .pair import NEAREST, ending, lennard_jones, reaction_field, sixth_of
 from .tables import SystemTables
 
 Array = NDArray[np.float64]
@@ -127,6 +127,7 @@ def _pairs_of(first, near, x, order, start, lattice, wrap, tables, sums):
                 continue
             coulomb_sum += charges * (1.0 / np.sqrt(r2) + beside)
             lj = lennard_jones(sixth_of(r2), c6[kind[a], kind[b]], c12[kind[a], kind[b]])
+            lj += ending(1.0 / np.sqrt(r2), r2, c6[kind[a], kind[b]], c12[kind[a], kind[b]], field.tail)[0]
             lj_sum += lj
             half += 0.5 * lj
             of_atom[b] += 0.5 * lj
@@ -183,4 +184,5 @@ def sites(drawn: Array, owned: Index, around: AtomsAround, tables: SystemTables,
                         continue
                     total += charges * (1.0 / np.sqrt(r2) + beside)
                     total += lennard_jones(sixth_of(r2), c6[kind[a], kind[b]], c12[kind[a], kind[b]])
+                    total += ending(1.0 / np.sqrt(r2), r2, c6[kind[a], kind[b]], c12[kind[a], kind[b]], field.tail)[0]
             energy[s, m] += total

@@ -11,7 +11,7 @@ from ...model.system import System
 from ..sites.records import MoleculePairs
 from ..sites.snapshot import AtomIndex
 from .maps import splines
-from .tables import Electrostatics, PairField, SystemTables
+from .tables import Electrostatics, PairField, SystemTables, Tail
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -32,6 +32,7 @@ class FieldLayout:
         charge: Partial charge of each atom, e, (A,).
         electrostatics: Coulomb parameters of pairs within the cut-off.
         explicit: Coulomb parameters of explicit pairs (1-4), which have no reaction field.
+        tail: How Lennard-Jones of pairs within the cut-off ends there.
         tables: Tables for loops over non-bonded pairs.
         self_energy: Self energy of the reaction field, kJ/mol, the same in every frame.
         maps: Splines of the correction maps, as of ``maps.splines``.
@@ -52,6 +53,7 @@ class FieldLayout:
             self.kind[group.atoms], self.charge[group.atoms] = molecule.kind, molecule.charge
         self.electrostatics = self._electrostatics()
         factor, _, shift, reaction = self.electrostatics
+        self.tail = Tail.of(field)
         self.explicit = Electrostatics(factor, 0.0, 0.0, False)
         self.self_energy = -0.5 * factor * shift * float((self.charge**2).sum()) if reaction else 0.0
         self.tables = self._tables()
@@ -66,7 +68,7 @@ class FieldLayout:
     def _tables(self) -> SystemTables:
         field = PairField(self.kind, self.charge, np.ascontiguousarray(self.field.c6, dtype=np.float64),
                           np.ascontiguousarray(self.field.c12, dtype=np.float64), float(self.field.cutoff),
-                          self.electrostatics)
+                          self.electrostatics, self.tail)
         return SystemTables(field, self.where.molecule, self.where.row,
                             MoleculePairs.of([molecule.left_out for molecule in self.molecules]))
 

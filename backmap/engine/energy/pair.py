@@ -2,7 +2,8 @@
 
     E(r) = c12 / r^12 - c6 / r^6 + q (1 / r + k r^2 - c)
 
-with q Coulomb's constant times both charges, k and c those of a reaction field, or 0. ``squared`` stands for r^2,
+with q Coulomb's constant times both charges, k and c those of a reaction field, or 0; beside it what lets Lennard-Jones
+end more gently at the cut-off, ``tables.Tail``. ``squared`` stands for r^2,
 ``inverse`` for 1 / r^2, ``root`` for 1 / r and ``sixth`` for 1 / r^6. A slope is a derivative by the distance over the
 distance: times the step from one atom to the other it is the force on the first.
 
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..compiling.compiled import part, plain
-from .tables import Electrostatics
+from .tables import Electrostatics, Tail
 
 Array = NDArray[np.float64]
 
@@ -84,6 +85,26 @@ def energy_and_slope(inverse, root, squared, c6, c12, charges, k, c):
     return energy, slope
 
 
+@part(inline="always")
+def ending(root, squared, c6, c12, tail):
+    """What a ``Tail`` adds to the energy of Lennard-Jones, and to its slope."""
+    shift6, third6, fourth6 = tail.of_6
+    shift12, third12, fourth12 = tail.of_12
+    energy, slope = c12 * shift12 - c6 * shift6, 0.0
+    if tail.switched:
+        x = max(squared * root - tail.start, 0.0)
+        third, fourth = c12 * third12 - c6 * third6, c12 * fourth12 - c6 * fourth6
+        energy += x * x * x * (third + fourth * x)
+        slope = x * x * (3.0 * third + 4.0 * fourth * x) * root
+        a, b, c = tail.fade
+        fade, fading = x * x * x * (a + x * (b + x * c)), x * x * (3.0 * a + x * (4.0 * b + x * 5.0 * c)) * root
+        sixth = cubed(root * root)
+        whole, steep = lennard_jones(sixth, c6, c12), lennard_jones_rise(sixth, c6, c12) * (root * root)
+        slope += fading * whole + fade * steep
+        energy += fade * whole
+    return energy, slope
+
+
 @part(nogil=True)
 def softened(squared, c6, c12, core):
     """Energy and slope of Lennard-Jones that below the distance ``core`` goes on along its tangent there."""
@@ -106,7 +127,7 @@ def softened_tensors(distance: Tensor, c6: Tensor, c12: Tensor, core: Tensor) ->
 
 
 def pair_energies(squared: Tensor, c6: Tensor, c12: Tensor, charges: Tensor, excluded: Tensor,
-                  electrostatics: Electrostatics) -> tuple[Tensor, Tensor]:
+                  electrostatics: Electrostatics, tail: Tail | None = None) -> tuple[Tensor, Tensor]:
     """Lennard-Jones and Coulomb energies of pairs within the cut-off, by tensors.
 
     Args:
@@ -116,15 +137,25 @@ def pair_energies(squared: Tensor, c6: Tensor, c12: Tensor, charges: Tensor, exc
         charges: Products of both charges, e^2, (...).
         excluded: Which pairs are excluded, (...) bool.
         electrostatics: Coulomb parameters.
+        tail: How Lennard-Jones ends at the cut-off; None: it goes on.
 
     Returns:
         Lennard-Jones and Coulomb energies, kJ/mol, (...) each.
     """
     squared = squared.clamp_min(NEAREST**2)
     factor, k, c, reaction = electrostatics
-    lj = torch.where(excluded, 0.0, plain(lennard_jones)(squared**-3, c6, c12))
+    lj = plain(lennard_jones)(squared**-3, c6, c12)
+    lj = torch.where(excluded, 0.0, lj if tail is None else lj + _ending_tensors(lj, squared, c6, c12, tail))
     field = plain(reaction_field)(squared, k, c) if reaction else torch.zeros_like(squared)
     return lj, factor * charges * torch.where(excluded, field, squared**-0.5 + field)
+
+
+def _ending_tensors(lj: Tensor, squared: Tensor, c6: Tensor, c12: Tensor, tail: Tail) -> Tensor:
+    """What a tail adds to Lennard-Jones energies ``lj``: the first half of ``ending``, by tensors."""
+    x = (squared.sqrt() - tail.start).clamp_min(0.0)
+    shift, third, fourth = (c12 * of_12 - c6 * of_6 for of_6, of_12 in zip(tail.of_6, tail.of_12, strict=True))
+    a, b, c = tail.fade
+    return shift + x**3 * (third + fourth * x) + lj * x**3 * (a + x * (b + x * c))
 
 
 def sixth_at(energy: float, c6: Array, c12: Array) -> Array:

@@ -183,7 +183,7 @@ class SiteEnergy:
         c6, c12 = self.c6[self.kind[a], self.kind[b]], self.c12[self.kind[a], self.kind[b]]
         lj, coulomb = pair_energies(torch.where(near, distance, 1.0)**2, c6[:, None], c12[:, None],
                                     (self.charge[a] * self.charge[b])[:, None], self._tensor(excluded)[:, None],
-                                    self.layout.electrostatics)
+                                    self.layout.electrostatics, self.layout.tail)
         return torch.where(near, lj + coulomb, 0.0).sum(dim=(2, 3))
 
     def _tensor(self, values: NDArray) -> Tensor:

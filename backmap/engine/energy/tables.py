@@ -30,6 +30,48 @@ class Electrostatics(NamedTuple):
     reaction: bool
 
 
+class Tail(NamedTuple):
+    """How Lennard-Jones ends: S(x) (c12 (1/r^12 + p12(x)) - c6 (1/r^6 + p6(x))) with x = max(r - start, 0).
+
+    p(x) = shift + x^3 (third + fourth x), and S(x) = 1 + x^3 (fade[0] + fade[1] x + fade[2] x^2).
+
+    Attributes:
+        switched: Whether anything changes with x; if not, only the shifts count.
+        start: Where it begins to change, nm.
+        of_6: (shift, third, fourth) of 1/r^6.
+        of_12: The same of 1/r^12.
+        fade: Of S.
+    """
+
+    switched: bool
+    start: float
+    of_6: tuple[float, float, float]
+    of_12: tuple[float, float, float]
+    fade: tuple[float, float, float]
+
+    @classmethod
+    def of(cls, field: ForceField) -> Tail:
+        """The tail that a force field asks for (GROMACS manual, "Modified non-bonded interactions")."""
+        end, start = float(field.cutoff), float(field.switch)
+        nothing = (0.0, 0.0, 0.0)
+        if field.tail == "shift":
+            return cls(False, end, (-end**-6, 0.0, 0.0), (-end**-12, 0.0, 0.0), nothing)
+        if field.tail == "force_switch":
+            return cls(True, start, _force_switch(6, start, end), _force_switch(12, start, end), nothing)
+        if field.tail == "potential_switch":
+            wide = end - start
+            return cls(True, start, nothing, nothing, (-10 * wide**-3, 15 * wide**-4, -6 * wide**-5))
+        return cls(False, end, nothing, nothing, nothing)
+
+
+def _force_switch(power: int, start: float, end: float) -> tuple[float, float, float]:
+    """(shift, third, fourth) that let the force of 1/r^power go to 0 smoothly between ``start`` and ``end``."""
+    wide, scale = end - start, power / end ** (power + 2)
+    third = scale * ((power + 4) * end - (power + 1) * start) / (3 * wide**2)
+    fourth = -scale * ((power + 3) * end - (power + 1) * start) / (4 * wide**3)
+    return -end**-power - third * wide**3 - fourth * wide**4, third, fourth
+
+
 class PairField(NamedTuple):
     """Non-bonded parameters of the atoms of a system.
 
@@ -40,6 +82,7 @@ class PairField(NamedTuple):
         c12: By pair of kinds, kJ/mol nm^12, (T, T).
         cutoff: nm.
         coulomb: What charges make of it.
+        tail: How Lennard-Jones ends at the cut-off.
     """
 
     kind: Index
@@ -48,6 +91,7 @@ class PairField(NamedTuple):
     c12: Array
     cutoff: float
     coulomb: Electrostatics
+    tail: Tail
 
 
 class SystemTables(NamedTuple):

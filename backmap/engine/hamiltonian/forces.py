@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..compiling.compiled import part
-from ..energy.pair import energy_and_slope, reaction_field
+from ..energy.pair import ending, energy_and_slope, reaction_field
 from .bonded import bonded
 from .lists import Lists, parameters_of
 from .loops import QUICK
@@ -62,6 +62,17 @@ def _pair(squared, c6, c12, charges, k, c, core):
     return energy + 0.5 * slope * (squared - held), slope
 
 
+@part(fastmath=QUICK, error_model="numpy")
+def _ending_pair(squared, c6, c12, charges, k, c, core, tail):
+    """The same of a pair that the cut-off ends."""
+    held = max(squared, core)
+    root = np.sqrt(1.0 / held)
+    energy, slope = energy_and_slope(root * root, root, held, c6, c12, charges, k, c)
+    more, steeper = ending(root, held, c6, c12, tail)
+    slope += steeper
+    return energy + more + 0.5 * slope * (squared - held), slope
+
+
 @part
 def _push(force, i, j, dx, dy, dz, slope):
     """Forces of a pair whose energy has ``slope``, by the step from i to j."""
@@ -88,7 +99,8 @@ def _listed(pair, value, s: AtomTables, kinds, x, force):
         if value[n, 3] == 1.0:
             one, slope = charges * reaction_field(squared, k, c), 2.0 * charges * k
         else:
-            one, slope = _pair(squared, value[n, 0], value[n, 1], charges, k, c, core[kinds[i], kinds[j]])
+            one, slope = _ending_pair(squared, value[n, 0], value[n, 1], charges, k, c, core[kinds[i], kinds[j]],
+                                      s.field.tail)
         energy += one
         _push(force, i, j, dx, dy, dz, slope)
     return energy
@@ -118,8 +130,9 @@ def _imaged(s: AtomTables, kinds, charges, x, images, shift, force):
         dx, dy, dz = x[j, 0] + shift[n, 0] - x[i, 0], x[j, 1] + shift[n, 1] - x[i, 1], x[j, 2] + shift[n, 2] - x[i, 2]
         squared = dx * dx + dy * dy + dz * dz
         if squared < limit:
-            one, slope = _pair(squared, c6[kinds[i], kinds[j]], c12[kinds[i], kinds[j]],
-                               coulomb.factor * charges[i] * charges[j], coulomb.k, coulomb.c, core[kinds[i], kinds[j]])
+            one, slope = _ending_pair(squared, c6[kinds[i], kinds[j]], c12[kinds[i], kinds[j]],
+                                      coulomb.factor * charges[i] * charges[j], coulomb.k, coulomb.c,
+                                      core[kinds[i], kinds[j]], s.field.tail)
             energy += one
             _push(force, i, j, dx, dy, dz, slope)
     return energy
@@ -153,6 +166,9 @@ def _around(groups, s: AtomTables, kinds, charges, x, lists: Lists, force):
                     root = 1.0 / np.sqrt(held)
                     value, slope = energy_and_slope(root * root, root, held, c6, c12, charge * near[3, n], coulomb.k,
                                                     coulomb.c)
+                    more, steeper = ending(root, held, c6, c12, s.field.tail)
+                    value += more
+                    slope += steeper
                     slope *= counts
                     energy += counts * value
                     energy += 0.5 * slope * (squared - held)
@@ -188,6 +204,9 @@ def _of_many(first, last, s: AtomTables, kinds, charges, x, lists: Lists, bounds
             root = 1.0 / np.sqrt(held)
             value, slope = energy_and_slope(root * root, root, held, c6[n], c12[n], charge * near_q[n], coulomb.k,
                                             coulomb.c)
+            more, steeper = ending(root, held, c6[n], c12[n], s.field.tail)
+            value += more
+            slope += steeper
             slope *= counts
             energy += counts * value
             energy += 0.5 * slope * (squared - held)

@@ -1,7 +1,8 @@
 """Non-bonded forces on a block in single precision, for the steps between the ends of a trajectory (compiled).
 
 Any force that depends on positions alone leaves a trajectory reversible and its volume as it is, so these need not
-be exact: the acceptance looks at energies, and those are in double precision. All loops run over whole lanes.
+be exact: the acceptance looks at energies, and those are in double precision. Where Lennard-Jones is switched off these
+forces are not. All loops run over whole lanes.
 """
 from __future__ import annotations
 

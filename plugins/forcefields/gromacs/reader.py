@@ -11,6 +11,7 @@ import numpy as np
 from backmap.api import ForceFieldReader
 from backmap.errors import BackmapError, Errors
 from backmap.model.parameters import FUNCTIONS, Bonded, ForceField, MoleculeParameters
+from backmap.model.run_parameters import RunParameters
 from backmap.model.system import System
 
 from ...files.gromacs import (
@@ -25,6 +26,7 @@ from ...files.gromacs import (
     understood,
 )
 from ...files.gromacs_rigid import RIGID
+from ...files.mdp_meaning import run_parameters
 from ...files.preprocessor import BETWEEN, TopologyLine
 from ..matching import check_elements
 from .functions import SECTIONS
@@ -66,9 +68,13 @@ class Gromacs(ForceFieldReader):
         return ForceField(parameters, names, table[..., 0], table[..., 1], where=where,
                           maps=np.array(types.maps) if types.maps else np.zeros((0, 0, 0)))
 
+    def run_parameters(self) -> RunParameters | None:
+        return None if self.options.mdp is None else run_parameters(self.options.mdp)
+
     def problems(self) -> Iterator[BackmapError]:
         """Of all molecule types that [ molecules ] names, or of all where there are none."""
         records, types, errors = self._types()
+        errors.attempt(self.run_parameters)
         named = {name for name, _, _ in records.blocks} or set(records.molecules)
         for name, record in records.molecules.items():
             if name in named:

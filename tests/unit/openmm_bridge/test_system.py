@@ -10,6 +10,7 @@ from backmap_plugins.openmm_bridge.nonbonded import lorentz_berthelot
 from backmap_plugins.openmm_bridge.system import GROUP, Energies, build, energies, reduced
 
 from backmap import testing
+from backmap.engine.energy.frame import FrameEnergy
 from backmap.errors import BackmapError
 from backmap.model import box as periodic
 from backmap.model.parameters import COULOMB, FUNCTIONS, Bonded, ForceField, MoleculeParameters
@@ -119,6 +120,15 @@ def test_non_bonded_terms_in_a_triclinic_box(rule: str, coulomb: str) -> None:
     else:
         assert found["coulomb"] == pytest.approx(expected["coulomb"], abs=2e-3)
     assert found["total"] == pytest.approx(sum(value for term, value in found.items() if term != "total"))
+
+
+@pytest.mark.parametrize("rule", ["mean", "table"])
+@pytest.mark.parametrize("tail", ["shift", "force_switch", "potential_switch"])
+def test_lennard_jones_ends_as_in_our_own_energies(rule: str, tail: str) -> None:
+    field, atoms = replace(_field(rule=rule, cutoff=1.1), tail=tail, switch=0.8), _atoms()
+    found, own = energies(field, SYSTEM, atoms, BOX)["lj"], FrameEnergy(SYSTEM, field).of(atoms, BOX)["lj"]
+    assert abs(own - FrameEnergy(SYSTEM, replace(field, tail="none")).of(atoms, BOX)["lj"]) > 1e-4 * abs(own)
+    assert found == pytest.approx(own, rel=1e-5)
 
 
 def test_pairs_count_at_any_distance() -> None:

@@ -203,9 +203,11 @@ def explicit_of(system: System, field: ForceField, atoms: np.ndarray) -> np.ndar
     return np.array(found)
 
 
-@pytest.mark.parametrize("coulomb", ["reaction_field", "cutoff", "none"])
-def test_the_kernel_and_the_tensors_agree(coulomb: str) -> None:
+@pytest.mark.parametrize(("coulomb", "tail"), [
+    ("reaction_field", "none"), ("cutoff", "shift"), ("none", "force_switch"), ("reaction_field", "potential_switch")])
+def test_the_kernel_and_the_tensors_agree(coulomb: str, tail: str) -> None:
     system, window, field = mixture(coulomb)
+    field = replace(field, tail=tail, switch=0.6 * field.cutoff)
     energy, atoms, box = FrameEnergy(system, field), window.atoms[0], window.box(0)
     quick, slow = energy.of(atoms, box), energy.differentiable(torch.as_tensor(atoms), box)
     for term in TERMS:

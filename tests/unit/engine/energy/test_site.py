@@ -25,9 +25,10 @@ VIEW = View(cutoff=2.1, context=14)
 
 
 @cache
-def world(coulomb: str = "reaction_field", box: bool = True) -> tuple[System, Window, ForceField, Scene, SiteEnergy]:
+def world(coulomb: str = "reaction_field", box: bool = True,
+          tail: str = "none") -> tuple[System, Window, ForceField, Scene, SiteEnergy]:
     system, window = scenes.crowd(box=BOX if box else None, n_frames=2)
-    field = forcefields.everything(system, coulomb, cutoff=0.7)
+    field = replace(forcefields.everything(system, coulomb, cutoff=0.7), tail=tail, switch=0.5)
     scene = scenes.scene_of(system, window, VIEW)
     site = SiteEnergy(system, field, scene.fragments, VIEW)
     site.check(scene, window.boxes)
@@ -53,10 +54,11 @@ def moved(scene: Scene, frame: int, bead: int, positions: Tensor, block: Tensor 
     return atoms.numpy()
 
 
-@pytest.mark.parametrize(("coulomb", "box"), [("reaction_field", True), ("cutoff", True), ("none", True),
-                                              ("reaction_field", False)])
-def test_differences_are_those_of_whole_frames(coulomb: str, box: bool) -> None:
-    system, window, field, scene, site = world(coulomb, box)
+@pytest.mark.parametrize(("coulomb", "box", "tail"), [
+    ("reaction_field", True, "none"), ("cutoff", True, "shift"), ("none", True, "force_switch"),
+    ("reaction_field", False, "potential_switch")])
+def test_differences_are_those_of_whole_frames(coulomb: str, box: bool, tail: str) -> None:
+    system, window, field, scene, site = world(coulomb, box, tail)
     frame, bead = scenes.every_site(scene)
     drawn = candidates(scene, frame, bead)
     energy, before = site.of(scene, frame, bead, drawn), site.present(scene, frame, bead)
@@ -84,9 +86,9 @@ def test_atoms_outside_the_block_stay_where_they_are() -> None:
         assert (energy[s, 0] - before[s]).item() == pytest.approx(after - totals[w], rel=1e-9, abs=1e-5)
 
 
-@pytest.mark.parametrize("coulomb", ["reaction_field", "none"])
-def test_the_kernel_and_the_tensors_agree(coulomb: str) -> None:
-    _, _, _, scene, site = world(coulomb)
+@pytest.mark.parametrize(("coulomb", "tail"), [("reaction_field", "force_switch"), ("none", "none")])
+def test_the_kernel_and_the_tensors_agree(coulomb: str, tail: str) -> None:
+    _, _, _, scene, site = world(coulomb, tail=tail)
     frame, bead = scenes.every_site(scene)
     drawn = candidates(scene, frame, bead)
     quick = site.of(scene, frame, bead, drawn)

@@ -63,11 +63,12 @@ def follow(moves: HamiltonianMoves, frame: Frame, one: int) -> tuple[int, Array]
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
-@pytest.mark.parametrize("coulomb", ["reaction_field", "cutoff", "none"])
-def test_energy_differences_and_forces_of_blocks_are_those_of_whole_frames(size: int, coulomb: str) -> None:
+@pytest.mark.parametrize(("coulomb", "tail"), [("reaction_field", "none"), ("cutoff", "shift"), ("none", "none"),
+                                                ("reaction_field", "force_switch"), ("none", "potential_switch")])
+def test_energy_differences_and_forces_of_blocks_are_those_of_whole_frames(size: int, coulomb: str, tail: str) -> None:
     """In a box narrower than two cut-offs, so that blocks see their own images; every function and pair there is."""
     system, window = scenes.crowd((scenes.octane_system().types[0], 2), (scenes.phenyl(), 2), n_frames=1)
-    field = forcefields.everything(system, coulomb, 0.8)
+    field = replace(forcefields.everything(system, coulomb, 0.8), tail=tail, switch=0.5)
     box, energy = window.box(0), FrameEnergy(system, field)
     moves = HamiltonianMoves(system, field, 300.0, steps=0, size=size, sigma=10.0)
     frame = moves.frame(window.atoms[0], window.beads[0], box)

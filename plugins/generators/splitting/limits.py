@@ -66,8 +66,8 @@ class Limits(nn.Module):
 def limited() -> Tensor:
     """Which kinds of points have limits, by half, (KINDS, 2) bool.
 
-    All neighbours, and what is bonded to the half at most ``FAR`` - 1 bonds away. How far a chain reaches is no limit of
-    its parts, and an expected particle may be anywhere.
+    All neighbours, and what is at most ``FAR`` - 1 bonds from the half. How far a chain reaches is no limit of its
+    parts, and an expected particle may be anywhere.
     """
     first, second = np.indices((tables.KINDS, FAR, FAR)).reshape(3, -1)[1:]
     known = np.repeat(np.arange(tables.KINDS), FAR * FAR) != tables.KINDS - 1

@@ -1,4 +1,4 @@
-"""Blocks, energies, trajectories and statistics of Hamiltonian moves; see test_hamiltonian_exact for distributions."""
+"""Energies, trajectories and statistics of Hamiltonian moves; see test_hamiltonian_exact for distributions."""
 from __future__ import annotations
 
 import itertools
@@ -13,12 +13,10 @@ from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.geometry.measure import BondGram
 from backmap.engine.hamiltonian import move, nearby, trajectory
-from backmap.engine.hamiltonian.blocks import blocks_of, generic_gradient, grown
 from backmap.engine.hamiltonian.forces import quick_forces, terms_of
-from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves, _cover
+from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves
 from backmap.engine.hamiltonian.nearby import cores
 from backmap.engine.random import Stream
-from backmap.errors import BackmapError
 from backmap.model.molecule import MoleculeType
 from backmap.model.parameters import ForceField
 from backmap.model.system import System, Window
@@ -307,57 +305,6 @@ def test_kinds_may_share_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
     for apart, together in zip(found[:half], found[half:], strict=True):
         for one, other, tolerance in zip(apart, together, (1e-10, 1e-10, 1e-4), strict=True):
             np.testing.assert_allclose(other, one, atol=tolerance * np.abs(one).max())
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_blocks_are_chosen_as_by_looking_through_all_of_them(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    beads = np.array([rng.permutation(30)[:5] for _ in range(40)])
-    beads[::7, 3:] = -1
-    molecule, wanted, priority = np.repeat([0, 1], 20), rng.random(30) < 0.8, rng.integers(4, size=40) / 4.0
-    expected, open_ = [], wanted.copy()
-    for mine in (range(20), range(20, 40)):
-        while True:
-            counts = [open_[beads[one][beads[one] >= 0]].sum() for one in mine]
-            if max(counts) == 0:
-                break
-            best = min((one for one, count in zip(mine, counts, strict=True) if count == max(counts)),
-                       key=lambda one: (priority[one], one))
-            expected.append(best)
-            open_[beads[best][beads[best] >= 0]] = False
-    np.testing.assert_array_equal(_cover(beads, molecule, wanted, priority), expected)
-
-
-def test_blocks_grow_along_the_bead_graph() -> None:
-    kind = chains.chain(6, [{k: 1.0, k + 1: 1.0} for k in range(5)])
-    assert grown(kind, 2, 3) == (1, 2, 3)
-    assert grown(kind, 0, 2) == (0, 1)
-    assert grown(kind, 4, 9) == (0, 1, 2, 3, 4)
-
-
-def test_constraints_of_a_block_are_independent_and_the_rest_is_freedom() -> None:
-    octane = scenes.octane_window()[0].types[0]
-    for size in (1, 2, octane.n_beads):
-        for block in blocks_of(octane, size, True):
-            gradient = generic_gradient(octane, block.atoms, block.bonds, block.rows)
-            assert np.linalg.matrix_rank(gradient, tol=1e-6) == len(gradient) == len(block.bonds) + 3 * len(block.rows)
-            assert block.freedom == 3 * len(block.atoms) - len(gradient) > 0
-            pinned = octane.mapping.atom[octane.mapping.weight == 1.0]
-            assert not np.isin(block.atoms, pinned).any()
-
-
-def test_a_block_without_constraints_is_free() -> None:
-    octane = scenes.octane_window()[0].types[0]
-    springy = replace(octane, bond_length=np.full(len(octane.bonds), np.nan))
-    for block in blocks_of(springy, 2, False):
-        assert (len(block.bonds), block.freedom) == (0, 3 * len(block.atoms))
-
-
-def test_what_cannot_move_is_said() -> None:
-    kind = chains.chain(2, [{0: 1}, {1: 1}])
-    system, _ = chains.far_apart(kind, np.zeros((1, 2, 3)))
-    with pytest.raises(BackmapError, match="no block any freedom"):
-        HamiltonianMoves(system, chains.field_of(kind), 300.0)
 
 
 def test_overlapping_atoms_are_refused_not_fatal() -> None:

@@ -20,7 +20,7 @@ from backmap.engine.random import Stream
 from backmap.model.molecule import MoleculeType
 from backmap.model.parameters import ForceField
 from backmap.model.system import System, Window
-from tests import builders, chains, forcefields, scenes
+from tests import builders, forcefields, scenes
 
 Array = NDArray[np.float64]
 

@@ -74,6 +74,8 @@ class Step(Plugin):
         options, name = self.options, "temperature"
         if run is None or run.temperature is None:
             return
+        for step in (step for steps in self.branches.values() for step in steps):
+            step.settle(run)
         if "beads" not in self.needs or name not in type(options).model_fields:
             return
         if name not in options.model_fields_set:

@@ -76,6 +76,18 @@ class Page:
     later: bool = False
 
 
+#: Run parameters of a simulation.
+MDP = """integrator = sd
+constraints = h-bonds
+coulombtype = reaction-field
+epsilon-rf = 0
+rcoulomb = 0.9
+rvdw = 0.9
+tc-grps = System
+tau-t = 1.0
+ref-t = 350
+"""
+
 PAGES = [
     Page("README.md", {**CHECKOUT, **OCTANE, **TRAINING, "topol.top": "octane/octane.top",
                        "map.xml": "octane/octane.xml"}),
@@ -188,6 +200,7 @@ def prepare(page: Page, folder: Path) -> None:
     (folder / "mapping.yaml").write_text(mapping)
     atoms = [(bead, atom) for bead, entry in yaml.safe_load(mapping)["OCT"]["beads"].items() for atom in entry["atoms"]]
     (folder / "lipids.map").write_text(MAP + "".join(f"{k} {atom} {bead}\n" for k, (bead, atom) in enumerate(atoms, 1)))
+    (folder / "run.mdp").write_text(MDP)
     if page.later:
         universe = MDAnalysis.Universe(str(folder / "cg.gro"), str(folder / "cg.xtc"))
         universe.transfer_to_memory()

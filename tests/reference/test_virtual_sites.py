@@ -5,6 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from backmap_plugins.forcefields.gromacs.reader import Gromacs as Parameters
+from backmap_plugins.formats.gromacs.topology import Gromacs as Topology
+from backmap_plugins.molecules.assemble import molecule_type
+from backmap_plugins.openmm_bridge.system import Energies
 from numpy.typing import NDArray
 
 from backmap.engine.energy.frame import FrameEnergy
@@ -13,10 +17,6 @@ from backmap.model.inputs import BeadModel
 from backmap.model.mapping import Mapping
 from backmap.model.parameters import ForceField
 from backmap.model.system import System
-from backmap_plugins.forcefields.gromacs.reader import Gromacs as Parameters
-from backmap_plugins.formats.gromacs.topology import Gromacs as Topology
-from backmap_plugins.molecules.assemble import molecule_type
-from backmap_plugins.openmm_bridge.system import Energies
 from tests import gmx
 
 Array = NDArray[np.float64]

@@ -9,10 +9,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from backmap_plugins.molecules.bodies import with_bodies
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
-
-from backmap_plugins.molecules.bodies import with_bodies
 
 from backmap.engine.geometry.dependents import placed
 from backmap.engine.hamiltonian.moves import HamiltonianMoves

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,9 +121,9 @@ def _write(path: Path, arrays: Arrays, said: dict[str, Any]) -> None:
 
 
 def _read(path: Path) -> tuple[Arrays, dict[str, Any]]:
-    """What was written; nothing if it is not there."""
+    """What was written; nothing if it is not there, or broken: then the frame begins anew."""
     try:
         arrays = dict(np.load(io.BytesIO(path.read_bytes()), allow_pickle=False))
-    except FileNotFoundError:
+        return arrays, json.loads(arrays.pop("said").tobytes())
+    except (FileNotFoundError, ValueError, EOFError, KeyError, BadZipFile):
         return {}, {}
-    return arrays, json.loads(arrays.pop("said").tobytes())

@@ -10,11 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from . import tables
-from .tables import FAR, Splits
+from .tables import FAR, POINT_KINDS, Splits
 
 PER_UNIT = 64  #: cells of the histograms that make a unit
-SLOTS = tables.KINDS * FAR * FAR  #: kinds of points that a split looks at, by bonds to both halves
+SLOTS = POINT_KINDS * FAR * FAR  #: kinds of points that a split looks at, by bonds to both halves
 KINDS = SLOTS + 4  #: and of neighbours
 OUTER = 5e-4  #: share of what training met beyond either limit
 NEAREST = 2e-5  #: the same of neighbours, which have no upper limit
@@ -69,17 +68,17 @@ def limited() -> Tensor:
     All neighbours, and what is at most ``FAR`` - 1 bonds from the half. How far a chain reaches is no limit of its
     parts, and an expected particle may be anywhere.
     """
-    first, second = np.indices((tables.KINDS, FAR, FAR)).reshape(3, -1)[1:]
-    known = np.repeat(np.arange(tables.KINDS), FAR * FAR) != tables.KINDS - 1
+    first, second = np.indices((POINT_KINDS, FAR, FAR)).reshape(3, -1)[1:]
+    known = np.repeat(np.arange(POINT_KINDS), FAR * FAR) != POINT_KINDS - 1
     slots = np.stack([known & (bonds < FAR - 1) for bonds in (first, second)], axis=1)
     return torch.as_tensor(np.concatenate([slots, np.ones((KINDS - SLOTS, 2), dtype=bool)]))
 
 
 def kinds_of(splits: Splits) -> Tensor:
     """Kind of each class of points, and after these of neighbours, (U + X,)."""
-    described, kinds = splits.slot_features, tables.KINDS
-    first, second = (described[:, begin:begin + FAR].argmax(dim=1) for begin in (kinds, kinds + FAR))
-    slots = (described[:, :kinds].argmax(dim=1) * FAR + first) * FAR + second
+    described = splits.slot_features
+    first, second = (described[:, begin:begin + FAR].argmax(dim=1) for begin in (POINT_KINDS, POINT_KINDS + FAR))
+    slots = (described[:, :POINT_KINDS].argmax(dim=1) * FAR + first) * FAR + second
     seen = splits.seen_features[:, -2] * 2 + splits.seen_features[:, -1]
     return torch.cat([slots, SLOTS + seen.long()])
 

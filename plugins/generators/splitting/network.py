@@ -157,9 +157,10 @@ class SplitNetwork(nn.Module):
             share: Share of the mass in the second half, (T,).
         """
         mean, log_sd, weight = self.length(hidden).double().chunk(3, dim=1)
+        mean = 0.3 * mean
         if self.softness:
-            mean = mean + (share == 1)[:, None] * (math.log(TYPICAL * self.softness / self.unit) / 0.3)
-        base = LengthMixture(0.3 * mean, (0.5 * log_sd - 1.8).clamp(-5, 0.5), torch.log_softmax(weight, dim=1))
+            mean = mean + (share == 1)[:, None] * math.log(TYPICAL * self.softness / self.unit)
+        base = LengthMixture(mean, (0.5 * log_sd - 1.8).clamp(-5, 0.5), torch.log_softmax(weight, dim=1))
         directions = self.everywhere.unflatten(0, (STEPS + 1, WIDE))[::SOME, ::SOME].flatten(0, 1)[None]
 
         def weigh(length: Tensor) -> Tensor:

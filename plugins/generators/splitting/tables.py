@@ -25,8 +25,8 @@ FAR = 5  #: bonds from which on a point counts as far
 MOST_TYPES = 16  #: particle types that can be told apart
 
 #: Kind of point (node, particle, bead, expected particle), bonds to either half, composition.
-KINDS = 4
-POINT_FEATURES = KINDS + 2 * FAR + MOST_TYPES
+POINT_KINDS = 4
+POINT_FEATURES = POINT_KINDS + 2 * FAR + MOST_TYPES
 #: Sizes and compositions of both halves.
 SPLIT_FEATURES = 2 + 2 * MOST_TYPES
 #: Type, own molecule.
@@ -237,8 +237,8 @@ class _Builder:
     def _describe(self, kind: int, bonds: np.ndarray, members: np.ndarray) -> np.ndarray:
         described = np.zeros(POINT_FEATURES, dtype=np.float32)
         described[kind] = 1
-        described[KINDS + bonds[0] - 1] = described[KINDS + FAR + bonds[1] - 1] = 1
-        described[KINDS + 2 * FAR:] = self.composition[members].sum(axis=0) / 4
+        described[POINT_KINDS + bonds[0] - 1] = described[POINT_KINDS + FAR + bonds[1] - 1] = 1
+        described[POINT_KINDS + 2 * FAR:] = self.composition[members].sum(axis=0) / 4
         return described
 
     def _target(self, row: int, halves: list[range], sums: list[float]) -> np.ndarray:

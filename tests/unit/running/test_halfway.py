@@ -67,3 +67,15 @@ def test_other_frames_and_small_ones_are_not_kept(tmp_path: Path) -> None:
     small.keep(7, 1, {"atoms": np.zeros(3)})
     assert small.last(7) == (0, {})
     assert not list(tmp_path.iterdir())
+
+
+def test_a_broken_file_is_as_none(tmp_path: Path) -> None:
+    frame = entered()
+    systems = [frame.window.system]
+    kept = Halfway(tmp_path, large=3)
+    kept.begin(4, 1, systems)
+    kept.enter(7, frame, systems, fresh=True)
+    whole = (tmp_path / STEP).read_bytes()
+    for broken in (b"", b"not an archive", whole[:len(whole) // 2]):
+        (tmp_path / STEP).write_bytes(broken)
+        assert Halfway(tmp_path, large=3).begin(4, 1, systems) is None

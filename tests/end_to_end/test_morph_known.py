@@ -287,9 +287,9 @@ def turned(molecules: Array, rng: np.random.Generator) -> Array:
 def test_neighbours_of_dimers_come_back(tmp_path: Path) -> None:
     """g(r) of a fluid of repulsive dimers, of which only mass centres are left: no bond says where a dimer points.
 
-    L1 up to 2.5 diameters, in diameters: measured were 0.04 for four frames of Y against twelve others, 0.40 for X, 0.51
-    for true dimers turned at random, and 0.14 for what is drawn, whose first peak is 1.46 high instead of 1.7. So most
-    comes back and not all, and draws that take no notice of other molecules are refused.
+    L1 up to 2.5 diameters, in diameters: measured were 0.04 for four frames of Y against twelve others, 0.40 for X,
+    0.51 for true dimers turned at random, and 0.14 for what is drawn, whose first peak is 1.46 high instead of 1.7. So
+    most comes back and not all, and draws that take no notice of other molecules are refused.
     """
     unit, frames = dimers(tmp_path, 400, 0.7, 16)
     blind = [turned(frame, np.random.default_rng(5)) for frame in frames]

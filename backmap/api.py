@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from .model.molecule import Chemistry, MoleculeType, graph_of
     from .model.morphed import Morphed
     from .model.parameters import Bonded, ForceField, MoleculeParameters
-    from .model.sampling import Sampling
+    from .model.sampling import Sampled, Sampling
     from .model.survey import Finding, Survey
     from .model.system import System, Window
     from .model.tally import Tally
@@ -74,7 +74,7 @@ _LATE = {
     "model.molecule": ("Chemistry", "MoleculeType", "graph_of"),
     "model.morphed": ("Morphed",),
     "model.parameters": ("Bonded", "ForceField", "MoleculeParameters"),
-    "model.sampling": ("Sampling",),
+    "model.sampling": ("Sampled", "Sampling"),
     "model.survey": ("Finding", "Survey"),
     "model.system": ("System", "Window"),
     "model.tally": ("Tally",),
@@ -89,9 +89,9 @@ __all__ = [
     "Generator", "InputPath", "Judgement", "Kept", "Learner", "Library", "LocalEnvironment", "Loss", "Mapping",
     "MappingReader", "Memory", "Model", "MoleculeParameters", "MoleculeType", "Morphed", "Morpher", "Nested",
     "Objective", "Options", "Order", "OutputFiles", "OutputPath", "ParticleFront", "Plugin", "Proposer", "Reader",
-    "Refiner", "Regularizer", "Sampler", "Sampling", "Several", "Snapshot", "State", "Step", "Stream", "Surface",
-    "Survey", "System", "Tally", "Target", "TopologyReader", "Traversal", "View", "WeightsPath", "Window", "Writer",
-    "all_kept", "also_read", "divergence", "graph_of", "hookimpl", "numpy_generator",
+    "Refiner", "Regularizer", "Sampled", "Sampler", "Sampling", "Several", "Snapshot", "State", "Step", "Stream",
+    "Surface", "Survey", "System", "Tally", "Target", "TopologyReader", "Traversal", "View", "WeightsPath", "Window",
+    "Writer", "all_kept", "also_read", "divergence", "graph_of", "hookimpl", "numpy_generator",
 ]
 
 

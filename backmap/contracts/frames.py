@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..model.assessment import Assessment, BeadValues
     from ..model.morphed import Morphed
     from ..model.parameters import ForceField
+    from ..model.sampling import Sampled
     from ..model.survey import Finding, Survey
     from ..model.system import System, Window
     from ..model.tally import Tally
@@ -106,6 +107,8 @@ class Assessor(Plugin):
 
     #: What it needs beyond atoms: ``forcefield``, ``generator`` (handed to ``use``).
     needs: frozenset[str] = frozenset()
+    #: What the run's own atoms follow, known before ``begin``; None where no step before it samples.
+    sampled: Sampled | None = None
 
     def use(self, generator: Generator | None, seed: int, device: str) -> None:
         """Take what draws need; called once, before ``begin``. By default nothing is drawn.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..model.assessment import Judgement
     from ..model.inputs import FrameSource
     from ..model.parameters import ForceField
-    from ..model.sampling import Sampling
+    from ..model.sampling import Sampled, Sampling
     from ..model.system import System, Window
     from .generators import Generator
 
@@ -113,6 +113,8 @@ class State:
         beads_from: Files of the other beads that a step reads in place of those of the run; empty without.
         loaded: Whether the atoms were read from a file, so that times do not measure how fast atoms are made.
         sampling: Acceptance of steps that accept or reject, for reports; added as each finishes.
+        sampled: What the atoms follow after the steps that have started so far; None where nothing is accepted or
+            rejected by a force field, or a later step has changed the atoms. A step that samples says so in ``start``.
         given: Whatever else steps hand on to later ones, by the names in their ``gives``.
         earlier: What there was before steps changed it (``change``), in order, as the last steps that knew it left it.
         read_level: The ``level`` of the frames of ``source`` and ``reference``.
@@ -142,6 +144,7 @@ class State:
     beads_from: str = ""
     loaded: bool = False
     sampling: list[Sampling] = field(default_factory=list)
+    sampled: Sampled | None = None
     given: dict[str, Any] = field(default_factory=dict)
     earlier: list[System] = field(default_factory=list)
     read_level: int = 0

@@ -84,6 +84,13 @@ class Step(Plugin):
             raise BackmapError(f"is {getattr(options, name):g} K, but {run.said(name)}", where=f"{self.where}.{name}",
                                hint="Leave one of them out.")
 
+    def begin(self, state: State) -> None:
+        """Start; what earlier steps sampled is forgotten if this one makes atoms and does not say that it samples."""
+        before = state.sampled
+        self.start(state)
+        if "atoms" in self.gives and state.sampled is before:
+            state.sampled = None
+
     def start(self, state: State) -> None:
         """Prepare; called once, before the first window."""
 

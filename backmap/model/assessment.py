@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,11 +146,14 @@ class Aspect:
         level: ``GOOD``, ``CARE`` (it must be known before use) or ``UNUSABLE``; the worst level is the verdict's.
         topic: Its name, in two words: ``bond lengths``.
         text: A sentence with numbers, for people.
+        basis: What it rests on: the ``reference``, an identity of the ``force field`` that was given, the ``beads``, or
+            "" for what must hold of any atoms.
     """
 
     level: int
     topic: str
     text: str
+    basis: Literal["", "reference", "force field", "beads"] = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,24 @@
-"""Acceptance and free energies of steps that accept or reject, for reports."""
+"""What steps that accept or reject sample, and their acceptance and free energies, for reports."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """The distribution that a step leads atoms to, given their beads: p(r | R) ~ exp(-U / kT) of the force field.
+
+    Attributes:
+        temperature: K.
+        sigma: Standard deviation of the Gaussian that holds every coordinate of M(r) to its bead, nm; None where beads
+            are met exactly.
+        fixman_potential: Whether rigid bonds are sampled as very stiff springs, not as by constrained dynamics.
+    """
+
+    temperature: float
+    sigma: float | None = None
+    fixman_potential: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -169,7 +169,7 @@ class Pipeline:
             before = dict(self.state.given)
             with at(step.where), files_read() as files:
                 step.settle(self.state.forcefield and self.state.forcefield.run)
-                step.start(self.state)
+                step.begin(self.state)
                 _expect_declared(step, before, self.state.given)
             reads(list(files))
             if self.state.source is not None and not self.numbers:

@@ -95,6 +95,7 @@ class Assess(FrameStep):
                 raise BackmapError(f"'{assessor.name}' needs a force field, which beads do not have",
                                    where=f"{self.where}.of", hint="Write 'of: atoms', in a step of its own.")
             assessor.use(state.generator, state.seed, state.device)
+            assessor.sampled = state.sampled if atoms else None
             assessor.begin(system, state.forcefield if atoms else None)
             for path in assessor.paths():
                 state.files.claim(path, once=True)
@@ -105,7 +106,7 @@ class Assess(FrameStep):
                                          given=dict(state.given), earlier=list(state.earlier))
             for step in steps:
                 with at(step.where):
-                    step.start(self.states[label])
+                    step.begin(self.states[label])
         self.atoms, self.n_frames = AtomIndex(system), state.n_frames
         self.reference = opened_unpaired(options.reference, state, self.where, options.of)
         self.judgement = state.judgement = Judgement(options.name)

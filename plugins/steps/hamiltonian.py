@@ -16,6 +16,7 @@ from backmap.engine.geometry.constraint import FLAG as TOLERANCE
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves, SweepOutcome
 from backmap.engine.sites.schedule import per_bead
+from backmap.model.sampling import Sampled
 from backmap.model.system import System, Window
 from backmap.model.tally import Tally
 
@@ -90,6 +91,9 @@ class Hamiltonian(FrameStep):
                                       hydrogen_mass=options.hydrogen_mass or 0.0)
         self.projector, self.energy = SystemProjector(state.system), FrameEnergy(state.system, state.forcefield)
         self.sigma, self.level = sigma, state.level
+        sampled = Sampled(options.temperature, sigma, options.fixman_potential)
+        if options.only is None or state.sampled == sampled:
+            state.sampled = sampled
         for kind, blocks in zip(state.system.types, self.moves.blocks):
             loose = int((~np.isfinite(kind.bond_length)).sum())
             if loose and options.timestep > SPRINGY and not (kind.given or kind.coarse):

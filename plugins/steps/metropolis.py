@@ -24,6 +24,7 @@ from backmap.engine.sites.contracts import View
 from backmap.engine.sites.environment import Scene
 from backmap.engine.sites.schedule import Batch, batches_of, per_bead, shuffled
 from backmap.errors import BackmapError
+from backmap.model.sampling import Sampled
 from backmap.model.system import System, Window
 
 from .drawing import SweepOptions, SweepStep
@@ -104,6 +105,8 @@ class Metropolis(SweepStep):
                            for x in (self.reaches, self._proposal_sigmas(system)))
         target = Distribution(system, energy, table, grams, reaches, options.temperature, options.beads.sigma, sigmas)
         self.acceptance = Acceptance(generator, target, options.candidates, options.noise_level)
+        state.sampled = Sampled(options.temperature, None if options.project else options.beads.sigma,
+                                options.fixman_potential)
         self.energy = FrameEnergy(system, state.forcefield)
         self.bead_types = per_bead(system, [np.array(kind.bead_types, dtype=object) for kind in system.types])
         self._note_idle(state)

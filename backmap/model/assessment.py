@@ -136,6 +136,8 @@ class Surface:
 
 
 GOOD, CARE, UNUSABLE = 0, 1, 2  #: levels of aspects, and of verdicts
+#: What a finding rests on: see ``Aspect``.
+Basis = Literal["", "reference", "force field", "beads"]
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,23 @@ class Aspect:
     level: int
     topic: str
     text: str
-    basis: Literal["", "reference", "force field", "beads"] = ""
+    basis: Basis = ""
+
+
+@dataclass(frozen=True)
+class VerdictRule:
+    """A rule that findings follow, in words, for the table of all of them.
+
+    Attributes:
+        topic, basis: As of the findings.
+        care: When it finds something that must be known before use; "" if it never does.
+        unusable: When it finds something that rules out any use; "" if it never does.
+    """
+
+    topic: str
+    basis: Basis = ""
+    care: str = ""
+    unusable: str = ""
 
 
 @dataclass(frozen=True, eq=False)

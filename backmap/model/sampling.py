@@ -4,6 +4,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from .assessment import Aspect
+
 
 @dataclass(frozen=True)
 class Sampled:
@@ -33,6 +35,7 @@ class Sampling:
         notes: Sentences for people.
         sigma: Standard deviation of the beads that its frames are left with, nm and coordinate; None if they are met.
         level: Of what there was in its frames (``State.level``).
+        findings: What it says of the frames that it left, for the verdict.
     """
 
     step: str
@@ -41,6 +44,7 @@ class Sampling:
     notes: list[str] = field(default_factory=list)
     sigma: float | None = None
     level: int = 0
+    findings: list[Aspect] = field(default_factory=list)
 
     @property
     def accepted(self) -> float | None:

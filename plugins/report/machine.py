@@ -52,7 +52,7 @@ def plain(value: Any) -> Any:
 def _verdict(content: Content, label: str) -> dict[str, Any]:
     verdict = judge(content, label)
     return {"level": verdict.level, "words": verdict.words, "unjudged": verdict.unjudged,
-            "findings": [{"level": f.level, "topic": f.topic, "text": f.text} for f in verdict.findings]}
+            "findings": [asdict(finding) for finding in verdict.findings]}
 
 
 def _figure(row: Any, labels: list[str]) -> dict[str, Any]:

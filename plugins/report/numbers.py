@@ -84,6 +84,11 @@ def listing(words: Sequence[str], last: str = "and") -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}" if words else ""
 
 
+def few(words: Sequence[str]) -> str:
+    """The first four, and how many more."""
+    return listing(words if len(words) < 6 else [*words[:4], f"{len(words) - 4} other things"])
+
+
 def duration(seconds: float) -> str:
     """Seconds, minutes or hours."""
     if seconds < 120:

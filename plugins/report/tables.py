@@ -12,7 +12,8 @@ from backmap.model.assessment import REFERENCE
 
 from .content import Content, Row
 from .numbers import decimals, duration, number, place, plural, short, unit_of
-from .verdict import DISTRIBUTIONS, best_of, judge
+from .rules import DISTRIBUTIONS
+from .verdict import best_of, judge
 
 FLOOR = "noise floor"
 SECTIONS = {"bonds": "Bond lengths", "angles": "Bond angles", "propers": "Torsions", "impropers": "Planes and rings",

@@ -32,9 +32,10 @@ def compared(distances: Distances, floors: Distances) -> Iterator[Aspect]:
         floor = f", noise floor {floors[worst, quantity]:.2g}" if (worst, quantity) in floors else ""
         said = f"{worst} ({word} {found[worst]:.2g}{floor})"
         if off:
-            yield Aspect(CARE, topic, f"{what} are not as in the reference: {off} of {len(found)}, most of all {said}.")
+            yield Aspect(CARE, topic, f"{what} are not as in the reference: {off} of {len(found)}, most of all {said}.",
+                         "reference")
         else:
-            yield Aspect(GOOD, topic, f"{what} are as in the reference; farthest off is {said}.")
+            yield Aspect(GOOD, topic, f"{what} are as in the reference; farthest off is {said}.", "reference")
 
 
 def kept(figures: Sequence[Figure]) -> Iterator[Aspect]:

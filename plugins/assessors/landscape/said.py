@@ -96,7 +96,8 @@ class Findings:
             accuracy = f"; a classifier is right in {100 * telling.accuracy.accuracy:.1f} % of environments"
         self.assessment.findings.append(Aspect(
             CARE if apart else GOOD, "local environments",
-            f"Local environments {'can' if apart else 'cannot'} be told from the true ones ({values}{accuracy})."))
+            f"Local environments {'can' if apart else 'cannot'} be told from the true ones ({values}{accuracy}).",
+            "reference"))
 
     def mapped(self, chart: Chart, memo: Memo, ours: Sample, theirs: Sample | None) -> None:
         """Populations and confusion on the map."""

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from backmap_plugins.report.content import Content, Row, collect
 from backmap_plugins.report.tables import title_of
-from backmap_plugins.report.verdict import CARE, GOOD, UNUSABLE, best_of, judge
+from backmap_plugins.report.verdict import best_of, judge
 
-from backmap.model.assessment import REFERENCE, Aspect, Assessment, Figure, Judgement
+from backmap.model.assessment import CARE, GOOD, REFERENCE, UNUSABLE, Aspect, Assessment, Figure, Judgement
 from backmap.model.sampling import Sampling
 from tests import judgements, scenes
 from tests.judgements import OTHERS, OWN
@@ -124,6 +124,7 @@ def test_what_was_not_measured_is_said() -> None:
     assert "rare faults" in " ".join(judge(collect(Judgement("a", {"a": {}}, n_frames={"a": 1}), {}), "a").unjudged)
 
 
+ANGLES = Figure("angles", "C-C-C", "JSD", 0.001, distance=True)
 CLASHES = Figure("packing", "pairs closer than 0.12 nm", "per 1000 atoms", 0.0, ideal=0.0)
 
 
@@ -138,8 +139,64 @@ def test_without_a_reference_only_faults_are_judged(clashes: float, level: int |
     assert verdict.words == ("No verdict" if level is None else "Not usable as it is")
     assert verdict.paragraph(10).startswith(said)
     assert len(verdict.findings) == 1
-    assert judge(content([replace(CLASHES, value=clashes)], []), "a").level == (GOOD, CARE, UNUSABLE)[
-        [0.0, 0.2, 3.0].index(clashes)]
+    with_reference = judge(content([replace(CLASHES, value=clashes), ANGLES], []), "a")
+    assert with_reference.level == (GOOD, CARE, UNUSABLE)[[0.0, 0.2, 3.0].index(clashes)]
+
+
+def test_a_reference_that_nothing_was_compared_with_earns_nothing() -> None:
+    verdict = judge(content([CLASHES], []), "a")
+    assert verdict.words == "No verdict"
+    assert verdict.paragraph(10).startswith("Nothing of the 10 frames of “a” was compared with the reference.")
+
+
+EQUIPARTITION = Aspect(GOOD, "equipartition", "All classes are at 300 K.", "force field")
+RELAXED = Aspect(GOOD, "relaxation", "No energy falls any more.", "force field")
+
+
+@pytest.mark.parametrize(("found", "words"), [
+    ([EQUIPARTITION], "No verdict"), ([RELAXED], "No verdict"),
+    ([EQUIPARTITION, RELAXED], "Samples the force field that was given; the force field itself was not examined"),
+    ([EQUIPARTITION, replace(RELAXED, topic="ranks")],
+     "Samples the force field that was given; the force field itself was not examined"),
+    ([EQUIPARTITION, replace(RELAXED, level=CARE)], "Usable with care"),
+    ([EQUIPARTITION, replace(RELAXED, level=UNUSABLE)], "Not usable as it is"),
+    ([EQUIPARTITION, RELAXED, Aspect(CARE, "beads", "They do not fit.", "beads")], "Usable with care")])
+def test_what_is_known_without_a_reference(found: list[Aspect], words: str) -> None:
+    """Both that energies have their share of heat, and that nothing goes on changing, must have been looked at."""
+    what = collect(Judgement("a", {"a": {"x": Assessment([CLASHES], findings=found)}}, n_frames={"a": 10}), {})
+    assert judge(what, "a").words == words
+
+
+def test_a_verdict_says_what_it_rests_on() -> None:
+    said = judge(content([CLASHES, ANGLES], []), "a").paragraph(10)
+    assert said.endswith("This rests on the comparison with the reference (bond angles) and what holds of any atoms "
+                         "(contacts).")
+
+
+def test_steps_add_to_the_verdict_of_the_run_alone() -> None:
+    what = content([CLASHES, ANGLES], [])
+    what.sampling = [Sampling("steps[1].hamiltonian", [], findings=[replace(RELAXED, level=CARE)])]
+    assert judge(what, "a").topics == ["relaxation"]
+    what.own = "another"
+    assert judge(what, "a").topics == []
+
+
+@pytest.mark.parametrize(("name", "value", "level"), [
+    ("Lennard-Jones", 36000.0, UNUSABLE), ("Lennard-Jones", 12.0, CARE), ("Lennard-Jones", 2.8, None),
+    ("angle", 40.0, UNUSABLE), ("angle", 16.0, CARE), ("angle", 4.0, None)])
+def test_energies_that_no_molecules_at_rest_have(name: str, value: float, level: int | None) -> None:
+    figures = [Figure("energy", name, "per atom", value, "kJ/mol")]
+    assert {f.level for f in judge(content(figures), "a").findings} == ({level} if level else set())
+
+
+@pytest.mark.parametrize(("torsion", "level"), [(1.0, GOOD), (1.1, GOOD), (2.0, CARE), (0.5, CARE)])
+def test_each_bonded_term_counts(torsion: float, level: int) -> None:
+    """Torsions of twice the energy are a small share of all bonded terms."""
+    def figures(torsion: float) -> list[Figure]:
+        return [Figure("energy", "angle", "per atom", 4.0, "kJ/mol", 0.05),
+                Figure("energy", "proper", "per atom", 0.3 * torsion, "kJ/mol", 0.03)]
+
+    assert found(content(figures(torsion), figures(1.0)), "internal energy")[0] == level
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -164,7 +221,7 @@ def sampled(*shares: float) -> list[Sampling]:
 @pytest.mark.parametrize(("shares", "level"), [((0.4,), None), ((0.011, 0.02), None), ((0.009, 0.4), CARE),
                                                ((0.009,), UNUSABLE), ((0.0, 0.0), UNUSABLE), ((), None)])
 def test_hardly_any_move_accepted(shares: tuple[float, ...], level: int | None) -> None:
-    what = content([CLASHES], [CLASHES])
+    what = content([CLASHES, ANGLES], [CLASHES])
     what.sampling = sampled(*shares)
     verdict = judge(what, "a")
     assert verdict.level == (level or GOOD)
@@ -183,12 +240,12 @@ def test_steps_that_tried_nothing_are_not_judged() -> None:
     ("never_accepted", "accepted moves of beads", "had no move accepted: "),
     ("infeasible", "infeasible beads", "are infeasible: ")])
 def test_beads_left_behind(flag: str, topic: str, said: str) -> None:
-    """Up to one bead in a hundred, over all frames."""
+    """Any is said; more than one bead in a hundred, over all frames, is too many."""
     system, _ = scenes.octane_window()
-    what = content([CLASHES], [CLASHES])
+    what = content([CLASHES, ANGLES], [CLASHES])
     what.system, most = system, 10 * system.n_beads // 100
     what.judgement.n_flagged = {"clash": 10**6, flag: most}
-    assert judge(what, "a").level == GOOD
+    assert judge(what, "a").level == CARE
     what.judgement.n_flagged = {flag: most + 1}
     level, text = found(what, topic)
     assert level == UNUSABLE
@@ -214,12 +271,12 @@ def replace_row(row: Row, **changes: object) -> Row:
 @pytest.mark.parametrize(("level", "verdict"), [(GOOD, "Good to use"), (CARE, "Usable with care"),
                                                 (UNUSABLE, "Not usable as it is")])
 def test_assessors_add_to_the_verdict(level: int, verdict: str) -> None:
-    said = Assessment(findings=[Aspect(level, "water content", "The box holds 3 % water.")])
+    said = Assessment(findings=[Aspect(level, "water content", "The box holds 3 % water.", "reference")])
     what = collect(Judgement("a", {REFERENCE: {"x": Assessment()}, "a": {"x": said}}, n_frames={"a": 10}), {})
     judged = judge(what, "a")
     assert judged.words == verdict
     assert judged.findings == said.findings
-    assert ("water content" in judged.paragraph(10)) == (level != GOOD)
+    assert ("Look at water" in judged.paragraph(10)) == (level == CARE)
 
 
 def test_an_assessors_section_stands_in_the_report() -> None:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         Figure,
         Judgement,
         Surface,
+        VerdictRule,
         divergence,
     )
     from .model.mapping import Mapping
@@ -68,7 +69,7 @@ _LATE = {
     "engine.sites.fragments": ("FragmentTable",),
     "engine.sites.snapshot": ("AtomIndex", "Snapshot"),
     "model.assessment": ("CARE", "GOOD", "UNUSABLE", "Aspect", "Assessment", "BeadValues", "Curve", "Figure",
-                         "Judgement", "Surface", "divergence"),
+                         "Judgement", "Surface", "VerdictRule", "divergence"),
     "model.mapping": ("Mapping",),
     "model.memory": ("Memory",),
     "model.molecule": ("Chemistry", "MoleculeType", "graph_of"),
@@ -90,8 +91,8 @@ __all__ = [
     "MappingReader", "Memory", "Model", "MoleculeParameters", "MoleculeType", "Morphed", "Morpher", "Nested",
     "Objective", "Options", "Order", "OutputFiles", "OutputPath", "ParticleFront", "Plugin", "Proposer", "Reader",
     "Refiner", "Regularizer", "Sampled", "Sampler", "Sampling", "Several", "Snapshot", "State", "Step", "Stream",
-    "Surface", "Survey", "System", "Tally", "Target", "TopologyReader", "Traversal", "View", "WeightsPath", "Window",
-    "Writer", "all_kept", "also_read", "divergence", "graph_of", "hookimpl", "numpy_generator",
+    "Surface", "Survey", "System", "Tally", "Target", "TopologyReader", "Traversal", "VerdictRule", "View",
+    "WeightsPath", "Window", "Writer", "all_kept", "also_read", "divergence", "graph_of", "hookimpl", "numpy_generator",
 ]
 
 

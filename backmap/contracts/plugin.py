@@ -2,11 +2,14 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import pydantic
+
+if TYPE_CHECKING:
+    from ..model.assessment import VerdictRule
 
 
 class Options(pydantic.BaseModel):
@@ -51,6 +54,8 @@ class Plugin(ABC):
 
     Options: ClassVar[type[_Options]] = Options
     options: _Options
+    #: The rules by which it adds findings to verdicts, for the docs.
+    verdict_rules: ClassVar[Sequence[VerdictRule]] = ()
     #: Set by the recipe.
     name: str = ""
     #: Set by the recipe.

@@ -24,6 +24,8 @@ _LABEL = {"bonds": ("length", "nm"), "angles": ("angle", "deg"), "propers": ("to
 TRANS = 120.0
 #: A bond is long only if it is also longer than this times the sum of the covalent radii, as S-S and C-I need it.
 _STRETCH = 1.3
+#: A bond that varies less than this is rigid, nm: a divergence would tell on which side of the edge of a bin it falls.
+_RIGID = 0.001
 #: Of the bonds of beads, which have no element and are as long as their model has them, nm.
 _LONGEST = 1.5
 
@@ -81,22 +83,26 @@ class Distributions(Measurement):
         return np.stack([*sums, terms.number])
 
     def conclude(self, tally: Tally, reference: Tally | None) -> Assessment:
-        figures, curves = [], []
+        figures, curves, rigid = [], [], []
         for section, terms in self.terms.items():
             bins, (label, unit) = self.bins[section], _LABEL[section]
             shape = len(terms.names), bins.n
             counts = counts_of(tally, section, *shape)
             true = counts_of(reference, section, *shape)
-            moments = rows_of(tally, f"{section} moments", 3, len(terms.names)).sum(axis=0)
+            moments, known = (rows_of(each, f"{section} moments", 3, len(terms.names)).sum(axis=0)
+                              for each in (tally, reference))
             for k, name in enumerate(terms.names):
                 curves.append(Curve(section, name, label, unit, bins.edges, bins.density(counts[k])))
-                if reference is not None:
+                if section == "bonds" and _rigid(moments[:, k], known[:, k]):
+                    rigid.append(name)
+                elif reference is not None:
                     figures.append(Figure(section, name, "JSD", divergence(counts[k], true[k]), distance=True))
                 if section != "propers":
                     mean, spread = _mean(section, *moments[:, k])
                     figures.append(Figure(section, name, "mean", mean, unit, spread))
         figures += self._trans(tally) + self._long_bonds(tally)
-        return Assessment(figures, curves)
+        notes = [f"bonds {', '.join(rigid)} are rigid, here and in the reference: their means are compared"] * bool(rigid)
+        return Assessment(figures, curves, notes)
 
     def _trans(self, tally: Tally) -> list[Figure]:
         if "propers" not in self.terms:
@@ -114,6 +120,14 @@ class Distributions(Measurement):
         longest = float(rows[:, 1].max()) if len(rows) else float("nan")
         return [Figure("bonds", f"bonds longer than {self.long_bond:g} nm", "per frame", mean, "", spread, ideal=0.0),
                 Figure("bonds", "longest bond", "maximum", longest, "nm")]
+
+
+def _rigid(ours: Array, theirs: Array) -> bool:
+    """Whether bonds have one length, and the same, by the sums of lengths and squares, and numbers, (3,)."""
+    if not ours[2] or not theirs[2]:
+        return False
+    (mean, spread), (true, width) = mean_and_spread(*ours), mean_and_spread(*theirs)
+    return abs(mean - true) < _RIGID / 2 and max(spread, width) < _RIGID
 
 
 def _mean(section: str, first: float, second: float, number: float) -> tuple[float, float | None]:

@@ -1,7 +1,7 @@
 """Rules over figures, each of which says one thing of a trajectory, as a sentence with numbers."""
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,8 +16,6 @@ DISTRIBUTIONS = {"bonds": "bond lengths", "angles": "bond angles", "propers": "t
                  "impropers": "planes and rings", "shape": "chain shapes"}
 #: A divergence above these is worth a look, or too much: Jensen-Shannon, natural logarithm, at most 0.693.
 SEEN, TOO_FAR = 0.02, 0.25
-#: A bond that varies less than this is rigid, nm: then a divergence tells how files were rounded.
-RIGID = 0.001
 #: A divergence is above the noise if it is this many times the floor.
 ABOVE_NOISE = 3.0
 #: Beads held by a Gaussian are kept up to this many times its width, and single ones up to this many sigma.
@@ -162,12 +160,11 @@ def _bonds(content: Content, label: str) -> Iterator[Aspect]:
         yield Aspect(UNUSABLE if abs(shift[off]) > 0.1 else CARE, "bond lengths", f"Bond lengths are off: "
                      f"{listing(wrong)}. Energies and forces of bonds mean nothing before a minimisation.")
         return
-    rigid = {row.name for row in means if abs(row.value(label) - row.value(REFERENCE)) < RIGID / 2
-             and max(row.spreads.get(label, np.inf), row.spreads.get(REFERENCE, np.inf)) < RIGID}
-    if len(rigid) == len(means) > 0:
+    compared = {row.name for row in content.find("bonds", r"jsd$", distance=True) if row.has(label)}
+    if means and not compared:  # a rigid bond has no distribution
         yield Aspect(GOOD, "bond lengths", "Bonds are rigid, at the lengths of the reference.")
     else:
-        yield from _distribution(content, label, "bonds", "bond lengths", rigid)
+        yield from _distribution(content, label, "bonds", "bond lengths")
 
 
 @rule("bond angles, torsions, planes and rings, chain shapes", "reference",
@@ -178,14 +175,9 @@ def _distributions(content: Content, label: str) -> Iterator[Aspect]:
             yield from _distribution(content, label, section, words)
 
 
-def _distribution(content: Content, label: str, section: str, words: str,
-                  but: Collection[str] = ()) -> Iterator[Aspect]:
-    """Divergences of a section against the noise floor; the worst is the one that is farthest above it.
-
-    Args:
-        but: Names of distributions that are fine whatever their divergence.
-    """
-    rows = [row for row in content.find(section, r"jsd$", distance=True) if row.has(label) and row.name not in but]
+def _distribution(content: Content, label: str, section: str, words: str) -> Iterator[Aspect]:
+    """Divergences of a section against the noise floor; the worst is the one that is farthest above it."""
+    rows = [row for row in content.find(section, r"jsd$", distance=True) if row.has(label)]
     if not rows:
         return
     excess = {row: row.value(label) - max(SEEN, ABOVE_NOISE * (row.floor or 0.0)) for row in rows}

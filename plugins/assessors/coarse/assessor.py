@@ -17,7 +17,7 @@ from ..histograms import Bins
 from .bonded import BondedBeads
 from .pairs import PairFunctions
 from .part import BLOCKS, SECTION, UNITS, CoarsePart
-from .said import compared, kept
+from .said import RULES, compared, kept
 from .sizes import MovedBeads, Sizes
 
 
@@ -51,6 +51,7 @@ class CoarseStructure(Assessor):
 
     Options = CoarseStructureOptions
     options: CoarseStructureOptions
+    verdict_rules = RULES
 
     def begin(self, system: System, forcefield: ForceField | None) -> None:
         super().begin(system, forcefield)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from backmap.model.assessment import CARE, GOOD, Aspect, Figure
+from backmap.model.assessment import CARE, GOOD, Aspect, Figure, VerdictRule
 
 from .part import Distances
 
@@ -15,6 +15,8 @@ ABOVE_NOISE = 3.0
 SEEN = 0.02
 #: Sizes of chains are kept if they change by no more.
 KEPT = 0.01
+RULES = (VerdictRule("bonds, angles, torsions, packing of beads", "reference", f"a distance of {ABOVE_NOISE:g} floors"),
+         VerdictRule("chain sizes", care=f"Re or Rg changed by {KEPT:.0%} a frame, where a step has moved beads"))
 #: What is compared: topic, quantity, and what it is called.
 _COMPARED = (("bead geometry", "JSD", "Bonds, angles and torsions of beads", "divergence"),
              ("bead packing", "integral of |g - g_ref|", "Distances between beads", "integrated difference"))

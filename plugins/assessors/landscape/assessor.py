@@ -26,7 +26,7 @@ from .chart import Chart, Drawing
 from .descriptors import Environments
 from .kernels import MoleculeKernel
 from .memo import Memo
-from .said import Findings
+from .said import RULES, Findings
 from .sample import ENVIRONMENTS, FRAME, LEFT_OUT, Sample
 from .telling import Telling
 
@@ -100,6 +100,7 @@ class Landscape(Assessor):
 
     Options = LandscapeOptions
     options: LandscapeOptions
+    verdict_rules = RULES
 
     def begin(self, system: System, forcefield: ForceField | None) -> None:
         super().begin(system, forcefield)

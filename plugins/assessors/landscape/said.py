@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from backmap.model.assessment import CARE, GOOD, Aspect, Assessment, Curve, Figure, Surface, divergence
+from backmap.model.assessment import CARE, GOOD, Aspect, Assessment, Curve, Figure, Surface, VerdictRule, divergence
 from backmap.model.parameters import BOLTZMANN
 
 from . import clusters
@@ -23,6 +23,7 @@ Array = NDArray[np.float64]
 SECTION = "landscape"
 #: A p-value below this is a finding.
 LEVEL = 0.01
+RULES = (VerdictRule("local environments", "reference", f"a p-value of the MMD below {LEVEL}, labels permuted"),)
 #: Populations below this are taken as this, for Jeffreys' divergence.
 FLOOR = 1e-6
 #: Points of one trajectory that a map shows.

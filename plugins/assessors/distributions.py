@@ -101,8 +101,8 @@ class Distributions(Measurement):
                     mean, spread = _mean(section, *moments[:, k])
                     figures.append(Figure(section, name, "mean", mean, unit, spread))
         figures += self._trans(tally) + self._long_bonds(tally)
-        notes = [f"bonds {', '.join(rigid)} are rigid, here and in the reference: their means are compared"] * bool(rigid)
-        return Assessment(figures, curves, notes)
+        said = f"bonds {', '.join(rigid)} are rigid, here and in the reference: their means are compared"
+        return Assessment(figures, curves, [said] if rigid else [])
 
     def _trans(self, tally: Tally) -> list[Figure]:
         if "propers" not in self.terms:

@@ -16,10 +16,12 @@ HEAD = """\
 *This page is generated from the rules.* A verdict is the worst of what these rules find. What it is called depends on
 what was looked at:
 
-* **Good to use**: nothing stands out, and distributions or energies were compared with a reference.
+* **Good to use**: nothing stands out, and distributions or energies were compared with a reference; bond lengths alone
+  do not count.
 * **Samples the force field that was given; the force field itself was not examined**: nothing stands out, and without a
-  reference both the shares of heat (`equipartition`) and whether anything goes on changing (`relaxation` or `ranks`)
-  were looked at.
+  reference both the shares of heat (topic `equipartition`) and whether anything goes on changing (`relaxation` or
+  `ranks`) were looked at, by assessors or steps that add such findings. None that ships does so yet: without a
+  reference, a run that shows no fault has no verdict.
 * **Usable with care**: a rule asks for care.
 * **Not usable as it is**: a rule rules out any use.
 * **No verdict**: nothing rules out any use, but nothing of the first two was looked at.

@@ -117,10 +117,10 @@ def _moves(content: Content, label: str) -> Iterator[Aspect]:
     if label != content.own:
         return
     shares = {each.step: each.accepted for each in content.sampling if each.accepted is not None}
-    few = {step: share for step, share in shares.items() if share < TOO_FEW}
-    if few:
-        said = listing([f"{percent(share)} of those of {step}" for step, share in few.items()])
-        yield Aspect(UNUSABLE if len(few) == len(shares) else CARE, "accepted moves",
+    idle = {step: share for step, share in shares.items() if share < TOO_FEW}
+    if idle:
+        said = listing([f"{percent(share)} of those of {step}" for step, share in idle.items()])
+        yield Aspect(UNUSABLE if len(idle) == len(shares) else CARE, "accepted moves",
                      f"Hardly any move was accepted: {said}. What comes out is what went in, not what the force field "
                      "asks for.")
 

@@ -17,6 +17,8 @@ NO_VERDICT = "No verdict"
 SAMPLES = "Samples the force field that was given; the force field itself was not examined"
 #: What must have been looked at, one of each row, before that is said.
 ENOUGH = (("equipartition",), ("relaxation", "ranks"))
+#: Topics whose comparison with a reference alone says hardly anything: bonds are right in any template.
+LITTLE = {"bond lengths"}
 #: What a finding rests on, as people say it.
 BASES = {"reference": "the comparison with the reference",
          "force field": "identities of the force field that was given", "beads": "the beads",
@@ -115,8 +117,8 @@ def judge(content: Content, label: str) -> Verdict:
 def _earned(findings: list[Aspect]) -> bool:
     """Whether enough was looked at to call something good, or good with care."""
     topics = {finding.topic for finding in findings if finding.basis == "force field"}
-    return any(finding.basis == "reference" for finding in findings) or all(
-        topics & set(choices) for choices in ENOUGH)
+    compared = {finding.topic for finding in findings if finding.basis == "reference"} - LITTLE
+    return bool(compared) or all(topics & set(choices) for choices in ENOUGH)
 
 
 def _unjudged(content: Content, label: str) -> Iterator[str]:

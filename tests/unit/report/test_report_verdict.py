@@ -146,6 +146,13 @@ def test_a_reference_that_nothing_was_compared_with_earns_nothing() -> None:
     assert verdict.paragraph(10).startswith("Nothing of the 10 frames of “a” was compared with the reference.")
 
 
+def test_bonds_alone_earn_nothing() -> None:
+    """They are right in any template."""
+    bonds = [Figure("bonds", "C-C", "mean", 0.153, "nm", 0.0)]
+    assert judge(content(bonds, bonds), "a").words == "No verdict"
+    assert judge(content([*bonds, ANGLES], bonds), "a").words == "Good to use"
+
+
 EQUIPARTITION = Aspect(GOOD, "equipartition", "All classes are at 300 K.", "force field")
 RELAXED = Aspect(GOOD, "relaxation", "No energy falls any more.", "force field")
 

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from .model.survey import Finding, Survey
     from .model.system import System, Window
     from .model.tally import Tally
+    from .model.tuned import Tuned
 
 #: Version of this interface, raised when plugins have to be changed. A module with hooks may state the version it was
 #: written for (``API_VERSION = 1``), and is refused by any other.
@@ -79,6 +80,7 @@ _LATE = {
     "model.survey": ("Finding", "Survey"),
     "model.system": ("System", "Window"),
     "model.tally": ("Tally",),
+    "model.tuned": ("Tuned",),
 }
 _HOME = {name: module for module, names in _LATE.items() for name in names}
 
@@ -91,7 +93,7 @@ __all__ = [
     "MappingReader", "Memory", "Model", "MoleculeParameters", "MoleculeType", "Morphed", "Morpher", "Nested",
     "Objective", "Options", "Order", "OutputFiles", "OutputPath", "ParticleFront", "Plugin", "Proposer", "Reader",
     "Refiner", "Regularizer", "Sampled", "Sampler", "Sampling", "Several", "Snapshot", "State", "Step", "Stream",
-    "Surface", "Survey", "System", "Tally", "Target", "TopologyReader", "Traversal", "VerdictRule", "View",
+    "Surface", "Survey", "System", "Tally", "Target", "TopologyReader", "Traversal", "Tuned", "VerdictRule", "View",
     "WeightsPath", "Window", "Writer", "all_kept", "also_read", "divergence", "graph_of", "hookimpl", "numpy_generator",
 ]
 

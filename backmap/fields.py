@@ -67,6 +67,18 @@ def expand(text: str) -> str:
     return _VARIABLE.sub(value, text)
 
 
+def as_path(text: str) -> Path:
+    """The path that a text stands for: variables replaced, and ``~`` by the folder of a user.
+
+    Raises:
+        BackmapError: If there is no such variable or user.
+    """
+    try:
+        return Path(expand(text)).expanduser()
+    except RuntimeError:
+        raise BackmapError(f"nobody knows the home folder in '{text}'", hint="Write the whole path.") from None
+
+
 def _shown(path: object) -> str:
     """A path for a message; what is too long to be one is cut."""
     text = str(path)
@@ -91,7 +103,7 @@ def _existing(value: Any, build: Any, hint: str) -> Any:
     if not isinstance(value, str | Path) or not isinstance(build, Build):
         return value
     try:
-        path = build.folder / Path(expand(str(value))).expanduser()
+        path = build.folder / as_path(str(value))
         if not path.exists():
             raise BackmapError(f"there is no file '{_shown(value)}'"
                                + (f" ({_shown(path)})" if str(path) != str(value) else ""), hint=hint)

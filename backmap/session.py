@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,12 +17,14 @@ from .errors import BackmapError
 if TYPE_CHECKING:
     from .api import State
     from .model.assessment import Figure, Judgement
+    from .model.survey import Finding
     from .model.system import System
     from .recipe.recipe import Recipe
     from .recipe.registry import Registry
     from .running.display import Display
     from .running.frames import Choice
 
+MOST_THREADS = 512  #: that a process is asked for; far more bring it down
 IN_MEMORY = "<recipe>"  #: stands for the file of a recipe that is a mapping
 
 
@@ -94,7 +96,7 @@ def run(recipe: Path | str | Mapping[str, Any], *, set: Mapping[str, Any] | Sequ
         frames: str | int | Sequence[int] | None = None, begin: float | None = None, end: float | None = None,
         dt: float | None = None, beads: Any = None, reference: Any = None, output: Path | str | None = None,
         seed: int | None = None, threads: int = 1, processes: int | None = None,
-        part: str | tuple[int, int] | None = None, resume: bool = False, force: bool = False,
+        part: str | tuple[int, int] | None = None, resume: bool = False, force: bool = False, check: bool = True,
         plugins: Sequence[Path | str] = (), display: Display | None = None) -> Result:
     """Run a recipe.
 
@@ -115,6 +117,8 @@ def run(recipe: Path | str | Mapping[str, Any], *, set: Mapping[str, Any] | Sequ
         part: A part of the frames alone, as ``2/8`` or (2, 8), to be merged with the others by ``merge``.
         resume: Go on where an interrupted run stopped.
         force: Overwrite results that are there.
+        check: Look the recipe and its files over first, as ``backmap check`` does: errors end the run before anything
+            else, warnings are printed and stand in the report.
         plugins: Files with more plugins.
         display: Where lines and progress go.
 
@@ -125,6 +129,9 @@ def run(recipe: Path | str | Mapping[str, Any], *, set: Mapping[str, Any] | Sequ
     from .running.display import Display
     from .running.frames import Choice
 
+    if not 1 <= threads <= MOST_THREADS:
+        raise BackmapError("should be a number of threads", where=f"--threads {threads}",
+                           hint=f"1 to {MOST_THREADS}; no more than the machine has cores are of use.")
     registry, choice = registry_of(plugins), Choice(_numbers(frames), begin, end, dt)
     display, place, (text, content) = display or Display(), _place(recipe), _read(recipe)
     redirected = redirection.redirect(content, registry, beads, reference, place, display.log)
@@ -132,7 +139,8 @@ def run(recipe: Path | str | Mapping[str, Any], *, set: Mapping[str, Any] | Sequ
     changes |= {} if seed is None else {"seed": seed}
     changes |= {} if processes is None else {"processes": processes}
     checked = _composed(text, content, place, registry, redirected, [*_assignments(set), *_assignments(changes)])
-    return _run(checked, registry, choice, threads, display, _part(part), resume, force)
+    look = _looking(checked, registry, choice) if check else None
+    return _run(checked, registry, choice, threads, display, _part(part), resume, force, look)
 
 
 def merge(folder: Path | str, *, force: bool = False, display: Display | None = None) -> Result:
@@ -209,13 +217,21 @@ def _files(files: Path | str | Sequence[Path | str]) -> list[str]:
 
 
 def _run(recipe: Recipe, registry: Registry, choice: Choice, threads: int, display: Display | None,
-         part: tuple[int, int] | None = None, resume: bool = False, force: bool = False) -> Result:
+         part: tuple[int, int] | None = None, resume: bool = False, force: bool = False,
+         look: Callable[[], Sequence[Finding]] | None = None) -> Result:
     """Run a checked recipe, and say what came out."""
     from .running import runner
 
     folder, state = runner.perform(recipe, chosen=choice, part=part, n_threads=threads, resume=resume, force=force,
-                                   display=display)
+                                   look=look, display=display)
     return _result(folder, recipe, registry, state)
+
+
+def _looking(recipe: Recipe, registry: Registry, choice: Choice) -> Callable[[], Sequence[Finding]]:
+    """What looks a recipe over before it runs."""
+    from .checking import verdict
+
+    return lambda: verdict.warnings_of(recipe, registry, choice.numbers)
 
 
 def _result(folder: Path, recipe: Recipe, registry: Registry, state: State | None) -> Result:

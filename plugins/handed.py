@@ -30,6 +30,11 @@ from backmap.model.assessment import CARE, GOOD, UNUSABLE, Aspect, Assessment, B
 from backmap.model.parameters import ForceField
 from backmap.model.system import System, Window
 
+#: Masses of particles, u, and charges, e, that there are; of less than the last they are slips.
+HEAVIEST, HIGHEST_CHARGE, SLIGHTEST = 1e6, 100.0, 1e-9
+HEAVIEST_ELEMENT = 118
+STRONGEST = 1e12  #: parameter of a force field, in nm, kJ/mol and e
+
 
 class CheckedFrames:
     """Frames of a reader, each looked at as it is read.
@@ -86,6 +91,17 @@ def topology(reader: TopologyReader) -> AtomTopology:
             if bad.any():
                 raise BackmapError(f"the {what} of atom {kind.atom_names[bad.argmax()]} of {kind.name} is not a number",
                                    where=found.where)
+        bad = (kind.element < 0) | (kind.element > HEAVIEST_ELEMENT)
+        if bad.any():
+            raise BackmapError(f"the atomic number of atom {kind.atom_names[bad.argmax()]} of {kind.name} is "
+                               f"{kind.element[bad.argmax()]}", where=found.where, hint="There are 118 elements.")
+        for what, values, low, high, unit in (("mass", kind.mass, 0.0, HEAVIEST, "u"),
+                                              ("charge", kind.partial_charge, -HIGHEST_CHARGE, HIGHEST_CHARGE, "e")):
+            bad = (values < low) | (values > high) | ((values != 0) & (np.abs(values) < SLIGHTEST))
+            if bad.any():
+                raise BackmapError(f"the {what} of atom {kind.atom_names[bad.argmax()]} of {kind.name} is "
+                                   f"{values[bad.argmax()]:g} {unit}", where=found.where,
+                                   hint="Mend the file; is a column missing, or a decimal point?")
     return found
 
 
@@ -105,6 +121,9 @@ def forcefield(reader: ForceFieldReader, system: System) -> ForceField:
         if not np.isfinite(values).all():
             raise BackmapError(f"{np.count_nonzero(~np.isfinite(values))} of the {what} are not numbers",
                                where=field.where, hint="Mend the file that they come from.")
+        if np.abs(values).max(initial=0.0) > STRONGEST:
+            raise BackmapError(f"one of the {what} is {values.flat[np.abs(values).argmax()]:g}", where=field.where,
+                               hint="No energy of atoms is as steep: mend the file that it comes from.")
     return field
 
 

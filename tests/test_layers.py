@@ -16,10 +16,10 @@ ROOT = rooms.ROOT
 FLOORS = {
     "backmap": ("errors", "stock", "fields", "model", "engine", "contracts", "hookspecs", "api", "recipe", "running",
                 "checking", "starting", "session", "scaffold", "commands", "__main__"),
-    "backmap.engine": ("random", "flags", "compiling", "geometry", "sites", "checkpoints", "energy", "forces",
-                       "tabulated", "metropolis", "hamiltonian"),
+    "backmap.engine": ("random", "relaxation", "flags", "compiling", "geometry", "sites", "checkpoints", "energy",
+                       "forces", "tabulated", "metropolis", "hamiltonian", "identities"),
     "backmap_plugins": ("chemistry", "files", "handed", "molecules", "environments", "bottleneck",
-                        "openmm_bridge", "learning", "report", "KINDS"),
+                        "openmm_bridge", "fit", "learning", "report", "KINDS"),
 }
 #: Rooms that stand beside the stairs, and what they may lean on.
 BESIDE = {"testing": {"errors", "model", "engine", "api", "running", "session"}}

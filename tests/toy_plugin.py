@@ -2,8 +2,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -18,12 +19,13 @@ from backmap.model.mapping import Mapping
 from backmap.model.molecule import Chemistry, MoleculeType, graph_of
 from backmap.model.system import System, Window
 from backmap.model.tally import Tally
+from backmap.model.tuned import Tuned
 
 
 @hookimpl
 def backmap_steps() -> dict[str, type[api.Step]]:
     return {"toy_topology": ToyTopology, "toy_place": ToyPlace, "toy_bug": ToyBug, "toy_break": ToyBreak,
-            "toy_idle": ToyIdle}
+            "toy_idle": ToyIdle, "toy_tuned": ToyTuned, "toy_within": ToyWithin}
 
 
 @hookimpl
@@ -133,6 +135,45 @@ class ToyPlace(api.Step):
         placed.flags["clash"] = np.zeros(window.beads.shape[:2], dtype=bool)
         placed.flags["clash"][0, :self.options.clashes] = True
         return placed
+
+
+class ToyTuned(api.FrameStep):
+    """Moves atoms in x, by as much as the pilot finds: where its atoms are, and a number at random."""
+
+    needs = frozenset({"atoms"})
+    gives = frozenset({"atoms"})
+    tunable = ("shift",)
+
+    class Options(api.Options):
+        shift: float | Literal["auto"] = Field(0.0, description="How far, nm.")
+
+    def tune(self, window: Window, state: api.State) -> Tuned:
+        number = float(api.Stream.of(state.seed, self.index, "tune").normal(1)[0, 0])
+        state.log(f"tuning by frames {window.frames.tolist()}")
+        row = {"mean": float(window.atoms[..., 0].mean()), "number": number}
+        return Tuned({"shift": row["mean"] + number}, {"shift": [row]}, "the toy never rests" if number else "")
+
+    def frame(self, window: Window, state: api.State) -> Window:
+        self.memory["seen"].count("frames", int(window.place[0]), [1])
+        return window.with_atoms(window.atoms + np.array([self.options.shift, 0.0, 0.0]))
+
+    def finish(self, state: api.State) -> None:
+        state.log(f"moved by {self.options.shift:g} in {self.memory['seen'].counts('frames')[0]} frames")
+
+
+class ToyWithin(api.Step):
+    """Has other steps within it, and lets frames pass."""
+
+    class Options(api.Options):
+        steps: api.Several[api.Step] = Field([], description="Which.")
+
+    @property
+    def branches(self) -> dict[str, Sequence[api.Step]]:
+        return {"steps": self.options.steps}
+
+    def finish(self, state: api.State) -> None:
+        for step in self.options.steps:
+            state.log(f"within: {step.options.shift:g}")
 
 
 class ToyIdle(api.Step):

@@ -25,6 +25,11 @@ class Places:
         except (yaml.YAMLError, RecursionError):
             self._root = None
 
+    @property
+    def known(self) -> bool:
+        """Whether there are lines."""
+        return self._root is not None
+
     def line(self, place: str) -> int | None:
         """The line of a path, counted from 1: that of its deepest part that is written out."""
         node, line = self._root, None

@@ -2,21 +2,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..api import AtomTopology, ForceFieldReader, Generator, MappingReader, Options, State, Step, TopologyReader
+from ..api import (
+    AtomTopology,
+    ForceFieldReader,
+    FrameSource,
+    Generator,
+    MappingReader,
+    Options,
+    State,
+    Step,
+    TopologyReader,
+)
 from ..errors import BackmapError, at
-from ..model.survey import Finding, Survey
+from ..fields import as_path
+from ..model.survey import Finding, Survey, every_frame
 from ..recipe import document, recipe
 from ..recipe.registry import Registry, kind_of
 from .places import Places
 
 T = TypeVar("T")
+Chosen = Callable[[FrameSource], Sequence[int]]
 
 #: What steps give that only read; such steps are started, others are not.
 READ = frozenset({"system", "contents", "forcefield", "beads", "reference"})
@@ -31,12 +43,14 @@ class Reading:
         surveys: What was found so far, up to the first step that changes what there is, up to the next, and so on.
         findings: What went wrong on the way.
         lines: What steps told as they started.
+        raised: Errors that stopped something, each with all that was found with it.
     """
 
     places: Places
     surveys: list[Survey]
     findings: list[Finding] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
+    raised: list[BackmapError] = field(default_factory=list)
 
     @property
     def survey(self) -> Survey:
@@ -49,17 +63,24 @@ class Reading:
             with at(where):
                 return call()
         except BackmapError as error:
+            self.raised.append(error)
             for each in error.all:
                 self.add(Finding.of(each))
         return None
 
     def add(self, finding: Finding) -> None:
-        """Keep a finding, with lines of the recipe; one that was made already, at whatever depth, is not told twice."""
+        """Keep a finding, with lines of the recipe; one that was made already, at whatever depth, is not told twice.
+
+        Before a run, which is told no lines, the longer of two places counts: it says in which step the fault is met.
+        """
         found = Finding(finding.severity, self.places.lined(finding.where), finding.problem, finding.hint)
-        if not any(known.problem == found.problem and (found.where.endswith(known.where)
-                                                       or known.where.endswith(found.where))
-                   for known in self.findings):
-            self.findings.append(found)
+        for number, known in enumerate(self.findings):
+            if known.problem == found.problem and (found.where.endswith(known.where)
+                                                   or known.where.endswith(found.where)):
+                if not self.places.known and len(found.where) > len(known.where):
+                    self.findings[number] = found
+                return
+        self.findings.append(found)
 
 
 def read_file(path: Path, registry: Registry, overrides: list[str]) -> Reading:
@@ -76,10 +97,18 @@ def read_file(path: Path, registry: Registry, overrides: list[str]) -> Reading:
     return reading if found is None else read(*found, path, registry)
 
 
-def read(text: str, content: dict[str, Any], path: Path, registry: Registry) -> Reading:
-    """Read a recipe by what is in it; ``path`` says where its relative paths start."""
+def read(text: str, content: dict[str, Any], path: Path, registry: Registry, chosen: Chosen = every_frame) -> Reading:
+    """Read a recipe by what is in it.
+
+    Args:
+        text: Its file, for line numbers; may be empty.
+        content: What the file holds.
+        path: Where its relative paths start.
+        registry: Where its plugins are found.
+        chosen: Which frames of beads are looked at.
+    """
     places = Places(path, text)
-    reading = Reading(places, [Survey(str(path), where=lambda step, *options: places.where(
+    reading = Reading(places, [Survey(str(path), chosen=chosen, where=lambda step, *options: places.where(
         ".".join([step.where.removeprefix(f"{path}: "), *options])))])
     survey = reading.survey
     survey.steps, errors = recipe.pieces(content, path, registry)
@@ -97,7 +126,10 @@ def _output(content: dict[str, Any], path: Path) -> Path | None:
     output = content.get("output", recipe.Recipe.model_fields["output"].default)
     if not isinstance(output, str) or not output:
         return None
-    return Path(os.path.normpath(path.resolve().parent / Path(output).expanduser()))
+    try:
+        return Path(os.path.normpath(path.resolve().parent / as_path(output)))
+    except BackmapError:
+        return None
 
 
 def _read_steps(reading: Reading, path: Path) -> None:
@@ -134,7 +166,7 @@ def _read_steps(reading: Reading, path: Path) -> None:
 def _read_forcefields(reading: Reading, step: Step) -> None:
     """What is wrong with force fields that no system can be given to."""
     for reader in plugins_in(step.options, ForceFieldReader):
-        for error in reader.problems():
+        for error in reading.attempt(lambda reader=reader: list(reader.problems()), step.where) or ():
             reading.add(Finding.of(error))
 
 
@@ -152,11 +184,12 @@ def _read_molecules(reading: Reading, survey: Survey, step: Step, state: State |
     asked = getattr(step.options, "molecules", None)
     survey.blocks = list(asked.items()) if isinstance(asked, dict) else list(survey.topology.blocks)
     for mapping in plugins_in(step.options, MappingReader):
-        errors = list(mapping.problems(survey.topology))
-        for error in errors:
+        errors = reading.attempt(lambda mapping=mapping: list(mapping.problems(survey.topology)), step.where)
+        for error in errors or ():
             reading.add(Finding.of(error))
-        if not errors:
-            survey.models = {**survey.models, **mapping.read(survey.topology)}
+        if errors == []:
+            found = reading.attempt(partial(mapping.read, survey.topology), step.where)
+            survey.models = {**survey.models, **(found or {})}
 
 
 def _ask_generators(reading: Reading, survey: Survey) -> None:

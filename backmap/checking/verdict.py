@@ -11,9 +11,11 @@ from rich.table import Table
 
 from ..api import Checker
 from ..errors import BackmapError
-from ..model.survey import SEVERITIES, Finding
+from ..model.inputs import all_kept
+from ..model.survey import SEVERITIES, Finding, every_frame
+from ..recipe.recipe import Recipe
 from ..recipe.registry import Registry, kind_of
-from .reading import Reading
+from .reading import Chosen, Reading, read
 
 COLOURS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 
@@ -30,6 +32,31 @@ def findings(reading: Reading, registry: Registry) -> list[Finding]:
             except BackmapError as error:
                 reading.add(Finding.of(error))
     return sorted(reading.findings, key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+def warnings_of(source: Recipe, registry: Registry, chosen: Chosen = every_frame) -> list[Finding]:
+    """Look a recipe over before it runs, and return the warnings.
+
+    What stands in its output folder is none: a run asks for it itself.
+
+    Args:
+        source: The recipe.
+        registry: Where its plugins are found.
+        chosen: Which frames it takes.
+
+    Raises:
+        BackmapError: The first error.
+    """
+    with all_kept():
+        reading = read("", source.source.document, source.source.path, registry, chosen)
+        for survey in reading.surveys:
+            survey.output = None
+        found = findings(reading, registry)
+    for finding in found:
+        if finding.severity == "error":
+            others = next((error.others for error in reading.raised if error.problem == finding.problem), ())
+            raise BackmapError(finding.problem, where=finding.where, hint=finding.hint, others=others)
+    return [finding for finding in found if finding.severity == "warning"]
 
 
 def exit_code(found: list[Finding]) -> int:

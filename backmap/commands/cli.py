@@ -97,6 +97,9 @@ def _explain(error: Exception) -> int:
             return 0
         message = error.format_message().rstrip(".")
         return _say(f"{message}{'' if message.endswith('?') else '.'} Try --help.", 2)
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):  # numpy's words, and torch's
+        return _say("there is not enough memory. Take fewer frames at once (window: 1), fewer processes, or fewer "
+                    "candidates", 2)
     if isinstance(error, OSError) and error.strerror:
         return _say(f"{error.filename or 'a file'}: {error.strerror}", 2)
     return _say(f"unexpected {type(error).__name__}: {error}. This is a bug, of backmap or of a plugin; "

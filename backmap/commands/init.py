@@ -25,10 +25,15 @@ def init(
         "--temperature", "-t", min=0.0, metavar="K", help="Of the simulation of the beads, K; by default that of --mdp."
         )] = None,
     mdp: Annotated[str | None, typer.Option(
-        "--mdp", metavar="FILE", help="The .mdp of the atomistic simulation: cut-offs, Coulomb, constraints, "
-                                      "temperature.")] = None,
+        "--mdp", "--lammps-input", metavar="FILE", help="The .mdp of the atomistic simulation, or the input script of "
+                                                        "LAMMPS: cut-offs, Coulomb, constraints, temperature.")] = None,
     atoms: Annotated[list[str] | None, typer.Option(
         "--aa", metavar="FILE", help="True atoms: to train on, and to judge by if of the same frames.")] = None,
+    beads_are: Annotated[str | None, typer.Option(
+        "--beads-are", metavar="mapped|model", help="What the beads are: mapped from atoms, or those of a "
+                                                    "coarse-grained model; by default mapped if --aa has the "
+                                                    "atoms of their frames."
+        )] = None,
     index: Annotated[str | None, typer.Option("--index", "-n", metavar="FILE:GROUP",
                                               help="The beads are a group of an index file.")] = None,
     begin: Begin = None,
@@ -65,10 +70,13 @@ def init(
         raise BackmapError(f"is {temperature:g} K, but {run.said('temperature')}", where="-t",
                            hint="Leave one of them out.")
     temperature = temperature or told
+    if beads_are not in (None, "mapped", "model"):
+        raise BackmapError(f"'{beads_are}' is neither mapped nor model", where="--beads-are",
+                           hint="Write mapped if the beads are centres of the atoms of an all-atom simulation.")
     if not temperature:
         raise BackmapError("no temperature is given", where="backmap init",
                            hint="Give that of the simulation of the beads, e.g. -t 300.")
-    wishes = plan.Wishes(temperature, weights or stock.places(), train)
+    wishes = plan.Wishes(temperature, weights or stock.places(), train, beads_are)
     try:
         made = plan.plan(given, wishes, output, registry)
     except plan.Unfit as unfit:

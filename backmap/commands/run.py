@@ -31,6 +31,8 @@ def run(
         "--part", metavar="2/8", help="Only this part of the frames, of so many, for `backmap merge`.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")] = False,
     force: Force = False,
+    no_check: Annotated[bool, typer.Option(
+        "--no-check", help="Do not look the recipe and its files over first, as `backmap check` does.")] = False,
     plugin: PluginFiles = None,
     debug: Debug = False,
 ) -> None:
@@ -38,4 +40,4 @@ def run(
     limit_threads()
     session.run(recipe, set=overrides or (), frames=frames, begin=begin, end=end, dt=dt, beads=beads or None,
                 output=output, seed=seed, threads=threads, processes=processes, part=part, resume=resume, force=force,
-                plugins=plugin or ())
+                check=not no_check, plugins=plugin or ())

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..engine.random import Stream
     from ..engine.sites.snapshot import Snapshot
     from ..model.assessment import Assessment, BeadValues
+    from ..model.inputs import BeadsAre
     from ..model.morphed import Morphed
     from ..model.parameters import ForceField
     from ..model.sampling import Sampled
@@ -107,8 +108,11 @@ class Assessor(Plugin):
 
     #: What it needs beyond atoms: ``forcefield``, ``generator`` (handed to ``use``).
     needs: frozenset[str] = frozenset()
-    #: What the run's own atoms follow, known before ``begin``; None where no step before it samples.
+    #: What the run's own atoms should follow, known before ``begin``: what the last step samples, else the simulation
+    #: that uses the force field; None where neither is known.
     sampled: Sampled | None = None
+    #: What the recipe says of the beads; None where it does not say, or where they are not those that were read.
+    beads_are: BeadsAre | None = None
 
     def use(self, generator: Generator | None, seed: int, device: str) -> None:
         """Take what draws need; called once, before ``begin``. By default nothing is drawn.

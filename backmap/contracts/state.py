@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..model.assessment import Judgement
-    from ..model.inputs import FrameSource
+    from ..model.inputs import BeadsAre, FrameSource
     from ..model.parameters import ForceField
     from ..model.sampling import Sampled, Sampling
     from ..model.system import System, Window
@@ -111,6 +111,8 @@ class State:
         files: Output files, to which steps append window by window.
         spent: Time that the frames have taken so far, s, by ``Step.index``.
         beads_from: Files of the other beads that a step reads in place of those of the run; empty without.
+        beads_are: What the recipe says of the beads that are read: ``mapped`` from atoms, or those of a coarse-grained
+            ``model``; None where it does not say.
         loaded: Whether the atoms were read from a file, so that times do not measure how fast atoms are made.
         sampling: Acceptance of steps that accept or reject, for reports; added as each finishes.
         sampled: What the atoms follow after the steps that have started so far; None where nothing is accepted or
@@ -142,6 +144,7 @@ class State:
     files: OutputFiles = _NOT_YET
     spent: dict[int, float] = field(default_factory=dict)
     beads_from: str = ""
+    beads_are: BeadsAre | None = None
     loaded: bool = False
     sampling: list[Sampling] = field(default_factory=list)
     sampled: Sampled | None = None

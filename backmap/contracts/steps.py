@@ -12,6 +12,7 @@ from .state import State
 if TYPE_CHECKING:
     from ..model.run_parameters import RunParameters
     from ..model.system import System, Window
+    from ..model.tuned import Tuned
 
 
 class Step(Plugin):
@@ -33,6 +34,10 @@ class Step(Plugin):
     there: frozenset[str] = frozenset()
     #: True if ``start`` does all the work and writes the results, so that processes cannot share it.
     beforehand: ClassVar[bool] = False
+    #: Options for which a recipe may write ``auto``: ``tune`` chooses them.
+    tunable: ClassVar[tuple[str, ...]] = ()
+    #: What the pilot of the run has chosen for them; None before, and where nothing was left to it.
+    tuned: Tuned | None = None
     #: Place in the recipe, e.g. ``run.yaml: steps[3].gibbs``; set by the recipe, for messages.
     where: str = ""
     #: Number of the step in the recipe, counted from 0; it enters the name of every random stream.
@@ -83,6 +88,29 @@ class Step(Plugin):
         elif getattr(options, name) != run.temperature:
             raise BackmapError(f"is {getattr(options, name):g} K, but {run.said(name)}", where=f"{self.where}.{name}",
                                hint="Leave one of them out.")
+
+    @property
+    def automatic(self) -> tuple[str, ...]:
+        """The options that are left to the pilot, by name; none once it has chosen."""
+        return tuple(name for name in self.tunable if getattr(self.options, name) == "auto")
+
+    def tune(self, window: Window, state: State) -> Tuned:
+        """Choose the options that are ``automatic``, by some frames of the run; called once, before its frames pass.
+
+        All frames of the run then have these values: the choice must not depend on anything but the window, the options
+        and the seed.
+
+        Args:
+            window: Some frames, as the steps before this one made them; not to be changed.
+            state: The state of the run, with which this step has started; but the ``seed`` is the pilot's, so that no
+                draw is one of those that the run makes.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has options to be tuned, but no 'tune'")
+
+    def adopt(self, tuned: Tuned) -> None:
+        """Take what the pilot has chosen, as if the recipe had said so; called before ``start`` or after ``tune``."""
+        self.tuned = tuned
+        self.options = self.options.model_copy(update=dict(tuned.values))
 
     def begin(self, state: State) -> None:
         """Start; what earlier steps sampled is forgotten if this one makes atoms and does not say that it samples."""

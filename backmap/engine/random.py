@@ -51,6 +51,11 @@ def seed_of(seed: int, replica: int) -> int:
     return int(Stream.of(seed, "replica", replica).key) & ((1 << 63) - 1) if replica else seed
 
 
+def seed_named(seed: int, name: str) -> int:
+    """A seed below 2^63 that follows from another, for draws that are to have nothing to do with those of it."""
+    return int(Stream.of(seed, name).key) & ((1 << 63) - 1)
+
+
 @dataclass(eq=False)
 class Stream:
     """A stream of random numbers for each of S sites.

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ..errors import BackmapError
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from .rigid import Dependents, FixedDistances
     from .system import System
 
+
+FARTHEST = 1e6  #: nm; no position is as far from the origin
+#: What beads are: mapped from the atoms of an all-atom simulation, or those of a coarse-grained model.
+BeadsAre = Literal["mapped", "model"]
 
 _reading: ContextVar[dict[Path, None] | None] = ContextVar("reading", default=None)
 
@@ -91,6 +95,10 @@ class FrameInfo:
             raise BackmapError(f"{bad.sum()} of {len(bad)} positions are not numbers, the first is number "
                                f"{bad.argmax()} (counted from 0)", where=where,
                                hint="Leave the frame out with --frames, or write the trajectory again.")
+        far = abs(self.positions).max(initial=0.0)
+        if far > FARTHEST:
+            raise BackmapError(f"a position is {far:.3g} nm from the origin", where=where,
+                               hint="The file is damaged, or its lengths are in another unit than nm.")
         return self.positions.astype("float64")
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import BackmapError
 from . import box as periodic
-from .pairs import ranges
+from .pairs import AtomRows, Sets, ranges
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -105,11 +105,11 @@ class Mapping:
         return np.searchsorted(self.entries[0], np.arange(self.n_beads + 1))
 
     @cached_property
-    def _columns(self) -> tuple[Index, Index]:
-        """Where the entries of each atom begin, (n_atoms + 1,), and their beads, (m,)."""
-        bead, atom, _ = self.entries
+    def by_atom(self) -> tuple[AtomRows, Array]:
+        """Beads in which each atom has weight, ascending, and these weights, (m,)."""
+        bead, atom, weight = self.entries
         order = np.argsort(atom, kind="stable")
-        return np.searchsorted(atom[order], np.arange(self.n_atoms + 1)), bead[order]
+        return AtomRows(np.searchsorted(atom[order], np.arange(self.n_atoms + 1)), bead[order]), weight[order]
 
     def atoms_in(self, beads: Index | list[int]) -> Index:
         """Atoms that have weight in some of ``beads``, ascending."""
@@ -117,8 +117,11 @@ class Mapping:
 
     def beads_with(self, atoms: Index | list[int]) -> Index:
         """Beads in which some of ``atoms`` have weight, ascending."""
-        start, bead = self._columns
-        return np.unique(bead[ranges(start, np.asarray(atoms, dtype=np.int64))])
+        return self.by_atom[0].touching(atoms)
+
+    def sharing(self, atoms: Sets) -> Sets:
+        """Of each set of atoms all that have weight in a bead in which some of it have weight, ascending."""
+        return atoms.touching(self.by_atom[0]).touching(AtomRows(self._rows, self.entries[1]))
 
     def near(self, other: Mapping, tolerance: float) -> bool:
         """Whether no weight of another mapping of as many atoms and beads differs by more than ``tolerance``."""

@@ -1,6 +1,7 @@
 """What is known of some pairs of the atoms of a molecule: rows that grow with the atoms, not with their square."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -92,10 +93,93 @@ class AtomRows:
         return np.unique(self.row[ranges(self.start, np.asarray(atoms, dtype=np.int64))])
 
 
+@dataclass(frozen=True, eq=False)
+class Sets:
+    """Sets of numbers, such as atoms or rows of a table, one set after the other.
+
+    Attributes:
+        start: Where each of L sets begins, and the end of the last, (L + 1,).
+        item: Their members, (n,).
+    """
+
+    start: Index
+    item: Index
+
+    @classmethod
+    def of(cls, sets: Sequence[Index]) -> Sets:
+        """From one array each."""
+        start = np.cumsum([0, *map(len, sets)])
+        return cls(start, np.concatenate([np.empty(0, dtype=np.int64), *sets]))
+
+    @classmethod
+    def sorted(cls, n_sets: int, owner: Index, item: Index) -> Sets:
+        """From members (n,) in any order and the set of each; they are ascending, and none is in a set twice."""
+        size = int(item.max(initial=0)) + 1
+        owner, item = np.divmod(distinct(owner * size + item), size)
+        return cls(np.searchsorted(owner, np.arange(n_sets + 1)), item)
+
+    def __len__(self) -> int:
+        return len(self.start) - 1
+
+    def __getitem__(self, number: int) -> Index:
+        return self.item[self.start[number]:self.start[number + 1]]
+
+    @cached_property
+    def owner(self) -> Index:
+        """The set of each member, (n,)."""
+        return np.repeat(np.arange(len(self)), np.diff(self.start))
+
+    @property
+    def rank(self) -> Index:
+        """Which member of its set each is, counted from 0, (n,)."""
+        return np.arange(len(self.item)) - self.start[self.owner]
+
+    def where(self, chosen: NDArray[np.bool_]) -> Sets:
+        """Those members (n,) that are chosen."""
+        return Sets(np.concatenate([[0], np.cumsum(chosen)])[self.start], self.item[chosen])
+
+    def then(self, more: Sets) -> Sets:
+        """Each set with the members of another one behind its own."""
+        owner = np.concatenate([self.owner, more.owner])
+        return Sets(self.start + more.start, np.concatenate([self.item, more.item])[np.argsort(owner, kind="stable")])
+
+    def along(self, start: Index) -> tuple[Index, Index]:
+        """Numbers start[item] .. start[item + 1] - 1 of each member, and the member that each belongs to, (m,) both."""
+        return np.repeat(np.arange(len(self.item)), np.diff(start)[self.item]), ranges(start, self.item)
+
+    def touching(self, rows: AtomRows) -> Sets:
+        """Of each set of atoms the rows in which some of them stand, ascending."""
+        member, number = self.along(rows.start)
+        return Sets.sorted(len(self), self.owner[member], rows.row[number])
+
+    def places(self, owner: Index, item: Index) -> Index:
+        """Where each of ``item`` (...) stands in its set ``owner``, -1 where it does not."""
+        size, key, order = self._search
+        if not len(key):
+            return np.full(np.shape(item), -1)
+        wanted = owner * size + item
+        at = np.minimum(np.searchsorted(key, wanted), len(key) - 1)
+        return np.where((key[at] == wanted) & (item < size), order[at] - self.start[owner], -1)
+
+    @cached_property
+    def _search(self) -> tuple[int, Index, Index]:
+        """A number beyond all members, set times that plus member in ascending order, and that order."""
+        size = int(self.item.max(initial=0)) + 1
+        key = self.owner * size + self.item
+        order = np.argsort(key, kind="stable")
+        return size, key[order], order
+
+
 def places_in(atoms: Index, wanted: Index) -> Index:
     """Where each of the atoms ``wanted`` (...) stands in ``atoms`` (n,), which has all of them."""
     order = np.argsort(atoms)
     return order[np.searchsorted(atoms[order], wanted)]
+
+
+def distinct(keys: Index) -> Index:
+    """The different ones of ``keys``, ascending."""
+    keys = np.sort(keys)
+    return keys[np.concatenate([[True], keys[1:] != keys[:-1]])] if len(keys) else keys
 
 
 def ranges(start: Index, rows: Index) -> Index:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .mapping import Mapping
-from .pairs import AtomRows, ranges
+from .pairs import AtomRows, Sets, ranges
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -146,10 +146,14 @@ class Dependents:
 
     def children(self, atoms: Index) -> Index:
         """Which of them have a parent among ``atoms``, ascending."""
+        return self.following(Sets.of([atoms])).item
+
+    def following(self, atoms: Sets) -> Sets:
+        """The same for each of several sets of atoms."""
         if not len(self):
-            return np.empty(0, dtype=np.int64)
-        known = atoms[atoms < len(self._parents.start) - 1]
-        return np.unique(self.row[self._parents.touching(known)])
+            return Sets(np.zeros_like(atoms.start), np.empty(0, dtype=np.int64))
+        touched = atoms.where(atoms.item < len(self._parents.start) - 1).touching(self._parents)
+        return Sets.sorted(len(atoms), touched.owner, self.row[touched.item])
 
     @cached_property
     def _parents(self) -> AtomRows:

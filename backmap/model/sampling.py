@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .assessment import Aspect
+from .tuned import Tuned
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,13 @@ class Sampling:
         notes: Sentences for people.
         sigma: Standard deviation of the beads that its frames are left with, nm and coordinate; None if they are met.
         level: Of what there was in its frames (``State.level``).
-        findings: What it says of the frames that it left, for the verdict.
+        findings: What it says of its own sampling, for the verdict.
+        relaxation: Rows of what was followed through the sweeps: ``name``, ``unit``, ``sweeps`` and its ``course``,
+            the mean of frames after each of them; its ``last`` value, its ``change`` over the last third of the sweeps
+            with its ``error``, and the ``tolerance`` below which that does not matter; whether it is ``relaxed``; its
+            autocorrelation time ``correlation``, sweeps; and ``gap`` with ``gap_error``, by how much a second start
+            ended above it, or None.
+        tuned: What the pilot chose for the step, and what it could not reach; None where nothing was left to it.
     """
 
     step: str
@@ -45,6 +52,8 @@ class Sampling:
     sigma: float | None = None
     level: int = 0
     findings: list[Aspect] = field(default_factory=list)
+    relaxation: list[dict[str, Any]] = field(default_factory=list)
+    tuned: Tuned | None = None
 
     @property
     def accepted(self) -> float | None:

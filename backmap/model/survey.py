@@ -34,10 +34,20 @@ class Finding:
     problem: str
     hint: str = ""
 
+    @property
+    def line(self) -> str:
+        """Where, what and what to do, as one line."""
+        return str(BackmapError(self.problem, where=self.where, hint=self.hint))
+
     @classmethod
     def of(cls, error: BackmapError) -> Finding:
         """Build the finding of severity ``error`` with the content of a BackmapError."""
         return cls("error", error.where, error.problem, error.hint)
+
+
+def every_frame(source: FrameSource) -> Sequence[int]:
+    """Return the numbers of all frames."""
+    return range(source.n_frames)
 
 
 @dataclass(eq=False)
@@ -55,6 +65,7 @@ class Survey:
         forcefield: Parameters of the system.
         beads: Frames of beads.
         reference: Frames of true atoms.
+        chosen: Returns the numbers of the frames of a source that the run takes; all by default.
         later: Steps that come once one of them has changed what there is; each change has a survey of its own.
         where: Returns the place of a step, or of an option in it, with its line: ``where(step, "temperature")``.
     """
@@ -71,6 +82,7 @@ class Survey:
     reference: FrameSource | None = None
     later: Sequence[Any] = ()
     where: Callable[..., str] = lambda step, *options: step.where
+    chosen: Callable[[FrameSource], Sequence[int]] = every_frame
 
     def named(self, *names: str) -> Iterator[Any]:
         """Iterate over the steps of these names, in order."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..errors import BackmapError
 from . import box as periodic
-from .inputs import FrameInfo, FrameSource, forces_of
+from .inputs import FARTHEST, FrameInfo, FrameSource, forces_of
 from .system import System, Window
 
 Array = NDArray[np.float64]
@@ -30,7 +30,7 @@ def window_of(numbers: Sequence[int], first: int, system: System, source: FrameS
         BackmapError: If a frame has coordinates that are no numbers, or no usable box.
     """
     infos = [source.frame(number) for number in numbers]
-    boxes = [_box(info, system, f"{source.where}: frame {number}") for number, info in zip(numbers, infos)]
+    boxes = [expect_box(info, system, f"{source.where}: frame {number}") for number, info in zip(numbers, infos)]
     beads = [system.whole_beads(info.checked(f"{source.where}: frame {number}"), box)
              for number, info, box in zip(numbers, infos, boxes)]
     atoms = forces = None
@@ -45,7 +45,7 @@ def window_of(numbers: Sequence[int], first: int, system: System, source: FrameS
                   reference_forces=forces, replica=np.full(len(numbers), replica), system=system)
 
 
-def _box(info: FrameInfo, system: System, where: str) -> Array | None:
+def expect_box(info: FrameInfo, system: System, where: str) -> Array | None:
     """The box of a frame, (3, 3), or None where a single molecule needs none."""
     box = None if info.box is None else np.asarray(info.box, dtype=np.float64)
     if box is None or not box.any():
@@ -57,4 +57,11 @@ def _box(info: FrameInfo, system: System, where: str) -> Array | None:
         problem = "has no volume" if np.isfinite(box).all() else "is not made of numbers"
         raise BackmapError(f"the box {problem}: {np.array2string(box.ravel(), precision=3)} nm", where=where,
                            hint="Leave the frame out with --frames, or write the trajectory again.")
+    if np.linalg.det(box) < 0:
+        raise BackmapError(f"the vectors of the box are left-handed: {np.array2string(box.ravel(), precision=3)} nm",
+                           where=where, hint="Lengths of a box are positive, and its angles those of GROMACS; write "
+                                             "the trajectory again.")
+    if np.abs(box).max() > FARTHEST:
+        raise BackmapError(f"the box is {np.abs(box).max():.3g} nm long", where=where,
+                           hint="The file is damaged, or its lengths are in another unit than nm.")
     return box

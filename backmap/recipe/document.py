@@ -82,7 +82,7 @@ def parse(text: str, where: object) -> Any:
         place = f"{where}:{mark.line + 1}" if mark else where
         problem = " ".join((error.problem or "cannot be read").split())
         raise BackmapError(f"not valid YAML: {problem}", where=place) from None
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, TypeError) as error:  # a key may be a list
         raise BackmapError(f"not valid YAML: {' '.join(str(error).split())}", where=where) from None
     except RecursionError:
         raise BackmapError("not valid YAML here: nested without end", where=where) from None

@@ -18,55 +18,37 @@ import pydantic
 
 from ..api import Nested, Plugin, Step
 from ..errors import BackmapError
-from ..fields import Build, expand
+from ..fields import Build, as_path
 from . import document
 from .registry import Kind, Registry, did_you_mean, kind_of
-
-
-@dataclass(frozen=True)
-class Source:
-    """The origin of a recipe.
-
-    Attributes:
-        path: The file.
-        text: Content of the file.
-        overrides: Changes made by ``--set``.
-        document: The recipe as it was built: the file with the overrides.
-        inputs: Input files that its options name.
-        plugins: Classes of all plugins that it names.
-        plugin_files: Files of the user that offer some of them.
-        in_memory: Whether it reads frames that are Python objects, not files.
-    """
-
-    path: Path
-    text: str
-    overrides: tuple[str, ...]
-    document: dict[str, Any]
-    inputs: tuple[Path, ...] = ()
-    plugins: tuple[type, ...] = ()
-    plugin_files: tuple[Path, ...] = ()
-    in_memory: bool = False
+from .source import Source
 
 
 class Recipe(pydantic.BaseModel):
     """A checked recipe. ``source`` says where it comes from."""
 
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, allow_inf_nan=False)
     changed_names: ClassVar[Mapping[str, str]] = {}  #: as in ``Options``
 
     recipe: Literal[1] = pydantic.Field(description="Version of the recipe format: 1.")
     title: str = pydantic.Field("", description="Title of the run.")
-    seed: int = pydantic.Field(0, ge=0, description="Every random draw of the run follows from it.")
+    seed: int = pydantic.Field(0, ge=0, lt=2**63, description="Every random draw of the run follows from it.")
     device: Literal["auto", "cpu", "cuda"] = pydantic.Field("auto", description="Where torch computes.")
     output: str = pydantic.Field("runs", min_length=1, description="Folder of the results.")
-    window: int | None = pydantic.Field(None, ge=1, description="Frames that are read and written together. What comes "
-                                                                "out does not depend on it.")
-    processes: int = pydantic.Field(1, ge=1, description="Processes that share the frames. What comes out does not "
-                                                         "depend on it.")
-    replicas: int = pydantic.Field(1, ge=1, description="Independent draws of the atoms for each frame of beads.")
+    window: int | None = pydantic.Field(
+        None, ge=1, le=10**6, description="Frames that are read and written together; what comes out is the same.")
+    processes: int = pydantic.Field(
+        1, ge=1, le=1024, description="Processes that share the frames. What comes out does not depend on it.")
+    replicas: int = pydantic.Field(
+        1, ge=1, le=10**6, description="Independent draws of the atoms for each frame of beads.")
     replica: int | None = pydantic.Field(None, ge=0, description="Only this one of them, from 0.")
+    beads: Literal["mapped", "model"] | None = pydantic.Field(
+        None, description="What beads are: mapped from atoms (the force field judges them, too), or a model's.")
     max_warnings: dict[str, pydantic.NonNegativeInt] = pydantic.Field(
         {}, description="How many physics warnings of each type the run may have before it fails.")
+    max_infeasible: float = pydantic.Field(
+        0.5, ge=0, le=1, description="Share of the beads of a frame that rigid bonds may keep from being met: with "
+                                     "more the run ends, unless beads are held softly. 1 never ends it.")
     define: Any = pydantic.Field(None, description="Room for YAML anchors; nothing reads it.", exclude=True)
     steps: list[Nested[Step]] = pydantic.Field(min_length=1, description="What is done, in order.")
 
@@ -95,7 +77,7 @@ class Recipe(pydantic.BaseModel):
     @property
     def output_folder(self) -> Path:
         """Where results go; a relative ``output`` starts at the recipe's folder, ``${NAME:-default}`` is expanded."""
-        return Path(os.path.normpath(self.folder / Path(expand(self.output)).expanduser()))
+        return Path(os.path.normpath(self.folder / as_path(self.output)))
 
 
 class RecipeError(BackmapError):
@@ -275,7 +257,7 @@ def validated(model: type[pydantic.BaseModel], values: dict[str, Any], build: Bu
 
 
 #: Parts of pydantic's error places that name a branch of a union, not a place in the recipe.
-_BRANCHES = {"int", "float", "str", "bool", "none", "path"}
+_BRANCHES = {"int", "float", "str", "bool", "none", "path", "constrained-int", "constrained-float"}
 
 
 def first_error(invalid: pydantic.ValidationError, model: type[pydantic.BaseModel], noun: str) -> RecipeError:
@@ -287,9 +269,10 @@ def first_error(invalid: pydantic.ValidationError, model: type[pydantic.BaseMode
     alike = [e for e in errors if _place(e["loc"]) == place]
     path, above = _path(place), _path(place[:-1])
     known = named(model)
-    if nested := next((e["ctx"]["error"] for e in alike if "error" in e.get("ctx", {})
-                       and isinstance(e["ctx"]["error"], BackmapError)), None):
-        return RecipeError.inside(path, nested)
+    inside = [e for e in errors if _place(e["loc"])[:len(place)] == place
+              and isinstance(e.get("ctx", {}).get("error"), BackmapError)]
+    if inside:  # of the branches of a union it is the one that was meant
+        return RecipeError.inside(_path(_place(inside[0]["loc"])), inside[0]["ctx"]["error"])
     if chosen["type"] == "extra_forbidden":
         if now := _now(model, place):
             return RecipeError(f"'{place[-1]}' {now}", path=above)
@@ -377,8 +360,7 @@ def _settle(steps: Sequence[Step | None], place: str, file: Path, registry: Regi
 
 def _givers(need: str, registry: Registry) -> list[str]:
     """Steps that give something without needing it themselves."""
-    kind = kind_of(Step)
-    givers = []
+    kind, givers = kind_of(Step), []
     for name in registry.names(kind):
         try:
             step = registry.get(kind, name)

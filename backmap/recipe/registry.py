@@ -11,7 +11,7 @@ import importlib.util
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -227,7 +227,7 @@ class Registry:
             table: dict[str, Offered] = {}
             changed = self._changed[kind] = {}
             for hook in getattr(self.manager.hook, kind.hook).get_hookimpls():
-                for name, what in _offers(hook.function(), kind, hook.plugin_name).items():
+                for name, what in _offers(hook.function, kind, hook.plugin_name).items():
                     if isinstance(what, api.Changed):
                         changed[name] = what.now
                         continue
@@ -250,8 +250,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return (f"Did you mean '{near[0]}'? " if near else "") + "Known: " + (", ".join(known) or "none")
 
 
-def _offers(offers: object, kind: Kind, plugin: str) -> dict[str, type | str | api.Changed]:
+def _offers(hook: Callable[[], object], kind: Kind, plugin: str) -> dict[str, type | str | api.Changed]:
     """What a hook returns, which is a mapping of names; ``None`` offers nothing."""
+    try:
+        offers = hook()
+    except Exception as error:
+        raise BackmapError(f"{kind.hook} failed: {type(error).__name__}: {error}", where=f"plugin '{plugin}'",
+                           hint=f"Correct it, or leave it out with BACKMAP_BLOCK={plugin}.") from error
     if offers is not None and not isinstance(offers, Mapping):
         raise BackmapError(f"{kind.hook} returned a {type(offers).__name__}, expected {{name: class}}",
                            where=f"plugin '{plugin}'", hint=f"Correct it, or leave it out with BACKMAP_BLOCK={plugin}.")

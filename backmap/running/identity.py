@@ -29,7 +29,7 @@ DISTRIBUTIONS = ("torch", "numpy", "scipy", "numba", "networkx", "e3nn", "vesin"
                  "MDAnalysis", "rdkit")
 
 #: What of an identity is written down.
-NAMES = ("options", "seed", "chosen", "device", "inputs", "plugins", "versions")
+NAMES = ("options", "seed", "chosen", "device", "inputs", "plugins", "versions", "tuned")
 
 
 @dataclass
@@ -44,6 +44,7 @@ class Identity:
         inputs: Files that are read, relative to the recipe's folder, and their signatures.
         plugins: Packages and files that the recipe's plugins come from, and the SHA-256 of their sources.
         versions: Of Python and of what the numbers depend on.
+        tuned: What the pilot has chosen for options that are ``auto``, by the place of the step.
         folder: Of the recipe; it may be moved with all that it names.
     """
 
@@ -54,6 +55,7 @@ class Identity:
     inputs: dict[str, str] = field(default_factory=dict)
     plugins: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    tuned: dict[str, Any] = field(default_factory=dict)
     folder: Path = field(default=Path(), compare=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -123,6 +125,8 @@ class Identity:
                     yield f"the {kind} {name} was not read then"
                 elif before[name] != after[name]:
                     yield f"the {kind} {name} has changed"
+        for change in _changed(self.to_json()["tuned"], now.to_json()["tuned"], ""):
+            yield f"tuned.yaml: {change}"
         for name in {**self.versions, **now.versions}:
             before, after = (versions.get(name, "none") for versions in (self.versions, now.versions))
             if before != after:

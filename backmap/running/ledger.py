@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 from ..errors import BackmapError
 from .halfway import Halfway
 from .identity import Identity
+from .tuning import TUNED
 
 PROGRESS, REPORT = "progress.json", "run.json"
 
@@ -146,7 +147,7 @@ class Ledger:
         """
         name, final = path.as_posix(), self.folder / path
         part = _part(final)
-        if name in self._files or name in (PROGRESS, REPORT):
+        if name in self._files or name in (PROGRESS, REPORT, TUNED):
             raise BackmapError(f"'{name}' is written twice", hint="Give every file its own name.")
         self._expect_unread(final)
         if self.resumed and final.exists() and not part.exists():
@@ -246,7 +247,12 @@ class Ledger:
         self._sizes[name] = size
 
     def _read(self, name: str) -> dict[str, Any]:
-        return record(self.folder / name)
+        found = record(self.folder / name)
+        if name == PROGRESS and found and not (isinstance(found.get("n_frames"), int) and found["n_frames"] >= 0
+                                               and isinstance(found.get("notes", {}), dict)
+                                               and isinstance(found.get("sizes", {}), dict)):
+            raise BackmapError("is damaged", where=self.folder / name, hint="Remove it and start again.")
+        return found
 
     def _write(self, name: str, content: dict[str, Any]) -> None:
         _replace(self.folder / name, json.dumps(content, indent=2).encode())

@@ -20,7 +20,9 @@ from . import frames, runner
 from .display import Display
 from .identity import Identity
 from .ledger import PROGRESS, memory_file, record
+from .parts import part_name
 from .pipeline import Done
+from .tuning import Tuning
 
 _NAME = re.compile(r"part-(\d+)-of-(\d+)")
 PIECE = 2**24  #: bytes that are copied at a time
@@ -98,11 +100,15 @@ def merge(folder: Path, *, force: bool = False, display: Display | None = None) 
     made = recipe.compose(told["text"], told["document"], Path(told["recipe"]), registry)
     made = made.remembering(told["overrides"])
     chosen = frames.Choice(**told["chosen"])
-    now = runner.identity(made, chosen)
+    now, chose = runner.identity(made, chosen), Tuning.read(parts[0].folder)
+    now.tuned = chose.values if chose else {}
     for part in parts:
         now.expect(Identity.of_json(part.progress["identity"]), part.folder)
     going = runner.Run(made, chosen, now, folder, force=force, display=display)
-    going.guarded(lambda: going.merge([part.done() for part in parts], sum(part.seconds for part in parts)))
+    said = [found for part in parts for found in part.progress["notes"].get("check", ())]
+    said = [found for k, found in enumerate(said) if found not in said[:k]]
+    seconds = sum(part.seconds for part in parts)
+    going.guarded(lambda: going.merge([part.done() for part in parts], seconds, chose, said))
     return made, going.state
 
 
@@ -120,7 +126,7 @@ def found(folder: Path) -> list[Part]:
         raise BackmapError(problem, where=folder, hint="Remove those of another run." if counts else
                            "Give the output folder of `backmap run --part 1/8` and its like.")
     parts = [Part(path, record(path / PROGRESS)) for number in range(1, counts[0] + 1)
-             for path in [folder / runner.part_name(number, counts[0])]]
+             for path in [folder / part_name(number, counts[0])]]
     _expect_finished(parts)
     return parts
 

@@ -151,6 +151,7 @@ class Pipeline:
                  halfway: Halfway | None = None) -> None:
         self.steps: Sequence[Step] = recipe.steps
         self.chosen, self.state, self.desk, self.seed = chosen, state, desk, recipe.seed
+        self.most_infeasible = recipe.max_infeasible
         self.numbers: list[int] = []
         self.pace = Pace(len(self.steps))
         self.halfway = halfway or Halfway(state.output, large=sys.maxsize)
@@ -217,6 +218,7 @@ class Pipeline:
                 window = expect(step.frames(window, state), Window, named("step", step), "handed on")
                 if window.system not in state.systems:
                     raise fault(f"{named('step', step)} handed on a window of another system than the state has")
+                self._expect_feasible(window)
             own["seconds"].row(str(step.index), portion.first, compiling.clock() - began)
             self.pace.done(number, compiling.clock() - began, len(portion.numbers))
             if window.system is not before.system:  # whose beads no longer are
@@ -224,6 +226,20 @@ class Pipeline:
         self._note_flags(own, window)
         memories = {OWN: own} | {step.index: step.memory for step in started}
         return Done(window.size, self.desk.taken(), memories)
+
+    def _expect_feasible(self, window: Window) -> None:
+        """End a run whose beads are those of something else: most of them cannot be met."""
+        infeasible = window.flags.get("infeasible")
+        if infeasible is None or (self.state.sampled is not None and self.state.sampled.sigma is not None):
+            return
+        drawn = sum(group.beads.size for group in window.system.groups if not group.type.given)
+        share = infeasible.sum(axis=1) / max(drawn, 1)
+        if window.size and share.max() > self.most_infeasible:
+            frame = int(window.frames[share.argmax()])
+            raise BackmapError(
+                f"rigid bonds keep {share.max():.0%} of the beads of frame {frame} from being met by their atoms",
+                hint="Are the beads in nm, in the order of the mapping, and made by it? 'backmap check' compares them "
+                     "with free molecules; 'max_infeasible: 1' at the top of the recipe goes on all the same.")
 
     def _note_flags(self, own: Memory, window: Window) -> None:
         """Count the flags of a window under the level of what there is in it."""

@@ -10,15 +10,17 @@ import os
 import signal
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
 from ..engine.compiling import clock as compiling
 from ..errors import BackmapError
+from ..model.tuned import Tuned
+from . import pilot
 from .frames import Choice
 from .pipeline import Desk, Done, Pipeline, Portion, threads
 
@@ -36,6 +38,7 @@ class Assignment:
         plugins: Files with more plugins.
         chosen: The frames of the run.
         device: Torch device to compute on.
+        tuned: What the pilot has chosen, by the place of the step.
     """
 
     path: Path
@@ -43,6 +46,7 @@ class Assignment:
     plugins: tuple[Path, ...]
     chosen: Choice
     device: str
+    tuned: Mapping[str, Tuned] = field(default_factory=dict)
 
     def pipeline(self) -> Pipeline:
         """Build and start it."""
@@ -55,7 +59,8 @@ class Assignment:
             registry.load_file(file)
         checked = recipe.compose("", self.content, self.path, registry)
         state = State(folder=checked.folder, output=checked.output_folder, seed=checked.seed, device=self.device,
-                      title=checked.title, log=lambda line: None)
+                      title=checked.title, beads_are=checked.beads, log=lambda line: None)
+        pilot.adopt(checked.steps, self.tuned)
         made = Pipeline(checked, self.chosen, state, Desk(checked.drawn))
         made.start()
         return made

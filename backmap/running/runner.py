@@ -17,14 +17,17 @@ from ..api import State, Step
 from ..engine.compiling import clock as compiling
 from ..errors import BackmapError, Interrupted, at
 from ..model.memory import Memory, pack, unpack
+from ..model.survey import Finding
 from ..model.system import System
 from ..recipe.recipe import Recipe
-from . import frames
+from . import frames, pilot
 from .display import Display
 from .identity import IDLE, Identity, signatures, sources, versions
 from .ledger import Ledger
+from .parts import bounds, part_name
 from .pipeline import OWN, Desk, Done, Pipeline, Portion, device, threads
 from .processes import Assignment, Processes
+from .tuning import Tuning
 
 #: Portions that each process gets, so that none is left waiting for long at the end.
 SHARES = 8
@@ -37,6 +40,7 @@ def run(recipe: Recipe, **options: Any) -> Path:
 
 def perform(recipe: Recipe, *, chosen: frames.Choice | str | None = None, part: tuple[int, int] | None = None,
             n_threads: int = 1, resume: bool = False, force: bool = False,
+            look: Callable[[], Sequence[Finding]] | None = None,
             display: Display | None = None) -> tuple[Path, State | None]:
     """Run a recipe from the first step to the last.
 
@@ -47,6 +51,7 @@ def perform(recipe: Recipe, *, chosen: frames.Choice | str | None = None, part: 
         n_threads: How many train, in steps that do; a frame is always the work of one.
         resume: Go on where an interrupted run stopped.
         force: Overwrite results that are there.
+        look: Looks the recipe over before anything else; what it returns is printed and stands in the report.
         display: Where lines and progress go.
 
     Returns:
@@ -59,7 +64,7 @@ def perform(recipe: Recipe, *, chosen: frames.Choice | str | None = None, part: 
     display, chosen = display or Display(), frames.Choice.of(chosen)
     folder = recipe.output_folder / part_name(*part) if part else recipe.output_folder
     going = Run(recipe, chosen, identity(recipe, chosen), folder, resume=resume, force=force, display=display)
-    return going.guarded(lambda: going.go(part, n_threads)), going.state
+    return going.guarded(lambda: going.go(part, n_threads, look)), going.state
 
 
 def identity(recipe: Recipe, chosen: frames.Choice) -> Identity:
@@ -67,12 +72,7 @@ def identity(recipe: Recipe, chosen: frames.Choice) -> Identity:
     source = recipe.source
     options = {key: value for key, value in source.document.items() if key not in (*IDLE, "seed", "device")}
     return Identity(options, recipe.seed, chosen.where or "all", device(recipe.device),
-                    signatures(source.inputs, recipe.folder), sources(source.plugins), versions(), recipe.folder)
-
-
-def part_name(number: int, count: int) -> str:
-    """The folder of a part, in the output folder of the run."""
-    return f"part-{number}-of-{count}"
+                    signatures(source.inputs, recipe.folder), sources(source.plugins), versions(), folder=recipe.folder)
 
 
 class Run:
@@ -91,7 +91,10 @@ class Run:
     def __init__(self, recipe: Recipe, chosen: frames.Choice, identity: Identity, folder: Path, *,
                  resume: bool = False, force: bool = False, display: Display) -> None:
         self.recipe, self.chosen, self.display, self.folder = recipe, chosen, display, folder
+        self.tuning = Tuning.read(folder) if resume else None
+        identity.tuned = self.tuning.values if self.tuning else {}
         self.ledger = Ledger(folder, identity, resume=resume, force=force)
+        self.tuning = self.tuning if self.ledger.resumed else None
         self.ledger.reads([recipe.source.path, *recipe.source.inputs, *recipe.source.plugin_files])
         self.state: State | None = None
         self.opened = time.time() - 1.0  # file systems keep whole seconds, some of them
@@ -117,14 +120,19 @@ class Run:
             self.ledger.stop()
         return self.folder
 
-    def go(self, part: tuple[int, int] | None, n_threads: int) -> None:
+    def go(self, part: tuple[int, int] | None, n_threads: int,
+           look: Callable[[], Sequence[Finding]] | None = None) -> None:
         """Start the steps, take the frames or those of one part through them, and finish."""
         self.n_threads = n_threads
         self._expect_work(part)
+        if look is not None:
+            self._keep_warnings(look())
         if part is not None:
             self._begin_part(part)
         with threads(n_threads):
             self._start()
+        if self.tuning is None and self.pipeline.numbers and pilot.wanted(self.recipe.steps):
+            self._tune(part)
         portions = self._portions(part)
         if self.pipeline.numbers:
             with threads(1):
@@ -134,17 +142,36 @@ class Run:
         else:
             self._end_part(part)
 
+    def _keep_warnings(self, found: Sequence[Finding]) -> None:
+        """Print what was found before the run, and keep it for the report."""
+        for finding in found:
+            self.display.log(f"{finding.severity}: {finding.line}")
+        self.ledger.notes["check"] = [asdict(finding) | {"line": finding.line} for finding in found]
+
     def _start(self) -> None:
         """A pipeline whose steps are started."""
         recipe, ledger = self.recipe, self.ledger
         desk = Desk(recipe.drawn, ledger.claim, ledger.place)
+        pilot.adopt(recipe.steps, self.tuning.choices if self.tuning else {})
         self.state = State(folder=recipe.folder, output=ledger.folder, seed=recipe.seed,
                            device=ledger.identity.device, title=recipe.title, resume=ledger.resumed,
+                           beads_are=recipe.beads,
                            log=self.display.log, working=self.display.working, provenance=self.report)
         self.pipeline = Pipeline(recipe, self.chosen, self.state, desk, self.ledger.halfway)
         self.pipeline.start(self._begins, ledger.also_reads)
         if ledger.n_frames:
             self._recall()
+
+    def _tune(self, part: tuple[int, int] | None) -> None:
+        """Let the pilot choose what the recipe leaves to it."""
+        began, ledger = compiling.clock(), self.ledger
+        with threads(1):
+            self.tuning = pilot.settle(self.pipeline, ledger.identity, self.recipe.output_folder if part else None)
+        self.tuning.write(self.folder)
+        ledger.identity.tuned = self.tuning.values
+        ledger.notes["seconds_pilot"] = compiling.clock() - began
+        for line in pilot.said(self.tuning):
+            self.display.log(line)
 
     def _begins(self, step: Step) -> None:
         if step.beforehand:  # it may take long, and goes on by itself where it was stopped
@@ -203,7 +230,8 @@ class Run:
 
     def _order(self) -> Assignment:
         source = self.recipe.source
-        return Assignment(source.path, source.document, source.plugin_files, self.chosen, self.ledger.identity.device)
+        return Assignment(source.path, source.document, source.plugin_files, self.chosen, self.ledger.identity.device,
+                          self.tuning.choices if self.tuning else {})
 
     def _expect_shareable(self, among: str) -> None:
         """Raise BackmapError if frames cannot be the work of other processes."""
@@ -257,9 +285,20 @@ class Run:
             "overrides": list(source.overrides), "plugins": [str(file.resolve()) for file in source.plugin_files],
             "chosen": asdict(self.chosen)}}
 
-    def merge(self, parts: Sequence[Done], seconds: float) -> None:
-        """Take what came of parts, which took so many seconds, for the run's own, and finish."""
-        self.seconds_before = seconds
+    def merge(self, parts: Sequence[Done], seconds: float, tuning: Tuning | None,
+              check: Sequence[dict[str, Any]] = ()) -> None:
+        """Take what came of parts for the run's own, and finish.
+
+        Args:
+            parts: What came of them.
+            seconds: That they took.
+            tuning: The settings that they had; None where the recipe has all of them.
+            check: What was found before they ran.
+        """
+        self.seconds_before, self.ledger.notes["check"], self.tuning = seconds, list(check), tuning
+        if tuning is not None:
+            self.ledger.identity.tuned = tuning.values
+            tuning.write(self.folder)
         self._start()
         for part in parts:
             self._take(part)
@@ -318,12 +357,15 @@ class Run:
         return {
             "title": recipe.title, "recipe": str(recipe.source.path.resolve()), "text": recipe.source.text,
             "overrides": list(recipe.source.overrides), "seed": recipe.seed, "device": own.device,
+            "beads": recipe.beads,
             "frames": frames.spelled(numbers) if self.chosen.by_time else self.chosen.text or "all",
             "n_frames": len(numbers), "replicas": list(recipe.drawn), "n_atoms": n_atoms,
             "platform": platform.platform(), "threads": self.n_threads, "processes": recipe.processes,
             "inputs": own.inputs, "versions": own.versions,
-            "outputs": self.ledger.names, "warnings": warnings, "flagged": flagged,
+            "outputs": self.ledger.names, "check": self.ledger.notes.get("check", []),
+            "warnings": warnings, "flagged": flagged,
             "seconds": round(seconds, 3), "seconds_by_step": self._by_step(),
+            "seconds_pilot": round(self.ledger.notes.get("seconds_pilot", 0.0), 3),
             "seconds_compiling": round(compiling.seconds() - self.compiled, 3),  # beside these, by this process
             "atoms_per_second": round(self._most_atoms * self._n_frames / making, 1) if numbers else 0.0,  # not judged
         }
@@ -339,11 +381,6 @@ class Run:
             if report["warnings"].get(name, 0) > most:
                 raise BackmapError(f"{report['warnings'][name]} beads flagged as {name}, more than max_warnings allows "
                                    f"({most})", where=self.recipe.source.path)
-
-
-def bounds(n_frames: int, part: int, count: int) -> tuple[int, int]:
-    """Places of the first frame of a part and of the first one after it; parts differ by one frame at most."""
-    return n_frames * (part - 1) // count, n_frames * part // count
 
 
 def system_of(recipe: Recipe) -> System:

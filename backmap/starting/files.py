@@ -33,7 +33,7 @@ class UserFiles:
         end: Last time, ps; None means no limit.
         dt: Time between frames, ps; None means every frame.
         folder: Folder to which the paths in entries are relative; None leaves them as they are.
-        run: Input of the simulation, an .mdp, which goes with the topology.
+        run: Input of the simulation, an .mdp or a script of LAMMPS, which goes with the topology.
         sigma: Length of one unit of LAMMPS files in lj units, nm.
     """
 
@@ -85,9 +85,10 @@ def topology_entry(given: UserFiles, registry: Registry) -> dict[str, Any]:
         raise BackmapError("no atomistic topology is given", hint="Give one with -p, e.g. -p topol.top.")
     name, path = split(given.topology[0], TopologyReader, registry)
     others = [given.path(other) for other in given.topology[1:]]
-    if given.run is not None:
-        if name != "gromacs" or others:
-            raise BackmapError("an .mdp goes with one .top", where="--mdp", hint="Give it with -p topol.top.")
+    if given.run is not None and (others or name not in ("gromacs", "lammps")):
+        raise BackmapError("an .mdp goes with one .top, and an input script with one data file of LAMMPS",
+                           where="--mdp", hint="Give it with -p topol.top, or -p data.lmp.")
+    if given.run is not None and name == "gromacs":
         return {name: [given.path(path), given.path(given.run)]}
     if name == "lammps":
         return {name: {"data": given.path(path), **_units(given, path)}}
@@ -99,6 +100,14 @@ def topology_entry(given: UserFiles, registry: Registry) -> dict[str, Any]:
     return {name: given.path(path)}
 
 
+def parameters_entry(atoms: dict[str, Any], given: UserFiles) -> dict[str, Any] | None:
+    """Return the entry of the force field that goes with that of a topology, None where there can be none."""
+    (name, value), = atoms.items()
+    if name == "lammps":
+        return {name: [value["data"], given.path(given.run)]} if given.run is not None else None
+    return {name: value}
+
+
 def run_parameters(given: UserFiles, registry: Registry) -> RunParameters | None:
     """What the input of the simulation says, if it is given.
 
@@ -107,7 +116,8 @@ def run_parameters(given: UserFiles, registry: Registry) -> RunParameters | None
     """
     if given.run is None:
         return None
-    return recipe.built(ForceFieldReader, topology_entry(given, registry), given.base, registry).run_parameters()
+    entry = parameters_entry(topology_entry(given, registry), given)
+    return recipe.built(ForceFieldReader, entry, given.base, registry).run_parameters()
 
 
 def mapping_entries(given: UserFiles, registry: Registry) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from ..api import ForceFieldReader, FrameSource, Reader, State, Step
 from ..checking import reading
 from ..errors import BackmapError
 from ..model import box as periodic
+from ..model.inputs import BeadsAre
 from ..model.molecule import MoleculeType
 from ..model.run_parameters import RunParameters
 from ..model.survey import Finding, Survey
@@ -38,11 +39,13 @@ class Wishes:
         temperature: K.
         places: Files and folders in which weights are looked for.
         train: Train, even if weights fit.
+        beads_are: What the user says of the beads, if anything.
     """
 
     temperature: float
     places: Sequence[Path]
     train: bool = False
+    beads_are: BeadsAre | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class Plan:
         charged: Whether some atoms carry charges.
         rigid: Whether all bonds are rigid, so that time steps may be longer.
         single: Whether there is only one frame.
+        beads_are: Whether the beads were mapped from atoms, or are those of a model; None if nobody knows.
         turning: Whether most molecules are small and rigid, of one bead each, so that they turn about it.
     """
 
@@ -82,6 +86,7 @@ class Plan:
     rigid: bool = False
     single: bool = False
     turning: bool = False
+    beads_are: BeadsAre | None = None
 
 
 class Unfit(Exception):
@@ -148,7 +153,8 @@ class _Planner:
             self._named(chosen.path) if chosen else "", forcefield, self.run,
             any(np.abs(kind.partial_charge).max(initial=0) > 0 for kind in known),
             all(np.isfinite(kind.bond_length).all() for kind in known), survey.beads.n_frames == 1,
-            2 * sum(count for kind, count in system.blocks if _turns(kind)) > sum(count for _, count in system.blocks))
+            2 * sum(count for kind, count in system.blocks if _turns(kind)) > sum(count for _, count in system.blocks),
+            self.wishes.beads_are or ("mapped" if reference is not None else None))
 
     def _survey(self, topology: dict[str, Any], beads: Any) -> Survey:
         """What there is; molecule types without a mapping are passed over, and said to be."""
@@ -241,13 +247,16 @@ class _Planner:
 
     def _forcefield(self, topology: dict[str, Any], system: System, box: np.ndarray | None) -> dict[str, Any] | None:
         """Options of ``forcefield``, if the topology has parameters."""
-        (name, value), = topology["atoms"].items()
-        if name not in self.registry.names(kind_of(ForceFieldReader)):
-            self.why.append(f"there is no force field: '{name}' topologies are not read for parameters")
+        name, = topology["atoms"]
+        parameters = files.parameters_entry(topology["atoms"], self.given)
+        if parameters is None or name not in self.registry.names(kind_of(ForceFieldReader)):
+            self.why.append("there is no force field: " + (
+                f"'{name}' topologies are not read for parameters" if parameters is not None else
+                "give the input script with --lammps-input"))
             return None
         half = np.inf if box is None else 0.5 * periodic.smallest_width(box)
         cutoff = CUTOFF if half > CUTOFF else float(np.floor(half * 20 - 1e-9) / 20)
-        options = {"parameters": {name: value}} | ({"cutoff": cutoff} if self.run is None else {})
+        options = {"parameters": parameters} | ({"cutoff": cutoff} if self.run is None else {})
         state = State(folder=self.given.base, output=self.given.base, seed=0, device="cpu", log=lambda line: None,
                       system=system)
         try:

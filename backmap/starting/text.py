@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -24,9 +25,16 @@ def run_recipe(plan: Plan, name: str, trained: str) -> str:
              *_comment("", *(f"- {reason}" for reason in plan.why)),
              "# Paths of input are relative to this file, paths of output to 'output'.",
              "recipe: 1", "seed: 1                     # every random draw follows from it",
-             f"output: runs/{name}", "steps:", *_topology(plan), *_forcefield(plan), *_read(plan),
+             *_beads(plan), f"output: runs/{name}", "steps:", *_topology(plan), *_forcefield(plan), *_read(plan),
              *_makers(plan, trained), *_judged(plan), *_written(plan)]
     return "\n".join(lines) + "\n"
+
+
+def _beads(plan: Plan) -> Iterator[str]:
+    known, other = ("mapped", "model") if plan.beads_are == "mapped" else ("model", "mapped")
+    meaning = {"mapped": "centres of the atoms of an all-atom simulation", "model": "from a coarse-grained simulation"}
+    doubt = "" if plan.beads_are else "TODO: this is a guess. "
+    yield f"beads: {known:21} # {doubt}{meaning[known]}; {other}: {meaning[other]}"
 
 
 def training_recipe(plan: Plan, output: str) -> str:
@@ -53,7 +61,7 @@ def _topology(plan: Plan) -> Iterator[str]:
         if key == "stereo":
             yield from _comment("      ", "Handedness of stereocentres, as in the first frame of these atoms.")
         if key == "constraints" and plan.run is not None:
-            yield "      # as in the .mdp"
+            yield "      # as in the input of the simulation"
         elif key == "constraints":
             yield from _comment("      ", "TODO: which bonds are rigid, as 'constraints' in your .mdp: none, h-bonds "
                                 "or all-bonds. This is a guess.")
@@ -68,7 +76,7 @@ def _forcefield(plan: Plan) -> Iterator[str]:
     yield f"      parameters: {_flow({name: value})}"
     if plan.run is not None:
         told = ", ".join(f"{name} {value}" for name, value in plan.run.treatment.items())
-        yield from _comment("      ", f"From the .mdp: {told}", *plan.run.remarks)
+        yield from _comment("      ", f"From {Path(plan.run.where).name}: {told}", *plan.run.remarks)
         return
     yield f"      cutoff: {plan.forcefield['cutoff']}           # TODO: rvdw and rcoulomb of your .mdp, nm"
     if plan.charged:
@@ -106,16 +114,22 @@ def _makers(plan: Plan, trained: str) -> Iterator[str]:
         yield "  - hamiltonian:            # moves along the forces, accepted or rejected by the force field"
         yield f"      soft_core_sweeps: {5 if plan.way == 'force_field' else 3}   # sweeps before, which part overlaps"
         if plan.turning:
-            yield "      annealing_sweeps: 100 # from 700 K: small molecules hinder each other from turning"
-        yield "      sweeps: 10            # more bring it nearer to equilibrium"
-        yield "      steps: 20"
-        timestep, why = (2, "all bonds are rigid") if plan.rigid else (0.5, "some bonds are flexible")
-        yield f"      timestep: {timestep:g}           # fs; {why}. The share that is accepted should be 0.6 to 0.95"
+            yield "      annealing_sweeps: 500 # from 600 K: small molecules hinder each other from turning"
+        yield "      sweeps: auto          # a pilot on some frames tells how many it takes until energies rest;"
+        yield "      at_most: 200          # if these are not enough, run and report say so"
+        if plan.turning and plan.rigid:
+            yield "      timestep: 4           # fs, with which rigid molecules follow their dynamics while they cool"
+            yield "      steps: 25             # of a move"
+        else:
+            yield "      timestep: auto        # fs; the pilot finds the one with which four of five moves are accepted"
+            yield "      steps: auto           # of a move"
         yield f"      temperature: {plan.temperature:g}"
 
 
 def _judged(plan: Plan) -> Iterator[str]:
-    assessors = ["structure", *["energy"] * (plan.forcefield is not None), "consistency"]
+    sampled = plan.forcefield is not None and plan.way != "template"
+    assessors = ["structure", *["energy"] * (plan.forcefield is not None), "consistency",
+                 *["equipartition", "ranks"] * sampled, *["along_beads"] * (sampled and plan.beads_are == "mapped")]
     yield f"  - assess: {_flow(assessors)}   # how good it is"
 
 

@@ -29,7 +29,7 @@ from .files import (
     check_topology_reader,
     check_writer,
 )
-from .frames import check_assessor, check_refiner, check_step
+from .frames import check_assessor, check_refiner, check_step, check_tuning
 from .morphers import check_morpher
 from .runs import check_run
 from .surveys import check_checker
@@ -39,6 +39,6 @@ __all__ = [
     "Guess", "Pendulum", "Sites", "check_assessor", "check_bridge", "check_checker", "check_ensemble_assessor",
     "check_forcefield", "check_generator", "check_mapping_reader", "check_model", "check_morpher",
     "check_options", "check_reader", "check_refiner", "check_regularizer", "check_run", "check_sampler", "check_step",
-    "check_target", "check_topology_reader", "check_traversal", "check_writer", "example", "example_beads",
-    "example_forcefield", "example_topology", "fluorohexane", "molecule_type", "turned",
+    "check_target", "check_topology_reader", "check_traversal", "check_tuning", "check_writer", "example",
+    "example_beads", "example_forcefield", "example_topology", "fluorohexane", "molecule_type", "turned",
 ]

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from ..engine.sites.snapshot import AtomIndex, Snapshot
 from ..model.assessment import Assessment
 from ..model.memory import Memory, pack, unpack
 from ..model.parameters import ForceField
+from ..model.sampling import Sampled
 from ..model.system import System, Window
 from ..model.tally import Tally
 from .examples import SAME, example, example_forcefield
@@ -34,6 +35,7 @@ def check_assessor(assessor: Assessor, system: System | None = None, window: Win
         window = replace(window, reference=window.atoms[::-1].copy())
     if forcefield is None and "forcefield" in assessor.needs:
         forcefield = example_forcefield(system)
+    assessor.sampled, assessor.beads_are = assessor.sampled or Sampled(300.0), assessor.beads_are or "mapped"
     assessor.begin(system, forcefield)
     measured = [_measured(assessor, system, window, [w]) for w in range(window.size)]
     whole, reference = (_measured(assessor, system, window, list(range(window.size)), true) for true in (False, True))
@@ -137,6 +139,34 @@ def check_step(step: Step, state: State, window: Window, timed: Collection[str] 
         same = here.keys() == there.keys() and all(np.array_equal(here[key], there[key]) for key in here)
         assert same, f"the memory '{name}' depends on how the frames are shared out"
     step.memory = counted
+
+
+def check_tuning(step: Step, state: State, window: Window) -> None:
+    """Check that a step which tunes itself chooses what recipes can say, the same each time, and then goes by it.
+
+    Args:
+        step: A step that has started, with options that are ``auto``; it adopts what it chooses.
+        state: The state it started with.
+        window: Frames as the step gets them.
+    """
+    wanted, before = set(step.automatic), replace(window, flags=dict(window.flags))
+    atoms = None if window.atoms is None else window.atoms.copy()
+    assert wanted, "no option is auto"
+    first, second = step.tune(window, state), step.tune(window, state)
+    assert first == second, "another choice for the same frames"
+    assert set(first.values) == wanted, f"{sorted(first.values)} are chosen, where {sorted(wanted)} are auto"
+    assert json.loads(json.dumps(asdict(first))) == asdict(first), "what is chosen is no plain data"
+    assert atoms is None or np.array_equal(window.atoms, atoms), "tuning moves the atoms"
+    written = type(step)(type(step.options).model_validate({**dict(step.options), **first.values}))
+    written.index, written.where, written.there = step.index, step.where, step.there
+    written.start(replace(state, log=lambda line: None))
+    step.adopt(first)
+    assert not step.automatic, "options are auto still once they are chosen"
+    (one, counted), (other, expected) = (_through(each, state, before) for each in (step, written))
+    same = one.atoms is None or np.array_equal(one.atoms, other.atoms)
+    assert same, "a step that adopts a choice makes other atoms than one whose recipe says so"
+    assert pack({0: counted}) == pack({0: expected}), "and it remembers other things"
+    step.memory = Memory()
 
 
 def _through(step: Step, state: State, window: Window) -> tuple[Window, Memory]:

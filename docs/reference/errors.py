@@ -13,12 +13,20 @@ from tests.end_to_end import (
     test_bad_bottleneck,
     test_bad_files,
     test_bad_forcefields,
+    test_bad_frames,
     test_bad_input,
     test_bad_judging,
+    test_bad_lammps,
     test_bad_levels,
     test_bad_names,
     test_bad_plugins,
+    test_bad_rigid,
+    test_bad_run_parameters,
     test_bad_tables,
+    test_bad_tuning,
+    test_bad_values,
+    test_bad_weights,
+    test_doubtful,
     test_judge,
 )
 
@@ -32,8 +40,9 @@ result is written: what an earlier window has written stays in files called `NAM
 
 A line says where (a file and its line, or a place in the recipe: `steps[3].gibbs` is the fourth step), what is wrong,
 and what to do. `run.yaml`, `cg.gro`, `octane.top` and so on stand for your files. `backmap check run.yaml` finds most
-of these without a run, and all that it finds at once. Warnings, and questions rather than mistakes, are in the
-[FAQ](faq.md).
+of these without a run, and all that it finds at once; a run begins with the same look, so that it ends before any work
+is done, and prints the [warnings](#warnings-what-can-be-run-but-is-hardly-meant) first, which stand in its report
+(`--no-check` leaves that out). Questions rather than mistakes are in the [FAQ](faq.md).
 
 {count} kinds of bad input are listed.
 """
@@ -42,7 +51,13 @@ of these without a run, and all that it finds at once. Warnings, and questions r
 TABLES: tuple[tuple[ModuleType, str, str, str], ...] = (
     (test_bad_input, "TABLE", "Running a recipe", "Input"),
     (test_bad_files, "TABLE", "Mappings, other molecules, other formats", "Input"),
+    (test_bad_values, "TABLE", "Numbers, texts and files that nobody means", "Input"),
+    (test_bad_frames, "TABLE", "Frames", "Input"),
+    (test_bad_weights, "TABLE", "Weights", ""),
     (test_bad_forcefields, "TABLE", "Force fields of GROMACS", ""),
+    (test_bad_rigid, "TABLE", "Rigid parts and virtual sites", ""),
+    (test_bad_run_parameters, "TABLE", "Run parameters of GROMACS", ""),
+    (test_bad_lammps, "TABLE", "Force fields of LAMMPS", ""),
     (test_bad_levels, "TABLE", "Recipes that change what there is", ""),
     (test_bad_judging, "TABLE", "Judging", "Judging"),
     (test_bad_judging, "REPORTS", "Comparing runs: `backmap report`", ""),
@@ -50,9 +65,11 @@ TABLES: tuple[tuple[ModuleType, str, str, str], ...] = (
     (test_bad_tables, "TABLE", "Coarse-grained forces", ""),
     (test_bad_bottleneck, "TABLE", "Bottlenecks: `backmap bottleneck`", ""),
     (test_bad_beads, "TABLE", "Beads in place of atoms", ""),
+    (test_bad_tuning, "TABLE", "Settings that are left to the run", ""),
     (test_bad_plugins, "TABLE", "Plugins", ""),
     (test_bad_files, "COMMANDS", "Other commands", ""),
     (test_bad_names, "TABLE", "Names that have changed", ""),
+    (test_doubtful, "DOUBTS", "Warnings: what can be run but is hardly meant", ""),
 )
 
 

@@ -3,11 +3,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backmap_plugins.report import verdict  # noqa: F401  (brings all rules)
-from backmap_plugins.report.rules import RULES
-
 from backmap.model.assessment import VerdictRule
 from backmap.recipe.registry import KINDS, Registry
+from backmap_plugins.report import verdict  # noqa: F401  (brings all rules)
+from backmap_plugins.report.rules import RULES
 
 HEAD = """\
 <!-- Written by docs/generate.py from the rules and the plugins; change them, then run `make docs`. -->
@@ -19,9 +18,8 @@ what was looked at:
 * **Good to use**: nothing stands out, and distributions or energies were compared with a reference; bond lengths alone
   do not count.
 * **Samples the force field that was given; the force field itself was not examined**: nothing stands out, and without a
-  reference both the shares of heat (topic `equipartition`) and whether anything goes on changing (`relaxation` or
-  `ranks`) were looked at, by assessors or steps that add such findings. None that ships does so yet: without a
-  reference, a run that shows no fault has no verdict.
+  reference both the shares of heat (`equipartition`) and whether anything goes on changing (`relaxation` or `ranks`)
+  were looked at.
 * **Usable with care**: a rule asks for care.
 * **Not usable as it is**: a rule rules out any use.
 * **No verdict**: nothing rules out any use, but nothing of the first two was looked at.

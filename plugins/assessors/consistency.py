@@ -14,6 +14,8 @@ from backmap.model.parameters import ForceField
 from backmap.model.system import System
 from backmap.model.tally import Tally
 
+from ..fit.examination import Declared
+from .bead_fit import ROOM, RULE, BeadFit
 from .histograms import Bins
 from .part import counts_of, rows_of, share
 
@@ -28,20 +30,28 @@ class ConsistencyOptions(Options):
     """Options of the ``consistency`` assessor."""
 
     tolerance: float = Field(0.01, gt=0, description="Beads whose atoms are farther off than this are flagged, nm.")
+    free_molecule: bool = Field(True, description="With a force field: compare distances between beads with those of "
+                                                  "each molecule alone, which is sampled for that.")
 
 
 class Consistency(Assessor):
     """Deviation of the beads computed from the atoms, M(atoms), from the given beads, in nm.
 
     Over all beads, by bead type, and at the ends of chains; where the last step projected, also the residual that the
-    projection left. A bead beyond the tolerance is flagged as ``off_bead``.
+    projection left. A bead beyond the tolerance is flagged as ``off_bead``. With a force field, also whether the given
+    beads fit their molecules at all.
     """
 
     Options = ConsistencyOptions
     options: ConsistencyOptions
+    verdict_rules = (RULE,)
+    declared: Declared = None  #: whether beads are said to be mapped from atoms or those of a model
 
     def begin(self, system: System, forcefield: ForceField | None) -> None:
         super().begin(system, forcefield)
+        self.fit = None
+        if forcefield is not None and self.options.free_molecule:
+            self.fit = BeadFit(system, forcefield, self.sampled.temperature if self.sampled else ROOM, self.declared)
         local = [bead_classes(kind) for kind in system.types]
         self.names = ["all", *sorted({name for classes in local for name in classes})]
         self.members: list[NDArray[np.int64]] = [np.arange(system.n_beads)]
@@ -60,6 +70,8 @@ class Consistency(Assessor):
             residual = np.linalg.norm(frame.residual, axis=1)
             far = (residual > self.options.tolerance).sum()
             tally.row("residual", frame.index, [(residual**2).sum(), residual.max(), far])
+        if self.fit is not None:
+            self.fit.measure(frame, tally)
         return {"off_bead": off > self.options.tolerance}
 
     def conclude(self, tally: Tally, reference: Tally | None) -> Assessment:
@@ -75,7 +87,8 @@ class Consistency(Assessor):
         coarse = counts.reshape(_COARSE.n, -1).sum(axis=1)
         curve = Curve(_SECTION, "deviation", "distance from the given bead", "nm", _COARSE.edges,
                       _COARSE.density(coarse))
-        return Assessment(figures + self._slack(tally), [curve] if counts.any() else [])
+        said = self.fit.conclude(tally, reference) if self.fit is not None else Assessment()
+        return Assessment(figures + self._slack(tally), [curve] if counts.any() else [], said.notes, said.findings)
 
     def _slack(self, tally: Tally) -> list[Figure]:
         rows = rows_of(tally, "residual", 3)

@@ -73,6 +73,13 @@ class Energy(Assessor):
                                                                     / options.bin_width) + 1)
 
     def measure(self, frame: Snapshot, tally: Tally) -> dict[str, np.ndarray]:
+        if not np.isfinite(frame.atoms).all():
+            for name, n in (("per atom", len(self.terms) + 1), ("lj intra", self.system.n_molecules),
+                            ("lj inter", self.system.n_molecules)):
+                tally.row(f"energy {name}", frame.index, np.full(n, np.nan))
+            for kind, _ in self._members():
+                tally.count(f"energy lj {kind}", frame.index, np.zeros(len(self.edges) - 1, dtype=np.int64))
+            return {}
         found = self.energy.of(frame)
         terms = {**found.terms, **(self.ewald.of(frame) if self.ewald else {})}
         values = [terms[term] for term in self.terms]

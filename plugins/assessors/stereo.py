@@ -1,4 +1,4 @@
-"""Handedness of stereocentres, tacticity of chains, cis and trans at double bonds."""
+"""Handedness of stereocentres, tacticity of chains."""
 from __future__ import annotations
 
 import numpy as np
@@ -10,9 +10,8 @@ from backmap.model.molecule import handedness
 from backmap.model.system import System
 from backmap.model.tally import Tally
 
-from . import kernels
 from .part import Flags, Measurement, beads_of, counts_of, share
-from .tacticity import chains_of, double_bonds
+from .tacticity import chains_of
 
 _SECTION = "stereochemistry"
 _TOPOLOGY, _FRAME = "share as in topology", "share as in reference frame"
@@ -35,60 +34,27 @@ class Stereo(Measurement):
             signs = handedness(atoms, centres)
             known = np.broadcast_to(expected != 0, signs.shape)
             wrong = known & (signs != expected)
-            _tell(tally, f"stereo topology {group.type.name}", frame.index, known.sum() - wrong.sum(), known.sum())
+            tell(tally, f"stereo topology {group.type.name}", frame.index, known.sum() - wrong.sum(), known.sum())
             if frame.reference is not None:
                 true = handedness(frame.reference.atoms[group.atoms], centres)
-                _tell(tally, f"stereo frame {group.type.name}", frame.index, (signs == true).sum(), signs.size)
+                tell(tally, f"stereo frame {group.type.name}", frame.index, (signs == true).sum(), signs.size)
                 wrong |= ~known & (signs != true)
             molecule, centre = np.nonzero(wrong)
             flagged |= beads_of(frame, group.atoms[molecule, centres[centre, 0]])
             if chains:
                 racemo, dyads = np.sum([_dyads(handedness(atoms, chain.centres)) for chain in chains], axis=0)
-                _tell(tally, f"stereo dyads {group.type.name}", frame.index, racemo, dyads)
+                tell(tally, f"stereo dyads {group.type.name}", frame.index, racemo, dyads)
         return {"chirality": flagged} if self.groups else {}
 
     def conclude(self, tally: Tally, reference: Tally | None) -> Assessment:
         figures = []
         for group, chains in self.groups:
             name = group.type.name
-            figures += [*_told(tally, f"stereo topology {name}", f"stereocentres of {name}", _TOPOLOGY, 1.0),
-                        *_told(tally, f"stereo frame {name}", f"stereocentres of {name}", _FRAME, 1.0)]
+            figures += [*told(tally, f"stereo topology {name}", f"stereocentres of {name}", _TOPOLOGY, 1.0),
+                        *told(tally, f"stereo frame {name}", f"stereocentres of {name}", _FRAME, 1.0)]
             if chains:
-                figures += _told(tally, f"stereo dyads {name}", f"dyads of {name}", "racemo share")
+                figures += told(tally, f"stereo dyads {name}", f"dyads of {name}", "racemo share")
         return Assessment(figures)
-
-
-class DoubleBonds(Measurement):
-    """Whether double bonds are cis or trans, as seen from the heavy neighbours of lowest index, and whether the
-    true atoms of the same frame are the same. A topology without shape does not know it."""
-
-    def __init__(self, system: System) -> None:
-        found = [(group, double_bonds(group.type)) for group in system.groups]
-        self.groups = [(group, rows) for group, rows in found if len(rows)]
-
-    def measure(self, frame: Snapshot, tally: Tally) -> Flags:
-        flagged = np.zeros(frame.system.n_beads, dtype=bool)
-        for group, rows in self.groups:
-            quads = (group.atom_offset[:, None, None] + rows).reshape(-1, 4)
-            trans = _is_trans(frame, quads)
-            _tell(tally, f"double trans {group.type.name}", frame.index, trans.sum(), trans.size)
-            if frame.reference is not None:
-                wrong = trans != _is_trans(frame.reference, quads)
-                _tell(tally, f"double frame {group.type.name}", frame.index, wrong.size - wrong.sum(), wrong.size)
-                flagged |= beads_of(frame, quads[wrong, 1:3].ravel())
-        return {"cis_trans": flagged} if self.groups else {}
-
-    def conclude(self, tally: Tally, reference: Tally | None) -> Assessment:
-        figures = []
-        for group, _ in self.groups:
-            name = f"double bonds of {group.type.name}"
-            figures += [*_told(tally, f"double frame {group.type.name}", name, _FRAME, 1.0),
-                        *_told(tally, f"double trans {group.type.name}", name, "trans share")]
-        return Assessment(figures)
-
-
-def _is_trans(frame: Snapshot, quads: NDArray[np.int64]) -> NDArray[np.bool_]:
-    return np.abs(kernels.dihedrals(frame.atoms, quads)) > 90
 
 
 def _dyads(signs: NDArray[np.int64]) -> tuple[int, int]:
@@ -97,11 +63,12 @@ def _dyads(signs: NDArray[np.int64]) -> tuple[int, int]:
     return int((product < 0).sum()), product.size
 
 
-def _tell(tally: Tally, name: str, index: int, part: int, whole: int) -> None:
+def tell(tally: Tally, name: str, index: int, part: int, whole: int) -> None:
+    """Count a part of a whole."""
     tally.count(name, index, np.array([part, whole], dtype=np.int64))
 
 
-def _told(tally: Tally, key: str, name: str, quantity: str, ideal: float | None = None) -> list[Figure]:
+def told(tally: Tally, key: str, name: str, quantity: str, ideal: float | None = None) -> list[Figure]:
     """The share counted under ``key``; none if there was nothing to count."""
     part, whole = counts_of(tally, key, 2)
     return [Figure(_SECTION, name, quantity, share(part, whole), ideal=ideal)] if whole else []

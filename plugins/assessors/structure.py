@@ -7,19 +7,23 @@ from pydantic import Field
 from backmap.api import Assessor, Options
 from backmap.engine.sites.snapshot import Snapshot
 from backmap.errors import BackmapError
-from backmap.model.assessment import Assessment
+from backmap.model.assessment import UNUSABLE, Aspect, Assessment
 from backmap.model.molecule import TOUCHING
 from backmap.model.parameters import ForceField
 from backmap.model.system import System
 from backmap.model.tally import Tally
 
+from . import density, planar, wholeness
+from .density import Density
 from .distributions import Distributions
 from .histograms import Bins
 from .packing import Packing
-from .part import Measurement
+from .part import Measurement, beads_of, counts_of
+from .planar import Side, Sides
 from .rings import Rings
 from .shape import Shape
-from .stereo import DoubleBonds, Stereo
+from .stereo import Stereo
+from .wholeness import Wholeness
 
 BOND = 0.15  #: nm; of atoms, for which the options' defaults are
 
@@ -41,6 +45,9 @@ class StructureOptions(Options):
     gyration_bin: float = Field(0.02, gt=0, description="Bin width of radii of gyration, nm.")
     clash: float = Field(0.12, ge=0, description="Any two atoms closer than this clash, nm.")
     heavy_clash: float = Field(0.25, ge=0, description="Two heavy atoms closer than this clash, nm.")
+    double_bonds: dict[str, Side] = Field(
+        {}, description="Molecule type: cis, trans or either, of its double bonds. By default natural lipids are cis, "
+                        "by their residue names, and others must be alike in all molecules.")
     long_bond: float = Field(0.2, gt=0, description="Bonds longer than this are counted and flagged, nm; where "
                                                     "heavy elements meet, 1.3 times their covalent radii.")
 
@@ -50,6 +57,7 @@ class Structure(Assessor):
 
     Options = StructureOptions
     options: StructureOptions
+    verdict_rules = (*wholeness.RULES, *planar.RULES, density.RULE)
 
     def begin(self, system: System, forcefield: ForceField | None) -> None:
         super().begin(system, forcefield)
@@ -69,7 +77,8 @@ class Structure(Assessor):
             Distributions(system, forcefield, widths, length("long_bond", stretch), stretch),
             Packing(system, options.rdf, Bins(0.0, length("rdf_cutoff"), length("rdf_bin")), length("contact_bin"),
                     length("clash"), self._nearest(length("heavy_clash")), unit),
-            Rings(system), Stereo(system), DoubleBonds(system),
+            Rings(system), Stereo(system), Sides(system, options.double_bonds),
+            Wholeness(system, forcefield), Density(system),
             Shape(system, length("end_bin"), length("gyration_bin"))]
 
     def _nearest(self, distance: float) -> float:
@@ -78,13 +87,23 @@ class Structure(Assessor):
         return distance if "heavy_clash" in self.options.model_fields_set else min([distance, *known])
 
     def measure(self, frame: Snapshot, tally: Tally) -> dict[str, np.ndarray]:
+        nowhere = ~np.isfinite(frame.atoms).all(axis=1)
+        tally.count("atoms nowhere", frame.index, np.array([nowhere.sum(), nowhere.size]))
+        if nowhere.any():
+            return {"not_finite": beads_of(frame, nowhere)}
         flags: dict[str, np.ndarray] = {}
         for part in self.parts:
-            flags |= part.measure(frame, tally)
+            for name, beads in part.measure(frame, tally).items():
+                flags[name] = flags[name] | beads if name in flags else beads
         return flags
 
     def conclude(self, tally: Tally, reference: Tally | None) -> Assessment:
         found = [part.conclude(tally, reference) for part in self.parts]
+        lost, all_atoms = counts_of(tally, "atoms nowhere", 2).tolist()
+        if lost:
+            found.append(Assessment(findings=[Aspect(
+                UNUSABLE, "positions", f"The positions of {lost} of {all_atoms} atoms are not finite. Frames with such "
+                "atoms were not measured.")]))
         return Assessment([figure for one in found for figure in one.figures],
                           [curve for one in found for curve in one.curves],
                           [note for one in found for note in one.notes],

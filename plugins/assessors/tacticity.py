@@ -1,4 +1,4 @@
-"""Chains of equal stereocentres, seen along the chain, and the double bonds that can be cis or trans."""
+"""Chains of equal stereocentres, seen along the chain."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from backmap.model.molecule import MoleculeType
 
+from ..chemistry.branches import branch_of, label
+
 Index = NDArray[np.int64]
 
 #: Bonds between consecutive centres of a polymer chain, at most.
 _STEP = 6
-#: How far substituents are compared, bonds.
-_DEPTH = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +49,8 @@ def chains_of(kind: MoleculeType) -> list[Stereochain]:
     return chains
 
 
-def _label(kind: MoleculeType, atom: int) -> tuple:
-    chemistry = kind.chemistry
-    return int(chemistry.element[atom]), bool(chemistry.aromatic[atom]), int(chemistry.ring[atom])
-
-
 def _surroundings(kind: MoleculeType, centre: int) -> tuple:
-    return _label(kind, centre), *sorted(_label(kind, a) for a in kind.graph[centre])
+    return label(kind, centre), *sorted(label(kind, a) for a in kind.graph[centre])
 
 
 def _rows(kind: MoleculeType, centres: list[int]) -> list[list[list[int]]]:
@@ -84,7 +79,7 @@ def _oriented(kind: MoleculeType, paths: list[list[int]]) -> list[list[list[int]
     order = [path[0] for path in paths] + [paths[-1][-1]]
     before = [None, *(path[-2] for path in paths)]
     after = [*(path[1] for path in paths), None]
-    branches = [{a: _branch(kind, a, centre) for a in graph[centre] if kind.chemistry.heavy[a] and a not in sides}
+    branches = [{a: branch_of(kind, a, centre) for a in graph[centre] if kind.chemistry.heavy[a] and a not in sides}
                 for centre, *sides in zip(order, before, after)]
     common = set.intersection(*(set(branch.values()) for branch in branches))
     runs: list[list[list[int]]] = [[]]
@@ -98,40 +93,3 @@ def _oriented(kind: MoleculeType, paths: list[list[int]]) -> list[list[list[int]
         else:
             runs.append([])
     return runs
-
-
-def _branch(kind: MoleculeType, atom: int, centre: int) -> tuple:
-    """What hangs on a centre, as far as the next few bonds: labels of atoms by distance."""
-    graph = nx.restricted_view(kind.graph, [centre], [])
-    reached = nx.single_source_shortest_path_length(graph, atom, cutoff=_DEPTH)
-    return tuple(tuple(sorted(_label(kind, a) for a, d in reached.items() if d == depth))
-                 for depth in range(_DEPTH + 1))
-
-
-def double_bonds(kind: MoleculeType) -> Index:
-    """Double bonds outside rings whose ends both have two different sides: a neighbour, both ends, a neighbour.
-
-    Returns:
-        (D, 4); the neighbours are the heavy ones of lowest index.
-    """
-    chemistry, graph = kind.chemistry, kind.graph
-    double = kind.bonds[chemistry.bond_order == 2].tolist()
-    if not double:
-        return np.empty((0, 4), dtype=np.int64)
-    open_bonds = {frozenset(edge) for edge in nx.bridges(graph)}
-    rows = []
-    for b, c in double:
-        sides = _side(kind, b, c), _side(kind, c, b)
-        if frozenset((b, c)) in open_bonds and None not in sides:
-            rows.append([sides[0], b, c, sides[1]])
-    return np.array(rows, dtype=np.int64).reshape(-1, 4)
-
-
-def _side(kind: MoleculeType, end: int, other: int) -> int | None:
-    """The heavy neighbour of a double bond's end that names its side, or None if its sides are alike."""
-    arms = sorted(set(kind.graph[end]) - {other}, key=lambda a: (not kind.chemistry.heavy[a], a))
-    if not arms or not kind.chemistry.heavy[arms[0]] or len(arms) > 2:
-        return None
-    if len(arms) == 2 and _branch(kind, arms[0], end) == _branch(kind, arms[1], end):
-        return None
-    return arms[0]

@@ -1,16 +1,18 @@
 """The checker ``frames``: files of beads and of atoms against the topology, the mapping and each other."""
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backmap.api import Checker, FrameInfo, FrameSource, Reader
+from backmap.api import Checker, FrameInfo, FrameSource, Reader, View
 from backmap.errors import BackmapError
 from backmap.model import box as periodic
 from backmap.model.survey import Finding, Survey
 from backmap.model.system import System
+from backmap.model.windows import expect_box
 
 from ..molecules.sources import names_of, opened
 from .listing import counted, listed
@@ -38,19 +40,24 @@ class FrameChecker(Checker):
             yield from _reference_alone(survey)
             return
         yield from _names(survey.beads, survey.system)
-        frames = [(number, survey.beads.frame(number)) for number in _sample(survey.beads)]
+        frames = [(number, survey.beads.frame(number)) for number in _sample(survey.chosen(survey.beads))]
         if not frames:
             yield Finding("error", survey.beads.where, "holds no frame", "Give a file with at least one.")
             return
+        for number, frame in frames:
+            where = f"{survey.beads.where}: frame {number}"
+            expect_box(frame, survey.system, where)
+            frame.checked(where)
         yield from _boxes(survey, frames)
         yield from _density(survey, frames[0][1])
         if survey.reference is not None:
             yield from _apart(survey, frames)
 
 
-def _sample(source: FrameSource) -> list[int]:
-    """Numbers of some frames, the first and the last among them."""
-    return sorted({round(x) for x in np.linspace(0, source.n_frames - 1, min(LOOKED_AT, source.n_frames))})
+def _sample(numbers: Sequence[int]) -> list[int]:
+    """Some of the frames, the first and the last among them."""
+    places = np.linspace(0, len(numbers) - 1, min(LOOKED_AT, len(numbers)))
+    return sorted({numbers[round(place)] for place in places.tolist()})
 
 
 def _reference_alone(survey: Survey) -> Iterator[Finding]:
@@ -101,14 +108,21 @@ def _boxes(survey: Survey, frames: list[tuple[int, FrameInfo]]) -> Iterator[Find
     cutoffs = [("forcefield", survey.forcefield.cutoff if survey.forcefield else 0.0)]
     for step in survey.steps:
         generator = getattr(getattr(step.options, "morpher", step).options, "generator", None)
-        if generator is not None and "beads" in step.needs:
+        if generator is not None and "beads" in step.needs and isinstance(generator.view, View):
             cutoffs.append((step.name, generator.view.cutoff))
     for name, cutoff in dict(cutoffs).items():
         if widths[number] < 2 * cutoff:
             step = next(survey.named(name))
-            yield Finding("warning", survey.where(step, "cutoff"),
+            yield Finding("error" if name == "forcefield" else "warning", survey.where(step, "cutoff"),
                           f"the box of frame {number} of {survey.beads.where} is {widths[number]:.3g} nm wide, less "
-                          f"than twice the cut-off of {cutoff:g} nm", "Use a smaller cut-off, or a larger box.")
+                          f"than twice the cut-off of {cutoff:g} nm",
+                          f"Use a cut-off of at most {_below(widths[number] / 2):g} nm, or a larger box.")
+
+
+def _below(value: float) -> float:
+    """The next smaller number of three digits."""
+    step = 10.0 ** (math.floor(math.log10(value)) - 2)
+    return math.floor(value / step) * step
 
 
 def _density(survey: Survey, frame: FrameInfo) -> Iterator[Finding]:

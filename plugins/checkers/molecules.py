@@ -13,12 +13,17 @@ from backmap.model.survey import Finding, Survey
 from ..molecules.assemble import unsigned_centres
 from .listing import counted, listed
 
+UNROUNDED = 0.005  #: e; sums of charges that were rounded for a file are closer to whole numbers
+
 
 class MoleculeChecker(Checker):
     """Checks molecule types: unknown handedness, undecided constraints, electrostatics, angles without a term."""
 
     def check(self, survey: Survey) -> Iterator[Finding]:
-        if survey.system is None or any(survey.named("prepare")):  # frames that are learned from tell all this
+        if survey.system is None:
+            return
+        yield from _sums_of_charges(survey)
+        if any(survey.named("prepare")):  # frames that are learned from tell all the rest
             return
         yield from _stereocentres(survey)
         if any(getattr(step.options, "constraints", None) == "reference" for step in survey.steps):
@@ -47,6 +52,19 @@ def _rigid(survey: Survey) -> Iterator[Finding]:
                       f"nothing says which bonds of {listed(flexible)} are rigid, so none is",
                       "'constraints: reference' takes them from trained weights. Write what the force field was made "
                       "for, 'constraints: h-bonds' or 'all-bonds', or 'none' if that is right.")
+
+
+def _sums_of_charges(survey: Survey) -> Iterator[Finding]:
+    """Molecules whose charges do not add up to a whole number, and a box that is charged."""
+    where = survey.topology.where if survey.topology is not None else survey.place_of("system")
+    for kind in merged(survey.system.types):
+        total = float(kind.partial_charge.sum())
+        if not kind.coarse and abs(total - round(total)) > UNROUNDED:
+            yield Finding("warning", where, f"the charges of {kind.name} add up to {total:.4g} e, which is no whole "
+                          "number", "Is a charge missing, or one of another atom? A molecule has whole charges.")
+    total = sum(float(kind.partial_charge.sum()) * count for kind, count in survey.system.blocks)
+    if abs(total) > UNROUNDED * max(1, survey.system.n_molecules):
+        yield Finding("note", where, f"the box has a charge of {total:.4g} e", "Are there ions that neutralise it?")
 
 
 def _charges(survey: Survey) -> Iterator[Finding]:

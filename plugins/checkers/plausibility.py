@@ -21,16 +21,15 @@ Array = NDArray[np.float64]
 USUAL = {"H": (0.0, 0.33, 0.0, 0.6, 0.7), "C": (0.29, 0.52, 0.03, 1.4, 1.3), "N": (0.26, 0.4, 0.1, 1.3, 1.35),
          "O": (0.24, 0.38, 0.1, 1.9, 1.4), "F": (0.22, 0.38, 0.05, 0.9, 0.6), "P": (0.3, 0.42, 0.2, 2.7, 2.0),
          "S": (0.3, 0.42, 0.5, 2.6, 2.2), "Cl": (0.3, 0.47, 0.4, 1.6, 0.5)}
-#: Bonds, of the sum of covalent radii; force constants of harmonic angles, kJ/mol/rad^2; heights of torsions, kJ/mol.
-BOND, ANGLE, TORSION = (0.75, 1.35), (80.0, 2500.0), 160.0
-#: Hydrogens are made heavier on purpose, at the cost of their neighbours; united atoms have theirs on board, u.
-HEAVIEST_HYDROGEN, TAKEN, ON_BOARD = 4.2, 9.5, 3.1
+#: Force constants of harmonic angles, kJ/mol/rad^2; heights of torsions, kJ/mol.
+ANGLE, TORSION = (80.0, 2500.0), 160.0
 
 
 class PlausibilityChecker(Checker):
-    """Notes parameters that are unusual for their element: charges, sigma, epsilon, masses, bonds, angles, torsions.
+    """Notes parameters that are unusual for their element: charges, sigma, epsilon, stiffness of angles and torsions.
 
     A force field may be wrong and nothing that follows from it shows it; this finds slips of units and of digits.
+    ``parameters`` warns of what no atom can have.
     """
 
     def check(self, survey: Survey) -> Iterator[Finding]:
@@ -51,19 +50,15 @@ def _of_atoms(kind: MoleculeType, parameters: MoleculeParameters, field: ForceFi
     there = (c6 > 0) & (c12 > 0)
     sigma = np.where(there, (c12 / np.where(there, c6, 1.0)) ** (1 / 6), 0.0)
     epsilon = np.where(there, c6**2 / (4 * np.where(there, c12, 1.0)), 0.0)
-    masses = Chem.GetPeriodicTable()
     unusual: dict[str, list[str]] = {}
     for atom, symbol in enumerate(_symbols(kind)):
         if symbol not in USUAL:
             continue
         least, most, low, high, charge = USUAL[symbol]
         lj = parameters.kind[atom]
-        mass, standard = kind.mass[atom], masses.GetAtomicWeight(symbol)
-        heaviest = HEAVIEST_HYDROGEN if symbol == "H" else standard + ON_BOARD + 0.1
         for what, value, bottom, top, unit in (
                 ("sigma", sigma[lj], least, most, " nm"), ("epsilon", epsilon[lj], low, high, " kJ/mol"),
-                ("charges", abs(parameters.charge[atom]), 0.0, charge, " e"),
-                ("masses", mass, 0.9 if symbol == "H" else standard - TAKEN, heaviest, " u")):
+                ("charges", abs(parameters.charge[atom]), 0.0, charge, " e")):
             if not bottom <= value <= top and not (value == 0 and what in ("sigma", "epsilon")):
                 unusual.setdefault(f"unusual {what} for {symbol} (usual are {bottom:g} to {top:g}{unit})", []).append(
                     f"{kind.atom_names[atom]} {value:.4g}")
@@ -72,14 +67,9 @@ def _of_atoms(kind: MoleculeType, parameters: MoleculeParameters, field: ForceFi
 
 def _of_terms(kind: MoleculeType, parameters: MoleculeParameters) -> Iterator[tuple[str, list[str]]]:
     """What is unusual of bonded terms, and which."""
-    symbols, table = _symbols(kind), Chem.GetPeriodicTable()
     for bonded in parameters.bonded:
         values = bonded.parameters
-        if bonded.term == "bond":
-            radii = np.array([table.GetRcovalent(symbol) / 10 if symbol else np.nan for symbol in symbols])
-            share = values[:, 0] / radii[bonded.atoms].sum(axis=1)
-            off, told, what = (share < BOND[0]) | (share > BOND[1]), values[:, 0], "unusual bond lengths (nm)"
-        elif bonded.function == "harmonic_angle":
+        if bonded.function == "harmonic_angle":
             told = values[:, 1]
             off = (told < ANGLE[0]) | (told > ANGLE[1])
             what = f"unusual stiffness of angles (usual are {ANGLE[0]:g} to {ANGLE[1]:g} kJ/mol/rad²)"

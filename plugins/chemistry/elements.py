@@ -6,11 +6,14 @@ from functools import cache
 
 from rdkit import Chem
 
+from backmap.errors import BackmapError
+
 #: Masses in force fields are rounded, e.g. 12.0 for carbon; no two light elements are this close.
 _MASS_TOLERANCE = 0.015
 _HYDROGEN_MASS = 1.008
 _CARBON = 6
 _LIGHTEST = 100
+HEAVIEST = 118  #: atomic number
 
 
 @cache
@@ -69,6 +72,8 @@ def element_of(number: int | None, mass: float | None, name: str, residue_name: 
         residue_name: Residue name, for ions.
     """
     if number:
+        if not 0 < number <= HEAVIEST:
+            raise BackmapError(f"atom {name} has the atomic number {number}", hint=f"There are {HEAVIEST} elements.")
         return number
     if mass is not None:
         return 0 if mass == 0 else from_mass(mass) or from_name(name, residue_name)

@@ -45,6 +45,7 @@ class GroFile:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
+        self._named: list[str] | None = None
         self._places = self._scan()
         self.n_frames, self.n_points = len(self._places), self._places[0].n_atoms
         lines = self._lines(0)[2:-1]
@@ -56,8 +57,20 @@ class GroFile:
         """Frame ``number``, counted from 0; a frame without a time in its title gets its number."""
         title, _, *lines, box = self._lines(number)
         first = self._places[number].line
+        self._expect_names(lines, first + 2)
         return FrameInfo(positions=self._positions(lines, first + 2), box=self._box(box, first + 2 + len(lines)),
                          time=_time(title, number))
+
+    def _expect_names(self, lines: list[str], first_line: int) -> None:
+        """Raise BackmapError if atoms are called otherwise than in the first frame."""
+        if self._named is None:
+            self._named = [line[5:15] for line in self._lines(0)[2:-1]]
+        names = [line[5:15] for line in lines]
+        if names != self._named:
+            atom = next(k for k, (here, there) in enumerate(zip(names, self._named)) if here != there)
+            raise self._error(first_line + atom, f"atom {atom + 1} is called {' '.join(names[atom].split())}, but "
+                              f"{' '.join(self._named[atom].split())} in the first frame",
+                              "Frames of one file are of the same atoms in the same order. Split the file.")
 
     def times(self) -> Array:
         """Time of every frame, ps, (n_frames,)."""
@@ -78,6 +91,8 @@ class GroFile:
                     offset, line = file.tell(), line + 1
                     continue
                 n_atoms = self._integer(file.readline().decode(errors="replace"), line + 1, "the number of atoms")
+                if n_atoms < 0:
+                    raise self._error(line + 1, f"there are {n_atoms} atoms", "Is this a .gro file?")
                 self._skip(file, n_atoms, line)
                 places.append(_Place(offset, line, n_atoms))
                 offset, line = file.tell(), line + n_atoms + 3
@@ -142,8 +157,8 @@ class GroFile:
         try:
             return int(text)
         except ValueError:
-            raise self._error(line, f"'{text.strip()}' stands where {what} should be",
-                              "Is this a .gro file?") from None
+            said = "".join(letter if letter.isprintable() else "?" for letter in text.strip()[:40])
+            raise self._error(line, f"'{said}' stands where {what} should be", "Is this a .gro file?") from None
 
     def _error(self, line: int, problem: str, hint: str) -> BackmapError:
         return BackmapError(problem, where=f"{self.path}:{line}", hint=hint)

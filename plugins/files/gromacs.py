@@ -341,7 +341,7 @@ def twice(what: str, line: TopologyLine, first: str) -> BackmapError:
 def number_or_word(word: str) -> float | str:
     """What a word stands for, so that 1.0 and 1.00 are the same."""
     try:
-        return float(word)
+        return float(word) if math.isfinite(float(word)) else word  # nan is not equal to itself
     except ValueError:
         return word
 
@@ -349,7 +349,7 @@ def number_or_word(word: str) -> float | str:
 def finite(word: str) -> float:
     """A number of a line; ValueError for what is none, ``nan`` and ``inf`` included."""
     value = float(word)
-    if not math.isfinite(value):
+    if not math.isfinite(value) or "_" in word:  # which Python takes for 1_000
         raise ValueError(word)
     return value
 

@@ -11,5 +11,6 @@ def backmap_forcefields() -> dict[str, str]:
         "gromacs": f"{here}.gromacs.reader:Gromacs",
         "amber": f"{here}.amber:Amber",
         "charmm": f"{here}.charmm:Charmm",
+        "lammps": f"{here}.lammps.reader:Lammps",
         "openmm": f"{here}.openmm:OpenMM",
     }

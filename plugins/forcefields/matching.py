@@ -2,12 +2,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import networkx as nx
 import numpy as np
+from numpy.typing import NDArray
 from openmm import app
 
 from backmap.errors import BackmapError
@@ -19,6 +20,7 @@ from ..files.foreign import read_by
 from ..openmm_bridge.parameters import OpenMMMolecule
 
 Result = TypeVar("Result")
+Index = NDArray[np.int64]
 
 
 def check_elements(kind: MoleculeType, element: Sequence[int], where: object) -> None:
@@ -52,9 +54,15 @@ def molecules_of(topology: app.Topology, system: System, where: object) -> dict[
         BackmapError: If a type is not there; it lists what is.
     """
     element = np.array([atom.element.atomic_number if atom.element is not None else 0 for atom in topology.atoms()])
+    return molecules_in(element, [(bond[0].index, bond[1].index) for bond in topology.bonds()], system, where)
+
+
+def molecules_in(element: Index, bonds: Iterable[Sequence[int]], system: System,
+                 where: object) -> dict[str, OpenMMMolecule]:
+    """The same in a list of atoms with these atomic numbers (n,), 0 where they are not known, and bonds."""
     graph = nx.Graph()
     graph.add_nodes_from(range(len(element)))
-    graph.add_edges_from((bond[0].index, bond[1].index) for bond in topology.bonds())
+    graph.add_edges_from(tuple(map(int, bond)) for bond in bonds)
     parts = sorted(sorted(part) for part in nx.connected_components(graph))
     by_elements: dict[tuple[int, ...], list[list[int]]] = {}
     for part in parts:
@@ -71,6 +79,19 @@ def molecules_of(topology: app.Topology, system: System, where: object) -> dict[
         same = [molecule for molecule in alike if _same_bonds(kind, molecule)]
         found[kind.name] = (same or alike)[0]
     return found
+
+
+def alike_in(element: Index, bonds: Index, atoms: Index) -> Iterator[Index]:
+    """Other molecules of a list of atoms that have the elements and bonds of that with these ``atoms``, in order."""
+    graph = nx.Graph()
+    graph.add_nodes_from(range(len(element)))
+    graph.add_edges_from(map(tuple, bonds.tolist()))
+    wanted = _molecule(graph, atoms.tolist()).bonds.tolist()
+    for part in nx.connected_components(graph):
+        if len(part) == len(atoms) and int(atoms[0]) not in part:
+            other = sorted(part)
+            if (element[other] == element[atoms]).all() and _molecule(graph, other).bonds.tolist() == wanted:
+                yield np.array(other, dtype=np.int64)
 
 
 def _fits(kind: MoleculeType, elements: Sequence[int]) -> bool:

@@ -1,7 +1,6 @@
 """GROMACS' binary trajectories, .xtc and .trr."""
 from __future__ import annotations
 
-import struct
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +11,17 @@ from backmap.api import FrameInfo
 from backmap.errors import BackmapError
 
 from .frames import expect_file
+from .xdr_blocks import Damage, expect_decodable, scan
 
 _BINARY = {".xtc": XTCFile, ".trr": TRRFile}
 #: What this module reads.
 SUFFIXES = tuple(_BINARY)
-#: Magic number, atoms, step and time stand at the start of every frame of .xtc.
-_HEADER = struct.Struct(">iiif")
 
 
 class XdrFile:
-    """One .xtc or .trr. Offsets are found by reading it once; nothing is written beside it.
+    """One .xtc or .trr. Headers are gone through once; nothing is written beside it.
+
+    Frames before a damaged one can be read; what is behind it is not known.
 
     Attributes:
         path: The file.
@@ -31,16 +31,17 @@ class XdrFile:
 
     def __init__(self, path: Path) -> None:
         expect_file(path)
-        self.path = path
+        self.path, self._blocks = path, scan(path)
+        self.n_points, self.n_frames = self._blocks.n_points, len(self._blocks.offsets)
+        said = self._blocks.damage if self.n_frames else "it is empty"
         try:
+            if not self.n_points:
+                raise OSError(said)
             self._file = _BINARY[path.suffix](str(path))
-            self.n_points = int(self._file.n_atoms)
-            self.n_frames = len(self._file.offsets)
+            self._file.set_offsets(np.array(self._blocks.offsets, dtype=np.int64))
         except (OSError, RuntimeError) as error:
             raise BackmapError(f"cannot be read as {path.suffix} ({_first_line(error)})", where=path,
                                hint="The file may be truncated.") from None
-        if not self.n_frames:
-            raise BackmapError("holds no frames", where=path)
 
     def frame(self, number: int) -> FrameInfo:
         """Frame ``number``, counted from 0.
@@ -60,22 +61,37 @@ class XdrFile:
 
     def times(self) -> NDArray[np.float64]:
         """Time of every frame, ps, (n_frames,)."""
-        if self.path.suffix == ".trr":
-            return np.array([self._read(number).time for number in range(self.n_frames)], dtype=np.float64)
-        with self.path.open("rb") as file:
-            times = []
-            for offset in self._file.offsets.tolist():  # headers alone: nothing has to be decompressed
-                file.seek(offset)
-                times.append(_HEADER.unpack(file.read(_HEADER.size))[3])
-        return np.array(times, dtype=np.float64)
+        if self._blocks.damage:
+            self._read(self.n_frames - 1)  # whose time is not known
+        return np.array(self._blocks.times, dtype=np.float64)
 
     def _read(self, number: int):
+        offset = self._blocks.offsets[number]
         try:
+            if self._blocks.damage and number == self.n_frames - 1:
+                raise Damage(self._blocks.damage)
+            within = expect_decodable(self.path, offset) if self.path.suffix == ".xtc" else None
             self._file.seek(number)
-            return self._file.read()
+            raw = self._file.read()
+            if within is not None and not _inside(raw.x, *within):
+                raise Damage("its coordinates are not within the range that its header gives")
+            if not getattr(raw, "hasx", True):
+                raise BackmapError(f"frame {number} has no positions", where=self.path,
+                                   hint="Only velocities or forces were written there: choose other frames.")
+            return raw
+        except Damage as damage:
+            raise BackmapError(f"frame {number} cannot be read (at byte {offset}: {damage})", where=self.path,
+                               hint="The file may be truncated.") from None
         except (OSError, RuntimeError, StopIteration, EOFError) as error:
             raise BackmapError(f"frame {number} cannot be read ({_first_line(error)})", where=self.path,
                                hint="The file may be truncated.") from None
+
+
+def _inside(positions: NDArray[np.float32], low: list[float], high: list[float]) -> bool:
+    """Whether positions (n, 3) are all between two corners, but for rounding."""
+    slack = 1e-3 + 1e-5 * np.abs([low, high]).max()
+    return bool((positions.min(axis=0) >= np.array(low) - slack).all()
+                and (positions.max(axis=0) <= np.array(high) + slack).all())
 
 
 def _first_line(error: BaseException) -> str:

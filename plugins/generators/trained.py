@@ -2,12 +2,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
 from torch import nn
 
 from backmap.api import BackmapError, Checkpoint, Generator, Learner, Library, Options, System, View
+from backmap.engine.checkpoints.soundness import taken_apart
 
 from .template.generator import Template
 
@@ -51,6 +54,19 @@ class Trained(Learner):
             raise BackmapError(f"the {self.kind} generator needs trained weights", where=self.kind,
                                hint=f"Write '{self.kind}: weights.safetensors', or use the template generator.")
         return self.checkpoint
+
+    @contextmanager
+    def rebuilding(self) -> Iterator[None]:
+        """Context in which the network is built, by sizes that may come from a checkpoint.
+
+        Raises:
+            BackmapError: If no network can be built by these.
+        """
+        if self.checkpoint is None:
+            yield
+            return
+        with taken_apart(self.checkpoint.path):
+            yield
 
     def fill(self, network: nn.Module) -> None:
         """Give a network the weights of the checkpoint, if there is one.

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from backmap.engine.checkpoints import store
+from backmap.engine.checkpoints.soundness import expect_type, taken_apart
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.model.system import System, Window
 
@@ -71,6 +72,10 @@ class TrainingSet:
             BackmapError: If the file is not such a set.
         """
         tensors, header = store.load(path, KIND)
-        types = [store.unpack_type(tensors, entry, f"type{k}") for k, entry in enumerate(header["types"])]
-        system = System(tuple((types[k], count) for k, count in header["blocks"]))
-        return cls(system, *(tensors[name].numpy() for name in ("beads", "atoms", "boxes", "temperature", "held_out")))
+        with taken_apart(path):
+            types = [store.unpack_type(tensors, entry, f"type{k}") for k, entry in enumerate(header["types"])]
+            for kind in types:
+                expect_type(kind, path)
+            system = System(tuple((types[k], count) for k, count in header["blocks"]))
+            return cls(system, *(tensors[name].numpy() for name in ("beads", "atoms", "boxes", "temperature",
+                                                                    "held_out")))

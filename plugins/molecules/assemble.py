@@ -33,6 +33,7 @@ RIGID = 0.001
 #: Mean lengths of one bond type that differ by more than this are different lengths, nm.
 _SAME_LENGTH = 0.0003
 _HYDROGEN = 1
+MOST_ATOMS = 2**31 - 1  #: of one molecule type
 
 
 def assemble(topology: AtomTopology, beads: Mapping[str, BeadModel], *, constraints: Constraints = "reference",
@@ -55,7 +56,14 @@ def assemble(topology: AtomTopology, beads: Mapping[str, BeadModel], *, constrai
         BackmapError: For molecule types without count or beads, and rigid bonds without a length.
     """
     blocks = [block for block in blocks_of(topology, molecules) if block[0] not in left_out]
+    expect_holdable(blocks, topology)
     kinds: dict[str, MoleculeType] = {}
+    for name, model in beads.items():
+        pairs = () if model.bead_bonds is None else model.bead_bonds.tolist()
+        loop = next((i for i, j in pairs if i == j), None)
+        if loop is not None:
+            raise BackmapError(f"a bond joins bead '{model.bead_names[loop]}' of '{name}' to itself",
+                               where=model.where[loop] if model.where else topology.where)
     for name in dict.fromkeys(name for name, _ in blocks):
         if name not in beads and name not in given:
             raise BackmapError(f"molecule type '{name}' has no mapping", where=topology.where,
@@ -267,6 +275,15 @@ def blocks_of(topology: AtomTopology, molecules: Mapping[str, int] | None) -> li
             raise BackmapError(f"{count} molecules of '{name}' were asked for", where=topology.where,
                                hint="Leave it out, or give a positive number.")
     return list(molecules.items())
+
+
+def expect_holdable(blocks: Sequence[tuple[str, int]], topology: AtomTopology) -> None:
+    """Raise BackmapError if there are more atoms than any machine holds."""
+    for name, count in blocks:
+        atoms = count * len(topology.types[name].atom_names) if name in topology.types else 0
+        if atoms > MOST_ATOMS:
+            raise BackmapError(f"{count} molecules of '{name}' are {atoms} atoms", where=topology.where,
+                               hint=f"No more than {MOST_ATOMS} can be held: is the count right?")
 
 
 def _check_owners(owner: Index, n_atoms: int, beads: BeadModel, where: str) -> None:

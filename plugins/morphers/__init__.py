@@ -6,4 +6,5 @@ from backmap.hookspecs import hookimpl
 
 @hookimpl
 def backmap_morphers() -> dict[str, str]:
-    return {"bottleneck": "backmap_plugins.morphers.bottleneck:BottleneckMorpher"}
+    return {"bottleneck": "backmap_plugins.morphers.bottleneck:BottleneckMorpher",
+            "tabulated": "backmap_plugins.morphers.tabulated:TabulatedMorpher"}

@@ -5,27 +5,12 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import Literal
 
-import networkx as nx
 import numpy as np
-import pydantic
 import torch
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from backmap.api import (
-    AtomMolecule,
-    AtomTopology,
-    BeadModel,
-    DensityGenerator,
-    Generator,
-    MappingReader,
-    Morphed,
-    Morpher,
-    Nested,
-    Options,
-    Several,
-    Traversal,
-)
+from backmap.api import DensityGenerator, Generator, Morphed, Morpher, Nested, Traversal
 from backmap.engine.metropolis.joint import MOVES, JointSweeps, MoveOutcome
 from backmap.engine.random import numpy_generator
 from backmap.engine.sites import handed
@@ -33,14 +18,10 @@ from backmap.engine.sites.environment import Scene
 from backmap.engine.sites.fragments import FragmentTable, resting_order
 from backmap.engine.sites.schedule import Schedule, forward_schedule, per_bead
 from backmap.engine.sites.sweep import Sweeper, projection
-from backmap.errors import BackmapError, at
-from backmap.model.molecule import graph_of
+from backmap.errors import BackmapError
 from backmap.model.system import System, Window
 
-from ..molecules.assemble import assemble, mapped_once
-from ..molecules.bead_molecule import BeadMolecule
-from ..molecules.bottleneck import CoarseMolecule
-from ..molecules.groups import Remainder
+from .coarser import CoarserOptions, coarser
 
 #: Small displacements of accepted sweeps, as a share of the distance from a bead to the next one of its group.
 DISPLACEMENT = 0.08
@@ -49,15 +30,9 @@ DISPLACEMENT = 0.08
 Moves = dict[tuple[str, str], NDArray[np.int64]]
 
 
-class BottleneckMorpherOptions(Options):
+class BottleneckMorpherOptions(CoarserOptions):
     """Options of the morpher ``bottleneck``."""
 
-    bottleneck: pydantic.PositiveInt | Several[MappingReader] = Field(
-        description="What is kept: how many successive beads go into one mass centre, or mapping files (backmap "
-                    "bottleneck writes them) in which the beads that are there are called atoms.")
-    remainder: Remainder = Field("last", description="Of chains that do not divide by a number under 'bottleneck'. "
-                                                     "last: the last group is smaller; spread: groups differ by one "
-                                                     "at most; error: they are refused.")
     generator: Nested[Generator] = Field(description="What draws beads into the bottleneck, trained on the model that "
                                                      "is right close up.")
     scheme: Literal["A", "B"] = Field("A", description="A: all beads are drawn anew from the bottleneck. B: sweeps "
@@ -70,8 +45,6 @@ class BottleneckMorpherOptions(Options):
 
     @model_validator(mode="after")
     def _consistent(self) -> BottleneckMorpherOptions:
-        if self.bottleneck == []:
-            raise ValueError("'bottleneck' is empty: give a number of beads, or a mapping")
         if self.scheme == "B" and self.sweeps == 0:
             raise ValueError("scheme B without sweeps changes nothing")
         return self
@@ -110,12 +83,7 @@ class BottleneckMorpher(Morpher):
             raise BackmapError("the draws of this generator cannot be accepted or rejected: that takes a density of "
                                "draws that meet their beads", where=f"{self.where}.generator",
                                hint="Choose splitting, or write 'accept: false'.")
-        coarser = self._coarser(system)
-        if all(kind.given for kind in coarser.types):
-            raise BackmapError("no molecule has beads to be drawn into a bottleneck", where=self.where,
-                               hint="Beads go together along bonds; single beads, and molecules of no mapping, stay as "
-                                    "they are.")
-        self.system = handed.prepared(generator, coarser, device)
+        self.system = handed.prepared(generator, coarser(system, options, self.where), device)
         rng = numpy_generator(*seed, "traversal")
         types = self.system.types
         self.orders = [handed.order(options.traversal, kind, rng) for kind in types]
@@ -125,21 +93,6 @@ class BottleneckMorpher(Morpher):
         self.bead_types = per_bead(self.system, [np.array(kind.bead_types, dtype=object) for kind in types])
         self.left = [kind.name for kind in types if kind.given]
         self.remarks = [*generator.remarks, f"{self.system.n_atoms} beads go through {self.system.n_beads}"]
-
-    def _coarser(self, beads: System) -> System:
-        """The beads, and the bottleneck that they are drawn into."""
-        options = self.options
-        topology = AtomTopology.of(beads, "the beads so far")
-        if isinstance(options.bottleneck, int):
-            with at(self.where):
-                models = {name: CoarseMolecule.of(BeadMolecule.of(kind), options.bottleneck,
-                                                  options.remainder).model
-                          for name, kind in topology.types.items() if len(kind.atom_names) > 1}
-        else:
-            models = mapped_once(options.bottleneck, topology, self.where)
-        for name, model in models.items():
-            _expect_joined(topology.types[name], model, self.where)
-        return assemble(topology, models, constraints="none", given=set(topology.types) - set(models))
 
     def morph(self, window: Window, seed: tuple[int | str, ...]) -> Morphed:
         beads = window.beads
@@ -197,14 +150,3 @@ class BottleneckMorpher(Morpher):
         for name in np.unique(types).tolist():
             chosen = types == name
             moves[moved.move, name][sweep] = chosen.sum(), moved.accepted[chosen].sum()
-
-
-def _expect_joined(beads: AtomMolecule, model: BeadModel, where: str) -> None:
-    """Raise BackmapError if a group has beads that no bonds join: which of their periodic images belong together?"""
-    part = {bead: number for number, one in enumerate(nx.connected_components(
-        graph_of(len(beads.atom_names), beads.bonds))) for bead in one}
-    for name, group in zip(model.bead_names, model.mapping.fragments(), strict=True):
-        if len({part[bead] for bead in group.tolist()}) > 1:
-            raise BackmapError(f"no bonds join the beads of group {name} of '{beads.name}', so that nobody knows which "
-                               "of their periodic images belong together", where=where,
-                               hint="Give a topology with bonds, or smaller groups.")

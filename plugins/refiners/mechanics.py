@@ -20,8 +20,9 @@ from backmap.model.parameters import ForceField
 from backmap.model.system import System, Window
 
 from ..openmm_bridge import system as openmm_system
+from ..openmm_bridge.chirality import chirality_restraint
 from ..openmm_bridge.sites import carried
-from .forces import SHORT, bead_restraint, chirality_restraint, soft_pairs, soft_repulsion, springs
+from .forces import SHORT, bead_restraint, soft_pairs, soft_repulsion, springs
 
 Array = NDArray[np.float64]
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from backmap.engine.energy import bonded
 from backmap.engine.energy.pair import softened_tensors
 from backmap.engine.energy.terms import FragmentTerms, RowTerms
-from backmap.engine.hamiltonian.tables import CODES, prepared
+from backmap.engine.hamiltonian.bonded import CODES, prepared
 from backmap.engine.sites.contracts import LocalEnvironment
 from backmap.engine.sites.fragments import FragmentTable
 from backmap.engine.sites.records import ContextAtoms, DrawnAtoms, as_arrays

@@ -116,6 +116,11 @@ class Content:
         return REFERENCE in self.labels
 
     @property
+    def warnings(self) -> list[str]:
+        """What was found in recipe and files before the run, a line each."""
+        return [finding["line"] for finding in self.provenance.get("check") or ()]
+
+    @property
     def sections(self) -> list[str]:
         """Of rows, each once."""
         return list(dict.fromkeys(row.section for row in self.rows))

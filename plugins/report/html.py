@@ -23,6 +23,8 @@ FLAGS = {
     "off_bead": "atoms that do not give the bead back", "unmapped_atom": "atoms that belong to no bead",
     "minimization_failed": "the minimisation failed here, the old atoms stand", "cis_trans": "cis instead of trans, or "
     "trans instead of cis", "long_bond": "a bond far too long",
+    "not_finite": "atoms whose positions are no numbers",
+    "bent_ring": "an aromatic ring that is not flat",
     "infeasible": "rigid bonds do not let the atoms meet the bead", "never_accepted": "no proposal was accepted here",
 }
 
@@ -41,6 +43,7 @@ def render(content: Content) -> bytes:
         styles={label: style[label] for label in content.labels}, panels=_panels(content, style),
         has_surfaces=bool(content.surfaces),
         sampling=_sampling(content), flagged=flagged, view=view, figures=_figures(content), notes=content.notes,
+        warnings=content.warnings,
         **run_values(content.provenance, [*run_table(content), *versions(content.provenance)]))
 
 
@@ -50,6 +53,7 @@ def _contents(content: Content, view: FrameView | None) -> dict[str, str]:
              "sampling": ("Sampling", content.sampling),
              "flagged": ("Flagged places", content.own or _flagged(content)), "frame": ("A frame", view),
              "figures": ("All figures", content.sections or content.notes),
+             "check": ("What check said", content.warnings),
              "run": ("What was run", content.provenance)}
     return {name: title for name, (title, found) in there.items() if found}
 

@@ -26,6 +26,8 @@ def render(content: Content) -> bytes:
         parts += ["### Surfaces", "\n".join(f"- {_escaped(panel.said)}" for panel in content.surfaces)]
     if content.notes:
         parts += ["### Notes", "\n".join(f"- {_escaped(label)}: {_escaped(note)}" for label, note in content.notes)]
+    if content.warnings:
+        parts += ["## What check said", "\n".join(f"- {_escaped(line)}" for line in content.warnings)]
     parts += _sampling(content)
     parts += ["## Flagged places", *_flagged(content), "## What was run", *_run(content)]
     return ("\n\n".join(part for part in parts if part) + "\n").encode()

@@ -78,7 +78,8 @@ def _above_reference(row: Row, label: str) -> bool:
 @rule("clashes", care="contacts closer than what counts as a clash, more than in the reference",
       unusable="more than 1 in 1000 atoms")
 def _contacts(content: Content, label: str) -> Iterator[Aspect]:
-    rows = [row for row in content.find("packing", r"pairs closer than|clash", distance=False) if row.has(label)]
+    close = r"pairs closer than|clash" if content.has_reference else r"^pairs closer than"  # heavy ones share hydrogens
+    rows = [row for row in content.find("packing", close, distance=False) if row.has(label)]
     above = [row for row in rows if _above_reference(row, label)]
     if above:
         said = listing([f"{short(row.value(label))} {row.name}" for row in above])

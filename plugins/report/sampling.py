@@ -24,6 +24,20 @@ def tables(sampling: Sampling) -> Iterator[tuple[str, Table]]:
                                  ("Free energies of blocks, given all the rest", sampling.free_energies, ENERGIES)):
         if rows:
             yield title, _table(rows, columns)
+    if sampling.relaxation:
+        yield "Followed through the sweeps, mean of a frame", _followed(sampling.relaxation)
+
+
+def _followed(rows: list[dict[str, Any]]) -> Table:
+    """Energies and shares at the end, and what they still did."""
+    columns = {"last": "last", "change": "change over the last third", "error": "its error",
+               "tolerance": "does not matter below", "gap": "second start above", "gap_error": "its error"}
+    used = {key: title for key, title in columns.items() if any(row.get(key) is not None for row in rows)}
+    table = Table(["", "", *[NUMBERS] * len(used)], ["", "", *used.values()])
+    for row in rows:
+        places = 1 if row["unit"] else 4
+        table.rows.append([Cell(row["name"]), Cell(row["unit"]), *(Cell(number(row.get(key), places)) for key in used)])
+    return table
 
 
 def _table(rows: list[dict[str, Any]], columns: dict[str, tuple[str, str]]) -> Table:

@@ -17,6 +17,8 @@ NO_VERDICT = "No verdict"
 SAMPLES = "Samples the force field that was given; the force field itself was not examined"
 #: What must have been looked at, one of each row, before that is said.
 ENOUGH = (("equipartition",), ("relaxation", "ranks"))
+#: Topics that tell nothing of atoms which do not sample the force field.
+AT_REST = ("beads and force field",)
 #: Topics whose comparison with a reference alone says hardly anything: bonds are right in any template.
 LITTLE = {"bond lengths"}
 #: What a finding rests on, as people say it.
@@ -107,6 +109,8 @@ def judge(content: Content, label: str) -> Verdict:
         findings += said.findings
     if label == content.own:
         findings += [finding for sampling in content.sampling for finding in sampling.findings]
+    if any(finding.basis == "force field" and finding.level for finding in findings):
+        findings = [finding for finding in findings if finding.topic not in AT_REST]
     findings.sort(key=lambda finding: -finding.level)
     level = max((finding.level for finding in findings), default=None)
     if level != UNUSABLE and not _earned(findings):

@@ -24,6 +24,7 @@ def backmap_steps() -> dict[str, str | Changed]:
         "hamiltonian": f"{here}.hamiltonian:Hamiltonian",
         "forces": f"{here}.forces:Forces",
         "match_forces": f"{here}.match_forces:MatchForces",
+        "invert": f"{here}.invert:Invert",
         "write": f"{here}.write:Write",
         "bottleneck": f"{here}.bottleneck:Bottleneck",
         "prepare": f"{here}.train:Prepare",

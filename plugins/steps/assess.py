@@ -17,6 +17,7 @@ from backmap.engine.sites.snapshot import AtomIndex, Snapshot
 from backmap.errors import BackmapError, at
 from backmap.model.assessment import BEFORE, REFERENCE, Assessment, BeadValues, Example, Judgement
 from backmap.model.memory import flags_of, note_flags
+from backmap.model.sampling import Sampled
 from backmap.model.system import System, Window
 from backmap.model.tally import Tally
 
@@ -95,7 +96,8 @@ class Assess(FrameStep):
                 raise BackmapError(f"'{assessor.name}' needs a force field, which beads do not have",
                                    where=f"{self.where}.of", hint="Write 'of: atoms', in a step of its own.")
             assessor.use(state.generator, state.seed, state.device)
-            assessor.sampled = state.sampled if atoms else None
+            assessor.sampled = _sampled(state) if atoms else None
+            assessor.beads_are = state.beads_are if state.level == state.read_level else None
             assessor.begin(system, state.forcefield if atoms else None)
             for path in assessor.paths():
                 state.files.claim(path, once=True)
@@ -285,6 +287,14 @@ class Assess(FrameStep):
         apart = [each.minus(others[each.key]) for each in found.surfaces
                  if each.key in others and each.same_bins(others[each.key])]
         return replace(found, surfaces=[replace(each, values=np.abs(each.values)) for each in apart])
+
+
+def _sampled(state: State) -> Sampled | None:
+    """What the atoms should follow: what the last step samples, else the simulation that uses the force field."""
+    run = state.forcefield and state.forcefield.run
+    if state.sampled is None and run is not None and run.temperature is not None:
+        return Sampled(run.temperature)
+    return state.sampled
 
 
 def _unmoved(window: Window) -> Window:

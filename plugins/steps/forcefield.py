@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
+import pydantic
 from pydantic import Field
 
 from backmap import api
@@ -37,6 +38,14 @@ class Forcefield(api.Step):
             "none", description="How Lennard-Jones ends at the cut-off (vdw-modifier of an .mdp): just so, moved by a "
                                 "constant to 0 there, or switched off from 'switch' on, its force or its energy.")
         switch: float = Field(0.0, ge=0, description="Where switching begins, nm (rvdw-switch of an .mdp).")
+
+        @pydantic.field_validator("epsilon_rf")
+        @classmethod
+        def _of_a_medium(cls, value: float) -> float:
+            if 0 < value < 1:
+                raise ValueError(f"{value:g} is the dielectric constant of no medium: should be 1 or more, or 0 for "
+                                 "infinity")
+            return value
 
     options: Options
 

@@ -138,6 +138,12 @@ def nothing(folder: Path) -> None:
     """All files as they are shipped."""
 
 
+def doubled(text: list[str]) -> list[str]:
+    """Lines of a .gro file with all lengths doubled."""
+    rows = [line[:20] + "".join(f"{2 * float(line[k:k + 8]):8.3f}" for k in (20, 28, 36)) + "\n" for line in text[2:-1]]
+    return [*text[:2], *rows, " ".join(str(2 * float(edge)) for edge in text[-1].split()) + "\n"]
+
+
 def columns(line: str, start: int, text: str) -> str:
     """A line of .gro with a coordinate replaced."""
     return line[:start] + f"{text:>8}" + line[start + 8:]
@@ -182,6 +188,10 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
     ("gro with a flat box", lines("cg.gro", lambda text: [*text[:-1], "  3.0  3.0  0.0\n"]), GRO,
      "cg.gro: frame 0: the box has no volume: [3. 0. 0. 0. 3. 0. 0. 0. 0.] nm. Leave the frame out with --frames, or "
      "write the trajectory again."),
+    ("beads twice as far apart as their atoms reach", lines("cg.gro", doubled), GRO,
+     "run.yaml: steps[2].forward: rigid bonds keep 100% of the beads of frame 0 from being met by their atoms. Are the "
+     "beads in nm, in the order of the mapping, and made by it? 'backmap check' compares them with free molecules; "
+     "'max_infeasible: 1' at the top of the recipe goes on all the same."),
     ("position that is no number", NAN, GRO,
      "cg.gro:5: x of atom 3 is 'nan', not a number. The file is damaged, or the simulation that wrote it blew up."),
     ("position that is no number in the second frame", LATE_NAN, (*GRO, "--set", "window=1", *QUICK),
@@ -221,6 +231,8 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
      "run.yaml: is not a recipe. It is YAML that starts with 'recipe: 1'."),
     ("empty recipe", content("run.yaml", b""), (),
      "run.yaml: is not a recipe. It is YAML that starts with 'recipe: 1'."),
+    ("beads of neither kind", nothing, ("--set", "beads=atoms"),
+     "run.yaml: beads: should be 'mapped' or 'model', not 'atoms'. What beads are: mapped from atoms ..."),
     ("no replicas", nothing, ("--set", "replicas=0"),
      "run.yaml: replicas: should be greater than or equal to 1, not 0. Independent draws of the atoms for each frame "
      "of beads."),
@@ -358,6 +370,7 @@ def check_one_line(folder: Path, words: Sequence[str], expected: str, capsys: py
     assert re.fullmatch(re.escape(f"backmap: {expected}").replace(r"\.\.\.", ".*"), line), line
     # What the first steps say, and how far frames have come where that takes a while.
     first = re.compile(r".* atoms, .*|.*: \d+ beads|.* to \d+ beads|.* placed on their beads|force field: .*"
+                       r"|warning: .*"
                        r"|compiling .*|.*: beads are held by .*|\d+/\d+ frames, .*"
                        r"|.*: its atoms are taken for beads .*")
     assert all(first.fullmatch(text) for text in log), err

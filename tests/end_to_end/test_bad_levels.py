@@ -148,6 +148,9 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
     ("morphing of beads that nothing bonds", loose, (),
      "run.yaml: steps[2].morph: no bonds join the beads of group D1 of 'OCT', so that nobody knows which of their "
      "periodic images belong together. Give a topology with bonds, or smaller groups."),
+    ("morphing through a file that is not there", loose, ("--set", "steps.morph.bottleneck={votca: gone.xml}"),
+     "run.yaml: steps[2].morph.bottleneck[0].votca.files[0]: there is no file 'gone.xml' (gone.xml). Input paths are "
+     "relative to the recipe's folder."),
     ("morphing of beads that nothing bonds, by number", loose, ("--set", "steps.morph.bottleneck=2"),
      "run.yaml: steps[2].morph: no molecule has beads to be drawn into a bottleneck. Beads go together along bonds; "
      "single beads, and molecules of no mapping, stay as they are."),

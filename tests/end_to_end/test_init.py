@@ -15,7 +15,8 @@ OCTANE = scenes.RECIPE
 NAMES = ("octane.top", "octane.xml", "cg.gro", "cg.xtc", "aa.gro", "test_aa.xtc", "train.xtc")
 FILES = ("-p", "octane.top", "-m", "octane.xml", "-c", "cg.gro", "-t", "350")
 QUICK = ("--frames", "0", "--set", "steps.gibbs.sweeps=1", "--set", "steps.gibbs.repair=0", "--set",
-         "steps.hamiltonian.sweeps=1", "--set", "steps.hamiltonian.soft_core_sweeps=1", "--set",
+         "steps.hamiltonian.sweeps=1", "--set", "steps.hamiltonian.timestep=1", "--set",
+         "steps.hamiltonian.steps=8", "--set", "steps.hamiltonian.soft_core_sweeps=1", "--set",
          "steps.assess=[structure]")
 
 
@@ -52,11 +53,13 @@ def test_weights_that_ship(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "octane_350K.safetensors fits these molecules: weights of 'equivariant', trained at 350 K" in out
     assert out.splitlines()[-1] == "recipe.yaml: no errors, no warnings, 1 note"
     made = steps(folder / "recipe.yaml")
+    assert yaml.safe_load((folder / "recipe.yaml").read_text())["beads"] == "mapped"  # --aa has their atoms
+    assert {"equipartition", "along_beads"} <= set(made["assess"])
     assert made["topology"] == {"atoms": {"gromacs": "octane.top"}, "mapping": {"votca": "octane.xml"}}
     assert made["read"] == {"beads": {"gromacs": ["cg.gro", "cg.xtc"]},
                             "reference": {"gromacs": ["aa.gro", "test_aa.xtc"]}}
     assert made["forward"] == {"generator": {"equivariant": "octane_350K.safetensors"}}
-    assert made["hamiltonian"]["timestep"] == 2
+    assert [made["hamiltonian"][name] for name in ("timestep", "steps", "sweeps")] == ["auto"] * 3
     assert made["write"]["atoms"] == {"gromacs": ["atoms.gro", "atoms.xtc"]}
     text = (folder / "recipe.yaml").read_text()
     assert "octane_350K.safetensors fits these molecules" in text
@@ -86,7 +89,7 @@ def test_the_force_field_without_weights_or_frames(folder: Path, capsys: pytest.
     made = steps(folder / "recipe.yaml")
     assert made["topology"]["constraints"] == "h-bonds"
     assert (made["forward"]["generator"], made["gibbs"]["generator"]) == ("template", "force_field")
-    assert made["hamiltonian"]["timestep"] == 0.5
+    assert made["hamiltonian"]["timestep"] == "auto"
     code, _, err = call("run", "recipe.yaml", *QUICK, "--set", "steps.hamiltonian.steps=2", capsys=capsys)
     assert code == 0, err
     assert (folder / "runs" / "recipe" / "report.html").stat().st_size > 0
@@ -171,6 +174,7 @@ def test_molecules_without_a_mapping(folder: Path, capsys: pytest.CaptureFixture
     ((*FILES[:5], "octane.xml", *FILES[6:]), "backmap: octane.xml: looks like a mapping, not like a file of frames."),
     ((*FILES[:5], "none.gro", *FILES[6:]), "backmap: none.gro: there is no such file"),
     ((*FILES, "-n", "index.ndx"), "backmap: -n: 'index.ndx' is not a file and its group. Write -n index.ndx:GROUP."),
+    ((*FILES, "--beads-are", "atoms"), "backmap: --beads-are: 'atoms' is neither mapped nor model. Write mapped if"),
     ((*FILES, "-o", "octane.top"), "backmap: octane.top: exists already.")])
 def test_what_is_missing_or_wrong(folder: Path, arguments: tuple[str, ...], message: str,
                                   capsys: pytest.CaptureFixture[str]) -> None:
@@ -215,7 +219,7 @@ def test_published_weights_need_the_owners(reference_data: Path, tmp_path: Path,
 def test_run_parameters_in_place_of_guesses(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "run.mdp").write_text("integrator = sd\nref-t = 350\ncoulombtype = PME\nrvdw = 1.1\nrcoulomb = 1.1\n"
                                     "constraints = all-bonds\n")
-    code, out, _ = call("init", *FILES[:-2], "--mdp", "run.mdp", capsys=capsys)
+    code, out, _ = call("init", *FILES[:-2], "--mdp", "run.mdp", "--beads-are", "mapped", capsys=capsys)
     assert code == 0, out
     made = steps(folder / "recipe.yaml")
     assert made["topology"]["atoms"] == {"gromacs": ["octane.top", "run.mdp"]}
@@ -223,7 +227,18 @@ def test_run_parameters_in_place_of_guesses(folder: Path, capsys: pytest.Capture
     assert made["forcefield"] == {"parameters": {"gromacs": ["octane.top", "run.mdp"]}}
     assert made["hamiltonian"]["temperature"] == 350
     text = (folder / "recipe.yaml").read_text()
-    assert "# From the .mdp: cutoff 1.1, tail shift, coulomb reaction_field, epsilon_rf 0.0." in text
+    assert "# From run.mdp: cutoff 1.1, tail shift, coulomb reaction_field, epsilon_rf 0.0." in text
     assert "TODO" not in text
     code, _, err = call("init", *FILES[:-1], "300", "--mdp", "run.mdp", capsys=capsys)
     assert (code, err) == (2, "backmap: -t: is 300 K, but run.mdp:2: ref-t = 350. Leave one of them out.\n")
+
+
+@pytest.mark.parametrize(("told", "beads", "guess"), [
+    ((), "model", True), (("--beads-are", "model"), "model", False), (("--beads-are", "mapped"), "mapped", False)])
+def test_what_the_beads_are(folder: Path, told: tuple[str, ...], beads: str, guess: bool,
+                            capsys: pytest.CaptureFixture[str]) -> None:
+    call("init", *FILES, *told, capsys=capsys)
+    text = (folder / "recipe.yaml").read_text()
+    line = next(line for line in text.splitlines() if line.startswith("beads:"))
+    assert yaml.safe_load(text)["beads"] == beads
+    assert ("TODO" in line) == guess

@@ -14,6 +14,7 @@ from ...model.system import System
 from ..sites.contracts import View
 from . import store
 from .library import Conformers, Library
+from .soundness import expect_sizes, expect_temperatures, expect_type, expect_view, expect_weights, taken_apart
 
 KIND = "checkpoint"
 
@@ -67,15 +68,25 @@ class Checkpoint:
             BackmapError: If the file is missing or damaged, is no checkpoint, or belongs to another generator.
         """
         tensors, header = store.load(path, KIND)
-        if generator and header["generator"] != generator:
-            raise BackmapError(f"holds weights of the generator '{header['generator']}', not of '{generator}'",
-                               where=path, hint=f"Use them as '{header['generator']}: {path.name}'.")
-        types = [store.unpack_type(tensors, entry, f"type{k}") for k, entry in enumerate(header["types"])]
-        library = Library({molecule.name: Conformers(molecule.atom_names, tensors[f"type{k}.own"],
-                                                     tensors[f"type{k}.beads"]) for k, molecule in enumerate(types)})
-        weights = {name.removeprefix("weights."): t for name, t in tensors.items() if name.startswith("weights.")}
-        return cls(header["generator"], weights, header["sizes"], View(**header["view"]), types, library,
-                   header["training"], path)
+        with taken_apart(path):
+            if generator and header["generator"] != generator:
+                raise BackmapError(f"holds weights of the generator '{header['generator']}', not of '{generator}'",
+                                   where=path, hint=f"Use them as '{header['generator']}: {path.name}'.")
+            types = [store.unpack_type(tensors, entry, f"type{k}") for k, entry in enumerate(header["types"])]
+            library = Library({})
+            for k, molecule in enumerate(types):
+                expect_type(molecule, path)
+                library.types[molecule.name] = Conformers(molecule.atom_names, tensors[f"type{k}.own"],
+                                                          tensors[f"type{k}.beads"])
+                library.types[molecule.name].expect(molecule, path)
+            weights = {name.removeprefix("weights."): t for name, t in tensors.items() if name.startswith("weights.")}
+            expect_weights(weights, path)
+            expect_sizes(header["sizes"], path)
+            expect_view(header["view"], path)
+            training = dict(header["training"])
+            expect_temperatures(training.get("temperature") or (), path)
+            return cls(header["generator"], weights, header["sizes"], View(**header["view"]), types, library, training,
+                       path)
 
     def enrich(self, system: System, allow_unseen: bool = False) -> System:
         """Return the system with rigid lengths and signs of stereocentres as in training.

@@ -3,14 +3,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from ...errors import BackmapError
 from ...model.molecule import MoleculeType
 from ..random import Stream
 from ..sites.contracts import LocalEnvironment
 from ..sites.environment import Scene
 from ..sites.fragments import FragmentTable
+from .soundness import HINT
 
 #: Factor by which the weight of a bead falls with its rank, the anchor first, when conformers are compared and fitted.
 DECAY = 0.6
@@ -31,6 +34,18 @@ class Conformers:
     atoms: list[str]
     own: Tensor
     beads: Tensor
+
+    def expect(self, molecule: MoleculeType, path: object) -> None:
+        """Raise BackmapError unless there is a conformer of every fragment, whose coordinates are numbers."""
+        sizes = np.bincount(molecule.mapping.owner, minlength=molecule.n_beads)
+        rows = (molecule.n_beads, self.own.shape[1] if self.own.dim() == 4 else 0)
+        if (self.own.dim() != 4 or self.beads.dim() != 4 or not rows[1] or self.own.shape[2] < sizes.max(initial=0)
+                or any(part.shape[:2] != rows or part.shape[3] != 3 for part in (self.own, self.beads))):
+            raise BackmapError(f"conformers of '{molecule.name}' are of shapes {tuple(self.own.shape)} and "
+                               f"{tuple(self.beads.shape)}", where=path, hint=HINT)
+        if not torch.isfinite(self.own).all() or torch.isinf(self.beads).any():
+            raise BackmapError(f"conformers of '{molecule.name}' have coordinates that are not numbers", where=path,
+                               hint=HINT)
 
 
 @dataclass(eq=False)

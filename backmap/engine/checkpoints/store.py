@@ -18,6 +18,7 @@ from ...model.mapping import Mapping
 from ...model.molecule import BeadTerm, Chemistry, MoleculeType
 from ...model.rigid import Dependents, FixedDistances
 
+VERSION = 1  #: of the format of files; it counts up when older programs cannot read them
 _MAPPING_ARRAYS = ("bead", "atom", "weight", "owner")
 _TYPE_ARRAYS = ("residues", "mass", "partial_charge", "bonds", "bead_residues", "bead_bonds", "bond_length")
 _TYPE_LISTS = ("name", "atom_names", "atom_types", "residue_names", "bead_names", "bead_types", "bead_residue_names")
@@ -27,7 +28,7 @@ def save(path: Path, kind: str, tensors: dict[str, Tensor], header: dict[str, An
     """Write tensors and a JSON header, under a temporary name first, so that a file is never there in part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
-    metadata = {"backmap": json.dumps({"kind": kind, "version": 1, **header})}
+    metadata = {"backmap": json.dumps({"kind": kind, "version": VERSION, **header})}
     save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, part, metadata=metadata)
     part.chmod(0o666 & ~_umask())  # safetensors makes files that only their owner may read
     os.replace(part, path)
@@ -45,19 +46,31 @@ def load(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         BackmapError: If the file is missing, was not written by ``save``, or is of another kind.
     """
+    if path.is_dir():
+        raise BackmapError("is a folder, not a file", where=path)
     try:
         with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {}).get("backmap", "{}"))
+            header = _header(json.loads((file.metadata() or {}).get("backmap", "{}")))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
         raise BackmapError("no such file", where=path) from None
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise BackmapError("is not a checkpoint that backmap wrote", where=path,
                            hint=f"safetensors says: {error}") from None
     if header.get("kind") != kind:
         found = f"a {header['kind']} file" if "kind" in header else "not a file that backmap wrote"
         raise BackmapError(f"is {found}, but a {kind} file is needed here", where=path)
+    if header.get("version") != VERSION:
+        raise BackmapError(f"is a {kind} file of version {header.get('version')}, and this backmap knows version "
+                           f"{VERSION}", where=path, hint="Use the backmap that wrote it, or a newer one.")
     return tensors, header
+
+
+def _header(found: Any) -> dict[str, Any]:
+    """The header, if it is one."""
+    if not isinstance(found, dict):
+        raise ValueError("the header is no mapping")
+    return found
 
 
 def pack_type(molecule: MoleculeType, prefix: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -81,6 +94,8 @@ def unpack_type(tensors: dict[str, Tensor], entry: dict[str, Any], prefix: str) 
     def array(name: str) -> np.ndarray:
         return tensors[f"{prefix}.{name}"].numpy()
 
+    if array("bond_length").shape != array("bonds").shape[:1]:  # else it would be taken for unknown
+        raise ValueError(f"{len(array('bond_length'))} lengths of {len(array('bonds'))} bonds")
     chemistry = Chemistry(**{field.name: array(f"chemistry.{field.name}") for field in fields(Chemistry)})
     mapping = Mapping(len(entry["atom_names"]), len(entry["bead_names"]),
                       **{name: array(f"mapping.{name}") for name in _MAPPING_ARRAYS})

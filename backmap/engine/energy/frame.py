@@ -32,12 +32,14 @@ class EnergyTerms:
         intra: Lennard-Jones energy of each molecule with itself, explicit pairs included, (M,).
         inter: Of each molecule with all others, (M,): a pair of molecules counts for both.
         lj_of_atom: Half of the Lennard-Jones energy of all pairs of each atom, explicit ones included, (A,).
+        coulomb_of_atom: The same of Coulomb, without self terms; None of tensors.
     """
 
     terms: dict[str, Any]
     intra: Any
     inter: Any
     lj_of_atom: Any
+    coulomb_of_atom: Array | None = None
 
     def __getitem__(self, term: str) -> Any:
         return self.terms[term]
@@ -78,6 +80,15 @@ class FrameEnergy:
             return self._numbers(frame.atoms, frame.box)
         return self._numbers(self.system.whole_atoms(np.asarray(frame, dtype=np.float64), box), box)
 
+    def bonded(self, atoms: Array) -> list[tuple[str, Array]]:
+        """Term and energies of each bonded function of each type, of whole molecules (A, 3), nm.
+
+        Energies are (m, n), of the m molecules of a type and its n terms, in the order of ``system.types`` and their
+        parameters.
+        """
+        with torch.no_grad():
+            return [(term, values.numpy()) for term, values in self._bonded(torch.as_tensor(atoms))]
+
     def differentiable(self, atoms: Tensor, box: Array | None = None) -> EnergyTerms:
         """The same as tensors, from atoms (A, 3) float64 that may ask for gradients.
 
@@ -109,9 +120,10 @@ class FrameEnergy:
         with torch.no_grad():
             for term, values in self._bonded(torch.as_tensor(atoms)):
                 terms[term] += float(values.numpy().sum())
-        lj_of_atom, intra, inter = np.zeros(len(atoms)), np.zeros(n), np.zeros(n)
+        lj_of_atom, coulomb_of_atom, intra, inter = (np.zeros(size) for size in (len(atoms), len(atoms), n, n))
         terms["lj"], terms["coulomb"] = kernel.nonbonded(atoms, cells.sort(atoms, box, self.field.cutoff),
-                                                         layout.tables, kernel.PairSums(lj_of_atom, intra, inter))
+                                                         layout.tables,
+                                                         kernel.PairSums(lj_of_atom, coulomb_of_atom, intra, inter))
         terms["coulomb"] += layout.self_energy
         with torch.no_grad():
             for rows, lj, coulomb in self._explicit(torch.as_tensor(atoms)):
@@ -120,7 +132,8 @@ class FrameEnergy:
                 intra += np.bincount(where.molecule[rows[:, 0]], lj, minlength=n)
                 for end in rows.T:
                     lj_of_atom += np.bincount(end, 0.5 * lj, minlength=len(atoms))
-        return EnergyTerms(terms, intra, inter, lj_of_atom)
+                    coulomb_of_atom += np.bincount(end, 0.5 * coulomb, minlength=len(atoms))
+        return EnergyTerms(terms, intra, inter, lj_of_atom, coulomb_of_atom)
 
     def _tensors(self, atoms: Tensor, i: Index, j: Index, vector: Array) -> EnergyTerms:
         zero = torch.zeros((), dtype=torch.float64, device=self.device)
@@ -167,17 +180,46 @@ class FrameEnergy:
                                                    self.layout.explicit)))
         return found
 
-    def _pairs(self, atoms: Tensor, i: Index, j: Index, vector: Array) -> tuple[Tensor, Tensor]:
-        """Lennard-Jones and Coulomb energy of every non-bonded pair, (n,)."""
+    def pair_slopes(self, atoms: Array, i: Index, j: Index, vector: Array,
+                    fading: float | None = None) -> tuple[Array, Array]:
+        """First and second derivative of the energy of non-bonded pairs by their squared distances, (n,) each.
+
+        Args:
+            atoms: Whole molecules, (A, 3), nm.
+            i: First atoms of pairs within the cut-off, (n,).
+            j: Second atoms, (n,).
+            vector: From the first to that image of the second, nm, (n, 3).
+            fading: If given, energies fade from this distance, nm, to the cut-off, where both slopes are then 0.
+        """
+        squared = self._tensor((vector * vector).sum(axis=1)).requires_grad_()
+        energy = sum(self._pair_energies(squared, i, j, self._excluded(atoms, i, j, vector)))
+        if fading is not None:
+            low, high = fading**2, self.field.cutoff**2
+            x = ((squared - low) / (high - low)).clamp(0.0, 1.0)
+            energy = energy * (1 - x**3 * (10 - 15 * x + 6 * x * x))
+        first, = torch.autograd.grad(energy.sum(), squared, create_graph=True)
+        second, = torch.autograd.grad(first.sum(), squared, materialize_grads=True)
+        return first.detach().cpu().numpy(), second.cpu().numpy()
+
+    def _excluded(self, atoms: Array, i: Index, j: Index, vector: Array) -> NDArray[np.bool_]:
         layout = self.layout
-        fixed = atoms.detach().cpu().numpy()
-        image = vector - (fixed[j] - fixed[i])
+        image = vector - (atoms[j] - atoms[i])
         excluded = (layout.where.molecule[i] == layout.where.molecule[j]) & (np.abs(image).sum(axis=1) < 1e-6)
         excluded[excluded] = layout.is_excluded(i[excluded], j[excluded])
-        kinds = layout.kind[i], layout.kind[j]
+        return excluded
+
+    def _pairs(self, atoms: Tensor, i: Index, j: Index, vector: Array) -> tuple[Tensor, Tensor]:
+        """Lennard-Jones and Coulomb energy of every non-bonded pair, (n,)."""
+        fixed = atoms.detach().cpu().numpy()
+        image = vector - (fixed[j] - fixed[i])
         step = atoms[self._tensor(j)] - atoms[self._tensor(i)] + self._tensor(image)
-        return pair_energies((step * step).sum(-1), self._tensor(self.field.c6[kinds]),
-                             self._tensor(self.field.c12[kinds]),
+        return self._pair_energies((step * step).sum(-1), i, j, self._excluded(fixed, i, j, vector))
+
+    def _pair_energies(self, squared: Tensor, i: Index, j: Index,
+                       excluded: NDArray[np.bool_]) -> tuple[Tensor, Tensor]:
+        layout = self.layout
+        kinds = layout.kind[i], layout.kind[j]
+        return pair_energies(squared, self._tensor(self.field.c6[kinds]), self._tensor(self.field.c12[kinds]),
                              self._tensor(layout.charge[i] * layout.charge[j]), self._tensor(excluded),
                              layout.electrostatics, layout.tail)
 

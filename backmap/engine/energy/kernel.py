@@ -20,15 +20,17 @@ Index = NDArray[np.int64]
 
 
 class PairSums(NamedTuple):
-    """What Lennard-Jones energies are added to, kJ/mol.
+    """What energies are added to, kJ/mol.
 
     Attributes:
-        of_atom: Half of each pair of an atom, (A,).
-        intra: Each pair of one molecule, (M,).
-        inter: Each pair of one molecule and another, for both, (M,).
+        lj: Half the Lennard-Jones energy of each pair of an atom, (A,).
+        coulomb: The same of Coulomb, (A,).
+        intra: Lennard-Jones of each pair of one molecule, (M,).
+        inter: Of each pair of one molecule and another, for both, (M,).
     """
 
-    of_atom: Array
+    lj: Array
+    coulomb: Array
     intra: Array
     inter: Array
 
@@ -97,9 +99,9 @@ def _pairs_of(first, near, x, order, start, lattice, wrap, tables, sums):
     field, molecule, rows = tables.field, tables.molecule, tables.row
     kind, charge, c6, c12, coulomb = field.kind, field.charge, field.c6, field.c12, field.coulomb
     begin, key = tables.excluded.start, tables.excluded.key
-    of_atom, intra, inter = sums.of_atom, sums.intra, sums.inter
+    of_atom, charged_of_atom, intra, inter = sums.lj, sums.coulomb, sums.intra, sums.inter
     a, limit = order[first], field.cutoff * field.cutoff
-    lj_sum, coulomb_sum, half = 0.0, 0.0, 0.0
+    lj_sum, coulomb_sum, half, charged_half = 0.0, 0.0, 0.0, 0.0
     for n in range(len(near)):
         cell = near[n, 0]
         for second in range(start[cell], start[cell + 1]):
@@ -122,10 +124,12 @@ def _pairs_of(first, near, x, order, start, lattice, wrap, tables, sums):
             r2 = max(r2, NEAREST * NEAREST)
             charges = coulomb.factor * charge[a] * charge[b]
             beside = reaction_field(r2, coulomb.k, coulomb.c) if coulomb.reaction else 0.0
+            charged = charges * beside if out else charges * (1.0 / np.sqrt(r2) + beside)
+            coulomb_sum += charged
+            charged_half += 0.5 * charged
+            charged_of_atom[b] += 0.5 * charged
             if out:
-                coulomb_sum += charges * beside
                 continue
-            coulomb_sum += charges * (1.0 / np.sqrt(r2) + beside)
             lj = lennard_jones(sixth_of(r2), c6[kind[a], kind[b]], c12[kind[a], kind[b]])
             lj += ending(1.0 / np.sqrt(r2), r2, c6[kind[a], kind[b]], c12[kind[a], kind[b]], field.tail)[0]
             lj_sum += lj
@@ -137,6 +141,7 @@ def _pairs_of(first, near, x, order, start, lattice, wrap, tables, sums):
                 inter[molecule[a]] += lj
                 inter[molecule[b]] += lj
     of_atom[a] += half
+    charged_of_atom[a] += charged_half
     return lj_sum, coulomb_sum
 
 

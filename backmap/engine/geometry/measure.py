@@ -15,7 +15,7 @@ from scipy.sparse import csr_array, tril
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from ...model.molecule import MoleculeType
-from ...model.pairs import AtomRows, places_in, ranges
+from ...model.pairs import AtomPairs, AtomRows, Sets, distinct
 from ..compiling.compiled import compiled, part
 from .dependents import inverse_masses
 
@@ -70,19 +70,38 @@ class BondGram:
         self.coupling = np.asarray(coupling[self.rows, self.columns]) if len(bonds) else np.empty(0)
         self._width = int((self.rows - self.columns).max(initial=0))
         self._start = touching.indptr.astype(np.int64)
-        self._of_atoms, self._joined = AtomRows.of(kind.n_atoms, self.bonds), kind.joined
+        self._of_atoms = AtomRows.of(kind.n_atoms, self.bonds)
+        edges = np.array(kind.joined.edges, dtype=np.int64).reshape(-1, 2)
+        ends = np.concatenate([edges, edges[:, ::-1]])
+        self._joined = AtomPairs.of(kind.n_atoms, ends, np.ones(len(ends), dtype=bool))
 
     def near(self, atoms: Index) -> NearGram:
         """The part of G that the share of sqrt(det G) of some atoms depends on."""
-        near = new = set(atoms.tolist())
+        return self.near_each(Sets.of([atoms]))[0]
+
+    def near_each(self, atoms: Sets) -> list[NearGram]:
+        """The same for each of several sets of atoms."""
+        kept = self._around(atoms).touching(self._of_atoms)
+        member, entry = kept.along(self._start)
+        owner = kept.owner[member]
+        column = kept.places(owner, self.columns[entry])
+        inside = column >= 0
+        rows, columns, coupling = kept.rank[member][inside], column[inside], self.coupling[entry[inside]]
+        start = np.searchsorted(owner[inside], np.arange(len(atoms) + 1))
+        return [NearGram(self.bonds[kept[k]], rows[a:b], columns[a:b], coupling[a:b])
+                for k, (a, b) in enumerate(zip(start[:-1].tolist(), start[1:].tolist(), strict=True))]
+
+    def _around(self, atoms: Sets) -> Sets:
+        """Each set with all atoms that are at most ``REACH`` bonds away."""
+        size = self._joined.n_atoms
+        near = new = distinct(atoms.owner * size + atoms.item)
         for _ in range(REACH):
-            new = {n for a in new for n in self._joined[a]} - near
-            near = near | new
-        kept = self._of_atoms.touching(sorted(near))
-        entries = ranges(self._start, kept)
-        entries = entries[np.isin(self.columns[entries], kept)]
-        return NearGram(self.bonds[kept], places_in(kept, self.rows[entries]), places_in(kept, self.columns[entries]),
-                        self.coupling[entries])
+            owner, atom = np.divmod(new, size)
+            reached = distinct(np.repeat(owner, np.diff(self._joined.start)[atom]) * size
+                               + self._joined.other[self._joined.among(atom)])
+            new = reached[~np.isin(reached, near, assume_unique=True, kind="sort")]
+            near = np.concatenate([near, new])
+        return Sets.sorted(len(atoms), *np.divmod(near, size))
 
     def half_log_det(self, positions: Array) -> Array:
         """1/2 log det G of each of n molecules, (n,); 0 without rigid bonds, -inf where they depend on each other.

@@ -7,12 +7,17 @@ dihedrals: Blondel, Karplus, J. Comput. Chem. 17, 1132 (1996).
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ...model.parameters import FUNCTIONS
 from ..compiling.compiled import part
 from .loops import QUICK
-from .tables import CODES
 from .turns import turn
 
+Array = NDArray[np.float64]
+
+#: Number of each bonded function in compiled code.
+CODES = {name: code for code, name in enumerate(FUNCTIONS)}
 _QUARTIC_BOND = CODES["quartic_bond"]
 _COSINE_ANGLE, _UREY_BRADLEY = CODES["cosine_angle"], CODES["urey_bradley"]
 _PROPER, _IMPROPER = CODES["periodic_proper"], CODES["periodic_improper"]
@@ -23,6 +28,16 @@ TINY = 1e-24
 WIDE = 8
 #: Numbers of the room that they are worked out in: rows of ``WIDE``.
 ROOM = 16 * WIDE
+
+
+def prepared(code: int, values: Array) -> Array:
+    """Parameters of bonded terms (n, p) as compiled code takes them, (n, 6): cosine and sine of t0 or p0 behind."""
+    rows, names = np.zeros((len(values), 6)), FUNCTIONS[list(CODES)[code]][2]
+    rows[:, :values.shape[1]] = values
+    if names[0] in ("t0", "p0"):
+        at = 4 if names[0] == "t0" else len(names)
+        rows[:, at], rows[:, at + 1] = np.cos(values[:, 0]), np.sin(values[:, 0])
+    return rows
 
 
 @part(error_model="numpy")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..compiling.compiled import compiled, part
+from ..compiling.uniform import uniform
 from ..geometry.measure import band_log_det
 from .constraints import bead_sums, constraints_of
 from .lists import Lists
@@ -30,7 +31,6 @@ from .trajectory import (
     leave,
     length,
     trajectory,
-    uniform,
 )
 
 Array = NDArray[np.float64]
@@ -57,11 +57,13 @@ class Moved(NamedTuple):
         accepted: (n,) bool.
         change: Potential energy it brought, kJ/mol, (n,).
         error: dH / kT of its trajectory, inf where that broke off, (n,).
+        energy: Potential energy of the block in its surroundings that it left, kJ/mol, NaN where it has none, (n,).
     """
 
     accepted: NDArray[np.bool_]
     change: Array
     error: Array
+    energy: Array
 
 
 @part
@@ -139,7 +141,7 @@ def sweep(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, 
         ``lists``, perhaps larger.
     """
     atoms, residual, g = frame.atoms, frame.residual, frame.grid
-    accepted, change, error = moved.accepted, moved.change, moved.error
+    accepted, change, error, energy = moved.accepted, moved.change, moved.error, moved.energy
     for m in range(len(chosen)):
         one = chosen[m]
         enter(t, s, p, one, atoms, r)
@@ -149,6 +151,7 @@ def sweep(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, 
         end, energies, before, after, lists = trajectory(t, s, g, p, one, atoms, rules, steps, r, lists)
         leave(t, p, one, r)
         accepted[m], change[m], error[m] = False, 0.0, np.inf
+        energy[m] = energies[0, 0] if energies[0, 1] > 0.0 else np.nan
         if end != WHOLE:
             continue
         gain = 0.5 * rules.block * (after - before)
@@ -160,7 +163,7 @@ def sweep(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, 
             _place(t, p, one, r.x, atoms)
         error[m] = (energies[1].sum() - energies[0].sum()) / rules.heat
         if np.log(uniform(keys[m], 0)) < gain - error[m]:
-            accepted[m], change[m] = True, energies[1, 0] - energies[0, 0]
+            accepted[m], change[m], energy[m] = True, energies[1, 0] - energies[0, 0], energies[1, 0]
             _update_residual(t, p, one, rules.exact, r, residual)
             _update_reach(t, p, one, s, g, atoms)
         else:

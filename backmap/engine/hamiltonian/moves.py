@@ -20,6 +20,7 @@ from .move import Frame, Moved, sweep
 from .nearby import AtomTables, bundles, cores, grid
 from .records import BlockTables
 from .tables import build
+from .together import Together
 from .trajectory import BlockPlaces, Rules, room
 
 Array = NDArray[np.float64]
@@ -41,6 +42,7 @@ class SweepOutcome:
         accepted: Whether it was accepted, (n,) bool.
         change: Change of the potential energy, kJ/mol, (n,).
         error: dH / kT of its trajectory, inf where that broke off, (n,).
+        energy: Potential energy of the block in its surroundings after it, kJ/mol, NaN where there is none, (n,).
     """
 
     centre: Index
@@ -48,6 +50,7 @@ class SweepOutcome:
     accepted: Mask
     change: Array
     error: Array
+    energy: Array
 
 
 class HamiltonianMoves:
@@ -99,6 +102,11 @@ class HamiltonianMoves:
                                        bundles(len(field_.c6)), cores(field_.c6, field_.c12, None))
         self.room = room(self.tables, len(field_.c6), max(kind.n_atoms for kind in system.types))
         self._lists = lists(int(np.diff(self.tables.groups.start).max(initial=1)), len(field_.c6))
+        self._together = Together(self.tables, self.surroundings, self.places)
+
+    def pace(self, timestep: float, steps: int) -> None:
+        """Change the time step, fs, and the mean number of time steps of trajectories from now on."""
+        self.rules = self.rules._replace(timestep=timestep * 1e-3, steps=steps)
 
     def _lay_out(self) -> None:
         """Every block of every molecule, those of one molecule together."""
@@ -137,7 +145,7 @@ class HamiltonianMoves:
         return _cover(self.beads, self.places.first_bead, wanted, stream.uniform(1)[:, 0].numpy())
 
     def sweep(self, frame: Frame, name: Sequence[int | str], only: Mask | None = None,
-              cap: float | None = None, temperature: float | None = None) -> SweepOutcome:
+              cap: float | None = None, temperature: float | None = None, together: bool = False) -> SweepOutcome:
         """Move the blocks of one sweep, in place.
 
         Args:
@@ -146,14 +154,35 @@ class HamiltonianMoves:
             cap: Repulsion of a pair from which on it no longer steepens, kJ/mol: for atoms that overlap, to part.
                 Energies are those of the capped force field then. None is the force field itself.
             temperature: K, in place of that of the moves.
+            together: Molecules of one bead follow their dynamics all at once, and nothing is accepted or rejected;
+                the outcome is that of the others.
         """
         around = self.surroundings
         if cap is not None:
             around = around._replace(core=cores(around.field.c6, around.field.c12, cap))
         rules = self.rules if temperature is None else self.rules._replace(heat=BOLTZMANN * temperature)
         chosen = self.choose(name, only)
+        if together:
+            single = chosen[self._together.single[chosen]]
+            key = Stream.of(*name, "move", torch.as_tensor(self.centre[single])).key.numpy()
+            self._together.move(around, rules, self.room, frame, single, key)
+            frame.residual[:] = self.system.map(frame.atoms) - frame.grid.beads
+            chosen = chosen[~self._together.single[chosen]]
         stream = Stream.of(*name, "move", torch.as_tensor(self.centre[chosen]))
-        moved = Moved(np.zeros(len(chosen), dtype=bool), np.zeros(len(chosen)), np.zeros(len(chosen)))
+        return self._move(frame, chosen, stream, around, rules)
+
+    def repeat(self, frame: Frame, block: int, count: int, name: Sequence[int | str]) -> SweepOutcome:
+        """Move one block ``count`` times, in place, with all else at rest: a reversible chain of its conditional.
+
+        Args:
+            block: Number of the block in ``centre`` and ``beads``.
+            name: Of the random numbers.
+        """
+        stream = Stream.of(*name, "move", torch.arange(count))
+        return self._move(frame, np.full(count, block), stream, self.surroundings, self.rules)
+
+    def _move(self, frame: Frame, chosen: Index, stream: Stream, around: AtomTables, rules: Rules) -> SweepOutcome:
+        moved = Moved(np.zeros(len(chosen), dtype=bool), *np.zeros((3, len(chosen))))
         self._lists = sweep(self.tables, around, self.places, rules, self.room, self._lists, frame, chosen,
                             stream.key.numpy(), moved)
         return SweepOutcome(self.centre[chosen], self.beads[chosen], *moved)

@@ -4,9 +4,6 @@ How they are laid out is said in ``records``.
 """
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable
-from functools import cached_property, partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -15,14 +12,13 @@ from numpy.typing import NDArray
 
 from ...errors import BackmapError
 from ...model.molecule import MoleculeType
-from ...model.pairs import places_in
-from ...model.parameters import FUNCTIONS, ForceField, MoleculeParameters
+from ...model.parameters import ForceField
 from ...model.system import System
 from ..energy.layout import FieldLayout
-from ..geometry.measure import BondGram
 from .blocks import Block, blocks_of
 from .elimination import pattern
 from .loops import LANES
+from .makes import Maker, Makes
 from .records import (
     BeadRows,
     BlockAtoms,
@@ -42,8 +38,6 @@ from .records import (
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-#: Number of each bonded function in compiled code.
-CODES = {name: code for code, name in enumerate(FUNCTIONS)}
 #: What was built for each force field, as long as that is in use.
 _BUILT: WeakKeyDictionary[ForceField, dict[tuple, tuple[list[list[Block]], BlockTables]]] = WeakKeyDictionary()
 
@@ -73,14 +67,16 @@ def _built(system: System, layout: FieldLayout, size: int, exact: bool,
            hydrogen_mass: float) -> tuple[list[list[Block]], BlockTables]:
     """See ``build``."""
     blocks = [blocks_of(kind, size, exact) for kind in system.types]
-    makes, grams = _Makes(), _Makes()
-    copies = []
+    parts, near, copies = Makes(), Makes(), []
+
+    def finish(alike: dict[str, Any]) -> dict[str, Any]:
+        return alike | _pairs(alike, layout) | _constraints(alike, exact)
+
     for kind, parameters, listed in zip(system.types, layout.molecules, blocks, strict=True):
-        maker = _Maker(kind, parameters, layout, exact, moving_masses(kind, hydrogen_mass), makes, grams)
-        copies += [maker.copy(block) for block in listed]
+        maker = Maker(kind, parameters, layout.explicit.factor, moving_masses(kind, hydrogen_mass), finish, parts, near)
+        copies += maker.copies(listed)
     if not copies:
         raise BackmapError("bonds and beads leave no block any freedom to move", hint="Take more beads to a block.")
-    parts, near = list(makes.values()), list(grams.values())
     return blocks, BlockTables(
         copies=BlockCopies(_numbers(copies, "make"), *_rows(copies, "place"), *_rows(copies, "bead"),
                            _numbers(copies, "gram"), *_rows(copies, "near")),
@@ -130,104 +126,6 @@ def moving_masses(kind: MoleculeType, hydrogen_mass: float) -> Array:
     return mass
 
 
-class _Makes(dict[bytes, dict[str, Any]]):
-    """What has been made so far, by what it was made of."""
-
-    def number(self, alike: dict[str, Any], make: Callable[[], dict[str, Any]]) -> int:
-        """Where that stands which is made of ``alike``; it is made if it is new."""
-        name = _digest(alike.values())
-        if name not in self:
-            self[name] = make()
-            self._numbers[name] = len(self._numbers)
-        return self._numbers[name]
-
-    @cached_property
-    def _numbers(self) -> dict[bytes, int]:
-        return {}
-
-
-class _Maker:
-    """Makes the tables of the blocks of one molecule type.
-
-    Args:
-        makes: What has been made for blocks of any type, to which this adds.
-        grams: Gram matrices of the rigid bonds near them.
-    """
-
-    def __init__(self, kind: MoleculeType, parameters: MoleculeParameters, layout: FieldLayout, exact: bool,
-                 mass: Array, makes: _Makes, grams: _Makes) -> None:
-        self.kind, self.parameters, self.layout, self.exact, self.mass = kind, parameters, layout, exact, mass
-        self.makes, self.grams, self.gram = makes, grams, BondGram(kind)
-        listed = [(each, rows) for each, rows in zip(parameters.bonded, parameters.term_rows, strict=True)]
-        self.maps = [(np.column_stack([each.parameters.astype(np.int64), each.atoms]), rows) for each, rows in listed
-                     if each.function == "cmap"]
-        coded = [(CODES[each.function], each, rows) for each, rows in listed if each.function != "cmap"]
-        self.terms = [(code, each.atoms, prepared(code, each.parameters), rows)
-                      for code, each, rows in sorted(coded, key=lambda row: row[0])]
-
-    def copy(self, block: Block) -> dict[str, Any]:
-        """What a block is about, and the number of its make, which is made if it is new."""
-        place, own = self._places(block)
-        near = self.gram.near(block.atoms)
-        gram = {"near_row": np.column_stack([near.rows, near.columns]), "near_value": near.coupling,
-                "near_width": near.width}
-        alike = own | self._held(block, place)
-        make = self.makes.number(alike, lambda: alike | _pairs(alike, self.layout) | _constraints(alike, self.exact))
-        return {"make": make, "place": place, "bead": block.rows, "near": near.bonds,
-                "gram": self.grams.number(gram, lambda: gram)}
-
-    def _places(self, block: Block) -> tuple[Index, dict[str, Any]]:
-        """The atoms of all places, and what does not depend on which atoms they are."""
-        kind, parameters, moving, free = self.kind, self.parameters, block.atoms, _free(block)
-        following = kind.dependents.children(free)
-        pairs = parameters.left_out.among(moving)
-        out = parameters.left_out.first[pairs], parameters.left_out.other[pairs]
-        terms = [(code, atoms[touched], values[touched]) for code, atoms, values, rows in self.terms
-                 for touched in (rows.touching(moving),) if len(touched)]
-        maps = np.concatenate([np.zeros((0, 6), dtype=np.int64),
-                               *(mapped[rows.touching(moving)] for mapped, rows in self.maps)])
-        touched = parameters.pair_rows.touching(moving)
-        explicit = parameters.pairs[touched]
-        needed = [out[1], *(atoms.ravel() for _, atoms, _ in terms), explicit.ravel(),
-                  maps[:, 1:].ravel(), kind.rigid.pairs[block.bonds].ravel(), kind.dependents.needed(following)]
-        place = np.concatenate([moving, np.setdiff1d(np.concatenate(needed), moving)])
-        at = partial(places_in, place)
-        inverse, excluded = np.zeros(len(place)), np.zeros(len(place), dtype=bool)
-        inverse[:len(free)], excluded[at(out[1])] = 1 / self.mass[free], True
-        term = [np.column_stack([np.full(len(atoms), code), at(atoms), np.zeros((len(atoms), 4 - atoms.shape[1]))])
-                for code, atoms, _ in terms]
-        follow = kind.dependents.renumbered(at, following)
-        return place, {
-            "n_moving": len(moving), "n_free": len(free), "excluded": excluded, "inverse_mass": inverse,
-            "group": block.groups, "kind": parameters.kind[place], "charge": parameters.charge[place],
-            "out": np.column_stack([at(out[0]), at(out[1])]),
-            "following": (follow.atoms, follow.start, follow.parent, follow.weight, follow.factor),
-            "explicit": at(explicit).reshape(-1, 2),
-            "explicit_value": parameters.pair_parameters[touched].reshape(-1, 3)
-            * (1.0, 1.0, self.layout.explicit.factor),
-            "map": np.column_stack([maps[:, :1], at(maps[:, 1:])]),
-            "term": np.concatenate([np.zeros((0, 5)), *term]).astype(np.int64),
-            "term_value": np.concatenate([np.zeros((0, 6)), *(values for *_, values in terms)])}
-
-    def _held(self, block: Block, place: Index) -> dict[str, Any]:
-        """Rigid bonds and weights in beads, by places."""
-        weights = np.zeros((len(block.rows), len(place)))
-        free = _free(block)
-        weights[:, :len(free)] = self.kind.free_mapping.part(block.rows, free)
-        return {"bond": places_in(place, self.kind.rigid.pairs[block.bonds]).reshape(-1, 2),
-                "bond_length": self.kind.rigid.lengths[block.bonds], "weights": weights}
-
-
-def _digest(values: Iterable[Any]) -> bytes:
-    """Equal for values that are equal: numbers, arrays, and tuples of these."""
-    digest = hashlib.blake2b(digest_size=16)
-    for value in values:
-        for array in map(np.ascontiguousarray, value if isinstance(value, tuple) else (value,)):
-            digest.update(f"{array.shape} {array.dtype}".encode())
-            digest.update(array)
-    return digest.digest()
-
-
 def _constraints(alike: dict[str, Any], exact: bool) -> dict[str, Any]:
     """Rows of bonds and beads, their Gram matrix and its factor."""
     bonds, weights = alike["bond"], alike["weights"]
@@ -237,16 +135,6 @@ def _constraints(alike: dict[str, Any], exact: bool) -> dict[str, Any]:
     beads = rank[len(bonds):].reshape(-1, 3) if exact else np.full((len(weights), 3), -1)
     return gram | {"bond_row": rank[:len(bonds)], "row_place": beads, "weight_start": bounds[:-1],
                    "weight_end": bounds[1:], "weight_place": place, "weight": weights[row, place]}
-
-
-def prepared(code: int, values: Array) -> Array:
-    """Parameters of bonded terms (n, p) as compiled code takes them, (n, 6): cosine and sine of t0 or p0 behind."""
-    rows, names = np.zeros((len(values), 6)), FUNCTIONS[list(CODES)[code]][2]
-    rows[:, :values.shape[1]] = values
-    if names[0] in ("t0", "p0"):
-        at = 4 if names[0] == "t0" else len(names)
-        rows[:, at], rows[:, at + 1] = np.cos(values[:, 0]), np.sin(values[:, 0])
-    return rows
 
 
 def _pairs(alike: dict[str, Any], layout: FieldLayout) -> dict[str, Any]:
@@ -282,11 +170,6 @@ def _inside(moving: int, places: int, pair: Index, values: Array) -> NDArray[np.
         here = one < moving
         inside[one[here], :, other[here]] = factors[here]
     return inside.ravel()
-
-
-def _free(block: Block) -> Index:
-    """Atoms that move by themselves."""
-    return block.atoms[:len(block.atoms) - block.dependents]
 
 
 def _dependents(parts: list[dict[str, Any]]) -> MovingDependents:

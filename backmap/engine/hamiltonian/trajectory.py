@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..compiling.compiled import part
+from ..compiling.uniform import uniform
 from .bonded import ROOM
 from .constraints import (
     Constraints,
@@ -105,21 +106,6 @@ def room(t: BlockTables, n_kinds: int, n_atoms: int) -> Room:
     return Room(*seven, np.empty((bonds, 3)), np.empty(entries), np.empty(constraints), np.empty((rows, 3)),
                 np.empty((rows, 3)), np.full(n_atoms, -1), np.empty(places, dtype=np.int64), np.empty(places),
                 np.empty((n_kinds, lanes), dtype=np.float32), np.empty((3, lanes), dtype=np.float32), np.empty(ROOM))
-
-
-@part
-def _mixed(word):
-    """SplitMix64's finaliser, as in ``engine.random``."""
-    word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return word ^ (word >> np.uint64(31))
-
-
-@part
-def uniform(key, number):
-    """The number-th uniform number, from 0, of the stream ``key`` (int64): ``engine.random.Stream.uniform``."""
-    word = _mixed(np.uint64(key) + np.uint64(number + 1) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(11)
-    return min((np.float64(word) + 0.5) * 2.0**-53, 1.0 - 2.0**-53)
 
 
 @part

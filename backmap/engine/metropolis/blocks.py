@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ...errors import BackmapError
 from ...model.molecule import MoleculeType
+from ...model.pairs import Sets
 from ..sites.environment import Scene
 from ..sites.fragments import FragmentTable
 
@@ -65,27 +66,32 @@ class BlockTable:
                 raise BackmapError(f"a virtual site of '{kind.name}' has parents that belong to several beads, so that "
                                    "no draw of one bead has it", hint="Give the parents to one bead with 'owners' of "
                                                                       "topology, or take the step hamiltonian.")
-        atoms = fragments.atoms.cpu().numpy()
-        rows = [_ties(fragments.types[kind], own[own >= 0] - base)
-                for kind, own, base in ((int(t), own, int(fragments.atom_base[t]))
-                                        for t, own in zip(fragments.type, atoms, strict=True))]
+        atoms, ties = fragments.atoms.cpu().numpy(), []
+        ends = np.append(fragments.row_base.cpu().numpy()[1:], len(atoms))
+        for kind, base, first, end in zip(fragments.types, fragments.atom_base.tolist(), fragments.row_base.tolist(),
+                                          ends.tolist(), strict=True):
+            there = atoms[first:end] >= 0
+            own = Sets(np.concatenate([[0], there.sum(axis=1).cumsum()]), atoms[first:end][there] - base)
+            ties.append((kind, base, first, own, *_ties(kind, own)))
         n, f = atoms.shape
-        width = [max(1, *(len(row[k]) for row in rows)) for k in range(3)]
+        width = [max(1, *(int(np.diff(tie[k].start).max(initial=0)) for tie in ties)) for k in (4, 5, 6)]
         partners, beads = np.full((n, width[0]), -1), np.full((n, width[2]), -1)
         bonds, lengths = np.zeros((n, width[1], 2), dtype=np.int64), np.full((n, width[1]), np.nan)
         weights = np.zeros((n, width[2], f + width[0]))
-        for r, (outside, pairs, of) in enumerate(rows):
-            kind = fragments.types[int(fragments.type[r])]
-            base, first = int(fragments.atom_base[fragments.type[r]]), int(fragments.row_base[fragments.type[r]])
-            own = atoms[r][atoms[r] >= 0] - base
-            local = np.concatenate([own, outside])
-            slot = np.concatenate([np.arange(len(own)), f + np.arange(len(outside))])
-            place = dict(zip(local.tolist(), slot.tolist(), strict=True))
-            partners[r, :len(outside)], beads[r, :len(of)] = outside + base, of + first
-            for k, bond in enumerate(pairs):
-                bonds[r, k] = [place[a] for a in kind.rigid.pairs[bond].tolist()]
-                lengths[r, k] = kind.rigid.lengths[bond]
-            weights[r, :len(of), slot] = kind.mapping.part(of, local).T
+        for kind, base, first, own, outside, rigid, of in ties:
+            local, here = own.then(outside), np.diff(own.start)
+            partners[first + outside.owner, outside.rank] = outside.item + base
+            beads[first + of.owner, of.rank] = of.item + first
+            place = local.places(rigid.owner[:, None], kind.rigid.pairs[rigid.item])
+            own_atoms = here[rigid.owner][:, None]
+            bonds[first + rigid.owner, rigid.rank] = np.where(place < own_atoms, place, place - own_atoms + f)
+            lengths[first + rigid.owner, rigid.rank] = kind.rigid.lengths[rigid.item]
+            in_beads, weight = kind.mapping.by_atom
+            member, entry = local.along(in_beads.start)
+            owner, place = local.owner[member], local.rank[member]
+            slot, bead = np.where(place < here[owner], place, place - here[owner] + f), of.places(
+                owner, in_beads.row[entry])
+            weights[first + owner[bead >= 0], bead[bead >= 0], slot[bead >= 0]] = weight[entry[bead >= 0]]
         device = fragments.atoms.device
         return cls(fragments, *(torch.as_tensor(x, device=device) for x in (partners, bonds, lengths, beads, weights)))
 
@@ -168,10 +174,13 @@ class BlockTable:
         return torch.where(part[:, None], each, 0.0).sum(dim=2)
 
 
-def _ties(kind: MoleculeType, own: Index) -> tuple[Index, Index, Index]:
-    """Atoms outside that are tied to ``own``, rows of its rigid bonds, and beads in which it has weight."""
+def _ties(kind: MoleculeType, own: Sets) -> tuple[Sets, Sets, Sets]:
+    """Atoms outside that are tied to each fragment, rows of its rigid bonds, and beads in which it has weight."""
     if kind.given:
-        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), own
-    touching, beads = kind.rigid_rows.touching(own), kind.mapping.beads_with(own)
-    outside = np.setdiff1d(np.union1d(kind.rigid.pairs[touching].ravel(), kind.mapping.atoms_in(beads)), own)
-    return outside, touching, beads
+        nothing = Sets(np.zeros_like(own.start), own.item[:0])
+        return nothing, nothing, own
+    touching, beads = own.touching(kind.rigid_rows), own.touching(kind.mapping.by_atom[0])
+    sharing = kind.mapping.sharing(own)
+    tied = Sets.sorted(len(own), np.concatenate([np.repeat(touching.owner, 2), sharing.owner]),
+                       np.concatenate([kind.rigid.pairs[touching.item].ravel(), sharing.item]))
+    return tied.where(own.places(tied.owner, tied.item) < 0), touching, beads

@@ -57,21 +57,22 @@ def reach(molecule: MoleculeType, sigma: float) -> Array:
     graph.add_edges_from((int(i), int(j), {"length": BOND_LENGTHS[1]})
                          for i, j in zip(molecule.dependents.atoms, molecule.dependents.first, strict=True)
                          if molecule.virtual[i])
+    around = {atom: [(other, float(edge["length"])) for other, edge in others.items()]
+              for atom, others in graph.adjacency()}
     found = np.zeros(molecule.n_beads)
     for bead, own in enumerate(molecule.mapping.fragments()):
         inside = molecule.mapping.atoms_in([bead])
         weights = molecule.mapping.part([bead], inside)[0]
-        for atom in own:
-            paths = _paths(graph, int(atom), set(inside.tolist()))
-            hops = molecule.near.look_up(atom, inside, FAR)
+        for atom, hops in zip(own.tolist(), molecule.near.look_up(own[:, None], inside, FAR).tolist(), strict=True):
+            paths = _paths(around, atom, set(inside.tolist()))
             far = max(paths.values())
             away = sum(weight * (paths.get(a, far) * (STRETCHED if apart > 1 else 1.0))
-                       for a, weight, apart in zip(inside.tolist(), weights, hops, strict=True))
+                       for a, weight, apart in zip(inside.tolist(), weights.tolist(), hops, strict=True))
             found[bead] = max(found[bead], away)
     return MARGIN * found + 6 * sigma + 0.005
 
 
-def _paths(graph: nx.Graph, start: int, wanted: set[int]) -> dict[int, float]:
+def _paths(around: dict[int, list[tuple[int, float]]], start: int, wanted: set[int]) -> dict[int, float]:
     """Lengths of the shortest chains of bonds from an atom, nm, to all that are ``wanted``, or as far as ``FARTHEST``.
 
     Others on the way are among them.
@@ -84,8 +85,8 @@ def _paths(graph: nx.Graph, start: int, wanted: set[int]) -> dict[int, float]:
             continue
         found[atom] = length
         left.discard(atom)
-        for other, edge in graph[atom].items():
-            farther = length + edge["length"]
+        for other, edge in around[atom]:
+            farther = length + edge
             if other not in found and farther <= FARTHEST:
                 heappush(fringe, (farther, other))
     return found

@@ -2,6 +2,9 @@
 
 U(x) = -kT ln(p(x) / J(x)), with J = r^2 for distances, sin(theta) for angles, 1 for dihedrals (Tschoep et al., Acta
 Polym. 49, 61 (1998); Reith, Puetz and Mueller-Plathe, J. Comput. Chem. 24, 1624 (2003)). J is integrated over bins.
+
+Coordinates depend on each other, so that frames made by such potentials have other distributions. Iterative inversion
+corrects each by kT ln(p_made / p) (the latter paper), until they have not.
 """
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ from ...model.tabulated import Kind, Potential, check_grid
 from .spline import with_forces
 
 Array = NDArray[np.float64]
+
+FADING = 0.2  #: share of the cutoff within which corrections of pairs fade
 
 
 def boltzmann_inverse(values: ArrayLike, kind: Kind, temperature: float, grid: ArrayLike, *, smooth: int = 2,
@@ -58,6 +63,44 @@ def boltzmann_inverse(values: ArrayLike, kind: Kind, temperature: float, grid: A
         _add_walls(grid, energy, known, counts, heat, max(2, smooth))
     else:
         energy, known = np.append(energy, energy[0]), np.append(known, known[0])
+    energy -= energy[-1] if kind == "pair" else energy[known].min()
+    return with_forces(kind, grid, energy, known)
+
+
+def samples(values: ArrayLike, kind: Kind, grid: ArrayLike) -> NDArray[np.int64]:
+    """Samples close to each point of a grid, (n,); of a dihedral both ends are one point, and have the same."""
+    counts = _counted(np.ravel(values), kind, np.asarray(grid, dtype=np.float64))[0]
+    return np.append(counts[:-1], counts[0]) if kind == "dihedral" else counts
+
+
+def corrected(potential: Potential, true: Array, made: Array, temperature: float, smooth: int = 3) -> Potential:
+    """A potential after one iteration.
+
+    It changes by half of kT ln(made / true), and by kT / 2 at most, as all coordinates answer to one, and counts are
+    noisy; that of pairs fades to nothing at the cutoff. Where nothing is known there are walls, as before.
+
+    Args:
+        potential: On the grid of the counts.
+        true: Samples close to each point in the frames that are right (``samples``), (n,).
+        made: In frames that the potential has made, scaled to as many frames, (n,).
+        temperature: K.
+        smooth: As for ``boltzmann_inverse``.
+    """
+    kind, grid, known, heat = potential.kind, potential.grid, potential.known, BOLTZMANN * temperature
+    change = heat * np.clip(np.log((made + 0.5) / (true + 0.5)), -1, 1)
+    change = np.where(known, change, np.nan)
+    end = slice(0, len(grid) - 1) if kind == "dihedral" else slice(None)
+    if smooth:
+        weights = np.where(known, true, 0.0)[end]
+        change[end] = _smoothed(change[end], weights, smooth, kind == "dihedral")
+    change = 0.5 * np.where(known, change, 0.0)
+    if kind == "pair":
+        change *= np.clip((grid[-1] - grid) / (FADING * grid[-1]), 0, 1)
+    energy = potential.energy + change
+    if kind == "dihedral":
+        energy[-1] = energy[0]
+    else:
+        _add_walls(grid, energy, known, true, heat, max(2, smooth))
     energy -= energy[-1] if kind == "pair" else energy[known].min()
     return with_forces(kind, grid, energy, known)
 

@@ -182,7 +182,7 @@ class _Molecule:
 
     def _excluded(self) -> np.ndarray:
         """Pairs at most ``n_excluded`` bonds apart, and those of [ exclusions ]."""
-        graph = nx.Graph(self.links)
+        graph = nx.Graph([link for link in self.links if len(link) == 2])  # others have been told
         near = {(a, b) for a, reached in nx.all_pairs_shortest_path_length(graph, cutoff=self.n_excluded)
                 for b in reached if a < b}
         near |= {(min(pair), max(pair)) for pair in self.exclusions if pair[0] != pair[1]}

@@ -17,6 +17,7 @@ from .functions import TYPES, function_in, is_known, numbers_of
 
 Array = NDArray[np.float64]
 
+STRONGEST = 1e12  #: no sigma, epsilon, c6 or c12 is larger
 ARITHMETIC, GEOMETRIC = 2, 3  #: combination rules of sigma and epsilon; rule 1 is of c6 and c12
 ANY = "X"  #: matches any type in [ dihedraltypes ]
 
@@ -119,6 +120,10 @@ class Types:
         if generate[0] not in "yn":
             raise BackmapError(f"gen-pairs is '{words[2]}'", where=line.where, hint="Write yes or no.")
         fudge = [finite(word) for word in words[3:5]] + [1.0, 1.0][len(words[3:5]):]
+        for name, factor in zip(("fudgeLJ", "fudgeQQ"), fudge):
+            if not 0 <= factor <= 10:
+                raise BackmapError(f"{name} is {factor:g}", where=line.where,
+                                   hint="It is the share of an interaction that acts three bonds apart: 0 to 1.")
         self.defaults = Defaults(int(words[1]), generate[0] == "y", fudge[0], fudge[1], line.where)
 
     def _take_size(self, line: TopologyLine) -> None:
@@ -135,6 +140,8 @@ class Types:
             ValueError: If one is no number.
         """
         first, second = finite(words[0]), finite(words[1])
+        if max(abs(first), abs(second)) > STRONGEST:
+            raise ValueError(words)
         if first < 0 or second < 0:
             names = ("c6", "c12") if self.defaults.rule == 1 else ("sigma", "epsilon")
             name, value = (names[0], first) if first < 0 else (names[1], second)

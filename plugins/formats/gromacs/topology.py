@@ -1,7 +1,7 @@
 """Molecule types from GROMACS' .top and .itp files."""
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -171,13 +171,16 @@ class _Molecule:
 
     def _held(self, length: dict[tuple[int, int], float], element: list[int], records: TopologyRecords,
               lengths: Lengths) -> dict[tuple[int, int], float]:
-        """Distances that are held of atoms that are not bonded; bonds of two hydrogens of one atom become such.
+        """Distances that are held of atoms that are not bonded; bonds of two hydrogens of one other atom become such.
 
         Raises:
             BackmapError: If no length is known.
         """
-        degree = Counter(atom for pair in length for atom in pair)
-        across = [pair for pair in length if all(element[a] == 1 and degree[a] > 1 for a in pair)]
+        heavy: dict[int, set[int]] = defaultdict(set)  # beads of mass 1 look like hydrogens, but have no other atoms
+        for i, j in length:
+            for one, other in ((i, j), (j, i)):
+                heavy[one] |= {other} if element[other] != 1 else set()
+        across = [(i, j) for i, j in length if element[i] == element[j] == 1 and heavy[i] & heavy[j]]
         held = {pair: length.pop(pair) for pair in across}
         bonded = self._bonded_types(records)
         for i, j, given in self.held:

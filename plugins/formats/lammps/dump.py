@@ -69,6 +69,9 @@ class DumpFile:
         frame = self._frames[number]
         names, _, line = frame.items["ATOMS"]
         columns = names.split()
+        twice = next((name for name in columns if columns.count(name) > 1), None)
+        if twice is not None:
+            raise self._error(line, f"the column '{twice}' is there twice")
         if "id" not in columns:
             raise self._error(line, "the dump has no column 'id', so that the order of its atoms is not known",
                               "Write it with `dump custom ... id type x y z`.")
@@ -133,7 +136,10 @@ class DumpFile:
         if missing:
             raise self._error(line - 1, f"'ITEM: {missing[0]}' is missing before the atoms")
         _, rows, place = frame.items["NUMBER OF ATOMS"]
-        frame.n_atoms = int(self._numbers(rows[0], place, 1)[0])
+        count = self._numbers(rows[0], place, 1)[0]
+        if count < 1 or count != round(count):
+            raise self._error(place, f"'{rows[0]}' is no number of atoms")
+        frame.n_atoms = int(count)
         frame.offset, frame.first_atom = file.tell(), line
         for k in range(frame.n_atoms):
             text = file.readline()
@@ -161,7 +167,15 @@ class DumpFile:
             raise self._error(frame.first_atom + int(bad[0]), "a coordinate is not a number",
                               "The simulation that wrote it blew up.")
         order = np.argsort(table[:, 0], kind="stable")
-        return table[order, 0].astype(np.int64), table[order, 1:]
+        ids = table[order, 0]
+        again = np.flatnonzero(np.diff(ids) == 0)
+        if again.size:
+            raise self._error(frame.first_atom + int(order[again[0] + 1]), f"atom {ids[again[0]]:.0f} is there twice",
+                              "Dumps of several processes that were put together twice look so.")
+        odd = np.flatnonzero((ids != np.round(ids)) | (ids < 1))
+        if odd.size:
+            raise self._error(frame.first_atom + int(order[odd[0]]), f"'{ids[odd[0]]:g}' is no id of an atom")
+        return ids.astype(np.int64), table[order, 1:]
 
     def _cell(self, number: int) -> tuple[Array, Array, bool]:
         """Box vectors, corner, and whether it is periodic.
@@ -181,6 +195,10 @@ class DumpFile:
             high = table[:, 1] - [max(0.0, xy, xz, xy + xz), max(0.0, yz), 0.0]
             box, corner = np.diag(high - low), low
             box[1, 0], box[2, 0], box[2, 1] = xy, xz, yz
+        for k in range(3):
+            if count < 4 and not box[k, k] > 0:
+                raise self._error(line + k, f"the bounds '{rows[k]}' are inverted or span nothing",
+                                  "The lower one stands first.")
         periodic = [flag == "pp" for flag in flags] or [True]
         if any(periodic) and not all(periodic):
             raise self._error(line - 1, f"the box is periodic in some directions only ({' '.join(flags)})",

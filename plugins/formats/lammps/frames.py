@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from backmap.api import FrameInfo, Options
 from backmap.errors import BackmapError
 
+from ...files.lammps import units as lammps_units
+from ...files.lammps.data import DataFile
+from ...files.lammps.units import Units, units_of
 from ...files.reading import Files
 from ..frames import FrameChoice, FrameReader, Frames, expect_file
-from . import units as lammps_units
-from .data import DataFile
 from .dump import DumpFile
-from .units import Units, units_of
 
 
 class _LammpsFiles(Options):

@@ -11,10 +11,10 @@ from backmap.errors import BackmapError
 
 from ...chemistry.coarse import looks_coarse
 from ...chemistry.elements import from_mass
+from ...files.lammps import units as lammps_units
+from ...files.lammps.data import DataFile
+from ...files.lammps.units import units_of
 from ..molecule_types import AtomTable, topology_of
-from . import units as lammps_units
-from .data import DataFile
-from .units import units_of
 
 
 class Lammps(TopologyReader):

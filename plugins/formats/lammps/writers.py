@@ -16,8 +16,8 @@ from backmap.model.molecule import MoleculeType
 from backmap.model.system import System, Window
 
 from ...chemistry.elements import symbol_of
+from ...files.lammps.units import ANGSTROM
 from ..writing import expect_placed, upright
-from .units import ANGSTROM
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import itertools
+import struct
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +28,7 @@ LIBRARY = "MDAnalysis"
 ANGSTROM = 0.1  #: nm
 #: Columns of CRYST1 between which lengths and angles stand.
 _CRYST1 = (6, 15, 24, 33, 40, 47, 54)
+_DCD_HEAD = 84  #: bytes of the first block of a .dcd
 _DAMAGED = "The file may be damaged or truncated, or of another format."
 
 
@@ -121,8 +123,17 @@ class TrajectoryFile:
 class DcdFile(TrajectoryFile):
     """A .dcd of CHARMM, NAMD, OpenMM or LAMMPS.
 
-    CHARMM writes a symmetric matrix of box vectors, which lengths and angles alone would turn against the atoms.
+    CHARMM writes a symmetric matrix of box vectors, which lengths and angles alone would turn against the atoms. A last
+    frame that is not whole would be left out.
     """
+
+    def __init__(self, path: Path, n_points: int | None = None, box: Array | None = None, **options: Any) -> None:
+        super().__init__(path, n_points, box, **options)
+        first, frame, size = *_dcd_layout(path), path.stat().st_size
+        if frame and (size - first) % frame:
+            whole = (size - first) // frame
+            raise BackmapError(f"frame {whole} begins at byte {first + whole * frame} and is of {frame} bytes, but the "
+                               f"file ends at byte {size}", where=path, hint="The file is truncated.")
 
     @cached_property
     def _raw(self) -> DCDFile:
@@ -139,6 +150,21 @@ class DcdFile(TrajectoryFile):
         if cosines or angles:
             return box
         return np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]) * ANGSTROM
+
+
+def _dcd_layout(path: Path) -> tuple[int, int]:
+    """Byte at which the first frame of a .dcd begins, and bytes of a frame; 0 if they differ."""
+    with path.open("rb") as file:
+        head = file.read(96)
+        order = "<" if head[:4] == struct.pack("<i", _DCD_HEAD) else ">"
+        numbers = struct.unpack(f"{order}20i", head[8:88])
+        title = struct.unpack(f"{order}i", head[92:96])[0]
+        file.seek(92 + 8 + title + 4)
+        atoms = file.read(4)
+    if head[4:8] != b"CORD" or len(atoms) < 4 or numbers[8] or numbers[11]:  # fixed atoms, and four dimensions
+        return 0, 0
+    n_atoms = struct.unpack(f"{order}i", atoms)[0]
+    return 92 + 8 + title + 12, 56 * bool(numbers[10]) + 3 * (8 + 4 * n_atoms)
 
 
 class PdbFile(TrajectoryFile):

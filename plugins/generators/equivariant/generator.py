@@ -59,7 +59,8 @@ class Equivariant(Trained, DensityGenerator):
     def __init__(self, options: EquivariantOptions) -> None:
         super().__init__(options)
         self.sizes = self.checkpoint.sizes if self.checkpoint else options.model_dump(include=SIZES)
-        self._build()
+        with self.rebuilding():
+            self._build()
         self.fill(self.network)
 
     def _build(self) -> None:

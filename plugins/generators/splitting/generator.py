@@ -60,7 +60,8 @@ class Splitting(Trained, DensityGenerator):
         self.reach = CUTOFF * TOUCHING  # nm; that of its beads, once they are known
         if self.checkpoint:
             self.sizes = self.checkpoint.sizes
-            self.core = Splitter(SplitNetwork(**self.sizes))
+            with self.rebuilding():
+                self.core = Splitter(SplitNetwork(**self.sizes))
             self.fill(self.network)
 
     @property

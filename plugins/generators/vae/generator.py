@@ -55,7 +55,8 @@ class Vae(Trained, Proposer):
     def __init__(self, options: VaeOptions) -> None:
         super().__init__(options)
         self.sizes = self.checkpoint.sizes if self.checkpoint else options.model_dump(include=SIZES)
-        network = VaeNetwork(**self.sizes)
+        with self.rebuilding():
+            network = VaeNetwork(**self.sizes)
         self.fill(network)
         self.core = Core(network, self.view, GuidedHead)
 

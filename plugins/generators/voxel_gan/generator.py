@@ -82,7 +82,8 @@ class VoxelGan(Trained):
         self.sizes, self.painter, self.critic = options.model_dump(include=set(SIZES)), None, None
         if self.checkpoint:
             self.sizes = self.checkpoint.sizes
-            self._build(Vocabulary(**self.sizes["vocabulary"]))
+            with self.rebuilding():
+                self._build(Vocabulary(**self.sizes["vocabulary"]))
             self.fill(self.painter.network)
 
     def _build(self, vocabulary: Vocabulary) -> None:

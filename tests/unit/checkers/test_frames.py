@@ -9,6 +9,7 @@ from backmap_plugins.checkers.frames import FrameChecker
 from backmap_plugins.checkers.molecules import MoleculeChecker
 from numpy.typing import NDArray
 
+from backmap.errors import BackmapError
 from backmap.model.inputs import FrameInfo
 from backmap.model.survey import Finding, Survey
 from tests import builders
@@ -71,7 +72,8 @@ def test_other_names() -> None:
 
 
 def test_a_file_without_a_box() -> None:
-    assert [one.problem for one in said(box=None, atoms=None)] == ["has no box, so that nothing is periodic"]
+    with pytest.raises(BackmapError, match="there is no box, but the system has 8 molecules"):
+        said(box=None, atoms=None)
 
 
 def test_lengths_in_other_units() -> None:

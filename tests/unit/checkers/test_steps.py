@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from backmap_plugins.checkers.molecules import MoleculeChecker
 from backmap_plugins.checkers.order import OrderChecker
+from backmap_plugins.checkers.sizes import SizeChecker
 from backmap_plugins.checkers.temperature import TemperatureChecker
 
 from backmap.api import Checker
@@ -121,6 +122,16 @@ def test_assessors_and_refiners_have_temperatures_too(said) -> None:
     assert told([silent]) == [("warning", where, "gives no temperature")]
     [other] = said(TemperatureChecker, f"forward: {WEIGHTS}", GIBBS, "refine: {equilibrate: {temperature: 300}}", WRITE)
     assert other.problem == "300 K here, but 350 K in 'gibbs'"
+
+
+def test_time_steps_in_picoseconds(said) -> None:
+    [warning] = said(SizeChecker, f"forward: {WEIGHTS}", "hamiltonian: {timestep: 0.002, temperature: 350}", WRITE)
+    assert told([warning]) == [("warning", "run.yaml:8: steps[4].hamiltonian.timestep",
+                                "a time step of 0.002 fs is shorter than any vibration asks for: recipes count in fs")]
+    assert warning.hint == "Write 'timestep: 2', or 'timestep: auto'."
+    for timestep in ("0.5", "auto"):
+        step = f"hamiltonian: {{timestep: {timestep}, temperature: 350}}"
+        assert not said(SizeChecker, f"forward: {WEIGHTS}", step, WRITE)
 
 
 def test_rigid_bonds_and_charges(said) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 import numpy as np
 import openmm
 import pytest
-from backmap_plugins.refiners.forces import CAP, STIFF, bead_restraint, chirality_restraint, soft_repulsion, springs
+from backmap_plugins.openmm_bridge.chirality import chirality_restraint
+from backmap_plugins.refiners.forces import CAP, STIFF, bead_restraint, soft_repulsion, springs
 from backmap_plugins.refiners.mechanics import cell
 from numpy.typing import NDArray
 

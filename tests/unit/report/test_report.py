@@ -153,7 +153,10 @@ SAMPLING = Sampling(
     [{"block": "fragment", "bead_type": "B<", "median": -12.5, "lower": -20.0, "upper": 4.5, "mean": 812.4,
       "error": 70.0, "sites": 24, "impossible": 1}], ["rigid bonds keep 3 of 24 beads from being met"])
 MOVES = Sampling("steps[5].hamiltonian", [{"block": "block", "bead_type": "B", "first": 0.9, "last": 0.8, "all": 0.85,
-                                           "tried": 10, "energy": -1.0}])
+                                           "tried": 10, "energy": -1.0}],
+                 relaxation=[{"name": "torsions", "unit": "kJ/mol", "sweeps": [1, 2], "course": [12.0, 11.25],
+                              "last": 11.25, "change": -0.75, "error": 0.5, "tolerance": 1.5, "correlation": 0.5,
+                              "relaxed": True, "gap": None, "gap_error": None}])
 
 
 def test_what_became_of_proposals_is_told() -> None:
@@ -162,7 +165,7 @@ def test_what_became_of_proposals_is_told() -> None:
                         for ending in (".html", ".md", ".json"))
     words = Page(page).words
     for shown in ("steps[4].gibbs", "steps[5].hamiltonian", "fragment of B<", "55.12", "−12.5", "812.4", "−3.21",
-                  "lower quartile, kJ/mol", "rigid bonds keep 3 of 24 beads"):
+                  "lower quartile, kJ/mol", "change over the last third", "−0.75", "rigid bonds keep 3 of 24 beads"):
         assert shown in words, shown
     assert re.search('<td class="num">−12.5', page.decode())  # numbers stand under the right end of their heads
     assert "## Sampling" in text.decode()

@@ -37,6 +37,8 @@ def gibbs(**options: object) -> dict:
     ({"inputs": {"cg.xtc": "1", "a.top": "2", "b.itp": "4"}}, ["the file b.itp was not read then"]),
     ({"plugins": {"backmap_plugins": "9"}}, ["the plugin backmap_plugins has changed"]),
     ({"versions": {"torch": "2.14"}}, ["torch was 2.13 and is 2.14"]),
+    ({"tuned": {"steps[1].gibbs": {"sweeps": 8}}},
+     ['tuned.yaml: steps[1].gibbs was not there and is {"sweeps": 8}']),
 ])
 def test_differences_are_named(changed: dict, said: list[str] | None) -> None:
     before = Identity.of_json(of().to_json())

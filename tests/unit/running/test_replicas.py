@@ -69,15 +69,17 @@ def test_a_replica_does_not_depend_on_how_many_there_are(run: Callable) -> None:
     assert (eight.output / "sums.replica3.txt").read_text() == alone.files[0].read_text()
 
 
+# The reference of ``judged`` has other atoms than the beads, which a look at them before a run would not let pass.
+
 def test_shared_out_in_every_way(path: Path, judged: Path) -> None:
     check_run(judged, path.parent / "ways", plugins=[TOY], windows=(1, 4, 100), processes=(2,), parts=4,
-              set={"replicas": 3})
+              set={"replicas": 3}, check=False)
     check_run(path, path.parent / "alone", plugins=[TOY], windows=(3,), processes=(2,), parts=2, set={"replica": 2},
               frames="4,0:3")
 
 
 def test_all_replicas_are_judged_and_the_reference_once(run: Callable, judged: Path) -> None:
-    both, *apart = (run(name, path=judged, **which).judgement for name, which in (
+    both, *apart = (run(name, path=judged, check=False, **which).judgement for name, which in (
         ("both", {"replicas": 2}), ("first", {}), ("second", {"replica": 1})))
     assert both.n_frames == {"reference": 5, "backmap": 10, "wide": 10}
     assert [one.n_frames for one in apart] == [{"reference": 5, "backmap": 5, "wide": 5}] * 2

@@ -14,7 +14,7 @@ import pytest
 
 from backmap import session
 from backmap.errors import BackmapError
-from backmap.running.runner import bounds
+from backmap.running.parts import bounds
 
 from ..conftest import TOY
 from .test_runner import WHOLE

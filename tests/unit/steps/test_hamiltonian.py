@@ -68,7 +68,8 @@ def test_frames_and_counts_do_not_depend_on_how_frames_are_shared_out() -> None:
         step, state, said = started(system, field, **options)
         testing.check_step(step, state, window)
         step.finish(state)
-        assert f"of {step.memory['moves'].counts('tried').sum()} moves accepted" in said[-1]
+        tried = step.memory["moves"].counts("tried").sum()
+        assert any(f"of {tried} moves accepted" in line for line in said)
 
 
 def test_the_energy_of_the_first_frames_of_the_run_is_followed() -> None:
@@ -79,7 +80,7 @@ def test_the_energy_of_the_first_frames_of_the_run_is_followed() -> None:
     step.memory = api.Memory()
     step.frames(replace(window, place=np.array([FOLLOWED, FOLLOWED + 1])), state)
     step.finish(state)
-    assert said[-2].split()[-1] == "-"
+    assert next(line for line in said if line.split()[0] == "1").split()[-1] == "-"
 
 
 def test_soft_beads_stray_by_sigma() -> None:

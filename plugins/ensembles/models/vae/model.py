@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from backmap.api import Model, Options, Target, WeightsPath
 from backmap.engine.checkpoints import store
+from backmap.engine.checkpoints.soundness import expect_weights, taken_apart
 from backmap.errors import BackmapError
 
 from ...numbers import normal
@@ -124,6 +125,11 @@ class Vae(Model):
 
     def load(self, path: Path) -> None:
         tensors, header = store.load(path, KIND)
+        expect_weights(tensors, path)
+        with taken_apart(path):
+            self._load(tensors, header, path)
+
+    def _load(self, tensors: dict[str, Tensor], header: dict[str, Any], path: Path) -> None:
         if header["variables"] != _spelled(self.target) or tuple(header["grid"]) != tuple(self.target.grid):
             raise BackmapError(f"was trained on a target of {_described(header['variables'], header['grid'])}, but "
                                f"this one has {_described(_spelled(self.target), self.target.grid)}", where=path,

@@ -79,7 +79,7 @@ class TestStore:
     def test_no_file_and_no_file_but_a_folder(self, tmp_path: Path) -> None:
         with pytest.raises(BackmapError, match=r"z.safetensors: no such file"):
             store.load(tmp_path / "z.safetensors", "thing")
-        with pytest.raises(BackmapError, match=r"is not a checkpoint that backmap wrote"):
+        with pytest.raises(BackmapError, match=r"is a folder, not a file"):
             store.load(tmp_path, "thing")
 
     RIGID = replace(builders.water(), name="RIGID", held=FixedDistances.of([(1, 2)], [0.15]),

@@ -7,7 +7,7 @@ import torch
 
 from backmap.engine.energy import bonded as bonded_terms
 from backmap.engine.hamiltonian import bonded
-from backmap.engine.hamiltonian.tables import CODES, prepared
+from backmap.engine.hamiltonian.bonded import CODES, prepared
 from backmap.model.parameters import FUNCTIONS
 
 

@@ -11,7 +11,8 @@ from backmap_plugins.molecules.assemble import molecule_type
 from backmap_plugins.traversals import DepthFirst, Rooted
 
 from backmap.engine.sites.contracts import View
-from backmap.engine.sites.fragments import MAX_BEADS, FragmentTable, resting_order
+from backmap.engine.sites.fragments import FragmentTable, resting_order
+from backmap.engine.sites.plans import MAX_BEADS
 from backmap.model.molecule import MoleculeType
 from tests import builders, scenes
 

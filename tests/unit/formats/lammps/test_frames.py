@@ -6,7 +6,7 @@ from pathlib import Path
 import MDAnalysis
 import numpy as np
 import pytest
-from backmap_plugins.formats.lammps.data import DataFile
+from backmap_plugins.files.lammps.data import DataFile
 from backmap_plugins.formats.lammps.frames import Lammps
 
 from backmap.errors import BackmapError

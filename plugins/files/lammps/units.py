@@ -26,6 +26,8 @@ class Units:
 _TIMESTEP = {"real": 0.001, "metal": 0.001, "lj": 0.005}
 #: ps in the unit of time.
 TIME = {"real": 0.001, "metal": 1.0, "lj": 1.0}
+#: kJ/mol in the unit of energy: kcal/mol and eV.
+ENERGY = {"real": 4.184, "metal": 96.48533212}
 #: kJ/mol/nm in the unit of force: kcal/mol and eV per Angstrom.
 FORCE = {"real": 41.84, "metal": 964.8533212}
 

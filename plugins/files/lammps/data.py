@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from backmap.errors import BackmapError
 
-from ...files.reading import reading
+from ..reading import reading
 
 Array = NDArray[np.float64]
 Value = TypeVar("Value")
@@ -97,20 +97,38 @@ class DataFile:
     @cached_property
     def bonds(self) -> tuple[NDArray[np.int64], list[str]]:
         """Rows of bonded atoms, (m, 2), and the type of each bond."""
-        section = self.sections.get("Bonds", Section("", 0, []))
-        expected = self.header.get("bonds", ([0.0], 0))[0][0]
+        rows, types, _ = self.terms("Bonds", 2)
+        return np.sort(rows, axis=1), types
+
+    def terms(self, name: str, n_atoms: int) -> tuple[NDArray[np.int64], list[str], list[int]]:
+        """Rows of the atoms of all terms of a section, such as Angles, (m, n_atoms), their types, and their lines."""
+        section = self.sections.get(name, Section("", 0, []))
+        expected = self.header.get(name.lower(), ([0.0], 0))[0][0]
         if len(section.lines) != expected:
-            raise self._error(section.number, f"there are {len(section.lines)} bonds, but the header says "
+            raise self._error(section.number, f"there are {len(section.lines)} {name.lower()}, but the header says "
                                               f"{expected:.0f}", "The file may be truncated.")
-        row_of = {atom: row for row, atom in enumerate(self.ids.tolist())}
-        pairs = []
+        rows = []
         for line in section.lines:
-            pair = [self._value(line, column, int, "an atom's id") for column in (2, 3)]
-            unknown = [atom for atom in pair if atom not in row_of]
+            atoms = [self._value(line, column, int, "an atom's id") for column in range(2, 2 + n_atoms)]
+            unknown = [atom for atom in atoms if atom not in self._row_of]
             if unknown:
                 raise self._error(line.number, f"there is no atom {unknown[0]}")
-            pairs.append(sorted(row_of[atom] for atom in pair))
-        return np.array(pairs, dtype=np.int64).reshape(-1, 2), [line.words[1] for line in section.lines]
+            rows.append([self._row_of[atom] for atom in atoms])
+        return (np.array(rows, dtype=np.int64).reshape(-1, n_atoms), [line.words[1] for line in section.lines],
+                [line.number for line in section.lines])
+
+    @cached_property
+    def _row_of(self) -> dict[int, int]:
+        return {atom: row for row, atom in enumerate(self.ids.tolist())}
+
+    def numbers_of(self, what: str) -> dict[str, int]:
+        """Number of each type of Atom, Bond, Angle, Dihedral or Improper, by its number as text and by its label."""
+        count = int(self.header.get(f"{what.lower()} types", ([0.0], 0))[0][0])
+        found = {str(number): number for number in range(1, count + 1)}
+        for line in self.sections.get(f"{what} Type Labels", Section("", 0, [])).lines:
+            if len(line.words) > 1:
+                found[line.words[1]] = self._value(line, 0, int, "a type's number")
+        return found
 
     @cached_property
     def bond_lengths(self) -> dict[str, float]:

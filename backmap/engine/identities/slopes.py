@@ -1,0 +1,148 @@
+"""Slopes of the energy of a frame, by classes of its terms: what fields are made of, and what acts along them."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ...model.parameters import ForceField, MoleculeParameters
+from ...model.system import Group, System
+from ..energy import bonded
+from ..energy.frame import FrameEnergy
+from ..energy.pair import pair_energies
+from ..sites.snapshot import Snapshot
+from .derivatives import Derivatives, cosines, derivatives, dihedrals, lengths
+from .fields import Holding
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+#: Classes of terms of a force field; the last is that of pairs of different molecules.
+CLASSES = ("bonds", "angles", "torsions", "impropers", "contacts")
+_CLASS = {"bond": "bonds", "angle": "angles", "proper": "torsions", "cmap": "torsions", "improper": "impropers"}
+#: Force constants with which stiff coordinates resist fields: of lengths, kJ/mol/nm^2, of cosines of angles and of
+#: impropers, kJ/mol. Those of the force field are near; with others the fields are a little less telling.
+STIFF = {"bond": 2e5, "angle": 400.0, "improper": 200.0}
+#: Share of the cut-off from which contacts fade in fields, which must not end at it with a jump.
+FADING = 0.8
+#: Atoms of the molecules that are worked on together.
+TOGETHER = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class Contacts:
+    """Non-bonded pairs of one frame.
+
+    Attributes:
+        forces: Minus the gradient of the energy of all non-bonded pairs, explicit ones left out, (A, 3), kJ/mol/nm.
+        gradient: Gradient of the energy of pairs of different molecules, which fades at the cut-off, (A, 3).
+        hessian: Its second derivatives by one atom, (A, 3, 3), kJ/mol/nm^2.
+    """
+
+    forces: Array
+    gradient: Array
+    hessian: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Slopes:
+    """Slopes of the energy of some molecules of one type.
+
+    Attributes:
+        positions: Of whole molecules, (n, A, 3), nm.
+        gradient: Of the whole energy, (n, A, 3), kJ/mol/nm.
+        terms: Terms by class, but for ``contacts``.
+        contact_gradient: Of the class ``contacts``, (n, A, 3).
+        contact_hessian: By one atom, (n, A, 3, 3).
+        holding: What holds the molecules.
+    """
+
+    positions: Array
+    gradient: Array
+    terms: dict[str, list[Derivatives]]
+    contact_gradient: Array
+    contact_hessian: Array
+    holding: Holding
+
+
+class EnergySlopes:
+    """Slopes of the energy in one force field."""
+
+    def __init__(self, system: System, field: ForceField) -> None:
+        """Raises BackmapError if a molecule type has no parameters, or the force field asks for PME."""
+        self.system, self.field, self.energy = system, field, FrameEnergy(system, field)
+        self.parameters = field.of(system)
+
+    def contacts(self, frame: Snapshot) -> Contacts:
+        """Non-bonded pairs of a frame."""
+        pairs, n = frame.pairs(self.field.cutoff), self.system.n_atoms
+        where, cutoff = self.energy.layout.where.molecule, self.field.cutoff
+        first, _ = self.energy.pair_slopes(frame.atoms, pairs.i, pairs.j, pairs.vector)
+        pull = 2 * first[:, None] * pairs.vector  # the gradient at j, and its opposite at i
+        forces = _scattered(n, pull, pairs.i) - _scattered(n, pull, pairs.j)
+        apart = where[pairs.i] != where[pairs.j]
+        i, j, vector = pairs.i[apart], pairs.j[apart], pairs.vector[apart]
+        first, second = self.energy.pair_slopes(frame.atoms, i, j, vector, FADING * cutoff)
+        pull, upper = 2 * first[:, None] * vector, np.triu_indices(3)
+        curve = 4 * second[:, None] * vector[:, upper[0]] * vector[:, upper[1]]
+        curve += 2 * first[:, None] * (upper[0] == upper[1])
+        hessian = np.empty((n, 3, 3))
+        hessian[:, upper[0], upper[1]] = hessian[:, upper[1], upper[0]] = (
+            _scattered(n, curve, i) + _scattered(n, curve, j))
+        return Contacts(forces, _scattered(n, pull, j) - _scattered(n, pull, i), hessian)
+
+    def of(self, frame: Snapshot, contacts: Contacts, number: int, molecules: Index) -> Iterator[tuple[slice, Slopes]]:
+        """Slopes of some molecules of the type of this number, part by part, with the place of each part."""
+        group, parameters = self.system.groups[number], self.parameters[number]
+        step = max(1, TOGETHER // group.type.n_atoms)
+        for begin in range(0, len(molecules), step):
+            part = slice(begin, min(begin + step, len(molecules)))
+            yield part, self._part(frame, contacts, group, parameters, group.atoms[molecules[part]])
+
+    def _part(self, frame: Snapshot, contacts: Contacts, group: Group, parameters: MoleculeParameters,
+              atoms: Index) -> Slopes:
+        positions = np.ascontiguousarray(frame.atoms[atoms])
+        terms: dict[str, list[Derivatives]] = {}
+        gradient = -contacts.forces[atoms]
+        for each in parameters.bonded:
+            values = torch.as_tensor(each.parameters)
+
+            def energies(x: torch.Tensor, function: str = each.function, values: torch.Tensor = values) -> torch.Tensor:
+                return bonded.energies(function, x, values, self.energy.maps)
+
+            found = derivatives(energies, positions, each.atoms)
+            terms.setdefault(_CLASS[each.term], []).append(found)
+            for k, column in enumerate(each.atoms.T):
+                np.add.at(gradient, (slice(None), column), found.gradient[..., 3 * k:3 * k + 3])
+        if len(parameters.pairs):
+            gradient += self._explicit(positions, parameters)
+        holding = Holding(lengths(positions, group.type.rigid.pairs), list(_stiff(group, parameters, positions)))
+        return Slopes(positions, gradient, terms, contacts.gradient[atoms], contacts.hessian[atoms], holding)
+
+    def _explicit(self, positions: Array, parameters: MoleculeParameters) -> Array:
+        """Gradient of the energy of explicit pairs, (n, A, 3)."""
+        leaf = torch.as_tensor(positions).clone().requires_grad_()
+        a, b = leaf[:, parameters.pairs[:, 0]], leaf[:, parameters.pairs[:, 1]]
+        none = torch.zeros(len(parameters.pairs), dtype=torch.bool)
+        lj, coulomb = pair_energies(((b - a)**2).sum(-1), *torch.as_tensor(parameters.pair_parameters).unbind(1), none,
+                                    self.energy.layout.explicit)
+        found, = torch.autograd.grad((lj + coulomb).sum(), leaf)
+        return found.numpy()
+
+
+def _stiff(group: Group, parameters: MoleculeParameters, positions: Array) -> Iterator[tuple[Derivatives, float]]:
+    """Coordinates that resist: angles and impropers that have a term, and bonds that are springs."""
+    of_term = {term: [each.atoms for each in parameters.bonded if each.term == term] for term in STIFF}
+    loose = group.type.bonds[~np.isfinite(group.type.bond_length)]
+    for term, function, atoms in (("bond", lengths, [loose]), ("angle", cosines, of_term["angle"]),
+                                  ("improper", dihedrals, of_term["improper"])):
+        if atoms and len(rows := np.unique(np.concatenate(atoms), axis=0)):
+            yield function(positions, rows), STIFF[term]
+
+
+def _scattered(n: int, values: Array, at: Index) -> Array:
+    """Sums of values (p, c) by atom, (n, c)."""
+    return np.stack([np.bincount(at, column, minlength=n) for column in values.T], axis=1)

@@ -1,0 +1,1 @@
+"""Identities of the force field that was given, as findings: they need no reference."""

@@ -1,0 +1,161 @@
+"""Faults that need no reference: stretched bonds, bent rings, atoms that overlap, amino acids of the wrong hand."""
+from __future__ import annotations
+
+import numpy as np
+from rdkit import Chem
+
+from backmap.engine.sites.snapshot import Snapshot
+from backmap.model.assessment import CARE, GOOD, UNUSABLE, Aspect, Assessment, Figure, VerdictRule
+from backmap.model.molecule import MoleculeType, handedness
+from backmap.model.parameters import COULOMB, ForceField, MoleculeParameters
+from backmap.model.system import System
+from backmap.model.tally import Tally
+
+from ..chemistry.amino_acids import left_handed
+from .distributions import element_radii
+from .packing import APART
+from .part import Array, Flags, Measurement, beads_of, counts_of
+from .terms import small_rings
+
+STRETCHED = 0.25  #: of its length, by which a bond may be longer or shorter
+FLAT = 0.02  #: nm; distance of ring atoms from their plane, root mean square
+OVERLAP = 60.0  #: kJ/mol of one pair, attraction of its charges counted, which heat does not reach
+NEAR = 0.35  #: nm; farther pairs do not overlap
+CORE = 0.6  #: of the sum of van der Waals radii: nearer atoms overlap, where there is no force field
+FEW, MANY = 0.0, 0.001  #: shares above which a fault must be known, and is too much
+RULES = (VerdictRule("overlaps", care=f"pairs that repel each other by more than {OVERLAP:g} kJ/mol",
+                     unusable=f"more than {1000 * MANY:g} per 1000 atoms"),
+         VerdictRule("stretched bonds, bent rings, D-amino acids", care="any", unusable=f"{MANY:.1%}"))
+_HYDROGEN, _POLAR = 1, (7, 8, 9)
+
+
+class Wholeness(Measurement):
+    """Counts faults by molecule type and says which there are."""
+
+    def __init__(self, system: System, forcefield: ForceField | None) -> None:
+        known = [None] * len(system.types) if forcefield is None else forcefield.of(system)
+        self.parts = [(group, _Molecule(group.type, parameters)) for group, parameters in zip(system.groups, known)
+                      if not group.type.coarse]
+        self.overlaps = _Overlaps(system, forcefield)
+
+    def measure(self, frame: Snapshot, tally: Tally) -> Flags:
+        flagged = {name: np.zeros(frame.system.n_beads, dtype=bool) for name in ("long_bond", "bent_ring", "chirality")}
+        for group, molecule in self.parts:
+            for fault, wrong, atoms in molecule.faults(frame.atoms[group.atoms]):
+                tally.count(f"{fault} {group.type.name}", frame.index, np.array([wrong.sum(), wrong.size]))
+                rows = group.atom_offset[:, None, None] + atoms
+                flagged[_FLAG[fault]] |= beads_of(frame, rows[wrong].ravel())
+        tally.count("overlaps", frame.index, np.array([self.overlaps.count(frame), frame.system.n_atoms]))
+        return {name: beads for name, beads in flagged.items() if beads.any() or name == "long_bond"}
+
+    def conclude(self, tally: Tally, reference: Tally | None) -> Assessment:
+        figures, findings = [], []
+        for group, molecule in self.parts:
+            for fault in molecule.looked_for:
+                key = f"{fault} {group.type.name}"
+                part, whole = counts_of(tally, key, 2).tolist()
+                own, of = counts_of(reference, key, 2).tolist()
+                if not whole:
+                    continue
+                figures.append(Figure(_SECTION[fault],
+                                      f"{fault}s of {group.type.name}", "share", part / whole, ideal=0.0))
+                if part / whole > max(FEW, 1.5 * own / max(of, 1)):
+                    findings.append(Aspect(UNUSABLE if part / whole >= MANY else CARE, _TOPIC[fault],
+                                           f"{part} of {whole} {_WHAT[fault]} of {group.type.name} {_IS[fault]}."))
+        part, whole = counts_of(tally, "overlaps", 2).tolist()
+        own, of = counts_of(reference, "overlaps", 2).tolist()
+        if whole:
+            figures.append(Figure("packing", "overlaps", "per 1000 atoms", 1000 * part / whole, ideal=0.0))
+            if part > 1.5 * own / max(of, 1) * whole:
+                findings.append(Aspect(UNUSABLE if part / whole > MANY else CARE, "overlaps",
+                                       f"{1000 * part / whole:.3g} pairs per 1000 atoms {self.overlaps.said}."))
+            else:
+                findings.append(Aspect(GOOD, "overlaps", "No atoms overlap." if not part else
+                                       "Atoms overlap no more often than in the reference."))
+        return Assessment(figures, findings=findings)
+
+
+_FLAG = {"stretched bond": "long_bond", "bent ring": "bent_ring", "D-amino acid": "chirality"}
+_SECTION = {"stretched bond": "bonds", "bent ring": "impropers", "D-amino acid": "stereochemistry"}
+_TOPIC = {"stretched bond": "stretched bonds", "bent ring": "bent rings", "D-amino acid": "amino acids"}
+_WHAT = {"stretched bond": "bonds", "bent ring": "aromatic rings", "D-amino acid": "amino acids"}
+_IS = {"stretched bond": f"are longer or shorter by more than {STRETCHED:.0%} than they should be",
+       "bent ring": f"are bent, by more than {FLAT:g} nm from their plane",
+       "D-amino acid": "are D, though their names are of L"}
+
+
+class _Molecule:
+    """What is looked at in a molecule type."""
+
+    def __init__(self, kind: MoleculeType, known: MoleculeParameters | None) -> None:
+        self.bonds, self.length = kind.bonds, _lengths(kind, known)
+        rings = [ring for ring in small_rings(kind, 6) if kind.chemistry.aromatic[ring].all()]
+        self.rings = {size: np.array([ring for ring in rings if len(ring) == size]) for size in map(len, rings)}
+        self.hands = left_handed(kind)
+        self.looked_for = [fault for fault, there in (("stretched bond", len(self.bonds)), ("bent ring", len(rings)),
+                                                      ("D-amino acid", len(self.hands))) if there]
+
+    def faults(self, atoms: Array) -> list[tuple[str, np.ndarray, np.ndarray]]:
+        """Fault, where it is (m, n) bool, and the atoms of each place (n, k), of molecules (m, A, 3)."""
+        found = []
+        if len(self.bonds):
+            length = np.linalg.norm(atoms[:, self.bonds[:, 0]] - atoms[:, self.bonds[:, 1]], axis=2)
+            wrong = np.abs(length - self.length) > STRETCHED * self.length  # NaN is not
+            found.append(("stretched bond", wrong, self.bonds))
+        for ring in self.rings.values():
+            corners = atoms[:, ring]
+            corners = corners - corners.mean(axis=2, keepdims=True)
+            off = np.linalg.svd(corners, compute_uv=False)[..., 2] / np.sqrt(ring.shape[1])
+            found.append(("bent ring", off > FLAT, ring))
+        if len(self.hands):
+            found.append(("D-amino acid", handedness(atoms, self.hands) < 0, self.hands))
+        return found
+
+
+def _lengths(kind: MoleculeType, known: MoleculeParameters | None) -> Array:
+    """Length that each bond should have, nm, (n_bonds,): rigid, of the force field, or of covalent radii."""
+    element, length = kind.chemistry.element, kind.bond_length.copy()
+    told = {} if known is None else {tuple(sorted(pair)): r0 for bonded in known.bonded if bonded.term == "bond"
+                                     for pair, (r0, *_) in zip(bonded.atoms.tolist(), bonded.parameters.tolist())}
+    radii = element_radii(element)
+    for row, (i, j) in enumerate(kind.bonds.tolist()):
+        if not np.isfinite(length[row]):
+            both = element[i] > 0 and element[j] > 0
+            length[row] = told.get((min(i, j), max(i, j)), radii[i] + radii[j] if both else np.nan)
+    return length
+
+
+class _Overlaps:
+    """Pairs of atoms that are too near: by their energy, or by their radii without a force field."""
+
+    def __init__(self, system: System, forcefield: ForceField | None) -> None:
+        self.field = forcefield
+        counted = [count for _, count in system.blocks]
+        element = np.concatenate([np.tile(kind.chemistry.element, count) for kind, count in system.blocks])
+        self.element = element
+        self.solid = (element > 0) & np.concatenate([np.tile(kind.mass > 0, count) for kind, count in system.blocks])
+        table = Chem.GetPeriodicTable()
+        radii = {z: table.GetRvdw(z) * 0.1 if z else 0.0 for z in np.unique(element).tolist()}
+        self.radius = np.array([radii[z] for z in element.tolist()])
+        self.said = ("are nearer than heat brings them" if forcefield is None else
+                     f"repel each other by more than {OVERLAP:g} kJ/mol")
+        if forcefield is not None:
+            known = dict(zip(system.types, forcefield.of(system), strict=True))
+            self.kind = np.concatenate([np.tile(known[kind].kind, n) for (kind, _), n in zip(system.blocks, counted)])
+            self.charge = np.concatenate([np.tile(known[kind].charge, n)
+                                          for (kind, _), n in zip(system.blocks, counted)])
+
+    def count(self, frame: Snapshot) -> int:
+        pairs = frame.pairs(NEAR)
+        rows = np.flatnonzero((pairs.distance < NEAR) & (pairs.bonds >= APART))
+        i, j, r = pairs.i[rows], pairs.j[rows], np.maximum(pairs.distance[rows], 1e-3)
+        there = self.solid[i] & self.solid[j]
+        i, j, r = i[there], j[there], r[there]
+        if self.field is None:
+            bridge = ((self.element[i] == _HYDROGEN) & np.isin(self.element[j], _POLAR)
+                      | (self.element[j] == _HYDROGEN) & np.isin(self.element[i], _POLAR))
+            return int(((r < CORE * (self.radius[i] + self.radius[j])) & ~bridge).sum())
+        a, b, six = self.kind[i], self.kind[j], r**-6
+        energy = (self.field.c12[a, b] * six - self.field.c6[a, b]) * six
+        energy += np.minimum(COULOMB * self.charge[i] * self.charge[j] / r, 0.0)
+        return int((energy > OVERLAP).sum())

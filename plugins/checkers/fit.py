@@ -1,0 +1,56 @@
+"""The checker ``fit``: distances between beads against those of the free molecule."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from backmap.api import Checker
+from backmap.errors import BackmapError
+from backmap.model import box as periodic
+from backmap.model.survey import Finding, Survey
+
+from ..fit.examination import BeadFrame, Declared, Examined, examined
+
+LOOKED_AT = 3  #: frames, evenly spaced
+ROOM = 300.0  #: K, where no step gives a temperature
+
+
+class FitChecker(Checker):
+    """Checks that beads fit their molecules: unit, scale, order and mapping, against molecules sampled alone."""
+
+    declared: Declared = None  #: whether beads are said to be mapped from atoms or those of a model
+
+    def check(self, survey: Survey) -> Iterator[Finding]:
+        if survey.system is None or survey.forcefield is None or survey.beads is None:
+            return
+        frames = _frames(survey)
+        if not frames:
+            return
+        where = survey.beads.where
+        try:
+            found = examined(survey.system, survey.forcefield, temperature_of(survey), frames, self.declared)
+        except BackmapError as error:
+            found = Examined(unlooked=[error.problem])
+        for misfit in found.misfits:
+            yield Finding("error" if misfit.grave else "warning", where, misfit.problem, misfit.hint)
+        for said in found.unlooked:
+            yield Finding("note", where, f"whether beads fit was not looked at: {said}")
+
+
+def temperature_of(survey: Survey) -> float:
+    """That of the first step that is given one, K."""
+    for step in survey.steps:
+        if "temperature" in step.options.model_fields_set and step.options.temperature is not None:
+            return float(step.options.temperature)
+    return ROOM
+
+
+def _frames(survey: Survey) -> list[BeadFrame]:
+    source, frames = survey.beads, []
+    for number in np.unique(np.linspace(0, source.n_frames - 1, min(LOOKED_AT, source.n_frames)).astype(int)).tolist():
+        info = source.frame(number)
+        positions = info.checked(f"{source.where}: frame {number}")
+        if len(positions) == survey.system.n_beads:
+            frames.append((positions, info.box if info.box is not None and periodic.is_valid(info.box) else None))
+    return frames

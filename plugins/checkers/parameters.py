@@ -1,0 +1,101 @@
+"""The checker ``parameters``: lengths, masses and bonds of molecules that are possible, but not those of atoms."""
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+
+from backmap.api import Checker
+from backmap.model.molecule import MoleculeType, merged
+from backmap.model.parameters import ForceField, MoleculeParameters
+from backmap.model.survey import Finding, Survey
+
+from ..chemistry.elements import mass_of, symbol_of
+from .listing import counted, listed
+
+SIGMAS = (0.04, 0.8)  #: nm; of a hydrogen on oxygen, where it has one, to large ions
+BONDS = (0.05, 0.35)  #: nm; from H-H to bonds of iodine
+SPARE = 4.5  #: u; united atoms bear their hydrogens' mass, and hydrogens that of their neighbours
+
+
+class ParameterChecker(Checker):
+    """Checks parameters: sigma and bond lengths in nm, masses of elements, bonds that come twice or are missing."""
+
+    def check(self, survey: Survey) -> Iterator[Finding]:
+        if survey.system is None:
+            return
+        where = survey.topology.where if survey.topology is not None else survey.place_of("system")
+        kinds = [kind for kind in merged(survey.system.types) if not (kind.given or kind.coarse)]
+        for kind in kinds:
+            yield from _masses(kind, where)
+            yield from _pieces(kind, where)
+        field = survey.forcefield
+        if field is None:
+            return
+        for kind in kinds:
+            if kind.name in field.molecules:
+                yield from _bonds(kind, field.molecules[kind.name], field.where or where)
+                yield from _sigmas(kind, field, field.where or where)
+
+
+def _masses(kind: MoleculeType, where: str) -> Iterator[Finding]:
+    """Masses far from those of the elements."""
+    known = np.array([mass_of(int(element)) for element in kind.chemistry.element])
+    room = np.where(kind.chemistry.heavy, np.maximum(SPARE, 0.3 * known), SPARE)
+    odd = np.flatnonzero((known > 0) & (kind.mass > 0) & (np.abs(kind.mass - known) > room))
+    if odd.size:
+        atom = odd[0]
+        yield Finding("warning", where, f"{counted(len(odd), 'atom')} of {kind.name} with masses of other elements: "
+                      f"{kind.atom_names[atom]} is {symbol_of(int(kind.chemistry.element[atom]))} and weighs "
+                      f"{kind.mass[atom]:g} u", "Mend the masses, or the atomic numbers of the atom types.")
+
+
+def _pieces(kind: MoleculeType, where: str) -> Iterator[Finding]:
+    """A molecule that falls into pieces."""
+    pieces = sorted(nx.connected_components(kind.joined), key=min)
+    if len(pieces) > 1:
+        names = listed([kind.atom_names[min(piece)] for piece in pieces])
+        yield Finding("warning", where, f"{kind.name} is in {len(pieces)} pieces that no bond joins, which begin at "
+                      f"{names}", "Is a bond missing in the topology?")
+
+
+def _bonds(kind: MoleculeType, known: MoleculeParameters, where: str) -> Iterator[Finding]:
+    """Springs of bonds that come twice, or are as long as no bond."""
+    rows = [(tuple(sorted(map(int, atoms))), parameters[0]) for bonded in known.bonded if bonded.term == "bond"
+            for atoms, parameters in zip(bonded.atoms, bonded.parameters)]
+    twice = [pair for pair, count in Counter(pair for pair, _ in rows).items() if count > 1]
+    if twice:
+        yield Finding("warning", where, f"{counted(len(twice), 'bond')} of {kind.name} twice: "
+                      f"{listed([_named(kind, pair) for pair in twice])}", "Each counts, as in GROMACS. Leave one out.")
+    lengths = {pair: float(length) for pair, length in rows}
+    lengths |= {tuple(map(int, pair)): float(length) for pair, length in zip(kind.bonds, kind.bond_length)
+                if np.isfinite(length)}
+    joined = {tuple(map(int, pair)) for pair in kind.bonds}
+    odd = [pair for pair, length in lengths.items() if pair in joined and not BONDS[0] <= length <= BONDS[1]]
+    if odd:
+        yield Finding("warning", where, f"{counted(len(odd), 'bond')} of {kind.name} of a length that no bond has: "
+                      f"{_named(kind, odd[0])} of {lengths[odd[0]]:g} nm", "Lengths are in nm.")
+
+
+def _named(kind: MoleculeType, pair: tuple[int, int]) -> str:
+    return "-".join(kind.atom_names[atom] for atom in pair)
+
+
+def _sigmas(kind: MoleculeType, field: ForceField, where: str) -> Iterator[Finding]:
+    """Sizes of atoms that no atom has."""
+    sigma = _sigma(field)
+    types = [row for row in dict.fromkeys(field.molecules[kind.name].kind.tolist())
+             if sigma[row] > 0 and not SIGMAS[0] <= sigma[row] <= SIGMAS[1]]
+    if types:
+        yield Finding("warning", where, f"sigma of {field.kinds[types[0]]} is {sigma[types[0]]:.4g} nm, which is the "
+                      "size of no atom", "Lengths are in nm; is the combination rule that of the numbers?")
+
+
+def _sigma(field: ForceField) -> NDArray[np.float64]:
+    """Sigma of each Lennard-Jones type, nm, (T,); 0 where there is no attraction or no repulsion."""
+    c6, c12 = np.diag(field.c6), np.diag(field.c12)
+    whole = (c6 > 0) & (c12 > 0)
+    return np.where(whole, (np.where(whole, c12, 1.0) / np.where(whole, c6, 1.0)) ** (1 / 6), 0.0)

@@ -1,0 +1,109 @@
+"""Bonds about which nothing turns: double bonds, amides and esters; which side their neighbours are expected on."""
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+
+from backmap.model.molecule import MoleculeType
+
+from .branches import branch_of
+
+Index = NDArray[np.int64]
+
+CIS, EITHER, TRANS = -1, 0, 1
+_CARBON, _NITROGEN, _OXYGEN = 6, 7, 8
+#: Residue names of natural glycerolipids, whose double bonds are cis: chains (P, S, O, L, ... or two of them) and head.
+NATURAL_LIPID = re.compile(r"(PO|DO|SO|OO|YO|DY|PL|SL|OL|DLI|PA|SA|DA|PD|SD)(PC|PE|PG|PS|PA|PI|GL)|TOG|TOCL[12]")
+
+
+@dataclass(frozen=True, eq=False)
+class PlanarBonds:
+    """The K bonds of one sort in a molecule type, a neighbour on each side.
+
+    Attributes:
+        sort: ``double bond``, ``peptide bond``, ``amide`` or ``ester``.
+        atoms: A neighbour, both ends of the bond, a neighbour, (K, 4). A torsion of 180 degrees is trans, 0 is cis.
+        expected: ``TRANS``, ``CIS``, or ``EITHER`` where nothing says it, (K,).
+    """
+
+    sort: str
+    atoms: Index
+    expected: Index
+
+
+def planar_bonds(kind: MoleculeType) -> list[PlanarBonds]:
+    """All sorts that a molecule type has, outside of rings.
+
+    Double bonds of natural lipids, told by the names of residues, are cis. Esters and secondary amides, peptide bonds
+    among them, are trans (IUPAC: Z, with the oxygen opposite to hydrogen); tertiary amides, as before proline, are
+    either.
+    """
+    rows = double_bonds(kind)
+    natural = [NATURAL_LIPID.fullmatch(kind.residue_names[atom].upper()) is not None for atom in rows[:, 1].tolist()]
+    found = [PlanarBonds("double bond", rows, np.where(natural, CIS, EITHER).astype(np.int64))]
+    by_sort: dict[str, list[tuple[list[int], int]]] = {}
+    for sort, atoms, expected in _of_carbonyls(kind):
+        by_sort.setdefault(sort, []).append((atoms, expected))
+    for sort, listed in by_sort.items():
+        found.append(PlanarBonds(sort, np.array([atoms for atoms, _ in listed], dtype=np.int64),
+                                 np.array([expected for _, expected in listed], dtype=np.int64)))
+    return [each for each in found if len(each.atoms)]
+
+
+def _of_carbonyls(kind: MoleculeType) -> Iterator[tuple[str, list[int], int]]:
+    """Sort, atoms and side of the bonds between a carbonyl carbon and nitrogen or oxygen."""
+    element, graph, heavy = kind.chemistry.element, kind.graph, kind.chemistry.heavy
+    double = kind.bonds[kind.chemistry.bond_order == 2].tolist()
+    carbonyls = [(a, b) if element[a] == _CARBON else (b, a) for a, b in double
+                 if sorted(element[[a, b]].tolist()) == [_CARBON, _OXYGEN]]
+    bridges = {frozenset(edge) for edge in nx.bridges(graph)} if carbonyls else set()
+    for carbon, oxygen in carbonyls:
+        others = sorted(a for a in graph[carbon] if a != oxygen and heavy[a])
+        for partner in others:
+            before = [a for a in others if a != partner and element[a] == _CARBON]
+            after = sorted(a for a in graph[partner] if a != carbon and heavy[a])
+            if (element[partner] not in (_NITROGEN, _OXYGEN) or not before or not after
+                    or frozenset((carbon, partner)) not in bridges):
+                continue
+            atoms = [before[0], carbon, partner, after[0]]
+            if element[partner] == _OXYGEN:
+                if element[after[0]] == _CARBON:
+                    yield "ester", atoms, TRANS
+            elif kind.residues[carbon] != kind.residues[partner]:
+                yield "peptide bond", atoms, TRANS if len(after) == 1 else EITHER
+            else:
+                yield "amide", atoms, TRANS if len(after) == 1 else EITHER
+
+
+def double_bonds(kind: MoleculeType) -> Index:
+    """Double bonds outside rings whose ends both have two different sides: a neighbour, both ends, a neighbour.
+
+    Returns:
+        (D, 4); the neighbours are the heavy ones of lowest index.
+    """
+    chemistry, graph = kind.chemistry, kind.graph
+    double = kind.bonds[chemistry.bond_order == 2].tolist()
+    if not double:
+        return np.empty((0, 4), dtype=np.int64)
+    open_bonds = {frozenset(edge) for edge in nx.bridges(graph)}
+    rows = []
+    for b, c in double:
+        sides = _side(kind, b, c), _side(kind, c, b)
+        if frozenset((b, c)) in open_bonds and None not in sides:
+            rows.append([sides[0], b, c, sides[1]])
+    return np.array(rows, dtype=np.int64).reshape(-1, 4)
+
+
+def _side(kind: MoleculeType, end: int, other: int) -> int | None:
+    """The heavy neighbour of a double bond's end that names its side, or None if its sides are alike."""
+    arms = sorted(set(kind.graph[end]) - {other}, key=lambda a: (not kind.chemistry.heavy[a], a))
+    if not arms or not kind.chemistry.heavy[arms[0]] or len(arms) > 2:
+        return None
+    if len(arms) == 2 and branch_of(kind, arms[0], end) == branch_of(kind, arms[1], end):
+        return None
+    return arms[0]

@@ -1,0 +1,1 @@
+"""Force fields from LAMMPS input scripts and data files with coefficients."""

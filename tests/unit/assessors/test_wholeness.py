@@ -1,0 +1,129 @@
+"""Faults that need no reference, put into molecules that have none."""
+from __future__ import annotations
+
+from dataclasses import replace
+
+import networkx as nx
+import numpy as np
+import pytest
+from backmap_plugins.assessors.density import guessed
+from backmap_plugins.assessors.structure import Structure
+from backmap_plugins.chemistry.amino_acids import left_handed
+from backmap_plugins.chemistry.planar_bonds import planar_bonds
+from backmap_plugins.chemistry.volume import volume_of
+
+from backmap.engine.sites.snapshot import AtomIndex, Snapshot
+from backmap.model.assessment import CARE, GOOD, UNUSABLE, Aspect
+from backmap.model.molecule import MoleculeType
+from backmap.model.system import System
+from backmap.model.tally import Tally
+
+from .scene import molecule
+
+OLEATE, ELAIDATE = (f"CCC{a}C=C{b}CCC(=O)OC" for a, b in (("/", "\\"), ("/", "/")))
+
+
+def shaped(smiles: str, residue: str = "X") -> tuple[MoleculeType, np.ndarray]:
+    """A molecule type of one residue name, and its positions, nm."""
+    kind, positions = molecule(smiles)
+    return replace(kind, residue_names=[residue] * kind.n_atoms), positions
+
+
+def findings(kind: MoleculeType, copies: list[np.ndarray], **options: object) -> list[Aspect]:
+    """What the assessor finds in copies that are far apart, without a reference."""
+    system = System(((kind, len(copies)),))
+    atoms = np.concatenate([[*copy, 5.0 * k, 0, 0] for k, copy in enumerate(copies)])
+    assessor, tally = Structure(Structure.Options(**options)), Tally()
+    assessor.begin(system, None)
+    assessor.measure(Snapshot(system, AtomIndex(system), 0, 0, None, atoms, system.map(atoms)), tally)
+    return assessor.conclude(tally, None).findings
+
+
+def level(found: list[Aspect], topic: str) -> int | None:
+    return max((each.level for each in found if each.topic == topic), default=None)
+
+
+def test_natural_lipids_are_cis_and_the_user_may_say_otherwise() -> None:
+    (cis, right), (_, wrong) = shaped(OLEATE, "POPC"), shaped(ELAIDATE, "POPC")
+    assert level(findings(cis, [right] * 4), "double bonds") == GOOD
+    found = findings(cis, [right, right, right, wrong])
+    assert level(found, "double bonds") == UNUSABLE
+    assert "1 of 4" in next(each.text for each in found if each.topic == "double bonds")
+    assert level(findings(cis, [wrong] * 4, double_bonds={cis.name: "trans"}), "double bonds") == GOOD
+
+
+def test_the_same_double_bond_on_both_sides_must_be_known() -> None:
+    (kind, cis), (_, trans) = shaped(OLEATE), shaped(ELAIDATE)
+    assert level(findings(kind, [cis] * 3), "double bonds") is None
+    assert level(findings(kind, [trans] * 3), "double bonds") is None
+    assert level(findings(kind, [cis, trans, trans]), "double bonds") == CARE
+
+
+def test_esters_are_trans_and_double_bonds_flat() -> None:
+    kind, right = shaped(OLEATE)
+    ester = next(bonds for bonds in planar_bonds(kind) if bonds.sort == "ester").atoms[0]
+    double = next(bonds for bonds in planar_bonds(kind) if bonds.sort == "double bond").atoms[0]
+    assert level(findings(kind, [right] * 2), "amides and esters") == GOOD
+    assert level(findings(kind, [turned(kind, right, ester, 180)] * 2), "amides and esters") == UNUSABLE
+    assert level(findings(kind, [right] * 2), "planar bonds") is None
+    assert level(findings(kind, [turned(kind, right, double, 60)] * 2), "planar bonds") == UNUSABLE
+
+
+def turned(kind: MoleculeType, shape: np.ndarray, quad: np.ndarray, degrees: float) -> np.ndarray:
+    """What is beyond the bond in the middle of four atoms, turned about it."""
+    _, b, c, _ = quad.tolist()
+    cut = nx.restricted_view(kind.graph, [], [(b, c)])
+    side = sorted(nx.node_connected_component(cut, c))
+    axis = (shape[c] - shape[b]) / np.linalg.norm(shape[c] - shape[b])
+    arm, angle, moved = shape[side] - shape[c], np.radians(degrees), shape.copy()
+    along = (arm @ axis)[:, None] * axis
+    moved[side] = shape[c] + along + (arm - along) * np.cos(angle) + np.cross(axis, arm) * np.sin(angle)
+    return moved
+
+
+def test_stretched_bonds_and_bent_rings_are_counted() -> None:
+    kind, right = shaped("Cc1ccccc1")
+    found = findings(kind, [right] * 2)
+    assert {each.topic for each in found if each.level > GOOD} == set()
+    longer = right.copy()
+    longer[0] += 0.6 * (right[0] - right[1])  # the methyl carbon, whose hydrogens stay behind
+    assert level(findings(kind, [right, longer]), "stretched bonds") == UNUSABLE
+    ring = [a for a in range(kind.n_atoms) if kind.chemistry.aromatic[a]]
+    centred = right[ring] - right[ring].mean(axis=0)
+    normal = np.linalg.svd(centred)[2][2]
+    bent = right.copy()
+    bent[ring] += np.where(np.arange(6) % 3 == 0, 0.05, -0.025)[:, None] * normal
+    assert level(findings(kind, [right, bent]), "bent rings") == UNUSABLE
+
+
+def test_atoms_that_overlap_and_atoms_that_are_nowhere() -> None:
+    kind, right = shaped("CCCC")
+    assert level(findings(kind, [right] * 3), "overlaps") == GOOD
+    assert level(findings(kind, [right, right - [4.98, 0, 0]]), "overlaps") == UNUSABLE
+    lost = right.copy()
+    lost[2] = np.nan
+    assert level(findings(kind, [right, lost]), "positions") == UNUSABLE
+
+
+@pytest.mark.parametrize(("smiles", "left"), [("C[C@H](N)C(=O)O", True), ("C[C@@H](N)C(=O)O", False)])
+def test_alanine_is_left_handed(smiles: str, left: bool) -> None:
+    """C[C@H](N)C(=O)O is L-alanine."""
+    kind, positions = shaped(smiles, "ALA")
+    names = {0: "CB", 1: "CA", 2: "N", 3: "C"}
+    kind = replace(kind, atom_names=[names.get(a, f"X{a}") for a in range(kind.n_atoms)])
+    assert len(left_handed(kind)) == 1
+    found = findings(kind, [positions] * 2)
+    assert level(found, "amino acids") == (None if left else UNUSABLE)
+
+
+def test_volumes_are_those_of_the_paper() -> None:
+    """Octane: 88.5 cm^3/mol, benzene: 48.4 by Bondi's increments."""
+    assert volume_of(shaped("CCCCCCCC")[0]) * 602.2 == pytest.approx(88.5, abs=0.3)
+    assert volume_of(shaped("c1ccccc1")[0]) * 602.2 == pytest.approx(48.4, abs=1.0)
+
+
+@pytest.mark.parametrize(("filled", "expected"), [
+    ((0.55, 0.55, 0.0), GOOD), ((0.72, 0.72, 0.0), GOOD), ((0.2, 0.5, 0.6), GOOD), ((0.01, 0.05, 0.9), CARE),
+    ((0.0005, 0.5, 0.999), CARE), ((0.2, 0.21, 0.0), CARE), ((1.2, 1.2, 0.0), CARE)])
+def test_what_a_density_may_be(filled: tuple[float, float, float], expected: int) -> None:
+    assert guessed(*filled)[0] == expected

@@ -1,0 +1,192 @@
+"""Known answers: what is wrong with beads, in what kind and of what size, is found and named; right ones fit."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from backmap_plugins.fit.examination import BeadFrame, Examined, examined
+from backmap_plugins.fit.lengths import LengthTables
+from backmap_plugins.fit.mappings import other_mappings
+from backmap_plugins.fit.sampling import free_molecule, sampled
+
+from backmap import session
+from backmap.checking import reading
+from backmap.model.survey import Survey
+from backmap.model.system import System
+
+RECIPES = Path(__file__).parents[3] / "recipes"
+KELVIN = {"octane": 350.0, "polystyrene": 568.0}
+
+
+@cache
+def survey(name: str) -> Survey:
+    """The recipe that ships with the project, with true beads of atoms."""
+    return reading.read_file(RECIPES / name / "run.yaml", session.registry_of(()), []).survey
+
+
+@cache
+def frames(name: str) -> tuple[BeadFrame, ...]:
+    source = survey(name).beads
+    found = [source.frame(number) for number in (0, source.n_frames - 1)]
+    return tuple((survey(name).system.whole_beads(each.positions, each.box), each.box) for each in found)
+
+
+def looked_at(name: str, given: list[BeadFrame], declared: str | None = "mapped") -> Examined:
+    known = survey(name)
+    return examined(known.system, known.forcefield, KELVIN[name], given, declared)
+
+
+def changed(name: str, change: Callable[[np.ndarray], np.ndarray]) -> list[BeadFrame]:
+    """Beads of every molecule (m, B, 3) changed."""
+    made = []
+    for beads, box in frames(name):
+        other = beads.copy()
+        for group in survey(name).system.groups:
+            other[group.beads] = change(beads[group.beads])
+        made.append((other, box))
+    return made
+
+
+def scaled(name: str, factor: float) -> list[BeadFrame]:
+    return [(beads * factor, box * factor) for beads, box in frames(name)]
+
+
+def ordered(order: list[int]) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda beads: beads[:, [*order, *range(len(order), beads.shape[1])]]
+
+
+@pytest.mark.parametrize("declared", ["mapped", "model", None])
+@pytest.mark.parametrize("name", KELVIN)
+def test_right_beads_fit(name: str, declared: str | None) -> None:
+    found = looked_at(name, list(frames(name)), declared)
+    assert not found.misfits
+    assert not found.unlooked
+    assert len(found.fitting) == 1
+
+
+@pytest.mark.parametrize("name", KELVIN)
+def test_one_percent_is_not_seen(name: str) -> None:
+    assert not looked_at(name, scaled(name, 1.01)).misfits
+
+
+@pytest.mark.parametrize("factor", [0.97, 1.03, 1.1, 1.2])
+@pytest.mark.parametrize("name", KELVIN)
+def test_three_percent_are_seen_in_beads_of_atoms(name: str, factor: float) -> None:
+    (misfit,) = looked_at(name, scaled(name, factor)).misfits
+    assert not misfit.grave
+    assert not looked_at(name, scaled(name, factor), "model").misfits
+
+
+@pytest.mark.parametrize("declared", ["mapped", "model"])
+@pytest.mark.parametrize("name", KELVIN)
+def test_thirty_percent_are_seen_in_all(name: str, declared: str) -> None:
+    (misfit,) = looked_at(name, scaled(name, 1.3), declared).misfits
+    assert "1.3" in misfit.problem
+    assert misfit.grave == (declared == "mapped")
+
+
+@pytest.mark.parametrize("declared", ["mapped", "model", None])
+@pytest.mark.parametrize(("factor", "unit"), [(10.0, "Angstrom"), (0.1, "a unit of 10 nm")])
+@pytest.mark.parametrize("name", KELVIN)
+def test_other_units_are_named(name: str, factor: float, unit: str, declared: str | None) -> None:
+    (misfit,) = looked_at(name, scaled(name, factor), declared).misfits
+    assert misfit.grave
+    assert unit in misfit.problem
+    (misfit,) = looked_at(name, [(beads * factor, box) for beads, box in frames(name)], declared).misfits
+    assert misfit.grave
+
+
+@pytest.mark.parametrize("declared", ["mapped", "model"])
+@pytest.mark.parametrize(("name", "order", "said"), [
+    ("octane", [1, 0], "beads B1 and B2 are exchanged"), ("octane", [0, 2, 1], "beads B2 and B3 are exchanged"),
+    ("polystyrene", [1, 0], "beads A1 and B1 are exchanged"),
+    ("polystyrene", [*range(19, -1, -1)], "its beads are in reverse order")])
+def test_other_orders_are_named(name: str, order: list[int], said: str, declared: str) -> None:
+    (misfit,) = looked_at(name, changed(name, ordered(order)), declared).misfits
+    assert misfit.grave
+    assert said in misfit.problem
+
+
+def test_octane_in_reverse_is_octane() -> None:
+    assert not looked_at("octane", changed("octane", ordered([3, 2, 1, 0]))).misfits
+
+
+def test_beads_one_sort_after_the_other_are_named() -> None:
+    kind, count = survey("octane").system.blocks[0]
+    given = [(beads.reshape(count, kind.n_beads, 3).transpose(1, 0, 2).reshape(-1, 3), box)
+             for beads, box in frames("octane")]
+    (misfit,) = looked_at("octane", given).misfits
+    assert "all first beads" in misfit.problem
+
+
+def test_beads_of_another_molecule_do_not_fit() -> None:
+    """Beads that lie as in no octane: a chain of bonds of 0.25 nm with right angles."""
+    corner = np.array([[0, 0, 0], [0.25, 0, 0], [0.25, 0.25, 0], [0.25, 0.25, 0.25]])
+    (misfit,) = looked_at("octane", changed("octane", lambda beads: beads[:, :1] + corner)).misfits
+    assert "in no order and at no scale" in misfit.problem
+
+
+def other_octane() -> Iterator[tuple[str, list[BeadFrame]]]:
+    """Beads that other mappings make of the true atoms."""
+    known = survey("octane")
+    info = known.reference.frame(0)
+    atoms = known.system.whole_atoms(info.positions, info.box)
+    for name, mapping in other_mappings(known.system.types[0]):
+        beads = np.concatenate([mapping.apply(atoms[group.atoms]).reshape(-1, 3) for group in known.system.groups])
+        yield name, [(beads, info.box)]
+
+
+def test_beads_of_another_mapping_are_named() -> None:
+    found = {name: looked_at("octane", given).misfits for name, given in other_octane()}
+    assert len(found) == 3
+    for name, misfits in found.items():
+        assert len(misfits) == 1
+        assert not misfits[0].grave
+        if "heavy" in name:  # of carbon alone, centres of mass and of geometry are the same
+            assert "of their heavy atoms" in misfits[0].problem
+
+
+def test_molecules_in_another_order_are_named() -> None:
+    octane, polystyrene = survey("octane"), survey("polystyrene")
+    chain, alkane = polystyrene.system.types[0], octane.system.types[0]
+
+
+    system = System(((alkane, 20), (replace(chain, name="other"), 2)))
+    field = _joined(octane, polystyrene)
+    short, _ = frames("octane")[0]
+    long, _ = frames("polystyrene")[0]
+    right = [(np.concatenate([short[:80], long[:40]]), None)]
+    wrong = [(np.concatenate([long[:40], short[:80]]), None)]
+    assert not examined(system, field, 450.0, right, "model").misfits
+    (misfit,) = examined(system, field, 450.0, wrong, "model").misfits
+    assert "2 other, 20 OCT" in misfit.problem
+
+
+def _joined(one: Survey, other: Survey) -> object:
+    """The force fields of two systems in one: Lennard-Jones types of the second follow those of the first."""
+    first, second = one.forcefield, other.forcefield
+    n = len(first.c6)
+    tables = {}
+    for name in ("c6", "c12"):
+        table = np.zeros((n + len(second.c6),) * 2)
+        table[:n, :n], table[n:, n:] = getattr(first, name), getattr(second, name)
+        tables[name] = table
+    known, = second.molecules.values()
+    moved = replace(known, name="other", kind=known.kind + n)
+    return replace(first, molecules=first.molecules | {"other": moved}, kinds=[*first.kinds, *second.kinds], **tables)
+
+
+def test_the_free_molecule_follows_from_its_arguments_and_keeps_its_bonds() -> None:
+    known = survey("octane")
+    kind = known.system.types[0]
+    one, other = (sampled(kind, known.forcefield, 350.0) for _ in range(2))
+    assert np.array_equal(one.atoms, other.atoms)
+    bonds = np.linalg.norm(one.atoms[:, kind.bonds[:, 0]] - one.atoms[:, kind.bonds[:, 1]], axis=2)
+    heavy = kind.chemistry.heavy[kind.bonds].all(axis=1)
+    assert np.allclose(bonds[:, heavy].mean(axis=0), 0.153, atol=0.003)
+    tables = LengthTables.of(free_molecule(kind, known.forcefield, 350.0), kind.mapping, 0.01)
+    assert tables.best_scale(kind.mapping.apply(one.atoms)) == pytest.approx((1.0, 0.0), abs=1e-3)

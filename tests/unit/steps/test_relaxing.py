@@ -1,0 +1,148 @@
+"""What is said of whether moves are relaxed, of series whose answers are known."""
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from backmap_plugins.steps.relaxing import Relaxation, evenly, starting_twice
+from numpy.typing import NDArray
+
+from backmap.engine.energy.frame import FrameEnergy
+from backmap.engine.hamiltonian.following import BLOCKS, PIECES, Following, stretches
+from backmap.model.assessment import CARE, GOOD, UNUSABLE
+from backmap.model.parameters import BOLTZMANN
+from backmap.model.system import System
+from backmap.model.tally import Tally
+from tests import forcefields, scenes
+
+Array = NDArray[np.float64]
+
+TEMPERATURE, SWEEPS, FRAMES = 300.0, 24, 3
+HEAT = BOLTZMANN * TEMPERATURE
+
+
+@cache
+def following() -> Following:
+    system, _ = scenes.octane_window(1)
+    return Following(FrameEnergy(system, forcefields.everything(system, cutoff=0.9)), 8, SWEEPS, True)
+
+
+def relaxation(rng: np.random.Generator, beads: tuple[int, int, int] = (100, 0, 0), frames: int = FRAMES,
+               twice: bool = False, forget: float = 0.0, **add: Array) -> Relaxation:
+    """Noise of the size that harmonic energies have; ``add`` (R,) is added to a series of a frame, by name."""
+    of, tally = following(), Tally()
+    decay = np.exp(-1 / forget) if forget else 0.0
+    for frame in range(frames):
+        state = rng.normal(size=(len(of.names), of.n_pieces))
+        rows = np.empty((*state.shape, len(of.often)))
+        for k in range(len(of.often)):
+            state = decay * state + np.sqrt(1 - decay**2) * rng.normal(size=state.shape)
+            rows[..., k] = state
+        size = np.array([np.sqrt(of.freedom[name] / of.n_pieces / 2) * HEAT if isinstance(name, str) else 0.1
+                         for name in of.names])
+        rows *= size[:, None, None]
+        for name, course in add.items():
+            rows[of.names.index(name)] += course / of.n_pieces
+        tally.row("often", frame, rows)
+        tally.row("pairs", frame, HEAT * rng.normal(size=(len(of.pairs), of.n_pieces, len(of.rarely))))
+    if twice:
+        for start in ("first", "second"):
+            tally.row(start, 0, rng.normal(size=(len(of.twice), 32)))
+        tally.row("heated", 0, tally.rows("first")[0, :len(of.bonded)] + 20.0)
+        tally.row("part", 0, [0.5])
+    tally.count("beads", 0, beads)
+    return Relaxation(of, tally, TEMPERATURE, 0.8)
+
+
+def test_pieces_are_alike() -> None:
+    system, _ = scenes.octane_window(1)
+    (kind,) = system.types
+    piece, count = stretches(system, 8, PIECES)
+    assert count == min(PIECES, system.n_molecules)
+    assert set(np.bincount(piece)) <= {4, 8}
+    both, count = stretches(System(((kind, 10), (replace(kind, name="OTHER"), 3))), 8, 10)
+    assert count == 10
+    assert len(set(both[:40])) == 10
+    assert len(set(both[40:])) == 3
+    small, count = stretches(System(((kind, 2),)), 2, PIECES)
+    assert count == 4
+    assert small.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert stretches(System(((replace(kind, given=True), 2),)), 2, PIECES)[1] == 0
+
+
+def test_frames_are_spread_over_the_run() -> None:
+    assert evenly(3, 8) == {0, 1, 2}
+    assert evenly(100, 4) == {0, 25, 50, 75}
+    assert starting_twice(1, 0.1) == ({0}, 0.1)
+    assert starting_twice(5, 0.1) == ({0}, 0.5)
+    assert starting_twice(40, 0.1) == ({0, 10, 20, 30}, 1.0)
+    assert starting_twice(40, 0.0) == (set(), 0.0)
+
+
+def test_noise_is_relaxed() -> None:
+    (finding,) = relaxation(np.random.default_rng(1)).findings()
+    assert finding.level == GOOD
+    assert finding.basis == "force field"
+    assert "second start" not in finding.text
+    (finding,) = relaxation(np.random.default_rng(2), twice=True).findings()
+    assert finding.level == GOOD
+    assert "A second start met the first" in finding.text
+
+
+def test_false_alarms_are_rare() -> None:
+    levels = [max(finding.level for finding in relaxation(np.random.default_rng(k)).findings()) for k in range(60)]
+    assert np.mean(np.array(levels) > GOOD) < 0.1
+
+
+def test_a_term_that_falls_is_named_with_the_sweeps_it_takes() -> None:
+    of = following()
+    course = 0.6 * HEAT * of.freedom["proper"] * np.exp(-of.often / 20)
+    found = relaxation(np.random.default_rng(3), proper=course)
+    (finding,) = found.findings()
+    assert finding.level == CARE
+    assert "the energy of torsions falls by" in finding.text
+    assert found.moving[0] == "proper"
+    assert SWEEPS < found.slopes["proper"].needed <= 10 * SWEEPS
+    row = next(row for row in found.rows() if row["name"] == "torsions")
+    assert row["change"] == pytest.approx(course[-1] - course[-1 - SWEEPS // 3], rel=0.5)
+    assert not row["relaxed"]
+
+
+def test_energies_that_crash_are_unusable() -> None:
+    of = following()
+    falling = {BLOCKS: -2.0 * HEAT * of.system.n_atoms * of.often / (SWEEPS / 3)}
+    assert max(finding.level for finding in relaxation(np.random.default_rng(4), **falling).findings()) == UNUSABLE
+    nothing = {BLOCKS: np.full(len(of.often), np.nan)}
+    (finding,) = relaxation(np.random.default_rng(5), **nothing).findings()
+    assert finding.level == UNUSABLE
+    assert "not finite" in finding.text
+
+
+def test_sweeps_that_do_not_forget_are_told() -> None:
+    found = relaxation(np.random.default_rng(6), forget=5.0 * SWEEPS)
+    assert set(found.remembered) & set(found.following.bonded)
+    findings = list(found.findings())
+    assert findings[0].level == CARE
+    assert any("too few to forget" in finding.text for finding in findings)
+
+
+def test_second_starts_that_stay_apart_are_told() -> None:
+    found = relaxation(np.random.default_rng(7), twice=True)
+    rows = found.tally.rows("second")[0]
+    rows[found.following.twice.index("proper")] += 10.0
+    found.tally.row("second", 0, rows)
+    (finding,) = Relaxation(found.following, found.tally, TEMPERATURE, 0.8).findings()
+    assert finding.level == CARE
+    assert "does not meet" in finding.text
+    assert "torsions" in finding.text
+    assert "higher" in finding.text
+
+
+def test_stuck_beads_and_too_little_are_told() -> None:
+    (finding,) = relaxation(np.random.default_rng(8), beads=(100, 5, 0)).findings()
+    assert finding.level == CARE
+    assert "5%" in finding.text
+    assert "5.00% of the beads stuck" in next(relaxation(np.random.default_rng(8), beads=(100, 5, 0)).notes())
+    assert not list(Relaxation(following(), Tally(), TEMPERATURE, 0.8).findings())

@@ -1,0 +1,127 @@
+"""How hamiltonian tunes itself: what it chooses, from what, and what it says when that was not enough."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from backmap_plugins.steps import tuning
+from backmap_plugins.steps.hamiltonian import Hamiltonian
+from backmap_plugins.steps.tuning import FIRST, MoveTuner
+
+from backmap import testing
+from backmap.engine.hamiltonian.moves import Frame, SweepOutcome
+from backmap.engine.hamiltonian.timestep import NEAR, WANTED, steps_of
+from backmap.model.tuned import Tuned
+
+from .test_hamiltonian import melt, started
+
+AUTO = {"timestep": "auto", "steps": "auto", "sweeps": "auto", "temperature": 350}
+
+
+def test_tuning_keeps_the_promises_of_its_contract() -> None:
+    system, window, field = melt()
+    step, state, _ = started(system, field, **AUTO, at_most=2)
+    assert step.automatic == ("timestep", "steps", "sweeps")
+    testing.check_tuning(step, state, window)
+    assert step.options.steps == steps_of(step.options.timestep)
+
+
+def test_the_time_step_has_the_wanted_share_accepted() -> None:
+    system, window, field = melt()
+    step, state, _ = started(system, field, timestep="auto", steps=8, sweeps=3, temperature=350)
+    tuned = step.tune(window, state)
+    last = tuned.measured["timestep"][-1]
+    assert set(tuned.values) == {"timestep"}
+    assert abs(last["accepted"] - WANTED) <= NEAR
+    step.adopt(tuned)
+    step.frames(window, state)
+    moves = step.memory["moves"]
+    assert moves.counts("accepted").sum() / moves.counts("tried").sum() == pytest.approx(WANTED, abs=0.1)
+
+
+def test_draws_of_the_pilot_are_not_those_of_the_run() -> None:
+    system, window, field = melt(1)
+    step, state, _ = started(system, field, timestep="auto", steps=4, sweeps=1)
+    names: list[tuple] = []
+    sweep = step.moves.sweep
+
+    def noted(frame: Frame, name: tuple, *more: object, **settings: float) -> SweepOutcome:
+        names.append(name)
+        return sweep(frame, name, *more, **settings)
+
+    step.moves.sweep = noted
+    state.seed = 99
+    step.adopt(step.tune(window, state))
+    pilot, names[:] = set(names), []
+    state.seed = 5
+    step.frames(window, state)
+    assert pilot
+    assert names
+    assert not pilot & set(names)
+
+
+class Drifting:
+    """Energies of stretches that fall to rest exponentially, with noise of their own."""
+
+    def __init__(self, time: float, noise: float = 1.0, rate: float = 0.0) -> None:
+        self.time, self.noise, self.rate = time, noise, rate
+        self.rng, self.sweep = np.random.default_rng(3), 0
+
+    def __call__(self, frames: object) -> dict[str, np.ndarray]:
+        self.sweep += 1
+        mean = 40 * np.exp(-self.sweep / self.time) - self.rate * self.sweep
+        return {"torsion": mean + self.noise * self.rng.standard_normal(48)}
+
+
+def tuner(energies: Drifting, monkeypatch: pytest.MonkeyPatch) -> MoveTuner:
+    system, window, field = melt(3)
+    step, _, _ = started(system, field, temperature=350)
+    made = MoveTuner(step.moves, step.energy, window, lambda place: step._entered(window.take([place]))[0], [], (1, 2),
+                     lambda share: None)
+    monkeypatch.setattr(made, "_swept", lambda *which, **settings: [])
+    monkeypatch.setattr(made, "_energies", energies)
+    monkeypatch.setattr(tuning, "LOOKS", 1000)  # after every sweep
+    return made
+
+
+@pytest.mark.parametrize(("time", "least", "most"), [(0.1, FIRST, FIRST), (5.0, 25, 60), (20.0, 80, 200)])
+def test_sweeps_follow_the_time_that_energies_take_to_rest(time: float, least: int, most: int,
+                                                           monkeypatch: pytest.MonkeyPatch) -> None:
+    made = tuner(Drifting(time), monkeypatch)
+    sweeps, remark = made.sweeps(2.0, 10, at_most=400)
+    assert remark == ""
+    assert least <= sweeps <= most
+    assert made.measured["sweeps"][-1]["sweeps"] == sweeps
+    assert 40 * np.exp(-sweeps / time) < 0.1  # what is left is far below the noise
+
+
+def test_frames_that_do_not_rest_are_said_not_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = tuner(Drifting(1.0, rate=0.5), monkeypatch)
+    assert made.sweeps(2.0, 10, at_most=50) == (
+        50, "not relaxed within 50 sweeps (at_most), as energies still change: torsion")
+
+
+def test_noise_that_would_hide_a_change_takes_more_sweeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    quiet, loud = (tuner(Drifting(0.1, noise), monkeypatch).sweeps(2.0, 10, at_most=400)[0] for noise in (1.0, 60.0))
+    assert loud > 2 * quiet
+
+
+def test_what_was_not_reached_stands_in_log_and_report() -> None:
+    system, window, field = melt(1)
+    step, state, said = started(system, field, sweeps="auto", at_most=1)
+    step.adopt(Tuned({"sweeps": 1}, {}, "not relaxed within 1 sweeps (at_most), as energies still change: torsion"))
+    step.frames(window, state)
+    step.finish(state)
+    assert said[-1].startswith("warning: run.yaml: steps[3].hamiltonian: not relaxed within 1 sweeps")
+    assert state.sampling[0].tuned.remark in state.sampling[0].notes
+
+
+def test_a_time_step_in_picoseconds_is_told_in_the_run() -> None:
+    system, _, field = melt(1)
+    _, _, said = started(system, field, timestep=0.002)
+    assert said[0] == ("warning: run.yaml: steps[3].hamiltonian.timestep: a time step of 0.002 fs is shorter than any "
+                       "vibration asks for: recipes count in fs, and 0.002 ps are 2 fs")
+
+
+def test_places_that_are_flagged_do_not_tell() -> None:
+    with pytest.raises(ValueError, match="'auto' needs moves of all atoms to tell by, and 'only' leaves few"):
+        Hamiltonian.Options(only=["clash"], sweeps="auto")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from ..api import (
     AtomTopology,
@@ -22,6 +22,7 @@ from ..api import (
 )
 from ..errors import BackmapError, at
 from ..fields import as_path
+from ..model.inputs import BeadsAre
 from ..model.survey import Finding, Survey, every_frame
 from ..recipe import document, recipe
 from ..recipe.registry import Registry, kind_of
@@ -115,6 +116,7 @@ def read(text: str, content: dict[str, Any], path: Path, registry: Registry, cho
     for error in errors:
         reading.add(Finding.of(error))
     survey.output = _output(content, path)
+    survey.beads_are = said if (said := content.get("beads")) in get_args(BeadsAre) else None
     _read_steps(reading, path)
     for survey in reading.surveys:
         _ask_generators(reading, survey)

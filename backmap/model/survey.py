@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import BackmapError
-from .inputs import AtomTopology, BeadModel, FrameSource
+from .inputs import AtomTopology, BeadModel, BeadsAre, FrameSource
 
 if TYPE_CHECKING:
     from .parameters import ForceField
@@ -64,6 +64,7 @@ class Survey:
         system: The molecules, with the rigid lengths and signs known from trained generators.
         forcefield: Parameters of the system.
         beads: Frames of beads.
+        beads_are: What the recipe says of them; None if it does not.
         reference: Frames of true atoms.
         chosen: Returns the numbers of the frames of a source that the run takes; all by default.
         later: Steps that come once one of them has changed what there is; each change has a survey of its own.
@@ -79,6 +80,7 @@ class Survey:
     system: System | None = None
     forcefield: ForceField | None = None
     beads: FrameSource | None = None
+    beads_are: BeadsAre | None = None
     reference: FrameSource | None = None
     later: Sequence[Any] = ()
     where: Callable[..., str] = lambda step, *options: step.where

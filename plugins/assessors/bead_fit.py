@@ -7,11 +7,12 @@ from backmap.engine.sites.snapshot import Snapshot
 from backmap.errors import BackmapError
 from backmap.model import box as periodic
 from backmap.model.assessment import CARE, GOOD, UNUSABLE, Aspect, Assessment, VerdictRule
+from backmap.model.inputs import BeadsAre
 from backmap.model.parameters import ForceField
 from backmap.model.system import System
 from backmap.model.tally import Tally
 
-from ..fit.examination import Declared, examined
+from ..fit.examination import examined
 from .part import Flags, Measurement, rows_of
 
 FRAMES = 3  #: first frames of a run, which are looked at
@@ -31,7 +32,7 @@ class BeadFit(Measurement):
         declared: What the beads are said to be.
     """
 
-    def __init__(self, system: System, forcefield: ForceField, temperature: float, declared: Declared) -> None:
+    def __init__(self, system: System, forcefield: ForceField, temperature: float, declared: BeadsAre | None) -> None:
         self.system, self.forcefield = system, forcefield
         self.temperature, self.declared = temperature, declared
 

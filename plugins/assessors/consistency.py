@@ -14,7 +14,6 @@ from backmap.model.parameters import ForceField
 from backmap.model.system import System
 from backmap.model.tally import Tally
 
-from ..fit.examination import Declared
 from .bead_fit import ROOM, RULE, BeadFit
 from .histograms import Bins
 from .part import counts_of, rows_of, share
@@ -45,13 +44,12 @@ class Consistency(Assessor):
     Options = ConsistencyOptions
     options: ConsistencyOptions
     verdict_rules = (RULE,)
-    declared: Declared = None  #: whether beads are said to be mapped from atoms or those of a model
 
     def begin(self, system: System, forcefield: ForceField | None) -> None:
         super().begin(system, forcefield)
         self.fit = None
         if forcefield is not None and self.options.free_molecule:
-            self.fit = BeadFit(system, forcefield, self.sampled.temperature if self.sampled else ROOM, self.declared)
+            self.fit = BeadFit(system, forcefield, self.sampled.temperature if self.sampled else ROOM, self.beads_are)
         local = [bead_classes(kind) for kind in system.types]
         self.names = ["all", *sorted({name for classes in local for name in classes})]
         self.members: list[NDArray[np.int64]] = [np.arange(system.n_beads)]

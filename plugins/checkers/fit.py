@@ -10,7 +10,7 @@ from backmap.errors import BackmapError
 from backmap.model import box as periodic
 from backmap.model.survey import Finding, Survey
 
-from ..fit.examination import BeadFrame, Declared, Examined, examined
+from ..fit.examination import BeadFrame, Examined, examined
 
 LOOKED_AT = 3  #: frames, evenly spaced
 ROOM = 300.0  #: K, where no step gives a temperature
@@ -18,8 +18,6 @@ ROOM = 300.0  #: K, where no step gives a temperature
 
 class FitChecker(Checker):
     """Checks that beads fit their molecules: unit, scale, order and mapping, against molecules sampled alone."""
-
-    declared: Declared = None  #: whether beads are said to be mapped from atoms or those of a model
 
     def check(self, survey: Survey) -> Iterator[Finding]:
         if survey.system is None or survey.forcefield is None or survey.beads is None:
@@ -29,7 +27,7 @@ class FitChecker(Checker):
             return
         where = survey.beads.where
         try:
-            found = examined(survey.system, survey.forcefield, temperature_of(survey), frames, self.declared)
+            found = examined(survey.system, survey.forcefield, temperature_of(survey), frames, survey.beads_are)
         except BackmapError as error:
             found = Examined(unlooked=[error.problem])
         for misfit in found.misfits:
@@ -48,7 +46,9 @@ def temperature_of(survey: Survey) -> float:
 
 def _frames(survey: Survey) -> list[BeadFrame]:
     source, frames = survey.beads, []
-    for number in np.unique(np.linspace(0, source.n_frames - 1, min(LOOKED_AT, source.n_frames)).astype(int)).tolist():
+    chosen = survey.chosen(source)
+    for place in np.unique(np.linspace(0, len(chosen) - 1, min(LOOKED_AT, len(chosen))).astype(int)).tolist():
+        number = chosen[place]
         info = source.frame(number)
         positions = info.checked(f"{source.where}: frame {number}")
         if len(positions) == survey.system.n_beads:

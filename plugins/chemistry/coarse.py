@@ -18,6 +18,7 @@ Index = NDArray[np.int64]
 TOLERANCE = 0.02  #: u; masses in force fields are rounded
 UNITED = 4.1  #: u; what the hydrogens of a united atom weigh at most
 LIGHTEST = 20.0  #: u; beads are heavier, as they hold two heavy atoms at least, but for reduced units
+HEAVIER = 3.0  #: u; no hydrogen is as heavy, but where its mass is changed
 LARGEST_RING = 8  #: beads; larger rings are chains to all that happens in them, and distances by bonds end there, too
 _HYDROGEN, _BORON, _CARBON = 1, 5, 6
 
@@ -31,7 +32,8 @@ def looks_coarse(molecule: AtomMolecule) -> bool:
     element, mass = molecule.element, molecule.mass
     if not len(element):
         return False
-    if (element <= _HYDROGEN).all() and np.bincount(molecule.bonds.ravel(), minlength=1).max() > 1:
+    most = np.bincount(molecule.bonds.ravel(), minlength=1).max()
+    if (element <= _HYDROGEN).all() and (mass < HEAVIER).all() and most > 1:
         return True  # atoms of mass 1 in a chain
     fits = _fits(element, mass)
     if (fits & (element == _HYDROGEN)).any():

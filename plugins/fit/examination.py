@@ -4,11 +4,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from backmap.model.inputs import BeadsAre
 from backmap.model.molecule import MoleculeType
 from backmap.model.parameters import ForceField
 from backmap.model.system import System
@@ -21,7 +21,6 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 #: Positions of beads (B, 3), nm, and the box (3, 3) or None.
 BeadFrame = tuple[Array, Array | None]
-Declared = Literal["mapped", "model"] | None
 
 MOLECULES = 400  #: molecules of a type that are looked at, evenly spaced
 TYPES = 4  #: molecule types that are sampled, those of most beads first
@@ -72,7 +71,7 @@ class Examined:
 
 
 def examined(system: System, forcefield: ForceField, temperature: float, frames: Sequence[BeadFrame],
-             declared: Declared = None) -> Examined:
+             declared: BeadsAre | None = None) -> Examined:
     """Compare beads with those of free molecules.
 
     Args:
@@ -118,7 +117,7 @@ class Compared:
     tables: LengthTables
     beads: Array
     sort: str
-    declared: Declared
+    declared: BeadsAre | None
 
     @property
     def kind(self) -> MoleculeType:

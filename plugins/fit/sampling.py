@@ -1,14 +1,21 @@
 """The free molecule: samples of a molecule alone under its force field, at a temperature."""
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
+import tempfile
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import networkx as nx
 import numpy as np
 import openmm
 from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
 
+from backmap.engine.compiling.kept import folder_of
 from backmap.model.molecule import MoleculeType
 from backmap.model.pairs import FAR
 from backmap.model.parameters import BOLTZMANN, COULOMB, Bonded, ForceField, MoleculeParameters
@@ -36,6 +43,8 @@ STEPS, TURNS = 30, 16  #: of dynamics, and rotations about bonds, in each cycle
 CYCLES = 100, 1000  #: least and largest number of cycles, each of which gives a sample
 LARGEST = 450  #: atoms of a molecule that is sampled whole
 _CHIRAL = 1
+#: What the names of folders of samples begin with, where compiled functions are kept.
+KEPT = "molecules-"
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,23 +82,53 @@ def sampled(kind: MoleculeType, field: ForceField, temperature: float) -> FreeMo
     return FreeMolecule(kind, atoms) if atoms is not None else None
 
 
-#: Free molecules that were sampled in this process.
+#: Free molecules that were met in this process.
 _known: dict[str, FreeMolecule | None] = {}
 
 
 def free_molecule(kind: MoleculeType, field: ForceField, temperature: float) -> FreeMolecule | None:
-    """As ``sampled``, once in a process for molecules with the same parameters."""
+    """As ``sampled``, to single precision, once on a machine for molecules with the same parameters."""
+    key = _key(kind, field, temperature)
+    if key not in _known:
+        _known[key] = _kept_or_sampled(key, kind, field, temperature)
+    found = _known[key]
+    return found and FreeMolecule(kind, found.atoms)
+
+
+def _key(kind: MoleculeType, field: ForceField, temperature: float) -> str:
     known = field.of(System(((kind, 1),)))[0]
-    content = hashlib.sha256(repr((kind.name, temperature)).encode())
+    content = hashlib.sha256(repr((kind.name, temperature, openmm.__version__)).encode())
     for array in (kind.bonds, kind.bond_length, kind.chemistry.sign, known.kind, known.charge, known.excluded,
                   known.pair_parameters, field.c6, field.c12, field.maps, *(each.atoms for each in known.bonded),
                   *(each.parameters for each in known.bonded)):
         content.update(np.ascontiguousarray(array).tobytes())
-    key = content.hexdigest()
-    if key not in _known:
-        _known[key] = sampled(kind, field, temperature)
-    found = _known[key]
-    return found and FreeMolecule(kind, found.atoms)
+    return content.hexdigest()
+
+
+def _kept_or_sampled(key: str, kind: MoleculeType, field: ForceField, temperature: float) -> FreeMolecule | None:
+    folder = folder_of(KEPT, {Path(__file__).parent})
+    file = folder and folder / f"{key}.safetensors"
+    if file is not None:
+        with contextlib.suppress(OSError, SafetensorError, KeyError):  # not there, or damaged
+            atoms = load_file(file)["atoms"].astype(np.float64)
+            if atoms.ndim == 3 and atoms.shape[1:] == (kind.n_atoms, 3):
+                return FreeMolecule(kind, atoms)
+    found = sampled(kind, field, temperature)
+    if found is None:
+        return None
+    rounded = found.atoms.astype(np.float32)
+    if file is not None:
+        _keep(file, rounded)
+    return FreeMolecule(kind, rounded.astype(np.float64))
+
+
+def _keep(file: Path, atoms: NDArray[np.float32]) -> None:
+    """Written to a temporary name and renamed, where it can be written."""
+    with contextlib.suppress(OSError):
+        handle, name = tempfile.mkstemp(dir=file.parent, prefix=file.name)
+        os.close(handle)
+        save_file({"atoms": np.ascontiguousarray(atoms)}, name)
+        os.replace(name, file)
 
 
 def _sprung(kind: MoleculeType, field: ForceField, known: MoleculeParameters) -> tuple[ForceField, MoleculeParameters]:

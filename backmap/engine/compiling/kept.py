@@ -1,4 +1,4 @@
-"""Where compiled functions are kept from one run to the next.
+"""Where compiled functions, and what else takes long, are kept from one run to the next.
 
 Numba keeps a compiled function by the file that it stands in, and does not see that another one has changed which it
 calls, or a constant that comes from elsewhere. Here the name of the folder follows from all sources that could matter.
@@ -25,7 +25,7 @@ from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLoca
 #: Days after which functions of sources that are no longer used are removed.
 KEPT = 30
 #: What the name of a folder of compiled functions begins with.
-PREFIX = "compiled-"
+COMPILED = "compiled-"
 
 
 class _Locator(_CacheLocator):
@@ -77,8 +77,13 @@ class Cache(FunctionCache):
 @functools.cache
 def _folder(sources: tuple[str, ...]) -> Path | None:
     """Where the functions of a package are kept, if anywhere; they may lean on this package, too."""
+    return folder_of(COMPILED, {*map(Path, sources), Path(__file__).parents[2]})
+
+
+def folder_of(prefix: str, sources: set[Path]) -> Path | None:
+    """A folder for what follows from files or folders of sources, if anything can be kept anywhere."""
     base = _base()
-    return base and prepared(base, fingerprint({*map(Path, sources), Path(__file__).parents[2]}))
+    return base and prepared(base, prefix, fingerprint(sources))
 
 
 @functools.cache
@@ -116,15 +121,15 @@ def fingerprint(sources: set[Path]) -> str:
     return digest.hexdigest()[:16]
 
 
-def prepared(base: Path, name: str) -> Path:
+def prepared(base: Path, prefix: str, name: str) -> Path:
     """A folder for what has this fingerprint; when it is new, those that have long been unused are removed."""
-    folder = base / (PREFIX + name)
+    folder = base / (prefix + name)
     with contextlib.suppress(OSError):
         if folder.exists():
             os.utime(folder)
         else:
             folder.mkdir()
-            for other in base.glob(PREFIX + "*"):
+            for other in base.glob(prefix + "*"):
                 if other.stat().st_mtime < time.time() - KEPT * 86400:
                     shutil.rmtree(other, ignore_errors=True)
     return folder

@@ -130,9 +130,9 @@ def test_what_was_not_used_for_a_month_is_removed(tmp_path: Path) -> None:
     for name, days in (("compiled-old", 31), ("compiled-recent", 29), ("mine", 99), ("compiled-here", 99)):
         (tmp_path / name / "module").mkdir(parents=True)
         os.utime(tmp_path / name, (time.time() - days * DAY,) * 2)
-    kept.prepared(tmp_path, "here")
+    kept.prepared(tmp_path, kept.COMPILED, "here")
     assert len(list(tmp_path.iterdir())) == 4
-    kept.prepared(tmp_path, "new")
+    kept.prepared(tmp_path, kept.COMPILED, "new")
     assert {path.name for path in tmp_path.iterdir()} == {"compiled-recent", "compiled-here", "compiled-new", "mine"}
 
 

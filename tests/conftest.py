@@ -23,15 +23,3 @@ def reference_data() -> Path:
 def _repeatable() -> None:
     """Untrained networks are the same in every run, and in every worker."""
     torch.default_generator.manual_seed(7)  # that of the CPU alone: seeding all devices takes eighty times as long
-
-
-@pytest.fixture(autouse=True)
-def _beads_fit(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Free molecules take seconds to sample: they are looked at by the tests of that alone."""
-    if "free_molecule" not in request.keywords and "fit" not in request.node.path.parts:
-        from backmap_plugins.assessors import bead_fit
-        from backmap_plugins.checkers import fit
-        from backmap_plugins.fit.examination import Examined
-
-        for module in (fit, bead_fit):
-            monkeypatch.setattr(module, "examined", lambda *given: Examined())

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from ..api import Plugin
+from ..api import Options, Plugin
 from ..errors import BackmapError
 from ..fields import CONTRACT
 from .recipe import Recipe, nested_kind, options_of
@@ -135,6 +135,8 @@ class _Generator(GenerateJsonSchema):
     def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> JsonSchemaValue:
         """A list with a function before it may be written as the one thing it holds; options keep their names."""
         inner = super().function_before_schema(schema)
+        if getattr(schema["function"]["function"], "__name__", "") in vars(Options):  # refuses more, takes no more
+            return inner
         if schema["schema"]["type"] in ("model", "model-fields"):
             return inner
         if schema["schema"]["type"] != "list" or "items" not in inner:

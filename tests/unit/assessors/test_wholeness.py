@@ -32,7 +32,7 @@ def shaped(smiles: str, residue: str = "X") -> tuple[MoleculeType, np.ndarray]:
 def findings(kind: MoleculeType, copies: list[np.ndarray], **options: object) -> list[Aspect]:
     """What the assessor finds in copies that are far apart, without a reference."""
     system = System(((kind, len(copies)),))
-    atoms = np.concatenate([[*copy, 5.0 * k, 0, 0] for k, copy in enumerate(copies)])
+    atoms = np.concatenate([copy + np.array([5.0 * k, 0, 0]) for k, copy in enumerate(copies)])
     assessor, tally = Structure(Structure.Options(**options)), Tally()
     assessor.begin(system, None)
     assessor.measure(Snapshot(system, AtomIndex(system), 0, 0, None, atoms, system.map(atoms)), tally)

@@ -263,7 +263,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     system = testing.example()[0]
     path = tmp_path_factory.mktemp("weights") / "weights.safetensors"
     kind = system.types[0]
-    own, beads = np.zeros((1, kind.n_beads, 8, 3), dtype=np.float32), np.zeros((1, kind.n_beads, 3), dtype=np.float32)
+    own, beads = (np.zeros((kind.n_beads, 1, n, 3), dtype=np.float32) for n in (8, 1))
     library = Library({kind.name: Conformers(kind.atom_names, torch.as_tensor(own), torch.as_tensor(beads))})
     learner(system).save(path, system, library, {"steps": 0})
     return path

@@ -15,7 +15,8 @@ from ...toy_plugin import ToyFrames, ToyReader, diatomic
 
 
 def source(**options: object) -> ToyFrames:
-    return ToyFrames(ToyReader.Options(**options))
+    """What a reader gives, whatever its file holds."""
+    return ToyFrames(ToyReader.Options().model_copy(update=options))
 
 
 def test_window_is_whole_and_reference_is_near_its_beads() -> None:

@@ -27,7 +27,7 @@ from tests import forcefields, scenes
 VIEW = View(cutoff=2.1, context=14)
 BOX = np.array([[3.4, 0.0, 0.0], [0.7, 3.3, 0.0], [-0.5, 0.9, 3.2]])
 #: Exact: nothing is capped or limited.
-EXACT = {"cap": 1e12, "max_force": 1e15}
+EXACT = {"cap": 1e12, "max_force": 1e12}
 NAMES = ("bond", "angle", "dihedral", "lennard_jones")
 
 

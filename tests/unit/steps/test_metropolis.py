@@ -116,7 +116,7 @@ def test_sweeps_begin_at_beads_as_soft_as_the_targets() -> None:
     system, window = crowd()
     chosen = np.zeros(window.beads.shape[:2], dtype=bool)
     chosen[:, :-6] = True
-    soft = {"beads": {"sigma": 0.002, "proposal_sigma": 0.002}, "temperature": 1e-6, "project": False}
+    soft = {"beads": {"sigma": 0.002, "proposal_sigma": 0.002}, "temperature": 1e-3, "project": False}
     made, _ = swept(system, window, chosen, **soft)
     away = system.map(made.atoms) - made.beads
     assert np.std(away[chosen]) == pytest.approx(0.002, rel=0.25)

@@ -111,15 +111,8 @@ def test_what_was_not_reached_stands_in_log_and_report() -> None:
     step.adopt(Tuned({"sweeps": 1}, {}, "not relaxed within 1 sweeps (at_most), as energies still change: torsion"))
     step.frames(window, state)
     step.finish(state)
-    assert said[-1].startswith("warning: run.yaml: steps[3].hamiltonian: not relaxed within 1 sweeps")
-    assert state.sampling[0].tuned.remark in state.sampling[0].notes
-
-
-def test_a_time_step_in_picoseconds_is_told_in_the_run() -> None:
-    system, _, field = melt(1)
-    _, _, said = started(system, field, timestep=0.002)
-    assert said[0] == ("warning: run.yaml: steps[3].hamiltonian.timestep: a time step of 0.002 fs is shorter than any "
-                       "vibration asks for: recipes count in fs, and 0.002 ps are 2 fs")
+    assert said[-1] == f"hamiltonian: The pilot: {step.tuned.remark}."
+    assert f"The pilot: {step.tuned.remark}." in [finding.text for finding in state.sampling[0].findings]
 
 
 def test_places_that_are_flagged_do_not_tell() -> None:

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from tests.end_to_end import (
+    test_bad_arguments,
     test_bad_beads,
     test_bad_bottleneck,
     test_bad_files,
@@ -23,6 +24,7 @@ from tests.end_to_end import (
     test_bad_rigid,
     test_bad_run_parameters,
     test_bad_tables,
+    test_bad_trajectories,
     test_bad_tuning,
     test_bad_values,
     test_bad_weights,
@@ -52,7 +54,9 @@ TABLES: tuple[tuple[ModuleType, str, str, str], ...] = (
     (test_bad_input, "TABLE", "Running a recipe", "Input"),
     (test_bad_files, "TABLE", "Mappings, other molecules, other formats", "Input"),
     (test_bad_values, "TABLE", "Numbers, texts and files that nobody means", "Input"),
+    (test_bad_arguments, "TABLE", "Recipes, arguments and plugins that nobody means", "Input"),
     (test_bad_frames, "TABLE", "Frames", "Input"),
+    (test_bad_trajectories, "TABLE", "Trajectories", "Input"),
     (test_bad_weights, "TABLE", "Weights", ""),
     (test_bad_forcefields, "TABLE", "Force fields of GROMACS", ""),
     (test_bad_rigid, "TABLE", "Rigid parts and virtual sites", ""),

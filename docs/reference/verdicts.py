@@ -3,10 +3,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backmap.model.assessment import VerdictRule
-from backmap.recipe.registry import KINDS, Registry
 from backmap_plugins.report import verdict  # noqa: F401  (brings all rules)
 from backmap_plugins.report.rules import RULES
+
+from backmap.model.assessment import VerdictRule
+from backmap.recipe.registry import KINDS, Registry
 
 HEAD = """\
 <!-- Written by docs/generate.py from the rules and the plugins; change them, then run `make docs`. -->

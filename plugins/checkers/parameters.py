@@ -13,11 +13,11 @@ from backmap.model.molecule import MoleculeType, merged
 from backmap.model.parameters import ForceField, MoleculeParameters
 from backmap.model.survey import Finding, Survey
 
+from ..chemistry.bond_lengths import impossible, springs
 from ..chemistry.elements import mass_of, symbol_of
 from .listing import counted, listed
 
 SIGMAS = (0.04, 0.8)  #: nm; of a hydrogen on oxygen, where it has one, to large ions
-BONDS = (0.05, 0.35)  #: nm; from H-H to bonds of iodine
 SPARE = 4.5  #: u; united atoms bear their hydrogens' mass, and hydrogens that of their neighbours
 
 
@@ -64,20 +64,15 @@ def _pieces(kind: MoleculeType, where: str) -> Iterator[Finding]:
 
 def _bonds(kind: MoleculeType, known: MoleculeParameters, where: str) -> Iterator[Finding]:
     """Springs of bonds that come twice, or are as long as no bond."""
-    rows = [(tuple(sorted(map(int, atoms))), parameters[0]) for bonded in known.bonded if bonded.term == "bond"
-            for atoms, parameters in zip(bonded.atoms, bonded.parameters)]
-    twice = [pair for pair, count in Counter(pair for pair, _ in rows).items() if count > 1]
+    twice = [pair for pair, count in Counter(pair for pair, _ in springs(known)).items() if count > 1]
     if twice:
         yield Finding("warning", where, f"{counted(len(twice), 'bond')} of {kind.name} twice: "
                       f"{listed([_named(kind, pair) for pair in twice])}", "Each counts, as in GROMACS. Leave one out.")
-    lengths = {pair: float(length) for pair, length in rows}
-    lengths |= {tuple(map(int, pair)): float(length) for pair, length in zip(kind.bonds, kind.bond_length)
-                if np.isfinite(length)}
-    joined = {tuple(map(int, pair)) for pair in kind.bonds}
-    odd = [pair for pair, length in lengths.items() if pair in joined and not BONDS[0] <= length <= BONDS[1]]
+    odd = impossible(kind, known)
     if odd:
+        pair, length = next(iter(odd.items()))
         yield Finding("warning", where, f"{counted(len(odd), 'bond')} of {kind.name} of a length that no bond has: "
-                      f"{_named(kind, odd[0])} of {lengths[odd[0]]:g} nm", "Lengths are in nm.")
+                      f"{_named(kind, pair)} of {length:g} nm", "Lengths are in nm.")
 
 
 def _named(kind: MoleculeType, pair: tuple[int, int]) -> str:

@@ -13,6 +13,7 @@ from backmap.model.molecule import MoleculeType
 from backmap.model.parameters import ForceField
 from backmap.model.system import System
 
+from ..chemistry.bond_lengths import impossible
 from .lengths import LengthTables, lengths
 from .mappings import other_mappings
 from .sampling import LARGEST, FreeMolecule, free_molecule
@@ -141,6 +142,8 @@ def _free(system: System, forcefield: ForceField, temperature: float,
             found.unlooked.append(f"{name} has {kind.n_atoms} atoms; molecules of up to {LARGEST} are looked at")
         elif number >= TYPES:
             found.unlooked.append(f"{name}: {TYPES} types of molecules are looked at")
+        elif impossible(kind, forcefield.of(System(((kind, 1),)))[0]):
+            found.unlooked.append(f"{name} has bonds of lengths that no bond has")
         else:
             free = free_molecule(kind, forcefield, temperature)
             if free is None:

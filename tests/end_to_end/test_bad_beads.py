@@ -10,8 +10,9 @@ import pytest
 
 from backmap.commands import cli
 from tests import beads
+from tests.breaking import Break, check_one_line, run
 
-from .test_bad_input import Break, check_one_line, recipe, run
+from .test_bad_input import recipe
 
 LEARN = """\
 recipe: 1

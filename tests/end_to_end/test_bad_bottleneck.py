@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from tests import melts
-
-from .test_bad_input import Break, check_one_line, columns, content, lines, nothing, remove
+from tests.breaking import Break, Row, check_one_line, columns, content, lines, nothing, remove
 
 
 def chains(name: str, n_beads: int, n_chains: int = 4, n_frames: int = 3) -> Break:
@@ -40,7 +39,7 @@ def two_types(folder: Path) -> None:
 FILES = ("x.gro", "-p", "kg.itp", "--like", "y.gro")
 
 #: What is wrong, how to make it so, arguments, the printed line after "backmap: "; "..." is anything.
-TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
+TABLE: list[Row] = [
     ("no topology of the beads", nothing, ("x.gro", "--like", "y.gro"),
      "backmap bottleneck: no topology of the beads is given. Give their bonds and masses by `-p beads.itp`."),
     ("frames of one model only", nothing, ("x.gro", "-p", "kg.itp"),

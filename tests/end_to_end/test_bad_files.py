@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from .test_bad_input import DEMO, GRO, INPUTS, RECIPE, Break, check_one_line, content, lines, nothing, remove
+from tests.breaking import DEMO, Break, Row, check_one_line, content, lines, nothing, remove
+
+from .test_bad_input import GRO, INPUTS, RECIPE
 
 YAML = """\
 OCT:
@@ -83,8 +85,7 @@ SITE = "    1OCT    VS1    9   0.100   0.100   0.100\n"
 VIRTUAL = lines("cg.gro", lambda rows: [rows[0], "  257\n", *rows[2:4], SITE, *rows[4:]])
 SWAPPED = lines("cg.gro", lambda rows: [*rows[:2], rows[3], rows[2], *rows[4:]])
 
-#: What is wrong, how to make it so, more arguments, the printed line after "backmap: "; "..." is anything.
-TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
+TABLE: list[Row] = [
     # mappings in YAML and CGsmiles
     ("YAML mapping of an atom that does not exist", yaml("[C3,", "[C33,"), IN_YAML,
      "run.yaml: steps[0].topology: octane.yaml:5: there is no atom 'C33' in molecule type 'OCT'. Did you mean 'C3'?"),

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from .test_bad_input import DEMO, INPUTS, Break, check_one_line, replace, run
+from tests.breaking import DEMO, Break, check_one_line, replace, run
+
+from .test_bad_input import INPUTS
 
 #: A run of the demo that needs its force field.
 RECIPE = """\

@@ -1,20 +1,26 @@
 """Every way to break a run like the demo, and the one line that the command prints for it."""
 from __future__ import annotations
 
-import re
-import shutil
-import signal
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import pytest
 from MDAnalysis.lib.formats.libmdaxdr import XTCFile
 
-from backmap.commands import cli
 from backmap.engine.checkpoints import store
+from tests.breaking import (
+    Break,
+    Row,
+    columns,
+    content,
+    found,
+    half,
+    lines,
+    nothing,
+    one_line,
+    remove,
+    replace,
+)
 
-DEMO = Path(__file__).parents[2] / "recipes" / "octane"
 INPUTS = ("octane.top", "octane.xml", "cg.gro", "cg.xtc", "octane_350K.safetensors")
 WEIGHTS = INPUTS[4]
 #: The demo without its judgement.
@@ -47,32 +53,9 @@ QUICK = ("--set", "steps.gibbs.sweeps=1", "--set", "steps.gibbs.repair=0")
 NO_CHECKPOINT = (f"run.yaml: steps[2].forward.generator.equivariant: {WEIGHTS}: is not a checkpoint that backmap "
                  "wrote. safetensors says: ...")
 
-Break = Callable[[Path], None]
-
-
-def replace(name: str, old: str, new: str, count: int = -1) -> Break:
-    """Text of a file replaced."""
-
-    def change(folder: Path) -> None:
-        text = (folder / name).read_text()
-        assert old in text
-        (folder / name).write_text(text.replace(old, new, count))
-
-    return change
-
 
 def recipe(old: str, new: str) -> Break:
     return replace("run.yaml", old, new)
-
-
-def lines(name: str, change: Callable[[list[str]], list[str]]) -> Break:
-    """The lines of a file changed; every line ends in a newline."""
-    return lambda folder: (folder / name).write_text("".join(
-        change((folder / name).read_text().splitlines(keepends=True))))
-
-
-def content(name: str, data: bytes) -> Break:
-    return lambda folder: (folder / name).write_bytes(data)
 
 
 def fewer_weights(folder: Path) -> None:
@@ -80,16 +63,6 @@ def fewer_weights(folder: Path) -> None:
     tensors, header = store.load(folder / WEIGHTS, "checkpoint")
     tensors.pop(next(name for name in tensors if name.startswith("weights.")))
     store.save(folder / WEIGHTS, "checkpoint", tensors, {key: header[key] for key in header if key != "kind"})
-
-
-def half(name: str) -> Break:
-    """A file cut in the middle."""
-
-    def change(folder: Path) -> None:
-        data = (folder / name).read_bytes()
-        (folder / name).write_bytes(data[:len(data) // 2])
-
-    return change
 
 
 def xtc(n_points: int, *, edge: float = 3.0) -> Break:
@@ -120,33 +93,10 @@ def renamed_atom(folder: Path) -> None:
     replace("octane.xml", ":C8 ", ":C9 ")(folder)
 
 
-def remove(name: str) -> Break:
-    return lambda folder: (folder / name).unlink()
-
-
-def found(name: str, text: str) -> Break:
-    """A file that stands in the output folder already."""
-
-    def change(folder: Path) -> None:
-        (folder / "out").mkdir()
-        (folder / "out" / name).write_text(text)
-
-    return change
-
-
-def nothing(folder: Path) -> None:
-    """All files as they are shipped."""
-
-
 def doubled(text: list[str]) -> list[str]:
     """Lines of a .gro file with all lengths doubled."""
     rows = [line[:20] + "".join(f"{2 * float(line[k:k + 8]):8.3f}" for k in (20, 28, 36)) + "\n" for line in text[2:-1]]
     return [*text[:2], *rows, " ".join(str(2 * float(edge)) for edge in text[-1].split()) + "\n"]
-
-
-def columns(line: str, start: int, text: str) -> str:
-    """A line of .gro with a coordinate replaced."""
-    return line[:start] + f"{text:>8}" + line[start + 8:]
 
 
 NAN = lines("cg.gro", lambda text: [*text[:4], columns(text[4], 20, "nan"), *text[5:]])
@@ -161,8 +111,7 @@ steps:
   - train: {generator: equivariant, steps: 10}
 """)
 
-#: What is wrong, how to make it so, more arguments, the printed line after "backmap: "; "..." is anything.
-TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
+TABLE: list[Row] = [
     # files of frames
     ("no such file", remove("cg.xtc"), (),
      "run.yaml: steps[1].read.beads.gromacs.files[1]: there is no file 'cg.xtc' (cg.xtc). Input paths are relative to "
@@ -347,52 +296,4 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
     ("seed that is no number", nothing, ("--seed", "x"), "Invalid value for '--seed': ... as an integer. Try --help."),
 ]
 
-
-def run(folder: Path, *words: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
-    """Exit code, standard output and standard error of ``backmap`` in a folder."""
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        with pytest.raises(SystemExit) as stop:
-            cli.main(words)
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    captured = capsys.readouterr()
-    return stop.value.code, captured.out, captured.err.replace(f"{folder}/", "")
-
-
-def check_one_line(folder: Path, words: Sequence[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """The command prints this line and exits with 2; the folder, in which it runs, holds no half of a result."""
-    before = contents(folder)
-    code, out, err = run(folder, *words, capsys=capsys)
-    *log, line = err.splitlines()
-    assert code == 2, err
-    assert out == ""
-    assert re.fullmatch(re.escape(f"backmap: {expected}").replace(r"\.\.\.", ".*"), line), line
-    # What the first steps say, and how far frames have come where that takes a while.
-    first = re.compile(r".* atoms, .*|.*: \d+ beads|.* to \d+ beads|.* placed on their beads|force field: .*"
-                       r"|warning: .*"
-                       r"|compiling .*|.*: beads are held by .*|\d+/\d+ frames, .*"
-                       r"|.*: its atoms are taken for beads .*")
-    assert all(first.fullmatch(text) for text in log), err
-    after = contents(folder)
-    assert {name: after.get(name) for name in before} == before
-    new = {name for name in after if name not in before}
-    assert all(re.fullmatch(r"out/(.*\.part|progress\.json|progress\.\d+\.npz)", name) for name in new), new
-    assert not new or "out/progress.json" in new, new  # what is left can be resumed
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """All files below a folder."""
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-@pytest.mark.parametrize(("change", "arguments", "expected"), [
-    pytest.param(*case, id=name) for name, *case in TABLE])
-def test_one_line(change: Break, arguments: tuple[str, ...], expected: str, tmp_path: Path,
-                  monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    for name in INPUTS:
-        shutil.copyfile(DEMO / name, tmp_path / name)
-    (tmp_path / "run.yaml").write_text(RECIPE)
-    change(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    check_one_line(tmp_path, ["run", "run.yaml", "--output", "out", *arguments], expected, capsys)
+test_one_line = one_line(TABLE, INPUTS, RECIPE)

@@ -14,8 +14,9 @@ from backmap_plugins.formats.gromacs.frames import GromacsFrames
 from backmap.engine.sites.snapshot import AtomIndex, Snapshot
 from backmap.model.tally import Tally
 from tests import judging, scenes
+from tests.breaking import Break, Row, check_one_line, content, half, lines, nothing, remove, replace
 
-from .test_bad_input import Break, check_one_line, content, half, lines, nothing, recipe, remove, replace
+from .test_bad_input import recipe
 
 #: The assessors of the recipe that is broken.
 PLAIN = "[structure, energy, consistency]"
@@ -114,8 +115,7 @@ FORCE_FIELD, READ, LOAD, ASSESS = (f"run.yaml: steps[{number}].{name}" for numbe
 OTHER_COUNT = "Check the molecule counts and that every chain has the topology's length."
 BELONG = "Frame n must belong to frame n of the beads, or to the n-th chosen one."
 
-#: What is wrong, how to make it so, more arguments, the printed line after "backmap: "; "..." is anything.
-TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
+TABLE: list[Row] = [
     # the reference
     ("reference of other atoms", together(frames("aa.xtc", n_atoms=1638), recipe("[aa.gro, aa.xtc]", "aa.xtc")), (),
      f"{READ}: aa.xtc: holds 1638 atoms, but the topology (64 OCT) has 1664. {OTHER_COUNT}"),

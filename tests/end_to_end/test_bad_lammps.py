@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.breaking import Break, check_one_line, replace, run
 from tests.unit.forcefields.test_lammps import data_of
-
-from .test_bad_input import Break, check_one_line, replace, run
 
 SCRIPT = """\
 units real

@@ -1,13 +1,12 @@
 """Recipes that change what there is, broken, and the one line that is printed for each."""
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
-import pytest
+from tests.breaking import Row, content, lines, nothing, one_line, replace
 
 from .test_bad_files import with_ions
-from .test_bad_input import DEMO, GRO, INPUTS, Break, check_one_line, content, lines, nothing, recipe, replace
+from .test_bad_input import GRO, INPUTS, recipe
 
 #: Beads of octane to halves of it, and back to its atoms.
 RECIPE = """\
@@ -78,8 +77,7 @@ def loose(folder: Path) -> None:
 
 IONS = ["   65NA     NA  257   0.100   0.100   0.100\n", "   66NA     NA  258   0.500   0.500   0.500\n"]
 
-#: What is wrong, how to make it so, more arguments, the printed line after "backmap: "; "..." is anything.
-TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
+TABLE: list[Row] = [
     ("coarsen without a mapping", nothing, ("--set", "steps.coarsen.mapping=[]"),
      "run.yaml: steps[2].coarsen: 'mapping' is empty: name a reader, e.g. mapping: {votca: mapping.xml}"),
     ("mapping of beads that are not there", replace("halves.xml", "OCT:B4", "OCT:C8"), (),
@@ -156,15 +154,5 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
      "single beads, and molecules of no mapping, stay as they are."),
 ]
 
-
-@pytest.mark.parametrize(("change", "arguments", "expected"), [
-    pytest.param(*case, id=name) for name, *case in TABLE])
-def test_one_line(change: Break, arguments: tuple[str, ...], expected: str, tmp_path: Path,
-                  monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    for name in INPUTS:
-        shutil.copyfile(DEMO / name, tmp_path / name)
-    for name, text in (("run.yaml", RECIPE), ("halves.xml", HALVES), ("halves.yaml", BACK)):
-        content(name, text.encode())(tmp_path)
-    change(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    check_one_line(tmp_path, ["run", "run.yaml", "--output", "out", *arguments], expected, capsys)
+test_one_line = one_line(TABLE, INPUTS, RECIPE, content("halves.xml", HALVES.encode()),
+                         content("halves.yaml", BACK.encode()))

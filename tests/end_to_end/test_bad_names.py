@@ -2,14 +2,11 @@
 from __future__ import annotations
 
 import re
-import shutil
-from pathlib import Path
-
-import pytest
 
 from backmap.recipe.registry import KINDS, Registry
+from tests.breaking import Break, Row, one_line
 
-from .test_bad_input import DEMO, GRO, INPUTS, RECIPE, Break, check_one_line, recipe
+from .test_bad_input import GRO, INPUTS, RECIPE, recipe
 
 GIBBS = RECIPE[RECIPE.index("  - gibbs:"):RECIPE.index("  - write:")]
 WELL = """\
@@ -41,7 +38,7 @@ def ensemble(old: str, new: str) -> Break:
 
 
 #: Name, what is written into the folder, further arguments, what is printed.
-TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
+TABLE: list[Row] = [
     # steps
     ("load", instead("load: {gromacs: [aa.gro, aa.xtc]}"), (), "run.yaml: steps[3]: 'load' is called 'read_atoms' now"),
     ("learn", ensemble("train_model", "learn"), (), "run.yaml: steps[2]: 'learn' is called 'train_model' now"),
@@ -112,17 +109,7 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
      "run.yaml: steps[3].gibbs: the flag 'stuck' is called 'never_accepted' now"),
 ]
 
-
-@pytest.mark.parametrize(("change", "arguments", "expected"), [
-    pytest.param(*case, id=name) for name, *case in TABLE])
-def test_one_line(change: Break, arguments: tuple[str, ...], expected: str, tmp_path: Path,
-                  monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    for name in INPUTS:
-        shutil.copyfile(DEMO / name, tmp_path / name)
-    (tmp_path / "run.yaml").write_text(RECIPE)
-    change(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    check_one_line(tmp_path, ["run", "run.yaml", "--output", "out", *arguments], expected, capsys)
+test_one_line = one_line(TABLE, INPUTS, RECIPE)
 
 
 def test_every_changed_name_is_tried() -> None:

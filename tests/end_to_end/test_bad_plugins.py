@@ -7,7 +7,7 @@ from textwrap import indent
 
 import pytest
 
-from .test_bad_input import DEMO, check_one_line, run
+from tests.breaking import DEMO, check_one_line, run
 
 INPUTS = ("octane.top", "octane.xml", "cg.gro")
 RECIPE = """\

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.breaking import Break, Row, check_one_line, replace
 from tests.command import call
-
-from .test_bad_input import Break, check_one_line, replace
 
 TOP = """\
 [ defaults ]
@@ -60,7 +59,7 @@ def top(old: str, new: str) -> Break:
 WITH_SITE = replace("water.yaml", "HW2], weights: [16, 1, 1]", "HW2, MW], weights: [16, 1, 1, 1]")
 SETTLE = "[ settles ]\n1 1 0.09572 0.15139\n"
 #: What is wrong, how to make it so, further arguments, the printed line.
-TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
+TABLE: list[Row] = [
     ("rigid water that is no triangle", top("0.15139", "0.25139"), (),
      f"{WHERE}:15: no triangle has the sides 0.09572, 0.09572 and 0.25139 nm. They are the distances O-H and H-H."),
     ("rigid water of atoms that are not there", top("1 1 0.09572", "3 1 0.09572"), (),

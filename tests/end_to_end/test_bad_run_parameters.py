@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from .test_bad_input import DEMO, INPUTS, Break, check_one_line, replace, run
+from tests.breaking import DEMO, Break, check_one_line, replace, run
+
+from .test_bad_input import INPUTS
 
 MDP = """\
 integrator = sd

@@ -10,9 +10,10 @@ from backmap_plugins.files.tables import write_votca
 
 from backmap.engine.tabulated.spline import with_forces
 from backmap.model.tabulated import even_grid
+from tests.breaking import Break, Row, check_one_line, content, replace
 
 from . import test_coarse_forces as octane
-from .test_bad_input import Break, check_one_line, content, recipe, replace
+from .test_bad_input import recipe
 
 STEP = "assess: {assessors: [{force_residual: {tables: tables, temperature: 350}}]}"
 MATCHING = recipe(STEP, octane.MATCH)
@@ -79,8 +80,7 @@ def unweighted(folder: Path) -> None:
 NO_FIELD = recipe("  - forcefield: {gromacs: octane.top, epsilon_rf: 1.9}\n", "")
 NO_REFERENCE = recipe("{reference: {gromacs: [aa.gro, train.xtc]}}", "{beads: {gromacs: cg.gro}}")
 
-#: What is wrong, how to make it so, more arguments, the printed line after "backmap: "; "..." is anything.
-TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
+TABLE: list[Row] = [
     # tables
     ("no such table", recipe("tables: tables", "tables: tables/E-E.pot"), (),
      f"{RESIDUAL}.tables[0]: there is no file 'tables/E-E.pot' (...). Input paths are relative to the recipe's "

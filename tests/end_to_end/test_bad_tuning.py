@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from .test_bad_input import DEMO, INPUTS, check_one_line
+from tests.breaking import DEMO, check_one_line
+
+from .test_bad_input import INPUTS
 
 RECIPE = """\
 recipe: 1

@@ -3,20 +3,17 @@ from __future__ import annotations
 
 import gzip
 import json
-import shutil
 import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from .test_bad_input import DEMO, Break, check_one_line, content
-from .test_bad_values import bytes_of, folder_at
+from tests.breaking import Break, Row, bytes_of, content, folder_at, one_line
 
 WEIGHTS = "octane_350K.safetensors"
 INPUTS = ("octane.top", "octane.xml", "cg.gro", WEIGHTS)
@@ -100,8 +97,7 @@ def one_nan(tensors: dict[str, Tensor], found: dict[str, Any]) -> None:
     tensors[name].view(-1)[0] = float("nan")
 
 
-#: What is wrong, how to make it so, more arguments, the printed line after "backmap: "; "..." is anything.
-TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
+TABLE: list[Row] = [
     # the file
     ("folder for weights", folder_at(WEIGHTS), (),
      "run.yaml: steps[2].forward.generator.equivariant: octane_350K.safetensors: is a folder, not a file"),
@@ -261,14 +257,4 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
      "It was damaged or changed by hand: copy it again, or train anew."),
 ]
 
-
-@pytest.mark.parametrize(("change", "arguments", "expected"), [
-    pytest.param(*case, id=name) for name, *case in TABLE])
-def test_one_line(change: Break, arguments: tuple[str, ...], expected: str, tmp_path: Path,
-                  monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    for name in INPUTS:
-        shutil.copyfile(DEMO / name, tmp_path / name)
-    (tmp_path / "run.yaml").write_text(RECIPE)
-    change(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    check_one_line(tmp_path, ["run", "run.yaml", "--output", "out", *arguments], expected, capsys)
+test_one_line = one_line(TABLE, INPUTS, RECIPE)

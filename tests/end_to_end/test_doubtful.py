@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from .test_bad_frames import in_turn
-from .test_bad_input import DEMO, Break, nothing, replace, run
-from .test_bad_values import INPUTS, MOVING, RECIPE, put, top
+from tests.breaking import DEMO, Break, in_turn, nothing, put, replace, run
+
+from .test_bad_values import INPUTS, MOVING, RECIPE, top
 
 WEIGHTS = "octane_350K.safetensors"
 DRAWN = replace("run.yaml", "  - write", f"""\
@@ -46,8 +46,8 @@ DOUBTS: list[tuple[str, Break, tuple[str, ...], str]] = [
      "rule that of the numbers?"),
     # sizes
     ("time step in ps", MOVING, put("hamiltonian.timestep=0.002"),
-     "run.yaml:9: steps[4].hamiltonian.timestep: a time step of 0.002 fs is shorter than any vibration asks for: recipes "
-     "count in fs, and 0.002 ps are 2 fs. Write 'timestep: 2', or 'timestep: auto'."),
+     "run.yaml:9: steps[4].hamiltonian.timestep: a time step of 0.002 fs is shorter than any vibration asks for: "
+     "recipes count in fs, and 0.002 ps are 2 fs. Write 'timestep: 2', or 'timestep: auto'."),
     ("temperature in degrees Celsius", MOVING, put("hamiltonian.temperature=26.85"),
      "run.yaml:9: steps[4].hamiltonian.temperature: a temperature of 26.85 K. Recipes count in K."),
     ("temperature of a flame", MOVING, put("hamiltonian.temperature=350000"),

@@ -13,8 +13,7 @@ import backmap
 from backmap.recipe.registry import Registry
 from backmap.running import judging as judging_recipe
 from tests import command, judging, scenes
-
-from .test_bad_input import Break, check_one_line, content, nothing, remove, replace
+from tests.breaking import Break, check_one_line, content, nothing, remove, replace
 
 WEIGHTS = "octane_350K.safetensors"
 INPUTS = ("octane.top", "octane.xml", "cg.gro", "cg.xtc", "aa.gro", "test_aa.xtc", WEIGHTS)

@@ -13,10 +13,10 @@ from backmap.errors import BackmapError
 from backmap.recipe.registry import Registry, kind_of
 from backmap.testing.runs import quiet
 from tests import melts
+from tests.breaking import run
 from tests.end_to_end import test_morph
 
 from ..test_docs import ROOT, blocks
-from .test_bad_input import run
 
 IMPLIED = ("morph: {bottleneck: 2, generator: {splitting: learned/weights.safetensors}, scheme: A, sweeps: 1}", "morph")
 NAMED = (IMPLIED[0].replace("morph: ", "morph: {morpher: {bottleneck: ") + "}}", "morph.morpher.bottleneck")

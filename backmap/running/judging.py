@@ -65,7 +65,7 @@ def judgement(path: Path, models: Mapping[str, Sequence[str]], registry: Registr
     assessors = _assessors(known.get("assess", {}).get("assessors", ["consistency"]), making, path)
     derived = {
         "recipe": 1, "title": f"{content.get('title') or path.stem}: {', '.join(branches)}", "output": "judgement",
-        "seed": content.get("seed", 0), "replicas": content.get("replicas", 1),
+        **{key: content[key] for key in ("seed", "replicas", "max_infeasible") if key in content},
         "steps": [*({name: known[name]} for name in SETTING[:2]), {READ: {"reference": true}}, *making,
                   {"assess": {"assessors": assessors, "name": MAPPED, "compare_with": branches}},
                   {"write": {"report": REPORTS}}]}

@@ -106,6 +106,11 @@ class Content:
     sampling: list[Sampling] = field(default_factory=list)
 
     @property
+    def judged(self) -> list[str]:
+        """Those that a verdict is said of first: the run's own, where there is one."""
+        return [self.own] if self.own in self.candidates else self.candidates
+
+    @property
     def candidates(self) -> list[str]:
         """Trajectories that are judged: all but the reference."""
         return [label for label in self.labels if label != REFERENCE]

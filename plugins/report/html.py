@@ -31,13 +31,12 @@ FLAGS = {
 
 def render(content: Content) -> bytes:
     """The page, UTF-8."""
-    judged = [content.own] if content.own in content.candidates else content.candidates
     view, style = _view(content), styles(content.candidates)
     flagged = _flagged(content)
     return fill(
         "judgement.html", contents=_contents(content, view), title=content.title, summary=summary(content),
         version=version_of(content.provenance), own=content.own, n_frames=content.judgement.n_frames,
-        verdicts=[judge(content, label) for label in judged], n_flagged=sum(flag.count for flag in flagged),
+        verdicts=[judge(content, label) for label in content.judged], n_flagged=sum(flag.count for flag in flagged),
         overview=_shown(content, overview(content)), several=len(content.candidates) > 1,
         has_floor=has_floor(content), has_distances=any(row.distance for row in content.rows),
         styles={label: style[label] for label in content.labels}, panels=_panels(content, style),

@@ -15,7 +15,7 @@ MARKS = ("✓", "!", "✗")
 def render(content: Content) -> bytes:
     """A page in GitHub's Markdown, UTF-8."""
     parts = [f"# {_escaped(content.title)}", _escaped(summary(content))]
-    for label in [content.own] if content.own in content.candidates else content.candidates:
+    for label in content.judged:
         parts += _verdict(content, label)
     parts += ["## Overview", table_text(overview(content)),
               "**◆** stands beside the trajectory that comes nearest to what a figure should be."]

@@ -12,6 +12,7 @@ from backmap.model.system import System
 
 from . import html, machine, markdown
 from .content import Content, collect
+from .verdict import judge
 
 FORMATS: dict[str, Callable[[Content], bytes]] = {
     ".html": html.render, ".md": markdown.render, ".json": machine.render}
@@ -44,3 +45,10 @@ def report(path: Path, judgement: Judgement, provenance: dict[str, Any], system:
     """
     check(path)
     return FORMATS[path.suffix](collect(judgement, provenance, system, sampling))
+
+
+def told(judgement: Judgement, provenance: dict[str, Any], system: System | None = None,
+         sampling: Sequence[Sampling] = ()) -> list[str]:
+    """What a terminal shows of the same: the verdict on each trajectory that the report judges, and what stands out."""
+    content = collect(judgement, provenance, system, sampling)
+    return [judge(content, label).line for label in content.judged]

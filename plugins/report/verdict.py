@@ -54,6 +54,11 @@ class Verdict:
         return NO_VERDICT if self.level is None else LEVELS[self.level]
 
     @property
+    def line(self) -> str:
+        """The verdict, and what is not as it should be."""
+        return f"{self.label}: {self.words}" + (f". Look at {few(self.topics)}." if self.topics else "")
+
+    @property
     def topics(self) -> list[str]:
         """What is not as it should be, the worst first."""
         return list(dict.fromkeys(finding.topic for finding in self.findings if finding.level > GOOD))

@@ -67,6 +67,10 @@ class Write(api.Step):
                 state.files.append(path, data)
 
     def finish(self, state: State) -> None:
+        if not self.options.report:
+            return
+        content = self.judgement, state.provenance(), self.judgement.system, state.sampling
         for path in self.options.report:
-            state.files.place(path, render.report(path, self.judgement, state.provenance(), self.judgement.system,
-                                                  state.sampling))
+            state.files.place(path, render.report(path, *content))
+        for line in render.told(*content):
+            state.log(f"verdict: {line}")

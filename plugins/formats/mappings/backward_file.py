@@ -118,7 +118,7 @@ def units_of(block: MoleculeBlock, weights: Weights, inherit: bool) -> list[Unit
         for bead, share in _shares(row, beads).items():
             if block.cg and bead not in block.cg:
                 raise row.error(f"bead '{bead}' is not among those listed", known(bead, block.cg))
-            members.setdefault(bead, []).append(Member(atom, share, row.where))
+            members.setdefault(bead, []).append(Member(atom, share, row.where, text=row.text))
     for bead, found in members.items():
         if not any(member.share for member in found):
             raise BackmapError(f"bead '{bead}' of {block.names[0]} has no atoms", where=block.cg.get(bead, block.where),

@@ -11,8 +11,9 @@ from backmap.errors import BackmapError
 
 from ...files.reading import Files
 from .backward_file import read_blocks, units_of
-from .bead_model import Weights
-from .units import Unit, read_units
+from .bead_model import Weights, listed
+from .composition import read_units
+from .units import Unit
 from .vermouth_file import read_mappings
 
 #: Where a .map does not say from and to which force field it maps.
@@ -46,7 +47,7 @@ class Vermouth(MappingReader):
         found = [entry for path in options.files for entry in self._entries(path)]
         chosen = [entry for entry in found if options.source in (None, *entry[0])
                   and options.target in (None, *entry[1])]
-        where = ", ".join(map(str, options.files))
+        where = listed(options.files)
         if not chosen:
             listed = dict.fromkeys(f"{' '.join(source)} to {' '.join(target)}" for source, target, _ in found)
             raise BackmapError(f"nothing maps from {options.source or 'any force field'} to "

@@ -128,9 +128,9 @@ def test_a_chain_is_put_together_unit_by_unit(tmp_path: Path) -> None:
 
 def test_ends_may_lack_atoms_and_this_is_said(tmp_path: Path) -> None:
     atoms, _ = polyethylene(3)
-    lacking = _renamed(atoms, atoms.atom_names.index("HA1"), "HX")
+    lacking = _renamed(atoms, atoms.atom_names.index("CA"), "CX")
     model = _read(tmp_path, ETHYLENE, lacking)["PE"]
-    assert model.remarks == ("PE: residue 1 has no HA1: their beads go without",)
+    assert model.remarks == ("PE: residue 1 has no CA: their beads go without",)
     assert len(model.mapping.atom) == 17
 
 
@@ -148,7 +148,8 @@ def test_several_molecule_types_and_force_fields_in_a_file(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(("old", "new", "line", "problem"), [
     ("    5    C3    BB", "    5    C3    BB\n    6    O9    BB", 17,
-     "there is no atom 'O9' in residue 1 of molecule type 'ALA', ALA. Known: C1, C2"),
+     "there is no atom 'O9' in residue 1 of molecule type 'ALA', ALA. Atoms that no line names: O1, O2, H1, H2, H3, H5, H6, H7. "
+     "Perhaps '6 O2 BB'."),
     ("    4    C1    SC1", "    4    N1    SC1", 15, "atom 'N1' comes twice"),
     ("    4    C1    SC1", "    4    C1    SC2", 15, "bead 'SC2' is not among those listed. Did you mean 'SC1'?"),
     ("    4    C1    SC1", "    x    C1    SC1", 15, "'x C1 SC1' is not a row of [ atoms ]"),

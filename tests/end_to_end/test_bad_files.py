@@ -113,7 +113,7 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
     # .map files
     (".map with an atom that does not exist", map_file("3 C3 B", "3 C33 B"), IN_MAP,
      "run.yaml: steps[0].topology: octane.map:10: there is no atom 'C33' in residue 1 of molecule type 'OCT', OCT. "
-     "Did you mean 'C3'?"),
+     "Atoms that no line names: H1A, H1B, H1C, H2A, H2B, C3, H3A, H3B, C4, H4A. Perhaps '3 C3 B'."),
     (".map with a bead that is not listed", map_file("3 C3 B", "3 C3 D"), IN_MAP,
      "run.yaml: steps[0].topology: octane.map:10: bead 'D' is not among those listed. Known: A, B."),
     (".map for another force field", text("octane.map", BACKWARD),

@@ -8,7 +8,7 @@ from backmap.errors import BackmapError
 
 from ...files.reading import Files
 from .backward_file import MoleculeBlock, read_blocks, units_of
-from .bead_model import Weights, listed
+from .bead_model import Weights, file_list
 from .composition import read_units
 
 
@@ -35,7 +35,7 @@ class Backward(MappingReader):
         options = self.options
         blocks = [block for path in options.files for block in read_blocks(path)]
         chosen = [block for block in blocks if options.force_field in (None, *block.mapping)]
-        where = listed(options.files)
+        where = file_list(options.files)
         if not chosen:
             listed = dict.fromkeys(name for block in blocks for name in block.mapping)
             raise BackmapError(f"no [ mapping ] is for '{options.force_field}'", where=where,

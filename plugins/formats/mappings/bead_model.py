@@ -94,6 +94,6 @@ def closest(name: str, names: Sequence[str]) -> str:
     return next(iter(difflib.get_close_matches(name, names, n=1, cutoff=0.0)))
 
 
-def listed(files: Sequence[Path]) -> str:
+def file_list(files: Sequence[Path]) -> str:
     """Files for messages: of many only the first."""
     return ", ".join(map(str, files)) if len(files) < 4 else f"{files[0]} and {len(files) - 1} more files"

@@ -11,7 +11,7 @@ from backmap.errors import BackmapError
 
 from ...files.reading import Files
 from .backward_file import read_blocks, units_of
-from .bead_model import Weights, listed
+from .bead_model import Weights, file_list
 from .composition import read_units
 from .units import Unit
 from .vermouth_file import read_mappings
@@ -47,7 +47,7 @@ class Vermouth(MappingReader):
         found = [entry for path in options.files for entry in self._entries(path)]
         chosen = [entry for entry in found if options.source in (None, *entry[0])
                   and options.target in (None, *entry[1])]
-        where = listed(options.files)
+        where = file_list(options.files)
         if not chosen:
             listed = dict.fromkeys(f"{' '.join(source)} to {' '.join(target)}" for source, target, _ in found)
             raise BackmapError(f"nothing maps from {options.source or 'any force field'} to "

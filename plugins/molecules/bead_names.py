@@ -60,7 +60,7 @@ class Beads:
                 self._expect_order(blocks, *spelling)
 
     def arranged(self, blocks: Blocks) -> tuple[Beads, list[str]]:
-        """The same with the beads of each residue in the order of the mapping, and a line for each type where that differs.
+        """The same with the beads of each residue in the order of the mapping, and a line for each type that differs.
 
         Names tell the order if a residue has each of its mapping's once, and all copies of a molecule type agree.
         """
@@ -87,9 +87,9 @@ class Beads:
         moved = kind.bead_residues[[k for k, other in enumerate(order) if k != other]]
         first = np.flatnonzero(kind.bead_residues == moved[0])
         residues = len(set(moved.tolist()))
+        example = f"{kind.bead_residue_names[first[0]]} {', '.join(found[k] for k in first)}"
         return (f"{kind.name}: beads of {residues} residue{'s' if residues > 1 else ''} stand in {self.where} in another "
-                f"order than in the mapping, such as {kind.bead_residue_names[first[0]]} {', '.join(found[k] for k in first)}; "
-                "their names tell which is which")
+                f"order than in the mapping, such as {example}; their names tell which is which")
 
     def _wrong_number(self, blocks: Blocks, expected: str) -> BackmapError:
         known = {name[:WIDTH] for kind, _ in blocks for name in (*kind.bead_names, *kind.bead_types)}

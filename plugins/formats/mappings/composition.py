@@ -144,7 +144,7 @@ class _Composition:
         return placed
 
     def _unit(self, start: int) -> Unit | None:
-        """What describes the residues from ``start`` on: the longest unit; of those for forms of a residue, the best."""
+        """What describes the residues from ``start`` on: the longest unit; of forms of one residue, that which fits."""
         names = [residue.name for residue in self.residues[start:start + max(map(len, self.units))]]
         for length in range(len(names), 1, -1):
             if tuple(names[:length]) in self.units:

@@ -88,8 +88,8 @@ class Beads:
         first = np.flatnonzero(kind.bead_residues == moved[0])
         residues = len(set(moved.tolist()))
         example = f"{kind.bead_residue_names[first[0]]} {', '.join(found[k] for k in first)}"
-        return (f"{kind.name}: beads of {residues} residue{'s' if residues > 1 else ''} stand in {self.where} in another "
-                f"order than in the mapping, such as {example}; their names tell which is which")
+        return (f"{kind.name}: beads of {residues} residue{'s' if residues > 1 else ''} stand in {self.where} in "
+                f"another order than in the mapping, such as {example}; their names tell which is which")
 
     def _wrong_number(self, blocks: Blocks, expected: str) -> BackmapError:
         known = {name[:WIDTH] for kind, _ in blocks for name in (*kind.bead_names, *kind.bead_types)}

@@ -5,6 +5,7 @@ or HB2 and HB3; 1HB. Bonds of the topology tell to which heavy atom a hydrogen b
 """
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -110,7 +111,8 @@ def match(names: Mapping[str, Collection[str]], residue: ResidueAtoms) -> Matche
     matched = Matched({name: residue.atoms[name] for name in names if name in residue.atoms})
     matched.spare = {name: atom for name, atom in residue.atoms.items() if name not in matched.found and atom >= 0}
     amino = residue.atoms.keys() >= _BACKBONE
-    plain = {_plain(name): name for name in matched.spare}
+    spelled = Counter(_plain(name) for name in matched.spare)
+    plain = {_plain(name): name for name in matched.spare if spelled[_plain(name)] == 1}
     rest = []
     for name in names:
         if name in matched.found:
@@ -155,9 +157,9 @@ def _carriers(name: str, heavy: Collection[str], amino: bool) -> list[str]:
 
 
 def _plain(name: str) -> str:
-    """A name as most write it: 1HB is HB1, and C1* is C1'."""
+    """A name as most write it: 1HB is HB1, C1* is C1', and Br1 is BR1."""
     stem = name.lstrip("0123456789")
-    return (stem + name[:len(name) - len(stem)]).replace("*", "'")
+    return (stem + name[:len(name) - len(stem)]).replace("*", "'").upper()
 
 
 def _is_hydrogen(name: str) -> bool:

@@ -1,7 +1,10 @@
 """Beads of residues or repeat units, as mapping files describe them."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from backmap.api import MappingEntry
 
 from .bead_model import Weights
 
@@ -73,3 +76,10 @@ class Unit:
     remarks: tuple[str, ...] = ()
     first: Unit | None = None
     last: Unit | None = None
+
+
+def entry_of(unit: Unit, source: Sequence[str] = (), target: Sequence[str] = ()) -> MappingEntry:
+    """What ``backmap mappings`` shows of a unit."""
+    beads = {bead.name: tuple(member.atom if member.share else f"({member.atom})" for member in bead.members)
+             for bead in unit.beads}
+    return MappingEntry(unit.residues, beads, unit.where, tuple(source), tuple(target), unit.remarks)

@@ -29,13 +29,13 @@ _BACKBONE = {"N", "CA", "C"}
 FAMILIES = (("HIS", "HSD", "HSE", "HSP", "HID", "HIE", "HIP", "HISD", "HISE", "HISH", "HISA", "HISB", "HIS1", "HIS2"),
             ("CYS", "CYX", "CYS2", "CYM", "CYSH", "CYN"), ("ASP", "ASH", "ASPP", "ASPH"),
             ("GLU", "GLH", "GLUP", "GLUH"), ("LYS", "LYN", "LSN", "LYSH"), ("ARG", "ARGN"), ("ILE", "ILEU"))
-_AMINO_ACIDS = {"ALA", "ARG", "ASN", "ASP", "CYS", "GLN", "GLU", "GLY", "HIS", "ILE", "LEU", "LYS", "MET", "PHE", "PRO",
+AMINO_ACIDS = {"ALA", "ARG", "ASN", "ASP", "CYS", "GLN", "GLU", "GLY", "HIS", "ILE", "LEU", "LYS", "MET", "PHE", "PRO",
                 "SER", "THR", "TRP", "TYR", "VAL", *(name for family in FAMILIES for name in family)}
 
 
 def relatives(name: str) -> Iterator[str]:
     """Other names that a residue may have in a mapping, the nearest first; amber's NALA and CALA are chain ends."""
-    stem = name[1:] if len(name) == 4 and name[0] in "NC" and name[1:] in _AMINO_ACIDS else name
+    stem = name[1:] if len(name) == 4 and name[0] in "NC" and name[1:] in AMINO_ACIDS else name
     if stem != name:
         yield stem
     yield from (other for family in FAMILIES if stem in family for other in family if other not in (name, stem))
@@ -77,9 +77,12 @@ class Matched:
     unknown: list[str] = field(default_factory=list)
     spare: dict[str, int] = field(default_factory=dict)
 
-    def misfit(self, residue: ResidueAtoms) -> tuple[int, int]:
-        """How badly they go together: names without an atom; hydrogens that one has and the other has not."""
-        return len(self.unknown), len(self.lacking) + sum(map(residue.hydrogen, self.spare.values()))
+    def misfit(self, residue: ResidueAtoms, name: str) -> tuple[int, int, int]:
+        """How badly the description of residue ``name`` fits: names without an atom, hydrogens that are not there, and,
+        unless the residue has this very name, hydrogens that are not named.
+        """
+        extra = 0 if name == residue.name else sum(map(residue.hydrogen, self.spare.values()))
+        return len(self.unknown), len(self.lacking), extra
 
 
 def residues_of(molecule: AtomMolecule) -> list[ResidueAtoms]:

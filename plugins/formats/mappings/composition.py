@@ -12,10 +12,13 @@ from backmap.errors import BackmapError, Errors
 from backmap.model.molecule import graph_of
 
 from ...chemistry.chirality import relative_sign
-from .atom_names import Matched, match, match_exactly, relatives, residues_of
+from .atom_names import AMINO_ACIDS, Matched, match, match_exactly, relatives, residues_of
 from .bead_model import Bead, bead_model, closest, known, weighted
 from .remarks import Remarks
 from .units import Member, Stereocentre, Unit, UnitBead
+
+#: An L-amino acid.
+NATURAL = Stereocentre(tuple((0, name) for name in ("HA", "CA", "N", "CB", "C")), "")
 
 
 def read_units(units: Sequence[Unit], topology: AtomTopology, files: str, molecules: Sequence[str] | None) -> \
@@ -107,6 +110,8 @@ class _Composition:
             for stereocentre in unit.stereocentres:
                 self._stereocentre(start, stereocentre)
             self.remarks.take(unit)
+        if not self.strict:
+            self._natural(placed)
         quads = [[centre, *arms] for centre, (arms, _) in self.stereocentres.items()]
         return bead_model(self.molecule, self.beads, bonds=self._bonds(placed),
                           remarks=self.remarks.lines(self.molecule.name, self.files, self.lacking),
@@ -154,7 +159,8 @@ class _Composition:
         if len(forms) < 2:
             best = next(iter(forms), None)
         else:
-            best = min(forms, key=lambda unit: self._matched(start, unit, 0).misfit(self.residues[start]))
+            best = min(forms, key=lambda unit: self._matched(start, unit, 0).misfit(
+                self.residues[start], unit.residues[0]))
         if best is not None and best.residues != (names[0],):
             self.remarks.forms[names[0], best.residues[0]] += 1
         return best
@@ -244,6 +250,16 @@ class _Composition:
         if relative_sign(arms, arms_before) < 0:
             raise BackmapError(f"says the opposite of {where} about '{stereocentre.atoms[1][1]}'",
                                where=stereocentre.where, hint="Keep the one that is true.")
+
+    def _natural(self, placed: Sequence[tuple[int, Unit]]) -> None:
+        """Take amino acids for L, as natural ones are, where the mapping says nothing; those of D have other names."""
+        for start, _ in placed:
+            residue = self.residues[start]
+            stem = next(relatives(residue.name), residue.name) if residue.name not in AMINO_ACIDS else residue.name
+            if stem in AMINO_ACIDS and residue.atoms.get("CA", -1) not in self.stereocentres:
+                before = len(self.stereocentres)
+                self._stereocentre(start, NATURAL)
+                self.remarks.natural += [f"{residue.name} {start + 1}"] * (len(self.stereocentres) - before)
 
     def _bonds(self, placed: Sequence[tuple[int, Unit]]) -> list[tuple[int, int]] | None:
         if all(unit.bonds is None for _, unit in placed):

@@ -49,7 +49,15 @@ def test_hydrogens_that_are_not_there() -> None:
     of = residue(BACKBONE + "CA-SG")
     found = match(dict.fromkeys(["N", "CA", "C", "O", "SG", "HG", "HX9"], ["BB"]), of)
     assert (found.lacking, found.unknown, found.spare) == (["HG"], ["HX9"], {})
-    assert found.misfit(of) == (1, 1)
+    assert found.misfit(of, "RES") == (1, 1, 0)
+
+
+def test_a_form_fits_if_no_hydrogen_is_left() -> None:
+    of = residue(BACKBONE + "CA-NZ NZ-HZ1 NZ-HZ2", "LYS")
+    forms = {"LYS": "N CA C O NZ", "LYN": "N CA C O NZ HZ1 HZ2", "LSN": "N CA C O NZ HZ1 HZ2 HZ3"}
+    assert {name: match(dict.fromkeys(names.split(), ["BB"]), of).misfit(of, name) for name, names in forms.items()} == {
+        "LYS": (0, 0, 0), "LYN": (0, 0, 0), "LSN": (0, 1, 0)}
+    assert match(dict.fromkeys(["N", "CA", "C", "O", "NZ"], ["BB"]), of).misfit(of, "LYN") == (0, 0, 2)
 
 
 def test_a_hydrogen_of_another_bead_is_none_of_the_atom_that_its_name_speaks_of() -> None:

@@ -18,6 +18,7 @@ from . import formats
 
 VARIABLE = "BACKMAP_MAPPINGS"  #: folders of mapping files, as in PATH
 PACKAGES = {"vermouth": "data/mappings"}  #: installed packages with mappings, and where in them
+DEPTHS = ("*", "*/*", "*/*/*")  #: folders are looked through so far
 SUFFIXES = tuple(sorted({*formats.MAPPINGS} - {".yaml", ".yml", ".txt"}))  #: of files in a library
 
 
@@ -75,7 +76,7 @@ def contents(libraries: dict[str, Path], registry: Registry) -> Contained:
     """All that libraries describe; a file that cannot be read does not hide the others."""
     held = Contained()
     for name, folder in libraries.items():
-        paths = [path for path in sorted([*folder.glob("*"), *folder.glob("*/*")])
+        paths = [path for path in sorted(path for inside in DEPTHS for path in folder.glob(inside))
                  if path.suffix.lower() in SUFFIXES and path.is_file()]
         for path in paths:
             try:

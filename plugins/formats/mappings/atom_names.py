@@ -121,7 +121,7 @@ def match(names: Mapping[str, Collection[str]], residue: ResidueAtoms) -> Matche
         if name in matched.found:
             continue
         other = plain.get(_plain(name))
-        if other is None and not _is_hydrogen(name):
+        if other is None and not is_hydrogen(name):
             other = _synonym(name, matched.spare, _SAME_ANYWHERE + (_SAME if amino else ()))
         if other in matched.spare:
             matched.found[name] = matched.spare.pop(other)
@@ -137,7 +137,7 @@ def _by_carrier(name: str, names: Mapping[str, Collection[str]], residue: Residu
     heavy = {other: atom for other, atom in matched.found.items() if atom >= 0 and not residue.hydrogen(atom)
              and {*names[other]}.intersection(names[name])}
     amino = residue.atoms.keys() >= _BACKBONE
-    carriers = _carriers(name, heavy, amino) if _is_hydrogen(name) else []
+    carriers = _carriers(name, heavy, amino) if is_hydrogen(name) else []
     free = {atom: other for other, atom in matched.spare.items() if residue.hydrogen(atom)}
     mine = next((atom for carrier in carriers for atom in free if residue.graph.has_edge(atom, heavy[carrier])), None)
     if mine is not None:
@@ -165,7 +165,8 @@ def _plain(name: str) -> str:
     return (stem + name[:len(name) - len(stem)]).replace("*", "'").upper()
 
 
-def _is_hydrogen(name: str) -> bool:
+def is_hydrogen(name: str) -> bool:
+    """Whether a name is that of a hydrogen."""
     return _plain(name).startswith("H")
 
 

@@ -54,7 +54,9 @@ def read_blocks(path: Path) -> list[MoleculeBlock]:
     Raises:
         BackmapError: For lines that are none, and blocks without names or atoms.
     """
-    blocks = [block for block in _split(path) if block.rows or block.modifiers]
+    errors = Errors()
+    blocks = [block for block in _split(path, errors) if block.rows or block.modifiers or errors.found]
+    errors.expect_none()
     if not any(block.names for block in blocks):
         for block in blocks:  # as cgbuilder writes them: for the molecule that the file is called by
             block.names = [molecule_of(path)]
@@ -73,7 +75,8 @@ def molecule_of(path: Path) -> str:
     return path.name.split(".")[0].split("_")[0]
 
 
-def _split(path: Path) -> Iterator[MoleculeBlock]:
+def _split(path: Path, errors: Errors) -> Iterator[MoleculeBlock]:
+    """The blocks of a file, without lines that cannot be read."""
     block = MoleculeBlock()
     for line in section_lines(path):
         tag = line.section
@@ -92,12 +95,14 @@ def _split(path: Path) -> Iterator[MoleculeBlock]:
             getattr(block, _LISTS[tag]).extend(line.words)
         elif tag == "atoms":
             if len(line.words) < 2 or not line.words[0].isdigit():
-                raise line.error(f"'{line.text}' is not a row of [ atoms ]", "Write `number atom bead bead ...`.")
-            block.rows.append(line)
+                errors.add(line.error(f"'{line.text}' is not a row of [ atoms ]", "Write `number atom bead bead ...`."))
+            else:
+                block.rows.append(line)
         elif tag in _MODIFIERS:
             if len(line.words) < _MODIFIERS[tag]:
-                raise line.error(f"[ {tag} ] needs at least {_MODIFIERS[tag]} atoms, not {len(line.words)}")
-            block.modifiers.append(line)
+                errors.add(line.error(f"[ {tag} ] needs at least {_MODIFIERS[tag]} atoms, not {len(line.words)}"))
+            else:
+                block.modifiers.append(line)
         elif not tag:
             raise line.error(f"'{line.text}' stands before the first section", "It begins with [ molecule ].")
         elif tag != "extra":
@@ -184,7 +189,7 @@ class _Rows:
 
 
 def _helpers(block: MoleculeBlock) -> dict[str, dict[str, float]]:
-    """Points that [ assign ] makes of beads before atoms use them, as shares of the beads; one may take a bead's name."""
+    """Points that [ assign ] makes of beads before atoms use them, as shares; one may take a bead's name."""
     found: dict[str, dict[str, float]] = {}
     atoms = {row.words[1] for row in block.rows}
     for line in block.modifiers:
@@ -220,4 +225,4 @@ def _stereocentres(block: MoleculeBlock, names: set[str], remarks: list[str]) ->
             yield Stereocentre(tuple((0, name) for name in line.words[:5]), line.where)
         else:
             remarks.append(f"{line.where}: [ chiral ] names '{unknown}', which is no atom of {block.names[0]}, and is "
-                           f"passed over. {known(unknown, names)}")
+                           f"passed over. {known(unknown, sorted(names))}")

@@ -12,7 +12,7 @@ from backmap.errors import BackmapError, Errors
 from backmap.model.molecule import graph_of
 
 from ...chemistry.chirality import relative_sign
-from .atom_names import AMINO_ACIDS, Matched, match, match_exactly, relatives, residues_of
+from .atom_names import AMINO_ACIDS, Matched, is_hydrogen, match, match_exactly, relatives, residues_of
 from .bead_model import Bead, bead_model, closest, known, weighted
 from .remarks import Remarks
 from .units import Member, Stereocentre, Unit, UnitBead
@@ -216,14 +216,15 @@ class _Composition:
         """The error of a line that names an atom that is not there, with the line that would be right."""
         residue = self.residues[residues[0]]
         matched = self.matched[residues[0] - member.residue, member.residue]
-        spare = [name for name, atom in matched.spare.items() if name[0] == member.atom[0]]
+        hydrogen = is_hydrogen(member.atom)
+        spare = [name for name, atom in matched.spare.items() if residue.hydrogen(atom) == hydrogen]
         hint = known(member.atom, residue.atoms)
-        if member.text and matched.spare:
-            best = closest(member.atom, spare or list(matched.spare))
+        if member.text and spare:
+            best = closest(member.atom, spare)
             line = " ".join(best if word == member.atom else word for word in member.text.split())
-            hint = f"Atoms that no line names: {', '.join(list(matched.spare)[:10])}. Perhaps '{line}'."
+            hint = f"Atoms that no line names: {', '.join(spare[:10])}. Perhaps '{line}'."
         elif member.text:
-            hint += " All its atoms are named: take the line out."
+            hint += f" All its {'hydrogens' if hydrogen else 'other atoms'} are named: take the line out."
         more = f" ({len(residues) - 1} more residues)" if len(residues) > 1 else ""
         return BackmapError(f"there is no atom '{member.atom}' in residue {residues[0] + 1} of molecule type "
                             f"'{self.molecule.name}', {residue.name}{more}", where=member.where, hint=hint)

@@ -82,4 +82,5 @@ def entry_of(unit: Unit, source: Sequence[str] = (), target: Sequence[str] = ())
     """What ``backmap mappings`` shows of a unit."""
     beads = {bead.name: tuple(member.atom if member.share else f"({member.atom})" for member in bead.members)
              for bead in unit.beads}
-    return MappingEntry(unit.residues, beads, unit.where, tuple(source), tuple(target), unit.remarks)
+    return MappingEntry(unit.residues, beads, unit.where, tuple(dict.fromkeys(source)), tuple(dict.fromkeys(target)),
+                        unit.remarks)

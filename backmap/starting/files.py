@@ -35,7 +35,7 @@ class UserFiles:
         folder: Folder to which the paths in entries are relative; None leaves them as they are.
         run: Input of the simulation, an .mdp or a script of LAMMPS, which goes with the topology.
         sigma: Length of one unit of LAMMPS files in lj units, nm.
-        picked: Entries of mappings from libraries, whose paths are absolute.
+        picked: Entries of mappings from libraries.
         coarse: The coarse-grained force field that they are for, as in ``picking.MODELS``.
     """
 

@@ -1,7 +1,7 @@
 """Picks mappings from libraries for the molecules of a topology."""
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ MODELS = {"martini3": {("vermouth", "martini3001"), ("vermouth", "martini"), ("n
           "votca": {("votca", "")}}
 #: Force fields whose beads martinize2 puts at centres of mass, where the files have no numbers for it.
 BY_MASS = {"martini3001", "martini22"}
+INSTEAD = {"martini3": "martini2"}  #: whose mappings are taken for molecules that have none, such as lipids
 BY_MOLECULE = ("ndx", "votca")  #: plugins whose files are for one molecule type each, refined by hand
 
 
@@ -74,14 +75,16 @@ class _Fit:
     model: BeadModel
 
     @property
-    def rank(self) -> tuple[bool, int, int]:
-        """Smaller is better: refined by hand; more atoms in beads; less to be said of other spellings."""
+    def rank(self) -> tuple[bool, int, int, int]:
+        """Smaller is better: refined by hand; more atoms in beads; less to be said; named first by the files."""
+        named = [one.entry.source.index(source) for one in self.group.found for source in self.group.source
+                 if one.path in self.files]
         return (self.group.reader not in BY_MOLECULE, -len(self.model.mapping.atom),
-                sum(map(len, self.model.remarks)))
+                sum(map(len, self.model.remarks)), max(named, default=0))
 
 
 def pick(model: str, topology: AtomTopology, held: Contained, registry: Registry,
-         mapped: Collection[str] = ()) -> Picked:
+         mapped: Collection[str] = (), written: Callable[[Path], str] = str) -> Picked:
     """Mappings for the molecule types of a topology; those that no library knows are left out.
 
     Args:
@@ -90,19 +93,20 @@ def pick(model: str, topology: AtomTopology, held: Contained, registry: Registry
         held: What libraries hold.
         registry: Where plugins are found.
         mapped: Molecule types that have a mapping already.
+        written: How the recipe names a file.
     """
     picked, together = Picked(), {}
     for name in dict.fromkeys(name for name, _ in topology.blocks) or topology.types:
         if name in mapped:
             continue
         molecule = topology.types[name]
-        fits, failed = [], []
-        for group in _groups(model, molecule, held):
-            try:
-                fits.append(_fit(group, molecule, topology, registry))
-            except BackmapError as error:
-                if {*molecule.residue_names} & {one for each in group.found for one in each.entry.residues}:
-                    failed.append(error.all)
+        fits, failed = _tried(model, molecule, topology, held, registry)
+        other = INSTEAD.get(model)
+        if not fits and not failed and other is not None:
+            fits, failed = _tried(other, molecule, topology, held, registry)
+            if fits:
+                picked.why.append(f"{name}: no library has a mapping for {model} of its residues, so that for {other} "
+                                  "is taken: look at the names of its beads")
         if fits:
             best = min(fits, key=lambda fit: fit.rank)
             together.setdefault(best.group.key, []).append((name, best))
@@ -119,10 +123,23 @@ def pick(model: str, topology: AtomTopology, held: Contained, registry: Registry
             files = [fit.files[0] for _, fit in all_of]
         else:
             files = list(dict.fromkeys(file for _, fit in all_of for file in fit.files))
-        picked.entries.append(group.entry(files, [name for name, _ in all_of]))
+        picked.entries.append(group.entry([written(file) for file in files], [name for name, _ in all_of]))
     if held.errors:
         picked.why.append(f"{len(held.errors)} things in libraries cannot be read: backmap mappings list names them")
     return picked
+
+
+def _tried(model: str, molecule: AtomMolecule, topology: AtomTopology, held: Contained, registry: Registry) -> \
+        tuple[list[_Fit], list[list[BackmapError]]]:
+    """Groups that fit a molecule type, and what is wrong with each of those that know some of its residues."""
+    fits, failed = [], []
+    for group in _groups(model, molecule, held):
+        try:
+            fits.append(_fit(group, molecule, topology, registry))
+        except BackmapError as error:
+            if {*molecule.residue_names} & {one for each in group.found for one in each.entry.residues}:
+                failed.append(error.all)
+    return fits, failed
 
 
 def _groups(model: str, molecule: AtomMolecule, held: Contained) -> list[LibraryGroup]:

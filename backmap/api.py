@@ -23,7 +23,16 @@ from .contracts.steps import FrameStep, Step
 from .errors import BackmapError
 from .fields import InputPath, Nested, OutputPath, Several, WeightsPath
 from .hookspecs import hookimpl
-from .model.inputs import AtomMolecule, AtomTopology, BeadModel, FrameInfo, FrameSource, all_kept, also_read
+from .model.inputs import (
+    AtomMolecule,
+    AtomTopology,
+    BeadModel,
+    FrameInfo,
+    FrameSource,
+    MappingEntry,
+    all_kept,
+    also_read,
+)
 
 if TYPE_CHECKING:
     from .engine.checkpoints.checkpoint import Checkpoint
@@ -90,11 +99,12 @@ __all__ = [
     "Checker", "Checkpoint", "Chemistry", "Curve", "DensityGenerator", "Draw", "EnsembleAssessor", "Figure",
     "Finding", "ForceField", "ForceFieldReader", "FragmentTable", "FrameInfo", "FrameSource", "FrameStep",
     "Generator", "InputPath", "Judgement", "Kept", "Learner", "Library", "LocalEnvironment", "Loss", "Mapping",
-    "MappingReader", "Memory", "Model", "MoleculeParameters", "MoleculeType", "Morphed", "Morpher", "Nested",
-    "Objective", "Options", "Order", "OutputFiles", "OutputPath", "ParticleFront", "Plugin", "Proposer", "Reader",
-    "Refiner", "Regularizer", "Sampled", "Sampler", "Sampling", "Several", "Snapshot", "State", "Step", "Stream",
-    "Surface", "Survey", "System", "Tally", "Target", "TopologyReader", "Traversal", "Tuned", "VerdictRule", "View",
-    "WeightsPath", "Window", "Writer", "all_kept", "also_read", "divergence", "graph_of", "hookimpl", "numpy_generator",
+    "MappingEntry", "MappingReader", "Memory", "Model", "MoleculeParameters", "MoleculeType", "Morphed", "Morpher",
+    "Nested", "Objective", "Options", "Order", "OutputFiles", "OutputPath", "ParticleFront", "Plugin", "Proposer",
+    "Reader", "Refiner", "Regularizer", "Sampled", "Sampler", "Sampling", "Several", "Snapshot", "State", "Step",
+    "Stream", "Surface", "Survey", "System", "Tally", "Target", "TopologyReader", "Traversal", "Tuned",
+    "VerdictRule", "View", "WeightsPath", "Window", "Writer", "all_kept", "also_read", "divergence", "graph_of",
+    "hookimpl", "numpy_generator",
 ]
 
 

@@ -67,7 +67,7 @@ def exit_code(found: list[Finding]) -> int:
 
 def show(found: list[Finding], reading: Reading) -> None:
     """Print the findings: a table in a terminal, lines where the output goes elsewhere."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)  # ION:CL: is no emoji
     for line in reading.lines:
         console.print(line, markup=False, soft_wrap=True)
     if found and console.is_terminal:

@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from ..errors import BackmapError, Interrupted
+from . import mappings
 from .bottleneck import bottleneck
 from .check import check
 from .init import init
@@ -60,6 +61,7 @@ def _returning(command: Callable[..., object]) -> Callable[..., object]:
 
 for _command in (run, merge, check, init, report, judge, bottleneck, plugins, schema, new):
     app.command()(_returning(_command))
+app.add_typer(mappings.app, name="mappings")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,14 +1,20 @@
 """``backmap init``: writes a recipe for a user's own files."""
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .. import session
 from ..errors import BackmapError
-from .shared import Begin, Debug, End, Every, Force, PluginFiles, replaced
+from .shared import Begin, Debug, End, Every, Force, Libraries, PluginFiles, replaced
+
+if TYPE_CHECKING:
+    from ..recipe.registry import Registry
+    from ..starting.files import UserFiles
 
 
 def init(
@@ -17,6 +23,12 @@ def init(
                                                        "files), LAMMPS data, VOTCA XML.")] = None,
     mapping: Annotated[list[str] | None, typer.Option(
         "--mapping", "-m", metavar="FILE", help="Mapping files: VOTCA XML, .map, .mapping, CGsmiles, YAML.")] = None,
+    coarse: Annotated[str | None, typer.Option(
+        "--from", metavar="martini3|martini2|votca", help="Pick mappings for this coarse-grained force field from "
+                                                          "libraries, for molecules that -m does not map: see backmap "
+                                                          "mappings list."
+        )] = None,
+    library: Libraries = None,
     conf: Annotated[list[str] | None, typer.Option(
         "--conf", "-c", metavar="FILE", help="Beads: a structure, e.g. cg.gro.")] = None,
     beads: Annotated[list[str] | None, typer.Option(
@@ -64,6 +76,9 @@ def init(
     output.parent.mkdir(parents=True, exist_ok=True)
     given = files.UserFiles(topology or [], mapping or [], [*(conf or ()), *(beads or ())], atoms or [], units, index,
                             begin, end, dt, folder=output.parent, run=mdp)
+    why: list[str] = []
+    if coarse is not None:
+        given, why = _picked(given, coarse, library or [], registry)
     run = files.run_parameters(given, registry)
     told = run.temperature if run is not None else None
     if temperature and told and temperature != told:
@@ -78,7 +93,7 @@ def init(
                            hint="Give that of the simulation of the beads, e.g. -t 300.")
     wishes = plan.Wishes(temperature, weights or stock.places(), train, beads_are)
     try:
-        made = plan.plan(given, wishes, output, registry)
+        made = plan.plan(given, wishes, output, registry, why)
     except plan.Unfit as unfit:
         for finding in unfit.findings:
             typer.echo(f"error: {finding.where}: {finding.problem}" + (f". {finding.hint}" if finding.hint else ""))
@@ -100,3 +115,32 @@ def init(
     found = verdict.findings(read, registry)
     verdict.show(found, read)
     raise typer.Exit(verdict.exit_code(found))
+
+
+def _picked(given: UserFiles, coarse: str, library: Sequence[Path], registry: Registry) -> tuple[UserFiles, list[str]]:
+    """The files with mappings from libraries, and why these.
+
+    Raises:
+        BackmapError: If the force field is not known, or what libraries have does not fit; each misfit is a line.
+    """
+    from ..starting import files, libraries, picking
+
+    if coarse not in picking.MODELS:
+        raise BackmapError(f"'{coarse}' is no coarse-grained force field that libraries are known for", where="--from",
+                           hint=f"Known: {', '.join(picking.MODELS)}. Others: name their files with --mapping.")
+    topology, mapped = files.topology_of(given, registry)
+    own = [Path(text.rpartition("=")[2]).parent for text in (*given.topology, *given.beads)]
+    places = libraries.places([*library, *(dict.fromkeys(own) if coarse == "votca" else ())])
+    held = libraries.contents(places, registry)
+    picked = picking.pick(coarse, topology, held, registry, mapped, given.path)
+    for error in picked.errors:
+        typer.echo(f"error: {error}")
+    if picked.errors or not (picked.entries or mapped):
+        for sentence in picked.why:
+            typer.echo(sentence)
+        looked = ", ".join(map(str, places.values())) or "nowhere"
+        raise BackmapError("mappings do not fit" if picked.errors else "no mapping is found", where=f"--from {coarse}",
+                           hint="Correct what is listed, or give your own with --mapping." if picked.errors else
+                           f"Looked in: {looked}. --library and ${libraries.VARIABLE} name more folders; martinize2's "
+                           "come with pip install vermouth.")
+    return replace(given, picked=picked.entries, coarse=coarse), picked.why

@@ -11,6 +11,8 @@ from ..errors import BackmapError
 
 PluginFiles = Annotated[list[Path] | None,
                         typer.Option("--plugin", metavar="FILE.py", help="A file with more plugins.")]
+Libraries = Annotated[list[Path] | None, typer.Option(
+    "--library", metavar="FOLDER", help="A folder of mapping files, before those of $BACKMAP_MAPPINGS and vermouth's.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and all warnings.")]
 Frames = Annotated[str | None, typer.Option(metavar="0,10,20 | a:b:c", help="Frames, counted from 0.")]
 Begin = Annotated[float | None, typer.Option("--begin", "-b", metavar="PS", help="First time, ps.")]

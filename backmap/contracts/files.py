@@ -10,7 +10,7 @@ from ..errors import BackmapError
 from .plugin import Plugin
 
 if TYPE_CHECKING:
-    from ..model.inputs import AtomTopology, BeadModel, FrameSource
+    from ..model.inputs import AtomTopology, BeadModel, FrameSource, MappingEntry
     from ..model.parameters import ForceField
     from ..model.run_parameters import RunParameters
     from ..model.system import System, Window
@@ -80,7 +80,15 @@ class MappingReader(Plugin):
         try:
             self.read(topology)
         except BackmapError as error:
-            yield error
+            yield from error.all
+
+    def entries(self) -> Iterator[MappingEntry]:
+        """Molecules and residues that the files describe, whatever the topology is; for ``backmap mappings``.
+
+        Raises:
+            BackmapError: If a file is damaged.
+        """
+        return iter(())
 
 
 class Writer(Plugin):

@@ -240,3 +240,24 @@ class BeadModel:
     remarks: tuple[str, ...] = ()
     where: tuple[str, ...] = ()
     terms: tuple[BeadTerm, ...] = ()
+
+
+@dataclass(frozen=True)
+class MappingEntry:
+    """One molecule, residue or sequence of residues that a mapping file describes.
+
+    Attributes:
+        residues: Names of the residues, or of the molecule.
+        beads: Names of the atoms of each bead, in order; an atom without weight in brackets.
+        where: File, and line where there is one.
+        source: Atomistic force fields that it is for; empty if the file does not say.
+        target: Coarse-grained force fields; empty if the file does not say.
+        remarks: What of the file is passed over, a line each.
+    """
+
+    residues: tuple[str, ...]
+    beads: dict[str, tuple[str, ...]]
+    where: str
+    source: tuple[str, ...] = ()
+    target: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()

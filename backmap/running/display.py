@@ -175,9 +175,10 @@ class _Work:
 
 def _console() -> Console:
     """Standard error; plain lines in a notebook, which has room for neither a bar nor a page for each line."""
-    console = Console(stderr=True, highlight=False)
-    return Console(stderr=True, highlight=False, force_jupyter=False, force_terminal=False) if console.is_jupyter \
-        else console
+    console = Console(stderr=True, highlight=False, emoji=False)
+    if not console.is_jupyter:
+        return console
+    return Console(stderr=True, highlight=False, emoji=False, force_jupyter=False, force_terminal=False)
 
 
 class _Speed(ProgressColumn):

@@ -35,6 +35,8 @@ class UserFiles:
         folder: Folder to which the paths in entries are relative; None leaves them as they are.
         run: Input of the simulation, an .mdp or a script of LAMMPS, which goes with the topology.
         sigma: Length of one unit of LAMMPS files in lj units, nm.
+        picked: Entries of mappings from libraries.
+        coarse: The coarse-grained force field that they are for, as in ``picking.MODELS``.
     """
 
     topology: Sequence[str]
@@ -49,6 +51,8 @@ class UserFiles:
     folder: Path | None = None
     run: str | None = None
     sigma: float | None = None
+    picked: Sequence[dict[str, Any]] = ()
+    coarse: str | None = None
 
     def path(self, path: Path | str) -> str:
         """A path as it stands in the recipe: relative to it, unless that climbs far."""
@@ -128,8 +132,9 @@ def mapping_entries(given: UserFiles, registry: Registry) -> dict[str, Any]:
     Raises:
         BackmapError: If no mapping is given, or a file cannot be read.
     """
-    if not given.mapping:
-        raise BackmapError("no mapping is given", hint="Give one with --mapping, e.g. --mapping mapping.xml.")
+    if not given.mapping and not given.picked:
+        raise BackmapError("no mapping is given", hint="Give one with --mapping, e.g. --mapping mapping.xml, or let "
+                                                       "--from martini3 pick them from libraries.")
     found: dict[str, list[Path]] = {}
     for text in given.mapping:
         for part in text.split(";"):  # as csg_map takes them
@@ -137,6 +142,7 @@ def mapping_entries(given: UserFiles, registry: Registry) -> dict[str, Any]:
             found.setdefault(name, []).append(path)
     unnamed = found.pop(WITHOUT_NAMES, [])
     entries = [{name: _one([given.path(path) for path in paths])} for name, paths in found.items()]
+    entries += given.picked
     if not unnamed:
         return {"mapping": _one(entries)}
     topology = recipe.built(TopologyReader, topology_entry(given, registry), given.base, registry).read()
@@ -147,6 +153,18 @@ def mapping_entries(given: UserFiles, registry: Registry) -> dict[str, Any]:
     alone = {name: path for name, path in by_type.items() if name not in mapped}
     entries += [{WITHOUT_NAMES: {"files": alone}}] if alone else []
     return {"mapping": _one(entries), **({"owners": owners} if owners else {})}
+
+
+def topology_of(given: UserFiles, registry: Registry) -> tuple[AtomTopology, set[str]]:
+    """The topology, and the molecule types that the mapping files of the user map.
+
+    Raises:
+        BackmapError: If a file cannot be read.
+    """
+    topology = recipe.built(TopologyReader, topology_entry(given, registry), given.base, registry).read()
+    entries = mapping_entries(given, registry)["mapping"] if given.mapping else []
+    return topology, {name for entry in (entries if isinstance(entries, list) else [entries])
+                      for name in recipe.built(MappingReader, entry, given.base, registry).read(topology)}
 
 
 def _type_of(path: Path, topology: AtomTopology, paths: Sequence[Path]) -> str:

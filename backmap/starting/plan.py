@@ -20,7 +20,7 @@ from ..model.survey import Finding, Survey
 from ..model.system import System
 from ..recipe import recipe
 from ..recipe.registry import Registry, kind_of
-from . import files, weights
+from . import files, martini, weights
 from .weights import Weights
 
 Way = Literal["weights", "training", "force_field", "template"]
@@ -97,14 +97,14 @@ class Unfit(Exception):
         self.findings = findings
 
 
-def plan(given: files.UserFiles, wishes: Wishes, target: Path, registry: Registry) -> Plan:
-    """How to make atoms of what is given; ``target`` is the recipe that will say so.
+def plan(given: files.UserFiles, wishes: Wishes, target: Path, registry: Registry, why: Sequence[str] = ()) -> Plan:
+    """How to make atoms of what is given; ``target`` is the recipe that will say so, and ``why`` what is known before.
 
     Raises:
         BackmapError: If a file is in no known format.
         Unfit: If the files do not go together.
     """
-    return _Planner(given, wishes, target, registry).plan()
+    return _Planner(given, wishes, target, registry, [*why]).plan()
 
 
 @dataclass
@@ -160,8 +160,10 @@ class _Planner:
         """What there is; molecule types without a mapping are passed over, and said to be."""
         found = self._read(topology, beads)
         unmapped = [name for name in dict(found.survey.blocks) if name not in found.survey.models]
+        aside = found.survey.models and self._aside(topology, beads, unmapped)
+        if aside and not unmapped:
+            found = self._read(topology, beads)
         if unmapped and found.survey.models:
-            topology["exclude"] = unmapped
             self.why.append(f"{', '.join(unmapped)}: no mapping is given, so they are passed over (ions are put at "
                             "their beads)")
             found = self._read(topology, beads)
@@ -169,6 +171,24 @@ class _Planner:
         if errors or found.survey.system is None or found.survey.beads is None:
             raise Unfit(errors)
         return found.survey
+
+    def _aside(self, topology: dict[str, Any], beads: Any, unmapped: list[str]) -> bool:
+        """Declare molecules without a mapping, and what of Martini's solvent the topology does not have."""
+        if unmapped:
+            topology["exclude"] = unmapped
+        if self.given.coarse not in ("martini2", "martini3"):
+            return bool(unmapped)
+        source: FrameSource = recipe.built(Reader, beads, self.given.base, self.registry).open()
+        if getattr(source, "names", None) is None:
+            return bool(unmapped)
+        named, alone = martini.solvent(source.names, getattr(source, "residue_names", None), unmapped)
+        if named:
+            topology["exclude"] = {name: named.get(name, []) for name in unmapped}
+        if alone:
+            topology["ignore"] = alone
+            self.why.append(f"{', '.join(alone)}: solvent and ions of Martini that the topology does not have, so they "
+                            "are left out: solvate the atoms afterwards")
+        return bool(unmapped or alone)
 
     def _read(self, topology: dict[str, Any], beads: Any) -> reading.Reading:
         content = {"recipe": 1, "steps": [{"topology": topology}, {"read": {"beads": beads}}]}

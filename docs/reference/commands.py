@@ -30,7 +30,7 @@ TAIL = """
 |---|---|
 | 0 | done |
 | 1 | a bug, of backmap or of a plugin; `--debug` shows where. From `backmap check` and `backmap init`: warnings; from \
-`backmap bottleneck`: no size matches |
+`backmap bottleneck`: no size matches; from `backmap mappings test`: errors |
 | 2 | something that you can mend: one line says where, what is wrong, what to do ([all of them](errors.md)). From \
 `backmap check` and `backmap init`: errors |
 | 130 | stopped by Ctrl-C or by a queue's SIGTERM; go on with `--resume` |
@@ -45,6 +45,8 @@ TAIL = """
 | variable | |
 |---|---|
 | `BACKMAP_CACHE` | folder in which compiled functions are kept, by default `~/.cache/backmap` |
+| `BACKMAP_MAPPINGS` | folders of mapping files, separated by `:`, in which `backmap mappings` and `init --from` look \
+before the package vermouth |
 | `BACKMAP_WEIGHTS` | folders of trained weights, separated by `:`, in which `init` and recipes look before those \
 that ship |
 | `OMP_NUM_THREADS` and its like | not asked: libraries compute with one thread, but for training (`--threads`) |
@@ -54,10 +56,19 @@ that ship |
 
 def page() -> str:
     """The whole page."""
-    group = typer.main.get_command(cli.app)
-    listed = "".join(f"| [`backmap {name}`](#backmap-{name}) | {sentences(command)[0]} |\n"
-                     for name, command in group.commands.items())
-    return HEAD + listed + "".join(entry(name, command) for name, command in group.commands.items()) + TAIL
+    commands = all_commands()
+    listed = "".join(f"| [`backmap {name}`](#backmap-{name.replace(' ', '-')}) | {sentences(command)[0]} |\n"
+                     for name, command in commands.items())
+    return HEAD + listed + "".join(entry(name, command) for name, command in commands.items()) + TAIL
+
+
+def all_commands() -> dict[str, Any]:
+    """Commands by name; those of a group with its name before theirs."""
+    found = {}
+    for name, command in typer.main.get_command(cli.app).commands.items():
+        inner = getattr(command, "commands", None)
+        found |= {name: command} if inner is None else {f"{name} {part}": one for part, one in inner.items()}
+    return found
 
 
 def sentences(command: Any) -> list[str]:

@@ -174,7 +174,7 @@ def _not_quite_masses(one: Mapped) -> Iterator[Finding]:
         if len(atoms) < 3 or mass.min() <= 0 or np.ptp(mass) < ALIKE:
             continue
         share = weights / mass
-        share = share / np.median(share)
+        share = share / np.median(share[share > 0])
         odd = ~_alike(share, np.ones(len(share)))
         if 1 - odd.mean() >= MOSTLY and (np.ptp(mass[~odd]) > ALIKE or _alike(share[odd], 1.0, NEARLY).all()):
             fair = np.array([count[atom] > 1 or _alike(np.array(SHARES), value).any()

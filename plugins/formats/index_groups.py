@@ -52,6 +52,21 @@ def read_group(path: Path, name: str, n_points: int, of: str) -> NDArray[np.int6
     return chosen
 
 
+def groups_of(path: Path) -> list[tuple[str, str, list[tuple[str, str]]]]:
+    """Groups of an index file in order: name, place, and the words in it, each with its place.
+
+    Raises:
+        BackmapError: For words that stand before any group.
+    """
+    found: list[tuple[str, str, list[tuple[str, str]]]] = []
+    for where, group, words in _lines(path):
+        if not words:
+            found.append((group, where, []))
+        else:
+            found[-1][2].extend((word, where) for word in words)
+    return found
+
+
 def _lines(path: Path) -> Iterator[tuple[str, str, list[str]]]:
     """Place, group and words of every line; a header has no words."""
     group = None

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,38 @@ class Beads:
             for spelling in spellings:
                 self._expect_order(blocks, *spelling)
 
+    def arranged(self, blocks: Blocks) -> tuple[Beads, list[str]]:
+        """The same with the beads of each residue in the order of the mapping, and a line for each type that differs.
+
+        Names tell the order if a residue has each of its mapping's once, and all copies of a molecule type agree.
+        """
+        if self.names is None or len(self.rows) != sum(kind.n_beads * count for kind, count in blocks):
+            return self, []
+        rows, start, lines = self.rows.copy(), 0, {}
+        orders: dict[str, tuple[int, ...] | None] = {}
+        for kind, count in blocks:
+            known: dict[tuple[str, ...], tuple[int, ...] | None] = {}
+            for _ in range(count):
+                found = tuple(self.names[row][:WIDTH] for row in self.rows[start:start + kind.n_beads])
+                if found not in known:
+                    known[found] = _order(kind, found)
+                order = known[found]
+                if orders.setdefault(kind.name, order) != order:
+                    return self, []
+                if order is not None:
+                    rows[start:start + kind.n_beads] = self.rows[start + np.array(order)]
+                    lines[kind.name] = self._rearranged(kind, order, found)
+                start += kind.n_beads
+        return replace(self, rows=rows), list(lines.values())
+
+    def _rearranged(self, kind: MoleculeType, order: tuple[int, ...], found: tuple[str, ...]) -> str:
+        moved = kind.bead_residues[[k for k, other in enumerate(order) if k != other]]
+        first = np.flatnonzero(kind.bead_residues == moved[0])
+        residues = len(set(moved.tolist()))
+        example = f"{kind.bead_residue_names[first[0]]} {', '.join(found[k] for k in first)}"
+        return (f"{kind.name}: beads of {residues} residue{'s' if residues > 1 else ''} stand in {self.where} in "
+                f"another order than in the mapping, such as {example}; their names tell which is which")
+
     def _wrong_number(self, blocks: Blocks, expected: str) -> BackmapError:
         known = {name[:WIDTH] for kind, _ in blocks for name in (*kind.bead_names, *kind.bead_types)}
         found = [self.names[row] for row in self.rows] if self.names is not None else []
@@ -100,3 +132,16 @@ class Beads:
             f"bead {int(self.rows[start + place]) + 1} is {verb} {found[place]}, but {kind.name} has {expected[place]} "
             "there", where=self.where, hint="Beads must stand in the order of the topology and the mapping. "
                                             + DECLARE.format(example=found[place]))
+
+
+def _order(kind: MoleculeType, found: Sequence[str]) -> tuple[int, ...] | None:
+    """Place among ``found`` of each bead, if they are those of the mapping, residue by residue, in another order."""
+    own = [name[:WIDTH] for name in kind.bead_names]
+    order = np.arange(kind.n_beads)
+    for residue in np.unique(kind.bead_residues) if list(found) != own else ():
+        beads = np.flatnonzero(kind.bead_residues == residue).tolist()
+        place = {found[bead]: bead for bead in beads}
+        if len(place) < len(beads) or place.keys() != {own[bead] for bead in beads}:
+            return None
+        order[beads] = [place[own[bead]] for bead in beads]
+    return tuple(order.tolist()) if list(found) != own else None

@@ -82,9 +82,13 @@ class Contents:
             rows, ions, aside = self._sorted_out(source, sum(kind.n_beads * count for kind, count in mapped))
         beads = Beads(source.where, rows, *names_of(source),
                       f"without {', '.join(aside)}" if aside else "")
+        beads, said = beads.arranged(mapped)
         beads.expect(mapped, System(tuple(mapped)).listed)
+        rows = beads.rows
+        for line in said:
+            self.log(line)
         if not ions and not self.fixed and len(rows) == source.n_points:
-            return source
+            return Chosen(source, rows) if said else source
         place = np.full(self.system.n_beads, -1)
         place[self._beads_of({kind.name for kind, _ in mapped})] = rows
         for name, found in ions.items():

@@ -114,7 +114,7 @@ TABLE: list[Row] = [
     # .map files
     (".map with an atom that does not exist", map_file("3 C3 B", "3 C33 B"), IN_MAP,
      "run.yaml: steps[0].topology: octane.map:10: there is no atom 'C33' in residue 1 of molecule type 'OCT', OCT. "
-     "Did you mean 'C3'?"),
+     "Atoms that no line names: C3, C4, C5, C6, C7, C8. Perhaps '3 C3 B'."),
     (".map with a bead that is not listed", map_file("3 C3 B", "3 C3 D"), IN_MAP,
      "run.yaml: steps[0].topology: octane.map:10: bead 'D' is not among those listed. Known: A, B."),
     (".map for another force field", text("octane.map", BACKWARD),
@@ -209,7 +209,8 @@ COMMANDS: list[tuple[str, Break, tuple[str, ...], str]] = [
     ("init without a topology", nothing, ("init", "-t", "350", "-c", "cg.gro", "-m", "octane.xml"),
      "no atomistic topology is given. Give one with -p, e.g. -p topol.top."),
     ("init without a mapping", nothing, ("init", "-t", "350", "-p", "octane.top", "-c", "cg.gro"),
-     "no mapping is given. Give one with --mapping, e.g. --mapping mapping.xml."),
+     "no mapping is given. Give one with --mapping, e.g. --mapping mapping.xml, or let --from martini3 pick them from "
+     "libraries."),
     ("init without beads", nothing, ("init", "-t", "350", "-p", "octane.top", "-m", "octane.xml"),
      "no beads are given. Give them with -c and -f, e.g. -c cg.gro -f cg.xtc."),
     ("init with a file that is not there", remove("cg.gro"), ("init", "-t", "350", *FILES),

@@ -53,13 +53,6 @@ AGAIN = "topology: {atoms: {gromacs: octane.top}, mapping: {yaml: halves.yaml}}"
 LAST = "  - forward: template\n  - write: {atoms: {gromacs: back.gro}}\n"
 
 
-def swapped(folder: Path) -> None:
-    """The mapping back has its beads in another order."""
-    path = folder / "halves.yaml"
-    head, first, second = path.read_text().splitlines(keepends=True)[1:]
-    path.write_text(f"OCT:\n{head}{second}{first}")
-
-
 def ions(folder: Path) -> None:
     """Two ions among the beads, which no mapping names."""
     with_ions(folder)
@@ -120,10 +113,6 @@ TABLE: list[Row] = [
                                                               "molecules: {OCT: 32}}"), (),
      "run.yaml: steps[3].topology: the beads so far: molecule 1 has 2 beads, but OCT has 4 beads in the topology. "
      "Molecules stay what they are: each becomes one of the new topology, in order."),
-    ("beads in another order in a later topology", swapped, (),
-     "run.yaml: steps[3].topology: the beads so far: bead 1 is called D1, but OCT has D2 there. Beads must stand in "
-     "the order of the topology and the mapping. Declare sites without atoms in topology as 'ignore: [D1]', and "
-     "molecules that are not to be backmapped as 'exclude: {MOLECULE: D1}'."),
     ("two topologies for one file", recipe("  - read:", f"  - {AGAIN}\n  - read:"), (),
      "run.yaml: steps[1].topology: an earlier step says what there is, and nothing is read yet that could be put into "
      "it. Leave one of them out, or put read between them."),

@@ -1,15 +1,18 @@
 """Mappings as Backward reads them: .map files of residues."""
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pydantic
 
-from backmap.api import AtomTopology, BeadModel, MappingReader, Options
-from backmap.errors import BackmapError
+from backmap.api import AtomTopology, BeadModel, MappingEntry, MappingReader, Options
+from backmap.errors import BackmapError, Errors
 
 from ...files.reading import Files
 from .backward_file import MoleculeBlock, read_blocks, units_of
-from .bead_model import Weights
-from .units import read_units
+from .bead_model import Weights, file_list
+from .composition import read_units
+from .units import entry_of
 
 
 class Backward(MappingReader):
@@ -35,7 +38,7 @@ class Backward(MappingReader):
         options = self.options
         blocks = [block for path in options.files for block in read_blocks(path)]
         chosen = [block for block in blocks if options.force_field in (None, *block.mapping)]
-        where = ", ".join(map(str, options.files))
+        where = file_list(options.files)
         if not chosen:
             listed = dict.fromkeys(name for block in blocks for name in block.mapping)
             raise BackmapError(f"no [ mapping ] is for '{options.force_field}'", where=where,
@@ -43,6 +46,14 @@ class Backward(MappingReader):
         _check_single(chosen)
         units = [unit for block in chosen for unit in units_of(block, options.weights, inherit=True)]
         return read_units(units, topology, where, options.molecules)
+
+    def entries(self) -> Iterator[MappingEntry]:
+        errors = Errors()
+        for path in self.options.files:
+            for block in errors.attempt(read_blocks, path) or ():
+                for unit in errors.attempt(units_of, block, self.options.weights, True) or ():
+                    yield entry_of(unit, block.mapping, block.cg_force_fields)
+        errors.expect_none()
 
 
 def _check_single(blocks: list[MoleculeBlock]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backmap.errors import BackmapError
+from backmap.errors import BackmapError, Errors
 
 from ...files.sections import SectionLine, section_lines
 from .bead_model import Weights, known
@@ -29,6 +29,7 @@ class MoleculeBlock:
         names: Residues it describes.
         where: File and line of its atoms.
         cg: Beads in order, and where they are listed; empty if they are not.
+        cg_force_fields: Names of the sections that list them.
         mapping: Force fields in [ mapping ].
         source: Force fields in [ from ].
         target: Force fields in [ to ].
@@ -39,6 +40,7 @@ class MoleculeBlock:
     names: list[str] = field(default_factory=list)
     where: str = ""
     cg: dict[str, str] = field(default_factory=dict)
+    cg_force_fields: list[str] = field(default_factory=list)
     mapping: list[str] = field(default_factory=list)
     source: list[str] = field(default_factory=list)
     target: list[str] = field(default_factory=list)
@@ -52,7 +54,12 @@ def read_blocks(path: Path) -> list[MoleculeBlock]:
     Raises:
         BackmapError: For lines that are none, and blocks without names or atoms.
     """
-    blocks = [block for block in _split(path) if block.rows or block.modifiers]
+    errors = Errors()
+    blocks = [block for block in _split(path, errors) if block.rows or block.modifiers or errors.found]
+    errors.expect_none()
+    if not any(block.names for block in blocks):
+        for block in blocks:  # as cgbuilder writes them: for the molecule that the file is called by
+            block.names = [molecule_of(path)]
     for block in blocks:
         if not block.rows or not block.names:
             missing = "[ atoms ]" if not block.rows else "name under [ molecule ]"
@@ -63,7 +70,13 @@ def read_blocks(path: Path) -> list[MoleculeBlock]:
     return blocks
 
 
-def _split(path: Path) -> Iterator[MoleculeBlock]:
+def molecule_of(path: Path) -> str:
+    """The molecule that a file is called by: TOLU of TOLU_oplsaa.map."""
+    return path.name.split(".")[0].split("_")[0]
+
+
+def _split(path: Path, errors: Errors) -> Iterator[MoleculeBlock]:
+    """The blocks of a file, without lines that cannot be read."""
     block = MoleculeBlock()
     for line in section_lines(path):
         tag = line.section
@@ -72,20 +85,24 @@ def _split(path: Path) -> Iterator[MoleculeBlock]:
                 yield block
                 # A second [ mapping ] is of the same molecule and beads.
                 block = MoleculeBlock() if tag == "molecule" else MoleculeBlock(
-                    block.names, cg=block.cg, source=block.source, target=block.target)
+                    block.names, cg=block.cg, cg_force_fields=block.cg_force_fields, source=block.source,
+                    target=block.target)
                 block.where = line.where
             elif tag not in {*_LISTS, *_MODIFIERS, "atoms", "extra"}:
                 block.cg = {}  # any other name is that of the coarse-grained force field
+                block.cg_force_fields = [tag]
         elif tag in _LISTS:
             getattr(block, _LISTS[tag]).extend(line.words)
         elif tag == "atoms":
             if len(line.words) < 2 or not line.words[0].isdigit():
-                raise line.error(f"'{line.text}' is not a row of [ atoms ]", "Write `number atom bead bead ...`.")
-            block.rows.append(line)
+                errors.add(line.error(f"'{line.text}' is not a row of [ atoms ]", "Write `number atom bead bead ...`."))
+            else:
+                block.rows.append(line)
         elif tag in _MODIFIERS:
             if len(line.words) < _MODIFIERS[tag]:
-                raise line.error(f"[ {tag} ] needs at least {_MODIFIERS[tag]} atoms, not {len(line.words)}")
-            block.modifiers.append(line)
+                errors.add(line.error(f"[ {tag} ] needs at least {_MODIFIERS[tag]} atoms, not {len(line.words)}"))
+            else:
+                block.modifiers.append(line)
         elif not tag:
             raise line.error(f"'{line.text}' stands before the first section", "It begins with [ molecule ].")
         elif tag != "extra":
@@ -101,33 +118,89 @@ def units_of(block: MoleculeBlock, weights: Weights, inherit: bool) -> list[Unit
         weights: What shares are of.
         inherit: A row without beads has those of the row above (Backward); otherwise its atom is in none (vermouth).
 
+    A bead that is not listed is passed over, with a remark, if the atom is in others, as Backward does.
+
     Raises:
-        BackmapError: For atoms that come twice, unknown beads or atoms, and beads without atoms.
+        BackmapError: For atoms that come twice, unknown beads or atoms, and beads without atoms; with all others.
     """
-    members: dict[str, list[Member]] = {bead: [] for bead in block.cg}
-    atoms: dict[str, str] = {}
-    beads: list[str] = []
+    rows = _Rows(block, inherit, {bead: [] for bead in block.cg}, _helpers(block))
     for row in block.rows:
-        atom, named = row.words[1], row.words[2:]
-        if atom in atoms:
-            raise row.error(f"atom '{atom}' comes twice", f"It is at {atoms[atom]} already.")
-        atoms[atom] = row.where
-        beads = named or (beads if inherit else [])
-        if inherit and not beads:
-            raise row.error(f"atom '{atom}' has no bead, and no row is above it")
-        for bead, share in _shares(row, beads).items():
-            if block.cg and bead not in block.cg:
-                raise row.error(f"bead '{bead}' is not among those listed", known(bead, block.cg))
-            members.setdefault(bead, []).append(Member(atom, share, row.where))
-    for bead, found in members.items():
-        if not any(member.share for member in found):
-            raise BackmapError(f"bead '{bead}' of {block.names[0]} has no atoms", where=block.cg.get(bead, block.where),
-                               hint="Give it atoms or remove it from the list.")
-    stereocentres = _stereocentres(block, {*atoms, *members})
+        rows.errors.attempt(rows.take, row)
+    if not rows.errors.found:
+        for bead, found in rows.members.items():
+            if not any(member.share for member in found):
+                rows.errors.add(BackmapError(f"bead '{bead}' of {block.names[0]} has no atoms",
+                                             where=block.cg.get(bead, block.where),
+                                             hint="Give it atoms or remove it from the list."))
+    stereocentres = tuple(_stereocentres(block, {*rows.atoms, *rows.members}, rows.remarks))
+    rows.errors.expect_none()
     unused = tuple(line.section for line in block.modifiers if line.section != "chiral")
-    listed = tuple(UnitBead(bead, bead, tuple(found), weights, found[0].where) for bead, found in members.items())
-    return [Unit((name,), listed, block.where or block.rows[0].where, stereocentres=stereocentres, unused=unused)
-            for name in block.names]
+    listed = tuple(UnitBead(bead, bead, tuple(found), weights, found[0].where) for bead, found in rows.members.items())
+    return [Unit((name,), listed, block.where or block.rows[0].where, stereocentres=stereocentres, unused=unused,
+                 remarks=tuple(rows.remarks)) for name in block.names]
+
+
+@dataclass
+class _Rows:
+    """Rows of [ atoms ] while they are taken, one after the other."""
+
+    block: MoleculeBlock
+    inherit: bool
+    members: dict[str, list[Member]]
+    helpers: dict[str, dict[str, float]]
+    atoms: dict[str, str] = field(default_factory=dict)
+    beads: list[str] = field(default_factory=list)
+    errors: Errors = field(default_factory=Errors)
+    remarks: list[str] = field(default_factory=list)
+
+    def take(self, row: SectionLine) -> None:
+        """Put an atom into its beads.
+
+        Raises:
+            BackmapError: If it comes twice, or no bead of it is known.
+        """
+        atom, named = row.words[1], row.words[2:]
+        if atom in self.atoms:
+            raise row.error(f"atom '{atom}' comes twice", f"It is at {self.atoms[atom]} already.")
+        self.atoms[atom] = row.where
+        self.beads = named or (self.beads if self.inherit else [])
+        if self.inherit and not self.beads:
+            raise row.error(f"atom '{atom}' has no bead, and no row is above it")
+        shares = _shares(row, self.beads)
+        if self.helpers.keys() & shares.keys():
+            parts: Counter[str] = Counter()
+            for bead, share in shares.items():
+                for other, part in self.helpers.get(bead, {bead: 1.0}).items():
+                    parts[other] += share * part
+            shares = dict(parts)
+        strange = [bead for bead in shares if self.block.cg and bead not in self.block.cg]
+        if strange:
+            if not named:  # told at the row that names it
+                return
+            if len(strange) == len(shares):
+                raise row.error(f"bead '{strange[0]}' is not among those listed", known(strange[0], self.block.cg))
+            self.remarks.append(f"{row.where}: bead '{strange[0]}' is not among those listed, and passed over. "
+                                + known(strange[0], self.block.cg))
+        left = sum(share for bead, share in shares.items() if bead not in strange)
+        for bead, share in shares.items():
+            if bead not in strange:
+                self.members.setdefault(bead, []).append(
+                    Member(atom, share / left if strange and left else share, row.where, text=row.text))
+
+
+def _helpers(block: MoleculeBlock) -> dict[str, dict[str, float]]:
+    """Points that [ assign ] makes of beads before atoms use them, as shares; one may take a bead's name."""
+    found: dict[str, dict[str, float]] = {}
+    atoms = {row.words[1] for row in block.rows}
+    for line in block.modifiers:
+        name, *beads = line.words
+        if line.section == "assign" and name not in atoms and block.cg.keys() | found.keys() >= {*beads}:
+            parts: Counter[str] = Counter()
+            for bead in beads:
+                for other, share in found.get(bead, {bead: 1.0}).items():
+                    parts[other] += share / len(beads)
+            found[name] = dict(parts)
+    return found
 
 
 def _shares(row: SectionLine, beads: Sequence[str]) -> dict[str, float]:
@@ -141,15 +214,15 @@ def _shares(row: SectionLine, beads: Sequence[str]) -> dict[str, float]:
     return shares
 
 
-def _stereocentres(block: MoleculeBlock, names: set[str]) -> tuple[Stereocentre, ...]:
-    """What [ chiral ] says; its names are atoms, beads, or helpers that were placed before."""
-    stereocentres = []
+def _stereocentres(block: MoleculeBlock, names: set[str], remarks: list[str]) -> Iterator[Stereocentre]:
+    """What [ chiral ] says; its names are atoms, beads, or helpers that were placed before. Others are remarked."""
     for line in block.modifiers:
         unknown = next((name for name in line.words[1:] if name not in names), None)
-        if unknown is not None:
-            raise line.error(f"[ {line.section} ] names '{unknown}', which is no atom of {block.names[0]}",
-                             known(unknown, names))
         names.add(line.words[0])
-        if line.section == "chiral":
-            stereocentres.append(Stereocentre(tuple((0, name) for name in line.words[:5]), line.where))
-    return tuple(stereocentres)
+        if line.section != "chiral":
+            continue
+        if unknown is None:
+            yield Stereocentre(tuple((0, name) for name in line.words[:5]), line.where)
+        else:
+            remarks.append(f"{line.where}: [ chiral ] names '{unknown}', which is no atom of {block.names[0]}, and is "
+                           f"passed over. {known(unknown, sorted(names))}")

@@ -5,6 +5,7 @@ import difflib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -86,3 +87,13 @@ def known(name: str, names: Iterable[str]) -> str:
     names = list(names)
     close = difflib.get_close_matches(name, names, n=1)
     return f"Did you mean '{close[0]}'?" if close else f"Known: {', '.join(names[:10]) or 'none'}."
+
+
+def closest(name: str, names: Sequence[str]) -> str:
+    """Of some names the one most like ``name``."""
+    return next(iter(difflib.get_close_matches(name, names, n=1, cutoff=0.0)))
+
+
+def file_list(files: Sequence[Path]) -> str:
+    """Files for messages: of many only the first."""
+    return ", ".join(map(str, files)) if len(files) < 4 else f"{files[0]} and {len(files) - 1} more files"

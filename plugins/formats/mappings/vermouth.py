@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pydantic
 
-from backmap.api import AtomTopology, BeadModel, MappingReader, Options
-from backmap.errors import BackmapError
+from backmap.api import AtomTopology, BeadModel, MappingEntry, MappingReader, Options
+from backmap.errors import BackmapError, Errors
 
 from ...files.reading import Files
 from .backward_file import read_blocks, units_of
-from .bead_model import Weights
-from .units import Unit, read_units
+from .bead_model import Weights, file_list
+from .composition import read_units
+from .units import Unit, entry_of
 from .vermouth_file import read_mappings
 
 #: Where a .map does not say from and to which force field it maps.
@@ -46,7 +47,7 @@ class Vermouth(MappingReader):
         found = [entry for path in options.files for entry in self._entries(path)]
         chosen = [entry for entry in found if options.source in (None, *entry[0])
                   and options.target in (None, *entry[1])]
-        where = ", ".join(map(str, options.files))
+        where = file_list(options.files)
         if not chosen:
             listed = dict.fromkeys(f"{' '.join(source)} to {' '.join(target)}" for source, target, _ in found)
             raise BackmapError(f"nothing maps from {options.source or 'any force field'} to "
@@ -59,6 +60,13 @@ class Vermouth(MappingReader):
                 raise BackmapError(f"residue {' '.join(unit.residues)} is described for several force fields",
                                    where=unit.where, hint="Say which with `source` and `target`.")
         return read_units([unit for *_, unit in chosen], topology, where, options.molecules)
+
+    def entries(self) -> Iterator[MappingEntry]:
+        errors = Errors()
+        for path in self.options.files:
+            for source, target, unit in errors.attempt(lambda path=path: list(self._entries(path))) or ():
+                yield entry_of(unit, source, target)
+        errors.expect_none()
 
     def _entries(self, path: Path) -> Iterator[tuple[list[str], list[str], Unit]]:
         """Force fields from and to, and unit, of everything in a file."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backmap.errors import BackmapError
+from backmap.errors import BackmapError, Errors
 
 from ...files.sections import SectionLine, section_lines
 from .bead_model import Weights, known
@@ -69,12 +69,13 @@ class _Mapping:
 
     where: str
     skipped: bool
+    broken: bool = False
     ours: _Blocks = field(default_factory=_Blocks)
     theirs: _Blocks = field(default_factory=_Blocks)
     source: list[str] = field(default_factory=list)
     target: list[str] = field(default_factory=list)
-    #: Atoms of each bead: where and share, by (identifier, atom).
-    beads: dict[tuple[str, str], dict[tuple[str, str], tuple[str, float]]] = field(default_factory=dict)
+    #: Atoms of each bead: line and share, by (identifier, atom).
+    beads: dict[tuple[str, str], dict[tuple[str, str], tuple[SectionLine, float]]] = field(default_factory=dict)
 
     def take(self, line: SectionLine) -> None:
         """Take a line of the block.
@@ -109,8 +110,8 @@ class _Mapping:
         atoms = self.beads.setdefault(self.theirs.find(line, bead), {})
         found = self.ours.find(line, atom)
         if found in atoms:
-            raise line.error(f"atom '{atom}' is in bead '{bead}' twice", f"It is at {atoms[found][0]} already.")
-        atoms[found] = line.where, weight
+            raise line.error(f"atom '{atom}' is in bead '{bead}' twice", f"It is at {atoms[found][0].where} already.")
+        atoms[found] = line, weight
 
     def entry(self, weights: Weights) -> Entry:
         """Force fields it maps from, those it maps to, and the unit.
@@ -128,8 +129,8 @@ class _Mapping:
         for (_, name), atoms in self.beads.items():
             if not any(share for _, share in atoms.values()):
                 raise BackmapError(f"bead '{name}' has no atoms", where=self.where, hint="Add them to [ mapping ].")
-            members = tuple(Member(atom, share, where, place[identifier])
-                            for (identifier, atom), (where, share) in atoms.items())
+            members = tuple(Member(atom, share, line.where, place[identifier], line.text)
+                            for (identifier, atom), (line, share) in atoms.items())
             beads.append(UnitBead(name, name, members, weights, members[0].where))
         if not beads:
             raise BackmapError("has no [ mapping ]", where=self.where)
@@ -142,16 +143,16 @@ def read_mappings(path: Path, weights: Weights) -> Iterator[Entry]:
 
     Raises:
         BackmapError: With file and line, for what is no line of such a file, unknown residues, atoms twice in a
-            bead and beads without atoms.
+            bead and beads without atoms; at the end, with all others.
     """
     macros: dict[str, str] = {}
     current: _Mapping | None = None
     macro = False
+    errors = Errors()
     for line in section_lines(path):
         if not line.words:
             if line.section in _TOPS:
-                if current and not current.skipped:
-                    yield current.entry(weights)
+                yield from _ended(current, weights, errors)
                 macro = line.section == "macros"
                 current = None if macro else _Mapping(line.where, line.section == "modification")
             continue
@@ -160,9 +161,19 @@ def read_mappings(path: Path, weights: Weights) -> Iterator[Entry]:
         elif current is None:
             raise line.error(f"'{line.text}' stands before [ block ]", "Is it a .mapping file of vermouth?")
         elif not current.skipped:
-            current.take(SectionLine(line.section, _expanded(line, macros), line.where))
-    if current and not current.skipped:
-        yield current.entry(weights)
+            known_before = len(errors.found)
+            errors.attempt(current.take, SectionLine(line.section, _expanded(line, macros), line.where))
+            current.broken |= len(errors.found) > known_before
+    yield from _ended(current, weights, errors)
+    errors.expect_none()
+
+
+def _ended(current: _Mapping | None, weights: Weights, errors: Errors) -> Iterator[Entry]:
+    """What a block is once all its lines are taken, unless one of them was wrong."""
+    if current is not None and not current.skipped and not current.broken:
+        entry = errors.attempt(current.entry, weights)
+        if entry is not None:
+            yield entry
 
 
 def _expanded(line: SectionLine, macros: dict[str, str]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 import pydantic
 
-from backmap.api import AtomMolecule, AtomTopology, BeadModel, InputPath, MappingReader, Options
+from backmap.api import AtomMolecule, AtomTopology, BeadModel, InputPath, MappingEntry, MappingReader, Options
 from backmap.errors import BackmapError
 from backmap.model.mapping import Mapping
 from backmap.model.molecule import BeadTerm
@@ -55,6 +55,11 @@ class Votca(MappingReader):
                 yield file.error(f"molecule type '{file.ident}' is mapped twice", file.root.child("ident"))
             idents.add(file.ident)
             yield from file.problems(topology)
+
+    def entries(self) -> Iterator[MappingEntry]:
+        for path in self.options.files:
+            file = _MappingFile(path)
+            yield MappingEntry((file.ident,), file.members(), str(path))
 
 
 #: Beads of one member of each kind of <cg_bonded>.
@@ -108,6 +113,11 @@ class _MappingFile:
                 if str(error) not in seen:
                     yield error
                 seen.add(str(error))
+
+    def members(self) -> dict[str, tuple[str, ...]]:
+        """What each bead lists."""
+        return {name: tuple(listed.text.split()) if (listed := bead.child("beads")) else ()
+                for name, bead in self._beads.items()}
 
     def _molecule(self, topology: AtomTopology) -> AtomMolecule:
         molecule = topology.types.get(self.ident)

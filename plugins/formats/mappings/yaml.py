@@ -11,7 +11,8 @@ from backmap.errors import BackmapError
 from ...files.reading import Files
 from ...molecules.residues import residue_ordinals
 from .bead_model import Weights, known
-from .units import Member, Stereocentre, Unit, UnitBead, compose
+from .composition import compose
+from .units import Member, Stereocentre, Unit, UnitBead
 from .yaml_lines import YamlFile
 from .yaml_schema import BeadEntry, MoleculeEntry, Residue, entries_of
 

@@ -59,3 +59,23 @@ def test_a_wrong_number_under_known_or_wholly_foreign_names() -> None:
 def test_numbers_are_those_of_the_file() -> None:
     with pytest.raises(BackmapError, match="bead 4 is called E2, but BUT has E1 there"):
         expect(["W", *NAMES[:2], "E2", "E1", *NAMES[4:]], rows=list(range(1, 9)))
+
+
+def arranged(names: list[str]) -> tuple[list[int], list[str]]:
+    beads, lines = Beads("cg.gro", np.arange(len(names)), names).arranged(BLOCKS)
+    return beads.rows.tolist(), lines
+
+
+def test_names_tell_the_order_where_all_copies_have_the_same() -> None:
+    rows, lines = arranged(["E2", "E1"] * 2 + NAMES[4:])
+    assert rows == [1, 0, 3, 2, 4, 5, 6, 7]
+    assert lines == ["BUT: beads of 1 residue stand in cg.gro in another order than in the mapping, such as BUT E2, "
+                     "E1; their names tell which is which"]
+
+
+@pytest.mark.parametrize("names", [
+    NAMES, NAMES[:-1],
+    ["E2", "E1", *NAMES[2:]],  # one copy alone
+    ["E2", "E2"] * 2 + NAMES[4:], ["X", "Y"] * 2 + NAMES[4:], [*NAMES[4:], *NAMES[:4]]])
+def test_otherwise_the_order_is_that_of_the_file(names: list[str]) -> None:
+    assert arranged(names) == (list(range(len(names))), [])

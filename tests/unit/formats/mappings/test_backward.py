@@ -110,6 +110,27 @@ def test_what_is_not_used_is_said(tmp_path: Path) -> None:
     assert _read(tmp_path, ALANINE)["ALA"].remarks == (f"ALA: not used of {tmp_path / 'a.map'}: 1 [ out ]",)
 
 
+@pytest.mark.parametrize(("old", "new", "line", "remark"), [
+    ("H4 C2 N1 C1 C3", "H4 C2 N1 C11", 19, "[ chiral ] names 'C11', which is no atom of ALA, and is passed over. Did "
+                                           "you mean 'C1'?"),
+    ("C2    BB BB BB SC1", "C2    BB SC2", 13, "bead 'SC2' is not among those listed, and passed over. Did you mean "
+                                               "'SC1'?")])
+def test_what_backward_warns_of_is_passed_over_and_said(tmp_path: Path, old: str, new: str, line: int,
+                                                        remark: str) -> None:
+    assert _read(tmp_path, ALANINE.replace(old, new))["ALA"].remarks[0] == f"{tmp_path / 'a.map'}:{line}: {remark}"
+
+
+def test_points_that_assign_makes_of_beads(tmp_path: Path) -> None:
+    """As TOCL2 has it: a point between two beads, and a point under the name of another bead."""
+    text = ALANINE.replace("[ atoms ]", "[ assign ]\nX BB BB SC1\nBB SC1\n[ atoms ]").replace("C3    BB", "C3    X")
+    model = _read(tmp_path, text)["ALA"]
+    shares = dict(zip(zip(model.mapping.bead.tolist(), model.mapping.atom.tolist()), model.mapping.share.tolist()))
+    atom = {name: k for k, name in enumerate(builders.atoms_of(L_ALANINE, "ALA")[0].atom_names)}
+    assert shares[0, atom["C3"]] == pytest.approx(2 / 3)
+    assert shares[1, atom["C3"]] == pytest.approx(1 / 3)
+    assert (0, atom["N1"]) not in shares and shares[1, atom["N1"]] == 1
+
+
 def test_chiral_of_other_atoms_is_passed_over(tmp_path: Path) -> None:
     text = ALANINE.replace("H4 C2 N1 C1 C3", "C1 N1 C2 C3")
     assert _read(tmp_path, text)["ALA"].stereocentres is None
@@ -128,9 +149,9 @@ def test_a_chain_is_put_together_unit_by_unit(tmp_path: Path) -> None:
 
 def test_ends_may_lack_atoms_and_this_is_said(tmp_path: Path) -> None:
     atoms, _ = polyethylene(3)
-    lacking = _renamed(atoms, atoms.atom_names.index("HA1"), "HX")
+    lacking = _renamed(atoms, atoms.atom_names.index("CA"), "CX")
     model = _read(tmp_path, ETHYLENE, lacking)["PE"]
-    assert model.remarks == ("PE: residue 1 has no HA1: their beads go without",)
+    assert model.remarks == ("PE: residue 1 has no CA: their beads go without",)
     assert len(model.mapping.atom) == 17
 
 
@@ -148,14 +169,14 @@ def test_several_molecule_types_and_force_fields_in_a_file(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(("old", "new", "line", "problem"), [
     ("    5    C3    BB", "    5    C3    BB\n    6    O9    BB", 17,
-     "there is no atom 'O9' in residue 1 of molecule type 'ALA', ALA. Known: C1, C2"),
+     "there is no atom 'O9' in residue 1 of molecule type 'ALA', ALA. Atoms that no line names: O1, O2. "
+     "Perhaps '6 O2 BB'."),
     ("    4    C1    SC1", "    4    N1    SC1", 15, "atom 'N1' comes twice"),
     ("    4    C1    SC1", "    4    C1    SC2", 15, "bead 'SC2' is not among those listed. Did you mean 'SC1'?"),
     ("    4    C1    SC1", "    x    C1    SC1", 15, "'x C1 SC1' is not a row of [ atoms ]"),
     ("    4    C1    SC1", "    4    C1    SC1 !SC1", 15, "atom 'C1' is in bead 'SC1' with and without a weight"),
     ("    1    N1    BB", "    1    N1", 12, "atom 'N1' has no bead, and no row is above it"),
     ("BB SC1\n\n", "BB SC1 SC2\n\n", 6, "bead 'SC2' of ALA has no atoms"),
-    ("H4 C2 N1 C1 C3", "H4 C2 N1 C11", 19, "[ chiral ] names 'C11', which is no atom of ALA. Did you mean 'C1'?"),
     ("H4 C2 N1 C1 C3", "H4 C2 N1", 19, "[ chiral ] needs at least 4 atoms, not 3"),
     ("H4 C2 N1 C1 C3", "H4 C2 N1 C1 C3\nC1 C2 C3 N1", 20, "says the opposite of"),
     ("[ chiral ]", "[ chiral", 18, "'[ chiral' is no header of a section"),

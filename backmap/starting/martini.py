@@ -1,0 +1,41 @@
+"""Beads of Martini's files that stand for no molecule of the topology: solvent and ions."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+#: Names of beads, by the kind of molecule.
+WATER = ("W", "WF", "SW", "TW", "PW", "BW")
+IONS = {"NA": ("NA", "NA+"), "CL": ("CL", "CL-"), "K": ("K", "K+"), "CA": ("CA", "CA+", "CA2+"), "BR": ("BR", "BR-"),
+        "MG": ("MG", "MG+", "MG2+")}
+#: What topologies of atoms call them.
+_CALLED = {"water": ("SOL", "HOH", "WAT", "TIP3", "TIP3P", "SPC", "SPCE", "OPC", "W"),
+           "NA": ("NA", "NA+", "SOD"), "CL": ("CL", "CL-", "CLA"), "K": ("K", "K+", "POT"), "CA": ("CA", "CA2+", "CAL"),
+           "BR": ("BR", "BR-"), "MG": ("MG", "MG2+")}
+
+
+def solvent(names: Sequence[str], residues: Sequence[str] | None, unmapped: Sequence[str]) -> \
+        tuple[dict[str, list[str]], list[str]]:
+    """Which beads of a file are solvent and ions.
+
+    Args:
+        names: Of beads.
+        residues: Of their residues, where the file has them; those of ions are called as the ion, or ION.
+        unmapped: Molecule types without a mapping.
+
+    Returns:
+        What each of these molecule types is called in the file, and what is in the file alone.
+    """
+    kinds: dict[str, list[str]] = {}
+    for name, residue in dict.fromkeys(zip(names, residues or names, strict=True)):
+        kind = _kind(name, residue)
+        if kind is not None:
+            kinds.setdefault(kind, []).append(name if name == residue else f"{residue}:{name}")
+    of = {name: kinds.pop(kind) for kind, called in _CALLED.items() for name in unmapped
+          if name.upper() in called and kind in kinds}
+    return of, [pattern for patterns in kinds.values() for pattern in patterns]
+
+
+def _kind(name: str, residue: str) -> str | None:
+    if name in WATER and (residue == name or residue in WATER):
+        return "water"
+    return next((ion for ion, called in IONS.items() if name in called and residue in (*called, "ION")), None)

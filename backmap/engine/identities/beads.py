@@ -16,7 +16,7 @@ from ...model.parameters import ForceField
 from ...model.system import System
 from ..sites.snapshot import Snapshot
 from .balance import Balance, sums_by_class
-from .derivatives import Derivatives, cosines, lengths
+from .coordinates import Derivatives, cosines, lengths
 from .fields import MoveFields
 from .pieces import Piece, pieces_of
 from .slopes import CLASSES, Contacts, Slopes

@@ -78,6 +78,9 @@ class EnergySlopes:
 
     def contacts(self, frame: Snapshot) -> Contacts:
         """Non-bonded pairs of a frame."""
+        return frame.once("contacts", self.field, lambda: self._contacts(frame))
+
+    def _contacts(self, frame: Snapshot) -> Contacts:
         pairs, n = frame.pairs(self.field.cutoff), self.system.n_atoms
         where, cutoff = self.energy.layout.where.molecule, self.field.cutoff
         whole, first, second = self.energy.pair_slopes(frame.atoms, pairs.i, pairs.j, pairs.vector, FADING * cutoff)

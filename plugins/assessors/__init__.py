@@ -11,6 +11,7 @@ def backmap_assessors() -> dict[str, str]:
             "consistency": "backmap_plugins.assessors.consistency:Consistency",
             "equipartition": "backmap_plugins.assessors.equipartition.assessor:Equipartition",
             "along_beads": "backmap_plugins.assessors.equipartition.beads:AlongBeads",
+            "calibration": "backmap_plugins.assessors.calibration:Calibration",
             "coarse_structure": "backmap_plugins.assessors.coarse.assessor:CoarseStructure",
             "landscape": "backmap_plugins.assessors.landscape.assessor:Landscape",
             "block_free_energies": "backmap_plugins.assessors.blocks:BlockFreeEnergies",

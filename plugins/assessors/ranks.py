@@ -4,6 +4,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
+from scipy.special import ndtr, smirnov
 
 from backmap.api import Assessor, Options
 from backmap.engine.energy.frame import FrameEnergy
@@ -26,15 +27,18 @@ FAR = 0.25  #: mean ranks farther than this from 1/2 are of states that the chai
 ON_BEADS = 1e-5  #: nm; beads that are met as closely are taken as exact
 SLOPE = 0.5 / np.sqrt(np.pi)  #: mean rank of a normal deviate among others, by shift in standard deviations
 BINS = 20
+BEADS, FEWEST = 60, 8  #: beads for each block that is looked at, and the fewest blocks of a frame
 
 
 class RanksOptions(Options):
     """Options of the ``ranks`` assessor."""
 
-    blocks: int = Field(20, ge=1, description="Blocks of each frame, drawn at random.")
-    states: int = Field(19, ge=1, description="States to which the present one of a block is compared; each takes "
-                                              "'between' moves of it.")
-    between: int = Field(2, ge=1, description="Moves from one state to the next.")
+    blocks: int | None = Field(None, ge=1, description="Blocks of each frame, drawn at random; by default one for "
+                                                       f"every {BEADS} beads, and {FEWEST} at least.")
+    states: int = Field(5, ge=1, description="States to which the present one of a block is compared; each takes "
+                                             "'between' moves of it. The mean of the ranks tells as much of few that "
+                                             "are far from each other as of many.")
+    between: int = Field(5, ge=1, description="Moves from one state to the next.")
     block_size: int = Field(8, ge=1, description="Beads of a block, as in the step 'hamiltonian'.")
     steps: int = Field(20, ge=1, description="Time steps of a move, on average.")
     timestep: float | None = Field(None, gt=0, le=10, description="fs; by default 1 where all bonds are rigid, else "
@@ -91,7 +95,8 @@ class Ranks(Assessor):
         moved = ranks.moves.frame(atoms, frame.beads, frame.box)
         words = (self.seed, TOPIC, frame.replica, frame.number)
         n = len(ranks.moves.centre)
-        chosen = numpy_generator(*words).permutation(n)[:min(self.options.blocks, n)]
+        wanted = self.options.blocks or max(FEWEST, len(frame.beads) // BEADS)
+        chosen = numpy_generator(*words).permutation(n)[:min(wanted, n)]
         found = [ranks.of(moved, int(block), self.options.states, self.options.between, (*words, int(block)))
                  for block in chosen]
         tally.row("ranks", frame.index, [rank for rank, _ in found])
@@ -144,7 +149,7 @@ class Ranks(Assessor):
 
 def _probability(ranks: Array) -> float:
     """That uniform ranks (n,) have a mean as far from 1/2, or are as unevenly spread: twice the smaller one."""
-    from scipy.stats import kstest, norm
-
-    mean = 2 * norm.sf(abs(ranks.mean() - 0.5) * np.sqrt(12 * len(ranks)))
-    return float(min(1.0, 2 * min(mean, kstest(ranks, "uniform").pvalue)))
+    n, order = len(ranks), np.sort(ranks)
+    far = max((np.arange(1, n + 1) / n - order).max(), (order - np.arange(n) / n).max())
+    mean = 2 * ndtr(-abs(ranks.mean() - 0.5) * np.sqrt(12 * n))
+    return float(min(1.0, 2 * min(mean, 2 * smirnov(n, far))))  # Kolmogorov's, by both of its sides

@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backmap.engine.energy.beads import BeadEnergies
 from backmap.engine.energy.frame import FrameEnergy
-from backmap.engine.energy.shares import shares
 from backmap.engine.hamiltonian import timestep as lengths
+from backmap.engine.hamiltonian.following import stretches
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves, SweepOutcome
-from backmap.engine.relaxation import ENERGY, FLUCTUATION, SHORTEST, Change
+from backmap.engine.relaxation import ENERGY, Growth, Slope, growth, relaxed
 from backmap.engine.sites.schedule import per_bead
 from backmap.model.system import Window
+
+from .relaxing import CALLED
 
 Array = NDArray[np.float64]
 #: Name, number and settings of a sweep.
@@ -27,9 +30,10 @@ FEW = 30  #: moves of one kind that tell nothing of it
 FIRST, GROWTH = 20, 1.25  #: sweeps after which it is looked first whether frames are relaxed, and how this goes on
 LOOKS = 100  #: energies of a frame that are taken at most, at even distances
 PIECES = 16  #: stretches of a frame
-#: Of kT for each degree of freedom: energies that change by less are at rest, 1 % of their mean kinetic energy.
-REST = 0.005
-CHANCE = 0.05  #: a change that comes about by chance more often is none
+#: Of kT for each degree of freedom, 6 % of what they have of kinetic energy: as long as smaller changes of some energy
+#: over a third of the sweeps would not be seen, there are more.
+SEEN = 2 * ENERGY
+TOTAL = "total"
 
 
 @dataclass
@@ -61,9 +65,9 @@ class MoveTuner:
         self.names = sorted({name for kind in system.types for name in kind.bead_types})
         self.kinds = per_bead(system, [np.array([self.names.index(name) for name in kind.bead_types])
                                        for kind in system.types])
-        held = sum(count * (len(kind.rigid) + 3 * kind.n_beads) for kind, count in system.blocks)
-        self.heat = self.moves.rules.heat * max(3 * system.n_atoms - held, 1)
-        self.pieces = PIECES * self.energy.layout.where.owner // max(system.n_beads, 1)
+        self.beads = BeadEnergies(self.energy)
+        self.freedom = self.beads.freedom(self.moves.rules.exact)
+        self.piece, self.n_pieces = stretches(system, self.moves.beads.shape[1], PIECES)
 
     def timestep(self, guess: float, steps: int | None) -> float:
         """The time step with which the wanted share of moves is accepted, fs.
@@ -99,8 +103,9 @@ class MoveTuner:
     def sweeps(self, timestep: float, steps: int, at_most: int) -> tuple[int, str]:
         """The number of sweeps after which energies no longer change, and what still does after ``at_most``.
 
-        Energies are at rest once none is seen to change over the last two thirds of the sweeps, and a change that
-        mattered would have been seen. The table has these changes, kJ/mol per molecule.
+        Energies are at rest by the rules that reports judge by (``engine.relaxation``): none is seen to change over the
+        last third of the sweeps, all forget where they were, and a change that mattered would have been seen. The
+        table has the changes, kJ/mol per molecule.
 
         Args:
             timestep: fs.
@@ -118,44 +123,48 @@ class MoveTuner:
                     series.setdefault(name, []).append(values)
             if sweep < min(look, at_most):
                 continue
-            changes = {name: self._change(np.stack(values, axis=1)) for name, values in series.items()}
-            rows.append({"sweeps": sweep, **{name: self._said(change) for name, change in changes.items()}})
-            moving = [name for name, change in changes.items()
-                      if change.p < CHANCE and abs(change.value) > change.tolerance]
-            if not moving and all(2 * change.error < ENERGY * self.heat for change in changes.values()):
+            found = {name: self._course(name, np.stack(values, axis=1), every, len(series))
+                     for name, values in series.items()}
+            rows.append({"sweeps": sweep, **{CALLED.get(name, name): self._said(slope)
+                                             for name, (slope, _) in found.items()}})
+            moving = [CALLED.get(name, name) for name, (slope, grown) in found.items()
+                      if not (slope.relaxed and grown.forgotten)]
+            if not moving and all(slope.visible * self.n_pieces < SEEN * self._heat(TOTAL)
+                                  for slope, _ in found.values()):
                 return sweep, ""
             look = math.ceil(GROWTH * look)
         still = f"not relaxed within {at_most} sweeps (at_most), as energies still change: {', '.join(moving)}"
         return at_most, still if moving else ""
 
-    def _change(self, rows: Array) -> Change:
-        """By how much the energies of a frame change over the last two thirds of the sweeps, kJ/mol.
+    def _heat(self, name: str) -> float:
+        """kT for each of the degrees of freedom of an energy in a frame, kJ/mol."""
+        return self.moves.rules.heat * max(self.freedom[name], 1)
+
+    def _course(self, name: str, rows: Array, every: int, tests: int) -> tuple[Slope, Growth]:
+        """Whether an energy is at rest, and forgets.
 
         Args:
-            rows: Energies of n stretches of frames, (n, T).
+            rows: Energies of n stretches of frames, (n, T), after every so many sweeps.
         """
-        rows = rows[:, rows.shape[1] // 3:]
-        if rows.shape[1] < SHORTEST:
-            return Change(0.0, float("inf"), 1.0, float("nan"), REST * self.heat)
-        scale = len(rows) / self.window.size  # of a stretch to a frame
-        time = np.arange(rows.shape[1]) - (rows.shape[1] - 1) / 2
-        changes = scale * len(time) * (rows @ time / (time @ time))
-        noise = float(rows.sum(axis=0).std() / np.sqrt(self.window.size))
-        return Change(float(changes.mean()), float(changes.std(ddof=1) / np.sqrt(len(changes))), len(changes) - 1.0,
-                      noise, max(REST * self.heat, FLUCTUATION * noise))
+        sweeps = every * np.arange(1, rows.shape[1] + 1)
+        return (relaxed(rows, ENERGY * self._heat(name) / self.n_pieces, tests, self.n_pieces, sweeps),
+                growth(rows, tests, sweeps))
 
-    def _said(self, change: Change) -> str:
+    def _said(self, slope: Slope) -> str:
         """Change and error per molecule, for people."""
-        return " +- ".join(f"{value / self.moves.system.n_molecules:.3f}" for value in (change.value, change.error))
+        return " +- ".join(f"{value * self.n_pieces / self.moves.system.n_molecules:.3f}"
+                           for value in (slope.value, slope.error))
 
     def _energies(self, frames: Sequence[Frame]) -> dict[str, Array]:
-        """Energies of all stretches of all frames by kind, and all together, kJ/mol, (n,)."""
+        """Energies of all stretches of all frames by term, and all together, kJ/mol, (n,)."""
         found: dict[str, list[Array]] = {}
         for place, frame in enumerate(frames):
-            by_atom = shares(self.energy, frame.atoms, self.window.box(place))
-            for name, values in {**by_atom, "total": sum(by_atom.values())}.items():
-                found.setdefault(name, []).append(np.bincount(self.pieces, values, minlength=PIECES))
-        return {name: np.concatenate(values) for name, values in found.items()}
+            pairs, _ = self.beads.pairs(frame.atoms, self.window.box(place))
+            by_bead = np.concatenate([self.beads.bonded(frame.atoms), pairs])
+            for name, values in zip((*self.beads.terms, TOTAL), (*by_bead, by_bead.sum(axis=0)), strict=True):
+                inside = self.piece >= 0
+                found.setdefault(name, []).append(np.bincount(self.piece[inside], values[inside], self.n_pieces))
+        return {name: np.concatenate(values) for name, values in found.items() if self.freedom[name]}
 
     def _begun(self, timestep: float, steps: int | None) -> list[Frame]:
         """The frames anew, after the sweeps that come before those that count."""

@@ -40,51 +40,51 @@ def _norm(vector: Tensor) -> Tensor:
     return (vector * vector).sum(-1).clamp_min(TINY).sqrt()
 
 
-def _harmonic_bond(x: tuple[Tensor, ...], r0: Tensor, k: Tensor) -> Tensor:
-    return 0.5 * k * (length(*x) - r0)**2
+def cosine(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+    """Cosine of the angle at ``b``, whose slope does not end where atoms lie on a line."""
+    u, v = a - b, c - b
+    return (u * v).sum(-1) / (_norm(u) * _norm(v))
 
 
-def _quartic_bond(x: tuple[Tensor, ...], r0: Tensor, k: Tensor) -> Tensor:
-    step = x[1] - x[0]
-    return 0.25 * k * ((step * step).sum(-1) - r0**2)**2
+def _harmonic(q: Tensor, q0: Tensor, k: Tensor) -> Tensor:
+    return 0.5 * k * (q - q0)**2
 
 
-def _harmonic_angle(x: tuple[Tensor, ...], t0: Tensor, k: Tensor) -> Tensor:
-    return 0.5 * k * (angle(*x) - t0)**2
+def _quartic(r: Tensor, r0: Tensor, k: Tensor) -> Tensor:
+    return 0.25 * k * (r**2 - r0**2)**2
 
 
-def _cosine_angle(x: tuple[Tensor, ...], t0: Tensor, k: Tensor) -> Tensor:
-    u, v = x[0] - x[1], x[2] - x[1]
-    cosine = (u * v).sum(-1) / (_norm(u) * _norm(v))
-    return 0.5 * k * (cosine - torch.cos(t0))**2
+def _harmonic_cosine(c: Tensor, t0: Tensor, k: Tensor) -> Tensor:
+    return 0.5 * k * (c - torch.cos(t0))**2
 
 
-def _urey_bradley(x: tuple[Tensor, ...], t0: Tensor, k: Tensor, r0: Tensor, kub: Tensor) -> Tensor:
-    return 0.5 * k * (angle(*x) - t0)**2 + 0.5 * kub * (length(x[0], x[2]) - r0)**2
+def _periodic(p: Tensor, p0: Tensor, k: Tensor, n: Tensor) -> Tensor:
+    return k * (1 + torch.cos(n * p - p0))
 
 
-def _periodic(x: tuple[Tensor, ...], p0: Tensor, k: Tensor, n: Tensor) -> Tensor:
-    return k * (1 + torch.cos(n * dihedral(*x) - p0))
-
-
-def _ryckaert_bellemans(x: tuple[Tensor, ...], *c: Tensor) -> Tensor:
-    cosine = torch.cos(dihedral(*x) - torch.pi)
+def _ryckaert_bellemans(p: Tensor, *c: Tensor) -> Tensor:
+    cosine = torch.cos(p - torch.pi)
     value = torch.zeros_like(cosine)
     for factor in reversed(c):
         value = value * cosine + factor
     return value
 
 
-def _harmonic_improper(x: tuple[Tensor, ...], p0: Tensor, k: Tensor) -> Tensor:
-    away = dihedral(*x) - p0
+def _harmonic_improper(p: Tensor, p0: Tensor, k: Tensor) -> Tensor:
+    away = p - p0
     return 0.5 * k * (away - 2 * torch.pi * torch.round(away / (2 * torch.pi)))**2
 
 
-_FUNCTIONS: dict[str, Callable[..., Tensor]] = {
-    "harmonic_bond": _harmonic_bond, "quartic_bond": _quartic_bond, "harmonic_angle": _harmonic_angle,
-    "cosine_angle": _cosine_angle, "urey_bradley": _urey_bradley, "periodic_proper": _periodic,
-    "periodic_improper": _periodic, "ryckaert_bellemans": _ryckaert_bellemans,
-    "harmonic_improper": _harmonic_improper,
+def _urey_bradley(x: tuple[Tensor, ...], t0: Tensor, k: Tensor, r0: Tensor, kub: Tensor) -> Tensor:
+    return 0.5 * k * (angle(*x) - t0)**2 + 0.5 * kub * (length(x[0], x[2]) - r0)**2
+
+
+#: Functions of one coordinate: that, and what is made of it and the parameters.
+OF_ONE: dict[str, tuple[Callable[..., Tensor], Callable[..., Tensor]]] = {
+    "harmonic_bond": (length, _harmonic), "quartic_bond": (length, _quartic), "harmonic_angle": (angle, _harmonic),
+    "cosine_angle": (cosine, _harmonic_cosine), "periodic_proper": (dihedral, _periodic),
+    "periodic_improper": (dihedral, _periodic), "ryckaert_bellemans": (dihedral, _ryckaert_bellemans),
+    "harmonic_improper": (dihedral, _harmonic_improper),
 }
 
 
@@ -103,4 +103,7 @@ def energies(function: str, atoms: Tensor, parameters: Tensor, maps: Tensor | No
     if function == "cmap":
         a, b, c, d, e = atoms.unbind(-2)
         return interpolated(maps, parameters[..., 0].long(), dihedral(a, b, c, d), dihedral(b, c, d, e))
-    return _FUNCTIONS[function](atoms.unbind(-2), *parameters.unbind(-1))
+    if function == "urey_bradley":
+        return _urey_bradley(atoms.unbind(-2), *parameters.unbind(-1))
+    coordinate, energy = OF_ONE[function]
+    return energy(coordinate(*atoms.unbind(-2)), *parameters.unbind(-1))

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -168,23 +168,26 @@ class HamiltonianMoves:
             self._together.move(around, rules, self.room, frame, single, key)
             frame.residual[:] = self.system.map(frame.atoms) - frame.grid.beads
             chosen = chosen[~self._together.single[chosen]]
-        stream = Stream.of(*name, "move", torch.as_tensor(self.centre[chosen]))
-        return self._move(frame, chosen, stream, around, rules)
+        keys = Stream.of(*name, "move", torch.as_tensor(self.centre[chosen])).key.numpy()
+        return self._move(frame, chosen, keys, around, rules)
 
-    def repeat(self, frame: Frame, block: int, count: int, name: Sequence[int | str]) -> SweepOutcome:
-        """Move one block ``count`` times, in place, with all else at rest: a reversible chain of its conditional.
+    def repeat(self, frame: Frame, block: int, count: int, between: int,
+               name: Sequence[int | str]) -> Iterator[SweepOutcome]:
+        """Move one block, in place, with all else at rest: a reversible chain of its conditional.
 
         Args:
             block: Number of the block in ``centre`` and ``beads``.
+            count: Of outcomes that are handed out, after ``between`` moves each.
             name: Of the random numbers.
         """
-        stream = Stream.of(*name, "move", torch.arange(count))
-        return self._move(frame, np.full(count, block), stream, self.surroundings, self.rules)
+        keys = Stream.of(*name, "move", torch.arange(count * between)).key.numpy()
+        for own in keys.reshape(count, between):
+            yield self._move(frame, np.full(between, block), own, self.surroundings, self.rules)
 
-    def _move(self, frame: Frame, chosen: Index, stream: Stream, around: AtomTables, rules: Rules) -> SweepOutcome:
+    def _move(self, frame: Frame, chosen: Index, keys: Index, around: AtomTables, rules: Rules) -> SweepOutcome:
         moved = Moved(np.zeros(len(chosen), dtype=bool), *np.zeros((3, len(chosen))))
         self._lists = sweep(self.tables, around, self.places, rules, self.room, self._lists, frame, chosen,
-                            stream.key.numpy(), moved)
+                            keys, moved)
         return SweepOutcome(self.centre[chosen], self.beads[chosen], *moved)
 
 

@@ -58,34 +58,38 @@ class BlockRanks:
         """
         rng = numpy_generator(*name, "rank")
         after = int(rng.integers(states + 1))
-        present = self._energies(frame, block, None)
-        others = []
+        molecule, _ = self._places(block)
+        positions, totals = [frame.atoms[molecule].copy()], [0.0]
         for way, count in (("on", after), ("back", states - after)):
             kept = self._keep(frame, block)
-            for step in range(count):
-                outcome = self.moves.repeat(frame, block, between, (*name, way, step))
-                if not others and not step:
-                    present[0] = outcome.energy[0] - outcome.change[0]
-                others.append(self._energies(frame, block, outcome.energy[-1]))
+            for outcome in self.moves.repeat(frame, block, count, between, (*name, way)):
+                if len(totals) == 1:
+                    totals[0] = outcome.energy[0] - outcome.change[0]
+                totals.append(outcome.energy[-1])
+                positions.append(frame.atoms[molecule].copy())
             self._restore(frame, block, kept)
-        chain = np.array([present, *others])
-        if PAIRS in self.statistics:
-            chain[:, -1] = chain[:, 0] - chain[:, 1:1 + len(self.bonded)].sum(axis=1)
-        chain = chain.round(7)  # a state that has not moved is the same one
+        chain = self._energies(np.array(positions), block, np.array(totals)).round(7)  # not moved is the same
         below = (chain[1:] < chain[0]).sum(axis=0) + rng.uniform(size=chain.shape[1]) * (
             1 + (chain[1:] == chain[0]).sum(axis=0))
         return below / (states + 1), chain.std(axis=0)
 
-    def _energies(self, frame: Frame, block: int, total: float | None) -> Array:
-        """Statistics of the present state; those of all terms are told, and those of pairs are left out."""
-        found = np.zeros(len(self.statistics))
-        found[0] = np.nan if total is None else total
-        kind, first = self._kind[block], self.moves.places.first_atom[block]
+    def _energies(self, positions: Array, block: int, totals: Array) -> Array:
+        """Statistics of states (n, k).
+
+        Args:
+            positions: Of the molecule, (n, A, 3), nm.
+            totals: Energies of all terms, (n,).
+        """
+        found = np.zeros((len(positions), len(self.statistics)))
+        found[:, 0] = totals
+        kind = self._kind[block]
         for each in self.energy.layout.molecules[kind].bonded:
             rows = self._rows(block, kind, each.atoms)
-            corners = torch.as_tensor(frame.atoms[first + each.atoms[rows]])
-            values = bonded.energies(each.function, corners, torch.as_tensor(each.parameters[rows]), self.energy.maps)
-            found[1 + self.bonded.index(each.term)] += float(values.sum())
+            values = bonded.energies(each.function, torch.as_tensor(positions[:, each.atoms[rows]]),
+                                     torch.as_tensor(each.parameters[rows]), self.energy.maps)
+            found[:, 1 + self.bonded.index(each.term)] += values.numpy().sum(axis=1)
+        if PAIRS in self.statistics:
+            found[:, -1] = totals - found[:, 1:1 + len(self.bonded)].sum(axis=1)
         return found
 
     def _rows(self, block: int, kind: int, atoms: NDArray[np.int64]) -> NDArray[np.int64]:

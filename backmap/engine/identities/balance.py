@@ -12,7 +12,7 @@ from ...model.system import System
 from ..sites.snapshot import Snapshot
 from .fields import MoveFields
 from .pieces import Piece, pieces_of
-from .slopes import CLASSES, Contacts, EnergySlopes, Slopes
+from .slopes import CLASSES, EnergySlopes, Slopes
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -76,11 +76,11 @@ class Balance:
         if not np.isfinite(frame.atoms).all():
             return {number: np.full((len(self.molecules(number)), len(CLASSES), 4), np.nan)
                     for number, pieces in enumerate(self.pieces) if pieces}
-        contacts = self.slopes.contacts(frame)
-        return {number: self._of_type(frame, contacts, number) for number, pieces in enumerate(self.pieces) if pieces}
+        return frame.once(("balance", self.measured), self.slopes.field, lambda: {
+            number: self._of_type(frame, number) for number, pieces in enumerate(self.pieces) if pieces})
 
-    def _of_type(self, frame: Snapshot, contacts: Contacts, number: int) -> Array:
-        chosen = self.molecules(number)
+    def _of_type(self, frame: Snapshot, number: int) -> Array:
+        contacts, chosen = self.slopes.contacts(frame), self.molecules(number)
         found = np.zeros((len(chosen), len(CLASSES), 4))
         for part, slopes in self.slopes.of(frame, contacts, number, chosen):
             for piece in self.pieces[number]:

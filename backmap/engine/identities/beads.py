@@ -16,10 +16,10 @@ from ...model.parameters import ForceField
 from ...model.system import System
 from ..sites.snapshot import Snapshot
 from .balance import Balance, sums_by_class
-from .derivatives import Derivatives, cosines, lengths
+from .coordinates import Derivatives, cosines, lengths
 from .fields import MoveFields
 from .pieces import Piece, pieces_of
-from .slopes import CLASSES, Contacts, Slopes
+from .slopes import CLASSES, Slopes
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -93,11 +93,12 @@ class BeadBalance(Balance):
         """
         if not np.isfinite(frame.atoms).all():
             return {}
-        contacts = self.slopes.contacts(frame)
-        return {number: self._along(frame, contacts, number) for number, pieces in enumerate(self.loose) if pieces}
+        held = self.of(frame)
+        return {number: self._along(frame, number, held.get(number))
+                for number, pieces in enumerate(self.loose) if pieces}
 
-    def _along(self, frame: Snapshot, contacts: Contacts, number: int) -> tuple[Array, Array]:
-        kind, chosen = self.system.types[number], self.molecules(number)
+    def _along(self, frame: Snapshot, number: int, held: Array | None) -> tuple[Array, Array]:
+        kind, chosen, contacts = self.system.types[number], self.molecules(number), self.slopes.contacts(frame)
         by_name = np.zeros((len(chosen), len(self.coordinates[number]), len(BeadSums._fields)))
         by_class = np.zeros((len(chosen), len(CLASSES), 4))
         for part, slopes in self.slopes.of(frame, contacts, number, chosen):
@@ -107,12 +108,9 @@ class BeadBalance(Balance):
                     fields = MoveFields(piece, slopes.positions, slopes.holding, self.measured)
                     by_name[part] += _sums_of_beads(fields, slopes, known)
                     by_class[part] += sums_by_class(fields, slopes)
-                for piece in self.pieces[number]:
-                    fields = MoveFields(piece, slopes.positions, slopes.holding, self.measured)
-                    by_class[part] -= sums_by_class(fields, slopes)
         for row, each in enumerate(self.coordinates[number]):
             by_name[:, row, 0] = len(each.beads)
-        return by_name, by_class
+        return by_name, by_class if held is None else by_class - held
 
 
 def bead_coordinates(kind: MoleculeType) -> list[BeadCoordinates]:

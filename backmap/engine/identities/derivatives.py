@@ -1,37 +1,40 @@
-"""First and second derivatives of functions of a few atoms each, many of them at once."""
+"""First and second derivatives of bonded terms: in closed form where a term is of one coordinate, else by torch."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...model.parameters import Bonded
 from ..energy import bonded
+from .coordinates import Derivatives, angles, cosines, dihedrals, lengths
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
+_COORDINATES = {bonded.length: lengths, bonded.angle: angles, bonded.cosine: cosines, bonded.dihedral: dihedrals}
 
-@dataclass(frozen=True, eq=False)
-class Derivatives:
-    """Of m functions of k atoms each, in n molecules.
 
-    Attributes:
-        atoms: Of the molecule type, (m, k).
-        gradient: By their coordinates, (n, m, 3 k).
-        hessian: (n, m, 3 k, 3 k).
+def of_terms(terms: Bonded, positions: Array, maps: Tensor) -> Derivatives:
+    """Derivatives of the energies of bonded terms of one function.
+
+    Args:
+        terms: Of a molecule type.
+        positions: Of molecules, (n, A, 3), nm.
+        maps: Splines of correction maps.
     """
-
-    atoms: Index
-    gradient: Array
-    hessian: Array
-
-    def take(self, rows: Index) -> Derivatives:
-        """Those of some of the functions."""
-        return Derivatives(self.atoms[rows], self.gradient[:, rows], self.hessian[:, rows])
+    values = torch.as_tensor(terms.parameters)
+    if terms.function not in bonded.OF_ONE:
+        return derivatives(lambda x: bonded.energies(terms.function, x, values, maps), positions, terms.atoms)
+    coordinate, energy = bonded.OF_ONE[terms.function]
+    with torch.no_grad():
+        q = coordinate(*torch.as_tensor(positions[:, terms.atoms]).unbind(-2))
+    first, = torch.autograd.grad(energy(q.requires_grad_(), *values.unbind(-1)).sum(), q, create_graph=True)
+    second = torch.autograd.grad(first.sum(), q, materialize_grads=True)[0] if first.requires_grad else 0 * first
+    return _COORDINATES[coordinate](positions, terms.atoms).then(first.detach().numpy(), second.detach().numpy())
 
 
 def derivatives(function: Callable[[Tensor], Tensor], positions: Array, atoms: Index) -> Derivatives:
@@ -53,30 +56,3 @@ def derivatives(function: Callable[[Tensor], Tensor], positions: Array, atoms: I
     rows = [torch.autograd.grad(flat[..., c].sum(), corners, retain_graph=c + 1 < 3 * k, materialize_grads=True)[0]
             for c in range(3 * k)]
     return Derivatives(atoms, flat.detach().numpy(), torch.stack(rows, dim=2).reshape(n, m, 3 * k, 3 * k).numpy())
-
-
-def lengths(positions: Array, pairs: Index) -> Derivatives:
-    """Derivatives of distances, nm, of pairs (m, 2)."""
-    step = positions[:, pairs[:, 0]] - positions[:, pairs[:, 1]]
-    length = np.linalg.norm(step, axis=2)[..., None]
-    with np.errstate(all="ignore"):  # atoms in one place have no direction
-        unit = step / length
-        across = (np.eye(3) - unit[..., :, None] * unit[..., None, :]) / length[..., None]
-    hessian = np.concatenate([np.concatenate([across, -across], axis=3), np.concatenate([-across, across], axis=3)],
-                             axis=2)
-    return Derivatives(pairs, np.concatenate([unit, -unit], axis=2), hessian)
-
-
-def cosines(positions: Array, atoms: Index) -> Derivatives:
-    """Derivatives of cosines of angles (m, 3), which are smooth where atoms lie on a line."""
-    return derivatives(_cosine, positions, atoms)
-
-
-def dihedrals(positions: Array, atoms: Index) -> Derivatives:
-    """Derivatives of dihedrals (m, 4), radians."""
-    return derivatives(lambda x: bonded.dihedral(*x.unbind(-2)), positions, atoms)
-
-
-def _cosine(x: Tensor) -> Tensor:
-    u, v = x[..., 0, :] - x[..., 1, :], x[..., 2, :] - x[..., 1, :]
-    return (u * v).sum(-1) / ((u * u).sum(-1) * (v * v).sum(-1)).sqrt()

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .derivatives import Derivatives
+from .coordinates import Derivatives
 from .pieces import Piece
 
 Array = NDArray[np.float64]

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from ...model.parameters import ForceField, MoleculeParameters
 from ...model.system import Group, System
-from ..energy import bonded
 from ..energy.frame import FrameEnergy
 from ..energy.pair import pair_energies
 from ..sites.snapshot import Snapshot
-from .derivatives import Derivatives, cosines, derivatives, dihedrals, lengths
+from .coordinates import Derivatives, cosines, dihedrals, lengths
+from .derivatives import of_terms
 from .fields import Holding
 
 Array = NDArray[np.float64]
@@ -78,14 +78,16 @@ class EnergySlopes:
 
     def contacts(self, frame: Snapshot) -> Contacts:
         """Non-bonded pairs of a frame."""
+        return frame.once("contacts", self.field, lambda: self._contacts(frame))
+
+    def _contacts(self, frame: Snapshot) -> Contacts:
         pairs, n = frame.pairs(self.field.cutoff), self.system.n_atoms
         where, cutoff = self.energy.layout.where.molecule, self.field.cutoff
-        first, _ = self.energy.pair_slopes(frame.atoms, pairs.i, pairs.j, pairs.vector)
-        pull = 2 * first[:, None] * pairs.vector  # the gradient at j, and its opposite at i
+        whole, first, second = self.energy.pair_slopes(frame.atoms, pairs.i, pairs.j, pairs.vector, FADING * cutoff)
+        pull = 2 * whole[:, None] * pairs.vector  # the gradient at j, and its opposite at i
         forces = _scattered(n, pull, pairs.i) - _scattered(n, pull, pairs.j)
         apart = where[pairs.i] != where[pairs.j]
-        i, j, vector = pairs.i[apart], pairs.j[apart], pairs.vector[apart]
-        first, second = self.energy.pair_slopes(frame.atoms, i, j, vector, FADING * cutoff)
+        i, j, vector, first, second = (each[apart] for each in (pairs.i, pairs.j, pairs.vector, first, second))
         pull, upper = 2 * first[:, None] * vector, np.triu_indices(3)
         curve = 4 * second[:, None] * vector[:, upper[0]] * vector[:, upper[1]]
         curve += 2 * first[:, None] * (upper[0] == upper[1])
@@ -108,12 +110,7 @@ class EnergySlopes:
         terms: dict[str, list[Derivatives]] = {}
         gradient = -contacts.forces[atoms]
         for each in parameters.bonded:
-            values = torch.as_tensor(each.parameters)
-
-            def energies(x: torch.Tensor, function: str = each.function, values: torch.Tensor = values) -> torch.Tensor:
-                return bonded.energies(function, x, values, self.energy.maps)
-
-            found = derivatives(energies, positions, each.atoms)
+            found = of_terms(each, positions, self.energy.maps)
             terms.setdefault(_CLASS[each.term], []).append(found)
             for k, column in enumerate(each.atoms.T):
                 np.add.at(gradient, (slice(None), column), found.gradient[..., 3 * k:3 * k + 3])

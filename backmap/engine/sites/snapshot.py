@@ -1,9 +1,9 @@
 """One frame of one trajectory, as assessors see it: whole molecules, and neighbours found once for all."""
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from ...model.system import System, Window
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
+Found = TypeVar("Found")
 
 
 class Pairs(NamedTuple):
@@ -114,6 +115,7 @@ class Snapshot:
     replica: int = 0
     before: Array | None = None
     _found: dict[float, Pairs] = field(default_factory=dict, repr=False)
+    _once: dict[tuple[Hashable, int], tuple[Any, Any]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def all_of(cls, window: Window, system: System, where: AtomIndex, index: Index) -> Iterator[Snapshot]:
@@ -136,6 +138,13 @@ class Snapshot:
         elif cutoff not in self._found:
             self._found[cutoff] = self._found[min(longer)].within(cutoff)
         return self._found[cutoff]
+
+    def once(self, name: Hashable, of: object, find: Callable[[], Found]) -> Found:
+        """What ``find`` finds of the frame, found once for all that ask for it by this name and of the same object."""
+        key = (name, id(of))
+        if key not in self._once:
+            self._once[key] = (of, find())  # kept with the object, whose number would be another's after it
+        return self._once[key][1]
 
     def _search(self, cutoff: float) -> Pairs:
         lattice = np.zeros((3, 3)) if self.box is None else self.box

@@ -8,7 +8,8 @@ from backmap_plugins.molecules.assemble import molecule_type
 from numpy.typing import NDArray
 
 from backmap.engine.geometry.measure import BondGram
-from backmap.engine.identities.derivatives import Derivatives, cosines, derivatives, dihedrals, lengths
+from backmap.engine.identities.coordinates import Derivatives, cosines, dihedrals, lengths
+from backmap.engine.identities.derivatives import derivatives
 from backmap.engine.identities.fields import Holding, MoveFields
 from backmap.engine.identities.pieces import LARGEST, pieces_of
 from backmap.model.molecule import MoleculeType

@@ -11,12 +11,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # for the tests' tables of what can go wrong
 
-from docs.reference import commands, errors, forcefields, recipes, rooms, verdicts  # noqa: E402
+from docs.reference import commands, court, errors, forcefields, recipes, rooms, verdicts  # noqa: E402
 
 #: Page of docs: what writes it.
 PAGES = {"recipes.md": recipes.page, "commands.md": commands.page, "errors.md": errors.page,
          "force-fields.md": forcefields.page, "rooms.md": rooms.page, "verdicts.md": verdicts.page,
-         "images/rooms.svg": rooms.picture}
+         "court.md": court.page, "images/rooms.svg": rooms.picture}
 
 
 def stale() -> dict[Path, str]:

@@ -18,7 +18,8 @@ CARBON = {3: ("opls_135", -0.18), 2: ("opls_136", -0.12)}
 HYDROGEN = ("opls_140", 0.06)
 ALCOHOL = {"C": ("opls_157", 0.145), "H": ("opls_156", 0.04), "O": ("opls_154", -0.683), "HO": ("opls_155", 0.418)}
 MASS = {"C": 12.011, "H": 1.008, "O": 15.9994}
-APART = 5  #: ps, between frames
+APART = 4  #: ps, between frames
+APART_IN_GAS = 2.0  #: nm, between molecules: 350 K and about 6 bar
 LOG = "log.txt"  #: of what GROMACS prints
 
 
@@ -109,6 +110,24 @@ def _kind(atom: Chem.Atom) -> tuple[str, float]:
     return ALCOHOL["H"] if alcohol and hydrogens == 3 else HYDROGEN  # as methanol has them
 
 
+class Water(Molecule):
+    """Rigid water, SPC/E, of one bead."""
+
+    @property
+    def atoms(self) -> list[tuple[str, str, str, float]]:
+        return [("OW", "O", "opls_116", -0.8476), ("HW1", "H", "opls_117", 0.4238), ("HW2", "H", "opls_117", 0.4238)]
+
+    def itp(self) -> str:
+        return '#include "oplsaa.ff/spce.itp"\n'
+
+    def mapping(self, weights: str = "mass") -> dict[str, object]:
+        return {self.name: {"weights": weights, "beads": {"W": {"type": "W", "atoms": ["OW", "HW1", "HW2"]}}}}
+
+    def conformer(self, seed: int) -> np.ndarray:
+        return np.array([[0.0, 0.0, 0.0], [0.08165, 0.05774, 0.0], [-0.08165, 0.05774, 0.0]])
+
+
+WATER = Water("SOL", "O", ((0,),))
 PROPANE = Molecule("PRO", "CCC", ((0, 1, 2),))
 HEXANE = Molecule("HEX", "CCCCCC", ((0, 1), (2, 3), (4, 5)))
 METHANOL = Molecule("MET", "CO", ((0, 1),))
@@ -138,7 +157,7 @@ class Liquid:
     density: float = 650.0
     shape: str = "liquid"
     edits: tuple[tuple[str, str], ...] = ()
-    cutoff: float = 0.9
+    cutoff: float = 0.8
     options: dict[str, object] = field(default_factory=dict)
 
     def topology(self) -> str:
@@ -173,9 +192,9 @@ class Liquid:
         rng = np.random.default_rng(7)
         if self.shape == "crystal":
             spacing, turned = np.array([0.48, 0.48, longest + 0.25]), False
-            n = np.array([6, 6, int(np.ceil(count / 36))])
+            n = np.array([5, 5, int(np.ceil(count / 25))])
         else:
-            spacing, turned = np.full(3, longest + 0.25), True
+            spacing, turned = np.full(3, longest + 0.25 if self.density else APART_IN_GAS), True
             n = np.full(3, int(np.ceil(count ** (1 / 3) - 1e-9)))
         sites = np.argwhere(np.ones(n))[:count]
         rng.shuffle(sites)
@@ -221,7 +240,7 @@ def write_gro(path: Path, liquid: Liquid, atoms: np.ndarray, box: np.ndarray) ->
     path.write_text("\n".join(lines) + "\n")
 
 
-def simulate(liquid: Liquid, folder: Path, n_frames: int = 10) -> Path:
+def simulate(liquid: Liquid, folder: Path, n_frames: int = 6) -> Path:
     """Simulate a box unless that was done; its folder holds topol.top, run.mdp, mapping.yaml, aa.gro and aa.xtc."""
     place = folder / liquid.name
     if (place / "aa.xtc").exists():
@@ -233,21 +252,21 @@ def simulate(liquid: Liquid, folder: Path, n_frames: int = 10) -> Path:
         mapping |= molecule.mapping()
     (place / "mapping.yaml").write_text(yaml.safe_dump(mapping, sort_keys=False))
     write_gro(place / "start.gro", liquid, *liquid.start())
-    last = _stage(place, "em", {"integrator": "steep", "nsteps": 2000, "emtol": 100, **liquid.interactions(),
-                                "rvdw": 0.9, "rcoulomb": 0.9}, "start.gro")
+    last = _stage(place, "em", {"integrator": "steep", "nsteps": 2000, "emtol": 100, **liquid.interactions()},
+                  "start.gro")
     if liquid.shape == "crystal":
         pressed = {"pcoupl": "berendsen", "pcoupltype": "semiisotropic", "tau-p": 1.0, "ref-p": "1 1",
                    "compressibility": "1e-4 1e-4"}
     else:
         pressed = {"pcoupl": "berendsen", "tau-p": 1.0, "ref-p": 1.0, "compressibility": 1e-4}
     if liquid.density:
-        squeezed = {**pressed, "ref-p": "1 1" if liquid.shape == "crystal" else 300.0}
-        last = _stage(place, "squeeze", liquid.run(30, liquid.temperature, True, **squeezed), last)
-        last = _stage(place, "press", liquid.run(30, liquid.temperature, False, **pressed), last)
+        squeezed = {**pressed, "ref-p": "1 1" if liquid.shape == "crystal" else 2000.0}
+        last = _stage(place, "squeeze", liquid.run(10, liquid.temperature, True, **squeezed), last)
+        last = _stage(place, "press", liquid.run(15, liquid.temperature, False, **pressed), last)
     if liquid.shape == "slab":
         gmx("editconf", "-f", last, "-o", "wide.gro", "-noc", *_wide(place / last), folder=place)
         last = "wide.gro"
-    last = _stage(place, "settle", liquid.run(20, liquid.temperature, not liquid.density), last)
+    last = _stage(place, "settle", liquid.run(10, liquid.temperature, not liquid.density), last)
     write_mdp(place / "run.mdp", liquid.run(APART * n_frames, liquid.temperature, False))
     last = _stage(place, "run", liquid.run(APART * n_frames, liquid.temperature, False), last)
     gmx("trjconv", "-f", "run.xtc", "-s", "run.tpr", "-b", "1", "-pbc", "mol", "-ndec", "4", "-o", "made.xtc",
@@ -275,16 +294,18 @@ def _wide(gro: Path) -> list[str]:
 
 
 LIQUIDS = {liquid.name: liquid for liquid in (
-    Liquid("hexane", [(HEXANE, 64)], 300.0, "none"),
-    Liquid("propane", [(PROPANE, 100)], 230.0),
-    Liquid("methanol", [(METHANOL, 160)], 300.0, "h-bonds"),
-    Liquid("ethanol", [(ETHANOL, 120)], 300.0),
-    Liquid("mixture", [(ETHANOL, 50), (HEXANE, 40)], 320.0),
-    Liquid("hot", [(HEXANE, 64)], 340.0),
-    Liquid("gas", [(PROPANE, 60)], 350.0, density=0.0),
-    Liquid("slab", [(PROPANE, 160)], 200.0, shape="slab"),
-    Liquid("crystal", [(HEXANE, 108)], 100.0, shape="crystal"),
-    Liquid("glass", [(HEXANE, 64)], 80.0),
+    Liquid("hexane", [(HEXANE, 36)], 300.0, "none"),
+    Liquid("propane", [(PROPANE, 64)], 230.0),
+    Liquid("methanol", [(METHANOL, 108)], 300.0, "h-bonds"),
+    Liquid("ethanol", [(ETHANOL, 75)], 300.0),
+    Liquid("mixture", [(ETHANOL, 36), (HEXANE, 20)], 320.0),
+    Liquid("hot", [(HEXANE, 36)], 340.0),
+    Liquid("gas", [(PROPANE, 40)], 350.0, density=0.0),
+    Liquid("slab", [(PROPANE, 64)], 200.0, shape="slab"),
+    Liquid("crystal", [(HEXANE, 50)], 100.0, shape="crystal"),
+    Liquid("glass", [(HEXANE, 36)], 80.0),
+    Liquid("water", [(WATER, 216)], 300.0),
+    Liquid("aqueous", [(WATER, 120), (ETHANOL, 30)], 300.0),
 )}
 
 

@@ -27,7 +27,8 @@ Array = NDArray[np.float64]
 Kind = Literal["sampling", "beads", "force field", "right"]
 REFUSED = "refused"
 #: What no case of the first two kinds may be called.
-GOOD = ("Good to use", "Samples the force field")
+SAMPLES = "Samples the force field that was given; the force field itself was not examined"
+GOOD = ("Good to use", SAMPLES)
 
 
 @dataclass
@@ -35,7 +36,7 @@ class Scene:
     """What a case may change before the run.
 
     Attributes:
-        folder: With topol.top, mapping.yaml, cg.gro, cg.xtc, run.mdp, and aa.gro, aa.xtc of the true atoms.
+        folder: With topol.top, mapping.yaml or .xml, cg.gro, cg.xtc, run.mdp, and aa.gro, aa.xtc of the true atoms.
         frames: True atoms, (F, A, 3), nm, whole molecules.
         beads: Of the same frames, (F, B, 3).
         boxes: (F, 3, 3).
@@ -71,7 +72,8 @@ class Case:
         what: What was done, in words.
         files: Done to the files before ``init``, or None.
         recipe: Done to the recipe after it, or None.
-        everyday: Whether it is among those that are tried every day.
+        frames: Of the liquid, evenly apart.
+        beads_are: What ``init`` is told of the beads: ``mapped``, ``model`` or nothing.
     """
 
     name: str
@@ -80,14 +82,23 @@ class Case:
     what: str
     files: Change | None = None
     recipe: Change | None = None
-    everyday: bool = False
+    frames: int = 2
+    beads_are: str = "mapped"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a case: the words of the verdict, or ``refused``; what stood out or the error; seconds."""
+    """What became of a case.
+
+    Attributes:
+        verdict: Its words, or ``refused``.
+        topics: Of what stood out, the worst first.
+        said: The sentences, or the error.
+        seconds: Of the processor.
+    """
 
     verdict: str
+    topics: Sequence[str]
     said: Sequence[str]
     seconds: float
 
@@ -100,41 +111,45 @@ class Outcome:
         """Whether that is what a court should say."""
         if kind == "right":
             return self.verdict not in ("Not usable as it is", REFUSED)
-        return kind == "force field" or not self.good
+        if kind == "force field":
+            return self.verdict.startswith(SAMPLES)
+        return not self.good
 
 
-def tried(case: Case, liquid: Path, folder: Path, n_frames: int = 2) -> Outcome:
+def tried(case: Case, liquid: Path, folder: Path) -> Outcome:
     """Run a case in a folder of its own, which is made anew."""
     began = time.process_time()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    scene = _scene(liquid, folder, n_frames)
+    scene = _scene(liquid, folder, case.frames)
     try:
         if case.files is not None:
             case.files(scene)
         write_beads(scene)
-        _start(scene)
+        _start(scene, case.beads_are)
         if case.recipe is not None:
             case.recipe(scene)
         (folder / "recipe.yaml").write_text(yaml.safe_dump(scene.recipe, sort_keys=False))
         with contextlib.redirect_stderr(io.StringIO()):
             backmap.run(folder / "recipe.yaml")
     except BackmapError as error:
-        return Outcome(REFUSED, [str(error).splitlines()[0]], time.process_time() - began)
+        return Outcome(REFUSED, [], [str(error).splitlines()[0]], time.process_time() - began)
     report = json.loads((folder / "out" / "report.json").read_text())
     verdict = report["verdicts"][report["label"]]
-    said = [finding["text"] for finding in verdict["findings"] if finding["level"] > 0]
-    return Outcome(verdict["words"], said, time.process_time() - began)
+    found = [finding for finding in verdict["findings"] if finding["level"] > 0]
+    return Outcome(verdict["words"], list(dict.fromkeys(each["topic"] for each in found)),
+                   [each["text"] for each in found], time.process_time() - began)
 
 
 def _scene(liquid: Path, folder: Path, n_frames: int) -> Scene:
     """Frames of the liquid, evenly apart, and the files that do not change."""
     import MDAnalysis
 
-    for name in ("topol.top", "mapping.yaml", "run.mdp", "aa.gro"):
+    mapping = _mapping(liquid)
+    for name in ("topol.top", mapping, "run.mdp", "aa.gro"):
         shutil.copyfile(liquid / name, folder / name)
     recipe = {"recipe": 1, "steps": [{"topology": {"atoms": {"gromacs": "topol.top"}, "mapping": {
-        "yaml": "mapping.yaml"}}}]}
+        "votca" if mapping.endswith(".xml") else "yaml": mapping}}}]}
     (folder / "beads.yaml").write_text(yaml.safe_dump(recipe))
     system = system_of(folder / "beads.yaml")
     universe = MDAnalysis.Universe(str(liquid / "aa.gro"), str(liquid / "aa.xtc"))
@@ -148,6 +163,11 @@ def _scene(liquid: Path, folder: Path, n_frames: int) -> Scene:
     return Scene(folder, atoms, system.map(atoms), np.stack(boxes))
 
 
+def _mapping(folder: Path) -> str:
+    """The file of the mapping."""
+    return next(name for name in ("mapping.yaml", "mapping.xml") if (folder / name).exists())
+
+
 def system_of(recipe: Path) -> Any:
     """What there is in a recipe that begins with ``topology``."""
     from backmap.recipe.recipe import load
@@ -156,11 +176,13 @@ def system_of(recipe: Path) -> Any:
     return there(load(recipe, session.registry_of(())))
 
 
-def _start(scene: Scene) -> None:
+def _start(scene: Scene, beads_are: str) -> None:
     """The recipe that ``backmap init`` writes for a new user, with a report to be read."""
-    files = {"-p": "topol.top", "-m": "mapping.yaml", "-c": "cg.gro", "-f": "cg.xtc", "--mdp": "run.mdp",
+    files = {"-p": "topol.top", "-m": _mapping(scene.folder), "-c": "cg.gro", "-f": "cg.xtc", "--mdp": "run.mdp",
              "-o": "recipe.yaml"}
-    done = command.call("init", *(word for option, name in files.items() for word in (option, scene.folder / name)))
+    said = ["--beads-are", beads_are] * bool(beads_are)
+    done = command.call("init", *said, *(word for option, name in files.items()
+                                         for word in (option, scene.folder / name)))
     if not (scene.folder / "recipe.yaml").exists():
         raise BackmapError((done.out + done.err).strip().splitlines()[-1])
     scene.recipe = yaml.safe_load((scene.folder / "recipe.yaml").read_text())

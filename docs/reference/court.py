@@ -5,6 +5,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tests.court.cases import CASES
+from tests.court.shipped import SHIPPED
+
 MEASURED = Path(__file__).resolve().parents[2] / "tests" / "court.json"
 
 HEAD = """\
@@ -12,8 +15,10 @@ HEAD = """\
 # A court for verdicts
 
 *This page is generated from what was measured.* Runs that are wrong in a known way, and right ones, each started as a
-new user would: files, `backmap init`, `backmap run`, two frames, no reference. The liquids are small (900 to 1,800
-atoms), simulated by GROMACS with OPLS-AA. [What verdicts follow](verdicts.md) has the rules,
+new user would: files, `backmap init`, `backmap run`, no reference. Atoms that are put back are of one or two frames;
+“true atoms” and “dynamics” are those of the simulation, read in place of atoms that are put back, six frames. The liquids
+are small (440 to 1,000 atoms), simulated by GROMACS with OPLS-AA; octane and polystyrene ship with the project. Where
+nothing else is said, the recipe says `beads: mapped`. [What verdicts follow](verdicts.md) has the rules,
 [Judging](judging.md) what each check can see.
 
 {summary}
@@ -23,31 +28,39 @@ KINDS = {
     "sampling": ("The atoms do not sample the force field that was given",
                  "None of these may be called good."),
     "beads": ("The beads contradict the force field", "None of these may be called good."),
-    "force field": ("The force field is another than that of the beads",
-                    "Atoms sample what was given; whether that is right cannot be known from them. Nothing is asked."),
+    "force field": ("The force field is wrong",
+                    "Beads are said to be those of a model, and the force field is given wrong, so that nothing contradicts "
+                    "it. The verdict must be that it “samples the force field that was given; the force field itself was "
+                    "not examined”."),
     "right": ("Nothing is wrong", "None of these may be refused, or called “not usable”."),
 }
 
 
 def page() -> str:
     """The whole page."""
-    cases = json.loads(MEASURED.read_text(encoding="utf-8")).values()
+    cases = list(json.loads(MEASURED.read_text(encoding="utf-8")).values())
     return HEAD.format(summary=summary(cases)) + "".join(section(kind, [one for one in cases if one["kind"] == kind])
                                                          for kind in KINDS)
 
 
-def summary(cases: Any) -> str:
-    """How many are called what they should be."""
-    asked = [one for one in cases if one["kind"] != "force field"]
-    return f"Of {len(asked)} cases of which something is asked, {sum(one['right'] for one in asked)} get it."
+def summary(cases: list[dict[str, Any]]) -> str:
+    """How many were tried, and how many are called what they should not be."""
+    defined = len(CASES) + len(SHIPPED)
+    tried = f"All {defined} cases were tried" if len(cases) == defined else (
+        f"Of {defined} cases, {len(cases)} have been tried so far")
+    wrong = [one for one in cases if one["kind"] in ("sampling", "beads")]
+    right = [one for one in cases if one["kind"] == "right"]
+    good, unusable = (sum(not one["right"] for one in some) for some in (wrong, right))
+    return (f"{tried}. Of {len(wrong)} runs whose atoms or beads are wrong, {good} are called good; of {len(right)} "
+            f"right ones, {unusable} are refused or called not usable.")
 
 
 def section(kind: str, cases: list[dict[str, Any]]) -> str:
     """The table of one kind."""
     title, asked = KINDS[kind]
-    lines = [f"\n## {title}\n", f"{asked}\n", "| run | verdict | what it says first | CPU s | |",
-             "|---|---|---|---:|---|"]
-    lines += [f"| {one['what']} | {one['verdict']} | {_first(one['said'])} | {one['seconds']:.0f} | "
+    lines = [f"\n## {title}\n", f"{asked}\n", "| run | verdict | because of | what it says first | CPU s | |",
+             "|---|---|---|---|---:|---|"]
+    lines += [f"| {one['what']} | {one['verdict']} | {', '.join(one['topics'])} | {_first(one['said'])} | {one['seconds']:.0f} | "
               f"{'✓' if one['right'] else '✗'} |" for one in cases]
     return "\n".join(lines) + "\n"
 

@@ -14,6 +14,7 @@ import yaml
 from .liquids import PROPANE, Liquid
 from .trial import Case, Change, Scene, system_of, write
 
+
 # What is done to files
 
 def topology(*edits: tuple[str, str]) -> Change:
@@ -226,7 +227,7 @@ def _turned(atoms: np.ndarray, scene: Scene) -> np.ndarray:
     return atoms
 
 
-def _minimised(scene: Scene) -> None:
+def minimised(scene: Scene) -> None:
     """True atoms, minimised."""
     foreign(_as_they_are)(scene)
     before_assess({"refine": "minimize"})(scene)
@@ -247,7 +248,7 @@ def _true_sampling() -> list[Case]:
         case("ethanol", "other-frame", "true atoms of another frame", recipe=foreign(lambda atoms, scene: atoms[::-1])),
         case("hexane", "frozen", "true atoms, one frame for all", recipe=foreign(
             lambda atoms, scene: np.repeat(atoms[:1], len(atoms), axis=0))),
-        case("hexane", "quenched", "true atoms, minimised", recipe=_minimised),
+        case("hexane", "quenched", "true atoms, minimised", recipe=minimised),
         case("ethanol", "charges", f"{said} 1.4 times its charges", charges(1.4)),
         case("water", "as-ethanol-charges", f"{said} 0.7 times its charges", _water_charges),
         case("hexane", "sigma", f"{said} sigma 8 % larger", lennard_jones(sigma=1.08)),
@@ -268,17 +269,17 @@ def _sampling() -> list[Case]:
     made += [Case(f"{liquid}-few", "sampling", liquid, "one sweep of moves", recipe=options("hamiltonian", **FEW))
              for liquid in ("hexane", "ethanol", "water")]
     hexane, ethanol = (partial(Case, kind="sampling", liquid=liquid) for liquid in ("hexane", "ethanol"))
-    minimised = [{"forward": "template"}, {"refine": "minimize"}]
+    placed = [{"forward": "template"}, {"refine": "minimize"}]
     return made + _true_sampling() + [
         hexane("hexane-short", what="five sweeps of time steps of 0.05 fs", recipe=options("hamiltonian", **SLOW)),
         hexane("hexane-drawn", what="draws by bonded terms alone", recipe=without("hamiltonian")),
         hexane("hexane-minimised", what="fragments placed and minimised", recipe=both(
-            without("forward", "gibbs", "hamiltonian"), before_assess(*minimised))),
+            without("forward", "gibbs", "hamiltonian"), before_assess(*placed))),
         ethanol("ethanol-minimised", what="fragments placed and minimised", recipe=both(
-            without("forward", "gibbs", "hamiltonian"), before_assess(*minimised))),
+            without("forward", "gibbs", "hamiltonian"), before_assess(*placed))),
         hexane("hexane-dynamics", what="fragments minimised, a picosecond of dynamics with held beads, 150 K too hot",
                recipe=both(without("forward", "gibbs", "hamiltonian"), before_assess(
-                   *minimised, {"refine": {"equilibrate": {"temperature": 450}}}))),
+                   *placed, {"refine": {"equilibrate": {"temperature": 450}}}))),
         hexane("hexane-hot-moves", what="moves at 450 K, of beads and a run.mdp of 300 K, judged at 300 K",
                recipe=both(options("hamiltonian", temperature=450), _judged_at(300))),
         ethanol("ethanol-nan", what="a charge that is no number", files=topology((r" -0.683 ", " nan "))),

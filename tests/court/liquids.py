@@ -260,7 +260,7 @@ def simulate(liquid: Liquid, folder: Path, n_frames: int = 6) -> Path:
     else:
         pressed = {"pcoupl": "berendsen", "tau-p": 1.0, "ref-p": 1.0, "compressibility": 1e-4}
     if liquid.density:
-        squeezed = {**pressed, "ref-p": "1 1" if liquid.shape == "crystal" else 300.0}
+        squeezed = {**pressed, "ref-p": "1 1" if liquid.shape == "crystal" else 2000.0}
         last = _stage(place, "squeeze", liquid.run(10, liquid.temperature, True, **squeezed), last)
         last = _stage(place, "press", liquid.run(15, liquid.temperature, False, **pressed), last)
     if liquid.shape == "slab":

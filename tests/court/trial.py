@@ -27,7 +27,8 @@ Array = NDArray[np.float64]
 Kind = Literal["sampling", "beads", "force field", "right"]
 REFUSED = "refused"
 #: What no case of the first two kinds may be called.
-GOOD = ("Good to use", "Samples the force field")
+SAMPLES = "Samples the force field that was given; the force field itself was not examined"
+GOOD = ("Good to use", SAMPLES)
 
 
 @dataclass
@@ -35,7 +36,7 @@ class Scene:
     """What a case may change before the run.
 
     Attributes:
-        folder: With topol.top, mapping.yaml, cg.gro, cg.xtc, run.mdp, and aa.gro, aa.xtc of the true atoms.
+        folder: With topol.top, mapping.yaml or .xml, cg.gro, cg.xtc, run.mdp, and aa.gro, aa.xtc of the true atoms.
         frames: True atoms, (F, A, 3), nm, whole molecules.
         beads: Of the same frames, (F, B, 3).
         boxes: (F, 3, 3).
@@ -110,7 +111,9 @@ class Outcome:
         """Whether that is what a court should say."""
         if kind == "right":
             return self.verdict not in ("Not usable as it is", REFUSED)
-        return kind == "force field" or not self.good
+        if kind == "force field":
+            return self.verdict.startswith(SAMPLES)
+        return not self.good
 
 
 def tried(case: Case, liquid: Path, folder: Path) -> Outcome:
@@ -142,10 +145,11 @@ def _scene(liquid: Path, folder: Path, n_frames: int) -> Scene:
     """Frames of the liquid, evenly apart, and the files that do not change."""
     import MDAnalysis
 
-    for name in ("topol.top", "mapping.yaml", "run.mdp", "aa.gro"):
+    mapping = _mapping(liquid)
+    for name in ("topol.top", mapping, "run.mdp", "aa.gro"):
         shutil.copyfile(liquid / name, folder / name)
     recipe = {"recipe": 1, "steps": [{"topology": {"atoms": {"gromacs": "topol.top"}, "mapping": {
-        "yaml": "mapping.yaml"}}}]}
+        "votca" if mapping.endswith(".xml") else "yaml": mapping}}}]}
     (folder / "beads.yaml").write_text(yaml.safe_dump(recipe))
     system = system_of(folder / "beads.yaml")
     universe = MDAnalysis.Universe(str(liquid / "aa.gro"), str(liquid / "aa.xtc"))
@@ -159,6 +163,11 @@ def _scene(liquid: Path, folder: Path, n_frames: int) -> Scene:
     return Scene(folder, atoms, system.map(atoms), np.stack(boxes))
 
 
+def _mapping(folder: Path) -> str:
+    """The file of the mapping."""
+    return next(name for name in ("mapping.yaml", "mapping.xml") if (folder / name).exists())
+
+
 def system_of(recipe: Path) -> Any:
     """What there is in a recipe that begins with ``topology``."""
     from backmap.recipe.recipe import load
@@ -169,7 +178,7 @@ def system_of(recipe: Path) -> Any:
 
 def _start(scene: Scene, beads_are: str) -> None:
     """The recipe that ``backmap init`` writes for a new user, with a report to be read."""
-    files = {"-p": "topol.top", "-m": "mapping.yaml", "-c": "cg.gro", "-f": "cg.xtc", "--mdp": "run.mdp",
+    files = {"-p": "topol.top", "-m": _mapping(scene.folder), "-c": "cg.gro", "-f": "cg.xtc", "--mdp": "run.mdp",
              "-o": "recipe.yaml"}
     said = ["--beads-are", beads_are] * bool(beads_are)
     done = command.call("init", *said, *(word for option, name in files.items()

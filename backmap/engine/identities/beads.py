@@ -89,7 +89,8 @@ class BeadBalance(Balance):
     def along(self, frame: Snapshot) -> dict[int, tuple[Array, Array]]:
         """By number of the molecule type, for every molecule that is looked at: ``BeadSums`` of every name of
         ``coordinates``, (n, names, 8), and ``balance.ClassSums`` of every class by what moves beads, (n, classes, 4):
-        fields that rigid bonds hold, less those that beads hold, too. Nothing if some position is not finite.
+        fields that rigid bonds hold, less those that beads hold, too; ``free`` is that of the first. Nothing if some
+        position is not finite.
         """
         if not np.isfinite(frame.atoms).all():
             return {}
@@ -110,7 +111,9 @@ class BeadBalance(Balance):
                     by_class[part] += sums_by_class(fields, slopes)
         for row, each in enumerate(self.coordinates[number]):
             by_name[:, row, 0] = len(each.beads)
-        return by_name, by_class if held is None else by_class - held
+        if held is not None:
+            by_class[..., :-1] -= held[..., :-1]  # ``free`` stays: the measure
+        return by_name, by_class
 
 
 def bead_coordinates(kind: MoleculeType) -> list[BeadCoordinates]:

@@ -17,13 +17,15 @@ from backmap.model.parameters import BOLTZMANN, ForceField
 from backmap.model.system import System
 from backmap.model.tally import Tally
 
-from .assessor import HELD, temperature_of
+from .assessor import temperature_of
 from .ratios import ERRORS, OFF, TOO_FAR, Ratio, error_of, in_units, ratio
 
 Array = NDArray[np.float64]
 SECTION, TOPIC = "along the beads", "beads and force field"
 #: Bonds and angles of beads may be off by this share of their own spread, or by so many standard errors.
 SHIFTED, FAR = 0.1, 0.5
+#: Share of what atoms could do freely along a class, below which moves of beads do nothing to it: rounding remains.
+UNMOVED = 1e-6
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ class AlongBeads(Assessor):
                     for name, one in ratios.items()]
         notes = [f"{name} is not looked at: {why}." for name, why in self.balance.skipped.items()]
         notes += [f"{name}, along the beads: {one}; too few molecules and frames to tell."
-                  for name, one in ratios.items() if not one.judged]
+                  for name, one in ratios.items() if not one.known]
         return Assessment(figures, notes=notes, findings=self._findings(ratios, shifts))
 
     def _ratios(self, rows: Array, several: str) -> dict[str, Ratio]:
@@ -129,7 +131,7 @@ class AlongBeads(Assessor):
         for place, name in enumerate(CLASSES):
             sums = ClassSums(*np.moveaxis(rows[:, :, place], -1, 0))
             with np.errstate(over="ignore", invalid="ignore"):
-                if sums.size.any() and not sums.size.sum() < HELD * abs(sums.work).sum():
+                if sums.free.any() and not sums.size.sum() < UNMOVED * sums.free.sum():
                     found[several + name] = ratio(sums.work, BOLTZMANN * self.temperature * sums.divergence)
         return found
 
@@ -143,7 +145,7 @@ class AlongBeads(Assessor):
         return found
 
     def _findings(self, ratios: dict[str, Ratio], shifts: list[Shift]) -> list[Aspect]:
-        judged = {name: one for name, one in ratios.items() if one.judged}
+        judged = {name: one for name, one in ratios.items() if one.known}
         known = [one for one in shifts if one.error is not None]
         if not judged and not known:
             return []

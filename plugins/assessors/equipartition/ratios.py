@@ -38,10 +38,14 @@ class Ratio:
     error: float | None
 
     @property
+    def known(self) -> bool:
+        """Whether its error is small enough, or something was not finite."""
+        return not np.isfinite(self.value) or (self.error is not None and self.error < VAGUE)
+
+    @property
     def judged(self) -> bool:
-        """Whether something can be said."""
-        return not np.isfinite(self.value) or (self.error is not None
-                                               and (self.error < VAGUE or abs(self.value - 1) > WILD))
+        """Whether something can be said, of a ratio whose denominator is known well."""
+        return self.known or (self.error is not None and abs(self.value - 1) > WILD)
 
     @property
     def level(self) -> int:

@@ -1,4 +1,4 @@
-"""The step ``invert``: tables whose frames are those that went in, from chains and a fluid whose potentials are known."""
+"""The step ``invert``: tables whose frames are those that went in, of chains and a fluid with known potentials."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -46,9 +46,9 @@ def drawn(rng: np.random.Generator, kind: Kind, n: int) -> Array:
 
 
 def ideal(seed: int) -> Array:
-    """Chains of four beads anywhere in the box, (4 CHAINS, 3), each angle and length by itself."""
+    """Chains of four beads anywhere in the box, (4 CHAINS, 3), each length and angle by itself."""
     rng = np.random.default_rng(seed)
-    bonds, angles, turn = drawn(rng, "bond", 3 * CHAINS), drawn(rng, "angle", 2 * CHAINS), drawn(rng, "dihedral", CHAINS)
+    bonds, angles, turn = (drawn(rng, kind, n * CHAINS) for kind, n in (("bond", 3), ("angle", 2), ("dihedral", 1)))
     bonds, angles = bonds.reshape(3, CHAINS), angles.reshape(2, CHAINS)
     way = np.zeros((3, CHAINS, 3))
     way[0, :, 0] = 1

@@ -74,7 +74,8 @@ class Invert(FrameStep):
         tally = self.memory["frames"]
         frames: list[Frame] = [(beads.reshape(-1, 3), box.reshape(3, 3) if box.any() else None)
                                for beads, box in zip(tally.rows("beads"), tally.rows("boxes"), strict=True)]
-        found = Inversion(self.system, self.geometry, frames, self.options)
+        with at(self.where):
+            found = Inversion(self.system, self.geometry, frames, self.options)
         for name in found.never:
             state.log(f"{name}: never met, or too rarely, it gets no table")
         with at(self.where), state.working("inverting", max(1, self.options.iterations), "iterations") as bar:

@@ -17,6 +17,7 @@ from .test_bad_input import recipe
 
 STEP = "assess: {assessors: [{force_residual: {tables: tables, temperature: 350}}]}"
 MATCHING = recipe(STEP, octane.MATCH)
+INVERTING = recipe(STEP, "invert: {temperature: 350, iterations: 1}")
 ASSESS, MATCH = "run.yaml: steps[3].assess", "run.yaml: steps[3].match_forces"
 RESIDUAL = f"{ASSESS}.assessors[0].force_residual"
 KNOWN = "Interactions are: end-middle, middle-middle, bend, twist, E-E, E-M, M-M."
@@ -129,6 +130,19 @@ TABLE: list[Row] = [
      ("--frames", "0"),
      f"{MATCH}: there are no frames with forces to match, or all have the weight 0. Give frames, a reference, or other "
      "weights."),
+    # inverting
+    ("inverting before there are beads", together(INVERTING, recipe(
+        "  - read: {reference: {gromacs: [aa.gro, train.xtc]}}\n", "")), (),
+     "run.yaml: steps[2].invert: step 'invert' needs beads, which no earlier step gives. Steps that give it: read"),
+    ("inverting into the same folder twice", together(INVERTING, recipe(
+        "iterations: 1}", "iterations: 1}\n  - invert: {iterations: 0}")), (),
+     "run.yaml: steps[4].invert: 'tables/end-middle.pot' is written twice. Give every file its own name."),
+    ("no temperature to invert at", together(INVERTING, recipe("350", "0")), (),
+     "run.yaml: steps[3].invert.temperature: should be greater than 0, not 0. Of the frames, K."),
+    ("inverting with a table of three points", together(INVERTING, recipe("iterations: 1", "points: 3")), (),
+     "run.yaml: steps[3].invert.points: should be greater than or equal to 10, not 3. Of each table."),
+    ("inverting where nothing is often met", together(INVERTING, recipe("iterations: 1", "points: 2000, cutoff: 0.01")),
+     ("--frames", "0"), "run.yaml: steps[3].invert: no interaction is met often enough. Give more frames."),
     # the basis
     ("matching an unknown interaction", together(MATCHING, recipe("folds: 4", "fit: [twists]")), (),
      f"{MATCH}: 'twists' is no interaction of these beads. {KNOWN}"),

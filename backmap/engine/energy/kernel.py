@@ -66,7 +66,7 @@ def nonbonded(atoms: Array, cells: AtomCells, tables: SystemTables, sums: PairSu
                 here = (u * counts[1] + v) * counts[2] + w
                 if start[here] == start[here + 1]:
                     continue
-                near, count = _cells_around(cells, u, v, w, near)
+                near, count = cells_around(cells, u, v, w, near)
                 for first in range(start[here], start[here + 1]):
                     more, charged = _pairs_of(first, near[:count], x, order, start, lattice, wrap, tables, sums)
                     lj += more
@@ -75,7 +75,7 @@ def nonbonded(atoms: Array, cells: AtomCells, tables: SystemTables, sums: PairSu
 
 
 @part(nogil=True)
-def _cells_around(cells, u, v, w, near):
+def cells_around(cells, u, v, w, near):
     """Cells in reach of one, and how many boxes away their atoms are, (n, 4); and how many they are."""
     counts, reach, count = cells.counts, cells.reach, 0
     size = (2 * reach[0] + 1) * (2 * reach[1] + 1) * (2 * reach[2] + 1)

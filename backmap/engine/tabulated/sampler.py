@@ -6,16 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from vesin import NeighborList
 
 from ...errors import BackmapError
 from ...model.interactions import EXCLUDED, excluded_pairs, interactions_of
 from ...model.parameters import BOLTZMANN
 from ...model.system import System
 from ...model.tabulated import MEMBERS, Interaction, Potential
+from ..energy.cells import sort
 from ..random import Stream
 from .forces import named
 from .loops import Acting, Curves, HeldGroups, NearBeads, sweep
+from .neighbours import Exclusions, neighbours
 from .spline import spline_of
 
 Array = NDArray[np.float64]
@@ -81,20 +82,22 @@ class BeadSampler:
         self.cutoff = float(np.sqrt(self.acting.reach.max(initial=0.0)))
         bonds = [one.grid[one.energy.argmin()] for one in potentials.values() if one.kind == "bond"]
         self.step = STEP * float(np.mean(bonds) if bonds else self.cutoff / 3)
-        self._exclusions = {kind.name: excluded_pairs(kind, excluded) for kind in system.types}
         loose = [number for number, group in enumerate(held.groups) if len(group) > 1 or held.sigma > 0]
         self._chosen = np.repeat(loose, [len(held.groups[number]) for number in loose]).astype(np.int64)
         if not len(self._chosen):
             raise BackmapError("no bead can move: every group is a single bead, and stays")
-        self._index()
+        self._left_out = self._exclusions(excluded)
 
-    def _index(self) -> None:
-        """Molecule, place in it and molecule type of every bead."""
-        n = self.system.n_beads
-        self._molecule, self._local, self._kind = (np.empty(n, dtype=np.int64) for _ in range(3))
-        for number, group in enumerate(self.system.groups):
-            self._molecule[group.beads] = group.bead_offset[:, None]
-            self._local[group.beads], self._kind[group.beads] = np.arange(group.type.n_beads), number
+    def _exclusions(self, excluded: int) -> Exclusions:
+        """Pairs that are so many bonds apart or fewer, by molecule type."""
+        n, begin, tables = self.system.n_beads, 0, []
+        molecule, local, first, size = (np.empty(n, dtype=np.int64) for _ in range(4))
+        for group in self.system.groups:
+            molecule[group.beads], local[group.beads] = group.bead_offset[:, None], np.arange(group.type.n_beads)
+            first[group.beads], size[group.beads] = begin, group.type.n_beads
+            tables.append(excluded_pairs(group.type, excluded).ravel())
+            begin += len(tables[-1])
+        return Exclusions(molecule, local, first, size, np.concatenate(tables))
 
     def sample(self, beads: Array, home: Array, box: Array | None, sweeps: int, name: Sequence[int | str],
                progress: Callable[[float], None] = lambda share: None) -> tuple[Array, Index]:
@@ -131,21 +134,12 @@ class BeadSampler:
     def _near(self, x: Array, box: Array | None) -> NearBeads:
         """Neighbours within the longest cutoff and what beads may move before the next list."""
         margin = MARGIN * self.step
-        lattice = np.zeros((3, 3)) if box is None else np.array(box, dtype=np.float64)
+        reach = self.cutoff + 2 * margin
         if self.cutoff:
-            i, j, shift = NeighborList(cutoff=self.cutoff + 2 * margin, full_list=True).compute(
-                points=x, box=lattice, periodic=box is not None, quantities="ijS")
+            start, bead, shift = neighbours(x, sort(x, box, reach), reach, self._left_out)
         else:
-            i, j, shift = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty((0, 3), dtype=np.int64)
-        i, j = i.astype(np.int64), j.astype(np.int64)
-        near = (self._molecule[i] == self._molecule[j]) & ~shift.any(axis=1)
-        for number, kind in enumerate(self.system.types):
-            own = np.flatnonzero(near & (self._kind[i] == number))
-            near[own] = self._exclusions[kind.name][self._local[i[own]], self._local[j[own]]]
-        i, j, shift = i[~near], j[~near], shift[~near]
-        order = np.argsort(i, kind="stable")
-        return NearBeads(np.searchsorted(i[order], np.arange(len(x) + 1)), j[order],
-                    np.ascontiguousarray(shift[order] @ lattice), x.copy(), margin)
+            start, bead, shift = np.zeros(len(x) + 1, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty((0, 3))
+        return NearBeads(start, bead, shift, x.copy(), margin)
 
 
 def _curves(potentials: Sequence[Potential]) -> Curves:

@@ -8,11 +8,12 @@ import numpy as np
 
 from backmap.engine.sites.snapshot import Snapshot
 from backmap.model.assessment import CARE, GOOD, UNUSABLE, Aspect, Assessment, Figure, VerdictRule
+from backmap.model.isomers import CIS, EITHER, TRANS
 from backmap.model.molecule import MoleculeType
 from backmap.model.system import System
 from backmap.model.tally import Tally
 
-from ..chemistry.planar_bonds import CIS, EITHER, TRANS, PlanarBonds, planar_bonds
+from ..chemistry.planar_bonds import PlanarBonds, planar_bonds
 from . import kernels
 from .part import Array, Flags, Measurement, beads_of, counts_of, share
 from .stereo import tell, told

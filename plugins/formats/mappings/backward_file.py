@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from backmap.errors import BackmapError
+from backmap.model.isomers import CIS, TRANS
 
 from ...files.sections import SectionLine, section_lines
 from .bead_model import Weights, known
-from .units import Member, Stereocentre, Unit, UnitBead
+from .units import Member, SideOfBond, Stereocentre, Unit, UnitBead
 
 #: Statements of where an atom begins: tag and the fewest names.
 _MODIFIERS = {"chiral": 4, "cis": 4, "trans": 3, "out": 3, "assign": 2}
@@ -124,9 +125,10 @@ def units_of(block: MoleculeBlock, weights: Weights, inherit: bool) -> list[Unit
             raise BackmapError(f"bead '{bead}' of {block.names[0]} has no atoms", where=block.cg.get(bead, block.where),
                                hint="Give it atoms or remove it from the list.")
     stereocentres = _stereocentres(block, {*atoms, *members})
-    unused = tuple(line.section for line in block.modifiers if line.section != "chiral")
+    unused = tuple(line.section for line in block.modifiers if line.section == "assign")
     listed = tuple(UnitBead(bead, bead, tuple(found), weights, found[0].where) for bead, found in members.items())
-    return [Unit((name,), listed, block.where or block.rows[0].where, stereocentres=stereocentres, unused=unused)
+    return [Unit((name,), listed, block.where or block.rows[0].where, stereocentres=stereocentres,
+                 sides=_sides(block), unused=unused)
             for name in block.names]
 
 
@@ -153,3 +155,13 @@ def _stereocentres(block: MoleculeBlock, names: set[str]) -> tuple[Stereocentre,
         if line.section == "chiral":
             stereocentres.append(Stereocentre(tuple((0, name) for name in line.words[:5]), line.where))
     return tuple(stereocentres)
+
+
+def _sides(block: MoleculeBlock) -> tuple[SideOfBond, ...]:
+    """What [ cis ], [ trans ] and [ out ] say of torsions.
+
+    ``a b c d`` under [ out ] puts a on b, away from c and d. Where d is a neighbour of c, a and d are trans.
+    """
+    meaning = {"cis": CIS, "trans": TRANS, "out": TRANS}
+    return tuple(SideOfBond(tuple((0, name) for name in line.words[:4]), meaning[line.section], line.where)
+                 for line in block.modifiers if line.section in meaning and len(line.words) >= 4)

@@ -9,6 +9,7 @@ import numpy as np
 
 from backmap.api import AtomMolecule, AtomTopology, BeadModel
 from backmap.errors import BackmapError
+from backmap.model.inputs import ToldSide
 from backmap.model.molecule import graph_of
 
 from ...chemistry.chirality import relative_sign
@@ -49,6 +50,18 @@ class Stereocentre:
 
 
 @dataclass(frozen=True)
+class SideOfBond:
+    """The torsion of four atoms is ``side``, ``isomers.CIS`` or ``isomers.TRANS``.
+
+    Each is a residue, counted from the first of the unit, and a name.
+    """
+
+    atoms: tuple[tuple[int, str], ...]
+    side: int
+    where: str
+
+
+@dataclass(frozen=True)
 class Unit:
     """Beads of one residue, or of several that follow each other.
 
@@ -57,6 +70,7 @@ class Unit:
         beads: In order.
         where: File and line.
         stereocentres: Those the file speaks of.
+        sides: Torsions that the file calls cis or trans.
         bonds: Pairs of beads, each as (residue the unit is followed by, bead name), or None for those that the
             bonds of the atoms imply.
         unused: What else the file says, and how often.
@@ -68,6 +82,7 @@ class Unit:
     beads: tuple[UnitBead, ...]
     where: str
     stereocentres: tuple[Stereocentre, ...] = ()
+    sides: tuple[SideOfBond, ...] = ()
     bonds: tuple[tuple[tuple[int, str], tuple[int, str]], ...] | None = None
     unused: tuple[str, ...] = ()
     first: Unit | None = None
@@ -128,6 +143,7 @@ class _Composition:
     #: Bead by (residue, name).
     index: dict[tuple[int, str], int] = field(default_factory=dict)
     stereocentres: dict[int, tuple[list[int], str]] = field(default_factory=dict)
+    sides: list[ToldSide] = field(default_factory=list)
     lacking: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
     unused: Counter = field(default_factory=Counter)
 
@@ -153,10 +169,13 @@ class _Composition:
                 self._add(start, unit, bead)
             for stereocentre in unit.stereocentres:
                 self._stereocentre(start, stereocentre)
+            for side in unit.sides:
+                self._side(start, side)
             self.unused.update(unit.unused)
         quads = [[centre, *arms] for centre, (arms, _) in self.stereocentres.items()]
         return bead_model(self.molecule, self.beads, bonds=self._bonds(placed), remarks=self._remarks(),
-                          stereocentres=np.array(quads, dtype=np.int64).reshape(-1, 4) if quads else None)
+                          stereocentres=np.array(quads, dtype=np.int64).reshape(-1, 4) if quads else None,
+                          sides=self.sides)
 
     def _placed(self) -> list[tuple[int, Unit]]:
         """The unit that begins at each residue."""
@@ -229,6 +248,13 @@ class _Composition:
         if relative_sign(arms, arms_before) < 0:
             raise BackmapError(f"says the opposite of {where} about '{stereocentre.atoms[1][1]}'",
                                where=stereocentre.where, hint="Keep the one that is true.")
+
+    def _side(self, start: int, told: SideOfBond) -> None:
+        """Note on which sides of a bond atoms are, if they are bonded one to the next."""
+        atoms = tuple(self.atoms[start + step].get(name, -1) if 0 <= start + step < len(self.atoms) else -1
+                      for step, name in told.atoms)
+        if len({*atoms}) == 4 and all(self.graph.has_edge(*pair) for pair in zip(atoms, atoms[1:])):
+            self.sides.append(ToldSide(atoms, told.side, told.where))
 
     def _bonds(self, placed: Sequence[tuple[int, Unit]]) -> list[tuple[int, int]] | None:
         if all(unit.bonds is None for _, unit in placed):

@@ -17,7 +17,8 @@ from backmap.engine.checkpoints.library import Conformers, Library
 from backmap.engine.sites.contracts import View
 from backmap.engine.sites.fragments import FragmentTable, resting_order
 from backmap.errors import BackmapError
-from backmap.model.molecule import MoleculeType, handedness
+from backmap.model.isomers import handedness
+from backmap.model.molecule import MoleculeType
 from backmap.model.pairs import FAR, AtomRows
 from backmap.model.system import System
 

@@ -21,7 +21,8 @@ from backmap_plugins.traversals import DepthFirst
 
 from backmap.api import AtomTopology, State
 from backmap.errors import BackmapError
-from backmap.model.molecule import handedness, merged
+from backmap.model.isomers import handedness
+from backmap.model.molecule import merged
 from backmap.model.rigid import FixedDistances
 from backmap.model.system import System, Window
 from tests import builders

@@ -4,9 +4,10 @@ Both are signs of polynomials in positions, so that detectors, targets and start
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
@@ -96,3 +97,16 @@ def signs(positions: Array, terms: IsomerTerms) -> NDArray[np.int64]:
         rows = terms.code == code
         found[..., rows] = signed(positions, terms.atoms[rows])
     return found
+
+
+def triples(graph: nx.Graph, atoms: Sequence[int], sign: int) -> Iterator[tuple[list[int], int]]:
+    """Each three neighbours of a centre, by the bonds of its molecule, and the sign of their triple product.
+
+    ``atoms`` are the centre and three neighbours, whose triple product has ``sign``.
+    """
+    centre, a, b, c = atoms
+    yield [centre, a, b, c], sign
+    for d in sorted({*graph[centre]} - {a, b, c}):
+        yield [centre, a, b, d], -sign
+        yield [centre, b, c, d], -sign
+        yield [centre, a, c, d], sign

@@ -17,14 +17,14 @@ def _signed(code, a, b, c, d, x):
     u0, u1, u2 = x[b, 0] - x[a, 0], x[b, 1] - x[a, 1], x[b, 2] - x[a, 2]
     v0, v1, v2 = x[c, 0] - x[b, 0], x[c, 1] - x[b, 1], x[c, 2] - x[b, 2]
     w0, w1, w2 = x[d, 0] - x[c, 0], x[d, 1] - x[c, 1], x[d, 2] - x[c, 2]
-    # (u x v) . (v x w) = (u . v)(v . w) - (u . w)(v . v), whose sign is that of the cosine of the torsion.
+    # -(u x v) . (v x w) = (u . w)(v . v) - (u . v)(v . w), the sign of -cos of the torsion.
     return ((u0 * w0 + u1 * w1 + u2 * w2) * (v0 * v0 + v1 * v1 + v2 * v2)
             - (u0 * v0 + u1 * v1 + u2 * v2) * (v0 * w0 + v1 * w1 + v2 * w2))
 
 
 @part
 def stays_isomer(t: BlockTables, k, before, after):
-    """Whether nothing that had its right sign at places ``before`` has another at places ``after`` in a block of make k.
+    """Whether nothing that had its right sign at places ``before`` has another ``after``, in a block of make k.
 
     What was wrong before may stay wrong, so that frames come into the support of the target and never leave it.
     """

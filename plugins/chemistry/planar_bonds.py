@@ -38,14 +38,14 @@ class PlanarBonds:
 
 
 def planar_bonds(kind: MoleculeType) -> list[PlanarBonds]:
-    """All sorts that a molecule type has, outside of rings; sides are those of the type, where it has any.
+    """All sorts that a molecule type has, outside of rings; sides are those of the type, where it knows them.
 
     Else double bonds of natural lipids, told by the names of residues, are cis. Esters and secondary amides, peptide
     bonds among them, are trans (IUPAC: Z, with the oxygen opposite to hydrogen); tertiary amides, as before proline,
     are either.
     """
     known = dict(zip(map(tuple, kind.planar.atoms.tolist()), kind.planar.side.tolist(), strict=True))
-    return [replace(bonds, expected=np.array([known.get(tuple(row), side) for row, side in zip(
+    return [replace(bonds, expected=np.array([known.get(tuple(row)) or side for row, side in zip(
         bonds.atoms.tolist(), bonds.expected.tolist(), strict=True)], dtype=np.int64)) for bonds in natural_bonds(kind)]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backmap.errors import BackmapError
-from backmap.model.isomers import EITHER
+from backmap.model.isomers import BOND, CENTRE, EITHER, signs
 from backmap.model.system import System, Window
 
 Array = NDArray[np.float64]
@@ -63,9 +63,15 @@ def finished(window: Window, atoms: Array) -> Window:
 
 def wrong_isomers(system: System, atoms: Array) -> tuple[Mask, Mask]:
     """Beads that own a stereocentre of the wrong hand, and an end of a planar bond on the wrong side, (W, B) each."""
-    hands, sides = (np.zeros((len(atoms), system.n_beads), dtype=bool) for _ in range(2))
-    owner, wrong = owners(system), (system.wrong_stereo(atoms), system.wrong_sides(atoms))
-    hands[wrong[0][:, 0], owner[wrong[0][:, 1]]] = True
-    for end in (2, 3):
-        sides[wrong[1][:, 0], owner[wrong[1][:, end]]] = True
-    return hands, sides
+    found, owner = np.zeros((2, len(atoms), system.n_beads), dtype=bool), owners(system)
+    for group in system.groups:
+        terms = group.type.isomer_terms
+        if group.type.given or not len(terms.code):
+            continue
+        frame, molecule, row = np.nonzero(signs(atoms[:, group.atoms], terms) != terms.sign)
+        for which, ends in ((CENTRE, (0,)), (BOND, (1, 2))):
+            here = terms.code[row] == which
+            for end in ends:
+                atom = group.atom_offset[molecule[here]] + terms.atoms[row[here], end]
+                found[which, frame[here], owner[atom]] = True
+    return found[CENTRE], found[BOND]

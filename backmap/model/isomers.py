@@ -42,6 +42,9 @@ class PlanarSides:
 class IsomerTerms:
     """What must have a sign for a molecule to be the right isomer; centres and bonds of unknown sign are left out.
 
+    Of a centre with four neighbours all triples count: one of them, most often a hydrogen, may be on the wrong side by
+    itself.
+
     Attributes:
         code: ``CENTRE`` or ``BOND``, (n,).
         atoms: (n, 4).
@@ -53,12 +56,14 @@ class IsomerTerms:
     sign: Index
 
     @classmethod
-    def of(cls, centres: Index, hand: Index, planar: PlanarSides) -> IsomerTerms:
-        """Of stereocentres (C, 4) with their signs (C,), and of planar bonds."""
+    def of(cls, centres: Index, hand: Index, planar: PlanarSides, graph: nx.Graph) -> IsomerTerms:
+        """Of stereocentres (C, 4) with their signs (C,), and of planar bonds, in a molecule with these bonds."""
         known, fixed = hand != 0, planar.side != EITHER
-        return cls(np.repeat([CENTRE, BOND], [known.sum(), fixed.sum()]),
-                   np.concatenate([centres[known].reshape(-1, 4), planar.atoms[fixed]]).astype(np.int64),
-                   np.concatenate([hand[known], planar.side[fixed]]).astype(np.int64))
+        rows = [row for atoms, sign in zip(centres[known].tolist(), hand[known].tolist(), strict=True)
+                for row in triples(graph, atoms, sign)]
+        return cls(np.repeat([CENTRE, BOND], [len(rows), fixed.sum()]),
+                   np.array([atoms for atoms, _ in rows] + planar.atoms[fixed].tolist(), dtype=np.int64).reshape(-1, 4),
+                   np.array([sign for _, sign in rows] + planar.side[fixed].tolist(), dtype=np.int64))
 
 
 def handedness(positions: Array, centres: Index) -> NDArray[np.int64]:

@@ -161,7 +161,7 @@ class MoleculeType:
     @cached_property
     def isomer_terms(self) -> IsomerTerms:
         """What must have a sign for it to be the right isomer."""
-        return IsomerTerms.of(self.chemistry.centres, self.chemistry.sign, self.planar)
+        return IsomerTerms.of(self.chemistry.centres, self.chemistry.sign, self.planar, self.graph)
 
     @cached_property
     def as_beads(self) -> MoleculeType:

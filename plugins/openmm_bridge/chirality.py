@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import openmm
 
-from backmap.model.isomers import CENTRE, EITHER, triples
+from backmap.model.isomers import CENTRE, EITHER
 from backmap.model.system import System
 
 #: Of the force that turns stereocentres, kJ/mol/rad^2; and the angle, rad, beyond which it does not act. A
@@ -26,8 +26,8 @@ def chirality_restraint(system: System) -> openmm.CustomTorsionForce:
     force.addPerTorsionParameter("sign")
     for group in system.groups:
         terms = group.type.isomer_terms
-        rows = [row for code, atoms, sign in zip(terms.code, terms.atoms.tolist(), terms.sign.tolist(), strict=True)
-                if code == CENTRE for row in triples(group.type.graph, atoms, sign)]
+        rows = [(atoms, sign) for code, atoms, sign in zip(
+            terms.code, terms.atoms.tolist(), terms.sign.tolist(), strict=True) if code == CENTRE]
         for offset in group.atom_offset.tolist():
             for atoms, sign in rows:
                 force.addTorsion(*(atom + offset for atom in atoms), [HAND * sign])

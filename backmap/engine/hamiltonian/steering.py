@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ...model.isomers import BOND, CENTRE, TRANS, triples
+from ...model.isomers import BOND, CENTRE, TRANS
 from ...model.molecule import MoleculeType
 from ...model.parameters import Bonded, ForceField, MoleculeParameters
 from ...model.system import System
@@ -72,11 +72,10 @@ def steered(kind: MoleculeType, known: MoleculeParameters) -> MoleculeParameters
     """Parameters of a molecule type with springs towards the right isomer."""
     terms = kind.isomer_terms
     centres, bonds = terms.code == CENTRE, terms.code == BOND
-    hands = [row for atoms, sign in zip(terms.atoms[centres].tolist(), terms.sign[centres].tolist(), strict=True)
-             for row in triples(kind.graph, atoms, sign)]
-    springs = [] if not hands else [Bonded(
-        "harmonic_improper", np.array([atoms for atoms, _ in hands], dtype=np.int64),
-        np.array([[sign * TETRAHEDRAL, TURN] for _, sign in hands]))]
+    springs = []
+    if centres.any():
+        springs.append(Bonded("harmonic_improper", terms.atoms[centres], np.column_stack(
+            [TETRAHEDRAL * terms.sign[centres], np.full(centres.sum(), TURN)])))
     if bonds.any():
         # k (1 + cos(p - p0)) is smallest half a turn from p0.
         rest = np.where(terms.sign[bonds] == TRANS, 0.0, np.pi)

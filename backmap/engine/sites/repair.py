@@ -78,7 +78,7 @@ class Repair:
         if wrong.any():
             self.project(scene)
             bad |= with_neighbours(wrong, scene.system)
-        return bad | wrong_isomers(scene.system, scene.atoms.cpu().numpy())[1]
+        return bad | np.any(wrong_isomers(scene.system, scene.atoms.cpu().numpy()), axis=0)
 
     def _place_anew(self, scene: Scene, window: Window, stream: tuple[int | str, ...], bad: np.ndarray) -> None:
         """Place fragments as a parallel start does, in place."""

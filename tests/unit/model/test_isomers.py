@@ -6,6 +6,7 @@ import pytest
 from backmap_plugins.molecules.assemble import molecule_type
 
 from backmap.model.isomers import CIS, EITHER, TRANS, IsomerTerms, PlanarSides, handedness, sides, signs, triples
+from backmap.model.molecule import graph_of
 from backmap.model.system import System
 from tests import builders
 
@@ -29,7 +30,7 @@ def test_sides_by_torsion(degrees: float, side: int) -> None:
 def test_terms_leave_out_what_is_not_known() -> None:
     centres = np.array([[0, 1, 2, 3], [1, 2, 3, 4]])
     planar = PlanarSides.of([[0, 1, 2, 3], [2, 3, 4, 5], [3, 4, 5, 6]], [CIS, EITHER, TRANS])
-    terms = IsomerTerms.of(centres, np.array([0, -1]), planar)
+    terms = IsomerTerms.of(centres, np.array([0, -1]), planar, graph_of(7, np.array([[1, 2], [1, 3], [1, 4]])))
     assert terms.code.tolist() == [0, 1, 1]
     assert terms.atoms.tolist() == [[1, 2, 3, 4], [0, 1, 2, 3], [3, 4, 5, 6]]
     assert terms.sign.tolist() == [-1, CIS, TRANS]

@@ -122,6 +122,8 @@ def isomers_of(kind: MoleculeType) -> str:
     sign, side = kind.chemistry.sign, kind.planar.side
     sorts = _sorts(kind)
     doubles = sum(sorts[tuple(row)] == "double bond" for row in kind.planar.atoms[side == EITHER].tolist())
+    if not kind.isomer_sources and not doubles:  # stereocentres alone: steps and checks say so where it matters
+        return ""
     nothing = _counted(int((sign == 0).sum()), [("double bond", "", doubles)])
     parts = [*kind.isomer_sources, *([f"nothing tells {nothing}"] if nothing else [])]
     return f"isomer: {'; '.join(parts)}" if parts else ""

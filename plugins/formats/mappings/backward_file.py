@@ -150,7 +150,7 @@ def _stereocentres(block: MoleculeBlock, names: set[str]) -> tuple[Stereocentre,
         unknown = next((name for name in line.words[1:] if name not in names), None)
         if unknown is not None:
             raise line.error(f"[ {line.section} ] names '{unknown}', which is no atom of {block.names[0]}",
-                             known(unknown, names))
+                             known(unknown, sorted(names)))
         names.add(line.words[0])
         if line.section == "chiral":
             stereocentres.append(Stereocentre(tuple((0, name) for name in line.words[:5]), line.where))

@@ -146,7 +146,7 @@ def check_one_line(folder: Path, words: Sequence[str], expected: str, capsys: py
     first = re.compile(r".* atoms, .*|.*: \d+ beads|.* to \d+ beads|.* placed on their beads|force field: .*"
                        r"|warning: .*"
                        r"|compiling .*|.*: beads are held by .*|\d+/\d+ frames, .*"
-                       r"|.*: its atoms are taken for beads .*")
+                       r"|.*: its atoms are taken for beads .*|.*: isomer: .*")
     assert all(first.fullmatch(text) for text in log), err
     after = contents(folder)
     assert {name: after.get(name) for name in before} == before

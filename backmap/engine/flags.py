@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backmap.errors import BackmapError
+from backmap.model.isomers import BOND, CENTRE, EITHER, signs
 from backmap.model.system import System, Window
 
 Array = NDArray[np.float64]
@@ -51,12 +52,26 @@ def owners(system: System) -> NDArray[np.int64]:
 
 
 def finished(window: Window, atoms: Array) -> Window:
-    """The window with whole atoms (W, A, 3) next to their beads, their residual, and wrong chirality flagged."""
+    """The window with whole atoms (W, A, 3) next to their beads, their residual, and wrong isomers flagged."""
     done, system = window.with_atoms(atoms), window.system
     done.residual = system.map(atoms) - window.beads
-    wrong = system.wrong_stereo(atoms)
-    flags = np.zeros(window.beads.shape[:2], dtype=bool)
-    if len(wrong):
-        flags[wrong[:, 0], owners(system)[wrong[:, 1]]] = True
-    done.flags["chirality"] = flags
+    done.flags["chirality"], sides = wrong_isomers(system, atoms)
+    if any((kind.planar.side != EITHER).any() for kind in system.types):
+        done.flags["cis_trans"] = sides
     return done
+
+
+def wrong_isomers(system: System, atoms: Array) -> tuple[Mask, Mask]:
+    """Beads that own a stereocentre of the wrong hand, and an end of a planar bond on the wrong side, (W, B) each."""
+    found, owner = np.zeros((2, len(atoms), system.n_beads), dtype=bool), owners(system)
+    for group in system.groups:
+        terms = group.type.isomer_terms
+        if group.type.given or not len(terms.code):
+            continue
+        frame, molecule, row = np.nonzero(signs(atoms[:, group.atoms], terms) != terms.sign)
+        for which, ends in ((CENTRE, (0,)), (BOND, (1, 2))):
+            here = terms.code[row] == which
+            for end in ends:
+                atom = group.atom_offset[molecule[here]] + terms.atoms[row[here], end]
+                found[which, frame[here], owner[atom]] = True
+    return found[CENTRE], found[BOND]

@@ -212,6 +212,25 @@ class AtomTopology:
                    [(kind.name, count) for kind, count in system.blocks], where)
 
 
+#: What mappings say of isomers by: the first counts more than a reference structure, the other one less.
+MAPPING, CGSMILES = "the mapping", "CGsmiles"
+
+
+@dataclass(frozen=True)
+class ToldSide:
+    """On which side of a bond two atoms are, as a mapping file says it.
+
+    Attributes:
+        atoms: A neighbour, both ends of the bond, a neighbour.
+        side: ``isomers.CIS`` or ``isomers.TRANS``.
+        where: File and line.
+    """
+
+    atoms: tuple[int, int, int, int]
+    side: int
+    where: str
+
+
 @dataclass(frozen=True, eq=False)
 class BeadModel:
     """The B beads of one molecule type, as described by a mapping file.
@@ -228,6 +247,8 @@ class BeadModel:
         remarks: What of the file is not used, one line each, for the user.
         where: File and line of each bead, for messages, (B,); empty where the file has no lines for them.
         terms: Bonded interactions of the beads that the file names.
+        sides: On which side of planar bonds atoms are, as far as the file says it; it may speak of other bonds, too.
+        isomers_by: What tells stereocentres and sides, ``MAPPING`` or ``CGSMILES``.
     """
 
     bead_names: list[str]
@@ -240,6 +261,8 @@ class BeadModel:
     remarks: tuple[str, ...] = ()
     where: tuple[str, ...] = ()
     terms: tuple[BeadTerm, ...] = ()
+    sides: tuple[ToldSide, ...] = ()
+    isomers_by: str = MAPPING
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import box as periodic
+from .isomers import IsomerTerms, PlanarSides
 from .mapping import Mapping
 from .pairs import FAR, AtomPairs, AtomRows, bonds_apart
 from .rigid import Dependents, FixedDistances
@@ -96,6 +97,8 @@ class MoleculeType:
         limits: What hardly any bead of training frames goes beyond, by types: rows of ``bonds`` (two types, shortest
             and longest, nm), ``angles`` (three types, smallest and largest, radians) and ``contacts`` of beads that
             are three bonds apart or more (two types, nearest, nm). Empty for atoms.
+        planar: Bonds about which nothing turns, and on which side their neighbours are.
+        isomer_sources: What said which isomer it is, a line each, for the user.
     """
 
     name: str
@@ -120,6 +123,8 @@ class MoleculeType:
     bead_terms: tuple[BeadTerm, ...] = ()
     length_unit: float = 1.0
     limits: dict[str, list[list[str | float]]] = field(default_factory=dict)
+    planar: PlanarSides = field(default_factory=PlanarSides.of)
+    isomer_sources: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.bond_length) != len(self.bonds):
@@ -140,14 +145,23 @@ class MoleculeType:
         """Whether its atoms are beads: points with masses and bonds, but without elements."""
         return not self.chemistry.element.any()
 
-    def with_signs(self, sign: Index) -> MoleculeType:
-        """Return the same molecule type with other signs of its stereocentres, (C,); cached graphs are kept."""
-        other = replace(self, chemistry=replace(self.chemistry, sign=np.asarray(sign, dtype=np.int64)))
+    def with_signs(self, sign: Index, side: Index | None = None,
+                   sources: tuple[str, ...] | None = None) -> MoleculeType:
+        """Return the same molecule type with other signs of its stereocentres, (C,), and sides of its planar bonds,
+        (P,), and what said them, None for those it has; cached graphs are kept."""
+        planar = self.planar if side is None else replace(self.planar, side=np.asarray(side, dtype=np.int64))
+        other = replace(self, chemistry=replace(self.chemistry, sign=np.asarray(sign, dtype=np.int64)), planar=planar,
+                        isomer_sources=self.isomer_sources if sources is None else sources)
         for name in ("graph", "joined", "bead_graph", "rigid", "rigid_rows", "bond_rows", "near", "distance",
                      "atom_edges", "bead_edges"):
             if name in self.__dict__:
                 other.__dict__[name] = self.__dict__[name]
         return other
+
+    @cached_property
+    def isomer_terms(self) -> IsomerTerms:
+        """What must have a sign for it to be the right isomer."""
+        return IsomerTerms.of(self.chemistry.centres, self.chemistry.sign, self.planar, self.graph)
 
     @cached_property
     def as_beads(self) -> MoleculeType:
@@ -264,27 +278,15 @@ def implied_bead_bonds(bonds: Index, mapping: Mapping) -> Index:
     return np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0).astype(np.int64).reshape(-1, 2)
 
 
-def handedness(positions: Array, centres: Index) -> NDArray[np.int64]:
-    """Compute the signs of stereocentres of whole molecules.
-
-    Args:
-        positions: (..., A, 3), nm.
-        centres: The centre and three neighbours, (C, 4).
-
-    Returns:
-        (..., C): the sign of the triple product of the three neighbour vectors.
-    """
-    arms = positions[..., centres[:, 1:], :] - positions[..., centres[:, :1], :]
-    return np.sign(np.linalg.det(arms)).astype(np.int64)
-
-
 def merged(types: Sequence[MoleculeType]) -> list[MoleculeType]:
-    """Return one molecule type of each name; centres whose sign differs among those of a name get sign 0."""
+    """Return one molecule type of each name; centres and planar bonds whose sign differs among those
+    of a name get sign 0."""
     alike: dict[str, list[MoleculeType]] = defaultdict(list)
     for kind in types:
         alike[kind.name].append(kind)
     single = []
     for first, *others in alike.values():
-        same = np.all([kind.chemistry.sign == first.chemistry.sign for kind in [first, *others]], axis=0)
-        single.append(first.with_signs(np.where(same, first.chemistry.sign, 0)) if others else first)
+        sign, side = (np.where(np.all([row == rows[0] for row in rows], axis=0), rows[0], 0) for rows in (
+            [kind.chemistry.sign for kind in [first, *others]], [kind.planar.side for kind in [first, *others]]))
+        single.append(first.with_signs(sign, side) if others else first)
     return single

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ..errors import BackmapError
 from . import box as periodic
-from .molecule import MoleculeType, handedness
+from .isomers import handedness, sides
+from .molecule import MoleculeType
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -184,6 +185,25 @@ class System:
             frame, molecule, centre = np.nonzero((signs != chemistry.sign) & (chemistry.sign != 0))
             quad = group.atom_offset[molecule, None] + chemistry.centres[centre]
             wrong.append(np.column_stack([frame, quad]))
+        return np.concatenate(wrong).astype(np.int64) if wrong else np.empty((0, 5), dtype=np.int64)
+
+    def wrong_sides(self, atoms: Array) -> Index:
+        """Find planar bonds whose neighbours are on the other side than they should be.
+
+        Args:
+            atoms: Whole molecules, (W, A, 3), nm.
+
+        Returns:
+            (n, 5): frame in the window, and the system indices of a neighbour, both ends and a neighbour.
+        """
+        wrong = []
+        for group in self.groups:
+            planar = group.type.planar
+            if group.type.given:
+                continue
+            found = sides(atoms[:, group.atoms], planar.atoms)
+            frame, molecule, bond = np.nonzero((found != planar.side) & (planar.side != 0))
+            wrong.append(np.column_stack([frame, group.atom_offset[molecule, None] + planar.atoms[bond]]))
         return np.concatenate(wrong).astype(np.int64) if wrong else np.empty((0, 5), dtype=np.int64)
 
 

@@ -8,11 +8,12 @@ import numpy as np
 
 from backmap.engine.sites.snapshot import Snapshot
 from backmap.model.assessment import CARE, GOOD, UNUSABLE, Aspect, Assessment, Figure, VerdictRule
+from backmap.model.isomers import CIS, EITHER, TRANS
 from backmap.model.molecule import MoleculeType
 from backmap.model.system import System
 from backmap.model.tally import Tally
 
-from ..chemistry.planar_bonds import CIS, EITHER, TRANS, PlanarBonds, planar_bonds
+from ..chemistry.planar_bonds import PlanarBonds, planar_bonds
 from . import kernels
 from .part import Array, Flags, Measurement, beads_of, counts_of, share
 from .stereo import tell, told
@@ -48,6 +49,8 @@ class Sides(Measurement):
         found = [(group, bonds) for group in system.groups if not group.type.coarse
                  for bonds in planar_bonds(group.type)]
         self.parts = [(group, bonds, _expected(group.type, bonds, said)) for group, bonds in found]
+        sources = dict.fromkeys((group.type.name, "; ".join(group.type.isomer_sources)) for group in system.groups)
+        self.told = [f"Which isomer {name} is, is known: {told}." for name, told in sources if told]
 
     def measure(self, frame: Snapshot, tally: Tally) -> Flags:
         flagged = np.zeros(frame.system.n_beads, dtype=bool)
@@ -69,7 +72,7 @@ class Sides(Measurement):
         return {"cis_trans": flagged} if self.parts else {}
 
     def conclude(self, tally: Tally, reference: Tally | None) -> Assessment:
-        figures, findings = [], []
+        figures, findings = [], [Aspect(GOOD, "isomers", line) for line in self.told]
         for group, bonds, expected in self.parts:
             kind, name = group.type, f"{bonds.sort}s of {group.type.name}"
             counts = counts_of(tally, _key(kind, bonds), 4, len(expected))

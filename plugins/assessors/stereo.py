@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from backmap.engine.sites.snapshot import Snapshot
 from backmap.model.assessment import Assessment, Figure
-from backmap.model.molecule import handedness
+from backmap.model.isomers import handedness
 from backmap.model.system import System
 from backmap.model.tally import Tally
 

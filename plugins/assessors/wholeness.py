@@ -6,7 +6,8 @@ from rdkit import Chem
 
 from backmap.engine.sites.snapshot import Snapshot
 from backmap.model.assessment import CARE, GOOD, UNUSABLE, Aspect, Assessment, Figure, VerdictRule
-from backmap.model.molecule import MoleculeType, handedness
+from backmap.model.isomers import handedness
+from backmap.model.molecule import MoleculeType
 from backmap.model.parameters import COULOMB, ForceField, MoleculeParameters
 from backmap.model.system import System
 from backmap.model.tally import Tally

@@ -15,6 +15,24 @@ LEFT = frozenset((
     "LYS", "LYN", "LYSH", "LSN", "MET", "PHE", "PRO", "SER", "THR", "TRP", "TYR", "VAL", "MSE",
 ))
 
+#: Other stereocentres of natural amino acids, with three neighbours whose triple product is positive (2S,3S and 2S,3R).
+SIDE_CHAINS = {"ILE": ("CB", "CA", "CG1", "CG2"), "THR": ("CB", "CA", "OG1", "CG2")}
+#: Residues before which a peptide bond may be cis, and is trans unless somebody says otherwise.
+PROLINE = frozenset(("PRO", "HYP", "NPRO", "CPRO"))
+
+
+def natural_centres(kind: MoleculeType) -> Index:
+    """Stereocentres of natural amino acids with three neighbours each, whose triple product is positive, (n, 4)."""
+    rows: dict[tuple[int, str], dict[str, int]] = {}
+    for atom, (name, residue, number) in enumerate(zip(kind.atom_names, kind.residue_names, kind.residues.tolist(),
+                                                       strict=True)):
+        rows.setdefault((number, residue), {})[name] = atom
+    named = [(SIDE_CHAINS[residue[-3:]], row) for (_, residue), row in rows.items()
+             if residue[-3:] in SIDE_CHAINS and _is_left(residue.upper())]
+    found = [[row[name] for name in names] for names, row in named if row.keys() >= {*names}]
+    found = [row for row in found if all(kind.graph.has_edge(row[0], a) for a in row[1:])]
+    return np.concatenate([left_handed(kind), np.array(found, dtype=np.int64).reshape(-1, 4)])
+
 
 def left_handed(kind: MoleculeType) -> Index:
     """Alpha carbons of L-amino acids with N, C and CB, (n, 4): the triple product of these is positive (CORN rule)."""

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from rdkit import Chem, RDLogger
 
 from backmap.errors import BackmapError
-from backmap.model.molecule import Chemistry, graph_of, handedness
+from backmap.model.isomers import handedness
+from backmap.model.molecule import Chemistry, graph_of
 
 from .elements import mass_of
 from .kekule import assign_bond_orders
@@ -129,13 +130,24 @@ def _described(molecule: Chem.RWMol, element: Index, bonds: Index, charge: Array
 
 
 def stereocentres(molecule: Chem.Mol) -> list[int]:
-    """Tetrahedral atoms whose neighbours all differ and of which at least three are explicit."""
+    """Tetrahedral atoms whose neighbours all differ and of which at least three are explicit.
+
+    The two oxygens of a phosphate differ in a drawing, by a charge, and in nothing else.
+    """
     try:
         found = Chem.FindPotentialStereo(molecule)
     except (RuntimeError, ValueError):
         return []
     tetrahedral = [int(info.centeredOn) for info in found if info.type == Chem.StereoType.Atom_Tetrahedral]
-    return sorted(atom for atom in tetrahedral if molecule.GetAtomWithIdx(atom).GetDegree() >= 3)
+    return sorted(atom for atom in tetrahedral if molecule.GetAtomWithIdx(atom).GetDegree() >= 3
+                  and not _resonant(molecule.GetAtomWithIdx(atom)))
+
+
+def _resonant(atom: Chem.Atom) -> bool:
+    """Whether two of an atom's neighbours are bare atoms of one element."""
+    bare = [other.GetAtomicNum() for other in atom.GetNeighbors()
+            if other.GetDegree() == 1 and other.GetAtomicNum() > 1 and not other.GetTotalNumHs()]
+    return len({*bare}) < len(bare)
 
 
 def _rows(centres: list[int], element: Index, graph: nx.Graph) -> Index:

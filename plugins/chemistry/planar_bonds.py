@@ -3,19 +3,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
+from backmap.model.isomers import CIS, EITHER, TRANS
 from backmap.model.molecule import MoleculeType
 
+from .amino_acids import PROLINE
 from .branches import branch_of
 
 Index = NDArray[np.int64]
 
-CIS, EITHER, TRANS = -1, 0, 1
 _CARBON, _NITROGEN, _OXYGEN = 6, 7, 8
 #: Residue names of natural glycerolipids, whose double bonds are cis: chains (P, S, O, L, ... or two of them) and head.
 NATURAL_LIPID = re.compile(r"(PO|DO|SO|OO|YO|DY|PL|SL|OL|DLI|PA|SA|DA|PD|SD)(PC|PE|PG|PS|PA|PI|GL)|TOG|TOCL[12]")
@@ -37,17 +38,24 @@ class PlanarBonds:
 
 
 def planar_bonds(kind: MoleculeType) -> list[PlanarBonds]:
-    """All sorts that a molecule type has, outside of rings.
+    """All sorts that a molecule type has, outside of rings; sides are those of the type, where it knows them.
 
-    Double bonds of natural lipids, told by the names of residues, are cis. Esters and secondary amides, peptide bonds
-    among them, are trans (IUPAC: Z, with the oxygen opposite to hydrogen); tertiary amides, as before proline, are
-    either.
+    Else double bonds of natural lipids, told by the names of residues, are cis. Esters and secondary amides, peptide
+    bonds among them, are trans (IUPAC: Z, with the oxygen opposite to hydrogen); tertiary amides, as before proline,
+    are either.
     """
+    known = dict(zip(map(tuple, kind.planar.atoms.tolist()), kind.planar.side.tolist(), strict=True))
+    return [replace(bonds, expected=np.array([known.get(tuple(row)) or side for row, side in zip(
+        bonds.atoms.tolist(), bonds.expected.tolist(), strict=True)], dtype=np.int64)) for bonds in natural_bonds(kind)]
+
+
+def natural_bonds(kind: MoleculeType, proline: int = EITHER) -> list[PlanarBonds]:
+    """The same with the sides that nature prefers; ``proline`` is that of peptide bonds before proline."""
     rows = double_bonds(kind)
     natural = [NATURAL_LIPID.fullmatch(kind.residue_names[atom].upper()) is not None for atom in rows[:, 1].tolist()]
     found = [PlanarBonds("double bond", rows, np.where(natural, CIS, EITHER).astype(np.int64))]
     by_sort: dict[str, list[tuple[list[int], int]]] = {}
-    for sort, atoms, expected in _of_carbonyls(kind):
+    for sort, atoms, expected in _of_carbonyls(kind, proline):
         by_sort.setdefault(sort, []).append((atoms, expected))
     for sort, listed in by_sort.items():
         found.append(PlanarBonds(sort, np.array([atoms for atoms, _ in listed], dtype=np.int64),
@@ -55,7 +63,7 @@ def planar_bonds(kind: MoleculeType) -> list[PlanarBonds]:
     return [each for each in found if len(each.atoms)]
 
 
-def _of_carbonyls(kind: MoleculeType) -> Iterator[tuple[str, list[int], int]]:
+def _of_carbonyls(kind: MoleculeType, proline: int) -> Iterator[tuple[str, list[int], int]]:
     """Sort, atoms and side of the bonds between a carbonyl carbon and nitrogen or oxygen."""
     element, graph, heavy = kind.chemistry.element, kind.graph, kind.chemistry.heavy
     double = kind.bonds[kind.chemistry.bond_order == 2].tolist()
@@ -70,12 +78,15 @@ def _of_carbonyls(kind: MoleculeType) -> Iterator[tuple[str, list[int], int]]:
             if (element[partner] not in (_NITROGEN, _OXYGEN) or not before or not after
                     or frozenset((carbon, partner)) not in bridges):
                 continue
+            # Of a tertiary nitrogen the neighbour that counts is the next alpha carbon.
+            after.sort(key=lambda a: (kind.atom_names[a] != "CA", a))
             atoms = [before[0], carbon, partner, after[0]]
             if element[partner] == _OXYGEN:
                 if element[after[0]] == _CARBON:
                     yield "ester", atoms, TRANS
             elif kind.residues[carbon] != kind.residues[partner]:
-                yield "peptide bond", atoms, TRANS if len(after) == 1 else EITHER
+                before_proline = kind.residue_names[partner].upper() in PROLINE
+                yield "peptide bond", atoms, TRANS if len(after) == 1 else proline if before_proline else EITHER
             else:
                 yield "amide", atoms, TRANS if len(after) == 1 else EITHER
 

@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.sparse.csgraph import floyd_warshall
 
-from backmap.model.molecule import MoleculeType, handedness
+from backmap.model.isomers import CIS, EITHER, handedness
+from backmap.model.molecule import MoleculeType
 from backmap.model.parameters import MoleculeParameters
 
-from ..chemistry.planar_bonds import CIS, EITHER, planar_bonds
+from ..chemistry.planar_bonds import planar_bonds
 
 Array = NDArray[np.float64]
 

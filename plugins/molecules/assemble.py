@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from backmap.api import AtomMolecule, AtomTopology, BeadModel, FrameSource, MappingReader
 from backmap.errors import BackmapError
+from backmap.model.isomers import handedness
 from backmap.model.mapping import Mapping as BeadMapping
-from backmap.model.molecule import TOUCHING, Chemistry, MoleculeType, graph_of, handedness, implied_bead_bonds
+from backmap.model.molecule import TOUCHING, Chemistry, MoleculeType, graph_of, implied_bead_bonds
 from backmap.model.system import Group, System
 
 from .. import handed
@@ -22,6 +23,7 @@ from ..chemistry.chemistry import perceive, with_signs
 from ..chemistry.chirality import with_chirality
 from ..chemistry.coarse import chemistry_of_beads
 from .bodies import with_bodies
+from .isomers import told_by_mapping
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -133,7 +135,7 @@ def molecule_type(atoms: AtomMolecule, beads: BeadModel, *, constraints: Constra
                    dependents=atoms.dependents)
     _check_weights(kind, where)
     _check_masses(kind, where)
-    return with_bodies(kind, where)
+    return with_bodies(told_by_mapping(kind, beads), where)
 
 
 def _check_masses(kind: MoleculeType, where: str) -> None:
@@ -216,31 +218,10 @@ def signed(system: System, atoms: Array) -> System:
     """The system with the signs of its stereocentres as whole atoms (frames, A, 3) show them.
 
     A centre whose sign is not the same in all copies of the molecule, as in an atactic chain, gets
-    sign 0; ``unsigned_centres`` counts them, and ``signed_by_copy`` knows better.
+    sign 0; ``unsigned_centres`` counts them, and ``isomers.told_by_atoms`` knows better.
     """
     return _with_types(system, lambda group: group.type.with_signs(
         with_signs(group.type.chemistry, _copies(group, atoms))[0].sign))
-
-
-def signed_by_copy(system: System, atoms: Array) -> System:
-    """The system with the handedness of every single molecule as whole atoms (A, 3) show it.
-
-    Copies that differ, as in an atactic chain or a racemate, become molecule types of the same name, one for
-    each pattern of signs; the order of molecules stays.
-    """
-    patterns: dict[MoleculeType, dict[tuple[int, ...], MoleculeType]] = {kind: {} for kind in system.types}
-    of_copy: dict[MoleculeType, list[MoleculeType]] = {}
-    for group in system.groups:
-        signs = handedness(atoms[group.atoms], group.type.chemistry.centres)
-        known = patterns[group.type]
-        of_copy[group.type] = [known.setdefault(tuple(sign), group.type.with_signs(sign)) for sign in signs.tolist()]
-    blocks: list[tuple[MoleculeType, int]] = []
-    taken = dict.fromkeys(system.types, 0)
-    for kind, count in system.blocks:
-        copies = of_copy[kind][taken[kind]:taken[kind] + count]
-        taken[kind] += count
-        blocks += [(one, len(list(run))) for one, run in groupby(copies)]
-    return replace(system, blocks=tuple(blocks))
 
 
 def chirality_patterns(system: System) -> dict[str, int]:

@@ -1,9 +1,9 @@
-"""A force that keeps stereocentres as they should be."""
+"""Forces that keep stereocentres and planar bonds as they should be."""
 from __future__ import annotations
 
 import openmm
 
-from backmap.model.molecule import MoleculeType
+from backmap.model.isomers import CENTRE, EITHER
 from backmap.model.system import System
 
 #: Of the force that turns stereocentres, kJ/mol/rad^2; and the angle, rad, beyond which it does not act. A
@@ -11,6 +11,8 @@ from backmap.model.system import System
 TURNING, TURNED = 4000.0, 0.4
 #: Sign of that angle, over the sign of the triple product of the neighbours.
 HAND = 1
+#: Of the force that turns planar bonds, kJ/mol; and the cosine, counted from the right side, where it begins to act.
+FLIPPING, FLIPPED = 500.0, 0.3
 
 
 def chirality_restraint(system: System) -> openmm.CustomTorsionForce:
@@ -23,7 +25,9 @@ def chirality_restraint(system: System) -> openmm.CustomTorsionForce:
     force = openmm.CustomTorsionForce(f"{TURNING / 2} * max(0, {TURNED} - sign * theta)^2")
     force.addPerTorsionParameter("sign")
     for group in system.groups:
-        rows = _triples(group.type)
+        terms = group.type.isomer_terms
+        rows = [(atoms, sign) for code, atoms, sign in zip(
+            terms.code, terms.atoms.tolist(), terms.sign.tolist(), strict=True) if code == CENTRE]
         for offset in group.atom_offset.tolist():
             for atoms, sign in rows:
                 force.addTorsion(*(atom + offset for atom in atoms), [HAND * sign])
@@ -31,12 +35,15 @@ def chirality_restraint(system: System) -> openmm.CustomTorsionForce:
     return force
 
 
-def _triples(molecule: MoleculeType) -> list[tuple[tuple[int, int, int, int], int]]:
-    """A centre with three neighbours, and the sign that their triple product should have."""
-    rows = []
-    for (centre, a, b, c), sign in zip(molecule.chemistry.centres.tolist(), molecule.chemistry.sign.tolist()):
-        if sign:
-            rows.append(((centre, a, b, c), sign))
-            for d in set(molecule.graph[centre]) - {a, b, c}:
-                rows += [((centre, a, b, d), -sign), ((centre, b, c, d), -sign), ((centre, a, c, d), sign)]
-    return rows
+def side_restraint(system: System) -> openmm.CustomTorsionForce:
+    """Turns planar bonds on the wrong side, and those nearly upright: k max(0, c0 + s cos t), where trans is +1."""
+    force = openmm.CustomTorsionForce(f"{FLIPPING} * max(0, {FLIPPED} + side * cos(theta))")
+    force.addPerTorsionParameter("side")
+    for group in system.groups:
+        planar = group.type.planar
+        fixed = planar.side != EITHER
+        for offset in [] if group.type.given else group.atom_offset.tolist():
+            for atoms, side in zip((planar.atoms[fixed] + offset).tolist(), planar.side[fixed].tolist(), strict=True):
+                force.addTorsion(*atoms, [side])
+    force.setName("side_restraint")
+    return force

@@ -20,14 +20,14 @@ from backmap.model.parameters import ForceField
 from backmap.model.system import System, Window
 
 from ..openmm_bridge import system as openmm_system
-from ..openmm_bridge.chirality import chirality_restraint
+from ..openmm_bridge.chirality import chirality_restraint, side_restraint
 from ..openmm_bridge.sites import carried
 from .forces import SHORT, bead_restraint, soft_pairs, soft_repulsion, springs
 
 Array = NDArray[np.float64]
 
 #: Force groups: what holds molecules together, torsions, repulsion with a finite height, everything else, and
-#: what turns stereocentres of the wrong chirality.
+#: what turns stereocentres and planar bonds of the wrong isomer.
 BONDED, TORSIONS, SOFT, NON_BONDED, CHIRALITY = range(5)
 #: Terms of the force field by their group; other terms are non-bonded.
 _GROUP = {"bond": BONDED, "angle": BONDED, "improper": BONDED, "proper": TORSIONS}
@@ -106,7 +106,7 @@ class Mechanics:
         for force in made.getForces():
             force.setForceGroup(_GROUP.get(force.getName(), NON_BONDED))
         extra = [(SOFT, soft_repulsion(self.field, self.system)), (SOFT, soft_pairs(self.field, self.system)),
-                 (CHIRALITY, chirality_restraint(self.system))]
+                 (CHIRALITY, chirality_restraint(self.system)), (CHIRALITY, side_restraint(self.system))]
         if not self.rigid:
             extra.append((BONDED, springs(self.field, self.system, self.hold)))
         restraint = bead_restraint(self.system, self.restraint) if self.restraint else None

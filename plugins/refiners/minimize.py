@@ -39,7 +39,8 @@ class MinimizeOptions(Options):
                                                     "also where the force field has a spring of its own, which may be "
                                                     "a soft one.")
     keep_chirality: bool = Field(True, description="Push stereocentres of known chirality to the right side of their "
-                                                   "neighbours, in all stages.")
+                                                   "neighbours, and double bonds, esters and amides to theirs, in all "
+                                                   "stages.")
 
 
 class Minimize(Refiner):

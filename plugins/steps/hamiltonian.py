@@ -11,12 +11,13 @@ from pydantic import Field, model_validator
 
 from backmap.api import FrameStep, Options, Sampling, State
 from backmap.engine.energy.frame import FrameEnergy
-from backmap.engine.flags import finished, flagged
+from backmap.engine.flags import finished, flagged, wrong_isomers
 from backmap.engine.geometry.constraint import FLAG as TOLERANCE
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.hamiltonian import timestep as lengths
 from backmap.engine.hamiltonian.following import Followed, Following
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves, SweepOutcome
+from backmap.engine.hamiltonian.steering import Steering
 from backmap.model.assessment import CARE, Aspect
 from backmap.model.sampling import Sampled
 from backmap.model.system import System, Window
@@ -106,7 +107,8 @@ class Hamiltonian(FrameStep):
 
     Frames follow the force field's distribution on the given beads and rigid bonds, whatever the time step; only the
     acceptance depends on it. A move crosses no high barrier: atoms that overlap are to be separated before, by
-    ``soft_core_sweeps``. Beads of which no move was accepted are flagged ``never_accepted``.
+    ``soft_core_sweeps``. Beads of which no move was accepted are flagged ``never_accepted``. The target is zero where a
+    stereocentre or a planar bond is another isomer than it should be; what comes in so is turned over first.
     """
 
     Options = HamiltonianOptions
@@ -154,7 +156,7 @@ class Hamiltonian(FrameStep):
 
     def tune(self, window: Window, state: State) -> Tuned:
         options, (timestep, steps) = self.options, self._pace(window.system)
-        tuner = MoveTuner(self.moves, self.energy, window, lambda place: self._entered(window.take([place]))[0],
+        tuner = MoveTuner(self.moves, self.energy, window, lambda place: self._entered(window.take([place]), state)[0],
                           self._before(), (state.seed, self.index), state.progress)
         chosen: dict[str, Any] = {}
         if options.timestep == AUTO:
@@ -170,7 +172,7 @@ class Hamiltonian(FrameStep):
 
     def frame(self, window: Window, state: State) -> Window:
         only = None if self.options.only is None else flagged(window, self.options.only, self.where)[0]
-        frame, residual = self._entered(window)
+        frame, residual = self._entered(window, state, only)
         rejected = np.zeros(window.system.n_beads, dtype=bool)
         if only is None or only.any():
             rejected = self._sweep(frame, window, only, state)
@@ -184,11 +186,21 @@ class Hamiltonian(FrameStep):
         done.flags["infeasible"], done.flags[FLAG] = infeasible[None], rejected[None]
         return done
 
-    def _entered(self, window: Window) -> tuple[Frame, Array]:
-        """A frame ready to be moved, and its residual before, (B, 3), nm."""
+    def _entered(self, window: Window, state: State, only: NDArray[np.bool_] | None = None) -> tuple[Frame, Array]:
+        """A frame ready to be moved, of the right isomers, and its residual before, (B, 3), nm."""
         (atoms,), (residual,) = self.projector.project(window.atoms, window.beads)
         whole = window.system.atoms_near_beads(atoms, window.beads[0], window.box(0))
-        return self.moves.frame(whole, window.beads[0], window.box(0)), residual
+        frame = self.moves.frame(whole, window.beads[0], window.box(0))
+        if any(wrong.any() for wrong in wrong_isomers(window.system, frame.atoms[None])):
+            for _ in self.steering.steer(frame, (state.seed, self.index, "steer", int(window.frames[0])), only):
+                pass
+        return frame, residual
+
+    @cached_property
+    def steering(self) -> Steering:
+        """What turns isomers over that came out wrong; made when a frame needs it."""
+        options = self.options
+        return Steering(self.moves.system, self.moves.layout.field, options.temperature, options.block_size, self.sigma)
 
     @property
     def _stiffness(self) -> Stiffness:

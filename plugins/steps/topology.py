@@ -35,10 +35,10 @@ from ..molecules.assemble import (
     chirality_patterns,
     mapped_once,
     owned_by_one,
-    signed_by_copy,
     unsigned_centres,
 )
 from ..molecules.contents import Contents, Excluded
+from ..molecules.isomers import isomer_lines, told_by_atoms, told_by_nature
 from ..molecules.particles import Particles
 
 
@@ -103,8 +103,12 @@ class Topology(api.Step):
                                      "frames, as the trained generator remembers them; h-bonds, all-bonds: at the "
                                      "topology's lengths; none: only those that the topology itself constrains.")
         stereo: InputPath | None = Field(
-            None, description="A .gro with true atoms, from which the handedness of stereocentres is taken, molecule "
-                              "by molecule: chains may be atactic.")
+            None, description="A .gro with true atoms, from which the hands of stereocentres and the sides of double "
+                              "bonds, esters and amides are taken, molecule by molecule, as far as the mapping does "
+                              "not tell them: chains may be atactic.")
+        cis_peptides: dict[str, list[int]] = Field(
+            default={}, description="Molecule type: numbers of the residues behind peptide bonds that are cis, such as "
+                                    "those of prolines. Others are trans if nothing else tells them.")
         exclude: Annotated[dict[str, Patterns], pydantic.BeforeValidator(_as_patterns)] = Field(
             default={}, description="Molecule types that are not backmapped, as a list, or with what "
                                                   "their beads or residues are called in the file of beads (`*`, `?`, "
@@ -167,11 +171,16 @@ class Topology(api.Step):
         found = Contents(system, [(name, count, len(topology.types[name].atom_names)) for name, count in blocks],
                          excluded, fixed, options.ignore, options.fixed.atoms if options.fixed else None, state.log)
         if options.stereo is not None:
-            system = _signed_by(system, options.stereo, found)
+            system, lines = _told_by_file(system, options.stereo, found)
+            for line in lines:
+                state.log(line)
             for name, count in unsigned_centres(system).items():
                 state.log(f"{name}: {count} stereocentres are flat in {options.stereo.name} and are left open")
             for name, count in chirality_patterns(system).items():
                 state.log(f"{name}: its molecules differ in handedness, in {count} ways")
+        system = told_by_nature(system, options.cis_peptides, f"{self.where}.cis_peptides")
+        for line in isomer_lines(system):
+            state.log(line)
         if state.system is not None:
             self._continue(state, system, found)
         state.system, state.given["contents"] = system, found
@@ -240,14 +249,14 @@ def _expect_known(topology: AtomTopology, name: str, what: str, where: str | Pat
                            hint=f"Known: {', '.join(topology.types)}.")
 
 
-def _signed_by(system: System, path: Path, found: Contents) -> System:
-    """The system with handedness as in the first frame of a .gro of true atoms."""
+def _told_by_file(system: System, path: Path, found: Contents) -> tuple[System, list[str]]:
+    """The system with hands and sides as in the first frame of a .gro of true atoms, and lines for the user."""
     file = GroFile(path)
     file.where = str(path)
     source = found.atoms(file)
     system.expect(source.n_points, "atoms", path)
     frame = source.frame(0)
-    return signed_by_copy(system, system.whole_atoms(frame.positions, frame.box))
+    return told_by_atoms(system, system.whole_atoms(frame.positions, frame.box), str(path))
 
 
 def summary(system: System) -> str:

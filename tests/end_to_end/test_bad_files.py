@@ -81,6 +81,13 @@ def dumped(words: str, **options: str) -> tuple[Break, tuple[str, ...]]:
     return text("cg.dump", words), ("--set", f"{BEADS}{{lammps: {{dump: cg.dump{given}}}}}")
 
 
+def another_structure(folder: Path) -> None:
+    """As many atoms as the molecules have, half a nanometre apart."""
+    n_atoms = int((folder / "cg.gro").read_text().splitlines()[1]) // 4 * 26
+    rows = [f"    1OTH     C1{k + 1:5d}{k % 100 * 0.5:8.3f}{k // 100 * 0.5:8.3f}{0.1:8.3f}" for k in range(n_atoms)]
+    (folder / "aa.gro").write_text("\n".join(["another", str(n_atoms), *rows, "100 100 100", ""]))
+
+
 SITE = "    1OCT    VS1    9   0.100   0.100   0.100\n"
 VIRTUAL = lines("cg.gro", lambda rows: [rows[0], "  257\n", *rows[2:4], SITE, *rows[4:]])
 SWAPPED = lines("cg.gro", lambda rows: [*rows[:2], rows[3], rows[2], *rows[4:]])
@@ -91,7 +98,7 @@ TABLE: list[Row] = [
      "run.yaml: steps[0].topology: octane.yaml:5: there is no atom 'C33' in molecule type 'OCT'. Did you mean 'C3'?"),
     ("YAML mapping with a key that is none", yaml("weights: mass", "weigths: mass"), IN_YAML,
      "run.yaml: steps[0].topology: octane.yaml:2: OCT.weigths: 'weigths' is no key here. Keys are: beads, "
-     "residues, weights, bonds, chiral, first, last; of a bead: atoms, type, weights."),
+     "residues, weights, bonds, chiral, cis, trans, first, last; of a bead: atoms, type, weights."),
     ("YAML mapping with too few weights", yaml("H4A, H4B]}", "H4A, H4B], weights: [1, 2]}"), IN_YAML,
      "run.yaml: steps[0].topology: octane.yaml:5: OCT.beads.B2: there are 2 weights for 6 atoms"),
     ("YAML mapping of an unknown molecule", yaml("OCT:", "OCTANE:"), IN_YAML,
@@ -117,6 +124,8 @@ TABLE: list[Row] = [
      "Atoms that no line names: C3, C4, C5, C6, C7, C8. Perhaps '3 C3 B'."),
     (".map with a bead that is not listed", map_file("3 C3 B", "3 C3 D"), IN_MAP,
      "run.yaml: steps[0].topology: octane.map:10: bead 'D' is not among those listed. Known: A, B."),
+    (".map whose [ cis ] names an atom that is not there", map_file("3 C3 B", "3 C3 B\n[ cis ]\nC1 C2 C3 O9"), IN_MAP,
+     "run.yaml: steps[0].topology: octane.map:12: [ cis ] names 'O9', which is no atom of OCT. Known: A, B, C1, C2, C3."),
     (".map for another force field", text("octane.map", BACKWARD),
      ("--set", f"{MAPPING}{{backward: {{files: octane.map, force_field: charmm36}}}}"),
      "run.yaml: steps[0].topology: octane.map: no [ mapping ] is for 'charmm36'. They are for: oplsaa."),
@@ -157,6 +166,14 @@ TABLE: list[Row] = [
      "run.yaml: steps[1].read: cg.gro: bead 1 is called B2, but OCT has B1 there. Beads must stand in the order of "
      "the topology and the mapping. Declare sites without atoms in topology as 'ignore: [B2]', and molecules that "
      "are not to be backmapped as 'exclude: {MOLECULE: B2}'."),
+    ("isomers from a file of another molecule", another_structure, ("--set", "steps.topology.stereo=aa.gro"),
+     "run.yaml: steps[0].topology: aa.gro: ... of 'OCT' are bonded, and ... nm apart here. Is it a structure of other "
+     "molecules, or in another order?"),
+    ("cis peptide bonds of no molecule", nothing, ("--set", "steps.topology.cis_peptides={OCX: [3]}"),
+     "run.yaml: steps[0].topology.cis_peptides: 'OCX' is no molecule type. Known: OCT."),
+    ("cis peptide bonds that are not there", nothing, ("--set", "steps.topology.cis_peptides={OCT: [3]}"),
+     "run.yaml: steps[0].topology.cis_peptides: no peptide bond of 'OCT' leads to residue 3. Name the residue behind "
+     "each cis peptide bond by its number in the topology."),
     ("handedness from a file of beads", nothing, ("--set", "steps.topology.stereo=cg.gro"),
      "run.yaml: steps[0].topology: cg.gro: holds 256 atoms, but the topology (64 OCT) has 1664. Check the molecule "
      "counts and that every chain has the topology's length."),

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...model.molecule import MoleculeType
-from ...model.pairs import Sets
+from ...model.pairs import AtomRows, Sets
 from ...model.parameters import MoleculeParameters
 from ..geometry.measure import BondGram, NearGram
 from .blocks import AT_ONCE, Block, digest
@@ -79,6 +79,9 @@ class Maker:
         coded = [(CODES[each.function], each, rows) for each, rows in listed if each.function != "cmap"]
         self.terms = [(_term(code, each.atoms), prepared(code, each.parameters), each.atoms, rows)
                       for code, each, rows in sorted(coded, key=lambda row: row[0])]
+        signed = kind.isomer_terms
+        self.isomers = (_term(signed.code, signed.atoms), signed.sign.astype(float), signed.atoms,
+                        AtomRows.of(kind.n_atoms, signed.atoms))
 
     def copies(self, blocks: Sequence[Block]) -> list[dict[str, Any]]:
         """What each block is about, and the number of its make, which is made if it is new."""
@@ -112,13 +115,15 @@ class Maker:
         out = moving.owner[member], moving.item[member], parameters.left_out.other[pair]
         terms = [(moving.touching(rows), *arrays) for *arrays, rows in self.terms]
         maps = [(moving.touching(rows), mapped) for mapped, rows in self.maps]
+        *isomers, rows = self.isomers
+        signed = moving.touching(rows)
         explicit = moving.touching(parameters.pair_rows)
         child, parent = following.along(kind.dependents.start)
         followed = following.owner[child], kind.dependents.parent[parent]
         needed = [(out[0], out[2]), (following.owner, kind.dependents.atoms[following.item]), followed,
                   _each(explicit, parameters.pairs), _each(bonds, kind.rigid.pairs),
                   *(_each(touched, atoms) for touched, _, _, atoms in terms),
-                  *(_each(touched, mapped[:, 1:]) for touched, mapped in maps)]
+                  *(_each(touched, mapped[:, 1:]) for touched, mapped in maps), _each(signed, isomers[2])]
         partners = Sets.sorted(n, *(np.concatenate([each[k] for each in needed]) for k in range(2)))
         place = moving.then(partners.where(moving.places(partners.owner, partners.item) < 0))
 
@@ -144,6 +149,8 @@ class Maker:
             "term": self._joined(n, [(touched.owner, _placed(coded[touched.item], at(touched.owner, atoms[
                 touched.item])), values[touched.item]) for touched, coded, values, atoms in terms],
                 np.zeros((0, 5), dtype=np.int64), np.zeros((0, 6))),
+            "isomer": _Rows.of(n, signed.owner, _placed(isomers[0][signed.item], at(
+                signed.owner, isomers[2][signed.item])), isomers[1][signed.item]),
             "bond": _Rows.of(n, bonds.owner, at(bonds.owner, kind.rigid.pairs[bonds.item].reshape(-1, 2)),
                              kind.rigid.lengths[bonds.item]),
             "weight": self._weights(blocks, free)}
@@ -171,6 +178,7 @@ def _alike(block: Block, own: dict[str, list[NDArray]]) -> dict[str, Any]:
     parent, weight = own["parent"]
     explicit, explicit_value = own["explicit"]
     term, term_value = own["term"]
+    isomer, isomer_value = own["isomer"]
     bond, length = own["bond"]
     at, share = own["weight"]
     weights = np.zeros((len(block.rows), len(inverse)))
@@ -179,6 +187,7 @@ def _alike(block: Block, own: dict[str, list[NDArray]]) -> dict[str, Any]:
             "group": block.groups, "kind": kind, "charge": charge, "out": own["out"][0],
             "following": (following, np.cumsum([0, *number]), parent, weight, factor), "explicit": explicit,
             "explicit_value": explicit_value, "map": own["map"][0], "term": term, "term_value": term_value,
+            "isomer": isomer, "isomer_value": isomer_value,
             "bond": bond, "bond_length": length, "weights": weights}
 
 
@@ -192,7 +201,7 @@ def _each(rows: Sets, table: Index) -> tuple[Index, Index]:
     return np.repeat(rows.owner, table.shape[1]), table[rows.item].ravel()
 
 
-def _term(code: int, atoms: Index) -> Index:
+def _term(code: int | Index, atoms: Index) -> Index:
     """Code of each term and room for four places, (n, 5)."""
     rows = np.zeros((len(atoms), 5), dtype=np.int64)
     rows[:, 0] = code

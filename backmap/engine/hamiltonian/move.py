@@ -4,7 +4,8 @@ A move draws velocities and a number of steps, follows as many of velocity Verle
 bonds, and beads where they are exact) with everything else at rest, and is accepted with min(1, exp(-dH/kT) w'/w).
 Constrained dynamics leaves exp(-U/kT) sqrt(det G_C) delta(C) as it is, with the block's own masses in G_C; the target
 has exp(-U/kT) sqrt(det G) delta(C), with G over all rigid bonds of the molecule (docs/theory.md). Hence
-w = sqrt(det G / det G_C); and 1 / sqrt(det G_C) for the stiff target.
+w = sqrt(det G / det G_C); and 1 / sqrt(det G_C) for the stiff target. The target is zero where a molecule is another
+isomer than it should be: such an end is rejected.
 """
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from ..compiling.compiled import compiled, part
 from ..compiling.uniform import uniform
 from ..geometry.measure import band_log_det
 from .constraints import bead_sums, constraints_of
+from .isomers import stays_isomer
 from .lists import Lists
 from .nearby import AtomTables, Cells
 from .records import BlockTables, rows_of
@@ -152,7 +154,7 @@ def sweep(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, 
         leave(t, p, one, r)
         accepted[m], change[m], error[m] = False, 0.0, np.inf
         energy[m] = energies[0, 0] if energies[0, 1] > 0.0 else np.nan
-        if end != WHOLE:
+        if end != WHOLE or not stays_isomer(t, p.make[one], r.start, r.x):
             continue
         gain = 0.5 * rules.block * (after - before)
         if rules.molecule != 0.0:

@@ -239,6 +239,7 @@ class BlockTables(NamedTuple):
         factor: How their Gram matrix is factorised.
         gram: What it is made of.
         near: Bonds that the block's share of sqrt(det G) depends on.
+        isomers: What must keep its sign: code of ``model.isomers`` and four places, (n, 5); the sign, (n,).
     """
 
     copies: BlockCopies
@@ -255,6 +256,7 @@ class BlockTables(NamedTuple):
     factor: GramFactor
     gram: GramEntries
     near: NearBonds
+    isomers: Listed
 
 
 @part

@@ -93,7 +93,8 @@ def _built(system: System, layout: FieldLayout, size: int, exact: bool,
         beads=_bead_rows(parts),
         factor=GramFactor(*_rows(parts, "column", "update_end"), *_rows(parts, "diagonal"), *_rows(parts, "update")),
         gram=GramEntries(*(Listed(*_rows(parts, name, f"{name}_value")) for name in ("fixed", "dot", "mixed"))),
-        near=NearBonds(_numbers(near, "near_width"), Listed(*_rows(near, "near_row", "near_value"))))
+        near=NearBonds(_numbers(near, "near_width"), Listed(*_rows(near, "near_row", "near_value"))),
+        isomers=Listed(*_rows(parts, "isomer", "isomer_value")))
 
 
 def _rows(parts: list[dict[str, Any]], *names: str) -> list[NDArray]:

@@ -76,7 +76,7 @@ LOCAL = 300
 
 @dataclass(frozen=True, eq=False)
 class Distribution:
-    """What blocks are accepted for: exp(-U/kT) sqrt(det G) N(M x; R, sigma^2) on rigid bonds.
+    """What blocks are accepted for: exp(-U/kT) sqrt(det G) N(M x; R, sigma^2) on rigid bonds, of the right isomers.
 
     Attributes:
         system: What is there.
@@ -131,8 +131,8 @@ class Distribution:
             shown: Displacement R' - R of the beads that are shown, nm, (W, B, 3).
 
         Returns:
-            (S, K), -inf outside of the target: a rigid bond that does not hold, an atom beyond reach, an energy
-            that is not finite; and energies, kJ/mol, (S, K).
+            (S, K), -inf outside of the target: a rigid bond that does not hold, another isomer, an atom beyond reach,
+            an energy that is not finite; and energies, kJ/mol, (S, K).
         """
         row = scene.layout.row[bead]
         local = self.table.local(scene, frame, bead, own)
@@ -143,7 +143,8 @@ class Distribution:
                                              self.proposal_sigmas.clamp_max(self.sigma))
         if self.grams is not None:
             value = value + self._half_log_det(scene, frame, bead, own)
-        inside = self.table.bonds_hold(row, block, local) & energy.isfinite() & self._within(scene, bead, own)
+        inside = (self.table.bonds_hold(row, block, local) & self.table.right(row, local) & energy.isfinite()
+                  & self._within(scene, bead, own))
         return torch.where(inside & value.isfinite(), value, -torch.inf), energy
 
     def _within(self, scene: Scene, bead: Tensor, own: Tensor) -> Tensor:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...errors import BackmapError
+from ...model.isomers import CENTRE
 from ...model.molecule import MoleculeType
-from ...model.pairs import Sets
+from ...model.pairs import AtomRows, Sets
 from ..sites.environment import Scene
 from ..sites.fragments import FragmentTable
 
@@ -45,6 +46,10 @@ class BlockTable:
         lengths: Lengths of these bonds, nm, NaN padding, (R, N).
         beads: Fragment rows of the beads in which its atoms have weight, -1 padding, (R, Q).
         weights: Of all local atoms in these beads, float64, (R, Q, F + P).
+        isomers: Local indices of what must have a sign (``model.isomers.IsomerTerms``) and has an atom of the fragment,
+            (R, M, 4).
+        codes: What each of them is, (R, M).
+        signs: Its sign, 0 padding, (R, M).
     """
 
     fragments: FragmentTable
@@ -53,6 +58,9 @@ class BlockTable:
     lengths: Tensor
     beads: Tensor
     weights: Tensor
+    isomers: Tensor
+    codes: Tensor
+    signs: Tensor
 
     @classmethod
     def of(cls, fragments: FragmentTable) -> BlockTable:
@@ -74,11 +82,13 @@ class BlockTable:
             own = Sets(np.concatenate([[0], there.sum(axis=1).cumsum()]), atoms[first:end][there] - base)
             ties.append((kind, base, first, own, *_ties(kind, own)))
         n, f = atoms.shape
-        width = [max(1, *(int(np.diff(tie[k].start).max(initial=0)) for tie in ties)) for k in (4, 5, 6)]
+        width = [max(1, *(int(np.diff(tie[k].start).max(initial=0)) for tie in ties)) for k in (4, 5, 6, 7)]
+        isomers = np.zeros((n, width[3], 4), dtype=np.int64)
+        codes, signs = (np.zeros((n, width[3]), dtype=np.int64) for _ in range(2))
         partners, beads = np.full((n, width[0]), -1), np.full((n, width[2]), -1)
         bonds, lengths = np.zeros((n, width[1], 2), dtype=np.int64), np.full((n, width[1]), np.nan)
         weights = np.zeros((n, width[2], f + width[0]))
-        for kind, base, first, own, outside, rigid, of in ties:
+        for kind, base, first, own, outside, rigid, of, signed in ties:
             local, here = own.then(outside), np.diff(own.start)
             partners[first + outside.owner, outside.rank] = outside.item + base
             beads[first + of.owner, of.rank] = of.item + first
@@ -86,6 +96,11 @@ class BlockTable:
             own_atoms = here[rigid.owner][:, None]
             bonds[first + rigid.owner, rigid.rank] = np.where(place < own_atoms, place, place - own_atoms + f)
             lengths[first + rigid.owner, rigid.rank] = kind.rigid.lengths[rigid.item]
+            place, own_atoms = local.places(signed.owner[:, None], kind.isomer_terms.atoms[signed.item]), here[
+                signed.owner][:, None]
+            isomers[first + signed.owner, signed.rank] = np.where(place < own_atoms, place, place - own_atoms + f)
+            codes[first + signed.owner, signed.rank] = kind.isomer_terms.code[signed.item]
+            signs[first + signed.owner, signed.rank] = kind.isomer_terms.sign[signed.item]
             in_beads, weight = kind.mapping.by_atom
             member, entry = local.along(in_beads.start)
             owner, place = local.owner[member], local.rank[member]
@@ -93,7 +108,8 @@ class BlockTable:
                 owner, in_beads.row[entry])
             weights[first + owner[bead >= 0], bead[bead >= 0], slot[bead >= 0]] = weight[entry[bead >= 0]]
         device = fragments.atoms.device
-        return cls(fragments, *(torch.as_tensor(x, device=device) for x in (partners, bonds, lengths, beads, weights)))
+        return cls(fragments, *(torch.as_tensor(x, device=device) for x in (
+            partners, bonds, lengths, beads, weights, isomers, codes, signs)))
 
     def blocks(self, kinds: Sequence[str]) -> dict[str, Tensor]:
         """Which atoms of each fragment the blocks of each kind take, (R, F) bool; a row of False takes no part.
@@ -149,6 +165,16 @@ class BlockTable:
         off = ((a - b).norm(dim=-1) - self.lengths[row][:, :, None]).abs()
         return (torch.where(counted[:, :, None], off, 0.0) < TOLERANCE).all(dim=1)
 
+    def right(self, row: Tensor, local: Tensor) -> Tensor:
+        """Whether fragments are the right isomers, (S, K), at local positions (S, K, L, 3)."""
+        site = torch.arange(len(row), device=row.device)[:, None]
+        a, b, c, d = (local[site, :, self.isomers[row][:, :, k]] for k in range(4))  # (S, M, K, 3)
+        hand = torch.linalg.cross(c - a, d - a).mul(b - a).sum(-1)
+        side = -torch.linalg.cross(b - a, c - b).mul(torch.linalg.cross(c - b, d - c)).sum(-1)
+        value = torch.where((self.codes[row] == CENTRE)[:, :, None], hand, side)
+        sign = self.signs[row][:, :, None]
+        return ((value * sign > 0) | (sign == 0)).all(dim=1)
+
     def log_beads(self, scene: Scene, frame: Tensor, bead: Tensor, block: Tensor, local: Tensor, shown: Tensor,
                   widths: Tensor) -> Tensor:
         """log N(M x; R', s^2) of the beads in which an atom drawn has weight, (S, K); densities per nm^3 a bead.
@@ -174,13 +200,17 @@ class BlockTable:
         return torch.where(part[:, None], each, 0.0).sum(dim=2)
 
 
-def _ties(kind: MoleculeType, own: Sets) -> tuple[Sets, Sets, Sets]:
-    """Atoms outside that are tied to each fragment, rows of its rigid bonds, and beads in which it has weight."""
+def _ties(kind: MoleculeType, own: Sets) -> tuple[Sets, Sets, Sets, Sets]:
+    """Atoms outside that are tied to each fragment, rows of its rigid bonds, beads in which it has weight, and rows of
+    what tells isomers apart."""
     if kind.given:
         nothing = Sets(np.zeros_like(own.start), own.item[:0])
-        return nothing, nothing, own
+        return nothing, nothing, own, nothing
     touching, beads = own.touching(kind.rigid_rows), own.touching(kind.mapping.by_atom[0])
+    terms = kind.isomer_terms
+    signed = own.touching(AtomRows.of(kind.n_atoms, terms.atoms))
     sharing = kind.mapping.sharing(own)
-    tied = Sets.sorted(len(own), np.concatenate([np.repeat(touching.owner, 2), sharing.owner]),
-                       np.concatenate([kind.rigid.pairs[touching.item].ravel(), sharing.item]))
-    return tied.where(own.places(tied.owner, tied.item) < 0), touching, beads
+    owner = np.concatenate([np.repeat(touching.owner, 2), sharing.owner, np.repeat(signed.owner, 4)])
+    tied = Sets.sorted(len(own), owner, np.concatenate([kind.rigid.pairs[touching.item].ravel(), sharing.item,
+                                                        terms.atoms[signed.item].ravel()]))
+    return tied.where(own.places(tied.owner, tied.item) < 0), touching, beads, signed

@@ -1,4 +1,4 @@
-"""Repair: what sweeps leave wrong is redrawn, fragments that overlap and stereocentres of the wrong chirality."""
+"""Repair: what sweeps leave wrong is redrawn, fragments that overlap and those of the wrong isomer."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ...model.system import System, Window
-from ..flags import with_neighbours
+from ..flags import with_neighbours, wrong_isomers
 from . import handed
 from .contracts import Draws, Weighs
 from .environment import Scene
@@ -17,7 +17,7 @@ from .schedule import Batch
 from .sweep import Sweeper
 
 STUBBORN = 2  #: rounds of repair after which the neighbours of a fragment are redrawn with it
-MENDS = 4  #: rounds in which wrong stereocentres are redrawn before they are reported
+MENDS = 4  #: rounds in which wrong isomers are redrawn before they are reported
 
 #: What places fragments from their beads alone, and the tables that it reads.
 Starter = tuple[Draws, FragmentTable]
@@ -29,7 +29,7 @@ class Repair:
 
     Attributes:
         sweeper: Redraws; its regularizer and its limit say which fragments overlap.
-        rounds: In which fragments that overlap are redrawn; 0 if only stereocentres are to be mended.
+        rounds: In which fragments that overlap are redrawn; 0 if only isomers are to be mended.
         project: Restores rigid bonds and beads, in place.
         starter: Asked for what places those fragments that draws do not unfold; None leaves them.
     """
@@ -41,7 +41,8 @@ class Repair:
 
     def mend(self, scene: Scene, window: Window, stream: tuple[int | str, ...],
              chosen: np.ndarray | None = None, progress: Callable[[float], None] = lambda share: None) -> None:
-        """Redraw what overlaps, and stereocentres of the wrong chirality with what is bonded to them, in place.
+        """Redraw what overlaps, planar bonds on the wrong side, and stereocentres of the wrong chirality with what is
+        bonded to them, in place.
 
         Args:
             scene: Of the window; all atoms are placed.
@@ -77,7 +78,7 @@ class Repair:
         if wrong.any():
             self.project(scene)
             bad |= with_neighbours(wrong, scene.system)
-        return bad
+        return bad | np.any(wrong_isomers(scene.system, scene.atoms.cpu().numpy()), axis=0)
 
     def _place_anew(self, scene: Scene, window: Window, stream: tuple[int | str, ...], bad: np.ndarray) -> None:
         """Place fragments as a parallel start does, in place."""

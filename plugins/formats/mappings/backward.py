@@ -18,8 +18,8 @@ from .units import entry_of
 class Backward(MappingReader):
     """Backward .map files; a molecule of several residues is composed of its residues.
 
-    [ chiral ] tells the handedness of stereocentres. [ cis ], [ trans ], [ out ] and [ assign ], which place atoms
-    initially, are not used.
+    [ chiral ] tells the handedness of stereocentres; [ cis ], [ trans ] and [ out ] tell the sides of double bonds,
+    esters and amides, where they speak of such. [ assign ], which places atoms initially, is not used.
     """
 
     class Options(Options):

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from backmap.errors import BackmapError, Errors
+from backmap.model.isomers import CIS, TRANS
 
 from ...files.sections import SectionLine, section_lines
 from .bead_model import Weights, known
-from .units import Member, Stereocentre, Unit, UnitBead
+from .units import Member, SideOfBond, Stereocentre, Unit, UnitBead
 
 #: Statements of where an atom begins: tag and the fewest names.
 _MODIFIERS = {"chiral": 4, "cis": 4, "trans": 3, "out": 3, "assign": 2}
@@ -134,10 +135,11 @@ def units_of(block: MoleculeBlock, weights: Weights, inherit: bool) -> list[Unit
                                              hint="Give it atoms or remove it from the list."))
     stereocentres = tuple(_stereocentres(block, {*rows.atoms, *rows.members}, rows.remarks))
     rows.errors.expect_none()
-    unused = tuple(line.section for line in block.modifiers if line.section != "chiral")
+    unused = tuple(line.section for line in block.modifiers
+                   if line.section == "assign" and line.words[0] not in rows.helpers)
     listed = tuple(UnitBead(bead, bead, tuple(found), weights, found[0].where) for bead, found in rows.members.items())
-    return [Unit((name,), listed, block.where or block.rows[0].where, stereocentres=stereocentres, unused=unused,
-                 remarks=tuple(rows.remarks)) for name in block.names]
+    return [Unit((name,), listed, block.where or block.rows[0].where, stereocentres=stereocentres,
+                 sides=_sides(block), unused=unused, remarks=tuple(rows.remarks)) for name in block.names]
 
 
 @dataclass
@@ -219,10 +221,20 @@ def _stereocentres(block: MoleculeBlock, names: set[str], remarks: list[str]) ->
     for line in block.modifiers:
         unknown = next((name for name in line.words[1:] if name not in names), None)
         names.add(line.words[0])
-        if line.section != "chiral":
+        if line.section == "assign":
             continue
-        if unknown is None:
+        if unknown is not None:
+            remarks.append(f"{line.where}: [ {line.section} ] names '{unknown}', which is no atom of {block.names[0]}, "
+                           f"and is passed over. {known(unknown, sorted(names))}")
+        elif line.section == "chiral":
             yield Stereocentre(tuple((0, name) for name in line.words[:5]), line.where)
-        else:
-            remarks.append(f"{line.where}: [ chiral ] names '{unknown}', which is no atom of {block.names[0]}, and is "
-                           f"passed over. {known(unknown, sorted(names))}")
+
+
+def _sides(block: MoleculeBlock) -> tuple[SideOfBond, ...]:
+    """What [ cis ], [ trans ] and [ out ] say of torsions.
+
+    ``a b c d`` under [ out ] puts a on b, away from c and d. Where d is a neighbour of c, a and d are trans.
+    """
+    meaning = {"cis": CIS, "trans": TRANS, "out": TRANS}
+    return tuple(SideOfBond(tuple((0, name) for name in line.words[:4]), meaning[line.section], line.where)
+                 for line in block.modifiers if line.section in meaning and len(line.words) >= 4)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from backmap.api import AtomMolecule, BeadModel
 from backmap.errors import BackmapError
+from backmap.model.inputs import MAPPING, ToldSide
 from backmap.model.mapping import Mapping, owners
 
 Weights = Literal["mass", "geometry"]
@@ -33,7 +34,8 @@ class Bead:
 
 
 def bead_model(molecule: AtomMolecule, beads: Sequence[Bead], *, bonds: Iterable[tuple[int, int]] | None = None,
-               stereocentres: NDArray[np.int64] | None = None, remarks: Sequence[str] = ()) -> BeadModel:
+               stereocentres: NDArray[np.int64] | None = None, remarks: Sequence[str] = (),
+               sides: Sequence[ToldSide] = (), isomers_by: str = MAPPING) -> BeadModel:
     """The bead model of a molecule type; a bead is in the residue of its first atom.
 
     Args:
@@ -42,6 +44,8 @@ def bead_model(molecule: AtomMolecule, beads: Sequence[Bead], *, bonds: Iterable
         bonds: Pairs of beads, or None where the atoms imply them.
         stereocentres: Those that the mapping tells, as in ``BeadModel``.
         remarks: What ``backmap check`` should say of the mapping, a line each.
+        sides: On which side of bonds atoms are, as in ``BeadModel``.
+        isomers_by: What tells both.
 
     Raises:
         BackmapError: For beads without atoms, atoms twice in a bead, and weights that make no average.
@@ -61,7 +65,8 @@ def bead_model(molecule: AtomMolecule, beads: Sequence[Bead], *, bonds: Iterable
         bead_names=[bead.name for bead in beads], bead_types=[bead.kind for bead in beads],
         bead_residue_names=[molecule.residue_names[a] for a in first], bead_residues=molecule.residues[first],
         bead_bonds=None if pairs is None else np.array(pairs, dtype=np.int64).reshape(-1, 2), mapping=mapping,
-        stereocentres=stereocentres, remarks=tuple(remarks), where=tuple(bead.where for bead in beads))
+        stereocentres=stereocentres, remarks=tuple(remarks), where=tuple(bead.where for bead in beads),
+        sides=tuple(sides), isomers_by=isomers_by)
 
 
 def _check(bead: Bead, molecule: AtomMolecule) -> None:

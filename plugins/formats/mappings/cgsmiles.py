@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from backmap.api import AtomMolecule, AtomTopology, BeadModel, InputPath, MappingReader, Options
 from backmap.errors import BackmapError
+from backmap.model.inputs import CGSMILES, ToldSide
+from backmap.model.isomers import CIS, TRANS
 from backmap.model.molecule import graph_of
 
 from ...chemistry.chemistry import implicit_hydrogens
@@ -217,7 +219,15 @@ class _String:
         place = {bead: number for number, bead in enumerate(sorted(self.beads))}
         bonds = [(place[i], place[j]) for i, j, order in self.beads.edges(data="order", default=1) if order]
         stereocentres, remarks = self._stereocentres(molecule, found)
-        return bead_model(molecule, beads, bonds=bonds, stereocentres=stereocentres, remarks=remarks)
+        return bead_model(molecule, beads, bonds=bonds, stereocentres=stereocentres, remarks=remarks,
+                          sides=self._sides(found), isomers_by=CGSMILES)
+
+    def _sides(self, found: dict[int, int]) -> list[ToldSide]:
+        """Sides of double bonds that the string writes with slashes; hydrogens that it does not write count, too."""
+        meaning = {"cis": CIS, "trans": TRANS}
+        told = [(tuple(found[node] for node in quad), word) for _, listed in self.atoms.nodes(data="ez_isomer")
+                for *quad, word in listed or () if all(node in found for node in quad)]
+        return [ToldSide(atoms, meaning[word], self.where) for atoms, word in told]
 
     def _expect_clear(self, ours: _Skeleton, theirs: _Skeleton, found: dict[int, int], molecule: AtomMolecule) -> None:
         """Atoms that only the topology's types tell apart must not go to different kinds of beads."""
@@ -249,8 +259,6 @@ class _String:
         if len(stereocentres) < len(labels):
             remarks.append(f"{molecule.name}: {len(labels) - len(stereocentres)} of {len(labels)} labels R or S of "
                            f"{self.where} are not used: they are of no stereocentres with four neighbours")
-        if nx.get_node_attributes(self.atoms, "ez_isomer") or nx.get_edge_attributes(self.atoms, "ez_isomer"):
-            remarks.append(f"{molecule.name}: not used of {self.where}: the geometry of double bonds")
         return np.array(stereocentres, dtype=np.int64).reshape(-1, 4) if stereocentres else None, remarks
 
 

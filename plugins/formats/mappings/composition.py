@@ -4,21 +4,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
 from backmap.api import AtomMolecule, AtomTopology, BeadModel
 from backmap.errors import BackmapError, Errors
+from backmap.model.inputs import ToldSide
 from backmap.model.molecule import graph_of
 
 from ...chemistry.chirality import relative_sign
-from .atom_names import AMINO_ACIDS, Matched, is_hydrogen, match, match_exactly, relatives, residues_of
+from .atom_names import Matched, is_hydrogen, match, match_exactly, relatives, residues_of
 from .bead_model import Bead, bead_model, closest, known, weighted
 from .remarks import Remarks
-from .units import Member, Stereocentre, Unit, UnitBead
-
-#: An L-amino acid.
-NATURAL = Stereocentre(tuple((0, name) for name in ("HA", "CA", "N", "CB", "C")), "")
+from .units import Member, SideOfBond, Stereocentre, Unit, UnitBead
 
 
 def read_units(units: Sequence[Unit], topology: AtomTopology, files: str, molecules: Sequence[str] | None) -> \
@@ -83,6 +82,7 @@ class _Composition:
     #: Bead by (residue, name).
     index: dict[tuple[int, str], int] = field(default_factory=dict)
     stereocentres: dict[int, tuple[list[int], str]] = field(default_factory=dict)
+    sides: list[ToldSide] = field(default_factory=list)
     #: What the names of a unit mean, by its first residue, and the residue counted from it.
     matched: dict[tuple[int, int], Matched] = field(default_factory=dict)
     lacking: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -109,13 +109,13 @@ class _Composition:
         for start, unit in placed:
             for stereocentre in unit.stereocentres:
                 self._stereocentre(start, stereocentre)
+            for side in unit.sides:
+                self._side(start, side)
             self.remarks.take(unit)
-        if not self.strict:
-            self._natural(placed)
         quads = [[centre, *arms] for centre, (arms, _) in self.stereocentres.items()]
         return bead_model(self.molecule, self.beads, bonds=self._bonds(placed),
                           remarks=self.remarks.lines(self.molecule.name, self.files, self.lacking),
-                          stereocentres=np.array(quads, dtype=np.int64).reshape(-1, 4) if quads else None)
+                          stereocentres=np.array(quads, dtype=np.int64).reshape(-1, 4) if quads else None, sides=self.sides)
 
     def _placed(self) -> list[tuple[int, Unit]]:
         """The unit that begins at each residue; residues that none describes are errors."""
@@ -252,15 +252,11 @@ class _Composition:
             raise BackmapError(f"says the opposite of {where} about '{stereocentre.atoms[1][1]}'",
                                where=stereocentre.where, hint="Keep the one that is true.")
 
-    def _natural(self, placed: Sequence[tuple[int, Unit]]) -> None:
-        """Take amino acids for L, as natural ones are, where the mapping says nothing; those of D have other names."""
-        for start, _ in placed:
-            residue = self.residues[start]
-            stem = next(relatives(residue.name), residue.name) if residue.name not in AMINO_ACIDS else residue.name
-            if stem in AMINO_ACIDS and residue.atoms.get("CA", -1) not in self.stereocentres:
-                before = len(self.stereocentres)
-                self._stereocentre(start, NATURAL)
-                self.remarks.natural += [f"{residue.name} {start + 1}"] * (len(self.stereocentres) - before)
+    def _side(self, start: int, told: SideOfBond) -> None:
+        """Note on which sides of a bond atoms are, if they are bonded one to the next."""
+        atoms = tuple(self._named(start + step, start, name) for step, name in told.atoms)
+        if -1 not in atoms and len({*atoms}) == 4 and all(self.graph.has_edge(*pair) for pair in pairwise(atoms)):
+            self.sides.append(ToldSide(atoms, told.side, told.where))
 
     def _bonds(self, placed: Sequence[tuple[int, Unit]]) -> list[tuple[int, int]] | None:
         if all(unit.bonds is None for _, unit in placed):

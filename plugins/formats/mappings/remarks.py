@@ -22,14 +22,12 @@ class Remarks:
         names: Atoms that are called otherwise: name in the mapping and in the topology.
         unused: Sections of the mapping.
         passed: What was passed over when the file was read.
-        natural: Residues that are taken for L.
     """
 
     forms: Counter[tuple[str, str]] = field(default_factory=Counter)
     names: Counter[tuple[str, str]] = field(default_factory=Counter)
     unused: Counter[str] = field(default_factory=Counter)
     passed: dict[str, None] = field(default_factory=dict)
-    natural: list[str] = field(default_factory=list)
 
     def take(self, unit: Unit) -> None:
         """Count what a unit has that is not used."""
@@ -64,8 +62,6 @@ class Remarks:
                                f"residues {_listed(map(str, numbers))} have no {atoms}"
                                for atoms, numbers in residues.items()), "; ")
             said.append(f"{name}: {without}: their beads go without")
-        if self.natural:
-            said.append(f"{name}: taken for L, as the mapping says nothing of it: {_listed(self.natural)}")
         if self.unused:
             listed = ", ".join(f"{count} [ {what} ]" for what, count in self.unused.items())
             said.append(f"{name}: not used of {files}: {listed}")

@@ -51,6 +51,18 @@ class Stereocentre:
 
 
 @dataclass(frozen=True)
+class SideOfBond:
+    """The torsion of four atoms is ``side``, ``isomers.CIS`` or ``isomers.TRANS``.
+
+    Each is a residue, counted from the first of the unit, and a name.
+    """
+
+    atoms: tuple[tuple[int, str], ...]
+    side: int
+    where: str
+
+
+@dataclass(frozen=True)
 class Unit:
     """Beads of one residue, or of several that follow each other.
 
@@ -59,6 +71,7 @@ class Unit:
         beads: In order.
         where: File and line.
         stereocentres: Those the file speaks of.
+        sides: Torsions that the file calls cis or trans.
         bonds: Pairs of beads, each as (residue the unit is followed by, bead name), or None for those that the
             bonds of the atoms imply.
         unused: What else the file says, and how often.
@@ -71,6 +84,7 @@ class Unit:
     beads: tuple[UnitBead, ...]
     where: str
     stereocentres: tuple[Stereocentre, ...] = ()
+    sides: tuple[SideOfBond, ...] = ()
     bonds: tuple[tuple[tuple[int, str], tuple[int, str]], ...] | None = None
     unused: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()

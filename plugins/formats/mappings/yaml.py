@@ -7,12 +7,13 @@ import pydantic
 
 from backmap.api import AtomMolecule, AtomTopology, BeadModel, MappingReader, Options
 from backmap.errors import BackmapError
+from backmap.model.isomers import CIS, TRANS
 
 from ...files.reading import Files
 from ...molecules.residues import residue_ordinals
 from .bead_model import Weights, known
 from .composition import compose
-from .units import Member, Stereocentre, Unit, UnitBead
+from .units import Member, SideOfBond, Stereocentre, Unit, UnitBead
 from .yaml_lines import YamlFile
 from .yaml_schema import BeadEntry, MoleculeEntry, Residue, entries_of
 
@@ -27,6 +28,7 @@ class YamlMapping(MappingReader):
           weights: mass                            # or geometry; of beads that give none
           bonds: [[A1, B1]]                        # by default: beads whose atoms are bonded
           chiral: [[H4, C2, N1, C1]]               # H4 is on the side of (N1 - C2) x (C1 - C2), as Backward has it
+          cis: [[C8, C9, C10, C11]]                # sides of double bonds, esters and amides; or trans
         "PS*":
           residues:                                # repeat units, each described once
             STY:
@@ -93,12 +95,12 @@ class _MappingFile:
         def variant(part: str, given: MoleculeEntry | None) -> Unit | None:
             if given is None:
                 return None
-            whole = given.model_copy(update={field: getattr(residue, field) for field in ("weights", "bonds", "chiral")
-                                             if getattr(given, field) is None})
+            whole = given.model_copy(update={field: getattr(residue, field) for field in (
+                "weights", "bonds", "chiral", "cis", "trans") if getattr(given, field) is None})
             return self._unit((*place, part), whole, (name,), weights, _RelativeNames())
 
         main = self._unit(place, residue, (name,), weights, _RelativeNames())
-        return Unit(main.residues, main.beads, main.where, main.stereocentres, main.bonds,
+        return Unit(main.residues, main.beads, main.where, main.stereocentres, main.sides, main.bonds,
                     first=variant("first", residue.first), last=variant("last", residue.last))
 
     def _unit(self, place: tuple[str, ...], part: MoleculeEntry, residues: tuple[str, ...], weights: Weights,
@@ -108,10 +110,13 @@ class _MappingFile:
                  for name, bead in part.beads.items()]
         stereocentres = tuple(Stereocentre(tuple(names.find(name, where(*place, "chiral", k)) for name in atoms),
                            where(*place, "chiral", k)) for k, atoms in enumerate(part.chiral or ()))
+        sides = tuple(SideOfBond(tuple(names.find(name, where(*place, what, k)) for name in atoms), side,
+                                 where(*place, what, k)) for what, side in (("cis", CIS), ("trans", TRANS))
+                      for k, atoms in enumerate(getattr(part, what) or ()))
         bonds = None if part.bonds is None else tuple(
             (self._end(one, part, (*place, "bonds", k)), self._end(other, part, (*place, "bonds", k)))
             for k, (one, other) in enumerate(part.bonds))
-        return Unit(residues, tuple(beads), where(*place), stereocentres, bonds)
+        return Unit(residues, tuple(beads), where(*place), stereocentres, sides, bonds)
 
     def _bead(self, place: tuple[str, ...], name: str, bead: BeadEntry, weights: Weights,
               names: _RelativeNames) -> UnitBead:

@@ -41,6 +41,8 @@ class MoleculeEntry(_Part):
     weights: Weights | None = pydantic.Field(None, description="mass or geometry.")
     bonds: list[tuple[str, str]] | None = pydantic.Field(None, description="Pairs of beads.")
     chiral: list[tuple[str, str, str, str]] | None = pydantic.Field(None, description="Stereocentres.")
+    cis: list[tuple[str, str, str, str]] | None = pydantic.Field(None, description="Torsions that are cis.")
+    trans: list[tuple[str, str, str, str]] | None = pydantic.Field(None, description="Torsions that are trans.")
 
 
 class Residue(MoleculeEntry):
@@ -94,8 +96,8 @@ def _first_error(invalid: pydantic.ValidationError, source: YamlFile) -> Backmap
     message = {"extra_forbidden": f"'{place[-1]}' is no key here" if place else "",
                "missing": f"'{place[-1]}' is missing" if place else ""}.get(first["type"]) \
         or _worded(first)
-    hint = "Keys are: beads, residues, weights, bonds, chiral, first, last; of a bead: atoms, type, weights." \
-        if first["type"] in ("extra_forbidden", "missing") else ""
+    hint = "Keys are: beads, residues, weights, bonds, chiral, cis, trans, first, last; of a bead: atoms, type, " \
+        "weights." if first["type"] in ("extra_forbidden", "missing") else ""
     return BackmapError(f"{path}: {message[:1].lower()}{message[1:]}" if path else message,
                         where=source.where(*inside), hint=hint)
 

@@ -49,7 +49,7 @@ class FromForceField(DensityGenerator):
     """Configurational-bias growth: angles and torsions drawn from the force field's terms; exact density, no training.
 
     Every atom gets an angle and a torsion about its predecessors by exp(-U / kT) of the terms that it completes with
-    placed atoms; rings close by trilateration, stereocentres keep their handedness. Guides towards beads and towards
+    placed atoms; rings close by trilateration, stereocentres keep their hands, planar bonds their sides. Guides towards beads and towards
     placed atoms farther on are part of the density (``docs/theory``).
     """
 
@@ -189,7 +189,7 @@ class _Targets:
         closed = torch.log(self.frame.reach / (distance * self.closure_length))
         closed = torch.where(self._closing(distance)[1], closed, closed - 1e3)
         stretched = torch.where(self.rigid, 0.0, self.lengths.log_density(distance))
-        # Where no torsion gives the right chirality, one of the wrong chirality is drawn, and pays as a torn ring does.
+        # Where no torsion gives the right isomer, one of the wrong isomer is drawn, and pays as a torn ring does.
         hopeless = torsions.logits.amax(dim=1) < 100 - kernels.FORBIDDEN
         value = torsions.log_density(torsion) + torch.where(self.closes, closed, free) + stretched
         return torch.where(hopeless, value - kernels.FORBIDDEN, value)

@@ -18,12 +18,14 @@ from backmap.engine.sites.records import SeenAtoms, pair_at
 from ..equivariant.kernels import LocalAxes
 
 #: Codes of terms; ``tables`` says which function of a force field becomes which.
-ANGLE, COSINE_ANGLE, UREY_BRADLEY, PERIODIC, RYCKAERT_BELLEMANS, IMPROPER, PAIR, HAND = range(8)
+ANGLE, COSINE_ANGLE, UREY_BRADLEY, PERIODIC, RYCKAERT_BELLEMANS, IMPROPER, PAIR, HAND, SIDE = range(9)
 REACH = 0.5  #: how far Lennard-Jones of neighbours reaches, nm; shifted to be zero there
-FORBIDDEN = 1000.0  #: reduced energy of the wrong chirality
+FORBIDDEN = 1000.0  #: reduced energy of the wrong isomer
 #: A centre must stand out of its plane by this much: triple product of unit vectors, 0.77 in a tetrahedron.
 #: More than the width of a segment between torsions, in radians, so that no segment crosses the plane.
 FLAT = 0.15
+#: Cosine that the torsion of a planar bond must be beyond, for the same reason.
+UPRIGHT = 0.05
 
 
 class Targets(NamedTuple):
@@ -172,6 +174,14 @@ def _is_flat(p: np.ndarray, sign: float) -> bool:
     return sign * _dot(a, _cross(b, c)) < FLAT * size
 
 
+@part(fastmath=True, nogil=True)
+def _is_turned(p: np.ndarray, sign: float) -> bool:
+    """A torsion is not clearly on the side ``sign``, +1 being trans."""
+    first, axis, last = _minus(p[1], p[0]), _minus(p[2], p[1]), _minus(p[3], p[2])
+    m, n = _cross(first, axis), _cross(axis, last)
+    return -sign * _dot(m, n) < UPRIGHT * math.sqrt(max(_dot(m, m) * _dot(n, n), 1e-24))
+
+
 @part(fastmath=True, nogil=True, inline="always")
 def _pair(square: float, c6: float, c12: float, charge: float, cap: float) -> float:
     """Lennard-Jones and Coulomb energy, kJ/mol, at most ``cap``."""
@@ -269,7 +279,7 @@ def grid(targets: Targets, standing: Standing, frames: LocalAxes, trials: TrialP
                     elif code[k] == PAIR:
                         apart = _minus(p[0], p[1])
                         total += _pair(_dot(apart, apart), values[k, 0], values[k, 1], values[k, 2], cap)
-                    elif _is_flat(p, values[k, 0]):
+                    elif _is_turned(p, values[k, 0]) if code[k] == SIDE else _is_flat(p, values[k, 0]):
                         reduced += FORBIDDEN
                 for n in range(n_guides):
                     scale, length, width = guide_values[guide[n]]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from backmap.engine.energy.tables import RowTables
 from backmap.engine.sites.fragments import FragmentTable
 from backmap.errors import BackmapError
+from backmap.model.isomers import CENTRE
 from backmap.model.molecule import MoleculeType
 from backmap.model.pairs import FAR
 from backmap.model.parameters import COULOMB, ForceField, MoleculeParameters
@@ -101,7 +102,7 @@ Term = tuple[int, list[int], list[float], bool]
 
 
 def _by_atom(kind: MoleculeType, molecule: MoleculeParameters, pairs: bool) -> list[list[tuple[int, list, list]]]:
-    """Terms of each atom: code, atoms and parameters; bonds are left out, stereocentres are among them."""
+    """Terms of each atom: code, atoms and parameters; bonds are left out, what tells isomers apart is among them."""
     found: list[list[tuple[int, list, list]]] = [[] for _ in range(kind.n_atoms)]
 
     def add(code: int, atoms: Index, values: list[float]) -> None:
@@ -115,9 +116,9 @@ def _by_atom(kind: MoleculeType, molecule: MoleculeParameters, pairs: bool) -> l
     for atoms, (c6, c12, charges) in zip(molecule.pairs, molecule.pair_parameters):
         if pairs:
             add(kernels.PAIR, atoms, [c6, c12, COULOMB * charges])
-    for atoms, sign in zip(kind.chemistry.centres, kind.chemistry.sign):
-        if sign:
-            add(kernels.HAND, atoms, [float(sign)])
+    signed = kind.isomer_terms
+    for code, atoms, sign in zip(signed.code, signed.atoms, signed.sign, strict=True):
+        add(kernels.HAND if code == CENTRE else kernels.SIDE, atoms, [float(sign)])
     return found
 
 

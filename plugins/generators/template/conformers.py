@@ -17,10 +17,14 @@ from backmap.engine.checkpoints.library import Conformers, Library
 from backmap.engine.sites.contracts import View
 from backmap.engine.sites.fragments import FragmentTable, resting_order
 from backmap.errors import BackmapError
-from backmap.model.molecule import MoleculeType, handedness
+from backmap.model.isomers import EITHER, TRANS, PlanarSides, handedness, sides
+from backmap.model.molecule import MoleculeType
 from backmap.model.pairs import FAR, AtomRows
 from backmap.model.system import System
 
+from ...chemistry.chirality import relative_sign
+
+_TAGS = {1: Chem.ChiralType.CHI_TETRAHEDRAL_CCW, -1: Chem.ChiralType.CHI_TETRAHEDRAL_CW}
 HOPS = 2  #: bonds along the bead graph that the surroundings of a fragment reach
 
 
@@ -69,6 +73,7 @@ class _Cut:
         weights: Mapping weights of the beads in view, (Q, n); NaN rows for beads that are cut.
         centres: Stereocentres that are kept, with three neighbours each, as indices into ``atoms``, (C, 4).
         relative: Sign of each of them times the sign of the first, (C,); 0 where unknown.
+        planar: Planar bonds whose side is known, as indices into ``atoms``, (P, 4), and their sides, (P,).
     """
 
     molecule: MoleculeType
@@ -78,6 +83,7 @@ class _Cut:
     weights: np.ndarray
     centres: np.ndarray
     relative: np.ndarray
+    planar: PlanarSides
 
     @classmethod
     def of(cls, molecule: MoleculeType, tables: FragmentTable, bead: int) -> _Cut:
@@ -97,15 +103,23 @@ class _Cut:
         inside = inside[np.argsort(away, kind="stable")]
         sign = chemistry.sign[inside]
         return cls(molecule, atoms, np.isin(atoms, list(opened)), np.searchsorted(atoms, fragment), weights,
-                   np.searchsorted(atoms, chemistry.centres[inside]), sign * sign[0] if len(sign) else sign)
+                   np.searchsorted(atoms, chemistry.centres[inside]), sign * sign[0] if len(sign) else sign,
+                   _sides(molecule.planar, atoms))
 
     @property
     def key(self) -> tuple:
-        """Equal for fragments whose conformers are the same."""
+        """Equal for cuts that embed alike, whichever of their atoms are the fragment: so are those of one residue."""
         bonds, order = self._bonds()
         chemistry = self.molecule.chemistry
         return (tuple(chemistry.element[self.atoms]), tuple(chemistry.charge[self.atoms]), tuple(map(tuple, bonds)),
-                tuple(order), tuple(self.open), tuple(self.own))
+                tuple(order), tuple(self.open), tuple(self.planar.atoms.ravel()), tuple(self.planar.side),
+                tuple(map(tuple, self._hands)))
+
+    @property
+    def _hands(self) -> list[list[int]]:
+        """Centres, three neighbours of each and their sign, in the order of atoms; the first centre is +1."""
+        rows = np.column_stack([self.centres.reshape(-1, 4), self.relative])[np.argsort(self.centres[:, 0])]
+        return [[*atoms, sign * rows[0, 4]] for *atoms, sign in rows.tolist()]
 
     def _bonds(self) -> tuple[np.ndarray, np.ndarray]:
         touching = self.molecule.bond_rows.touching(self.atoms)
@@ -150,6 +164,16 @@ class _Cut:
         for (i, j), order in zip(*self._bonds(), strict=True):
             built.AddBond(int(i), int(j), kinds[float(order)])
         Chem.SanitizeMol(built)
+        for (a, b, c, d), side in zip(self.planar.atoms.tolist(), self.planar.side.tolist(), strict=True):
+            bond = built.GetBondBetweenAtoms(b, c)
+            if bond.GetBondType() == Chem.BondType.DOUBLE:
+                bond.SetStereoAtoms(a, d)
+                bond.SetStereo(Chem.BondStereo.STEREOTRANS if side == TRANS else Chem.BondStereo.STEREOCIS)
+        for centre, *arms, sign in self._hands:
+            around = [bond.GetOtherAtomIdx(centre) for bond in built.GetAtomWithIdx(centre).GetBonds()]
+            hand = sign * relative_sign(arms, around[:3])
+            if hand and len(around) == 4:  # seen from the first neighbour the others go round against the clock
+                built.GetAtomWithIdx(centre).SetChiralTag(_TAGS[hand])
         return Chem.AddHs(built)
 
     def conformers(self, positions: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -162,11 +186,20 @@ class _Cut:
                 chosen = chosen[np.arange(len(positions)) % len(chosen)]
                 positions, signs = positions[chosen], signs[chosen]
             positions = positions * signs[:, :1, None]
+        right = (sides(positions, self.planar.atoms) == self.planar.side).all(axis=1)
+        if right.any():
+            positions = positions[np.flatnonzero(right)[np.arange(len(positions)) % right.sum()]]
         beads = np.einsum("qa,nax->nqx", self.weights, positions)
         anchor = beads[:, :1]
         own = np.zeros((len(positions), size, 3))
         own[:, :len(self.own)] = positions[:, self.own] - anchor
         return own, beads - anchor
+
+
+def _sides(planar: PlanarSides, atoms: np.ndarray) -> PlanarSides:
+    """Planar bonds of known side among some atoms, ascending, as indices into these."""
+    inside = np.isin(planar.atoms, atoms).all(axis=1) & (planar.side != EITHER)
+    return PlanarSides(np.searchsorted(atoms, planar.atoms[inside]), planar.side[inside])
 
 
 def _surroundings(molecule: MoleculeType, fragment: np.ndarray, near: list[int]) -> tuple[set[int], set[int]]:

@@ -8,7 +8,7 @@ from backmap_plugins.assessors.tacticity import chains_of
 from backmap_plugins.chemistry.planar_bonds import double_bonds
 from rdkit import Chem
 
-from backmap.model.molecule import handedness
+from backmap.model.isomers import handedness
 from backmap.model.system import System
 
 from .scene import measured, molecule, snapshot, values

@@ -9,7 +9,7 @@ from backmap_plugins.chemistry.cip import stereocentres_of
 from backmap_plugins.molecules.assemble import molecule_type
 from rdkit import Chem
 
-from backmap.model.molecule import handedness
+from backmap.model.isomers import handedness
 from tests import builders
 
 #: A tetrahedron around the origin; the triple product of its first three vectors is positive.

@@ -13,7 +13,8 @@ from rdkit import Chem
 from backmap.engine.sites.contracts import View
 from backmap.engine.sites.fragments import FragmentTable, resting_order
 from backmap.errors import BackmapError
-from backmap.model.molecule import MoleculeType, handedness
+from backmap.model.isomers import handedness
+from backmap.model.molecule import MoleculeType
 from backmap.model.system import System
 from tests import builders, scenes
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from backmap import testing
 from backmap.engine.random import Stream
 from backmap.errors import BackmapError
-from backmap.model.molecule import handedness
+from backmap.model.isomers import handedness
 from backmap.model.system import System
 from backmap.recipe import recipe
 from backmap.recipe.registry import Registry

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from backmap.model.molecule import handedness
+from backmap.model.isomers import handedness
 from tests import builders
 
 

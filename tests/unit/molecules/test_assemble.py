@@ -13,15 +13,16 @@ from backmap_plugins.molecules.assemble import (
     molecule_type,
     rigid_lengths,
     signed,
-    signed_by_copy,
     unsigned_centres,
 )
+from backmap_plugins.molecules.isomers import told_by_atoms
 from backmap_plugins.steps.forward import Forward
 from backmap_plugins.traversals import DepthFirst
 
 from backmap.api import AtomTopology, State
 from backmap.errors import BackmapError
-from backmap.model.molecule import handedness, merged
+from backmap.model.isomers import handedness
+from backmap.model.molecule import merged
 from backmap.model.rigid import FixedDistances
 from backmap.model.system import System, Window
 from tests import builders
@@ -129,7 +130,7 @@ def test_every_copy_keeps_its_own_hands() -> None:
     copies = [0, 1, 1, 3, 0, 2]
     system, atoms = _atactic(copies)
     assert unsigned_centres(signed(system, atoms[None])) == {"DFP": 2}
-    known = signed_by_copy(system, atoms)
+    known = told_by_atoms(system, atoms, "aa.gro")[0]
     assert known.listed == "6 DFP"
     assert [count for _, count in known.blocks] == [1, 2, 1, 1, 1]
     assert chirality_patterns(known) == {"DFP": 4}
@@ -143,14 +144,14 @@ def test_every_copy_keeps_its_own_hands() -> None:
 
 def test_copies_that_agree_stay_one_type() -> None:
     system, atoms = _atactic([2, 2, 2])
-    known = signed_by_copy(system, atoms)
+    known = told_by_atoms(system, atoms, "aa.gro")[0]
     assert len(known.types) == 1
     assert known.types[0].chemistry.sign.all()
 
 
 def test_types_that_differ_in_hands_share_rigid_lengths() -> None:
     system, atoms = _atactic([0, 1, 2, 3])
-    lengths = [kind.bond_length for kind in rigid_lengths(signed_by_copy(system, atoms), atoms[None]).types]
+    lengths = [kind.bond_length for kind in rigid_lengths(told_by_atoms(system, atoms, "aa.gro")[0], atoms[None]).types]
     for other in lengths[1:]:
         np.testing.assert_array_equal(other, lengths[0])
 
@@ -159,7 +160,7 @@ def test_atactic_molecules_are_drawn_with_the_hands_that_they_have() -> None:
     """Idealised templates know one pattern; the others are mirrored into place."""
     copies = [0, 1, 2, 3, 1, 2, 0, 3]
     system, atoms = _atactic(copies)
-    known = signed_by_copy(system, atoms)
+    known = told_by_atoms(system, atoms, "aa.gro")[0]
     box = np.diag([12.0, 6.0, 6.0])
     window = Window(np.arange(1), np.zeros(1), box[None], known.map(atoms[None]), system=known)
     state = State(Path(), Path(), 3, "cpu", log=lambda line: None, system=known)

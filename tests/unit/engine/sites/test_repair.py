@@ -13,7 +13,7 @@ from backmap.engine.flags import with_neighbours
 from backmap.engine.sites.environment import Scene
 from backmap.engine.sites.repair import MENDS, STUBBORN, Repair, mirror_wrong_centres
 from backmap.engine.sites.sweep import projection
-from backmap.model.molecule import handedness
+from backmap.model.isomers import handedness
 from tests import scenes
 
 

@@ -107,7 +107,9 @@ def test_chiral_is_what_nature_has(tmp_path: Path, smiles: str, statement: str) 
 
 
 def test_what_is_not_used_is_said(tmp_path: Path) -> None:
-    assert _read(tmp_path, ALANINE)["ALA"].remarks == (f"ALA: not used of {tmp_path / 'a.map'}: 1 [ out ]",)
+    told = ALANINE.replace("[ out ]", "[ assign ]")
+    assert _read(tmp_path, told)["ALA"].remarks == (f"ALA: not used of {tmp_path / 'a.map'}: 1 [ assign ]",)
+    assert _read(tmp_path, ALANINE)["ALA"].remarks == ()
 
 
 @pytest.mark.parametrize(("old", "new", "line", "remark"), [

@@ -64,10 +64,10 @@ def test_several_readers_for_several_molecule_types(tmp_path: Path) -> None:
     (tmp_path / "top.top").write_text(_topology("ONE", "TWO"))
     (tmp_path / "one.yaml").write_text("ONE: {beads: {A: {atoms: [C1, C2]}}}\n")
     (tmp_path / "two.map").write_text("[ molecule ]\nTWO\n[ m ]\nP\n[ mapping ]\nx\n[ atoms ]\n1 C1 P\n2 C2\n"
-                                      "[ out ]\nC1 C2 P\n")
+                                      "[ assign ]\nC1 C2 P\n")
     system, lines = _system(tmp_path, {"gromacs": "top.top"}, [{"yaml": "one.yaml"}, {"backward": "two.map"}])
     assert [kind.bead_names for kind in system.types] == [["A"], ["P"]]
-    assert lines == [f"TWO: not used of {tmp_path / 'two.map'}: 1 [ out ]", "3 ONE, 3 TWO: 12 atoms, 6 beads"]
+    assert lines == [f"TWO: not used of {tmp_path / 'two.map'}: 1 [ assign ]", "3 ONE, 3 TWO: 12 atoms, 6 beads"]
     (tmp_path / "both.yaml").write_text((tmp_path / "one.yaml").read_text().replace("ONE", "'*'"))
     with pytest.raises(BackmapError, match="molecule type 'TWO' is mapped twice"):
         _system(tmp_path, {"gromacs": "top.top"}, [{"yaml": "both.yaml"}, {"backward": "two.map"}])
@@ -114,7 +114,7 @@ amber
 7 O BB
 [ chiral ]
 HA CA N CB C
-[ trans ]
+[ assign ]
 O C CA N
 
 [ molecule ]
@@ -148,4 +148,4 @@ def test_a_peptide_of_several_residues(tmp_path: Path, reference_data: Path, rea
     alpha = kind.atom_names.index("HA")
     assert kind.mapping.matrix[:, alpha].tolist() == [0, 0, 0, 0]
     assert kind.mapping.owner[alpha] == 1
-    assert "1 [ trans ]" in lines[0]
+    assert "1 [ assign ]" in lines[0]

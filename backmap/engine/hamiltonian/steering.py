@@ -1,0 +1,84 @@
+"""Moves that turn stereocentres and planar bonds over that came out wrong: a way into the support of the target.
+
+The force field gets springs towards the right isomer, so that trajectories of blocks are drawn there. They follow the
+force field with springs; what is right stays right (``isomers.stays_isomer``).
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...model.isomers import BOND, CENTRE, TRANS
+from ...model.molecule import MoleculeType
+from ...model.parameters import Bonded, ForceField, MoleculeParameters
+from ...model.system import System
+from ..flags import with_neighbours, wrong_isomers
+from .moves import Frame, HamiltonianMoves
+
+#: Of the spring on the dihedral of a centre and three neighbours, kJ/mol/rad^2, and where it rests in a tetrahedron.
+TURN, TETRAHEDRAL = 1500.0, 0.615
+#: Of the torsion of a planar bond, k (1 + cos), kJ/mol: more than force fields hold a wrong side with.
+FLIP = 400.0
+#: Sweeps at most, and those after which neighbours are moved with what is wrong.
+ROUNDS, STUBBORN = 40, 4
+#: fs and steps of a move: short ones, since springs are stiff.
+TIMESTEP, STEPS = 0.5, 40
+CAP = 10.0  #: kJ/mol; repulsion of a pair, so that atoms that are in the way let others pass
+
+
+class Steering:
+    """Brings frames into the support of the right isomers.
+
+    Args:
+        system: The molecules.
+        field: Their force field.
+        temperature: K.
+        size: Beads in a block.
+        sigma: Of soft beads, nm; None for exact ones.
+    """
+
+    def __init__(self, system: System, field: ForceField, temperature: float, size: int, sigma: float | None) -> None:
+        self.system = system
+        # Types of one name may be different isomers, and force fields tell types by name.
+        own = {kind: replace(kind, name=f"{kind.name} {number}") for number, kind in enumerate(system.types)}
+        molecules = {own[kind].name: steered(kind, known)
+                     for kind, known in zip(system.types, field.of(system), strict=True)}
+        self.moves = HamiltonianMoves(System(tuple((own[kind], count) for kind, count in system.blocks)),
+                                      replace(field, molecules=molecules), temperature, STEPS, TIMESTEP, size, sigma)
+
+    def steer(self, frame: Frame, name: Sequence[int | str], only: NDArray[np.bool_] | None = None) -> Iterator[int]:
+        """Move what is wrong, in place, until nothing is; yields how many beads were wrong before each sweep.
+
+        Args:
+            frame: All atoms placed, on the rigid bonds.
+            name: Of the random numbers: seed, step, number of the frame in the input.
+            only: Beads in whose neighbourhood atoms may move, (B,); None means all.
+        """
+        for number in range(ROUNDS):
+            wrong = np.any(wrong_isomers(self.system, frame.atoms[None]), axis=0)
+            if number >= STUBBORN:
+                wrong = with_neighbours(wrong, self.system)
+            wrong = wrong[0] if only is None else wrong[0] & only
+            if not wrong.any():
+                return
+            yield int(wrong.sum())
+            self.moves.sweep(frame, (*name, number), wrong, cap=CAP)
+
+
+def steered(kind: MoleculeType, known: MoleculeParameters) -> MoleculeParameters:
+    """Parameters of a molecule type with springs towards the right isomer."""
+    terms = kind.isomer_terms
+    centres, bonds = terms.code == CENTRE, terms.code == BOND
+    springs = []
+    if centres.any():
+        springs.append(Bonded("harmonic_improper", terms.atoms[centres], np.column_stack(
+            [TETRAHEDRAL * terms.sign[centres], np.full(centres.sum(), TURN)])))
+    if bonds.any():
+        # k (1 + cos(p - p0)) is smallest half a turn from p0.
+        rest = np.where(terms.sign[bonds] == TRANS, 0.0, np.pi)
+        springs.append(Bonded("periodic_proper", terms.atoms[bonds], np.column_stack(
+            [rest, np.full(len(rest), FLIP), np.ones(len(rest))])))
+    return replace(known, bonded=(*known.bonded, *springs))

@@ -1,0 +1,196 @@
+"""Which isomer each molecule is: what tells it, in order, and one line about it for the user.
+
+A source fills in only what those before it leave open: the mapping, a structure with all atoms, a CGsmiles string,
+what is natural by the names of residues.
+"""
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backmap.api import BeadModel
+from backmap.errors import BackmapError
+from backmap.model.inputs import CGSMILES
+from backmap.model.isomers import CIS, EITHER, TRANS, PlanarSides, handedness, sides
+from backmap.model.molecule import MoleculeType
+from backmap.model.system import System
+
+from ..chemistry.amino_acids import natural_centres
+from ..chemistry.chirality import relative_sign
+from ..chemistry.planar_bonds import natural_bonds
+from ..chemistry.sides import with_told
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+#: nm; bonded atoms of a structure that are farther apart belong to another molecule, or to another order of atoms.
+TORN = 0.35
+_NATURE = "the names of residues"
+_SIDE = {CIS: "cis", TRANS: "trans"}
+
+
+def told_by_mapping(kind: MoleculeType, beads: BeadModel) -> MoleculeType:
+    """The molecule type with its planar bonds, and what the mapping tells of them; signs of centres are there already.
+
+    Raises:
+        BackmapError: If the mapping contradicts itself.
+    """
+    if kind.coarse:
+        return kind
+    bonds = [row for bonds in natural_bonds(kind) for row in bonds.atoms.tolist()]
+    planar = with_told(PlanarSides.of(bonds, [EITHER] * len(bonds)), beads.sides, kind.graph)
+    blank = replace(kind, planar=replace(planar, side=np.full(len(bonds), EITHER)),
+                    chemistry=replace(kind.chemistry, sign=np.zeros_like(kind.chemistry.sign)))
+    return _filled(blank, kind.chemistry.sign, planar.side, beads.isomers_by)
+
+
+def told_by_atoms(system: System, atoms: Array, where: str) -> tuple[System, list[str]]:
+    """The system with what whole atoms (A, 3), nm, show of every single molecule, and lines for the user.
+
+    Copies that differ, as in an atactic chain or a racemate, become molecule types of the same name, one for
+    each pattern of signs; the order of molecules stays.
+
+    Raises:
+        BackmapError: If they are atoms of other molecules.
+    """
+    source = f"stereo ({where})"
+    opposite: Counter[str] = Counter()
+    patterns: dict[MoleculeType, dict[tuple[int, ...], MoleculeType]] = {kind: {} for kind in system.types}
+    of_copy: dict[MoleculeType, list[MoleculeType]] = {}
+    for group in system.groups:
+        kind, molecules = group.type, atoms[group.atoms]
+        _expect_bonded(kind, molecules, where)
+        first = kind if CGSMILES not in _sources(kind) else kind.with_signs(
+            np.zeros_like(kind.chemistry.sign), np.zeros_like(kind.planar.side), ())
+        shown = np.hstack([handedness(molecules, kind.chemistry.centres), sides(molecules, kind.planar.atoms)])
+        told = np.concatenate([first.chemistry.sign, first.planar.side])
+        opposite[kind.name] += int(((shown != told) & (told != 0)).sum())
+        of_copy[kind] = []
+        for row in shown.tolist():
+            if tuple(row) not in patterns[kind]:
+                seen = _filled(first, *np.split(np.array(row, dtype=np.int64), [len(kind.chemistry.sign)]), source)
+                patterns[kind][tuple(row)] = seen if first is kind else _filled(
+                    seen, kind.chemistry.sign, kind.planar.side, CGSMILES)
+            of_copy[kind].append(patterns[kind][tuple(row)])
+    blocks: list[tuple[MoleculeType, int]] = []
+    taken = dict.fromkeys(system.types, 0)
+    for kind, count in system.blocks:
+        copies = of_copy[kind][taken[kind]:taken[kind] + count]
+        taken[kind] += count
+        blocks += [(one, len(list(run))) for one, run in groupby(copies)]
+    lines = [f"{name}: {where} shows the opposite of the mapping in {count} places; the mapping is followed"
+             for name, count in opposite.items() if count]
+    return replace(system, blocks=tuple(blocks)), lines
+
+
+def told_by_nature(system: System, cis_peptides: Mapping[str, Sequence[int]], where: str) -> System:
+    """The system with what is usual of residues: L-amino acids, trans peptide bonds and esters, lipids that are cis.
+
+    Args:
+        system: What is there.
+        cis_peptides: By molecule type, numbers of the residues behind cis peptide bonds; they count more than all else.
+        where: The option, for messages.
+
+    Raises:
+        BackmapError: For molecule types and residues that there are not.
+    """
+    unknown = next((name for name in cis_peptides if name not in {kind.name for kind in system.types}), None)
+    if unknown is not None:
+        raise BackmapError(f"'{unknown}' is no molecule type", where=where,
+                           hint=f"Known: {', '.join(dict.fromkeys(kind.name for kind in system.types))}.")
+    known = {kind: _natural(kind, cis_peptides.get(kind.name, ()), where) for kind in system.types}
+    return replace(system, blocks=tuple((known[kind], count) for kind, count in system.blocks))
+
+
+def isomer_lines(system: System) -> Iterator[str]:
+    """One line for each molecule type that could be another isomer: what tells which it is, and what nothing tells."""
+    for name, kinds in groupby(sorted(system.types, key=lambda kind: kind.name), key=lambda kind: kind.name):
+        told = [line for line in dict.fromkeys(isomers_of(kind) for kind in kinds) if line]
+        if told:
+            yield f"{name}: {told[0]}" + (f"; {len(told) - 1} other patterns" if len(told) > 1 else "")
+
+
+def isomers_of(kind: MoleculeType) -> str:
+    """What tells which isomer a molecule is, and what nothing tells; "" if there is no other."""
+    if kind.given or kind.coarse:
+        return ""
+    sign, side = kind.chemistry.sign, kind.planar.side
+    sorts = _sorts(kind)
+    doubles = sum(sorts[tuple(row)] == "double bond" for row in kind.planar.atoms[side == EITHER].tolist())
+    if not kind.isomer_sources and not doubles:  # stereocentres alone: steps and checks say so where it matters
+        return ""
+    nothing = _counted(int((sign == 0).sum()), [("double bond", "", doubles)])
+    parts = [*kind.isomer_sources, *([f"nothing tells {nothing}"] if nothing else [])]
+    return f"isomer: {'; '.join(parts)}" if parts else ""
+
+
+def _natural(kind: MoleculeType, cis: Sequence[int], where: str) -> MoleculeType:
+    if kind.given or kind.coarse:
+        return kind
+    told = {row[0]: row[1:] for row in natural_centres(kind).tolist()}
+    sign = np.array([relative_sign(told[centre], arms) if centre in told else 0
+                     for centre, *arms in kind.chemistry.centres.tolist()], dtype=np.int64)
+    usual = {tuple(row): side for bonds in natural_bonds(kind, proline=TRANS)
+             for row, side in zip(bonds.atoms.tolist(), bonds.expected.tolist(), strict=True)}
+    side = np.array([usual.get(tuple(row), EITHER) for row in kind.planar.atoms.tolist()], dtype=np.int64)
+    peptides = {tuple(row): int(kind.residues[row[2]]) for bonds in natural_bonds(kind) if bonds.sort == "peptide bond"
+                for row in bonds.atoms.tolist()}
+    after = np.array([peptides.get(tuple(row), -1) for row in kind.planar.atoms.tolist()], dtype=np.int64)
+    missing = next((number for number in cis if number not in after), None)
+    if missing is not None:
+        raise BackmapError(f"no peptide bond of '{kind.name}' leads to residue {missing}", where=where,
+                           hint="Name the residue behind each cis peptide bond by its number in the topology.")
+    if len(cis):
+        chosen = np.isin(after, cis)
+        kind = _filled(kind.with_signs(kind.chemistry.sign, np.where(chosen, EITHER, kind.planar.side)),
+                       np.zeros_like(sign), np.where(chosen, CIS, EITHER), "cis_peptides")
+    return _filled(kind, sign, side, _NATURE)
+
+
+def _filled(kind: MoleculeType, sign: Index, side: Index, source: str) -> MoleculeType:
+    """The molecule type with signs (C,) and sides (P,) where it has none, and a note of what ``source`` told."""
+    centres, bonds = kind.chemistry.sign == 0, kind.planar.side == EITHER
+    told = int((centres & (sign != 0)).sum())
+    new = np.where(bonds, side, EITHER)
+    sorts, fixed = _sorts(kind), new != EITHER
+    listed = Counter((sorts[tuple(row)], _SIDE[one]) for row, one in zip(
+        kind.planar.atoms[fixed].tolist(), new[fixed].tolist(), strict=True))
+    if not told and not listed:
+        return kind
+    what = _counted(told, [(sort, f" {word}", count) for (sort, word), count in listed.items()])
+    return kind.with_signs(np.where(centres, sign, kind.chemistry.sign), np.where(bonds, side, kind.planar.side),
+                           (*kind.isomer_sources, f"{what} by {source}"))
+
+
+def _sorts(kind: MoleculeType) -> dict[tuple[int, ...], str]:
+    """What sort of bond each planar one is."""
+    return {tuple(row): bonds.sort for bonds in natural_bonds(kind) for row in bonds.atoms.tolist()}
+
+
+def _counted(centres: int, bonds: Sequence[tuple[str, str, int]]) -> str:
+    """Numbers of stereocentres and of bonds, in words; "" for none."""
+    parts = [("stereocentre", "", centres), *bonds]
+    return ", ".join(f"{count} {what}{'s' if count > 1 else ''}{word}" for what, word, count in parts if count)
+
+
+def _sources(kind: MoleculeType) -> list[str]:
+    """What has told something so far."""
+    return [line.rpartition(" by ")[2] for line in kind.isomer_sources]
+
+
+def _expect_bonded(kind: MoleculeType, molecules: Array, where: str) -> None:
+    """Raise BackmapError if atoms (m, A, 3), nm, are not of molecules of this type."""
+    if not len(kind.bonds) or kind.given or kind.coarse:
+        return
+    i, j = kind.bonds.T
+    length = np.linalg.norm(molecules[:, i] - molecules[:, j], axis=2)
+    molecule, bond = np.unravel_index(int(np.argmax(np.nan_to_num(length, nan=np.inf))), length.shape)
+    if not length[molecule, bond] < TORN:
+        names = [kind.atom_names[int(end[bond])] for end in (i, j)]
+        raise BackmapError(f"{' and '.join(names)} of '{kind.name}' are bonded, and {length[molecule, bond]:.3g} nm "
+                           "apart here", where=where, hint="Is it a structure of other molecules, or in another order?")

@@ -1,0 +1,91 @@
+"""Input for a bilayer of POPC and for ubiquitin from runs of Martini 3, without water and ions.
+
+    python prepare.py popc   BILAYER.gro FORCEFIELD.ff POPC.itp FOLDER
+    python prepare.py protein MARTINI.gro MAPS PROTEIN.pdb FOLDER
+
+The first writes `cg.gro` and `topol.top` (CHARMM36) into FOLDER; the second runs `gmx pdb2gmx` (amber99sb-ildn) and writes
+`cg.gro`, `topol.top` and Backward's maps in the form that Martini 3 and pdb2gmx ask for.
+"""
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+SOLVENT = frozenset(("W", "WF", "ION", "NA", "CL"))
+#: Side chain beads of Martini 3 where Backward's maps, which are of Martini 2, have others.
+TYROSINE = {"SC1": "CB HB1 HB2 CG", "SC2": "CD1 HD1 CE1 HE1", "SC3": "CD2 HD2 CE2 HE2", "SC4": "CZ OH HH"}
+ALANINE = {"SC1": "CB HB1 HB2 HB3"}
+BACKBONE = frozenset(("N", "H", "CA", "HA", "C", "O"))
+
+
+def beads(source: Path, target: Path) -> int:
+    """Write the beads without solvent; returns how many molecules of POPC there are."""
+    rows = source.read_text().splitlines()
+    count = int(rows[1])
+    kept = [row for row in rows[2:2 + count] if row[5:10].strip() not in SOLVENT]
+    target.write_text("\n".join([rows[0], str(len(kept)), *kept, rows[2 + count], ""]))
+    return len({row[:10] for row in kept if row[5:10].strip() == "POPC"})
+
+
+def lipids(bilayer: Path, forcefield: Path, itp: Path, folder: Path) -> None:
+    """Beads and topology of the bilayer; includes that the force field's folder does not have are left out."""
+    lipid_count = beads(bilayer, folder / "cg.gro")
+    included = []
+    for row in (forcefield / "forcefield.itp").read_text().splitlines():
+        named = re.match(r'\s*#include\s+"(.+)"', row)
+        if named is None:
+            included.append(row)
+        elif (forcefield / named[1]).exists():
+            included.append(f'#include "{(forcefield / named[1]).resolve()}"')
+    (folder / "topol.top").write_text("\n".join([*included, f'#include "{itp.resolve()}"', "[ system ]", "POPC",
+                                                 "[ molecules ]", f"POPC {lipid_count}", ""]))
+
+
+def protein(source: Path, maps: Path, pdb: Path, folder: Path) -> None:
+    """Beads, topology and maps of a protein of one chain."""
+    beads(source, folder / "cg.gro")
+    (folder / "atoms.pdb").write_text("".join(row + "\n" for row in pdb.read_text().splitlines()
+                                              if row.startswith("ATOM")))
+    subprocess.run(["gmx", "pdb2gmx", "-f", "atoms.pdb", "-ignh", "-ff", "amber99sb-ildn", "-water", "none", "-o",
+                    "crystal.gro", "-p", "topol.top"], cwd=folder, check=True, capture_output=True)
+    there: dict[str, set[str]] = {}
+    for row in (folder / "crystal.gro").read_text().splitlines()[2:-1]:
+        there.setdefault(row[5:10].strip(), set()).add(row[10:15].strip())
+    (folder / "maps").mkdir(exist_ok=True)
+    for residue, atoms in there.items():
+        (folder / "maps" / f"{residue.lower()}.map").write_text(
+            adapted((maps / f"{residue.lower()}.amber.map").read_text(), residue, atoms))
+
+
+def adapted(text: str, residue: str, atoms: set[str]) -> str:
+    """A map without the hydrogens of other states of protonation, and with the beads of Martini 3."""
+    changed = {"TYR": TYROSINE, "ALA": ALANINE}.get(residue)
+    bead_of = {atom: bead for bead, listed in (changed or {}).items() for atom in listed.split()}
+    kept, gone, section = [], set(), ""
+    for row in text.splitlines():
+        header = re.match(r"\s*\[\s*(\w+)\s*\]", row)
+        section = header[1] if header else section
+        words = row.split(";")[0].split()
+        if section == "martini" and words and not header and changed:
+            row = " ".join(["BB", *changed])
+        elif section == "atoms" and len(words) > 1 and words[0].isdigit():
+            if words[1] not in atoms | BACKBONE:
+                gone.add(words[1])
+                continue
+            if words[1] in bead_of:
+                row = f"{words[0]} {words[1]} {bead_of[words[1]]}"
+        elif section in ("cis", "trans", "out", "chiral") and words and not header:
+            # Helper points of Backward's tyrosine stand for beads that it places otherwise.
+            if gone & {*words} or (residue == "TYR" and section != "chiral"):
+                continue
+        kept.append(row)
+    return "\n".join([*kept, ""])
+
+
+if __name__ == "__main__":
+    what, *arguments = sys.argv[1:]
+    target = Path(arguments[-1])
+    target.mkdir(parents=True, exist_ok=True)
+    {"popc": lipids, "protein": protein}[what](*map(Path, arguments))

@@ -1,0 +1,124 @@
+"""What tells which isomer a molecule is: mapping, structure, string, names of residues, in this order."""
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from backmap_plugins.chemistry.sides import relative_side, with_told
+from backmap_plugins.molecules.assemble import assemble
+from backmap_plugins.molecules.isomers import isomer_lines, told_by_atoms, told_by_nature
+
+from backmap.api import AtomTopology, BeadModel
+from backmap.errors import BackmapError
+from backmap.model.inputs import CGSMILES, ToldSide
+from backmap.model.isomers import CIS, EITHER, TRANS, PlanarSides, handedness, sides
+from backmap.model.molecule import graph_of
+from backmap.model.system import System
+from tests import builders
+
+CIS_BUTENE, TRANS_BUTENE = "C/C=C\\C", "C/C=C/C"
+#: Alanine between its caps, with names and residues; atoms in the order of the string.
+DIPEPTIDE = "CC(=O)N[C@@H](C)C(=O)NC"
+NAMES = ["CH3", "C", "O", "N", "CA", "CB", "C", "O", "N", "C"]
+RESIDUES = [1, 1, 1, 2, 2, 2, 2, 2, 3, 3]
+
+
+def assembled(smiles: str, sides_: tuple[ToldSide, ...] = (), by: str = "the mapping", copies: int = 1,
+              **changes: object) -> tuple[System, np.ndarray]:
+    """Molecules in one bead, and the positions of one, nm."""
+    atoms, shape = builders.atoms_of(smiles, "MOL")
+    atoms = replace(atoms, **changes)
+    beads: BeadModel = builders.beads_of(replace(atoms, atom_names=[str(k) for k in range(len(shape))]),
+                                         {"M1": {str(k): 1.0 for k in range(len(shape))}})
+    beads = replace(beads, sides=sides_, isomers_by=by)
+    return assemble(AtomTopology({"MOL": atoms}, [("MOL", copies)], "top.top"), {"MOL": beads}), shape
+
+
+def peptide() -> tuple[System, np.ndarray]:
+    names = builders.atoms_of(DIPEPTIDE, "MOL")[0].atom_names
+    hydrogens = len(names) - len(NAMES)
+    graph = graph_of(len(names), builders.atoms_of(DIPEPTIDE, "MOL")[0].bonds)
+    residues = [*RESIDUES, *(RESIDUES[next(iter(graph[10 + k]))] for k in range(hydrogens))]
+    return assembled(DIPEPTIDE, atom_names=[*NAMES, *(f"H{k}" for k in range(hydrogens))], residues=np.array(residues),
+                     residue_names=[{1: "ACE", 2: "ALA", 3: "NME"}[k] for k in residues])
+
+
+def natural(system: System, **cis: list[int]) -> System:
+    return told_by_nature(system, cis, "here")
+
+
+def test_amino_acids_are_left_handed_and_peptide_bonds_trans() -> None:
+    system, shape = peptide()
+    assert system.types[0].chemistry.sign.tolist() == [0]
+    (kind,) = natural(system).types
+    assert kind.planar.side.tolist() == [TRANS, TRANS]
+    assert handedness(shape, kind.chemistry.centres).tolist() == kind.chemistry.sign.tolist()  # the string is of L-Ala
+    assert list(isomer_lines(natural(system))) == [
+        "MOL: isomer: 1 stereocentre, 2 peptide bonds trans by the names of residues"]
+    assert natural(system, MOL=[3]).types[0].planar.side.tolist() == [TRANS, CIS]
+
+
+@pytest.mark.parametrize(("cis", "problem"), [
+    ({"MOX": [1]}, "here: 'MOX' is no molecule type. Known: MOL."),
+    ({"MOL": [1]}, "here: no peptide bond of 'MOL' leads to residue 1. Name the residue behind")])
+def test_cis_peptides_that_are_not_there(cis: dict, problem: str) -> None:
+    with pytest.raises(BackmapError, match=problem):
+        natural(peptide()[0], **cis)
+
+
+@pytest.mark.parametrize(("smiles", "sort"), [("CC(=O)NC", "amide"), ("CC(=O)OC", "ester")])
+def test_amides_and_esters_are_trans(smiles: str, sort: str) -> None:
+    system = natural(assembled(smiles)[0])
+    assert system.types[0].planar.side.tolist() == [TRANS]
+    assert list(isomer_lines(system)) == [f"MOL: isomer: 1 {sort} trans by the names of residues"]
+
+
+def test_nothing_tells_a_butene() -> None:
+    system = natural(assembled(CIS_BUTENE)[0])
+    assert system.types[0].planar.side.tolist() == [EITHER]
+    assert list(isomer_lines(system)) == ["MOL: isomer: nothing tells 1 double bond"]
+    assert not list(isomer_lines(natural(assembled("CCCC")[0])))
+
+
+def test_the_mapping_counts_more_than_a_structure_and_that_more_than_a_string() -> None:
+    told = (ToldSide((0, 1, 2, 3), CIS, "a.map:3"),)
+    shape = builders.atoms_of(TRANS_BUTENE, "MOL")[1]
+    for told_by, side, lines in (("the mapping", CIS, 1), (CGSMILES, TRANS, 0)):
+        system, said = told_by_atoms(assembled(CIS_BUTENE, told, told_by)[0], shape, "aa.gro")
+        assert system.types[0].planar.side.tolist() == [side]
+        assert len(said) == lines
+    assert assembled(CIS_BUTENE, told, CGSMILES)[0].types[0].planar.side.tolist() == [CIS]
+    system, _ = told_by_atoms(assembled(CIS_BUTENE)[0], shape, "aa.gro")
+    assert list(isomer_lines(system)) == ["MOL: isomer: 1 double bond trans by stereo (aa.gro)"]
+
+
+def test_every_copy_keeps_its_own_side() -> None:
+    cis, trans = (builders.atoms_of(smiles, "MOL")[1] for smiles in (CIS_BUTENE, TRANS_BUTENE))
+    atoms = np.concatenate([cis, trans + 2.0, trans + 4.0])
+    known, _ = told_by_atoms(assembled(CIS_BUTENE, copies=3)[0], atoms, "aa.gro")
+    assert [(kind.planar.side.tolist(), count) for kind, count in known.blocks] == [([CIS], 1), ([TRANS], 2)]
+    assert not len(known.wrong_sides(atoms[None]))
+
+
+def test_a_structure_of_another_molecule_is_refused() -> None:
+    shape = builders.atoms_of("C1CCC1", "OTH")[1]  # as many atoms
+    with pytest.raises(BackmapError, match=r"bonded, and [\d.]+ nm apart here. Is it a structure of other molecules"):
+        told_by_atoms(assembled(CIS_BUTENE)[0], np.random.default_rng(1).permutation(shape), "aa.gro")
+
+
+def test_statements_about_any_neighbours_of_a_bond() -> None:
+    """Hydrogens and carbons on the ends of a double bond, from both directions: each says what the shape shows."""
+    atoms, shape = builders.atoms_of(CIS_BUTENE, "MOL")
+    graph, reference = graph_of(len(shape), atoms.bonds), [0, 1, 2, 3]
+    for a in sorted({*graph[1]} - {2}):
+        for d in sorted({*graph[2]} - {1}):
+            for quad in ((a, 1, 2, d), (d, 2, 1, a)):
+                seen = int(sides(shape, np.array([quad]))[0])
+                assert seen * relative_side(quad, reference, graph) == CIS
+                told = with_told(PlanarSides.of([reference], [EITHER]), [ToldSide(quad, seen, "")], graph)
+                assert told.side.tolist() == [CIS]
+    assert relative_side([1, 0, 4, 5], reference, graph) == 0
+    with pytest.raises(BackmapError, match=r"b:2: says the opposite of b:1 about the side of a bond"):
+        with_told(PlanarSides.of([reference], [EITHER]),
+                  [ToldSide((0, 1, 2, 3), CIS, "b:1"), ToldSide((3, 2, 1, 0), TRANS, "b:2")], graph)

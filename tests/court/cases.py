@@ -14,7 +14,6 @@ import yaml
 from .liquids import PROPANE, Liquid
 from .trial import Case, Change, Scene, system_of, write
 
-
 # What is done to files
 
 def topology(*edits: tuple[str, str]) -> Change:

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from backmap.commands import cli
-
-from .test_bad_input import DEMO
+from tests.breaking import DEMO
 
 HEAVY = [f"C{k}" for k in range(1, 9)]
 BACKWARD = """\

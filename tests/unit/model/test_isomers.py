@@ -51,7 +51,7 @@ def test_all_triples_of_a_centre_have_their_sign() -> None:
 @pytest.mark.parametrize(("smiles", "side"), [("C/C=C\\C", CIS), ("C/C=C/C", TRANS)])
 def test_butenes_on_the_wrong_side_are_found(smiles: str, side: int) -> None:
     atoms, shape = builders.atoms_of(smiles, "BUE")
-    kind = molecule_type(atoms, builders.beads_of(atoms, {"M1": {name: 1.0 for name in atoms.atom_names}}))
+    kind = molecule_type(atoms, builders.beads_of(atoms, {"M1": dict.fromkeys(atoms.atom_names, 1.0)}))
     assert kind.planar.atoms.tolist() == [[0, 1, 2, 3]]
     assert kind.planar.side.tolist() == [EITHER]
     for told, wrong in ((EITHER, 0), (side, 0), (-side, 1)):

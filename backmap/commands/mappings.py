@@ -43,7 +43,7 @@ def listing(
     held = libraries.contents(libraries.places(library or ()), registry)
     pairs = picking.MODELS.get(target or "")
     found = [one for one in held.found if target is None or target in one.entry.target
-             or pairs and any((one.reader, name) in pairs for name in one.entry.target or ("",))]
+             or (pairs and any((one.reader, name) in pairs for name in one.entry.target or ("",)))]
     if as_json:
         _print_json({"libraries": {name: str(path) for name, path in libraries.places(library or ()).items()},
                      "files": held.files, "found": [_plain(one) for one in found],
@@ -104,8 +104,8 @@ def show(
             typer.echo(f"  warning: {remark}")
 
 
-@app.command()
-def test(
+@app.command("test")
+def tested(
     file: Annotated[list[str], typer.Argument(metavar="FILE", help="Mapping files; READER=FILE says who reads one.",
                                               show_default=False)],
     topology: Annotated[list[str] | None, typer.Option(

@@ -85,7 +85,7 @@ def show(
         known = sorted({residue for one in held.found for residue in one.entry.residues})
         close = get_close_matches(name.upper(), known, n=1)
         looked = ", ".join(map(str, places.values())) or "nowhere"
-        raise BackmapError(f"no library describes '{name}'", where="backmap mappings",
+        raise BackmapError(f"no library describes '{name}'", where="libraries",
                            hint=f"Did you mean '{close[0]}'?" if close else f"Looked in: {looked}. --library and "
                            f"${libraries.VARIABLE} name more folders.")
     if as_json:
@@ -105,7 +105,7 @@ def show(
 
 
 @app.command("test")
-def tested(
+def looked_over(
     file: Annotated[list[str], typer.Argument(metavar="FILE", help="Mapping files; READER=FILE says who reads one.",
                                               show_default=False)],
     topology: Annotated[list[str] | None, typer.Option(

@@ -43,7 +43,7 @@ def listing(
     held = libraries.contents(libraries.places(library or ()), registry)
     pairs = picking.MODELS.get(target or "")
     found = [one for one in held.found if target is None or target in one.entry.target
-             or pairs and any((one.reader, name) in pairs for name in one.entry.target or ("",))]
+             or (pairs and any((one.reader, name) in pairs for name in one.entry.target or ("",)))]
     if as_json:
         _print_json({"libraries": {name: str(path) for name, path in libraries.places(library or ()).items()},
                      "files": held.files, "found": [_plain(one) for one in found],
@@ -85,7 +85,7 @@ def show(
         known = sorted({residue for one in held.found for residue in one.entry.residues})
         close = get_close_matches(name.upper(), known, n=1)
         looked = ", ".join(map(str, places.values())) or "nowhere"
-        raise BackmapError(f"no library describes '{name}'", where="backmap mappings",
+        raise BackmapError(f"no library describes '{name}'", where="libraries",
                            hint=f"Did you mean '{close[0]}'?" if close else f"Looked in: {looked}. --library and "
                            f"${libraries.VARIABLE} name more folders.")
     if as_json:
@@ -104,8 +104,8 @@ def show(
             typer.echo(f"  warning: {remark}")
 
 
-@app.command()
-def test(
+@app.command("test")
+def looked_over(
     file: Annotated[list[str], typer.Argument(metavar="FILE", help="Mapping files; READER=FILE says who reads one.",
                                               show_default=False)],
     topology: Annotated[list[str] | None, typer.Option(

@@ -150,9 +150,9 @@ TABLE: list[tuple[str, str, tuple[str, str], str]] = [
 #: Name, words of the command, what is printed after ``backmap:``.
 COMMANDS: list[tuple[str, list[str], str]] = [
     ("a residue that no library has", ["mappings", "show", "OCT", "--library", "there"],
-     "backmap mappings: no library describes 'OCT'. Did you mean 'OCX'?"),
+     "libraries: no library describes 'OCT'. Did you mean 'OCX'?"),
     ("a residue like none that libraries have", ["mappings", "show", "ZZZ"],
-     "backmap mappings: no library describes 'ZZZ'. Looked in: ...--library and $BACKMAP_MAPPINGS name more folders."),
+     "libraries: no library describes 'ZZZ'. Looked in: ...--library and $BACKMAP_MAPPINGS name more folders."),
     ("a library that is not there", ["mappings", "list", "--library", "elsewhere"],
      "elsewhere: is no folder. It is named as a library of mappings, with --library or $BACKMAP_MAPPINGS."),
     ("an unknown coarse-grained force field", [*INIT, "--from", "martini4"],

@@ -154,7 +154,7 @@ def _carriers(name: str, heavy: Collection[str], amino: bool) -> list[str]:
         return [other for other in heavy if other == "N"]
     rest = _plain(name)[1:]
     fits = {other: max(len(ending) for ending in (other, other[1:]) if rest.startswith(ending))
-            for other in heavy if other[1:] and rest.startswith(other[1:]) or rest.startswith(other)}
+            for other in heavy if (other[1:] and rest.startswith(other[1:])) or rest.startswith(other)}
     longest = max(fits.values(), default=0)
     return [other for other, length in fits.items() if length == longest]
 

@@ -200,8 +200,8 @@ class _Composition:
             self.errors.add(BackmapError(
                 f"'{member.atom}' is the name of two atoms of residue {residue + 1} of molecule type "
                 f"'{self.molecule.name}'", where=member.where, hint="Give them different names in the topology."))
-        elif not self.strict and (matched and member.atom in matched.lacking
-                                  or at_end and len(self.residues) > len(unit.residues)):
+        elif not self.strict and ((matched and member.atom in matched.lacking)
+                                  or (at_end and len(self.residues) > len(unit.residues))):
             self.lacking[residue].append(member.atom)
         elif matched is None:
             self.errors.add(BackmapError(

@@ -26,7 +26,8 @@ first other
 3 C3 B
 4 C4 B
 """
-VERMOUTH = BUTANE.replace("[ martini ]", "[ to ]\nTARGET\n[ martini ]").replace("[ mapping ]\nfirst other\n", "[ from ]\nown\n")
+VERMOUTH = BUTANE.replace("[ martini ]", "[ to ]\nTARGET\n[ martini ]").replace(
+    "[ mapping ]\nfirst other\n", "[ from ]\nown\n")
 
 
 @pytest.fixture(scope="module")
@@ -108,8 +109,8 @@ def test_the_older_model_instead(tmp_path: Path, registry: Registry) -> None:
     folder = library(tmp_path / "maps", old__map=BUTANE)
     found = picked("martini3", registry, folder)
     assert "backward" in found.entries[0]
-    assert found.why[0] == ("BUT: no library has a mapping for martini3 of its residues, so that for martini2 is taken: "
-                            "look at the names of its beads")
+    assert found.why[0] == ("BUT: no library has a mapping for martini3 of its residues, so that for martini2 is "
+                            "taken: look at the names of its beads")
 
 
 def test_misfits_are_all_told(tmp_path: Path, registry: Registry) -> None:

@@ -18,7 +18,7 @@ def residue(bonds: str, name: str = "RES") -> ResidueAtoms:
 
 def named(names: str, of: ResidueAtoms, **beads: str) -> dict[str, str]:
     """What names of a mapping mean, all in one bead but those of ``beads``."""
-    found = match({name: [beads.get(name, "BB")] for name in names.split()}, of).found
+    found = match({name: (beads.get(name, "BB"),) for name in names.split()}, of).found
     own = {atom: name for name, atom in of.atoms.items()}
     return {name: own[atom] for name, atom in found.items()}
 
@@ -47,7 +47,7 @@ def test_other_spellings(names: str, bonds: str, meant: dict[str, str]) -> None:
 def test_hydrogens_that_are_not_there() -> None:
     """HG of a cysteine in a bridge: its sulphur is there, and has none."""
     of = residue(BACKBONE + "CA-SG")
-    found = match(dict.fromkeys(["N", "CA", "C", "O", "SG", "HG", "HX9"], ["BB"]), of)
+    found = match(dict.fromkeys(["N", "CA", "C", "O", "SG", "HG", "HX9"], ("BB",)), of)
     assert (found.lacking, found.unknown, found.spare) == (["HG"], ["HX9"], {})
     assert found.misfit(of, "RES") == (1, 1, 0)
 
@@ -55,9 +55,10 @@ def test_hydrogens_that_are_not_there() -> None:
 def test_a_form_fits_if_no_hydrogen_is_left() -> None:
     of = residue(BACKBONE + "CA-NZ NZ-HZ1 NZ-HZ2", "LYS")
     forms = {"LYS": "N CA C O NZ", "LYN": "N CA C O NZ HZ1 HZ2", "LSN": "N CA C O NZ HZ1 HZ2 HZ3"}
-    assert {name: match(dict.fromkeys(names.split(), ["BB"]), of).misfit(of, name) for name, names in forms.items()} == {
+    misfits = {name: match(dict.fromkeys(names.split(), ("BB",)), of).misfit(of, name) for name, names in forms.items()}
+    assert misfits == {
         "LYS": (0, 0, 0), "LYN": (0, 0, 0), "LSN": (0, 1, 0)}
-    assert match(dict.fromkeys(["N", "CA", "C", "O", "NZ"], ["BB"]), of).misfit(of, "LYN") == (0, 0, 2)
+    assert match(dict.fromkeys(["N", "CA", "C", "O", "NZ"], ("BB",)), of).misfit(of, "LYN") == (0, 0, 2)
 
 
 def test_a_hydrogen_of_another_bead_is_none_of_the_atom_that_its_name_speaks_of() -> None:

@@ -24,8 +24,8 @@ BLIND = 0.5  #: kT a degree of freedom, as much as a harmonic one has: if only l
 AWAY = 0.25  #: kT a degree of freedom of bonded terms by which a second start has to be heated; 1 is to be expected
 STUCK = 0.01  #: share of beads none of whose moves was accepted, above which a run is not relaxed
 RULES = (VerdictRule(
-    TOPIC, "force field", "energies or populations that change over the last third of the sweeps, are not forgotten, or "
-    f"that a second start does not meet; more than {STUCK:.0%} of the beads stuck",
+    TOPIC, "force field", "energies or populations that change over the last third of the sweeps, are not forgotten, "
+    f"or that a second start does not meet; more than {STUCK:.0%} of the beads stuck",
     f"energies that change by more than {FALLING:g} kT an atom, or are not finite"),)
 CALLED = {"bond": "bonds", "angle": "angles", "proper": "torsions", "improper": "impropers",
           "cmap": "correction maps", "lj": "Lennard-Jones", "coulomb": "Coulomb", BLOCKS: "all terms"}

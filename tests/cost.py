@@ -79,6 +79,8 @@ def cost(path: Path) -> tuple[Counter[str], float]:
     copy = path.parent / f".cost-{path.name}"  # beside it, as its paths are relative
     try:
         copy.write_text(yaml.safe_dump(plain(path)))
+        with tempfile.TemporaryDirectory() as folder:  # what is compiled, and free molecules, are kept
+            session.run(copy, output=Path(folder) / "out", check=False, display=quiet(), frames="0:1")
         for part, parts in PARTS.items():
             for owner, names in parts:
                 for name in names:

@@ -116,13 +116,6 @@ def test_what_was_not_reached_stands_in_log_and_report() -> None:
         f"The pilot: {state.sampling[0].tuned.remark}."]
 
 
-def test_a_time_step_in_picoseconds_is_told_in_the_run() -> None:
-    system, _, field = melt(1)
-    _, _, said = started(system, field, timestep=0.002)
-    assert said[0] == ("warning: run.yaml: steps[3].hamiltonian.timestep: a time step of 0.002 fs is shorter than any "
-                       "vibration asks for: recipes count in fs, and 0.002 ps are 2 fs")
-
-
 def test_places_that_are_flagged_do_not_tell() -> None:
     with pytest.raises(ValueError, match="'auto' needs moves of all atoms to tell by, and 'only' leaves few"):
         Hamiltonian.Options(only=["clash"], sweeps="auto")

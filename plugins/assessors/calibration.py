@@ -88,17 +88,18 @@ class Calibration(Assessor):
 
     def conclude(self, tally: Tally, reference: Tally | None) -> Assessment:
         if self.beads_are != "mapped":
-            return Assessment(notes=[f"{TOPIC}: not made, as the recipe does not say that its beads were mapped from "
-                                     "atoms ('beads: mapped')."])
-        if tally is reference or reference is None or TORSIONS not in reference:
-            return Assessment(notes=[f"{TOPIC}: not made, as there is no reference."] if reference is None else [])
+            return _unmade("the recipe does not say that its beads were mapped from atoms ('beads: mapped')")
+        if reference is None or TORSIONS not in reference:
+            return _unmade("there is no reference")
+        if tally is reference:
+            return _unmade("")
         period = len(reference.rows(TORSIONS))
         count = len(tally.rows(TORSIONS)) // period
         if count < 2 or count * period != len(tally.rows(TORSIONS)):
-            return Assessment(notes=[f"{TOPIC}: not made, as it takes replicas of every frame: 'replicas: 9'."])
+            return _unmade("it takes replicas of every frame ('replicas: 9')")
         found = {name: self._ranks(name, tally.rows(name).reshape(count, period, -1), reference.rows(name))
                  for name, molecule in self.molecule.items() if len(molecule)}
-        figures, curves, spread, tests = [], [], {}, {}
+        figures, curves, spread, tests = [_replicas(count)], [], {}, {}
         for name, ranks in found.items():
             mean, square = (self._mean(name, values) for values in (ranks, 12 * (ranks - 0.5)**2))
             spread[name] = square
@@ -143,6 +144,15 @@ class Calibration(Assessor):
                        f"the middle is, of that of uniform ones: {said}. Above 1 draws spread too little, below 1 too "
                        "much.",
                        "reference")]
+
+
+def _replicas(count: int) -> Figure:
+    return Figure(TOPIC, "replicas", "count", float(count))
+
+
+def _unmade(why: str) -> Assessment:
+    """Nothing was ranked, and why; empty where nobody expects it."""
+    return Assessment([_replicas(0)], notes=[f"{TOPIC}: not made, as {why}."] if why else [])
 
 
 def _probability(found: tuple[float, float], expected: float) -> float:

@@ -111,6 +111,18 @@ def test_curvature_of_contacts_is_that_of_finite_differences() -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4 * np.abs(found).max())
 
 
+def test_what_both_balances_need_of_a_frame_is_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    snapshot, searches = TWO.snapshot(states(TWO)[:50]), []
+    search = EnergySlopes._contacts
+    monkeypatch.setattr(EnergySlopes, "_contacts", lambda self, frame: searches.append(1) or search(self, frame))
+    held = Balance(snapshot.system, TWO.field, TWO.measured).of(snapshot)
+    beads = BeadBalance(snapshot.system, TWO.field, TWO.measured)
+    beads.along(snapshot)
+    assert len(searches) == 1
+    assert beads.of(snapshot) is held
+    assert Balance(snapshot.system, TWO.field, not TWO.measured).of(snapshot) is not held
+
+
 def replace_atoms(frame: Snapshot, atoms: Array) -> Snapshot:
     return Snapshot(frame.system, frame.where, frame.number, frame.index, frame.box, atoms, frame.beads)
 

@@ -51,7 +51,7 @@ def library(file: str, section: str, change: Callable[[list[str]], None]) -> Cha
 def lennard_jones(sigma: float = 1.0, epsilon: float = 1.0) -> Change:
     """Times sigma and epsilon of all atom types."""
     def change(words: list[str]) -> None:
-        words[6:8] = [f"{float(words[6]) * sigma:.6g}", f"{float(words[7]) * epsilon:.6g}"]
+        words[-2:] = [f"{float(words[-2]) * sigma:.6g}", f"{float(words[-1]) * epsilon:.6g}"]
     return library("ffnonbonded.itp", "atomtypes", change)
 
 

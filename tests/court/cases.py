@@ -14,7 +14,6 @@ import yaml
 from .liquids import PROPANE, Liquid
 from .trial import Case, Change, Scene, system_of, write
 
-
 # What is done to files
 
 def topology(*edits: tuple[str, str]) -> Change:
@@ -236,8 +235,8 @@ def minimised(scene: Scene) -> None:
 def _true_sampling() -> list[Case]:
     """True atoms that are no sample of what is said of them."""
     def case(liquid: str, name: str, what: str, files: Change | None = None,
-             recipe: Change = foreign(_as_they_are)) -> Case:
-        return Case(f"{liquid}-{name}", "sampling", liquid, what, files, recipe, ALL)
+             recipe: Change | None = None) -> Case:
+        return Case(f"{liquid}-{name}", "sampling", liquid, what, files, recipe or foreign(_as_they_are), ALL)
 
     said = "dynamics of the force field, judged by"
     return [

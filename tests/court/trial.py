@@ -133,7 +133,7 @@ def tried(case: Case, liquid: Path, folder: Path) -> Outcome:
         with contextlib.redirect_stderr(io.StringIO()):
             backmap.run(folder / "recipe.yaml")
     except BackmapError as error:
-        return Outcome(REFUSED, [], [str(error).splitlines()[0]], time.process_time() - began)
+        return Outcome(REFUSED, [], [str(error).splitlines()[0].replace(f"{folder}/", "")], time.process_time() - began)
     report = json.loads((folder / "out" / "report.json").read_text())
     verdict = report["verdicts"][report["label"]]
     found = [finding for finding in verdict["findings"] if finding["level"] > 0]

@@ -89,7 +89,8 @@ class BeadBalance(Balance):
     def along(self, frame: Snapshot) -> dict[int, tuple[Array, Array]]:
         """By number of the molecule type, for every molecule that is looked at: ``BeadSums`` of every name of
         ``coordinates``, (n, names, 8), and ``balance.ClassSums`` of every class by what moves beads, (n, classes, 4):
-        fields that rigid bonds hold, less those that beads hold, too; ``free`` is that of the first. Nothing if some position is not finite.
+        fields that rigid bonds hold, less those that beads hold, too; ``free`` is that of the first. Nothing if
+        some position is not finite.
         """
         if not np.isfinite(frame.atoms).all():
             return {}
@@ -109,7 +110,7 @@ class BeadBalance(Balance):
                     by_class[part] += sums_by_class(fields, slopes)
                 for piece in self.pieces[number]:
                     fields = MoveFields(piece, slopes.positions, slopes.holding, self.measured)
-                    by_class[part, :, :-1] -= sums_by_class(fields, slopes)[..., :-1]  # ``free`` stays: the measure
+                    by_class[part, :, :-1] -= sums_by_class(fields, slopes)[..., :-1]  # ``free`` stays
         for row, each in enumerate(self.coordinates[number]):
             by_name[:, row, 0] = len(each.beads)
         return by_name, by_class

@@ -18,7 +18,7 @@ from backmap.model.system import System
 from backmap.model.tally import Tally
 
 from .assessor import temperature_of
-from .ratios import OFF, TOO_FAR, ERRORS, Ratio, error_of, in_units, ratio
+from .ratios import ERRORS, OFF, TOO_FAR, Ratio, error_of, in_units, ratio
 
 Array = NDArray[np.float64]
 SECTION, TOPIC = "along the beads", "beads and force field"

@@ -18,8 +18,8 @@ HEAD = """\
 new user would: files, `backmap init`, `backmap run`, no reference. Atoms that are put back are of one or two frames;
 “true atoms” and “dynamics” are those of the simulation, read in place of atoms that are put back, six frames (of octane
 and polystyrene one or two). The liquids are small (440 to 1,000 atoms), simulated by GROMACS with OPLS-AA; octane and
-polystyrene ship with the project. Where nothing else is said, the recipe says `beads: mapped`. [What verdicts follow](verdicts.md) has the rules,
-[Judging](judging.md) what each check can see.
+polystyrene ship with the project. Where nothing else is said, the recipe says `beads: mapped`. [What verdicts
+follow](verdicts.md) has the rules, [Judging](judging.md) what each check can see.
 
 {summary}
 """

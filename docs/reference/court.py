@@ -16,10 +16,10 @@ HEAD = """\
 
 *This page is generated from what was measured.* Runs that are wrong in a known way, and right ones, each started as a
 new user would: files, `backmap init`, `backmap run`, no reference. Atoms that are put back are of one or two frames;
-“true atoms” and “dynamics” are those of the simulation, read in place of atoms that are put back, six frames. The liquids
-are small (440 to 1,000 atoms), simulated by GROMACS with OPLS-AA; octane and polystyrene ship with the project. Where
-nothing else is said, the recipe says `beads: mapped`. [What verdicts follow](verdicts.md) has the rules,
-[Judging](judging.md) what each check can see.
+“true atoms” and “dynamics” are those of the simulation, read in place of atoms that are put back, six frames (of octane
+and polystyrene one or two). The liquids are small (440 to 1,000 atoms), simulated by GROMACS with OPLS-AA; octane and
+polystyrene ship with the project. Where nothing else is said, the recipe says `beads: mapped`. [What verdicts
+follow](verdicts.md) has the rules, [Judging](judging.md) what each check can see.
 
 {summary}
 """
@@ -29,9 +29,9 @@ KINDS = {
                  "None of these may be called good."),
     "beads": ("The beads contradict the force field", "None of these may be called good."),
     "force field": ("The force field is wrong",
-                    "Beads are said to be those of a model, and the force field is given wrong, so that nothing contradicts "
-                    "it. The verdict must be that it “samples the force field that was given; the force field itself was "
-                    "not examined”."),
+                    "Beads are said to be those of a model, and the force field is given wrong, so that nothing "
+                    "contradicts it. The verdict must be that it “samples the force field that was given; the force "
+                    "field itself was not examined”."),
     "right": ("Nothing is wrong", "None of these may be refused, or called “not usable”."),
 }
 
@@ -60,8 +60,8 @@ def section(kind: str, cases: list[dict[str, Any]]) -> str:
     title, asked = KINDS[kind]
     lines = [f"\n## {title}\n", f"{asked}\n", "| run | verdict | because of | what it says first | CPU s | |",
              "|---|---|---|---|---:|---|"]
-    lines += [f"| {one['what']} | {one['verdict']} | {', '.join(one['topics'])} | {_first(one['said'])} | {one['seconds']:.0f} | "
-              f"{'✓' if one['right'] else '✗'} |" for one in cases]
+    lines += [f"| {one['what']} | {one['verdict']} | {', '.join(one['topics'])} | {_first(one['said'])} | "
+              f"{one['seconds']:.0f} | {'✓' if one['right'] else '✗'} |" for one in cases]
     return "\n".join(lines) + "\n"
 
 

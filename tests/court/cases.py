@@ -50,7 +50,7 @@ def library(file: str, section: str, change: Callable[[list[str]], None]) -> Cha
 def lennard_jones(sigma: float = 1.0, epsilon: float = 1.0) -> Change:
     """Times sigma and epsilon of all atom types."""
     def change(words: list[str]) -> None:
-        words[6:8] = [f"{float(words[6]) * sigma:.6g}", f"{float(words[7]) * epsilon:.6g}"]
+        words[-2:] = [f"{float(words[-2]) * sigma:.6g}", f"{float(words[-1]) * epsilon:.6g}"]
     return library("ffnonbonded.itp", "atomtypes", change)
 
 
@@ -235,8 +235,8 @@ def minimised(scene: Scene) -> None:
 def _true_sampling() -> list[Case]:
     """True atoms that are no sample of what is said of them."""
     def case(liquid: str, name: str, what: str, files: Change | None = None,
-             recipe: Change = foreign(_as_they_are)) -> Case:
-        return Case(f"{liquid}-{name}", "sampling", liquid, what, files, recipe, ALL)
+             recipe: Change | None = None) -> Case:
+        return Case(f"{liquid}-{name}", "sampling", liquid, what, files, recipe or foreign(_as_they_are), ALL)
 
     said = "dynamics of the force field, judged by"
     return [

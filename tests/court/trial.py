@@ -133,7 +133,7 @@ def tried(case: Case, liquid: Path, folder: Path) -> Outcome:
         with contextlib.redirect_stderr(io.StringIO()):
             backmap.run(folder / "recipe.yaml")
     except BackmapError as error:
-        return Outcome(REFUSED, [], [str(error).splitlines()[0]], time.process_time() - began)
+        return Outcome(REFUSED, [], [str(error).splitlines()[0].replace(f"{folder}/", "")], time.process_time() - began)
     report = json.loads((folder / "out" / "report.json").read_text())
     verdict = report["verdicts"][report["label"]]
     found = [finding for finding in verdict["findings"] if finding["level"] > 0]
@@ -184,7 +184,8 @@ def _start(scene: Scene, beads_are: str) -> None:
     done = command.call("init", *said, *(word for option, name in files.items()
                                          for word in (option, scene.folder / name)))
     if not (scene.folder / "recipe.yaml").exists():
-        raise BackmapError((done.out + done.err).strip().splitlines()[-1])
+        said = (done.out + done.err).strip().splitlines()
+        raise BackmapError(next((line for line in said if line.startswith("error: ")), said[-1]))
     scene.recipe = yaml.safe_load((scene.folder / "recipe.yaml").read_text())
     scene.recipe["output"] = "out"
     scene.step("write")["report"] = ["report.html", "report.json"]

@@ -20,6 +20,8 @@ TOLERANCE, ERRORS = 0.03, 3.0
 FAR = 0.2
 #: Ratios of larger standard errors say nothing, unless they are above ``WILD``: a few atoms with huge forces make both.
 VAGUE, WILD = 0.3, 5.0
+#: Errors of ratios below 1 grow as 1 / ratio, down to this one.
+LEAST = 0.3
 #: When a ratio is off, and too far, in words.
 OFF = f"a ratio {TOLERANCE:.0%} and {ERRORS:g} standard errors from 1"
 TOO_FAR = f"{FAR:.0%} off beyond its errors, or above {WILD:g}"
@@ -75,14 +77,17 @@ def ratio(above: Array, below: Array) -> Ratio:
     """Ratio of the sums of two arrays of frames by units, (f, u) each.
 
     Its error is the larger of those from frames and from units as independent pieces, by the sums of what deviates:
-    neighbours in time need not be independent, nor are molecules of a frame.
+    neighbours in time need not be independent, nor are molecules of a frame. Few large forces make up much of the sums;
+    where they happen to be missing, the ratio is below 1, and so is, by as much, what scatters: errors are those of a
+    ratio of 1.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         whole = below.sum()
         value = above.sum() / whole if whole else np.nan
         if not np.isfinite(value):
             return Ratio(float("nan"), None)
-        return Ratio(float(value), error_of((above - value * below) / whole))
+        error = error_of((above - value * below) / whole)
+        return Ratio(float(value), None if error is None else float(error / np.clip(value, LEAST, 1.0)))
 
 
 def error_of(parts: Array) -> float | None:

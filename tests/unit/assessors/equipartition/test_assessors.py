@@ -115,6 +115,24 @@ def test_beads_are_judged_only_if_they_were_mapped(beads_are: str | None, said: 
     assert said in found.notes[0]
 
 
+def test_moves_of_a_bead_that_do_nothing_to_a_class_say_nothing_of_it() -> None:
+    """A molecule of one bead moves as a whole: of its angles and torsions, rounding remains."""
+    whole = ExactChain(6, (dict.fromkeys(range(6), 1),), stiffness=100.0)
+    found = assessed(AlongBeads, whole, states())
+    assert not found.figures
+    assert not found.findings
+
+
+def test_where_the_largest_forces_are_missing_errors_are_not_too_small() -> None:
+    """Sums of skewed numbers: most often below their mean, and then their scatter is, too."""
+    rng, wrong = np.random.default_rng(1), 0
+    for _ in range(300):
+        above = rng.lognormal(-0.5 * 1.5**2, 1.5, (2, 100))
+        one = ratio(above, np.ones_like(above))
+        wrong += one.known and one.level != GOOD
+    assert wrong < 3  # 1 %; 7 without
+
+
 def test_a_single_huge_force_is_no_excuse() -> None:
     """It makes the standard error as large as the ratio."""
     above, below = np.ones((1, 50)), np.ones((1, 50))

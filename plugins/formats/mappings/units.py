@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -253,7 +254,7 @@ class _Composition:
         """Note on which sides of a bond atoms are, if they are bonded one to the next."""
         atoms = tuple(self.atoms[start + step].get(name, -1) if 0 <= start + step < len(self.atoms) else -1
                       for step, name in told.atoms)
-        if len({*atoms}) == 4 and all(self.graph.has_edge(*pair) for pair in zip(atoms, atoms[1:])):
+        if len({*atoms}) == 4 and all(self.graph.has_edge(*pair) for pair in pairwise(atoms)):
             self.sides.append(ToldSide(atoms, told.side, told.where))
 
     def _bonds(self, placed: Sequence[tuple[int, Unit]]) -> list[tuple[int, int]] | None:

@@ -135,13 +135,14 @@ def test_the_wrong_hand_is_never_drawn() -> None:
 def test_the_wrong_side_is_never_drawn(side: int) -> None:
     """Torsions of the made-up field are soft: without a side a butene is drawn on either."""
     atoms, shape = builders.atoms_of("C/C=C\\C", "BUE")
-    rows = {name: 1.0 for name in atoms.atom_names}
+    rows = dict.fromkeys(atoms.atom_names, 1.0)
     kind = molecule_type(atoms, builders.beads_of(atoms, {"A1": rows}))
     field = field_of(measured(kind, shape))
     for told in (0, side):
         sided = kind.with_signs(kind.chemistry.sign, np.array([told]))
         env = alone(sided, shape, bead=0)
-        placed = drawn(generator_of(field, System(((sided, 1),))), env, 200).positions[0][:, slots(env, list(range(12)))]
+        draw = drawn(generator_of(field, System(((sided, 1),))), env, 200)
+        placed = draw.positions[0][:, slots(env, list(range(12)))]
         assert {*sides(placed.numpy(), kind.planar.atoms).ravel().tolist()} == ({side} if told else {CIS, TRANS})
 
 

@@ -20,7 +20,8 @@ def dihedral(degrees: float) -> np.ndarray:
         [[0, 0, 0], [0, 0, 0], [0, 0, 0], [np.cos(angle), np.sin(angle), 0.5]])
 
 
-@pytest.mark.parametrize(("degrees", "side"), [(0, CIS), (80, CIS), (-80, CIS), (100, TRANS), (180, TRANS), (-100, TRANS)])
+@pytest.mark.parametrize(("degrees", "side"), [(0, CIS), (80, CIS), (-80, CIS), (100, TRANS), (180, TRANS),
+                                               (-100, TRANS)])
 def test_sides_by_torsion(degrees: float, side: int) -> None:
     assert sides(dihedral(degrees), QUAD).tolist() == [side]
     assert sides(dihedral(degrees)[::-1], QUAD).tolist() == [side]
@@ -51,7 +52,7 @@ def test_all_triples_of_a_centre_have_their_sign() -> None:
 @pytest.mark.parametrize(("smiles", "side"), [("C/C=C\\C", CIS), ("C/C=C/C", TRANS)])
 def test_butenes_on_the_wrong_side_are_found(smiles: str, side: int) -> None:
     atoms, shape = builders.atoms_of(smiles, "BUE")
-    kind = molecule_type(atoms, builders.beads_of(atoms, {"M1": {name: 1.0 for name in atoms.atom_names}}))
+    kind = molecule_type(atoms, builders.beads_of(atoms, {"M1": dict.fromkeys(atoms.atom_names, 1.0)}))
     assert kind.planar.atoms.tolist() == [[0, 1, 2, 3]]
     assert kind.planar.side.tolist() == [EITHER]
     for told, wrong in ((EITHER, 0), (side, 0), (-side, 1)):

@@ -31,7 +31,7 @@ def test_centres_of_the_wrong_hand() -> None:
 @pytest.mark.parametrize("side", [CIS, EITHER, TRANS])
 def test_planar_bonds_on_the_wrong_side(side: int) -> None:
     atoms, shape = builders.atoms_of("CC/C=C\\CC", "HEX")
-    halves = [{name: 1.0 for name in names} for names in (("C1", "C2", "C3"), ("C4", "C5", "C6"))]
+    halves = [dict.fromkeys(names, 1.0) for names in (("C1", "C2", "C3"), ("C4", "C5", "C6"))]
     kind = molecule_type(atoms, builders.beads_of(atoms, {"A1": halves[0], "A2": halves[1]}))
     kind = kind.with_signs(kind.chemistry.sign, np.array([side]))
     assert right(kind, shape).tolist() == [side != TRANS] * 2

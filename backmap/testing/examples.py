@@ -14,8 +14,8 @@ from ..engine.sites.environment import Scene
 from ..engine.sites.fragments import FragmentTable, resting_order
 from ..engine.sites.schedule import gibbs_schedule
 from ..model.inputs import AtomMolecule, AtomTopology
-from ..model.mapping import Mapping
 from ..model.isomers import handedness
+from ..model.mapping import Mapping
 from ..model.molecule import Chemistry, MoleculeType, graph_of
 from ..model.parameters import Bonded, ForceField, MoleculeParameters
 from ..model.system import System, Window

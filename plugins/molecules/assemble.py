@@ -4,7 +4,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from itertools import groupby
 from typing import Literal
 
 import networkx as nx
@@ -13,7 +12,6 @@ from numpy.typing import NDArray
 
 from backmap.api import AtomMolecule, AtomTopology, BeadModel, FrameSource, MappingReader
 from backmap.errors import BackmapError
-from backmap.model.isomers import handedness
 from backmap.model.mapping import Mapping as BeadMapping
 from backmap.model.molecule import TOUCHING, Chemistry, MoleculeType, graph_of, implied_bead_bonds
 from backmap.model.system import Group, System

@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-AMINO_ACIDS = frozenset("ALA ARG ASN ASP CYS GLN GLU GLY HIS HID HIE HIP ILE LEU LYS MET PHE PRO SER THR TRP TYR VAL".split())
+AMINO_ACIDS = frozenset(("ALA", "ARG", "ASN", "ASP", "CYS", "GLN", "GLU", "GLY", "HIS", "HID", "HIE", "HIP", "ILE", "LEU",
+                         "LYS", "MET", "PHE", "PRO", "SER", "THR", "TRP", "TYR", "VAL"))
 ESTERS = (("C22", "C21", "O21", "C2"), ("C32", "C31", "O31", "C3"))
 OLEATE = ("C28", "C29", "C210", "C211")
 FLAT = 150.0  #: degrees; peptide bonds below are counted
@@ -36,7 +38,7 @@ class Molecules:
 
     def torsion(self, *points: np.ndarray) -> float:
         """Degrees, without its sign."""
-        first, axis, last = (self.step(a, b) for a, b in zip(points, points[1:]))
+        first, axis, last = (self.step(a, b) for a, b in pairwise(points))
         m, n = np.cross(first, axis), np.cross(axis, last)
         return float(np.degrees(np.arccos(np.clip(m @ n / np.linalg.norm(m) / np.linalg.norm(n), -1, 1))))
 
@@ -61,7 +63,7 @@ def protein(found: Molecules) -> str:
     here = [residue for residue in found.residues if residue[1] in AMINO_ACIDS]
     hands = [found.hand(atoms, "CA", "N", "C", "CB") > 0 for _, _, atoms in here if "CB" in atoms]
     omega = [(found.torsion(one["CA"], one["C"], other["N"], other["CA"]), f"{name}{number}")
-             for (_, _, one), (number, name, other) in zip(here, here[1:])
+             for (_, _, one), (number, name, other) in pairwise(here)
              if np.linalg.norm(found.step(one["C"], other["N"])) < 0.3]
     cis = [name for angle, name in omega if angle < 90]
     bent = sum(angle < FLAT for angle, _ in omega)

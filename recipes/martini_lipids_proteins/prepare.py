@@ -3,8 +3,8 @@
     python prepare.py popc   BILAYER.gro FORCEFIELD.ff POPC.itp FOLDER
     python prepare.py protein MARTINI.gro MAPS PROTEIN.pdb FOLDER
 
-The first writes `cg.gro` and `topol.top` (CHARMM36) into FOLDER; the second runs `gmx pdb2gmx` (amber99sb-ildn) and writes
-`cg.gro`, `topol.top` and Backward's maps in the form that Martini 3 and pdb2gmx ask for.
+The first writes `cg.gro` and `topol.top` (CHARMM36) into FOLDER; the second runs `gmx pdb2gmx` (amber99sb-ildn) and
+writes `cg.gro`, `topol.top` and Backward's maps in the form that Martini 3 and pdb2gmx ask for.
 """
 from __future__ import annotations
 
@@ -76,10 +76,10 @@ def adapted(text: str, residue: str, atoms: set[str]) -> str:
                 continue
             if words[1] in bead_of:
                 row = f"{words[0]} {words[1]} {bead_of[words[1]]}"
-        elif section in ("cis", "trans", "out", "chiral") and words and not header:
-            # Helper points of Backward's tyrosine stand for beads that it places otherwise.
-            if gone & {*words} or (residue == "TYR" and section != "chiral"):
-                continue
+        elif section in ("cis", "trans", "out", "chiral") and words and not header and (
+                # Helper points of Backward's tyrosine stand for beads that it places otherwise.
+                gone & {*words} or (residue == "TYR" and section != "chiral")):
+            continue
         kept.append(row)
     return "\n".join([*kept, ""])
 

@@ -124,8 +124,6 @@ TABLE: list[Row] = [
      "Atoms that no line names: C3, C4, C5, C6, C7, C8. Perhaps '3 C3 B'."),
     (".map with a bead that is not listed", map_file("3 C3 B", "3 C3 D"), IN_MAP,
      "run.yaml: steps[0].topology: octane.map:10: bead 'D' is not among those listed. Known: A, B."),
-    (".map whose [ cis ] names an atom that is not there", map_file("3 C3 B", "3 C3 B\n[ cis ]\nC1 C2 C3 O9"), IN_MAP,
-     "run.yaml: steps[0].topology: octane.map:12: [ cis ] names 'O9', which is no atom of OCT. Known: A, B, C1, C2, C3."),
     (".map for another force field", text("octane.map", BACKWARD),
      ("--set", f"{MAPPING}{{backward: {{files: octane.map, force_field: charmm36}}}}"),
      "run.yaml: steps[0].topology: octane.map: no [ mapping ] is for 'charmm36'. They are for: oplsaa."),

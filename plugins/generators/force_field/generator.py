@@ -49,8 +49,8 @@ class FromForceField(DensityGenerator):
     """Configurational-bias growth: angles and torsions drawn from the force field's terms; exact density, no training.
 
     Every atom gets an angle and a torsion about its predecessors by exp(-U / kT) of the terms that it completes with
-    placed atoms; rings close by trilateration, stereocentres keep their hands, planar bonds their sides. Guides towards beads and towards
-    placed atoms farther on are part of the density (``docs/theory``).
+    placed atoms; rings close by trilateration, stereocentres keep their hands and planar bonds their sides. Guides
+    towards beads and towards placed atoms farther on are part of the density (``docs/theory``).
     """
 
     Options = ForceFieldOptions

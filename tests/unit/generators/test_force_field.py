@@ -10,18 +10,19 @@ import pytest
 import torch
 from backmap_plugins.formats.gromacs.frames import GromacsFrames
 from backmap_plugins.generators.force_field.generator import ForceFieldOptions, FromForceField
+from backmap_plugins.molecules.assemble import molecule_type
 from rich.console import Console
 
 from backmap import testing
 from backmap.engine.random import Stream
 from backmap.errors import BackmapError
-from backmap.model.isomers import handedness
+from backmap.model.isomers import CIS, TRANS, handedness, sides
 from backmap.model.system import System
 from backmap.recipe import recipe
 from backmap.recipe.registry import Registry
 from backmap.running import runner
 from backmap.running.display import Display
-from tests import scenes
+from tests import builders, scenes
 from tests.unit.generators.small import (
     alone,
     angle_at,
@@ -128,6 +129,21 @@ def test_the_wrong_hand_is_never_drawn() -> None:
             assert (handedness(placed.numpy(), kind.chemistry.centres) == kind.chemistry.sign).all()
             n_right += 150
     assert n_right >= 450
+
+
+@pytest.mark.parametrize("side", [CIS, TRANS])
+def test_the_wrong_side_is_never_drawn(side: int) -> None:
+    """Torsions of the made-up field are soft: without a side a butene is drawn on either."""
+    atoms, shape = builders.atoms_of("C/C=C\\C", "BUE")
+    rows = dict.fromkeys(atoms.atom_names, 1.0)
+    kind = molecule_type(atoms, builders.beads_of(atoms, {"A1": rows}))
+    field = field_of(measured(kind, shape))
+    for told in (0, side):
+        sided = kind.with_signs(kind.chemistry.sign, np.array([told]))
+        env = alone(sided, shape, bead=0)
+        draw = drawn(generator_of(field, System(((sided, 1),))), env, 200)
+        placed = draw.positions[0][:, slots(env, list(range(12)))]
+        assert {*sides(placed.numpy(), kind.planar.atoms).ravel().tolist()} == ({side} if told else {CIS, TRANS})
 
 
 def test_mirror_images_of_the_other_hand_are_drawn_as_mirror_images() -> None:

@@ -20,7 +20,8 @@ def dihedral(degrees: float) -> np.ndarray:
         [[0, 0, 0], [0, 0, 0], [0, 0, 0], [np.cos(angle), np.sin(angle), 0.5]])
 
 
-@pytest.mark.parametrize(("degrees", "side"), [(0, CIS), (80, CIS), (-80, CIS), (100, TRANS), (180, TRANS), (-100, TRANS)])
+@pytest.mark.parametrize(("degrees", "side"), [(0, CIS), (80, CIS), (-80, CIS), (100, TRANS), (180, TRANS),
+                                               (-100, TRANS)])
 def test_sides_by_torsion(degrees: float, side: int) -> None:
     assert sides(dihedral(degrees), QUAD).tolist() == [side]
     assert sides(dihedral(degrees)[::-1], QUAD).tolist() == [side]

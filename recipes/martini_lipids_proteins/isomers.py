@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-AMINO_ACIDS = frozenset(("ALA", "ARG", "ASN", "ASP", "CYS", "GLN", "GLU", "GLY", "HIS", "HID", "HIE", "HIP", "ILE", "LEU",
-                         "LYS", "MET", "PHE", "PRO", "SER", "THR", "TRP", "TYR", "VAL"))
+AMINO_ACIDS = frozenset(("ALA", "ARG", "ASN", "ASP", "CYS", "GLN", "GLU", "GLY", "HIS", "HID", "HIE", "HIP", "ILE",
+                         "LEU", "LYS", "MET", "PHE", "PRO", "SER", "THR", "TRP", "TYR", "VAL"))
 ESTERS = (("C22", "C21", "O21", "C2"), ("C32", "C31", "O31", "C3"))
 OLEATE = ("C28", "C29", "C210", "C211")
 FLAT = 150.0  #: degrees; peptide bonds below are counted

@@ -115,7 +115,8 @@ class _Composition:
         quads = [[centre, *arms] for centre, (arms, _) in self.stereocentres.items()]
         return bead_model(self.molecule, self.beads, bonds=self._bonds(placed),
                           remarks=self.remarks.lines(self.molecule.name, self.files, self.lacking),
-                          stereocentres=np.array(quads, dtype=np.int64).reshape(-1, 4) if quads else None, sides=self.sides)
+                          stereocentres=np.array(quads, dtype=np.int64).reshape(-1, 4) if quads else None,
+                          sides=self.sides)
 
     def _placed(self) -> list[tuple[int, Unit]]:
         """The unit that begins at each residue; residues that none describes are errors."""

@@ -102,7 +102,6 @@ PAGES = [
          unknown=True),
     Page("docs/from-votca.md", {"topol.top": "octane/octane.top", "mapping.xml": "octane/octane.xml", **BEADS}),
     Page("docs/from-gromacs.md", {"topol.top": "octane/octane.top", **BEADS}, later=True),
-    Page("docs/from-martini.md", {"topol_aa.top": "octane/octane.top", **BEADS}),
 ]
 
 

@@ -291,10 +291,6 @@ TABLE: list[Row] = [
      "run.yaml: steps[2].read: a.ndx: group 'P' is empty"),
     ("group with a bead twice", content("a.ndx", b"[ P ]\n" + b"1 " * 256), INDEX,
      "run.yaml: steps[2].read: a.ndx: group 'P' has number 1 twice"),
-    ("group in reverse", content("a.ndx", ("[ P ]\n" + " ".join(map(str, range(256, 0, -1)))).encode()), INDEX,
-     "run.yaml: steps[2].read: cg.gro (group P): bead 1 is called B4, but OCT has B1 there. Beads must stand in "
-     "the order of the topology and the mapping. Declare sites without atoms in topology as 'ignore: [B4]', and "
-     "molecules that are not to be backmapped as 'exclude: {MOLECULE: B4}'."),
     ("empty index", content("a.ndx", b""), INDEX,
      "run.yaml: steps[2].read: a.ndx: has no group 'P'. It has no groups at all; is it an index file?"),
     ("first time that is no number", nothing, put("read.beads.gromacs={files: [cg.gro, cg.xtc], begin: .nan}"),

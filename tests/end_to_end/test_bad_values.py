@@ -342,7 +342,7 @@ TABLE: list[Row] = [
      "run.yaml: steps[0].topology: octane.yaml:5: 'B1' comes twice"),
     ("YAML bond of one bead", yaml("  weights: mass", "  bonds: [[B1]]"), IN_YAML,
      "run.yaml: steps[0].topology: octane.yaml:2: OCT.bonds.0: '1' is missing. Keys are: beads, residues, weights,"
-     " bonds, chiral, first, last; of a bead: atoms, type, weights."),
+     " bonds, chiral, cis, trans, first, last; of a bead: atoms, type, weights."),
 ]
 
 test_one_line = one_line(TABLE, INPUTS, RECIPE)

@@ -37,7 +37,7 @@ def test_backward(registry: Registry, data: Path) -> None:
     assert held.files == {"backward": 107}
     assert (len(read), refused) == (105, {"dops.charmm36.map", "tog.charmm36.map"})
     warned = {one.path.name.partition(".")[0] for one in held.found if one.entry.remarks}
-    assert warned == {"dope", "dopg", "popg", "pope", "reyp"}
+    assert warned == {"dope", "dopg", "popg", "popc", "pope", "reyp"}
 
 
 def test_small_molecules(registry: Registry, data: Path) -> None:

@@ -28,7 +28,7 @@ TENSORS = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.tensor([True, False]
 def assert_same_type(found: MoleculeType, expected: MoleculeType) -> None:
     for field in fields(MoleculeType):
         here, there = getattr(found, field.name), getattr(expected, field.name)
-        if field.name in ("chemistry", "mapping", "held", "dependents"):
+        if field.name in ("chemistry", "mapping", "held", "dependents", "planar"):
             for part in fields(here):
                 if part.name != "share":  # how much of an atom a bead has is read anew with the mapping
                     np.testing.assert_array_equal(getattr(here, part.name), getattr(there, part.name))

@@ -170,7 +170,8 @@ def test_molecules_without_a_mapping(folder: Path, capsys: pytest.CaptureFixture
     (FILES[:-2], "backmap: backmap init: no temperature is given. Give that of the simulation of the beads"),
     (FILES[2:], "backmap: no atomistic topology is given. Give one with -p, e.g. -p topol.top."),
     ((*FILES[:2], *FILES[4:]),
-     "backmap: no mapping is given. Give one with --mapping, e.g. --mapping mapping.xml, or let --from martini3 pick them from libraries."),
+     "backmap: no mapping is given. Give one with --mapping, e.g. --mapping mapping.xml, or let --from martini3 pick "
+     "them from libraries."),
     ((*FILES[:4], *FILES[6:]), "backmap: no beads are given. Give them with -c and -f, e.g. -c cg.gro -f cg.xtc."),
     ((*FILES[:5], "octane.xml", *FILES[6:]), "backmap: octane.xml: looks like a mapping, not like a file of frames."),
     ((*FILES[:5], "none.gro", *FILES[6:]), "backmap: none.gro: there is no such file"),

@@ -69,7 +69,7 @@ class Drifting:
     def __call__(self, frames: object) -> dict[str, np.ndarray]:
         self.sweep += 1
         mean = 40 * np.exp(-self.sweep / self.time) - self.rate * self.sweep
-        return {"torsion": mean + self.noise * self.rng.standard_normal(48)}
+        return {"proper": mean + self.noise * self.rng.standard_normal(48)}
 
 
 def tuner(energies: Drifting, monkeypatch: pytest.MonkeyPatch) -> MoveTuner:
@@ -97,7 +97,7 @@ def test_sweeps_follow_the_time_that_energies_take_to_rest(time: float, least: i
 def test_frames_that_do_not_rest_are_said_not_to(monkeypatch: pytest.MonkeyPatch) -> None:
     made = tuner(Drifting(1.0, rate=0.5), monkeypatch)
     assert made.sweeps(2.0, 10, at_most=50) == (
-        50, "not relaxed within 50 sweeps (at_most), as energies still change: torsion")
+        50, "not relaxed within 50 sweeps (at_most), as energies still change: torsions")
 
 
 def test_noise_that_would_hide_a_change_takes_more_sweeps(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,8 +111,9 @@ def test_what_was_not_reached_stands_in_log_and_report() -> None:
     step.adopt(Tuned({"sweeps": 1}, {}, "not relaxed within 1 sweeps (at_most), as energies still change: torsion"))
     step.frames(window, state)
     step.finish(state)
-    assert said[-1] == f"hamiltonian: The pilot: {step.tuned.remark}."
-    assert f"The pilot: {step.tuned.remark}." in [finding.text for finding in state.sampling[0].findings]
+    assert said[-1].startswith("hamiltonian: The pilot: not relaxed within 1 sweeps")
+    assert [finding.text for finding in state.sampling[0].findings if "The pilot" in finding.text] == [
+        f"The pilot: {state.sampling[0].tuned.remark}."]
 
 
 def test_places_that_are_flagged_do_not_tell() -> None:

@@ -77,7 +77,8 @@ class Verdict:
         elif self.level == GOOD and not self.compared:
             lead = (f"{who[0].upper()}{who[1:]} sample the force field that was given: none of the "
                     f"{plural(good, 'thing')} that were looked at stands out. Whether it is the right force field was "
-                    "not examined: that takes true atoms.")
+                    "not examined, and torsions that stay in the wells they were drawn into are not seen: both take "
+                    "true atoms.")
         elif self.level == GOOD:
             lead = (f"{who[0].upper()}{who[1:]} can be used as they are: none of the {plural(good, 'thing')} "
                     "that were looked at stands out.")

@@ -19,8 +19,9 @@ new user would: files, `backmap init`, `backmap run`, no reference. Atoms that a
 “true atoms” and “dynamics” are those of the simulation, read in place of atoms that are put back, six frames (of octane
 and polystyrene one or two). The liquids are small (440 to 1,000 atoms), simulated by GROMACS with OPLS-AA; octane and
 polystyrene ship with the project. Where nothing else is said, the recipe says `beads: mapped`. [What verdicts
-follow](verdicts.md) has the rules, [Judging](judging.md) what each check can see. Rows were measured one by one while the
-checks were being made, not all by the same version. A case may be caught by another check than the one that it is meant for.
+follow](verdicts.md) has the rules, [Judging](judging.md) what each check can see. Rows were measured one by one while
+the checks were being made, not all by the same version. A case may be caught by another check than the one that it is
+meant for.
 
 {summary}
 """

@@ -8,6 +8,7 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
+from backmap.engine.rings import small_rings
 from backmap.model.molecule import MoleculeType
 from backmap.model.parameters import ForceField, MoleculeParameters
 from backmap.model.system import System
@@ -132,25 +133,3 @@ def torsions_along_bonds(graph: nx.Graph) -> Iterator[tuple[int, ...]]:
     for b, c in graph.edges:
         for a in sorted(set(graph[b]) - {c}):
             yield from (one_way((a, b, c, d)) for d in sorted(set(graph[c]) - {a, b}))
-
-
-def small_rings(kind: MoleculeType, largest: int = 8) -> list[list[int]]:
-    """The smallest rings that make up the molecule's cycles, atoms in order, up to ``largest`` of them."""
-    graph = nx.Graph(kind.graph.edges)
-    rings = []
-    for part in nx.biconnected_components(graph):
-        if len(part) > 2:
-            rings += [ring for ring in nx.minimum_cycle_basis(graph.subgraph(part)) if len(ring) <= largest]
-    return sorted((_in_order(graph, ring) for ring in rings), key=min)
-
-
-def _in_order(graph: nx.Graph, ring: list[int]) -> list[int]:
-    """The atoms of a ring along its bonds, from the first one on."""
-    start = min(ring)
-    cycle = graph.subgraph(ring)
-    order, last = [start, min(cycle[start])], start
-    while len(order) < len(ring):
-        step = [a for a in sorted(cycle[order[-1]]) if a != last and a not in order]
-        last = order[-1]
-        order.append(step[0])
-    return order

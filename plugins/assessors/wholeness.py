@@ -4,6 +4,7 @@ from __future__ import annotations
 import numpy as np
 from rdkit import Chem
 
+from backmap.engine.rings import small_rings
 from backmap.engine.sites.snapshot import Snapshot
 from backmap.model.assessment import CARE, GOOD, UNUSABLE, Aspect, Assessment, Figure, VerdictRule
 from backmap.model.isomers import handedness
@@ -16,7 +17,6 @@ from ..chemistry.amino_acids import left_handed
 from .distributions import element_radii
 from .packing import APART
 from .part import Array, Flags, Measurement, beads_of, counts_of
-from .terms import small_rings
 
 STRETCHED = 0.25  #: of its length, by which a bond may be longer or shorter
 FLAT = 0.02  #: nm; distance of ring atoms from their plane, root mean square

@@ -3,10 +3,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from backmap_plugins.assessors import kernels
 from backmap_plugins.assessors.rings import Rings
 from scipy.spatial.transform import Rotation
 
+from backmap.engine.rings import crosses
 from backmap.model.system import System
 from backmap.model.tally import Tally
 from tests import builders
@@ -29,12 +29,12 @@ def test_a_segment_and_a_flat_ring(x: float, y: float, through: bool) -> None:
     for shift in range(6):
         ring = np.roll(hexagon(), shift, axis=0)
         for corners in (ring, ring[::-1].copy()):
-            assert kernels.crosses(start, end, corners) == through
-            assert kernels.crosses(end, start, corners) == through
+            assert crosses(start, end, corners) == through
+            assert crosses(end, start, corners) == through
 
 
 def test_a_segment_that_ends_before_the_ring_is_not_through() -> None:
-    assert not kernels.crosses(np.array([0, 0, 0.01]), np.array([0, 0, 0.15]), hexagon())
+    assert not crosses(np.array([0, 0, 0.01]), np.array([0, 0, 0.15]), hexagon())
 
 
 def test_random_segments_through_a_flat_ring_as_its_polygon_says() -> None:
@@ -47,7 +47,7 @@ def test_random_segments_through_a_flat_ring_as_its_polygon_says() -> None:
         x, y, _ = start + share * (end - start)
         angles = np.arange(6) * np.pi / 3 + np.pi / 6
         expected = bool(0 <= share <= 1 and (np.cos(angles) * x + np.sin(angles) * y < 0.14 * np.sqrt(3) / 2).all())
-        assert kernels.crosses(turn.apply(start), turn.apply(end), turn.apply(hexagon())) == expected
+        assert crosses(turn.apply(start), turn.apply(end), turn.apply(hexagon())) == expected
         inside += expected
     assert inside > 100
 

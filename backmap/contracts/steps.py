@@ -10,6 +10,7 @@ from .plugin import Options, Plugin
 from .state import State
 
 if TYPE_CHECKING:
+    from ..model.inputs import BeadsSaid
     from ..model.run_parameters import RunParameters
     from ..model.system import System, Window
     from ..model.tuned import Tuned
@@ -38,6 +39,8 @@ class Step(Plugin):
     tunable: ClassVar[tuple[str, ...]] = ()
     #: What the pilot of the run has chosen for them; None before, and where nothing was left to it.
     tuned: Tuned | None = None
+    #: What the recipe says of its beads: ``mapped``, ``model``, ``auto``, or None; set by the recipe.
+    beads_said: BeadsSaid | None = None
     #: Place in the recipe, e.g. ``run.yaml: steps[3].gibbs``; set by the recipe, for messages.
     where: str = ""
     #: Number of the step in the recipe, counted from 0; it enters the name of every random stream.

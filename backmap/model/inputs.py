@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 FARTHEST = 1e6  #: nm; no position is as far from the origin
 #: What beads are: mapped from the atoms of an all-atom simulation, or those of a coarse-grained model.
 BeadsAre = Literal["mapped", "model"]
+#: What a recipe says of them: that, or that a pilot is to find out how far they are to be trusted.
+BeadsSaid = Literal["mapped", "model", "auto"]
 
 _reading: ContextVar[dict[Path, None] | None] = ContextVar("reading", default=None)
 

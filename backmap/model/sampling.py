@@ -14,13 +14,13 @@ class Sampled:
 
     Attributes:
         temperature: K.
-        sigma: Standard deviation of the Gaussian that holds every coordinate of M(r) to its bead, nm; None where beads
-            are met exactly.
+        sigma: Standard deviation of the Gaussian that holds every coordinate of M(r) to its bead, nm, one or by bead
+            type; None where beads are met exactly.
         fixman_potential: Whether rigid bonds are sampled as very stiff springs, not as by constrained dynamics.
     """
 
     temperature: float
-    sigma: float | None = None
+    sigma: float | dict[str, float] | None = None
     fixman_potential: bool = False
 
 

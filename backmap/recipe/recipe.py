@@ -19,6 +19,7 @@ import pydantic
 from ..api import Nested, Plugin, Step
 from ..errors import BackmapError
 from ..fields import Build, as_path
+from ..model.inputs import BeadsAre, BeadsSaid
 from . import document
 from .registry import Kind, Registry, did_you_mean, kind_of
 from .source import Source
@@ -42,8 +43,10 @@ class Recipe(pydantic.BaseModel):
     replicas: int = pydantic.Field(
         1, ge=1, le=10**6, description="Independent draws of the atoms for each frame of beads.")
     replica: int | None = pydantic.Field(None, ge=0, description="Only this one of them, from 0.")
-    beads: Literal["mapped", "model"] | None = pydantic.Field(
-        None, description="What beads are: mapped from atoms (the force field judges them, too), or a model's.")
+    beads: BeadsSaid | None = pydantic.Field(
+        None, description="What beads are: mapped from atoms (they are met exactly, and the force field judges them, "
+                          "too), or a model's; auto where nobody knows. With model and auto a pilot finds out how far "
+                          "they are to be trusted, and 'hamiltonian' meets them as softly as that.")
     max_warnings: dict[str, pydantic.NonNegativeInt] = pydantic.Field(
         {}, description="How many physics warnings of each type the run may have before it fails.")
     max_infeasible: float = pydantic.Field(
@@ -68,6 +71,11 @@ class Recipe(pydantic.BaseModel):
     def drawn(self) -> Sequence[int]:
         """Numbers of the replicas that a run makes, in order."""
         return range(self.replicas) if self.replica is None else [self.replica]
+
+    @property
+    def beads_are(self) -> BeadsAre | None:
+        """What beads are, where the recipe knows it."""
+        return None if self.beads == "auto" else self.beads
 
     @property
     def folder(self) -> Path:
@@ -125,6 +133,7 @@ def compose(text: str, content: dict[str, Any], path: Path, registry: Registry,
         recipe = validated(Recipe, content, build, "entry")
         for error in _settle(recipe.steps, "steps", path, registry):
             raise error
+        _tell(recipe.steps, recipe.beads)
     except RecipeError as error:
         raise error.outermost(path) from error.__cause__
     recipe._source = Source(path, text, tuple(overrides), content, tuple(build.inputs), tuple(build.plugins),
@@ -356,6 +365,14 @@ def _settle(steps: Sequence[Step | None], place: str, file: Path, registry: Regi
                                1000 * (step.index + 1) + 100 * branch)
         gone |= dict.fromkeys(given & step.takes - step.gives, step.name)
         given = (given - step.takes) | step.gives
+
+
+def _tell(steps: Sequence[Step], beads: BeadsSaid | None) -> None:
+    """Tell all steps what the recipe says of its beads."""
+    for step in steps:
+        step.beads_said = beads
+        for nested in step.branches.values():
+            _tell(nested, beads)
 
 
 def _givers(need: str, registry: Registry) -> list[str]:

@@ -138,6 +138,12 @@ class Ledger:
 
     # Files that grow
 
+    def release(self) -> None:
+        """Forget what was claimed, for steps that start once more before the first frame."""
+        for file in self._files.values():
+            file.close()
+        self._files.clear()
+
     def claim(self, path: Path) -> None:
         """Open an output file, truncated to the bytes that were committed; see ``api.OutputFiles``.
 

@@ -6,7 +6,7 @@ in the output folder of both; where there is nothing, it comes to the same by it
 """
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +115,12 @@ def spread(numbers: Sequence[int], n_atoms: int) -> list[int]:
     """
     some = min(len(numbers), MOST, -(-ATOMS // max(n_atoms, 1)))
     return [numbers[int(place)] for place in (np.arange(some) + 0.5) * len(numbers) / some]
+
+
+def tell(made: Tuning, log: Callable[[str], None]) -> None:
+    """Print what was chosen."""
+    for line in said(made):
+        log(line)
 
 
 def said(made: Tuning) -> Iterator[str]:

@@ -59,7 +59,7 @@ class Assignment:
             registry.load_file(file)
         checked = recipe.compose("", self.content, self.path, registry)
         state = State(folder=checked.folder, output=checked.output_folder, seed=checked.seed, device=self.device,
-                      title=checked.title, beads_are=checked.beads, log=lambda line: None)
+                      title=checked.title, beads_are=checked.beads_are, log=lambda line: None)
         pilot.adopt(checked.steps, self.tuned)
         made = Pipeline(checked, self.chosen, state, Desk(checked.drawn))
         made.start()

@@ -153,10 +153,9 @@ class Run:
         recipe, ledger = self.recipe, self.ledger
         desk = Desk(recipe.drawn, ledger.claim, ledger.place)
         pilot.adopt(recipe.steps, self.tuning.choices if self.tuning else {})
-        self.state = State(folder=recipe.folder, output=ledger.folder, seed=recipe.seed,
-                           device=ledger.identity.device, title=recipe.title, resume=ledger.resumed,
-                           beads_are=recipe.beads,
-                           log=self.display.log, working=self.display.working, provenance=self.report)
+        self.state = State(recipe.folder, ledger.folder, recipe.seed, ledger.identity.device, title=recipe.title,
+                           resume=ledger.resumed, beads_are=recipe.beads_are, log=self.display.log,
+                           working=self.display.working, provenance=self.report)
         self.pipeline = Pipeline(recipe, self.chosen, self.state, desk, self.ledger.halfway)
         self.pipeline.start(self._begins, ledger.also_reads)
         if ledger.n_frames:
@@ -168,10 +167,12 @@ class Run:
         with threads(1):
             self.tuning = pilot.settle(self.pipeline, ledger.identity, self.recipe.output_folder if part else None)
         self.tuning.write(self.folder)
+        if any("beads" in values for values in self.tuning.values.values()):  # all steps know it from their start
+            ledger.release()
+            self._start()
         ledger.identity.tuned = self.tuning.values
         ledger.notes["seconds_pilot"] = compiling.clock() - began
-        for line in pilot.said(self.tuning):
-            self.display.log(line)
+        pilot.tell(self.tuning, self.display.log)
 
     def _begins(self, step: Step) -> None:
         if step.beforehand:  # it may take long, and goes on by itself where it was stopped
@@ -389,8 +390,7 @@ def system_of(recipe: Recipe) -> System:
     Raises:
         BackmapError: If no step says it.
     """
-    state = State(folder=recipe.folder, output=recipe.output_folder, seed=recipe.seed, device="cpu",
-                  log=lambda line: None)
+    state = State(recipe.folder, recipe.output_folder, recipe.seed, "cpu", log=lambda line: None)
     for step in recipe.steps:
         if "system" in step.gives:
             with at(step.where):

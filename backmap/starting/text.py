@@ -31,10 +31,13 @@ def run_recipe(plan: Plan, name: str, trained: str) -> str:
 
 
 def _beads(plan: Plan) -> Iterator[str]:
-    known, other = ("mapped", "model") if plan.beads_are == "mapped" else ("model", "mapped")
     meaning = {"mapped": "centres of the atoms of an all-atom simulation", "model": "from a coarse-grained simulation"}
-    doubt = "" if plan.beads_are else "TODO: this is a guess. "
-    yield f"beads: {known:21} # {doubt}{meaning[known]}; {other}: {meaning[other]}"
+    if plan.beads_are is None:
+        said = "; ".join(f"{name}: {what}" for name, what in meaning.items())
+        yield f"beads: auto                  # TODO: say it if you know it. {said}"
+        return
+    known, other = ("mapped", "model") if plan.beads_are == "mapped" else ("model", "mapped")
+    yield f"beads: {known:21} # {meaning[known]}; {other}: {meaning[other]}"
 
 
 def training_recipe(plan: Plan, output: str) -> str:

@@ -9,7 +9,7 @@ from scipy.special import ndtr, smirnov
 from backmap.api import Assessor, Options
 from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.geometry.constraint import SystemProjector
-from backmap.engine.hamiltonian.moves import HamiltonianMoves
+from backmap.engine.hamiltonian.moves import HamiltonianMoves, by_type
 from backmap.engine.hamiltonian.ranks import ALL, BlockRanks
 from backmap.engine.random import numpy_generator
 from backmap.engine.sites.snapshot import Snapshot
@@ -77,6 +77,7 @@ class Ranks(Assessor):
         rigid = all(np.isfinite(kind.bond_length).all() for kind in system.types if not kind.given)
         energy, self.projector = FrameEnergy(system, forcefield), SystemProjector(system)
         sigma = sampled.sigma if sampled else None
+        sigma = by_type(system, sigma) if isinstance(sigma, dict) else sigma
         for exact in {True, sigma is None}:
             moves = HamiltonianMoves(system, forcefield, self.temperature, options.steps,
                                      options.timestep or (1.0 if rigid else 0.5), options.block_size,

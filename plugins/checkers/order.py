@@ -51,10 +51,10 @@ def _overlaps(survey: Survey, makers: list[Step]) -> Iterator[Finding]:
             yield Finding("note", survey.where(step), "fragments that still overlap after the sweeps are "
                           + ("flagged, not redrawn" if told else "neither flagged nor redrawn"),
                           "Write 'repair: 5'." if told else "Add a gibbs step with 'regularizer: steric, repair: 5'.")
-        if step.name == "hamiltonian" and not options.soft_core_sweeps and not any(
+        if step.name == "hamiltonian" and not (options.soft_core_sweeps or options.mend) and not any(
                 earlier.name in ("refine", "read_atoms", "hamiltonian") for earlier in before):
             yield Finding("warning", survey.where(step, "soft_core_sweeps"), "moves climb no walls: atoms that overlap "
-                          "stay where they are", "Write 'soft_core_sweeps: 5', so that they part first.")
+                          "stay where they are", "Leave 'mend' as it is by default, so that they part first.")
         if step.name == "refine" and any(getattr(refiner.options, "restraint", None) == 0.0
                                          for refiner in options.refiners):
             yield Finding("note", survey.where(step), "atoms may leave their beads",

@@ -3,103 +3,45 @@ from __future__ import annotations
 
 from dataclasses import fields
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
 
-from backmap.api import FrameStep, Options, Sampling, State
+from backmap.api import FrameStep, Sampling, State
 from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.flags import finished, flagged, wrong_isomers
 from backmap.engine.geometry.constraint import FLAG as TOLERANCE
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.hamiltonian import timestep as lengths
 from backmap.engine.hamiltonian.following import Followed, Following
-from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves, SweepOutcome
+from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves, SweepOutcome, by_type
 from backmap.engine.hamiltonian.steering import Steering
+from backmap.engine.mending import Mending
 from backmap.model.assessment import CARE, Aspect
 from backmap.model.sampling import Sampled
 from backmap.model.system import System, Window
 from backmap.model.tuned import AUTO, Tuned
 
+from .mended import RULES as MENDING_RULES
+from .mended import MendingRecord
+from .move_options import HARDEST, SOFTEST, HamiltonianOptions, SoftBeads
 from .moves_record import Record
 from .relaxing import FOLLOWED, RULES, TOPIC, Relaxation, evenly, starting_twice
+from .softness import FIRST as GUESS
+from .softness import SigmaTuner
 from .stiffness import Stiffness
 from .tuning import MoveTuner
 
 Array = NDArray[np.float64]
 FLAG = "never_accepted"
-SOFTEST, HARDEST = 10.0, 1000.0  #: caps of the repulsion in soft-core sweeps, kJ/mol
 SPRINGY = 2.0  #: fs; longer time steps are too long for bonds that are springs
 MAIN = "hamiltonian"  #: name of the sweeps that count
+MEND = "mend"  #: name of the rounds that mend what moves do not leave
+MENDED, UNMENDED = "mended", "unmended"  #: flags of beads
 _OUTCOME = [field.name for field in fields(SweepOutcome)]
 HEATED, COOLED, AGAIN = "heated", "cooled", "again"  #: names of the sweeps of a second start
 HOTTER = 3.0  #: a second start begins at this many times the temperature
-
-
-class SoftBeads(Options):
-    """Beads that are met softly."""
-
-    sigma: float = Field(
-        0.0003, ge=1e-7, le=0.1, description="Standard deviation of every coordinate of M(r) about its bead, nm; the "
-                                             "rounding of a gro or xtc file is 0.0003.")
-
-
-class HamiltonianOptions(Options):
-    """Options of ``hamiltonian``."""
-
-    changed_names: ClassVar = {"soften": "is called 'soft_core_sweeps' now", "block": "is called 'block_size' now",
-                     "measure": "is called 'fixman_potential' now: false for rigid, true for stiff"}
-    sweeps: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
-        10, description="Sweeps; in each, every atom takes part in a move. auto: as many as a pilot on some frames "
-                        "needs until energies no longer change.")
-    at_most: int = Field(200, ge=1, description="The most sweeps that auto may come to. Log and reports say if they "
-                                                "are not enough.")
-    soft_core_sweeps: int = Field(0, ge=0, description="Sweeps before these in which the repulsion of two atoms is "
-                                                       f"capped, at {SOFTEST:g} kJ/mol first and {HARDEST:g} last, so "
-                                                       "that overlaps part.")
-    annealing_sweeps: int = Field(0, ge=0, description="Sweeps between these and the others in which the temperature "
-                                                       "falls from hottest to temperature, slowly at first. Molecules "
-                                                       "of one bead follow their dynamics all at once in them, so that "
-                                                       "those that hinder each other, as water on its beads does, find "
-                                                       "their orientations.")
-    hottest: float = Field(600.0, gt=0, description="Temperature of the first of them, K: where hydrogen bonds change "
-                                                    "hands in a picosecond.")
-    steps: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
-        10, description="Time steps of a move, on average: every move draws a number from half as many to half as many "
-                        f"more, so that no vibration stays in step with it. auto: as many as make "
-                        f"{lengths.TRAJECTORY:g} fs.")
-    timestep: Annotated[float, Field(gt=0, le=10)] | Literal["auto"] = Field(
-        1.0, description="fs. Acceptance tells whether it is right: 0.6 to 0.95. auto: the one with which a pilot on "
-                         f"some frames has {lengths.WANTED:g} of its moves accepted.")
-    hydrogen_mass: float | None = Field(
-        None, gt=0, le=100, description="Mass of hydrogens while they move, u, if that is more than their own. 4 allows"
-                                        " time steps nearly twice as long; the distribution is the same.")
-    temperature: float = Field(300.0, gt=0, description="K.")
-    block_size: int = Field(8, ge=1, description="Beads whose atoms move together, those nearest to a central one "
-                                                 "along the molecule. Few leave a backbone no room; many are accepted "
-                                                 "less often.")
-    beads: Literal["exact"] | SoftBeads = Field("exact", description="exact: beads stay in place. {sigma: ...}: they "
-                                                                     "follow a narrow Gaussian.")
-    fixman_potential: bool = Field(
-        False, description="Add the Fixman potential kT/2 ln det G of rigid bonds, so that they are sampled as very "
-                           "stiff springs are. Without it the distribution is that of constrained dynamics.")
-    second_start: float = Field(0.1, ge=0, le=1, description="Share of the frames, or where they are few of the beads "
-                                                            "of some, that start a second time, from sweeps at three "
-                                                            "times the temperature: what comes of it is compared with "
-                                                            "the first and forgotten. It costs one and a half times "
-                                                            "this share of the step; 0 leaves it out.")
-    only: list[str] | None = Field(None, description="Move only the surroundings of beads under these flags of earlier "
-                                                     "steps, e.g. [clash].")
-
-    @model_validator(mode="after")
-    def _sound(self) -> HamiltonianOptions:
-        if self.annealing_sweeps and self.hottest < self.temperature:
-            raise ValueError(f"'hottest' is {self.hottest:g} K, below the temperature of {self.temperature:g} K")
-        if self.only is not None and AUTO in (self.sweeps, self.steps, self.timestep):
-            raise ValueError("'auto' needs moves of all atoms to tell by, and 'only' leaves few: write numbers")
-        return self
 
 
 class Hamiltonian(FrameStep):
@@ -113,23 +55,30 @@ class Hamiltonian(FrameStep):
 
     Options = HamiltonianOptions
     options: HamiltonianOptions
-    verdict_rules = RULES
+    verdict_rules = (*RULES, *MENDING_RULES)
     needs = frozenset({"system", "beads", "atoms", "forcefield"})
     gives = frozenset({"atoms"})
-    tunable = ("timestep", "steps", "sweeps")
+    tunable = ("beads", "timestep", "steps", "sweeps")
+
+    @property
+    def automatic(self) -> tuple[str, ...]:
+        found = super().automatic
+        left = self.options.beads is None and self.beads_said in ("model", "auto") and self.options.only is None
+        return ("beads", *found) if left and "beads" not in found else found
+
+    def adopt(self, tuned: Tuned) -> None:
+        super().adopt(tuned)
+        if isinstance(self.options.beads, dict):
+            self.options = self.options.model_copy(update={"beads": SoftBeads(**self.options.beads)})
 
     def start(self, state: State) -> None:
         options = self.options
-        sigma = None if options.beads == "exact" else options.beads.sigma
-        timestep, steps = self._pace(state.system)
-        self.moves = HamiltonianMoves(state.system, state.forcefield, options.temperature, steps, timestep,
-                                      options.block_size, sigma, options.fixman_potential,
-                                      hydrogen_mass=options.hydrogen_mass or 0.0)
-        self.projector, self.energy = SystemProjector(state.system), FrameEnergy(state.system, state.forcefield)
-        self.sigma, self.level = sigma, state.level
-        sampled = Sampled(options.temperature, sigma, options.fixman_potential)
+        self._prepare(state, options.beads.sigma if isinstance(options.beads, SoftBeads) else
+                      GUESS if "beads" in self.automatic else None)
+        sampled = Sampled(options.temperature, self.sigma, options.fixman_potential)
         if options.only is None or state.sampled == sampled:
             state.sampled = sampled
+        timestep, _ = self._pace(state.system)
         for kind, blocks in zip(state.system.types, self.moves.blocks):
             loose = int((~np.isfinite(kind.bond_length)).sum())
             if loose and options.timestep != AUTO and timestep > SPRINGY and not (kind.given or kind.coarse):
@@ -139,6 +88,18 @@ class Hamiltonian(FrameStep):
             if held and not kind.given:
                 state.log(f"note: {kind.name}: the atoms of {held} of its {kind.n_beads} beads cannot move, held by "
                           "bonds and beads")
+
+    def _prepare(self, state: State, sigma: float | dict[str, float] | None) -> None:
+        """Everything that depends on how softly beads are met."""
+        options, (timestep, steps) = self.options, self._pace(state.system)
+        each = by_type(state.system, sigma, f"{self.where}.beads.sigma") if isinstance(sigma, dict) else sigma
+        self.moves = HamiltonianMoves(state.system, state.forcefield, options.temperature, steps, timestep,
+                                      options.block_size, each, options.fixman_potential,
+                                      hydrogen_mass=options.hydrogen_mass or 0.0)
+        self.projector, self.energy = SystemProjector(state.system), FrameEnergy(state.system, state.forcefield)
+        self.mending = Mending(self.moves, self.energy, 0 if options.only is not None else options.mend)
+        self.sigma, self.level = sigma, state.level
+        vars(self).pop("steering", None)  # one that was made knows another sigma
 
     @cached_property
     def following(self) -> Following:
@@ -156,35 +117,56 @@ class Hamiltonian(FrameStep):
 
     def tune(self, window: Window, state: State) -> Tuned:
         options, (timestep, steps) = self.options, self._pace(window.system)
-        tuner = MoveTuner(self.moves, self.energy, window, lambda place: self._entered(window.take([place]), state)[0],
-                          self._before(), (state.seed, self.index), state.progress)
         chosen: dict[str, Any] = {}
+        remarks, measured, begun = [], {}, lambda place: self._begun(window.take([place]), state)
+        if "beads" in self.automatic:
+            softness = SigmaTuner(self.moves, window, begun, (state.seed, self.index), state.progress)
+            sigma, remark = softness.found()
+            chosen["beads"] = "exact" if sigma is None else {"sigma": sigma}
+            remarks, measured = [remark] * bool(remark), {"beads": softness.measured}
+            self._prepare(state, sigma)
+        tuner = MoveTuner(self.moves, self.energy, window, begun, (state.seed, self.index), state.progress)
         if options.timestep == AUTO:
             timestep = tuner.timestep(timestep, None if options.steps == AUTO else options.steps)
             chosen["timestep"] = timestep
         if options.steps == AUTO:
             steps = chosen["steps"] = lengths.steps_of(timestep)
-        remark = ""
         if options.sweeps == AUTO:
             chosen["sweeps"], remark = tuner.sweeps(timestep, steps, options.at_most)
+            remarks += [remark] * bool(remark)
         self.moves.pace(timestep, steps)
-        return Tuned(chosen, tuner.measured, remark)
+        return Tuned(chosen, {**measured, **tuner.measured}, "; ".join(remarks))
 
     def frame(self, window: Window, state: State) -> Window:
         only = None if self.options.only is None else flagged(window, self.options.only, self.where)[0]
         frame, residual = self._entered(window, state, only)
-        rejected = np.zeros(window.system.n_beads, dtype=bool)
+        rejected, mended = np.zeros((2, window.system.n_beads), dtype=bool)
         if only is None or only.any():
-            rejected = self._sweep(frame, window, only, state)
+            rejected, mended = self._sweep(frame, window, only, state)
             atoms = frame.atoms
         else:
             atoms = window.atoms[0]
         done = finished(window, atoms[None])
+        if self.mending.rounds:
+            left = self.mending.troubles(frame, window.box(0))
+            MendingRecord(self.memory["mending"]).add(int(window.place[0]), mended, left)
+            done.flags[MENDED], done.flags[UNMENDED] = mended[None], np.any([*left.values()], axis=0)[None]
         place, infeasible = int(window.place[0]), np.linalg.norm(residual, axis=1) > TOLERANCE  # soft beads may stray
         self._stiffness.add(place, residual, infeasible)
         self.memory["relaxation"].count("beads", place, [len(rejected), rejected.sum(), infeasible.sum()])
         done.flags["infeasible"], done.flags[FLAG] = infeasible[None], rejected[None]
         return done
+
+    def _begun(self, window: Window, state: State) -> Frame:
+        """A frame after the sweeps that come before those that count."""
+        frame = self._entered(window, state)[0]
+        for name, number, settings in self._before():
+            words = (state.seed, self.index, name, int(window.frames[0]), number)
+            if name == MEND:
+                self.mending.mend(frame, window.box(0), words)
+            else:
+                self.moves.sweep(frame, words, **settings)
+        return frame
 
     def _entered(self, window: Window, state: State, only: NDArray[np.bool_] | None = None) -> tuple[Frame, Array]:
         """A frame ready to be moved, of the right isomers, and its residual before, (B, 3), nm."""
@@ -199,12 +181,17 @@ class Hamiltonian(FrameStep):
     @cached_property
     def steering(self) -> Steering:
         """What turns isomers over that came out wrong; made when a frame needs it."""
-        options = self.options
-        return Steering(self.moves.system, self.moves.layout.field, options.temperature, options.block_size, self.sigma)
+        options, moves = self.options, self.moves
+        return Steering(moves.system, moves.layout.field, options.temperature, options.block_size, moves.sigma)
+
+    @property
+    def _widest(self) -> float | None:
+        """The largest sigma of any bead type, nm."""
+        return max(self.sigma.values()) if isinstance(self.sigma, dict) else self.sigma
 
     @property
     def _stiffness(self) -> Stiffness:
-        return Stiffness(self.memory["stiffness"], self.sigma)
+        return Stiffness(self.memory["stiffness"], None if isinstance(self.sigma, dict) else self.sigma)
 
     def _record(self, system: System) -> Record:
         return Record(self.memory["moves"], system)
@@ -212,7 +199,8 @@ class Hamiltonian(FrameStep):
     def _before(self) -> list[tuple[str, int, dict[str, Any]]]:
         """Name, number and settings of each sweep before those that count: those that part overlaps, and that cool."""
         caps = np.geomspace(SOFTEST, HARDEST, self.options.soft_core_sweeps).tolist()
-        return [*(("soften", k, {"cap": cap}) for k, cap in enumerate(caps)), *self._cooling("anneal")]
+        return [*(("soften", k, {"cap": cap}) for k, cap in enumerate(caps)), *[(MEND, 0, {})] * (
+            self.mending.rounds > 0), *self._cooling("anneal")]
 
     def _cooling(self, name: str) -> list[tuple[str, int, dict[str, Any]]]:
         """The same of those that cool."""
@@ -239,12 +227,13 @@ class Hamiltonian(FrameStep):
         return Followed(self.following, window.box(0), self.following.part(share, words) if place in twice else None)
 
     def _sweep(self, frame: Frame, window: Window, only: NDArray[np.bool_] | None,
-               state: State) -> NDArray[np.bool_]:
-        """All sweeps, in place; returns beads of which no move was accepted, (B,)."""
+               state: State) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """All sweeps, in place; returns beads of which no move was accepted, and those that were mended, (B,)."""
         place, followed = int(window.place[0]), self._followed(window, state)
         sweeps = self._sweeps(followed is not None and followed.part is not None)
         done, kept = state.kept.last(self.index)
         outcomes, second = self._recalled(frame, followed, kept) if done else ([], None)
+        mended = kept[MENDED] if done else np.zeros(len(frame.residual), dtype=bool)
         for number, (name, sweep, settings) in list(enumerate(sweeps))[done:]:
             if (name, sweep) == (MAIN, 0) and followed is not None:
                 followed.after(0, frame.atoms)
@@ -253,12 +242,16 @@ class Hamiltonian(FrameStep):
             if (name, sweep) == (AGAIN, 0):
                 followed.heated(second.atoms)
             moved, where = (frame, only) if second is None else (second, followed.part >= 0)
-            outcome = self.moves.sweep(moved, (state.seed, self.index, name, int(window.frames[0]), sweep), where,
-                                       **settings)
+            words = (state.seed, self.index, name, int(window.frames[0]), sweep)
+            if name == MEND:
+                mended = self.mending.mend(frame, window.box(0), words, lambda share, number=number: state.progress(
+                    (number + share) / len(sweeps))).beads
+            else:
+                outcome = self.moves.sweep(moved, words, where, **settings)
             outcomes += [outcome] if name == MAIN else []
             if followed is not None and name in (MAIN, AGAIN):
                 followed.after(sweep + 1, moved.atoms, outcome, "first" if name == MAIN else "second")
-            state.kept.keep(self.index, number + 1, self._to_keep(frame, outcomes, followed, second))
+            state.kept.keep(self.index, number + 1, self._to_keep(frame, outcomes, followed, second, mended))
             state.progress((number + 1) / len(sweeps))
         self._record(window.system).add(place, outcomes, None if followed is None else followed.potential)
         for name, values in ({} if followed is None else followed.rows()).items():
@@ -268,16 +261,16 @@ class Hamiltonian(FrameStep):
             tried[outcome.beads[outcome.beads >= 0]] = True
             some = outcome.beads[outcome.accepted]
             moved[some[some >= 0]] = True
-        return tried & ~moved
+        return tried & ~moved, mended
 
     @staticmethod
     def _to_keep(frame: Frame, outcomes: list[SweepOutcome], followed: Followed | None,
-                 second: Frame | None) -> dict[str, NDArray]:
+                 second: Frame | None, mended: NDArray[np.bool_]) -> dict[str, NDArray]:
         """What the next sweeps of a frame need."""
         arrays = {f"{which} {name}": array for which, one in (("frame", frame), ("second", second)) if one is not None
                   for name, array in _arrays(one).items()}
         arrays |= {f"seen {name}": array for name, array in (followed.arrays if followed else {}).items()}
-        return arrays | {f"{name} {k}": getattr(outcome, name) for k, outcome in enumerate(outcomes)
+        return arrays | {MENDED: mended} | {f"{name} {k}": getattr(outcome, name) for k, outcome in enumerate(outcomes)
                          for name in _OUTCOME}
 
     @staticmethod
@@ -297,14 +290,18 @@ class Hamiltonian(FrameStep):
     def finish(self, state: State) -> None:
         record, stiffness = self._record(state.systems[self.level]), list(self._stiffness.lines())
         relaxation = Relaxation(self.following, self.memory["relaxation"], self.options.temperature, record.accepted)
-        findings, seen = list(relaxation.findings()), list(relaxation.notes()) if relaxation.known else []
+        mended = MendingRecord(self.memory["mending"])
+        findings = [*mended.findings(), *relaxation.findings()]
+        seen = list(relaxation.notes()) if relaxation.known else []
         if self.tuned and self.tuned.remark:
             findings.append(Aspect(CARE, TOPIC, f"The pilot: {self.tuned.remark}.", "force field"))
-        for line in [*record.lines(), *stiffness, *(f"hamiltonian: {finding.text}" for finding in findings)]:
+        said = [f"hamiltonian: {finding.text}" for finding in findings]
+        for line in [*mended.lines(), *record.lines(), *stiffness, *said]:
             state.log(line)
         if record.rows():
             state.sampling.append(Sampling(f"steps[{self.index}].{self.name or 'hamiltonian'}", record.rows(),
-                                           notes=[record.summary(), *stiffness, *seen], sigma=self.sigma,
+                                           notes=[record.summary(), *mended.lines(), *stiffness, *seen],
+                                           sigma=self._widest,
                                            level=self.level, findings=findings, relaxation=relaxation.rows(),
                                            tuned=self.tuned))
 

@@ -21,8 +21,6 @@ from backmap.model.system import Window
 from .relaxing import CALLED
 
 Array = NDArray[np.float64]
-#: Name, number and settings of a sweep.
-Sweep = tuple[str, int, dict[str, float]]
 
 TRIALS = 8  #: time steps that are tried
 MOVES, TURNS = 300, 5  #: moves that tell a share well enough, and sweeps in which they are to be made
@@ -44,8 +42,7 @@ class MoveTuner:
         moves: The moves, whose pace is changed.
         energy: Of whole frames.
         window: The frames of the pilot.
-        entered: Makes each of them ready to be moved, by its place in the window.
-        before: The sweeps that come before those that count.
+        begun: Makes each of them ready for the sweeps that count, by its place in the window.
         name: First words of the names of random numbers: seed and step.
         progress: Told the share of the work that is done, 0 to 1.
         measured: What was found, for people: rows by what they are about.
@@ -54,8 +51,7 @@ class MoveTuner:
     moves: HamiltonianMoves
     energy: FrameEnergy
     window: Window
-    entered: Callable[[int], Frame]
-    before: Sequence[Sweep]
+    begun: Callable[[int], Frame]
     name: tuple[int, int]
     progress: Callable[[float], None]
     measured: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -169,12 +165,9 @@ class MoveTuner:
     def _begun(self, timestep: float, steps: int | None) -> list[Frame]:
         """The frames anew, after the sweeps that come before those that count."""
         self.moves.pace(timestep, steps or lengths.steps_of(timestep))
-        frames = [self.entered(place) for place in range(self.window.size)]
-        for name, number, settings in self.before:
-            self._swept(frames, name, number, **settings)
-        return frames
+        return [self.begun(place) for place in range(self.window.size)]
 
-    def _swept(self, frames: Sequence[Frame], name: str, number: int, **settings: float) -> list[SweepOutcome]:
+    def _swept(self, frames: Sequence[Frame], name: str, number: int) -> list[SweepOutcome]:
         """One sweep over every frame."""
-        return [self.moves.sweep(frame, (*self.name, name, int(self.window.frames[place]), number), **settings)
+        return [self.moves.sweep(frame, (*self.name, name, int(self.window.frames[place]), number))
                 for place, frame in enumerate(frames)]

@@ -236,7 +236,7 @@ def test_run_parameters_in_place_of_guesses(folder: Path, capsys: pytest.Capture
 
 
 @pytest.mark.parametrize(("told", "beads", "guess"), [
-    ((), "model", True), (("--beads-are", "model"), "model", False), (("--beads-are", "mapped"), "mapped", False)])
+    ((), "auto", True), (("--beads-are", "model"), "model", False), (("--beads-are", "mapped"), "mapped", False)])
 def test_what_the_beads_are(folder: Path, told: tuple[str, ...], beads: str, guess: bool,
                             capsys: pytest.CaptureFixture[str]) -> None:
     call("init", *FILES, *told, capsys=capsys)

@@ -90,7 +90,7 @@ def near_log_det(t: BlockTables, p: BlockPlaces, one: int, atoms):
 
 
 @part
-def _place(t: BlockTables, p: BlockPlaces, one: int, x, atoms):
+def place_block(t: BlockTables, p: BlockPlaces, one: int, x, atoms):
     """Write the atoms of block ``one`` of ``p`` that move."""
     start, local, first_atom = t.copies.atom_start[p.block[one]], t.copies.atom, p.first_atom[one]
     for i in range(t.places.moving[p.make[one]]):
@@ -100,7 +100,7 @@ def _place(t: BlockTables, p: BlockPlaces, one: int, x, atoms):
 
 
 @part
-def _update_residual(t: BlockTables, p: BlockPlaces, one: int, exact, r: Room, residual):
+def update_residual(t: BlockTables, p: BlockPlaces, one: int, exact, r: Room, residual):
     """Add to M(r) - R of each bead what the block's atoms have moved it by."""
     held = constraints_of(t, p.make[one], exact)
     bead_sums(held, r.x, r.sums)
@@ -113,7 +113,7 @@ def _update_residual(t: BlockTables, p: BlockPlaces, one: int, exact, r: Room, r
 
 
 @part
-def _update_reach(t: BlockTables, p: BlockPlaces, one: int, s: AtomTables, g: Cells, atoms):
+def update_reach(t: BlockTables, p: BlockPlaces, one: int, s: AtomTables, g: Cells, atoms):
     """The reach of the beads whose atoms have moved."""
     last, start, local, first_atom = -1, t.copies.atom_start[p.block[one]], t.copies.atom, p.first_atom[one]
     for i in range(t.places.moving[p.make[one]]):
@@ -159,15 +159,15 @@ def sweep(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, 
         gain = 0.5 * rules.block * (after - before)
         if rules.molecule != 0.0:
             gain -= 0.5 * rules.molecule * near_log_det(t, p, one, atoms)
-            _place(t, p, one, r.x, atoms)
+            place_block(t, p, one, r.x, atoms)
             gain += 0.5 * rules.molecule * near_log_det(t, p, one, atoms)
         else:
-            _place(t, p, one, r.x, atoms)
+            place_block(t, p, one, r.x, atoms)
         error[m] = (energies[1].sum() - energies[0].sum()) / rules.heat
         if np.log(uniform(keys[m], 0)) < gain - error[m]:
             accepted[m], change[m], energy[m] = True, energies[1, 0] - energies[0, 0], energies[1, 0]
-            _update_residual(t, p, one, rules.exact, r, residual)
-            _update_reach(t, p, one, s, g, atoms)
+            update_residual(t, p, one, rules.exact, r, residual)
+            update_reach(t, p, one, s, g, atoms)
         else:
-            _place(t, p, one, r.start, atoms)
+            place_block(t, p, one, r.start, atoms)
     return lists

@@ -9,12 +9,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ...errors import BackmapError
 from ...model.parameters import BOLTZMANN, ForceField
 from ...model.system import System
 from ..compiling.compiled import compiled, part
 from ..energy.layout import FieldLayout
 from ..random import Stream
+from ..sites.schedule import per_bead
 from .blocks import Block
+from .descent import descend
 from .lists import lists
 from .move import Frame, Moved, sweep
 from .nearby import AtomTables, bundles, cores, grid
@@ -60,11 +63,12 @@ class HamiltonianMoves:
         blocks: Blocks of every molecule type, in the order of ``system.types``.
         places: Places of the I blocks of all molecules in the system.
         centre: System index of the central bead of each, (I,).
+        sigma: Of soft beads, nm, (B,); None where beads are exact.
         beads: System indices of the beads whose fragments each moves, -1 padding, (I, K).
     """
 
     def __init__(self, system: System, field: ForceField, temperature: float, steps: int = 10, timestep: float = 1.0,
-                 size: int = 8, sigma: float | None = None, fixman_potential: bool = False,
+                 size: int = 8, sigma: float | Array | None = None, fixman_potential: bool = False,
                  powers: tuple[float, float] | None = None, hydrogen_mass: float = 0.0) -> None:
         """Build the blocks of a system.
 
@@ -75,7 +79,7 @@ class HamiltonianMoves:
             steps: Mean number of time steps of a trajectory.
             timestep: fs.
             size: Number of beads in a block.
-            sigma: Standard deviation of soft beads per coordinate, nm; None for exact beads.
+            sigma: Standard deviation of soft beads per coordinate, nm, one or (B,); None for exact beads.
             fixman_potential: Whether rigid bonds are sampled as very stiff springs, not as by constrained dynamics.
             powers: Powers that replace those that follow from ``fixman_potential``, for tests.
             hydrogen_mass: Mass of hydrogens while they move, u, if that is more than their own.
@@ -84,13 +88,14 @@ class HamiltonianMoves:
             BackmapError: If the force field does not fit the system, or nothing can move.
         """
         self.system, self.layout = system, FieldLayout(system, field)
+        self.sigma: Array | None = None
         self.blocks: list[list[Block]]
         self.tables: BlockTables
         if not any(len(kind.rigid) for kind in system.types) and sigma is not None:
             powers = powers or (0.0, 0.0)
         self.blocks, self.tables = build(system, self.layout, size, sigma is None, hydrogen_mass)
         heat = BOLTZMANN * temperature
-        self.rules = Rules(timestep * 1e-3, steps, heat, sigma is None, 0.0 if sigma is None else heat / sigma**2,
+        self.rules = Rules(timestep * 1e-3, steps, heat, sigma is None,
                            *(powers or (STIFF if fixman_potential else CONSTRAINED)))
         self._lay_out()
         field_ = self.layout.tables.field
@@ -103,10 +108,18 @@ class HamiltonianMoves:
         self.room = room(self.tables, len(field_.c6), max(kind.n_atoms for kind in system.types))
         self._lists = lists(int(np.diff(self.tables.groups.start).max(initial=1)), len(field_.c6))
         self._together = Together(self.tables, self.surroundings, self.places)
+        if sigma is not None:
+            self.soften(sigma)
 
     def pace(self, timestep: float, steps: int) -> None:
         """Change the time step, fs, and the mean number of time steps of trajectories from now on."""
         self.rules = self.rules._replace(timestep=timestep * 1e-3, steps=steps)
+
+    def soften(self, sigma: float | Array) -> None:
+        """Change how softly beads are met, nm, one or (B,), of moves that were made for soft beads."""
+        self.sigma = np.broadcast_to(np.asarray(sigma, dtype=np.float64), (self.system.n_beads,)).copy()
+        self.places = self.places._replace(stiffness=self.rules.heat / self.sigma**2)
+        self._together = Together(self.tables, self.surroundings, self.places)
 
     def _lay_out(self) -> None:
         """Every block of every molecule, those of one molecule together."""
@@ -119,7 +132,8 @@ class HamiltonianMoves:
                     beads.append([bead + b for b in block.beads] + [-1] * (size - len(block.beads)))
             first += len(listed)
         block, first_atom, first_bead, n_atoms, self.centre = np.array(rows, dtype=np.int64).T.copy()
-        self.places = BlockPlaces(block, self.tables.copies.make[block], first_atom, first_bead, n_atoms)
+        self.places = BlockPlaces(block, self.tables.copies.make[block], first_atom, first_bead, n_atoms,
+                                  np.zeros(self.system.n_beads))
         self.beads = np.array(beads, dtype=np.int64)
 
     def frame(self, atoms: Array, beads: Array, box: Array | None) -> Frame:
@@ -157,9 +171,7 @@ class HamiltonianMoves:
             together: Molecules of one bead follow their dynamics all at once, and nothing is accepted or rejected;
                 the outcome is that of the others.
         """
-        around = self.surroundings
-        if cap is not None:
-            around = around._replace(core=cores(around.field.c6, around.field.c12, cap))
+        around = self._capped(cap)
         rules = self.rules if temperature is None else self.rules._replace(heat=BOLTZMANN * temperature)
         chosen = self.choose(name, only)
         if together:
@@ -170,6 +182,35 @@ class HamiltonianMoves:
             chosen = chosen[~self._together.single[chosen]]
         keys = Stream.of(*name, "move", torch.as_tensor(self.centre[chosen])).key.numpy()
         return self._move(frame, chosen, keys, around, rules)
+
+    def descend(self, frame: Frame, name: Sequence[int | str], only: Mask, steps: int, cap: float | None = None,
+                push: Array | None = None) -> Array:
+        """Lead the blocks of a sweep downhill, in place: no move, but a way to where moves can begin.
+
+        Args:
+            name: Of the random numbers that choose blocks.
+            only: Beads in whose neighbourhood atoms may move, (B,).
+            steps: Of each block, at most.
+            cap: As in ``sweep``.
+            push: Forces from outside on every atom, (A, 3), kJ/mol/nm.
+
+        Returns:
+            By how much the energy of each block fell, kJ/mol, (n,); NaN where it could not be moved.
+        """
+        around = self._capped(cap)
+        chosen = self.choose(name, only)
+        gained = np.zeros(len(chosen))
+        push = np.zeros_like(frame.atoms) if push is None else push
+        self._lists = descend(self.tables, around, self.places, self.rules, self.room, self._lists, frame, chosen,
+                              push, steps, gained)
+        return gained
+
+    def _capped(self, cap: float | None) -> AtomTables:
+        """What every frame shares, with repulsion capped."""
+        if cap is None:
+            return self.surroundings
+        field = self.surroundings.field
+        return self.surroundings._replace(core=cores(field.c6, field.c12, cap))
 
     def repeat(self, frame: Frame, block: int, count: int, between: int,
                name: Sequence[int | str]) -> Iterator[SweepOutcome]:
@@ -189,6 +230,21 @@ class HamiltonianMoves:
         self._lists = sweep(self.tables, around, self.places, rules, self.room, self._lists, frame, chosen,
                             keys, moved)
         return SweepOutcome(self.centre[chosen], self.beads[chosen], *moved)
+
+
+def by_type(system: System, sigma: dict[str, float], where: object = "") -> Array:
+    """Sigma of every bead, nm, (B,), from that of each bead type.
+
+    Raises:
+        BackmapError: If types are missing, or are not there.
+    """
+    names = {name for kind in system.types if not kind.given for name in kind.bead_types}
+    if sigma.keys() != names:
+        problem = (f"no sigma for beads of type {', '.join(sorted(names - sigma.keys()))}" if names - sigma.keys() else
+                   f"no bead is of type {', '.join(sorted(sigma.keys() - names))}")
+        raise BackmapError(problem, where=where, hint=f"Name all of {', '.join(sorted(names))}, or write one number.")
+    return per_bead(system, [np.array([1.0 if kind.given else sigma[name] for name in kind.bead_types])
+                             for kind in system.types])
 
 
 @compiled

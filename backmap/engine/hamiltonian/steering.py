@@ -18,6 +18,8 @@ from ...model.system import System
 from ..flags import with_neighbours, wrong_isomers
 from .moves import Frame, HamiltonianMoves
 
+Array = NDArray[np.float64]
+
 #: Of the spring on the dihedral of a centre and three neighbours, kJ/mol/rad^2, and where it rests in a tetrahedron.
 TURN, TETRAHEDRAL = 1500.0, 0.615
 #: Of the torsion of a planar bond, k (1 + cos), kJ/mol: more than force fields hold a wrong side with.
@@ -37,10 +39,11 @@ class Steering:
         field: Their force field.
         temperature: K.
         size: Beads in a block.
-        sigma: Of soft beads, nm; None for exact ones.
+        sigma: Of soft beads, nm, one or (B,); None for exact ones.
     """
 
-    def __init__(self, system: System, field: ForceField, temperature: float, size: int, sigma: float | None) -> None:
+    def __init__(self, system: System, field: ForceField, temperature: float, size: int,
+                 sigma: float | Array | None) -> None:
         self.system = system
         # Types of one name may be different isomers, and force fields tell types by name.
         own = {kind: replace(kind, name=f"{kind.name} {number}") for number, kind in enumerate(system.types)}

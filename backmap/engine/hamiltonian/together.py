@@ -262,7 +262,7 @@ def _feel(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, 
     # What the loop takes is taken before: arrays are counted each time they are handed out.
     k = p.make[u.block[begin]]
     own, constraints, d = terms_of(t, k), constraints_of(t, k, rules.exact), t.dependents
-    rows, places, free, stiffness = slice(d.start[k], d.start[k + 1]), own.moving, constraints.moving, rules.stiffness
+    rows, places, free = slice(d.start[k], d.start[k + 1]), own.moving, constraints.moving
     child, parents, ends, parent, weight, factor = (d.place[rows], d.begin[rows], d.end[rows], d.parent, d.weight,
                                                     d.factor[rows])
     x, force, kinds, charges, cores, line, work, sums, held = (r.x[:places], r.force[:places], r.kinds, r.charges,
@@ -297,8 +297,9 @@ def _feel(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, 
         quick_forces(own, s, kinds, charges, x, lists, cores, line, work, force)
         if places > free:
             spread(child, parents, ends, parent, weight, factor, x, force)
-        if stiffness > 0.0:
-            springs(constraints, stiffness, x, sums, held, force)
+        if not rules.exact:
+            r.springs[0] = p.stiffness[first_bead[one]]
+            springs(constraints, r.springs, x, sums, held, force)
         for i in range(free):
             for c in range(3):
                 forces[first + local[start + i], c] = force[i, c]

@@ -42,13 +42,17 @@ WHOLE, TORN, INFINITE = 0, 1, 2
 
 
 class BlockPlaces(NamedTuple):
-    """Where each block is: number in ``BlockCopies``, make; first atom, first bead and atoms of its molecule, (I,)."""
+    """Where each block is: number in ``BlockCopies``, make; first atom, first bead and atoms of its molecule, (I,).
+
+    ``stiffness`` is that of the spring to each bead of the system, kJ/mol/nm^2, (B,).
+    """
 
     block: Index
     make: Index
     first_atom: Index
     first_bead: Index
     n_atoms: Index
+    stiffness: Array
 
 
 class Rules(NamedTuple):
@@ -59,7 +63,6 @@ class Rules(NamedTuple):
         steps: Mean number of time steps of a trajectory.
         heat: kT, kJ/mol.
         exact: Whether beads are constraints; else they are held by springs.
-        stiffness: Force constant of these springs, kJ/mol/nm^2; 0 for none.
         molecule: Power of sqrt(det G) in the weight w: 1 for rigid bonds, 0 for stiff ones.
         block: Power of sqrt(det G_C) in the weight w: -1 for both.
     """
@@ -68,7 +71,6 @@ class Rules(NamedTuple):
     steps: int
     heat: float
     exact: bool
-    stiffness: float
     molecule: float
     block: float
 
@@ -88,6 +90,7 @@ class Room(NamedTuple):
     right: Array
     sums: Array
     held: Array
+    springs: Array
     role: Index
     kinds: Index
     charges: Array
@@ -104,8 +107,9 @@ def room(t: BlockTables, n_kinds: int, n_atoms: int) -> Room:
     starts = (t.bonds.start, t.factor.entry_start, t.factor.diagonal_start)
     bonds, entries, constraints = (np.diff(start).max(initial=1) for start in starts)
     return Room(*seven, np.empty((bonds, 3)), np.empty(entries), np.empty(constraints), np.empty((rows, 3)),
-                np.empty((rows, 3)), np.full(n_atoms, -1), np.empty(places, dtype=np.int64), np.empty(places),
-                np.empty((n_kinds, lanes), dtype=np.float32), np.empty((3, lanes), dtype=np.float32), np.empty(ROOM))
+                np.empty((rows, 3)), np.zeros(rows), np.full(n_atoms, -1), np.empty(places, dtype=np.int64),
+                np.empty(places), np.empty((n_kinds, lanes), dtype=np.float32),
+                np.empty((3, lanes), dtype=np.float32), np.empty(ROOM))
 
 
 @part
@@ -143,15 +147,18 @@ def kinetic(moving, inverse, v):
 
 @part
 def springs(h: Constraints, stiffness, x, sums, held, force):
-    """Energy of soft beads, stiffness / 2 |M r - R|^2; ``held`` (rows, 3) is what the atoms that move should add."""
+    """Energy of soft beads, stiffness / 2 |M r - R|^2; ``held`` (rows, 3) is what the atoms that move should add.
+
+    ``stiffness`` (rows,), kJ/mol/nm^2.
+    """
     energy, start, end, place, weight = 0.0, h.weight_start, h.weight_end, h.weight_place, h.weight
     bead_sums(h, x, sums)
     for r in range(len(start)):
         for c in range(3):
             off = sums[r, c] - held[r, c]
-            energy += 0.5 * stiffness * off * off
+            energy += 0.5 * stiffness[r] * off * off
             for n in range(start[r], end[r]):
-                force[place[n], c] -= stiffness * off * weight[n]
+                force[place[n], c] -= stiffness[r] * off * weight[n]
     return energy
 
 
@@ -187,6 +194,7 @@ def hold(t: BlockTables, p: BlockPlaces, one: int, exact, residual, r: Room):
         block, first, bead = p.block[one], p.first_bead[one], t.copies.bead
         start = t.copies.bead_start[block]
         for row in range(t.copies.bead_start[block + 1] - start):
+            r.springs[row] = p.stiffness[first + bead[start + row]]
             for c in range(3):
                 r.held[row, c] -= residual[first + bead[start + row], c]
 
@@ -239,7 +247,7 @@ def trajectory(t: BlockTables, s: AtomTables, g: Cells, p: BlockPlaces, one: int
             quick_forces(own, s, r.kinds, r.charges, x, lists, r.cores, r.line, r.terms, force)
         if follows:
             hand_over(t, k, x, force)
-        spring = springs(constraints, rules.stiffness, x, r.sums, r.held, force) if rules.stiffness > 0.0 else 0.0
+        spring = 0.0 if rules.exact else springs(constraints, r.springs, x, r.sums, r.held, force)
         if not np.isfinite(potential + spring):
             return INFINITE, energies, before, after, lists
         if step > 0:

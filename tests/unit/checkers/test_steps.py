@@ -66,7 +66,8 @@ def test_overlaps_that_stay(said) -> None:
         ("warning", "run.yaml:8: steps[4].gibbs", "draws are taken as they come")]
     assert told(said(OrderChecker, f"forward: {WEIGHTS}", GIBBS.replace(", repair: 5", ""), JUDGE, WRITE)) == [
         ("note", "run.yaml:8: steps[4].gibbs", "fragments that still overlap after the sweeps are flagged")]
-    assert told(said(OrderChecker, f"forward: {WEIGHTS}", GIBBS, "hamiltonian: {temperature: 350}", JUDGE, WRITE)) == [
+    assert told(said(OrderChecker, f"forward: {WEIGHTS}", GIBBS, "hamiltonian: {temperature: 350, mend: 0}", JUDGE,
+                     WRITE)) == [
         ("warning", "run.yaml:9: steps[5].hamiltonian.soft_core_sweeps",
          "moves climb no walls: atoms that overlap stay where they are")]
 

@@ -1,0 +1,177 @@
+"""What stands wrong in a frame, and how it is led out of it: downhill on bonds and beads, then moves, in rounds.
+
+A trajectory climbs no walls. Where atoms lie on each other, where a bond goes through a ring, or where a molecule is
+bent as heat never bends it, every move breaks off or is rejected, for ever. So blocks about such places go downhill,
+first with a repulsion that lets atoms pass through one another, then in the force field itself; bonds are pushed out of
+the rings that they go through; and a few moves follow, which go on from there. None of it samples anything: it is a way
+to a start, after which every frame gets the same number of sweeps.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..model.system import System
+from .energy.frame import FrameEnergy
+from .flags import with_neighbours
+from .hamiltonian.move import Frame
+from .hamiltonian.moves import HamiltonianMoves
+from .rings import SmallRings, Threads
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+#: Troubles, by name: atoms that repel each other as heat cannot make them, bonds through rings, angles and torsions
+#: bent beyond what heat does, and beads that soft springs do not reach.
+OVERLAPPING, THREADED, STRAINED, MISSED = "overlapping", "threaded", "strained", "off their beads"
+TROUBLES = (OVERLAPPING, THREADED, STRAINED, MISSED)
+PAIR = 30.0  #: kJ/mol of the pairs of an atom, half of each, from which on it overlaps
+STRAIN = 15.0  #: kT of the bonded terms of an atom, shared by their atoms, from which on it is strained
+FAR = 6.0  #: sigma by which a soft bead may be missed
+CAPS = (10.0, 100.0, 1000.0, None)  #: kJ/mol, at which repulsion is capped, one after the other
+PASSING = 1.0  #: kJ/mol, the same while bonds are pushed out of rings: next to nothing
+PUSH = 1500.0  #: kJ/mol/nm, on each atom of a bond that goes through a ring
+PUSHES = 4  #: times that it is pushed before it is looked at again; the last ones clear the ring's rim
+STEPS = 40  #: downhill, of a block
+MOVES = 2  #: sweeps of moves at the end of a round
+
+
+@dataclass(eq=False)
+class Mended:
+    """What became of a frame.
+
+    Attributes:
+        beads: Those whose atoms were led about, (B,) bool.
+        rounds: How many it took.
+        before, left: Beads in each trouble, before and after, (B,) bool, by name.
+    """
+
+    beads: Mask
+    rounds: int = 0
+    before: dict[str, Mask] = field(default_factory=dict)
+    left: dict[str, Mask] = field(default_factory=dict)
+
+
+class Mending:
+    """Leads frames out of what moves do not leave.
+
+    Attributes:
+        rounds: At most.
+    """
+
+    def __init__(self, moves: HamiltonianMoves, energy: FrameEnergy, rounds: int) -> None:
+        self.moves, self.energy, self.rounds, self.system = moves, energy, rounds, moves.system
+        self.rings, self.owner = SmallRings(moves.system), energy.layout.where.owner
+        self.fixed = _given(moves.system)
+
+    def troubles(self, frame: Frame, box: Array | None) -> dict[str, Mask]:
+        """Beads in each trouble, (B,) bool, by name."""
+        return self._troubles(frame, box, self.rings.threads(frame.atoms, box))
+
+    def mend(self, frame: Frame, box: Array | None, name: Sequence[int | str],
+             progress: Callable[[float], None] = lambda share: None) -> Mended:
+        """Mend a frame in place, in rounds, until nothing is wrong or no rounds are left.
+
+        Args:
+            frame: As ``HamiltonianMoves.frame`` makes it.
+            box: (3, 3), nm, or None.
+            name: Of the random numbers: seed, step, number of the frame in the input.
+            progress: Told the share of the rounds that is done, 0 to 1.
+        """
+        done = Mended(np.zeros(self.system.n_beads, dtype=bool))
+        for number in range(self.rounds + 1):
+            threads = self.rings.threads(frame.atoms, box)
+            done.left = self._troubles(frame, box, threads)
+            done.before = done.before or done.left
+            bad = np.any([*done.left.values()], axis=0) & ~self.fixed
+            if not bad.any() or number == self.rounds:
+                break
+            progress(number / self.rounds)
+            around = with_neighbours(bad[None], self.system)[0] & ~self.fixed
+            done.beads |= around
+            done.rounds = number + 1
+            self._round(frame, box, threads, around, (*name, "mend", number))
+        return done
+
+    def _round(self, frame: Frame, box: Array | None, threads: Threads, around: Mask,
+               name: Sequence[int | str]) -> None:
+        if len(threads):
+            self._unthread(frame, box, threads, name)
+        for turn, cap in enumerate(CAPS):
+            self.moves.descend(frame, (*name, "down", turn), around, STEPS, cap)
+        for turn in range(MOVES):
+            self.moves.sweep(frame, (*name, "move", turn), around)
+
+    def _unthread(self, frame: Frame, box: Array | None, threads: Threads, name: Sequence[int | str]) -> None:
+        """Push bonds and rings apart, sideways, while atoms hardly repel each other."""
+        atoms = self.rings.atoms_of(threads)
+        around = np.zeros(self.system.n_beads, dtype=bool)
+        around[self.owner[atoms]] = True
+        around = with_neighbours(around[None], self.system)[0] & ~self.fixed
+        first = self._apart(frame.atoms, threads)
+        for turn in range(PUSHES):
+            push = np.zeros_like(frame.atoms)
+            aside = first + self._apart(frame.atoms, threads)
+            aside /= np.maximum(np.linalg.norm(aside, axis=1, keepdims=True), 1e-9)
+            for end in self.rings.bonds[threads.bond].T:
+                np.add.at(push, end, PUSH * aside)
+            for ring, size, way in zip(self.rings.rings[threads.ring], self.rings.sizes[threads.ring], aside):
+                push[ring[:size]] -= 2 * PUSH / size * way
+            self.moves.descend(frame, (*name, "push", turn), around, STEPS, PASSING, push)
+
+    def _apart(self, atoms: Array, threads: Threads) -> Array:
+        """The way in the plane of each ring from its centre to where the bond goes through, of length 1, (n, 3)."""
+        centres, ways = self.rings.centres(atoms)[threads.ring], []
+        for row, (ring, bond) in enumerate(zip(threads.ring, threads.bond)):
+            corners = atoms[self.rings.rings[ring, :self.rings.sizes[ring]]] - centres[row]
+            normal = np.linalg.svd(corners, full_matrices=False)[2][2]
+            along = atoms[self.rings.bonds[bond, 1]] - atoms[self.rings.bonds[bond, 0]]
+            slope = along @ normal
+            at = threads.vector[row]
+            if abs(slope) > 1e-6:
+                at = at - np.clip((at @ normal) / slope, -0.5, 0.5) * along
+            at = at - (at @ normal) * normal
+            if np.linalg.norm(at) < 1e-3:  # right in the middle: over the middle of a side, which is nearest
+                at = corners[0] + corners[1]
+            ways.append(at / np.linalg.norm(at))
+        return np.array(ways)
+
+    def _troubles(self, frame: Frame, box: Array | None, threads: Threads) -> dict[str, Mask]:
+        heat = self.moves.rules.heat
+        pairs, bonded = self.energy.of(frame.atoms, box).lj_of_atom, bonded_of_atom(self.energy, frame.atoms)
+        found = {OVERLAPPING: self._beads(~(pairs < PAIR)), STRAINED: self._beads(~(bonded < STRAIN * heat)),
+                 THREADED: np.zeros(self.system.n_beads, dtype=bool), MISSED: self._missed(frame)}
+        found[THREADED][self.owner[self.rings.atoms_of(threads)]] = True
+        return {name: found[name] & ~self.fixed for name in TROUBLES}
+
+    def _beads(self, atoms: Mask) -> Mask:
+        found = np.zeros(self.system.n_beads, dtype=bool)
+        found[self.owner[atoms]] = True
+        return found
+
+    def _missed(self, frame: Frame) -> Mask:
+        """Soft beads that are farther off than heat takes them."""
+        if self.moves.sigma is None:
+            return np.zeros(self.system.n_beads, dtype=bool)
+        return np.linalg.norm(frame.residual, axis=1) > FAR * self.moves.sigma
+
+
+def bonded_of_atom(energy: FrameEnergy, atoms: Array) -> Array:
+    """Bonded energies of whole molecules (A, 3), nm, by atom, kJ/mol, (A,): each term is shared evenly by its atoms."""
+    total, values = np.zeros(len(atoms)), iter(energy.bonded(atoms))
+    for group, molecule in zip(energy.system.groups, energy.layout.molecules):
+        for each, (_, found) in zip(molecule.bonded, values):
+            for corner in each.atoms.T:
+                total += np.bincount(group.atoms[:, corner].ravel(), found.ravel() / each.atoms.shape[1], len(total))
+    return total
+
+
+def _given(system: System) -> Mask:
+    """Beads whose atoms are not made, (B,)."""
+    found = np.zeros(system.n_beads, dtype=bool)
+    for group in system.groups:
+        found[group.beads] |= group.type.given
+    return found

@@ -1,0 +1,85 @@
+"""What recipes may say to ``hamiltonian``."""
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from backmap.api import Options
+from backmap.engine.hamiltonian import timestep as lengths
+from backmap.model.tuned import AUTO
+
+SOFTEST, HARDEST = 10.0, 1000.0  #: caps of the repulsion in soft-core sweeps, kJ/mol
+
+Width = Annotated[float, Field(ge=1e-7, le=0.1)]
+
+
+class SoftBeads(Options):
+    """Beads that are met softly."""
+
+    sigma: Width | dict[str, Width] = Field(
+        0.0003, description="Standard deviation of every coordinate of M(r) about its bead, nm, or one for each bead "
+                            "type; the rounding of a gro or xtc file is 0.0003.")
+
+
+class HamiltonianOptions(Options):
+    """Options of ``hamiltonian``."""
+
+    changed_names: ClassVar = {"soften": "is called 'soft_core_sweeps' now", "block": "is called 'block_size' now",
+                     "measure": "is called 'fixman_potential' now: false for rigid, true for stiff"}
+    sweeps: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        10, description="Sweeps; in each, every atom takes part in a move. auto: as many as a pilot on some frames "
+                        "needs until energies no longer change.")
+    at_most: int = Field(200, ge=1, description="The most sweeps that auto may come to. Log and reports say if they "
+                                                "are not enough.")
+    soft_core_sweeps: int = Field(0, ge=0, description="Sweeps before these in which the repulsion of two atoms is "
+                                                       f"capped, at {SOFTEST:g} kJ/mol first and {HARDEST:g} last, so "
+                                                       "that overlaps part.")
+    mend: int = Field(10, ge=0, description="Rounds, at most, before the sweeps that count, in which atoms that "
+                                            "overlap, bonds through rings, and molecules that are bent as heat never "
+                                            "bends them are led downhill, where they are. 0 leaves it out; so does "
+                                            "only.")
+    annealing_sweeps: int = Field(0, ge=0, description="Sweeps between these and the others in which the temperature "
+                                                       "falls from hottest to temperature, slowly at first. Molecules "
+                                                       "of one bead follow their dynamics all at once in them, so that "
+                                                       "those that hinder each other, as water on its beads does, find "
+                                                       "their orientations.")
+    hottest: float = Field(600.0, gt=0, description="Temperature of the first of them, K: where hydrogen bonds change "
+                                                    "hands in a picosecond.")
+    steps: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        10, description="Time steps of a move, on average: every move draws a number from half as many to half as many "
+                        f"more, so that no vibration stays in step with it. auto: as many as make "
+                        f"{lengths.TRAJECTORY:g} fs.")
+    timestep: Annotated[float, Field(gt=0, le=10)] | Literal["auto"] = Field(
+        1.0, description="fs. Acceptance tells whether it is right: 0.6 to 0.95. auto: the one with which a pilot on "
+                         f"some frames has {lengths.WANTED:g} of its moves accepted.")
+    hydrogen_mass: float | None = Field(
+        None, gt=0, le=100, description="Mass of hydrogens while they move, u, if that is more than their own. 4 allows"
+                                        " time steps nearly twice as long; the distribution is the same.")
+    temperature: float = Field(300.0, gt=0, description="K.")
+    block_size: int = Field(8, ge=1, description="Beads whose atoms move together, those nearest to a central one "
+                                                 "along the molecule. Few leave a backbone no room; many are accepted "
+                                                 "less often.")
+    beads: Literal["exact", "auto"] | SoftBeads | None = Field(
+        None, description="exact: beads stay in place. {sigma: ...}: they follow a Gaussian. auto: one as wide as a "
+                          "pilot on some frames finds beads to be off, by bead type, at most half as wide as the "
+                          "narrowest of their bonds is spread. By default auto where the recipe says 'beads: model' "
+                          "or 'beads: auto' at its top, else exact.")
+    fixman_potential: bool = Field(
+        False, description="Add the Fixman potential kT/2 ln det G of rigid bonds, so that they are sampled as very "
+                           "stiff springs are. Without it the distribution is that of constrained dynamics.")
+    second_start: float = Field(0.1, ge=0, le=1, description="Share of the frames, or where they are few of the beads "
+                                                            "of some, that start a second time, from sweeps at three "
+                                                            "times the temperature: what comes of it is compared with "
+                                                            "the first and forgotten. It costs one and a half times "
+                                                            "this share of the step; 0 leaves it out.")
+    only: list[str] | None = Field(None, description="Move only the surroundings of beads under these flags of earlier "
+                                                     "steps, e.g. [clash].")
+
+    @model_validator(mode="after")
+    def _sound(self) -> HamiltonianOptions:
+        if self.annealing_sweeps and self.hottest < self.temperature:
+            raise ValueError(f"'hottest' is {self.hottest:g} K, below the temperature of {self.temperature:g} K")
+        if self.only is not None and AUTO in (self.sweeps, self.steps, self.timestep):
+            raise ValueError("'auto' needs moves of all atoms to tell by, and 'only' leaves few: write numbers")
+        return self

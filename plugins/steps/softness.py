@@ -1,0 +1,157 @@
+"""How far beads of a model are to be trusted: sigma of p(r | R) ~ exp(-U / kT) N(M r; R, sigma^2), by bead type.
+
+The likelihood of the beads, the integral of that over the atoms, is largest where <|M r - R|^2> = 3 sigma^2 in what
+sigma itself samples. For atoms whose bead would fluctuate by w without the given one, and beads that are off by tau,
+
+    <|M r - R|^2> / 3 = sigma^2 - sigma^4 (sigma^2 - tau^2) / (sigma^2 + w^2)^2,
+
+exactly so for Gaussians: near the fixed point sigma = tau both sides differ by little, and iterating one into the other
+would hardly get on. Both unknowns are fitted to all that was measured, and what is tried next is the fitted tau.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+
+from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves
+from backmap.engine.sites.schedule import per_bead
+from backmap.model import box as periodic
+from backmap.model.system import Window
+
+Array = NDArray[np.float64]
+
+FIRST = 0.03  #: nm; the sigma that is tried first
+LEAST = 0.002  #: nm; beads that are off by less are met
+USUAL, SPREAD = 0.03, 1.0  #: of w, nm, before anything is known: a log-normal
+SETTLE, MEASURE, TRIALS = 3, 4, 6  #: sweeps before a measurement, and of it; how many are made at most
+NEAR = 0.04  #: relative change of every sigma below which no more are tried
+FARTHEST = 3.0  #: factor by which a trial differs from the one before at most
+
+
+def fixed_point(sigma: Sequence[float], found: Sequence[float], count: int, most: float) -> tuple[float, float]:
+    """Where <|M r - R|^2> = 3 sigma^2, and the standard error of that.
+
+    Args:
+        sigma: That were tried, nm, (n,).
+        found: <|M r - R|^2> / 3 of each, nm^2, (n,).
+        count: Beads that were measured.
+        most: The largest that is asked for, nm.
+
+    Returns:
+        tau and the standard error of tau^2, nm and nm^2.
+    """
+    s, e = np.square(sigma), np.asarray(found)
+    error = np.sqrt(2 / (3 * count))  # relative, of a mean square of as many Gaussians
+
+    def model(tau: float, w: float) -> Array:
+        return s - s**2 * (s - tau**2) / (s + w**2)**2
+
+    def off(x: Array) -> Array:
+        tau, w = x[0], np.exp(x[1])
+        return np.append((e - model(tau, w)) / (error * e), (x[1] - np.log(USUAL)) / SPREAD)
+
+    limits = [0.0, np.log(1e-4)], [2 * most, np.log(1.0)]
+    fits = [least_squares(off, [start, np.log(USUAL)], bounds=limits, x_scale=[0.01, 1.0])
+            for start in (0.1 * most, 0.5 * most, most)]
+    best = min(fits, key=lambda fit: fit.cost)
+    tau, w = best.x[0], np.exp(best.x[1])
+    told = (s**2 / (s + w**2)**2 / (error * e))**2
+    return float(tau), float(1 / np.sqrt(told.sum()))
+
+
+@dataclass
+class SigmaTuner:
+    """Frames of a pilot on which the sigma of each bead type is looked for.
+
+    Attributes:
+        moves: Of soft beads; their sigma is changed.
+        window: The frames of the pilot.
+        begun: Makes each of them ready for moves, by its place in the window.
+        name: First words of the names of random numbers: seed and step.
+        progress: Told the share of the work that is done, 0 to 1.
+        measured: What was found, for people.
+    """
+
+    moves: HamiltonianMoves
+    window: Window
+    begun: Callable[[int], Frame]
+    name: tuple[int, int]
+    progress: Callable[[float], None]
+    measured: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        system = self.moves.system
+        drawn = [kind for kind in system.types if not kind.given]
+        self.names = sorted({name for kind in drawn for name in kind.bead_types})
+        self.kinds = per_bead(system, [np.array([self.names.index(name) if not kind.given else -1
+                                                 for name in kind.bead_types]) for kind in system.types])
+
+    def found(self) -> tuple[dict[str, float] | None, str]:
+        """The sigma of each bead type, nm, or None where all beads are met exactly; and what could not be reached."""
+        caps = np.array([most_of(self.window, name) for name in self.names])
+        counts = np.bincount(self.kinds[self.kinds >= 0], minlength=len(self.names)) * self.window.size
+        sigma = np.minimum(FIRST, caps)
+        self._held(sigma)
+        frames = [self.begun(place) for place in range(self.window.size)]
+        tried: list[Array] = []
+        spread: list[Array] = []
+        for trial in range(TRIALS):
+            self.progress(trial / TRIALS)
+            self._held(sigma)
+            tried.append(sigma)
+            spread.append(self._measured(frames, trial))
+            fits = [fixed_point([s[k] for s in tried], [e[k] for e in spread], int(counts[k]), float(caps[k]))
+                    for k in range(len(self.names))]
+            tau, error = np.array(fits).T
+            self.measured += [{"trial": trial, "type": name, "sigma": float(sigma[k]),
+                               "off": float(np.sqrt(spread[-1][k])), "fixed_point": float(tau[k])}
+                              for k, name in enumerate(self.names)]
+            wanted = np.clip(np.minimum(tau, caps), np.maximum(sigma / FARTHEST, LEAST), FARTHEST * sigma)
+            known = (tau**2 < 2 * error) & (trial > 0)  # as good as none, as far as so few beads can tell
+            if (known | (np.abs(wanted / sigma - 1) < NEAR)).all():
+                break
+            sigma = np.where(known, sigma, wanted)
+        met = (tau**2 < np.maximum(2 * error, LEAST**2))
+        if met.all():
+            return None, ""
+        final = {name: float(f"{LEAST if met[k] else min(tau[k], caps[k]):.3g}") for k, name in enumerate(self.names)}
+        at_cap = [name for k, name in enumerate(self.names) if not met[k] and tau[k] >= caps[k]]
+        remark = (f"beads of type {', '.join(at_cap)} are off by more than half of the spread of their bonds, to which "
+                  "sigma is held: the atoms of this force field do not lie as these beads do")
+        return final, remark if at_cap else ""
+
+    def _held(self, sigma: Array) -> None:
+        self.moves.soften(np.where(self.kinds >= 0, sigma[self.kinds], FIRST))
+
+    def _measured(self, frames: Sequence[Frame], trial: int) -> Array:
+        """<|M r - R|^2> / 3 of each bead type with the sigma of now, nm^2."""
+        total = np.zeros(len(self.names))
+        drawn = self.kinds >= 0
+        for sweep in range(SETTLE + MEASURE):
+            for place, frame in enumerate(frames):
+                self.moves.sweep(frame, (*self.name, "sigma", int(self.window.frames[place]), 100 * trial + sweep))
+                if sweep >= SETTLE:
+                    squares = (frame.residual**2).sum(axis=1) / 3
+                    total += np.bincount(self.kinds[drawn], squares[drawn], minlength=len(self.names))
+        counts = np.bincount(self.kinds[drawn], minlength=len(self.names))
+        return total / (counts * len(frames) * MEASURE)
+
+
+def most_of(window: Window, name: str) -> float:
+    """The largest sigma that a bead type may have, nm: half of the spread (95 %) of the narrowest of its bonds."""
+    lengths: dict[tuple[str, str], list[Array]] = {}
+    for group in window.system.groups:
+        kind = group.type
+        for i, j in () if kind.given else kind.bead_bonds:
+            if name in (pair := tuple(sorted((kind.bead_types[i], kind.bead_types[j])))):
+                for place in range(window.size):
+                    step = window.beads[place, group.beads[:, i]] - window.beads[place, group.beads[:, j]]
+                    away = periodic.minimum_image(step, window.box(place))
+                    lengths.setdefault(pair, []).append(np.linalg.norm(away, axis=1))
+    spreads = [2 * np.concatenate(each).std() for each in lengths.values()]
+    return float(np.clip(min(spreads, default=0.1), 2 * LEAST, 0.1))

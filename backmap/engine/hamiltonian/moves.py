@@ -56,6 +56,19 @@ class SweepOutcome:
     energy: Array
 
 
+@dataclass(frozen=True)
+class Tempering:
+    """How trajectories heat up and cool down again, to end in another well than they began in (``temper``).
+
+    Attributes:
+        peak: Half-way, energies are about so many times as large.
+        time: Mean length of a trajectory, fs.
+    """
+
+    peak: float
+    time: float
+
+
 class HamiltonianMoves:
     """Moves blocks of molecules by short constrained trajectories, each accepted or rejected.
 
@@ -159,7 +172,8 @@ class HamiltonianMoves:
         return _cover(self.beads, self.places.first_bead, wanted, stream.uniform(1)[:, 0].numpy())
 
     def sweep(self, frame: Frame, name: Sequence[int | str], only: Mask | None = None,
-              cap: float | None = None, temperature: float | None = None, together: bool = False) -> SweepOutcome:
+              cap: float | None = None, temperature: float | None = None, together: bool = False,
+              tempering: Tempering | None = None) -> SweepOutcome:
         """Move the blocks of one sweep, in place.
 
         Args:
@@ -170,9 +184,12 @@ class HamiltonianMoves:
             temperature: K, in place of that of the moves.
             together: Molecules of one bead follow their dynamics all at once, and nothing is accepted or rejected;
                 the outcome is that of the others.
+            tempering: Of all trajectories of the sweep; none without.
         """
         around = self._capped(cap)
         rules = self.rules if temperature is None else self.rules._replace(heat=BOLTZMANN * temperature)
+        if tempering is not None:
+            rules = rules._replace(peak=tempering.peak, steps=max(1, round(tempering.time * 1e-3 / rules.timestep)))
         chosen = self.choose(name, only)
         if together:
             single = chosen[self._together.single[chosen]]

@@ -65,6 +65,7 @@ class Rules(NamedTuple):
         exact: Whether beads are constraints; else they are held by springs.
         molecule: Power of sqrt(det G) in the weight w: 1 for rigid bonds, 0 for stiff ones.
         block: Power of sqrt(det G_C) in the weight w: -1 for both.
+        peak: Half-way, a trajectory has about so many times the energy that it begins and ends with.
     """
 
     timestep: float
@@ -73,6 +74,7 @@ class Rules(NamedTuple):
     exact: bool
     molecule: float
     block: float
+    peak: float = 1.0
 
 
 class Room(NamedTuple):
@@ -260,9 +262,33 @@ def trajectory(t: BlockTables, s: AtomTables, g: Cells, p: BlockPlaces, one: int
         if step == 0:
             energies[0, 0], energies[0, 1], energies[0, 2] = potential, kinetic(moving, inverse, v), spring
             before = after
+        if rules.peak != 1.0:
+            temper(rules.peak, step, steps, moving, v)
         if step == steps:
             energies[1, 0], energies[1, 1], energies[1, 2] = potential, kinetic(moving, inverse, v), spring
     return WHOLE, energies, before, after, lists
+
+
+@part
+def temper(peak, step, steps, moving, v):
+    """Scale velocities behind time step ``step``, so that a trajectory heats up to its middle and cools down again.
+
+    Every step is scaled before and after it, in the first half by f, in the second by 1/f, in the middle one by f and
+    1/f: backwards, the factors are the same. Volume in phase space shrinks by what it has grown, so that a tempered
+    trajectory is accepted as any other. It crosses barriers on its way, into wells that others do not leave for.
+    Neal, in Handbook of Markov Chain Monte Carlo (2011), 113, section 5.5.7.
+
+    Args:
+        peak: Product of all factors up to the middle. Half of the energy being kinetic, energies grow by as much.
+    """
+    scale, factor = 1.0, peak**(1.0 / steps)
+    if step > 0:
+        scale *= factor if 2 * step <= steps else 1.0 / factor
+    if step < steps:
+        scale *= factor if 2 * step < steps else 1.0 / factor
+    for i in range(moving):
+        for c in range(3):
+            v[i, c] *= scale
 
 
 @part

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from backmap.engine.energy import bonded as bonded_terms
-from backmap.engine.hamiltonian.moves import HamiltonianMoves
+from backmap.engine.hamiltonian.moves import HamiltonianMoves, Tempering
 from backmap.model.molecule import MoleculeType
 from backmap.model.parameters import Bonded
 from tests import chains
@@ -134,6 +134,9 @@ def test_soft_beads_are_gaussian() -> None:
 
 #: Four atoms in a plane, with angles of 127 degrees.
 ZIGZAG = chains.LENGTH * np.array([[-0.6, 0.8, 0], [0, 0, 0], [1, 0, 0], [1.6, -0.8, 0]])
+#: The same, both ends on one side.
+CIS = ZIGZAG.copy()
+CIS[3, 1] *= -1
 
 
 def four_atoms(distance: float, energy: Callable[[Array], Array] | None = None, n: int = 3000) -> tuple[Array, Array]:
@@ -226,3 +229,39 @@ def test_a_sweep_may_have_another_temperature() -> None:
             -30.0 * (angle - 1.9)**2 / (8.31446e-3 * temperature))
         value = chains.p_value(np.stack(states[20:]), edges, shares(weight, angle, edges))
         assert value > REFUSED if right else value < SEEN
+
+
+def test_tempered_trajectories_cross_barriers_and_are_exact() -> None:
+    """Two wells behind 48 kJ/mol, 19 kT, and 3 kJ/mol between them; all start in the higher one.
+
+    Torsions have p(phi) ~ exp(-U/kT), as very stiff bonds leave them, whatever the angles do.
+    """
+    kind = chains.chain(4, [{0: 1, 1: 1, 2: 1, 3: 1}])
+    atoms = np.array([[0, 1, 2, 3]])
+    torsion = [Bonded("periodic_proper", atoms, np.array([each])) for each in ((np.pi, 24.0, 2.0), (0.0, 1.5, 1.0))]
+    phi = np.linspace(0, 2 * np.pi, 100_001)
+    weight = np.exp(-(24.0 * (1 - np.cos(2 * phi)) + 1.5 * (1 + np.cos(phi))) / (8.31446e-3 * 300))
+    edges = np.radians([0, 8, 90, 172, 180, 188, 270, 352, 360])
+    system, start = chains.far_apart(kind, np.tile(CIS, (COUNT, 1, 1)))
+    moves = HamiltonianMoves(system, chains.field_of(kind, *torsion), 300.0, 6, 15.0, fixman_potential=True)
+    found = []
+    for tempering in (None, Tempering(9.0, 900.0)):
+        frame, states, accepted = moves.frame(start, system.map(start), None), [], []
+        for sweep in range(120):
+            accepted.append(moves.sweep(frame, (1, 2, 0, sweep), tempering=tempering).accepted.mean())
+            moves.sweep(frame, (2, 2, 0, sweep))
+            states.append(torsion_of(frame.atoms[system.groups[0].atoms]))
+        assert 0.05 < np.mean(accepted) < 1
+        found.append(np.stack(states[40:]))
+    plain, tempered = found
+    assert np.cos(plain).min() > 0
+    assert chains.p_value(tempered, edges, shares(weight, phi, edges)) > REFUSED
+    assert chains.p_value(tempered, edges, shares(weight * np.exp(0.3 * np.cos(phi)), phi, edges)) < SEEN
+
+
+def torsion_of(atoms: Array) -> Array:
+    """Of four atoms (..., 4, 3), from 0 to 2 pi."""
+    first, axis, last = np.moveaxis(np.diff(atoms, axis=-2), -2, 0)
+    n, m = np.cross(first, axis), np.cross(axis, last)
+    sine = (np.cross(n, m) * axis).sum(-1) / np.linalg.norm(axis, axis=-1)
+    return np.arctan2(sine, (n * m).sum(-1)) % (2 * np.pi)

@@ -115,10 +115,12 @@ def test_sweeps_keep_bonds_and_beads_and_account_for_the_energy() -> None:
     np.testing.assert_allclose(frame.grid.reach, reach, atol=1e-12)
 
 
-@pytest.mark.parametrize("sigma", [None, 0.001])
-def test_a_trajectory_that_is_turned_round_returns(sigma: float | None) -> None:
+@pytest.mark.parametrize(("sigma", "peak", "steps"), [(None, 1.0, 20), (0.001, 1.0, 20), (None, 2.0, 20),
+                                                      (0.001, 2.0, 21)])
+def test_a_trajectory_that_is_turned_round_returns(sigma: float | None, peak: float, steps: int) -> None:
     system, window, field = liquid()
-    moves = HamiltonianMoves(system, field, 350.0, size=2, sigma=sigma, steps=20)
+    moves = HamiltonianMoves(system, field, 350.0, size=2, sigma=sigma, steps=steps)
+    moves.rules = moves.rules._replace(peak=peak)
     frame = moves.frame(window.atoms[0], window.beads[0], window.box(0))
     for one in range(0, len(moves.centre), 9):
         room = start(moves, frame, one)

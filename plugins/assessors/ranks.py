@@ -9,7 +9,7 @@ from scipy.special import ndtr, smirnov
 from backmap.api import Assessor, Options
 from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.geometry.constraint import SystemProjector
-from backmap.engine.hamiltonian.moves import HamiltonianMoves, by_type
+from backmap.engine.hamiltonian.moves import HamiltonianMoves, Tempering, by_type
 from backmap.engine.hamiltonian.ranks import ALL, BlockRanks
 from backmap.engine.random import numpy_generator
 from backmap.engine.sites.snapshot import Snapshot
@@ -26,6 +26,7 @@ FALSE_ALARMS = 0.01  #: probability that a right run is said to be wrong
 FAR = 0.25  #: mean ranks farther than this from 1/2 are of states that the chains have left for good
 ON_BEADS = 1e-5  #: nm; beads that are met as closely are taken as exact
 SLOPE = 0.5 / np.sqrt(np.pi)  #: mean rank of a normal deviate among others, by shift in standard deviations
+CROSSING = Tempering(4.0, 300.0)  #: of a trajectory between states, by which torsions jump
 BINS = 20
 BEADS, FEWEST = 60, 8  #: beads for each block that is looked at, and the fewest blocks of a frame
 
@@ -35,10 +36,11 @@ class RanksOptions(Options):
 
     blocks: int | None = Field(None, ge=1, description="Blocks of each frame, drawn at random; by default one for "
                                                        f"every {BEADS} beads, and {FEWEST} at least.")
-    states: int = Field(5, ge=1, description="States to which the present one of a block is compared; each takes "
+    states: int = Field(3, ge=1, description="States to which the present one of a block is compared; each takes "
                                              "'between' moves of it. The mean of the ranks tells as much of few that "
                                              "are far from each other as of many.")
-    between: int = Field(5, ge=1, description="Moves from one state to the next.")
+    between: int = Field(5, ge=1, description="Moves from one state to the next, and in their middle one of a tempered "
+                                            "trajectory, by which torsions jump.")
     block_size: int = Field(8, ge=1, description="Beads of a block, as in the step 'hamiltonian'.")
     steps: int = Field(20, ge=1, description="Time steps of a move, on average.")
     timestep: float | None = Field(None, gt=0, le=10, description="fs; by default 1 where all bonds are rigid, else "
@@ -50,8 +52,8 @@ class Ranks(Assessor):
     """Ranks of the energies of blocks among those of chains that run forwards and backwards from where they are.
 
     All else stands still, and moves are accepted or rejected by the force field. If the atoms are a sample of it, ranks
-    are uniform, however slowly the chains forget where they were. It costs ``blocks`` x ``states`` x ``between`` moves
-    a frame.
+    are uniform, however slowly the chains forget where they were. It costs ``blocks`` x ``states`` x (``between`` +
+    15) moves a frame, that of a tempered trajectory being as long as some fifteen.
     """
 
     Options = RanksOptions
@@ -82,7 +84,7 @@ class Ranks(Assessor):
             moves = HamiltonianMoves(system, forcefield, self.temperature, options.steps,
                                      options.timestep or (1.0 if rigid else 0.5), options.block_size,
                                      None if exact else sigma, sampled.fixman_potential if sampled else False)
-            self.ranks[exact] = BlockRanks(moves, energy)
+            self.ranks[exact] = BlockRanks(moves, energy, CROSSING)
 
     def measure(self, frame: Snapshot, tally: Tally) -> None:
         if self.temperature is None:

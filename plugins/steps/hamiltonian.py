@@ -15,7 +15,7 @@ from backmap.engine.geometry.constraint import FLAG as TOLERANCE
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.hamiltonian import timestep as lengths
 from backmap.engine.hamiltonian.following import Followed, Following
-from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves, SweepOutcome, by_type
+from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves, SweepOutcome, Tempering, by_type
 from backmap.engine.hamiltonian.steering import Steering
 from backmap.engine.mending import Mending
 from backmap.model.assessment import CARE, Aspect
@@ -25,7 +25,7 @@ from backmap.model.tuned import AUTO, Tuned
 
 from .mended import RULES as MENDING_RULES
 from .mended import MendingRecord
-from .move_options import HARDEST, SOFTEST, HamiltonianOptions, SoftBeads
+from .move_options import HARDEST, SOFTEST, HamiltonianOptions, SoftBeads, Tempered
 from .moves_record import Record
 from .relaxing import FOLLOWED, RULES, TOPIC, Relaxation, evenly, starting_twice
 from .softness import FIRST as GUESS
@@ -40,7 +40,9 @@ MAIN = "hamiltonian"  #: name of the sweeps that count
 MEND = "mend"  #: name of the rounds that mend what moves do not leave
 MENDED, UNMENDED = "mended", "unmended"  #: flags of beads
 _OUTCOME = [field.name for field in fields(SweepOutcome)]
-HEATED, COOLED, AGAIN = "heated", "cooled", "again"  #: names of the sweeps of a second start
+TEMPERED = "tempered"  #: name of those of tempered trajectories between them
+HEATED, COOLED, AGAIN, CROSSING = "heated", "cooled", "again", "crossing"  #: names of the sweeps of a second start
+SECOND = Tempered(every=4)  #: trajectories by which a second start crosses barriers where the first has none
 HOTTER = 3.0  #: a second start begins at this many times the temperature
 
 
@@ -48,9 +50,10 @@ class Hamiltonian(FrameStep):
     """Moves blocks of neighbouring fragments by short constrained trajectories, each accepted or rejected.
 
     Frames follow the force field's distribution on the given beads and rigid bonds, whatever the time step; only the
-    acceptance depends on it. A move crosses no high barrier: atoms that overlap are to be separated before, by
-    ``soft_core_sweeps``. Beads of which no move was accepted are flagged ``never_accepted``. The target is zero where a
-    stereocentre or a planar bond is another isomer than it should be; what comes in so is turned over first.
+    acceptance depends on it. Moves cross no high barrier: atoms that overlap are to be separated before, by
+    ``soft_core_sweeps``, and wells between which torsions jump take tempered trajectories. Beads of which no move was
+    accepted are flagged ``never_accepted``. The target is zero where a stereocentre or a planar bond is another isomer
+    than it should be; what comes in so is turned over first.
     """
 
     Options = HamiltonianOptions
@@ -125,7 +128,7 @@ class Hamiltonian(FrameStep):
             chosen["beads"] = "exact" if sigma is None else {"sigma": sigma}
             remarks, measured = [remark] * bool(remark), {"beads": softness.measured}
             self._prepare(state, sigma)
-        tuner = MoveTuner(self.moves, self.energy, window, begun, (state.seed, self.index), state.progress)
+        tuner = MoveTuner(self.moves, self.energy, window, begun, self._round, (state.seed, self.index), state.progress)
         if options.timestep == AUTO:
             timestep = tuner.timestep(timestep, None if options.steps == AUTO else options.steps)
             chosen["timestep"] = timestep
@@ -213,9 +216,20 @@ class Hamiltonian(FrameStep):
         """The same of all sweeps, and of those of a second start."""
         options = self.options
         hot = {"temperature": HOTTER * options.temperature}
+        main = [sweep for k in range(options.sweeps) for sweep in self._round(k)]
         again = [*((HEATED, k, hot) for k in range(-(-options.sweeps // 2))), *self._cooling(COOLED),
-                 *((AGAIN, k, {}) for k in range(options.sweeps))]
-        return [*self._before(), *((MAIN, k, {}) for k in range(options.sweeps)), *again * twice]
+                 *(sweep for k in range(options.sweeps)
+                   for sweep in self._round(k, AGAIN, CROSSING, options.tempering or SECOND))]
+        return [*self._before(), *main, *again * twice]
+
+    def _round(self, number: int, name: str = MAIN, crossing: str = TEMPERED,
+               tempered: Tempered | None = None) -> list[tuple[str, int, dict[str, Any]]]:
+        """The same of one sweep that counts, with that of tempered trajectories before it where there is one."""
+        tempered = tempered or self.options.tempering
+        found = [(name, number, {})]
+        if tempered is not None and number % tempered.every == 0:
+            found.insert(0, (crossing, number, {"tempering": Tempering(tempered.peak, tempered.time)}))
+        return found
 
     def _followed(self, window: Window, state: State) -> Followed | None:
         """What follows a frame, where it is one of those that are: some of the first replica."""
@@ -248,12 +262,13 @@ class Hamiltonian(FrameStep):
                     (number + share) / len(sweeps))).beads
             else:
                 outcome = self.moves.sweep(moved, words, where, **settings)
-            outcomes += [outcome] if name == MAIN else []
+            outcomes += [outcome] if name in (MAIN, TEMPERED) else []
             if followed is not None and name in (MAIN, AGAIN):
                 followed.after(sweep + 1, moved.atoms, outcome, "first" if name == MAIN else "second")
             state.kept.keep(self.index, number + 1, self._to_keep(frame, outcomes, followed, second, mended))
             state.progress((number + 1) / len(sweeps))
-        self._record(window.system).add(place, outcomes, None if followed is None else followed.potential)
+        crossing = [name == TEMPERED for name, *_ in sweeps if name in (MAIN, TEMPERED)]
+        self._record(window.system).add(place, outcomes, crossing, None if followed is None else followed.potential)
         for name, values in ({} if followed is None else followed.rows()).items():
             self.memory["relaxation"].row(name, place, values)
         tried, moved = (np.zeros(len(frame.residual), dtype=bool) for _ in range(2))
@@ -289,7 +304,8 @@ class Hamiltonian(FrameStep):
 
     def finish(self, state: State) -> None:
         record, stiffness = self._record(state.systems[self.level]), list(self._stiffness.lines())
-        relaxation = Relaxation(self.following, self.memory["relaxation"], self.options.temperature, record.accepted)
+        relaxation = Relaxation(self.following, self.memory["relaxation"], self.options.temperature, record.accepted,
+                                self.options.tempering is not None)
         mended = MendingRecord(self.memory["mending"])
         findings = [*mended.findings(), *relaxation.findings()]
         seen = list(relaxation.notes()) if relaxation.known else []

@@ -22,6 +22,16 @@ class SoftBeads(Options):
                             "type; the rounding of a gro or xtc file is 0.0003.")
 
 
+class Tempered(Options):
+    """Trajectories that heat up to their middle and cool down again: they end in other wells than they began in."""
+
+    peak: float = Field(4.0, gt=1, le=100, description="Energies half-way, in multiples of those at both ends. More "
+                                                       "cross higher barriers, and are accepted less often.")
+    time: float = Field(300.0, ge=10, le=1e5, description="Mean length of such a trajectory, fs. Longer ones are "
+                                                          "accepted more often.")
+    every: int = Field(1, ge=1, description="Of the sweeps, every so many-th has one of such trajectories before it.")
+
+
 class HamiltonianOptions(Options):
     """Options of ``hamiltonian``."""
 
@@ -65,14 +75,19 @@ class HamiltonianOptions(Options):
                           "pilot on some frames finds beads to be off, by bead type, at most half as wide as the "
                           "narrowest of their bonds is spread. By default auto where the recipe says 'beads: model' "
                           "or 'beads: auto' at its top, else exact.")
+    tempering: Tempered | None = Field(
+        None, description="Sweeps of tempered trajectories between the others: as exact as these, they leave torsional "
+                          "wells in which others stay, at some five times the time of a sweep. {}: as by default.")
     fixman_potential: bool = Field(
         False, description="Add the Fixman potential kT/2 ln det G of rigid bonds, so that they are sampled as very "
                            "stiff springs are. Without it the distribution is that of constrained dynamics.")
     second_start: float = Field(0.1, ge=0, le=1, description="Share of the frames, or where they are few of the beads "
                                                             "of some, that start a second time, from sweeps at three "
                                                             "times the temperature: what comes of it is compared with "
-                                                            "the first and forgotten. It costs one and a half times "
-                                                            "this share of the step; 0 leaves it out.")
+                                                            "the first and forgotten. Every fourth of its sweeps is "
+                                                            "preceded by a tempered one, if 'tempering' says nothing. "
+                                                            "It costs two to three times this share of the step; 0 "
+                                                            "leaves it out.")
     only: list[str] | None = Field(None, description="Move only the surroundings of beads under these flags of earlier "
                                                      "steps, e.g. [clash].")
 

@@ -22,7 +22,8 @@ class Record:
 
     Args:
         tally: By sweep and type of the central bead, moves ``tried`` and ``accepted``, and those that ``broke`` off;
-            rows ``change`` of the energy by type, and rows ``energy`` of frames that were followed, by sweep.
+            rows ``change`` of the energy by type, and rows ``energy`` of frames that were followed, by sweep; of sweeps
+            of tempered trajectories ``crossing``, tried and accepted.
         system: What is there.
     """
 
@@ -32,17 +33,28 @@ class Record:
         self.type = per_bead(system, [np.array([self.names.index(name) for name in kind.bead_types])
                                       for kind in system.types])
 
-    def add(self, place: int, outcomes: Sequence[SweepOutcome], potential: float | None) -> None:
-        """Count the sweeps over the frame at ``place``, which had ``potential``, kJ/mol, before; None if not known."""
-        n, kinds = len(self.names), [self.type[outcome.centre] for outcome in outcomes]
+    def add(self, place: int, outcomes: Sequence[SweepOutcome], crossing: Sequence[bool],
+            potential: float | None) -> None:
+        """Count the sweeps over the frame at ``place``.
+
+        Args:
+            crossing: Which of them are of tempered trajectories.
+            potential: Energy of the frame before, kJ/mol; None if not known.
+        """
+        n, hot = len(self.names), np.array(crossing, dtype=bool)
+        plain = [outcome for outcome, tempered in zip(outcomes, crossing, strict=True) if not tempered]
+        kinds = [self.type[outcome.centre] for outcome in plain]
         self.tally.count("tried", place, [np.bincount(k, minlength=n) for k in kinds])
         self.tally.count("accepted", place, [np.bincount(k[outcome.accepted], minlength=n)
-                                             for k, outcome in zip(kinds, outcomes)])
-        self.tally.count("broke", place, sum(np.isinf(outcome.error).sum() for outcome in outcomes))
-        changes = [outcome.change for outcome in outcomes]
-        self.tally.row("change", place, np.bincount(np.concatenate(kinds), np.concatenate(changes), minlength=n))
+                                             for k, outcome in zip(kinds, plain)])
+        self.tally.count("broke", place, sum(np.isinf(outcome.error).sum() for outcome in plain))
+        if hot.any():
+            accepted = np.concatenate([each.accepted for each, tempered in zip(outcomes, crossing) if tempered])
+            self.tally.count("crossing", place, [len(accepted), accepted.sum()])
+        changes = np.array([np.bincount(self.type[each.centre], each.change, minlength=n) for each in outcomes])
+        self.tally.row("change", place, changes.sum(axis=0))
         if potential is not None:
-            self.tally.row("energy", place, potential + np.cumsum([change.sum() for change in changes]))
+            self.tally.row("energy", place, potential + np.cumsum(changes.sum(axis=1))[~hot])
 
     def lines(self) -> list[str]:
         """A short table: some sweeps, acceptance by the type of the central bead, energy per molecule."""
@@ -75,8 +87,11 @@ class Record:
     def summary(self) -> str:
         """All moves in a sentence."""
         total, broken = self.tally.counts("tried").sum(), int(self.tally.counts("broke"))
-        return f"{self.tally.counts('accepted').sum() / max(total, 1):.3f} of {total} moves accepted" + (
-            f"; {broken} broke off: constraints were not met, or atoms overlapped" if broken else "")
+        said = f"{self.tally.counts('accepted').sum() / max(total, 1):.3f} of {total} moves accepted"
+        if "crossing" in self.tally:
+            tried, accepted = self.tally.counts("crossing").tolist()
+            said += f", {accepted / max(tried, 1):.3f} of {tried} tempered ones"
+        return said + (f"; {broken} broke off: constraints were not met, or atoms overlapped" if broken else "")
 
     def rows(self) -> list[dict[str, Any]]:
         """For reports, as in ``Sampling.acceptance``: by the type of the central bead, energies per block."""

@@ -21,11 +21,13 @@ TOPIC = "relaxation"
 FOLLOWED = 8  #: frames at most, evenly over the run
 FALLING = 1.0  #: kT an atom over the last third of the sweeps: nowhere near
 BLIND = 0.5  #: kT a degree of freedom, as much as a harmonic one has: if only larger changes are seen, nothing is known
+TRAPPED = 0.1  #: kT a degree of freedom of torsions: a tenth of a molecule's torsions in wrong wells brings as much
 AWAY = 0.25  #: kT a degree of freedom of bonded terms by which a second start has to be heated; 1 is to be expected
 STUCK = 0.01  #: share of beads none of whose moves was accepted, above which a run is not relaxed
 RULES = (VerdictRule(
     TOPIC, "force field", "energies or populations that change over the last third of the sweeps, are not forgotten, "
-    f"or that a second start does not meet; more than {STUCK:.0%} of the beads stuck",
+    f"or that a second start does not meet; torsions that no tempered trajectory moves, and of which two starts would not "
+    f"show differences below {TRAPPED:g} kT a degree of freedom; more than {STUCK:.0%} of the beads stuck",
     f"energies that change by more than {FALLING:g} kT an atom, or are not finite"),)
 CALLED = {"bond": "bonds", "angle": "angles", "proper": "torsions", "improper": "impropers",
           "cmap": "correction maps", "lj": "Lennard-Jones", "coulomb": "Coulomb", BLOCKS: "all terms"}
@@ -53,12 +55,14 @@ class Relaxation:
         tally: Where it was counted: rows of ``Followed.rows`` and counts of ``beads``: all, stuck, infeasible.
         temperature: K.
         accepted: Share of the moves.
+        crossing: Whether tempered trajectories were among the sweeps.
     """
 
     following: Following
     tally: Tally
     temperature: float
     accepted: float
+    crossing: bool = False
 
     @property
     def heat(self) -> float:
@@ -144,6 +148,13 @@ class Relaxation:
         name = "proper" if self.following.freedom.get("proper") else BLOCKS
         return self._of_frame(name, self.slopes[name].visible)
 
+    @property
+    def parted(self) -> float:
+        """The smallest difference of torsional energy between two starts that would be seen, kT a freedom."""
+        if "proper" not in self.gaps or not self.away > AWAY:
+            return float("inf")
+        return self._of_frame("proper", self.gaps["proper"].visible) / self._size
+
     def findings(self) -> Iterator[Aspect]:
         """For the verdict."""
         if not self.known:
@@ -170,7 +181,8 @@ class Relaxation:
         if self.apart:
             yield self._aspect(CARE, f"A second start, heated to {3 * self.temperature:g} K before, does not meet the "
                                      f"first after {of.sweeps} sweeps: {'; '.join(map(self._gap, self.apart[:3]))}. "
-                                     "More sweeps are needed, or moves that cross barriers.")
+                                     "More sweeps are needed" + (
+                                         "." if self.crossing else ", or `tempering`, which crosses barriers."))
         if self.moving or self.remembered or self.apart or stuck > STUCK * beads:
             return
         if not self.visible < BLIND:
@@ -178,8 +190,15 @@ class Relaxation:
                      if np.isfinite(self.visible) else "they are too few")
             yield self._aspect(CARE, f"Whether it is relaxed cannot be told from {self._looked()}: {limit}.")
             return
+        torsions = bool(self.following.freedom.get("proper"))
+        if torsions and not (self.crossing or self.parted < TRAPPED):
+            known = (f"only differences above {self.parted:.2g} kT a degree of freedom between two starts would be seen"
+                     if np.isfinite(self.parted) else "there was no second start")
+            yield self._aspect(CARE, f"Energies and torsions have come to rest, but whether torsions are trapped in wells "
+                                     f"cannot be told: {known}. `tempering: {{}}` of hamiltonian crosses barriers.")
+            return
         met = " A second start met the first." if self.away > AWAY else ""
-        what = "torsional energy" if self.following.freedom.get("proper") else "the energy"
+        what = "torsional energy" if torsions else "the energy"
         yield self._aspect(GOOD, f"Relaxed, as far as can be told: neither energies nor torsions change over the last "
                                  f"third of {self._looked()}; changes of {what} above {self.visible:.2g} kT a degree "
                                  f"of freedom would be seen.{met}")

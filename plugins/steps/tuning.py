@@ -43,6 +43,7 @@ class MoveTuner:
         energy: Of whole frames.
         window: The frames of the pilot.
         begun: Makes each of them ready for the sweeps that count, by its place in the window.
+        round: Name, number and settings of the sweeps that belong to a number of those that count.
         name: First words of the names of random numbers: seed and step.
         progress: Told the share of the work that is done, 0 to 1.
         measured: What was found, for people: rows by what they are about.
@@ -52,6 +53,7 @@ class MoveTuner:
     energy: FrameEnergy
     window: Window
     begun: Callable[[int], Frame]
+    round: Callable[[int], Sequence[tuple[str, int, dict[str, Any]]]]
     name: tuple[int, int]
     progress: Callable[[float], None]
     measured: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -112,7 +114,8 @@ class MoveTuner:
         frames, every, look = self._begun(timestep, steps), math.ceil(at_most / LOOKS), FIRST
         series: dict[str, list[Array]] = {}
         for sweep in range(1, at_most + 1):
-            self._swept(frames, "sweep", sweep)
+            for name, number, settings in self.round(sweep):
+                self._swept(frames, f"tuning {name}", number, **settings)
             self.progress(0.1 + 0.9 * sweep / at_most)
             if sweep % every == 0:
                 for name, values in self._energies(frames).items():
@@ -167,7 +170,7 @@ class MoveTuner:
         self.moves.pace(timestep, steps or lengths.steps_of(timestep))
         return [self.begun(place) for place in range(self.window.size)]
 
-    def _swept(self, frames: Sequence[Frame], name: str, number: int) -> list[SweepOutcome]:
+    def _swept(self, frames: Sequence[Frame], name: str, number: int, **settings: Any) -> list[SweepOutcome]:
         """One sweep over every frame."""
-        return [self.moves.sweep(frame, (*self.name, name, int(self.window.frames[place]), number))
+        return [self.moves.sweep(frame, (*self.name, name, int(self.window.frames[place]), number), **settings)
                 for place, frame in enumerate(frames)]

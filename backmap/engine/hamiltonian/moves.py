@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -189,7 +189,7 @@ class HamiltonianMoves:
         around = self._capped(cap)
         rules = self.rules if temperature is None else self.rules._replace(heat=BOLTZMANN * temperature)
         if tempering is not None:
-            rules = rules._replace(peak=tempering.peak, steps=max(1, round(tempering.time * 1e-3 / rules.timestep)))
+            rules = self._tempered(rules, tempering)
         chosen = self.choose(name, only)
         if together:
             single = chosen[self._together.single[chosen]]
@@ -229,18 +229,32 @@ class HamiltonianMoves:
         field = self.surroundings.field
         return self.surroundings._replace(core=cores(field.c6, field.c12, cap))
 
-    def repeat(self, frame: Frame, block: int, count: int, between: int,
-               name: Sequence[int | str]) -> Iterator[SweepOutcome]:
+    def repeat(self, frame: Frame, block: int, count: int, between: int, name: Sequence[int | str],
+               tempering: Tempering | None = None) -> Iterator[SweepOutcome]:
         """Move one block, in place, with all else at rest: a reversible chain of its conditional.
 
         Args:
             block: Number of the block in ``centre`` and ``beads``.
             count: Of outcomes that are handed out, after ``between`` moves each.
             name: Of the random numbers.
+            tempering: Of one more move in the middle of the others, half of which, rounded up, come before it and as
+                many after it: the same backwards. None without.
         """
-        keys = Stream.of(*name, "move", torch.arange(count * between)).key.numpy()
-        for own in keys.reshape(count, between):
-            yield self._move(frame, np.full(between, block), own, self.surroundings, self.rules)
+        half = -(-between // 2)
+        parts = [(between, self.rules)] if tempering is None else [
+            (half, self.rules), (1, self._tempered(self.rules, tempering)), (half, self.rules)]
+        ends = np.cumsum([moves for moves, _ in parts])
+        keys = Stream.of(*name, "move", torch.arange(count * int(ends[-1]))).key.numpy()
+        for own in keys.reshape(count, int(ends[-1])):
+            outcomes = [self._move(frame, np.full(moves, block), part, self.surroundings, rules)
+                        for (moves, rules), part in zip(parts, np.split(own, ends[:-1]), strict=True)]
+            yield SweepOutcome(*(np.concatenate([getattr(each, column.name) for each in outcomes])
+                                 for column in fields(SweepOutcome)))
+
+    @staticmethod
+    def _tempered(rules: Rules, tempering: Tempering) -> Rules:
+        """Rules of tempered trajectories."""
+        return rules._replace(peak=tempering.peak, steps=max(1, round(tempering.time * 1e-3 / rules.timestep)))
 
     def _move(self, frame: Frame, chosen: Index, keys: Index, around: AtomTables, rules: Rules) -> SweepOutcome:
         moved = Moved(np.zeros(len(chosen), dtype=bool), *np.zeros((3, len(chosen))))

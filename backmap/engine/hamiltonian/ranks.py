@@ -17,7 +17,7 @@ from ..energy import bonded
 from ..energy.frame import FrameEnergy
 from ..random import numpy_generator
 from .move import Frame
-from .moves import HamiltonianMoves
+from .moves import HamiltonianMoves, Tempering
 
 Array = NDArray[np.float64]
 
@@ -31,8 +31,13 @@ class BlockRanks:
         statistics: Names of the energies: all terms, each bonded one, and what pairs have.
     """
 
-    def __init__(self, moves: HamiltonianMoves, energy: FrameEnergy) -> None:
-        self.moves, self.energy, self.system = moves, energy, moves.system
+    def __init__(self, moves: HamiltonianMoves, energy: FrameEnergy, tempering: Tempering | None = None) -> None:
+        """Prepare.
+
+        Args:
+            tempering: Of one more move between any two states, by which torsions jump; none without.
+        """
+        self.moves, self.energy, self.system, self.tempering = moves, energy, moves.system, tempering
         terms = [term for term in energy.layout.present if any(
             each.term == term for molecule in energy.layout.molecules for each in molecule.bonded)]
         self.bonded = terms
@@ -62,7 +67,7 @@ class BlockRanks:
         positions, totals = [frame.atoms[molecule].copy()], [0.0]
         for way, count in (("on", after), ("back", states - after)):
             kept = self._keep(frame, block)
-            for outcome in self.moves.repeat(frame, block, count, between, (*name, way)):
+            for outcome in self.moves.repeat(frame, block, count, between, (*name, way), self.tempering):
                 if len(totals) == 1:
                     totals[0] = outcome.energy[0] - outcome.change[0]
                 totals.append(outcome.energy[-1])

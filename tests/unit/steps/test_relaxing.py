@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from backmap_plugins.steps.relaxing import Relaxation, evenly, starting_twice
+from backmap_plugins.steps.relaxing import TRAPPED, Relaxation, evenly, starting_twice
 from numpy.typing import NDArray
 
 from backmap.engine.energy.frame import FrameEnergy
@@ -30,8 +30,11 @@ def following() -> Following:
 
 
 def relaxation(rng: np.random.Generator, beads: tuple[int, int, int] = (100, 0, 0), frames: int = FRAMES,
-               twice: bool = False, forget: float = 0.0, **add: Array) -> Relaxation:
-    """Noise of the size that harmonic energies have; ``add`` (R,) is added to a series of a frame, by name."""
+               twice: bool = False, forget: float = 0.0, crossing: bool = True, apart: float = 1.0, **add: Array) -> Relaxation:
+    """Noise of the size that harmonic energies have; ``add`` (R,) is added to a series of a frame, by name.
+
+    ``apart`` is the noise of what is compared of two starts.
+    """
     of, tally = following(), Tally()
     decay = np.exp(-1 / forget) if forget else 0.0
     for frame in range(frames):
@@ -49,11 +52,11 @@ def relaxation(rng: np.random.Generator, beads: tuple[int, int, int] = (100, 0, 
         tally.row("pairs", frame, HEAT * rng.normal(size=(len(of.pairs), of.n_pieces, len(of.rarely))))
     if twice:
         for start in ("first", "second"):
-            tally.row(start, 0, rng.normal(size=(len(of.twice), 32)))
+            tally.row(start, 0, apart * rng.normal(size=(len(of.twice), 32)))
         tally.row("heated", 0, tally.rows("first")[0, :len(of.bonded)] + 20.0)
         tally.row("part", 0, [0.5])
     tally.count("beads", 0, beads)
-    return Relaxation(of, tally, TEMPERATURE, 0.8)
+    return Relaxation(of, tally, TEMPERATURE, 0.8, crossing)
 
 
 def test_pieces_are_alike() -> None:
@@ -138,6 +141,18 @@ def test_second_starts_that_stay_apart_are_told() -> None:
     assert "does not meet" in finding.text
     assert "torsions" in finding.text
     assert "higher" in finding.text
+
+
+@pytest.mark.parametrize(("apart", "told"), [(0.1, True), (10.0, False)])
+def test_torsions_that_nothing_moves_between_wells_are_told_where_two_starts_would_not_differ(apart: float,
+                                                                                             told: bool) -> None:
+    found = relaxation(np.random.default_rng(2), twice=True, crossing=False, apart=apart)
+    (finding,) = found.findings()
+    assert finding.level == (GOOD if told else CARE)
+    assert ("whether torsions are trapped in wells cannot be told" in finding.text) != told
+    assert (found.parted < TRAPPED) == told
+    (finding,) = relaxation(np.random.default_rng(1), crossing=False).findings()
+    assert "there was no second start" in finding.text
 
 
 def test_stuck_beads_and_too_little_are_told() -> None:

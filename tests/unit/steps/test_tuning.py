@@ -76,7 +76,7 @@ def tuner(energies: Drifting, monkeypatch: pytest.MonkeyPatch) -> MoveTuner:
     system, window, field = melt(3)
     step, state, _ = started(system, field, temperature=350)
     made = MoveTuner(step.moves, step.energy, window, lambda place: step._entered(window.take([place]), state)[0],
-                     (1, 2), lambda share: None)
+                     step._round, (1, 2), lambda share: None)
     monkeypatch.setattr(made, "_swept", lambda *which, **settings: [])
     monkeypatch.setattr(made, "_energies", energies)
     monkeypatch.setattr(tuning, "LOOKS", 1000)  # after every sweep

@@ -118,6 +118,8 @@ def _makers(plan: Plan, trained: str) -> Iterator[str]:
         yield f"      soft_core_sweeps: {5 if plan.way == 'force_field' else 3}   # sweeps before, which part overlaps"
         if plan.turning:
             yield "      annealing_sweeps: 500 # from 600 K: small molecules hinder each other from turning"
+        else:
+            yield "      tempering: {}         # between sweeps, others that cross barriers: torsions leave wrong wells"
         yield "      sweeps: auto          # a pilot on some frames tells how many it takes until energies rest;"
         yield "      at_most: 200          # if these are not enough, run and report say so"
         if plan.turning and plan.rigid:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from backmap_plugins.steps.hamiltonian import FOLLOWED, Hamiltonian
+from backmap_plugins.steps.hamiltonian import FOLLOWED, SECOND, Hamiltonian
 
 from backmap import api, testing
 from backmap.errors import BackmapError
@@ -81,6 +81,31 @@ def test_the_energy_of_the_first_frames_of_the_run_is_followed() -> None:
     step.frames(replace(window, place=np.array([FOLLOWED, FOLLOWED + 1])), state)
     step.finish(state)
     assert next(line for line in said if line.split()[0] == "1").split()[-1] == "-"
+
+
+def test_tempered_sweeps_count_in_energies_and_have_shares_of_their_own() -> None:
+    system, window, field = melt(1)
+    step, state, said = started(system, field, sweeps=4, tempering={"peak": 3, "time": 100, "every": 2}, mend=0)
+    done = step.frames(window, state)
+    step.finish(state)
+    tally = step.memory["moves"]
+    tried, accepted = tally.counts("crossing")
+    assert 0 < accepted < tried == tally.counts("tried").sum() / 2
+    assert any(f"{accepted / tried:.3f} of {tried} tempered ones" in line for line in said)
+    energy = step.energy.of(done.atoms[0], window.box(0)).total
+    assert tally.rows("energy")[0, -1] == pytest.approx(energy, abs=1e-5 * abs(energy))
+    step, state, _ = started(system, field, sweeps=4, mend=0)
+    step.frames(window, state)
+    assert "crossing" not in step.memory["moves"]
+
+
+def test_second_starts_are_tempered() -> None:
+    system, window, field = melt(1)
+    step, state, _ = started(system, field, sweeps=9)
+    names = [name for name, *_ in step._sweeps(twice=True)]
+    assert names.count("crossing") == 3
+    assert "tempered" not in names
+    assert [name for name, *_ in step._round(8, "again", "crossing", SECOND)] == ["crossing", "again"]
 
 
 def test_soft_beads_stray_by_sigma() -> None:

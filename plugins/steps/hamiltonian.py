@@ -249,11 +249,11 @@ class Hamiltonian(FrameStep):
         outcomes, second = self._recalled(frame, followed, kept) if done else ([], None)
         mended = kept[MENDED] if done else np.zeros(len(frame.residual), dtype=bool)
         for number, (name, sweep, settings) in list(enumerate(sweeps))[done:]:
-            if (name, sweep) == (MAIN, 0) and followed is not None:
+            if name in (TEMPERED, MAIN) and not outcomes and followed is not None:
                 followed.after(0, frame.atoms)
             if name == HEATED and second is None:
                 second = _copied(frame)
-            if (name, sweep) == (AGAIN, 0):
+            if (name, sweep) == (CROSSING, 0):
                 followed.heated(second.atoms)
             moved, where = (frame, only) if second is None else (second, followed.part >= 0)
             words = (state.seed, self.index, name, int(window.frames[0]), sweep)

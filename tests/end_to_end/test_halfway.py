@@ -22,11 +22,13 @@ STEPS = [
     {"read": {"beads": {"gromacs": str(scenes.RECIPE / "cg.gro")}}},
     {"forward": {"generator": "force_field"}},
     {"gibbs": {"sweeps": 2, "temperature": 350, "regularizer": "steric", "repair": 1}},
-    {"hamiltonian": {"soft_core_sweeps": 1, "sweeps": 2, "steps": 3, "temperature": 350}},
+    {"hamiltonian": {"soft_core_sweeps": 1, "sweeps": 2, "steps": 3, "temperature": 350,
+                     "tempering": {"time": 20, "every": 2}}},
     {"write": {"atoms": {"gromacs": "atoms.gro"}}},
 ]
-#: Sweeps that are kept, in all.
-KEPT = 2 + 3
+#: Sweeps that are kept: of gibbs; one with soft cores, mending, one tempered and two plain ones; of a second start a
+#: heated one, and the same three again.
+KEPT = 2 + (1 + 1 + 3) + (1 + 3)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +49,7 @@ def results(folder: Path) -> tuple[bytes, dict]:
     return (folder / "atoms.gro").read_bytes(), {name: report[name] for name in ("warnings", "flagged", "n_frames")}
 
 
-@pytest.mark.parametrize("sweeps", [1, 2, 3, 4])
+@pytest.mark.parametrize("sweeps", [1, 3, 5, 6, 8, 10])
 def test_same_bytes(recipe: Path, whole: tuple[bytes, dict], sweeps: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(halfway, "LARGE", 100)
     keep, seen, folder = halfway.Halfway.keep, [], recipe.parent / f"out{sweeps}"

@@ -156,8 +156,9 @@ class AlongBeads(Assessor):
         off = [str(one) for one in known if one.level]
         off += [f"forces of {name} along moves of the beads are {one} of what they should be"
                 for name, one in judged.items() if one.level]
-        return [Aspect(level, TOPIC, f"Beads and force field do not agree at {self.temperature:g} K: {'; '.join(off)}.",
-                       "beads")]
+        return [Aspect(level, TOPIC, f"Beads and force field do not agree at {self.temperature:g} K: {'; '.join(off)}. "
+                                     "Beads are of something else, or atoms are trapped in wrong wells about them, which "
+                                     "more sweeps with `tempering` would mend.", "beads")]
 
 
 def _called(each: BeadCoordinates) -> str:

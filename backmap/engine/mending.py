@@ -3,13 +3,15 @@
 A trajectory climbs no walls. Where atoms lie on each other, where a bond goes through a ring, or where a molecule is
 bent as heat never bends it, every move breaks off or is rejected, for ever. So blocks about such places go downhill,
 first with a repulsion that lets atoms pass through one another, then in the force field itself; bonds are pushed out of
-the rings that they go through; and a few moves follow, which go on from there. None of it samples anything: it is a way
-to a start, after which every frame gets the same number of sweeps.
+the rings that they go through; and a few moves follow, which go on from there. What stays folded gets the shape of a
+sound fragment of its kind. None of it samples anything: it is a way to a start, after which every frame gets the same
+number of sweeps.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 from ..model.system import System
 from .energy.frame import FrameEnergy
 from .flags import with_neighbours
+from .grafts import AromaticRings, Grafts
 from .hamiltonian.move import Frame
 from .hamiltonian.moves import HamiltonianMoves
 from .rings import SmallRings, Threads
@@ -25,9 +28,9 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 #: Troubles, by name: atoms that repel each other as heat cannot make them, bonds through rings, angles and torsions
-#: bent beyond what heat does, and beads that soft springs do not reach.
-OVERLAPPING, THREADED, STRAINED, MISSED = "overlapping", "threaded", "strained", "off their beads"
-TROUBLES = (OVERLAPPING, THREADED, STRAINED, MISSED)
+#: bent beyond what heat does, aromatic rings that are folded up, and beads that soft springs do not reach.
+OVERLAPPING, THREADED, STRAINED, FOLDED, MISSED = "overlapping", "threaded", "strained", "folded", "off their beads"
+TROUBLES = (OVERLAPPING, THREADED, STRAINED, FOLDED, MISSED)
 PAIR = 30.0  #: kJ/mol of the pairs of an atom, half of each, from which on it overlaps
 STRAIN = 15.0  #: kT of the bonded terms of an atom, shared by their atoms, from which on it is strained
 FAR = 6.0  #: sigma by which a soft bead may be missed
@@ -37,6 +40,7 @@ PUSH = 1500.0  #: kJ/mol/nm, on each atom of a bond that goes through a ring
 PUSHES = 4  #: times that it is pushed before it is looked at again; the last ones clear the ring's rim
 STEPS = 40  #: downhill, of a block
 MOVES = 2  #: sweeps of moves at the end of a round
+STUBBORN = 2  #: rounds after which what is still strained or folded gets another shape, and again after as many
 
 
 @dataclass(eq=False)
@@ -65,6 +69,7 @@ class Mending:
     def __init__(self, moves: HamiltonianMoves, energy: FrameEnergy, rounds: int) -> None:
         self.moves, self.energy, self.rounds, self.system = moves, energy, rounds, moves.system
         self.rings, self.owner = SmallRings(moves.system), energy.layout.where.owner
+        self.aromatic = AromaticRings(moves.system)
         self.fixed = _given(moves.system)
 
     def troubles(self, frame: Frame, box: Array | None) -> dict[str, Mask]:
@@ -93,8 +98,27 @@ class Mending:
             around = with_neighbours(bad[None], self.system)[0] & ~self.fixed
             done.beads |= around
             done.rounds = number + 1
+            if number % STUBBORN == STUBBORN - 1:
+                self._graft(frame, box, done.left)
             self._round(frame, box, threads, around, (*name, "mend", number))
         return done
+
+    @cached_property
+    def grafts(self) -> Grafts:
+        """Sound fragments for folded ones; made when a frame needs them."""
+        return Grafts(self.system)
+
+    def _graft(self, frame: Frame, box: Array | None, left: Mapping[str, Mask]) -> None:
+        """Give what is strained or folded the shape of sound fragments, in place."""
+        folded = left[STRAINED] | left[FOLDED]
+        if not folded.any():
+            return
+        beads, sound = frame.grid.beads, ~np.any([*left.values()], axis=0) & ~self.fixed
+        whole = self.grafts.graft(frame.atoms, beads + frame.residual, box, folded, sound)
+        made = self.moves.frame(whole, beads, box)
+        for old, new in ((frame.atoms, made.atoms), (frame.residual, made.residual),
+                         (frame.grid.reach, made.grid.reach), (frame.grid.largest, made.grid.largest)):
+            old[:] = new
 
     def _round(self, frame: Frame, box: Array | None, threads: Threads, around: Mask,
                name: Sequence[int | str]) -> None:
@@ -145,6 +169,8 @@ class Mending:
         found = {OVERLAPPING: self._beads(~(pairs < PAIR)), STRAINED: self._beads(~(bonded < STRAIN * heat)),
                  THREADED: np.zeros(self.system.n_beads, dtype=bool), MISSED: self._missed(frame)}
         found[THREADED][self.owner[self.rings.atoms_of(threads)]] = True
+        found[FOLDED] = np.zeros(self.system.n_beads, dtype=bool)
+        found[FOLDED][self.owner[self.aromatic.folded(frame.atoms)]] = True
         return {name: found[name] & ~self.fixed for name in TROUBLES}
 
     def _beads(self, atoms: Mask) -> Mask:

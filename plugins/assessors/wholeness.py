@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 from rdkit import Chem
 
-from backmap.engine.rings import small_rings
+from backmap.engine.grafts import FLAT, aromatic, bent
 from backmap.engine.sites.snapshot import Snapshot
 from backmap.model.assessment import CARE, GOOD, UNUSABLE, Aspect, Assessment, Figure, VerdictRule
 from backmap.model.isomers import handedness
@@ -19,7 +19,6 @@ from .packing import APART
 from .part import Array, Flags, Measurement, beads_of, counts_of
 
 STRETCHED = 0.25  #: of its length, by which a bond may be longer or shorter
-FLAT = 0.02  #: nm; distance of ring atoms from their plane, root mean square
 OVERLAP = 60.0  #: kJ/mol of one pair, attraction of its charges counted, which heat does not reach
 NEAR = 0.35  #: nm; farther pairs do not overlap
 CORE = 0.6  #: of the sum of van der Waals radii: nearer atoms overlap, where there is no force field
@@ -81,7 +80,7 @@ _SECTION = {"stretched bond": "bonds", "bent ring": "impropers", "D-amino acid":
 _TOPIC = {"stretched bond": "stretched bonds", "bent ring": "bent rings", "D-amino acid": "amino acids"}
 _WHAT = {"stretched bond": "bonds", "bent ring": "aromatic rings", "D-amino acid": "amino acids"}
 _IS = {"stretched bond": f"are longer or shorter by more than {STRETCHED:.0%} than they should be",
-       "bent ring": f"are bent, by more than {FLAT:g} nm from their plane",
+       "bent ring": f"are bent, by more than {FLAT:g} nm from their plane, or folded",
        "D-amino acid": "are D, though their names are of L"}
 
 
@@ -90,7 +89,7 @@ class _Molecule:
 
     def __init__(self, kind: MoleculeType, known: MoleculeParameters | None) -> None:
         self.bonds, self.length = kind.bonds, _lengths(kind, known)
-        rings = [ring for ring in small_rings(kind, 6) if kind.chemistry.aromatic[ring].all()]
+        rings = aromatic(kind)
         self.rings = {size: np.array([ring for ring in rings if len(ring) == size]) for size in map(len, rings)}
         self.hands = left_handed(kind)
         self.looked_for = [fault for fault, there in (("stretched bond", len(self.bonds)), ("bent ring", len(rings)),
@@ -105,9 +104,7 @@ class _Molecule:
             found.append(("stretched bond", wrong, self.bonds))
         for ring in self.rings.values():
             corners = atoms[:, ring]
-            corners = corners - corners.mean(axis=2, keepdims=True)
-            off = np.linalg.svd(corners, compute_uv=False)[..., 2] / np.sqrt(ring.shape[1])
-            found.append(("bent ring", off > FLAT, ring))
+            found.append(("bent ring", bent(corners), ring))
         if len(self.hands):
             found.append(("D-amino acid", handedness(atoms, self.hands) < 0, self.hands))
         return found

@@ -1,6 +1,7 @@
 """The step ``hamiltonian``: concerted moves of blocks along the forces, accepted or rejected."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
 from functools import cached_property
 from typing import Any
@@ -10,14 +11,14 @@ from numpy.typing import NDArray
 
 from backmap.api import FrameStep, Sampling, State
 from backmap.engine.energy.frame import FrameEnergy
-from backmap.engine.flags import finished, flagged, wrong_isomers
+from backmap.engine.flags import finished, flagged, with_neighbours, wrong_isomers
 from backmap.engine.geometry.constraint import FLAG as TOLERANCE
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.hamiltonian import timestep as lengths
 from backmap.engine.hamiltonian.following import Followed, Following
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves, SweepOutcome, Tempering, by_type
 from backmap.engine.hamiltonian.steering import Steering
-from backmap.engine.mending import Mending
+from backmap.engine.mending import MISSED, TROUBLES, Mending
 from backmap.model.assessment import CARE, Aspect
 from backmap.model.sampling import Sampled
 from backmap.model.system import System, Window
@@ -123,8 +124,9 @@ class Hamiltonian(FrameStep):
         chosen: dict[str, Any] = {}
         remarks, measured, begun = [], {}, lambda place: self._begun(window.take([place]), state)
         if "beads" in self.automatic:
-            softness = SigmaTuner(self.moves, window, begun, (state.seed, self.index), state.progress)
-            sigma, remark = softness.found()
+            softness = SigmaTuner(self.moves, window, begun, self._stuck(window), (state.seed, self.index),
+                                  state.progress)
+            sigma, remark = softness.found(options.at_most)
             chosen["beads"] = "exact" if sigma is None else {"sigma": sigma}
             remarks, measured = [remark] * bool(remark), {"beads": softness.measured}
             self._prepare(state, sigma)
@@ -159,6 +161,15 @@ class Hamiltonian(FrameStep):
         self.memory["relaxation"].count("beads", place, [len(rejected), rejected.sum(), infeasible.sum()])
         done.flags["infeasible"], done.flags[FLAG] = infeasible[None], rejected[None]
         return done
+
+    def _stuck(self, window: Window) -> Callable[[Frame, int], NDArray[np.bool_]]:
+        """Beads of frames of a window about which something is wrong, neighbours included."""
+        def found(frame: Frame, place: int) -> NDArray[np.bool_]:
+            troubles = self.mending.troubles(frame, window.box(place))
+            wrong = np.any([troubles[name] for name in TROUBLES if name != MISSED], axis=0)  # that asks sigma
+            return with_neighbours(wrong[None], window.system)[0]
+
+        return found
 
     def _begun(self, window: Window, state: State) -> Frame:
         """A frame after the sweeps that come before those that count."""

@@ -8,16 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backmap.api import Tally
-from backmap.engine.mending import MISSED, OVERLAPPING, STRAINED, THREADED, TROUBLES
+from backmap.engine.mending import FOLDED, MISSED, OVERLAPPING, STRAINED, THREADED, TROUBLES
 from backmap.model.assessment import UNUSABLE, Aspect, VerdictRule
 
 Mask = NDArray[np.bool_]
 
 TOPIC = "mending"
 RULES = (VerdictRule(TOPIC, "force field", "",
-                     "any bead that mending and sweeps leave overlapping, threaded or strained"),)
+                     "any bead that mending and sweeps leave overlapping, threaded, strained, folded or off"),)
 _WHAT = {OVERLAPPING: "atoms overlap", THREADED: "bonds go through rings", STRAINED: "angles and torsions are bent "
-         "as heat does not bend them", MISSED: "bonds keep beads from being met"}
+         "as heat does not bend them", FOLDED: "aromatic rings are bent or folded",
+         MISSED: "bonds keep beads from being met"}
 
 
 @dataclass(frozen=True, eq=False)

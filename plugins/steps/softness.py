@@ -24,11 +24,14 @@ from backmap.model import box as periodic
 from backmap.model.system import Window
 
 Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 FIRST = 0.03  #: nm; the sigma that is tried first
 LEAST = 0.002  #: nm; beads that are off by less are met
 USUAL, SPREAD = 0.03, 1.0  #: of w, nm, before anything is known: a log-normal
 SETTLE, MEASURE, TRIALS = 3, 4, 6  #: sweeps before a measurement, and of it; how many are made at most
+WAIT = 10  #: sweeps before the fixed point is looked for anew, twice as many each time
+FALLEN = 0.1  #: share by which it must have fallen to be looked for once more
 NEAR = 0.04  #: relative change of every sigma below which no more are tried
 FARTHEST = 3.0  #: factor by which a trial differs from the one before at most
 
@@ -72,17 +75,21 @@ class SigmaTuner:
         moves: Of soft beads; their sigma is changed.
         window: The frames of the pilot.
         begun: Makes each of them ready for moves, by its place in the window.
+        stuck: Beads of a frame at a place that moves cannot lead to where they belong, (B,): they tell nothing.
         name: First words of the names of random numbers: seed and step.
         progress: Told the share of the work that is done, 0 to 1.
         measured: What was found, for people.
+        sweeps: How many were made.
     """
 
     moves: HamiltonianMoves
     window: Window
     begun: Callable[[int], Frame]
+    stuck: Callable[[Frame, int], Mask]
     name: tuple[int, int]
     progress: Callable[[float], None]
     measured: list[dict[str, Any]] = field(default_factory=list)
+    sweeps: int = 0
 
     def __post_init__(self) -> None:
         system = self.moves.system
@@ -91,24 +98,54 @@ class SigmaTuner:
         self.kinds = per_bead(system, [np.array([self.names.index(name) if not kind.given else -1
                                                  for name in kind.bead_types]) for kind in system.types])
 
-    def found(self) -> tuple[dict[str, float] | None, str]:
-        """The sigma of each bead type, nm, or None where all beads are met exactly; and what could not be reached."""
+    def found(self, at_most: int) -> tuple[dict[str, float] | None, str]:
+        """The sigma of each bead type, nm, or None where all beads are met exactly; and what could not be reached.
+
+        What a start bends passes for beads that are off, until moves have straightened it: the fixed point is looked
+        for anew after more and more sweeps, until it no longer falls.
+
+        Args:
+            at_most: Sweeps, after which it is not looked for once more.
+        """
         caps = np.array([most_of(self.window, name) for name in self.names])
-        counts = np.bincount(self.kinds[self.kinds >= 0], minlength=len(self.names)) * self.window.size
         sigma = np.minimum(FIRST, caps)
         self._held(sigma)
         frames = [self.begun(place) for place in range(self.window.size)]
+        tau, error = self._fixed(frames, sigma, caps)
+        wait, falling = WAIT, True
+        while falling and not (met := tau**2 < np.maximum(2 * error, LEAST**2)).all():
+            if self.sweeps + wait + SETTLE + MEASURE > at_most:
+                break
+            self._held(np.clip(tau, LEAST, caps))
+            self._swept(frames, wait)
+            before = tau
+            tau, error = self._fixed(frames, np.clip(tau, LEAST, caps), caps)
+            falling, wait = bool((tau < (1 - FALLEN) * before).any()), 2 * wait
+        met = tau**2 < np.maximum(2 * error, LEAST**2)
+        if met.all():
+            return None, ""
+        final = {name: float(f"{LEAST if met[k] else min(tau[k], caps[k]):.3g}") for k, name in enumerate(self.names)}
+        at_cap = [name for k, name in enumerate(self.names) if not met[k] and tau[k] >= caps[k]]
+        remarks = [f"beads of type {', '.join(at_cap)} are off by more than half of the spread of their bonds, to "
+                   "which sigma is held: the atoms of this force field do not lie as these beads do"] * bool(at_cap)
+        if falling:
+            remarks.append(f"sigma still fell after {at_most} sweeps (at_most): part of it is the start, not the beads")
+        return final, "; ".join(remarks)
+
+    def _fixed(self, frames: Sequence[Frame], sigma: Array, caps: Array) -> tuple[Array, Array]:
+        """The fixed point tau of each bead type, nm, looked for from ``sigma``, and the standard error of tau^2."""
         tried: list[Array] = []
         spread: list[Array] = []
         for trial in range(TRIALS):
             self.progress(trial / TRIALS)
             self._held(sigma)
             tried.append(sigma)
-            spread.append(self._measured(frames, trial))
+            found, counts = self._measured(frames)
+            spread.append(found)
             fits = [fixed_point([s[k] for s in tried], [e[k] for e in spread], int(counts[k]), float(caps[k]))
                     for k in range(len(self.names))]
             tau, error = np.array(fits).T
-            self.measured += [{"trial": trial, "type": name, "sigma": float(sigma[k]),
+            self.measured += [{"sweeps": self.sweeps, "type": name, "sigma": float(sigma[k]),
                                "off": float(np.sqrt(spread[-1][k])), "fixed_point": float(tau[k])}
                               for k, name in enumerate(self.names)]
             wanted = np.clip(np.minimum(tau, caps), np.maximum(sigma / FARTHEST, LEAST), FARTHEST * sigma)
@@ -116,30 +153,30 @@ class SigmaTuner:
             if (known | (np.abs(wanted / sigma - 1) < NEAR)).all():
                 break
             sigma = np.where(known, sigma, wanted)
-        met = (tau**2 < np.maximum(2 * error, LEAST**2))
-        if met.all():
-            return None, ""
-        final = {name: float(f"{LEAST if met[k] else min(tau[k], caps[k]):.3g}") for k, name in enumerate(self.names)}
-        at_cap = [name for k, name in enumerate(self.names) if not met[k] and tau[k] >= caps[k]]
-        remark = (f"beads of type {', '.join(at_cap)} are off by more than half of the spread of their bonds, to which "
-                  "sigma is held: the atoms of this force field do not lie as these beads do")
-        return final, remark if at_cap else ""
+        return tau, error
 
     def _held(self, sigma: Array) -> None:
         self.moves.soften(np.where(self.kinds >= 0, sigma[self.kinds], FIRST))
 
-    def _measured(self, frames: Sequence[Frame], trial: int) -> Array:
-        """<|M r - R|^2> / 3 of each bead type with the sigma of now, nm^2."""
-        total = np.zeros(len(self.names))
-        drawn = self.kinds >= 0
-        for sweep in range(SETTLE + MEASURE):
+    def _swept(self, frames: Sequence[Frame], count: int) -> None:
+        """So many sweeps over every frame."""
+        for _ in range(count):
+            self.sweeps += 1
             for place, frame in enumerate(frames):
-                self.moves.sweep(frame, (*self.name, "sigma", int(self.window.frames[place]), 100 * trial + sweep))
-                if sweep >= SETTLE:
-                    squares = (frame.residual**2).sum(axis=1) / 3
-                    total += np.bincount(self.kinds[drawn], squares[drawn], minlength=len(self.names))
-        counts = np.bincount(self.kinds[drawn], minlength=len(self.names))
-        return total / (counts * len(frames) * MEASURE)
+                self.moves.sweep(frame, (*self.name, "sigma", int(self.window.frames[place]), self.sweeps))
+
+    def _measured(self, frames: Sequence[Frame]) -> tuple[Array, Array]:
+        """<|M r - R|^2> / 3 of each bead type with the sigma of now, nm^2, and of how many beads that is."""
+        self._swept(frames, SETTLE)
+        total, counts = np.zeros((2, len(self.names)))
+        telling = [(self.kinds >= 0) & ~self.stuck(frame, place) for place, frame in enumerate(frames)]
+        for _ in range(MEASURE):
+            self._swept(frames, 1)
+            for frame, told in zip(frames, telling):
+                squares = (frame.residual[told]**2).sum(axis=1) / 3
+                total += np.bincount(self.kinds[told], squares, minlength=len(self.names))
+                counts += np.bincount(self.kinds[told], minlength=len(self.names))
+        return total / np.maximum(counts, 1), np.maximum(counts / MEASURE, 1)
 
 
 def most_of(window: Window, name: str) -> float:

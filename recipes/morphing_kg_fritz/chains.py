@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import math
 from pathlib import Path
 from types import ModuleType
 
 CHAINS, MONOMERS = 24, 96
 MASSES = {"A": 27.05, "B": 77.11}
+RING = {"I": 0, "O1": 1, "M1": 2, "P": 3, "M2": 4, "O2": 5}  # corners of a phenyl ring, in order
 
 
 def beads(excluded: int = 1, pairs: tuple[str, ...] = (), terms: dict[str, list[str]] | None = None) -> str:
@@ -54,8 +56,9 @@ def stretched(model: ModuleType) -> str:
         for monomer, name in order:
             side = -1 if monomer % 2 else 1
             x, y, z = 0.25 * monomer + 0.125 * (name[1] == "2" or name in model.PHENYL), 0.0, 0.0
-            if name in model.PHENYL:  # only where CI is counts; the others are behind it
-                y, z = 0.05 + 0.08, side * (0.12 + 0.14 * model.PHENYL.index(name))
+            if name in model.PHENYL:  # a ring behind CI, in the plane of x and z
+                turn, out = RING[name[1:]] * math.pi / 3, 0.25 if name[0] == "H" else 0.14
+                x, y, z = x - out * math.sin(turn), 0.05 + 0.08, side * (0.26 - out * math.cos(turn))
             elif name.startswith("H"):
                 up = 1 if name[1] == "2" else -1
                 y, z = 0.05 * up + 0.06 * up, 0.09 * (-side if name == "H2A" else {"A": 1, "B": -1, "C": 0}[name[2]])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from backmap_plugins.steps.softness import SigmaTuner, fixed_point
 
-from backmap.engine.hamiltonian.moves import HamiltonianMoves
+from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves
 from backmap.model.system import Window
 from tests.polystyrene import TEMPERATURE, melt
 
@@ -30,7 +30,10 @@ def found(off: float) -> dict[str, float] | None:
         whole = known.system.atoms_near_beads(known.atoms[some[place]], beads[place], window.box(place))
         return moves.frame(whole, beads[place], window.box(place))
 
-    return SigmaTuner(moves, window, begun, (1, 2), lambda share: None).found()[0]
+    def none(frame: Frame, place: int) -> np.ndarray:
+        return np.zeros(known.system.n_beads, dtype=bool)
+
+    return SigmaTuner(moves, window, begun, none, (1, 2), lambda share: None).found(200)[0]
 
 
 @pytest.mark.slow

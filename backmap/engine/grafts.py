@@ -1,0 +1,168 @@
+"""Fragments that are folded up get the shape of a sound one of their kind.
+
+A ring that has folded onto itself has a minimum of the energy of its own: nothing leads downhill out of it, and no move
+climbs so high. But the same fragment stands elsewhere in the frame, sound. It is put here by the atoms that both hang
+on, and bonds and beads are restored.
+"""
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..model import box as periodic
+from ..model.molecule import MoleculeType
+from ..model.system import System
+from .geometry.constraint import SystemProjector
+from .rings import small_rings
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+FLAT = 0.02  #: nm; distance of the atoms of an aromatic ring from their plane, root mean square, where it is bent
+SHORT = 0.7  #: of the distance that two atoms of a regular ring with one between them have, from which on it is folded
+DONORS = 24  #: sound fragments that are tried, those which fit best
+CLOSE = 0.4  #: nm; atoms farther away are not in the way
+
+
+def bent(corners: Array) -> Mask:
+    """Whether aromatic rings are bent or folded flat onto themselves, (...), from their atoms in order, (..., n, 3)."""
+    n = corners.shape[-2]
+    middle = corners - corners.mean(axis=-2, keepdims=True)
+    off = np.linalg.svd(middle, compute_uv=False)[..., 2] / np.sqrt(n)
+    side = np.linalg.norm(corners - np.roll(corners, 1, axis=-2), axis=-1).mean(axis=-1)
+    across = np.linalg.norm(corners - np.roll(corners, 2, axis=-2), axis=-1).min(axis=-1)
+    return (off > FLAT) | (across < SHORT * 2 * side * np.sin(np.pi * (n - 2) / (2 * n)))
+
+
+class AromaticRings:
+    """The aromatic rings of a system of up to six atoms, by size.
+
+    Attributes:
+        rings: Atoms of each, in order, (R, n), for every size n.
+    """
+
+    def __init__(self, system: System) -> None:
+        found: dict[int, list[Index]] = defaultdict(list)
+        for group in system.groups:
+            for ring in () if group.type.given else aromatic(group.type):
+                found[len(ring)].append(group.atom_offset[:, None] + np.array(ring))
+        self.rings = [np.concatenate(rows) for _, rows in sorted(found.items())]
+
+    def folded(self, atoms: Array) -> Index:
+        """Atoms of rings that are bent or folded, of whole molecules (A, 3), nm."""
+        return np.concatenate([np.empty(0, dtype=np.int64),
+                               *(rings[bent(atoms[rings])].ravel() for rings in self.rings)])
+
+
+def aromatic(kind: MoleculeType) -> list[list[int]]:
+    """The aromatic rings of a molecule type of up to six atoms, atoms in order."""
+    return [ring for ring in small_rings(kind, 6) if kind.chemistry.aromatic[ring].all()]
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """Fragments that are the same: of the same atoms and bonds, hung on the same atoms.
+
+    Attributes:
+        beads: System indices, (n,).
+        own: Atoms of each, (n, F).
+        held: Atoms outside that they hang on, by one bond or two, (n, H).
+    """
+
+    beads: Index
+    own: Index
+    held: Index
+
+
+class Grafts:
+    """Sound fragments in place of folded ones."""
+
+    def __init__(self, system: System) -> None:
+        self.system, self.projector = system, SystemProjector(system)
+        rows: dict[Hashable, list[tuple[Index, Index, Index]]] = defaultdict(list)
+        for group in system.groups:
+            for bead in () if group.type.given else range(group.type.n_beads):
+                own, held, key = _described(group.type, bead)
+                rows[key].append((group.beads[:, bead], group.atom_offset[:, None] + own,
+                                  group.atom_offset[:, None] + held))
+        self.kinds = [Kind(*(np.concatenate(parts) for parts in zip(*each))) for each in rows.values()]
+
+    def graft(self, atoms: Array, beads: Array, box: Array | None, folded: Mask, sound: Mask) -> Array:
+        """Atoms with the fragments of beads ``folded`` (B,) in the shape of those of beads that are ``sound``.
+
+        Args:
+            atoms: Whole molecules, (A, 3), nm.
+            beads: Where the atoms' beads are to be, (B, 3), nm.
+            box: (3, 3), nm, or None.
+            folded: (B,).
+            sound: (B,).
+
+        Returns:
+            The atoms on their bonds and beads, as nearly as bonds let them, (A, 3), nm.
+        """
+        made = atoms.copy()
+        for kind in self.kinds:
+            donors = np.flatnonzero(sound[kind.beads])
+            for row in np.flatnonzero(folded[kind.beads]) if len(donors) else ():
+                made[kind.own[row]] = self._shaped(made, beads, box, kind, row, donors)
+        (made,), _ = self.projector.project(made[None], beads[None])
+        return made
+
+    def _shaped(self, atoms: Array, beads: Array, box: Array | None, kind: Kind, row: int, donors: Index) -> Array:
+        """Positions of the fragment in ``row``, of the donor that fits and has most room among those that fit best."""
+        fixed = np.concatenate([atoms[kind.held[row]], beads[kind.beads[row], None]])
+        theirs = np.concatenate([atoms[kind.held[donors]], self.system.map(atoms)[kind.beads[donors], None]], axis=1)
+        shapes, off = superposed(theirs, fixed, atoms[kind.own[donors]])
+        best = np.argsort(off, kind="stable")[:DONORS]
+        others = np.setdiff1d(np.arange(len(atoms)), np.concatenate([kind.own[row], kind.held[row]]))
+        away = periodic.minimum_image(atoms[others] - fixed[-1], box)
+        away = away[np.linalg.norm(away, axis=1) < CLOSE + 0.5]
+        room = [np.linalg.norm(shapes[one][:, None] - fixed[-1] - away, axis=2).min(initial=CLOSE) for one in best]
+        return shapes[best[int(np.argmax(room))]]
+
+
+def superposed(theirs: Array, here: Array, more: Array) -> tuple[Array, Array]:
+    """Points turned and moved onto others (Kabsch, Acta Cryst. A 32, 922 (1976)).
+
+    Args:
+        theirs: (n, Q, 3).
+        here: Onto which, (Q, 3).
+        more: What is moved with them, (n, F, 3).
+
+    Returns:
+        ``more`` where it comes to lie, (n, F, 3), and the root mean square of what is left between, (n,).
+    """
+    centre, middle = theirs.mean(axis=1, keepdims=True), here.mean(axis=0)
+    a, b = theirs - centre, here - middle
+    u, _, v = np.linalg.svd(np.swapaxes(a, 1, 2) @ b)
+    u[:, :, 2] *= np.sign(np.linalg.det(u @ v))[:, None]
+    turn = u @ v
+    return (more - centre) @ turn + middle, np.sqrt(((a @ turn - b)**2).sum(-1).mean(-1))
+
+
+def _described(kind: MoleculeType, bead: int) -> tuple[Index, Index, Hashable]:
+    """Atoms of a fragment, those that it hangs on by one bond or two, and what is the same of fragments of one kind."""
+    graph, types = kind.graph, kind.atom_types
+    own = np.flatnonzero(kind.mapping.owner == bead)
+    place = {atom: k for k, atom in enumerate(own.tolist())}
+    held: list[int] = []
+    for _ in range(2):
+        ring = sorted((place[atom], types[other], other) for atom in place for other in graph[atom]
+                      if other not in place)
+        for _, _, other in ring:
+            if other not in place:
+                place[other] = len(place)
+                held.append(other)
+    inside = sorted((place[i], place[j]) for i, j in graph.edges if i in place and j in place)
+    isomers = kind.isomer_terms
+    signs = sorted((code, sign, *(place[atom] for atom in row)) for code, row, sign in
+                   zip(isomers.code.tolist(), isomers.atoms.tolist(), isomers.sign.tolist())
+                   if all(atom in place for atom in row))
+    key = (kind.bead_types[bead], tuple(types[atom] for atom in place),
+           tuple(tuple(sorted(pair)) for pair in inside), tuple(signs))
+    return own, np.array(held, dtype=np.int64), key

@@ -12,7 +12,7 @@ from ..errors import BackmapError
 from ..model.run_parameters import RunParameters
 from ..recipe import recipe
 from ..recipe.registry import Registry
-from .formats import split
+from .formats import split, suffix
 
 WITHOUT_NAMES = "dbm"  #: mappings that do not say which molecule type they are for
 CLIMB = 2  #: ".." in a path; others are written from the root
@@ -198,7 +198,7 @@ def frames_entry(files: Sequence[str], given: UserFiles, registry: Registry, ind
         choice["index"] = {given.path(file): group}
     name = names[0] if len(names) == 1 else "mdanalysis"  # a mixture of packages' formats
     if name == "lammps":
-        dumps = [path for path in paths if Path(path).suffix in (".dump", ".lammpstrj")]
+        dumps = [path for path in paths if suffix(Path(path)) in (".dump", ".lammpstrj")]
         data = [path for path in paths if path not in dumps]
         parts = {key: value for key, value in (("dump", dumps), ("data", data)) if value}
         return {name: {**parts, **_units(given, found[0][1]), **choice}}

@@ -37,6 +37,7 @@ FRAMES: Table = {
     ".psf": [(None, "charmm")], ".dcd": [(None, "charmm")], ".crd": [(None, "charmm")]}
 TABLES = {TopologyReader: (TOPOLOGIES, "an atomistic topology"), MappingReader: (MAPPINGS, "a mapping"),
           Reader: (FRAMES, "a file of frames")}
+LAMMPS = ("data", "dump")  #: what its users begin the names of files with, as in data.peptide
 
 
 def split(text: str, contract: type, registry: Registry) -> tuple[str, Path]:
@@ -53,6 +54,13 @@ def split(text: str, contract: type, registry: Registry) -> tuple[str, Path]:
     return detect(path, contract), path
 
 
+def suffix(path: Path) -> str:
+    """What a name says of a format, with its dot: how it ends, or for files of LAMMPS how it begins."""
+    end, start = path.suffix.lower(), path.name.split(".")[0].lower()
+    known = end in {one for table, _ in TABLES.values() for one in table}
+    return f".{start}" if end and not known and start in LAMMPS else end
+
+
 def detect(path: Path, contract: type) -> str:
     """Return the name of the plugin of a kind that reads a file, from its suffix and content.
 
@@ -60,11 +68,11 @@ def detect(path: Path, contract: type) -> str:
         BackmapError: If the format is not known, or is that of another kind of file.
     """
     table, what = TABLES[contract]
-    for pattern, plugin in table.get(path.suffix.lower(), ()):
+    for pattern, plugin in table.get(suffix(path), ()):
         if pattern is None or re.search(pattern, _beginning(path), re.MULTILINE | re.IGNORECASE):
             return plugin
     other = next((noun for tables, noun in TABLES.values() if noun != what
-                  for pattern, _ in tables.get(path.suffix.lower(), ())
+                  for pattern, _ in tables.get(suffix(path), ())
                   if pattern is None or re.search(pattern, _beginning(path), re.MULTILINE | re.IGNORECASE)), None)
     seen = f"looks like {other}, not like {what}" if other else f"is in no format that is known for {what}"
     raise BackmapError(seen, where=path, hint=f"Known: {', '.join(sorted(table))}. Otherwise name the reader, as in "

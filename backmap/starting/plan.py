@@ -69,6 +69,7 @@ class Plan:
         single: Whether there is only one frame.
         beads_are: Whether the beads were mapped from atoms, or are those of a model; None if nobody knows.
         turning: Whether most molecules are small and rigid, of one bead each, so that they turn about it.
+        bodies: Whether none can do anything else, so that time steps may be longer still.
     """
 
     way: Way
@@ -86,6 +87,7 @@ class Plan:
     rigid: bool = False
     single: bool = False
     turning: bool = False
+    bodies: bool = False
     beads_are: BeadsAre | None = None
 
 
@@ -154,6 +156,7 @@ class _Planner:
             any(np.abs(kind.partial_charge).max(initial=0) > 0 for kind in known),
             all(np.isfinite(kind.bond_length).all() for kind in known), survey.beads.n_frames == 1,
             2 * sum(count for kind, count in system.blocks if _turns(kind)) > sum(count for _, count in system.blocks),
+            all(_turns(kind) and _is_body(kind) for kind in known),
             self.wishes.beads_are or ("mapped" if reference is not None else None))
 
     def _survey(self, topology: dict[str, Any], beads: Any) -> Survey:
@@ -300,3 +303,8 @@ class _Planner:
 def _turns(kind: MoleculeType) -> bool:
     """Whether a molecule is of one bead and rigid, as water is."""
     return not kind.given and kind.n_beads == 1 < kind.n_atoms and bool(np.isfinite(kind.bond_length).all())
+
+
+def _is_body(kind: MoleculeType) -> bool:
+    """Whether the fixed distances of a molecule whose bonds are rigid leave it no angle, as those of water do."""
+    return 3 * (kind.n_atoms - len(kind.dependents)) - len(kind.rigid) <= 6

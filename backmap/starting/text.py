@@ -117,12 +117,16 @@ def _makers(plan: Plan, trained: str) -> Iterator[str]:
         yield "  - hamiltonian:            # moves along the forces, accepted or rejected by the force field"
         yield f"      soft_core_sweeps: {5 if plan.way == 'force_field' else 3}   # sweeps before, which part overlaps"
         if plan.turning:
-            yield "      annealing_sweeps: 500 # from 600 K: small molecules hinder each other from turning"
+            yield (f"      annealing_sweeps: {700 if plan.bodies else 500} "
+                   "# from 600 K: small molecules hinder each other from turning")
         else:
             yield "      tempering: {}         # between sweeps, others that cross barriers: torsions leave wrong wells"
         yield "      sweeps: auto          # a pilot on some frames tells how many it takes until energies rest;"
         yield "      at_most: 200          # if these are not enough, run and report say so"
-        if plan.turning and plan.rigid:
+        if plan.turning and plan.bodies:
+            yield "      timestep: 6           # fs, with which rigid bodies follow their dynamics while they cool"
+            yield "      steps: 17             # of a move"
+        elif plan.turning and plan.rigid:
             yield "      timestep: 4           # fs, with which rigid molecules follow their dynamics while they cool"
             yield "      steps: 25             # of a move"
         else:

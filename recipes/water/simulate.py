@@ -47,9 +47,8 @@ coulombtype = reaction-field
 epsilon-rf = 0
 vdw-modifier = none
 constraints = h-bonds
-ref-t = 300
 """
-RUN = ("integrator = md\nnsteps = 110000\ntcoupl = v-rescale\ntc-grps = System\ntau-t = 0.2\ngen-vel = yes\n"
+RUN = ("integrator = md\nnsteps = 110000\ntcoupl = v-rescale\ntc-grps = System\ntau-t = 0.2\nref-t = 300\ngen-vel = yes\n"
        "gen-temp = 300\n")
 STEEP = "integrator = steep\nnsteps = 500\nemtol = 200\n"
 MAPPING = """\

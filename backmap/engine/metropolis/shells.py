@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 
-import networkx as nx
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -49,16 +48,16 @@ def reach(molecule: MoleculeType, sigma: float) -> Array:
     kinds = np.where((element[molecule.bonds] == 1).any(axis=1), 0,
                      np.where((element[molecule.bonds] <= 10).all(axis=1), 1, 2))
     length = np.where(np.isfinite(length), length, np.take(BOND_LENGTHS, kinds))
-    graph = nx.Graph()
-    graph.add_nodes_from(range(molecule.n_atoms))
-    graph.add_edges_from((int(i), int(j), {"length": d}) for (i, j), d in zip(molecule.bonds, length, strict=True))
-    graph.add_edges_from((i, j, {"length": d}) for (i, j), d in molecule.held.between.items())
-    # Virtual sites are within a bond of an atom.
-    graph.add_edges_from((int(i), int(j), {"length": BOND_LENGTHS[1]})
-                         for i, j in zip(molecule.dependents.atoms, molecule.dependents.first, strict=True)
-                         if molecule.virtual[i])
-    around = {atom: [(other, float(edge["length"])) for other, edge in others.items()]
-              for atom, others in graph.adjacency()}
+    edges = {(min(bond), max(bond)): d for bond, d in zip(molecule.bonds.tolist(), length.tolist(), strict=True)}
+    edges |= {(min(pair), max(pair)): d for pair, d in molecule.held.between.items()}
+    dependents = molecule.dependents
+    for site, parent in zip(dependents.atoms.tolist(), dependents.first.tolist(), strict=True):
+        if molecule.virtual[site]:
+            edges[min(site, parent), max(site, parent)] = BOND_LENGTHS[1]  # they are within a bond of an atom
+    around: list[list[tuple[int, float]]] = [[] for _ in range(molecule.n_atoms)]
+    for (i, j), d in edges.items():
+        around[i].append((j, float(d)))
+        around[j].append((i, float(d)))
     found = np.zeros(molecule.n_beads)
     for bead, own in enumerate(molecule.mapping.fragments()):
         inside = molecule.mapping.atoms_in([bead])
@@ -72,7 +71,7 @@ def reach(molecule: MoleculeType, sigma: float) -> Array:
     return MARGIN * found + 6 * sigma + 0.005
 
 
-def _paths(around: dict[int, list[tuple[int, float]]], start: int, wanted: set[int]) -> dict[int, float]:
+def _paths(around: list[list[tuple[int, float]]], start: int, wanted: set[int]) -> dict[int, float]:
     """Lengths of the shortest chains of bonds from an atom, nm, to all that are ``wanted``, or as far as ``FARTHEST``.
 
     Others on the way are among them.

@@ -96,6 +96,16 @@ def test_stretched_bonds_and_bent_rings_are_counted() -> None:
     assert level(findings(kind, [right, bent]), "bent rings") == UNUSABLE
 
 
+def test_bonds_that_are_rigid_in_the_recipe_must_be() -> None:
+    """Lengths that scatter as those of springs do are of another ensemble; the rounding of a file is none."""
+    kind, right = shaped("CCCC")
+    stiff = replace(kind, bond_length=np.linalg.norm(right[kind.bonds[:, 0]] - right[kind.bonds[:, 1]], axis=1))
+    shaken = right + np.random.default_rng(5).normal(0, 0.002, (3, *right.shape))
+    assert level(findings(stiff, [right, np.round(right, 3)]), "rigid bonds") is None
+    assert level(findings(stiff, list(shaken)), "rigid bonds") == CARE
+    assert level(findings(kind, list(shaken)), "rigid bonds") is None
+
+
 def test_atoms_that_overlap_and_atoms_that_are_nowhere() -> None:
     kind, right = shaped("CCCC")
     assert level(findings(kind, [right] * 3), "overlaps") == GOOD

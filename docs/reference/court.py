@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.court.cases import CASES
+from tests.court.others import OTHERS
 from tests.court.shipped import SHIPPED
 
 MEASURED = Path(__file__).resolve().parents[2] / "tests" / "court.json"
@@ -47,14 +48,15 @@ def page() -> str:
 
 def summary(cases: list[dict[str, Any]]) -> str:
     """How many were tried, and how many are called what they should not be."""
-    defined = len(CASES) + len(SHIPPED)
+    defined = len(CASES) + len(OTHERS) + len(SHIPPED)
     tried = f"All {defined} cases were tried" if len(cases) == defined else (
         f"Of {defined} cases, {len(cases)} have been tried so far")
     wrong = [one for one in cases if one["kind"] in ("sampling", "beads")]
-    right = [one for one in cases if one["kind"] == "right"]
-    good, unusable = (sum(not one["right"] for one in some) for some in (wrong, right))
+    right, given = ([one for one in cases if one["kind"] == kind] for kind in ("right", "force field"))
+    good, unusable, other = (sum(not one["right"] for one in some) for some in (wrong, right, given))
     return (f"{tried}. Of {len(wrong)} runs whose atoms or beads are wrong, {good} are called good; of {len(right)} "
-            f"right ones, {unusable} are refused or called not usable.")
+            f"right ones, {unusable} are refused or called not usable; of {len(given)} of a wrong force field, {other} are "
+            "not said to sample it.")
 
 
 def section(kind: str, cases: list[dict[str, Any]]) -> str:

@@ -16,16 +16,21 @@ from backmap.model.tally import Tally
 from ..chemistry.amino_acids import left_handed
 from .distributions import element_radii
 from .packing import APART
-from .part import Array, Flags, Measurement, beads_of, counts_of
+from .part import Array, Flags, Measurement, beads_of, counts_of, rows_of
 
 STRETCHED = 0.25  #: of its length, by which a bond may be longer or shorter
 OVERLAP = 60.0  #: kJ/mol of one pair, attraction of its charges counted, which heat does not reach
 NEAR = 0.35  #: nm; farther pairs do not overlap
 CORE = 0.6  #: of the sum of van der Waals radii: nearer atoms overlap, where there is no force field
 FEW, MANY = 0.0, 0.001  #: shares above which a fault must be known, and is too much
+#: nm; how far rigid distances may be off, root mean square: files rounded to 0.001 nm show 0.0004, bonds of hydrogens
+#: that are springs 0.003 at 300 K.
+HELD = 0.0012
 RULES = (VerdictRule("overlaps", care=f"pairs that repel each other by more than {OVERLAP:g} kJ/mol",
                      unusable=f"more than {1000 * MANY:g} per 1000 atoms"),
-         VerdictRule("stretched bonds, bent rings, D-amino acids", care="any", unusable=f"{MANY:.1%}"))
+         VerdictRule("stretched bonds, bent rings, D-amino acids", care="any", unusable=f"{MANY:.1%}"),
+         VerdictRule("rigid bonds", care=f"lengths {HELD:g} nm off what is held, root mean square, and 1.5 times as in "
+                                         "the reference"))
 _HYDROGEN, _POLAR = 1, (7, 8, 9)
 
 
@@ -45,6 +50,8 @@ class Wholeness(Measurement):
                 tally.count(f"{fault} {group.type.name}", frame.index, np.array([wrong.sum(), wrong.size]))
                 rows = group.atom_offset[:, None, None] + atoms
                 flagged[_FLAG[fault]] |= beads_of(frame, rows[wrong].ravel())
+            if len(group.type.rigid) and not group.type.given:
+                tally.row(f"rigid {group.type.name}", frame.index, [_off(frame.atoms[group.atoms], group.type)])
         tally.count("overlaps", frame.index, np.array([self.overlaps.count(frame), frame.system.n_atoms]))
         return {name: beads for name, beads in flagged.items() if beads.any() or name == "long_bond"}
 
@@ -62,6 +69,7 @@ class Wholeness(Measurement):
                 if part / whole > max(FEW, 1.5 * own / max(of, 1)):
                     findings.append(Aspect(UNUSABLE if part / whole >= MANY else CARE, _TOPIC[fault],
                                            f"{part} of {whole} {_WHAT[fault]} of {group.type.name} {_IS[fault]}."))
+            findings += _held(group.type, tally, reference)
         part, whole = counts_of(tally, "overlaps", 2).tolist()
         own, of = counts_of(reference, "overlaps", 2).tolist()
         if whole:
@@ -73,6 +81,22 @@ class Wholeness(Measurement):
                 findings.append(Aspect(GOOD, "overlaps", "No atoms overlap." if not part else
                                        "Atoms overlap no more often than in the reference."))
         return Assessment(figures, findings=findings)
+
+
+def _off(atoms: Array, kind: MoleculeType) -> float:
+    """How far rigid distances of molecules (m, A, 3) are off, root mean square, nm."""
+    i, j = kind.rigid.pairs.T
+    length = np.linalg.norm(atoms[:, i] - atoms[:, j], axis=2)
+    return float(np.sqrt(np.mean((length - kind.rigid.lengths) ** 2)))
+
+
+def _held(kind: MoleculeType, tally: Tally, reference: Tally | None) -> list[Aspect]:
+    """What is said of rigid distances that are none: the atoms are of another ensemble than the recipe's."""
+    off, own = (rows_of(which, f"rigid {kind.name}", 1) for which in (tally, reference))
+    if not len(off) or not off.mean() > max(HELD, 1.5 * own.mean() if len(own) else 0.0):
+        return []
+    return [Aspect(CARE, "rigid bonds", f"Bonds of {kind.name} that are rigid in the recipe are {off.mean():.2g} nm "
+                                        "off their lengths (root mean square): atoms of other constraints?")]
 
 
 _FLAG = {"stretched bond": "long_bond", "bent ring": "bent_ring", "D-amino acid": "chirality"}

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from .cases import CASES
 from .liquids import LIQUIDS, simulate
+from .others import OTHERS
 from .shipped import SHIPPED, shipped
 from .trial import tried
 
+EVERY = [*CASES, *OTHERS, *SHIPPED]
 MEASURED = Path(__file__).resolve().parents[1] / "court.json"
 
 
@@ -18,7 +20,7 @@ def main() -> int:
     """Run the cases; the exit code is 1 if one is called what it should not be."""
     folder, wanted = Path(sys.argv[1]), tuple(sys.argv[2:])
     wrong = 0
-    for case in [*CASES, *SHIPPED]:
+    for case in EVERY:
         if wanted and not case.name.startswith(wanted):
             continue
         liquid = (simulate(LIQUIDS[case.liquid], folder / "liquids") if case.liquid in LIQUIDS else
@@ -30,7 +32,7 @@ def main() -> int:
         known[case.name] = {"kind": case.kind, "what": f"{case.liquid}: {case.what}", **asdict(outcome), "right": right}
         print(f"{'ok   ' if right else 'WRONG'} {case.kind:12s} {case.name:28s} {outcome.seconds:6.1f} s  "
               f"{outcome.verdict}: {'; '.join(outcome.said)[:160]}", flush=True)
-        ordered = {each.name: known[each.name] for each in [*CASES, *SHIPPED] if each.name in known}
+        ordered = {each.name: known[each.name] for each in EVERY if each.name in known}
         MEASURED.write_text(json.dumps(ordered, indent=1) + "\n")
     return int(wrong > 0)
 

@@ -34,18 +34,18 @@ def _shaken(atoms: np.ndarray, scene: Scene) -> np.ndarray:
     return atoms + np.random.default_rng(3).normal(0, 0.01, atoms.shape)
 
 
-def _as_they_are(atoms: np.ndarray, scene: Scene) -> np.ndarray:
+def as_they_are(atoms: np.ndarray, scene: Scene) -> np.ndarray:
     return atoms
 
 
 DRAFT = without("gibbs", "hamiltonian")
 SHIPPED = [
-    Case("octane-true", "right", "octane", "350 K: the true atoms", recipe=foreign(_as_they_are), frames=1),
-    Case("polystyrene-true", "right", "polystyrene", "568 K: the true atoms", recipe=foreign(_as_they_are), frames=1),
+    Case("octane-true", "right", "octane", "350 K: the true atoms", recipe=foreign(as_they_are), frames=1),
+    Case("polystyrene-true", "right", "polystyrene", "568 K: the true atoms", recipe=foreign(as_they_are), frames=1),
     Case("octane-template", "sampling", "octane", "fragments placed, nothing else", recipe=DRAFT, frames=1),
     Case("octane-minimised", "sampling", "octane", "true atoms, minimised", recipe=minimised, frames=1),
     Case("octane-ten", "beads", "octane", "true atoms in a box ten times too large; not said what beads are",
-         boxes(10.0), foreign(_as_they_are), frames=1, beads_are=""),
+         boxes(10.0), foreign(as_they_are), frames=1, beads_are=""),
     Case("octane-order", "beads", "octane", "beads in the order 2, 1, 3, 4", reordered(lambda n: [1, 0, 2, 3]), DRAFT,
          frames=1, beads_are=""),
 ]

@@ -8,6 +8,7 @@ import pytest
 
 from tests.court.cases import CASES
 from tests.court.liquids import LIQUIDS, simulate
+from tests.court.others import OTHERS
 from tests.court.shipped import SHIPPED, shipped
 from tests.court.trial import Case, tried
 
@@ -24,9 +25,10 @@ def test_a_sample_of_the_court(case: Case, liquids: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*CASES, *OTHERS], ids=lambda case: case.name)
 def test_the_whole_court(case: Case, liquids: Path, tmp_path: Path) -> None:
     if shutil.which("gmx") is None:
         pytest.skip("gmx is not installed: it simulates the liquids of the court")
-    outcome = tried(case, simulate(LIQUIDS[case.liquid], liquids), tmp_path / "run")
+    liquid = simulate(LIQUIDS[case.liquid], liquids) if case.liquid in LIQUIDS else shipped(case.liquid, liquids)
+    outcome = tried(case, liquid, tmp_path / "run")
     assert outcome.right(case.kind), outcome

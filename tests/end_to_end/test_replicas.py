@@ -58,7 +58,7 @@ def test_every_step_draws_anew(step: str, tmp_path: Path) -> None:
 
 def test_the_same_bytes_in_every_way(tmp_path: Path) -> None:
     recipe = everything.written(tmp_path, everything.FRAMES, WEIGHTS)
-    check_run(recipe, tmp_path, windows=(), processes=(2,), parts=3, set={"replicas": 2}, frames="0:2")
+    check_run(recipe, tmp_path, windows=(), processes=(2,), parts=3, stops=False, set={"replicas": 2}, frames="0:2")
     whole = outcome(tmp_path / "whole")
     for name, which in (("plain", {}), ("alone", {"replica": 1})):
         result = session.run(recipe, frames="0:2", output=tmp_path / name, set=which, display=quiet())

@@ -6,7 +6,7 @@ from dataclasses import replace
 import networkx as nx
 import numpy as np
 import pytest
-from backmap_plugins.assessors.density import guessed
+from backmap_plugins.assessors.density import guessed, spacing
 from backmap_plugins.assessors.structure import Structure
 from backmap_plugins.chemistry.amino_acids import left_handed
 from backmap_plugins.chemistry.planar_bonds import planar_bonds
@@ -96,6 +96,16 @@ def test_stretched_bonds_and_bent_rings_are_counted() -> None:
     assert level(findings(kind, [right, bent]), "bent rings") == UNUSABLE
 
 
+def test_bonds_that_are_rigid_in_the_recipe_must_be() -> None:
+    """Lengths that scatter as those of springs do are of another ensemble; the rounding of a file is none."""
+    kind, right = shaped("CCCC")
+    stiff = replace(kind, bond_length=np.linalg.norm(right[kind.bonds[:, 0]] - right[kind.bonds[:, 1]], axis=1))
+    shaken = right + np.random.default_rng(5).normal(0, 0.002, (3, *right.shape))
+    assert level(findings(stiff, [right, np.round(right, 3)]), "rigid bonds") is None
+    assert level(findings(stiff, list(shaken)), "rigid bonds") == CARE
+    assert level(findings(kind, list(shaken)), "rigid bonds") is None
+
+
 def test_atoms_that_overlap_and_atoms_that_are_nowhere() -> None:
     kind, right = shaped("CCCC")
     assert level(findings(kind, [right] * 3), "overlaps") == GOOD
@@ -123,7 +133,19 @@ def test_volumes_are_those_of_the_paper() -> None:
 
 
 @pytest.mark.parametrize(("filled", "expected"), [
-    ((0.55, 0.55, 0.0), GOOD), ((0.72, 0.72, 0.0), GOOD), ((0.2, 0.5, 0.6), GOOD), ((0.01, 0.05, 0.9), CARE),
+    ((0.55, 0.55, 0.0), GOOD), ((0.72, 0.72, 0.0), GOOD), ((0.2, 0.5, 0.6), GOOD), ((0.37, 0.38, 0.0), GOOD),
+    ((0.15, 0.36, 0.34), GOOD), ((0.01, 0.05, 0.9, 1.0), GOOD), ((0.01, 0.05, 0.9, 1.2, 30), GOOD),
+    ((0.01, 0.05, 0.9, 1.4, 75), CARE), ((0.01, 0.05, 0.9, 0.15), CARE),
     ((0.0005, 0.5, 0.999), CARE), ((0.2, 0.21, 0.0), CARE), ((1.2, 1.2, 0.0), CARE)])
-def test_what_a_density_may_be(filled: tuple[float, float, float], expected: int) -> None:
+def test_what_a_density_may_be(filled: tuple[float, ...], expected: int) -> None:
     assert guessed(*filled)[0] == expected
+
+
+def test_nearest_molecules_of_a_gas_and_of_a_lattice() -> None:
+    """An ideal gas has 1; a simple cubic lattice, one cube root of a volume apart, 1 / 0.554; any box does."""
+    box = np.array([[4.0, 0, 0], [1.0, 3.5, 0], [-0.7, 0.4, 5.0]])
+    rng = np.random.default_rng(5)
+    assert spacing(rng.uniform(-1, 2, (4000, 3)) @ box, box) == pytest.approx(1.0, abs=0.02)
+    lattice = np.stack(np.meshgrid(*[np.arange(4.0)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    assert spacing(lattice + 0.3, np.eye(3) * 4) == pytest.approx(1 / 0.55396, rel=1e-6)
+    assert np.isnan(spacing(lattice[:3], box))

@@ -55,8 +55,8 @@ def summary(cases: list[dict[str, Any]]) -> str:
     right, given = ([one for one in cases if one["kind"] == kind] for kind in ("right", "force field"))
     good, unusable, other = (sum(not one["right"] for one in some) for some in (wrong, right, given))
     return (f"{tried}. Of {len(wrong)} runs whose atoms or beads are wrong, {good} are called good; of {len(right)} "
-            f"right ones, {unusable} are refused or called not usable; of {len(given)} of a wrong force field, {other} are "
-            "not said to sample it.")
+            f"right ones, {unusable} are refused or called not usable; of {len(given)} of a wrong force field, {other} "
+            "are not said to sample it.")
 
 
 def section(kind: str, cases: list[dict[str, Any]]) -> str:

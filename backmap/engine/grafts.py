@@ -65,7 +65,7 @@ def aromatic(kind: MoleculeType) -> list[list[int]]:
 
 
 @dataclass(frozen=True, eq=False)
-class AlikeFragments:
+class FragmentKind:
     """Fragments that are the same: of the same atoms and bonds, hung on the same atoms.
 
     Attributes:
@@ -90,7 +90,7 @@ class Grafts:
                 own, held, key = _described(group.type, bead)
                 rows[key].append((group.beads[:, bead], group.atom_offset[:, None] + own,
                                   group.atom_offset[:, None] + held))
-        self.kinds = [AlikeFragments(*(np.concatenate(parts) for parts in zip(*each))) for each in rows.values()]
+        self.kinds = [FragmentKind(*(np.concatenate(parts) for parts in zip(*each))) for each in rows.values()]
 
     def graft(self, atoms: Array, beads: Array, box: Array | None, folded: Mask, sound: Mask) -> Array:
         """Atoms with the fragments of beads ``folded`` (B,) in the shape of those of beads that are ``sound``.
@@ -113,7 +113,7 @@ class Grafts:
         (made,), _ = self.projector.project(made[None], beads[None])
         return made
 
-    def _shaped(self, atoms: Array, beads: Array, box: Array | None, kind: AlikeFragments, row: int,
+    def _shaped(self, atoms: Array, beads: Array, box: Array | None, kind: FragmentKind, row: int,
                 donors: Index) -> Array:
         """Positions of the fragment in ``row``, of the donor that fits and has most room among those that fit best."""
         fixed = np.concatenate([atoms[kind.held[row]], beads[kind.beads[row], None]])

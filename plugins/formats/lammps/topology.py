@@ -70,7 +70,8 @@ class Lammps(TopologyReader):
         if self.options.script is None:
             return {}
         numbers, style, found = file.numbers_of("Bond"), ("harmonic",), {}
-        commands, errors = commands_of(Path(self.options.script), {k: str(v) for k, v in self.options.variables.items()})
+        variables = {name: str(value) for name, value in self.options.variables.items()}
+        commands, errors = commands_of(Path(self.options.script), variables)
         errors.expect_none()
         labels = {number: [label for label, other in numbers.items() if other == number] for number in numbers.values()}
         for command in commands:

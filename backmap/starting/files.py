@@ -95,7 +95,8 @@ def topology_entry(given: UserFiles, registry: Registry) -> dict[str, Any]:
     if given.run is not None and name == "gromacs":
         return {name: [given.path(path), given.path(given.run)]}
     if name == "lammps":
-        return {name: {"data": given.path(path), **_units(given, path)}}
+        script = {} if given.run is None else {"script": given.path(given.run)}  # where lengths of bonds may stand
+        return {name: {"data": given.path(path), **script, **_units(given, path)}}
     if name == "charmm" and others:
         return {name: {"psf": given.path(path), "parameters": others}}
     if others:

@@ -156,7 +156,7 @@ class _Planner:
             any(np.abs(kind.partial_charge).max(initial=0) > 0 for kind in known),
             all(np.isfinite(kind.bond_length).all() for kind in known), survey.beads.n_frames == 1,
             2 * sum(count for kind, count in system.blocks if _turns(kind)) > sum(count for _, count in system.blocks),
-            all(_turns(kind) and _is_body(kind) for kind in known),
+            all(_turns(kind) and is_body(kind) for kind in known),
             self.wishes.beads_are or ("mapped" if reference is not None else None))
 
     def _survey(self, topology: dict[str, Any], beads: Any) -> Survey:
@@ -305,6 +305,6 @@ def _turns(kind: MoleculeType) -> bool:
     return not kind.given and kind.n_beads == 1 < kind.n_atoms and bool(np.isfinite(kind.bond_length).all())
 
 
-def _is_body(kind: MoleculeType) -> bool:
+def is_body(kind: MoleculeType) -> bool:
     """Whether the fixed distances of a molecule whose bonds are rigid leave it no angle, as those of water do."""
     return 3 * (kind.n_atoms - len(kind.dependents)) - len(kind.rigid) <= 6

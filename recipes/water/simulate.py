@@ -48,8 +48,8 @@ epsilon-rf = 0
 vdw-modifier = none
 constraints = h-bonds
 """
-RUN = ("integrator = md\nnsteps = 110000\ntcoupl = v-rescale\ntc-grps = System\ntau-t = 0.2\nref-t = 300\ngen-vel = yes\n"
-       "gen-temp = 300\n")
+RUN = ("integrator = md\nnsteps = 110000\ntcoupl = v-rescale\ntc-grps = System\ntau-t = 0.2\nref-t = 300\n"
+       "gen-vel = yes\ngen-temp = 300\n")
 STEEP = "integrator = steep\nnsteps = 500\nemtol = 200\n"
 MAPPING = """\
 <cg_molecule><name>SOL</name><ident>SOL</ident>

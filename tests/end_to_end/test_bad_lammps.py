@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.breaking import Break, check_one_line, replace, run
+from tests.breaking import Break, check_one_line, in_turn, replace, run
 from tests.unit.forcefields.test_lammps import data_of
 
 SCRIPT = """\
@@ -146,6 +146,10 @@ TABLE: list[tuple[str, Break, str]] = [
     ("another cut-off in the recipe", recipe("[data.lmp, in.lmp]", "[data.lmp, in.lmp], cutoff: 1.2"),
      "run.yaml: steps[1].forcefield.cutoff: is 1.2, but in.lmp:5: pair_style lj/cut/coul/cut 9.0. Leave one of them "
      "out; from there it would be 0.9."),
+    ("script of a topology with a bond type that there is not",
+     in_turn(recipe("{atoms: {lammps: {data: data.lmp,", "{atoms: {lammps: {data: data.lmp, script: in.lmp,"),
+             script("bond_coeff 1", "bond_coeff 7")),
+     "run.yaml: steps[0].topology: in.lmp:13: bond_coeff 7 300.0 1.5: '7' is no bond type of data.lmp. There are 1."),
     ("header that counts other dihedrals", data("8 dihedrals", "9 dihedrals"),
      "run.yaml: steps[1].forcefield: data.lmp:...: there are 8 dihedrals, but the header says 9. The file may be "
      "truncated."),

@@ -23,6 +23,8 @@ STYLES = {
     "full": "id molecule type charge x y z", "molecular": "id molecule type x y z", "bond": "id molecule type x y z",
     "angle": "id molecule type x y z", "charge": "id type charge x y z", "atomic": "id type x y z",
 }
+#: Bond styles of a force constant and a length; without a name the numbers tell.
+WITH_LENGTH = ("harmonic", "gromos", "")
 _HEADER = re.compile(r"^\s*(?P<values>[-+.\deE\s]+?)\s+(?P<name>[a-z][a-z ]*)$")
 
 
@@ -132,9 +134,12 @@ class DataFile:
 
     @cached_property
     def bond_lengths(self) -> dict[str, float]:
-        """Equilibrium length of each bond type that is harmonic, as `Bond Coeffs # harmonic` says."""
+        """Equilibrium length of each bond type, of all styles with two coefficients the second one.
+
+        Where other styles stand, or several, nothing is known.
+        """
         section = self.sections.get("Bond Coeffs", Section("", 0, []))
-        if section.comment != "harmonic":
+        if section.comment not in WITH_LENGTH or any(len(line.words) != 3 for line in section.lines):
             return {}
         return {line.words[0]: self._value(line, 2, float, "a bond length") for line in section.lines}
 

@@ -59,6 +59,23 @@ def number(word: str, what: str, where: str) -> float:
     return value
 
 
+def types_of(word: str, known: Mapping[str, int], command: ScriptCommand, what: str) -> list[int]:
+    """Numbers of the types that a word names: a number, a label, or a range as ``*``, ``2*`` and ``*5``.
+
+    Args:
+        known: Numbers by what they are called.
+        what: They are, and where, for messages.
+    """
+    most = max(known.values(), default=0)
+    if "*" in word:
+        low, _, high = word.partition("*")
+        if all(part.isdigit() or not part for part in (low, high)):
+            return list(range(int(low or 1), min(int(high or most), most) + 1))
+    if word not in known:
+        raise command.refused(f"'{word}' is no {what}", f"There are {most}.")
+    return [known[word]]
+
+
 def commands_of(path: Path, variables: Mapping[str, str]) -> tuple[list[ScriptCommand], Errors]:
     """All commands of a script and of what it includes, in order, and what is wrong with them.
 

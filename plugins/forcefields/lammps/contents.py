@@ -8,7 +8,7 @@ from pathlib import Path
 from backmap.errors import BackmapError, Errors
 
 from ...files.lammps.data import DataFile
-from ...files.lammps.script import ScriptCommand, commands_of, number
+from ...files.lammps.script import ScriptCommand, commands_of, number, types_of
 from .styles import KINDS, STYLES, Term
 
 #: Commands without any say in energies of given positions.
@@ -202,16 +202,7 @@ class ScriptContents:
         """Numbers of the types that a word names: a number, a label, or a range as ``*``, ``2*`` and ``*5``."""
         if self.data is None:
             raise command.refused("stands before read_data, so that there are no types yet")
-        known = self.data.numbers_of(what)
-        most = max(known.values(), default=0)
-        if "*" in word:
-            low, _, high = word.partition("*")
-            if all(part.isdigit() or not part for part in (low, high)):
-                chosen = range(int(low or 1), min(int(high or most), most) + 1)
-                return list(chosen)
-        if word not in known:
-            raise command.refused(f"'{word}' is no {what.lower()} type of {self.data.path}", f"There are {most}.")
-        return [known[word]]
+        return types_of(word, self.data.numbers_of(what), command, f"{what.lower()} type of {self.data.path}")
 
     def terms(self, kind: str, type_number: int) -> list[Term]:
         """The terms of one type of a kind; none where its style has no energy."""

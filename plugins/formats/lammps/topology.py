@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydantic
@@ -12,7 +13,8 @@ from backmap.errors import BackmapError
 from ...chemistry.coarse import looks_coarse
 from ...chemistry.elements import from_mass
 from ...files.lammps import units as lammps_units
-from ...files.lammps.data import DataFile
+from ...files.lammps.data import WITH_LENGTH, DataFile
+from ...files.lammps.script import commands_of, types_of
 from ...files.lammps.units import units_of
 from ..molecule_types import AtomTable, topology_of
 
@@ -27,6 +29,10 @@ class Lammps(TopologyReader):
 
     class Options(Options):
         data: InputPath = pydantic.Field(description="A data file with the sections Masses, Atoms and Bonds.")
+        script: InputPath | None = pydantic.Field(
+            None, description="The input script of the simulation, if lengths of bonds stand there (bond_coeff).")
+        variables: dict[str, Any] = pydantic.Field(
+            {}, description="Values of the script's variables, as after -var of lmp.")
         units: lammps_units.Style = pydantic.Field(description=lammps_units.DESCRIPTION)
         sigma: float | None = pydantic.Field(None, gt=0, description=lammps_units.SIGMA)
         atom_style: str | None = pydantic.Field(
@@ -44,7 +50,7 @@ class Lammps(TopologyReader):
         bonds, bond_types = file.bonds
         if not len(bonds) and file.n_points > 1:
             raise BackmapError("has no bonds, without which molecules cannot be told", where=path)
-        lengths = file.bond_lengths
+        lengths = file.bond_lengths | self._lengths(file)
         mass_of = {kind: self._mass(file, kind) for kind in set(file.types)}
         element_of = {kind: from_mass(mass) if mass and units.style != "lj" else 0 for kind, mass in mass_of.items()}
         table = AtomTable(
@@ -57,6 +63,28 @@ class Lammps(TopologyReader):
         for molecule in found.types.values():
             if units.style != "lj" and not looks_coarse(molecule):
                 _expect_elements(molecule, path)
+        return found
+
+    def _lengths(self, file: DataFile) -> dict[str, float]:
+        """Equilibrium lengths of bonds by type, as the script gives them, in its units."""
+        if self.options.script is None:
+            return {}
+        numbers, style, found = file.numbers_of("Bond"), ("harmonic",), {}
+        variables = {name: str(value) for name, value in self.options.variables.items()}
+        commands, errors = commands_of(Path(self.options.script), variables)
+        errors.expect_none()
+        labels = {number: [label for label, other in numbers.items() if other == number] for number in numbers.values()}
+        for command in commands:
+            if command.name == "bond_style":
+                style = command.words
+            if command.name != "bond_coeff" or len(command.words) < 2:
+                continue
+            first, *words = command.words
+            name = words.pop(0) if style[0] == "hybrid" else style[0]
+            if name not in WITH_LENGTH or len(words) != 2:
+                continue
+            for number in types_of(first, numbers, command, f"bond type of {file.path}"):
+                found |= dict.fromkeys(labels[number], command.number(len(command.words) - 1, "a bond length"))
         return found
 
     def _mass(self, file: DataFile, kind: str) -> float:

@@ -18,7 +18,9 @@ VERMOUTH = "[ molecule ]\nALA\n[ from ]\ncharmm\n[ to ]\nmartini3001\n[ atoms ]\
 @pytest.mark.parametrize(("contract", "name", "text", "plugin"), [
     (TopologyReader, "a.top", "[ system ]\n", "gromacs"), (TopologyReader, "a.top", "%VERSION 1\n%FLAG T\n", "amber"),
     (TopologyReader, "a.prmtop", "", "amber"), (TopologyReader, "a.psf", "PSF\n", "charmm"),
-    (TopologyReader, "a.data", "", "lammps"), (TopologyReader, "a.xml", "<topology base='a.gro'/>", "votca"),
+    (TopologyReader, "a.data", "", "lammps"), (TopologyReader, "data.peptide", "", "lammps"),
+    (Reader, "dump.cg", "", "lammps"), (Reader, "data.gro", "", "gromacs"),
+    (TopologyReader, "a.xml", "<topology base='a.gro'/>", "votca"),
     (MappingReader, "a.xml", "<cg_molecule>", "votca"), (MappingReader, "a.map", DBM, "dbm"),
     (MappingReader, "a.map", BACKWARD, "backward"), (MappingReader, "a.map", VERMOUTH, "vermouth"),
     (MappingReader, "a.mapping", VERMOUTH, "vermouth"), (MappingReader, "a.yml", "OCT: {}", "yaml"),

@@ -1,0 +1,21 @@
+"""What a plan takes molecules for."""
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from backmap.model.rigid import FixedDistances
+from backmap.starting.plan import is_body
+from tests import chains
+
+
+def test_a_triangle_is_a_body_if_its_angle_is_held() -> None:
+    bent = chains.chain(3, [{0: 16, 1: 1, 2: 1}], [16.0, 1.0, 1.0])
+    assert np.isfinite(bent.bond_length).all()
+    assert not is_body(bent)
+    assert is_body(replace(bent, held=FixedDistances.of([(0, 2)], [0.16])))
+
+
+def test_a_rigid_chain_of_four_is_none() -> None:
+    assert not is_body(chains.chain(4, [{0: 1, 1: 1, 2: 1, 3: 1}], [14.0] * 4))

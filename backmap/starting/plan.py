@@ -68,7 +68,7 @@ class Plan:
         rigid: Whether all bonds are rigid, so that time steps may be longer.
         single: Whether there is only one frame.
         beads_are: Whether the beads were mapped from atoms, or are those of a model; None if nobody knows.
-        turning: Whether most molecules are small and rigid, of one bead each, so that they turn about it.
+        turning: Whether most molecules are small, of one bead each, so that they turn about it.
     """
 
     way: Way
@@ -153,7 +153,7 @@ class _Planner:
             self._named(chosen.path) if chosen else "", forcefield, self.run,
             any(np.abs(kind.partial_charge).max(initial=0) > 0 for kind in known),
             all(np.isfinite(kind.bond_length).all() for kind in known), survey.beads.n_frames == 1,
-            2 * sum(count for kind, count in system.blocks if _turns(kind)) > sum(count for _, count in system.blocks),
+            2 * sum(count for kind, count in system.blocks if turns(kind)) > sum(count for _, count in system.blocks),
             self.wishes.beads_are or ("mapped" if reference is not None else None))
 
     def _survey(self, topology: dict[str, Any], beads: Any) -> Survey:
@@ -297,6 +297,6 @@ class _Planner:
             self.why.append("the topology has parameters: what the network draws is corrected by them")
 
 
-def _turns(kind: MoleculeType) -> bool:
-    """Whether a molecule is of one bead and rigid, as water is."""
-    return not kind.given and kind.n_beads == 1 < kind.n_atoms and bool(np.isfinite(kind.bond_length).all())
+def turns(kind: MoleculeType) -> bool:
+    """Whether a molecule is of one bead, as water is: alone it hardly finds the orientation that its neighbours ask."""
+    return not kind.given and kind.n_beads == 1 < kind.n_atoms

@@ -11,6 +11,7 @@ import numpy as np
 from .. import stock
 from ..api import ForceFieldReader, FrameSource, Reader, State, Step
 from ..checking import reading
+from ..engine.energy.beads import turning
 from ..errors import BackmapError
 from ..model import box as periodic
 from ..model.inputs import BeadsAre
@@ -68,8 +69,9 @@ class Plan:
         rigid: Whether all bonds are rigid, so that time steps may be longer.
         single: Whether there is only one frame.
         beads_are: Whether the beads were mapped from atoms, or are those of a model; None if nobody knows.
-        turning: Whether most molecules are small and rigid, of one bead each, so that they turn about it.
+        turning: Whether most molecules are small, of one bead each, so that they turn about it.
         bodies: Whether none can do anything else, so that time steps may be longer still.
+        jumping: Whether a molecule has torsions that jump from well to well.
     """
 
     way: Way
@@ -88,6 +90,7 @@ class Plan:
     single: bool = False
     turning: bool = False
     bodies: bool = False
+    jumping: bool = False
     beads_are: BeadsAre | None = None
 
 
@@ -155,8 +158,8 @@ class _Planner:
             self._named(chosen.path) if chosen else "", forcefield, self.run,
             any(np.abs(kind.partial_charge).max(initial=0) > 0 for kind in known),
             all(np.isfinite(kind.bond_length).all() for kind in known), survey.beads.n_frames == 1,
-            2 * sum(count for kind, count in system.blocks if _turns(kind)) > sum(count for _, count in system.blocks),
-            all(_turns(kind) and is_body(kind) for kind in known),
+            2 * sum(count for kind, count in system.blocks if turns(kind)) > sum(count for _, count in system.blocks),
+            all(turns(kind) and is_body(kind) for kind in known), any(turning(kind) for kind in known),
             self.wishes.beads_are or ("mapped" if reference is not None else None))
 
     def _survey(self, topology: dict[str, Any], beads: Any) -> Survey:
@@ -300,11 +303,11 @@ class _Planner:
             self.why.append("the topology has parameters: what the network draws is corrected by them")
 
 
-def _turns(kind: MoleculeType) -> bool:
-    """Whether a molecule is of one bead and rigid, as water is."""
-    return not kind.given and kind.n_beads == 1 < kind.n_atoms and bool(np.isfinite(kind.bond_length).all())
+def turns(kind: MoleculeType) -> bool:
+    """Whether a molecule is of one bead, as water is: alone it hardly finds the orientation that its neighbours ask."""
+    return not kind.given and kind.n_beads == 1 < kind.n_atoms
 
 
 def is_body(kind: MoleculeType) -> bool:
-    """Whether the fixed distances of a molecule whose bonds are rigid leave it no angle, as those of water do."""
+    """Whether the fixed distances of a molecule leave it no freedom but to turn and to move, as those of water do."""
     return 3 * (kind.n_atoms - len(kind.dependents)) - len(kind.rigid) <= 6

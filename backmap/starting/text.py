@@ -119,7 +119,7 @@ def _makers(plan: Plan, trained: str) -> Iterator[str]:
         if plan.turning:
             yield (f"      annealing_sweeps: {700 if plan.bodies else 500} "
                    "# from 600 K: small molecules hinder each other from turning")
-        else:
+        if plan.jumping:
             yield "      tempering: {}         # between sweeps, others that cross barriers: torsions leave wrong wells"
         yield "      sweeps: auto          # a pilot on some frames tells how many it takes until energies rest;"
         yield "      at_most: 200          # if these are not enough, run and report say so"

@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 
 from backmap.model.rigid import FixedDistances
-from backmap.starting.plan import is_body
+from backmap.starting.plan import is_body, turns
 from tests import chains
+from tests.unit.assessors.scene import molecule
 
 
 def test_a_triangle_is_a_body_if_its_angle_is_held() -> None:
@@ -19,3 +20,11 @@ def test_a_triangle_is_a_body_if_its_angle_is_held() -> None:
 
 def test_a_rigid_chain_of_four_is_none() -> None:
     assert not is_body(chains.chain(4, [{0: 1, 1: 1, 2: 1, 3: 1}], [14.0] * 4))
+
+
+def test_molecules_of_one_bead_turn_whether_their_bonds_are_rigid_or_springs() -> None:
+    kind, positions = molecule("CO")
+    rigid = np.linalg.norm(positions[kind.bonds[:, 0]] - positions[kind.bonds[:, 1]], axis=1)
+    assert turns(kind)
+    assert turns(replace(kind, bond_length=rigid))
+    assert not turns(replace(kind, given=True))

@@ -21,7 +21,7 @@ from backmap.engine.sites.sweep import Sweeper, projection
 from backmap.errors import BackmapError
 from backmap.model.system import System, Window
 
-from ..molecules.coarser import CoarserOptions, coarser
+from .coarser import CoarserOptions, coarser
 
 #: Small displacements of accepted sweeps, as a share of the distance from a bead to the next one of its group.
 DISPLACEMENT = 0.08

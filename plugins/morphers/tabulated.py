@@ -2,17 +2,18 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from backmap.api import Morphed, Morpher
-from backmap.engine.tabulated.sampler import MOVES, BeadSampler
-from backmap.errors import at
+from backmap.engine.tabulated.sampler import MOVES, BeadSampler, Held
+from backmap.errors import BackmapError, at
 from backmap.model.interactions import EXCLUDED, interactions_of
 from backmap.model.system import System, Window
 
 from ..files.reading import Files
 from ..files.tables.option import read_tables
-from ..molecules.coarser import CoarserOptions, coarser, held
+from .coarser import CoarserOptions, coarser
 
 
 class TabulatedMorpherOptions(CoarserOptions):
@@ -65,3 +66,26 @@ class TabulatedMorpher(Morpher):
         moves = {(move, "beads"): counts[:, number] for number, move in enumerate(MOVES)
                  if counts[:, number].any()}
         return Morphed(made, moves, drift=np.linalg.norm(self.held.centres(made) - home, axis=1))
+
+
+def held(groups: System, softness: float, where: str) -> Held:
+    """The groups of a bottleneck as they are held, by beads of the system.
+
+    Raises:
+        BackmapError: If a bead is in two groups.
+    """
+    beads: list[NDArray[np.int64]] = []
+    weights: list[NDArray[np.float64]] = []
+    for group in groups.groups:
+        if group.type.given:
+            continue
+        row, atom, weight = group.type.mapping.entries
+        several = np.flatnonzero(np.bincount(atom, minlength=group.type.n_atoms) > 1)
+        if len(several):
+            raise BackmapError(f"bead {group.type.atom_names[several[0]]} of '{group.type.name}' is in more than one "
+                               "group", where=where, hint="Give a bottleneck in which each bead is in one.")
+        ends = np.flatnonzero(np.diff(row)) + 1
+        for first in group.atom_offset:
+            beads += np.split(first + atom, ends)
+            weights += np.split(weight, ends)
+    return Held(beads, weights, softness)

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import pydantic
 from numpy.typing import NDArray
 from pydantic import Field
 
 from backmap import api
-from backmap.api import FrameStep, MappingReader, OutputPath, Several, State
+from backmap.api import FrameStep, OutputPath, State
 from backmap.engine.tabulated.geometry import BeadGeometry
 from backmap.engine.tabulated.inversion import boltzmann_inverse, corrected, samples
 from backmap.engine.tabulated.sampler import BeadSampler, Held
@@ -20,7 +19,6 @@ from backmap.model.system import System, Window
 from backmap.model.tabulated import Interaction, Potential, even_grid
 
 from ..files.tables.folder import contents_of, paths_of
-from ..molecules.coarser import CoarserOptions, coarser, held
 
 Array = NDArray[np.float64]
 Frame = tuple[Array, Array | None]
@@ -29,13 +27,9 @@ MARGIN = 0.25  #: tables reach so many times what was met beyond it, on either s
 FEWEST = 5  #: samples that make a point known
 
 
-class InvertOptions(CoarserOptions):
+class InvertOptions(api.Options):
     """Options of ``invert``."""
 
-    bottleneck: pydantic.PositiveInt | Several[MappingReader] | None = Field(
-        None, description="Mass centres that stay while the potentials are tried: a number of successive beads, or "
-                          "mapping files, as in morph. Without it nothing is held.")
-    softness: float = Field(0.0, ge=0, description="Of these mass centres, nm and coordinate, as in morph.")
     temperature: float = Field(300.0, gt=0, description="Of the frames, K.")
     iterations: int = Field(8, ge=0, description="Corrections by frames that the potentials made; with 0 each "
                                                  "distribution is inverted by itself.")
@@ -47,23 +41,13 @@ class InvertOptions(CoarserOptions):
                                                       "fewer do not interact.")
     output: OutputPath = Field(Path("tables"), description="Folder of the tables.")
 
-    @pydantic.model_validator(mode="after")
-    def _held(self) -> InvertOptions:
-        if self.softness and self.bottleneck is None:
-            raise ValueError("'softness' is of the mass centres of a bottleneck: give 'bottleneck', or leave it out")
-        return self
-
 
 class Invert(FrameStep):
     """Makes tabulated potentials whose distributions are those of the beads: iterative Boltzmann inversion.
 
     Bonds, angles, dihedrals and g(r), by types of beads. Beads of all frames are sampled by the potentials so far, from
-    where they are, for a few sweeps: enough for what is near by, not for shapes of chains. Tables are VOTCA's and
-    LAMMPS'. D. Reith, M. Puetz and F. Mueller-Plathe, J. Comput. Chem. 24, 1624 (2003).
-
-    With ``bottleneck`` beads stay in mass centres of the frames, so that distributions are right for the morpher
-    ``tabulated`` in such mass centres: what maximizes the likelihood of beads given these. With ``softness`` they are
-    those of the frames and noise, as of a model that is wrong by so much.
+    where they are and with nothing held, for a few sweeps: enough for what is near by, not for shapes of chains. Tables
+    are VOTCA's and LAMMPS'. D. Reith, M. Puetz and F. Mueller-Plathe, J. Comput. Chem. 24, 1624 (2003).
     """
 
     Options = InvertOptions
@@ -77,9 +61,6 @@ class Invert(FrameStep):
         reach = options.cutoff * (1 + 0.5 / (options.points - 1))  # what is close to the last point is on both sides
         self.geometry = BeadGeometry(self.system, list(self.known.values()), dict.fromkeys(self.known, reach),
                                      options.excluded)
-        with at(self.where):
-            self.held = (Held.free(self.system) if options.bottleneck is None else
-                         held(coarser(self.system, options, self.where), options.softness, self.where))
         for path in paths_of(self.known, options.output):
             state.files.claim(path, once=True)
 
@@ -94,7 +75,7 @@ class Invert(FrameStep):
         frames: list[Frame] = [(beads.reshape(-1, 3), box.reshape(3, 3) if box.any() else None)
                                for beads, box in zip(tally.rows("beads"), tally.rows("boxes"), strict=True)]
         with at(self.where):
-            found = Inversion(self.system, self.geometry, frames, self.held, self.options, (state.seed, self.index))
+            found = Inversion(self.system, self.geometry, frames, self.options)
         for name in found.never:
             state.log(f"{name}: never met, or too rarely, it gets no table")
         with at(self.where), state.working("inverting", max(1, self.options.iterations), "iterations") as bar:
@@ -114,10 +95,8 @@ class Inversion:
         never: Interactions that are not met often enough.
     """
 
-    def __init__(self, system: System, geometry: BeadGeometry, frames: list[Frame], held: Held, options: InvertOptions,
-                 name: tuple[int | str, ...]) -> None:
-        self.system, self.geometry, self.frames, self.held, self.options = system, geometry, frames, held, options
-        self.home = [self._home(beads, (*name, "softness", number)) for number, (beads, _) in enumerate(frames)]
+    def __init__(self, system: System, geometry: BeadGeometry, frames: list[Frame], options: InvertOptions) -> None:
+        self.system, self.geometry, self.frames, self.options = system, geometry, frames, options
         values = self._values(frames)
         self.potentials: dict[str, Potential] = {}
         self.never = []
@@ -130,13 +109,6 @@ class Inversion:
         if not self.potentials:
             raise BackmapError("no interaction is met often enough", hint="Give more frames.")
         self.true = self._counts(values)
-
-    def _home(self, beads: Array, name: tuple[int | str, ...]) -> Array:
-        """Where mass centres are held, (G, 3): those of the beads, with noise if they are soft."""
-        centres, sigma = self.held.centres(beads), self.held.sigma
-        if sigma in (0, np.inf):
-            return centres
-        return centres + sigma * api.numpy_generator(*name).normal(size=centres.shape)
 
     def _grid(self, interaction: Interaction, values: Array) -> Array:
         if interaction.kind == "pair":
@@ -160,11 +132,12 @@ class Inversion:
     def iterate(self, name: tuple[int | str, ...]) -> str:
         """Sample, correct, and say how far the sampled distributions were off."""
         options = self.options
-        sampler = BeadSampler(self.system, self.potentials, self.held, options.temperature, options.excluded)
+        sampler = BeadSampler(self.system, self.potentials, Held.free(self.system), options.temperature,
+                              options.excluded)
         made = dict.fromkeys(self.potentials, 0.0)
         for look in range(options.looks + 1):
-            self.frames = [(sampler.sample(beads, home, box, options.sweeps, (*name, look, number))[0], box)
-                           for number, ((beads, box), home) in enumerate(zip(self.frames, self.home, strict=True))]
+            self.frames = [(sampler.sample(beads, beads, box, options.sweeps, (*name, look, number))[0], box)
+                           for number, (beads, box) in enumerate(self.frames)]
             for each, counts in self._counts(self._values(self.frames)).items() if look else ():
                 made[each] = made[each] + counts / options.looks
         said = []

@@ -2,21 +2,18 @@
 from __future__ import annotations
 
 import networkx as nx
-import numpy as np
 import pydantic
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from backmap.api import AtomMolecule, AtomTopology, BeadModel, MappingReader, Options, Several
-from backmap.engine.tabulated.sampler import Held
 from backmap.errors import BackmapError, at
 from backmap.model.molecule import graph_of
 from backmap.model.system import System
 
-from .assemble import assemble, mapped_once
-from .bead_molecule import BeadMolecule
-from .bottleneck import CoarseMolecule
-from .groups import Remainder
+from ..molecules.assemble import assemble, mapped_once
+from ..molecules.bead_molecule import BeadMolecule
+from ..molecules.bottleneck import CoarseMolecule
+from ..molecules.groups import Remainder
 
 
 class CoarserOptions(Options):
@@ -68,26 +65,3 @@ def _expect_joined(beads: AtomMolecule, model: BeadModel, where: str) -> None:
             raise BackmapError(f"no bonds join the beads of group {name} of '{beads.name}', so that nobody knows which "
                                "of their periodic images belong together", where=where,
                                hint="Give a topology with bonds, or smaller groups.")
-
-
-def held(groups: System, softness: float, where: str) -> Held:
-    """The groups of a bottleneck as they are held, by beads of the system.
-
-    Raises:
-        BackmapError: If a bead is in two groups.
-    """
-    beads: list[NDArray[np.int64]] = []
-    weights: list[NDArray[np.float64]] = []
-    for group in groups.groups:
-        if group.type.given:
-            continue
-        row, atom, weight = group.type.mapping.entries
-        several = np.flatnonzero(np.bincount(atom, minlength=group.type.n_atoms) > 1)
-        if len(several):
-            raise BackmapError(f"bead {group.type.atom_names[several[0]]} of '{group.type.name}' is in more than one "
-                               "group", where=where, hint="Give a bottleneck in which each bead is in one.")
-        ends = np.flatnonzero(np.diff(row)) + 1
-        for first in group.atom_offset:
-            beads += np.split(first + atom, ends)
-            weights += np.split(weight, ends)
-    return Held(beads, weights, softness)

@@ -59,6 +59,7 @@ recipe: 1
 title: Liquid octane at 350 K
 seed: 7
 output: ../../runs/octane
+beads: mapped
 steps:
   - topology:
       atoms: {gromacs: octane.top}
@@ -78,12 +79,13 @@ steps:
       repair: 5
   - hamiltonian:
       soft_core_sweeps: 5
-      sweeps: 20
+      tempering: {}
+      sweeps: 60
       steps: 40
       timestep: 2
       temperature: 350
   - assess:
-      assessors: [structure, energy, consistency]
+      assessors: [structure, energy, consistency, equipartition, along_beads]
       compare_every: 5
       compare_with:
         template: {forward: template}

@@ -26,8 +26,8 @@ AWAY = 0.25  #: kT a degree of freedom of bonded terms by which a second start h
 STUCK = 0.01  #: share of beads none of whose moves was accepted, above which a run is not relaxed
 RULES = (VerdictRule(
     TOPIC, "force field", "energies or populations that change over the last third of the sweeps, are not forgotten, "
-    f"or that a second start does not meet; torsions that no tempered trajectory moves, and of which two starts would not "
-    f"show differences below {TRAPPED:g} kT a degree of freedom; more than {STUCK:.0%} of the beads stuck",
+    f"or that a second start does not meet; torsions that no tempered trajectory moves, and of which two starts would "
+    f"not show differences below {TRAPPED:g} kT a degree of freedom; more than {STUCK:.0%} of the beads stuck",
     f"energies that change by more than {FALLING:g} kT an atom, or are not finite"),)
 CALLED = {"bond": "bonds", "angle": "angles", "proper": "torsions", "improper": "impropers",
           "cmap": "correction maps", "lj": "Lennard-Jones", "coulomb": "Coulomb", BLOCKS: "all terms"}
@@ -194,8 +194,9 @@ class Relaxation:
         if torsions and not (self.crossing or self.parted < TRAPPED):
             known = (f"only differences above {self.parted:.2g} kT a degree of freedom between two starts would be seen"
                      if np.isfinite(self.parted) else "there was no second start")
-            yield self._aspect(CARE, f"Energies and torsions have come to rest, but whether torsions are trapped in wells "
-                                     f"cannot be told: {known}. `tempering: {{}}` of hamiltonian crosses barriers.")
+            yield self._aspect(CARE, "Energies and torsions have come to rest, but whether torsions are trapped in "
+                                     f"wells cannot be told: {known}. `tempering: {{}}` of hamiltonian crosses "
+                                     "barriers.")
             return
         met = " A second start met the first." if self.away > AWAY else ""
         what = "torsional energy" if torsions else "the energy"

@@ -157,8 +157,8 @@ class AlongBeads(Assessor):
         off += [f"forces of {name} along moves of the beads are {one} of what they should be"
                 for name, one in judged.items() if one.level]
         return [Aspect(level, TOPIC, f"Beads and force field do not agree at {self.temperature:g} K: {'; '.join(off)}. "
-                                     "Beads are of something else, or atoms are trapped in wrong wells about them, which "
-                                     "more sweeps with `tempering` would mend.", "beads")]
+                                     "Beads are of something else, or atoms are trapped in wrong wells about them: "
+                                     "then more sweeps with `tempering` help.", "beads")]
 
 
 def _called(each: BeadCoordinates) -> str:

@@ -30,7 +30,8 @@ def following() -> Following:
 
 
 def relaxation(rng: np.random.Generator, beads: tuple[int, int, int] = (100, 0, 0), frames: int = FRAMES,
-               twice: bool = False, forget: float = 0.0, crossing: bool = True, apart: float = 1.0, **add: Array) -> Relaxation:
+               twice: bool = False, forget: float = 0.0, crossing: bool = True, apart: float = 1.0,
+               **add: Array) -> Relaxation:
     """Noise of the size that harmonic energies have; ``add`` (R,) is added to a series of a frame, by name.
 
     ``apart`` is the noise of what is compared of two starts.

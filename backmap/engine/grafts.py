@@ -113,7 +113,8 @@ class Grafts:
         (made,), _ = self.projector.project(made[None], beads[None])
         return made
 
-    def _shaped(self, atoms: Array, beads: Array, box: Array | None, kind: FragmentKind, row: int, donors: Index) -> Array:
+    def _shaped(self, atoms: Array, beads: Array, box: Array | None, kind: FragmentKind, row: int,
+                donors: Index) -> Array:
         """Positions of the fragment in ``row``, of the donor that fits and has most room among those that fit best."""
         fixed = np.concatenate([atoms[kind.held[row]], beads[kind.beads[row], None]])
         theirs = np.concatenate([atoms[kind.held[donors]], self.system.map(atoms)[kind.beads[donors], None]], axis=1)

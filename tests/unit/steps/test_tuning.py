@@ -14,7 +14,7 @@ from backmap.model.tuned import Tuned
 
 from .test_hamiltonian import melt, started
 
-AUTO = {"timestep": "auto", "steps": "auto", "sweeps": "auto", "temperature": 350}
+AUTO = {"timestep": "auto", "steps": "auto", "sweeps": "auto", "temperature": 350, "mend": 0}
 
 
 def test_tuning_keeps_the_promises_of_its_contract() -> None:

@@ -19,7 +19,7 @@ from yardstick import Melt, bonds
 
 
 def around(melt: Melt, size: int, groups: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of all successive groups: distances of centres, the mean bond from one middle group to the next, nm, and frames."""
+    """Of successive groups: distances of centres, the mean bond from one middle group to the next, nm, and frames."""
     n_frames, n_chains, n_beads, _ = melt.chains.shape
     n = n_beads // size
     centres = melt.chains[:, :, :n * size].reshape(n_frames, n_chains, n, size, 3).mean(axis=3)

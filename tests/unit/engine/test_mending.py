@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.hamiltonian.move import Frame
 from backmap.engine.hamiltonian.moves import HamiltonianMoves
-from backmap.engine.mending import OVERLAPPING, THREADED, Mending
+from backmap.engine.mending import OVERLAPPING, PAIR, THREADED, Mending
 from backmap.model import box as periodic
 from tests.polystyrene import TEMPERATURE, melt
 
@@ -92,6 +93,20 @@ def test_a_sound_frame_is_left_alone(mending: Mending) -> None:
     assert done.rounds == 0
     assert not done.beads.any()
     assert np.array_equal(frame.atoms, before)
+
+
+def test_what_charges_hold_together_does_not_overlap(mending: Mending, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = melt()
+    frame, plain = framed(mending, 0, known.atoms[0]), mending.energy.of(known.atoms[0], known.boxes[0])
+    repelled = plain.lj_of_atom.copy()
+    repelled[[3, 200]] = 2 * PAIR
+    for drawn, overlapping in ((-2 * PAIR, {mending.owner[200]}), (0.0, {mending.owner[3], mending.owner[200]})):
+        charged = np.zeros(len(repelled))
+        charged[3] = drawn
+        monkeypatch.setattr(mending.energy, "of", lambda atoms, box, charged=charged: replace(
+            plain, lj_of_atom=repelled, coulomb_of_atom=charged))
+        found = mending.troubles(frame, known.boxes[0])[OVERLAPPING]
+        assert set(np.flatnonzero(found)) == overlapping
 
 
 def test_atoms_that_lie_on_each_other_part_and_bonds_keep_their_lengths(mending: Mending) -> None:

@@ -86,13 +86,15 @@ class SigmaTuner:
 
     def __post_init__(self) -> None:
         system = self.moves.system
-        drawn = [kind for kind in system.types if not kind.given]
+        drawn = [kind for kind in system.types if not (kind.given or kind.untied)]
         self.names = sorted({name for kind in drawn for name in kind.bead_types})
-        self.kinds = per_bead(system, [np.array([self.names.index(name) if not kind.given else -1
+        self.kinds = per_bead(system, [np.array([self.names.index(name) if kind in drawn else -1
                                                  for name in kind.bead_types]) for kind in system.types])
 
     def found(self) -> tuple[dict[str, float] | None, str]:
         """The sigma of each bead type, nm, or None where all beads are met exactly; and what could not be reached."""
+        if not self.names:
+            return None, ""
         caps = np.array([most_of(self.window, name) for name in self.names])
         counts = np.bincount(self.kinds[self.kinds >= 0], minlength=len(self.names)) * self.window.size
         sigma = np.minimum(FIRST, caps)

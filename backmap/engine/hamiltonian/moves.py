@@ -247,11 +247,16 @@ class HamiltonianMoves:
         return gained
 
     def _capped(self, cap: float | None) -> AtomTables:
-        """What every frame shares, with repulsion capped."""
+        """What every frame shares, with repulsion capped.
+
+        Nothing would keep opposite charges of untied molecules apart then, so that between blocks they do not count.
+        """
         if cap is None:
             return self.surroundings
         field = self.surroundings.field
-        return self.surroundings._replace(core=cores(field.c6, field.c12, cap))
+        if self.untied.any():
+            field = field._replace(coulomb=field.coulomb._replace(factor=0.0))
+        return self.surroundings._replace(field=field, core=cores(field.c6, field.c12, cap))
 
     def repeat(self, frame: Frame, block: int, count: int, between: int, name: Sequence[int | str],
                tempering: Tempering | None = None) -> Iterator[SweepOutcome]:

@@ -99,6 +99,8 @@ class MoleculeType:
             are three bonds apart or more (two types, nearest, nm). Empty for atoms.
         planar: Bonds about which nothing turns, and on which side their neighbours are.
         isomer_sources: What said which isomer it is, a line each, for the user.
+        untied: Whether its beads only say where it begins, and follow it from then on, as those of solvent of which
+            one bead of the given model is several molecules.
     """
 
     name: str
@@ -125,6 +127,7 @@ class MoleculeType:
     limits: dict[str, list[list[str | float]]] = field(default_factory=dict)
     planar: PlanarSides = field(default_factory=PlanarSides.of)
     isomer_sources: tuple[str, ...] = ()
+    untied: bool = False
 
     def __post_init__(self) -> None:
         if len(self.bond_length) != len(self.bonds):

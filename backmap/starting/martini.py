@@ -1,8 +1,13 @@
 """Beads of Martini's files that stand for no molecule of the topology: solvent and ions."""
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
+#: Waters that one bead is, by its name; SW and TW are Martini 3's small and tiny ones.
+WATERS = {"W": 4, "WF": 4, "SW": 3, "TW": 2}
+#: Sites of polarisable water that bear its charges: nothing of atoms.
+CHARGES = ("WP", "WM")
 #: Names of beads, by the kind of molecule.
 WATER = ("W", "WF", "SW", "TW", "PW", "BW")
 IONS = {"NA": ("NA", "NA+"), "CL": ("CL", "CL-"), "K": ("K", "K+"), "CA": ("CA", "CA+", "CA2+"), "BR": ("BR", "BR-"),
@@ -33,6 +38,28 @@ def solvent(names: Sequence[str], residues: Sequence[str] | None, unmapped: Sequ
     of = {name: kinds.pop(kind) for kind, called in _CALLED.items() for name in unmapped
           if name.upper() in called and kind in kinds}
     return of, [pattern for patterns in kinds.values() for pattern in patterns]
+
+
+def waters(names: Sequence[str], residues: Sequence[str] | None,
+           patterns: Sequence[str]) -> tuple[dict[str, int], dict[str, int]]:
+    """How many waters there are at each bead, and how many beads, by pattern; empty where one of them is not known."""
+    known = {pattern: WATERS.get(pattern.rpartition(":")[2]) for pattern in patterns}
+    if not all(known.values()):
+        return {}, {}
+    called = Counter(name if name == residue else f"{residue}:{name}"
+                     for name, residue in zip(names, residues or names, strict=True))
+    return {pattern: int(count) for pattern, count in known.items()}, {pattern: called[pattern] for pattern in known}
+
+
+def charges(names: Sequence[str], residues: Sequence[str] | None) -> list[str]:
+    """Sites of polarisable water without atoms."""
+    pairs = dict.fromkeys(zip(names, residues or names, strict=True))
+    return [f"{residue}:{name}" for name, residue in pairs if name in CHARGES and residue in ("PW", *CHARGES)]
+
+
+def is_water(name: str) -> bool:
+    """Whether a molecule type is water by its name."""
+    return name.upper() in _CALLED["water"]
 
 
 def _kind(name: str, residue: str) -> str | None:

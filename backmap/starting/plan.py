@@ -21,7 +21,7 @@ from ..model.survey import Finding, Survey
 from ..model.system import System
 from ..recipe import recipe
 from ..recipe.registry import Registry, kind_of
-from . import files, martini, weights
+from . import files, solvent, weights
 from .weights import Weights
 
 Way = Literal["weights", "training", "force_field", "template"]
@@ -165,36 +165,19 @@ class _Planner:
     def _survey(self, topology: dict[str, Any], beads: Any) -> Survey:
         """What there is; molecule types without a mapping are passed over, and said to be."""
         found = self._read(topology, beads)
-        unmapped = [name for name in dict(found.survey.blocks) if name not in found.survey.models]
-        aside = found.survey.models and self._aside(topology, beads, unmapped)
-        if aside and not unmapped:
-            found = self._read(topology, beads)
-        if unmapped and found.survey.models:
-            self.why.append(f"{', '.join(unmapped)}: no mapping is given, so they are passed over (ions are put at "
-                            "their beads)")
-            found = self._read(topology, beads)
+        survey = found.survey
+        if survey.models and survey.topology is not None:
+            source: FrameSource = recipe.built(Reader, beads, self.given.base, self.registry).open()
+            declared = solvent.declared(survey.topology, survey.blocks, survey.models, source,
+                                        self.given.coarse in ("martini2", "martini3"))
+            topology |= declared.options
+            self.why += declared.why
+            if declared.options:
+                found = self._read(topology, beads)
         errors = [finding for finding in found.findings if finding.severity == "error"]
         if errors or found.survey.system is None or found.survey.beads is None:
             raise Unfit(errors)
         return found.survey
-
-    def _aside(self, topology: dict[str, Any], beads: Any, unmapped: list[str]) -> bool:
-        """Declare molecules without a mapping, and what of Martini's solvent the topology does not have."""
-        if unmapped:
-            topology["exclude"] = unmapped
-        if self.given.coarse not in ("martini2", "martini3"):
-            return bool(unmapped)
-        source: FrameSource = recipe.built(Reader, beads, self.given.base, self.registry).open()
-        if getattr(source, "names", None) is None:
-            return bool(unmapped)
-        named, alone = martini.solvent(source.names, getattr(source, "residue_names", None), unmapped)
-        if named:
-            topology["exclude"] = {name: named.get(name, []) for name in unmapped}
-        if alone:
-            topology["ignore"] = alone
-            self.why.append(f"{', '.join(alone)}: solvent and ions of Martini that the topology does not have, so they "
-                            "are left out: solvate the atoms afterwards")
-        return bool(unmapped or alone)
 
     def _read(self, topology: dict[str, Any], beads: Any) -> reading.Reading:
         content = {"recipe": 1, "steps": [{"topology": topology}, {"read": {"beads": beads}}]}
@@ -305,7 +288,7 @@ class _Planner:
 
 def turns(kind: MoleculeType) -> bool:
     """Whether a molecule is of one bead, as water is: alone it hardly finds the orientation that its neighbours ask."""
-    return not kind.given and kind.n_beads == 1 < kind.n_atoms
+    return not (kind.given or kind.untied) and kind.n_beads == 1 < kind.n_atoms
 
 
 def is_body(kind: MoleculeType) -> bool:

@@ -61,6 +61,9 @@ def _topology(plan: Plan) -> Iterator[str]:
         if key == "exclude":
             yield from _comment("      ", "Molecules without a mapping: not backmapped, and only ions are written. "
                                 "{SOL: W} says what their beads are called.")
+        if key == "several":
+            yield from _comment("      ", "Beads that are several molecules: these begin in a cluster about their bead "
+                                "and move freely from then on.")
         if key == "stereo":
             yield from _comment("      ", "Handedness of stereocentres, as in the first frame of these atoms.")
         if key == "constraints" and plan.run is not None:
@@ -144,7 +147,13 @@ def _judged(plan: Plan) -> Iterator[str]:
 
 def _written(plan: Plan) -> Iterator[str]:
     yield "  - write:"
-    yield f"      atoms: {_flow({'gromacs': 'atoms.gro' if plan.single else ['atoms.gro', 'atoms.xtc']})}"
+    atoms: Any = {"gromacs": "atoms.gro" if plan.single else ["atoms.gro", "atoms.xtc"]}
+    (reader, topology), = plan.topology["atoms"].items()
+    if reader == "gromacs" and plan.topology.keys() & {"exclude", "several", "molecules"}:
+        yield "      # topol.top: your topology with the counts of what is written"
+        top = topology[0] if isinstance(topology, list) else topology
+        atoms = [atoms, {"gromacs_topology": {"file": "topol.top", "of": top}}]
+    yield f"      atoms: {_flow(atoms)}"
     yield "      report: report.html"
 
 

@@ -43,4 +43,5 @@ def backmap_writers() -> dict[str, str]:
             "pdb": "backmap_plugins.formats.pdb_writer:Pdb",
             "lammps": "backmap_plugins.formats.lammps.writers:Lammps",
             "picture": "backmap_plugins.formats.picture.writer:Picture",
-            "index": "backmap_plugins.formats.gromacs.index:Index"}
+            "index": "backmap_plugins.formats.gromacs.index:Index",
+            "gromacs_topology": "backmap_plugins.formats.gromacs.topology_writer:GromacsTopology"}

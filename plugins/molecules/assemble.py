@@ -38,7 +38,8 @@ MOST_ATOMS = 2**31 - 1  #: of one molecule type
 
 def assemble(topology: AtomTopology, beads: Mapping[str, BeadModel], *, constraints: Constraints = "reference",
              molecules: Mapping[str, int] | None = None, owners: Mapping[str, Index] | None = None,
-             given: Collection[str] = (), left_out: Collection[str] = ()) -> System:
+             given: Collection[str] = (), left_out: Collection[str] = (),
+             untied: Collection[str] = ()) -> System:
     """The system that a topology and a mapping describe.
 
     Args:
@@ -51,6 +52,7 @@ def assemble(topology: AtomTopology, beads: Mapping[str, BeadModel], *, constrai
         owners: The bead that places each atom, (A,), by molecule type; otherwise the mapping's rule.
         given: Molecule types without a mapping: each of their atoms is a bead of its own (``own_beads``).
         left_out: Molecule types that are no part of the system.
+        untied: Molecule types without a mapping that one bead each says where to begin (``one_bead``).
 
     Raises:
         BackmapError: For molecule types without count or beads, and rigid bonds without a length.
@@ -65,13 +67,14 @@ def assemble(topology: AtomTopology, beads: Mapping[str, BeadModel], *, constrai
             raise BackmapError(f"a bond joins bead '{model.bead_names[loop]}' of '{name}' to itself",
                                where=model.where[loop] if model.where else topology.where)
     for name in dict.fromkeys(name for name, _ in blocks):
-        if name not in beads and name not in given:
+        if name not in beads and name not in {*given, *untied}:
             raise BackmapError(f"molecule type '{name}' has no mapping", where=topology.where,
                                hint=f"Mapped are: {', '.join(beads) or 'none'}. Every molecule needs one, but those "
                                     "that topology names under 'exclude' or 'fixed'.")
-        model = own_beads(topology.types[name]) if name in given else beads[name]
-        kinds[name] = molecule_type(topology.types[name], model, constraints=constraints,
-                                    owner=(owners or {}).get(name), where=topology.where)
+        atoms = topology.types[name]
+        model = own_beads(atoms) if name in given else one_bead(atoms) if name in untied else beads[name]
+        kinds[name] = replace(molecule_type(atoms, model, constraints=constraints, owner=(owners or {}).get(name),
+                                            where=topology.where), untied=name in untied)
     return System(tuple((kinds[name], count) for name, count in blocks))
 
 
@@ -166,6 +169,16 @@ def own_beads(atoms: AtomMolecule) -> BeadModel:
     return BeadModel(bead_names=atoms.atom_names, bead_types=atoms.atom_types, bead_residue_names=atoms.residue_names,
                      bead_residues=atoms.residues, bead_bonds=atoms.bonds,
                      mapping=BeadMapping.identity(len(atoms.atom_names)))
+
+
+def one_bead(atoms: AtomMolecule) -> BeadModel:
+    """One bead at the centre of mass, which bears the name of the first residue."""
+    name, n = atoms.residue_names[0], len(atoms.atom_names)
+    weight = atoms.mass if atoms.mass.any() else np.ones(n)
+    return BeadModel(bead_names=[name], bead_types=[name], bead_residue_names=[name], bead_residues=atoms.residues[:1],
+                     bead_bonds=np.empty((0, 2), dtype=np.int64),
+                     mapping=BeadMapping(n, 1, np.zeros(n, dtype=np.int64), np.arange(n), weight / weight.sum(),
+                                         np.zeros(n, dtype=np.int64)))
 
 
 def rigid_lengths(system: System, atoms: Array) -> System:

@@ -16,6 +16,7 @@ from backmap.model.system import System
 
 from .. import handed
 from .bead_names import Beads
+from .clusters import Spread, spacing
 from .sources import expect_atoms, names_of
 
 Index = NDArray[np.int64]
@@ -39,6 +40,34 @@ class Excluded:
     placed: bool
 
 
+@dataclass(frozen=True)
+class Shared:
+    """Beads of the file each of which is several molecules of one type.
+
+    Attributes:
+        molecules: The molecule type.
+        count: Of molecules at each bead.
+    """
+
+    molecules: str
+    count: int
+
+
+@dataclass(frozen=True, eq=False)
+class SortedOut:
+    """Which beads of a file are which.
+
+    Attributes:
+        rows: Of mapped beads, (n,).
+        placed: Rows of the molecules of other types, one after the other, by name.
+        aside: What is not mapped, for messages.
+    """
+
+    rows: Index = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    placed: Mapping[str, Index] = field(default_factory=dict)
+    aside: Sequence[str] = ()
+
+
 @dataclass(eq=False)
 class Contents:
     """What the files of a run hold, in the order of the topology.
@@ -51,6 +80,8 @@ class Contents:
         ignore: Patterns of sites without atoms.
         fixed_frames: Frames of the fixed atoms.
         log: For the user.
+        several: Beads that are several molecules, by pattern of their names.
+        seed: By which those are put about their beads.
     """
 
     system: System
@@ -60,6 +91,8 @@ class Contents:
     ignore: Sequence[str] = ()
     fixed_frames: Reader | None = None
     log: Callable[[str], None] = print
+    several: Mapping[str, Shared] = field(default_factory=dict)
+    seed: int = 0
 
     def atoms(self, source: FrameSource) -> FrameSource:
         """Frames of the system's atoms from a file that may hold those of the whole topology."""
@@ -74,27 +107,31 @@ class Contents:
         Raises:
             BackmapError: If beads are left over, missing, or in another order.
         """
-        mapped = [block for block in self.system.blocks if block[0].name not in {*self.excluded, *self.fixed}]
+        shared = {one.molecules for one in self.several.values()}
+        mapped = [block for block in self.system.blocks
+                  if block[0].name not in {*self.excluded, *self.fixed, *shared}]
         rows = np.arange(source.n_points)
-        ions: dict[str, Index] = {}
-        aside: list[str] = []
-        if self.excluded or self.ignore:
-            rows, ions, aside = self._sorted_out(source, sum(kind.n_beads * count for kind, count in mapped))
+        found = SortedOut()
+        if self.excluded or self.ignore or self.several:
+            found = self._sorted_out(source, sum(kind.n_beads * count for kind, count in mapped))
+            rows = found.rows
         beads = Beads(source.where, rows, *names_of(source),
-                      f"without {', '.join(aside)}" if aside else "")
+                      f"without {', '.join(found.aside)}" if found.aside else "")
         beads, said = beads.arranged(mapped)
         beads.expect(mapped, System(tuple(mapped)).listed)
         rows = beads.rows
         for line in said:
             self.log(line)
-        if not ions and not self.fixed and len(rows) == source.n_points:
+        if not found.placed and not self.fixed and len(rows) == source.n_points:
             return Chosen(source, rows) if said else source
         place = np.full(self.system.n_beads, -1)
         place[self._beads_of({kind.name for kind, _ in mapped})] = rows
-        for name, found in ions.items():
-            place[self._beads_of({name})] = found
-        return Composed(source, place, self._fixed_source(source) if self.fixed else None,
-                        self._beads_of(set(self.fixed)))
+        for name, own in found.placed.items():
+            place[self._beads_of({name})] = own
+        whole = Composed(source, place, self._fixed_source(source) if self.fixed else None,
+                         self._beads_of(set(self.fixed)))
+        return Spread(whole, [(self._beads_of({kind.name}), found.placed[kind.name], spacing(kind))
+                              for kind in self.system.types if kind.name in shared], self.seed) if shared else whole
 
     @cached_property
     def _left_out(self) -> set[str]:
@@ -109,36 +146,67 @@ class Contents:
         inside = [np.full(kind.n_beads * count, kind.name in names) for kind, count in self.system.blocks]
         return np.flatnonzero(np.concatenate(inside))
 
-    def _sorted_out(self, source: FrameSource, n_mapped: int) -> tuple[Index, dict[str, Index], list[str]]:
-        """Rows of mapped beads, rows of atoms that are placed, and what was left out, for messages."""
+    def _sorted_out(self, source: FrameSource, n_mapped: int) -> SortedOut:
+        """Which beads of a file are which; told from their names."""
         names, residues = names_of(source)
         if names is None:
-            if source.n_points == n_mapped and not any(excluded.placed for excluded in self.excluded.values()):
-                return np.arange(n_mapped), {}, []
-            raise BackmapError("has no names, so that beads under 'exclude' and 'ignore' of topology cannot be "
-                               "told from others", where=source.where,
+            if source.n_points == n_mapped and not self.several and not any(
+                    excluded.placed for excluded in self.excluded.values()):
+                return SortedOut(np.arange(n_mapped))
+            raise BackmapError("has no names, so that beads under 'exclude', 'several' and 'ignore' of topology cannot "
+                               "be told from others", where=source.where,
                                hint="Give a file with names beside it, such as a .gro.")
         ignored = matching(self.ignore, names, residues)
-        taken, ions = ignored.copy(), {}
+        taken, placed = ignored.copy(), {}
         aside = [f"{ignored.sum()} sites without atoms"] if ignored.any() else []
-        for name, excluded in self.excluded.items():
-            found = matching(excluded.patterns, names, residues) & ~ignored
+
+        def own(patterns: Sequence[str], name: str, key: str) -> Index:
+            found = matching(patterns, names, residues) & ~ignored
             if (found & taken).any():
                 row = int(np.flatnonzero(found & taken)[0])
-                raise BackmapError(f"bead {row + 1} ({names[row]}) belongs to two molecule types under 'exclude', "
+                raise BackmapError(f"bead {row + 1} ({names[row]}) belongs to two molecule types under {key}, "
                                    f"one of them {name}", where=source.where,
                                    hint="Give names that differ, as RESIDUE:BEAD.")
-            taken |= found
+            taken[found] = True
+            return np.flatnonzero(found)
+
+        for name, excluded in self.excluded.items():
+            found = own(excluded.patterns, name, "'exclude'")
             if excluded.placed:
-                ions[name] = self._ions(name, excluded, np.flatnonzero(found), source.where)
+                placed[name] = self._ions(name, excluded, found, source.where)
                 aside.append(f"{excluded.count} {name} placed")
-            elif found.any():
-                aside.append(f"{found.sum()} of {name}")
+            elif len(found):
+                aside.append(f"{len(found)} of {name}")
             self.log(f"{name}: {excluded.count} atoms placed on their beads" if excluded.placed else
-                     f"{name}: {excluded.count} molecules and {found.sum()} beads left out")
+                     f"{name}: {excluded.count} molecules and {len(found)} beads left out")
+        each = [(pattern, one, own([pattern], one.molecules, "'exclude' and 'several'"))
+                for pattern, one in self.several.items()]
+        for name in dict.fromkeys(one.molecules for _, one, _ in each):
+            mine = [(pattern, one, found) for pattern, one, found in each if one.molecules == name]
+            placed[name] = self._shared(name, mine, source.where)
+            aside.append(f"{sum(len(found) for _, _, found in mine)} of {name}")
         if self.ignore:
             self.log(f"{', '.join(self.ignore)}: {ignored.sum()} sites without atoms left out")
-        return np.flatnonzero(~taken), ions, aside
+        return SortedOut(np.flatnonzero(~taken), placed, aside)
+
+    def _shared(self, name: str, each: Sequence[tuple[str, Shared, Index]], where: str) -> Index:
+        """The row of each molecule of a type of which a bead is several, in the order of the file.
+
+        Raises:
+            BackmapError: If there are more or fewer than in the topology.
+        """
+        rows = np.sort(np.concatenate([np.repeat(found, one.count) for _, one, found in each]))
+        count = sum(number for kind, number, _ in self.blocks if kind == name)
+        listed = " and ".join(f"{len(found)} {pattern} of {one.count}" for pattern, one, found in each)
+        if len(rows) != count:
+            others = sum(len(found) for _, _, found in each)
+            raise BackmapError(f"{listed} molecules each are {len(rows)} {name}, but the topology has {count}",
+                               where=where, hint=f"Write {name} {len(rows)} under [ molecules ], or all counts under "
+                                                 "'molecules' of topology." if others else
+                               "Say what these beads are called in the file, as in 'several: {NAME: {molecules: "
+                               f"{name}, count: 4}}}}'.")
+        self.log(f"{name}: {len(rows)} molecules about {listed} each; they move freely from then on")
+        return rows
 
     @staticmethod
     def _ions(name: str, excluded: Excluded, rows: Index, where: str) -> Index:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -148,7 +148,8 @@ class Hamiltonian(FrameStep):
         rejected, mended = np.zeros((2, window.system.n_beads), dtype=bool)
         if only is None or only.any():
             rejected, mended = self._sweep(frame, window, only, state)
-            atoms = frame.atoms
+            self.moves.follow(frame, 0.0)
+            window, atoms = replace(window, beads=frame.grid.beads[None].copy()), frame.atoms
         else:
             atoms = window.atoms[0]
         done = finished(window, atoms[None])
@@ -157,7 +158,8 @@ class Hamiltonian(FrameStep):
             MendingRecord(self.memory["mending"]).add(int(window.place[0]), mended, left)
             done.flags[MENDED], done.flags[UNMENDED] = mended[None], np.any([*left.values()], axis=0)[None]
         place, infeasible = int(window.place[0]), np.linalg.norm(residual, axis=1) > TOLERANCE  # soft beads may stray
-        self._stiffness.add(place, residual, infeasible)
+        tied = ~self.moves.untied
+        self._stiffness.add(place, residual[tied], infeasible[tied])
         self.memory["relaxation"].count("beads", place, [len(rejected), rejected.sum(), infeasible.sum()])
         done.flags["infeasible"], done.flags[FLAG] = infeasible[None], rejected[None]
         return done
@@ -299,14 +301,15 @@ class Hamiltonian(FrameStep):
         return arrays | {MENDED: mended} | {f"{name} {k}": getattr(outcome, name) for k, outcome in enumerate(outcomes)
                          for name in _OUTCOME}
 
-    @staticmethod
-    def _recalled(frame: Frame, followed: Followed | None,
+    def _recalled(self, frame: Frame, followed: Followed | None,
                   kept: dict[str, NDArray]) -> tuple[list[SweepOutcome], Frame | None]:
         """Bring a frame to where it was kept, in place; outcomes so far, and its second start."""
         second = _copied(frame) if "second atoms" in kept else None
         for which, one in (("frame", frame), ("second", second)):
             for name, array in (_arrays(one) if one is not None else {}).items():
                 array[:] = kept[f"{which} {name}"]
+            if one is not None:
+                self.moves.recall(one)
         if followed is not None:
             followed.arrays |= {name.removeprefix("seen "): array for name, array in kept.items()
                                 if name.startswith("seen ")}
@@ -335,10 +338,12 @@ class Hamiltonian(FrameStep):
 
 def _arrays(frame: Frame) -> dict[str, Array]:
     """What changes of a frame while it is moved."""
-    return {"atoms": frame.atoms, "residual": frame.residual, "reach": frame.grid.reach, "largest": frame.grid.largest}
+    return {"atoms": frame.atoms, "residual": frame.residual, "reach": frame.grid.reach, "largest": frame.grid.largest,
+            "given": frame.grid.beads}
 
 
 def _copied(frame: Frame) -> Frame:
     """The frame, to be moved by itself."""
-    grid = frame.grid._replace(reach=frame.grid.reach.copy(), largest=frame.grid.largest.copy())
+    changing = ("beads", "reach", "largest", "wrap", "start", "member")
+    grid = frame.grid._replace(**{name: getattr(frame.grid, name).copy() for name in changing})
     return Frame(frame.atoms.copy(), frame.residual.copy(), grid)

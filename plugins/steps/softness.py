@@ -93,9 +93,9 @@ class SigmaTuner:
 
     def __post_init__(self) -> None:
         system = self.moves.system
-        drawn = [kind for kind in system.types if not kind.given]
+        drawn = [kind for kind in system.types if not (kind.given or kind.untied)]
         self.names = sorted({name for kind in drawn for name in kind.bead_types})
-        self.kinds = per_bead(system, [np.array([self.names.index(name) if not kind.given else -1
+        self.kinds = per_bead(system, [np.array([self.names.index(name) if kind in drawn else -1
                                                  for name in kind.bead_types]) for kind in system.types])
 
     def found(self, at_most: int) -> tuple[dict[str, float] | None, str]:
@@ -107,6 +107,8 @@ class SigmaTuner:
         Args:
             at_most: Sweeps, after which it is not looked for once more.
         """
+        if not self.names:
+            return None, ""
         caps = np.array([most_of(self.window, name) for name in self.names])
         sigma = np.minimum(FIRST, caps)
         self._held(sigma)

@@ -37,7 +37,7 @@ from ..molecules.assemble import (
     owned_by_one,
     unsigned_centres,
 )
-from ..molecules.contents import Contents, Excluded
+from ..molecules.contents import Contents, Excluded, Shared
 from ..molecules.isomers import isomer_lines, told_by_atoms, told_by_nature
 from ..molecules.particles import Particles
 
@@ -61,6 +61,13 @@ def _as_fixed(value: Any) -> Any:
 
 
 Patterns = Annotated[list[str], pydantic.BeforeValidator(_as_list)]
+
+
+class Molecules(api.Options):
+    """Options of each bead under ``several``."""
+
+    molecules: str = Field(description="The molecule type.")
+    count: int = Field(ge=1, description="Molecules that one bead is.")
 
 
 class Fixed(api.Options):
@@ -119,6 +126,10 @@ class Topology(api.Step):
             None, description="Molecule types whose \"atoms\" are coarse-grained beads without elements: true for all, "
                               "false for none, or names. By default those whose masses, or names without "
                               "masses, are no element's.")
+        several: dict[str, Molecules] = Field(
+            default={}, description="Beads that are several molecules each, by what they or their residues are called "
+                                    "in the file of beads (`*`, `?`, RESIDUE:BEAD): {W: {molecules: SOL, count: 4}}. "
+                                    "The molecules begin in a cluster about their bead, and move freely from then on.")
         fixed: Annotated[Fixed | None, pydantic.BeforeValidator(_as_fixed)] = Field(
             None, description="Atoms that are given and stay: a reader, or a mapping.")
         ignore: Patterns = Field([], description="Sites of the file of beads that have no atoms, by bead or residue "
@@ -131,6 +142,11 @@ class Topology(api.Step):
             twice = sorted({*self.exclude} & {*(self.fixed.molecules if self.fixed else [])})
             if twice:
                 raise ValueError(f"'{twice[0]}' stands under 'exclude' and under 'fixed'")
+            shared = {one.molecules for one in self.several.values()}
+            for key, names in (("exclude", {*self.exclude}), ("whole", {*self.whole}), ("owners", {*self.owners}),
+                               ("fixed", {*(self.fixed.molecules if self.fixed else [])})):
+                if shared & names:
+                    raise ValueError(f"'{min(shared & names)}' stands under '{key}' and under 'several'")
             both = sorted({*self.whole} & {*self.owners})
             if both:
                 raise ValueError(f"'{both[0]}' stands under 'whole' and under 'owners'")
@@ -148,6 +164,7 @@ class Topology(api.Step):
                 state.log(f"{name}: its atoms are taken for beads without elements (beads: in topology says otherwise)")
         blocks = blocks_of(topology, options.molecules)
         for what, names in (("owners", options.owners), ("whole", options.whole), ("exclude", options.exclude),
+                            ("several", dict.fromkeys(one.molecules for one in options.several.values())),
                             ("fixed", options.fixed.molecules if options.fixed else [])):
             for name in names:
                 _expect_known(topology, name, what, options.owners[name] if what == "owners" else self.where)
@@ -155,21 +172,24 @@ class Topology(api.Step):
                   for name, path in options.owners.items()}
         beads = mapped_once(options.mapping, topology, self.where)
         beads |= {name: owned_by_one(beads[name], topology.types[name]) for name in options.whole if name in beads}
+        several = self._several(blocks, beads)
         for name in dict(blocks):
             for remark in beads[name].remarks if name in beads else ():
                 state.log(remark)
         excluded = {name: self._excluded(topology.types[name], patterns, blocks)
                     for name, patterns in options.exclude.items()}
         fixed = self._fixed(blocks, beads)
-        own = [] if options.mapping else [name for name in dict(blocks) if name not in {*excluded, *fixed}]
+        own = [] if options.mapping else [name for name in dict(blocks) if name not in {*excluded, *fixed, *several}]
         if all(name in {*excluded, *fixed} for name in dict(blocks)):
             raise BackmapError("no molecule is left to be backmapped", where=self.where,
                                hint="Take those out of 'exclude' that have a mapping.")
         system = assemble(topology, beads, constraints=options.constraints, molecules=options.molecules, owners=owners,
                           given={*own, *fixed, *(name for name, one in excluded.items() if one.placed)},
-                          left_out={name for name, one in excluded.items() if not one.placed})
+                          left_out={name for name, one in excluded.items() if not one.placed}, untied=several)
         found = Contents(system, [(name, count, len(topology.types[name].atom_names)) for name, count in blocks],
-                         excluded, fixed, options.ignore, options.fixed.atoms if options.fixed else None, state.log)
+                         excluded, fixed, options.ignore, options.fixed.atoms if options.fixed else None, state.log,
+                         {pattern: Shared(one.molecules, one.count) for pattern, one in options.several.items()},
+                         state.seed)
         if options.stereo is not None:
             system, lines = _told_by_file(system, options.stereo, found)
             for line in lines:
@@ -224,12 +244,27 @@ class Topology(api.Step):
                       sum(count for name, count in blocks if name == molecule.name),
                       single and self.options.place_ions)
 
+    def _several(self, blocks: list[tuple[str, int]], beads: dict[str, BeadModel]) -> list[str]:
+        """Molecule types of which a bead is several."""
+        names = list(dict.fromkeys(one.molecules for one in self.options.several.values()))
+        for name in names:
+            if name in beads:
+                raise BackmapError(f"molecule type '{name}' has a mapping and stands under 'several'", where=self.where,
+                                   hint="Take it out of one of them: a mapping is for one molecule at a bead or more "
+                                        "beads a molecule.")
+            if name not in dict(blocks):
+                raise BackmapError(f"'{name}' stands under 'several', but the topology has none of these molecules",
+                                   where=self.where, hint=f"Write {name} and their number under [ molecules ], or all "
+                                                          "counts under 'molecules'.")
+        return names
+
     def _fixed(self, blocks: list[tuple[str, int]], beads: dict[str, BeadModel]) -> list[str]:
         """Molecule types whose atoms are read."""
         if self.options.fixed is None:
             return []
         names = dict.fromkeys(name for name, _ in blocks)
-        fixed = self.options.fixed.molecules or [name for name in names if name not in {*beads, *self.options.exclude}]
+        aside = {*self.options.exclude, *(one.molecules for one in self.options.several.values())}
+        fixed = self.options.fixed.molecules or [name for name in names if name not in {*beads, *aside}]
         missing = [name for name in fixed if name not in names]
         if missing or not fixed:
             problem = f"there are no molecules of '{missing[0]}' to be fixed" if missing else "every molecule is mapped"
@@ -244,7 +279,7 @@ def _expect_known(topology: AtomTopology, name: str, what: str, where: str | Pat
     if name not in topology.types:
         verb = {"owners": "owners are given for '{}', which", "exclude": "'{}' under 'exclude'",
                 "whole": "'{}' under 'whole'", "beads": "'{}' under 'beads'",
-                "fixed": "'{}' under 'fixed'"}[what].format(name)
+                "fixed": "'{}' under 'fixed'", "several": "'{}' under 'several'"}[what].format(name)
         raise BackmapError(f"{verb} is no molecule type of {topology.where}", where=where,
                            hint=f"Known: {', '.join(topology.types)}.")
 

@@ -116,7 +116,7 @@ class BeadEnergies:
             found["proper"] += count * len({tuple(sorted(row[1:3])) for row in atoms.get("proper", ())})
             for term in ("improper", "cmap"):
                 found[term] += count * len(atoms.get(term, ()))
-            left = 3 * int(kind.free.sum()) - len(rigid) - 3 * kind.n_beads * exact
+            left = 3 * int(kind.free.sum()) - len(rigid) - 3 * kind.n_beads * (exact and not kind.untied)
             for term in ("lj", "coulomb", "total"):
                 found[term] += count * max(left, 1)
         return {term: found[term] for term in (*self.terms, "total")}

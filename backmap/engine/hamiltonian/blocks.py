@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...model.molecule import MoleculeType
-from ...model.pairs import Sets
+from ...model.pairs import AtomRows, Sets
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -81,7 +81,7 @@ class _Grower:
     def __init__(self, kind: MoleculeType, exact: bool) -> None:
         self.kind, self.exact = kind, exact
         self.fragments, self.carrier = kind.mapping.fragments(), _carriers(kind)
-        self.in_beads, self.weight = kind.free_mapping.by_atom
+        self.in_beads, self.weight = tying(kind)
         self.known: dict[bytes, Index] = {}
 
     def blocks(self, wanted: Sequence[tuple[tuple[int, ...], int]]) -> list[Block]:
@@ -144,6 +144,12 @@ class _Grower:
                 self.known[name] = independent(generic_gradient(*counts, *made_of))
             found.append(self.known[name])
         return found
+
+
+def tying(kind: MoleculeType) -> tuple[AtomRows, Array]:
+    """Beads that tie each atom, and its weights in them: none where the molecule type is untied."""
+    return (AtomRows.of(kind.n_atoms, np.empty((0, 1), dtype=np.int64)), np.empty(0)) if kind.untied else \
+        kind.free_mapping.by_atom
 
 
 def digest(*arrays: NDArray) -> bytes:

@@ -16,7 +16,7 @@ from ...model.molecule import MoleculeType
 from ...model.pairs import AtomRows, Sets
 from ...model.parameters import MoleculeParameters
 from ..geometry.measure import BondGram, NearGram
-from .blocks import AT_ONCE, Block, digest
+from .blocks import AT_ONCE, Block, digest, tying
 from .bonded import CODES, prepared
 
 Array = NDArray[np.float64]
@@ -157,7 +157,7 @@ class Maker:
 
     def _weights(self, blocks: Sequence[Block], free: Sets) -> _Rows:
         """Weights of places in beads."""
-        in_beads, weight = self.kind.free_mapping.by_atom
+        in_beads, weight = tying(self.kind)
         member, entry = free.along(in_beads.start)
         row = Sets.of([block.rows for block in blocks]).places(free.owner[member], in_beads.row[entry])
         there = row >= 0

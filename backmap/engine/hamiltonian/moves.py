@@ -20,7 +20,7 @@ from .blocks import Block
 from .descent import descend
 from .lists import lists
 from .move import Frame, Moved, sweep
-from .nearby import AtomTables, bundles, cores, grid
+from .nearby import AtomTables, bundles, cores, grid, moved_to, sorted_anew
 from .records import BlockTables
 from .tables import build
 from .together import Together
@@ -33,6 +33,7 @@ Mask = NDArray[np.bool_]
 #: Powers of sqrt(det G) of the molecule and sqrt(det G_C) of the block in the weight of a state: of constrained
 #: dynamics, and with the Fixman potential.
 CONSTRAINED, STIFF = (1.0, -1.0), (0.0, -1.0)
+STRAYED = 0.1  #: nm; as far as untied molecules stray from their beads before these follow
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +79,7 @@ class HamiltonianMoves:
         centre: System index of the central bead of each, (I,).
         sigma: Of soft beads, nm, (B,); None where beads are exact.
         beads: System indices of the beads whose fragments each moves, -1 padding, (I, K).
+        untied: Beads that follow their molecules, (B,) bool.
     """
 
     def __init__(self, system: System, field: ForceField, temperature: float, steps: int = 10, timestep: float = 1.0,
@@ -102,6 +104,7 @@ class HamiltonianMoves:
         """
         self.system, self.layout = system, FieldLayout(system, field)
         self.sigma: Array | None = None
+        self.untied = per_bead(system, [np.full(kind.n_beads, kind.untied) for kind in system.types])
         self.blocks: list[list[Block]]
         self.tables: BlockTables
         if not any(len(kind.rigid) for kind in system.types) and sigma is not None:
@@ -159,8 +162,27 @@ class HamiltonianMoves:
         """
         atoms = np.array(atoms, dtype=np.float64)
         beads = np.ascontiguousarray(beads, dtype=np.float64)
+        beads = self.followed(beads, atoms)
         residual = self.system.map(atoms) - beads
         return Frame(atoms, residual, grid(beads, atoms, self.layout.where.owner, box))
+
+    def followed(self, beads: Array, atoms: Array) -> Array:
+        """Beads (B, 3), nm, those that are untied where their molecules of whole atoms (A, 3) are."""
+        return np.where(self.untied[:, None], self.system.map(atoms), beads) if self.untied.any() else beads
+
+    def follow(self, frame: Frame, strayed: float = STRAYED) -> None:
+        """Let untied beads follow their molecules, in place, if any of these is farther away than ``strayed``, nm."""
+        if not (self.untied.any() and frame.grid.periodic):
+            return
+        beads = self.followed(frame.grid.beads, frame.atoms)
+        if np.linalg.norm(beads - frame.grid.beads, axis=1).max() > strayed:
+            moved_to(frame.grid, beads, frame.atoms, self.layout.where.owner)
+            frame.residual[self.untied] = 0.0
+
+    def recall(self, frame: Frame) -> None:
+        """Sort beads into cells after they were put where they had been, in place."""
+        if self.untied.any() and frame.grid.periodic:
+            sorted_anew(frame.grid)
 
     def choose(self, name: Sequence[int | str], only: Mask | None = None) -> Index:
         """The blocks of a sweep, (n,): with them every bead (of ``only``) takes part, few more than once.
@@ -191,6 +213,7 @@ class HamiltonianMoves:
         if tempering is not None:
             rules = self._tempered(rules, tempering)
         chosen = self.choose(name, only)
+        self.follow(frame)
         if together:
             single = chosen[self._together.single[chosen]]
             key = Stream.of(*name, "move", torch.as_tensor(self.centre[single])).key.numpy()
@@ -216,6 +239,7 @@ class HamiltonianMoves:
         """
         around = self._capped(cap)
         chosen = self.choose(name, only)
+        self.follow(frame)
         gained = np.zeros(len(chosen))
         push = np.zeros_like(frame.atoms) if push is None else push
         self._lists = descend(self.tables, around, self.places, self.rules, self.room, self._lists, frame, chosen,
@@ -223,11 +247,16 @@ class HamiltonianMoves:
         return gained
 
     def _capped(self, cap: float | None) -> AtomTables:
-        """What every frame shares, with repulsion capped."""
+        """What every frame shares, with repulsion capped.
+
+        Nothing would keep opposite charges of untied molecules apart then, so that between blocks they do not count.
+        """
         if cap is None:
             return self.surroundings
         field = self.surroundings.field
-        return self.surroundings._replace(core=cores(field.c6, field.c12, cap))
+        if self.untied.any():
+            field = field._replace(coulomb=field.coulomb._replace(factor=0.0))
+        return self.surroundings._replace(field=field, core=cores(field.c6, field.c12, cap))
 
     def repeat(self, frame: Frame, block: int, count: int, between: int, name: Sequence[int | str],
                tempering: Tempering | None = None) -> Iterator[SweepOutcome]:
@@ -269,12 +298,13 @@ def by_type(system: System, sigma: dict[str, float], where: object = "") -> Arra
     Raises:
         BackmapError: If types are missing, or are not there.
     """
-    names = {name for kind in system.types if not kind.given for name in kind.bead_types}
+    tied = [kind for kind in system.types if not (kind.given or kind.untied)]
+    names = {name for kind in tied for name in kind.bead_types}
     if sigma.keys() != names:
         problem = (f"no sigma for beads of type {', '.join(sorted(names - sigma.keys()))}" if names - sigma.keys() else
                    f"no bead is of type {', '.join(sorted(sigma.keys() - names))}")
         raise BackmapError(problem, where=where, hint=f"Name all of {', '.join(sorted(names))}, or write one number.")
-    return per_bead(system, [np.array([1.0 if kind.given else sigma[name] for name in kind.bead_types])
+    return per_bead(system, [np.array([sigma[name] if kind in tied else 1.0 for name in kind.bead_types])
                              for kind in system.types])
 
 

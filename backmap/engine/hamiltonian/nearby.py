@@ -1,7 +1,8 @@
 """Who is near a point: a grid of beads (compiled).
 
 Beads stand still while atoms move, so they are sorted into cells once a frame, and a fragment is found through its
-bead. All periodic images count, however narrow the box.
+bead. Beads that follow their molecules are sorted anew between sweeps. All periodic images count, however narrow the
+box.
 """
 from __future__ import annotations
 
@@ -98,8 +99,7 @@ def cores(c6: Array, c12: Array, cap: float | None) -> Array:
 
 def grid(beads: Array, atoms: Array, owner: Index, box: Array | None) -> Cells:
     """Sort beads (B, 3) into cells; ``owner`` (A,) is the bead of each atom."""
-    reach = np.zeros(len(beads))
-    np.maximum.at(reach, owner, np.linalg.norm(atoms - beads[owner], axis=1))
+    reach = _reach(beads, atoms, owner)
     if box is None:
         origin = beads.min(axis=0) - 0.01
         lattice = np.diag(beads.max(axis=0) + 0.01 - origin)
@@ -108,16 +108,41 @@ def grid(beads: Array, atoms: Array, owner: Index, box: Array | None) -> Cells:
     inverse = np.linalg.inv(lattice)
     width = 1 / np.linalg.norm(inverse, axis=0)
     counts = np.clip((width / CELL).astype(np.int64), 1, 256)
+    wrap, start, member = _in_cells(beads, origin, inverse, counts)
+    # Copies, which can be written: loops are compiled anew for arrays that cannot.
+    beads, lattice, inverse = (np.array(values, order="C") for values in (beads, lattice, inverse))
+    return Cells(beads, reach, np.array([reach.max(initial=0.0)]), lattice, inverse, origin, counts, width, wrap,
+                 start, member, int(box is not None))
+
+
+def moved_to(g: Cells, beads: Array, atoms: Array, owner: Index) -> None:
+    """Move the beads of a periodic grid to ``beads`` (B, 3), in place."""
+    g.beads[:] = beads
+    sorted_anew(g)
+    g.reach[:] = _reach(g.beads, atoms, owner)
+    g.largest[0] = g.reach.max(initial=0.0)
+
+
+def sorted_anew(g: Cells) -> None:
+    """Sort the beads of a periodic grid into its cells again, in place."""
+    g.wrap[:], g.start[:], g.member[:] = _in_cells(g.beads, g.origin, g.inverse, g.counts)
+
+
+def _reach(beads: Array, atoms: Array, owner: Index) -> Array:
+    """Distance of the farthest atom of each bead's fragment, nm, (B,)."""
+    reach = np.zeros(len(beads))
+    np.maximum.at(reach, owner, np.linalg.norm(atoms - beads[owner], axis=1))
+    return reach
+
+
+def _in_cells(beads: Array, origin: Array, inverse: Array, counts: Index) -> tuple[Index, Index, Index]:
+    """``wrap``, ``start`` and ``member`` of beads in cells."""
     fractional = (beads - origin) @ inverse
     wrap = np.floor(fractional).astype(np.int64)
     cell = np.minimum(((fractional - wrap) * counts).astype(np.int64), counts - 1)
     number = (cell[:, 0] * counts[1] + cell[:, 1]) * counts[2] + cell[:, 2]
     member = np.argsort(number, kind="stable")
-    start = np.searchsorted(number[member], np.arange(counts.prod() + 1))
-    # Copies, which can be written: loops are compiled anew for arrays that cannot.
-    beads, lattice, inverse = (np.array(values, order="C") for values in (beads, lattice, inverse))
-    return Cells(beads, reach, np.array([reach.max(initial=0.0)]), lattice, inverse, origin, counts, width, wrap,
-                 start.astype(np.int64), member, int(box is not None))
+    return wrap, np.searchsorted(number[member], np.arange(counts.prod() + 1)).astype(np.int64), member
 
 
 @part

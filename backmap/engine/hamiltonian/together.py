@@ -183,7 +183,7 @@ class Together:
         self._turning = np.zeros(len(s.fragment_start) - 1, dtype=bool)
         self._turning[p.first_bead[self.single]] = free[p.make[self.single]] <= TURNS
         self._groups = int(np.diff(t.groups.start).max(initial=1))
-        self._known: tuple[Array, Neighbourhoods] | None = None
+        self._known: tuple[Array, Array, Neighbourhoods] | None = None
 
     def move(self, s: AtomTables, rules: Rules, r: Room, frame: Frame, block: Index, keys: Index) -> None:
         """Move the blocks ``block`` (m,) for ``rules.steps`` from velocities drawn by ``keys`` (m,), in place.
@@ -202,13 +202,13 @@ class Together:
     def _neighbourhoods(self, s: AtomTables, rules: Rules, frame: Frame, block: Index) -> Neighbourhoods:
         """Those of the sweep before, if they hold."""
         if self._known is not None:
-            beads, known = self._known
-            if beads is frame.grid.beads and np.array_equal(known.block, block) and (
+            beads, places, known = self._known
+            if beads is frame.grid.beads and np.array_equal(beads, places) and np.array_equal(known.block, block) and (
                     frame.grid.reach <= known.reach).all():
                 return known
         turning = self._turning & rules.exact
-        self._known = frame.grid.beads, neighbourhoods(s, frame.grid, self.places, block, turning)
-        return self._known[1]
+        self._known = frame.grid.beads, frame.grid.beads.copy(), neighbourhoods(s, frame.grid, self.places, block, turning)
+        return self._known[2]
 
 
 @compiled(nogil=True)

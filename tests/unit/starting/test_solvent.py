@@ -1,0 +1,72 @@
+"""Beads that no mapping names: which molecules of the topology they are, as Martini calls them."""
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from backmap.api import AtomTopology
+from backmap.starting.solvent import Declared, declared
+from tests import builders
+
+TYPES = {name: builders.atoms_of(smiles, name)[0]
+         for name, smiles in (("BUT", "CCCC"), ("SOL", "O"), ("NA", "[Na+]"), ("UREA", "NC(=O)N"))}
+
+
+def said(blocks: dict[str, int] | list[tuple[str, int]], beads: dict[str, int], martinis: bool = False) -> Declared:
+    """What is declared of a file with so many beads RESIDUE:NAME, and butane that is mapped."""
+    pairs = [(*(name.split(":") if ":" in name else (name, name)),) for name, count in beads.items()
+             for _ in range(count)]
+    residues, names = zip(*pairs, strict=True)
+    source = SimpleNamespace(names=list(names), residue_names=list(residues))
+    listed = list(blocks.items()) if isinstance(blocks, dict) else blocks
+    return declared(AtomTopology(TYPES, listed, "top.top"), listed, {"BUT"}, source, martinis)
+
+
+def test_four_waters_at_a_bead() -> None:
+    found = said({"BUT": 2, "SOL": 12}, {"BUT:E": 4, "W": 3})
+    assert found.options == {"several": {"W": {"molecules": "SOL", "count": 4}}}
+    assert found.why == ["3 beads W of 4 waters each are the 12 SOL of the topology"]
+
+
+def test_beads_of_several_sizes() -> None:
+    found = said({"SOL": 13}, {"W": 1, "WF": 1, "SW": 1, "TW": 1})
+    assert {name: one["count"] for name, one in found.options["several"].items()} == {"W": 4, "WF": 4, "SW": 3, "TW": 2}
+
+
+@pytest.mark.parametrize("blocks", [{"BUT": 2, "SOL": 9}, {"BUT": 2}])
+def test_another_number_in_the_topology_or_none(blocks: dict[str, int]) -> None:
+    found = said(blocks, {"BUT:E": 4, "W": 3})
+    assert found.options["molecules"] == {"BUT": 2, "SOL": 12}
+    assert found.options["several"] == {"W": {"molecules": "SOL", "count": 4}}
+    assert f"the topology has {blocks.get('SOL', 'none')}: 12 are made" in found.why[0]
+
+
+def test_counts_of_molecule_types_that_come_again_are_left_to_the_user() -> None:
+    found = said([("BUT", 1), ("SOL", 9), ("BUT", 1)], {"BUT:E": 4, "W": 3})
+    assert found.options == {"exclude": ["SOL"]}
+    assert "change that under [ molecules ]" in found.why[0]
+
+
+def test_charges_of_polarisable_water_are_no_atoms() -> None:
+    found = said({"SOL": 8}, {"PW:W": 2, "PW:WP": 2, "PW:WM": 2})
+    assert found.options == {"several": {"PW:W": {"molecules": "SOL", "count": 4}}, "ignore": ["PW:WP", "PW:WM"]}
+
+
+def test_beads_of_unknown_size_are_left_out_and_said() -> None:
+    found = said({"SOL": 8}, {"BW": 2})
+    assert found.options == {"exclude": ["SOL"]}
+    assert found.why[0].startswith("BW: how many SOL such a bead is, is not known: write 'several:")
+
+
+def test_molecules_without_beads_of_their_own_and_ions_are_passed_over() -> None:
+    found = said({"BUT": 2, "UREA": 3, "SOL": 4, "NA": 1}, {"BUT:E": 4, "W": 1, "ION:NA+": 1}, martinis=True)
+    assert found.options["exclude"] == {"UREA": [], "NA": ["ION:NA+"]}
+    assert "SOL" not in found.options["exclude"]
+
+
+def test_solvent_of_martini_that_the_topology_does_not_have() -> None:
+    for martinis in (True, False):
+        found = declared(AtomTopology({"BUT": TYPES["BUT"]}, [("BUT", 1)], "top.top"), [("BUT", 1)], {"BUT"},
+                         SimpleNamespace(names=["W", "NA+"], residue_names=["W", "ION"]), martinis)
+        assert found.options == ({"ignore": ["W", "ION:NA+"]} if martinis else {})

@@ -266,11 +266,21 @@ TABLE: list[Row] = [
      "Beads whose atoms move together, those nearest to a central one along the molecule. Few leave a backbone no "
      "room; many are accepted less often."),
     ("soft beads of no width", *moving("beads={sigma: 1e-300}"),
-     "run.yaml: steps[4].hamiltonian.beads: should be 'exact', not {'sigma': '1e-300'}. exact: beads stay in "
-     "place. {sigma: ...}: they follow a narrow Gaussian."),
+     "run.yaml: steps[4].hamiltonian.beads: should be 'exact' or 'auto', not {'sigma': '1e-300'}. exact: beads stay in "
+     "place. {sigma: ...}: they follow a Gaussian. auto: one as wide as a pilot on some frames finds beads to be off, "
+     "by bead type, at most half as wide as the narrowest of their bonds is spread. By default auto where the recipe says "
+     "'beads: model' or 'beads: auto' at its top, else exact."),
     ("soft beads wider than the box", *moving("beads={sigma: 10}"),
-     "run.yaml: steps[4].hamiltonian.beads: should be 'exact', not {'sigma': 10}. exact: beads stay in place. "
-     "{sigma: ...}: they follow a narrow Gaussian."),
+     "run.yaml: steps[4].hamiltonian.beads: should be 'exact' or 'auto', not {'sigma': 10}. exact: beads stay in "
+     "place. {sigma: ...}: they follow a Gaussian. auto: one as wide as a pilot on some frames finds beads to be off, "
+     "by bead type, at most half as wide as the narrowest of their bonds is spread. By default auto where the recipe says "
+     "'beads: model' or 'beads: auto' at its top, else exact."),
+    ("a trajectory that cools down first", *moving("tempering={peak: 0.5}"),
+     "run.yaml: steps[4].hamiltonian.tempering.peak: should be greater than 1, not 0.5"),
+    ("a tempered trajectory of no time", *moving("tempering={time: 1}"),
+     "run.yaml: steps[4].hamiltonian.tempering.time: should be greater than or equal to 10, not 1"),
+    ("tempered sweeps before every none", *moving("tempering={every: 0}"),
+     "run.yaml: steps[4].hamiltonian.tempering.every: should be greater than or equal to 1, not 0"),
     ("cooling from below", MOVING, (*put("hamiltonian.annealing_sweeps=2"), *put("hamiltonian.hottest=10")),
      "run.yaml: steps[4].hamiltonian: 'hottest' is 10 K, below the temperature of 350 K"),
     # mappings

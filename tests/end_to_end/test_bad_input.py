@@ -181,7 +181,7 @@ TABLE: list[Row] = [
     ("empty recipe", content("run.yaml", b""), (),
      "run.yaml: is not a recipe. It is YAML that starts with 'recipe: 1'."),
     ("beads of neither kind", nothing, ("--set", "beads=atoms"),
-     "run.yaml: beads: should be 'mapped' or 'model', not 'atoms'. What beads are: mapped from atoms ..."),
+     "run.yaml: beads: should be 'mapped', 'model' or 'auto', not 'atoms'. What beads are: mapped from atoms ..."),
     ("no replicas", nothing, ("--set", "replicas=0"),
      "run.yaml: replicas: should be greater than or equal to 1, not 0. Independent draws of the atoms for each frame "
      "of beads."),

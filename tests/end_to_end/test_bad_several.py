@@ -11,7 +11,8 @@ from tests.command import call
 
 from .test_bad_rigid import TOP
 
-GRO = ("two kinds of water\n    3\n    1W        W    1   1.000   1.000   1.000\n    2W        W    2   1.500   1.000   1.000\n"
+GRO = ("two kinds of water\n    3\n    1W        W    1   1.000   1.000   1.000\n"
+       "    2W        W    2   1.500   1.000   1.000\n"
        "    3SW      SW    3   1.000   1.500   1.000\n   2.00000   2.00000   2.00000\n")
 RUN = """\
 recipe: 1
@@ -70,11 +71,11 @@ TABLE: list[Row] = [
      f"{WHERE}: 'SOL' stands under 'whole' and under 'several'"),
     ("beads left over beside those that are several molecules",
      lambda folder: (recipe(", SW: {molecules: SOL, count: 3}", "")(folder), top("SOL 11", "SOL 8")(folder)), (),
-     "run.yaml: steps[1].read: water.gro: holds beads that no mapping names: 1 SW. Declare sites without atoms in topology "
-     "as 'ignore: [SW]', and molecules that are not to be backmapped as 'exclude: {MOLECULE: SW}'."),
+     "run.yaml: steps[1].read: water.gro: holds beads that no mapping names: 1 SW. Declare sites without atoms in "
+     "topology as 'ignore: [SW]', and molecules that are not to be backmapped as 'exclude: {MOLECULE: SW}'."),
     ("topology to be written whose counts stand under a condition",
      top("[ molecules ]\nSOL 11\n", "#ifndef DRY\n[ molecules ]\nSOL 11\n#endif\n"), (),
-     "run.yaml: steps[2].write.atoms[1].gromacs_topology: water.top:25: [ molecules ] stand under a condition, so that "
+     "run.yaml: steps[3].write.atoms[1].gromacs_topology: water.top:25: [ molecules ] stand under a condition, so that "
      "their counts cannot be written anew: take them out of #ifdef"),
 ]
 

@@ -257,7 +257,7 @@ class Run:
                 self._commit(portion.n_frames)
                 whole = True
                 self.display.advance(portion.n_frames)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, BackmapError):
             if whole:  # what was put off until later
                 self._commit(0, last=True)
             raise

@@ -105,6 +105,9 @@ class HamiltonianMoves:
         self.system, self.layout = system, FieldLayout(system, field)
         self.sigma: Array | None = None
         self.untied = per_bead(system, [np.full(kind.n_beads, kind.untied) for kind in system.types])
+        turning = [any(each.term == "proper" for each in molecule.bonded) for molecule in self.layout.molecules]
+        self._plain = self.untied & per_bead(system, [np.full(kind.n_beads, not turns)
+                                                      for kind, turns in zip(system.types, turning, strict=True)])
         self.blocks: list[list[Block]]
         self.tables: BlockTables
         if not any(len(kind.rigid) for kind in system.types) and sigma is not None:
@@ -206,13 +209,16 @@ class HamiltonianMoves:
             temperature: K, in place of that of the moves.
             together: Molecules of one bead follow their dynamics all at once, and nothing is accepted or rejected;
                 the outcome is that of the others.
-            tempering: Of all trajectories of the sweep; none without.
+            tempering: Of all trajectories of the sweep; none without. Untied molecules without torsions have no barriers
+                of their own to cross, and take no part.
         """
         around = self._capped(cap)
         rules = self.rules if temperature is None else self.rules._replace(heat=BOLTZMANN * temperature)
         if tempering is not None:
             rules = self._tempered(rules, tempering)
         chosen = self.choose(name, only)
+        if tempering is not None:
+            chosen = chosen[~self._plain[self.centre[chosen]]]
         self.follow(frame)
         if together:
             single = chosen[self._together.single[chosen]]

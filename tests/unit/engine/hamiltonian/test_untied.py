@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from backmap.engine.hamiltonian.moves import STRAYED, HamiltonianMoves, by_type
+from backmap.engine.hamiltonian.moves import STRAYED, HamiltonianMoves, Tempering, by_type
 from backmap.errors import BackmapError
 from backmap.model.parameters import BOLTZMANN, COULOMB, ForceField, MoleculeParameters
 from backmap.model.system import System
@@ -17,7 +17,7 @@ from tests import chains
 Array = NDArray[np.float64]
 
 REFUSED, SEEN = 1e-4, 1e-5
-CHAINS, BURN, SWEEPS = 80, 20, 25
+CHAINS, BURN, SWEEPS = 60, 20, 20
 WIDTH, CUTOFF, CHARGE = 1.2, 0.55, 0.15
 C6, C12 = 2e-3, 1e-6
 KT = BOLTZMANN * 300
@@ -115,3 +115,14 @@ def test_no_sigma_is_asked_for_beads_that_nothing_ties() -> None:
     np.testing.assert_array_equal(by_type(system, {"T": 0.03}), [0.03, 1.0, 1.0])
     with pytest.raises(BackmapError, match="no bead is of type B"):
         by_type(system, {"T": 0.03, "B": 0.03})
+
+
+def test_tempered_trajectories_leave_out_what_has_no_barriers() -> None:
+    tied = replace(DUMBBELL, untied=False, name="TIE")
+    system, known = System(((tied, 2), (DUMBBELL, 3))), field()
+    both = replace(known, molecules=known.molecules | {"TIE": replace(known.molecules["CHN"], name="TIE")})
+    moves = HamiltonianMoves(system, both, 300.0, 10, 2.0)
+    start = np.concatenate([SHAPE + [0.0, 0.4 * k, 0.0] for k in range(5)])
+    frame = moves.frame(start, system.map(start), np.eye(3) * 3.0)
+    assert sorted(moves.sweep(frame, (1, 2, 0, 0), tempering=Tempering(2.0, 50.0)).centre) == [0, 1]
+    assert sorted(moves.sweep(frame, (1, 2, 0, 1)).centre) == [0, 1, 2, 3, 4]

@@ -74,7 +74,7 @@ TABLE: list[Row] = [
      "as 'ignore: [SW]', and molecules that are not to be backmapped as 'exclude: {MOLECULE: SW}'."),
     ("topology to be written whose counts stand under a condition",
      top("[ molecules ]\nSOL 11\n", "#ifndef DRY\n[ molecules ]\nSOL 11\n#endif\n"), (),
-     "run.yaml: steps[2].write.atoms[1].gromacs_topology: water.top:25: [ molecules ] stand under a condition, so that "
+     "run.yaml: steps[3].write.atoms[1].gromacs_topology: water.top:25: [ molecules ] stand under a condition, so that "
      "their counts cannot be written anew: take them out of #ifdef"),
 ]
 

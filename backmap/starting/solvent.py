@@ -45,8 +45,8 @@ def declared(topology: AtomTopology, blocks: Sequence[tuple[str, int]], mapped: 
                 unmapped = [other for other in unmapped if other != name]
         if alone and martinis:
             found.options["ignore"] = [*found.options.get("ignore", []), *alone]
-            found.why.append(f"{', '.join(alone)}: solvent and ions of Martini that the topology does not have, so they "
-                             "are left out: solvate the atoms afterwards")
+            found.why.append(f"{', '.join(alone)}: solvent and ions of Martini that the topology does not have, so "
+                             "they are left out: solvate the atoms afterwards")
     if unmapped:
         told = martinis and any(name in named for name in unmapped)
         found.options["exclude"] = {name: named.get(name, []) for name in unmapped} if told else unmapped

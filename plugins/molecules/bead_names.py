@@ -95,7 +95,8 @@ class Beads:
         known = {name[:WIDTH] for kind, _ in blocks for name in (*kind.bead_names, *kind.bead_types)}
         found = [self.names[row] for row in self.rows] if self.names is not None else []
         strangers = Counter(name for name in found if name[:WIDTH] not in known)
-        if strangers and (len(strangers) < len(set(found)) or not blocks):  # where all are, the file has names of its own
+        # Where all are strangers, the file has names of its own.
+        if strangers and (len(strangers) < len(set(found)) or not blocks):
             counts = ", ".join(f"{count} {name}" for name, count in strangers.most_common(LISTED))
             more = ", ..." if len(strangers) > LISTED else ""
             return BackmapError(f"holds beads that no mapping names: {counts}{more}", where=self.where,

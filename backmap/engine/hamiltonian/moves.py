@@ -209,8 +209,8 @@ class HamiltonianMoves:
             temperature: K, in place of that of the moves.
             together: Molecules of one bead follow their dynamics all at once, and nothing is accepted or rejected;
                 the outcome is that of the others.
-            tempering: Of all trajectories of the sweep; none without. Untied molecules without torsions have no barriers
-                of their own to cross, and take no part.
+            tempering: Of all trajectories of the sweep; none without. Untied molecules without torsions have no
+                barriers of their own to cross, and take no part.
         """
         around = self._capped(cap)
         rules = self.rules if temperature is None else self.rules._replace(heat=BOLTZMANN * temperature)

@@ -207,7 +207,8 @@ class Together:
                     frame.grid.reach <= known.reach).all():
                 return known
         turning = self._turning & rules.exact
-        self._known = frame.grid.beads, frame.grid.beads.copy(), neighbourhoods(s, frame.grid, self.places, block, turning)
+        near = neighbourhoods(s, frame.grid, self.places, block, turning)
+        self._known = frame.grid.beads, frame.grid.beads.copy(), near
         return self._known[2]
 
 

@@ -34,8 +34,8 @@ class GromacsTopology(Writer):
         def _writable(self) -> GromacsTopology.Options:
             number = _conditional(Path(self.of).read_text(encoding="utf-8", errors="replace").splitlines())
             if number:
-                raise ValueError(f"{self.of.name}:{number}: [ molecules ] stand under a condition, so that their counts "
-                                 "cannot be written anew: take them out of #ifdef")
+                raise ValueError(f"{self.of.name}:{number}: [ molecules ] stand under a condition, so that their "
+                                 "counts cannot be written anew: take them out of #ifdef")
             return self
 
     options: Options

@@ -31,7 +31,8 @@ def field() -> ForceField:
     own = np.array([[0, 1]])
     known = MoleculeParameters("CHN", (), np.zeros(2, dtype=np.int64), np.array([CHARGE, -CHARGE]), own,
                                np.empty((0, 2), dtype=np.int64), np.empty((0, 3)))
-    return ForceField({"CHN": known}, ["X"], np.full((1, 1), C6), np.full((1, 1), C12), CUTOFF, "cutoff", 0.0, "made up")
+    kinds = np.full((1, 1), C6), np.full((1, 1), C12)
+    return ForceField({"CHN": known}, ["X"], *kinds, CUTOFF, "cutoff", 0.0, "made up")
 
 
 def distances(first: Array, second: Array) -> Array:

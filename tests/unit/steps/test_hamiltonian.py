@@ -100,8 +100,8 @@ def test_tempered_sweeps_count_in_energies_and_have_shares_of_their_own() -> Non
 
 
 def test_second_starts_are_tempered() -> None:
-    system, window, field = melt(1)
-    step, state, _ = started(system, field, sweeps=9)
+    system, _, field = melt(1)
+    step, *_ = started(system, field, sweeps=9)
     names = [name for name, *_ in step._sweeps(twice=True)]
     assert names.count("crossing") == 3
     assert "tempered" not in names

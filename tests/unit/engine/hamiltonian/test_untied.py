@@ -58,7 +58,7 @@ def sampled(kind=DUMBBELL, **options: object) -> Array:
     """Distances of the centres, (SWEEPS, CHAINS), each chain from where a bead has put both."""
     system = System(((kind, 2),))
     moves = HamiltonianMoves(system, field(), 300.0, 40, 8.0, **options)
-    start, found = np.concatenate([SHAPE, SHAPE + [0.35, 0.0, 0.0]]), np.empty((SWEEPS, CHAINS))
+    start, found = np.concatenate([SHAPE, [*SHAPE, 0.35, 0.0, 0.0]]), np.empty((SWEEPS, CHAINS))
     for chain in range(CHAINS):
         frame = moves.frame(start, system.map(start), np.eye(3) * WIDTH)
         for sweep in range(BURN + SWEEPS):
@@ -79,7 +79,7 @@ def test_beads_follow_between_sweeps_and_fragments_are_found() -> None:
     """However far they have gone, also through several boxes, no bead is far from its molecule."""
     system = System(((DUMBBELL, 2),))
     moves = HamiltonianMoves(system, field(), 300.0, 40, 8.0)
-    start = np.concatenate([SHAPE, SHAPE + [0.35, 0.0, 0.0]])
+    start = np.concatenate([SHAPE, [*SHAPE, 0.35, 0.0, 0.0]])
     frame = moves.frame(start, system.map(start), np.eye(3) * WIDTH)
     for sweep in range(200):
         moves.sweep(frame, (1, 2, 0, sweep))
@@ -100,7 +100,7 @@ def test_molecules_that_are_tied_stay_on_their_beads_beside_them() -> None:
     known = field()
     both = replace(known, molecules=known.molecules | {"TIE": replace(known.molecules["CHN"], name="TIE")})
     moves = HamiltonianMoves(system, both, 300.0, 40, 8.0)
-    start = np.concatenate([SHAPE, SHAPE + [0.35, 0.0, 0.0]])
+    start = np.concatenate([SHAPE, [*SHAPE, 0.35, 0.0, 0.0]])
     frame = moves.frame(start, system.map(start), np.eye(3) * WIDTH)
     for sweep in range(30):
         moves.sweep(frame, (1, 2, 0, sweep))
@@ -123,7 +123,7 @@ def test_tempered_trajectories_leave_out_what_has_no_barriers() -> None:
     system, known = System(((tied, 2), (DUMBBELL, 3))), field()
     both = replace(known, molecules=known.molecules | {"TIE": replace(known.molecules["CHN"], name="TIE")})
     moves = HamiltonianMoves(system, both, 300.0, 10, 2.0)
-    start = np.concatenate([SHAPE + [0.0, 0.4 * k, 0.0] for k in range(5)])
+    start = np.concatenate([[*SHAPE, 0.0, 0.4 * k, 0.0] for k in range(5)])
     frame = moves.frame(start, system.map(start), np.eye(3) * 3.0)
     assert sorted(moves.sweep(frame, (1, 2, 0, 0), tempering=Tempering(2.0, 50.0)).centre) == [0, 1]
     assert sorted(moves.sweep(frame, (1, 2, 0, 1)).centre) == [0, 1, 2, 3, 4]

@@ -25,14 +25,15 @@ EDGES = np.array([0.0, 0.33, 0.4, 0.47, 0.54, 0.62, 0.75, 1.1])
 #: Two atoms of opposite charge on a rigid bond.
 DUMBBELL = replace(chains.chain(2, [{0: 1, 1: 1}], [2.0, 2.0]), untied=True)
 SHAPE = np.array([[0.0, 0.0, -0.5], [0.0, 0.0, 0.5]]) * chains.LENGTH
+ASIDE = np.array([0.35, 0.0, 0.0])
 
 
 def field() -> ForceField:
     own = np.array([[0, 1]])
     known = MoleculeParameters("CHN", (), np.zeros(2, dtype=np.int64), np.array([CHARGE, -CHARGE]), own,
                                np.empty((0, 2), dtype=np.int64), np.empty((0, 3)))
-    kinds = np.full((1, 1), C6), np.full((1, 1), C12)
-    return ForceField({"CHN": known}, ["X"], *kinds, CUTOFF, "cutoff", 0.0, "made up")
+    return ForceField({"CHN": known}, ["X"], np.full((1, 1), C6), np.full((1, 1), C12), CUTOFF, "cutoff", 0.0,
+                       "made up")
 
 
 def distances(first: Array, second: Array) -> Array:
@@ -58,7 +59,7 @@ def sampled(kind=DUMBBELL, **options: object) -> Array:
     """Distances of the centres, (SWEEPS, CHAINS), each chain from where a bead has put both."""
     system = System(((kind, 2),))
     moves = HamiltonianMoves(system, field(), 300.0, 40, 8.0, **options)
-    start, found = np.concatenate([SHAPE, [*SHAPE, 0.35, 0.0, 0.0]]), np.empty((SWEEPS, CHAINS))
+    start, found = np.concatenate([SHAPE, SHAPE + ASIDE]), np.empty((SWEEPS, CHAINS))
     for chain in range(CHAINS):
         frame = moves.frame(start, system.map(start), np.eye(3) * WIDTH)
         for sweep in range(BURN + SWEEPS):
@@ -79,7 +80,7 @@ def test_beads_follow_between_sweeps_and_fragments_are_found() -> None:
     """However far they have gone, also through several boxes, no bead is far from its molecule."""
     system = System(((DUMBBELL, 2),))
     moves = HamiltonianMoves(system, field(), 300.0, 40, 8.0)
-    start = np.concatenate([SHAPE, [*SHAPE, 0.35, 0.0, 0.0]])
+    start = np.concatenate([SHAPE, SHAPE + ASIDE])
     frame = moves.frame(start, system.map(start), np.eye(3) * WIDTH)
     for sweep in range(200):
         moves.sweep(frame, (1, 2, 0, sweep))
@@ -100,13 +101,13 @@ def test_molecules_that_are_tied_stay_on_their_beads_beside_them() -> None:
     known = field()
     both = replace(known, molecules=known.molecules | {"TIE": replace(known.molecules["CHN"], name="TIE")})
     moves = HamiltonianMoves(system, both, 300.0, 40, 8.0)
-    start = np.concatenate([SHAPE, [*SHAPE, 0.35, 0.0, 0.0]])
+    start = np.concatenate([SHAPE, SHAPE + ASIDE])
     frame = moves.frame(start, system.map(start), np.eye(3) * WIDTH)
     for sweep in range(30):
         moves.sweep(frame, (1, 2, 0, sweep))
     first, second = system.map(frame.atoms)
     assert np.linalg.norm(first) < 1e-6
-    assert np.linalg.norm(second - [0.35, 0.0, 0.0]) > 0.1
+    assert np.linalg.norm(second - ASIDE) > 0.1
     assert np.linalg.norm(frame.atoms[0] - SHAPE[0]) > 0.01  # it turns
 
 
@@ -123,7 +124,7 @@ def test_tempered_trajectories_leave_out_what_has_no_barriers() -> None:
     system, known = System(((tied, 2), (DUMBBELL, 3))), field()
     both = replace(known, molecules=known.molecules | {"TIE": replace(known.molecules["CHN"], name="TIE")})
     moves = HamiltonianMoves(system, both, 300.0, 10, 2.0)
-    start = np.concatenate([[*SHAPE, 0.0, 0.4 * k, 0.0] for k in range(5)])
+    start = np.concatenate([SHAPE + 1.5 * k * ASIDE for k in range(5)])
     frame = moves.frame(start, system.map(start), np.eye(3) * 3.0)
     assert sorted(moves.sweep(frame, (1, 2, 0, 0), tempering=Tempering(2.0, 50.0)).centre) == [0, 1]
     assert sorted(moves.sweep(frame, (1, 2, 0, 1)).centre) == [0, 1, 2, 3, 4]

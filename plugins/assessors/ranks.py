@@ -26,7 +26,6 @@ FALSE_ALARMS = 0.01  #: probability that a right run is said to be wrong
 FAR = 0.25  #: mean ranks farther than this from 1/2 are of states that the chains have left for good
 ON_BEADS = 1e-5  #: nm; beads that are met as closely are taken as exact
 SLOPE = 0.5 / np.sqrt(np.pi)  #: mean rank of a normal deviate among others, by shift in standard deviations
-CROSSING = Tempering(4.0, 300.0)  #: of a trajectory between states, by which torsions jump
 BINS = 20
 BEADS, FEWEST = 60, 8  #: beads for each block that is looked at, and the fewest blocks of a frame
 
@@ -84,7 +83,7 @@ class Ranks(Assessor):
             moves = HamiltonianMoves(system, forcefield, self.temperature, options.steps,
                                      options.timestep or (1.0 if rigid else 0.5), options.block_size,
                                      None if exact else sigma, sampled.fixman_potential if sampled else False)
-            self.ranks[exact] = BlockRanks(moves, energy, CROSSING)
+            self.ranks[exact] = BlockRanks(moves, energy, Tempering())
 
     def measure(self, frame: Snapshot, tally: Tally) -> None:
         if self.temperature is None:

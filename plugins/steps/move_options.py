@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from backmap.api import Options
 from backmap.engine.hamiltonian import timestep as lengths
+from backmap.engine.hamiltonian.moves import Tempering
 from backmap.model.tuned import AUTO
 
 SOFTEST, HARDEST = 10.0, 1000.0  #: caps of the repulsion in soft-core sweeps, kJ/mol
@@ -25,10 +26,11 @@ class SoftBeads(Options):
 class Tempered(Options):
     """Trajectories that heat up to their middle and cool down again: they end in other wells than they began in."""
 
-    peak: float = Field(4.0, gt=1, le=100, description="Energies half-way, in multiples of those at both ends. More "
-                                                       "cross higher barriers, and are accepted less often.")
-    time: float = Field(300.0, ge=10, le=1e5, description="Mean length of such a trajectory, fs. Longer ones are "
-                                                          "accepted more often.")
+    peak: float = Field(Tempering.peak, gt=1, le=100, description="Energies half-way, in multiples of those at both "
+                                                                  "ends. More cross higher barriers, and are accepted "
+                                                                  "less often.")
+    time: float = Field(Tempering.time, ge=10, le=1e5, description="Mean length of such a trajectory, fs. Longer ones "
+                                                                   "are accepted more often.")
     every: int = Field(1, ge=1, description="Of the sweeps, every so many-th has one of such trajectories before it.")
 
 

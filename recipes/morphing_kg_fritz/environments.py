@@ -26,40 +26,13 @@ def calculator(radius: float):
 def spectra(melt, calculate) -> np.ndarray:
     """Normed power spectra, (F, C, N, features)."""
     import metatensor  # noqa: F401 (featomic's answers are its)
-    from featomic import SystemBase
-
-    class Beads(SystemBase):
-        """One frame, as featomic asks for it."""
-
-        def __init__(self, positions: np.ndarray, box: np.ndarray) -> None:
-            super().__init__()
-            self._positions, self._box = positions, box
-
-        def size(self):
-            return len(self._positions)
-
-        def types(self):
-            return np.ones(len(self._positions), dtype=np.int32)
-
-        def positions(self):
-            return self._positions
-
-        def cell(self):
-            return np.diag(self._box)
-
-        def compute_neighbors(self, cutoff):
-            raise NotImplementedError
-
-        def pairs(self):
-            raise NotImplementedError
-
-        def pairs_containing(self, atom):
-            raise NotImplementedError
+    from boxed import Beads
 
     found = []
     for box, chains in zip(melt.box, melt.chains):
         beads = np.mod(chains.reshape(-1, 3), box)
-        values = calculate.compute([Beads(beads, box)], use_native_system=True).keys_to_properties(
+        frame = Beads(np.ones(len(beads), dtype=np.int32), beads, box)
+        values = calculate.compute([frame], use_native_system=True).keys_to_properties(
             ["neighbor_1_type", "neighbor_2_type"]).block().values
         found.append(values.reshape(*chains.shape[:2], -1))
     found = np.array(found)

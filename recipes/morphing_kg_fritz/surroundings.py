@@ -11,42 +11,13 @@ from pathlib import Path
 
 import environments
 import numpy as np
-from featomic import SystemBase
+from boxed import Beads
 from metatensor import Labels
 from sklearn.decomposition import PCA
 from yardstick import Melt
 
 LENGTH, ALONE, RADIUS = 32, 30.0, 1.5  #: beads of a chain; nm, edge of a box in which a chain is alone; nm
 TRAIN = [0, 1, 3, 4, 6, 7]  #: frames of Y that principal components are found on
-
-
-class Beads(SystemBase):
-    """Beads of several types in a box, as featomic asks for them."""
-
-    def __init__(self, types: np.ndarray, positions: np.ndarray, box: np.ndarray) -> None:
-        super().__init__()
-        self._types, self._positions, self._box = types, positions, box
-
-    def size(self):
-        return len(self._positions)
-
-    def types(self):
-        return self._types
-
-    def positions(self):
-        return self._positions
-
-    def cell(self):
-        return np.diag(self._box)
-
-    def compute_neighbors(self, cutoff):
-        raise NotImplementedError
-
-    def pairs(self):
-        raise NotImplementedError
-
-    def pairs_containing(self, atom):
-        raise NotImplementedError
 
 
 def parts(melt: Melt, calculate) -> list[np.ndarray]:

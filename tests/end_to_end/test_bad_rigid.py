@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.breaking import Break, Row, check_one_line, replace
+from tests.breaking import Break, Row, one_line, replace
 from tests.command import call
 
 TOP = """\
@@ -116,13 +116,7 @@ def prepared(folder: Path) -> None:
         (folder / name).write_text(text)
 
 
-@pytest.mark.parametrize(("change", "arguments", "expected"), [pytest.param(*case, id=name) for name, *case in TABLE])
-def test_one_line(change: Break, arguments: tuple[str, ...], expected: str, tmp_path: Path,
-                  monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    prepared(tmp_path)
-    change(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    check_one_line(tmp_path, ["run", "run.yaml", "--output", "out", *arguments], expected, capsys)
+test_one_line = one_line(TABLE, (), RUN, prepared)
 
 
 def test_nothing_is_wrong_with_the_files_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.breaking import Break, Row, check_one_line, replace
+from tests.breaking import Break, Row, one_line, replace
 from tests.command import call
 
 from .test_bad_rigid import TOP
@@ -85,13 +85,7 @@ def prepared(folder: Path) -> None:
         (folder / name).write_text(text)
 
 
-@pytest.mark.parametrize(("change", "arguments", "expected"), [pytest.param(*case, id=name) for name, *case in TABLE])
-def test_one_line(change: Break, arguments: tuple[str, ...], expected: str, tmp_path: Path,
-                  monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    prepared(tmp_path)
-    change(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    check_one_line(tmp_path, ["run", "run.yaml", "--output", "out", *arguments], expected, capsys)
+test_one_line = one_line(TABLE, (), RUN, prepared)
 
 
 def test_molecules_stand_about_their_beads_and_the_topology_has_their_number(

@@ -10,7 +10,7 @@ import yaml
 
 from backmap import session
 from backmap.errors import Interrupted
-from backmap.running import halfway
+from tests import stopping
 
 from .test_bad_rigid import TOP
 
@@ -73,16 +73,8 @@ def test_beads_that_are_written_are_where_the_molecules_are(made: Path) -> None:
 @pytest.mark.parametrize("sweeps", [6, 20])
 def test_a_stopped_run_ends_with_the_same_bytes(recipe: Path, made: Path, sweeps: int,
                                                 monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(halfway, "LARGE", 100)
-    keep, seen, folder = halfway.Halfway.keep, [], recipe.parent / f"out{sweeps}"
-
-    def interrupted(self: halfway.Halfway, index: int, number: int, arrays: dict[str, np.ndarray]) -> None:
-        keep(self, index, number, arrays)
-        seen.append((index, number))
-        if len(seen) == sweeps:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(halfway.Halfway, "keep", interrupted)
+    stopping.after(monkeypatch, sweeps)
+    folder = recipe.parent / f"out{sweeps}"
     with pytest.raises(Interrupted):
         session.run(recipe, output=folder)
     again = session.run(recipe, output=folder, resume=True).output

@@ -4,14 +4,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import yaml
 
 from backmap import session
 from backmap.errors import Interrupted
 from backmap.running import halfway
-from tests import scenes
+from tests import scenes, stopping
 
 pytestmark = pytest.mark.slow
 
@@ -51,16 +50,7 @@ def results(folder: Path) -> tuple[bytes, dict]:
 
 @pytest.mark.parametrize("sweeps", [1, 3, 5, 6, 8, 10])
 def test_same_bytes(recipe: Path, whole: tuple[bytes, dict], sweeps: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(halfway, "LARGE", 100)
-    keep, seen, folder = halfway.Halfway.keep, [], recipe.parent / f"out{sweeps}"
-
-    def interrupted(self: halfway.Halfway, index: int, number: int, arrays: dict[str, np.ndarray]) -> None:
-        keep(self, index, number, arrays)
-        seen.append((index, number))
-        if len(seen) == sweeps:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(halfway.Halfway, "keep", interrupted)
+    seen, folder = stopping.after(monkeypatch, sweeps), recipe.parent / f"out{sweeps}"
     with pytest.raises(Interrupted):
         session.run(recipe, output=folder)
     assert (folder / halfway.SWEEP).exists()

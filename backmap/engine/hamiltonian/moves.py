@@ -66,8 +66,8 @@ class Tempering:
         time: Mean length of a trajectory, fs.
     """
 
-    peak: float
-    time: float
+    peak: float = 4.0
+    time: float = 300.0
 
 
 class HamiltonianMoves:

@@ -29,7 +29,7 @@ steps:
       compare_every: 2
       compare_with:
         template: {{forward: template}}
-        moved: [{{forward: template}}, {{hamiltonian: {{sweeps: 2, steps: 4, temperature: 350}}}}]
+        moved: [{{forward: template}}, {{hamiltonian: {{sweeps: 2, steps: 4, temperature: 350, second_start: 0}}}}]
         minimized: [{{forward: template}}, {{refine: {{minimize: {{max_iterations: 20}}}}}}]
         taken: {{read_atoms: {{gromacs: {{files: [{demo}/aa.gro, {demo}/test_aa.xtc], index: {{index.ndx: atoms}}}}}}}}
   - write:

@@ -33,7 +33,7 @@ ELSEWHERE = ("python3 -m venv", ".venv/bin/pip", "source .venv/bin/activate", "p
 #: Options of steps that shorten a run, and those that shorten a training.
 SHORT = {
     "gibbs": {"sweeps": 1, "repair": 0},
-    "hamiltonian": {"soft_core_sweeps": 0, "sweeps": 1, "steps": 2, "timestep": 0.5},
+    "hamiltonian": {"soft_core_sweeps": 0, "sweeps": 1, "steps": 2, "timestep": 0.5, "second_start": 0},
     "assess": {"assessors": ["structure"], "compare_with": {}},
 }
 SHORT_TRAINING = {

@@ -29,7 +29,8 @@ steps:
       reference: {gromacs: [aa.gro, test_aa.xtc]}
   - forward: {generator: {equivariant: octane_350K.safetensors}}
   - gibbs: {sweeps: 2, temperature: 350, regularizer: steric}
-  - hamiltonian: {soft_core_sweeps: 1, sweeps: 2, steps: 10, timestep: 4, hydrogen_mass: 4, temperature: 350}
+  - hamiltonian: {soft_core_sweeps: 1, sweeps: 2, steps: 10, timestep: 4, hydrogen_mass: 4, temperature: 350,
+                 second_start: 0}
   - write: {report: report.html}
 """
 
@@ -66,6 +67,7 @@ def test_models_in_their_order(folder: Path) -> None:
     assert "beyond the mapped reference" in page.lower()
 
 
+@pytest.mark.slow
 def test_from_python(folder: Path) -> None:
     """The same bytes of figures by both doors; a model may have fewer frames than the reference."""
     displaced(folder / "off.trr", 0.03, 2)

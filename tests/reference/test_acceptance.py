@@ -76,8 +76,9 @@ CASES: dict[str, tuple[Callable[[], World], Callable[[np.ndarray], np.ndarray], 
     "three-atom bead": (whole, fixman, 4000, {"good": {1: 150, 4: 50}, "bad": {1: 250, 4: 83}}),
 }
 #: Cases that take long.
-SLOW = [("free", "bad", 1), ("free", "bad", 4), *((case, quality, k) for case in ("two-atom bead", "three-atom bead")
-                              for quality in ("good", "bad") for k in (1, 4))]
+SLOW = [("free", "bad", 1), ("free", "bad", 4), ("free", "good", 4), ("with a potential", "good", 1),
+        ("with a potential", "bad", 4), *((case, quality, k) for case in ("two-atom bead", "three-atom bead")
+                                         for quality in ("good", "bad") for k in (1, 4))]
 
 
 @pytest.mark.parametrize(("case", "quality", "candidates"), [

@@ -61,7 +61,7 @@ def gaussian(away: float) -> object:
     return seen
 
 
-@pytest.mark.parametrize("lump", [0.0, 0.5])
+@pytest.mark.parametrize("lump", [pytest.param(0.0, marks=pytest.mark.slow), 0.5])
 def test_the_partition_function_of_a_free_trimer(lump: float) -> None:
     """Whatever the generator: within four standard errors of 0.08 kJ/mol at most, where a factor of two is 2.3.
 
@@ -74,7 +74,7 @@ def test_the_partition_function_of_a_free_trimer(lump: float) -> None:
     assert share.mean() == pytest.approx(1.0, abs=4 * error)
 
 
-@pytest.mark.parametrize("away", [AWAY, 0.05])
+@pytest.mark.parametrize("away", [pytest.param(AWAY, marks=pytest.mark.slow), 0.05])
 def test_beads_count(away: float) -> None:
     """A bead where atoms can be, and one so near that bonds have to fold: 11 kJ/mol harder to fill."""
     _, found = filled(hung(away), 15, 600)

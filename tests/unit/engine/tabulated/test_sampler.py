@@ -50,7 +50,7 @@ def groups(number: int, sigma: float = 0.0) -> Held:
     return Held(list(np.arange(4 * number).reshape(number, 4)), [WEIGHTS] * number, sigma)
 
 
-@pytest.mark.parametrize("sigma", [0.0, 0.05])
+@pytest.mark.parametrize("sigma", [pytest.param(0.0, marks=pytest.mark.slow), 0.05])
 def test_chains_about_their_mass_centre_have_the_law_of_their_tables(sigma: float) -> None:
     """400 chains, no pairs: bonds, angles and dihedrals are independent. 3 % of a distribution would be found."""
     system, beads, held = tabulated.system(400, named=True), chains(400), groups(400, sigma)

@@ -155,7 +155,7 @@ def test_keeps_what_models_promise() -> None:
     testing.check_model(Vae(Vae.Options(hidden=16)), fluid(solvent=4), n=40)
 
 
-@pytest.mark.parametrize("trials", [1, 3])
+@pytest.mark.parametrize("trials", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_chains_stay_in_equilibrium_whatever_was_learned(trials: int) -> None:
     """A model of few steps, taught at the wrong temperature; no local moves beside it."""
     open_share, energy = exact_dimer(2, 8.0)

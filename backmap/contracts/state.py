@@ -38,8 +38,8 @@ class OutputFiles(Protocol):
     def append(self, path: Path, data: bytes) -> None:
         """Append bytes to a claimed file; they are committed with the whole window."""
 
-    def place(self, path: Path, data: bytes) -> None:
-        """Write the whole content of a claimed file, at the end of the run."""
+    def place(self, path: Path, data: bytes | None) -> None:
+        """Write the whole content of a claimed file, at the end of the run; with None there is to be no such file."""
 
 
 class Bar(Protocol):

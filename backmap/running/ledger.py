@@ -55,6 +55,7 @@ class Ledger:
     def __init__(self, folder: Path, identity: Identity, *, resume: bool = False, force: bool = False) -> None:
         self.folder, self.identity = folder, identity
         self._files: dict[str, BinaryIO] = {}
+        self._needless: set[str] = set()  #: of these, those that are not to be
         self._read_by_run: set[tuple[int, int]] = set()
         self._make_folder()
         self._lock = _locked(folder)
@@ -102,7 +103,7 @@ class Ledger:
     @property
     def names(self) -> list[str]:
         """The files of the run, relative to the folder."""
-        return list(self._files)
+        return [name for name in self._files if name not in self._needless]
 
     # What the run reads
 
@@ -171,8 +172,11 @@ class Ledger:
         """Add bytes; they count from the next ``commit``."""
         self._files[path.as_posix()].write(data)
 
-    def place(self, path: Path, data: bytes) -> None:
-        """Write a claimed file as a whole."""
+    def place(self, path: Path, data: bytes | None) -> None:
+        """Write a claimed file as a whole; with None it is removed when the run is finished."""
+        if data is None:
+            self._needless.add(path.as_posix())
+            return
         file = self._files[path.as_posix()]
         file.seek(0)
         file.truncate()
@@ -237,9 +241,13 @@ class Ledger:
         """Give the files their names, write ``run.json`` and remove ``progress.json``."""
         for name, file in self._files.items():
             file.close()
-            os.replace(_part(self.folder / name), self.folder / name)
+            if name not in self._needless:
+                os.replace(_part(self.folder / name), self.folder / name)
         self._write(REPORT, {**self.identity.to_json(), **report})
         (self.folder / PROGRESS).unlink(missing_ok=True)
+        for name in self._needless:  # now that nothing can be resumed, which would miss them
+            _part(self.folder / name).unlink(missing_ok=True)
+            (self.folder / name).unlink(missing_ok=True)  # of an earlier run that is overwritten
         self._forget()
         self.halfway.forget()
 

@@ -93,7 +93,7 @@ class Desk:
     """
 
     def __init__(self, replicas: Sequence[int], claim: Callable[[Path], None] = lambda path: None,
-                 place: Callable[[Path, bytes], None] = lambda path, data: None) -> None:
+                 place: Callable[[Path, bytes | None], None] = lambda path, data: None) -> None:
         self.replicas, self.replica = replicas, replicas[0]
         self._claim, self._place = claim, place
         self._once: set[Path] = set()
@@ -110,7 +110,7 @@ class Desk:
         """See ``api.OutputFiles``."""
         self._appended.append((self._own(path, self.replica).as_posix(), data))
 
-    def place(self, path: Path, data: bytes) -> None:
+    def place(self, path: Path, data: bytes | None) -> None:
         """See ``api.OutputFiles``."""
         self._place(self._own(path, self.replicas[0]), data)
 

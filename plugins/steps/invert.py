@@ -82,8 +82,9 @@ class Invert(FrameStep):
             for number in range(self.options.iterations):
                 state.log(f"iteration {number + 1}: " + found.iterate((state.seed, self.index, number)))
                 bar.at(number + 1)
-        for path, text in contents_of(found.potentials, {}, self.options.output):
-            state.files.place(path, text.encode())
+        made = dict(contents_of(found.potentials, {}, self.options.output))
+        for path in paths_of(self.known, self.options.output):
+            state.files.place(path, made[path].encode() if path in made else None)
         state.log(f"tables -> {self.options.output}")
 
 

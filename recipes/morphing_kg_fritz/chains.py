@@ -20,21 +20,14 @@ MASSES = {"A": 27.05, "B": 77.11}
 RING = {"I": 0, "O1": 1, "M1": 2, "P": 3, "M2": 4, "O2": 5}  # corners of a phenyl ring, in order
 
 
-def beads(excluded: int = 1, pairs: tuple[str, ...] = (), terms: dict[str, list[str]] | None = None) -> str:
-    """fritz.top: types end in u and d by turns, for monomers of either handedness.
-
-    Args:
-        excluded: Bonds within which pairs do not interact.
-        pairs: Lines of [ nonbond_params ], with c6 and c12.
-        terms: Lines of the sections of bonded terms; by default bonds without parameters.
-    """
+def beads() -> str:
+    """fritz.top: types end in u and d by turns, for monomers of either handedness; bonds without parameters."""
     each = [(bead, monomer) for monomer in range(1, MONOMERS + 1) for bead in MASSES]
     atoms = [f"{k} {bead}{'du'[monomer % 2]} 1 fritz {bead}{monomer} {k} 0 {MASSES[bead]:.2f}"
              for k, (bead, monomer) in enumerate(each, 1)]
     types = [f"{bead}{hand} {mass:.2f} 0.0 A 0.0 0.0" for bead, mass in MASSES.items() for hand in "ud"]
-    terms = terms or {"bonds": [f"{k} {k + 1} 1" for k in range(1, len(each))]}
-    sections = {"defaults": ["1 1 no 1.0 1.0"], "atomtypes": types, "nonbond_params": pairs,
-                "moleculetype": [f"fritz {excluded}"], "atoms": atoms, **terms, "system": ["Melt"],
+    sections = {"defaults": ["1 1 no 1.0 1.0"], "atomtypes": types, "moleculetype": ["fritz 1"], "atoms": atoms,
+                "bonds": [f"{k} {k + 1} 1" for k in range(1, len(each))], "system": ["Melt"],
                 "molecules": [f"fritz {CHAINS}"]}
     return "\n".join(f"[ {name} ]\n" + "\n".join(rows) + "\n" for name, rows in sections.items())
 

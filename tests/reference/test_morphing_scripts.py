@@ -7,10 +7,11 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from backmap_plugins.forcefields.gromacs.reader import Gromacs
 
-from backmap.engine.energy.frame import FrameEnergy
+import backmap
 from backmap.model.system import System
+from backmap.testing.runs import quiet
+from tests import command
 from tests.polymer import kind_of, line, measured, rotating, snapshot
 
 SCRIPTS = Path(__file__).parents[2] / "recipes" / "morphing_kg_fritz"
@@ -99,39 +100,37 @@ def test_a_change_of_one_per_cent_is_found(script, capsys: pytest.CaptureFixture
     assert said.count("mean +0.01000, rms 0.01000, largest 0.01000; rms per chain 0.0100") == 3
 
 
-def test_a_topology_has_the_potentials_that_were_fitted(script, tmp_path: Path) -> None:
-    """Energies of two conformations by the package: they differ as sums of the fitted functions do."""
-    potentials = script("potentials")
-    rng, n = np.random.default_rng(4), potentials.BEADS
-    fitted = {name: rng.uniform(0.5, 2, len(potentials.functions(kind, np.ones(1))))
-              for name, (kind, *_) in potentials.TERMS.items()}
-    fitted |= {name: np.array([1e-7, 0.0]) for name in potentials.NEAR}
-    for name, (kind, *_) in potentials.TERMS.items():
-        if kind in ("bond", "angle", "stiff"):
-            fitted[name][1] *= -1  # of what is linear: lengths and angles at rest are positive
-    path = tmp_path / "field.top"
-    path.write_text(potentials.topology(fitted))
-    system = System(((kind_of([(k, k + 1) for k in range(n - 1)], ["A", "B"] * (n // 2), "fritz"), 1),))
-    energy = FrameEnergy(system, Gromacs(Gromacs.Options(file=path)).read(system))
-    found, expected = [], []
-    for _ in range(2):
-        x = np.cumsum(rng.normal(0, 0.25, (n, 3)), axis=0)
-        terms = energy.of(x).terms
-        found.append([terms[term] for term in ("bond", "angle", "proper", "lj_14")])
-        ways = np.diff(x, axis=0)
-        lengths = np.linalg.norm(ways, axis=1)
-        angles = np.arccos(-(ways[1:] * ways[:-1]).sum(1) / lengths[1:] / lengths[:-1])
-        normals = np.cross(ways[:-1], ways[1:])
-        turns = np.sign((ways[:-2] * normals[1:]).sum(1)) * np.arccos(
-            (normals[1:] * normals[:-1]).sum(1) / np.linalg.norm(normals[1:], axis=1)
-            / np.linalg.norm(normals[:-1], axis=1))
-        sums = dict.fromkeys(("bond", "angle", "torsion"), 0.0)
-        for name, (kind, first, step) in potentials.TERMS.items():
-            if kind != "pair":
-                kind = "angle" if kind == "stiff" else kind
-                values = {"bond": lengths, "angle": angles, "torsion": turns}[kind][first::step]
-                sums[kind] += (fitted[name] @ potentials.functions(kind, values)).sum()
-        near = [np.linalg.norm(x[first + apart::step] - x[first:-apart:step], axis=1)
-                for (first, apart), step in zip(potentials.NEAR.values(), (1, 2, 2))]
-        expected.append([*sums.values(), (1e-7 * np.concatenate(near)**-12).sum()])
-    np.testing.assert_allclose(np.diff(found, axis=0), np.diff(expected, axis=0), rtol=1e-4)  # digits of the file
+ATOMS = """\
+recipe: 1
+output: atoms
+max_infeasible: 1
+steps:
+  - topology: {atoms: {gromacs: atoms.top}, mapping: {votca: atoms.xml}, stereo: atoms.gro, constraints: all-bonds}
+  - read: {beads: {gromacs: held/fritz.trr}}
+  - forward: template
+  - write: {atoms: {gromacs: atoms.gro}}
+"""
+
+
+def test_the_way_to_atoms_takes_its_own_files(script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two short chains: potentials of Fritz's beads, beads relaxed in them about their own sixes, and their atoms."""
+    chains = script("chains")
+    monkeypatch.setattr(chains, "CHAINS", 2)
+    monkeypatch.setattr(chains, "MONOMERS", 6)
+    monkeypatch.setattr(sys, "argv", ["chains.py", "--folder", str(tmp_path)])
+    chains.main()
+    command.succeed("bottleneck", "--topology", tmp_path / "fritz.top", "--size", 6, "--output", tmp_path / "six.xml")
+    rng = np.random.default_rng(6)
+    beads = np.stack([rotating(rng, 2, 12, 0.36, 0.3) for _ in range(20)]) + np.array([[[2.0]], [[4.0]]])
+    beads += rng.normal(0, 0.01, beads.shape)
+    fritz = script("fritz")
+    monkeypatch.setattr(fritz, "CHAINS", 2)
+    fritz.write("fine_training", [(float(k), np.full(3, EDGE), each.reshape(-1, 3)) for k, each in enumerate(beads)],
+                tmp_path)
+    monkeypatch.setenv("BACKMAP_KG", str(tmp_path))
+    backmap.run(SCRIPTS / "invert_fritz.yaml", display=quiet(),
+                set={"steps.invert.iterations": 1, "steps.invert.sweeps": 1, "steps.invert.points": 20})
+    backmap.run(SCRIPTS / "held.yaml", display=quiet(), set={"steps.morph.morpher.tabulated.sweeps": 2})
+    (tmp_path / "atoms.yaml").write_text(ATOMS)
+    backmap.run(tmp_path / "atoms.yaml", display=quiet())
+    assert (tmp_path / "atoms" / "atoms.gro").read_text().splitlines()[1].strip() == str(2 * (6 * 16 + 2))

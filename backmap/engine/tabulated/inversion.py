@@ -157,7 +157,8 @@ def _add_walls(grid: Array, energy: Array, known: NDArray[np.bool_], counts: Arr
         lowest = at[energy[at].argmin()]
         inner = edge - outward * np.arange(max(2 * reach, abs(edge - lowest) // 2) + 1)
         inner = inner[(inner >= at[0]) & (inner <= at[-1])]
-        weights = np.sqrt(np.where(known, counts, 0)[inner])
+        inner = inner[known[inner] & (counts[inner] > 0)]  # gaps have no weight
+        weights = np.sqrt(counts[inner])
         curve, slope = 0.0, 0.0
         if len(inner) > 3:
             curve, slope, _ = np.polyfit(grid[inner] - grid[edge], energy[inner], 2, w=weights)

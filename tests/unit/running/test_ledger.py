@@ -141,3 +141,18 @@ def test_only_our_own_files_are_removed(tmp_path: Path) -> None:
     made.stop()
     assert {path.name for path in tmp_path.iterdir()} == {"progress.notes.npz", "memory.1", "progress.npz", "atoms.xtc",
                                                           "run.json"}
+
+
+def test_a_claimed_file_need_not_come_to_be(tmp_path: Path) -> None:
+    """Nor does one of an earlier run stay in its place."""
+    (tmp_path / "pairs.pot").write_text("of an earlier run")
+    made = begun(tmp_path, force=True)
+    made.claim(Path("pairs.pot"))
+    made.place(Path("pairs.pot"), None)
+    made.place(NAME, b"frame")
+    made.commit(1, b"counted")
+    made.finish({})
+    made.stop()
+    assert made.names == ["atoms.xtc"]
+    assert {path.name for path in tmp_path.iterdir()} >= {"atoms.xtc", "run.json"}
+    assert not list(tmp_path.glob("pairs*"))

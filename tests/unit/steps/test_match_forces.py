@@ -51,9 +51,10 @@ class Files:
         assert once
         self.claimed.append(path)
 
-    def place(self, path: Path, data: bytes) -> None:
+    def place(self, path: Path, data: bytes | None) -> None:
         assert path in self.claimed
-        self.placed[path] = data
+        if data is not None:
+            self.placed[path] = data
 
 
 def window(n_frames: int, noise: float = 0.0, reference: bool = False) -> Window:

@@ -128,3 +128,13 @@ def test_csg_boltzmann_finds_the_same(tmp_path: Path) -> None:
         error = (ours.energy - theirs[:, 1])[ours.known]
         assert ours.known.sum() > 30
         assert np.ptp(error) < 1e-3
+
+
+def test_few_samples_with_gaps_have_walls_too() -> None:
+    """Between known points at either end there are only gaps: their slope tells nothing, and there is a parabola."""
+    grid = even_grid("bond", 0.2, 0.4, 40)
+    few = np.repeat(grid[[10, 20, 28, 29]], [6, 5, 5, 8])
+    found = boltzmann_inverse(few, "bond", 300, grid, fewest=5)
+    assert np.isfinite(found.energy).all()
+    assert (np.diff(found.energy[:10]) < 0).all()
+    assert (np.diff(found.energy[30:]) > 0).all()

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from vesin import NeighborList
 
+from ..model.cycles import in_short_cycles
 from ..model.molecule import MoleculeType
 from ..model.system import System
 from .compiling.compiled import compiled, part
@@ -97,7 +98,8 @@ def _near(centres: Array, middles: Array, reach: float, box: Array | None) -> tu
 
 def small_rings(kind: MoleculeType, largest: int = 8) -> list[list[int]]:
     """The smallest rings that make up the molecule's cycles, atoms in order, up to ``largest`` of them."""
-    graph = nx.Graph(kind.graph.edges)
+    short = in_short_cycles(kind.graph, largest)  # without the meshes of a network
+    graph = nx.Graph([(i, j) for i, j in kind.graph.edges if (min(i, j), max(i, j)) in short])
     rings = []
     for joined in nx.biconnected_components(graph):
         if len(joined) > 2:

@@ -20,6 +20,7 @@ from backmap.model.molecule import Chemistry, graph_of
 
 from .elements import mass_of
 from .kekule import assign_bond_orders
+from .networks import centres_of, opening
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -53,12 +54,18 @@ def perceive(element: Sequence[int] | Index, bonds: Index, mass: Array | None = 
     order, charge = assign_bond_orders(element, bonds, implicit)
     # More than a triple bond is what coarse beads without hydrogens come to.
     sensible = not len(order) or order.max() <= 3
-    molecule = _sanitised(_molecule(element, bonds, order, charge, implicit)) if sensible else None
+    cut = opening(len(element), bonds)
+    molecule = _sanitised(_molecule(element, bonds, order, charge, implicit, cut)) if sensible else None
     if molecule is None:
         order, charge = np.ones(len(bonds)), np.zeros(len(element))
-        molecule = _molecule(element, bonds, order, charge, implicit)
+        molecule = _molecule(element, bonds, order, charge, implicit, cut)
         Chem.GetSymmSSSR(molecule)
-    return _described(molecule, element, bonds, charge)
+    if cut.any():
+        centres = [atom for atom in centres_of(bonds, 100 * element + charge.astype(np.int64), implicit)
+                   if not _resonant(molecule.GetAtomWithIdx(atom))]
+    else:
+        centres = stereocentres(molecule)
+    return _described(molecule, element, bonds, np.where(cut, order, 0), charge, centres)
 
 
 def implicit_hydrogens(element: Index, mass: Array | None) -> Index:
@@ -89,7 +96,10 @@ def with_signs(chemistry: Chemistry, positions: Array) -> tuple[Chemistry, int]:
     return replace(chemistry, sign=sign), int((~known).sum())
 
 
-def _molecule(element: Index, bonds: Index, order: Array, charge: Array, implicit: Index) -> Chem.RWMol:
+def _molecule(element: Index, bonds: Index, order: Array, charge: Array, implicit: Index,
+              cut: NDArray[np.bool_]) -> Chem.RWMol:
+    """The molecule with hydrogens in the place of bonds that are cut."""
+    implicit = implicit + np.bincount(bonds[cut].ravel(), np.repeat(order[cut], 2), len(element)).astype(np.int64)
     kinds = {1: Chem.BondType.SINGLE, 2: Chem.BondType.DOUBLE, 3: Chem.BondType.TRIPLE}
     molecule = Chem.RWMol()
     for z, q, hydrogens in zip(element, charge, implicit, strict=True):
@@ -98,7 +108,7 @@ def _molecule(element: Index, bonds: Index, order: Array, charge: Array, implici
         atom.SetNumExplicitHs(int(hydrogens))
         atom.SetNoImplicit(True)
         molecule.AddAtom(atom)
-    for (i, j), multiplicity in zip(bonds.tolist(), order, strict=True):
+    for (i, j), multiplicity in zip(bonds[~cut].tolist(), order[~cut], strict=True):
         molecule.AddBond(i, j, kinds[int(multiplicity)])
     return molecule
 
@@ -115,16 +125,18 @@ def _sanitised(molecule: Chem.RWMol) -> Chem.RWMol | None:
     return molecule
 
 
-def _described(molecule: Chem.RWMol, element: Index, bonds: Index, charge: Array) -> Chemistry:
+def _described(molecule: Chem.RWMol, element: Index, bonds: Index, order: Array, charge: Array,
+               centres: list[int]) -> Chemistry:
+    """What RDKit knows; ``order`` of the bonds that it was not shown, 0 of others."""
     rings = molecule.GetRingInfo()
     n_atoms = len(element)
-    centres = stereocentres(molecule)
     return Chemistry(
         element=element,
         aromatic=np.array([atom.GetIsAromatic() for atom in molecule.GetAtoms()], dtype=bool),
         ring=np.array([rings.MinAtomRingSize(i) for i in range(n_atoms)], dtype=np.int64),
         charge=np.asarray(charge, dtype=np.float64),
-        bond_order=np.array([molecule.GetBondBetweenAtoms(i, j).GetBondTypeAsDouble() for i, j in bonds.tolist()]),
+        bond_order=np.array([of_cut or molecule.GetBondBetweenAtoms(i, j).GetBondTypeAsDouble()
+                             for (i, j), of_cut in zip(bonds.tolist(), order.tolist(), strict=True)]),
         centres=_rows(centres, element, graph_of(n_atoms, bonds)),
         sign=np.zeros(len(centres), dtype=np.int64))
 

@@ -1,0 +1,65 @@
+"""Networks: molecules of very many long cycles, which are opened before rings are looked for, and their stereocentres.
+
+Programs that look for rings find every mesh of a network, and need the third power of their number for it. A mesh is no
+ring to chemistry: what is more than ``LONGEST`` atoms around is flexible, and neither aromatic nor strained.
+"""
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backmap.model.cycles import closing, in_short_cycles
+from backmap.model.molecule import graph_of
+
+Index = NDArray[np.int64]
+Hashes = NDArray[np.uint64]
+
+#: Atoms of a cycle beyond which it is a mesh, and none of the rings.
+LONGEST = 24
+#: Meshes beyond which a molecule is a network.
+MANY = 100
+#: Bonds as far as which neighbours of a centre are compared.
+FAR = 200
+
+
+def opening(n_atoms: int, bonds: Index) -> NDArray[np.bool_]:
+    """Which bonds to take out of a network for no mesh to be left, (n_bonds,); none of any other molecule."""
+    cut = np.zeros(len(bonds), dtype=bool)
+    if len(bonds) - n_atoms < MANY:
+        return cut
+    pairs = [(min(pair), max(pair)) for pair in bonds.tolist()]
+    found = set(closing(n_atoms, in_short_cycles(graph_of(n_atoms, bonds), LONGEST), pairs))
+    return np.array([pair in found for pair in pairs]) if len(found) > MANY else cut
+
+
+def centres_of(bonds: Index, kind: NDArray[np.int64], implicit: Index) -> list[int]:
+    """Atoms of four neighbours, at most one of them implicit, that all differ within ``FAR`` bonds.
+
+    Args:
+        bonds: Atom pairs, (n_bonds, 2).
+        kind: What atoms are by themselves, any number, (A,).
+        implicit: Hydrogens that are part of the atom, (A,).
+    """
+    ends = np.concatenate([bonds, bonds[:, ::-1]])
+    ends = ends[np.argsort(ends[:, 0], kind="stable")]
+    degree = np.bincount(ends[:, 0], minlength=len(kind))
+    fourfold = np.flatnonzero((degree + implicit == 4) & (degree >= 3))
+    start = np.cumsum(degree) - degree
+    seen, classes = 0, _mixed(kind.astype(np.uint64) * np.uint64(8) + degree.astype(np.uint64))
+    for _ in range(FAR):
+        told_apart = len(np.unique(classes))
+        if told_apart == seen:
+            break
+        seen, spread = told_apart, np.zeros(len(kind), dtype=np.uint64)
+        np.add.at(spread, ends[:, 0], _mixed(classes[ends[:, 1]]))
+        classes = _mixed(classes * np.uint64(3) + spread)
+    return [int(atom) for atom in fourfold
+            if len(np.unique(classes[ends[start[atom]:start[atom] + degree[atom], 1]])) == degree[atom]]
+
+
+def _mixed(values: Hashes) -> Hashes:
+    """Numbers as if drawn at random, the same of the same (splitmix64)."""
+    values = values + np.uint64(0x9E3779B97F4A7C15)
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))

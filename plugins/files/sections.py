@@ -35,7 +35,7 @@ class SectionLine:
 
 
 def section_lines(path: Path, lower: bool = True) -> Iterator[SectionLine]:
-    """Headers and lines of data of a file, in order; names of sections in lower case, if these are not told apart by it.
+    """Headers and lines of data of a file, in order; names of sections in lower case unless ``lower`` is False.
 
     Raises:
         BackmapError: If it cannot be read, or for a header without its bracket.

@@ -188,7 +188,8 @@ COMMANDS: list[tuple[str, list[str], str]] = [
     ("libraries that fit no molecule", [*INIT, "--from", "martini2", "--library", "misfit"],
      "--from martini2: mappings do not fit. Correct what is listed, or give your own with --mapping."),
 ]
-TEXTS = {"oct.map": BACKWARD, "oct.mapping": VERMOUTH, "OCT_a.ndx": INDEX, "OCT_a.map": CGBUILDER, "sugar.map": PYCGTOOL}
+TEXTS = {"oct.map": BACKWARD, "oct.mapping": VERMOUTH, "OCT_a.ndx": INDEX, "OCT_a.map": CGBUILDER,
+         "sugar.map": PYCGTOOL}
 
 
 def printed(folder: Path, words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> \

@@ -24,9 +24,9 @@ TOPOLOGIES: Table = {
 MAPPINGS: Table = {
     ".xml": [(rf"{_START}<cg_molecule", "votca")],
     ".map": [(r"^\s*\[\s*map\s*\]", "dbm"), (r"^\s*\[\s*(from|to)\s*\]|^[^;\n]*\s!\w", "vermouth"),
-             (r"^\s*\[\s*molecule\s*\]", "backward")],
-    ".mapping": [(None, "vermouth")], ".ndx": [(None, "ndx")], ".cgs": [(None, "cgsmiles")],
-    ".cgsmiles": [(None, "cgsmiles")],
+             (r"^\s*\[\s*(molecule|atoms)\s*\]", "backward"), (r"^\s*\[\s*\w[^\]\n]*\]", "pycgtool")],
+    ".mapping": [(r"^\s*\[\s*(from|to)\b", "vermouth"), (r"^\s*\[\s*atoms\s*\]", "backward"), (None, "vermouth")],
+    ".ndx": [(None, "ndx")], ".cgs": [(None, "cgsmiles")], ".cgsmiles": [(None, "cgsmiles")],
     ".txt": [(r"^\s*\{\[", "cgsmiles")], ".yaml": [(None, "yaml")], ".yml": [(None, "yaml")]}
 FRAMES: Table = {
     ".gro": [(None, "gromacs")], ".xtc": [(None, "gromacs")], ".trr": [(None, "gromacs")], ".tpr": [(None, "gromacs")],

@@ -15,7 +15,7 @@ class SectionLine:
     """A line of data, or the header of a section, which has no words.
 
     Attributes:
-        section: Name in the header, in lower case, with single blanks; "" before the first.
+        section: Name in the header, with single blanks; "" before the first.
         words: Of the line without its comment; empty for a header.
         where: File and line.
     """
@@ -34,8 +34,8 @@ class SectionLine:
         return BackmapError(problem, where=self.where, hint=hint)
 
 
-def section_lines(path: Path) -> Iterator[SectionLine]:
-    """Headers and lines of data of a file, in order.
+def section_lines(path: Path, lower: bool = True) -> Iterator[SectionLine]:
+    """Headers and lines of data of a file, in order; names of sections in lower case unless ``lower`` is False.
 
     Raises:
         BackmapError: If it cannot be read, or for a header without its bracket.
@@ -47,7 +47,8 @@ def section_lines(path: Path) -> Iterator[SectionLine]:
         if line.startswith("["):
             if not line.endswith("]"):
                 raise BackmapError(f"'{line}' is no header of a section", where=where, hint="Write it as [ name ].")
-            section = " ".join(line.strip("[]").lower().split())
+            section = " ".join(line.strip("[]").split())
+            section = section.lower() if lower else section
             yield SectionLine(section, [], where)
         elif line:
             yield SectionLine(section, line.split(), where)

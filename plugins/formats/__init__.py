@@ -18,7 +18,8 @@ def backmap_mappings() -> dict[str, str]:
     here = "backmap_plugins.formats.mappings"
     return {"votca": f"{here}.votca:Votca", "dbm": f"{here}.dbm:Dbm", "backward": f"{here}.backward:Backward",
             "vermouth": f"{here}.vermouth:Vermouth", "cgsmiles": f"{here}.cgsmiles:Cgsmiles",
-            "ndx": f"{here}.index:IndexGroups", "yaml": f"{here}.yaml:YamlMapping"}
+            "ndx": f"{here}.index:IndexGroups", "pycgtool": f"{here}.pycgtool:Pycgtool",
+            "yaml": f"{here}.yaml:YamlMapping"}
 
 
 @hookimpl

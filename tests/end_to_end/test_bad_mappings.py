@@ -60,6 +60,12 @@ A B
 2 C2 A B
 3 C3 B
 """
+PYCGTOOL = """\
+[ OCT ]
+A C1 C1 C2 C2
+@v V C1 A B
+B C2 0.0 C3 C4
+"""
 
 INIT = ["init", "-p", "octane.top", "-c", "cg.gro", "-t", "350"]
 
@@ -146,6 +152,24 @@ TABLE: list[tuple[str, str, tuple[str, str], str]] = [
      "C3, C4, C5, C6, C7, C8. Perhaps '3 C3 B'."),
     (".map of cgbuilder: a bead that is not listed", "OCT_a.map", ("3 C3 B", "3 C3 D"),
      "OCT_a.map:8: bead 'D' is not among those listed. Known: A, B."),
+    # PyCGTOOL's .map
+    (".map of PyCGTOOL: an atom that is not there", "sugar.map", ("C3 C4", "C3 C44"),
+     "sugar.map:4: there is no atom 'C44' in residue 1 of molecule type 'OCT', OCT. Atoms that no line names: "
+     "C4, C5, C6, C7, C8. Perhaps 'B C2 0.0 C3 C4'."),
+    (".map of PyCGTOOL: a bead without atoms", "sugar.map", ("C2 0.0 C3 C4", "C2 0.0"),
+     "sugar.map:4: 'B C2 0.0' is not a row of a bead. Write `bead type atom atom ...`."),
+    (".map of PyCGTOOL: a row of one word", "sugar.map", ("B C2 0.0 C3 C4", "NULL"),
+     "sugar.map:4: 'NULL' is not a row of a bead. Write `bead type atom atom ...`."),
+    (".map of PyCGTOOL: a bead twice", "sugar.map", ("B C2 0.0", "A C2 0.0"),
+     "sugar.map:4: bead 'A' is there twice. Give it another name."),
+    (".map of PyCGTOOL: a row of an unknown kind", "sugar.map", ("@v", "@x"),
+     "sugar.map:3: '@x' begins no row. Known is @v, for virtual sites."),
+    (".map of PyCGTOOL: a residue without beads", "sugar.map", ("[ OCT ]", "[ SOL ]\n[ OCT ]"),
+     "sugar.map:1: residue SOL has no beads. Write `bead type atom atom ...`."),
+    (".map of PyCGTOOL: a residue twice", "sugar.map", ("[ OCT ]", "[ OCT ]\nD C1 C5\n[ OCT ]"),
+     "sugar.map:3: residue OCT is described twice. The other is at sugar.map:1."),
+    (".map of PyCGTOOL: a residue that the topology does not have", "sugar.map", ("[ OCT ]", "[ OCX ]"),
+     "sugar.map: describes OCX, but no molecule type of octane.top has such a residue. Its residues: OCT."),
 ]
 #: Name, words of the command, what is printed after ``backmap:``.
 COMMANDS: list[tuple[str, list[str], str]] = [
@@ -164,7 +188,8 @@ COMMANDS: list[tuple[str, list[str], str]] = [
     ("libraries that fit no molecule", [*INIT, "--from", "martini2", "--library", "misfit"],
      "--from martini2: mappings do not fit. Correct what is listed, or give your own with --mapping."),
 ]
-TEXTS = {"oct.map": BACKWARD, "oct.mapping": VERMOUTH, "OCT_a.ndx": INDEX, "OCT_a.map": CGBUILDER}
+TEXTS = {"oct.map": BACKWARD, "oct.mapping": VERMOUTH, "OCT_a.ndx": INDEX, "OCT_a.map": CGBUILDER,
+         "sugar.map": PYCGTOOL}
 
 
 def printed(folder: Path, words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> \

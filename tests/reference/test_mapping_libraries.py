@@ -30,14 +30,14 @@ def registry() -> Registry:
 
 
 def test_backward(registry: Registry, data: Path) -> None:
-    """105 of 107; its own reader prints an error for DOPS, TOG, DOPE, DOPG and POPG."""
+    """All 107; its own reader prints an error for DOPS, TOG, DOPE, DOPG and POPG, of which a warning is given here."""
     held = libraries.contents({"backward": data / "backward_maps"}, registry)
-    read = {one.path for one in held.found}
-    refused = {error.where.rpartition("/")[2].partition(":")[0] for error in held.errors}
-    assert held.files == {"backward": 107}
-    assert (len(read), refused) == (105, {"dops.charmm36.map", "tog.charmm36.map"})
+    assert (held.files, held.errors, len({one.path for one in held.found})) == ({"backward": 107}, [], 107)
     warned = {one.path.name.partition(".")[0] for one in held.found if one.entry.remarks}
-    assert warned == {"dope", "dopg", "popg", "popc", "pope", "reyp"}
+    assert warned == {"dope", "dopg", "dops", "tog", "popg", "popc", "pope", "reyp"}
+    beads = {bead for one in held.found if one.path.name == "dops.charmm36.map" for bead in one.entry.beads}
+    assert {"CN0", "PO4"} < beads
+    assert not {"CNO", "NC3"} & beads
 
 
 def test_small_molecules(registry: Registry, data: Path) -> None:

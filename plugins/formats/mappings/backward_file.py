@@ -6,8 +6,9 @@ from, as often as their weights say. Read the other way, the atom belongs to the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 
 from backmap.errors import BackmapError, Errors
@@ -119,12 +120,14 @@ def units_of(block: MoleculeBlock, weights: Weights, inherit: bool) -> list[Unit
         weights: What shares are of.
         inherit: A row without beads has those of the row above (Backward); otherwise its atom is in none (vermouth).
 
-    A bead that is not listed is passed over, with a remark, if the atom is in others, as Backward does.
+    A bead that is not listed is passed over, with a remark, if the atom is in others, as Backward does. One that is all
+    that some atom has is taken for a listed bead without atoms, if the names are alike and it is the only one.
 
     Raises:
         BackmapError: For atoms that come twice, unknown beads or atoms, and beads without atoms; with all others.
     """
     rows = _Rows(block, inherit, {bead: [] for bead in block.cg}, _helpers(block))
+    rows.meant = _meant(block, rows.helpers, rows.remarks)
     for row in block.rows:
         rows.errors.attempt(rows.take, row)
     if not rows.errors.found:
@@ -150,6 +153,7 @@ class _Rows:
     inherit: bool
     members: dict[str, list[Member]]
     helpers: dict[str, dict[str, float]]
+    meant: dict[str, str] = field(default_factory=dict)
     atoms: dict[str, str] = field(default_factory=dict)
     beads: list[str] = field(default_factory=list)
     errors: Errors = field(default_factory=Errors)
@@ -168,7 +172,7 @@ class _Rows:
         self.beads = named or (self.beads if self.inherit else [])
         if self.inherit and not self.beads:
             raise row.error(f"atom '{atom}' has no bead, and no row is above it")
-        shares = _shares(row, self.beads)
+        shares = {self.meant.get(bead, bead): share for bead, share in _shares(row, self.beads).items()}
         if self.helpers.keys() & shares.keys():
             parts: Counter[str] = Counter()
             for bead, share in shares.items():
@@ -203,6 +207,19 @@ def _helpers(block: MoleculeBlock) -> dict[str, dict[str, float]]:
                     parts[other] += share / len(beads)
             found[name] = dict(parts)
     return found
+
+
+def _meant(block: MoleculeBlock, helpers: Mapping[str, object], remarks: list[str]) -> dict[str, str]:
+    """A misspelled bead, and the listed one that it must be."""
+    named = {bead.lstrip("!") for row in block.rows for bead in row.words[2:]}
+    alone = {row.words[2]: row.where for row in reversed(block.rows) if len({*row.words[2:]}) == 1}
+    strange = [bead for bead in alone if block.cg and bead not in block.cg and bead not in helpers]
+    free = [bead for bead in block.cg if bead not in named]
+    if len(strange) != 1 or len(free) != 1 or not get_close_matches(strange[0], free):
+        return {}
+    remarks.append(f"{alone[strange[0]]}: bead '{strange[0]}' is not among those listed, and taken for '{free[0]}', "
+                   "which has no atoms otherwise")
+    return {strange[0]: free[0]}
 
 
 def _shares(row: SectionLine, beads: Sequence[str]) -> dict[str, float]:

@@ -225,7 +225,7 @@ class _Composition:
             line = " ".join(best if word == member.atom else word for word in member.text.split())
             hint = f"Atoms that no line names: {', '.join(spare[:10])}. Perhaps '{line}'."
         elif member.text:
-            hint += f" All its {'hydrogens' if hydrogen else 'other atoms'} are named: take the line out."
+            hint += f" All its {'hydrogens' if hydrogen else 'other atoms'} are named: take it out."
         more = f" ({len(residues) - 1} more residues)" if len(residues) > 1 else ""
         return BackmapError(f"there is no atom '{member.atom}' in residue {residues[0] + 1} of molecule type "
                             f"'{self.molecule.name}', {residue.name}{more}", where=member.where, hint=hint)

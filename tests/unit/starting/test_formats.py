@@ -12,6 +12,8 @@ from backmap.starting.formats import FRAMES, MAPPINGS, TOPOLOGIES, detect, split
 
 DBM = "[map]\n 1 C 1 A\n[/map]\n"
 BACKWARD = "; a lipid\n[ molecule ]\nPOPC\n\n[ martini ]\nNC3 PO4\n[ mapping ]\ncharmm36\n[ atoms ]\n 1 N NC3\n"
+PYCGTOOL = "; sugars\n[ALLA]\nC1 P3 C1 O1\n"
+FAST_FORWARD = "[ molecule ]\nLIG GSH\n[ martini ]\nA\n[ atoms ]\n1 N1 A\n"
 VERMOUTH = "[ molecule ]\nALA\n[ from ]\ncharmm\n[ to ]\nmartini3001\n[ atoms ]\n 1 N BB\n"
 
 
@@ -23,6 +25,8 @@ VERMOUTH = "[ molecule ]\nALA\n[ from ]\ncharmm\n[ to ]\nmartini3001\n[ atoms ]\
     (TopologyReader, "a.xml", "<topology base='a.gro'/>", "votca"),
     (MappingReader, "a.xml", "<cg_molecule>", "votca"), (MappingReader, "a.map", DBM, "dbm"),
     (MappingReader, "a.map", BACKWARD, "backward"), (MappingReader, "a.map", VERMOUTH, "vermouth"),
+    (MappingReader, "a.map", PYCGTOOL, "pycgtool"), (MappingReader, "a.mapping", FAST_FORWARD, "backward"),
+    (MappingReader, "a.map", FAST_FORWARD, "backward"), (MappingReader, "a.mapping", "[ modification ]", "vermouth"),
     (MappingReader, "a.mapping", VERMOUTH, "vermouth"), (MappingReader, "a.yml", "OCT: {}", "yaml"),
     (MappingReader, "a.txt", "{[#A][#B]}.{#A=[$]CC}", "cgsmiles"),
     (Reader, "a.gro", "", "gromacs"), (Reader, "A.GRO", "", "gromacs"), (Reader, "a.lammpstrj", "", "lammps"),

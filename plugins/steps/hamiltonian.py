@@ -44,6 +44,7 @@ _OUTCOME = [field.name for field in fields(SweepOutcome)]
 TEMPERED = "tempered"  #: name of those of tempered trajectories between them
 HEATED, COOLED, AGAIN, CROSSING = "heated", "cooled", "again", "crossing"  #: names of the sweeps of a second start
 SECOND = Tempered(every=4)  #: trajectories by which a second start crosses barriers where the first has none
+TURNS = 3  #: times that isomers are turned over again after mending, at most
 HOTTER = 3.0  #: a second start begins at this many times the temperature
 
 
@@ -179,7 +180,7 @@ class Hamiltonian(FrameStep):
         for name, number, settings in self._before():
             words = (state.seed, self.index, name, int(window.frames[0]), number)
             if name == MEND:
-                self.mending.mend(frame, window.box(0), words)
+                self._mend(frame, window.box(0), words)
             else:
                 self.moves.sweep(frame, words, **settings)
         return frame
@@ -189,10 +190,26 @@ class Hamiltonian(FrameStep):
         (atoms,), (residual,) = self.projector.project(window.atoms, window.beads)
         whole = window.system.atoms_near_beads(atoms, window.beads[0], window.box(0))
         frame = self.moves.frame(whole, window.beads[0], window.box(0))
-        if any(wrong.any() for wrong in wrong_isomers(window.system, frame.atoms[None])):
-            for _ in self.steering.steer(frame, (state.seed, self.index, "steer", int(window.frames[0])), only):
-                pass
+        self._turn_over(frame, (state.seed, self.index, "steer", int(window.frames[0])), only)
         return frame, residual
+
+    def _turn_over(self, frame: Frame, words: tuple, only: NDArray[np.bool_] | None = None) -> bool:
+        """Turn over what is another isomer than it should be, in place; whether there was any."""
+        if not any(wrong.any() for wrong in wrong_isomers(self.moves.system, frame.atoms[None])):
+            return False
+        for _ in self.steering.steer(frame, words, only):
+            pass
+        return True
+
+    def _mend(self, frame: Frame, box: Array | None, words: tuple,
+              progress: Callable[[float], None] = lambda share: None) -> NDArray[np.bool_]:
+        """Mend a frame, in place, and turn over what that made another isomer; returns beads that were moved, (B,)."""
+        mended = self.mending.mend(frame, box, words, progress).beads
+        for turn in range(TURNS):
+            if not self._turn_over(frame, (*words, "steer", turn)):
+                break
+            mended |= self.mending.mend(frame, box, (*words, "again", turn)).beads
+        return mended
 
     @cached_property
     def steering(self) -> Steering:
@@ -271,8 +288,8 @@ class Hamiltonian(FrameStep):
             moved, where = (frame, only) if second is None else (second, followed.part >= 0)
             words = (state.seed, self.index, name, int(window.frames[0]), sweep)
             if name == MEND:
-                mended = self.mending.mend(frame, window.box(0), words, lambda share, number=number: state.progress(
-                    (number + share) / len(sweeps))).beads
+                mended = self._mend(frame, window.box(0), words, lambda share, number=number: state.progress(
+                    (number + share) / len(sweeps)))
             else:
                 outcome = self.moves.sweep(moved, words, where, **settings)
             outcomes += [outcome] if name in (MAIN, TEMPERED) else []

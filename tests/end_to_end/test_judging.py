@@ -102,7 +102,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two frames of the demo, without others beside it."""
     folder = tmp_path_factory.mktemp("demo") / "ours"
     backmap("run", DEMO / "run.yaml", "--output", folder, "--frames", "0:2", "--set=steps.gibbs.sweeps=2",
-            "--set=steps.gibbs.repair=0", "--set=steps.hamiltonian.sweeps=4", "--set=steps.hamiltonian.second_start=0", "--set=steps.assess.compare_with={}")
+            "--set=steps.gibbs.repair=0", "--set=steps.hamiltonian.sweeps=4",
+            "--set=steps.hamiltonian.second_start=0", "--set=steps.assess.compare_with={}")
     return folder
 
 

@@ -24,8 +24,8 @@ from tests import command, scenes
 DEMO = scenes.RECIPE
 N_FRAMES = 3  #: of five
 RUN = ("run", str(DEMO / "run.yaml"))
-#: Nothing beside it, fewer sweeps, shorter trajectories, and windows of one frame, so that there is something between the first and the last
-#: to stop at.
+#: Nothing beside it, fewer sweeps, shorter trajectories, and windows of one frame, so that there is something between
+#: the first and the last to stop at.
 OPTIONS = ("--set", "window=1", "--frames", f"0:{N_FRAMES}", "--set", "steps.assess.compare_with={}",
            "--set", "steps.gibbs.sweeps=2", "--set", "steps.hamiltonian.sweeps=6",
            "--set", "steps.hamiltonian.tempering.time=40")

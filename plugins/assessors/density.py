@@ -14,9 +14,9 @@ from .part import Array, Flags, Measurement, rows_of
 
 CELL = 1.0  #: nm; about the width of the cells in which atoms are counted
 LEAST_CELLS = 2  #: in each direction
-#: Packing fractions: of a liquid, at least (propane at its boiling point has 0.37); of a crystal or glass, at least
-#: and at most.
-LIQUID, SOLID, DENSEST = 0.3, 0.68, 0.82
+#: Packing fractions: of a liquid, at least (propane at its boiling point has 0.37, ethanol a third too thin 0.32), and
+#: around atoms of one that does not fill the box, surfaces included; of a crystal or glass, at least and at most.
+LIQUID, AROUND, SOLID, DENSEST = 0.35, 0.3, 0.68, 0.82
 EMPTY = 0.1  #: share of cells without atoms from which on there is empty space
 LITTLE = 0.02  #: of the box that is filled: less is a drop in nothing, or a box that is too large
 ATOMS = 200  #: fewer atoms tell no density
@@ -116,7 +116,7 @@ def guessed(overall: float, around: float, empty: float, apart: float = 1.0,
         return GOOD, ", as in a crystal or a glass."
     if overall >= LIQUID:
         return GOOD, ", as in a liquid." if empty < EMPTY else ", as in a liquid with empty space."
-    if empty >= EMPTY and around >= LIQUID:
+    if empty >= EMPTY and around >= AROUND:
         said = f"; {empty:.0%} of it is empty, and the rest is filled as a liquid ({around:.2g})"
         if 1 - empty >= LITTLE:
             return GOOD, said + ": a slab, a drop, pores, or molecules that were left out."

@@ -45,6 +45,7 @@ TEMPERED = "tempered"  #: name of those of tempered trajectories between them
 HEATED, COOLED, AGAIN, CROSSING = "heated", "cooled", "again", "crossing"  #: names of the sweeps of a second start
 SECOND = Tempered(every=4)  #: trajectories by which a second start crosses barriers where the first has none
 TURNS = 3  #: times that isomers are turned over again after mending, at most
+STRAYING = 3.0  #: sigma that a soft bead may be missed by before it is said to be infeasible
 HOTTER = 3.0  #: a second start begins at this many times the temperature
 
 
@@ -158,7 +159,7 @@ class Hamiltonian(FrameStep):
             left = self.mending.troubles(frame, window.box(0))
             MendingRecord(self.memory["mending"]).add(int(window.place[0]), mended, left)
             done.flags[MENDED], done.flags[UNMENDED] = mended[None], np.any([*left.values()], axis=0)[None]
-        place, infeasible = int(window.place[0]), np.linalg.norm(residual, axis=1) > TOLERANCE  # soft beads may stray
+        place, infeasible = int(window.place[0]), np.linalg.norm(residual, axis=1) > self._off
         tied = ~self.moves.untied
         self._stiffness.add(place, residual[tied], infeasible[tied])
         self.memory["relaxation"].count("beads", place, [len(rejected), rejected.sum(), infeasible.sum()])
@@ -221,6 +222,11 @@ class Hamiltonian(FrameStep):
     def _widest(self) -> float | None:
         """The largest sigma of any bead type, nm."""
         return max(self.sigma.values()) if isinstance(self.sigma, dict) else self.sigma
+
+    @property
+    def _off(self) -> float | Array:
+        """How far a bead may be missed before it is infeasible, nm: as far as soft beads stray, one or (B,)."""
+        return TOLERANCE if self.moves.sigma is None else np.maximum(TOLERANCE, STRAYING * self.moves.sigma)
 
     @property
     def _stiffness(self) -> Stiffness:

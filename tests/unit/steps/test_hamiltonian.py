@@ -141,3 +141,18 @@ def test_softened_sweeps_come_first_and_do_not_count() -> None:
     assert not np.array_equal(plain.atoms, soft.atoms)
     assert len([line for line in said if line.split()[0].isdigit()]) == 2  # one line for each of the two sweeps
     np.testing.assert_allclose(system.map(soft.atoms), window.beads, atol=2e-6)
+
+
+def test_what_mending_makes_another_isomer_is_turned_over_and_mended_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    system, window, field = melt(1)
+    step, state, _ = started(system, field, temperature=350, mend=2)
+    frame, _ = step._entered(window, state)
+    names, turned = [], iter([True, True, False])
+    mend = step.mending.mend
+    monkeypatch.setattr(step.mending, "mend", lambda frame, box, words, *more: names.append(words) or mend(
+        frame, box, words, *more))
+    monkeypatch.setattr(step, "_turn_over", lambda *_: next(turned))
+    found = step._mend(frame, window.box(0), (5, 1, "mend", 0, 0))
+    assert found.shape == (system.n_beads,)
+    assert [words[-2:] for words in names] == [(0, 0), ("again", 0), ("again", 1)]
+    assert next(turned, None) is None

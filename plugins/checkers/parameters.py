@@ -63,15 +63,11 @@ def _pieces(kind: MoleculeType, where: str) -> Iterator[Finding]:
 
 
 def _bonds(kind: MoleculeType, known: MoleculeParameters, where: str) -> Iterator[Finding]:
-    """Springs of bonds and explicit pairs that come twice, bonds as long as none is."""
+    """Springs of bonds that come twice, or are as long as no bond."""
     twice = [pair for pair, count in Counter(pair for pair, _ in springs(known)).items() if count > 1]
     if twice:
         yield Finding("warning", where, f"{counted(len(twice), 'bond')} of {kind.name} twice: "
                       f"{listed([_named(kind, pair) for pair in twice])}", "Each counts, as in GROMACS. Leave one out.")
-    again = [pair for pair, count in Counter(map(tuple, np.sort(known.pairs).tolist())).items() if count > 1]
-    if again:
-        yield Finding("warning", where, f"{counted(len(again), 'line')} of [ pairs ] of {kind.name} twice: "
-                      f"{listed([_named(kind, pair) for pair in again])}", "Each counts, as in GROMACS. Leave one out.")
     odd = impossible(kind, known)
     if odd:
         pair, length = next(iter(odd.items()))

@@ -265,6 +265,9 @@ TABLE: list[tuple[str, Break, str]] = [
      "Known: 1, 2, 5."),
     ("pair with a number missing", top("  1   9  1\n", "  1   9  2 0.5 0.1 0.1 0.3\n"),
      "run.yaml: steps[1].forcefield: octane.top:102: '1 9 2 0.5 0.1 0.1 0.3' is not a line of [ pairs ]"),
+    ("pair twice with other values", top("  1   9  1\n", "  1   9  1\n  9   1  1  0.3  0.1\n"),
+     "run.yaml: steps[1].forcefield: octane.top:103: pair 9 1 comes up a second time with other values, first in "
+     "octane.top:102. Both would count. Keep one of the two."),
     ("pair type of an atom type that is not there",
      top("[ moleculetype ]\n", "[ pairtypes ]\nCT QQ 1 0.3 0.1\n[ moleculetype ]\n"),
      "run.yaml: steps[1].forcefield: octane.top:39: atom type 'QQ' is in no [ atomtypes ]"),

@@ -195,7 +195,17 @@ class _Molecule:
 
     def _pairs(self, types: Types, charge: np.ndarray, errors: Errors) -> tuple[np.ndarray, np.ndarray]:
         read = [errors.attempt(understood, line, partial(self._pair, types, charge)) for line in self.pairs]
-        found = [pair for pair in read if pair is not None]
+        found, first = [], {}
+        for pair, line in zip(read, self.pairs, strict=True):
+            if pair is None:
+                continue
+            found.append(pair)
+            atoms, values = (line.section, *sorted(pair[0])), pair[1]
+            known, before = first.setdefault(atoms, (values, line.where))
+            if known != values:
+                errors.add(BackmapError(f"pair {' '.join(line.fields[:2])} comes up a second time with other values, "
+                                        f"first in {before}", where=line.where,
+                                        hint="Both would count. Keep one of the two."))
         return (np.array([atoms for atoms, _ in found], dtype=np.int64).reshape(-1, 2),
                 np.array([values for _, values in found], dtype=np.float64).reshape(-1, 3))
 

@@ -28,9 +28,9 @@ def closing(n_atoms: int, first: Iterable[Bond], bonds: Sequence[Bond]) -> list[
             root[atom] = atom = root[root[atom]]
         return atom
 
-    for i, j in first:
+    found, made = [], {(min(bond), max(bond)) for bond in first}
+    for i, j in made:
         root[top(i)] = top(j)
-    found, made = [], set(first)
     for i, j in bonds:
         if (min(i, j), max(i, j)) in made:
             continue

@@ -303,7 +303,8 @@ def understood(line: TopologyLine, reader: Callable[[TopologyLine], T]) -> T:
         return reader(line)
     except (ValueError, IndexError, TypeError):
         words = f"{' '.join(line.fields[:MOST])}{' ...' if len(line.fields) > MOST else ''}"
-        raise BackmapError(f"'{words}' is not a line of [ {line.section} ]", where=line.where) from None
+        shown = f"'{words}'" if words.isprintable() else repr(words)
+        raise BackmapError(f"{shown} is not a line of [ {line.section} ]", where=line.where) from None
 
 
 def before_any_molecule(line: TopologyLine) -> BackmapError:

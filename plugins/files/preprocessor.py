@@ -64,6 +64,7 @@ class Preprocessor:
         self._folders, self._macros = folders, dict(define)
         self._words: dict[str, str] = {}  # words come again and again; one copy of each is enough
         self._conditions: list[bool] = []
+        self._otherwise: list[str] = []  # where the #else of each stands
         self._section = ""
         self._depth = 0
 
@@ -124,12 +125,16 @@ class Preprocessor:
         active = all(self._conditions)
         if command in ("ifdef", "ifndef"):
             self._conditions.append((_name(rest, command, where) in self._macros) == (command == "ifdef"))
+            self._otherwise.append("")
         elif command in ("else", "endif"):
             if not self._conditions:
                 raise BackmapError(f"#{command} without an #ifdef", where=where)
-            last = self._conditions.pop()
+            if command == "else" and self._otherwise[-1]:
+                raise BackmapError(f"a second #else of one condition, after that in {self._otherwise[-1]}", where=where)
+            last, _ = self._conditions.pop(), self._otherwise.pop()
             if command == "else":
                 self._conditions.append(not last)
+                self._otherwise.append(where)
         elif not active:
             return
         elif command == "include":

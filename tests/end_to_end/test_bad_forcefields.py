@@ -67,7 +67,8 @@ TABLE: list[tuple[str, Break, str]] = [
     ("phase beyond a turn", top("  2   1   5   6  3", "  2   1   5   6  1  400 0.6 3"),
      "run.yaml: steps[1].forcefield: octane.top:219: '400 0.6 3': a phase of 400 degrees. It is -360 to 360."),
     ("multiplicity that is not whole", top("  2   1   5   6  3", "  2   1   5   6  1  180 0.6 1.5"),
-     "run.yaml: steps[1].forcefield: octane.top:219: '180 0.6 1.5': a multiplicity of 1.5. It is a whole number."),
+     "run.yaml: steps[1].forcefield: octane.top:219: '180 0.6 1.5': a multiplicity of 1.5. It is a whole number, "
+     "and not negative."),
     ("too few parameters of a type", top("0.1529  224262.4", "0.1529"),
      "run.yaml: steps[1].forcefield: octane.top:23: 1 parameters where a harmonic bond takes 2"),
     ("too many parameters", top("  1   5  1\n", "  1   5  1  0.15 2e5 0.15 2e5 7\n"),
@@ -227,6 +228,70 @@ TABLE: list[tuple[str, Break, str]] = [
      "#endif."),
     ("section without a bracket", top("[ moleculetype ]\n", "[ moleculetype\n"),
      "run.yaml: steps[0].topology: octane.top:38: '[ moleculetype' is not a section. Write e.g. [ atoms ]."),
+    # what a stranger breaks
+    ("bond of no second atom", top("  1   5  1\n", "  1\n"),
+     "run.yaml: steps[0].topology: octane.top:77: '1' are not the numbers of two atoms"),
+    ("bond of atom 0", top("  1   5  1\n", "  0   5  1\n"),
+     "run.yaml: steps[0].topology: octane.top:77: '0 5 1' joins no two atoms"),
+    ("bond of atoms that are not whole numbers", top("  1   5  1\n", "  1.0   5  1\n"),
+     "run.yaml: steps[0].topology: octane.top:77: '1.0 5' are not the numbers of two atoms"),
+    ("function that is a word", top("  1   5  1\n", "  1   5  x\n"),
+     "run.yaml: steps[1].forcefield: octane.top:77: function x in [ bonds ] is not supported. Known: 1, 2, 5, 6."),
+    ("angle of two atoms", top("  1   5   6  1\n", "  1   5\n"),
+     "run.yaml: steps[1].forcefield: octane.top:168: names 2 atoms, a line of [ angles ] 3"),
+    ("infinite charge of an atom", top("C1     1   -0.18", "C1     1   inf"),
+     "run.yaml: steps[0].topology: octane.top:45: '1 CT 1 OCT C1 1 inf 12.011' is not a line of [ atoms ]"),
+    ("atoms twice", top("[ bonds ]\n", "[ atoms ]\n 1 CT 1 OCT C1 1 0 12.011\n[ bonds ]\n"),
+     "run.yaml: steps[0].topology: octane.top:73: atom 1 should be number 27"),
+    ("exclusions that are a word", top("  OCT   3\n", "  OCT   x\n"),
+     "run.yaml: steps[0].topology: octane.top:40: 'OCT x' is not a line of [ moleculetype ]"),
+    ("half a molecule", top("OCT  64", "OCT  64.5"),
+     "run.yaml: steps[0].topology: octane.top:287: 'OCT 64.5' is not a line of [ molecules ]"),
+    ("Ryckaert-Bellemans of five numbers", top("-2.334672  0.0  0.0", "-2.334672  0.0"),
+     "run.yaml: steps[1].forcefield: octane.top:34: 5 parameters where a ryckaert bellemans takes 6"),
+    ("negative multiplicity", top("  2   1   5   6  3", "  2   1   5   6  9 180 0.6 -3"),
+     "run.yaml: steps[1].forcefield: octane.top:219: '180 0.6 -3': a multiplicity of -3. It is a whole number, and not "
+     "negative."),
+    ("improper of a negative force constant", top("  2   1   5   6  3", "  2   1   5   6  2 0 -100"),
+     "run.yaml: steps[1].forcefield: octane.top:219: '0 -100': a harmonic improper with the negative number -100. "
+     "Lengths and force constants are not."),
+    ("Urey-Bradley without its spring", top("  1   5   6  1\n", "  1   5   6  5 109 300\n"),
+     "run.yaml: steps[1].forcefield: octane.top:168: 2 parameters where a urey bradley takes 4"),
+    ("Urey-Bradley of a negative length", top("  1   5   6  1\n", "  1   5   6  5 109 300 -0.2 100\n"),
+     "run.yaml: steps[1].forcefield: octane.top:168: '109 300 -0.2 100': a urey bradley with the negative number -0.2. "
+     "Lengths and force constants are not."),
+    ("restricted bending", top("  1   5   6  1\n", "  1   5   6  10 109 300\n"),
+     "run.yaml: steps[1].forcefield: octane.top:168: function 10 in [ angles ], restricted bending, is not supported. "
+     "Known: 1, 2, 5."),
+    ("pair with a number missing", top("  1   9  1\n", "  1   9  2 0.5 0.1 0.1 0.3\n"),
+     "run.yaml: steps[1].forcefield: octane.top:102: '1 9 2 0.5 0.1 0.1 0.3' is not a line of [ pairs ]"),
+    ("pair twice with other values", top("  1   9  1\n", "  1   9  1\n  9   1  1  0.3  0.1\n"),
+     "run.yaml: steps[1].forcefield: octane.top:103: pair 9 1 comes up a second time with other values, first in "
+     "octane.top:102. Both would count. Keep one of the two."),
+    ("pair type of an atom type that is not there",
+     top("[ moleculetype ]\n", "[ pairtypes ]\nCT QQ 1 0.3 0.1\n[ moleculetype ]\n"),
+     "run.yaml: steps[1].forcefield: octane.top:39: atom type 'QQ' is in no [ atomtypes ]"),
+    ("restraint of an atom that is not there",
+     top("[ system ]\nliq", "[ position_restraints ]\n99 1 1000 1000 1000\n[ system ]\nliq"),
+     "run.yaml: steps[1].forcefield: octane.top:284: there is no atom 99 in this molecule type of 26 atoms"),
+    ("fudge factor that is negative", top("yes        0.5       0.5", "yes        -0.5       0.5"),
+     "run.yaml: steps[1].forcefield: octane.top:14: fudgeLJ is -0.5. It is the share of an interaction that acts three "
+     "bonds apart: 0 to 1."),
+    ("decimal comma", top("0.1529  224262.4", "0,1529  224262.4"),
+     "run.yaml: steps[1].forcefield: octane.top:23: '0,1529 224262.4' are not the parameters of a harmonic bond. Is a "
+     "macro not defined?"),
+    ("number that is too large", top("0.1529  224262.4", "0.1529  1e400"),
+     "run.yaml: steps[1].forcefield: octane.top:23: '0.1529 1e400' are not the parameters of a harmonic bond. Is a "
+     "macro not defined?"),
+    ("second #else", top("[ moleculetype ]\n", "#ifdef A\n#else\n#else\n#endif\n[ moleculetype ]\n"),
+     "run.yaml: steps[0].topology: octane.top:40: a second #else of one condition, after that in octane.top:39"),
+    ("macro without a name", top("[ moleculetype ]\n", "#define\n[ moleculetype ]\n"),
+     "run.yaml: steps[0].topology: octane.top:38: #define without a name"),
+    ("include that is not there", top("[ moleculetype ]\n", "#include \"ff.itp\"\n[ moleculetype ]\n"),
+     "run.yaml: steps[0].topology: octane.top:38: includes 'ff.itp', which is not there. Give its folder in "
+     "`include`."),
+    ("bytes that are no text", top("[ moleculetype ]\n", "\0\0\n[ moleculetype ]\n"),
+     "run.yaml: steps[1].forcefield: octane.top:38: '\\x00\\x00' is not a line of [ dihedraltypes ]"),
 ]
 
 

@@ -62,7 +62,7 @@ _ANGLES = {"1": Function("harmonic_angle", 2, 2, _first_in_degrees, angle=0, pos
            "2": Function("cosine_angle", 2, 2, _first_in_degrees, angle=0, positive=(1,)),
            "5": Function("urey_bradley", 4, 4, _first_in_degrees, angle=0, positive=(1, 2))}
 _DIHEDRALS = {"1": _PROPER, "9": _PROPER, "4": Function("periodic_improper", 3, 2, _periodic, phase=0),
-              "2": Function("harmonic_improper", 2, 2, _first_in_degrees, phase=0),
+              "2": Function("harmonic_improper", 2, 2, _first_in_degrees, phase=0, positive=(1,)),
               "3": Function("ryckaert_bellemans", 6, 6), "5": Function("ryckaert_bellemans", 4, 4, _fourier)}
 
 #: Section -> (section of its types, number of atoms, functions).
@@ -144,6 +144,7 @@ def parameters_of(function: Function, values: Sequence[float], line: TopologyLin
         if phase > 360:
             raise BackmapError(f"{text}: a phase of {values[function.phase]:g} degrees", where=line.where,
                                hint="It is -360 to 360.")
-    if function.translate is _periodic and values[2] != round(values[2]):
-        raise BackmapError(f"{text}: a multiplicity of {values[2]:g}", where=line.where, hint="It is a whole number.")
+    if function.translate is _periodic and (values[2] != round(values[2]) or values[2] < 0):
+        raise BackmapError(f"{text}: a multiplicity of {values[2]:g}", where=line.where,
+                           hint="It is a whole number, and not negative.")
     return function.translate(values)

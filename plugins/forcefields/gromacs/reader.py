@@ -33,11 +33,11 @@ from .functions import SECTIONS
 from .terms import terms_of
 from .types import Types
 
+#: Atoms that a line of restraints begins with.
+_RESTRAINTS = {"position_restraints": 1, "distance_restraints": 2, "dihedral_restraints": 4,
+               "orientation_restraints": 2, "angle_restraints": 4, "angle_restraints_z": 2}
 #: Sections of a molecule without energy, or whose energy is no part of the force field.
-_SILENT = RIGID | {"exclusions", "position_restraints", "distance_restraints",
-           "dihedral_restraints", "orientation_restraints", "angle_restraints", "angle_restraints_z",
-           "implicit_genborn_params", "cmaptypes", "system", "molecules", ""}
-
+_SILENT = RIGID | {*_RESTRAINTS, "exclusions", "implicit_genborn_params", "cmaptypes", "system", "molecules", ""}
 
 #: Sections that are refused, and why.
 _REFUSED = {"polarization": "particles that are polarised", "water_polarization": "water that is polarised",
@@ -125,6 +125,8 @@ class _Molecule:
         elif line.section == "exclusions":
             first, *others = (atom for word in line.fields for atom in self._at(line, [word]))
             self.exclusions += [(first, other) for other in others]
+        elif line.section in _RESTRAINTS:
+            self._at(line, line.fields[:_RESTRAINTS[line.section]])
         elif line.section in _REFUSED:
             raise BackmapError(f"[ {line.section} ]: {_REFUSED[line.section]} are not supported", where=line.where,
                                hint="Take a force field without polarisation.")
@@ -170,7 +172,10 @@ class _Molecule:
 
     def _of_line(self, types: Types, line: TopologyLine) -> list[tuple[str, tuple[int, ...], list[float]]]:
         """Function, atoms and parameters of the terms of a line."""
-        atoms = self._at(line, line.fields[:5 if line.section == "cmap" else SECTIONS[line.section][1]])
+        count = 5 if line.section == "cmap" else SECTIONS[line.section][1]
+        atoms = self._at(line, line.fields[:count])
+        if len(atoms) < count:
+            raise BackmapError(f"names {len(atoms)} atoms, a line of [ {line.section} ] {count}", where=line.where)
         if not self._known(atoms, types):
             return []
         bonded_types = [types.atoms[self.record.atoms[a].type].bonded for a in atoms]
@@ -190,7 +195,17 @@ class _Molecule:
 
     def _pairs(self, types: Types, charge: np.ndarray, errors: Errors) -> tuple[np.ndarray, np.ndarray]:
         read = [errors.attempt(understood, line, partial(self._pair, types, charge)) for line in self.pairs]
-        found = [pair for pair in read if pair is not None]
+        found, first = [], {}
+        for pair, line in zip(read, self.pairs, strict=True):
+            if pair is None:
+                continue
+            found.append(pair)
+            atoms, values = (line.section, *sorted(pair[0])), pair[1]
+            known, before = first.setdefault(atoms, (values, line.where))
+            if known != values:
+                errors.add(BackmapError(f"pair {' '.join(line.fields[:2])} comes up a second time with other values, "
+                                        f"first in {before}", where=line.where,
+                                        hint="Both would count. Keep one of the two."))
         return (np.array([atoms for atoms, _ in found], dtype=np.int64).reshape(-1, 2),
                 np.array([values for _, values in found], dtype=np.float64).reshape(-1, 3))
 

@@ -56,6 +56,9 @@ def init(
         metavar="FILE|FOLDER", help="Trained weights, or where to look for them; by default $BACKMAP_WEIGHTS and those "
                                     "that ship.")] = None,
     train: Annotated[bool, typer.Option("--train", help="Train on the frames of --aa, even if weights fit.")] = False,
+    ready: Annotated[bool, typer.Option(
+        "--gromacs-ready", help="Let the run write a folder for GROMACS, too: atoms, topology with its files, .mdp, "
+                                "commands.")] = False,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.yaml",
                                          help="The recipe.")] = Path("recipe.yaml"),
     force: Force = False,
@@ -91,7 +94,7 @@ def init(
     if not temperature:
         raise BackmapError("no temperature is given", where="backmap init",
                            hint="Give that of the simulation of the beads, e.g. -t 300.")
-    wishes = plan.Wishes(temperature, weights or stock.places(), train, beads_are)
+    wishes = plan.Wishes(temperature, weights or stock.places(), train, beads_are, ready)
     try:
         made = plan.plan(given, wishes, output, registry, why)
     except plan.Unfit as unfit:
@@ -111,6 +114,9 @@ def init(
     if made.way == "training":
         typer.echo(f"First: backmap run {training}, then: backmap run {output}. Checked is the former, as the weights "
                    "of the latter are still to be made")
+    if made.ready is not None:
+        typer.echo(f"After the run: cd {output.parent / 'runs' / output.stem / 'gromacs'} && gmx grompp -f em.mdp -c "
+                   "conf.gro -p topol.top -o em.tpr && gmx mdrun -deffnm em")
     read = reading.read_file(checked, registry, [])
     found = verdict.findings(read, registry)
     verdict.show(found, read)

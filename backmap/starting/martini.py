@@ -8,9 +8,12 @@ from collections.abc import Sequence
 WATERS = {"W": 4, "WF": 4, "SW": 3, "TW": 2}
 #: Sites of polarisable water that bear its charges: nothing of atoms.
 CHARGES = ("WP", "WM")
+#: Virtual sites of proteins, as of Go models: nothing of atoms.
+SITES = ("CA", "VS", "GO")
 #: Names of beads, by the kind of molecule.
 WATER = ("W", "WF", "SW", "TW", "PW", "BW")
-IONS = {"NA": ("NA", "NA+"), "CL": ("CL", "CL-"), "K": ("K", "K+"), "CA": ("CA", "CA+", "CA2+"), "BR": ("BR", "BR-"),
+IONS = {"NA": ("NA", "NA+", "TNA"), "CL": ("CL", "CL-", "TCL"), "K": ("K", "K+"),
+        "CA": ("CA", "CA+", "CA2+"), "BR": ("BR", "BR-"),
         "MG": ("MG", "MG+", "MG2+")}
 #: What topologies of atoms call them.
 _CALLED = {"water": ("SOL", "HOH", "WAT", "TIP3", "TIP3P", "SPC", "SPCE", "OPC", "W"),
@@ -55,6 +58,11 @@ def charges(names: Sequence[str], residues: Sequence[str] | None) -> list[str]:
     """Sites of polarisable water without atoms."""
     pairs = dict.fromkeys(zip(names, residues or names, strict=True))
     return [f"{residue}:{name}" for name, residue in pairs if name in CHARGES and residue in ("PW", *CHARGES)]
+
+
+def ion_of(name: str) -> str | None:
+    """The ion that a molecule type is by its name."""
+    return next((kind for kind, called in _CALLED.items() if kind != "water" and name.upper() in called), None)
 
 
 def is_water(name: str) -> bool:

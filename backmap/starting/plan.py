@@ -41,12 +41,14 @@ class Wishes:
         places: Files and folders in which weights are looked for.
         train: Train, even if weights fit.
         beads_are: What the user says of the beads, if anything.
+        ready: Whether a folder for GROMACS is to be written.
     """
 
     temperature: float
     places: Sequence[Path]
     train: bool = False
     beads_are: BeadsAre | None = None
+    ready: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class Plan:
         turning: Whether most molecules are small, of one bead each, so that they turn about it.
         bodies: Whether none can do anything else, so that time steps may be longer still.
         jumping: Whether a molecule has torsions that jump from well to well.
+        ready: Options of the writer ``gromacs_ready``, or None.
     """
 
     way: Way
@@ -91,6 +94,7 @@ class Plan:
     turning: bool = False
     bodies: bool = False
     jumping: bool = False
+    ready: dict[str, Any] | None = None
     beads_are: BeadsAre | None = None
 
 
@@ -152,6 +156,7 @@ class _Planner:
             way = "template"
         self._reasons(way, forcefield)
         known = [kind for kind in system.types if not kind.given]
+        ready = self._ready(topology["atoms"], system) if self.wishes.ready else None
         return Plan(
             way, tuple(self.why), self.wishes.temperature, topology, beads, reference,
             atoms if way == "training" else None, chosen.generator if chosen else LEARNER,
@@ -160,7 +165,7 @@ class _Planner:
             all(np.isfinite(kind.bond_length).all() for kind in known), survey.beads.n_frames == 1,
             2 * sum(count for kind, count in system.blocks if turns(kind)) > sum(count for _, count in system.blocks),
             all(turns(kind) and is_body(kind) for kind in known), any(turning(kind) for kind in known),
-            self.wishes.beads_are or ("mapped" if reference is not None else None))
+            ready, self.wishes.beads_are or ("mapped" if reference is not None else None))
 
     def _survey(self, topology: dict[str, Any], beads: Any) -> Survey:
         """What there is; molecule types without a mapping are passed over, and said to be."""
@@ -171,8 +176,10 @@ class _Planner:
             declared = solvent.declared(survey.topology, survey.blocks, survey.models, source,
                                         self.given.coarse in ("martini2", "martini3"))
             topology |= declared.options
-            self.why += declared.why
-            if declared.options:
+            virtual = solvent.sites(survey.models, source, topology)
+            topology |= virtual.options
+            self.why += [*declared.why, *virtual.why]
+            if declared.options or virtual.options:
                 found = self._read(topology, beads)
         errors = [finding for finding in found.findings if finding.severity == "error"]
         if errors or found.survey.system is None or found.survey.beads is None:
@@ -274,6 +281,17 @@ class _Planner:
             self.why.append(f"there is no force field: {error}")
             return None
         return options
+
+    def _ready(self, atoms: dict[str, Any], system: System) -> dict[str, Any]:
+        """Options of the writer of a folder for GROMACS."""
+        (reader, files), = atoms.items()
+        if reader != "gromacs":
+            raise BackmapError(f"'{reader}' topologies are not written for GROMACS", where="--gromacs-ready",
+                               hint="It needs the .top of your atoms: -p topol.top.")
+        top, *mdp = files if isinstance(files, list) else [files]
+        flat = any({"PO4", "GL1"} <= {*kind.bead_names} for kind in system.types)
+        return {"folder": "gromacs", "of": top, "temperature": self.wishes.temperature,
+                **({"mdp": mdp[0]} if mdp else {}), **({"coupling": "semiisotropic"} if flat else {})}
 
     def _reasons(self, way: Way, forcefield: dict[str, Any] | None) -> None:
         if way == "force_field":

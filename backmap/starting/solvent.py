@@ -1,11 +1,12 @@
 """Molecules without a mapping: which beads of the file they are, and what is said of them."""
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..api import AtomTopology, FrameSource
+from ..api import AtomTopology, BeadModel, FrameSource
 from . import martini
 
 #: What to do where waters at a bead are not what Martini's are.
@@ -37,12 +38,14 @@ def declared(topology: AtomTopology, blocks: Sequence[tuple[str, int]], mapped: 
     unmapped = [name for name in counts if name not in mapped]
     named: dict[str, list[str]] = {}
     if names is not None:
-        spare = [name for name in topology.types if name not in {*counts, *mapped} and martini.is_water(name)]
-        offered = spare if not any(map(martini.is_water, unmapped)) else []
-        named, alone = martini.solvent(names, residues, [*unmapped, *offered[:1]])
+        named, alone = martini.solvent(names, residues, [*unmapped, *_spare(topology, {*counts, *mapped}, unmapped,
+                                                                            martinis)])
         for name in [name for name in named if martini.is_water(name)]:
             if _shared(found, name, named[name], blocks, names, residues):
                 unmapped = [other for other in unmapped if other != name]
+        for name in [name for name in named if martini.ion_of(name)]:
+            if _ions(found, name, _count(named[name], names, residues), blocks) and name not in unmapped:
+                unmapped.append(name)
         if alone and martinis:
             found.options["ignore"] = [*found.options.get("ignore", []), *alone]
             found.why.append(f"{', '.join(alone)}: solvent and ions of Martini that the topology does not have, so "
@@ -50,9 +53,66 @@ def declared(topology: AtomTopology, blocks: Sequence[tuple[str, int]], mapped: 
     if unmapped:
         told = martinis and any(name in named for name in unmapped)
         found.options["exclude"] = {name: named.get(name, []) for name in unmapped} if told else unmapped
-        found.why.append(f"{', '.join(unmapped)}: no mapping is given, so they are passed over (ions are put at "
-                         "their beads)")
+        placed = [name for name in unmapped if name in named and martini.ion_of(name)]
+        passed = [name for name in unmapped if name not in placed]
+        if placed:
+            found.why.append(f"{', '.join(placed)}: put at their beads")
+        if passed:
+            found.why.append(f"{', '.join(passed)}: no mapping is given, so they are passed over (ions are put at "
+                             "their beads)")
     return found
+
+
+def _count(patterns: Sequence[str], names: Sequence[str], residues: Sequence[str] | None) -> int:
+    """How many beads are called so."""
+    called = Counter(name if name == residue else f"{residue}:{name}"
+                     for name, residue in zip(names, residues or names, strict=True))
+    return sum(called[pattern] for pattern in patterns)
+
+
+def sites(models: Mapping[str, BeadModel], source: FrameSource, options: Mapping[str, Any]) -> Declared:
+    """Sites of residues that are mapped, which no mapping names, such as those of Go models: they stand for no atoms.
+
+    Args:
+        models: Mappings, by molecule type.
+        source: Frames of beads.
+        options: Of the step ``topology`` so far.
+    """
+    found, names, residues = Declared(), getattr(source, "names", None), getattr(source, "residue_names", None)
+    if names is None or residues is None:
+        return found
+    beads = {name for model in models.values() for name in model.bead_names}
+    mapped = {name for model in models.values() for name in model.bead_residue_names}
+    strange = Counter(name for name, residue in zip(names, residues, strict=True)
+                      if residue in mapped and name not in beads and name in martini.SITES)
+    if strange:
+        found.options["ignore"] = [*options.get("ignore", []), *(f"*:{name}" for name in strange)]
+        listed = " and ".join(f"{count} {name}" for name, count in strange.items())
+        found.why.append(f"{listed}: virtual sites, as of Go models, which stand for no atoms and are left out")
+    return found
+
+
+def _spare(topology: AtomTopology, there: Collection[str], unmapped: Sequence[str], martinis: bool) -> list[str]:
+    """Molecule types that the topology describes but does not count, which beads may be: a water, and ions."""
+    spare = [name for name in topology.types if name not in there]
+    waters = [name for name in spare if martini.is_water(name)] if not any(map(martini.is_water, unmapped)) else []
+    known = {*map(martini.ion_of, unmapped)}
+    ions = {martini.ion_of(name): name for name in reversed(spare) if len(topology.types[name].atom_names) == 1}
+    return [*waters[:1], *(name for kind, name in ions.items() if kind and kind not in known and martinis)]
+
+
+def _ions(found: Declared, name: str, beads: int, blocks: Sequence[tuple[str, int]]) -> bool:
+    """Count the ions of one kind as their beads; False if the topology's count has to be changed by hand."""
+    there = sum(count for kind, count in blocks if kind == name)
+    if there == beads:
+        return True
+    if len({kind for kind, _ in blocks}) < len(blocks):
+        found.why.append(f"{beads} beads are {name}, but the topology has {there}: change that under [ molecules ]")
+        return there > 0
+    found.options["molecules"] = {**(found.options.get("molecules") or dict(blocks)), name: beads}
+    found.why.append(f"{beads} beads are {name}, but the topology has {there or 'none'}: {beads} are made, and the "
+                     "topology that is written has as many")
+    return True
 
 
 def _shared(found: Declared, name: str, patterns: Sequence[str], blocks: Sequence[tuple[str, int]],
@@ -71,8 +131,7 @@ def _shared(found: Declared, name: str, patterns: Sequence[str], blocks: Sequenc
             found.why.append(f"{listed} waters each are {wanted} {name}, but the topology has {there}: change that "
                              "under [ molecules ]")
             return False
-        counts = dict(blocks) | {name: wanted}
-        found.options["molecules"] = counts
+        found.options["molecules"] = {**(found.options.get("molecules") or dict(blocks)), name: wanted}
         found.why.append(f"{listed} waters each are {wanted} {name}, but the topology has {there or 'none'}: "
                          f"{wanted} are made, and the topology that is written has as many")
     else:

@@ -149,7 +149,10 @@ def _written(plan: Plan) -> Iterator[str]:
     yield "  - write:"
     atoms: Any = {"gromacs": "atoms.gro" if plan.single else ["atoms.gro", "atoms.xtc"]}
     (reader, topology), = plan.topology["atoms"].items()
-    if reader == "gromacs" and plan.topology.keys() & {"exclude", "several", "molecules"}:
+    if plan.ready is not None:
+        yield "      # gromacs: a folder to go on from, with the commands in its README.md"
+        atoms = [atoms, {"gromacs_ready": plan.ready}]
+    elif reader == "gromacs" and plan.topology.keys() & {"exclude", "several", "molecules"}:
         yield "      # topol.top: your topology with the counts of what is written"
         top = topology[0] if isinstance(topology, list) else topology
         atoms = [atoms, {"gromacs_topology": {"file": "topol.top", "of": top}}]

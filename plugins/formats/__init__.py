@@ -45,4 +45,5 @@ def backmap_writers() -> dict[str, str]:
             "lammps": "backmap_plugins.formats.lammps.writers:Lammps",
             "picture": "backmap_plugins.formats.picture.writer:Picture",
             "index": "backmap_plugins.formats.gromacs.index:Index",
+            "gromacs_ready": "backmap_plugins.formats.gromacs.ready:GromacsReady",
             "gromacs_topology": "backmap_plugins.formats.gromacs.topology_writer:GromacsTopology"}

@@ -102,9 +102,25 @@ class Beads:
             return BackmapError(f"holds beads that no mapping names: {counts}{more}", where=self.where,
                                 hint=DECLARE.format(example=next(iter(strangers))))
         here = f"{len(self.rows)} beads" + (f" ({self.aside})" if self.aside else "")
-        return BackmapError(f"holds {here}, but {expected}", where=self.where,
+        return BackmapError(f"holds {here}, but {expected}{self._differences(blocks)}", where=self.where,
                             hint="Check the molecule counts and that every chain has the topology's length; beads "
                                  "that are not to be backmapped are declared in topology, under 'exclude' or 'ignore'.")
+
+    def _differences(self, blocks: Blocks) -> str:
+        """Which beads of which residues are too few or too many, where names of the file are those of the mapping."""
+        if self.names is None or self.residues is None:
+            return ""
+        wanted: Counter[tuple[str, str]] = Counter()
+        for kind, count in blocks:
+            for residue, name in zip(kind.bead_residue_names, kind.bead_names, strict=True):
+                wanted[residue[:WIDTH], name[:WIDTH]] += count
+        found = Counter((self.residues[row][:WIDTH], self.names[row][:WIDTH]) for row in self.rows)
+        differ = [pair for pair in {**wanted, **found} if wanted[pair] != found[pair]]
+        if len(differ) == len({**wanted, **found}):
+            return ""
+        listed = ", ".join(f"{residue} {name} {found[residue, name]} instead of {wanted[residue, name]}"
+                           for residue, name in differ[:LISTED])
+        return f": {listed}" + (f" and {len(differ) - LISTED} more" if len(differ) > LISTED else "")
 
     def _expect_order(self, blocks: Blocks, spelled: Sequence[str], verb: str, names_of, others_of) -> None:
         """Compare one kind of names, copy after copy."""

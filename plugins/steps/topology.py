@@ -159,10 +159,10 @@ class Topology(api.Step):
         options = self.options
         told = handed.topology(options.atoms)
         topology = self.understood(told)
-        for name, kind in topology.types.items():
-            if kind is not told.types[name]:
-                state.log(f"{name}: its atoms are taken for beads without elements (beads: in topology says otherwise)")
         blocks = blocks_of(topology, options.molecules)
+        for name, kind in topology.types.items():
+            if kind is not told.types[name] and name in dict(blocks):
+                state.log(f"{name}: its atoms are taken for beads without elements (beads: in topology says otherwise)")
         for what, names in (("owners", options.owners), ("whole", options.whole), ("exclude", options.exclude),
                             ("several", dict.fromkeys(one.molecules for one in options.several.values())),
                             ("fixed", options.fixed.molecules if options.fixed else [])):

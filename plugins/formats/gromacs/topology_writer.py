@@ -1,8 +1,9 @@
 """Writing a GROMACS topology of what was written: the user's own, with the counts of the system."""
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +17,7 @@ from ...files.reading import reading
 from ..writing import ending
 
 _SECTION = re.compile(r"^\s*\[\s*(\w+)\s*\]")
-_INCLUDE = re.compile(r'^(\s*#\s*include\s+)(["<])([^">]+)([">])')
+INCLUDE = re.compile(r'^(\s*#\s*include\s+)(["<])([^">]+)([">])')
 
 
 class GromacsTopology(Writer):
@@ -32,7 +33,7 @@ class GromacsTopology(Writer):
 
         @pydantic.model_validator(mode="after")
         def _writable(self) -> GromacsTopology.Options:
-            number = _conditional(Path(self.of).read_text(encoding="utf-8", errors="replace").splitlines())
+            number = conditional(Path(self.of).read_text(encoding="utf-8", errors="replace").splitlines())
             if number:
                 raise ValueError(f"{self.of.name}:{number}: [ molecules ] stand under a condition, so that their "
                                  "counts cannot be written anew: take them out of #ifdef")
@@ -47,8 +48,8 @@ class GromacsTopology(Writer):
         return [counted(Path(self.options.of), system).encode() if first else b""]
 
 
-def counted(path: Path, system: System) -> str:
-    """The text of a topology with the counts of a system.
+def counted(path: Path, system: System, apart: Collection[str] = ()) -> str:
+    """The text of a topology with the counts of a system; included files of its folder but ``apart`` by absolute paths.
 
     Raises:
         BackmapError: If it cannot be read.
@@ -61,7 +62,7 @@ def counted(path: Path, system: System) -> str:
         section = header[1].lower() if header else section
         titled |= section == "system"
         if section != "molecules" or line.lstrip().startswith("#"):
-            kept.append(_INCLUDE.sub(lambda match: _absolute(match, path.parent), line))
+            kept.append(INCLUDE.sub(lambda match: _absolute(match, path.parent, apart), line))
         elif place is None:
             place = len(kept)
     if place is None:
@@ -72,7 +73,7 @@ def counted(path: Path, system: System) -> str:
     return "\n".join([*kept[:place], *table, *kept[place:]]) + "\n"
 
 
-def _conditional(lines: Sequence[str]) -> int:
+def conditional(lines: Sequence[str]) -> int:
     """Number of the line of [ molecules ] if these stand under a condition, else 0."""
     depth = 0
     for number, line in enumerate(lines, start=1):
@@ -83,7 +84,9 @@ def _conditional(lines: Sequence[str]) -> int:
     return 0
 
 
-def _absolute(match: re.Match[str], folder: Path) -> str:
+def _absolute(match: re.Match[str], folder: Path, apart: Collection[str]) -> str:
     """An #include of a file in ``folder`` by its absolute path; others are those of GROMACS."""
     there = folder / match[3]
+    if os.path.normpath(match[3]) in apart:
+        return match[0]
     return f"{match[1]}{match[2]}{there.resolve() if there.is_file() else match[3]}{match[4]}"

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from backmap.api import AtomTopology
-from backmap.starting.solvent import Declared, declared
+from backmap.starting.solvent import Declared, declared, sites
 from tests import builders
 
 TYPES = {name: builders.atoms_of(smiles, name)[0]
@@ -63,6 +63,32 @@ def test_molecules_without_beads_of_their_own_and_ions_are_passed_over() -> None
     found = said({"BUT": 2, "UREA": 3, "SOL": 4, "NA": 1}, {"BUT:E": 4, "W": 1, "ION:NA+": 1}, martinis=True)
     assert found.options["exclude"] == {"UREA": [], "NA": ["ION:NA+"]}
     assert "SOL" not in found.options["exclude"]
+
+
+def test_ions_are_counted_as_their_beads() -> None:
+    """Beside several waters at a bead: the topology describes NA, but counts none, or others."""
+    for blocks in ({"BUT": 2}, {"BUT": 2, "SOL": 8, "NA": 5}):
+        found = said(blocks, {"BUT:E": 4, "W": 3, "ION:NA": 2, "NA+": 1}, martinis=True)
+        assert found.options["molecules"] == {"BUT": 2, "SOL": 12, "NA": 3}
+        assert found.options["exclude"] == {"NA": ["ION:NA", "NA+"]}
+        assert f"3 beads are NA, but the topology has {blocks.get('NA', 'none')}: 3 are made" in found.why[1]
+    same = said({"BUT": 2, "SOL": 12, "NA": 3}, {"BUT:E": 4, "W": 3, "NA+": 3}, martinis=True)
+    assert (same.options.keys(), same.why[-1]) == ({"several", "exclude"}, "NA: put at their beads")
+
+
+def test_ions_of_topologies_that_count_a_type_twice_are_left_to_the_user() -> None:
+    found = said([("BUT", 1), ("NA", 1), ("BUT", 1)], {"BUT:E": 4, "NA+": 3}, martinis=True)
+    assert "molecules" not in found.options
+    assert "3 beads are NA, but the topology has 1: change that under [ molecules ]" in found.why
+
+
+def test_go_sites_are_left_out_unless_a_mapping_names_them() -> None:
+    source = SimpleNamespace(names=["BB", "SC1", "CA", "CA", "X"], residue_names=["ALA"] * 2 + ["ALA", "CA", "ALA"])
+    for beads, patterns in ((["BB", "SC1"], {"ignore": ["W", "*:CA"]}), (["BB", "CA"], {})):
+        model = SimpleNamespace(bead_names=beads, bead_residue_names=["ALA", "ALA"])
+        found = sites({"P": model}, source, {"ignore": ["W"]})
+        assert found.options == patterns
+        assert [line[:26] for line in found.why] == (["1 CA: virtual sites, as of"] if patterns else [])
 
 
 def test_solvent_of_martini_that_the_topology_does_not_have() -> None:

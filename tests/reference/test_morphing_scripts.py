@@ -12,7 +12,7 @@ import backmap
 from backmap.model.system import System
 from backmap.testing.runs import quiet
 from tests import command
-from tests.polymer import kind_of, line, measured, rotating, snapshot
+from tests.polymer import line, measured, rotating, snapshot
 
 SCRIPTS = Path(__file__).parents[2] / "recipes" / "morphing_kg_fritz"
 EDGE, CHAINS, N = 6.0, 24, 32

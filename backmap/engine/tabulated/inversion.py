@@ -19,6 +19,7 @@ from .spline import with_forces
 Array = NDArray[np.float64]
 
 FADING = 0.2  #: share of the cutoff within which corrections of pairs fade
+FEW = 2  #: samples beyond the last known point that chance lets through, or withholds
 
 
 def boltzmann_inverse(values: ArrayLike, kind: Kind, temperature: float, grid: ArrayLike, *, smooth: int = 2,
@@ -148,7 +149,10 @@ def _filled(energy: Array, visited: NDArray[np.bool_], single: Array, periodic: 
 
 
 def _add_walls(grid: Array, energy: Array, known: NDArray[np.bool_], counts: Array, heat: float, reach: int) -> None:
-    """Parabolas beyond the first and the last known point, in place: never downhill, never wider than the samples."""
+    """Parabolas beyond the first and the last known point, in place: never downhill, never wider than the samples.
+
+    They let through about as many samples as were met beyond: where a wide distribution ends, its width says nothing.
+    """
     at = np.flatnonzero(known)
     mean = np.average(grid, weights=np.where(known, counts, 0))
     variance = np.average((grid - mean)**2, weights=np.where(known, counts, 0))
@@ -165,4 +169,7 @@ def _add_walls(grid: Array, energy: Array, known: NDArray[np.bool_], counts: Arr
         slope = max(0.0, slope * outward)
         stiffness = max(2 * curve, heat / variance)
         away = np.abs(grid[beyond] - grid[edge])
+        met = counts[beyond].sum()
+        while counts[edge] * np.exp(-(slope * away + stiffness / 2 * away**2) / heat).sum() > 2 * met + FEW:
+            stiffness *= 1.5
         energy[beyond] = energy[edge] + slope * away + stiffness / 2 * away**2

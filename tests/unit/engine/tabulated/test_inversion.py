@@ -138,3 +138,16 @@ def test_few_samples_with_gaps_have_walls_too() -> None:
     assert np.isfinite(found.energy).all()
     assert (np.diff(found.energy[:10]) < 0).all()
     assert (np.diff(found.energy[30:]) > 0).all()
+
+
+def test_walls_of_two_wells_let_nothing_through() -> None:
+    """The width of both together says nothing of where they end: samplers would fold angles that are never folded."""
+    rng = np.random.default_rng(1)
+    grid = even_grid("angle", 0, 0, 181)
+    two = np.concatenate([rng.normal(1.7, 0.12, 7000), rng.normal(2.6, 0.12, 6000), rng.uniform(1.1, 1.4, 200)])
+    found = boltzmann_inverse(two, "angle", 300, grid, fewest=5)
+    weight = np.sin(grid) * np.exp(-found.energy / HEAT)
+    weight *= len(two) / weight.sum()
+    first = np.flatnonzero(found.known)[0]
+    assert weight[:first].sum() < 2 * (two < grid[first] - 0.5 * (grid[1] - grid[0])).sum() + 5
+    assert found.energy[first] + 20 * HEAT < found.energy[first - 30]

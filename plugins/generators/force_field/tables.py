@@ -106,8 +106,9 @@ def _by_atom(kind: MoleculeType, molecule: MoleculeParameters, pairs: bool) -> l
     found: list[list[tuple[int, list, list]]] = [[] for _ in range(kind.n_atoms)]
 
     def add(code: int, atoms: Index, values: list[float]) -> None:
-        for atom in atoms.tolist():
-            found[atom].append((code, atoms.tolist(), values))
+        term = code, atoms.tolist(), values  # one for all of its atoms
+        for atom in term[1]:
+            found[atom].append(term)
 
     for bonded in molecule.bonded:
         if bonded.function in CODES:

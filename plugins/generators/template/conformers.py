@@ -23,6 +23,7 @@ from backmap.model.pairs import FAR, AtomRows
 from backmap.model.system import System
 
 from ...chemistry.chirality import relative_sign
+from ...chemistry.networks import LONGEST
 
 _TAGS = {1: Chem.ChiralType.CHI_TETRAHEDRAL_CCW, -1: Chem.ChiralType.CHI_TETRAHEDRAL_CW}
 HOPS = 2  #: bonds along the bead graph that the surroundings of a fragment reach
@@ -52,7 +53,8 @@ def _conformers(molecule: MoleculeType, count: int, seed: int) -> Conformers:
     """Conformers of every fragment of a molecule type."""
     tables = FragmentTable.build([molecule], View(), [resting_order(molecule)])
     known: dict[tuple, np.ndarray] = {}
-    rows = [_Cut.of(molecule, tables, bead) for bead in range(molecule.n_beads)]
+    centres = AtomRows.of(molecule.n_atoms, molecule.chemistry.centres[:, :1])
+    rows = [_Cut.of(molecule, tables, bead, centres) for bead in range(molecule.n_beads)]
     for cut in rows:
         if cut.key not in known:
             known[cut.key] = cut.embed(count, seed)
@@ -86,8 +88,8 @@ class _Cut:
     planar: PlanarSides
 
     @classmethod
-    def of(cls, molecule: MoleculeType, tables: FragmentTable, bead: int) -> _Cut:
-        """Cut the fragment of a bead out of its molecule type."""
+    def of(cls, molecule: MoleculeType, tables: FragmentTable, bead: int, rows: AtomRows) -> _Cut:
+        """Cut the fragment of a bead out of its molecule type, whose stereocentres stand in these ``rows``."""
         fragment = np.sort(tables.atoms[bead][tables.atoms[bead] >= 0].numpy())
         near = [int(b) for b in tables.beads[bead] if b >= 0]
         kept, opened = _surroundings(molecule, fragment, near)
@@ -97,7 +99,7 @@ class _Cut:
             if kept.issuperset(molecule.mapping.atoms_in([b]).tolist()):
                 weights[q] = molecule.mapping.part([b], atoms)
         chemistry = molecule.chemistry
-        centres = AtomRows.of(molecule.n_atoms, chemistry.centres[:, :1]).touching(atoms)
+        centres = rows.touching(atoms)
         inside = centres[np.isin(chemistry.centres[centres], atoms).all(axis=1) & (chemistry.sign[centres] != 0)]
         away = molecule.near.look_up(fragment[:, None], chemistry.centres[inside, 0], FAR).min(axis=0)
         inside = inside[np.argsort(away, kind="stable")]
@@ -211,7 +213,7 @@ def _surroundings(molecule: MoleculeType, fragment: np.ndarray, near: list[int])
 
 
 def _closed(molecule: MoleculeType, kept: set[int]) -> set[int]:
-    """The atoms with their hydrogens and with the rest of every ring or multiple bond they are in."""
+    """The atoms with their hydrogens and with the rest of every ring, not mesh, or multiple bond they are in."""
     kept, graph = set(kept), molecule.graph
     heavy, ring = molecule.chemistry.heavy, molecule.chemistry.ring
     stack = list(kept)
@@ -219,7 +221,7 @@ def _closed(molecule: MoleculeType, kept: set[int]) -> set[int]:
         atom = stack.pop()
         for other in graph[atom]:
             double = molecule.chemistry.bond_order[graph.edges[atom, other]["bond"]] > 1
-            same_ring = ring[atom] > 0 and ring[other] > 0
+            same_ring = 0 < ring[atom] <= LONGEST and 0 < ring[other] <= LONGEST
             if other not in kept and (not heavy[other] or double or same_ring):
                 kept.add(other)
                 stack.append(other)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from backmap_plugins.generators.template.conformers import ideal_library
+from backmap_plugins.generators.template.conformers import _surroundings, ideal_library
 from backmap_plugins.molecules.assemble import molecule_type
 from rdkit import Chem
 
@@ -117,3 +117,17 @@ def test_what_rdkit_cannot_build_is_one_clear_error() -> None:
     impossible = replace(kind.chemistry, bond_order=np.full(len(kind.bonds), 3.0))
     with pytest.raises(BackmapError, match=r"RDKit cannot build the fragment of BUT with the atoms .*C1.*checkpoint"):
         ideal_library(System(((replace(kind, chemistry=impossible), 1),)), 2)
+
+
+def test_a_mesh_is_not_kept_whole_around_a_fragment() -> None:
+    """Of a ring of 40 carbons some are cut away, of cyclohexane none."""
+    for size, whole in ((40, False), (6, True)):
+        atoms, _ = builders.atoms_of("C1" + "C" * (size - 2) + "C1", f"R{size}")
+        bonded = {name: [n for n in range(len(atoms.atom_names)) if [k, n] in atoms.bonds.tolist()]
+                  for k, name in enumerate(atoms.atom_names[:size])}
+        rows = {f"A{k}": {atoms.atom_names[a]: 1.0 for name in (f"C{2 * k + 1}", f"C{2 * k + 2}") for a in (
+            atoms.atom_names.index(name), *(n for n in bonded[name] if n >= size))} for k in range(size // 2)}
+        kind = molecule_type(atoms, builders.beads_of(atoms, rows))
+        near = [int(bead) for bead in tables(kind).beads[0] if bead >= 0]
+        kept, opened = _surroundings(kind, kind.mapping.fragments()[0], near)
+        assert (len(kept) == kind.n_atoms) == whole == (not opened)

@@ -98,6 +98,8 @@ def init(
     try:
         made = plan.plan(given, wishes, output, registry, why)
     except plan.Unfit as unfit:
+        for sentence in unfit.why:
+            typer.echo(sentence)
         for finding in unfit.findings:
             typer.echo(f"error: {finding.where}: {finding.problem}" + (f". {finding.hint}" if finding.hint else ""))
         raise BackmapError("the files do not go together, nothing is written", where=output,
@@ -139,7 +141,7 @@ def _picked(given: UserFiles, coarse: str, library: Sequence[Path], registry: Re
     places = libraries.places([*library, *(dict.fromkeys(own) if coarse == "votca" else ())])
     held = libraries.contents(places, registry)
     picked = picking.pick(coarse, topology, held, registry, mapped, given.path)
-    for error in picked.errors:
+    for error in picked.errors or (() if picked.entries or mapped else held.errors):
         typer.echo(f"error: {error}")
     if picked.errors or not (picked.entries or mapped):
         for sentence in picked.why:

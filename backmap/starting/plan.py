@@ -99,11 +99,11 @@ class Plan:
 
 
 class Unfit(Exception):
-    """The files do not go together; ``findings`` says why."""
+    """The files do not go together; ``findings`` says why, and ``why`` what was assumed before, a sentence each."""
 
-    def __init__(self, findings: list[Finding]) -> None:
+    def __init__(self, findings: list[Finding], why: Sequence[str] = ()) -> None:
         super().__init__("the files do not go together")
-        self.findings = findings
+        self.findings, self.why = findings, why
 
 
 def plan(given: files.UserFiles, wishes: Wishes, target: Path, registry: Registry, why: Sequence[str] = ()) -> Plan:
@@ -183,7 +183,7 @@ class _Planner:
                 found = self._read(topology, beads)
         errors = [finding for finding in found.findings if finding.severity == "error"]
         if errors or found.survey.system is None or found.survey.beads is None:
-            raise Unfit(errors)
+            raise Unfit(errors, self.why)
         return found.survey
 
     def _read(self, topology: dict[str, Any], beads: Any) -> reading.Reading:

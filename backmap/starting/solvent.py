@@ -107,11 +107,12 @@ def _ions(found: Declared, name: str, beads: int, blocks: Sequence[tuple[str, in
     if there == beads:
         return True
     if len({kind for kind, _ in blocks}) < len(blocks):
-        found.why.append(f"{beads} beads are {name}, but the topology has {there}: change that under [ molecules ]")
+        found.why.append(f"{name}: there are {beads} beads, but the topology has {there}: change that under "
+                         "[ molecules ]")
         return there > 0
     found.options["molecules"] = {**(found.options.get("molecules") or dict(blocks)), name: beads}
-    found.why.append(f"{beads} beads are {name}, but the topology has {there or 'none'}: {beads} are made, and the "
-                     "topology that is written has as many")
+    found.why.append(f"{name}: there are {beads} beads, but the topology has {there or 'none'}: as many are made, and "
+                     "stand in the topology that is written")
     return True
 
 

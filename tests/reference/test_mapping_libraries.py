@@ -72,4 +72,6 @@ def test_ubiquitin_needs_no_edit(force_field: str, data: Path, tmp_path: Path,
     assert "recipe.yaml: no errors, no warnings" in said
     topology = yaml.safe_load((tmp_path / "recipe.yaml").read_text())["steps"][0]["topology"]
     assert list(topology["mapping"]) == ["vermouth"]
-    assert topology["ignore"] == ["W", "ION:NA", "ION:CL"]
+    assert topology["several"] == {"W": {"molecules": "SOL", "count": 4}}
+    assert topology["exclude"] == {"NA": ["ION:NA"], "CL": ["ION:CL"]}
+    assert {name: topology["molecules"][name] for name in ("SOL", "NA", "CL")} == {"SOL": 35276, "NA": 97, "CL": 97}

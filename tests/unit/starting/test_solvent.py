@@ -71,7 +71,7 @@ def test_ions_are_counted_as_their_beads() -> None:
         found = said(blocks, {"BUT:E": 4, "W": 3, "ION:NA": 2, "NA+": 1}, martinis=True)
         assert found.options["molecules"] == {"BUT": 2, "SOL": 12, "NA": 3}
         assert found.options["exclude"] == {"NA": ["ION:NA", "NA+"]}
-        assert f"3 beads are NA, but the topology has {blocks.get('NA', 'none')}: 3 are made" in found.why[1]
+        assert f"NA: there are 3 beads, but the topology has {blocks.get('NA', 'none')}: as many are" in found.why[1]
     same = said({"BUT": 2, "SOL": 12, "NA": 3}, {"BUT:E": 4, "W": 3, "NA+": 3}, martinis=True)
     assert (same.options.keys(), same.why[-1]) == ({"several", "exclude"}, "NA: put at their beads")
 
@@ -79,7 +79,7 @@ def test_ions_are_counted_as_their_beads() -> None:
 def test_ions_of_topologies_that_count_a_type_twice_are_left_to_the_user() -> None:
     found = said([("BUT", 1), ("NA", 1), ("BUT", 1)], {"BUT:E": 4, "NA+": 3}, martinis=True)
     assert "molecules" not in found.options
-    assert "3 beads are NA, but the topology has 1: change that under [ molecules ]" in found.why
+    assert "NA: there are 3 beads, but the topology has 1: change that under [ molecules ]" in found.why
 
 
 def test_go_sites_are_left_out_unless_a_mapping_names_them() -> None:

@@ -88,7 +88,8 @@ def test_treatment(tmp_path: Path) -> None:
     assert run_files.treatment(None, True, np.inf)["vdw-modifier"] == "force-switch"
     small = run_files.treatment(None, True, 1.0)
     assert (small["rvdw"], small["rcoulomb"], small["rvdw-switch"]) == ("0.9", "0.9", "0.72")
-    (tmp_path / "a.mdp").write_text("rvdw = 1.1\nVdW_type = cutoff\nnsteps = 5\nconstraints = all-bonds\ndefine = -DX\n")
+    (tmp_path / "a.mdp").write_text("rvdw = 1.1\nVdW_type = cutoff\nnsteps = 5\nconstraints = all-bonds\n"
+                                    "define = -DX\n")
     told = run_files.treatment(RunFile.read(tmp_path / "a.mdp"), True, np.inf)
     assert told == {"rvdw": "1.1", "vdwtype": "cutoff", "constraints": "all-bonds", "define": "-DX"}
     em, nvt, _ = run_files.runs(told, 300, "isotropic")
@@ -104,5 +105,5 @@ def test_folders(folder: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "conf.gro").write_text("")
     (tmp_path / "topol.top").write_text(f'#include "conf.gro"\n{TOP}')
     assert list(own_files(tmp_path / "topol.top")) == ["conf.gro"]
-    with pytest.raises(ValueError, match="includes 'conf.gro', which is the name of a file that is written"):
+    with pytest.raises(ValueError, match=r"includes 'conf\.gro', which is the name of a file that is written"):
         GromacsReady.Options(folder="a", of=tmp_path / "topol.top", temperature=300)

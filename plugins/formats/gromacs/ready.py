@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import numpy as np
 import pydantic
 
-from backmap.api import InputPath, Options, Writer, also_read
+from backmap.api import InputPath, Options, OutputPath, Writer, also_read
 from backmap.model import box as periodic
 from backmap.model.system import System, Window
 
@@ -22,10 +22,9 @@ from .writers import Gromacs
 NAMES = ("conf.gro", "topol.top", "em.mdp", "nvt.mdp", "npt.mdp", "README.md")
 
 
-def _folder(value: str | Path) -> Path:
-    path = Path(value)
-    if path.is_absolute() or ".." in path.parts or path.suffix or not path.parts:
-        raise ValueError(f"'{value}' should be the name of a folder in the output folder, as in gromacs")
+def _folder(path: Path) -> Path:
+    if path.suffix or not path.parts:
+        raise ValueError(f"'{path}' should be the name of a folder in the output folder, as in gromacs")
     return path
 
 
@@ -37,7 +36,7 @@ class GromacsReady(Writer):
     """
 
     class Options(Options):
-        folder: Annotated[Path, pydantic.BeforeValidator(_folder)] = pydantic.Field(
+        folder: Annotated[OutputPath, pydantic.AfterValidator(_folder)] = pydantic.Field(
             description="The folder, in the output folder.")
         of: InputPath = pydantic.Field(description="The .top in which the molecule types stand.")
         temperature: float = pydantic.Field(gt=0, description="Of the runs, K.")

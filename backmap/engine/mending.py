@@ -31,7 +31,8 @@ Mask = NDArray[np.bool_]
 #: bent beyond what heat does, aromatic rings that are folded up, and beads that soft springs do not reach.
 OVERLAPPING, THREADED, STRAINED, FOLDED, MISSED = "overlapping", "threaded", "strained", "folded", "off their beads"
 TROUBLES = (OVERLAPPING, THREADED, STRAINED, FOLDED, MISSED)
-PAIR = 30.0  #: kJ/mol of the pairs of an atom, half of each, beyond what its charge is held by, where it overlaps
+#: Of the pairs of an atom, half of each, beyond what its charge is held by, where it overlaps: kJ/mol, and kT.
+PAIR, HOT = 30.0, 12.0
 STRAIN = 15.0  #: kT of the bonded terms of an atom, shared by their atoms, from which on it is strained
 FAR = 6.0  #: sigma by which a soft bead may be missed
 CAPS = (10.0, 100.0, 1000.0, None)  #: kJ/mol, at which repulsion is capped, one after the other
@@ -167,7 +168,8 @@ class Mending:
         heat = self.moves.rules.heat
         energies, bonded = self.energy.of(frame.atoms, box), bonded_of_atom(self.energy, frame.atoms)
         pairs = energies.lj_of_atom + np.minimum(energies.coulomb_of_atom, 0)  # ions sit deep in the shells of others
-        found = {OVERLAPPING: self._beads(~(pairs < PAIR)), STRAINED: self._beads(~(bonded < STRAIN * heat)),
+        found = {OVERLAPPING: self._beads(~(pairs < max(PAIR, HOT * heat))),
+                 STRAINED: self._beads(~(bonded < STRAIN * heat)),
                  THREADED: np.zeros(self.system.n_beads, dtype=bool), MISSED: self._missed(frame)}
         found[THREADED][self.owner[self.rings.atoms_of(threads)]] = True
         found[FOLDED] = np.zeros(self.system.n_beads, dtype=bool)

@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 
 from backmap.api import Tally
 from backmap.engine.mending import FOLDED, MISSED, OVERLAPPING, STRAINED, THREADED, TROUBLES
-from backmap.model.assessment import UNUSABLE, Aspect, VerdictRule
+from backmap.model.assessment import CARE, UNUSABLE, Aspect, VerdictRule
 
 Mask = NDArray[np.bool_]
 
 TOPIC = "mending"
-RULES = (VerdictRule(TOPIC, "force field", "",
-                     "any bead that mending and sweeps leave overlapping, threaded, strained, folded or off"),)
+OFF = 0.01  #: share of the beads that bonds may keep from being met; the atoms there are as sound as others
+RULES = (VerdictRule(TOPIC, "force field", "beads that bonds keep from being met",
+                     "any bead that mending and sweeps leave overlapping, threaded, strained or folded; more than "
+                     f"{OFF:.0%} of them that bonds keep from being met"),)
 _WHAT = {OVERLAPPING: "atoms overlap", THREADED: "bonds go through rings", STRAINED: "angles and torsions are bent "
          "as heat does not bend them", FOLDED: "aromatic rings are bent or folded",
          MISSED: "bonds keep beads from being met"}
@@ -52,5 +54,7 @@ class MendingRecord:
         total, _, wrong, *each = self._counts()
         if wrong:
             said = ", ".join(f"{_WHAT[name]} ({count})" for name, count in zip(TROUBLES, each, strict=True) if count)
-            yield Aspect(UNUSABLE, TOPIC, f"Something is wrong about {wrong} of {total} beads that neither mending nor "
+            elsewhere = any(count for name, count in zip(TROUBLES, each, strict=True) if name != MISSED)
+            level = UNUSABLE if elsewhere or wrong > OFF * total else CARE
+            yield Aspect(level, TOPIC, f"Something is wrong about {wrong} of {total} beads that neither mending nor "
                                           f"moves undo: {said}. They are flagged 'unmended'.", "force field")

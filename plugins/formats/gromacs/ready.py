@@ -23,7 +23,7 @@ NAMES = ("conf.gro", "topol.top", "em.mdp", "nvt.mdp", "npt.mdp", "README.md")
 
 
 def _folder(path: Path) -> Path:
-    if path.suffix or not path.parts:
+    if path.suffix:
         raise ValueError(f"'{path}' should be the name of a folder in the output folder, as in gromacs")
     return path
 

@@ -163,8 +163,8 @@ LAWS = {
     "unequal chains": ([Ideal.chain("LIN", "AAAAAAA"), Ideal.chain("SHO", "AAAA")], [50, 60], 1200),
 }
 #: The largest KS distance of bonds and angles from their law that is let pass; where a ring closes or a molecule
-#: branches, a group is drawn last between others, and a short training leaves more: the angle at the closing bond of the
-#: ring (160 values) is at 0.15 by A, and by B at 0.25 after 24 sweeps and at 0.21 after 64; X has 0.50.
+#: branches, a group is drawn last between others, and a short training leaves more: the angle at the closing bond of
+#: the ring (160 values) is at 0.15 by A, and by B at 0.25 after 24 sweeps and at 0.21 after 64; X has 0.50.
 LIMIT, BETWEEN = 0.10, 0.30
 
 

@@ -143,6 +143,10 @@ class Learner(Generator):
             training: How it was made, such as temperature and steps; for people.
         """
 
+    def unseen(self, system: System) -> Sequence[MoleculeType]:
+        """Return the molecule types to be drawn that it was not trained on; ``init`` proposes no weights for these."""
+        return ()
+
     def study(self, system: System) -> None:
         """Prepare for the training system, on which the size of a network may depend; called once, before training."""
 

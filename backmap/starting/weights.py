@@ -57,6 +57,11 @@ def search(places: Sequence[Path], system: System, temperature: float, registry:
             except BackmapError as error:
                 others.append(f"{path}: {error.problem}")
                 continue
+            unseen = generator.unseen(known)
+            if unseen:
+                names = ", ".join(f"'{kind.name}'" for kind in unseen)
+                others.append(f"{path}: the weights were not trained on {names}")
+                continue
             trained = tuple(float(value) for value in generator.training.get("temperature", ()))
             fitting.append(Weights(name, path, trained, known))
     return Search(sorted(fitting, key=lambda found: found.off(temperature)), others)

@@ -2,14 +2,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
 from torch import nn
 
-from backmap.api import BackmapError, Checkpoint, Generator, Learner, Library, Options, System, View
+from backmap.api import BackmapError, Checkpoint, Generator, Learner, Library, MoleculeType, Options, System, View
 from backmap.engine.checkpoints.soundness import taken_apart
 
 from .template.generator import Template
@@ -87,6 +87,9 @@ class Trained(Learner):
         """Write a checkpoint of the network as it is now."""
         weights = {name: value.clone() for name, value in self.network.state_dict().items()}
         Checkpoint(self.kind, weights, self.sizes, self.view, system.types, library, training).save(path)
+
+    def unseen(self, system: System) -> Sequence[MoleculeType]:
+        return self.checkpoint.unseen(system) if self.checkpoint else ()
 
     def starter(self) -> Generator | None:
         return Template.from_library(self.checkpoint.library) if self.checkpoint else None

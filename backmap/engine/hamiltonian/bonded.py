@@ -58,8 +58,7 @@ def bonded(term, values, x, room, force):
             end += 1
         if code <= _QUARTIC_BOND:
             for n in range(begin, end):
-                a, b = np.uintp(term[n, 1]), np.uintp(term[n, 2])
-                energy += _bond(code == _QUARTIC_BOND, values[n, 0], values[n, 1], a, b, x, force)
+                energy += _bond(code == _QUARTIC_BOND, values[n, 0], values[n, 1], term[n, 1], term[n, 2], x, force)
         else:
             for first in range(begin, end, WIDE):
                 last = min(first + WIDE, end)
@@ -94,13 +93,13 @@ def _angles(code, term, values, first, last, x, room, force):
     energy = 0.0
     for lane in range(WIDE):
         n = min(first + lane, last - 1)
-        a, b, c = np.uintp(term[n, 1]), np.uintp(term[n, 2]), np.uintp(term[n, 3])
+        a, b, c = term[n, 1], term[n, 2], term[n, 3]
         for d in range(3):
             room[d * WIDE + lane], room[(3 + d) * WIDE + lane] = x[a, d] - x[b, d], x[c, d] - x[b, d]
         room[6 * WIDE + lane], room[7 * WIDE + lane], room[8 * WIDE + lane] = values[n, 1], values[n, 4], values[n, 5]
     _angle_lanes(code == _COSINE_ANGLE, room)
     for n in range(first, last):
-        a, b, c, lane = np.uintp(term[n, 1]), np.uintp(term[n, 2]), np.uintp(term[n, 3]), n - first
+        a, b, c, lane = term[n, 1], term[n, 2], term[n, 3], n - first
         energy += room[9 * WIDE + lane]
         for d in range(3):
             one, other = room[(10 + d) * WIDE + lane], room[(13 + d) * WIDE + lane]
@@ -139,15 +138,13 @@ def _dihedrals(code, term, values, first, last, x, room, force):
     energy = 0.0
     for lane in range(WIDE):
         n = min(first + lane, last - 1)
-        a, b, c, d = np.uintp(term[n, 1]), np.uintp(term[n, 2]), np.uintp(term[n, 3]), np.uintp(term[n, 4])
-        dihedral_arms(a, b, c, d, lane, x, room)
+        dihedral_arms(term[n, 1], term[n, 2], term[n, 3], term[n, 4], lane, x, room)
     dihedral_lanes(room)
     for n in range(first, last):
         lane = n - first
         one, slope = _twist(code, values, n, room[9 * WIDE + lane], room[10 * WIDE + lane])
         energy += one
-        a, b, c, d = np.uintp(term[n, 1]), np.uintp(term[n, 2]), np.uintp(term[n, 3]), np.uintp(term[n, 4])
-        dihedral_forces(a, b, c, d, lane, slope, room, force)
+        dihedral_forces(term[n, 1], term[n, 2], term[n, 3], term[n, 4], lane, slope, room, force)
     return energy
 
 

@@ -22,7 +22,7 @@ Index = NDArray[np.int64]
 
 #: nm; largest violation of a constraint after a step. Far below what would be seen, so that a trajectory
 #: that is followed backwards returns to where it began.
-TOLERANCE = 3e-8
+TOLERANCE = 1e-8
 ITERATIONS = 40
 #: nm; a step back that comes no nearer than this has not returned.
 RETURNED = 5e-3
@@ -81,7 +81,7 @@ def constraints_of(t: BlockTables, k: int, exact):
 def directions(bond, x, unit):
     """Unit vectors of bonds (n, 2) at ``x`` (places, 3), into ``unit``."""
     for n in range(len(bond)):
-        i, j = np.uintp(bond[n, 0]), np.uintp(bond[n, 1])
+        i, j = bond[n, 0], bond[n, 1]
         a, b, c = x[i, 0] - x[j, 0], x[i, 1] - x[j, 1], x[i, 2] - x[j, 2]
         scale = 1.0 / np.sqrt(a * a + b * b + c * c)
         unit[n, 0], unit[n, 1], unit[n, 2] = a * scale, b * scale, c * scale
@@ -93,15 +93,15 @@ def factorise(h: Constraints, unit, factor):
     factor[:len(h.column)] = 0.0
     slot, value = h.fixed, h.fixed_value
     for n in range(len(slot)):
-        factor[np.uintp(slot[n])] = value[n]
+        factor[slot[n]] = value[n]
     dot, value = h.dot, h.dot_value
     for n in range(len(dot)):
-        i, j = np.uintp(dot[n, 1]), np.uintp(dot[n, 2])
+        i, j = dot[n, 1], dot[n, 2]
         cosine = unit[i, 0] * unit[j, 0] + unit[i, 1] * unit[j, 1] + unit[i, 2] * unit[j, 2]
-        factor[np.uintp(dot[n, 0])] = value[n] * cosine
+        factor[dot[n, 0]] = value[n] * cosine
     mixed, value = h.mixed, h.mixed_value
     for n in range(len(mixed)):
-        factor[np.uintp(mixed[n, 0])] = value[n] * unit[np.uintp(mixed[n, 1]), np.uintp(mixed[n, 2])]
+        factor[mixed[n, 0]] = value[n] * unit[mixed[n, 1], mixed[n, 2]]
     return factorised(h.column, h.diagonal, h.update, h.update_end, factor)
 
 
@@ -109,7 +109,7 @@ def factorise(h: Constraints, unit, factor):
 def _pull_bonds(bond, bond_row, inverse_mass, unit, force, x):
     """x -= m^-1 J^T ``force``, of bonds."""
     for n in range(len(bond)):
-        i, j, pull = np.uintp(bond[n, 0]), np.uintp(bond[n, 1]), force[np.uintp(bond_row[n])]
+        i, j, pull = bond[n, 0], bond[n, 1], force[bond_row[n]]
         one, other = inverse_mass[i] * pull, inverse_mass[j] * pull
         for c in range(3):
             x[i, c] -= one * unit[n, c]
@@ -122,7 +122,7 @@ def _pull_beads(row_place, start, end, place, weight, inverse_mass, force, x):
     for r in range(len(row_place)):
         a, b, c = force[row_place[r, 0]], force[row_place[r, 1]], force[row_place[r, 2]]
         for n in range(start[r], end[r]):
-            i = np.uintp(place[n])
+            i = place[n]
             scale = weight[n] * inverse_mass[i]
             x[i, 0] -= scale * a
             x[i, 1] -= scale * b
@@ -134,7 +134,7 @@ def _sums(start, end, place, weight, x, sums):
     for r in range(len(start)):
         a, b, c = 0.0, 0.0, 0.0
         for n in range(start[r], end[r]):
-            i = np.uintp(place[n])
+            i = place[n]
             a += weight[n] * x[i, 0]
             b += weight[n] * x[i, 1]
             c += weight[n] * x[i, 2]
@@ -152,8 +152,8 @@ def project_velocities(h: Constraints, unit, factor, v, right, sums):
     """Take from ``v`` (places, 3) what would leave the constraints."""
     bond, bond_row, row_place = h.bond, h.bond_row, h.row_place
     for n in range(len(bond)):
-        i, j = np.uintp(bond[n, 0]), np.uintp(bond[n, 1])
-        right[np.uintp(bond_row[n])] = (unit[n, 0] * (v[i, 0] - v[j, 0]) + unit[n, 1] * (v[i, 1] - v[j, 1])
+        i, j = bond[n, 0], bond[n, 1]
+        right[bond_row[n]] = (unit[n, 0] * (v[i, 0] - v[j, 0]) + unit[n, 1] * (v[i, 1] - v[j, 1])
                               + unit[n, 2] * (v[i, 2] - v[j, 2]))
     if h.exact:
         bead_sums(h, v, sums)
@@ -166,22 +166,15 @@ def project_velocities(h: Constraints, unit, factor, v, right, sums):
         _pull_beads(row_place, h.weight_start, h.weight_end, h.weight_place, h.weight, h.inverse_mass, right, v)
 
 
-@part(error_model="numpy")
-def _off_bonds(bond, bond_row, bond_length, unit, x, right):
-    """How far bonds are from their lengths along ``unit``, into ``right``, and the largest of it, nm.
-
-    A bond d that has turned away from u, the gradient that it is moved along, has its length l when moved by
-    (d^2 - l^2) / 2 d.u, to first order. That is what turns with it: the rest, couplings to other bonds, is small, so
-    that one Newton step with the factor from before the turn does what several would. 1 / d.u is taken as
-    (2 - d.u / l) / l, which is never negative: there is nothing to divide by that may vanish.
-    """
+@part
+def _off_bonds(bond, bond_row, bond_length, x, right):
+    """By how much bonds have not their lengths, into ``right``, and the largest of it, nm."""
     worst = 0.0
     for n in range(len(bond)):
-        i, j, length = np.uintp(bond[n, 0]), np.uintp(bond[n, 1]), bond_length[n]
+        i, j = bond[n, 0], bond[n, 1]
         a, b, c = x[i, 0] - x[j, 0], x[i, 1] - x[j, 1], x[i, 2] - x[j, 2]
-        along = a * unit[n, 0] + b * unit[n, 1] + c * unit[n, 2]
-        off = (a * a + b * b + c * c - length * length) * (length - 0.5 * along) / (length * length)
-        right[np.uintp(bond_row[n])] = off
+        off = np.sqrt(a * a + b * b + c * c) - bond_length[n]
+        right[bond_row[n]] = off
         worst = max(worst, abs(off))
     return worst
 
@@ -227,7 +220,7 @@ def _projected(h: Constraints, unit, factor, x, right, sums, held, goal, near):
     for _ in range(ITERATIONS):
         if near > 0.0 and farthest(x, goal, moving) < near:
             return True
-        worst = _off_bonds(bond, bond_row, bond_length, unit, x, right)
+        worst = _off_bonds(bond, bond_row, bond_length, x, right)
         if exact:
             _sums(start, end, place, weight, x, sums)
             worst = max(worst, _off_beads(row_place, sums, held, right))
@@ -235,14 +228,11 @@ def _projected(h: Constraints, unit, factor, x, right, sums, held, goal, near):
             return near == 0.0
         if not worst < 2.0 * before:
             return False
+        before = worst
         solve(column, diagonal, factor, right)
         _pull_bonds(bond, bond_row, inverse_mass, unit, right, x)
         if exact:
             _pull_beads(row_place, start, end, place, weight, inverse_mass, right, x)
-        # With the same factor every step gains as much: what is left need not be looked at if that will do twice over.
-        if near == 0.0 and 2.0 * worst * worst < TOLERANCE * before and worst < 0.1 * before < np.inf:
-            return True
-        before = worst
     return False
 
 

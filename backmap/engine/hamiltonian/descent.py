@@ -27,7 +27,6 @@ from .lists import Lists, MovingBlock, neighbours, outrun
 from .move import Frame, place_block, update_reach, update_residual
 from .nearby import AtomTables
 from .records import BlockTables
-from .splitting import WHOLLY
 from .trajectory import MARGIN, BlockPlaces, Room, Rules, copy, enter, hold, leave, springs
 
 Array = NDArray[np.float64]
@@ -56,7 +55,7 @@ def _energy(t: BlockTables, s: AtomTables, p: BlockPlaces, one: int, rules: Rule
     constraints, own = constraints_of(t, k, rules.exact), terms_of(t, k)
     places, moving = len(constraints.inverse_mass), constraints.moving
     x, force = r.x[:places], r.force[:places]
-    energy = energy_and_forces(own, s, r.kinds, r.charges, x, lists, WHOLLY, r.terms, force)
+    energy = energy_and_forces(own, s, r.kinds, r.charges, x, lists, r.terms, force)
     start, local, first = t.copies.atom_start[p.block[one]], t.copies.atom, p.first_atom[one]
     for i in range(moving):
         atom = first + local[start + i]
@@ -84,7 +83,7 @@ def _descend(t: BlockTables, s: AtomTables, p: BlockPlaces, one: int, rules: Rul
     places, follows = len(inverse), own.moving > moving
     x, v, force, role = r.x[:places], r.velocity[:places], r.force[:places], r.role[:p.n_atoms[one]]
     block = MovingBlock(own.moving, own.group, x, role, p.first_atom[one])
-    lists = neighbours(block, s, frame.grid, frame.atoms, MARGIN, 0.0, 0.0, lists)
+    lists = neighbours(block, s, frame.grid, frame.atoms, MARGIN, 0.0, lists)
     copy(x, 0, places, r.listed)
     energy, stride = _energy(t, s, p, one, rules, push, r, lists), FIRST
     first, fresh = energy, True
@@ -113,8 +112,7 @@ def _descend(t: BlockTables, s: AtomTables, p: BlockPlaces, one: int, rules: Rul
             if follows:
                 follow(t, k, x)
             if outrun(own.group, x, r.listed) > MARGIN:
-                strayed = farthest(x, r.start, own.moving)
-                lists = neighbours(block, s, frame.grid, frame.atoms, MARGIN, strayed, 0.0, lists)
+                lists = neighbours(block, s, frame.grid, frame.atoms, MARGIN, farthest(x, r.start, own.moving), lists)
                 copy(x, 0, places, r.listed)
             now = _energy(t, s, p, one, rules, push, r, lists)
             lower = now < energy

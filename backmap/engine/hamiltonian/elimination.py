@@ -88,7 +88,7 @@ def _numbered(rank: Index, columns: list[list[int]]) -> Pattern:
 def factorised(column, diagonal, update, update_end, factor):
     """Replace a matrix in ``factor`` (e,) by its Cholesky factor; returns log det, -inf if it is not positive.
 
-    The diagonal holds reciprocals: solutions take products alone. Entries are numbers without a sign, as in ``lists``.
+    The diagonal holds reciprocals: solutions take products alone.
     """
     total, product, begin, used = 0.0, 1.0, 0, 0
     for i in range(len(diagonal)):
@@ -97,9 +97,9 @@ def factorised(column, diagonal, update, update_end, factor):
         for e in range(begin, end):
             value = factor[e]
             for n in range(used, update_end[e]):
-                value -= factor[np.uintp(update[n, 0])] * factor[np.uintp(update[n, 1])]
+                value -= factor[update[n, 0]] * factor[update[n, 1]]
             used = update_end[e]
-            value *= factor[np.uintp(diagonal[np.uintp(column[e])])]
+            value *= factor[diagonal[column[e]]]
             factor[e] = value
             pivot -= value * value
         if not pivot > 1e-14:
@@ -120,7 +120,7 @@ def solve(column, diagonal, factor, right):
     for i in range(len(diagonal)):
         value, end = right[i], diagonal[i]
         for e in range(begin, end):
-            value -= factor[e] * right[np.uintp(column[e])]
+            value -= factor[e] * right[column[e]]
         right[i] = value * factor[end]
         begin = end + 1
     for i in range(len(diagonal) - 1, -1, -1):
@@ -128,4 +128,4 @@ def solve(column, diagonal, factor, right):
         value = right[i] * factor[end]
         right[i] = value
         for e in range(diagonal[i - 1] + 1 if i else 0, end):
-            right[np.uintp(column[e])] -= factor[e] * value
+            right[column[e]] -= factor[e] * value

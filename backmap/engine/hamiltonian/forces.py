@@ -13,9 +13,8 @@ from .lists import Lists, parameters_of
 from .loops import QUICK
 from .maps import correction_maps
 from .nearby import AtomTables
-from .quick import ONE, forces_around, forces_inside
+from .quick import forces_around, forces_inside
 from .records import BlockTables, rows_of
-from .splitting import Split, share, split_at
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -86,12 +85,12 @@ def _push(force, i, j, dx, dy, dz, slope):
 
 
 @part
-def _listed(pair, value, s: AtomTables, kinds, x, often, force):
-    """Pairs in the molecule: non-bonded, excluded (reaction field); forces count ``often``."""
+def _listed(pair, value, s: AtomTables, kinds, x, force):
+    """Pairs in the molecule: non-bonded, excluded (reaction field)."""
     energy, limit, core = 0.0, s.field.cutoff * s.field.cutoff, s.core
     k, c = s.field.coulomb.k, s.field.coulomb.c
     for n in range(len(pair)):
-        i, j = np.uintp(pair[n, 0]), np.uintp(pair[n, 1])
+        i, j = pair[n, 0], pair[n, 1]
         dx, dy, dz = x[j, 0] - x[i, 0], x[j, 1] - x[i, 1], x[j, 2] - x[i, 2]
         squared = dx * dx + dy * dy + dz * dz
         if squared >= limit:
@@ -103,26 +102,26 @@ def _listed(pair, value, s: AtomTables, kinds, x, often, force):
             one, slope = _ending_pair(squared, value[n, 0], value[n, 1], charges, k, c, core[kinds[i], kinds[j]],
                                       s.field.tail)
         energy += one
-        _push(force, i, j, dx, dy, dz, often * slope)
+        _push(force, i, j, dx, dy, dz, slope)
     return energy
 
 
 @part
-def _explicit(pair, value, core, kinds, x, often, force):
+def _explicit(pair, value, core, kinds, x, force):
     """Explicit pairs (1-4)."""
     energy = 0.0
     for n in range(len(pair)):
-        i, j = np.uintp(pair[n, 0]), np.uintp(pair[n, 1])
+        i, j = pair[n, 0], pair[n, 1]
         dx, dy, dz = x[j, 0] - x[i, 0], x[j, 1] - x[i, 1], x[j, 2] - x[i, 2]
         one, slope = _pair(dx * dx + dy * dy + dz * dz, value[n, 0], value[n, 1], value[n, 2], 0.0, 0.0,
                            core[kinds[i], kinds[j]])
         energy += one
-        _push(force, i, j, dx, dy, dz, often * slope)
+        _push(force, i, j, dx, dy, dz, slope)
     return energy
 
 
 @part
-def _imaged(s: AtomTables, kinds, charges, x, images, shift, often, force):
+def _imaged(s: AtomTables, kinds, charges, x, images, shift, force):
     """Pairs of atoms that both move, one of them in another box."""
     energy, limit = 0.0, s.field.cutoff * s.field.cutoff
     c6, c12, core, coulomb = s.field.c6, s.field.c12, s.core, s.field.coulomb
@@ -135,22 +134,14 @@ def _imaged(s: AtomTables, kinds, charges, x, images, shift, often, force):
                                       coulomb.factor * charges[i] * charges[j], coulomb.k, coulomb.c,
                                       core[kinds[i], kinds[j]], s.field.tail)
             energy += one
-            _push(force, i, j, dx, dy, dz, often * slope)
+            _push(force, i, j, dx, dy, dz, slope)
     return energy
 
 
-@part(inline="always")
-def _reciprocal_root(squared):
-    """1 / sqrt to rounding: in single precision, and a Newton step from there. Lanes divide slowly."""
-    root = np.float64(ONE / np.sqrt(np.float32(squared)))
-    return root * (1.5 - 0.5 * squared * root * root)
-
-
 @part(fastmath=QUICK, error_model="numpy")
-def _around(groups, s: AtomTables, kinds, charges, x, lists: Lists, split: Split, force):
-    """Atoms that stand still: all of their energy, and their forces as ``split`` has them."""
-    energy, limit, apart = 0.0, s.field.cutoff * s.field.cutoff, split.outer - split.inner
-    (fades, rate), reach = split_at(split), split.reach * split.reach
+def _around(groups, s: AtomTables, kinds, charges, x, lists: Lists, force):
+    """Atoms that stand still."""
+    energy, limit = 0.0, s.field.cutoff * s.field.cutoff
     all_c6, all_c12, cores, coulomb = s.field.c6, s.field.c12, s.core, s.field.coulomb
     near, bounds = lists.at, lists.bounds
     for group in range(len(groups) - 1):
@@ -159,14 +150,12 @@ def _around(groups, s: AtomTables, kinds, charges, x, lists: Lists, split: Split
             kind, behind = s.bundle[one], s.bundle[one + 1]
             begin, end = np.uintp(bounds[group, kind]), np.uintp(bounds[group, behind])
             if behind - kind > 1:
-                energy += _of_many(first, last, s, kinds, charges, x, lists, bounds[group], kind, behind, split,
-                                   force)
+                energy += _of_many(first, last, s, kinds, charges, x, lists, bounds[group], kind, behind, force)
                 continue
             for i in range(first, last):
                 at_x, at_y, at_z, charge, core = x[i, 0], x[i, 1], x[i, 2], charges[i], cores[kinds[i], kind]
                 c6, c12 = all_c6[kinds[i], kind], all_c12[kinds[i], kind]
-                charged = charge != 0.0 and coulomb.factor != 0.0
-                if not charged and c6 == 0.0 and c12 == 0.0:
+                if (charge == 0.0 or coulomb.factor == 0.0) and c6 == 0.0 and c12 == 0.0:
                     continue
                 fx, fy, fz = 0.0, 0.0, 0.0
                 for n in range(begin, end):
@@ -174,7 +163,7 @@ def _around(groups, s: AtomTables, kinds, charges, x, lists: Lists, split: Split
                     squared = dx * dx + dy * dy + dz * dz
                     counts = 1.0 if squared < limit else 0.0
                     held = max(squared, core)
-                    root = _reciprocal_root(held)
+                    root = 1.0 / np.sqrt(held)
                     value, slope = energy_and_slope(root * root, root, held, c6, c12, charge * near[3, n], coulomb.k,
                                                     coulomb.c)
                     more, steeper = ending(root, held, c6, c12, s.field.tail)
@@ -183,10 +172,6 @@ def _around(groups, s: AtomTables, kinds, charges, x, lists: Lists, split: Split
                     slope *= counts
                     energy += counts * value
                     energy += 0.5 * slope * (squared - held)
-                    if charged:
-                        slope *= share(squared, fades, rate, split.inner, apart, 3.0, 0.0, 1.0)
-                    else:
-                        slope *= split.outer if squared > reach else split.inner
                     fx += slope * dx
                     fy += slope * dy
                     fz += slope * dz
@@ -197,10 +182,9 @@ def _around(groups, s: AtomTables, kinds, charges, x, lists: Lists, split: Split
 
 
 @part(fastmath=QUICK, error_model="numpy")
-def _of_many(first, last, s: AtomTables, kinds, charges, x, lists: Lists, bounds, kind, behind, split: Split, force):
+def _of_many(first, last, s: AtomTables, kinds, charges, x, lists: Lists, bounds, kind, behind, force):
     """The same of one bundle of several kinds around the atoms of a group, from ``first`` to ``last``."""
-    energy, limit, coulomb, apart = 0.0, s.field.cutoff * s.field.cutoff, s.field.coulomb, split.outer - split.inner
-    fades, rate = split_at(split)
+    energy, limit, coulomb = 0.0, s.field.cutoff * s.field.cutoff, s.field.coulomb
     begin, size, told = bounds[kind], bounds[behind] - bounds[kind], -1
     c6, c12, core = lists.factor[0, :size], lists.factor[1, :size], lists.factor[2, :size]
     near_x, near_y = lists.at[0, begin:begin + size], lists.at[1, begin:begin + size]
@@ -217,7 +201,7 @@ def _of_many(first, last, s: AtomTables, kinds, charges, x, lists: Lists, bounds
             squared = dx * dx + dy * dy + dz * dz
             counts = 1.0 if squared < limit else 0.0
             held = max(squared, core[n])
-            root = _reciprocal_root(held)
+            root = 1.0 / np.sqrt(held)
             value, slope = energy_and_slope(root * root, root, held, c6[n], c12[n], charge * near_q[n], coulomb.k,
                                             coulomb.c)
             more, steeper = ending(root, held, c6[n], c12[n], s.field.tail)
@@ -226,7 +210,6 @@ def _of_many(first, last, s: AtomTables, kinds, charges, x, lists: Lists, bounds
             slope *= counts
             energy += counts * value
             energy += 0.5 * slope * (squared - held)
-            slope *= share(squared, fades, rate, split.inner, apart, 3.0, 0.0, 1.0)
             fx += slope * dx
             fy += slope * dy
             fz += slope * dz
@@ -237,32 +220,30 @@ def _of_many(first, last, s: AtomTables, kinds, charges, x, lists: Lists, bounds
 
 
 @part
-def energy_and_forces(b: BlockTerms, s: AtomTables, kinds, charges, x, lists: Lists, split: Split, work, force):
-    """All energies of a block at ``x`` (places, 3), kJ/mol, and the forces on its places into ``force``, as split.
+def energy_and_forces(b: BlockTerms, s: AtomTables, kinds, charges, x, lists: Lists, work, force):
+    """All energies of a block at ``x`` (places, 3), kJ/mol, and the forces on its places into ``force``.
 
     Forces on partners are left over from pairs and mean nothing. ``work``: room for ``bonded``.
     """
     force[:] = 0.0
     energy = bonded(b.term, b.term_value, x, work, force)
     energy += correction_maps(b.map, b.splines, x, work, force)
-    energy += _listed(b.pair, b.pair_value, s, kinds, x, split.inner, force)
-    energy += _explicit(b.explicit, b.explicit_value, s.core, kinds, x, split.inner, force)
-    energy += _around(b.group, s, kinds, charges, x, lists, split, force)
+    energy += _listed(b.pair, b.pair_value, s, kinds, x, force)
+    energy += _explicit(b.explicit, b.explicit_value, s.core, kinds, x, force)
+    energy += _around(b.group, s, kinds, charges, x, lists, force)
     if len(lists.images):
-        energy += _imaged(s, kinds, charges, x, lists.images, lists.shift, split.inner, force)
+        energy += _imaged(s, kinds, charges, x, lists.images, lists.shift, force)
     return energy
 
 
 @part
-def quick_forces(b: BlockTerms, s: AtomTables, kinds, charges, x, lists: Lists, split: Split, cores, line, work, force):
+def quick_forces(b: BlockTerms, s: AtomTables, kinds, charges, x, lists: Lists, cores, line, work, force):
     """Forces alone, those of non-bonded pairs in single precision."""
     force[:] = 0.0
     bonded(b.term, b.term_value, x, work, force)
     correction_maps(b.map, b.splines, x, work, force)
-    if split.inner == 0.0:
-        return
-    forces_inside(b.moving, b.inside, s.field.cutoff, s.field.coulomb.k, kinds, x, cores, line, split.inner, force)
-    forces_around(b.group, s, kinds, charges, x, lists, split, force)
-    _explicit(b.explicit, b.explicit_value, s.core, kinds, x, split.inner, force)
+    forces_inside(b.moving, b.inside, s.field.cutoff, s.field.coulomb.k, kinds, x, cores, line, force)
+    forces_around(b.group, s, kinds, charges, x, lists, force)
+    _explicit(b.explicit, b.explicit_value, s.core, kinds, x, force)
     if len(lists.images):
-        _imaged(s, kinds, charges, x, lists.images, lists.shift, split.inner, force)
+        _imaged(s, kinds, charges, x, lists.images, lists.shift, force)

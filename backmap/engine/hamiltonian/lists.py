@@ -16,8 +16,6 @@ Index = NDArray[np.int64]
 
 #: Entries whose parameters are written at a time: as many as a rare kind has in a list.
 FEW = 16
-#: nm; by how much lists are wider than they need be: distances are taken in single precision.
-SLACK = 1e-5
 #: nm; where what fills the lists up to whole lanes stands.
 NOWHERE = 1e6
 
@@ -35,8 +33,6 @@ class Lists(NamedTuple):
         shift: Displacement of that image, nm, (m, 3).
         factor: Room for c6, c12 and core of an atom that moves with each entry of a bundle, (3, n).
         quick_factor: The same in single precision, six times c6 and twelve times c12.
-        inner: Those columns of ``near`` that are near enough for the inner part of forces, (4, n).
-        inner_bounds: Of ``inner``, as ``bounds``.
     """
 
     at: Array
@@ -47,8 +43,6 @@ class Lists(NamedTuple):
     shift: Array
     factor: Array
     quick_factor: Single
-    inner: Single
-    inner_bounds: Index
 
 
 class MovingBlock(NamedTuple):
@@ -74,16 +68,15 @@ def lists(groups: int, n_kinds: int) -> Lists:
     size = 512 * LANES
     return Lists(np.empty((4, size)), np.empty((4, size), dtype=np.float32),
                  np.zeros((groups, n_kinds + 1), dtype=np.int64), np.zeros(3), np.empty((0, 2), dtype=np.int64),
-                 np.empty((0, 3)), np.empty((3, size + FEW)), np.empty((3, size + FEW), dtype=np.float32),
-                 np.empty((4, size), dtype=np.float32), np.zeros((groups, n_kinds + 1), dtype=np.int64))
+                 np.empty((0, 3)), np.empty((3, size + FEW)), np.empty((3, size + FEW), dtype=np.float32))
 
 
 @part(error_model="numpy")
-def neighbours(b: MovingBlock, s: AtomTables, g: Cells, atoms, margin, strayed, reach, lists: Lists):
+def neighbours(b: MovingBlock, s: AtomTables, g: Cells, atoms, margin, strayed, lists: Lists):
     """Lists of what stands still near each group of a block, and images of what moves.
 
     They hold all pairs within the cut-off until ``outrun`` says that a group has moved by ``margin``, nm. ``strayed``
-    is how far the block is from where it stands in ``atoms``; ``reach``, nm, is that of the inner part of forces.
+    is how far the block is from where it stands in ``atoms``.
 
     Args:
         lists: Room for them; what is returned is larger if need be.
@@ -96,38 +89,33 @@ def neighbours(b: MovingBlock, s: AtomTables, g: Cells, atoms, margin, strayed, 
     if g.periodic and g.width.min() < radius + margin + 2.0 * (spread + widths.max()):
         # Both atoms of a pair may move, also about the first of their group, and fragments are found where they were.
         extra = margin + strayed + 2.0 * widths.max()
-    widths += radius + SLACK
+    widths += radius
     found, shifts = np.empty(512, np.int64), np.empty((512, 4))
     count, found, shifts = fragments_near(g, centre[0], centre[1], centre[2], spread + radius + extra, found, shifts)
     count = _kept(b, s, g, widths, extra, count, found, shifts)
     around, bounds, image, image_shift = _candidates(b, s, atoms, count, found, shifts)
     images, pair_shift = _imaged(x, groups, widths + extra, image, image_shift)
     at, near, factor, quick, used, bundle = lists.at, lists.near, lists.factor, lists.quick_factor, 0, s.bundle
-    inner, used_inner = lists.inner, 0
     relative = np.empty((4, around.shape[1]), np.float32)
     for n in range(around.shape[1]):
         for c in range(3):
             relative[c, n] = around[c, n] - centre[c]
         relative[3, n] = around[3, n]
-    squared, chosen = np.empty(around.shape[1], np.float32), np.empty(around.shape[1], np.uintp)
+    squared, chosen = np.empty(around.shape[1]), np.empty(around.shape[1], np.uintp)
     for group in range(len(widths)):
-        limit, close = np.float32(widths[group]**2), np.float32((widths[group] - s.field.cutoff + reach)**2)
-        _squared(relative, x[groups[group]], centre, squared)
+        first, limit = groups[group], widths[group]**2
+        _squared(around[0], around[1], around[2], x[first, 0], x[first, 1], x[first, 2], squared)
         while used + around.shape[1] + n_kinds * LANES > at.shape[1]:
-            at, near, inner = _widened(at, used), _widened(near, used), _widened(inner, used_inner)
+            at, near = _widened(at, used), _widened(near, used)
             factor, quick = np.empty((3, at.shape[1] + FEW)), np.empty((3, at.shape[1] + FEW), np.float32)
         for one in range(len(bundle) - 1):
             for kind in range(bundle[one], bundle[one + 1]):
-                lists.bounds[group, kind], lists.inner_bounds[group, kind] = used, used_inner
+                lists.bounds[group, kind] = used
                 m = _within(squared, np.uintp(bounds[kind]), np.uintp(bounds[kind + 1]), limit, chosen)
-                _taken(around, chosen, m, at, used)
-                used = _taken(relative, chosen, m, near, used)
-                m = _nearest(squared, chosen, m, close)
-                used_inner = _taken(relative, chosen, m, inner, used_inner)
-            _filled_up(at, used)
-            used, used_inner = _filled_up(near, used), _filled_up(inner, used_inner)
-        lists.bounds[group, n_kinds], lists.inner_bounds[group, n_kinds] = used, used_inner
-    return Lists(at, near, lists.bounds, centre, images, pair_shift, factor, quick, inner, lists.inner_bounds)
+                used = _taken(around, relative, chosen, m, at, near, used)
+            used = _filled_up(at, near, used)
+        lists.bounds[group, n_kinds] = used
+    return Lists(at, near, lists.bounds, centre, images, pair_shift, factor, quick)
 
 
 @part
@@ -144,33 +132,24 @@ def _within(squared, begin, end, limit, chosen):
 
 
 @part
-def _nearest(squared, chosen, count, limit):
-    """Move those of ``count`` chosen numbers that are nearer than ``limit`` to the front; returns how many."""
-    m = np.uintp(0)
-    for n in range(count):
-        one = chosen[n]
-        chosen[m] = one
-        m += np.uintp(squared[one] < limit)
-    return m
-
-
-@part
-def _taken(around, chosen, count, at, used):
-    """Append ``count`` chosen columns to a list; returns where it ends."""
+def _taken(around, relative, chosen, count, at, near, used):
+    """Append ``count`` chosen columns to the lists; returns where they end."""
     begin = np.uintp(used)
     for c in range(4):
         for n in range(count):
             at[c, begin + n] = around[c, chosen[n]]
+        for n in range(count):
+            near[c, begin + n] = relative[c, chosen[n]]
     return used + np.int64(count)
 
 
 @part
-def _filled_up(at, used):
-    """Fill a list up to whole lanes; returns where that ends."""
+def _filled_up(at, near, used):
+    """Fill the lists up to whole lanes; returns where that ends."""
     filled = -(-used // LANES) * LANES
     for c in range(4):
         for n in range(used, filled):
-            at[c, n] = NOWHERE if c < 3 else 0.0
+            at[c, n] = near[c, n] = NOWHERE if c < 3 else 0.0
     return filled
 
 
@@ -238,11 +217,9 @@ def outrun(groups, x, listed):
 
 
 @part(error_model="numpy")
-def _squared(relative, point, centre, squared):
-    """Squares of distances to a point, in single precision: ``SLACK`` is more than it loses."""
-    x, y, z = np.float32(point[0] - centre[0]), np.float32(point[1] - centre[1]), np.float32(point[2] - centre[2])
-    for n in range(len(squared)):
-        dx, dy, dz = relative[0, n] - x, relative[1, n] - y, relative[2, n] - z
+def _squared(others_x, others_y, others_z, x, y, z, squared):
+    for n in range(len(others_x)):
+        dx, dy, dz = others_x[n] - x, others_y[n] - y, others_z[n] - z
         squared[n] = dx * dx + dy * dy + dz * dz
 
 

@@ -23,7 +23,6 @@ from .move import Frame, Moved, sweep
 from .nearby import AtomTables, bundles, cores, grid, moved_to, sorted_anew
 from .records import BlockTables
 from .tables import build
-from .timestep import LIGHT, POLAR, paces
 from .together import Together
 from .trajectory import BlockPlaces, Rules, room
 
@@ -116,8 +115,7 @@ class HamiltonianMoves:
         self.blocks, self.tables = build(system, self.layout, size, sigma is None, hydrogen_mass)
         heat = BOLTZMANN * temperature
         self.rules = Rules(timestep * 1e-3, steps, heat, sigma is None,
-                           *(powers or (STIFF if fixman_potential else CONSTRAINED)),
-                           **self._paces(timestep))
+                           *(powers or (STIFF if fixman_potential else CONSTRAINED)))
         self._lay_out()
         field_ = self.layout.tables.field
         if not self.layout.charge.any():
@@ -134,13 +132,7 @@ class HamiltonianMoves:
 
     def pace(self, timestep: float, steps: int) -> None:
         """Change the time step, fs, and the mean number of time steps of trajectories from now on."""
-        self.rules = self.rules._replace(timestep=timestep * 1e-3, steps=steps,
-                                         **self._paces(timestep))
-
-    def _paces(self, timestep: float) -> dict[str, int | float]:
-        polar = any((np.abs(molecule.charge[kind.mass < LIGHT]) > POLAR).any()
-                    for kind, molecule in zip(self.system.types, self.layout.molecules, strict=True))
-        return paces(timestep, self.layout.tables.field.cutoff, polar)
+        self.rules = self.rules._replace(timestep=timestep * 1e-3, steps=steps)
 
     def soften(self, sigma: float | Array) -> None:
         """Change how softly beads are met, nm, one or (B,), of moves that were made for soft beads."""
@@ -294,10 +286,10 @@ class HamiltonianMoves:
             yield SweepOutcome(*(np.concatenate([getattr(each, column.name) for each in outcomes])
                                  for column in fields(SweepOutcome)))
 
-    def _tempered(self, rules: Rules, tempering: Tempering) -> Rules:
-        """Rules of tempered trajectories, whose atoms are faster half-way: pairs count as often on their way."""
-        return rules._replace(peak=tempering.peak, steps=max(1, round(tempering.time * 1e-3 / rules.timestep)),
-                              **self._paces(1e3 * rules.timestep * tempering.peak**0.5))
+    @staticmethod
+    def _tempered(rules: Rules, tempering: Tempering) -> Rules:
+        """Rules of tempered trajectories."""
+        return rules._replace(peak=tempering.peak, steps=max(1, round(tempering.time * 1e-3 / rules.timestep)))
 
     def _move(self, frame: Frame, chosen: Index, keys: Index, around: AtomTables, rules: Rules) -> SweepOutcome:
         moved = Moved(np.zeros(len(chosen), dtype=bool), *np.zeros((3, len(chosen))))

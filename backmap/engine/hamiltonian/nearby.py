@@ -161,16 +161,10 @@ def fragments_near(g: Cells, x, y, z, radius, found, shifts):
         if not g.periodic:
             low[d], high[d] = max(low[d], 0), min(high[d], counts[d] - 1)
     for i in range(low[0], high[0] + 1):
-        a = i // counts[0]
-        of_i = (i - a * counts[0]) * counts[1]
         for j in range(low[1], high[1] + 1):
-            b = j // counts[1]
-            of_j = (of_i + j - b * counts[1]) * counts[2]
-            c = low[2] // counts[2]
             for k in range(low[2], high[2] + 1):
-                if k == (c + 1) * counts[2]:
-                    c += 1
-                cell = of_j + k - c * counts[2]
+                a, b, c = i // counts[0], j // counts[1], k // counts[2]
+                cell = ((i - a * counts[0]) * counts[1] + j - b * counts[1]) * counts[2] + k - c * counts[2]
                 for n in range(start[cell], start[cell + 1]):
                     bead = member[n]
                     u, v, w = a - wrap[bead, 0], b - wrap[bead, 1], c - wrap[bead, 2]

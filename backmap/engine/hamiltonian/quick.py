@@ -13,30 +13,18 @@ from ..energy.pair import coulomb_slope, cubed, lennard_jones_slope
 from .lists import Lists, parameters_of
 from .loops import LANES, QUICK
 from .nearby import AtomTables
-from .splitting import Split, share, split_at
 
 #: Squared distance below which forces of pairs no longer grow, nm^2: single precision holds no more.
 LEAST = np.float32(1e-4)
-NOTHING, ONE, THREE = np.float32(0.0), np.float32(1.0), np.float32(3.0)
+NOTHING, ONE = np.float32(0.0), np.float32(1.0)
 
 
 @part(fastmath=QUICK, error_model="numpy")
-def forces_around(groups, s: AtomTables, kinds, charges, x, lists: Lists, split: Split, force):
-    """Add the forces of what stands still to ``force`` (places, 3), by the lists that their ``split`` asks for."""
-    if split.outer != 0.0:
-        _forces_around(groups, s, kinds, charges, x, lists, lists.near, lists.bounds, s.field.cutoff, split, force)
-    else:
-        _forces_around(groups, s, kinds, charges, x, lists, lists.inner, lists.inner_bounds, split.reach, split, force)
-
-
-@part(fastmath=QUICK, error_model="numpy")
-def _forces_around(groups, s: AtomTables, kinds, charges, x, lists: Lists, near, bounds, cutoff, split: Split, force):
-    """The same by one of the lists, ``near`` with ``bounds``, up to a cut-off."""
-    limit, twice = np.float32(cutoff * cutoff), np.float32(2.0 * s.field.coulomb.k)
+def forces_around(groups, s: AtomTables, kinds, charges, x, lists: Lists, force):
+    """Add the forces of what stands still to ``force`` (places, 3)."""
+    limit, twice = np.float32(s.field.cutoff * s.field.cutoff), np.float32(2.0 * s.field.coulomb.k)
     all_c6, all_c12, cores, factor = s.field.c6, s.field.c12, s.core, s.field.coulomb.factor
-    begins, rises = split_at(split)
-    fades, rate, more = np.float32(begins), np.float32(rises), np.float32(split.outer - split.inner)
-    reach, inner, outer = np.float32(split.reach * split.reach), np.float32(split.inner), np.float32(split.outer)
+    near, bounds = lists.near, lists.bounds
     for group in range(len(groups) - 1):
         first, last = groups[group], groups[group + 1]
         for one in range(len(s.bundle) - 1):
@@ -45,8 +33,7 @@ def _forces_around(groups, s: AtomTables, kinds, charges, x, lists: Lists, near,
             if begin == end:
                 continue
             if behind - kind > 1:
-                _of_many(first, last, s, kinds, charges, x, lists, near, bounds[group], kind, behind, cutoff, split,
-                         force)
+                _of_many(first, last, s, kinds, charges, x, lists, bounds[group], kind, behind, force)
                 continue
             for i in range(first, last):
                 at_x, at_y = np.float32(x[i, 0] - lists.centre[0]), np.float32(x[i, 1] - lists.centre[1])
@@ -62,7 +49,6 @@ def _forces_around(groups, s: AtomTables, kinds, charges, x, lists: Lists, near,
                         inverse = root * root
                         slope = (lennard_jones_slope(inverse, cubed(inverse), c6, c12)
                                  + charge * near[3, n] * coulomb_slope(inverse, root, twice))
-                        slope *= share(squared, fades, rate, inner, more, THREE, NOTHING, ONE)
                         slope = slope if squared < limit else NOTHING
                         fx += slope * dx
                         fy += slope * dy
@@ -73,7 +59,6 @@ def _forces_around(groups, s: AtomTables, kinds, charges, x, lists: Lists, near,
                         squared = dx * dx + dy * dy + dz * dz
                         inverse = ONE / max(squared, core)
                         slope = lennard_jones_slope(inverse, cubed(inverse), c6, c12)
-                        slope *= outer if squared > reach else inner
                         slope = slope if squared < limit else NOTHING
                         fx += slope * dx
                         fy += slope * dy
@@ -84,17 +69,13 @@ def _forces_around(groups, s: AtomTables, kinds, charges, x, lists: Lists, near,
 
 
 @part(fastmath=QUICK, error_model="numpy")
-def _of_many(first, last, s: AtomTables, kinds, charges, x, lists: Lists, near, bounds, kind, behind, cutoff,
-             split: Split, force):
+def _of_many(first, last, s: AtomTables, kinds, charges, x, lists: Lists, bounds, kind, behind, force):
     """The same of one bundle of several kinds on the atoms of a group, from ``first`` to ``last``."""
-    limit, twice = np.float32(cutoff * cutoff), np.float32(2.0 * s.field.coulomb.k)
-    begins, rises = split_at(split)
-    fades, rate, more = np.float32(begins), np.float32(rises), np.float32(split.outer - split.inner)
-    inner = np.float32(split.inner)
+    limit, twice = np.float32(s.field.cutoff * s.field.cutoff), np.float32(2.0 * s.field.coulomb.k)
     begin, size, told = bounds[kind], bounds[behind] - bounds[kind], -1
     c6, c12, core = lists.quick_factor[0, :size], lists.quick_factor[1, :size], lists.quick_factor[2, :size]
-    near_x, near_y = near[0, begin:begin + size], near[1, begin:begin + size]
-    near_z, near_q = near[2, begin:begin + size], near[3, begin:begin + size]
+    near_x, near_y = lists.near[0, begin:begin + size], lists.near[1, begin:begin + size]
+    near_z, near_q = lists.near[2, begin:begin + size], lists.near[3, begin:begin + size]
     for i in range(first, last):
         if kinds[i] != told:
             told = kinds[i]
@@ -110,7 +91,6 @@ def _of_many(first, last, s: AtomTables, kinds, charges, x, lists: Lists, near, 
             inverse = root * root
             slope = (lennard_jones_slope(inverse, cubed(inverse), c6[n], c12[n])
                      + charge * near_q[n] * coulomb_slope(inverse, root, twice))
-            slope *= share(squared, fades, rate, inner, more, THREE, NOTHING, ONE)
             slope = slope if squared < limit else NOTHING
             fx += slope * dx
             fy += slope * dy
@@ -121,7 +101,7 @@ def _of_many(first, last, s: AtomTables, kinds, charges, x, lists: Lists, near, 
 
 
 @part(fastmath=QUICK, error_model="numpy")
-def forces_inside(moving, values, cutoff, k, kinds, x, cores, line, often, force):
+def forces_inside(moving, values, cutoff, k, kinds, x, cores, line, force):
     """Add the forces of listed pairs in the molecule to ``force`` (places, 3).
 
     Every atom that moves meets all places, in rows: twice the pairs, but nothing to scatter.
@@ -130,7 +110,6 @@ def forces_inside(moving, values, cutoff, k, kinds, x, cores, line, often, force
         values: ``BlockTables.inside`` of the block.
         cores: Core of each kind with each place, nm^2, (kinds, lanes).
         line: Work array for coordinates, (3, lanes).
-        often: How often they count.
     """
     size = len(values) // (4 * moving)
     limit, twice = np.float32(cutoff * cutoff), np.float32(2.0 * k)
@@ -156,9 +135,9 @@ def forces_inside(moving, values, cutoff, k, kinds, x, cores, line, often, force
             fx += slope * dx
             fy += slope * dy
             fz += slope * dz
-        force[i, 0] += often * fx
-        force[i, 1] += often * fy
-        force[i, 2] += often * fz
+        force[i, 0] += fx
+        force[i, 1] += fy
+        force[i, 2] += fz
 
 
 @part

@@ -24,31 +24,6 @@ MISTAKEN = 0.02
 #: turn back, shorter ones walk at random.
 TRAJECTORY = 60.0
 
-#: fs: forces of pairs count as often as that at least; less often where they come from farther away than ``REACH``, nm,
-#: unless hydrogens are ``POLAR``: charges that turn that fast are felt far away.
-PAIRS, FAR, REACH = 4.0, 12.0, 0.6
-#: Steps between forces of pairs, and of these between those from far away, at most: where pairs are stiff, a shorter
-#: time step has to help.
-OFTEN, SELDOM = 2, 3
-#: nm; a cut-off that is beyond ``REACH`` by no more leaves nothing to split.
-APART = 0.15
-#: e; charge of a hydrogen that bonds to others; and u, what such a hydrogen weighs at most.
-POLAR, LIGHT = 0.25, 3.0
-
-
-def paces(timestep: float, cutoff: float, polar: bool) -> dict[str, int | float]:
-    """How often forces of pairs count with a time step, fs: ``inner``, ``outer`` and ``reach`` of ``Rules``.
-
-    Args:
-        timestep: fs.
-        cutoff: nm.
-        polar: Whether there are hydrogens of more charge than ``POLAR``.
-    """
-    inner = min(max(1, int(PAIRS / timestep + 0.05)), OFTEN)
-    if polar or cutoff < REACH + APART:
-        return {"inner": inner, "outer": 1, "reach": cutoff}
-    return {"inner": inner, "outer": min(max(1, int(FAR / (inner * timestep) + 0.05)), SELDOM), "reach": REACH}
-
 
 def first_guess(rigid: bool, heavy: bool) -> float:
     """A time step to begin with, fs.

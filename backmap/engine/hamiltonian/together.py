@@ -30,7 +30,6 @@ from .move import Frame
 from .nearby import AtomTables, Cells, fragments_near
 from .quick import cores_of
 from .records import BlockTables
-from .splitting import WHOLLY
 from .trajectory import STRIDE, BlockPlaces, Room, Rules, draw_velocities, hold, springs
 
 Array = NDArray[np.float64]
@@ -157,8 +156,7 @@ def lists_for(u: Neighbourhoods, groups: int) -> Lists:
     size = int(np.diff(u.start).max(initial=LANES))
     return Lists(np.empty((4, 1)), np.empty((4, size), dtype=np.float32),
                  np.zeros((groups, u.bounds.shape[1]), dtype=np.int64), np.zeros(3), np.empty((0, 2), dtype=np.int64),
-                 np.empty((0, 3)), np.empty((3, 1)), np.empty((3, size + FEW), dtype=np.float32),
-                 np.empty((4, 1), dtype=np.float32), np.zeros((1, 1), dtype=np.int64))
+                 np.empty((0, 3)), np.empty((3, 1)), np.empty((3, size + FEW), dtype=np.float32))
 
 
 def motion(s: AtomTables, frame: Frame, u: Neighbourhoods) -> Motion:
@@ -297,7 +295,7 @@ def _feel(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, 
                 list_bounds[group, kind] = all_bounds[m, kind]
         for c in range(3):
             centre[c], held[0, c] = beads[first_bead[one], c], holds[m, c]
-        quick_forces(own, s, kinds, charges, x, lists, WHOLLY, cores, line, work, force)
+        quick_forces(own, s, kinds, charges, x, lists, cores, line, work, force)
         if places > free:
             spread(child, parents, ends, parent, weight, factor, x, force)
         if not rules.exact:

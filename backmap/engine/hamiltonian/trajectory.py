@@ -10,7 +10,6 @@ from ..compiling.compiled import part
 from ..compiling.uniform import uniform
 from .bonded import ROOM
 from .constraints import (
-    RETURNED,
     Constraints,
     bead_sums,
     constraints_of,
@@ -29,7 +28,6 @@ from .loops import LANES
 from .nearby import AtomTables, Cells
 from .quick import cores_of
 from .records import BlockTables
-from .splitting import Split, beginning, rhythm_of, split_of
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -68,8 +66,6 @@ class Rules(NamedTuple):
         molecule: Power of sqrt(det G) in the weight w: 1 for rigid bonds, 0 for stiff ones.
         block: Power of sqrt(det G_C) in the weight w: -1 for both.
         peak: Half-way, a trajectory has about so many times the energy that it begins and ends with.
-        inner: Forces of pairs count in one of so many steps, about.
-        outer: Those of what stands still farther away than ``reach``, nm, in one of so many of these.
     """
 
     timestep: float
@@ -79,9 +75,6 @@ class Rules(NamedTuple):
     molecule: float
     block: float
     peak: float = 1.0
-    inner: int = 1
-    outer: int = 1
-    reach: float = 1.0
 
 
 class Room(NamedTuple):
@@ -91,7 +84,6 @@ class Room(NamedTuple):
     start: Array
     listed: Array
     previous: Array
-    earlier: Array
     back: Array
     velocity: Array
     force: Array
@@ -113,10 +105,10 @@ def room(t: BlockTables, n_kinds: int, n_atoms: int) -> Room:
     """Room for the blocks of molecules of at most ``n_atoms`` atoms."""
     places, rows = np.diff(t.places.start).max(initial=1), np.diff(t.beads.start).max(initial=1)
     lanes = -(-places // LANES) * LANES
-    eight = (np.empty((places, 3)) for _ in range(8))
+    seven = (np.empty((places, 3)) for _ in range(7))
     starts = (t.bonds.start, t.factor.entry_start, t.factor.diagonal_start)
     bonds, entries, constraints = (np.diff(start).max(initial=1) for start in starts)
-    return Room(*eight, np.empty((bonds, 3)), np.empty(entries), np.empty(constraints), np.empty((rows, 3)),
+    return Room(*seven, np.empty((bonds, 3)), np.empty(entries), np.empty(constraints), np.empty((rows, 3)),
                 np.empty((rows, 3)), np.zeros(rows), np.full(n_atoms, -1), np.empty(places, dtype=np.int64),
                 np.empty(places), np.empty((n_kinds, lanes), dtype=np.float32),
                 np.empty((3, lanes), dtype=np.float32), np.empty(ROOM))
@@ -214,8 +206,7 @@ def trajectory(t: BlockTables, s: AtomTables, g: Cells, p: BlockPlaces, one: int
                lists: Lists):
     """Follow the block in the room from ``r.x``, ``r.velocity`` for ``steps``; both are moved.
 
-    Velocities are freed of what would leave the constraints at the ends alone. In between it leads off along the
-    gradients from where a step begins, and along these the step is brought back: positions are the same.
+    Velocities are first freed of what would leave the constraints.
 
     Returns:
         How it ended; energies before and after, potential, kinetic and of springs, (2, 3), kJ/mol; log det G_C
@@ -227,11 +218,14 @@ def trajectory(t: BlockTables, s: AtomTables, g: Cells, p: BlockPlaces, one: int
     places, follows = len(inverse), own.moving > moving
     x, v, force, previous = r.x[:places], r.velocity[:places], r.force[:places], r.previous
     role = r.role[:p.n_atoms[one]]
-    energies, before, after, potential, scale = np.zeros((2, 3)), 0.0, 0.0, 0.0, 0.0
-    inner, outer, rhythm = 0, 0, rhythm_of(steps, rules.inner, rules.outer, rules.reach)
+    energies, before, after, potential = np.zeros((2, 3)), 0.0, 0.0, 0.0
     for step in range(steps + 1):
         if step > 0:
-            if not _advanced(constraints, dt, scale if step > 1 else 0.0, x, v, force, r):
+            for i in range(moving):
+                for c in range(3):
+                    previous[i, c] = x[i, c]
+                    x[i, c] += dt * (v[i, c] + 0.5 * dt * inverse[i] * force[i, c])
+            if not project_positions(constraints, r.unit, r.factor, x, r.right, r.sums, r.held):
                 return TORN, energies, before, after, lists
             if follows:
                 follow(t, k, x)
@@ -247,16 +241,12 @@ def trajectory(t: BlockTables, s: AtomTables, g: Cells, p: BlockPlaces, one: int
         if step == 0 or outrun(group, x, r.listed) > MARGIN:
             strayed = farthest(x, r.start, own.moving)
             block = MovingBlock(own.moving, group, x, role, p.first_atom[one])
-            lists = neighbours(block, s, g, atoms, MARGIN, strayed, rules.reach, lists)
+            lists = neighbours(block, s, g, atoms, MARGIN, strayed, lists)
             copy(x, 0, places, r.listed)
-        split = Split(0.0, 0.0, rules.reach)
-        if step == beginning(inner, rhythm.inner, steps):
-            split = split_of(rhythm, inner, outer)
-            inner, outer = inner + 1, outer + (1 if split.outer != 0.0 else 0)
         if step == 0 or step == steps:
-            potential = energy_and_forces(own, s, r.kinds, r.charges, x, lists, split, r.terms, force)
+            potential = energy_and_forces(own, s, r.kinds, r.charges, x, lists, r.terms, force)
         else:
-            quick_forces(own, s, r.kinds, r.charges, x, lists, split, r.cores, r.line, r.terms, force)
+            quick_forces(own, s, r.kinds, r.charges, x, lists, r.cores, r.line, r.terms, force)
         if follows:
             hand_over(t, k, x, force)
         spring = 0.0 if rules.exact else springs(constraints, r.springs, x, r.sums, r.held, force)
@@ -266,14 +256,14 @@ def trajectory(t: BlockTables, s: AtomTables, g: Cells, p: BlockPlaces, one: int
             for i in range(moving):
                 for c in range(3):
                     v[i, c] += 0.5 * dt * inverse[i] * force[i, c]
-        if step == 0 or step == steps:
-            project_velocities(constraints, r.unit, r.factor, v, r.right, r.sums)
-        if 0 < step == steps and not _returns(constraints, dt, x, v, force, r):
+        project_velocities(constraints, r.unit, r.factor, v, r.right, r.sums)
+        if step > 0 and not _returns(constraints, dt, x, v, force, r):
             return TORN, energies, before, after, lists
         if step == 0:
             energies[0, 0], energies[0, 1], energies[0, 2] = potential, kinetic(moving, inverse, v), spring
             before = after
-        scale = temper(rules.peak, step, steps, moving, v)
+        if rules.peak != 1.0:
+            temper(rules.peak, step, steps, moving, v)
         if step == steps:
             energies[1, 0], energies[1, 1], energies[1, 2] = potential, kinetic(moving, inverse, v), spring
     return WHOLE, energies, before, after, lists
@@ -290,12 +280,7 @@ def temper(peak, step, steps, moving, v):
 
     Args:
         peak: Product of all factors up to the middle. Half of the energy being kinetic, energies grow by as much.
-
-    Returns:
-        By what they were scaled.
     """
-    if peak == 1.0:
-        return 1.0
     scale, factor = 1.0, peak**(1.0 / steps)
     if step > 0:
         scale *= factor if 2 * step <= steps else 1.0 / factor
@@ -304,7 +289,6 @@ def temper(peak, step, steps, moving, v):
     for i in range(moving):
         for c in range(3):
             v[i, c] *= scale
-    return scale
 
 
 @part
@@ -326,36 +310,8 @@ def _thrown(x, previous, moving):
 
 
 @part
-def _advanced(constraints: Constraints, dt, scale, x, v, force, r: Room):
-    """Take a time step, from positions and velocities; ``scale`` is what ``temper`` has scaled the latter by there.
-
-    Returns whether constraints are met, and whether the step before is what a step back from here leads to, too
-    (``_returns``; 0 for ``scale`` where there is none). A step that the constraints have moved by c began where its
-    velocities had led from the step before; so does the one back, turned round, and is moved by c / ``scale`` to
-    where the step before began. Where that is little there is nothing to try.
-    """
-    moving, inverse, previous, earlier, back = (constraints.moving, constraints.inverse_mass, r.previous, r.earlier,
-                                                r.back)
-    for i in range(moving):
-        kick = 0.5 * dt * inverse[i]
-        for c in range(3):
-            earlier[i, c], previous[i, c] = previous[i, c], x[i, c]
-            x[i, c] += dt * (v[i, c] + kick * force[i, c])
-            back[i, c] = x[i, c]
-    if not project_positions(constraints, r.unit, r.factor, x, r.right, r.sums, r.held):
-        return False
-    if scale == 0.0 or farthest(x, back, moving) < RETURNED * scale:
-        return True
-    copy(x, moving, len(x), back)
-    for i in range(moving):
-        for c in range(3):
-            back[i, c] = earlier[i, c] - (x[i, c] - back[i, c]) / scale
-    return leads_to(constraints, r.unit, r.factor, back, r.right, r.sums, r.held, earlier)
-
-
-@part
 def _returns(constraints: Constraints, dt, x, v, force, r: Room):
-    """Whether the first step back leads to where the last step began: constraints may be met in more than one place.
+    """Whether a step back leads to where the step came from: constraints may be met in more than one place.
 
     Zappa, Holmes-Cerfon, Goodman, Commun. Pure Appl. Math. 71, 2609 (2018).
     """

@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.geometry.measure import BondGram
-from backmap.engine.hamiltonian import lists as lists_
 from backmap.engine.hamiltonian import move, nearby, trajectory
 from backmap.engine.hamiltonian.forces import quick_forces, terms_of
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves
 from backmap.engine.hamiltonian.nearby import cores
-from backmap.engine.hamiltonian.splitting import WHOLLY
 from backmap.engine.random import Stream
 from backmap.model.molecule import MoleculeType
 from backmap.model.parameters import ForceField
@@ -107,7 +105,7 @@ def test_sweeps_keep_bonds_and_beads_and_account_for_the_energy() -> None:
     (group,) = system.groups
     ends = frame.atoms[group.atoms][:, group.type.bonds]
     length = np.linalg.norm(ends[:, :, 0] - ends[:, :, 1], axis=2)
-    np.testing.assert_allclose(length, np.broadcast_to(group.type.bond_length, length.shape), atol=3e-8)
+    np.testing.assert_allclose(length, np.broadcast_to(group.type.bond_length, length.shape), atol=1e-8)
     np.testing.assert_allclose(system.map(frame.atoms), window.beads[0], atol=2e-6)
     np.testing.assert_allclose(frame.residual, system.map(frame.atoms) - window.beads[0], atol=1e-12)
     assert np.abs(frame.atoms - window.atoms[0]).max() > 0.01
@@ -169,7 +167,7 @@ def test_quick_forces_are_those_of_the_energy(coulomb: str, cap: float | None) -
                                 moves.rules, 0, room, moves._lists)[-1]
         moving, expected = moves.tables.places.moving[k], np.array(room.force)
         quick_forces(terms_of(moves.tables, k), moves.surroundings, room.kinds, room.charges, room.x[:places], lists,
-                     WHOLLY, room.cores, room.line, room.terms, room.force[:places])
+                     room.cores, room.line, room.terms, room.force[:places])
         move.leave(moves.tables, moves.places, one, room)
         scale = np.abs(expected[:moving]).max()
         np.testing.assert_allclose(room.force[:moving], expected[:moving], rtol=1e-5, atol=1e-6 * scale)
@@ -191,14 +189,13 @@ def test_lists_in_a_narrow_box_hold_no_more_than_in_a_wide_one() -> None:
         for group, (begin, end) in enumerate(itertools.pairwise(bounds)):
             width = np.linalg.norm(room.x[begin:end] - room.x[begin], axis=1).max()
             away = np.linalg.norm(lists.at[:3, slice(*lists.bounds[group, [0, -1]])].T - room.x[begin], axis=1)
-            assert away[away < 1e5].max() <= 0.8 + trajectory.MARGIN + width + 2 * lists_.SLACK
+            assert away[away < 1e5].max() <= 0.8 + trajectory.MARGIN + width + 1e-12
 
 
 def test_trajectories_are_those_of_full_forces_in_every_step() -> None:
     """The slow and obvious way: double precision, lists made anew in every step."""
     system, window, field = liquid()
     moves = HamiltonianMoves(system, field, 350.0, size=2, steps=1)
-    moves.rules = moves.rules._replace(inner=1, outer=1)
     frame = moves.frame(window.atoms[0], window.beads[0], window.box(0))
     one, steps = 4, 20
     moving = moves.tables.places.moving[moves.places.make[one]]
@@ -303,7 +300,7 @@ def test_kinds_may_share_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
             moving = moves.tables.places.moving[k]
             found.append([energies[0, :1], np.array(room.force[:moving])])
             quick_forces(terms_of(moves.tables, k), moves.surroundings, room.kinds, room.charges, room.x[:places],
-                         lists, WHOLLY, room.cores, room.line, room.terms, room.force[:places])
+                         lists, room.cores, room.line, room.terms, room.force[:places])
             found[-1].append(np.array(room.force[:moving]))
             move.leave(moves.tables, moves.places, one, room)
     half = len(found) // 2

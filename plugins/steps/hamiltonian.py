@@ -238,8 +238,10 @@ class Hamiltonian(FrameStep):
     def _before(self) -> list[tuple[str, int, dict[str, Any]]]:
         """Name, number and settings of each sweep before those that count: those that part overlaps, and that cool."""
         caps = np.geomspace(SOFTEST, HARDEST, self.options.soft_core_sweeps).tolist()
-        return [*(("soften", k, {"cap": cap}) for k, cap in enumerate(caps)), *[(MEND, 0, {})] * (
-            self.mending.rounds > 0), *self._cooling("anneal")]
+        cooling = self._cooling("anneal")
+        # Heat leaves some molecules bent beyond what moves at the temperature lead back, so that it is mended after it.
+        mends = [(MEND, k, {}) for k in range(1 + bool(cooling))] if self.mending.rounds else []
+        return [*(("soften", k, {"cap": cap}) for k, cap in enumerate(caps)), *mends[:1], *cooling, *mends[1:]]
 
     def _cooling(self, name: str) -> list[tuple[str, int, dict[str, Any]]]:
         """The same of those that cool."""
@@ -294,7 +296,7 @@ class Hamiltonian(FrameStep):
             moved, where = (frame, only) if second is None else (second, followed.part >= 0)
             words = (state.seed, self.index, name, int(window.frames[0]), sweep)
             if name == MEND:
-                mended = self._mend(frame, window.box(0), words, lambda share, number=number: state.progress(
+                mended = mended | self._mend(frame, window.box(0), words, lambda share, number=number: state.progress(
                     (number + share) / len(sweeps)))
             else:
                 outcome = self.moves.sweep(moved, words, where, **settings)

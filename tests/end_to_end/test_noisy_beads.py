@@ -122,7 +122,7 @@ HYIY {len(chosen)}
     (tmp_path / "run.yaml").write_text(MARTINI.format(folder=folder))
     said = command.succeed("run", tmp_path / "run.yaml")
     assert re.search(r"warning: infeasible: \d+ beads: frame 0: HYIY \d B\d", said), said
-    assert said.count("kT a bead at sigma 0.02 nm") == 2, said
+    assert said.count("kT a bead at sigma 0.02 nm") == 1, said  # of metropolis, which meets beads exactly in the end
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert 0 < report["flagged"]["infeasible"]["count"] < 18
     assert all(row["all"] > 0.1 for each in report["sampling"] for row in each["acceptance"])

@@ -144,7 +144,6 @@ def parameters_of(function: Function, values: Sequence[float], line: TopologyLin
         if phase > 360:
             raise BackmapError(f"{text}: a phase of {values[function.phase]:g} degrees", where=line.where,
                                hint="It is -360 to 360.")
-    if function.translate is _periodic and (values[2] != round(values[2]) or values[2] < 0):
-        raise BackmapError(f"{text}: a multiplicity of {values[2]:g}", where=line.where,
-                           hint="It is a whole number, and not negative.")
+    if function.translate is _periodic and values[2] != round(values[2]):  # grompp takes negative ones
+        raise BackmapError(f"{text}: a multiplicity of {values[2]:g}", where=line.where, hint="It is a whole number.")
     return function.translate(values)

@@ -95,6 +95,16 @@ def test_the_force_field_without_weights_or_frames(folder: Path, capsys: pytest.
     assert (folder / "runs" / "recipe" / "report.html").stat().st_size > 0
 
 
+def test_weights_of_other_molecules_are_not_proposed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The voxel GAN of polystyrene knows carbons and hydrogens, and could draw any hydrocarbon."""
+    other = OCTANE.parent / "polystyrene" / "voxel_gan_568K.safetensors"
+    (folder / "run.mdp").write_text("constraints = all-bonds\nref-t = 350\ncoulombtype = reaction-field\n")
+    code, out, err = call("init", *FILES, "--mdp", "run.mdp", "--weights", other, capsys=capsys)
+    assert code == 0, err
+    assert f"{other}: the weights were not trained on 'OCT'" in out
+    assert steps(folder / "recipe.yaml")["forward"]["generator"] == "template"
+
+
 def test_training_with_frames(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Both recipes run, one after the other."""
     code, out, _ = call("init", *FILES, "--aa", "aa.gro", "--aa", "train.xtc", "--weights", folder, capsys=capsys)

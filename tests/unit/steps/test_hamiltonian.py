@@ -156,3 +156,14 @@ def test_what_mending_makes_another_isomer_is_turned_over_and_mended_again(monke
     assert found.shape == (system.n_beads,)
     assert [words[-2:] for words in names] == [(0, 0), ("again", 0), ("again", 1)]
     assert next(turned, None) is None
+
+
+@pytest.mark.parametrize(("options", "names"), [
+    ({"mend": 2}, ["mend"]), ({"mend": 0, "annealing_sweeps": 1}, ["anneal"]),
+    ({"mend": 2, "annealing_sweeps": 1, "soft_core_sweeps": 1}, ["soften", "mend", "anneal", "mend"])])
+def test_what_annealing_bends_is_mended_behind_it(options: dict[str, int], names: list[str]) -> None:
+    system, _, field = melt(1)
+    step, _, _ = started(system, field, temperature=350, **options)
+    before = step._before()
+    assert [name for name, *_ in before] == names
+    assert len({(name, number) for name, number, _ in before}) == len(before)  # each has random numbers of its own

@@ -33,7 +33,9 @@ OVERLAPPING, THREADED, STRAINED, FOLDED, MISSED = "overlapping", "threaded", "st
 TROUBLES = (OVERLAPPING, THREADED, STRAINED, FOLDED, MISSED)
 #: Of the pairs of an atom, half of each, beyond what its charge is held by, where it overlaps: kJ/mol, and kT.
 PAIR, HOT = 30.0, 12.0
-STRAIN = 15.0  #: kT of the bonded terms of an atom, shared by their atoms, from which on it is strained
+#: Of the bonded terms of an atom, shared by their atoms, from which on it is strained, kT, and kJ/mol: in a glass beads
+#: hold molecules as they were when they were warm.
+STRAIN, BENT = 15.0, 35.0
 FAR = 6.0  #: sigma by which a soft bead may be missed
 CAPS = (10.0, 100.0, 1000.0, None)  #: kJ/mol, at which repulsion is capped, one after the other
 PASSING = 1.0  #: kJ/mol, the same while bonds are pushed out of rings: next to nothing
@@ -169,7 +171,7 @@ class Mending:
         energies, bonded = self.energy.of(frame.atoms, box), bonded_of_atom(self.energy, frame.atoms)
         pairs = energies.lj_of_atom + np.minimum(energies.coulomb_of_atom, 0)  # ions sit deep in the shells of others
         found = {OVERLAPPING: self._beads(~(pairs < max(PAIR, HOT * heat))),
-                 STRAINED: self._beads(~(bonded < STRAIN * heat)),
+                 STRAINED: self._beads(~(bonded < max(BENT, STRAIN * heat))),
                  THREADED: np.zeros(self.system.n_beads, dtype=bool), MISSED: self._missed(frame)}
         found[THREADED][self.owner[self.rings.atoms_of(threads)]] = True
         found[FOLDED] = np.zeros(self.system.n_beads, dtype=bool)

@@ -15,8 +15,7 @@ from backmap.model.tally import Tally
 from ..fit.examination import examined
 from .part import Flags, Measurement, rows_of
 
-FRAMES = 3  #: first frames of a run, which are looked at
-ROOM = 300.0  #: K, where no step says what it samples
+FRAMES = 8  #: first frames of a run, which are looked at
 TOPIC = "beads"
 RULE = VerdictRule(TOPIC, "beads", "distances between beads that a change explains better than the free molecule",
                    "another unit, order or mapping")
@@ -28,11 +27,12 @@ class BeadFit(Measurement):
     Args:
         system: What is there.
         forcefield: Of the atoms.
-        temperature: K.
+        temperature: K; None where no step says what it samples.
         declared: What the beads are said to be.
     """
 
-    def __init__(self, system: System, forcefield: ForceField, temperature: float, declared: BeadsAre | None) -> None:
+    def __init__(self, system: System, forcefield: ForceField, temperature: float | None,
+                 declared: BeadsAre | None) -> None:
         self.system, self.forcefield = system, forcefield
         self.temperature, self.declared = temperature, declared
 

@@ -14,7 +14,7 @@ from backmap.model.parameters import ForceField
 from backmap.model.system import System
 from backmap.model.tally import Tally
 
-from .bead_fit import ROOM, RULE, BeadFit
+from .bead_fit import RULE, BeadFit
 from .histograms import Bins
 from .part import counts_of, rows_of, share
 
@@ -49,7 +49,7 @@ class Consistency(Assessor):
         super().begin(system, forcefield)
         self.fit = None
         if forcefield is not None and self.options.free_molecule:
-            self.fit = BeadFit(system, forcefield, self.sampled.temperature if self.sampled else ROOM, self.beads_are)
+            self.fit = BeadFit(system, forcefield, self.sampled.temperature if self.sampled else None, self.beads_are)
         local = [bead_classes(kind) for kind in system.types]
         self.names = ["all", *sorted({name for classes in local for name in classes})]
         self.members: list[NDArray[np.int64]] = [np.arange(system.n_beads)]

@@ -13,7 +13,6 @@ from backmap.model.survey import Finding, Survey
 from ..fit.examination import BeadFrame, Examined, examined
 
 LOOKED_AT = 3  #: frames, evenly spaced
-ROOM = 300.0  #: K, where no step gives a temperature
 
 
 class FitChecker(Checker):
@@ -36,12 +35,13 @@ class FitChecker(Checker):
             yield Finding("note", where, f"whether beads fit was not looked at: {said}")
 
 
-def temperature_of(survey: Survey) -> float:
-    """That of the first step that is given one, K."""
+def temperature_of(survey: Survey) -> float | None:
+    """That of the first step that is given one, K, else of the simulation that the force field is from, if known."""
     for step in survey.steps:
         if "temperature" in step.options.model_fields_set and step.options.temperature is not None:
             return float(step.options.temperature)
-    return ROOM
+    run = survey.forcefield and survey.forcefield.run
+    return run.temperature if run is not None else None
 
 
 def _frames(survey: Survey) -> list[BeadFrame]:

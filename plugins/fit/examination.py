@@ -17,6 +17,7 @@ from ..chemistry.bond_lengths import impossible
 from .lengths import LengthTables, lengths
 from .mappings import other_mappings
 from .sampling import LARGEST, FreeMolecule, free_molecule
+from .warmth import warmth
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -36,6 +37,11 @@ ALIKE = 0.02  #: scores that differ by less are the same
 GAIN = 1.0  #: by which another order must be more likely, logarithm and length
 MAPPING_GAIN = 0.15  #: the same of another mapping
 WIDE = 1.5  #: times as much variation as in the free molecule
+#: K: where nothing says how warm beads are, and the least at which molecules are sampled. Below, those of a glass or
+#: a crystal would not come over their barriers, as they did when they were warmer.
+ROOM, COLDEST = 300.0, 250.0
+WARM = 1.35  #: factor to the temperature, from which on it is another
+LIKELIER = 3.3  #: logarithm of a likelihood, by which that is likelier: of right beads 1 % by chance
 FITS = -1.2  #: score of lengths that are as they should be, at least
 CLOSELY = -0.5  #: score of lengths by which a mapping is told, at least
 FOREIGN, STRANGE = -3.0, -1.8  #: score of lengths of another molecule, and of such that may be
@@ -71,20 +77,20 @@ class Examined:
     unlooked: list[str] = field(default_factory=list)
 
 
-def examined(system: System, forcefield: ForceField, temperature: float, frames: Sequence[BeadFrame],
+def examined(system: System, forcefield: ForceField, temperature: float | None, frames: Sequence[BeadFrame],
              declared: BeadsAre | None = None) -> Examined:
     """Compare beads with those of free molecules.
 
     Args:
         system: The molecules.
         forcefield: Of their atoms.
-        temperature: K.
+        temperature: K; None where nothing says it.
         frames: Some frames of beads.
         declared: Whether beads are said to be mapped from atoms or those of a model.
     """
     found = Examined()
     sort = "model" if declared == "model" else "mapped"
-    frees = dict(_free(system, forcefield, temperature, found))
+    frees = dict(_free(system, forcefield, max(temperature or ROOM, COLDEST), found))
     if not frees or not frames:
         return found
     tables = {name: LengthTables.of(free, free.kind.mapping, WIDTH[sort]) for name, free in frees.items()}
@@ -94,7 +100,7 @@ def examined(system: System, forcefield: ForceField, temperature: float, frames:
         found.misfits.append(misfit)
         return found
     for name, free in frees.items():
-        one = Compared(free, tables[name], beads[name], sort, declared)
+        one = Compared(free, tables[name], beads[name], sort, declared, temperature)
         own = list(_of_type(one))
         found.misfits += own
         if not own:
@@ -112,6 +118,7 @@ class Compared:
         beads: Whole molecules, (n, B, 3), nm.
         sort: How closely they are compared.
         declared: What they are said to be.
+        temperature: That they are said to have, K; None where nothing says it.
     """
 
     free: FreeMolecule
@@ -119,6 +126,7 @@ class Compared:
     beads: Array
     sort: str
     declared: BeadsAre | None
+    temperature: float | None
 
     @property
     def kind(self) -> MoleculeType:
@@ -208,7 +216,7 @@ def _of_type(one: Compared) -> Iterator[Misfit]:
         misfit = Misfit(mean < FOREIGN and one.declared == "mapped", f"distances between beads of {one.kind.name} are "
                         f"not those of its free molecule, in no order and at no scale: {_farthest(one, score)}",
                         "Are they beads of this molecule, in the order of the mapping, and at this temperature?")
-    misfit = misfit or _wide(one)
+    misfit = misfit or _wide(one) or _otherwise_warm(one)
     if misfit is not None:
         yield misfit
 
@@ -220,6 +228,24 @@ def _wide(one: Compared) -> Misfit | None:
         return None
     return Misfit(False, f"distances between beads of {one.kind.name} vary {ratio:.2g} times as much as in its free "
                   "molecule", "Is it the temperature of the beads, and were they rounded or smeared?")
+
+
+def _otherwise_warm(one: Compared) -> Misfit | None:
+    """Beads of atoms at another temperature."""
+    if one.declared != "mapped" or one.temperature is None:
+        return None
+    found = warmth(one.free, one.beads, one.temperature)
+    if found is None or found.gain < LIKELIER or abs(np.log(found.factor)) < np.log(WARM):
+        return None
+    return Misfit(False, f"distances between beads of {one.kind.name} vary as at about "
+                  f"{_rounded(found.factor * one.temperature)} K, not as at {one.temperature:g} K",
+                  "Is it the temperature of the atoms that they were mapped from? Beads that were rounded or smeared "
+                  "look warmer.")
+
+
+def _rounded(temperature: float) -> str:
+    """To two digits."""
+    return f"{float(f'{temperature:.1e}'):g}"
 
 
 def _permuted(one: Compared, score: Array) -> Misfit | None:

@@ -54,10 +54,12 @@ class FreeMolecule:
     Attributes:
         kind: The molecule type.
         atoms: Positions, (n, A, 3), nm.
+        temperature: K.
     """
 
     kind: MoleculeType
     atoms: Array
+    temperature: float
 
 
 def sampled(kind: MoleculeType, field: ForceField, temperature: float) -> FreeMolecule | None:
@@ -76,10 +78,10 @@ def sampled(kind: MoleculeType, field: ForceField, temperature: float) -> FreeMo
     field, known = _sprung(kind, field, known)
     made = _built(kind, field, known, System(((kind, 1),)))
     try:
-        atoms = _run(made, embedded(kind, known), temperature, _turning(kind))
+        atoms = _run(made, embedded(kind, known), temperature, turning(kind))
     except openmm.OpenMMException:
         return None
-    return FreeMolecule(kind, atoms) if atoms is not None else None
+    return FreeMolecule(kind, atoms, temperature) if atoms is not None else None
 
 
 #: Free molecules that were met in this process.
@@ -92,7 +94,7 @@ def free_molecule(kind: MoleculeType, field: ForceField, temperature: float) -> 
     if key not in _known:
         _known[key] = _kept_or_sampled(key, kind, field, temperature)
     found = _known[key]
-    return found and FreeMolecule(kind, found.atoms)
+    return found and replace(found, kind=kind)
 
 
 def _key(kind: MoleculeType, field: ForceField, temperature: float) -> str:
@@ -112,14 +114,14 @@ def _kept_or_sampled(key: str, kind: MoleculeType, field: ForceField, temperatur
         with contextlib.suppress(OSError, SafetensorError, KeyError):  # not there, or damaged
             atoms = load_file(file)["atoms"].astype(np.float64)
             if atoms.ndim == 3 and atoms.shape[1:] == (kind.n_atoms, 3):
-                return FreeMolecule(kind, atoms)
+                return FreeMolecule(kind, atoms, temperature)
     found = sampled(kind, field, temperature)
     if found is None:
         return None
     rounded = found.atoms.astype(np.float32)
     if file is not None:
         _keep(file, rounded)
-    return FreeMolecule(kind, rounded.astype(np.float64))
+    return replace(found, atoms=rounded.astype(np.float64))
 
 
 def _keep(file: Path, atoms: NDArray[np.float32]) -> None:
@@ -263,7 +265,7 @@ def _turned(x: Array, i: int, j: int, side: Index, rng: np.random.Generator) -> 
     return trial
 
 
-def _turning(kind: MoleculeType) -> list[tuple[int, int, Index]]:
+def turning(kind: MoleculeType) -> list[tuple[int, int, Index]]:
     """Bonds that turn: single ones outside rings between heavy atoms that both have another; the smaller side turns."""
     heavy, graph = kind.chemistry.heavy, kind.joined
     planar = {frozenset(row) for bonds in planar_bonds(kind) for row in bonds.atoms[:, 1:3].tolist()}

@@ -1,6 +1,7 @@
 """The whole court, or the cases whose names begin with the words that are given: what each is called, as a table."""
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from dataclasses import asdict
@@ -18,7 +19,11 @@ MEASURED = Path(__file__).resolve().parents[1] / "court.json"
 
 def main() -> int:
     """Run the cases; the exit code is 1 if one is called what it should not be."""
-    folder, wanted = Path(sys.argv[1]), tuple(sys.argv[2:])
+    parser = argparse.ArgumentParser(prog="python -m tests.court", description=__doc__)
+    parser.add_argument("folder", type=Path, help="where liquids and runs are kept")
+    parser.add_argument("names", nargs="*", help="with which the names of cases begin; all without")
+    given = parser.parse_args()
+    folder, wanted = given.folder.resolve(), tuple(given.names)
     wrong = 0
     for case in EVERY:
         if wanted and not case.name.startswith(wanted):

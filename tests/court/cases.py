@@ -331,7 +331,7 @@ def _beads() -> list[Case]:
         hexane("hexane-geometry", what="beads are mass centres, the mapping has centres of geometry",
                files=mapping("geometry")),
         hexane("hexane-heavy", what="beads are mass centres, the mapping has heavy atoms alone", files=heavy),
-        hexane("hexane-hot", what="beads of 300 K, said to be of 600 K", files=colder(600)),
+        Case("hexane-hot", "beads", "hexane", what="beads of 300 K, said to be of 600 K", files=colder(600), frames=3),
         hexane("hexane-cold", what="beads of 300 K, said to be of 120 K", files=colder(120)),
         Case("crystal-hot", "beads", "crystal", "beads of a crystal at 100 K, said to be of 300 K", colder(300),
              frames=1),
@@ -368,7 +368,7 @@ def _wrong() -> list[Case]:
             ("hexane", "sigma 5 % larger", lennard_jones(sigma=1.05)),
             ("hexane", "epsilon three times as large", lennard_jones(epsilon=3.0)),
             ("hexane", "angles a tenth as stiff", angles(0.1)), ("ethanol", "charges 10 % larger", charges(1.1)),
-            ("ethanol", "charges twice as large", charges(2.0)),
+            ("ethanol", "charges 30 % larger", charges(1.3)),
             ("propane", "sigma 3 % smaller", lennard_jones(sigma=0.97)),
             ("propane", "epsilon 20 % smaller", lennard_jones(epsilon=0.8)), ("ethanol", "no torsions", torsions(0.0))):
         name = f"{liquid}-wrong-{what.replace(' ', '-').replace('%', 'percent')}"

@@ -12,6 +12,8 @@ from backmap_plugins.fit.examination import BeadFrame, Examined, examined
 from backmap_plugins.fit.lengths import LengthTables
 from backmap_plugins.fit.mappings import other_mappings
 from backmap_plugins.fit.sampling import free_molecule, sampled
+from backmap_plugins.fit.warmth import warmth
+from backmap_plugins.fit.wells import wells
 
 from backmap import session
 from backmap.checking import reading
@@ -190,3 +192,53 @@ def test_the_free_molecule_follows_from_its_arguments_and_keeps_its_bonds() -> N
     assert np.allclose(bonds[:, heavy].mean(axis=0), 0.153, atol=0.003)
     tables = LengthTables.of(free_molecule(kind, known.forcefield, 350.0), kind.mapping, 0.01)
     assert tables.best_scale(kind.mapping.apply(one.atoms)) == pytest.approx((1.0, 0.0), abs=1e-3)
+
+
+@cache
+def warm(temperature: float) -> tuple[BeadFrame, ...]:
+    """192 free molecules of octane at a temperature, mapped, in one frame: neither box nor neighbours matter."""
+    known = survey("octane")
+    kind, n = known.system.types[0], known.system.n_molecules
+    atoms = sampled(kind, known.forcefield, temperature).atoms
+    picked = atoms[np.linspace(0, len(atoms) - 1, 3 * n).astype(int)].reshape(3, n, kind.n_atoms, 3)
+    return tuple((kind.mapping.apply(each).reshape(-1, 3), None) for each in picked)
+
+
+@pytest.mark.parametrize("temperature", [175.0, 300.0, 700.0])
+def test_beads_tell_how_warm_they_are(temperature: float) -> None:
+    known = survey("octane")
+    free = free_molecule(known.system.types[0], known.forcefield, 350.0)
+    beads = np.concatenate([given.reshape(-1, 4, 3) for given, _ in warm(temperature)])
+    assert warmth(free, beads, 350.0).factor == pytest.approx(temperature / 350, rel=0.25)  # a step of what is tried
+
+
+@pytest.mark.parametrize(("temperature", "said"), [(175.0, True), (300.0, False), (700.0, True)])
+def test_another_temperature_is_named(temperature: float, said: bool) -> None:
+    misfits = looked_at("octane", list(warm(temperature))).misfits
+    assert [("K, not as at 350 K" in each.problem, each.grave) for each in misfits] == [(True, False)] * said
+    assert not looked_at("octane", list(warm(temperature)), "model").misfits
+
+
+def test_shares_of_conformers_do_not_matter() -> None:
+    """Molecules that are all trans about their middle bond are no colder."""
+    known = survey("octane")
+    kind = known.system.types[0]
+    free = free_molecule(kind, known.forcefield, 350.0)
+    of = wells(kind, free.atoms, (1, 2))
+    most = np.bincount(of).argmax()
+    assert 0.2 < (of == most).mean() < 0.9
+    assert warmth(free, kind.mapping.apply(free.atoms[of == most]), 350.0).factor == pytest.approx(1, rel=0.19)
+
+
+def test_cold_beads_are_compared_with_wells_of_warmer_molecules() -> None:
+    known = survey("octane")
+    kind = known.system.types[0]
+    free = free_molecule(kind, known.forcefield, 350.0)
+    beads = np.concatenate([given.reshape(-1, 4, 3) for given, _ in warm(175.0)])
+    assert warmth(free, beads, 175.0).factor == pytest.approx(1, rel=0.25)
+
+
+def test_warmth_of_large_molecules_is_not_told() -> None:
+    known = survey("polystyrene")
+    free = free_molecule(known.system.types[0], known.forcefield, 568.0)
+    assert warmth(free, free.kind.mapping.apply(free.atoms), 568.0) is None

@@ -9,11 +9,9 @@ from backmap.model.assessment import CARE, GOOD, Aspect, Assessment, Figure, Ver
 from backmap.model.system import System
 from backmap.model.tally import Tally
 
-from ..chemistry.volume import volume_of
+from ..chemistry.volume import packing, volume_of
 from .part import Array, Flags, Measurement, rows_of
 
-CELL = 1.0  #: nm; about the width of the cells in which atoms are counted
-LEAST_CELLS = 2  #: in each direction
 #: Packing fractions: of a liquid, at least (propane at its boiling point has 0.37, ethanol a third too thin 0.32), and
 #: around atoms of one that does not fill the box, surfaces included; of a crystal or glass, at least and at most.
 LIQUID, AROUND, SOLID, DENSEST = 0.35, 0.3, 0.68, 0.82
@@ -48,23 +46,9 @@ class Density(Measurement):
 
     def measure(self, frame: Snapshot, tally: Tally) -> Flags:
         if frame.box is not None and self.looked_at:
-            tally.row("filled", frame.index, [*self._filled(frame.atoms, frame.box),
+            tally.row("filled", frame.index, [*packing(frame.atoms, self.volume, frame.box),
                                               spacing(centres(frame.atoms, frame.where.molecule), frame.box)])
         return {}
-
-    def _filled(self, atoms: Array, box: Array) -> list[float]:
-        """Packing fraction of the box, its median around atoms, and the share of cells that hold none."""
-        whole = abs(np.linalg.det(box))
-        n = np.maximum((np.linalg.norm(box, axis=1) / CELL).astype(int), LEAST_CELLS)
-        n = np.minimum(n, 200)
-        cell = np.floor(np.linalg.solve(box.T, atoms.T).T % 1.0 * n).astype(np.int64) % n
-        key = np.ravel_multi_index(tuple(cell.T), tuple(n))
-        filled = np.bincount(key, self.volume, minlength=int(n.prod()))
-        around = filled[key] / (whole / n.prod())
-        order = np.argsort(around)
-        weight = np.cumsum(self.volume[order])
-        median = float(around[order][np.searchsorted(weight, 0.5 * weight[-1])])
-        return [self.volume.sum() / whole, median, float((filled == 0).mean())]
 
     def conclude(self, tally: Tally, reference: Tally | None) -> Assessment:
         rows = rows_of(tally, "filled", 4)

@@ -14,6 +14,7 @@ from backmap.model.survey import Finding, Survey
 from backmap.model.system import System
 from backmap.model.windows import expect_box
 
+from ..chemistry.volume import packing, volume_of
 from ..molecules.sources import names_of, opened
 from .listing import counted, listed
 
@@ -23,6 +24,9 @@ LOOKED_AT = 5  #: frames, evenly spaced
 ROUNDED = 0.002  #: nm; files of beads and atoms that are rounded to 0.001 nm agree as well
 FAR = 0.05  #: nm; root mean square of M(r) - R beyond which atoms and beads are not of the same frames
 DENSE = {True: 2.5, False: 23.0}  #: g/cm^3; no liquid of light elements, and nothing at all, is as dense
+#: Share of the room in cells of a nanometre that atoms fill, above which they cannot lie side by side: 0.8 in crystals,
+#: and somewhat more where beads are counted as a whole. Fewer atoms tell no density.
+FULL, ATOMS = 1.3, 200
 G_PER_CM3 = 1.66053907e-3  #: u/nm^3 in g/cm^3
 
 
@@ -128,12 +132,26 @@ def _below(value: float) -> float:
 def _density(survey: Survey, frame: FrameInfo) -> Iterator[Finding]:
     if frame.box is None or not periodic.is_valid(frame.box):
         return
+    volume = _volumes(survey.system)
+    if survey.system.n_atoms >= ATOMS and np.isfinite(volume).all():
+        overall, around, _ = packing(frame.positions, volume, frame.box)
+        if around > FULL:
+            yield Finding("error", survey.beads.where, f"about the beads, atoms would fill {around:.2g} times the room "
+                          f"there is, and {overall:.2g} times the box", "Is the box too small or in another unit, are "
+                          "molecules there twice, or were beads folded into a part of it?")
+            return
     mass = sum(kind.mass.sum() * count for kind, count in survey.system.blocks)
     density = mass * G_PER_CM3 / abs(np.linalg.det(frame.box))
     light = all((kind.chemistry.element <= 18).all() for kind in survey.system.types)
     if density > DENSE[light]:
         yield Finding("warning", survey.beads.where, f"the box is so small that the atoms would have a density of "
                       f"{density:.3g} g/cm^3", "Are lengths in nm, or in units of the bead's size? Scale them.")
+
+
+def _volumes(system: System) -> NDArray[np.float64]:
+    """Van der Waals volume of the atoms of every bead, nm^3, (B,); NaN of what has no elements."""
+    return np.concatenate([np.tile(np.bincount(kind.mapping.owner, minlength=kind.n_beads)
+                                   * (volume_of(kind) / kind.n_atoms), count) for kind, count in system.blocks])
 
 
 def _apart(survey: Survey, frames: list[tuple[int, FrameInfo]]) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from backmap.errors import BackmapError
 from backmap.model.inputs import FrameInfo
 from backmap.model.survey import Finding, Survey
-from tests import builders
+from tests import builders, scenes
 
 Array = NDArray[np.float64]
 
@@ -95,3 +95,13 @@ def test_hands_that_nothing_tells() -> None:
     [warning] = MoleculeChecker(MoleculeChecker.Options()).check(survey)
     assert warning.problem == "CHI: the handedness of 1 stereocentre is not known (C1)"
     assert list(MoleculeChecker(MoleculeChecker.Options()).check(Survey("run.yaml", system=SYSTEM))) == []
+
+
+@pytest.mark.parametrize(("part", "severities"), [(1.0, []), (0.8, []), (0.5, ["error"])])
+def test_beads_folded_into_a_part_of_the_box(part: float, severities: list[str]) -> None:
+    system, window = scenes.octane_window(1)
+    beads, box = window.beads[0] % (np.diag(window.boxes[0]) * part), window.boxes[0]
+    found = said(beads, box, None, None, system)
+    assert [one.severity for one in found] == severities
+    assert all(re.match(r"about the beads, atoms would fill [\d.]+ times the room there is", one.problem)
+               for one in found)

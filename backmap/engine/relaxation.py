@@ -190,8 +190,8 @@ def growth(series: ArrayLike, tests: int = 1, sweeps: ArrayLike | None = None) -
     if not np.isfinite(rows).all() or late.shape[1] < 2 * SHORTEST // 3 or lag < 1 or len(rows) < ENOUGH:
         return Growth(0.0, float("inf"), 1.0, float("nan"), GROWING - 1, tests, total)
     near, far = (((late[:, k:] - late[:, :-k])**2).mean(axis=1) for k in (lag, 2 * lag))
-    if not near.sum() > 0:
-        return Growth(1.0, 0.0, len(rows) - 1.0, float("nan"), GROWING - 1, tests, total)
+    if not near.sum() > 0:  # moves are never accepted; but a term without energy has nothing to forget
+        return Growth(1.0 if rows.any() else 0.0, 0.0, len(rows) - 1.0, float("nan"), GROWING - 1, tests, total)
     ratio, n = far.sum() / near.sum(), len(rows)
     error = np.sqrt(((far - ratio * near)**2).sum() * n / (n - 1)) / near.sum()
     return Growth(float(ratio - 1), float(error), n - 1.0, float("nan"), GROWING - 1, tests, total)

@@ -17,4 +17,5 @@ def backmap_assessors() -> dict[str, str]:
             "block_free_energies": "backmap_plugins.assessors.blocks:BlockFreeEnergies",
             "projected_forces": "backmap_plugins.assessors.forces.projected:ProjectedForces",
             "force_residual": "backmap_plugins.assessors.forces.residual:ForceResidual",
-            "ranks": "backmap_plugins.assessors.ranks:Ranks"}
+            "ranks": "backmap_plugins.assessors.ranks:Ranks",
+            "stability": "backmap_plugins.assessors.stability:Stability"}

@@ -11,17 +11,8 @@ from backmap.engine.random import Stream
 from backmap.model.parameters import ForceField
 from backmap.model.system import System, Window
 
-from .mechanics import (
-    BONDED,
-    CHIRALITY,
-    NON_BONDED,
-    TORSIONS,
-    Mechanics,
-    RefinementFailure,
-    context,
-    positions_of,
-    refined,
-)
+from ..openmm_bridge.contexts import context, positions_of
+from .mechanics import BONDED, CHIRALITY, NON_BONDED, TORSIONS, Mechanics, RefinementFailure, refined
 from .minimize import Minimize
 
 Array = NDArray[np.float64]

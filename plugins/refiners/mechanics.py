@@ -1,7 +1,7 @@
 """What minimisation and dynamics share: a system for OpenMM with its forces in stages, and the loop over frames.
 
-Everything runs on OpenMM's CPU platform with one thread, in a context of its own for every frame, so that
-a frame's result follows from the seed and the frame alone.
+Everything runs in a context of its own for every frame, so that a frame's result follows from the seed and the frame
+alone.
 """
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from backmap.model.system import System, Window
 
 from ..openmm_bridge import system as openmm_system
 from ..openmm_bridge.chirality import chirality_restraint, side_restraint
+from ..openmm_bridge.contexts import cell
 from ..openmm_bridge.sites import carried
 from .forces import SHORT, bead_restraint, soft_pairs, soft_repulsion, springs
 
@@ -177,44 +178,9 @@ def _one(mechanics: Mechanics, window: Window, w: int, free: NDArray[np.bool_], 
     return after
 
 
-def cell(box: Array) -> tuple[Array, Array]:
-    """A box as OpenMM wants it: lower-triangular and reduced.
-
-    Returns:
-        The box (3, 3), nm, and the rotation (3, 3) that takes positions there: ``positions @ rotation``.
-    """
-    box = np.array(box, dtype=np.float64)
-    turn = np.eye(3)
-    if np.abs(np.triu(box, 1)).max() > 1e-9:
-        if np.linalg.det(box) < 0:
-            box[2] *= -1  # the same lattice
-        turn, upper = np.linalg.qr(box.T)
-        sign = np.sign(np.diag(upper))
-        turn, box = turn * sign, (upper * sign[:, None]).T
-    box = np.tril(box)
-    box *= np.sign(np.diag(box))[:, None]
-    for k, other in ((2, 1), (2, 0), (1, 0)):
-        box[k] -= box[other] * np.round(box[k, other] / box[other, other])
-    return box, turn
-
-
 def _expect_room(box: Array, cutoff: float, frame: int) -> None:
     room = 0.5 * float(np.diag(box).min())
     if cutoff > room:
         raise BackmapError(f"the cut-off of the force field, {cutoff:g} nm, is more than half of the box",
                            where=f"frame {frame}", hint=f"Write 'cutoff: {room:.3g}' or less in the "
                                                         "step forcefield.")
-
-
-def context(made: openmm.System, integrator: openmm.Integrator, positions: Array) -> openmm.Context:
-    """A context on the CPU platform that gives the same bits in every run."""
-    platform = openmm.Platform.getPlatformByName("CPU")
-    found = openmm.Context(made, integrator, platform, {"Threads": "1", "DeterministicForces": "true"})
-    found.setPositions(positions)
-    found.computeVirtualSites()
-    return found
-
-
-def positions_of(found: openmm.Context) -> Array:
-    """Positions (A, 3), nm, not wrapped."""
-    return np.array(found.getState(getPositions=True).getPositions(asNumpy=True)._value)

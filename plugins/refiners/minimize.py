@@ -13,8 +13,9 @@ from backmap.engine.random import Stream
 from backmap.model.parameters import ForceField
 from backmap.model.system import System, Window
 
+from ..openmm_bridge.contexts import context, positions_of
 from .forces import CAP, CAPS
-from .mechanics import BONDED, CHIRALITY, NON_BONDED, SOFT, TORSIONS, Mechanics, context, positions_of, refined
+from .mechanics import BONDED, CHIRALITY, NON_BONDED, SOFT, TORSIONS, Mechanics, refined
 
 Array = NDArray[np.float64]
 FLAG = "minimization_failed"

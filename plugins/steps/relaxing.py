@@ -23,7 +23,6 @@ FALLING = 1.0  #: kT an atom over the last third of the sweeps: nowhere near
 BLIND = 0.5  #: kT a degree of freedom, as much as a harmonic one has: if only larger changes are seen, nothing is known
 TRAPPED = 0.1  #: kT a degree of freedom of torsions: a tenth of a molecule's torsions in wrong wells brings as much
 AWAY = 0.25  #: kT a degree of freedom of bonded terms by which a second start has to be heated; 1 is to be expected
-NOTHING = 1e-6  #: kT, below which energies of a term that has no force are rounding
 STUCK = 0.01  #: share of beads none of whose moves was accepted, above which a run is not relaxed
 RULES = (VerdictRule(
     TOPIC, "force field", "energies or populations that change over the last third of the sweeps, are not forgotten, "
@@ -91,7 +90,6 @@ class Relaxation:
         """Whether the sweeps forget, by energy that they change."""
         of, often = self.following, self.tally.rows("often")
         series = {name: often[:, of.names.index(name)] for name in (*of.bonded, BLOCKS) if of.freedom[name]}
-        series = {name: rows for name, rows in series.items() if np.ptp(rows) > NOTHING * self.heat}
         return {name: growth(rows.reshape(-1, rows.shape[-1]), len(series), of.often) for name, rows in series.items()}
 
     @property

@@ -91,6 +91,7 @@ def test_sweeps_that_are_needed_to_forget() -> None:
     assert grown.value == pytest.approx(np.exp(-40 / 6 / 20), abs=0.1)
     assert grown.needed == pytest.approx(8 * 20, rel=0.5)
     assert growth(np.ones((16, 30))).needed == 300  # nothing moves
+    assert growth(np.zeros((16, 30))).forgotten  # a term without energy
 
 
 def test_too_little_tells_nothing() -> None:

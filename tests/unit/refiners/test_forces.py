@@ -5,8 +5,8 @@ import numpy as np
 import openmm
 import pytest
 from backmap_plugins.openmm_bridge.chirality import chirality_restraint
+from backmap_plugins.openmm_bridge.contexts import cell
 from backmap_plugins.refiners.forces import CAP, STIFF, bead_restraint, soft_repulsion, springs
-from backmap_plugins.refiners.mechanics import cell
 from numpy.typing import NDArray
 
 from backmap.model import box as periodic

@@ -167,17 +167,6 @@ def test_wells_matter_where_bonds_turn_alone() -> None:
     assert finding.level == GOOD
 
 
-def test_terms_without_energy_have_nothing_to_forget() -> None:
-    found = relaxation(np.random.default_rng(1))
-    assert "proper" in found.growths
-    for frame, rows in enumerate(found.tally.rows("often")):
-        rows[found.following.names.index("proper")] = 0.0
-        found.tally.row("often", frame, rows)
-    none = Relaxation(found.following, found.tally, TEMPERATURE, 0.8)
-    assert "proper" not in none.growths
-    assert not none.remembered
-
-
 def test_stuck_beads_and_too_little_are_told() -> None:
     (finding,) = relaxation(np.random.default_rng(8), beads=(100, 5, 0)).findings()
     assert finding.level == CARE

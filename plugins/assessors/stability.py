@@ -109,8 +109,8 @@ class Stability(Assessor):
         course = tally.rows(TOPIC)  # (frames, n, 2)
         figures = [Figure(SECTION, "frames", "count", float(len(course)))]
         if not np.isfinite(course).all():
-            return Assessment(figures, findings=[Aspect(UNUSABLE, TOPIC, "Dynamics from the atoms as they are bursts: its "
-                                               "numbers are not finite.", "force field")])
+            return Assessment(figures, findings=[Aspect(UNUSABLE, TOPIC, "Dynamics from the atoms as they are bursts: "
+                                                        "its numbers are not finite.", "force field")])
         hottest, last = float(course[..., 0].max()), float(course[:, -self._looks // 4:, 0].mean())
         drift = float(np.abs(course[:, -1, 1] - course[:, 0, 1]).max() / self.options.time)
         figures += [Figure(SECTION, "temperature", "highest", hottest, "K", ideal=self.temperature),

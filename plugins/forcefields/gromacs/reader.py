@@ -4,12 +4,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from weakref import WeakKeyDictionary
 
 import networkx as nx
 import numpy as np
 
 from backmap.api import ForceFieldReader
 from backmap.errors import BackmapError, Errors
+from backmap.model.molecule import MoleculeType
 from backmap.model.parameters import FUNCTIONS, Bonded, ForceField, MoleculeParameters
 from backmap.model.run_parameters import RunParameters
 from backmap.model.system import System
@@ -42,6 +44,8 @@ _SILENT = RIGID | {*_RESTRAINTS, "exclusions", "implicit_genborn_params", "cmapt
 #: Sections that are refused, and why.
 _REFUSED = {"polarization": "particles that are polarised", "water_polarization": "water that is polarised",
             "thole_polarization": "particles that are polarised", "drude": "Drude particles"}
+#: What was made of records for molecule types, by their file, as long as the records are in use.
+_MADE: WeakKeyDictionary[TopologyRecords, dict[tuple[str, tuple[MoleculeType, ...]], ForceField]] = WeakKeyDictionary()
 
 
 class Gromacs(ForceFieldReader):
@@ -51,6 +55,12 @@ class Gromacs(ForceFieldReader):
     options: TopologyFile
 
     def read(self, system: System) -> ForceField:
+        asked, known = (str(self.options.file), tuple(system.types)), _MADE.setdefault(self.options.readable(), {})
+        if asked not in known:
+            known[asked] = self._made(system)
+        return known[asked]
+
+    def _made(self, system: System) -> ForceField:
         where = str(self.options.file)
         records, types, errors = self._types()
         chosen = []

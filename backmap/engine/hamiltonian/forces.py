@@ -183,7 +183,7 @@ def _around(groups, s: AtomTables, kinds, charges, x, lists: Lists, force):
 
 @part(fastmath=QUICK, error_model="numpy")
 def _of_many(first, last, begin, end, s: AtomTables, charges, x, lists: Lists, force):
-    """The same of a bundle of several kinds, from ``begin`` to ``end``, on the atoms ``first`` to ``last`` of a group."""
+    """The same of a bundle of several kinds, ``begin`` to ``end``, on the atoms of a group, ``first`` to ``last``."""
     energy, limit, coulomb = 0.0, s.field.cutoff * s.field.cutoff, s.field.coulomb
     near_x, near_y = lists.at[0, begin:end], lists.at[1, begin:end]
     near_z, near_q = lists.at[2, begin:end], lists.at[3, begin:end]

@@ -129,7 +129,7 @@ def neighbours(b: MovingBlock, s: AtomTables, g: Cells, atoms, margin, strayed, 
 
 @part
 def _within(squared, begin, end, limit, chosen, m):
-    """Numbers from ``begin`` to ``end`` of those nearer than ``limit``, into ``chosen`` behind ``m``; returns their end.
+    """Numbers from ``begin`` to ``end`` of those nearer than ``limit``, into ``chosen`` from ``m`` on; returns the end.
 
     Numbers without a sign, here and in ``_taken``: signed ones would be looked at for whether they count from the end.
     """

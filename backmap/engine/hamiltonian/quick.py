@@ -68,7 +68,7 @@ def forces_around(groups, s: AtomTables, kinds, charges, x, lists: Lists, force)
 
 @part(fastmath=QUICK, error_model="numpy")
 def _of_many(first, last, begin, end, s: AtomTables, charges, x, lists: Lists, force):
-    """The same of a bundle of several kinds, from ``begin`` to ``end``, on the atoms ``first`` to ``last`` of a group."""
+    """The same of a bundle of several kinds, ``begin`` to ``end``, on the atoms of a group, ``first`` to ``last``."""
     limit, twice = np.float32(s.field.cutoff * s.field.cutoff), np.float32(2.0 * s.field.coulomb.k)
     near_x, near_y = lists.near[0, begin:end], lists.near[1, begin:end]
     near_z, near_q = lists.near[2, begin:end], lists.near[3, begin:end]

@@ -194,7 +194,8 @@ class Together:
         if not len(block):
             return
         u = self._neighbourhoods(s, rules, frame, block)
-        dynamics(self.tables, s, self.places, rules, r, lists_for(u, self._groups, len(r.x)), u, frame, motion(s, frame, u), keys)
+        lists = lists_for(u, self._groups, len(r.x))
+        dynamics(self.tables, s, self.places, rules, r, lists, u, frame, motion(s, frame, u), keys)
         g = frame.grid
         g.reach[:] = 0.0
         np.maximum.at(g.reach, s.owner, np.linalg.norm(frame.atoms - g.beads[s.owner], axis=1))

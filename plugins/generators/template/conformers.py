@@ -96,7 +96,8 @@ class _Whole:
 
     def around(self, fragment: np.ndarray, near: list[int]) -> tuple[set[int], list[int]]:
         """Atoms kept around a fragment, and those of them that lose a neighbour."""
-        kept = self._closed({*fragment.tolist(), *(a for b in near[:1 + 2 * HOPS] for a in self.weights[b][0].tolist())})
+        kept = set(fragment.tolist()).union(*(self.weights[b][0].tolist() for b in near[:1 + 2 * HOPS]))
+        kept = self._closed(kept)
         kept = self._closed(kept.union(*(self.next[a] for a in kept)))
         return kept, [a for a in kept if self.heavy[a] and not kept.issuperset(self.next[a])]
 

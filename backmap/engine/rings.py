@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import networkx as nx
 import numpy as np
@@ -16,6 +17,8 @@ from .compiling.compiled import compiled, part
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
+#: Rings of molecule types that are in use, by the size of the largest; searches look at every bond.
+_RINGS: WeakKeyDictionary[MoleculeType, dict[int, list[list[int]]]] = WeakKeyDictionary()
 LARGEST = 8  #: atoms of a ring that nothing fits through
 #: Farthest a bond's middle is looked for from a ring's centre, nm. A longer bond is torn, which is seen anyway.
 REACH = 0.6
@@ -97,7 +100,18 @@ def _near(centres: Array, middles: Array, reach: float, box: Array | None) -> tu
 
 
 def small_rings(kind: MoleculeType, largest: int = 8) -> list[list[int]]:
-    """The smallest rings that make up the molecule's cycles, atoms in order, up to ``largest`` of them."""
+    """The smallest rings that make up the molecule's cycles, atoms in order, up to ``largest`` of them.
+
+    Whoever asks again gets the same.
+    """
+    known = _RINGS.setdefault(kind, {})
+    if largest not in known:
+        known[largest] = _small_rings(kind, largest)
+    return known[largest]
+
+
+def _small_rings(kind: MoleculeType, largest: int) -> list[list[int]]:
+    """See ``small_rings``."""
     short = in_short_cycles(kind.graph, largest)  # without the meshes of a network
     graph = nx.Graph([(i, j) for i, j in kind.graph.edges if (min(i, j), max(i, j)) in short])
     rings = []

@@ -14,9 +14,20 @@ def in_short_cycles(graph: nx.Graph, longest: int) -> set[Bond]:
     The time grows with the number of bonds, whatever cycles there are: each is looked at from both ends, no farther
     than half a cycle.
     """
-    core = nx.k_core(nx.Graph(graph.edges), 2) if graph.number_of_edges() else nx.Graph()
-    near = {atom: list(core[atom]) for atom in core}
-    return {(min(bond), max(bond)) for bond in core.edges if _closes(near, *bond, longest)}
+    near = _without_ends({atom: list(others) for atom, others in graph.adjacency()})
+    return {(i, j) for i, others in near.items() for j in others if i < j and _closes(near, i, j, longest)}
+
+
+def _without_ends(near: dict[int, list[int]]) -> dict[int, list[int]]:
+    """The neighbours of each atom, without atoms that have one or none, as often as there are such: the 2-core."""
+    degree = {atom: len(others) for atom, others in near.items()}
+    ends = [atom for atom, count in degree.items() if count < 2]
+    while ends:
+        for other in near[ends.pop()]:
+            degree[other] -= 1
+            if degree[other] == 1:
+                ends.append(other)
+    return {atom: [other for other in near[atom] if degree[other] > 1] for atom in near if degree[atom] > 1}
 
 
 def closing(n_atoms: int, first: Iterable[Bond], bonds: Sequence[Bond]) -> list[Bond]:

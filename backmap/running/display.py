@@ -32,15 +32,14 @@ _NAME, _TEXT = (TextColumn(text, markup=False) for text in ("{task.description}"
 class Display:
     """What a run has to say, written to standard error: lines, and a bar below them.
 
-    Frames that an earlier, interrupted run has done count as done, not for the speed.
+    Frames that an earlier, interrupted run has done, or a share of one, count as done, not for the speed.
     """
 
     def __init__(self, console: Console | None = None, interval: float = INTERVAL) -> None:
         self.console = console or _console()
         self.interval = interval
         self._n_frames = self._n_atoms = 0
-        self._done = self._fraction = 0.0
-        self._first = 0
+        self._done = self._fraction = self._first = self._before = 0.0
         self._began = compiling.clock()
         self._bar: _Bar | None = None
 
@@ -74,22 +73,24 @@ class Display:
             columns = BarColumn(), _TEXT, _Speed(self), TimeRemainingColumn()
             self._bar = _Bar(self, "", columns, n_frames, done, f"{self._frames()} frames", transient=True)
 
-    def within(self, frames: float) -> None:
-        """``frames`` of the present window are done, as a number of frames that may be broken."""
-        self._fraction = frames
+    def within(self, frames: float, before: float = 0.0) -> None:
+        """``frames`` of the present window are done, ``before`` of them by an interrupted run; both may be broken."""
+        self._fraction, self._before = frames, before
         if self._bar is not None:
             self._bar.show(self._done + frames, f"{self._frames()} frames", self._line)
 
     def advance(self, frames: int) -> None:
         """A window of ``frames`` is whole on disk."""
         self._done += frames
+        self._first += self._before
         self.within(0.0)
 
     @property
     def atoms_per_second(self) -> float:
         """Atoms placed per second since ``begin``, compiling left out."""
         seconds = compiling.clock() - self._began
-        return (self._done + self._fraction - self._first) * self._n_atoms / max(seconds, 1e-9)
+        since = self._done + self._fraction - self._first - self._before
+        return since * self._n_atoms / max(seconds, 1e-9)
 
     def _frames(self) -> str:
         return f"{self._done:.0f}/{self._n_frames}"

@@ -87,6 +87,10 @@ class Halfway(Kept):
             "place": self._place, "number": entered.number, "level": systems.index(window.system),
             "flags": list(window.flags), "appended": [name for name, _ in entered.appended]})
 
+    def kept(self, index: int) -> bool:
+        """Whether an interrupted run left the frame that is at work inside this step."""
+        return self._place >= 0 and _read(self.folder / SWEEP)[1].get("index") == index
+
     def last(self, index: int) -> tuple[int, Arrays]:
         """See ``api.Kept``."""
         if self._place < 0 or index != self._index:

@@ -12,32 +12,49 @@ class Pace:
     """
 
     def __init__(self, n_steps: int) -> None:
-        self._seconds, self._frames, self._shown = [0.0] * n_steps, [0] * n_steps, 0.0
+        self._seconds, self._frames = [0.0] * n_steps, [0] * n_steps
+        self.begin()
 
-    def begin(self) -> None:
-        """Other frames come to work."""
-        self._shown = 0.0
+    def begin(self, number: int = 0, inside: bool = False) -> None:
+        """Other frames come to work.
+
+        Args:
+            number: Of the step in which they do; an interrupted run has done those before.
+            inside: That run has done a part of this step, too: the first share of its work that is told.
+        """
+        self._shown, self._number, self._begun = 0.0, number, None if inside else 0.0
 
     def done(self, number: int, seconds: float, n_frames: int) -> None:
         """A step has taken so many seconds for these frames."""
-        self._seconds[number] += seconds
-        self._frames[number] += n_frames
+        left = 1.0 - self._before(number)
+        if left > 0:
+            self._seconds[number] += seconds / left
+            self._frames[number] += n_frames
 
-    def share(self, number: int, fraction: float, seconds: float, n_frames: int) -> float:
-        """Share of the work on the present frames that is done, which never falls.
+    def _before(self, number: int) -> float:
+        """Share of the work of a step that an interrupted run has done, where these frames went on in it."""
+        return self._begun or 0.0 if number == self._number else 0.0
+
+    def share(self, number: int, fraction: float, seconds: float, n_frames: int) -> tuple[float, float]:
+        """Share of the work on the present frames that is done, which never falls, and what of it was done before.
 
         Args:
             number: Of the step that is at work.
             fraction: How much of its own work is done.
-            seconds: What it has taken so far.
+            seconds: What it has taken so far, in this run.
             n_frames: How many frames these are.
         """
+        if number == self._number and self._begun is None:
+            self._begun = fraction
         known = {k: each / count for k, (each, count) in enumerate(zip(self._seconds, self._frames, strict=True))
                  if count}
-        if number not in known and fraction > 0:
-            known[number] = seconds / fraction / n_frames
+        if number not in known and fraction > self._before(number):
+            known[number] = seconds / (fraction - self._before(number)) / n_frames
         usual = sum(known.values()) / len(known) if sum(known.values()) > 0 else 1.0
         weights = [known.get(k, usual) for k in range(len(self._seconds))]
-        share = (sum(weights[:number]) + weights[number] * fraction) / max(sum(weights), 1e-9)
-        self._shown = max(self._shown, min(1.0, share))
-        return self._shown
+        before, share = ((sum(weights[:k]) + weights[k] * part) / max(sum(weights), 1e-9)
+                         for k, part in ((self._number, self._before(self._number)), (number, fraction)))
+        shown = max(self._shown, min(1.0, share))
+        if share > before:  # what an interrupted run has done is a guess as long as this one has done nothing
+            self._shown = shown
+        return shown, shown - (share - before)

@@ -183,18 +183,24 @@ class Pipeline:
         self.state.read_level = self.state.level
         self.sources = self.state.source, self.state.reference
 
-    def work(self, portion: Portion, progress: Callable[[float], None] = lambda fraction: None) -> Done:
+    def recall(self, own: Memory, n_frames: int) -> None:
+        """Know what steps took for these frames, which an interrupted run has taken through them."""
+        seconds = own["seconds"]
+        for number, step in enumerate(self.steps):
+            if str(step.index) in seconds.names():
+                self.pace.done(number, float(seconds.rows(str(step.index)).sum()), n_frames)
+
+    def work(self, portion: Portion, progress: Callable[[float, float], None] = lambda frames, before: None) -> Done:
         """Take frames through all steps.
 
         Args:
             portion: Which.
-            progress: Told the share of the work that is done, 0 to 1: see ``Pace``.
+            progress: Told how many of them are done, and what of it was done before, both broken: see ``Pace``.
         """
         from ..engine.random import seed_of  # late: it imports torch
 
         state, own, started = self.state, Memory(), list(every(self.steps))
         state.seed, self.desk.replica = seed_of(self.seed, portion.replica), portion.replica
-        self.pace.begin()
         left = self.halfway.begin(portion.first, len(portion.numbers), state.systems)
         known = {} if left is None else left.memories
         own.merge(known.get(OWN, Memory()))
@@ -207,20 +213,23 @@ class Pipeline:
             window = left.window
             self.desk.restore(left.appended)
         first = 0 if left is None else left.number
+        size = len(portion.numbers)
+        self.pace.begin(first, left is not None and self.halfway.kept(self.steps[first].index))
+        self.recall(own, size)
         for number, step in enumerate(self.steps[first:], first):
             memories = {OWN: own} | {one.index: one.memory for one in started}
             self.halfway.enter(step.index, Entered(number, window, memories, self.desk.waiting), state.systems,
                                fresh=left is None or number > first)
             began, before = compiling.clock(), window
             state.progress = lambda fraction, number=number, began=began: progress(
-                self.pace.share(number, fraction, compiling.clock() - began, len(portion.numbers)))
+                *(size * share for share in self.pace.share(number, fraction, compiling.clock() - began, size)))
             with at(step.where):
                 window = expect(step.frames(window, state), Window, named("step", step), "handed on")
                 if window.system not in state.systems:
                     raise fault(f"{named('step', step)} handed on a window of another system than the state has")
                 self._expect_feasible(window)
             own["seconds"].row(str(step.index), portion.first, compiling.clock() - began)
-            self.pace.done(number, compiling.clock() - began, len(portion.numbers))
+            self.pace.done(number, compiling.clock() - began, size)
             if window.system is not before.system:  # whose beads no longer are
                 self._note_flags(own, before)
         self._note_flags(own, window)

@@ -182,6 +182,7 @@ class Run:
         """What the steps of an interrupted run had counted."""
         try:
             self.memories |= unpack(self.ledger.memory())
+            self.pipeline.recall(self.memories[OWN], self.ledger.n_frames)
         except ValueError:
             raise BackmapError("what the steps of the unfinished run remember is damaged", where=self.folder,
                                hint="Start again with --force.") from None
@@ -223,8 +224,7 @@ class Run:
         count = min(self.recipe.processes, len(portions))
         if count < 2:
             for portion in portions:
-                size = len(portion.numbers)
-                yield self.pipeline.work(portion, lambda share, size=size: self.display.within(share * size))
+                yield self.pipeline.work(portion, self.display.within)
             return
         with Processes(self._order(), count, self.display.log) as pool:
             yield from pool.results(portions)

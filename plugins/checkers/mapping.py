@@ -58,11 +58,16 @@ class Mapped:
 
     def atoms(self, bead: int) -> Index:
         """The atoms of a bead."""
-        return self.model.mapping.atom[self.model.mapping.bead == bead]
+        return self.model.mapping.atom[self._rows(bead)]
 
     def weights(self, bead: int) -> Array:
         """Their weights; they sum to one."""
-        return self.model.mapping.weight[self.model.mapping.bead == bead]
+        return self.model.mapping.weight[self._rows(bead)]
+
+    def _rows(self, bead: int) -> slice:
+        """Where the atoms of a bead stand in the mapping."""
+        first = self.model.mapping.first
+        return slice(first[bead], first[bead + 1] if bead + 1 < len(first) else None)
 
     @property
     def left_out(self) -> Index:
@@ -190,4 +195,4 @@ def _not_quite_masses(one: Mapped) -> Iterator[Finding]:
 
 
 def _alike(one: Array, other: Array | float, tolerance: float = ALIKE) -> NDArray[np.bool_]:
-    return np.isclose(one, other, rtol=tolerance, atol=1e-6)
+    return np.abs(one - other) <= 1e-6 + tolerance * np.abs(other)

@@ -166,7 +166,7 @@ class MoleculeRecord:
         return self.head.where
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class TopologyRecords:
     """All that a topology holds.
 

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 import networkx as nx
 import numpy as np
@@ -33,6 +34,8 @@ RIGID = 0.001
 #: Mean lengths of one bond type that differ by more than this are different lengths, nm.
 _SAME_LENGTH = 0.0003
 _HYDROGEN = 1
+#: Molecule types by what a mapping and a topology say, as long as the former is in use: see ``molecule_type``.
+_MADE: WeakKeyDictionary[BeadModel, dict[tuple[AtomMolecule, Constraints, str], MoleculeType]] = WeakKeyDictionary()
 MOST_ATOMS = 2**31 - 1  #: of one molecule type
 
 
@@ -73,8 +76,9 @@ def assemble(topology: AtomTopology, beads: Mapping[str, BeadModel], *, constrai
                                     "that topology names under 'exclude' or 'fixed'.")
         atoms = topology.types[name]
         model = own_beads(atoms) if name in given else one_bead(atoms) if name in untied else beads[name]
-        kinds[name] = replace(molecule_type(atoms, model, constraints=constraints, owner=(owners or {}).get(name),
-                                            where=topology.where), untied=name in untied)
+        kind = molecule_type(atoms, model, constraints=constraints, owner=(owners or {}).get(name),
+                             where=topology.where)
+        kinds[name] = replace(kind, untied=True) if name in untied else kind
     return System(tuple((kinds[name], count) for name, count in blocks))
 
 
@@ -115,9 +119,22 @@ def molecule_type(atoms: AtomMolecule, beads: BeadModel, *, constraints: Constra
         owner: Bead that places each atom, (A,), or None for the bead in which the atom weighs most.
         where: Topology and mapping, for messages.
 
+    Who asks for the same again, without owners, gets the same: check and run, the steps of a recipe.
+
     Raises:
         BackmapError: If owners do not fit the mapping, a rigid bond has no length, or a bead counts a virtual site.
     """
+    if owner is not None:
+        return _made(atoms, beads, constraints, owner, where)
+    known, asked = _MADE.setdefault(beads, {}), (atoms, constraints, where)
+    if asked not in known:
+        known[asked] = _made(atoms, beads, constraints, None, where)
+    return known[asked]
+
+
+def _made(atoms: AtomMolecule, beads: BeadModel, constraints: Constraints, owner: Index | None,
+          where: str) -> MoleculeType:
+    """See ``molecule_type``."""
     mapping = beads.mapping if owner is None else replace(beads.mapping, owner=np.asarray(owner, dtype=np.int64))
     _check_owners(mapping.owner, len(atoms.atom_names), beads, where)
     bead_bonds = (implied_bead_bonds(np.array(atoms.joined.edges), mapping) if beads.bead_bonds is None

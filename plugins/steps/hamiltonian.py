@@ -286,6 +286,7 @@ class Hamiltonian(FrameStep):
         done, kept = state.kept.last(self.index)
         outcomes, second = self._recalled(frame, followed, kept) if done else ([], None)
         mended = kept[MENDED] if done else np.zeros(len(frame.residual), dtype=bool)
+        state.progress(done / len(sweeps))
         for number, (name, sweep, settings) in list(enumerate(sweeps))[done:]:
             if name in (TEMPERED, MAIN) and not outcomes and followed is not None:
                 followed.after(0, frame.atoms)

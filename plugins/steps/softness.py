@@ -41,14 +41,17 @@ def fixed_point(sigma: Sequence[float], found: Sequence[float], count: int, most
 
     Args:
         sigma: That were tried, nm, (n,).
-        found: <|M r - R|^2> / 3 of each, nm^2, (n,).
+        found: <|M r - R|^2> / 3 of each, nm^2, (n,); 0 where no bead could tell.
         count: Beads that were measured.
         most: The largest that is asked for, nm.
 
     Returns:
-        tau and the standard error of tau^2, nm and nm^2.
+        tau and the standard error of tau^2, nm and nm^2; 0 and infinity where nothing was told.
     """
-    s, e = np.square(sigma), np.asarray(found)
+    told = np.asarray(found) > 0
+    s, e = np.square(sigma)[told], np.asarray(found)[told]
+    if not len(e):
+        return 0.0, np.inf
     error = np.sqrt(2 / (3 * count))  # relative, of a mean square of as many Gaussians
 
     def model(tau: float, w: float) -> Array:
@@ -63,8 +66,8 @@ def fixed_point(sigma: Sequence[float], found: Sequence[float], count: int, most
             for start in (0.1 * most, 0.5 * most, most)]
     best = min(fits, key=lambda fit: fit.cost)
     tau, w = best.x[0], np.exp(best.x[1])
-    told = (s**2 / (s + w**2)**2 / (error * e))**2
-    return float(tau), float(1 / np.sqrt(told.sum()))
+    weight = (s**2 / (s + w**2)**2 / (error * e))**2
+    return float(tau), float(1 / np.sqrt(weight.sum()))
 
 
 @dataclass
@@ -147,6 +150,9 @@ class SigmaTuner:
             fits = [fixed_point([s[k] for s in tried], [e[k] for e in spread], int(counts[k]), float(caps[k]))
                     for k in range(len(self.names))]
             tau, error = np.array(fits).T
+            lost = np.isinf(error)  # all of its beads are stuck: it is taken to be as others are
+            if not lost.all():
+                tau[lost], error[lost] = np.median(tau[~lost]), np.median(error[~lost])
             self.measured += [{"sweeps": self.sweeps, "type": name, "sigma": float(sigma[k]),
                                "off": float(np.sqrt(spread[-1][k])), "fixed_point": float(tau[k])}
                               for k, name in enumerate(self.names)]

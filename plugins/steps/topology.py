@@ -214,7 +214,8 @@ class Topology(api.Step):
                 _expect_known(topology, name, "beads", self.where)
         coarse = [name for name, kind in topology.types.items()
                   if (looks_coarse(kind) if said is None else said if isinstance(said, bool) else name in said)]
-        return replace(topology, types=topology.types | {name: as_beads(topology.types[name]) for name in coarse})
+        return topology if not coarse else replace(topology, types=topology.types | {
+            name: as_beads(topology.types[name]) for name in coarse})
 
     def _continue(self, state: State, system: System, found: Contents) -> None:
         """Put ``system`` in the place of what there is: the particles so far are its beads."""

@@ -10,6 +10,7 @@ import yaml
 from backmap import session
 from backmap.errors import Interrupted
 from backmap.running import halfway
+from backmap.running.display import Display
 from tests import scenes, stopping
 
 pytestmark = pytest.mark.slow
@@ -43,6 +44,18 @@ def whole(recipe: Path) -> tuple[bytes, dict]:
     return results(session.run(recipe, output=recipe.parent / "whole").output)
 
 
+class Told(Display):
+    """Keeps what it is told of the frame that is at work: how much is done, and what of it was done before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[tuple[float, float]] = []
+
+    def within(self, frames: float, before: float = 0.0) -> None:
+        self.told.append((frames, before))
+        super().within(frames, before)
+
+
 def results(folder: Path) -> tuple[bytes, dict]:
     report = json.loads((folder / "run.json").read_text())
     return (folder / "atoms.gro").read_bytes(), {name: report[name] for name in ("warnings", "flagged", "n_frames")}
@@ -54,7 +67,10 @@ def test_same_bytes(recipe: Path, whole: tuple[bytes, dict], sweeps: int, monkey
     with pytest.raises(Interrupted):
         session.run(recipe, output=folder)
     assert (folder / halfway.SWEEP).exists()
-    made = session.run(recipe, output=folder, resume=True).output
+    display = Told()
+    made = session.run(recipe, output=folder, resume=True, display=display).output
     assert results(made) == whole
     assert len(seen) == KEPT  # none twice
+    assert display.told[0][0] == display.told[0][1] > 0.1  # of the first frame; all of it was done before
+    assert all(share > before for share, before in display.told[1:-1])
     assert {path.name for path in made.iterdir()} == {"atoms.gro", "run.json"}

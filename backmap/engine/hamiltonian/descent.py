@@ -82,7 +82,7 @@ def _descend(t: BlockTables, s: AtomTables, p: BlockPlaces, one: int, rules: Rul
     inverse, moving = constraints.inverse_mass, constraints.moving
     places, follows = len(inverse), own.moving > moving
     x, v, force, role = r.x[:places], r.velocity[:places], r.force[:places], r.role[:p.n_atoms[one]]
-    block = MovingBlock(own.moving, own.group, x, role, p.first_atom[one])
+    block = MovingBlock(own.moving, own.group, r.kinds, x, role, p.first_atom[one])
     lists = neighbours(block, s, frame.grid, frame.atoms, MARGIN, 0.0, lists)
     copy(x, 0, places, r.listed)
     energy, stride = _energy(t, s, p, one, rules, push, r, lists), FIRST

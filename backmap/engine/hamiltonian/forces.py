@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ..compiling.compiled import part
 from ..energy.pair import ending, energy_and_slope, reaction_field
 from .bonded import bonded
-from .lists import Lists, parameters_of
+from .lists import Lists
 from .loops import QUICK
 from .maps import correction_maps
 from .nearby import AtomTables
@@ -150,7 +150,7 @@ def _around(groups, s: AtomTables, kinds, charges, x, lists: Lists, force):
             kind, behind = s.bundle[one], s.bundle[one + 1]
             begin, end = np.uintp(bounds[group, kind]), np.uintp(bounds[group, behind])
             if behind - kind > 1:
-                energy += _of_many(first, last, s, kinds, charges, x, lists, bounds[group], kind, behind, force)
+                energy += _of_many(first, last, begin, end, s, charges, x, lists, force)
                 continue
             for i in range(first, last):
                 at_x, at_y, at_z, charge, core = x[i, 0], x[i, 1], x[i, 2], charges[i], cores[kinds[i], kind]
@@ -182,18 +182,15 @@ def _around(groups, s: AtomTables, kinds, charges, x, lists: Lists, force):
 
 
 @part(fastmath=QUICK, error_model="numpy")
-def _of_many(first, last, s: AtomTables, kinds, charges, x, lists: Lists, bounds, kind, behind, force):
-    """The same of one bundle of several kinds around the atoms of a group, from ``first`` to ``last``."""
+def _of_many(first, last, begin, end, s: AtomTables, charges, x, lists: Lists, force):
+    """The same of a bundle of several kinds, ``begin`` to ``end``, on the atoms of a group, ``first`` to ``last``."""
     energy, limit, coulomb = 0.0, s.field.cutoff * s.field.cutoff, s.field.coulomb
-    begin, size, told = bounds[kind], bounds[behind] - bounds[kind], -1
-    c6, c12, core = lists.factor[0, :size], lists.factor[1, :size], lists.factor[2, :size]
-    near_x, near_y = lists.at[0, begin:begin + size], lists.at[1, begin:begin + size]
-    near_z, near_q = lists.at[2, begin:begin + size], lists.at[3, begin:begin + size]
+    near_x, near_y = lists.at[0, begin:end], lists.at[1, begin:end]
+    near_z, near_q = lists.at[2, begin:end], lists.at[3, begin:end]
     for i in range(first, last):
-        if kinds[i] != told:
-            told = kinds[i]
-            parameters_of(bounds, kind, behind, (1.0, 1.0), s.field.c6[told], s.field.c12[told], s.core[told], 0.0,
-                          lists.factor)
+        told = np.uintp(lists.told[i])
+        behind = told + (end - begin)
+        c6, c12, core = lists.factor[0, told:behind], lists.factor[1, told:behind], lists.factor[2, told:behind]
         at_x, at_y, at_z, charge = x[i, 0], x[i, 1], x[i, 2], charges[i]
         fx, fy, fz = 0.0, 0.0, 0.0
         for n in range(len(c6)):

@@ -14,6 +14,8 @@ Array = NDArray[np.float64]
 Single = NDArray[np.float32]
 Index = NDArray[np.int64]
 
+#: Squared distance below which forces in single precision no longer grow, nm^2: it holds no more.
+LEAST = np.float32(1e-4)
 #: Entries whose parameters are written at a time: as many as a rare kind has in a list.
 FEW = 16
 #: nm; where what fills the lists up to whole lanes stands.
@@ -31,8 +33,10 @@ class Lists(NamedTuple):
         centre: Origin of ``near``, nm, (3,).
         images: Places i < j of pairs of atoms that both move, of which j is a periodic image, (m, 2).
         shift: Displacement of that image, nm, (m, 3).
-        factor: Room for c6, c12 and core of an atom that moves with each entry of a bundle, (3, n).
-        quick_factor: The same in single precision, six times c6 and twelve times c12.
+        factor: Where a bundle is of several kinds, c6, c12 and core of atoms that move with each of its entries, those
+            of each group one after the other, (3, n); atoms in a row that are of one kind share them.
+        quick_factor: The same in single precision, six times c6 and twelve times c12, the core no less than ``LEAST``.
+        told: Where in them those of each atom that moves begin, (places,).
     """
 
     at: Array
@@ -43,6 +47,7 @@ class Lists(NamedTuple):
     shift: Array
     factor: Array
     quick_factor: Single
+    told: Index
 
 
 class MovingBlock(NamedTuple):
@@ -51,6 +56,7 @@ class MovingBlock(NamedTuple):
     Attributes:
         moving: Places that move.
         groups: Where the groups among them begin, as in ``BlockTables``.
+        kinds: Of its places, (places,).
         x: Positions of its places, nm, (places, 3).
         role: Of each atom of the molecule: its place if its pairs with the block are listed, else -1.
         first_atom: Of the molecule.
@@ -58,17 +64,19 @@ class MovingBlock(NamedTuple):
 
     moving: int
     groups: Index
+    kinds: Index
     x: Array
     role: Index
     first_atom: int
 
 
-def lists(groups: int, n_kinds: int) -> Lists:
-    """Room for the lists of blocks of at most ``groups`` groups."""
+def lists(groups: int, places: int, n_kinds: int) -> Lists:
+    """Room for the lists of blocks of at most ``groups`` groups and ``places`` places."""
     size = 512 * LANES
     return Lists(np.empty((4, size)), np.empty((4, size), dtype=np.float32),
                  np.zeros((groups, n_kinds + 1), dtype=np.int64), np.zeros(3), np.empty((0, 2), dtype=np.int64),
-                 np.empty((0, 3)), np.empty((3, size + FEW)), np.empty((3, size + FEW), dtype=np.float32))
+                 np.empty((0, 3)), np.empty((3, size)), np.empty((3, size), dtype=np.float32),
+                 np.zeros(places, dtype=np.int64))
 
 
 @part(error_model="numpy")
@@ -95,7 +103,7 @@ def neighbours(b: MovingBlock, s: AtomTables, g: Cells, atoms, margin, strayed, 
     count = _kept(b, s, g, widths, extra, count, found, shifts)
     around, bounds, image, image_shift = _candidates(b, s, atoms, count, found, shifts)
     images, pair_shift = _imaged(x, groups, widths + extra, image, image_shift)
-    at, near, factor, quick, used, bundle = lists.at, lists.near, lists.factor, lists.quick_factor, 0, s.bundle
+    at, near, used, bundle = lists.at, lists.near, 0, s.bundle
     relative = np.empty((4, around.shape[1]), np.float32)
     for n in range(around.shape[1]):
         for c in range(3):
@@ -107,24 +115,24 @@ def neighbours(b: MovingBlock, s: AtomTables, g: Cells, atoms, margin, strayed, 
         _squared(around[0], around[1], around[2], x[first, 0], x[first, 1], x[first, 2], squared)
         while used + around.shape[1] + n_kinds * LANES > at.shape[1]:
             at, near = _widened(at, used), _widened(near, used)
-            factor, quick = np.empty((3, at.shape[1] + FEW)), np.empty((3, at.shape[1] + FEW), np.float32)
         for one in range(len(bundle) - 1):
+            m = np.uintp(0)
             for kind in range(bundle[one], bundle[one + 1]):
-                lists.bounds[group, kind] = used
-                m = _within(squared, np.uintp(bounds[kind]), np.uintp(bounds[kind + 1]), limit, chosen)
-                used = _taken(around, relative, chosen, m, at, near, used)
+                lists.bounds[group, kind] = used + np.int64(m)
+                m = _within(squared, np.uintp(bounds[kind]), np.uintp(bounds[kind + 1]), limit, chosen, m)
+            used = _taken(around, relative, chosen, m, at, near, used)
             used = _filled_up(at, near, used)
         lists.bounds[group, n_kinds] = used
-    return Lists(at, near, lists.bounds, centre, images, pair_shift, factor, quick)
+    return with_parameters(groups, s, b.kinds, Lists(at, near, lists.bounds, centre, images, pair_shift, lists.factor,
+                                                     lists.quick_factor, lists.told))
 
 
 @part
-def _within(squared, begin, end, limit, chosen):
-    """Numbers from ``begin`` to ``end`` of those nearer than ``limit``, into ``chosen``; returns how many.
+def _within(squared, begin, end, limit, chosen, m):
+    """Numbers from ``begin`` to ``end`` of those nearer than ``limit``, into ``chosen`` from ``m`` on; returns the end.
 
     Numbers without a sign, here and in ``_taken``: signed ones would be looked at for whether they count from the end.
     """
-    m = np.uintp(0)
     for n in range(begin, end):
         chosen[m] = n
         m += np.uintp(squared[n] < limit)
@@ -154,30 +162,63 @@ def _filled_up(at, near, used):
 
 
 @part
-def parameters_of(bounds, first, last, scales, c6, c12, core, least, values):
-    """Write what an atom has with each kind from ``first`` to ``last`` to the entries of its bundle.
+def with_parameters(groups, s: AtomTables, kinds, lists: Lists):
+    """Lists with parameters of pairs, where a bundle is of several kinds; loops know those of one kind themselves.
 
-    Whole lanes are written: what is too much, the next kind or the end overwrites, or nobody reads.
+    Lists are made for some time steps, in each of which parameters are read.
 
     Args:
-        bounds: Where each kind begins in the list of its group, (kinds + 1,).
-        scales: Of c6 and c12.
-        c6: With every kind, (kinds,); ``c12`` and ``core`` as well, the last no less than ``least``.
-        values: Where that is written, (3, n), one for each entry, from that of ``bounds[first]`` on.
+        groups: Where the groups begin among the places that move.
+        kinds: Of these places.
+
+    Returns:
+        The lists, perhaps larger.
     """
-    begin = bounds[first]
-    for kind in range(first, last):
-        attraction, repulsion = values.dtype.type(scales[0] * c6[kind]), values.dtype.type(scales[1] * c12[kind])
-        inner, n = max(values.dtype.type(core[kind]), values.dtype.type(least)), bounds[kind] - begin
-        while n < bounds[kind + 1] - begin:
-            at = np.uintp(n)
+    n_kinds, bounds, factor, quick, used = len(s.field.c6), lists.bounds, lists.factor, lists.quick_factor, 0
+    if len(s.bundle) > n_kinds:
+        return lists
+    for group in range(len(groups) - 1):
+        size = bounds[group, n_kinds] - bounds[group, 0]
+        for i in range(groups[group], groups[group + 1]):
+            if i > groups[group] and kinds[i] == kinds[i - 1]:
+                lists.told[i] = lists.told[i - 1]
+                continue
+            while used + size + FEW > factor.shape[1]:
+                factor, quick = _widened(factor, used), _widened(quick, used)
+            lists.told[i] = used
+            _parameters(bounds[group], s.field.c6[kinds[i]], s.field.c12[kinds[i]], s.core[kinds[i]], factor, used)
+            _in_single(factor, quick, used, used + size)
+            used += size
+    return Lists(lists.at, lists.near, bounds, lists.centre, lists.images, lists.shift, factor, quick, lists.told)
+
+
+@part
+def _parameters(bounds, c6, c12, core, values, first):
+    """Write what an atom has with each kind, (kinds,), to the entries of ``bounds``, from column ``first`` on.
+
+    Whole lanes are written: what is too much, the next kind or the next atom overwrites, or nobody reads.
+    """
+    for kind in range(len(c6)):
+        n, end = np.uintp(first + bounds[kind] - bounds[0]), np.uintp(first + bounds[kind + 1] - bounds[0])
+        while n < end:
             for lane in range(FEW):
-                values[0, at + np.uintp(lane)] = attraction
+                values[0, n + np.uintp(lane)] = c6[kind]
             for lane in range(FEW):
-                values[1, at + np.uintp(lane)] = repulsion
+                values[1, n + np.uintp(lane)] = c12[kind]
             for lane in range(FEW):
-                values[2, at + np.uintp(lane)] = inner
-            n += FEW
+                values[2, n + np.uintp(lane)] = core[kind]
+            n += np.uintp(FEW)
+
+
+@part
+def _in_single(values, quick, begin, end):
+    """The same in single precision, as forces need it."""
+    for n in range(np.uintp(begin), np.uintp(end)):
+        quick[0, n] = np.float32(6.0 * values[0, n])
+    for n in range(np.uintp(begin), np.uintp(end)):
+        quick[1, n] = np.float32(12.0 * values[1, n])
+    for n in range(np.uintp(begin), np.uintp(end)):
+        quick[2, n] = max(np.float32(values[2, n]), LEAST)
 
 
 @part

@@ -10,12 +10,10 @@ import numpy as np
 
 from ..compiling.compiled import part
 from ..energy.pair import coulomb_slope, cubed, lennard_jones_slope
-from .lists import Lists, parameters_of
+from .lists import LEAST, Lists
 from .loops import LANES, QUICK
 from .nearby import AtomTables
 
-#: Squared distance below which forces of pairs no longer grow, nm^2: single precision holds no more.
-LEAST = np.float32(1e-4)
 NOTHING, ONE = np.float32(0.0), np.float32(1.0)
 
 
@@ -33,7 +31,7 @@ def forces_around(groups, s: AtomTables, kinds, charges, x, lists: Lists, force)
             if begin == end:
                 continue
             if behind - kind > 1:
-                _of_many(first, last, s, kinds, charges, x, lists, bounds[group], kind, behind, force)
+                _of_many(first, last, begin, end, s, charges, x, lists, force)
                 continue
             for i in range(first, last):
                 at_x, at_y = np.float32(x[i, 0] - lists.centre[0]), np.float32(x[i, 1] - lists.centre[1])
@@ -69,18 +67,16 @@ def forces_around(groups, s: AtomTables, kinds, charges, x, lists: Lists, force)
 
 
 @part(fastmath=QUICK, error_model="numpy")
-def _of_many(first, last, s: AtomTables, kinds, charges, x, lists: Lists, bounds, kind, behind, force):
-    """The same of one bundle of several kinds on the atoms of a group, from ``first`` to ``last``."""
+def _of_many(first, last, begin, end, s: AtomTables, charges, x, lists: Lists, force):
+    """The same of a bundle of several kinds, ``begin`` to ``end``, on the atoms of a group, ``first`` to ``last``."""
     limit, twice = np.float32(s.field.cutoff * s.field.cutoff), np.float32(2.0 * s.field.coulomb.k)
-    begin, size, told = bounds[kind], bounds[behind] - bounds[kind], -1
-    c6, c12, core = lists.quick_factor[0, :size], lists.quick_factor[1, :size], lists.quick_factor[2, :size]
-    near_x, near_y = lists.near[0, begin:begin + size], lists.near[1, begin:begin + size]
-    near_z, near_q = lists.near[2, begin:begin + size], lists.near[3, begin:begin + size]
+    near_x, near_y = lists.near[0, begin:end], lists.near[1, begin:end]
+    near_z, near_q = lists.near[2, begin:end], lists.near[3, begin:end]
     for i in range(first, last):
-        if kinds[i] != told:
-            told = kinds[i]
-            parameters_of(bounds, kind, behind, (6.0, 12.0), s.field.c6[told], s.field.c12[told], s.core[told], LEAST,
-                          lists.quick_factor)
+        told = np.uintp(lists.told[i])
+        behind = told + (end - begin)
+        c6, c12 = lists.quick_factor[0, told:behind], lists.quick_factor[1, told:behind]
+        core = lists.quick_factor[2, told:behind]
         at_x, at_y = np.float32(x[i, 0] - lists.centre[0]), np.float32(x[i, 1] - lists.centre[1])
         at_z, charge = np.float32(x[i, 2] - lists.centre[2]), np.float32(charges[i] if s.field.coulomb.factor else 0.0)
         fx, fy, fz = NOTHING, NOTHING, NOTHING

@@ -24,7 +24,7 @@ from .constraints import (
     project_velocities,
 )
 from .forces import quick_forces, terms_of
-from .lists import FEW, NOWHERE, Lists
+from .lists import NOWHERE, Lists, with_parameters
 from .loops import LANES
 from .move import Frame
 from .nearby import AtomTables, Cells, fragments_near
@@ -151,12 +151,13 @@ def _fill(s: AtomTables, g: Cells, p: BlockPlaces, block, start, first, bounds, 
                 atom[slot], step[slot] = s.fragment[f], first[m] + n
 
 
-def lists_for(u: Neighbourhoods, groups: int) -> Lists:
-    """Room for the entries of one block of at most ``groups`` groups at a time."""
+def lists_for(u: Neighbourhoods, groups: int, places: int) -> Lists:
+    """Room for the entries of one block of at most ``groups`` groups and ``places`` places at a time."""
     size = int(np.diff(u.start).max(initial=LANES))
     return Lists(np.empty((4, 1)), np.empty((4, size), dtype=np.float32),
                  np.zeros((groups, u.bounds.shape[1]), dtype=np.int64), np.zeros(3), np.empty((0, 2), dtype=np.int64),
-                 np.empty((0, 3)), np.empty((3, 1)), np.empty((3, size + FEW), dtype=np.float32))
+                 np.empty((0, 3)), np.empty((3, size)), np.empty((3, size), dtype=np.float32),
+                 np.zeros(places, dtype=np.int64))
 
 
 def motion(s: AtomTables, frame: Frame, u: Neighbourhoods) -> Motion:
@@ -193,7 +194,8 @@ class Together:
         if not len(block):
             return
         u = self._neighbourhoods(s, rules, frame, block)
-        dynamics(self.tables, s, self.places, rules, r, lists_for(u, self._groups), u, frame, motion(s, frame, u), keys)
+        lists = lists_for(u, self._groups, len(r.x))
+        dynamics(self.tables, s, self.places, rules, r, lists, u, frame, motion(s, frame, u), keys)
         g = frame.grid
         g.reach[:] = 0.0
         np.maximum.at(g.reach, s.owner, np.linalg.norm(frame.atoms - g.beads[s.owner], axis=1))
@@ -295,6 +297,7 @@ def _feel(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, 
                 list_bounds[group, kind] = all_bounds[m, kind]
         for c in range(3):
             centre[c], held[0, c] = beads[first_bead[one], c], holds[m, c]
+        lists = with_parameters(own.group, s, kinds, lists)
         quick_forces(own, s, kinds, charges, x, lists, cores, line, work, force)
         if places > free:
             spread(child, parents, ends, parent, weight, factor, x, force)

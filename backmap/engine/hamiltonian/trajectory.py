@@ -240,7 +240,7 @@ def trajectory(t: BlockTables, s: AtomTables, g: Cells, p: BlockPlaces, one: int
             return TORN, energies, before, after, lists
         if step == 0 or outrun(group, x, r.listed) > MARGIN:
             strayed = farthest(x, r.start, own.moving)
-            block = MovingBlock(own.moving, group, x, role, p.first_atom[one])
+            block = MovingBlock(own.moving, group, r.kinds, x, role, p.first_atom[one])
             lists = neighbours(block, s, g, atoms, MARGIN, strayed, lists)
             copy(x, 0, places, r.listed)
         if step == 0 or step == steps:

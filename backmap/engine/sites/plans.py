@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import networkx as nx
 import numpy as np
 
 from ...model.molecule import MoleculeType
@@ -56,6 +55,9 @@ class FragmentPlanner:
             if weight > 1 - 1e-9:
                 self.pins.setdefault(bead, []).append(atom)
         self.heavy, chemistry = molecule.chemistry.heavy.tolist(), molecule.chemistry
+        self.owner, self.free = self.mapping.owner.tolist(), molecule.free.tolist()
+        self.rank = order.ranks.tolist()
+        self.near = {bead: list(others) for bead, others in molecule.bead_graph.adjacency()}
         self.around = {atom: list(others) for atom, others in molecule.graph.adjacency()}
         self.sign = dict(zip(chemistry.centres[:, 0].tolist(), chemistry.sign.tolist(), strict=True))
 
@@ -66,11 +68,8 @@ class FragmentPlanner:
                                 [np.nan], [np.nan], [False], [True], [False], 1, False)
         own = self._drawing_order(bead)
         context = self.contexts[bead].tolist()
-        owner = self.molecule.mapping.owner
-        rank = self.order.ranks
-        available = [not self.sequential or bool(rank[owner[a]] < rank[bead]) for a in context]
-        beads = self._near_beads(bead)
-        free = self.molecule.free
+        available = [not self.sequential or self.rank[self.owner[a]] < self.rank[bead] for a in context]
+        beads, free = self._near_beads(bead), self.free
         placed = {a: ("context", k) for k, a in enumerate(context) if available[k] and free[a]}
         plan = FragmentPlan(own, context, available, beads, [], [], [], [], [], [], [not free[a] for a in own],
                             *self._handedness(own, context))
@@ -83,11 +82,11 @@ class FragmentPlanner:
     def _drawing_order(self, bead: int) -> list[int]:
         """Heavy atoms breadth first from where the parent bead is bonded, then hydrogens, then dependent atoms."""
         every = [int(a) for a in self.fragments[bead]]
-        own = [a for a in every if self.molecule.free[a]]
+        own = [a for a in every if self.free[a]]
         graph = self.around
         heavy = [a for a in own if self.heavy[a]] or own
         parent = self.order.parents[bead]
-        owner = self.molecule.mapping.owner
+        owner = self.owner
 
         def entry(atom: int) -> tuple:
             pinned = self._pinned(atom, bead)
@@ -106,7 +105,7 @@ class FragmentPlanner:
                         order.append(atom)
         order += sorted((a for a in own if a not in order),
                         key=lambda a: (min((order.index(n) for n in graph[a] if n in order), default=0), a))
-        return order + [a for a in every if not self.molecule.free[a]]
+        return order + [a for a in every if not self.free[a]]
 
     def _contexts(self) -> Sets:
         """Of each fragment atoms in view by bonds, and all that share a bead with it; nearest first."""
@@ -127,8 +126,13 @@ class FragmentPlanner:
 
     def _near_beads(self, bead: int) -> list[int]:
         """The nearest beads on the bead graph, those that share atoms with the fragment first."""
-        hops = nx.single_source_shortest_path_length(self.molecule.bead_graph, bead, cutoff=MAX_BEADS)
+        hops, last = {bead: 0}, [bead]
         sharing = set(self.mapping.beads_with(self.fragments[bead]).tolist())
+        for away in range(1, MAX_BEADS + 1):
+            if len(hops) >= MAX_BEADS and sharing.issubset(hops):
+                break  # those that are farther come after these
+            last = list(dict.fromkeys(other for one in last for other in self.near[one] if other not in hops))
+            hops |= dict.fromkeys(last, away)
         ranked = sorted(hops, key=lambda b: (b != bead, b not in sharing, hops[b], b))
         return ranked[:MAX_BEADS]
 

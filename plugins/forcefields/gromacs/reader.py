@@ -4,12 +4,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from weakref import WeakKeyDictionary
 
-import networkx as nx
 import numpy as np
 
 from backmap.api import ForceFieldReader
 from backmap.errors import BackmapError, Errors
+from backmap.model.molecule import MoleculeType
+from backmap.model.pairs import bonds_apart
 from backmap.model.parameters import FUNCTIONS, Bonded, ForceField, MoleculeParameters
 from backmap.model.run_parameters import RunParameters
 from backmap.model.system import System
@@ -42,6 +44,8 @@ _SILENT = RIGID | {*_RESTRAINTS, "exclusions", "implicit_genborn_params", "cmapt
 #: Sections that are refused, and why.
 _REFUSED = {"polarization": "particles that are polarised", "water_polarization": "water that is polarised",
             "thole_polarization": "particles that are polarised", "drude": "Drude particles"}
+#: What was made of records for molecule types, by their file, as long as the records are in use.
+_MADE: WeakKeyDictionary[TopologyRecords, dict[tuple[str, tuple[MoleculeType, ...]], ForceField]] = WeakKeyDictionary()
 
 
 class Gromacs(ForceFieldReader):
@@ -51,6 +55,12 @@ class Gromacs(ForceFieldReader):
     options: TopologyFile
 
     def read(self, system: System) -> ForceField:
+        asked, known = (str(self.options.file), tuple(system.types)), _MADE.setdefault(self.options.readable(), {})
+        if asked not in known:
+            known[asked] = self._made(system)
+        return known[asked]
+
+    def _made(self, system: System) -> ForceField:
         where = str(self.options.file)
         records, types, errors = self._types()
         chosen = []
@@ -187,11 +197,14 @@ class _Molecule:
 
     def _excluded(self) -> np.ndarray:
         """Pairs at most ``n_excluded`` bonds apart, and those of [ exclusions ]."""
-        graph = nx.Graph([link for link in self.links if len(link) == 2])  # others have been told
-        near = {(a, b) for a, reached in nx.all_pairs_shortest_path_length(graph, cutoff=self.n_excluded)
-                for b in reached if a < b}
-        near |= {(min(pair), max(pair)) for pair in self.exclusions if pair[0] != pair[1]}
-        return np.array(sorted(near), dtype=np.int64).reshape(-1, 2)
+        n = len(self.record.atoms)
+        if not n:
+            return np.empty((0, 2), dtype=np.int64)
+        links = np.array([link for link in self.links if len(link) == 2], dtype=np.int64)  # others have been told
+        near = bonds_apart(n, links.reshape(-1, 2), max(self.n_excluded, 0))
+        given = np.sort(np.array(self.exclusions, dtype=np.int64).reshape(-1, 2), axis=1)
+        a, b = np.concatenate([np.column_stack([near.first, near.other]), given]).T
+        return np.column_stack(np.divmod(np.unique((a * n + b)[a < b]), n))
 
     def _pairs(self, types: Types, charge: np.ndarray, errors: Errors) -> tuple[np.ndarray, np.ndarray]:
         read = [errors.attempt(understood, line, partial(self._pair, types, charge)) for line in self.pairs]

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -25,6 +26,8 @@ from ...files.preprocessor import TopologyLine
 
 #: Chemical bond functions whose first parameter is the equilibrium length.
 _WITH_LENGTH = {"1", "2", "3", "4", "7"}
+#: What was made of records, by their file, as long as they are in use: a recipe is looked over before it runs.
+_MADE: WeakKeyDictionary[TopologyRecords, dict[str, AtomTopology]] = WeakKeyDictionary()
 
 
 class Gromacs(TopologyReader):
@@ -35,6 +38,12 @@ class Gromacs(TopologyReader):
 
     def read(self) -> AtomTopology:
         records, where = self.options.records(), str(self.options.file)
+        known = _MADE.setdefault(records, {})
+        if where not in known:
+            known[where] = self._made(records, where)
+        return known[where]
+
+    def _made(self, records: TopologyRecords, where: str) -> AtomTopology:
         if not records.molecules:
             raise BackmapError("has no [ moleculetype ]", where=where, hint="Is it a topology?")
         for name, _, place in records.blocks:

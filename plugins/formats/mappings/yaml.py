@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import fnmatch
+from weakref import WeakKeyDictionary
 
 import pydantic
 
@@ -9,13 +10,16 @@ from backmap.api import AtomMolecule, AtomTopology, BeadModel, MappingReader, Op
 from backmap.errors import BackmapError
 from backmap.model.isomers import CIS, TRANS
 
-from ...files.reading import Files
+from ...files.reading import Files, read_text
 from ...molecules.residues import residue_ordinals
 from .bead_model import Weights, known
 from .composition import compose
 from .units import Member, SideOfBond, Stereocentre, Unit, UnitBead
 from .yaml_lines import YamlFile
 from .yaml_schema import BeadEntry, MoleculeEntry, Residue, entries_of
+
+#: What files with these texts say of a topology, as long as that is in use: a recipe is looked over before it runs.
+_READ: WeakKeyDictionary[AtomTopology, dict[tuple[str, ...], dict[str, BeadModel]]] = WeakKeyDictionary()
 
 
 class YamlMapping(MappingReader):
@@ -47,6 +51,13 @@ class YamlMapping(MappingReader):
     options: Options
 
     def read(self, topology: AtomTopology) -> dict[str, BeadModel]:
+        texts = tuple(text for path in self.options.files for text in (str(path), read_text(path)))
+        known = _READ.setdefault(topology, {})
+        if texts not in known:
+            known[texts] = self._read(topology)
+        return dict(known[texts])
+
+    def _read(self, topology: AtomTopology) -> dict[str, BeadModel]:
         models: dict[str, BeadModel] = {}
         for path in self.options.files:
             file = _MappingFile(YamlFile(path))

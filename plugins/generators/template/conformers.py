@@ -6,7 +6,7 @@ hydrogens, so that the cost does not grow with the size of the molecule; like su
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
@@ -52,16 +52,64 @@ def ideal_library(system: System, conformers: int, seed: int = 1) -> Library:
 def _conformers(molecule: MoleculeType, count: int, seed: int) -> Conformers:
     """Conformers of every fragment of a molecule type."""
     tables = FragmentTable.build([molecule], View(), [resting_order(molecule)])
-    known: dict[tuple, np.ndarray] = {}
-    centres = AtomRows.of(molecule.n_atoms, molecule.chemistry.centres[:, :1])
-    rows = [_Cut.of(molecule, tables, bead, centres) for bead in range(molecule.n_beads)]
-    for cut in rows:
-        if cut.key not in known:
-            known[cut.key] = cut.embed(count, seed)
-    size = tables.atoms.shape[1]
-    shapes = [cut.conformers(known[cut.key], size) for cut in rows]
+    positions: dict[tuple, np.ndarray] = {}
+    made: dict[tuple, tuple[np.ndarray, np.ndarray]] = {}
+    whole, shapes = _Whole(molecule), []
+    for own, near in zip(tables.atoms.numpy(), tables.beads.numpy(), strict=True):
+        cut = _Cut.of(whole, np.sort(own[own >= 0]), near)
+        if cut.key not in positions:
+            positions[cut.key] = cut.embed(count, seed)
+        if cut.place not in made:
+            made[cut.place] = cut.conformers(positions[cut.key], len(own))
+        shapes.append(made[cut.place])
     return Conformers(molecule.atom_names, torch.as_tensor(np.stack([own for own, _ in shapes])).float(),
                       torch.as_tensor(np.stack([beads for _, beads in shapes])).float())
+
+
+class _Whole:
+    """A molecule type as its cuts ask for it.
+
+    Attributes:
+        next: Neighbours of each atom.
+        along: Of them, those that are never cut off it: hydrogens, and what a double bond or a ring, not a mesh, joins.
+        heavy: Which atoms are.
+        weights: Atoms with weight in each bead, ascending, and their weights.
+        centres, planar: Stereocentres and planar bonds, by their first atom.
+    """
+
+    def __init__(self, molecule: MoleculeType) -> None:
+        self.molecule, chemistry, mapping = molecule, molecule.chemistry, molecule.mapping
+        self.heavy = chemistry.heavy.tolist()
+        small = (chemistry.ring > 0) & (chemistry.ring <= LONGEST)
+        self.next: list[list[int]] = [[] for _ in range(molecule.n_atoms)]
+        self.along: list[list[int]] = [[] for _ in range(molecule.n_atoms)]
+        joined = (chemistry.bond_order > 1) | small[molecule.bonds].all(axis=1)
+        for (i, j), together in zip(molecule.bonds.tolist(), joined.tolist(), strict=True):
+            for one, other in ((i, j), (j, i)):
+                self.next[one].append(other)
+                if together or not self.heavy[other]:
+                    self.along[one].append(other)
+        start = np.searchsorted(mapping.entries[0], np.arange(1, molecule.n_beads))
+        self.weights = list(zip(*(np.split(values, start) for values in mapping.entries[1:]), strict=True))
+        self.centres = AtomRows.of(molecule.n_atoms, chemistry.centres[:, :1])
+        self.planar = AtomRows.of(molecule.n_atoms, molecule.planar.atoms[:, :1])
+
+    def around(self, fragment: np.ndarray, near: list[int]) -> tuple[set[int], list[int]]:
+        """Atoms kept around a fragment, and those of them that lose a neighbour."""
+        kept = set(fragment.tolist()).union(*(self.weights[b][0].tolist() for b in near[:1 + 2 * HOPS]))
+        kept = self._closed(kept)
+        kept = self._closed(kept.union(*(self.next[a] for a in kept)))
+        return kept, [a for a in kept if self.heavy[a] and not kept.issuperset(self.next[a])]
+
+    def _closed(self, kept: set[int]) -> set[int]:
+        """The atoms with all that is never cut off them."""
+        stack = list(kept)
+        while stack:
+            for other in self.along[stack.pop()]:
+                if other not in kept:
+                    kept.add(other)
+                    stack.append(other)
+        return kept
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,34 +136,43 @@ class _Cut:
     planar: PlanarSides
 
     @classmethod
-    def of(cls, molecule: MoleculeType, tables: FragmentTable, bead: int, rows: AtomRows) -> _Cut:
-        """Cut the fragment of a bead out of its molecule type, whose stereocentres stand in these ``rows``."""
-        fragment = np.sort(tables.atoms[bead][tables.atoms[bead] >= 0].numpy())
-        near = [int(b) for b in tables.beads[bead] if b >= 0]
-        kept, opened = _surroundings(molecule, fragment, near)
+    def of(cls, whole: _Whole, fragment: np.ndarray, beads: np.ndarray) -> _Cut:
+        """Cut a fragment out of its molecule type: its atoms, ascending, and the beads in view, -1 padding."""
+        molecule, near = whole.molecule, beads[beads >= 0].tolist()
+        kept, opened = whole.around(fragment, near)
         atoms = np.array(sorted(kept), dtype=np.int64)
-        weights = np.full((tables.beads.shape[1], len(atoms)), np.nan)
+        weights = np.full((len(beads), len(atoms)), np.nan)
         for q, b in enumerate(near):
-            if kept.issuperset(molecule.mapping.atoms_in([b]).tolist()):
-                weights[q] = molecule.mapping.part([b], atoms)
+            own, weight = whole.weights[b]
+            if kept.issuperset(own.tolist()):
+                weights[q] = 0.0
+                weights[q, np.searchsorted(atoms, own)] = weight
         chemistry = molecule.chemistry
-        centres = rows.touching(atoms)
-        inside = centres[np.isin(chemistry.centres[centres], atoms).all(axis=1) & (chemistry.sign[centres] != 0)]
-        away = molecule.near.look_up(fragment[:, None], chemistry.centres[inside, 0], FAR).min(axis=0)
-        inside = inside[np.argsort(away, kind="stable")]
+        centres = whole.centres.touching(atoms)
+        inside = centres[_among(atoms, chemistry.centres[centres]) & (chemistry.sign[centres] != 0)]
+        if len(inside):
+            away = molecule.near.look_up(fragment[:, None], chemistry.centres[inside, 0], FAR).min(axis=0)
+            inside = inside[np.argsort(away, kind="stable")]
         sign = chemistry.sign[inside]
-        return cls(molecule, atoms, np.isin(atoms, list(opened)), np.searchsorted(atoms, fragment), weights,
+        is_open = np.zeros(len(atoms), dtype=bool)
+        is_open[np.searchsorted(atoms, opened)] = True
+        return cls(molecule, atoms, is_open, np.searchsorted(atoms, fragment), weights,
                    np.searchsorted(atoms, chemistry.centres[inside]), sign * sign[0] if len(sign) else sign,
-                   _sides(molecule.planar, atoms))
+                   _sides(whole, atoms))
 
-    @property
-    def key(self) -> tuple:
+    @cached_property
+    def key(self) -> tuple[bytes, ...]:
         """Equal for cuts that embed alike, whichever of their atoms are the fragment: so are those of one residue."""
-        bonds, order = self._bonds()
+        bonds, order = self._bonds
         chemistry = self.molecule.chemistry
-        return (tuple(chemistry.element[self.atoms]), tuple(chemistry.charge[self.atoms]), tuple(map(tuple, bonds)),
-                tuple(order), tuple(self.open), tuple(self.planar.atoms.ravel()), tuple(self.planar.side),
-                tuple(map(tuple, self._hands)))
+        return tuple(values.tobytes() for values in (
+            chemistry.element[self.atoms], chemistry.charge[self.atoms], bonds, order, self.open, self.planar.atoms,
+            self.planar.side, np.array(self._hands, dtype=np.int64)))
+
+    @cached_property
+    def place(self) -> tuple:
+        """Equal for cuts whose fragments and beads are alike, too: their conformers are."""
+        return (self.key, *(values.tobytes() for values in (self.own, self.weights, self.centres, self.relative)))
 
     @property
     def _hands(self) -> list[list[int]]:
@@ -123,9 +180,10 @@ class _Cut:
         rows = np.column_stack([self.centres.reshape(-1, 4), self.relative])[np.argsort(self.centres[:, 0])]
         return [[*atoms, sign * rows[0, 4]] for *atoms, sign in rows.tolist()]
 
+    @cached_property
     def _bonds(self) -> tuple[np.ndarray, np.ndarray]:
         touching = self.molecule.bond_rows.touching(self.atoms)
-        inside = touching[np.isin(self.molecule.bonds[touching], self.atoms).all(axis=1)]
+        inside = touching[_among(self.atoms, self.molecule.bonds[touching])]
         return np.searchsorted(self.atoms, self.molecule.bonds[inside]), self.molecule.chemistry.bond_order[inside]
 
     def embed(self, conformers: int, seed: int) -> np.ndarray:
@@ -163,7 +221,7 @@ class _Cut:
             fresh.SetNoImplicit(not opened)
             fresh.SetIsAromatic(bool(chemistry.aromatic[atom]))
             built.AddAtom(fresh)
-        for (i, j), order in zip(*self._bonds(), strict=True):
+        for (i, j), order in zip(*self._bonds, strict=True):
             built.AddBond(int(i), int(j), kinds[float(order)])
         Chem.SanitizeMol(built)
         for (a, b, c, d), side in zip(self.planar.atoms.tolist(), self.planar.side.tolist(), strict=True):
@@ -198,31 +256,14 @@ class _Cut:
         return own, beads - anchor
 
 
-def _sides(planar: PlanarSides, atoms: np.ndarray) -> PlanarSides:
+def _sides(whole: _Whole, atoms: np.ndarray) -> PlanarSides:
     """Planar bonds of known side among some atoms, ascending, as indices into these."""
-    inside = np.isin(planar.atoms, atoms).all(axis=1) & (planar.side != EITHER)
+    planar = whole.molecule.planar
+    rows = whole.planar.touching(atoms)
+    inside = rows[_among(atoms, planar.atoms[rows]) & (planar.side[rows] != EITHER)]
     return PlanarSides(np.searchsorted(atoms, planar.atoms[inside]), planar.side[inside])
 
 
-def _surroundings(molecule: MoleculeType, fragment: np.ndarray, near: list[int]) -> tuple[set[int], set[int]]:
-    """Atoms kept around a fragment, and those of them that lose a neighbour."""
-    graph, heavy = molecule.graph, molecule.chemistry.heavy
-    kept = _closed(molecule, {*fragment.tolist(), *molecule.mapping.atoms_in(near[:1 + 2 * HOPS]).tolist()})
-    kept = _closed(molecule, kept | {n for a in kept for n in graph[a]})
-    return kept, {a for a in kept if heavy[a] and any(n not in kept for n in graph[a])}
-
-
-def _closed(molecule: MoleculeType, kept: set[int]) -> set[int]:
-    """The atoms with their hydrogens and with the rest of every ring, not mesh, or multiple bond they are in."""
-    kept, graph = set(kept), molecule.graph
-    heavy, ring = molecule.chemistry.heavy, molecule.chemistry.ring
-    stack = list(kept)
-    while stack:
-        atom = stack.pop()
-        for other in graph[atom]:
-            double = molecule.chemistry.bond_order[graph.edges[atom, other]["bond"]] > 1
-            same_ring = 0 < ring[atom] <= LONGEST and 0 < ring[other] <= LONGEST
-            if other not in kept and (not heavy[other] or double or same_ring):
-                kept.add(other)
-                stack.append(other)
-    return kept
+def _among(atoms: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Which rows (m, k) are of ``atoms`` alone, ascending, (m,) bool."""
+    return (atoms[np.minimum(np.searchsorted(atoms, rows), len(atoms) - 1)] == rows).all(axis=1)

@@ -3,12 +3,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from backmap.checking import reading, verdict
 from backmap.model.survey import Finding
 from backmap.recipe.registry import Registry
-from tests import scenes
+from tests import large, scenes
 
 FILES = scenes.RECIPE
 RECIPE = f"""\
@@ -95,3 +96,20 @@ def test_exit_codes_and_summary() -> None:
     error, warning, note = (Finding(severity, "here", "what") for severity in ("error", "warning", "note"))
     assert [verdict.exit_code(found) for found in ([], [note], [note, warning], [warning, error])] == [0, 0, 1, 2]
     assert verdict.summary([error, note, note]) == "1 error, no warnings, 2 notes"
+
+
+def test_files_are_read_once_as_long_as_they_stay_as_they_are(tmp_path: Path) -> None:
+    """What check has read, the run takes over."""
+    files = large.Files(tmp_path, large.chain(6))
+    first = files.system()
+    assert files.system().types == first.types
+    assert files.field(files.system()) is files.field(first)
+    assert np.isnan(files.system(constraints="none").types[0].bond_length).all()
+    files.topology.write_text(files.topology.read_text().replace("0.1529", "0.1530"))
+    second = files.system()
+    assert second.types[0].bond_length.max() == 0.1530
+    files.mapping.write_text(files.mapping.read_text().replace("mass", "geometry"))
+    third = files.system()
+    assert np.ptp(third.types[0].mapping.weight[third.types[0].mapping.bead == 1]) == 0 < np.ptp(
+        second.types[0].mapping.weight[second.types[0].mapping.bead == 1])
+    assert files.field(third) is not files.field(first)

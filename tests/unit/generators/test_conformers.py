@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from backmap_plugins.generators.template.conformers import _surroundings, ideal_library
+from backmap_plugins.generators.template.conformers import _Whole, ideal_library
 from backmap_plugins.molecules.assemble import molecule_type
 from rdkit import Chem
 
@@ -129,5 +129,5 @@ def test_a_mesh_is_not_kept_whole_around_a_fragment() -> None:
             atoms.atom_names.index(name), *(n for n in bonded[name] if n >= size))} for k in range(size // 2)}
         kind = molecule_type(atoms, builders.beads_of(atoms, rows))
         near = [int(bead) for bead in tables(kind).beads[0] if bead >= 0]
-        kept, opened = _surroundings(kind, kind.mapping.fragments()[0], near)
+        kept, opened = _Whole(kind).around(kind.mapping.fragments()[0], near)
         assert (len(kept) == kind.n_atoms) == whole == (not opened)

@@ -1,6 +1,8 @@
 """Beads that are displaced by a known Gaussian give its width back; mapped beads are met exactly."""
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from backmap_plugins.steps.softness import SigmaTuner, fixed_point
@@ -16,6 +18,25 @@ def test_gaussians_give_their_width_back(tau: float) -> None:
     found = sigma**2 - sigma**4 * (sigma**2 - tau**2) / (sigma**2 + w**2)**2
     fixed, _ = fixed_point(sigma, found, 1000, 0.1)
     assert fixed == pytest.approx(tau, rel=0.05, abs=2e-3)
+
+
+def test_a_bead_type_that_tells_nothing_is_taken_to_be_as_the_others_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All beads of the first type are stuck: they are not measured."""
+    assert fixed_point([0.01, 0.03], [0.0, 0.0], 1, 0.1) == (0.0, np.inf)
+    known, sigma = melt(), []
+    window = Window(frames=np.array([0]), beads=known.beads[:1], boxes=known.boxes[:1], time=np.zeros(1),
+                    system=known.system)
+    moves = SimpleNamespace(system=known.system, soften=lambda each: sigma.append(float(each.max())))
+    tuner = SigmaTuner(moves, window, lambda place: None, lambda frame, place: None, (1, 2), lambda share: None)
+
+    def measured(self: SigmaTuner, frames: object) -> tuple[np.ndarray, np.ndarray]:
+        s = sigma[-1]
+        return np.array([0.0, s**2 - s**4 * (s**2 - 0.02**2) / (s**2 + 0.025**2)**2]), np.array([1, 1000])
+
+    monkeypatch.setattr(SigmaTuner, "_measured", measured)
+    (first, second), error = tuner._fixed([], np.full(2, 0.03), np.full(2, 0.1))
+    assert first == second == pytest.approx(0.02, rel=0.05)
+    assert np.isfinite(error).all()
 
 
 def found(off: float) -> dict[str, float] | None:

@@ -66,8 +66,8 @@ class Gibbs(SweepStep):
     """Redraws every fragment given all others in Gibbs sweeps, and projects onto the beads after each half-sweep.
 
     Draws are kept as the generator makes them, so that frames are as good as what it has learned; ``metropolis``
-    accepts or rejects them by the force field. Molecules that are untied stay as they stand: on beads that only say where
-    they begin, draws find no room for them.
+    accepts or rejects them by the force field. Molecules that are untied stay as they stand: on beads that only say
+    where they begin, draws find no room for them.
     """
 
     Options = GibbsOptions

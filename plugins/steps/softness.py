@@ -21,7 +21,7 @@ from scipy.optimize import least_squares
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves
 from backmap.engine.sites.schedule import per_bead
 from backmap.model import box as periodic
-from backmap.model.system import Window
+from backmap.model.system import System, Window
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -34,6 +34,7 @@ WAIT = 10  #: sweeps before the fixed point is looked for anew, twice as many ea
 FALLEN = 0.1  #: share by which it must have fallen to be looked for once more
 NEAR = 0.04  #: relative change of every sigma below which no more are tried
 FARTHEST = 3.0  #: factor by which a trial differs from the one before at most
+ENOUGH = 600  #: beads by which sigma is told in systems with untied molecules, at least
 
 
 def fixed_point(sigma: Sequence[float], found: Sequence[float], count: int, most: float) -> tuple[float, float]:
@@ -80,6 +81,7 @@ class SigmaTuner:
         progress: Told the share of the work that is done, 0 to 1.
         measured: What was found, for people.
         sweeps: How many were made.
+        part: Beads that are moved and measured, (B,): all, or where molecules are untied some of the others.
     """
 
     moves: HamiltonianMoves
@@ -90,6 +92,7 @@ class SigmaTuner:
     progress: Callable[[float], None]
     measured: list[dict[str, Any]] = field(default_factory=list)
     sweeps: int = 0
+    part: Mask | None = None
 
     def __post_init__(self) -> None:
         system = self.moves.system
@@ -97,6 +100,7 @@ class SigmaTuner:
         self.names = sorted({name for kind in drawn for name in kind.bead_types})
         self.kinds = per_bead(system, [np.array([self.names.index(name) if kind in drawn else -1
                                                  for name in kind.bead_types]) for kind in system.types])
+        self.part = part_of(system) if any(kind.untied for kind in system.types) else None
 
     def found(self, at_most: int) -> tuple[dict[str, float] | None, str]:
         """The sigma of each bead type, nm, or None where all beads are met exactly; and what could not be reached.
@@ -165,13 +169,14 @@ class SigmaTuner:
         for _ in range(count):
             self.sweeps += 1
             for place, frame in enumerate(frames):
-                self.moves.sweep(frame, (*self.name, "sigma", int(self.window.frames[place]), self.sweeps))
+                self.moves.sweep(frame, (*self.name, "sigma", int(self.window.frames[place]), self.sweeps), self.part)
 
     def _measured(self, frames: Sequence[Frame]) -> tuple[Array, Array]:
         """<|M r - R|^2> / 3 of each bead type with the sigma of now, nm^2, and of how many beads that is."""
         self._swept(frames, SETTLE)
         total, counts = np.zeros((2, len(self.names)))
-        telling = [(self.kinds >= 0) & ~self.stuck(frame, place) for place, frame in enumerate(frames)]
+        there = (self.kinds >= 0) & (True if self.part is None else self.part)
+        telling = [there & ~self.stuck(frame, place) for place, frame in enumerate(frames)]
         for _ in range(MEASURE):
             self._swept(frames, 1)
             for frame, told in zip(frames, telling):
@@ -179,6 +184,16 @@ class SigmaTuner:
                 total += np.bincount(self.kinds[told], squares, minlength=len(self.names))
                 counts += np.bincount(self.kinds[told], minlength=len(self.names))
         return total / np.maximum(counts, 1), np.maximum(counts / MEASURE, 1)
+
+
+def part_of(system: System) -> Mask:
+    """Beads of some of the molecules of each type that is tied to its beads, at even distances, (B,)."""
+    beads = sum(count * kind.n_beads for kind, count in system.blocks if not (kind.given or kind.untied))
+    every, found = max(1, beads // ENOUGH), np.zeros(system.n_beads, dtype=bool)
+    for group in system.groups:
+        if not (group.type.given or group.type.untied):
+            found[group.beads[::every]] = True
+    return found
 
 
 def most_of(window: Window, name: str) -> float:

@@ -122,15 +122,16 @@ class SigmaTuner:
         while falling and not (met := tau**2 < np.maximum(2 * error, LEAST**2)).all():
             if self.sweeps + wait + SETTLE + MEASURE > at_most:
                 break
-            self._held(np.clip(tau, LEAST, caps))
+            chosen = _chosen(tau, error, caps)
+            self._held(chosen)
             self._swept(frames, wait)
             before = tau
-            tau, error = self._fixed(frames, np.clip(tau, LEAST, caps), caps)
+            tau, error = self._fixed(frames, chosen, caps)
             falling, wait = bool((tau < (1 - FALLEN) * before).any()), 2 * wait
         met = tau**2 < np.maximum(2 * error, LEAST**2)
         if met.all():
             return None, ""
-        final = {name: float(f"{LEAST if met[k] else min(tau[k], caps[k]):.3g}") for k, name in enumerate(self.names)}
+        final = {name: float(f"{value:.3g}") for name, value in zip(self.names, _chosen(tau, error, caps), strict=True)}
         at_cap = [name for k, name in enumerate(self.names) if not met[k] and tau[k] >= caps[k]]
         remarks = [f"beads of type {', '.join(at_cap)} are off by more than half of the spread of their bonds, to "
                    "which sigma is held: the atoms of this force field do not lie as these beads do"] * bool(at_cap)
@@ -184,6 +185,18 @@ class SigmaTuner:
                 total += np.bincount(self.kinds[told], squares, minlength=len(self.names))
                 counts += np.bincount(self.kinds[told], minlength=len(self.names))
         return total / np.maximum(counts, 1), np.maximum(counts / MEASURE, 1)
+
+
+def _chosen(tau: Array, error: Array, caps: Array) -> Array:
+    """The sigma of each bead type, nm, by its fixed point, the standard error of its square and its cap.
+
+    A type that is met as far as its beads can tell may be so because they are few: it gets what they would not have
+    shown, at most what the others are off by.
+    """
+    met = tau**2 < np.maximum(2 * error, LEAST**2)
+    known = np.minimum(tau, caps)
+    others = np.median(known[~met]) if not met.all() else LEAST
+    return np.clip(np.where(met, np.minimum(np.sqrt(2 * error), others), known), LEAST, np.maximum(caps, LEAST))
 
 
 def part_of(system: System) -> Mask:

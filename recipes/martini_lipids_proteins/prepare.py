@@ -110,6 +110,9 @@ def protein_box(source: Path, width: Path, pdb: Path, folder: Path) -> None:
         if np.linalg.norm(places[pair[0]] - places[pair[1]]) > 2 * NEAREST and water and not gone & {*pair}:
             gone.add(water[0])
     kept = [k for k in kept if k not in gone]
+    ions = {name: [k for k in kept if rows[k][10:15].strip() == name] for name in ("NA", "CL")}
+    more, fewer = sorted(ions.values(), key=len, reverse=True)
+    kept = [k for k in kept if k not in more[len(fewer):]]  # as neutral as the run
     (folder / "cg.gro").write_text("\n".join(
         ["protein", str(len(kept)), *(rows[k][:20] + "".join(f"{x:8.3f}" for x in places[k]) for k in kept),
          f"{side:10.5f}" * 3, ""]))

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backmap.errors import BackmapError
-from backmap.model.isomers import BOND, CENTRE, EITHER, signs
+from backmap.model.isomers import BOND, CENTRE, EITHER, flatness, signs
 from backmap.model.system import System, Window
 
 Array = NDArray[np.float64]
@@ -59,6 +59,20 @@ def finished(window: Window, atoms: Array) -> Window:
     if any((kind.planar.side != EITHER).any() for kind in system.types):
         done.flags["cis_trans"] = sides
     return done
+
+
+def twisted(system: System, atoms: Array, least: float) -> Mask:
+    """Beads that own an end of a planar bond of known side that is less flat than ``least``, (B,), of atoms (A, 3)."""
+    found, owner = np.zeros(system.n_beads, dtype=bool), owners(system)
+    for group in system.groups:
+        terms = group.type.isomer_terms
+        bonds = terms.atoms[terms.code == BOND]
+        if group.type.given or not len(bonds):
+            continue
+        molecule, row = np.nonzero(flatness(atoms[group.atoms], bonds, terms.sign[terms.code == BOND]) < least)
+        for end in (1, 2):
+            found[owner[group.atom_offset[molecule] + bonds[row, end]]] = True
+    return found
 
 
 def wrong_isomers(system: System, atoms: Array) -> tuple[Mask, Mask]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..model.system import System
 from .energy.frame import FrameEnergy
-from .flags import with_neighbours
+from .flags import twisted, with_neighbours
 from .grafts import AromaticRings, Grafts
 from .hamiltonian.move import Frame
 from .hamiltonian.moves import HamiltonianMoves
@@ -28,7 +28,7 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 #: Troubles, by name: atoms that repel each other as heat cannot make them, bonds through rings, angles and torsions
-#: bent beyond what heat does, aromatic rings that are folded up, and beads that soft springs do not reach.
+#: bent and planar bonds twisted beyond what heat does, aromatic rings that are folded up, and beads that soft springs do not reach.
 OVERLAPPING, THREADED, STRAINED, FOLDED, MISSED = "overlapping", "threaded", "strained", "folded", "off their beads"
 TROUBLES = (OVERLAPPING, THREADED, STRAINED, FOLDED, MISSED)
 #: Of the pairs of an atom, half of each, beyond what its charge is held by, where it overlaps: kJ/mol, and kT.
@@ -36,6 +36,8 @@ PAIR, HOT = 30.0, 12.0
 #: Of the bonded terms of an atom, shared by their atoms, from which on it is strained, kT, and kJ/mol: in a glass beads
 #: hold molecules as they were when they were warm.
 STRAIN, BENT = 15.0, 35.0
+#: Cosine of the twist of a planar bond from which on it is strained: its terms alone may not say so.
+FLATTEST = 0.5
 FAR = 6.0  #: sigma by which a soft bead may be missed
 CAPS = (10.0, 100.0, 1000.0, None)  #: kJ/mol, at which repulsion is capped, one after the other
 PASSING = 1.0  #: kJ/mol, the same while bonds are pushed out of rings: next to nothing
@@ -173,6 +175,7 @@ class Mending:
         found = {OVERLAPPING: self._beads(~(pairs < max(PAIR, HOT * heat))),
                  STRAINED: self._beads(~(bonded < max(BENT, STRAIN * heat))),
                  THREADED: np.zeros(self.system.n_beads, dtype=bool), MISSED: self._missed(frame)}
+        found[STRAINED] |= twisted(self.system, frame.atoms, FLATTEST)
         found[THREADED][self.owner[self.rings.atoms_of(threads)]] = True
         found[FOLDED] = np.zeros(self.system.n_beads, dtype=bool)
         found[FOLDED][self.owner[self.aromatic.folded(frame.atoms)]] = True

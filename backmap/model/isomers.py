@@ -95,6 +95,20 @@ def sides(positions: Array, bonds: Index) -> NDArray[np.int64]:
     return -np.sign(across).astype(np.int64)
 
 
+def flatness(positions: Array, bonds: Index, side: Index) -> Array:
+    """Compute how flat bonds of whole molecules are on their sides, cosines: 1 is flat, 0 a quarter turn, -1 the other.
+
+    Args:
+        positions: (..., A, 3), nm.
+        bonds: A neighbour, both ends, a neighbour, (P, 4).
+        side: ``TRANS`` or ``CIS``, (P,).
+    """
+    first, axis, last = (positions[..., bonds[:, k + 1], :] - positions[..., bonds[:, k], :] for k in range(3))
+    one, other = np.cross(first, axis), np.cross(axis, last)
+    size = np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1)
+    return -side * (one * other).sum(axis=-1) / np.maximum(size, 1e-12)
+
+
 def signs(positions: Array, terms: IsomerTerms) -> NDArray[np.int64]:
     """Compute the signs of what tells isomers apart, (..., n), of whole molecules (..., A, 3)."""
     found = np.empty((*positions.shape[:-2], len(terms.code)), dtype=np.int64)

@@ -293,3 +293,8 @@ def merged(types: Sequence[MoleculeType]) -> list[MoleculeType]:
             [kind.chemistry.sign for kind in [first, *others]], [kind.planar.side for kind in [first, *others]]))
         single.append(first.with_signs(sign, side) if others else first)
     return single
+
+
+def is_body(kind: MoleculeType) -> bool:
+    """Whether the fixed distances of a molecule leave it no freedom but to turn and to move, as those of water do."""
+    return 3 * (kind.n_atoms - len(kind.dependents)) - len(kind.rigid) <= 6

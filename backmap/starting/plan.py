@@ -12,10 +12,11 @@ from .. import stock
 from ..api import ForceFieldReader, FrameSource, Reader, State, Step
 from ..checking import reading
 from ..engine.energy.beads import turning
+from ..engine.hamiltonian.timestep import first_guess
 from ..errors import BackmapError
 from ..model import box as periodic
 from ..model.inputs import BeadsAre
-from ..model.molecule import MoleculeType
+from ..model.molecule import MoleculeType, is_body
 from ..model.run_parameters import RunParameters
 from ..model.survey import Finding, Survey
 from ..model.system import System
@@ -97,6 +98,16 @@ class Plan:
     ready: dict[str, Any] | None = None
     beads_are: BeadsAre | None = None
 
+    @property
+    def whole_box(self) -> bool:
+        """Whether it is a box whose solvent is free, drawn without weights: what is wanted is where to go on from."""
+        return self.way == "force_field" and "several" in self.topology
+
+    @property
+    def timestep(self) -> float:
+        """Of moves that nobody tunes, fs."""
+        return first_guess(self.rigid, heavy=False)
+
 
 class Unfit(Exception):
     """The files do not go together; ``findings`` says why, and ``why`` what was assumed before, a sentence each."""
@@ -154,7 +165,7 @@ class _Planner:
         forcefield = self._forcefield(topology, system, box)
         if way == "force_field" and forcefield is None:
             way = "template"
-        self._reasons(way, forcefield)
+        self._reasons(way, forcefield, "several" in topology)
         known = [kind for kind in system.types if not kind.given]
         ready = self._ready(topology["atoms"], system) if self.wishes.ready else None
         return Plan(
@@ -293,8 +304,11 @@ class _Planner:
         return {"folder": "gromacs", "of": top, "temperature": self.wishes.temperature,
                 **({"mdp": mdp[0]} if mdp else {}), **({"coupling": "semiisotropic"} if flat else {})}
 
-    def _reasons(self, way: Way, forcefield: dict[str, Any] | None) -> None:
-        if way == "force_field":
+    def _reasons(self, way: Way, forcefield: dict[str, Any] | None, box: bool) -> None:
+        if way == "force_field" and box:
+            self.why.append("the topology has parameters: rigid pieces are placed on the beads, and moves along its "
+                            "forces lead them to where a simulation can begin")
+        elif way == "force_field":
             self.why.append("the topology has parameters: 'force_field' draws from its bonded terms, and what comes "
                             "out is corrected by all of them")
         if way == "template":
@@ -307,8 +321,3 @@ class _Planner:
 def turns(kind: MoleculeType) -> bool:
     """Whether a molecule is of one bead, as water is: alone it hardly finds the orientation that its neighbours ask."""
     return not (kind.given or kind.untied) and kind.n_beads == 1 < kind.n_atoms
-
-
-def is_body(kind: MoleculeType) -> bool:
-    """Whether the fixed distances of a molecule leave it no freedom but to turn and to move, as those of water do."""
-    return 3 * (kind.n_atoms - len(kind.dependents)) - len(kind.rigid) <= 6

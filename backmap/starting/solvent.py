@@ -31,29 +31,32 @@ def declared(topology: AtomTopology, blocks: Sequence[tuple[str, int]], mapped: 
         mapped: Molecule types with a mapping.
         source: Frames of beads.
         martinis: Whether the user says that the beads are Martini's: solvent that the topology does not have is
-            then known by its names.
+            then known by its names. Waters without a mapping that are called as Martini's are say the same.
     """
     found, counts = Declared(), dict.fromkeys(name for name, _ in blocks)
     names, residues = getattr(source, "names", None), getattr(source, "residue_names", None)
     unmapped = [name for name in counts if name not in mapped]
     named: dict[str, list[str]] = {}
     if names is not None:
-        named, alone = martini.solvent(names, residues, [*unmapped, *_spare(topology, {*counts, *mapped}, unmapped,
-                                                                            martinis)])
+        there = {*counts, *mapped}
+        named, _ = martini.solvent(names, residues, [*unmapped, *_spare(topology, there, unmapped, martinis)])
+        theirs = martinis or any(martini.is_water(name) and martini.waters(names, residues, patterns)[0]
+                                 for name, patterns in named.items())
+        named, alone = martini.solvent(names, residues, [*unmapped, *_spare(topology, there, unmapped, theirs)])
         for name in [name for name in named if martini.is_water(name)]:
             if _shared(found, name, named[name], blocks, names, residues):
                 unmapped = [other for other in unmapped if other != name]
         for name in [name for name in named if martini.ion_of(name)]:
             if _ions(found, name, _count(named[name], names, residues), blocks) and name not in unmapped:
                 unmapped.append(name)
-        if alone and martinis:
+        if alone and theirs:
             found.options["ignore"] = [*found.options.get("ignore", []), *alone]
             found.why.append(f"{', '.join(alone)}: solvent and ions of Martini that the topology does not have, so "
                              "they are left out: solvate the atoms afterwards")
     if unmapped:
-        told = martinis and any(name in named for name in unmapped)
-        found.options["exclude"] = {name: named.get(name, []) for name in unmapped} if told else unmapped
         placed = [name for name in unmapped if name in named and martini.ion_of(name)]
+        told = any(name in named for name in unmapped) if martinis else bool(placed)
+        found.options["exclude"] = {name: named.get(name, []) for name in unmapped} if told else unmapped
         passed = [name for name in unmapped if name not in placed]
         if placed:
             found.why.append(f"{', '.join(placed)}: put at their beads")

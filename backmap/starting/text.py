@@ -7,10 +7,12 @@ from typing import Any
 
 import yaml
 
+from ..engine.hamiltonian.timestep import steps_of
 from .plan import Plan
 
 WIDTH = 112  #: of comments
 STEPS = 15000  #: of training
+SOFT, SWEEPS, LOOKING = 5, 10, 60  #: of whole boxes, to where a simulation can begin
 
 
 def run_recipe(plan: Plan, name: str, trained: str) -> str:
@@ -109,6 +111,9 @@ def _makers(plan: Plan, trained: str) -> Iterator[str]:
     yield f"      generator: {_flow(generator)}"
     if plan.way == "template":
         return
+    if plan.whole_box:
+        yield from _start_of_a_box(plan)
+        return
     yield "  - gibbs:                  # relaxes it: each fragment drawn anew, given all the others"
     if plan.way == "force_field":
         yield "      generator: force_field  # draws from bonded terms, which need no training"
@@ -118,7 +123,8 @@ def _makers(plan: Plan, trained: str) -> Iterator[str]:
     yield "      repair: 5             # those are drawn again, at most five times"
     if plan.forcefield is not None:
         yield "  - hamiltonian:            # moves along the forces, accepted or rejected by the force field"
-        yield f"      soft_core_sweeps: {5 if plan.way == 'force_field' else 3}   # sweeps before, which part overlaps"
+        soft = SOFT if plan.way == "force_field" else 3
+        yield f"      soft_core_sweeps: {soft}   # sweeps before, which part overlaps"
         if plan.turning:
             yield (f"      annealing_sweeps: {700 if plan.bodies else 500} "
                    "# from 600 K: small molecules hinder each other from turning")
@@ -136,6 +142,20 @@ def _makers(plan: Plan, trained: str) -> Iterator[str]:
             yield "      timestep: auto        # fs; the pilot finds the one with which four of five moves are accepted"
             yield "      steps: auto           # of a move"
         yield f"      temperature: {plan.temperature:g}"
+
+
+def _start_of_a_box(plan: Plan) -> Iterator[str]:
+    yield "  - hamiltonian:            # moves along the forces, accepted or rejected by the force field"
+    yield from _comment("      ", "Solvent that is free samples no coarse-grained model: sweeps lead to where a "
+                        "simulation of atoms can begin. Write sweeps: auto and tempering: {} to sample molecules on "
+                        "their beads.")
+    yield f"      soft_core_sweeps: {SOFT}   # sweeps before, which part overlaps"
+    yield f"      sweeps: {SWEEPS}"
+    yield f"      at_most: {LOOKING}          # sweeps in which the pilot looks for how softly beads are to be met"
+    yield f"      timestep: {plan.timestep:g}           # fs"
+    yield f"      steps: {steps_of(plan.timestep):<3}            # of a move"
+    yield "      second_start: 0       # so few sweeps forget no start"
+    yield f"      temperature: {plan.temperature:g}"
 
 
 def _judged(plan: Plan) -> Iterator[str]:

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from backmap.api import Nested, Regularizer, State
 from backmap.engine.sites.environment import Scene
 from backmap.engine.sites.repair import Repair, Starter, overlaps
-from backmap.engine.sites.schedule import drawn
+from backmap.engine.sites.schedule import drawn, per_bead
 from backmap.engine.sites.sweep import Select, Sweeper
 from backmap.model.system import System, Window
 
@@ -66,7 +66,8 @@ class Gibbs(SweepStep):
     """Redraws every fragment given all others in Gibbs sweeps, and projects onto the beads after each half-sweep.
 
     Draws are kept as the generator makes them, so that frames are as good as what it has learned; ``metropolis``
-    accepts or rejects them by the force field.
+    accepts or rejects them by the force field. Molecules that are untied stay as they stand: on beads that only say
+    where they begin, draws find no room for them.
     """
 
     Options = GibbsOptions
@@ -94,6 +95,15 @@ class Gibbs(SweepStep):
         if self._tells_overlaps:
             done.flags["clash"] = overlaps(scene, self.options.regularizer, self.options.overlap)
         return done
+
+    def chosen(self, window: Window) -> np.ndarray | None:
+        chosen, untied = super().chosen(window), [kind.untied for kind in window.system.types]
+        if not any(untied):
+            return chosen
+        tied = per_bead(window.system, [np.full(kind.n_beads, not free)
+                                        for kind, free in zip(window.system.types, untied, strict=True)])
+        tied &= drawn(window.system)
+        return np.broadcast_to(tied, window.beads.shape[:2]) if chosen is None else chosen & tied
 
     @property
     def _tells_overlaps(self) -> bool:

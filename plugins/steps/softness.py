@@ -21,7 +21,7 @@ from scipy.optimize import least_squares
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves
 from backmap.engine.sites.schedule import per_bead
 from backmap.model import box as periodic
-from backmap.model.system import Window
+from backmap.model.system import System, Window
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -34,6 +34,7 @@ WAIT = 10  #: sweeps before the fixed point is looked for anew, twice as many ea
 FALLEN = 0.1  #: share by which it must have fallen to be looked for once more
 NEAR = 0.04  #: relative change of every sigma below which no more are tried
 FARTHEST = 3.0  #: factor by which a trial differs from the one before at most
+ENOUGH = 600  #: beads by which sigma is told in systems with untied molecules, at least
 
 
 def fixed_point(sigma: Sequence[float], found: Sequence[float], count: int, most: float) -> tuple[float, float]:
@@ -83,6 +84,7 @@ class SigmaTuner:
         progress: Told the share of the work that is done, 0 to 1.
         measured: What was found, for people.
         sweeps: How many were made.
+        part: Beads that are moved and measured, (B,): all, or where molecules are untied some of the others.
     """
 
     moves: HamiltonianMoves
@@ -93,6 +95,7 @@ class SigmaTuner:
     progress: Callable[[float], None]
     measured: list[dict[str, Any]] = field(default_factory=list)
     sweeps: int = 0
+    part: Mask | None = None
 
     def __post_init__(self) -> None:
         system = self.moves.system
@@ -100,6 +103,7 @@ class SigmaTuner:
         self.names = sorted({name for kind in drawn for name in kind.bead_types})
         self.kinds = per_bead(system, [np.array([self.names.index(name) if kind in drawn else -1
                                                  for name in kind.bead_types]) for kind in system.types])
+        self.part = part_of(system) if any(kind.untied for kind in system.types) else None
 
     def found(self, at_most: int) -> tuple[dict[str, float] | None, str]:
         """The sigma of each bead type, nm, or None where all beads are met exactly; and what could not be reached.
@@ -121,15 +125,16 @@ class SigmaTuner:
         while falling and not (met := tau**2 < np.maximum(2 * error, LEAST**2)).all():
             if self.sweeps + wait + SETTLE + MEASURE > at_most:
                 break
-            self._held(np.clip(tau, LEAST, caps))
+            chosen = _chosen(tau, error, caps)
+            self._held(chosen)
             self._swept(frames, wait)
             before = tau
-            tau, error = self._fixed(frames, np.clip(tau, LEAST, caps), caps)
+            tau, error = self._fixed(frames, chosen, caps)
             falling, wait = bool((tau < (1 - FALLEN) * before).any()), 2 * wait
         met = tau**2 < np.maximum(2 * error, LEAST**2)
         if met.all():
             return None, ""
-        final = {name: float(f"{LEAST if met[k] else min(tau[k], caps[k]):.3g}") for k, name in enumerate(self.names)}
+        final = {name: float(f"{value:.3g}") for name, value in zip(self.names, _chosen(tau, error, caps), strict=True)}
         at_cap = [name for k, name in enumerate(self.names) if not met[k] and tau[k] >= caps[k]]
         remarks = [f"beads of type {', '.join(at_cap)} are off by more than half of the spread of their bonds, to "
                    "which sigma is held: the atoms of this force field do not lie as these beads do"] * bool(at_cap)
@@ -171,13 +176,14 @@ class SigmaTuner:
         for _ in range(count):
             self.sweeps += 1
             for place, frame in enumerate(frames):
-                self.moves.sweep(frame, (*self.name, "sigma", int(self.window.frames[place]), self.sweeps))
+                self.moves.sweep(frame, (*self.name, "sigma", int(self.window.frames[place]), self.sweeps), self.part)
 
     def _measured(self, frames: Sequence[Frame]) -> tuple[Array, Array]:
         """<|M r - R|^2> / 3 of each bead type with the sigma of now, nm^2, and of how many beads that is."""
         self._swept(frames, SETTLE)
         total, counts = np.zeros((2, len(self.names)))
-        telling = [(self.kinds >= 0) & ~self.stuck(frame, place) for place, frame in enumerate(frames)]
+        there = (self.kinds >= 0) & (True if self.part is None else self.part)
+        telling = [there & ~self.stuck(frame, place) for place, frame in enumerate(frames)]
         for _ in range(MEASURE):
             self._swept(frames, 1)
             for frame, told in zip(frames, telling):
@@ -185,6 +191,28 @@ class SigmaTuner:
                 total += np.bincount(self.kinds[told], squares, minlength=len(self.names))
                 counts += np.bincount(self.kinds[told], minlength=len(self.names))
         return total / np.maximum(counts, 1), np.maximum(counts / MEASURE, 1)
+
+
+def _chosen(tau: Array, error: Array, caps: Array) -> Array:
+    """The sigma of each bead type, nm, by its fixed point, the standard error of its square and its cap.
+
+    A type that is met as far as its beads can tell may be so because they are few: it gets what they would not have
+    shown, at most what the others are off by.
+    """
+    met = tau**2 < np.maximum(2 * error, LEAST**2)
+    known = np.minimum(tau, caps)
+    others = np.median(known[~met]) if not met.all() else LEAST
+    return np.clip(np.where(met, np.minimum(np.sqrt(2 * error), others), known), LEAST, np.maximum(caps, LEAST))
+
+
+def part_of(system: System) -> Mask:
+    """Beads of some of the molecules of each type that is tied to its beads, at even distances, (B,)."""
+    beads = sum(count * kind.n_beads for kind, count in system.blocks if not (kind.given or kind.untied))
+    every, found = max(1, beads // ENOUGH), np.zeros(system.n_beads, dtype=bool)
+    for group in system.groups:
+        if not (group.type.given or group.type.untied):
+            found[group.beads[::every]] = True
+    return found
 
 
 def most_of(window: Window, name: str) -> float:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
@@ -10,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from ...errors import BackmapError
+from ...model.molecule import is_body
 from ...model.parameters import BOLTZMANN, ForceField
 from ...model.system import System
 from ..compiling.compiled import compiled, part
@@ -34,6 +36,9 @@ Mask = NDArray[np.bool_]
 #: dynamics, and with the Fixman potential.
 CONSTRAINED, STIFF = (1.0, -1.0), (0.0, -1.0)
 STRAYED = 0.1  #: nm; as far as untied molecules stray from their beads before these follow
+#: Rigid bodies that are free take time steps as many times as long where others have bonds that are springs: theirs are
+#: the fastest vibrations, and nearly all moves of water are accepted with them.
+LONGER = 2.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +113,9 @@ class HamiltonianMoves:
         turning = [any(each.term == "proper" for each in molecule.bonded) for molecule in self.layout.molecules]
         self._plain = self.untied & per_bead(system, [np.full(kind.n_beads, not turns)
                                                       for kind, turns in zip(system.types, turning, strict=True)])
+        free = [kind.untied and not turns and is_body(kind) for kind, turns in zip(system.types, turning, strict=True)]
+        self._bodies = per_bead(system, [np.full(kind.n_beads, one and self._springy) for kind, one
+                                         in zip(system.types, free, strict=True)])
         self.blocks: list[list[Block]]
         self.tables: BlockTables
         if not any(len(kind.rigid) for kind in system.types) and sigma is not None:
@@ -130,6 +138,11 @@ class HamiltonianMoves:
         self._together = Together(self.tables, self.surroundings, self.places)
         if sigma is not None:
             self.soften(sigma)
+
+    @property
+    def _springy(self) -> bool:
+        """Whether any molecule that moves has bonds that are springs."""
+        return any(not np.isfinite(kind.bond_length).all() for kind in self.system.types if not kind.given)
 
     def pace(self, timestep: float, steps: int) -> None:
         """Change the time step, fs, and the mean number of time steps of trajectories from now on."""
@@ -294,8 +307,13 @@ class HamiltonianMoves:
 
     def _move(self, frame: Frame, chosen: Index, keys: Index, around: AtomTables, rules: Rules) -> SweepOutcome:
         moved = Moved(np.zeros(len(chosen), dtype=bool), *np.zeros((3, len(chosen))))
-        self._lists = sweep(self.tables, around, self.places, rules, self.room, self._lists, frame, chosen,
-                            keys, moved)
+        bodies = self._bodies[self.centre[chosen]]
+        longer = rules._replace(timestep=LONGER * rules.timestep, steps=max(1, round(rules.steps / LONGER)))
+        ends = np.flatnonzero(np.diff(bodies, prepend=~bodies[:1], append=~bodies[-1:]))
+        for first, end in itertools.pairwise(ends):  # one after the other, as they were chosen
+            own = slice(first, end)
+            self._lists = sweep(self.tables, around, self.places, longer if bodies[first] else rules, self.room,
+                                self._lists, frame, chosen[own], keys[own], Moved(*(each[own] for each in moved)))
         return SweepOutcome(self.centre[chosen], self.beads[chosen], *moved)
 
 

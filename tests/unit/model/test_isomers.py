@@ -5,7 +5,18 @@ import numpy as np
 import pytest
 from backmap_plugins.molecules.assemble import molecule_type
 
-from backmap.model.isomers import CIS, EITHER, TRANS, IsomerTerms, PlanarSides, handedness, sides, signs, triples
+from backmap.model.isomers import (
+    CIS,
+    EITHER,
+    TRANS,
+    IsomerTerms,
+    PlanarSides,
+    flatness,
+    handedness,
+    sides,
+    signs,
+    triples,
+)
 from backmap.model.molecule import graph_of
 from backmap.model.system import System
 from tests import builders
@@ -26,6 +37,13 @@ def test_sides_by_torsion(degrees: float, side: int) -> None:
     assert sides(dihedral(degrees), QUAD).tolist() == [side]
     assert sides(dihedral(degrees)[::-1], QUAD).tolist() == [side]
     assert sides(dihedral(degrees) * [1, 1, -1], QUAD).tolist() == [side]
+
+
+@pytest.mark.parametrize("degrees", [0, 50, 75, -75, 100, 170])
+def test_flatness_by_torsion(degrees: float) -> None:
+    cosine = np.cos(np.radians(degrees))
+    assert flatness(dihedral(degrees), QUAD, np.array([CIS])) == pytest.approx([cosine])
+    assert flatness(dihedral(degrees), QUAD, np.array([TRANS])) == pytest.approx([-cosine])
 
 
 def test_terms_leave_out_what_is_not_known() -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import yaml
 
 from backmap.model.rigid import FixedDistances
-from backmap.starting.plan import is_body, turns
+from backmap.model.molecule import is_body
+from backmap.starting.plan import Plan, turns
+from backmap.starting.text import run_recipe
 from tests import chains
 from tests.unit.assessors.scene import molecule
 
@@ -28,3 +31,21 @@ def test_molecules_of_one_bead_turn_whether_their_bonds_are_rigid_or_springs() -
     assert turns(kind)
     assert turns(replace(kind, bond_length=rigid))
     assert not turns(replace(kind, given=True))
+
+
+def test_boxes_of_free_solvent_are_led_to_where_a_simulation_can_begin() -> None:
+    """No draws that nothing asks for, and no sweeps until everything rests."""
+    topology = {"atoms": {"gromacs": "topol.top"}, "several": {"W": {"molecules": "SOL", "count": 4}}}
+    plan = Plan("force_field", (), 310.0, topology, {"gromacs": "cg.gro"},
+                forcefield={"parameters": {"gromacs": "topol.top"}, "cutoff": 1.0}, jumping=True, single=True)
+    steps = {name: options for step in yaml.safe_load(run_recipe(plan, "box", ""))["steps"]
+             for name, options in step.items()}
+    assert list(steps) == ["topology", "forcefield", "read", "forward", "hamiltonian", "assess", "write"]
+    moves = steps["hamiltonian"]
+    assert (moves["sweeps"], moves["timestep"], moves["steps"], moves["temperature"]) == (10, 1, 60, 310)
+    assert "tempering" not in moves
+    tied = replace(plan, topology={"atoms": {"gromacs": "topol.top"}})
+    weights = replace(plan, way="weights", weights="w.safetensors")
+    for other in (tied, weights):
+        assert "gibbs" in run_recipe(other, "box", "")
+        assert "sweeps: auto" in run_recipe(other, "box", "")

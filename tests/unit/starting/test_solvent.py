@@ -76,6 +76,14 @@ def test_ions_are_counted_as_their_beads() -> None:
     assert (same.options.keys(), same.why[-1]) == ({"several", "exclude"}, "NA: put at their beads")
 
 
+def test_ions_beside_waters_of_martini_are_known_without_its_name() -> None:
+    found = said({"BUT": 2, "SOL": 12}, {"BUT:E": 4, "W": 3, "ION:NA": 2, "ION:CL": 1})
+    assert (found.options["exclude"], found.options["molecules"]["NA"]) == ({"NA": ["ION:NA"]}, 2)
+    assert found.options["ignore"] == ["ION:CL"]  # the topology describes none
+    alone = said({"BUT": 2}, {"BUT:E": 4, "ION:NA": 2})  # nothing says that these are Martini's
+    assert not alone.options
+
+
 def test_ions_of_topologies_that_count_a_type_twice_are_left_to_the_user() -> None:
     found = said([("BUT", 1), ("NA", 1), ("BUT", 1)], {"BUT:E": 4, "NA+": 3}, martinis=True)
     assert "molecules" not in found.options

@@ -130,6 +130,20 @@ def test_gibbs_redraws_flagged_beads_alone(tmp_path: Path, neighbours: bool) -> 
     assert not done.flags["infeasible"].any()
 
 
+@pytest.mark.parametrize("only", [None, ["clash"]])
+def test_gibbs_leaves_untied_molecules_as_they_stand(tmp_path: Path, only: list[str] | None) -> None:
+    free = replace(scenes.phenyl(), untied=True)
+    system, window = scenes.crowd((scenes.octane_system().types[0], 2), (free, 3))
+    window.flags["clash"] = np.ones(window.beads.shape[:2], dtype=bool)
+    step = Gibbs(GibbsOptions(sweeps=1, generator=scenes.tiny(), only=only))
+    step.options.generator.prepare = lambda system, device: system
+    state = state_of(system, tmp_path)
+    step.start(state)
+    done = step.frames(window, state)
+    moved = np.linalg.norm(done.atoms - window.atoms, axis=2).max(axis=0)
+    assert moved[:52].max() > 0.01 > 1e-4 > moved[52:].max()
+
+
 def test_gibbs_options_for_flagged_beads() -> None:
     with pytest.raises(ValueError, match="'neighbours' widens what 'only' chooses"):
         GibbsOptions(neighbours=True)

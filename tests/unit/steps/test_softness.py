@@ -1,14 +1,16 @@
 """Beads that are displaced by a known Gaussian give its width back; mapped beads are met exactly."""
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from backmap_plugins.steps.softness import SigmaTuner, fixed_point
+from backmap_plugins.steps.softness import ENOUGH, LEAST, SigmaTuner, _chosen, fixed_point, part_of
 
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves
-from backmap.model.system import Window
+from backmap.model.system import System, Window
+from tests import chains
 from tests.polystyrene import TEMPERATURE, melt
 
 
@@ -66,3 +68,25 @@ def test_displaced_beads_give_their_displacement_back(off: float) -> None:
 @pytest.mark.slow
 def test_mapped_beads_are_met_exactly() -> None:
     assert found(0.0003) is None  # the rounding of a .gro
+
+
+def test_few_beads_do_not_make_a_type_exact() -> None:
+    """Met as far as can be told: by many, within little; by few, what the others are off by."""
+    tau, error = np.array([0.0, 0.0, 0.04, 0.06, 0.05]), np.array([1e-5, 4e-3, 1e-5, 1e-5, 1e-5])
+    caps = np.array([0.1, 0.1, 0.1, 0.05, 0.1])
+    np.testing.assert_allclose(_chosen(tau, error, caps), [np.sqrt(2e-5), 0.05, 0.04, 0.05, 0.05])
+    assert _chosen(tau, error, np.full(5, 0.03))[1] == 0.03
+    np.testing.assert_array_equal(_chosen(np.zeros(2), np.full(2, 1e-3), np.full(2, 0.1)), [LEAST, LEAST])
+
+
+def test_beside_untied_molecules_some_of_the_others_tell_sigma() -> None:
+    one = chains.chain(4, [{0: 1, 1: 1}, {2: 1, 3: 1}])
+    free, given = replace(one, untied=True, name="FRE"), replace(one, given=True, name="GIV")
+    part = part_of(System(((one, 1000), (free, 5000), (given, 10))))
+    assert part.sum() == 2 * 334  # every third, so that there are no fewer than asked for
+    assert part.sum() >= ENOUGH
+    assert not part[2000:].any()
+    assert part[:2000].reshape(1000, 2)[::3].all()
+    few = part_of(System(((one, 20), (free, 5000))))
+    assert few[:40].all()
+    assert not few[40:].any()

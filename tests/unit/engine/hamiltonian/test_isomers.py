@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from backmap.engine import flags
+from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.hamiltonian.moves import HamiltonianMoves
 from backmap.engine.hamiltonian.steering import Steering
+from backmap.engine.mending import FLATTEST, STRAINED, Mending
 from backmap.model.isomers import BOND, CENTRE, CIS, TRANS, PlanarSides, handedness, sides
 from backmap.model.molecule import MoleculeType
 from backmap.model.parameters import BOLTZMANN, Bonded
@@ -52,6 +55,24 @@ def swept(kind: MoleculeType, shapes: Array, sweeps: int, *bonded: Bonded) -> Ar
         moves.sweep(frame, (1, 2, 0, sweep))
         states.append(frame.atoms[system.groups[0].atoms])
     return np.stack(states[20:])
+
+
+@pytest.mark.parametrize("side", [CIS, TRANS])
+def test_planar_bonds_that_are_nearly_on_the_wrong_side_are_mended(side: int) -> None:
+    """Where their terms are soft, nothing else tells: downhill is the way back, from nearly a quarter turn."""
+    flat = np.pi if side == TRANS else 0.0
+    system, atoms = chains.far_apart(sided(ROW, side), twisted(np.abs(flat - np.radians([10.0, 45.0, 80.0]))))
+    field = chains.field_of(sided(ROW, side), Bonded("periodic_proper", QUAD, np.array([[np.pi, 2.0, 2.0]])), BEND)
+    moves = HamiltonianMoves(system, field, 300.0, 6, 5.0, sigma=0.05)
+    mending = Mending(moves, FrameEnergy(system, field), 4)
+    frame = moves.frame(atoms, system.map(atoms), None)
+    assert flags.twisted(system, atoms, FLATTEST).tolist() == [False, False, True]
+    assert mending.troubles(frame, None)[STRAINED].tolist() == [False, False, True]
+    done = mending.mend(frame, None, (1, 2, 0))
+    assert done.rounds > 0
+    assert not done.left[STRAINED].any()
+    np.testing.assert_array_equal(frame.atoms[:8], atoms[:8])  # what is sound is left alone
+    assert np.abs(torsion_of(frame.atoms.reshape(3, 4, 3))[2] - flat) < np.pi / 3
 
 
 def test_the_side_of_a_low_barrier_is_kept_and_the_rest_is_exact() -> None:

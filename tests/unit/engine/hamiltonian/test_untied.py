@@ -8,9 +8,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from backmap.engine.hamiltonian import moves as module
 from backmap.engine.hamiltonian.moves import STRAYED, HamiltonianMoves, Tempering, by_type
 from backmap.errors import BackmapError
-from backmap.model.parameters import BOLTZMANN, COULOMB, ForceField, MoleculeParameters
+from backmap.model.parameters import BOLTZMANN, COULOMB, Bonded, ForceField, MoleculeParameters
 from backmap.model.system import System
 from tests import chains
 
@@ -128,3 +129,31 @@ def test_tempered_trajectories_leave_out_what_has_no_barriers() -> None:
     frame = moves.frame(start, system.map(start), np.eye(3) * 3.0)
     assert sorted(moves.sweep(frame, (1, 2, 0, 0), tempering=Tempering(2.0, 50.0)).centre) == [0, 1]
     assert sorted(moves.sweep(frame, (1, 2, 0, 1)).centre) == [0, 1, 2, 3, 4]
+
+
+def test_free_bodies_take_longer_steps_beside_bonds_that_are_springs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With steps as long as those of the others, moves are those of one sweep over all, to the byte."""
+    loose = replace(DUMBBELL, untied=False, name="LOO", bond_length=np.full(1, np.nan))
+    known = field()
+    spring = Bonded("harmonic_bond", np.array([[0, 1]]), np.array([[chains.LENGTH, 1e4]]))
+    both = replace(known, molecules=known.molecules | {"LOO": replace(known.molecules["CHN"], name="LOO",
+                                                                      bonded=(spring,))})
+    system = System(((DUMBBELL, 2), (loose, 1), (DUMBBELL, 1)))
+    start = np.concatenate([SHAPE + 1.5 * k * ASIDE for k in range(4)])
+
+    def moved(one_by_one: bool) -> tuple[Array, Array]:
+        moves = HamiltonianMoves(system, both, 300.0, 40, 1.0)
+        assert moves._bodies.tolist() == [True, True, False, True]
+        moves._bodies &= one_by_one
+        frame = moves.frame(start, system.map(start), np.eye(3) * 3.0)
+        outcomes = [moves.sweep(frame, (1, 2, 0, sweep)) for sweep in range(3)]
+        return frame.atoms, np.concatenate([outcome.error for outcome in outcomes])
+
+    longer = moved(True)
+    monkeypatch.setattr(module, "LONGER", 1.0)
+    same, plain = moved(True), moved(False)
+    for one, other in zip(same, plain, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert np.abs(longer[0] - plain[0]).max() > 1e-3
+    rigid = HamiltonianMoves(System(((DUMBBELL, 2),)), known, 300.0, 40, 1.0)
+    assert not rigid._bodies.any()

@@ -1,10 +1,10 @@
 """Beside a finished run: what one would do otherwise for the same beads, and a row of a table for each.
 
-The other way is rigid templates on the beads (`forward: template`), steepest descent by GROMACS, then 2 ps of dynamics at 1
-fs, both with one heavy atom of every bead held where the template put it: the one that is nearest to the bead's centre, by
-1000 kJ/mol/nm^2. Everything is done for the first frame of the run. All are judged by backmap in the same way, without what
-only a run knows of itself; the verdict of the run is that of its own report. CPU seconds are of this process and of GROMACS,
-those of the run are what you say that it took.
+The other way is rigid templates on the beads (`forward: template`), steepest descent by GROMACS, then 2 ps of dynamics
+at 1 fs, both with one heavy atom of every bead held where the template put it: the one that is nearest to the bead's
+centre, by 1000 kJ/mol/nm^2. Everything is done for the first frame of the run. All are judged by backmap in the same
+way, without what only a run knows of itself; the verdict of the run is that of its own report. CPU seconds are of this
+process and of GROMACS, those of the run are what you say that it took.
 
     python beside.py runs/recipe --topology topol.top --mdp md.mdp --cpu 312
 """

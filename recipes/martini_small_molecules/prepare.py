@@ -1,8 +1,8 @@
 """Beads of a run of Martini 3 of a small molecule, and the topology of its atoms.
 
-GROMACS puts molecules into a box that is too large, presses them together at 1 bar, and simulates them with the options that
-Martini 3 is used with. Left behind are cg.gro and cg.xtc, and for the atoms topol.top (OPLS-AA by LigParGen), md.mdp, what
-GROMACS would run it with, and the molecule's mapping.
+GROMACS puts molecules into a box that is too large, presses them together at 1 bar, and simulates them with the options
+that Martini 3 is used with. Left behind are cg.gro and cg.xtc, and for the atoms topol.top (OPLS-AA by LigParGen),
+md.mdp, what GROMACS would run it with, and the molecule's mapping.
 
     python prepare.py TOLU --martini ../shared/data/martini --pairs martini.itp --folder runs/toluene
 """
@@ -41,8 +41,8 @@ def main() -> None:
     """Simulate, and copy what belongs to the atoms."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("molecule", help="as Martini calls it, e.g. TOLU")
-    parser.add_argument("--martini", type=Path, default=Path("../shared/data/martini"), help="folder of martini_v3/ and "
-                        "small_molecules/")
+    parser.add_argument("--martini", type=Path, default=Path("../shared/data/martini"),
+                        help="folder of martini_v3/ and small_molecules/")
     parser.add_argument("--pairs", type=Path, required=True, help="martini_v3.0.0.itp, with all pairs of types")
     parser.add_argument("--molecules", type=int, default=125)
     parser.add_argument("--edge", type=float, default=3.6, help="of the first box, nm")
@@ -65,7 +65,8 @@ def main() -> None:
     stage(folder, "press", "em.gro", md | press | {"dt": 0.01, "nsteps": 30000, "gen-vel": "yes"}, "cg.top")
     steps, every = round(options.frames * EVERY / md["dt"]), round(EVERY / md["dt"])
     stage(folder, "cg", "press.gro", md | {"nsteps": steps, "nstxout-compressed": every}, "cg.top")
-    gmx(folder, "trjconv", "-f", "cg.xtc", "-s", "cg.tpr", "-b", EVERY / 2, "-pbc", "mol", "-o", "whole.xtc", stdin="0\n")
+    gmx(folder, "trjconv", "-f", "cg.xtc", "-s", "cg.tpr", "-b", EVERY / 2, "-pbc", "mol", "-o", "whole.xtc",
+        stdin="0\n")
     (folder / "whole.xtc").rename(folder / "cg.xtc")
     atoms = data / "aa" / f"{name}_LigParGen.itp"
     shutil.copy(atoms, folder / f"{name}.itp")

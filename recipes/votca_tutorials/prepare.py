@@ -1,9 +1,9 @@
 """Beads of hexane, propane and methanol of VOTCA's tutorials, from short simulations of small boxes of their molecules.
 
 A molecule is taken out of the tutorial's conf.gro, GROMACS puts copies of it into a box that is too large, presses them
-together, and simulates them at fixed volume; csg_map makes beads of the frames. Topology, mapping and grompp.mdp are the
-tutorial's own but for how many molecules there are, how long it runs, what is written and how it is coupled. Left behind
-are topol.top, the mapping, md.mdp, cg.gro and cg.trr, and the atoms that beads were made of, aa.gro and aa.trr.
+together, and simulates them at fixed volume; csg_map makes beads of the frames. Topology, mapping and grompp.mdp are
+the tutorial's own but for how many molecules there are, how long it runs, what is written and how it is coupled. Left
+behind are topol.top, the mapping, md.mdp, cg.gro and cg.trr, and the atoms that beads were made of, aa.gro and aa.trr.
 
     python prepare.py hexane --folder runs/hexane
 """

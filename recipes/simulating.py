@@ -20,8 +20,8 @@ def run(folder: Path, *words: object, stdin: str = "") -> None:
 
 
 def gmx(folder: Path, *words: object, stdin: str = "") -> None:
-    """A command of GROMACS."""
-    run(folder, "gmx", "-nobackup", *words, stdin=stdin)
+    """A command of GROMACS, which would else give way to all others."""
+    run(folder, "gmx", "-nobackup", "-nice", 0, *words, stdin=stdin)
 
 
 def stage(folder: Path, name: str, start: str, settings: Mapping[str, object], topology: str = "topol.top",

@@ -29,7 +29,7 @@ from .mended import MendingRecord
 from .move_options import HARDEST, SOFTEST, HamiltonianOptions, SoftBeads, Tempered
 from .moves_record import Record
 from .relaxing import FOLLOWED, RULES, TOPIC, Relaxation, evenly, starting_twice
-from .settling import SHARES, Settling
+from .settling import settled
 from .softness import FIRST as GUESS
 from .softness import SigmaTuner
 from .stiffness import Stiffness
@@ -41,8 +41,9 @@ SPRINGY = 2.0  #: fs; longer time steps are too long for bonds that are springs
 MAIN = "hamiltonian"  #: name of the sweeps that count
 MEND = "mend"  #: name of the rounds that mend what moves do not leave
 SETTLE = "settle"  #: name of the sweeps after it, of what was mended
+PACE = "pace"  #: name of the time steps that these have left
 MENDED, UNMENDED = "mended", "unmended"  #: flags of beads
-_OUTCOME, _SETTLED = ([field.name for field in fields(kind)] for kind in (SweepOutcome, Settling))
+_OUTCOME = [field.name for field in fields(SweepOutcome)]
 TEMPERED = "tempered"  #: name of those of tempered trajectories between them
 HEATED, COOLED, AGAIN, CROSSING = "heated", "cooled", "again", "crossing"  #: names of the sweeps of a second start
 SECOND = Tempered(every=4)  #: trajectories by which a second start crosses barriers where the first has none
@@ -180,11 +181,14 @@ class Hamiltonian(FrameStep):
     def _begun(self, window: Window, state: State) -> Frame:
         """A frame after the sweeps that come before those that count."""
         frame = self._entered(window, state)[0]
-        settling = Settling.of(len(frame.residual))
+        mended = np.zeros(len(frame.residual), dtype=bool)
         for name, number, settings in self._before():
-            self._ready(frame, window.box(0), (state.seed, self.index, name, int(window.frames[0]), number), settings,
-                        settling)
-        self.moves.slow_down(np.ones(len(frame.residual)))  # time steps are what is looked for
+            words = (state.seed, self.index, name, int(window.frames[0]), number)
+            if name in (MEND, SETTLE):
+                self._ready(frame, window.box(0), words, mended)
+            else:
+                self.moves.sweep(frame, words, **settings)
+        self.moves.slow_down(np.ones(len(mended)))  # time steps are what is looked for
         return frame
 
     def _entered(self, window: Window, state: State, only: NDArray[np.bool_] | None = None) -> tuple[Frame, Array]:
@@ -203,19 +207,13 @@ class Hamiltonian(FrameStep):
             pass
         return True
 
-    def _ready(self, frame: Frame, box: Array | None, words: tuple, settings: dict[str, Any], settling: Settling,
-               progress: Callable[[float], None] = lambda share: None) -> None:
-        """One of the sweeps before those that count, named by ``words``; frame and ``settling`` in place."""
-        *_, name, _, number = words
-        if name == MEND:
-            settling.mended |= self._mend(frame, box, words, progress)
-        elif name == SETTLE:
-            settling.before(number)
-            self.moves.slow_down(settling.share)
-            if settling.wanted.any():
-                settling.after(self.moves.sweep(frame, words, settling.wanted))
-        else:
-            self.moves.sweep(frame, words, **settings)
+    def _ready(self, frame: Frame, box: Array | None, words: tuple, mended: NDArray[np.bool_],
+               progress: Callable[[float], None] = lambda share: None) -> Array | None:
+        """Mend a frame, or settle what was mended, as ``words`` name it, both in place; time steps if it settled."""
+        if SETTLE in words:
+            return settled(self.moves, frame, mended, words[:-1], progress)
+        mended |= self._mend(frame, box, words, progress)
+        return None
 
     def _mend(self, frame: Frame, box: Array | None, words: tuple,
               progress: Callable[[float], None] = lambda share: None) -> NDArray[np.bool_]:
@@ -258,8 +256,8 @@ class Hamiltonian(FrameStep):
         if not self.mending.rounds:
             return [*soften, *cooling]
         # Heat leaves some molecules bent beyond what moves at the temperature lead back, so that it is mended after it.
-        settle = [(SETTLE, k, {}) for k in range(len(SHARES))]
-        return [*soften, (MEND, 0, {}), *cooling, *([(MEND, 1, {})] if cooling else []), *settle, (MEND, 2, {})]
+        again = [(MEND, 1, {})] if cooling else []
+        return [*soften, (MEND, 0, {}), *cooling, *again, (SETTLE, 0, {}), (MEND, 2, {})]
 
     def _cooling(self, name: str) -> list[tuple[str, int, dict[str, Any]]]:
         """The same of those that cool."""
@@ -303,9 +301,9 @@ class Hamiltonian(FrameStep):
         sweeps = self._sweeps(followed is not None and followed.part is not None)
         done, kept = state.kept.last(self.index)
         outcomes, second = self._recalled(frame, followed, kept) if done else ([], None)
-        settling = (Settling(*(kept[name].copy() for name in _SETTLED)) if done else
-                    Settling.of(len(frame.residual)))
-        self.moves.slow_down(settling.share)
+        mended = kept[MENDED].copy() if done else np.zeros(len(frame.residual), dtype=bool)
+        pace = kept[PACE] if done else np.ones(len(mended))
+        self.moves.slow_down(pace)
         for number, (name, sweep, settings) in list(enumerate(sweeps))[done:]:
             if name in (TEMPERED, MAIN) and not outcomes and followed is not None:
                 followed.after(0, frame.atoms)
@@ -316,14 +314,16 @@ class Hamiltonian(FrameStep):
             moved, where = (frame, only) if second is None else (second, followed.part >= 0)
             words = (state.seed, self.index, name, int(window.frames[0]), sweep)
             if name in (MEND, SETTLE):
-                self._ready(frame, window.box(0), words, settings, settling,
-                            lambda share, number=number: state.progress((number + share) / len(sweeps)))
+                found = self._ready(frame, window.box(0), words, mended, lambda share, number=number: state.progress(
+                    (number + share) / len(sweeps)))
+                pace = pace if found is None else found
             else:
                 outcome = self.moves.sweep(moved, words, where, **settings)
             outcomes += [outcome] if name in (MAIN, TEMPERED) else []
             if followed is not None and name in (MAIN, AGAIN):
                 followed.after(sweep + 1, moved.atoms, outcome, "first" if name == MAIN else "second")
-            state.kept.keep(self.index, number + 1, self._to_keep(frame, outcomes, followed, second, settling))
+            state.kept.keep(self.index, number + 1, {
+                **self._to_keep(frame, outcomes, followed, second), MENDED: mended, PACE: pace})
             state.progress((number + 1) / len(sweeps))
         crossing = [name == TEMPERED for name, *_ in sweeps if name in (MAIN, TEMPERED)]
         self._record(window.system).add(place, outcomes, crossing, None if followed is None else followed.potential)
@@ -334,16 +334,15 @@ class Hamiltonian(FrameStep):
             tried[outcome.beads[outcome.beads >= 0]] = True
             some = outcome.beads[outcome.accepted]
             moved[some[some >= 0]] = True
-        return tried & ~moved, settling.mended
+        return tried & ~moved, mended
 
     @staticmethod
     def _to_keep(frame: Frame, outcomes: list[SweepOutcome], followed: Followed | None,
-                 second: Frame | None, settling: Settling) -> dict[str, NDArray]:
+                 second: Frame | None) -> dict[str, NDArray]:
         """What the next sweeps of a frame need."""
         arrays = {f"{which} {name}": array for which, one in (("frame", frame), ("second", second)) if one is not None
                   for name, array in _arrays(one).items()}
         arrays |= {f"seen {name}": array for name, array in (followed.arrays if followed else {}).items()}
-        arrays |= {name: getattr(settling, name) for name in _SETTLED}
         return arrays | {f"{name} {k}": getattr(outcome, name) for k, outcome in enumerate(outcomes)
                          for name in _OUTCOME}
 

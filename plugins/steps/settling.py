@@ -7,43 +7,38 @@ on nothing that they do, so that they sample what they sample with any other tim
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backmap.engine.hamiltonian.moves import SweepOutcome
+from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves
 
 #: Of the time step, in each sweep. Few beads are left after the first ones, so that the others cost next to nothing.
 SHARES = (*[1.0] * 3, *[0.5] * 2, *[0.25] * 2, *[0.125] * 4)
 
 
-@dataclass(eq=False)
-class Settling:
-    """What was mended, what of it has moved since, and at which time step.
+def settled(moves: HamiltonianMoves, frame: Frame, mended: NDArray[np.bool_], name: tuple[int | str, ...],
+            progress: Callable[[float], None] = lambda share: None) -> NDArray[np.float64]:
+    """Move what was mended, in place, each bead until a move of it is accepted; ``moves`` keep the time steps.
 
-    Attributes:
-        mended: Beads whose atoms were led about, (B,) bool.
-        wanted: Those of which a move is still to be accepted, (B,) bool.
-        share: Of the time step that each bead's moves take, (B,).
+    Args:
+        mended: Beads, (B,).
+        name: Of the random numbers, but for the number of the sweep.
+        progress: Told the share of the sweeps that are done, 0 to 1.
+
+    Returns:
+        The time step of each bead as a share of that of ``moves``, (B,).
     """
-
-    mended: NDArray[np.bool_]
-    wanted: NDArray[np.bool_]
-    share: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, n_beads: int) -> Settling:
-        """Of a frame that nothing was done to."""
-        return cls(*np.zeros((2, n_beads), dtype=bool), np.ones(n_beads))
-
-    def before(self, sweep: int) -> None:
-        """What has not moved takes the time step of this sweep."""
-        if sweep == 0:
-            self.wanted[:] = self.mended
-        self.share[self.wanted] = SHARES[sweep]
-
-    def after(self, outcome: SweepOutcome) -> None:
-        """What was accepted has moved."""
-        beads = outcome.beads[outcome.accepted]
-        self.wanted[beads[beads >= 0]] = False
+    wanted, shares = mended.copy(), np.ones(len(mended))
+    moves.slow_down(shares)
+    for sweep, share in enumerate(SHARES):
+        if not wanted.any():
+            break
+        shares[wanted] = share
+        moves.slow_down(shares)
+        outcome = moves.sweep(frame, (*name, sweep), wanted)
+        moved = outcome.beads[outcome.accepted]
+        wanted[moved[moved >= 0]] = False
+        progress((sweep + 1) / len(SHARES))
+    return shares

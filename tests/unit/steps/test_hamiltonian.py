@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from backmap_plugins.steps.hamiltonian import FOLLOWED, SECOND, Hamiltonian
-from backmap_plugins.steps.settling import SHARES
 
 from backmap import api, testing
 from backmap.errors import BackmapError
@@ -159,7 +158,7 @@ def test_what_mending_makes_another_isomer_is_turned_over_and_mended_again(monke
     assert next(turned, None) is None
 
 
-SETTLED = [*["settle"] * len(SHARES), "mend"]
+SETTLED = ["settle", "mend"]
 
 
 def test_what_was_mended_and_does_not_move_takes_shorter_steps(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,8 +3,9 @@
 The other way is rigid templates on the beads (`forward: template`), steepest descent by GROMACS, then 2 ps of dynamics
 at 1 fs, both with one heavy atom of every bead held where the template put it: the one that is nearest to the bead's
 centre, by 1000 kJ/mol/nm^2. Everything is done for the first frame of the run. All are judged by backmap in the same
-way, without what only a run knows of itself; the verdict of the run is that of its own report. CPU seconds are of this
-process and of GROMACS, those of the run are what you say that it took.
+way, but for their beads, of which a row says how far they are missed: how softly beads are to be met, only a run knows.
+The verdict of the run is that of its own report. CPU seconds are of this process and of GROMACS, those of the run are
+what you say that it took.
 
     python beside.py runs/recipe --topology topol.top --mdp md.mdp --cpu 312
 """
@@ -27,6 +28,7 @@ from backmap.api import System
 FORCE = 1000.0  #: kJ/mol/nm^2, that holds an atom of each bead
 STEPS, LENGTH = 5000, 2.0  #: of steepest descent, and ps of dynamics
 WORDS = ("Good to use", "Samples the force field", "Usable with care", "Not usable as it is", "No verdict")
+LEVELS = ("nothing stands out", "Usable with care", "Not usable as it is")
 WAYS = ("template", "minimized", "dynamics")
 SAID = {"run": "backmap", "template": "template", "minimized": "template, EM", "dynamics": "template, EM, 2 ps",
         "reference": "true atoms"}
@@ -171,7 +173,8 @@ def rows(folder: Path, run: Path, cpu: dict[str, float]) -> None:
     own = next((text for path in sorted(run.glob("report.*")) if (text := path.read_text(errors="ignore"))), "")
     for name, row in table.items():
         row["CPU s"] = cpu.get(name)
-        row["verdict"] = report["verdicts"].get(name, {}).get("words")
+        found = [each for each in report["verdicts"].get(name, {}).get("findings", ()) if "bead" not in each["topic"]]
+        row["verdict"] = LEVELS[max((each["level"] for each in found), default=0)]
     table["run"]["verdict"] = min((own.find(word), word) for word in WORDS if word in own)[1] if own else None
     (folder / "rows.json").write_text(json.dumps(table, indent=1))
     for name in sorted(table, key=list(SAID).index):

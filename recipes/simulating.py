@@ -21,7 +21,7 @@ def run(folder: Path, *words: object, stdin: str = "") -> None:
 
 def gmx(folder: Path, *words: object, stdin: str = "") -> None:
     """A command of GROMACS, which would else give way to all others."""
-    run(folder, "gmx", "-nobackup", "-nice", 0, *words, stdin=stdin)
+    run(folder, "gmx", "-nobackup", *words, "-nice", 0, stdin=stdin)
 
 
 def stage(folder: Path, name: str, start: str, settings: Mapping[str, object], topology: str = "topol.top",

@@ -79,8 +79,7 @@ def main() -> None:
     stage(folder, "squeeze", "em.gro", quick | {"nsteps": 2500, "ref-p": 500})
     stage(folder, "press", "squeeze.gro", quick | {"nsteps": 5000, "ref-p": 1, "gen-vel": "no"})
     every = round(EVERY / float(md["dt"]))
-    stage(folder, "md", "press.gro", md | {"nsteps": chosen.frames * every, "pcoupl": "no", "gen-vel": "no",
-                                           "nstxout": every})
+    stage(folder, "md", "press.gro", md | {"nsteps": chosen.frames * every, "pcoupl": "no", "nstxout": every})
     gmx(folder, "trjconv", "-f", "md.trr", "-s", "md.tpr", "-b", EVERY / 2, "-pbc", "mol", "-o", "aa.trr", stdin="0\n")
     gmx(folder, "trjconv", "-f", "aa.trr", "-s", "md.tpr", "-dump", EVERY, "-o", "aa.gro", stdin="0\n")
     for atoms, beads in (("aa.trr", "cg.trr"), ("aa.gro", "cg.gro")):

@@ -28,7 +28,8 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 #: Troubles, by name: atoms that repel each other as heat cannot make them, bonds through rings, angles and torsions
-#: bent and planar bonds twisted beyond what heat does, aromatic rings that are folded up, and beads that soft springs do not reach.
+#: bent and planar bonds twisted beyond what heat does, aromatic rings that are folded up, and beads that soft springs
+#: do not reach.
 OVERLAPPING, THREADED, STRAINED, FOLDED, MISSED = "overlapping", "threaded", "strained", "folded", "off their beads"
 TROUBLES = (OVERLAPPING, THREADED, STRAINED, FOLDED, MISSED)
 #: Of the pairs of an atom, half of each, beyond what its charge is held by, where it overlaps: kJ/mol, and kT.

@@ -29,6 +29,7 @@ from .mended import MendingRecord
 from .move_options import HARDEST, SOFTEST, HamiltonianOptions, SoftBeads, Tempered
 from .moves_record import Record
 from .relaxing import FOLLOWED, RULES, TOPIC, Relaxation, evenly, starting_twice
+from .settling import settled
 from .softness import FIRST as GUESS
 from .softness import SigmaTuner
 from .stiffness import Stiffness
@@ -39,6 +40,8 @@ FLAG = "never_accepted"
 SPRINGY = 2.0  #: fs; longer time steps are too long for bonds that are springs
 MAIN = "hamiltonian"  #: name of the sweeps that count
 MEND = "mend"  #: name of the rounds that mend what moves do not leave
+SETTLE = "settle"  #: name of the sweeps after it, of what was mended
+PACE = "pace"  #: name of the time steps that these have left
 MENDED, UNMENDED = "mended", "unmended"  #: flags of beads
 _OUTCOME = [field.name for field in fields(SweepOutcome)]
 TEMPERED = "tempered"  #: name of those of tempered trajectories between them
@@ -178,12 +181,14 @@ class Hamiltonian(FrameStep):
     def _begun(self, window: Window, state: State) -> Frame:
         """A frame after the sweeps that come before those that count."""
         frame = self._entered(window, state)[0]
+        mended = np.zeros(len(frame.residual), dtype=bool)
         for name, number, settings in self._before():
             words = (state.seed, self.index, name, int(window.frames[0]), number)
-            if name == MEND:
-                self._mend(frame, window.box(0), words)
+            if name in (MEND, SETTLE):
+                self._ready(frame, window.box(0), words, mended)
             else:
                 self.moves.sweep(frame, words, **settings)
+        self.moves.slow_down(np.ones(len(mended)))  # time steps are what is looked for
         return frame
 
     def _entered(self, window: Window, state: State, only: NDArray[np.bool_] | None = None) -> tuple[Frame, Array]:
@@ -201,6 +206,14 @@ class Hamiltonian(FrameStep):
         for _ in self.steering.steer(frame, words, only):
             pass
         return True
+
+    def _ready(self, frame: Frame, box: Array | None, words: tuple, mended: NDArray[np.bool_],
+               progress: Callable[[float], None] = lambda share: None) -> Array | None:
+        """Mend a frame, or settle what was mended, as ``words`` name it, both in place; time steps if it settled."""
+        if SETTLE in words:
+            return settled(self.moves, frame, mended, words[:-1], progress)
+        mended |= self._mend(frame, box, words, progress)
+        return None
 
     def _mend(self, frame: Frame, box: Array | None, words: tuple,
               progress: Callable[[float], None] = lambda share: None) -> NDArray[np.bool_]:
@@ -239,9 +252,12 @@ class Hamiltonian(FrameStep):
         """Name, number and settings of each sweep before those that count: those that part overlaps, and that cool."""
         caps = np.geomspace(SOFTEST, HARDEST, self.options.soft_core_sweeps).tolist()
         cooling = self._cooling("anneal")
+        soften = [("soften", k, {"cap": cap}) for k, cap in enumerate(caps)]
+        if not self.mending.rounds:
+            return [*soften, *cooling]
         # Heat leaves some molecules bent beyond what moves at the temperature lead back, so that it is mended after it.
-        mends = [(MEND, k, {}) for k in range(1 + bool(cooling))] if self.mending.rounds else []
-        return [*(("soften", k, {"cap": cap}) for k, cap in enumerate(caps)), *mends[:1], *cooling, *mends[1:]]
+        again = [(MEND, 1, {})] if cooling else []
+        return [*soften, (MEND, 0, {}), *cooling, *again, (SETTLE, 0, {}), (MEND, 2, {})]
 
     def _cooling(self, name: str) -> list[tuple[str, int, dict[str, Any]]]:
         """The same of those that cool."""
@@ -285,7 +301,9 @@ class Hamiltonian(FrameStep):
         sweeps = self._sweeps(followed is not None and followed.part is not None)
         done, kept = state.kept.last(self.index)
         outcomes, second = self._recalled(frame, followed, kept) if done else ([], None)
-        mended = kept[MENDED] if done else np.zeros(len(frame.residual), dtype=bool)
+        mended = kept[MENDED].copy() if done else np.zeros(len(frame.residual), dtype=bool)
+        pace = kept[PACE] if done else np.ones(len(mended))
+        self.moves.slow_down(pace)
         state.progress(done / len(sweeps))
         for number, (name, sweep, settings) in list(enumerate(sweeps))[done:]:
             if name in (TEMPERED, MAIN) and not outcomes and followed is not None:
@@ -296,15 +314,17 @@ class Hamiltonian(FrameStep):
                 followed.heated(second.atoms)
             moved, where = (frame, only) if second is None else (second, followed.part >= 0)
             words = (state.seed, self.index, name, int(window.frames[0]), sweep)
-            if name == MEND:
-                mended = mended | self._mend(frame, window.box(0), words, lambda share, number=number: state.progress(
+            if name in (MEND, SETTLE):
+                found = self._ready(frame, window.box(0), words, mended, lambda share, number=number: state.progress(
                     (number + share) / len(sweeps)))
+                pace = pace if found is None else found
             else:
                 outcome = self.moves.sweep(moved, words, where, **settings)
             outcomes += [outcome] if name in (MAIN, TEMPERED) else []
             if followed is not None and name in (MAIN, AGAIN):
                 followed.after(sweep + 1, moved.atoms, outcome, "first" if name == MAIN else "second")
-            state.kept.keep(self.index, number + 1, self._to_keep(frame, outcomes, followed, second, mended))
+            state.kept.keep(self.index, number + 1, {
+                **self._to_keep(frame, outcomes, followed, second), MENDED: mended, PACE: pace})
             state.progress((number + 1) / len(sweeps))
         crossing = [name == TEMPERED for name, *_ in sweeps if name in (MAIN, TEMPERED)]
         self._record(window.system).add(place, outcomes, crossing, None if followed is None else followed.potential)
@@ -319,12 +339,12 @@ class Hamiltonian(FrameStep):
 
     @staticmethod
     def _to_keep(frame: Frame, outcomes: list[SweepOutcome], followed: Followed | None,
-                 second: Frame | None, mended: NDArray[np.bool_]) -> dict[str, NDArray]:
+                 second: Frame | None) -> dict[str, NDArray]:
         """What the next sweeps of a frame need."""
         arrays = {f"{which} {name}": array for which, one in (("frame", frame), ("second", second)) if one is not None
                   for name, array in _arrays(one).items()}
         arrays |= {f"seen {name}": array for name, array in (followed.arrays if followed else {}).items()}
-        return arrays | {MENDED: mended} | {f"{name} {k}": getattr(outcome, name) for k, outcome in enumerate(outcomes)
+        return arrays | {f"{name} {k}": getattr(outcome, name) for k, outcome in enumerate(outcomes)
                          for name in _OUTCOME}
 
     def _recalled(self, frame: Frame, followed: Followed | None,

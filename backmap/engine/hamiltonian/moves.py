@@ -148,6 +148,11 @@ class HamiltonianMoves:
         """Change the time step, fs, and the mean number of time steps of trajectories from now on."""
         self.rules = self.rules._replace(timestep=timestep * 1e-3, steps=steps)
 
+    def slow_down(self, share: Array) -> None:
+        """Give each block the shortest time step of its beads from now on, as shares of the present one, (B,)."""
+        of_bead = np.append(share, np.inf)
+        self.places = self.places._replace(pace=np.minimum(of_bead[self.beads].min(axis=1), 1.0))
+
     def soften(self, sigma: float | Array) -> None:
         """Change how softly beads are met, nm, one or (B,), of moves that were made for soft beads."""
         self.sigma = np.broadcast_to(np.asarray(sigma, dtype=np.float64), (self.system.n_beads,)).copy()
@@ -166,7 +171,7 @@ class HamiltonianMoves:
             first += len(listed)
         block, first_atom, first_bead, n_atoms, self.centre = np.array(rows, dtype=np.int64).T.copy()
         self.places = BlockPlaces(block, self.tables.copies.make[block], first_atom, first_bead, n_atoms,
-                                  np.zeros(self.system.n_beads))
+                                  np.zeros(self.system.n_beads), np.ones(len(block)))
         self.beads = np.array(beads, dtype=np.int64)
 
     def frame(self, atoms: Array, beads: Array, box: Array | None) -> Frame:

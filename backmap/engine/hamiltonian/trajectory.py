@@ -44,7 +44,8 @@ WHOLE, TORN, INFINITE = 0, 1, 2
 class BlockPlaces(NamedTuple):
     """Where each block is: number in ``BlockCopies``, make; first atom, first bead and atoms of its molecule, (I,).
 
-    ``stiffness`` is that of the spring to each bead of the system, kJ/mol/nm^2, (B,).
+    ``stiffness`` is that of the spring to each bead of the system, kJ/mol/nm^2, (B,). ``pace`` is the time step of each
+    block as a share of that of the rules, (I,): a number that has nothing to do with where atoms are.
     """
 
     block: Index
@@ -53,6 +54,7 @@ class BlockPlaces(NamedTuple):
     first_bead: Index
     n_atoms: Index
     stiffness: Array
+    pace: Array
 
 
 class Rules(NamedTuple):
@@ -212,7 +214,7 @@ def trajectory(t: BlockTables, s: AtomTables, g: Cells, p: BlockPlaces, one: int
         How it ended; energies before and after, potential, kinetic and of springs, (2, 3), kJ/mol; log det G_C
         before and after; ``lists``, perhaps larger.
     """
-    k, dt = p.make[one], rules.timestep
+    k, dt = p.make[one], rules.timestep * p.pace[one]
     constraints, own = constraints_of(t, k, rules.exact), terms_of(t, k)
     inverse, moving, group = constraints.inverse_mass, constraints.moving, own.group
     places, follows = len(inverse), own.moving > moving

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import yaml
 
-from backmap.model.rigid import FixedDistances
 from backmap.model.molecule import is_body
+from backmap.model.rigid import FixedDistances
 from backmap.starting.plan import Plan, turns
 from backmap.starting.text import run_recipe
 from tests import chains

@@ -158,9 +158,25 @@ def test_what_mending_makes_another_isomer_is_turned_over_and_mended_again(monke
     assert next(turned, None) is None
 
 
+SETTLED = ["settle", "mend"]
+
+
+def test_what_was_mended_and_does_not_move_takes_shorter_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 10 fs, of which no move is accepted, everything; what nobody mended keeps its time step."""
+    system, window, field = melt(1)
+    never = {}
+    for mended in (False, True):
+        step, state, _ = started(system, field, temperature=350, timestep=10.0, steps=40, sweeps=4, mend=1)
+        monkeypatch.setattr(step, "_mend", lambda frame, *_: np.full(len(frame.residual), mended))  # noqa: B023
+        never[mended] = step.frames(window, state).flags["never_accepted"].mean()
+        assert (step.moves.places.pace < 1).all() if mended else (step.moves.places.pace == 1).all()
+    assert never[False] > 0.9
+    assert never[True] < 0.1
+
+
 @pytest.mark.parametrize(("options", "names"), [
-    ({"mend": 2}, ["mend"]), ({"mend": 0, "annealing_sweeps": 1}, ["anneal"]),
-    ({"mend": 2, "annealing_sweeps": 1, "soft_core_sweeps": 1}, ["soften", "mend", "anneal", "mend"])])
+    ({"mend": 2}, ["mend", *SETTLED]), ({"mend": 0, "annealing_sweeps": 1}, ["anneal"]),
+    ({"mend": 2, "annealing_sweeps": 1, "soft_core_sweeps": 1}, ["soften", "mend", "anneal", "mend", *SETTLED])])
 def test_what_annealing_bends_is_mended_behind_it(options: dict[str, int], names: list[str]) -> None:
     system, _, field = melt(1)
     step, _, _ = started(system, field, temperature=350, **options)

@@ -6,7 +6,17 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from backmap_plugins.steps.softness import ENOUGH, LEAST, SigmaTuner, _chosen, fixed_point, part_of
+from backmap_plugins.steps.softness import (
+    ENOUGH,
+    LEAST,
+    OF_RIGID,
+    WIDEST,
+    SigmaTuner,
+    _chosen,
+    fixed_point,
+    most_of,
+    part_of,
+)
 
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves
 from backmap.model.system import System, Window
@@ -39,6 +49,28 @@ def test_a_bead_type_that_tells_nothing_is_taken_to_be_as_the_others_are(monkeyp
     (first, second), error = tuner._fixed([], np.full(2, 0.03), np.full(2, 0.1))
     assert first == second == pytest.approx(0.02, rel=0.05)
     assert np.isfinite(error).all()
+
+
+def test_bonds_that_a_model_keeps_rigid_do_not_say_how_far_it_is_to_be_trusted() -> None:
+    """Half of twice the standard deviation of those that are not; something of its own where all are rigid."""
+    known, rng = melt(), np.random.default_rng(5)
+    group = known.system.groups[0]
+    chain = np.zeros((*group.beads.shape, 3))
+    chain[..., 0] = 0.3 * np.arange(group.beads.shape[1])
+    chain[..., 1] = np.arange(len(chain))[:, None]
+
+    def limit(spread: float) -> float:
+        beads = np.zeros((1, known.system.n_beads, 3))
+        beads[0, group.beads] = chain
+        beads[0, group.beads, 2] += 0.4 * (np.arange(group.beads.shape[1]) % 2) + spread * rng.normal(
+            size=group.beads.shape)
+        window = Window(frames=np.zeros(1, dtype=int), beads=beads, boxes=1000 * np.eye(3)[None], time=np.zeros(1),
+                        system=known.system)
+        return most_of(window, known.system.types[0].bead_types[0])
+
+    assert limit(0.0003) == OF_RIGID
+    assert 0.015 < limit(0.01) < 0.025
+    assert limit(1.0) == WIDEST
 
 
 def found(off: float) -> dict[str, float] | None:

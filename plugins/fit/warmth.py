@@ -25,7 +25,8 @@ ROOM = 0.3  #: of logarithms, beyond all lengths
 FEWEST = 20  #: samples of a well that counts
 KNOWN = 0.8  #: share of samples that such wells must have
 SAMPLES = 500  #: of the free molecule, at least: large ones have fewer, which do not tell how wide a well is
-SMEARED = 0.25  #: of a well's own width, by which its samples are smeared
+SMEARED = 0.5  #: of a well's own width, by which its samples are smeared
+CORRELATED = 1.6  #: samples of the free molecule that tell as much of widths as one that is independent
 SHIFTS = np.arange(-6, 7, 2)  #: bins by which all lengths may be off: where they are, others look at
 PAIRS = 4  #: alike in a molecule, of which wells are taken
 ROUNDS = 100  #: of fitting shares
@@ -38,7 +39,7 @@ class Warmth:
 
     Attributes:
         factor: To the temperature that they are said to have, with which they are most likely.
-        gain: Logarithm of the likelihood there, less that with 1.
+        gain: Logarithm of the likelihood there, less that with 1, and less what is due to there being so few samples.
     """
 
     factor: float
@@ -72,7 +73,10 @@ def warmth(free: FreeMolecule, beads: Array, temperature: float) -> Warmth | Non
         return None
     likely = total.max(axis=0)
     best = int(likely.argmax())
-    return Warmth(float(FACTORS[best]), float(likely[best] - likely[int(np.abs(FACTORS - 1).argmin())]))
+    gain = float(likely[best] - likely[int(np.abs(FACTORS - 1).argmin())])
+    # Widths of both have errors; the likelihood knows those of the beads alone.
+    samples = len(free.atoms) / CORRELATED
+    return Warmth(float(FACTORS[best]), gain * samples / (samples + len(beads)))
 
 
 def _likelihoods(samples: list[Array], labels: list[Index], given: Array, factors: Array) -> Array:

@@ -141,10 +141,10 @@ def test_a_report_does_not_overwrite_another(run: Path, tmp_path: Path) -> None:
 
 
 def test_a_run_that_moves_nothing_is_not_called_good(tmp_path: Path) -> None:
-    """Time steps of 10 fs break every move off: all beads stay where they were placed, and the report says so."""
+    """Time steps of 10 fs break every move off, if nothing mends: all beads stay where they were placed."""
     path = judging.octane(tmp_path, 1)
     path.write_text(path.read_text().replace("read_atoms: {atoms: {gromacs: theirs.xtc}}",
-                                             "forward: template\n  - hamiltonian: {sweeps: 1, timestep: 10}"))
+                                             "forward: template\n  - hamiltonian: {sweeps: 1, timestep: 10, mend: 0}"))
     found = judged(path, tmp_path / "out")
     verdict = found["verdicts"]["backmap"]
     assert (verdict["level"], verdict["words"]) == (2, "Not usable as it is")

@@ -69,6 +69,7 @@ def test_training_leaves_weights_a_plot_and_a_record(trained: Path) -> None:
     assert (trained / "weights.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_it_ends_at_the_same_weights(trained: Path, tmp_path: Path) -> None:
     """Killed between validations of the second phase, in which two networks play."""
     process = subprocess.Popen([sys.executable, "-m", "backmap", *words(tmp_path, TRAIN)], stdout=subprocess.PIPE,

@@ -157,6 +157,7 @@ def test_what_breaks_detailed_balance_is_seen(broken: type[Tunable]) -> None:
     assert p_value(angles(atoms), CASES["with a potential"][1], 0.0, np.pi) < WRONG
 
 
+@pytest.mark.slow
 def test_shown_beads_change_the_speed_and_nothing_else() -> None:
     """A generator that meets beads closely, shown beads that move with the atoms; the sigma is that of the target.
 

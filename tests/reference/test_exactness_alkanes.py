@@ -92,8 +92,9 @@ def agrees(found: np.ndarray, truth: Sample, *seen: str) -> None:
     assert min(powers[error] for error in seen) > 0.9, powers
 
 
-@pytest.mark.parametrize(("kind", "count", "sweeps", "share"), [(FromForceField, 150, 40, 0.5), (Hot, 150, 50, 0.3)],
-                         ids=["good", "bad"])
+@pytest.mark.parametrize(("kind", "count", "sweeps", "share"), [
+    pytest.param(FromForceField, 150, 40, 0.5, id="good", marks=pytest.mark.slow),
+    pytest.param(Hot, 150, 50, 0.3, id="bad")])
 def test_accepted_sweeps_of_butane(kind: type[FromForceField], count: int, sweeps: int, share: float) -> None:
     found, accepted = by_sweeps(BUTANE, generator(BUTANE, kind), count, 10, sweeps)
     agrees(found, reference(BUTANE), "no sines", "beads 5 % wider")

@@ -100,6 +100,7 @@ def test_atoms_map_onto_the_beads(atoms: np.ndarray, system: System, data: Path)
     assert np.sqrt((away**2).sum(axis=1).mean()) <= 0.0006
 
 
+@pytest.mark.slow
 def test_a_metropolis_sweep_leaves_the_reference_as_it_is(data: Path, tmp_path: Path) -> None:
     """Where sweeps begin at beads exactly in place, a rare state, too many are drawn instead: +10 kJ/mol a chain."""
     begin = RECIPE.read_text().partition("  - gibbs:")[0].replace("ps_568K", str(RECIPE.parent / "ps_568K"))

@@ -16,7 +16,7 @@ HEAD = """\
 # A court for verdicts
 
 *This page is generated from what was measured.* Runs that are wrong in a known way, and right ones, each started as a
-new user would: files, `backmap init`, `backmap run`, no reference. Atoms that are put back are of one or two frames;
+new user would: files, `backmap init`, `backmap run`, no reference. Atoms that are put back are of one to three frames;
 “true atoms” and “dynamics” are those of the simulation, read in place of atoms that are put back, six frames (of octane
 and polystyrene one or two). The liquids are small (440 to 1,000 atoms), simulated by GROMACS with OPLS-AA; octane and
 polystyrene ship with the project. Where nothing else is said, the recipe says `beads: mapped`. [What verdicts

@@ -215,7 +215,8 @@ def _of_type(one: Compared) -> Iterator[Misfit]:
     if misfit is None and mean < (STRANGE if one.sort == "mapped" else FOREIGN):
         misfit = Misfit(mean < FOREIGN and one.declared == "mapped", f"distances between beads of {one.kind.name} are "
                         f"not those of its free molecule, in no order and at no scale: {_farthest(one, score)}",
-                        "Are they beads of this molecule, in the order of the mapping, and at this temperature?")
+                        "Are they beads of this molecule, in the order of the mapping, and at this temperature?"
+                        + (" If they are those of a model, say so (beads: model)." if one.declared is None else ""))
     misfit = misfit or _wide(one) or _otherwise_warm(one)
     if misfit is not None:
         yield misfit

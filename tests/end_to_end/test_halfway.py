@@ -72,5 +72,7 @@ def test_same_bytes(recipe: Path, whole: tuple[bytes, dict], sweeps: int, monkey
     assert results(made) == whole
     assert len(seen) == KEPT  # none twice
     assert display.told[0][0] == display.told[0][1] > 0.1  # of the first frame; all of it was done before
-    assert all(share > before for share, before in display.told[1:-1])
+    later = display.told[1:-1]
+    assert all(share >= before for share, before in later)  # a round of mending begins by telling nothing new
+    assert later[-1][0] > later[-1][1]
     assert {path.name for path in made.iterdir()} == {"atoms.gro", "run.json"}

@@ -87,7 +87,8 @@ class Tally:
         part = Tally()
         for name, both in self._counts.items():
             part._counts[name] = both * (np.arange(2) == which).reshape(2, *[1] * (both.ndim - 1))
-        part._rows = {name: {k: v for k, v in rows.items() if k % 2 == which} for name, rows in self._rows.items()}
+        halves = {name: {k: v for k, v in rows.items() if k % 2 == which} for name, rows in self._rows.items()}
+        part._rows = {name: rows for name, rows in halves.items() if rows}  # what few frames have, a half may lack
         return part
 
     def resampled(self, chosen: ArrayLike) -> Tally:

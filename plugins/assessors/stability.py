@@ -18,6 +18,7 @@ from backmap.model.tally import Tally
 
 from ..openmm_bridge import system as openmm_system
 from ..openmm_bridge.contexts import cell, context
+from .part import rows_of
 
 Array = NDArray[np.float64]
 
@@ -103,11 +104,13 @@ class Stability(Assessor):
         return np.array(rows)
 
     def conclude(self, tally: Tally, reference: Tally | None) -> Assessment:
-        if TOPIC not in tally:
+        if self.temperature is None:
             return Assessment(notes=[f"{TOPIC}: not made, as no step before it samples the force field; 'temperature' "
                                      "of the assessor makes it nevertheless."])
-        course = tally.rows(TOPIC)  # (frames, n, 2)
+        course = rows_of(tally, TOPIC, self._looks, 2)
         figures = [Figure(SECTION, "frames", "count", float(len(course)))]
+        if not len(course):  # a half of the reference, or a part of a run without its first frames
+            return Assessment(figures)
         if not np.isfinite(course).all():
             return Assessment(figures, findings=[Aspect(UNUSABLE, TOPIC, "Dynamics from the atoms as they are bursts: "
                                                         "its numbers are not finite.", "force field")])

@@ -5,6 +5,7 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
+from backmap.engine.tabulated.coordinates import values_and_gradients
 from backmap.model.molecule import MoleculeType
 
 from .sampling import turning
@@ -28,7 +29,7 @@ def wells(kind: MoleculeType, atoms: Array, pair: tuple[int, int]) -> Index:
     """
     found, several = np.zeros(len(atoms), dtype=np.int64), 1
     for corners in _torsions(kind, pair):
-        of, count = _numbered(_dihedrals(atoms[:, corners]))
+        of, count = _numbered(values_and_gradients(atoms[:, corners], "dihedral", None)[0])
         found, several = found * count + of, several * count
     return found
 
@@ -46,14 +47,6 @@ def _torsions(kind: MoleculeType, pair: tuple[int, int]) -> list[list[int]]:
             after = next(atom for atom in graph[j] if atom != i and heavy[atom])
             found.append([before, i, j, after])
     return found
-
-
-def _dihedrals(corners: Array) -> Array:
-    """Of four atoms (n, 4, 3), radians."""
-    first, axis, last = np.diff(corners, axis=1).transpose(1, 0, 2)
-    one, other = np.cross(first, axis), np.cross(axis, last)
-    along = (np.cross(one, other) * axis).sum(axis=1) / np.linalg.norm(axis, axis=1)
-    return np.arctan2(along, (one * other).sum(axis=1))
 
 
 def _numbered(angles: Array) -> tuple[Index, int]:

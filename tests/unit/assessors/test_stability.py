@@ -53,6 +53,13 @@ def test_atoms_on_each_other_burst() -> None:
     assert max(finding.level for finding in measured(together=True)[0].findings) == UNUSABLE
 
 
+def test_halves_of_a_reference_may_lack_what_is_looked_at() -> None:
+    _, tally, assessor = measured(together=True)
+    tally.row("frames of stability", 1, 1.0)
+    assert not assessor.conclude(tally.half(1), tally.half(0)).findings
+    assert assessor.conclude(tally.half(0), tally.half(1)).findings
+
+
 def test_time_steps_follow_what_is_rigid() -> None:
     rigid, flexible = scenes.octane_system("reference"), scenes.octane_system()
     (kind,) = scenes.octane_window(1)[0].types

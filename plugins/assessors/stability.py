@@ -51,9 +51,9 @@ class Stability(Assessor):
 
     Options = StabilityOptions
     options: StabilityOptions
-    verdict_rules = (VerdictRule(TOPIC, "force field", f"hotter than {WARM:g} T beyond chance, or a total energy that "
-                                 f"changes by more than {DRIFT:g} kT a degree of freedom in a picosecond",
-                                 f"hotter than {BURST:g} T, or numbers that are not finite"),)
+    verdict_rules = (VerdictRule(TOPIC, "force field", f"hotter than {WARM:g} T or colder by as much, beyond chance, or "
+                                 f"a total energy that changes by more than {DRIFT:g} kT a degree of freedom in a "
+                                 "picosecond", f"hotter than {BURST:g} T, or numbers that are not finite"),)
     needs = frozenset({"forcefield"})
     seed = 0
 
@@ -127,9 +127,11 @@ class Stability(Assessor):
         freedom = sum(3 * kind.n_atoms * count for kind, count in self.system.blocks)  # at least a third of it is left
         limit = self.temperature * (WARM + CHANCE * np.sqrt(6 / freedom))
         burst = hottest > max(BURST * self.temperature, limit)
-        level = UNUSABLE if burst else CARE if hottest > limit or drift > DRIFT else GOOD
-        what = ("bursts" if burst else "warms up" if hottest > limit else "does not keep its energy" if level
-                else "keeps its temperature")
+        # A mean over time scatters by half as much, or less.
+        cold = last < self.temperature * (2 - WARM - CHANCE / 2 * np.sqrt(6 / freedom))
+        level = UNUSABLE if burst else CARE if hottest > limit or cold or drift > DRIFT else GOOD
+        what = ("bursts" if burst else "warms up" if hottest > limit else "cools down, as what was rigid takes up heat,"
+                if cold else "does not keep its energy" if level else "keeps its temperature")
         return Aspect(level, TOPIC, f"{self.options.time:g} ps of dynamics from the atoms as they are "
                       f"{what}: {hottest:.0f} K at most, {last:.0f} K in the last quarter, for "
                       f"{self.temperature:g} K; its total energy changes by {drift:.2g} kT a degree of freedom in a "

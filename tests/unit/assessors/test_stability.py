@@ -49,6 +49,16 @@ def test_strain_turns_into_heat() -> None:
     assert "warms up" in finding.text
 
 
+def test_what_takes_up_heat_cools_down() -> None:
+    *_, assessor = measured()
+    course = np.column_stack([np.linspace(350, 300, 10), np.ones(10)])
+    tally = Tally()
+    tally.row("stability", 0, course)
+    (finding,) = assessor.conclude(tally, None).findings
+    assert finding.level == CARE
+    assert "cools down" in finding.text
+
+
 def test_atoms_on_each_other_burst() -> None:
     assert max(finding.level for finding in measured(together=True)[0].findings) == UNUSABLE
 

@@ -51,8 +51,8 @@ class Stability(Assessor):
 
     Options = StabilityOptions
     options: StabilityOptions
-    verdict_rules = (VerdictRule(TOPIC, "force field", f"hotter than {WARM:g} T or colder by as much, beyond chance, or "
-                                 f"a total energy that changes by more than {DRIFT:g} kT a degree of freedom in a "
+    verdict_rules = (VerdictRule(TOPIC, "force field", f"hotter than {WARM:g} T or colder by as much, beyond chance, "
+                                 f"or a total energy that changes by more than {DRIFT:g} kT a degree of freedom in a "
                                  "picosecond", f"hotter than {BURST:g} T, or numbers that are not finite"),)
     needs = frozenset({"forcefield"})
     seed = 0

@@ -82,7 +82,8 @@ class Clock:
 
 
 @given(spacing=st.sampled_from([0.002, 0.1, 1 / 3, 2.5, 10.0]), first=st.just(0.0) | st.floats(1e-6, 1e6),
-       count=st.integers(1, 60), dt=st.one_of(st.none(), st.floats(1e-6, 1e4)), steps=st.integers(1, 9), begin=st.none() | st.integers(-1, 60))
+       count=st.integers(1, 60), dt=st.one_of(st.none(), st.floats(1e-6, 1e4)), steps=st.integers(1, 9),
+       begin=st.none() | st.integers(-1, 60))
 def test_the_command_line_and_readers_agree(spacing: float, first: float, count: int, dt: float | None, steps: int,
                                             begin: int | None) -> None:
     times = single(first + spacing * np.arange(count))

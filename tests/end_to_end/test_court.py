@@ -13,12 +13,17 @@ from tests.court.shipped import SHIPPED, shipped
 from tests.court.trial import Case, tried
 
 
+#: Those of the sample that take a minute.
+LONG = {"octane-true"}
+
+
 @pytest.fixture(scope="module")
 def liquids(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("liquids")
 
 
-@pytest.mark.parametrize("case", SHIPPED, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [
+    pytest.param(case, id=case.name, marks=[pytest.mark.slow] if case.name in LONG else []) for case in SHIPPED])
 def test_a_sample_of_the_court(case: Case, liquids: Path, tmp_path: Path) -> None:
     outcome = tried(case, shipped(case.liquid, liquids), tmp_path / "run")
     assert outcome.right(case.kind), outcome

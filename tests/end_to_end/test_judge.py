@@ -55,11 +55,11 @@ def displaced(path: Path, width: float, n_frames: int) -> None:
 
 def test_models_in_their_order(folder: Path) -> None:
     """Beads that are off by 0.03 nm are told from the true ones, whose excess is nothing but noise."""
-    displaced(folder / "off.trr", 0.03, 3)
-    done = command.call("judge", "run.yaml", "off=cg.gro,off.trr", "true=cg.gro,cg.xtc", "--frames", "0:4")
+    displaced(folder / "off.trr", 0.03, 2)
+    done = command.call("judge", "run.yaml", "off=cg.gro,off.trr", "true=cg.gro,cg.xtc", "--frames", "0:2")
     assert done.code == 0, done.err
     assert "hamiltonian: beads are held by a Gaussian of 0.001 nm, in all models alike" in done.err
-    assert "cg.xtc: 4 of its" in done.err
+    assert "cg.xtc: 2 of its" in done.err
     line = next(line for line in done.err.splitlines() if line.startswith("all, JSD beyond the mapped reference"))
     assert line.index(" true (") < line.index(" off (")
     page = (folder / "judgement" / "report.html").read_text()

@@ -25,7 +25,8 @@ steps:
 """
 
 
-@pytest.mark.parametrize("package", ["dask", pytest.param("parsl", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("package", ["dask", "parsl"])
 def test_a_driver_puts_together_what_a_run_in_one_piece_writes(package: str, tmp_path: Path) -> None:
     pytest.importorskip("distributed" if package == "dask" else package)
     for name in ("octane.top", "octane.xml", "cg.gro", "cg.xtc"):

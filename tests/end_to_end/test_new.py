@@ -29,6 +29,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "backmap-haze", folder / "installed"
 
 
+@pytest.mark.slow
 def test_it_is_found_once_installed(made: tuple[Path, Path]) -> None:
     package, installed = made
     row = next(line for line in python("backmap", "plugins", cwd=package.parent, path=installed).splitlines()

@@ -123,7 +123,8 @@ def gmx(folder: Path, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize(("stop", "code"), [
-    (signal.SIGKILL, -signal.SIGKILL), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)])
+    pytest.param(signal.SIGKILL, -signal.SIGKILL, marks=pytest.mark.slow),
+    pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)])
 def test_interrupted_and_resumed_gives_the_same_bytes(stop: signal.Signals, code: int, written: Path,
                                                       tmp_path: Path) -> None:
     """The slow one is Ctrl-C, which ``tests/unit/commands/test_cli.py`` tries every day on a run of nothing."""

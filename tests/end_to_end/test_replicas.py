@@ -56,6 +56,7 @@ def test_every_step_draws_anew(step: str, tmp_path: Path) -> None:
     assert (np.abs(found[0] - found[1]).max(axis=(0, 2)) > 0).mean() > 0.05  # of the atoms; metropolis accepts few
 
 
+@pytest.mark.slow
 def test_the_same_bytes_in_every_way(tmp_path: Path) -> None:
     recipe = everything.written(tmp_path, everything.FRAMES, WEIGHTS)
     check_run(recipe, tmp_path, windows=(), processes=(2,), parts=3, stops=False, set={"replicas": 2}, frames="0:2")

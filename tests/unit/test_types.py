@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from backmap import scaffold
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,6 +30,7 @@ class Wrong(api.Refiner):
 """
 
 
+@pytest.mark.slow
 def test_what_backmap_new_writes_is_clean(tmp_path: Path) -> None:
     """All at once; it takes seconds, but for the first time, when .mypy_cache is filled."""
     modules = [tmp_path / "wrong.py"]

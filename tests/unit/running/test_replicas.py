@@ -72,7 +72,7 @@ def test_a_replica_does_not_depend_on_how_many_there_are(run: Callable) -> None:
 # The reference of ``judged`` has other atoms than the beads, which a look at them before a run would not let pass.
 
 def test_shared_out_in_every_way(path: Path, judged: Path) -> None:
-    check_run(judged, path.parent / "ways", plugins=[TOY], windows=(1, 4, 100), processes=(2,), parts=4,
+    check_run(judged, path.parent / "ways", plugins=[TOY], windows=(1, 4), processes=(2,), parts=4,
               set={"replicas": 3}, check=False)
     check_run(path, path.parent / "alone", plugins=[TOY], windows=(3,), processes=(2,), parts=2, set={"replica": 2},
               frames="4,0:3")

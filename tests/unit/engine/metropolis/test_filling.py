@@ -61,7 +61,8 @@ def gaussian(away: float) -> object:
     return seen
 
 
-@pytest.mark.parametrize("lump", [pytest.param(0.0, marks=pytest.mark.slow), 0.5])
+@pytest.mark.slow
+@pytest.mark.parametrize("lump", [0.0, 0.5])
 def test_the_partition_function_of_a_free_trimer(lump: float) -> None:
     """Whatever the generator: within four standard errors of 0.08 kJ/mol at most, where a factor of two is 2.3.
 

@@ -12,7 +12,6 @@ from tests.court.others import OTHERS
 from tests.court.shipped import SHIPPED, shipped
 from tests.court.trial import Case, tried
 
-
 #: Those of the sample that take a minute.
 LONG = {"octane-true"}
 

@@ -120,6 +120,8 @@ class State:
         given: Whatever else steps hand on to later ones, by the names in their ``gives``.
         earlier: What there was before steps changed it (``change``), in order, as the last steps that knew it left it.
         read_level: The ``level`` of the frames of ``source`` and ``reference``.
+        previous: The frame before the one that passes, as the steps left it, where one of them ``follows``; None at
+            the first frame of a run, of a part of it, and of each replica.
     """
 
     folder: Path
@@ -151,6 +153,7 @@ class State:
     given: dict[str, Any] = field(default_factory=dict)
     earlier: list[System] = field(default_factory=list)
     read_level: int = 0
+    previous: Window | None = None
 
     @property
     def level(self) -> int:

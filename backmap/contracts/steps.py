@@ -20,8 +20,8 @@ class Step(Plugin):
     """One step of a recipe.
 
     Frames may be shared among processes and parts of a run, and a run may be stopped and resumed at any moment: the
-    result for a frame must follow from the frame, the recipe and the seed alone, and whatever ``finish`` needs of the
-    frames is counted into ``memory``, each frame under its ``Window.place``.
+    result for a frame must follow from the frame, the recipe and the seed alone, unless the step ``follows``, and
+    whatever ``finish`` needs of the frames is counted into ``memory``, each frame under its ``Window.place``.
     """
 
     #: What must be there before the step, checked before anything runs: ``system``, ``beads``, ``reference``,
@@ -35,6 +35,9 @@ class Step(Plugin):
     there: frozenset[str] = frozenset()
     #: True if ``start`` does all the work and writes the results, so that processes cannot share it.
     beforehand: ClassVar[bool] = False
+    #: True if what comes of a frame also follows from what came of the one before (``State.previous``): then frames
+    #: pass one by one, in order, through one process.
+    follows: ClassVar[bool] = False
     #: Options for which a recipe may write ``auto``: ``tune`` chooses them.
     tunable: ClassVar[tuple[str, ...]] = ()
     #: What the pilot of the run has chosen for them; None before, and where nothing was left to it.

@@ -176,6 +176,13 @@ class Mapping:
                 + np.bincount(self.owner, np.where(weighs, 0.0, values), minlength=self.n_beads))
 
     @cached_property
+    def alone(self) -> NDArray[np.bool_]:
+        """Atoms of which a bead is made alone, so that they are where it is, whatever else it places, (n_atoms,)."""
+        found = np.zeros(self.n_atoms, dtype=bool)
+        found[self.atom[np.bincount(self.bead, minlength=self.n_beads)[self.bead] == 1]] = True
+        return found
+
+    @cached_property
     def pinned(self) -> Index:
         """The atom that each bead is, where it is one and no more, else -1, (n_beads,)."""
         single = (np.bincount(self.bead, minlength=self.n_beads) == 1) & (

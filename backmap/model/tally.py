@@ -17,8 +17,9 @@ class Tally:
 
     Counts are integers that add up (histograms); they are kept separately for even and odd frames, so that
     the two halves can be compared. Rows are numbers per frame, the same shape for every frame. Lists are
-    integers per frame, any number of them, of which the first of the trajectory are kept. Sums of floats over frames
-    are computed at the end only, in the order of the frames, so that they do not depend on how these were shared.
+    integers per frame, any number of them, of which the first of the trajectory are kept. Of what is held, only what
+    the last frame held is kept. Sums of floats over frames are computed at the end only, in the order of the frames, so
+    that they do not depend on how these were shared.
     """
 
     #: Largest number of entries of a list that are kept.
@@ -30,6 +31,7 @@ class Tally:
         self._counts: dict[str, NDArray[np.int64]] = {}
         self._rows: dict[str, dict[int, Array]] = {}
         self._lists: dict[str, dict[int, NDArray[np.int64]]] = {}
+        self._held: dict[str, tuple[int, Array]] = {}
 
     def count(self, name: str, index: int, counts: ArrayLike) -> None:
         """Add integers ``counts`` (n,) of the frame whose place in the run is ``index``, from 0.
@@ -60,6 +62,11 @@ class Tally:
             self._lists.setdefault(name, {})[index] = entries[:self.LISTED]
             self._shorten(name)
 
+    def hold(self, name: str, index: int, values: ArrayLike) -> None:
+        """Keep floats ``values`` (...) of the frame whose place in the run is ``index``, until a later frame holds."""
+        if index >= self._held.get(name, (-1,))[0]:
+            self._held[name] = index, np.array(values, dtype=np.float64)
+
     def _shorten(self, name: str) -> None:
         """Drop the frames after the one with which a list is full."""
         frames, count = self._lists[name], 0
@@ -70,7 +77,7 @@ class Tally:
                 count += len(frames[index])
 
     def merge(self, other: Tally) -> None:
-        """Add the counts, rows and lists of another tally, of other frames."""
+        """Add what another tally has of other frames."""
         for name, both in other._counts.items():
             if name in self._counts:
                 self._counts[name] += both
@@ -81,6 +88,8 @@ class Tally:
         for name, entries in other._lists.items():
             self._lists.setdefault(name, {}).update(entries)
             self._shorten(name)
+        for name, (index, values) in other._held.items():
+            self.hold(name, index, values)
 
     def half(self, which: int) -> Tally:
         """Return counts and rows of the even (0) or odd (1) frames alone."""
@@ -124,12 +133,17 @@ class Tally:
         frames = self._lists[name]
         return np.concatenate([frames[index] for index in sorted(frames)])[:self.LISTED]
 
+    def held(self, name: str) -> tuple[int, Array]:
+        """Return the last frame that held something, by its place in the run, and what it held, (...)."""
+        return self._held[name]
+
     def __contains__(self, name: str) -> bool:
-        return name in self._counts or name in self._rows or name in self._lists
+        return any(name in kept for kept in (self._counts, self._rows, self._lists, self._held))
 
     def names(self, prefix: str = "") -> list[str]:
-        """Return the names of all counts, rows and lists that start with ``prefix``, sorted."""
-        return sorted(name for name in {*self._counts, *self._rows, *self._lists} if name.startswith(prefix))
+        """Return the names of all counts, rows, lists and what is held that start with ``prefix``, sorted."""
+        return sorted(name for name in {*self._counts, *self._rows, *self._lists, *self._held}
+                      if name.startswith(prefix))
 
     @property
     def n_frames(self) -> int:
@@ -150,6 +164,8 @@ class Tally:
         for name, frames in self._lists.items():
             arrays[f"place {name}"] = np.array([k for k in sorted(frames) for _ in frames[k]], dtype=np.int64)
             arrays[f"list {name}"] = np.concatenate([frames[k] for k in sorted(frames)])
+        for name, (index, values) in self._held.items():
+            arrays[f"last {name}"], arrays[f"held {name}"] = np.array(index), values
         return arrays
 
     @classmethod
@@ -165,6 +181,8 @@ class Tally:
             elif kind == "list":
                 place = arrays[f"place {name}"]
                 tally._lists[name] = {int(k): np.array(value)[place == k] for k in np.unique(place)}
+            elif kind == "held":
+                tally.hold(name, int(arrays[f"last {name}"]), value)
         return tally
 
     @classmethod

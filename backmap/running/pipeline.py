@@ -22,6 +22,7 @@ from ..model.system import Window
 from ..model.windows import window_of
 from ..recipe.recipe import Recipe
 from . import frames
+from .following import Following
 from .halfway import Entered, Halfway
 from .pace import Pace
 
@@ -62,6 +63,11 @@ class Portion:
                      for k in range(begin, end, size)]
         return made
 
+    def one_by_one(self) -> Iterator[Portion]:
+        """Its frames, each by itself."""
+        for k, number in enumerate(self.numbers):
+            yield Portion([number], self.first + k, self.replica)
+
 
 @dataclass
 class Done:
@@ -78,6 +84,17 @@ class Done:
     appended: Iterable[tuple[str, bytes]] = ()
     memories: dict[int, Memory] = field(default_factory=dict)
     compiling: float = 0.0
+
+    @classmethod
+    def joined(cls, parts: Iterable[Done]) -> Done:
+        """What came of successive portions."""
+        n_frames, appended, memories = 0, [], dict[int, Memory]()
+        for part in parts:
+            n_frames += part.n_frames
+            appended += part.appended
+            for index, memory in part.memories.items():
+                memories.setdefault(index, Memory()).merge(memory)
+        return cls(n_frames, appended, memories)
 
 
 class Desk:
@@ -155,6 +172,7 @@ class Pipeline:
         self.numbers: list[int] = []
         self.pace = Pace(len(self.steps))
         self.halfway = halfway or Halfway(state.output, large=sys.maxsize)
+        self.following = Following(recipe.steps)
         state.files, state.kept = desk, self.halfway
 
     def start(self, begins: Callable[[Step], None] = lambda step: None,
@@ -197,10 +215,19 @@ class Pipeline:
             portion: Which.
             progress: Told how many of them are done, and what of it was done before, both broken: see ``Pace``.
         """
+        if not self.following.wanted:
+            return self._together(portion, progress)
+        return Done.joined(
+            self._together(one, lambda frames, before, done=done: progress(done + frames, before))
+            for done, one in enumerate(portion.one_by_one()))
+
+    def _together(self, portion: Portion, progress: Callable[[float, float], None]) -> Done:
+        """Take frames through one step after the other."""
         from ..engine.random import seed_of  # late: it imports torch
 
         state, own, started = self.state, Memory(), list(every(self.steps))
         state.seed, self.desk.replica = seed_of(self.seed, portion.replica), portion.replica
+        state.previous = self.following.before(portion.first, portion.replica)
         left = self.halfway.begin(portion.first, len(portion.numbers), state.systems)
         known = {} if left is None else left.memories
         own.merge(known.get(OWN, Memory()))
@@ -233,6 +260,7 @@ class Pipeline:
             if window.system is not before.system:  # whose beads no longer are
                 self._note_flags(own, before)
         self._note_flags(own, window)
+        self.following.keep(window, state.systems, own)
         memories = {OWN: own} | {step.index: step.memory for step in started}
         return Done(window.size, self.desk.taken(), memories)
 

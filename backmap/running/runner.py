@@ -24,7 +24,7 @@ from . import frames, pilot
 from .display import Display
 from .identity import IDLE, Identity, signatures, sources, versions
 from .ledger import Ledger
-from .parts import bounds, part_name
+from .parts import bounds, expect_shareable, part_name
 from .pipeline import OWN, Desk, Done, Pipeline, Portion, device, threads
 from .processes import Assignment, Processes
 from .tuning import Tuning
@@ -183,6 +183,7 @@ class Run:
         try:
             self.memories |= unpack(self.ledger.memory())
             self.pipeline.recall(self.memories[OWN], self.ledger.n_frames)
+            self.pipeline.following.recall(self.memories[OWN], self.state.systems)
         except ValueError:
             raise BackmapError("what the steps of the unfinished run remember is damaged", where=self.folder,
                                hint="Start again with --force.") from None
@@ -196,7 +197,7 @@ class Run:
         if where and not reads:
             raise BackmapError("no step of the recipe reads frames", where=where)
         if reads and (part is not None or self.recipe.processes > 1):
-            self._expect_shareable("parts" if part else "processes")
+            expect_shareable(self.recipe, "parts" if part else "processes")
 
     # Frames
 
@@ -233,16 +234,6 @@ class Run:
         source = self.recipe.source
         return Assignment(source.path, source.document, source.plugin_files, self.chosen, self.ledger.identity.device,
                           self.tuning.choices if self.tuning else {})
-
-    def _expect_shareable(self, among: str) -> None:
-        """Raise BackmapError if frames cannot be the work of other processes."""
-        early = next((step for step in self.recipe.steps if step.beforehand), None)
-        if early is not None:
-            raise BackmapError(f"step '{early.name}' does its work before there are frames, and {among} would each do "
-                               "it anew", where=early.where, hint="Give it a recipe of its own, and run that first.")
-        if self.recipe.source.in_memory:
-            raise BackmapError(f"frames that are held in memory cannot be shared out among {among}",
-                               where=self.recipe.source.path, hint="Write them to a file.")
 
     def take(self, done: Iterator[Done], n_left: int) -> None:
         """Write what comes of the frames, portion by portion; each counts as soon as it is whole on disk."""

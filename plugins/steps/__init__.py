@@ -13,6 +13,7 @@ def backmap_steps() -> dict[str, str | Changed]:
         "forcefield": f"{here}.forcefield:Forcefield",
         "read": f"{here}.read:Read",
         "forward": f"{here}.forward:Forward",
+        "carry": f"{here}.carry:Carry",
         "gibbs": f"{here}.gibbs:Gibbs",
         "metropolis": f"{here}.metropolis:Metropolis",
         "coarsen": f"{here}.coarsen:Coarsen",

@@ -100,6 +100,7 @@ class Snapshot:
         residual: M(r) - R after the last projection, (B, 3), nm, or None.
         forces: Forces on the atoms that are known without a force field, (A, 3), kJ/mol/nm, or None.
         before: Beads before a step moved them, (B, 3), nm, or None.
+        time: ps.
     """
 
     system: System
@@ -114,6 +115,7 @@ class Snapshot:
     forces: Array | None = None
     replica: int = 0
     before: Array | None = None
+    time: float = 0.0
     _found: dict[float, Pairs] = field(default_factory=dict, repr=False)
     _once: dict[tuple[Hashable, int], tuple[Any, Any]] = field(default_factory=dict, repr=False)
 
@@ -126,9 +128,10 @@ class Snapshot:
             if window.reference is not None:  # it belongs to the beads that were read
                 read = window.beads if window.before is None else window.before
                 reference = cls(*common, window.reference[w], read[w],
-                                forces=_of_frame(window.reference_forces, w), replica=int(window.replica[w]))
+                                forces=_of_frame(window.reference_forces, w), replica=int(window.replica[w]),
+                                time=float(window.time[w]))
             yield cls(*common, _of_frame(window.atoms, w), window.beads[w], reference, _of_frame(window.residual, w),
-                      _of_frame(window.forces, w), int(window.replica[w]), _of_frame(window.before, w))
+                      _of_frame(window.forces, w), int(window.replica[w]), _of_frame(window.before, w), float(window.time[w]))
 
     def pairs(self, cutoff: float) -> Pairs:
         """Find the pairs of atoms closer than ``cutoff``, nm; results are cached, also for shorter cut-offs."""

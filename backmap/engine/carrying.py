@@ -1,0 +1,145 @@
+"""Atoms carried over from one frame of beads to the next, so that what the beads do not fix goes on where it was."""
+from __future__ import annotations
+
+from functools import lru_cache
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+
+from ..model.molecule import MoleculeType
+from ..model.system import System
+from .geometry.constraint import SystemProjector
+
+Array = NDArray[np.float64]
+
+#: Bonds to the beads that turn a bead, of which the further ones weigh a quarter.
+AROUND = 2
+#: Times that bonds and angles are led back to what they were, and the share of the way that is gone each time.
+ROUNDS, SHARE = 30, 0.5
+#: Weight of "nothing turns" beside what turns a molecule as a whole, and then each of its beads, for directions that
+#: these leave open.
+STILL_WHOLE, STILL = 1e-3, 0.05
+
+
+class Carrier:
+    """Moves the atoms of a frame along with its beads.
+
+    Molecules are superposed as a whole from one frame to the next (Kabsch 1976), and then the surroundings of every
+    bead, itself and those one and two bonds away; atoms move with their bead. Distances of atoms one and two bonds apart,
+    which that changes where beads meet, are led back to what they were (as in position-based dynamics, Mueller 2007),
+    and rigid bonds and beads are met again by projection. Beads keep the offset from their atoms that they had.
+
+    Args:
+        system: What there is.
+    """
+
+    def __init__(self, system: System) -> None:
+        self.system, self._projector = system, SystemProjector(system)
+
+    def carried(self, atoms: Array, beads: Array, onto: Array) -> Array:
+        """Atoms of one frame for the beads of the next.
+
+        Args:
+            atoms: Whole molecules next to their beads, (A, 3), nm.
+            beads: Their beads, (B, 3), nm.
+            onto: The beads of the next frame, (B, 3), nm.
+
+        Returns:
+            (A, 3), nm.
+        """
+        moved = atoms.copy()
+        for group in self.system.groups:
+            if not group.type.given:
+                moved[group.atoms] = _along(group.type, atoms[group.atoms], beads[group.beads], onto[group.beads])
+        offset = self.system.map(atoms) - beads
+        return self._projector.project(moved[None], (onto + offset)[None])[0][0]
+
+
+def alike(system: System, beads: Array, onto: Array) -> float:
+    """How much the beads of the next frame, (B, 3), nm, are those of a frame, (B, 3), nm, a little later.
+
+    Returns:
+        Mean cosine between bonds of beads in the one and in the other, molecules superposed; 1 where there are none.
+    """
+    cosines = [np.ones(0)]
+    for group in system.groups:
+        first, second = group.type.bead_bonds[:, 0], group.type.bead_bonds[:, 1]
+        was, will = beads[group.beads], onto[group.beads]
+        before, after = (x[:, second] - x[:, first] for x in (_superposed(was, was, will), will))
+        norm = np.linalg.norm(before, axis=-1) * np.linalg.norm(after, axis=-1)
+        cosines.append(((before * after).sum(axis=-1) / np.maximum(norm, 1e-9)).ravel())
+    found = np.concatenate(cosines)
+    return float(found.mean()) if len(found) else 1.0
+
+
+def _along(kind: MoleculeType, atoms: Array, beads: Array, onto: Array) -> Array:
+    """Atoms (m, A, 3) of the molecules of a type, moved with their beads (m, B, 3), before any projection."""
+    atoms, beads = _superposed(atoms, beads, onto), _superposed(beads, beads, onto)
+    owner = kind.mapping.owner
+    moved = onto[:, owner] + np.einsum("maij,maj->mai", _turns(kind, beads, onto)[:, owner], atoms - beads[:, owner])
+    return _relieved(kind, moved, atoms)
+
+
+def _relieved(kind: MoleculeType, moved: Array, atoms: Array) -> Array:
+    """Atoms (m, A, 3) that were moved, with bonds and angles led back to those of others; atoms that are beads stay."""
+    pairs, still, often = _near(kind)
+    if not len(pairs):
+        return moved
+    first, second = pairs.T
+    length = np.linalg.norm(atoms[:, second] - atoms[:, first], axis=-1)
+    moved = moved.copy()
+    for _ in range(ROUNDS):
+        way = moved[:, second] - moved[:, first]
+        now = np.linalg.norm(way, axis=-1)
+        pull = SHARE * ((now - length) / np.maximum(now, 1e-6))[..., None] * way
+        change = np.zeros_like(moved)
+        np.add.at(change, (slice(None), first), pull)
+        np.add.at(change, (slice(None), second), -pull)
+        moved += change * still[:, None] / often[:, None]
+    return moved
+
+
+def _superposed(points: Array, beads: Array, onto: Array) -> Array:
+    """Points (m, N, 3) of molecules, moved as whole ones so that their beads (m, B, 3) are nearest to others."""
+    here, there = beads.mean(axis=1, keepdims=True), onto.mean(axis=1, keepdims=True)
+    product = np.einsum("mbi,mbj->mij", onto - there, beads - here)
+    return there + np.einsum("mij,mnj->mni", _rotation(product, STILL_WHOLE), points - here)
+
+
+def _turns(kind: MoleculeType, beads: Array, onto: Array) -> Array:
+    """Rotation about each bead that takes those around it to where they are in the next frame, (m, B, 3, 3)."""
+    product = np.zeros((*beads.shape[:2], 3, 3))
+    for i, j, weight in _around(kind):
+        before, after = beads[:, j] - beads[:, i], onto[:, j] - onto[:, i]
+        product[:, i] += weight * after[:, :, None] * before[:, None, :]
+    return _rotation(product, STILL)
+
+
+def _rotation(product: Array, still: float) -> Array:
+    """Rotations (..., 3, 3) that take vectors b to vectors a as well as can be, of the sums of a b^T, (..., 3, 3)."""
+    size = np.linalg.norm(product, axis=(-2, -1), keepdims=True)
+    left, _, right = np.linalg.svd(product + still * np.maximum(size, 1e-6) * np.eye(3))
+    left[..., 2] *= np.sign(np.linalg.det(left) * np.linalg.det(right))[..., None]
+    return left @ right
+
+
+@lru_cache(maxsize=64)
+def _around(kind: MoleculeType) -> list[tuple[int, int, float]]:
+    """Every bead, one that is at most ``AROUND`` bonds away, and its weight."""
+    return [(bead, other, 4.0**(1 - distance)) for bead in kind.bead_graph
+            for other, distance in nx.single_source_shortest_path_length(kind.bead_graph, bead, cutoff=AROUND).items()
+            if distance]
+
+
+@lru_cache(maxsize=64)
+def _near(kind: MoleculeType) -> tuple[NDArray[np.int64], Array, Array]:
+    """Pairs of atoms one or two bonds apart, (n, 2), 0 for atoms that are beads and 1 for others, and their pairs, (A,).
+
+    Of beads that are one atom each, that atom stays where the bead says.
+    """
+    free = np.where(kind.mapping.alone, 0.0, 1.0)
+    pairs = np.array([(i, j) for i in range(kind.n_atoms)
+                      for j in nx.single_source_shortest_path_length(kind.graph, i, cutoff=2)
+                      if i < j and free[i] + free[j]], dtype=np.int64).reshape(-1, 2)
+    return pairs, free, np.maximum(np.bincount(pairs.ravel(), minlength=kind.n_atoms), 1).astype(np.float64)

@@ -1,0 +1,1 @@
+"""How atoms move from frame to frame."""

@@ -1,0 +1,97 @@
+"""The step ``carry``: atoms from those of the frame before, so that they move as atoms do."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from backmap.api import FrameStep, Options, Several, State, Step
+from backmap.engine.carrying import Carrier, alike
+from backmap.engine.flags import finished
+from backmap.engine.geometry.constraint import flag_slack
+from backmap.engine.sites.handed import expect, named
+from backmap.errors import BackmapError, at
+from backmap.model.system import Window
+
+#: Beads whose bonds have turned so far are not the same in the next frame: the mean cosine of the angles.
+TURNED = 0.5
+#: Frames may be this much further apart than the first two, as times are rounded.
+LATE = 1.5
+#: Which of the two ways a frame went: rows of ``ways``.
+CARRIED, ANEW = range(2)
+
+
+class CarryOptions(Options):
+    """Options of ``carry``."""
+
+    start: Several[Step] = Field(description="The steps that make the atoms of the first frame, and of frames that do "
+                                             "not go on where the one before was: [{forward: template}, "
+                                             "{hamiltonian: {sweeps: 100}}].")
+
+    @field_validator("start")
+    @classmethod
+    def _makes(cls, start: list[Step]) -> list[Step]:
+        if not any("atoms" in step.gives for step in start):
+            raise ValueError("makes no atoms. Name a step that does, such as forward")
+        return start
+
+
+class Carry(FrameStep):
+    """Moves the atoms of the frame before along with the beads, for later steps to refresh.
+
+    What beads do not fix is where it was: torsions of methyl groups, rings and side chains. Moves that are accepted by
+    the force field (``hamiltonian``) then lead on from there, so that each frame has its law, and successive frames are
+    as alike as the number of their sweeps says.
+    """
+
+    Options = CarryOptions
+    options: CarryOptions
+    needs = frozenset({"system", "beads"})
+    gives = frozenset({"atoms"})
+    follows: ClassVar[bool] = True
+
+    @property
+    def branches(self) -> dict[str, Sequence[Step]]:
+        return {"start": self.options.start}
+
+    def start(self, state: State) -> None:
+        for step in self.options.start:
+            with at(step.where):
+                step.begin(state)
+        self.level, self.carrier = state.level, Carrier(state.system)
+
+    def frame(self, window: Window, state: State) -> Window:
+        before, place = state.previous, int(window.place[0])
+        if before is not None and self._goes_on(before, window):
+            self.memory["ways"].count("frames", place, [1, 0])
+            atoms = self.carrier.carried(before.atoms[0], before.beads[0], window.beads[0])
+            return flag_slack(finished(window, atoms[None]))
+        self.memory["ways"].count("frames", place, [0, 1])
+        for step in self.options.start:
+            with at(step.where):
+                window = expect(step.frames(window, state), Window, named("step", step), "handed on")
+        return window
+
+    def _goes_on(self, before: Window, window: Window) -> bool:
+        """Whether a frame is the next one after the one before, as far as can be seen."""
+        if before.atoms is None or before.system.n_atoms != window.system.n_atoms:
+            raise BackmapError("a later step changes what there is, so that the next frame has no atoms to go on from",
+                               where=self.where, hint="Give 'carry' a recipe that ends with these atoms.")
+        passed = float(window.time[0] - before.time[0])
+        if passed < 0:
+            raise BackmapError(f"frame {window.frames[0]} is of {window.time[0]:g} ps, earlier than frame "
+                               f"{before.frames[0]} before it, of {before.time[0]:g} ps", where=self.where,
+                               hint="Frames have to come in the order of time: sort them, or leave --frames out.")
+        tally, place = self.memory["times"], int(window.place[0])
+        tally.row("passed", place, [passed])
+        return alike(window.system, before.beads[0], window.beads[0]) > TURNED
+
+    def finish(self, state: State) -> None:
+        for step in self.options.start:
+            with at(step.where):
+                step.finish(state)
+        carried, anew = self.memory["ways"].counts("frames").tolist() if "frames" in self.memory["ways"] else (0, 0)
+        if carried + anew:
+            state.log(f"carry: {carried} of {carried + anew} frames go on where the one before was")

@@ -4,7 +4,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-import numpy as np
 from pydantic import Field, field_validator
 
 from backmap.api import FrameStep, Options, Several, State, Step
@@ -17,10 +16,8 @@ from backmap.model.system import Window
 
 #: Beads whose bonds have turned so far are not the same in the next frame: the mean cosine of the angles.
 TURNED = 0.5
-#: Frames may be this much further apart than the first two, as times are rounded.
+#: Times the interval of the first two frames, beyond which a frame comes after a gap.
 LATE = 1.5
-#: Which of the two ways a frame went: rows of ``ways``.
-CARRIED, ANEW = range(2)
 
 
 class CarryOptions(Options):
@@ -60,7 +57,9 @@ class Carry(FrameStep):
         for step in self.options.start:
             with at(step.where):
                 step.begin(state)
-        self.level, self.carrier = state.level, Carrier(state.system)
+        self.carrier = Carrier(state.system)
+        first = [state.source.frame(number).time for number in state.chosen[:2]]
+        self.interval = float(first[1] - first[0]) if len(first) > 1 else 0.0
 
     def frame(self, window: Window, state: State) -> Window:
         before, place = state.previous, int(window.place[0])
@@ -84,14 +83,18 @@ class Carry(FrameStep):
             raise BackmapError(f"frame {window.frames[0]} is of {window.time[0]:g} ps, earlier than frame "
                                f"{before.frames[0]} before it, of {before.time[0]:g} ps", where=self.where,
                                hint="Frames have to come in the order of time: sort them, or leave --frames out.")
-        tally, place = self.memory["times"], int(window.place[0])
-        tally.row("passed", place, [passed])
-        return alike(window.system, before.beads[0], window.beads[0]) > TURNED
+        late = self.interval > 0 and passed > LATE * self.interval
+        return not late and alike(window.system, before.beads[0], window.beads[0]) > TURNED
 
     def finish(self, state: State) -> None:
         for step in self.options.start:
             with at(step.where):
                 step.finish(state)
-        carried, anew = self.memory["ways"].counts("frames").tolist() if "frames" in self.memory["ways"] else (0, 0)
-        if carried + anew:
-            state.log(f"carry: {carried} of {carried + anew} frames go on where the one before was")
+        ways = self.memory["ways"]
+        if "frames" not in ways:
+            return
+        carried, anew = ways.counts("frames").tolist()
+        state.log(f"carry: {carried} of {carried + anew} frames go on where the one before was")
+        if self.interval > 0:
+            state.log(f"carry: frames are {self.interval:g} ps apart; atoms move about as fast as in dynamics where sweeps x steps "
+                      "x timestep of the moves behind it are as long")

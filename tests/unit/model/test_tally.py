@@ -57,3 +57,17 @@ def test_names() -> None:
 def test_counts_are_integers() -> None:
     with pytest.raises(TypeError, match="counts are integers"):
         Tally().count("x", 0, np.array([0.5]))
+
+
+@given(st.permutations(list(range(6))), st.integers(0, 6))
+def test_what_is_held_is_that_of_the_last_frame(order: list[int], cut: int) -> None:
+    parts = []
+    for indices in (order[:cut], order[cut:]):
+        parts.append(Tally())
+        for index in indices:
+            parts[-1].hold("frame", index, np.full((2, 3), index))
+    for tally in (Tally.merged(parts), Tally.from_arrays(Tally.merged(parts).to_arrays())):
+        index, values = tally.held("frame")
+        assert index == 5
+        np.testing.assert_array_equal(values, np.full((2, 3), 5.0))
+        assert tally.names() == ["frame"]

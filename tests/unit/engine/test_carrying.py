@@ -1,0 +1,73 @@
+"""Atoms carried along with their beads."""
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from backmap.engine.carrying import Carrier, alike
+from backmap.engine.geometry.constraint import SystemProjector
+from backmap.model.system import System
+from tests import scenes
+
+
+def torsions(atoms: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    a, b, c, d = (atoms[:, rows[:, k]] for k in range(4))
+    left, right = np.cross(b - a, c - b), np.cross(c - b, d - c)
+    along = (np.cross(left, right) * (c - b)).sum(-1) / np.linalg.norm(c - b, axis=-1)
+    return np.arctan2(along, (left * right).sum(-1))
+
+
+@cache
+def octane() -> tuple[System, np.ndarray, np.ndarray]:
+    """Liquid octane, its atoms with bonds of their rigid lengths, and their beads."""
+    system, window = scenes.octane_window()
+    atoms = SystemProjector(system).project(window.atoms, window.beads)[0][0]
+    return system, atoms, system.map(atoms)
+
+
+def test_beads_that_stay_leave_atoms_where_they_are() -> None:
+    system, atoms, beads = octane()
+    np.testing.assert_allclose(Carrier(system).carried(atoms, beads, beads), atoms, atol=1e-9)
+    assert alike(system, beads, beads) == pytest.approx(1)
+
+
+def test_a_molecule_that_moves_as_a_whole_takes_its_atoms_along() -> None:
+    system, atoms, beads = octane()
+    turn = Rotation.from_rotvec([0.1, -0.2, 0.15]).as_matrix()
+    moved = Carrier(system).carried(atoms, beads, beads @ turn.T + [0.4, 0.0, -0.2])
+    np.testing.assert_allclose(moved, atoms @ turn.T + [0.4, 0.0, -0.2], atol=0.015)  # straight chains say little
+    assert np.abs(atoms @ turn.T - atoms).max() > 0.5
+
+
+def test_beads_of_the_next_frame_are_met_and_torsions_of_hydrogens_stay_in_their_wells() -> None:
+    """Beads shaken by 0.01 nm: rigid bonds hold, no methyl turns over into another well."""
+    system, atoms, beads = octane()
+    onto = beads + np.random.default_rng(1).normal(0, 0.01, beads.shape)
+    moved = Carrier(system).carried(atoms, beads, onto)
+    off = np.linalg.norm(system.map(moved) - onto, axis=1)
+    assert (off < 1e-6).mean() > 0.98  # bonds do not let all of them be met
+    assert off.max() < 0.005
+    (group,) = system.groups
+    kind = group.type
+    lengths = np.linalg.norm(moved[group.atoms][:, kind.bonds[:, 1]] - moved[group.atoms][:, kind.bonds[:, 0]], axis=-1)
+    assert np.abs(lengths - kind.bond_length).max() < 1e-6
+    names = list(kind.atom_names)
+    methyls = np.array([[names.index(name) for name in row] for row in (("C3", "C2", "C1", "H1A"),
+                                                                        ("C6", "C7", "C8", "H8A"))])
+    change = np.angle(np.exp(1j * (torsions(moved[group.atoms], methyls) - torsions(atoms[group.atoms], methyls))))
+    assert np.degrees(np.abs(change)).max() < 60
+    drawn = torsions(np.random.default_rng(2).permutation(atoms[group.atoms]), methyls)
+    anew = np.angle(np.exp(1j * (drawn - torsions(atoms[group.atoms], methyls))))
+    assert np.degrees(np.abs(anew)).max() > 60  # of other molecules they would
+
+
+def test_bonds_of_other_frames_are_not_alike() -> None:
+    system, _, beads = octane()
+    (group,) = system.groups
+    other = beads.copy()
+    other[group.beads] = beads[group.beads][np.random.default_rng(0).permutation(len(group.beads))]
+    near = beads + np.random.default_rng(1).normal(0, 0.02, beads.shape)
+    assert alike(system, beads, near) > 0.99 > 0.97 > alike(system, beads, other)

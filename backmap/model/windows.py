@@ -13,6 +13,9 @@ from .system import System, Window
 
 Array = NDArray[np.float64]
 
+#: nm; no box is narrower, and 0.1 nm are what programs write in PDB files where there is none.
+NARROWEST = 0.2
+
 
 def window_of(numbers: Sequence[int], first: int, system: System, source: FrameSource,
               reference: FrameSource | None, replica: int = 0) -> Window:
@@ -57,6 +60,10 @@ def expect_box(info: FrameInfo, system: System, where: str) -> Array | None:
         problem = "has no volume" if np.isfinite(box).all() else "is not made of numbers"
         raise BackmapError(f"the box {problem}: {np.array2string(box.ravel(), precision=3)} nm", where=where,
                            hint="Leave the frame out with --frames, or write the trajectory again.")
+    if periodic.smallest_width(box) < NARROWEST:
+        raise BackmapError(f"the box is {periodic.smallest_width(box):.3g} nm wide, which no molecule is", where=where,
+                           hint="0.1 nm stand for no box in PDB files: write zeros for a molecule that has none, else "
+                                "its real box.")
     if np.linalg.det(box) < 0:
         raise BackmapError(f"the vectors of the box are left-handed: {np.array2string(box.ravel(), precision=3)} nm",
                            where=where, hint="Lengths of a box are positive, and its angles those of GROMACS; write "

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
+import numpy as np
 import pydantic
 from pydantic import Field, model_validator
 
@@ -23,6 +24,7 @@ from backmap.api import (
 )
 from backmap.errors import BackmapError
 from backmap.model.system import System, Window
+from backmap.model.windows import expect_box
 
 from .. import handed
 from ..chemistry.coarse import as_beads, looks_coarse
@@ -292,7 +294,8 @@ def _told_by_file(system: System, path: Path, found: Contents) -> tuple[System, 
     source = found.atoms(file)
     system.expect(source.n_points, "atoms", path)
     frame = source.frame(0)
-    return told_by_atoms(system, system.whole_atoms(frame.positions, frame.box), str(path))
+    box = expect_box(frame, system, str(path)) if frame.box is not None and np.any(frame.box) else None
+    return told_by_atoms(system, system.whole_atoms(frame.positions, box), str(path))
 
 
 def summary(system: System) -> str:

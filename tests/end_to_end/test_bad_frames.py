@@ -122,6 +122,9 @@ TABLE: list[Row] = [
     ("box of next to nothing", box("1e-5 1e-5 1e-5"), (),
      "cg.gro: frame 0: the box has no volume: [1.e-05 0.e+00 0.e+00 0.e+00 1.e-05 0.e+00 0.e+00 0.e+00 1.e-05] nm."
      " Leave the frame out with --frames, or write the trajectory again."),
+    ("box of a PDB file without one", box("0.1 0.1 0.1"), (),
+     "cg.gro: frame 0: the box is 0.1 nm wide, which no molecule is. 0.1 nm stand for no box in PDB files: write zeros "
+     "for a molecule that has none, else its real box."),
     ("box beyond all", box("1e10 1e10 1e10"), (),
      "cg.gro: frame 0: the box is 1e+10 nm long. The file is damaged, or its lengths are in another unit than nm."),
     ("box that is no number", box("nan nan nan"), (),

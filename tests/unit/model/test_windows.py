@@ -43,6 +43,7 @@ def test_window_is_whole_and_reference_is_near_its_beads() -> None:
     ({"edge": None}, "toy.xtc: frame 4: there is no box, but the system has 3 molecules"),
     ({"edge": 0.0}, "toy.xtc: frame 4: there is no box"),
     ({"edge": 1e-9}, "toy.xtc: frame 4: the box has no volume"),
+    ({"edge": 0.1}, "toy.xtc: frame 4: the box is 0.1 nm wide, which no molecule is"),
     ({"edge": float("nan")}, "toy.xtc: frame 4: the box is not made of numbers"),
 ])
 def test_bad_frames(options: dict, message: str) -> None:

@@ -22,7 +22,7 @@ ROUNDS, SHARE = 30, 0.5
 STILL_WHOLE, STILL = 1e-3, 0.05
 
 
-class Carrier:
+class Carrying:
     """Moves the atoms of a frame along with its beads.
 
     Molecules are superposed as a whole from one frame to the next (Kabsch 1976), and then the surroundings of every

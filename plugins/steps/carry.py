@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field, field_validator
 
 from backmap.api import FrameStep, Options, Several, State, Step
-from backmap.engine.carrying import Carrier, alike
+from backmap.engine.carrying import Carrying, alike
 from backmap.engine.flags import finished
 from backmap.engine.geometry.constraint import flag_slack
 from backmap.engine.sites.handed import expect, named
@@ -57,7 +57,7 @@ class Carry(FrameStep):
         for step in self.options.start:
             with at(step.where):
                 step.begin(state)
-        self.carrier = Carrier(state.system)
+        self.carrying = Carrying(state.system)
         first = [state.source.frame(number).time for number in state.chosen[:2]]
         self.interval = float(first[1] - first[0]) if len(first) > 1 else 0.0
 
@@ -65,7 +65,7 @@ class Carry(FrameStep):
         before, place = state.previous, int(window.place[0])
         if before is not None and self._goes_on(before, window):
             self.memory["ways"].count("frames", place, [1, 0])
-            atoms = self.carrier.carried(before.atoms[0], before.beads[0], window.beads[0])
+            atoms = self.carrying.carried(before.atoms[0], before.beads[0], window.beads[0])
             return flag_slack(finished(window, atoms[None]))
         self.memory["ways"].count("frames", place, [0, 1])
         for step in self.options.start:

@@ -17,7 +17,6 @@ BEADS = {"C1": "resname ACE and name C", "N1": "resname ALA and name N", "CA": "
 RENAMED = {("ACE", "H1"): "HH31", ("ACE", "H2"): "HH32", ("ACE", "H3"): "HH33", ("NME", "H1"): "HH31",
            ("NME", "H2"): "HH32", ("NME", "H3"): "HH33", ("NME", "C"): "CH3"}
 NO_BOX = "   0.00000   0.00000   0.00000"
-MAPPING = Path(__file__).with_name("map.xml")
 
 
 def topology(universe: mda.Universe, folder: Path) -> None:
@@ -56,7 +55,6 @@ def main() -> None:
     universe = mda.Universe(str(options.trajectory / "vac99sb_top.pdb"), str(options.trajectory / "vac99sb.xtc"))
     trajectories(universe, options.folder, options.frames)
     topology(universe, options.folder)
-    (options.folder / "map.xml").write_text(MAPPING.read_text())
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from backmap.engine.carrying import Carrier, alike
+from backmap.engine.carrying import Carrying, alike
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.model.system import System
 from tests import scenes
@@ -30,14 +30,14 @@ def octane() -> tuple[System, np.ndarray, np.ndarray]:
 
 def test_beads_that_stay_leave_atoms_where_they_are() -> None:
     system, atoms, beads = octane()
-    np.testing.assert_allclose(Carrier(system).carried(atoms, beads, beads), atoms, atol=1e-9)
+    np.testing.assert_allclose(Carrying(system).carried(atoms, beads, beads), atoms, atol=1e-9)
     assert alike(system, beads, beads) == pytest.approx(1)
 
 
 def test_a_molecule_that_moves_as_a_whole_takes_its_atoms_along() -> None:
     system, atoms, beads = octane()
     turn = Rotation.from_rotvec([0.1, -0.2, 0.15]).as_matrix()
-    moved = Carrier(system).carried(atoms, beads, beads @ turn.T + [0.4, 0.0, -0.2])
+    moved = Carrying(system).carried(atoms, beads, beads @ turn.T + [0.4, 0.0, -0.2])
     np.testing.assert_allclose(moved, atoms @ turn.T + [0.4, 0.0, -0.2], atol=0.015)  # straight chains say little
     assert np.abs(atoms @ turn.T - atoms).max() > 0.5
 
@@ -46,7 +46,7 @@ def test_beads_of_the_next_frame_are_met_and_torsions_of_hydrogens_stay_in_their
     """Beads shaken by 0.01 nm: rigid bonds hold, no methyl turns over into another well."""
     system, atoms, beads = octane()
     onto = beads + np.random.default_rng(1).normal(0, 0.01, beads.shape)
-    moved = Carrier(system).carried(atoms, beads, onto)
+    moved = Carrying(system).carried(atoms, beads, onto)
     off = np.linalg.norm(system.map(moved) - onto, axis=1)
     assert (off < 1e-6).mean() > 0.98  # bonds do not let all of them be met
     assert off.max() < 0.005

@@ -22,7 +22,7 @@ from ..model.system import Window
 from ..model.windows import window_of
 from ..recipe.recipe import Recipe
 from . import frames
-from .following import Following
+from .frame_before import FrameBefore
 from .halfway import Entered, Halfway
 from .pace import Pace
 
@@ -172,7 +172,7 @@ class Pipeline:
         self.numbers: list[int] = []
         self.pace = Pace(len(self.steps))
         self.halfway = halfway or Halfway(state.output, large=sys.maxsize)
-        self.following = Following(recipe.steps)
+        self.frame_before = FrameBefore(recipe.steps)
         state.files, state.kept = desk, self.halfway
 
     def start(self, begins: Callable[[Step], None] = lambda step: None,
@@ -215,7 +215,7 @@ class Pipeline:
             portion: Which.
             progress: Told how many of them are done, and what of it was done before, both broken: see ``Pace``.
         """
-        if not self.following.wanted:
+        if not self.frame_before.wanted:
             return self._together(portion, progress)
         return Done.joined(
             self._together(one, lambda frames, before, done=done: progress(done + frames, before))
@@ -227,7 +227,7 @@ class Pipeline:
 
         state, own, started = self.state, Memory(), list(every(self.steps))
         state.seed, self.desk.replica = seed_of(self.seed, portion.replica), portion.replica
-        state.previous = self.following.before(portion.first, portion.replica)
+        state.previous = self.frame_before.of(portion.first, portion.replica)
         left = self.halfway.begin(portion.first, len(portion.numbers), state.systems)
         known = {} if left is None else left.memories
         own.merge(known.get(OWN, Memory()))
@@ -260,7 +260,7 @@ class Pipeline:
             if window.system is not before.system:  # whose beads no longer are
                 self._note_flags(own, before)
         self._note_flags(own, window)
-        self.following.keep(window, state.systems, own)
+        self.frame_before.keep(window, state.systems, own)
         memories = {OWN: own} | {step.index: step.memory for step in started}
         return Done(window.size, self.desk.taken(), memories)
 

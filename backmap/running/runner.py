@@ -183,7 +183,7 @@ class Run:
         try:
             self.memories |= unpack(self.ledger.memory())
             self.pipeline.recall(self.memories[OWN], self.ledger.n_frames)
-            self.pipeline.following.recall(self.memories[OWN], self.state.systems)
+            self.pipeline.frame_before.recall(self.memories[OWN], self.state.systems)
         except ValueError:
             raise BackmapError("what the steps of the unfinished run remember is damaged", where=self.folder,
                                hint="Start again with --force.") from None

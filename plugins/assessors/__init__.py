@@ -13,7 +13,7 @@ def backmap_assessors() -> dict[str, str]:
             "along_beads": "backmap_plugins.assessors.equipartition.beads:AlongBeads",
             "calibration": "backmap_plugins.assessors.calibration:Calibration",
             "coarse_structure": "backmap_plugins.assessors.coarse.assessor:CoarseStructure",
-            "dynamics": "backmap_plugins.assessors.dynamics.assessor:Dynamics",
+            "dynamics": "backmap_plugins.assessors.dynamics.assessor:Coherence",
             "landscape": "backmap_plugins.assessors.landscape.assessor:Landscape",
             "block_free_energies": "backmap_plugins.assessors.blocks:BlockFreeEnergies",
             "projected_forces": "backmap_plugins.assessors.forces.projected:ProjectedForces",

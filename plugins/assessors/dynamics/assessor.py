@@ -83,7 +83,7 @@ class Course:
                    for x, y in zip(self.atoms, self.beads, strict=True))
 
 
-class Dynamics(Assessor):
+class Coherence(Assessor):
     """Correlations in time of what beads do not fix, beside those of the reference.
 
     Of some molecules of each type: correlations C of torsions about bonds that turn and the rates of their jumps

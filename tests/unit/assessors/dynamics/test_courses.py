@@ -19,7 +19,7 @@ N_FRAMES, N_ROTORS = 4000, 40
 
 
 def rotors(seed: int = 0) -> np.ndarray:
-    """Rotors of three wells that jump to one of the others at a rate, and shake by 0.15 in their wells, (n, m) radians."""
+    """Rotors of three wells that jump to another at a rate, and shake by 0.15 in their wells, (n, m) radians."""
     rng = np.random.default_rng(seed)
     steps = (rng.random((N_FRAMES, N_ROTORS)) < RATE) * rng.choice([1, 2], (N_FRAMES, N_ROTORS))
     return np.pi / 3 + 2 * np.pi / 3 * np.cumsum(steps, axis=0) + rng.normal(0, 0.15, steps.shape)

@@ -6,7 +6,7 @@ import pytest
 
 from backmap.errors import BackmapError
 from backmap.model.memory import Memory, pack, unpack
-from backmap.running.following import Following
+from backmap.running.frame_before import FrameBefore
 from tests import scenes
 
 
@@ -21,12 +21,12 @@ class Step:
 
 def test_a_frame_follows_the_one_before_it_in_its_replica() -> None:
     system, window = scenes.octane_window()
-    following, own = Following([Step(follows=True)]), Memory()
+    before, own = FrameBefore([Step(follows=True)]), Memory()
     window.place[:], window.replica[:] = 4, 1
-    following.keep(window, [system], own)
-    assert following.before(5, 1) is window
-    assert [following.before(*where) for where in ((4, 1), (6, 1), (5, 0))] == [None] * 3
-    recalled = Following([Step(follows=True)])
+    before.keep(window, [system], own)
+    assert before.of(5, 1) is window
+    assert [before.of(*where) for where in ((4, 1), (6, 1), (5, 0))] == [None] * 3
+    recalled = FrameBefore([Step(follows=True)])
     recalled.recall(unpack(pack({-1: own}))[-1], [system])
     before = recalled.before(5, 1)
     assert before.system is system
@@ -36,12 +36,12 @@ def test_a_frame_follows_the_one_before_it_in_its_replica() -> None:
 
 def test_nothing_is_kept_where_no_step_follows() -> None:
     system, window = scenes.octane_window()
-    following, own = Following([Step()]), Memory()
-    following.keep(window, [system], own)
+    before, own = FrameBefore([Step()]), Memory()
+    before.keep(window, [system], own)
     assert not own
-    assert following.before(int(window.place[0]) + 1, 0) is None
+    assert before.of(int(window.place[0]) + 1, 0) is None
 
 
 def test_a_step_inside_of_another_cannot_follow() -> None:
     with pytest.raises(BackmapError, match="'toy' follows the frame before, and cannot be inside of another step"):
-        Following([Step(inside=(Step(follows=True),))])
+        FrameBefore([Step(inside=(Step(follows=True),))])

@@ -14,7 +14,7 @@ from ..model.system import System, Window
 TALLY, ARRAYS = "frame before", ("frames", "time", "boxes", "beads", "atoms", "replica")
 
 
-class Following:
+class FrameBefore:
     """The frame that came of the steps last, if any of them follows it.
 
     Args:
@@ -35,7 +35,7 @@ class Following:
             raise BackmapError(f"'{nested.name}' follows the frame before, and cannot be inside of another step",
                                where=nested.where, hint="Give it a recipe of its own.")
 
-    def before(self, place: int, replica: int) -> Window | None:
+    def of(self, place: int, replica: int) -> Window | None:
         """The frame before the one at this place of the run; None where there is none."""
         last = self._last
         return last if last is not None and (int(last.place[0]), int(last.replica[0])) == (place - 1, replica) else None

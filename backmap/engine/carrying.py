@@ -26,9 +26,9 @@ class Carrying:
     """Moves the atoms of a frame along with its beads.
 
     Molecules are superposed as a whole from one frame to the next (Kabsch 1976), and then the surroundings of every
-    bead, itself and those one and two bonds away; atoms move with their bead. Distances of atoms one and two bonds apart,
-    which that changes where beads meet, are led back to what they were (as in position-based dynamics, Mueller 2007),
-    and rigid bonds and beads are met again by projection. Beads keep the offset from their atoms that they had.
+    bead, itself and those one and two bonds away; atoms move with their bead. Distances of atoms one and two bonds
+    apart, which that changes where beads meet, are led back to what they were (as in position-based dynamics, Mueller
+    2007), and rigid bonds and beads are met again by projection. Beads keep the offset from their atoms that they had.
 
     Args:
         system: What there is.
@@ -134,7 +134,7 @@ def _around(kind: MoleculeType) -> list[tuple[int, int, float]]:
 
 @lru_cache(maxsize=64)
 def _near(kind: MoleculeType) -> tuple[NDArray[np.int64], Array, Array]:
-    """Pairs of atoms one or two bonds apart, (n, 2), 0 for atoms that are beads and 1 for others, and their pairs, (A,).
+    """Pairs of atoms one or two bonds apart, (n, 2), 0 for atoms that are beads and 1 for others, and numbers of pairs.
 
     Of beads that are one atom each, that atom stays where the bead says.
     """

@@ -1,4 +1,4 @@
-"""The frame before, for steps that follow it: in memory, and among what a run remembers, so that a resumed one has it."""
+"""The frame before, for steps that follow it: in memory, and among what a run remembers, so that it can be resumed."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence

@@ -131,7 +131,8 @@ class Snapshot:
                                 forces=_of_frame(window.reference_forces, w), replica=int(window.replica[w]),
                                 time=float(window.time[w]))
             yield cls(*common, _of_frame(window.atoms, w), window.beads[w], reference, _of_frame(window.residual, w),
-                      _of_frame(window.forces, w), int(window.replica[w]), _of_frame(window.before, w), float(window.time[w]))
+                      _of_frame(window.forces, w), int(window.replica[w]), _of_frame(window.before, w),
+                      float(window.time[w]))
 
     def pairs(self, cutoff: float) -> Pairs:
         """Find the pairs of atoms closer than ``cutoff``, nm; results are cached, also for shorter cut-offs."""

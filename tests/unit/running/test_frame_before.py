@@ -28,10 +28,10 @@ def test_a_frame_follows_the_one_before_it_in_its_replica() -> None:
     assert [before.of(*where) for where in ((4, 1), (6, 1), (5, 0))] == [None] * 3
     recalled = FrameBefore([Step(follows=True)])
     recalled.recall(unpack(pack({-1: own}))[-1], [system])
-    before = recalled.before(5, 1)
-    assert before.system is system
+    found = recalled.of(5, 1)
+    assert found.system is system
     for name in ("frames", "time", "boxes", "beads", "atoms", "replica", "place"):
-        np.testing.assert_array_equal(getattr(before, name), getattr(window, name))
+        np.testing.assert_array_equal(getattr(found, name), getattr(window, name))
 
 
 def test_nothing_is_kept_where_no_step_follows() -> None:

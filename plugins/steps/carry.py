@@ -96,5 +96,5 @@ class Carry(FrameStep):
         carried, anew = ways.counts("frames").tolist()
         state.log(f"carry: {carried} of {carried + anew} frames go on where the one before was")
         if self.interval > 0:
-            state.log(f"carry: frames are {self.interval:g} ps apart; atoms move about as fast as in dynamics where sweeps "
-                      "x steps x timestep of the moves behind it are as long")
+            state.log(f"carry: frames are {self.interval:g} ps apart; atoms move about as fast as in dynamics where "
+                      "sweeps x steps x timestep of the moves behind it are as long")

@@ -1,6 +1,6 @@
-"""Writes what run.yaml reads: beads and true atoms of alanine dipeptide in vacuum, its topology by gmx pdb2gmx.
+"""Writes what dipeptide.yaml reads: beads and true atoms of alanine dipeptide in vacuum, its topology by gmx pdb2gmx.
 
-    python prepare.py --trajectory ../shared/data/alanine_dipeptide --frames 2000 --folder runs/dipeptide
+    python dipeptide.py --trajectory ../shared/data/alanine_dipeptide --frames 2000 --folder runs/dipeptide
 """
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ class MoleculeType:
         """Number of beads B."""
         return len(self.bead_names)
 
-    @property
+    @cached_property
     def coarse(self) -> bool:
         """Whether its atoms are beads: points with masses and bonds, but without elements."""
         return not self.chemistry.element.any()
@@ -263,7 +263,7 @@ def graph_of(n: int, bonds: Index) -> nx.Graph:
     """Build an undirected graph with nodes 0..n-1 and edges ``bonds`` (m, 2); their attribute ``bond`` is the row."""
     graph = nx.Graph()
     graph.add_nodes_from(range(n))
-    graph.add_edges_from((int(i), int(j), {"bond": k}) for k, (i, j) in enumerate(bonds))
+    graph.add_edges_from((i, j, {"bond": k}) for k, (i, j) in enumerate(np.asarray(bonds).tolist()))
     return graph
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from backmap.api import ForceFieldReader
 from backmap.errors import BackmapError, Errors
 from backmap.model.molecule import MoleculeType
-from backmap.model.pairs import bonds_apart
+from backmap.model.pairs import bonds_apart, distinct
 from backmap.model.parameters import FUNCTIONS, Bonded, ForceField, MoleculeParameters
 from backmap.model.run_parameters import RunParameters
 from backmap.model.system import System
@@ -204,7 +204,7 @@ class _Molecule:
         near = bonds_apart(n, links.reshape(-1, 2), max(self.n_excluded, 0))
         given = np.sort(np.array(self.exclusions, dtype=np.int64).reshape(-1, 2), axis=1)
         a, b = np.concatenate([np.column_stack([near.first, near.other]), given]).T
-        return np.column_stack(np.divmod(np.unique((a * n + b)[a < b]), n))
+        return np.column_stack(np.divmod(distinct((a * n + b)[a < b]), n))
 
     def _pairs(self, types: Types, charge: np.ndarray, errors: Errors) -> tuple[np.ndarray, np.ndarray]:
         read = [errors.attempt(understood, line, partial(self._pair, types, charge)) for line in self.pairs]

@@ -116,14 +116,14 @@ class MoleculeParameters:
         """Pairs that are excluded, both ways round, and every atom with itself; their values are True."""
         own = np.arange(self.n_atoms)
         one, other = self.excluded.astype(np.int64).reshape(-1, 2).T
-        key = distinct(np.concatenate([one * self.n_atoms + other, other * self.n_atoms + one, own * (self.n_atoms + 1)]))
-        pairs = np.column_stack(np.divmod(key, max(self.n_atoms, 1)))
+        n = self.n_atoms
+        key = distinct(np.concatenate([one * n + other, other * n + one, own * n + own]))
+        pairs = np.column_stack(np.divmod(key, max(n, 1)))
         return AtomPairs.of(self.n_atoms, pairs, np.ones(len(pairs), dtype=bool))
 
     @cached_property
     def together(self) -> AtomPairs:
-        """Pairs of atoms, both ways round, of which one sees that the other is there: they are excluded, or stand in one
-        bonded term or explicit pair. Their values are True."""
+        """Pairs that are excluded, or stand in one bonded term or explicit pair, both ways round; values are True."""
         tables, n = [self.excluded, self.pairs, *(each.atoms for each in self.bonded)], self.n_atoms
         key = distinct(np.concatenate([table[:, i] * n + table[:, j] for table in tables if len(table)
                                        for i in range(table.shape[1]) for j in range(table.shape[1]) if i != j]

@@ -201,7 +201,7 @@ class _Molecule:
     def _known(self, atoms: Sequence[int], types: Types) -> bool:
         """Whether all have a type; which do not has been told."""
         kinds, listed = types.atoms, self.record.atoms
-        return all([listed[a].type in kinds for a in atoms])
+        return all(listed[a].type in kinds for a in atoms)
 
     def _excluded(self) -> np.ndarray:
         """Pairs at most ``n_excluded`` bonds apart, and those of [ exclusions ]."""

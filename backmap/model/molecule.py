@@ -196,7 +196,8 @@ class MoleculeType:
     @cached_property
     def joined(self) -> nx.Graph:
         """The graph of the atoms, with edges also to those that no bond joins, but a distance or a dependence."""
-        return joined_graph(self.n_atoms, self.bonds, self.held, self.dependents)
+        alone = not len(self.held.pairs) and not len(self.dependents)
+        return self.graph if alone else joined_graph(self.n_atoms, self.bonds, self.held, self.dependents)
 
     @cached_property
     def rigid(self) -> FixedDistances:

@@ -61,6 +61,8 @@ class AromaticRings:
 
 def aromatic(kind: MoleculeType) -> list[list[int]]:
     """The aromatic rings of a molecule type of up to six atoms, atoms in order."""
+    if not kind.chemistry.aromatic.any():
+        return []
     return [ring for ring in small_rings(kind, 6) if kind.chemistry.aromatic[ring].all()]
 
 

@@ -74,9 +74,14 @@ class Mending:
 
     def __init__(self, moves: HamiltonianMoves, energy: FrameEnergy, rounds: int) -> None:
         self.moves, self.energy, self.rounds, self.system = moves, energy, rounds, moves.system
-        self.rings, self.owner = SmallRings(moves.system), energy.layout.where.owner
+        self.owner = energy.layout.where.owner
         self.aromatic = AromaticRings(moves.system)
         self.fixed = _given(moves.system)
+
+    @cached_property
+    def rings(self) -> SmallRings:
+        """What bonds may go through; looked for when the first frame is there."""
+        return SmallRings(self.system)
 
     def troubles(self, frame: Frame, box: Array | None) -> dict[str, Mask]:
         """Beads in each trouble, (B,) bool, by name."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import BackmapError
 from . import box as periodic
-from .pairs import AtomRows, Sets, ranges
+from .pairs import AtomRows, Sets, distinct, ranges
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -113,7 +113,7 @@ class Mapping:
 
     def atoms_in(self, beads: Index | list[int]) -> Index:
         """Atoms that have weight in some of ``beads``, ascending."""
-        return np.unique(self.entries[1][ranges(self._rows, np.asarray(beads, dtype=np.int64))])
+        return distinct(self.entries[1][ranges(self._rows, np.asarray(beads, dtype=np.int64))])
 
     def beads_with(self, atoms: Index | list[int]) -> Index:
         """Beads in which some of ``atoms`` have weight, ascending."""

@@ -143,7 +143,7 @@ class MoleculeType:
         """Number of beads B."""
         return len(self.bead_names)
 
-    @property
+    @cached_property
     def coarse(self) -> bool:
         """Whether its atoms are beads: points with masses and bonds, but without elements."""
         return not self.chemistry.element.any()
@@ -196,7 +196,8 @@ class MoleculeType:
     @cached_property
     def joined(self) -> nx.Graph:
         """The graph of the atoms, with edges also to those that no bond joins, but a distance or a dependence."""
-        return joined_graph(self.n_atoms, self.bonds, self.held, self.dependents)
+        alone = not len(self.held.pairs) and not len(self.dependents)
+        return self.graph if alone else joined_graph(self.n_atoms, self.bonds, self.held, self.dependents)
 
     @cached_property
     def rigid(self) -> FixedDistances:
@@ -263,7 +264,7 @@ def graph_of(n: int, bonds: Index) -> nx.Graph:
     """Build an undirected graph with nodes 0..n-1 and edges ``bonds`` (m, 2); their attribute ``bond`` is the row."""
     graph = nx.Graph()
     graph.add_nodes_from(range(n))
-    graph.add_edges_from((int(i), int(j), {"bond": k}) for k, (i, j) in enumerate(bonds))
+    graph.add_edges_from((i, j, {"bond": k}) for k, (i, j) in enumerate(np.asarray(bonds).tolist()))
     return graph
 
 

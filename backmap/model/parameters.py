@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import BackmapError
-from .pairs import AtomPairs, AtomRows
+from .pairs import AtomPairs, AtomRows, distinct
 from .run_parameters import RunParameters
 from .system import System
 
@@ -115,9 +115,21 @@ class MoleculeParameters:
     def left_out(self) -> AtomPairs:
         """Pairs that are excluded, both ways round, and every atom with itself; their values are True."""
         own = np.arange(self.n_atoms)
-        pairs = np.concatenate([self.excluded, self.excluded[:, ::-1], np.column_stack([own, own])]).astype(np.int64)
-        pairs = np.unique(pairs, axis=0)
+        one, other = self.excluded.astype(np.int64).reshape(-1, 2).T
+        n = self.n_atoms
+        key = distinct(np.concatenate([one * n + other, other * n + one, own * n + own]))
+        pairs = np.column_stack(np.divmod(key, max(n, 1)))
         return AtomPairs.of(self.n_atoms, pairs, np.ones(len(pairs), dtype=bool))
+
+    @cached_property
+    def together(self) -> AtomPairs:
+        """Pairs that are excluded, or stand in one bonded term or explicit pair, both ways round; values are True."""
+        tables, n = [self.excluded, self.pairs, *(each.atoms for each in self.bonded)], self.n_atoms
+        key = distinct(np.concatenate([table[:, i] * n + table[:, j] for table in tables if len(table)
+                                       for i in range(table.shape[1]) for j in range(table.shape[1]) if i != j]
+                                      or [np.empty(0, dtype=np.int64)]))
+        pairs = np.column_stack(np.divmod(key, max(n, 1)))
+        return AtomPairs(np.searchsorted(pairs[:, 0], np.arange(n + 1)), pairs[:, 1], np.ones(len(pairs), dtype=bool))
 
     @cached_property
     def excluded_table(self) -> NDArray[np.bool_]:

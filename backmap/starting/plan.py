@@ -1,6 +1,7 @@
 """Decides how atoms are to be made from what a user has, and says why."""
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -284,12 +285,13 @@ class _Planner:
         half = np.inf if box is None else 0.5 * periodic.smallest_width(box)
         cutoff = CUTOFF if half > CUTOFF else float(np.floor(half * 20 - 1e-9) / 20)
         options = {"parameters": parameters} | ({"cutoff": cutoff} if self.run is None else {})
-        state = State(folder=self.given.base, output=self.given.base, seed=0, device="cpu", log=lambda line: None,
-                      system=system)
+        folder = self.target.resolve().parent  # the same path as elsewhere: what was read of the file is shared
+        state = State(folder=folder, output=folder, seed=0, device="cpu", log=lambda line: None, system=system)
         try:
-            recipe.built(Step, {"forcefield": options}, self.given.base, self.registry).start(state)
+            recipe.built(Step, {"forcefield": options}, folder, self.registry).start(state)
         except BackmapError as error:
-            self.why.append(f"there is no force field: {error}")
+            said = str(error).replace(f"{folder}{os.sep}", "")
+            self.why.append(f"there is no force field: {said}")
             return None
         return options
 

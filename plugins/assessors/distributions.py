@@ -1,6 +1,8 @@
 """Distributions of bonds, angles and torsions, one of each name."""
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
@@ -48,13 +50,20 @@ class Distributions(Measurement):
         ranges = {"bonds": (0.05 * stretch, longest), "angles": (0.0, 180.0), "propers": (-180.0, 180.0),
                   "impropers": (-180.0, 180.0)}
         self.bins = {section: Bins(*ranges[section], widths[section]) for section in SECTIONS}
-        self.terms = terms_of(system, forcefield)
-        self.long_bond = long_bond
-        if "bonds" in self.terms:
-            ends = self.terms["bonds"].atoms
-            allowed = np.maximum(long_bond, _STRETCH * element_radii(element)[ends].sum(axis=1))
-            known = (element[ends] > 0).all(axis=1) | (stretch != 1)
-            self.longest_allowed = np.where(known, allowed, np.inf)
+        self.system, self.forcefield, self.element = system, forcefield, element
+        self.long_bond, self.stretch = long_bond, stretch
+
+    @cached_property
+    def terms(self) -> dict[str, SectionTerms]:
+        """What is measured, by section; made when the first frame is there."""
+        return terms_of(self.system, self.forcefield)
+
+    @cached_property
+    def longest_allowed(self) -> Array:
+        """Beyond which each bond is long, nm, (n,)."""
+        ends, element = self.terms["bonds"].atoms, self.element
+        allowed = np.maximum(self.long_bond, _STRETCH * element_radii(element)[ends].sum(axis=1))
+        return np.where((element[ends] > 0).all(axis=1) | (self.stretch != 1), allowed, np.inf)
 
     def measure(self, frame: Snapshot, tally: Tally) -> Flags:
         flags: Flags = {}

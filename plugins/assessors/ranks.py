@@ -11,6 +11,7 @@ from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.hamiltonian.moves import HamiltonianMoves, Tempering, by_type
 from backmap.engine.hamiltonian.ranks import ALL, BlockRanks
+from backmap.engine.hamiltonian.tables import expect_movable
 from backmap.engine.random import numpy_generator
 from backmap.engine.sites.snapshot import Snapshot
 from backmap.errors import BackmapError
@@ -72,18 +73,28 @@ class Ranks(Assessor):
         super().begin(system, forcefield)
         sampled, options = self.sampled, self.options
         self.temperature = options.temperature or (sampled.temperature if sampled else None)
-        self.ranks: dict[bool, BlockRanks] = {}
+        self._ranks: dict[bool, BlockRanks] | None = None
         if self.temperature is None:
             return
-        rigid = all(np.isfinite(kind.bond_length).all() for kind in system.types if not kind.given)
-        energy, self.projector = FrameEnergy(system, forcefield), SystemProjector(system)
+        self.energy, self.projector = FrameEnergy(system, forcefield), SystemProjector(system)
+        self.forcefield = forcefield
         sigma = sampled.sigma if sampled else None
-        sigma = by_type(system, sigma) if isinstance(sigma, dict) else sigma
-        for exact in {True, sigma is None}:
-            moves = HamiltonianMoves(system, forcefield, self.temperature, options.steps,
-                                     options.timestep or (1.0 if rigid else 0.5), options.block_size,
-                                     None if exact else sigma, sampled.fixman_potential if sampled else False)
-            self.ranks[exact] = BlockRanks(moves, energy, Tempering())
+        self.sigma = by_type(system, sigma) if isinstance(sigma, dict) else sigma
+        for exact in {True, self.sigma is None}:
+            expect_movable(system, options.block_size, exact)
+
+    @property
+    def ranks(self) -> dict[bool, BlockRanks]:
+        """Of exact and of soft beads, as far as they are needed; made when the first frame is there."""
+        if self._ranks is None:
+            options, sampled = self.options, self.sampled
+            rigid = all(np.isfinite(kind.bond_length).all() for kind in self.system.types if not kind.given)
+            self._ranks = {exact: BlockRanks(HamiltonianMoves(
+                self.system, self.forcefield, self.temperature, options.steps,
+                options.timestep or (1.0 if rigid else 0.5), options.block_size, None if exact else self.sigma,
+                sampled.fixman_potential if sampled else False), self.energy, Tempering())
+                for exact in {True, self.sigma is None}}
+        return self._ranks
 
     def measure(self, frame: Snapshot, tally: Tally) -> None:
         if self.temperature is None:

@@ -1,6 +1,8 @@
 """Bonds through rings: what no force field mends by itself."""
 from __future__ import annotations
 
+from functools import cached_property
+
 from backmap.engine.rings import SmallRings
 from backmap.engine.sites.snapshot import Snapshot
 from backmap.model.assessment import Assessment, Figure
@@ -14,7 +16,12 @@ class Rings(Measurement):
     """Bonds that go through a ring of other atoms, any periodic image of it."""
 
     def __init__(self, system: System) -> None:
-        self.known = SmallRings(system)
+        self.system = system
+
+    @cached_property
+    def known(self) -> SmallRings:
+        """Rings and bonds; looked for when the first frame is there."""
+        return SmallRings(self.system)
 
     def measure(self, frame: Snapshot, tally: Tally) -> Flags:
         if not len(self.known.rings):

@@ -181,6 +181,8 @@ def _not_quite_masses(one: Mapped) -> Iterator[Finding]:
         share = weights / mass
         share = share / np.median(share[share > 0])
         odd = ~_alike(share, np.ones(len(share)))
+        if not odd.any():
+            continue
         if 1 - odd.mean() >= MOSTLY and (np.ptp(mass[~odd]) > ALIKE or _alike(share[odd], 1.0, NEARLY).all()):
             fair = np.array([count[atom] > 1 or _alike(np.array(SHARES), value).any()
                              for atom, value in zip(atoms, share, strict=True)])

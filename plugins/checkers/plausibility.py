@@ -85,12 +85,15 @@ def _of_terms(kind: MoleculeType, parameters: MoleculeParameters) -> Iterator[tu
 
 def _heights(function: str, values: Array) -> Array:
     """From the lowest to the highest energy of torsions, kJ/mol, (n,)."""
+    number: dict[tuple[float, ...], int] = {}
+    place = [number.setdefault(tuple(row), len(number)) for row in values.tolist()]  # most are alike
+    values = np.array([*number], dtype=np.float64).reshape(-1, values.shape[1])
     angle = np.linspace(-np.pi, np.pi, 73)
     if function == "ryckaert_bellemans":
         energy = sum(values[:, [power]] * np.cos(angle - np.pi) ** power for power in range(6))
     else:
         energy = values[:, [1]] * (1 + np.cos(values[:, [2]] * angle - values[:, [0]]))
-    return np.ptp(energy, axis=1)
+    return np.ptp(energy, axis=1)[place]
 
 
 def _symbols(kind: MoleculeType) -> list[str]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from backmap.model.cycles import closing, in_short_cycles
 from backmap.model.molecule import graph_of
+from backmap.model.pairs import distinct
 
 Index = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
@@ -47,14 +48,18 @@ def centres_of(bonds: Index, kind: NDArray[np.int64], implicit: Index) -> list[i
     start = np.cumsum(degree) - degree
     seen, classes = 0, _mixed(kind.astype(np.uint64) * np.uint64(8) + degree.astype(np.uint64))
     for _ in range(FAR):
-        told_apart = len(np.unique(classes))
+        told_apart = len(distinct(classes))
         if told_apart == seen:
             break
         seen, spread = told_apart, np.zeros(len(kind), dtype=np.uint64)
         np.add.at(spread, ends[:, 0], _mixed(classes[ends[:, 1]]))
         classes = _mixed(classes * np.uint64(3) + spread)
-    return [int(atom) for atom in fourfold
-            if len(np.unique(classes[ends[start[atom]:start[atom] + degree[atom], 1]])) == degree[atom]]
+    found = []
+    for number in (3, 4):
+        atoms = fourfold[degree[fourfold] == number]
+        near = np.sort(classes[ends[start[atoms, None] + np.arange(number), 1]], axis=1)
+        found += atoms[(near[:, 1:] != near[:, :-1]).all(axis=1)].tolist()
+    return sorted(found)
 
 
 def _mixed(values: Hashes) -> Hashes:

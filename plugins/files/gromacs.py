@@ -190,7 +190,9 @@ class TopologyRecords:
         found, errors, current = cls(), Errors(), None
         try:
             for line in lines:
-                if line.section == "moleculetype":
+                if current is not None and line.section != "atoms" and line.section in _OF_MOLECULES:
+                    current.lines.append(line)  # most of all
+                elif line.section == "moleculetype":
                     current = errors.attempt(found._begin, line) or MoleculeRecord(line)
                 elif line.section == "atomtypes":
                     errors.attempt(understood, line, found._take_atom_type)
@@ -330,7 +332,7 @@ def atoms_of(line: TopologyLine, words: Sequence[str], n_atoms: int) -> tuple[in
             raise BackmapError(f"there is no atom {number} in this molecule type of {n_atoms} atoms", where=line.where)
     if len(set(numbers)) < len(numbers):
         raise BackmapError(f"'{' '.join(words)}' names an atom twice", where=line.where)
-    return tuple(number - 1 for number in numbers)
+    return tuple([number - 1 for number in numbers])
 
 
 def twice(what: str, line: TopologyLine, first: str) -> BackmapError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -62,7 +63,6 @@ class Preprocessor:
         self.seen: dict[Path, bytes | None] = {}
         self.included: list[Path] = []
         self._folders, self._macros = folders, dict(define)
-        self._words: dict[str, str] = {}  # words come again and again; one copy of each is enough
         self._conditions: list[bool] = []
         self._otherwise: list[str] = []  # where the #else of each stands
         self._section = ""
@@ -106,10 +106,10 @@ class Preprocessor:
             # DBM closes its sections, [/atoms]; what follows belongs to none.
             self._section = "" if match[1].startswith("/") else match[1].lower()
             return TopologyLine(BETWEEN, (), file, number) if self._section == BETWEEN else None
-        words, known = text.split(), self._words
+        words = text.split()
         if not self._macros.keys().isdisjoint(words):
             words = self._expanded(words, f"{file}:{number}")
-        return TopologyLine(self._section, tuple([known.setdefault(word, word) for word in words]), file, number)
+        return TopologyLine(self._section, tuple(map(sys.intern, words)), file, number)  # they come again and again
 
     def _expanded(self, words: list[str], where: str) -> list[str]:
         for _ in range(_MAX_DEPTH):

@@ -36,6 +36,7 @@ _SAME_LENGTH = 0.0003
 _HYDROGEN = 1
 #: Molecule types by what a mapping and a topology say, as long as the former is in use: see ``molecule_type``.
 _MADE: WeakKeyDictionary[BeadModel, dict[tuple[AtomMolecule, Constraints, str], MoleculeType]] = WeakKeyDictionary()
+_CHEMISTRY: WeakKeyDictionary[BeadModel, dict[tuple[AtomMolecule, str], Chemistry]] = WeakKeyDictionary()
 MOST_ATOMS = 2**31 - 1  #: of one molecule type
 
 
@@ -176,9 +177,13 @@ def _check_weights(kind: MoleculeType, where: str) -> None:
 
 
 def _chemistry(atoms: AtomMolecule, beads: BeadModel, where: str) -> Chemistry:
-    if len(atoms.bonds) and not atoms.element.any():
-        return chemistry_of_beads(len(atoms.element), atoms.bonds)
-    return with_chirality(perceive(atoms.element, atoms.bonds, atoms.mass, where=where), beads.stereocentres)
+    """What the topology and the mapping tell; it is made once, whatever bonds are rigid."""
+    known, asked = _CHEMISTRY.setdefault(beads, {}), (atoms, where)
+    if asked not in known:
+        known[asked] = (chemistry_of_beads(len(atoms.element), atoms.bonds) if len(atoms.bonds)
+                        and not atoms.element.any() else with_chirality(
+                            perceive(atoms.element, atoms.bonds, atoms.mass, where=where), beads.stereocentres))
+    return known[asked]
 
 
 def own_beads(atoms: AtomMolecule) -> BeadModel:

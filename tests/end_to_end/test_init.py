@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from backmap_plugins.forcefields.gromacs import reader
+from backmap_plugins.formats.gromacs import topology
+from backmap_plugins.molecules import assemble
 
 from backmap.commands import cli
-from tests import scenes
+from tests import large, scenes
 
 OCTANE = scenes.RECIPE
 NAMES = ("octane.top", "octane.xml", "cg.gro", "cg.xtc", "aa.gro", "test_aa.xtc", "train.xtc")
@@ -144,6 +147,25 @@ def test_fragments_without_a_force_field(folder: Path, capsys: pytest.CaptureFix
     assert list(made) == ["topology", "read", "forward", "assess", "write"]
     assert code == 1
     assert "fragments are placed from beads alone and overlap" in out
+
+
+def test_files_are_understood_once(tmp_path: Path, capsys: pytest.CaptureFixture[str],
+                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    """Choosing, trying and checking share what was made of the topology: for large ones it takes most of the time."""
+    made: list[str] = []
+
+    def counted(owner: object, name: str) -> None:
+        own = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *words, **named: made.append(name) or own(*words, **named))
+
+    counted(reader.Gromacs, "_made")
+    counted(topology.Gromacs, "_made")
+    counted(assemble, "perceive")
+    files = large.Files(tmp_path, large.chain(8))
+    monkeypatch.chdir(tmp_path)  # files are named relative to it here, and to the recipe there
+    call("init", "-p", files.topology.name, "-m", files.mapping.name, "-c", files.beads.name, "-t", 350,
+         "--weights", tmp_path, capsys=capsys)
+    assert sorted(made) == ["_made", "_made", "perceive"]
 
 
 def _bare(text: str) -> str:

@@ -75,6 +75,13 @@ def blocks_of(kind: MoleculeType, size: int, exact: bool) -> list[Block]:
     return [block for first in range(0, len(wanted), AT_ONCE) for block in grower.blocks(wanted[first:first + AT_ONCE])]
 
 
+def can_move(kind: MoleculeType, size: int, exact: bool) -> bool:
+    """Whether ``blocks_of`` finds any; it looks no farther than the first."""
+    grower, centres = _Grower(kind, exact), range(0 if kind.given else kind.n_beads)
+    return any(grower.blocks([(grown(kind, centre, size), centre) for centre in centres[first:first + AT_ONCE]])
+               for first in range(0, len(centres), AT_ONCE))
+
+
 class _Grower:
     """Makes the blocks of a molecule type, many at a time."""
 
@@ -154,10 +161,8 @@ def tying(kind: MoleculeType) -> tuple[AtomRows, Array]:
 
 def digest(*arrays: NDArray) -> bytes:
     """Equal for arrays of the same types that are equal."""
-    made = hashlib.blake2b(np.array([len(array) for array in arrays]), digest_size=16)
-    for array in arrays:
-        made.update(np.ascontiguousarray(array))
-    return made.digest()
+    sizes = np.array([len(array) for array in arrays]).tobytes()
+    return hashlib.blake2b(b"".join([sizes, *[array.tobytes() for array in arrays]]), digest_size=16).digest()
 
 
 def _carriers(kind: MoleculeType) -> Index:

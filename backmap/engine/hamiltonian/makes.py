@@ -120,10 +120,10 @@ class Maker:
         explicit = moving.touching(parameters.pair_rows)
         child, parent = following.along(kind.dependents.start)
         followed = following.owner[child], kind.dependents.parent[parent]
-        needed = [(out[0], out[2]), (following.owner, kind.dependents.atoms[following.item]), followed,
-                  _each(explicit, parameters.pairs), _each(bonds, kind.rigid.pairs),
-                  *(_each(touched, atoms) for touched, _, _, atoms in terms),
-                  *(_each(touched, mapped[:, 1:]) for touched, mapped in maps), _each(signed, isomers[2])]
+        seen, beside = moving.along(parameters.together.start)
+        needed = [(moving.owner[seen], parameters.together.other[beside]),
+                  (following.owner, kind.dependents.atoms[following.item]), followed, _each(bonds, kind.rigid.pairs),
+                  _each(signed, isomers[2])]
         partners = Sets.sorted(n, *(np.concatenate([each[k] for each in needed]) for k in range(2)))
         place = moving.then(partners.where(moving.places(partners.owner, partners.item) < 0))
 

@@ -15,7 +15,7 @@ from ...model.molecule import MoleculeType
 from ...model.parameters import ForceField
 from ...model.system import System
 from ..energy.layout import FieldLayout
-from .blocks import Block, blocks_of
+from .blocks import Block, blocks_of, can_move
 from .elimination import pattern
 from .loops import LANES
 from .makes import Maker, Makes
@@ -63,6 +63,16 @@ def build(system: System, layout: FieldLayout, size: int, exact: bool,
     return known[asked]
 
 
+def expect_movable(system: System, size: int, exact: bool) -> None:
+    """Raise the BackmapError of ``build`` where nothing can move, before the tables are needed."""
+    if not any(can_move(kind, size, exact) for kind in system.types):
+        raise _stuck()
+
+
+def _stuck() -> BackmapError:
+    return BackmapError("bonds and beads leave no block any freedom to move", hint="Take more beads to a block.")
+
+
 def _built(system: System, layout: FieldLayout, size: int, exact: bool,
            hydrogen_mass: float) -> tuple[list[list[Block]], BlockTables]:
     """See ``build``."""
@@ -76,7 +86,7 @@ def _built(system: System, layout: FieldLayout, size: int, exact: bool,
         maker = Maker(kind, parameters, layout.explicit.factor, moving_masses(kind, hydrogen_mass), finish, parts, near)
         copies += maker.copies(listed)
     if not copies:
-        raise BackmapError("bonds and beads leave no block any freedom to move", hint="Take more beads to a block.")
+        raise _stuck()
     return blocks, BlockTables(
         copies=BlockCopies(_numbers(copies, "make"), *_rows(copies, "place"), *_rows(copies, "bead"),
                            _numbers(copies, "gram"), *_rows(copies, "near")),

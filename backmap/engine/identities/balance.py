@@ -1,6 +1,7 @@
 """Generalised equipartition: kT <div v> = <v . grad U> by classes of terms (docs/theory.md)."""
 from __future__ import annotations
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -41,8 +42,7 @@ class Balance:
     """Both sides of the identity for molecules of a system.
 
     Attributes:
-        pieces: By molecule type, along beads that stay where they are.
-        skipped: Molecule types that are not looked at, and why.
+        system: What is there.
     """
 
     def __init__(self, system: System, field: ForceField, rigid_measure: bool) -> None:
@@ -55,12 +55,17 @@ class Balance:
                 dynamics; with a Fixman potential it has not.
         """
         self.system, self.slopes, self.measured = system, EnergySlopes(system, field), rigid_measure
-        self.skipped = {kind.name: why for kind in system.types if (why := _unfit(kind))}
-        self.pieces: list[list[Piece]] = [[] if kind.name in self.skipped else pieces_of(kind, on_beads=True)
-                                          for kind in system.types]
-        for kind, pieces in zip(system.types, self.pieces):
-            if not pieces:
-                self.skipped.setdefault(kind.name, "rigid bonds and beads leave it nothing that could move")
+
+    @cached_property
+    def pieces(self) -> list[list[Piece]]:
+        """By molecule type, along beads that stay where they are; made when the first frame is there."""
+        return [[] if unfit(kind) else pieces_of(kind, on_beads=True) for kind in self.system.types]
+
+    @cached_property
+    def skipped(self) -> dict[str, str]:
+        """Molecule types that are not looked at, and why."""
+        return {kind.name: unfit(kind) or "rigid bonds and beads leave it nothing that could move"
+                for kind, pieces in zip(self.system.types, self.pieces) if not pieces}
 
     def molecules(self, number: int) -> Index:
         """Molecules of a type that are looked at: all, or so many that lie evenly among them."""
@@ -111,7 +116,7 @@ def sums_by_class(fields: MoveFields, slopes: Slopes) -> Array:
     return found
 
 
-def _unfit(kind: MoleculeType) -> str:
+def unfit(kind: MoleculeType) -> str:
     """Why a molecule type cannot be looked at; empty if it can."""
     if kind.given:
         return "its atoms are read, not made"

@@ -6,6 +6,7 @@ tell whether q is as large as the force field has it. Times q, they tell whether
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from ...model.molecule import MoleculeType
 from ...model.parameters import ForceField
 from ...model.system import System
 from ..sites.snapshot import Snapshot
-from .balance import Balance, sums_by_class
+from .balance import Balance, sums_by_class, unfit
 from .coordinates import Derivatives, cosines, lengths
 from .fields import MoveFields
 from .pieces import Piece, pieces_of
@@ -75,16 +76,21 @@ class BeadBalance(Balance):
     """Both sides of the identity along moves of beads.
 
     Attributes:
-        loose: Pieces that rigid bonds alone hold, by molecule type.
         coordinates: Bonds and angles of beads, by molecule type.
     """
 
     def __init__(self, system: System, field: ForceField, rigid_measure: bool) -> None:
         super().__init__(system, field, rigid_measure)
-        self.skipped = {name: why for name, why in self.skipped.items() if "leave it nothing" not in why}
-        self.loose: list[list[Piece]] = [[] if kind.name in self.skipped else pieces_of(kind, on_beads=False)
-                                         for kind in system.types]
         self.coordinates = [bead_coordinates(kind) for kind in system.types]
+
+    @cached_property
+    def loose(self) -> list[list[Piece]]:
+        """Pieces that rigid bonds alone hold, by molecule type."""
+        return [[] if unfit(kind) else pieces_of(kind, on_beads=False) for kind in self.system.types]
+
+    @cached_property
+    def skipped(self) -> dict[str, str]:
+        return {kind.name: why for kind in self.system.types if (why := unfit(kind))}
 
     def along(self, frame: Snapshot) -> dict[int, tuple[Array, Array]]:
         """By number of the molecule type, for every molecule that is looked at: ``BeadSums`` of every name of

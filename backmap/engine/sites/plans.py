@@ -49,6 +49,7 @@ class FragmentPlanner:
         self.molecule, self.view, self.order, self.sequential = molecule, view, order, sequential
         self.mapping, self.fragments = molecule.mapping, molecule.mapping.fragments()
         self.contexts = None if molecule.given else self._contexts()
+        self.sharing = Sets.of(self.fragments).touching(self.mapping.by_atom[0])
         entries = list(zip(*(part.tolist() for part in self.mapping.entries), strict=True))
         self.members, self.pins = {(bead, atom) for bead, atom, _ in entries}, dict[int, list[int]]()
         for bead, atom, weight in entries:
@@ -127,7 +128,7 @@ class FragmentPlanner:
     def _near_beads(self, bead: int) -> list[int]:
         """The nearest beads on the bead graph, those that share atoms with the fragment first."""
         hops, last = {bead: 0}, [bead]
-        sharing = set(self.mapping.beads_with(self.fragments[bead]).tolist())
+        sharing = set(self.sharing[bead].tolist())
         for away in range(1, MAX_BEADS + 1):
             if len(hops) >= MAX_BEADS and sharing.issubset(hops):
                 break  # those that are farther come after these

@@ -11,7 +11,7 @@ import numpy as np
 from backmap.api import ForceFieldReader
 from backmap.errors import BackmapError, Errors
 from backmap.model.molecule import MoleculeType
-from backmap.model.pairs import bonds_apart
+from backmap.model.pairs import bonds_apart, distinct
 from backmap.model.parameters import FUNCTIONS, Bonded, ForceField, MoleculeParameters
 from backmap.model.run_parameters import RunParameters
 from backmap.model.system import System
@@ -114,6 +114,9 @@ class _Molecule:
     links: list[tuple[int, int]] = field(default_factory=list)
     pairs: list[TopologyLine] = field(default_factory=list)
     exclusions: list[tuple[int, int]] = field(default_factory=list)
+    #: Functions and parameters of lines of a section, by what follows their atoms and by bonded types.
+    known: dict[tuple[str, tuple[str, ...], tuple[str, ...]], list[tuple[str, list[float]]]] = field(
+        default_factory=dict)
 
     @classmethod
     def of(cls, record: MoleculeRecord, errors: Errors) -> _Molecule:
@@ -188,12 +191,17 @@ class _Molecule:
             raise BackmapError(f"names {len(atoms)} atoms, a line of [ {line.section} ] {count}", where=line.where)
         if not self._known(atoms, types):
             return []
-        bonded_types = [types.atoms[self.record.atoms[a].type].bonded for a in atoms]
-        return [(function, atoms, values) for function, values in terms_of(line, bonded_types, types)]
+        kinds, listed = types.atoms, self.record.atoms
+        bonded_types = tuple([kinds[listed[a].type].bonded for a in atoms])
+        asked = line.section, line.fields[count:], bonded_types
+        if asked not in self.known:  # lines of repeat units say the same
+            self.known[asked] = terms_of(line, bonded_types, types)
+        return [(function, atoms, values) for function, values in self.known[asked]]
 
     def _known(self, atoms: Sequence[int], types: Types) -> bool:
         """Whether all have a type; which do not has been told."""
-        return all(self.record.atoms[a].type in types.atoms for a in atoms)
+        kinds, listed = types.atoms, self.record.atoms
+        return all(listed[a].type in kinds for a in atoms)
 
     def _excluded(self) -> np.ndarray:
         """Pairs at most ``n_excluded`` bonds apart, and those of [ exclusions ]."""
@@ -204,25 +212,26 @@ class _Molecule:
         near = bonds_apart(n, links.reshape(-1, 2), max(self.n_excluded, 0))
         given = np.sort(np.array(self.exclusions, dtype=np.int64).reshape(-1, 2), axis=1)
         a, b = np.concatenate([np.column_stack([near.first, near.other]), given]).T
-        return np.column_stack(np.divmod(np.unique((a * n + b)[a < b]), n))
+        return np.column_stack(np.divmod(distinct((a * n + b)[a < b]), n))
 
     def _pairs(self, types: Types, charge: np.ndarray, errors: Errors) -> tuple[np.ndarray, np.ndarray]:
-        read = [errors.attempt(understood, line, partial(self._pair, types, charge)) for line in self.pairs]
+        charges = charge.tolist()
+        read = [errors.attempt(understood, line, partial(self._pair, types, charges)) for line in self.pairs]
         found, first = [], {}
         for pair, line in zip(read, self.pairs, strict=True):
             if pair is None:
                 continue
             found.append(pair)
             atoms, values = (line.section, *sorted(pair[0])), pair[1]
-            known, before = first.setdefault(atoms, (values, line.where))
+            known, before = first.setdefault(atoms, (values, line))
             if known != values:
                 errors.add(BackmapError(f"pair {' '.join(line.fields[:2])} comes up a second time with other values, "
-                                        f"first in {before}", where=line.where,
+                                        f"first in {before.where}", where=line.where,
                                         hint="Both would count. Keep one of the two."))
         return (np.array([atoms for atoms, _ in found], dtype=np.int64).reshape(-1, 2),
                 np.array([values for _, values in found], dtype=np.float64).reshape(-1, 3))
 
-    def _pair(self, types: Types, charge: np.ndarray, line: TopologyLine) -> tuple[tuple[int, int], list[float]]:
+    def _pair(self, types: Types, charge: list[float], line: TopologyLine) -> tuple[tuple[int, int], list[float]]:
         """Atoms, and c6, c12 and product of charges, of one line of [ pairs ] or [ pairs_nb ]."""
         i, j = self._at(line, line.fields[:2])
         function, given = function_of(line), line.fields[3:]

@@ -79,6 +79,7 @@ class Types:
     #: Types of lines that could not be read: that they are missing is not told as well.
     _broken: set[tuple[str, ...]] = field(default_factory=set)
     _found: dict[tuple[str, tuple[str, ...]], list[TypeRecord]] = field(default_factory=dict)  #: looked up before
+    _paired: dict[tuple[str, str], tuple[float, float] | None] = field(default_factory=dict)  #: so were these
 
     @classmethod
     def of(cls, records: TopologyRecords, others: Callable[[TopologyLine], None], errors: Errors) -> Types:
@@ -282,6 +283,11 @@ class Types:
 
     def pair(self, a: str, b: str) -> tuple[float, float] | None:
         """c6 and c12 of two atom types in [ pairs ]; None if nothing gives them."""
+        if (a, b) not in self._paired:
+            self._paired[a, b] = self._pair(a, b)
+        return self._paired[a, b]
+
+    def _pair(self, a: str, b: str) -> tuple[float, float] | None:
         known = self._pairs.get(("pairtypes", frozenset((a, b))))
         if known is not None:
             return self.to_c6_c12(*known.numbers)

@@ -74,7 +74,8 @@ class _Whole:
         along: Of them, those that are never cut off it: hydrogens, and what a double bond or a ring, not a mesh, joins.
         heavy: Which atoms are.
         weights: Atoms with weight in each bead, ascending, and their weights.
-        centres, planar: Stereocentres and planar bonds, by their first atom.
+        known: Stereocentres of known sign.
+        centres, planar: These and planar bonds, by their first atom.
     """
 
     def __init__(self, molecule: MoleculeType) -> None:
@@ -91,7 +92,8 @@ class _Whole:
                     self.along[one].append(other)
         start = np.searchsorted(mapping.entries[0], np.arange(1, molecule.n_beads))
         self.weights = list(zip(*(np.split(values, start) for values in mapping.entries[1:]), strict=True))
-        self.centres = AtomRows.of(molecule.n_atoms, chemistry.centres[:, :1])
+        self.known = np.flatnonzero(chemistry.sign)
+        self.centres = AtomRows.of(molecule.n_atoms, chemistry.centres[self.known, :1])
         self.planar = AtomRows.of(molecule.n_atoms, molecule.planar.atoms[:, :1])
 
     def around(self, fragment: np.ndarray, near: list[int]) -> tuple[set[int], list[int]]:
@@ -148,8 +150,8 @@ class _Cut:
                 weights[q] = 0.0
                 weights[q, np.searchsorted(atoms, own)] = weight
         chemistry = molecule.chemistry
-        centres = whole.centres.touching(atoms)
-        inside = centres[_among(atoms, chemistry.centres[centres]) & (chemistry.sign[centres] != 0)]
+        centres = whole.known[whole.centres.touching(atoms)] if len(whole.known) else whole.known
+        inside = centres[_among(atoms, chemistry.centres[centres])]
         if len(inside):
             away = molecule.near.look_up(fragment[:, None], chemistry.centres[inside, 0], FAR).min(axis=0)
             inside = inside[np.argsort(away, kind="stable")]
@@ -259,6 +261,8 @@ class _Cut:
 def _sides(whole: _Whole, atoms: np.ndarray) -> PlanarSides:
     """Planar bonds of known side among some atoms, ascending, as indices into these."""
     planar = whole.molecule.planar
+    if not len(planar.atoms):
+        return planar
     rows = whole.planar.touching(atoms)
     inside = rows[_among(atoms, planar.atoms[rows]) & (planar.side[rows] != EITHER)]
     return PlanarSides(np.searchsorted(atoms, planar.atoms[inside]), planar.side[inside])

@@ -55,6 +55,15 @@ def test_blocks_have_what_the_whole_molecule_has_for_them(carbons: str) -> None:
         np.testing.assert_array_equal(tables.pairs.value[rows, 3], out[i, j])
 
 
+@pytest.mark.parametrize("carbons", ["c30", "n4"])
+def test_atoms_that_see_each_other_are_those_of_all_terms(carbons: str) -> None:
+    parameters = made(carbons)[1]
+    expected = {(int(a), int(b)) for table in (parameters.excluded, parameters.pairs,
+                                               *(each.atoms for each in parameters.bonded))
+                for row in table for a in row for b in row if a != b}
+    assert {*zip(parameters.together.first.tolist(), parameters.together.other.tolist(), strict=True)} == expected
+
+
 @pytest.mark.parametrize("carbons", ["c30", "n6"])
 def test_bonds_near_a_block_are_those_a_walk_along_all_bonds_finds(carbons: str) -> None:
     system, _, _, tables, blocks = made(carbons)

@@ -43,10 +43,9 @@ class Posterior:
             for n in range(shape[2]):
                 centre[f, n] = log_odds(hand[f, :, n], total[f, :, n])
                 dyad[f, n] = np.nan
-                if centres.follows[n]:
+                if centres.follows[n]:  # turning either centre over makes another dyad: the less certain of two answers
                     pair = hand[f, :, n] * hand[f, :, n - 1]
-                    dyad[f, n] = log_odds(np.concatenate([pair, pair]),
-                                          np.concatenate([total[f, :, n], total[f, :, n - 1]]))
+                    dyad[f, n] = min((log_odds(pair, total[f, :, end]) for end in (n - 1, n)), key=abs)
         return cls(centre, dyad, tally.counts("flips"))
 
     def lines(self) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """Makes melts of polystyrene of known tacticity, whose beads are then looked at as if it were not known.
 
 The force field, chains of ten monomers and the mapping are those of recipes/polystyrene; each chain has a sequence of its
-own. Writes, for a melt, atoms.top and atoms.xml, atoms.gro and atoms.xtc (frames of the production run), beads.gro and
-beads.xtc (what the mapping makes of them) and sequences.txt: a line for each chain, m and r of its dyads.
+own. Writes, for a melt, atoms.top and atoms.xml, atoms.xtc (frames of the production run), atoms.gro (the last of them),
+beads.gro (what the mapping makes of that) and sequences.txt: a line for each chain, m and r of its dyads.
 
     python melts.py --meso 0.5 --folder runs/atactic
     python melts.py --meso 1 --folder runs/isotactic
@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("--compression", type=float, default=40.0, help="ps at 2000 bar, from gas to melt")
     parser.add_argument("--equilibration", type=float, default=100.0, help="ps, not kept")
     parser.add_argument("--spacing", type=float, default=20.0, help="ps between frames")
-    parser.add_argument("--frames", type=int, default=10)
+    parser.add_argument("--frames", type=int, default=5)
     parser.add_argument("--folder", type=Path, required=True, help="where to write")
     options = parser.parse_args()
     model.CHAINS, simulate.TEMPERATURE = options.chains, TEMPERATURE
@@ -88,10 +88,9 @@ def main() -> None:
     frames = simulate.melt(options, folder / "work", options.seed, options.spacing * options.frames)
     beads = [simulate.coarsen(frame) for frame in frames]
     names = [(int(name[1:]), name) for name in model.beads()]
-    simulate.write_gro(folder / "atoms.gro", model.atoms(), frames[0])
+    simulate.write_gro(folder / "atoms.gro", model.atoms(), frames[-1])
     simulate.write_xtc(folder / "atoms.xtc", frames)
-    simulate.write_gro(folder / "beads.gro", names, beads[0])
-    simulate.write_xtc(folder / "beads.xtc", beads)
+    simulate.write_gro(folder / "beads.gro", names, beads[-1])
 
 
 if __name__ == "__main__":

@@ -21,18 +21,18 @@ from .isomers import filled
 Index = NDArray[np.int64]
 
 
-class Sequence(Options):
+class DyadSequence(Options):
     """Options of each molecule type under ``tacticity``."""
 
     dyads: str | dict[str, Literal["m", "r"]] = Field(
         description="Dyads along the chain, from its first atom on: rmmr..., or one letter for all. Or by the type of "
                     "the bead that places what lies between two stereocentres: {A1r: r, A2r: r}.")
     first: Literal["+", "-"] = Field(
-        description="Hand of the first stereocentre, as 'tacticity' writes it: + where the neighbours towards the start "
-                    "of the chain, of the side group, and towards its end have a positive triple product.")
+        description="Hand of the first stereocentre, as the step 'tacticity' writes it: + where the neighbours towards "
+                    "the start of the chain, of the side group, and towards its end have a positive triple product.")
 
 
-def told_by_sequences(system: System, told: Mapping[str, Sequence], where: str) -> System:
+def told_by_sequences(system: System, told: Mapping[str, DyadSequence], where: str) -> System:
     """The system with the hands that sequences of dyads say, where nothing before them says any.
 
     Raises:
@@ -47,7 +47,7 @@ def told_by_sequences(system: System, told: Mapping[str, Sequence], where: str) 
     return replace(system, blocks=tuple((known[kind], count) for kind, count in system.blocks))
 
 
-def _told(kind: MoleculeType, sequence: Sequence, where: str) -> MoleculeType:
+def _told(kind: MoleculeType, sequence: DyadSequence, where: str) -> MoleculeType:
     chains = chains_of(kind)
     if len(chains) != 1:
         raise BackmapError(f"'{kind.name}' has {len(chains) or 'no'} chains of stereocentres, and dyads are of one",
@@ -60,7 +60,7 @@ def _told(kind: MoleculeType, sequence: Sequence, where: str) -> MoleculeType:
     return filled(kind, np.array(sign, dtype=np.int64), np.zeros_like(kind.planar.side), "tacticity")
 
 
-def _turns(kind: MoleculeType, centres: Index, sequence: Sequence, where: str) -> list[int]:
+def _turns(kind: MoleculeType, centres: Index, sequence: DyadSequence, where: str) -> list[int]:
     """1 for each meso dyad, -1 for each racemo one."""
     dyads, count = sequence.dyads, len(centres) - 1
     if isinstance(dyads, dict):

@@ -3,14 +3,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backmap.api import Tally
-from backmap.engine.hamiltonian.flips import Centres, log_odds
+from backmap.engine.hamiltonian.flips import ChainCentres, log_odds
 
 Array = NDArray[np.float64]
+
+#: Edges between which dyads are counted, by the probability of the likelier one.
+SURE = (0.5, 0.8, 0.95, 0.99, 0.999, 1.0)
 
 
 def prior_odds(meso: float) -> float:
@@ -33,7 +38,7 @@ class Posterior:
     flips: NDArray[np.int64]
 
     @classmethod
-    def of(cls, tally: Tally, centres: Centres, gain: float) -> Posterior:
+    def of(cls, tally: Tally, centres: ChainCentres, gain: float) -> Posterior:
         """From what the frames left behind."""
         shape = (tally.rows("hand").shape[0], -1, len(centres.first))
         hand, change, work = (tally.rows(name).reshape(shape) for name in ("hand", "change", "work"))
@@ -48,18 +53,43 @@ class Posterior:
                     dyad[f, n] = min((log_odds(pair, total[f, :, end]) for end in (n - 1, n)), key=abs)
         return cls(centre, dyad, tally.counts("flips"))
 
+    def summary(self) -> str:
+        """All of it in a sentence."""
+        tried, accepted, without = self.flips.sum(axis=0).tolist()
+        known = self.dyad[np.isfinite(self.dyad)]
+        said = (f"{accepted / max(tried, 1):.3f} of {tried} flips of stereocentres accepted; {without} did not turn a "
+                "centre over")
+        if not len(known):
+            return said
+        return (f"{said}. Of {len(known)} dyads {(1.0 / (1.0 + np.exp(-known))).mean():.3f} are meso; "
+                f"{(np.abs(known) > np.log(19)).sum()} are known with more than 95 %")
+
     def lines(self) -> Iterator[str]:
         """A short table for the log."""
         yield "tacticity: flips tried, accepted, and without effect, by sweep"
         for number, (tried, accepted, without) in enumerate(self.flips.tolist(), 1):
             yield f"  {number:5d}{tried:8d}{accepted:8d}{without:8d}"
-        known = self.dyad[np.isfinite(self.dyad)]
-        if len(known):
-            share = 1.0 / (1.0 + np.exp(-known))
-            yield (f"tacticity: {share.mean():.3f} of the dyads are meso; of {len(known)}, "
-                   f"{(np.abs(known) > np.log(19)).sum()} are known to 95 %")
+        yield f"tacticity: {self.summary()}"
 
-    def table(self, centres: Centres) -> str:
+    def acceptance(self) -> list[dict[str, Any]]:
+        """For reports, as in ``Sampling.acceptance``."""
+        tried, accepted, _ = self.flips.T
+        share = accepted / np.maximum(tried, 1)
+        return [{"block": "", "bead_type": "flips of stereocentres", "first": float(share[0]), "last": float(share[-1]),
+                 "all": float(accepted.sum() / max(tried.sum(), 1)), "tried": int(tried.sum()), "energy": None}]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """For reports, as in ``Sampling.sequences``."""
+        known = self.dyad[np.isfinite(self.dyad)]
+        sure, found = 1.0 / (1.0 + np.exp(-np.abs(known))), []
+        for low, high in pairwise(SURE):
+            inside = (sure >= low) & ((sure < high) | (high == 1.0))
+            if inside.any():
+                found.append({"sure": f"{low:g} to {high:g}", "dyads": int(inside.sum()),
+                              "expected": float(sure[inside].mean()), "meso": float((known[inside] > 0).mean())})
+        return found
+
+    def table(self, centres: ChainCentres) -> str:
         """What is known, as a .csv: a line for each centre of each frame."""
         rows = ["frame,molecule,centre,hand,log_odds_plus,log_odds_meso"]
         number = np.zeros(len(centres.first), dtype=int)

@@ -11,9 +11,10 @@ from pydantic import Field
 from backmap.api import FrameStep, Options, Sampling, State
 from backmap.engine.flags import finished
 from backmap.engine.geometry.constraint import SystemProjector
-from backmap.engine.hamiltonian.flips import Centres, Flips, Tried
+from backmap.engine.hamiltonian.flips import ChainCentres, Flips, Tried
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves, by_type
 from backmap.errors import BackmapError
+from backmap.model.molecule import MoleculeType
 from backmap.model.sampling import Sampled
 from backmap.model.system import System, Window
 
@@ -22,6 +23,7 @@ from .move_options import SoftBeads
 from .sequences import Posterior, prior_odds
 
 Array = NDArray[np.float64]
+Index = NDArray[np.int64]
 FREE = 10.0  #: nm; beads that say nothing
 
 
@@ -31,7 +33,7 @@ class Tacticity(FrameStep):
     Sweeps of moves alternate with flips: trajectories that lead a centre through the plane of its neighbours while the
     terms of its hydrogen fade and come back, accepted or rejected so that hands and atoms follow
     P(hands) Z(beads, hands) / Z(hands). Frames come out with the last hands; what is known of each centre and each dyad
-    is told by the report, and by ``file``. Centres whose hand something else tells stay as they are.
+    is told by the report, and by ``file``. ChainCentres whose hand something else tells stay as they are.
     """
 
     class Options(Options):
@@ -62,18 +64,16 @@ class Tacticity(FrameStep):
 
     def start(self, state: State) -> None:
         options, system = self.options, state.system
-        sigma = options.beads
-        if isinstance(sigma, SoftBeads):
-            sigma = sigma.sigma
-            sigma = by_type(system, sigma, f"{self.where}.beads.sigma") if isinstance(sigma, dict) else sigma
-        else:
-            sigma = FREE if sigma == "free" else None
-        self.moves = HamiltonianMoves(system, state.forcefield, options.temperature, options.steps, options.timestep,
-                                      options.block_size, sigma)
-        self.projector, self.level = SystemProjector(system), state.level
         self.centres = centres_of(system, self.where)
+        sigma = options.beads.sigma if isinstance(options.beads, SoftBeads) else (
+            FREE if options.beads == "free" else None)
+        each = by_type(system, sigma, f"{self.where}.beads.sigma") if isinstance(sigma, dict) else sigma
+        self.moves = HamiltonianMoves(system, state.forcefield, options.temperature, options.steps, options.timestep,
+                                      options.block_size, each)
+        self.projector, self.level = SystemProjector(system), state.level
         self.flips = Flips(self.moves, self.centres, prior_odds(options.meso) - options.preference, options.time)
-        state.sampled = Sampled(options.temperature, sigma if isinstance(sigma, float) else None)
+        state.sampled = Sampled(options.temperature, sigma)
+        self.widest = max(sigma.values()) if isinstance(sigma, dict) else sigma
         state.log(f"tacticity: {len(self.centres.first)} stereocentres of {len(set(self.centres.molecule))} chains "
                   "have no hand that anything tells")
         if options.file is not None:
@@ -103,11 +103,14 @@ class Tacticity(FrameStep):
         posterior = Posterior.of(self.memory["tacticity"], self.centres, self.flips.gain)
         for line in posterior.lines():
             state.log(line)
+        state.sampling.append(Sampling(f"steps[{self.index}].{self.name or 'tacticity'}", posterior.acceptance(),
+                                       notes=[f"{posterior.summary()}."], level=self.level, sigma=self.widest,
+                                       sequences=posterior.rows()))
         if self.options.file is not None:
             state.files.place(Path(self.options.file), posterior.table(self.centres).encode())
 
 
-def centres_of(system: System, where: object = "") -> Centres:
+def centres_of(system: System, where: object = "") -> ChainCentres:
     """The stereocentres of unknown hand in chains of a system.
 
     Raises:
@@ -116,22 +119,35 @@ def centres_of(system: System, where: object = "") -> Centres:
     rows, molecule, first, follows = [], [], [], []
     count = 0
     for group in system.groups:
-        kind = group.type
-        known = {row[0]: sign for row, sign in zip(kind.chemistry.centres.tolist(), kind.chemistry.sign.tolist())}
-        chains = [[(row, k > 0) for k, row in enumerate(chain.centres.tolist()) if not known.get(row[0])]
-                  for chain in chains_of(kind)]
+        chains = [_open(group.type, chain.centres, where) for chain in chains_of(group.type)]
         for number, offset in enumerate(group.atom_offset.tolist()):
-            for row, after in (each for chain in chains for each in chain):
-                light = [a for a in kind.graph[row[0]] if a not in row]
-                if len(light) != 1 or kind.chemistry.heavy[light[0]]:
-                    raise BackmapError(f"{kind.atom_names[row[0]]} of '{kind.name}' has no hydrogen", where=where,
-                                       hint="Flips are for stereocentres with three heavy neighbours and a hydrogen.")
-                rows.append([*(offset + a for a in row), offset + light[0]])
-                molecule.append(count + number)
-                first.append(offset)
-                follows.append(after)
+            for chain in chains:
+                rows += (offset + chain).tolist()
+                molecule += [count + number] * len(chain)
+                first += [offset] * len(chain)
+                follows += [k > 0 for k in range(len(chain))]
         count += len(group.atom_offset)
     if not rows:
         raise BackmapError("no chain has stereocentres whose hand nothing tells", where=where,
-                           hint="Leave the step out, or 'stereo' and 'tacticity' of topology.")
-    return Centres(np.array(rows), np.array(molecule), np.array(first), np.array(follows))
+                           hint="Leave 'tacticity' out of the steps, or 'stereo' and 'tacticity' out of topology.")
+    return ChainCentres(np.array(rows), np.array(molecule), np.array(first), np.array(follows))
+
+
+def _open(kind: MoleculeType, centres: Index, where: object) -> Index:
+    """ChainCentres of a chain (n, 4) and their hydrogens, (n, 5); (0, 5) if their hands are known."""
+    known = dict(zip(kind.chemistry.centres[:, 0].tolist(), kind.chemistry.sign.tolist(), strict=True))
+    told = [known[centre] != 0 for centre in centres[:, 0].tolist()]
+    if all(told):
+        return np.empty((0, 5), dtype=np.int64)
+    if any(told):
+        raise BackmapError(f"the hands of {sum(told)} of {len(told)} stereocentres of a chain of '{kind.name}' are "
+                           "known, and those of the others are not", where=where,
+                           hint="Tell all of them, or none.")
+    rows = []
+    for row in centres.tolist():
+        rest = [atom for atom in kind.graph[row[0]] if atom not in row]
+        if len(rest) != 1 or kind.chemistry.heavy[rest[0]]:
+            raise BackmapError(f"{kind.atom_names[row[0]]} of '{kind.name}' has no hydrogen", where=where,
+                               hint="Flips are for stereocentres with three heavy neighbours and a hydrogen.")
+        rows.append([*row, *rest])
+    return np.array(rows)

@@ -1,7 +1,7 @@
 """Measures `preference`, ln Z(meso) - ln Z(racemo) of a dyad of free chains, on true atoms of known tacticity.
 
-Centres in melts are turned over with beads that hold nothing, and put back. From mm to rr and from rr to mm are works of
-one difference, whatever melts they are from: Bennett's ratio of them is twice the preference.
+Centres in melts are turned over with beads that hold nothing, and put back. From mm to rr and from rr to mm are works
+of one difference, whatever melts they are from: Bennett's ratio of them is twice the preference.
 
     python calibrate.py runs/atactic:1-8 runs/isotactic
 """

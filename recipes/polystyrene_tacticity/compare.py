@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ def main() -> None:
     print(f"{len(true)} dyads, {true.mean():.3f} meso; found {(said > 0).mean():.3f}; right {right.mean():.3f}, "
           f"expected {sure.mean():.3f}")
     print("said to be      dyads   right")
-    for low, high in zip(BINS, BINS[1:]):
+    for low, high in pairwise(BINS):
         inside = (sure >= low) & ((sure < high) | (high == 1.0))
         if inside.any():
             print(f"{low:5.3f} to {high:5.3f}  {inside.sum():5d}   {right[inside].mean():.3f}")

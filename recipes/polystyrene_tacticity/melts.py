@@ -1,8 +1,8 @@
 """Makes melts of polystyrene of known tacticity, whose beads are then looked at as if it were not known.
 
-The force field, chains of ten monomers and the mapping are those of recipes/polystyrene; each chain has a sequence of its
-own. Writes, for a melt, atoms.top and atoms.xml, atoms.xtc (frames of the production run), atoms.gro (the last of them),
-beads.gro (what the mapping makes of that) and sequences.txt: a line for each chain, m and r of its dyads.
+The force field, chains of ten monomers and the mapping are those of recipes/polystyrene; each chain has a sequence of
+its own. Writes, for a melt, atoms.top and atoms.xml, atoms.xtc (frames of the production run), atoms.gro (the last of
+them), beads.gro (what the mapping makes of that) and sequences.txt: a line for each chain, m and r of its dyads.
 
     python melts.py --meso 0.5 --folder runs/atactic
     python melts.py --meso 1 --folder runs/isotactic

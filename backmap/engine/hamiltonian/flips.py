@@ -25,7 +25,7 @@ MOST = 60.0  #: of the logarithm of odds that are told: beyond that samples say 
 
 
 @dataclass(frozen=True, eq=False)
-class Centres:
+class ChainCentres:
     """The N stereocentres of chains in a system.
 
     Attributes:
@@ -84,7 +84,7 @@ class Flips:
         time: Mean length of a trajectory, fs.
     """
 
-    def __init__(self, moves: HamiltonianMoves, centres: Centres, gain: float, time: float) -> None:
+    def __init__(self, moves: HamiltonianMoves, centres: ChainCentres, gain: float, time: float) -> None:
         self.moves, self.centres, self.gain, self.time = moves, centres, gain, time
         owner = owners(moves.system)[centres.atoms[:, 0]]
         self.block = np.array([self._about(bead) for bead in owner.tolist()], dtype=np.int64)

@@ -8,7 +8,7 @@ from backmap.errors import BackmapError
 from backmap.model.isomers import handedness
 from backmap.model.system import System
 from backmap_plugins.chemistry.stereochains import chains_of
-from backmap_plugins.molecules.tacticity import Sequence, told_by_sequences
+from backmap_plugins.molecules.tacticity import DyadSequence, told_by_sequences
 from tests import polystyrene
 
 
@@ -25,15 +25,15 @@ def test_racemo_chains_are_those_of_the_reference(dyads: object) -> None:
     kind = melt.system.types[0]
     atoms = melt.atoms[0][melt.system.groups[0].atoms]
     first = "+" if handedness(atoms, chains_of(kind)[0].centres)[0, 0] > 0 else "-"
-    found = told_by_sequences(unknown(), {kind.name: Sequence(dyads=dyads, first=first)}, "here").types[0]
+    found = told_by_sequences(unknown(), {kind.name: DyadSequence(dyads=dyads, first=first)}, "here").types[0]
     np.testing.assert_array_equal(found.chemistry.sign, handedness(atoms, found.chemistry.centres)[0])
     assert found.isomer_sources == ("9 stereocentres by tacticity",)
 
 
 def test_meso_dyads_keep_the_hand_along_the_chain() -> None:
-    kind = told_by_sequences(unknown(), {"PS": Sequence(dyads="mrmmrmmm", first="-")}, "here").types[0]
+    kind = told_by_sequences(unknown(), {"PS": DyadSequence(dyads="mrmmrmmm", first="-")}, "here").types[0]
     rows = {row[0]: sign for row, sign in zip(kind.chemistry.centres.tolist(), kind.chemistry.sign.tolist())}
-    other = told_by_sequences(unknown(), {"PS": Sequence(dyads="m", first="-")}, "here").types[0]
+    other = told_by_sequences(unknown(), {"PS": DyadSequence(dyads="m", first="-")}, "here").types[0]
     isotactic = {row[0]: sign for row, sign in zip(other.chemistry.centres.tolist(), other.chemistry.sign.tolist())}
     along = [rows[c] * isotactic[c] for c in chains_of(kind)[0].centres[:, 0].tolist()]
     assert along == [1, 1, -1, -1, -1, 1, 1, 1, 1]
@@ -48,5 +48,5 @@ def test_meso_dyads_keep_the_hand_along_the_chain() -> None:
      "them. Name them, m or r.")])
 def test_sequences_that_do_not_fit(name: str, dyads: object, problem: str) -> None:
     with pytest.raises(BackmapError) as raised:
-        told_by_sequences(unknown(), {name: Sequence(dyads=dyads, first="+")}, "here")
+        told_by_sequences(unknown(), {name: DyadSequence(dyads=dyads, first="+")}, "here")
     assert str(raised.value) == problem

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from backmap.engine.hamiltonian.flips import Centres, Flips, log_odds
+from backmap.engine.hamiltonian.flips import ChainCentres, Flips, log_odds
 from backmap.engine.hamiltonian.moves import HamiltonianMoves
 from backmap.model.isomers import handedness
 from backmap.model.mapping import Mapping
@@ -94,7 +94,7 @@ def shares(always: float = 0.0, sweeps: int = 24) -> tuple[Array, Array, Array]:
                              fixman_potential=True)
     frame = moves.frame(atoms, system.map(atoms), None)
     rows = np.arange(COUNT)
-    centres = Centres(np.arange(5 * COUNT).reshape(-1, 5), rows, 5 * rows, np.zeros(COUNT, dtype=bool))
+    centres = ChainCentres(np.arange(5 * COUNT).reshape(-1, 5), rows, 5 * rows, np.zeros(COUNT, dtype=bool))
     centres = centres if not always else Always(centres.atoms, centres.molecule, centres.first, centres.follows)
     flips, hands, tried = Flips(moves, centres, always, 400.0), [], []
     for sweep in range(sweeps):
@@ -107,7 +107,7 @@ def shares(always: float = 0.0, sweeps: int = 24) -> tuple[Array, Array, Array]:
             np.array([each.work for each in tried[kept]]))
 
 
-class Always(Centres):
+class Always(ChainCentres):
     """A turn to the other hand that is always welcome: mirror and relax."""
 
     def change(self, hands: NDArray[np.int64], one: int) -> int:
@@ -129,7 +129,7 @@ def test_hands_of_one_centre_follow_the_quadrature() -> None:
 
 
 def test_meso_dyads_that_a_turn_makes() -> None:
-    centres = Centres(np.zeros((4, 5), dtype=int), np.array([0, 0, 0, 1]), np.zeros(4, dtype=int),
+    centres = ChainCentres(np.zeros((4, 5), dtype=int), np.array([0, 0, 0, 1]), np.zeros(4, dtype=int),
                       np.array([False, True, True, False]))
     hands = np.array([1, -1, -1, 1])
     assert [centres.change(hands, one) for one in range(4)] == [1, 0, -1, 0]

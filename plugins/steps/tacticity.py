@@ -24,7 +24,6 @@ from .sequences import Posterior, prior_odds
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
-FREE = 10.0  #: nm; beads that say nothing
 
 
 class Tacticity(FrameStep):
@@ -33,7 +32,7 @@ class Tacticity(FrameStep):
     Sweeps of moves alternate with flips: trajectories that lead a centre through the plane of its neighbours while the
     terms of its hydrogen fade and come back, accepted or rejected so that hands and atoms follow
     P(hands) Z(beads, hands) / Z(hands). Frames come out with the last hands; what is known of each centre and each dyad
-    is told by the report, and by ``file``. ChainCentres whose hand something else tells stay as they are.
+    is told by the report, and by ``file``. Centres whose hand something else tells stay as they are.
     """
 
     class Options(Options):
@@ -53,9 +52,9 @@ class Tacticity(FrameStep):
         steps: int = Field(20, ge=1, description="Time steps of a move, on average.")
         temperature: float = Field(300.0, gt=0, description="K.")
         block_size: int = Field(8, ge=3, description="Beads whose atoms move together.")
-        beads: Literal["exact", "free"] | SoftBeads = Field(
-            SoftBeads(sigma=0.001), description="exact: beads stay in place. {sigma: ...}: they follow a Gaussian. "
-                                                "free: chains are as if there were none, to measure 'preference'.")
+        beads: Literal["exact"] | SoftBeads = Field(
+            SoftBeads(sigma=0.001), description="exact: beads stay in place. {sigma: ...}: they follow a Gaussian, as "
+                                                "wide as in the step before.")
         file: str | None = Field(None, description="A .csv of what is known of every centre and dyad.")
 
     options: Options
@@ -65,8 +64,7 @@ class Tacticity(FrameStep):
     def start(self, state: State) -> None:
         options, system = self.options, state.system
         self.centres = centres_of(system, self.where)
-        sigma = options.beads.sigma if isinstance(options.beads, SoftBeads) else (
-            FREE if options.beads == "free" else None)
+        sigma = options.beads.sigma if isinstance(options.beads, SoftBeads) else None
         each = by_type(system, sigma, f"{self.where}.beads.sigma") if isinstance(sigma, dict) else sigma
         self.moves = HamiltonianMoves(system, state.forcefield, options.temperature, options.steps, options.timestep,
                                       options.block_size, each)

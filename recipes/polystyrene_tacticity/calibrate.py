@@ -22,9 +22,10 @@ from backmap.engine.hamiltonian.flips import Flips, log_odds
 from backmap.engine.hamiltonian.moves import HamiltonianMoves
 from backmap.recipe import recipe
 from backmap.recipe.registry import Registry
-from backmap_plugins.steps.tacticity import FREE, centres_of
+from backmap_plugins.steps.tacticity import centres_of
 
 TEMPERATURE = 496.0  # K
+FREE = 10.0  #: nm; sigma of beads that hold nothing
 
 
 def melt(folder: Path) -> State:

@@ -1,10 +1,10 @@
 """Turning a stereocentre over on a trajectory: what is added to the force field on the way (compiled).
 
 Three heavy neighbours and a hydrogen hang on a centre. Seen from the plane of the three, a hand is the side on which
-the centre is. On the way, the terms of the hydrogen with its molecule fade, springs lead the centre through the plane and
-the hydrogen along, and the terms come back. What is added is zero at both ends and the same backwards, from the other
-hand: a trajectory of velocity Verlet is reversible and keeps volumes with it, so that it is accepted as any other, by the
-energies at its ends (nonequilibrium candidates: Nilmeier, Crooks, Minh, Chodera, PNAS 108, E1009 (2011)).
+the centre is. On the way, the terms of the hydrogen with its molecule fade, springs lead the centre through the plane
+and the hydrogen along, and the terms come back. What is added is zero at both ends and the same backwards, from the
+other hand: a trajectory of velocity Verlet is reversible and keeps volumes with it, so that it is accepted as any
+other, by the energies at its ends (nonequilibrium candidates: Nilmeier, Crooks, Minh, Chodera, PNAS 108, E1009 (2011)).
 """
 from __future__ import annotations
 

@@ -66,4 +66,5 @@ def test_posterior_of_two_frames_by_works() -> None:
     assert rows[-1]["expected"] == pytest.approx(1 / (1 + np.exp(-(3.0 - 2 * gain))))
     lines = found.table(centres).split("\n")
     assert lines[0] == "frame,molecule,centre,hand,log_odds_plus,log_odds_meso"
-    assert lines[11].startswith(f"1,1,2,-,{-(3.0 - 2 * gain):.3f},") and lines[10].endswith(",")
+    assert lines[11].startswith(f"1,1,2,-,{-(3.0 - 2 * gain):.3f},")
+    assert lines[10].endswith(",")  # the first centre has no dyad before it

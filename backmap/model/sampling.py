@@ -42,6 +42,8 @@ class Sampling:
             with its ``error``, and the ``tolerance`` below which that does not matter; whether it is ``relaxed``; its
             autocorrelation time ``correlation``, sweeps; and ``gap`` with ``gap_error``, by how much a second start
             ended above it, or None.
+        sequences: Rows of what is known of dyads along chains of unknown tacticity, by how ``sure`` it is: number of
+            ``dyads``, share of them that are ``meso``, and the share ``expected`` to be right.
         tuned: What the pilot chose for the step, and what it could not reach; None where nothing was left to it.
     """
 
@@ -53,6 +55,7 @@ class Sampling:
     level: int = 0
     findings: list[Aspect] = field(default_factory=list)
     relaxation: list[dict[str, Any]] = field(default_factory=list)
+    sequences: list[dict[str, Any]] = field(default_factory=list)
     tuned: Tuned | None = None
 
     @property

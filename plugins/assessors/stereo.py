@@ -11,7 +11,7 @@ from backmap.model.system import System
 from backmap.model.tally import Tally
 
 from .part import Flags, Measurement, beads_of, counts_of, share
-from .tacticity import chains_of
+from ..chemistry.stereochains import chains_of
 
 _SECTION = "stereochemistry"
 _TOPOLOGY, _FRAME = "share as in topology", "share as in reference frame"

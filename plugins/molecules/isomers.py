@@ -46,7 +46,7 @@ def told_by_mapping(kind: MoleculeType, beads: BeadModel) -> MoleculeType:
     planar = with_told(PlanarSides.of(bonds, [EITHER] * len(bonds)), beads.sides, kind.graph)
     blank = replace(kind, planar=replace(planar, side=np.full(len(bonds), EITHER)),
                     chemistry=replace(kind.chemistry, sign=np.zeros_like(kind.chemistry.sign)))
-    return _filled(blank, kind.chemistry.sign, planar.side, beads.isomers_by)
+    return filled(blank, kind.chemistry.sign, planar.side, beads.isomers_by)
 
 
 def told_by_atoms(system: System, atoms: Array, where: str) -> tuple[System, list[str]]:
@@ -73,8 +73,8 @@ def told_by_atoms(system: System, atoms: Array, where: str) -> tuple[System, lis
         of_copy[kind] = []
         for row in shown.tolist():
             if tuple(row) not in patterns[kind]:
-                seen = _filled(first, *np.split(np.array(row, dtype=np.int64), [len(kind.chemistry.sign)]), source)
-                patterns[kind][tuple(row)] = seen if first is kind else _filled(
+                seen = filled(first, *np.split(np.array(row, dtype=np.int64), [len(kind.chemistry.sign)]), source)
+                patterns[kind][tuple(row)] = seen if first is kind else filled(
                     seen, kind.chemistry.sign, kind.planar.side, CGSMILES)
             of_copy[kind].append(patterns[kind][tuple(row)])
     blocks: list[tuple[MoleculeType, int]] = []
@@ -147,12 +147,12 @@ def _natural(kind: MoleculeType, cis: Sequence[int], where: str) -> MoleculeType
                            hint="Name the residue behind each cis peptide bond by its number in the topology.")
     if len(cis):
         chosen = np.isin(after, cis)
-        kind = _filled(kind.with_signs(kind.chemistry.sign, np.where(chosen, EITHER, kind.planar.side)),
+        kind = filled(kind.with_signs(kind.chemistry.sign, np.where(chosen, EITHER, kind.planar.side)),
                        np.zeros_like(sign), np.where(chosen, CIS, EITHER), "cis_peptides")
-    return _filled(kind, sign, side, _NATURE)
+    return filled(kind, sign, side, _NATURE)
 
 
-def _filled(kind: MoleculeType, sign: Index, side: Index, source: str) -> MoleculeType:
+def filled(kind: MoleculeType, sign: Index, side: Index, source: str) -> MoleculeType:
     """The molecule type with signs (C,) and sides (P,) where it has none, and a note of what ``source`` told."""
     centres, bonds = kind.chemistry.sign == 0, kind.planar.side == EITHER
     told = int((centres & (sign != 0)).sum())

@@ -26,6 +26,8 @@ def tables(sampling: Sampling) -> Iterator[tuple[str, Table]]:
             yield title, _table(rows, columns)
     if sampling.relaxation:
         yield "Followed through the sweeps, mean of a frame", _followed(sampling.relaxation)
+    if sampling.sequences:
+        yield "Dyads, by how sure beads make of them", _sequences(sampling.sequences)
 
 
 def _followed(rows: list[dict[str, Any]]) -> Table:
@@ -37,6 +39,15 @@ def _followed(rows: list[dict[str, Any]]) -> Table:
     for row in rows:
         places = 1 if row["unit"] else 4
         table.rows.append([Cell(row["name"]), Cell(row["unit"]), *(Cell(number(row.get(key), places)) for key in used)])
+    return table
+
+
+def _sequences(rows: list[dict[str, Any]]) -> Table:
+    """How many dyads are known how well."""
+    table = Table(["", *[NUMBERS] * 3], ["probability of the likelier dyad", "dyads", "expected right", "meso"])
+    for row in rows:
+        table.rows.append([Cell(row["sure"]), Cell(_text("tried", row["dyads"], 0)), Cell(percent(row["expected"])),
+                           Cell(percent(row["meso"]))])
     return table
 
 

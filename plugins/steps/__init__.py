@@ -23,6 +23,7 @@ def backmap_steps() -> dict[str, str | Changed]:
         "assess": f"{here}.assess:Assess",
         "refine": f"{here}.refine:Refine",
         "hamiltonian": f"{here}.hamiltonian:Hamiltonian",
+        "tacticity": f"{here}.tacticity:Tacticity",
         "forces": f"{here}.forces:Forces",
         "match_forces": f"{here}.match_forces:MatchForces",
         "invert": f"{here}.invert:Invert",

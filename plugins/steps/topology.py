@@ -42,6 +42,7 @@ from ..molecules.assemble import (
 from ..molecules.contents import Contents, Excluded, Shared
 from ..molecules.isomers import isomer_lines, told_by_atoms, told_by_nature
 from ..molecules.particles import Particles
+from ..molecules.tacticity import DyadSequence, told_by_sequences
 
 
 def _as_patterns(value: Any) -> Any:
@@ -115,6 +116,9 @@ class Topology(api.Step):
             None, description="A .gro with true atoms, from which the hands of stereocentres and the sides of double "
                               "bonds, esters and amides are taken, molecule by molecule, as far as the mapping does "
                               "not tell them: chains may be atactic.")
+        tacticity: dict[str, DyadSequence] = Field(
+            default={}, description="Molecule type: the hands along its chain, where neither mapping nor 'stereo' "
+                                    "tells them, as {dyads: rmmr, first: +}.")
         cis_peptides: dict[str, list[int]] = Field(
             default={}, description="Molecule type: numbers of the residues behind peptide bonds that are cis, such as "
                                     "those of prolines. Others are trans if nothing else tells them.")
@@ -200,6 +204,7 @@ class Topology(api.Step):
                 state.log(f"{name}: {count} stereocentres are flat in {options.stereo.name} and are left open")
             for name, count in chirality_patterns(system).items():
                 state.log(f"{name}: its molecules differ in handedness, in {count} ways")
+        system = told_by_sequences(system, options.tacticity, f"{self.where}.tacticity")
         system = told_by_nature(system, options.cis_peptides, f"{self.where}.cis_peptides")
         for line in isomer_lines(system):
             state.log(line)

@@ -172,6 +172,12 @@ TABLE: list[Row] = [
     ("cis peptide bonds that are not there", nothing, ("--set", "steps.topology.cis_peptides={OCT: [3]}"),
      "run.yaml: steps[0].topology.cis_peptides: no peptide bond of 'OCT' leads to residue 3. Name the residue behind "
      "each cis peptide bond by its number in the topology."),
+    ("dyads of no molecule", nothing, ("--set", "steps.topology.tacticity={OCX: {dyads: r, first: +}}"),
+     "run.yaml: steps[0].topology.tacticity: 'OCX' is no molecule type. Known: OCT."),
+    ("dyads of a molecule without stereocentres", nothing,
+     ("--set", "steps.topology.tacticity={OCT: {dyads: r, first: +}}"),
+     "run.yaml: steps[0].topology.tacticity.OCT: 'OCT' has no chains of stereocentres, and dyads are of one. Give true "
+     "atoms in its place, 'stereo: aa.gro' in topology."),
     ("handedness from a file of beads", nothing, ("--set", "steps.topology.stereo=cg.gro"),
      "run.yaml: steps[0].topology: cg.gro: holds 256 atoms, but the topology (64 OCT) has 1664. Check the molecule "
      "counts and that every chain has the topology's length."),

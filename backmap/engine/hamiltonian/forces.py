@@ -85,7 +85,7 @@ def _push(force, i, j, dx, dy, dz, slope):
 
 
 @part
-def _listed(pair, value, s: AtomTables, kinds, x, force):
+def listed(pair, value, s: AtomTables, kinds, x, force):
     """Pairs in the molecule: non-bonded, excluded (reaction field)."""
     energy, limit, core = 0.0, s.field.cutoff * s.field.cutoff, s.core
     k, c = s.field.coulomb.k, s.field.coulomb.c
@@ -225,7 +225,7 @@ def energy_and_forces(b: BlockTerms, s: AtomTables, kinds, charges, x, lists: Li
     force[:] = 0.0
     energy = bonded(b.term, b.term_value, x, work, force)
     energy += correction_maps(b.map, b.splines, x, work, force)
-    energy += _listed(b.pair, b.pair_value, s, kinds, x, force)
+    energy += listed(b.pair, b.pair_value, s, kinds, x, force)
     energy += _explicit(b.explicit, b.explicit_value, s.core, kinds, x, force)
     energy += _around(b.group, s, kinds, charges, x, lists, force)
     if len(lists.images):

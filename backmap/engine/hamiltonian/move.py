@@ -18,6 +18,7 @@ from ..compiling.compiled import compiled, part
 from ..compiling.uniform import uniform
 from ..geometry.measure import band_log_det
 from .constraints import bead_sums, constraints_of
+from .forces import terms_of
 from .isomers import stays_isomer
 from .lists import Lists
 from .nearby import AtomTables, Cells
@@ -34,6 +35,7 @@ from .trajectory import (
     length,
     trajectory,
 )
+from .turning import hand, turn_of
 
 Array = NDArray[np.float64]
 
@@ -52,13 +54,26 @@ class Frame(NamedTuple):
     grid: Cells
 
 
+class Turns(NamedTuple):
+    """Stereocentres that n moves turn over.
+
+    Attributes:
+        atoms: Local atoms of each, a centre, its three heavy neighbours and its hydrogen, (n, 5); -1 where none is.
+        gain: Logarithm of the weight of the other hand over that of the one there is, beyond energies, (n,).
+    """
+
+    atoms: NDArray[np.int64]
+    gain: Array
+
+
 class Moved(NamedTuple):
     """What came of moves.
 
     Attributes:
         accepted: (n,) bool.
         change: Potential energy it brought, kJ/mol, (n,).
-        error: dH / kT of its trajectory, inf where that broke off, (n,).
+        error: dH / kT of its trajectory, inf where that broke off, (n,); of one that turns a centre over, less all
+            gains, so that it is accepted with min(1, exp(-error)), and inf where it was not turned over.
         energy: Potential energy of the block in its surroundings that it left, kJ/mol, NaN where it has none, (n,).
     """
 
@@ -131,12 +146,13 @@ def update_reach(t: BlockTables, p: BlockPlaces, one: int, s: AtomTables, g: Cel
 
 @compiled(nogil=True)
 def sweep(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, lists: Lists, frame: Frame, chosen,
-          keys, moved: Moved):
+          keys, turns: Turns, moved: Moved):
     """Move the blocks ``chosen`` (n,) of ``p`` one after the other, each from what the ones before have left.
 
     Args:
         frame: Changed in place.
         keys: Of the random numbers of each move, (n,).
+        turns: What turns over on the way.
         moved: What comes of each move is written there.
 
     Returns:
@@ -150,13 +166,17 @@ def sweep(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, 
         hold(t, p, one, rules.exact, residual, r)
         draw_velocities(t, p.make[one], rules.heat, keys[m], r.velocity)
         steps = length(keys[m], rules.steps)
-        end, energies, before, after, lists = trajectory(t, s, g, p, one, atoms, rules, steps, r, lists)
+        begin, behind = t.copies.atom_start[p.block[one]], t.copies.atom_start[p.block[one] + 1]
+        turn = turn_of(turns.atoms[m], t.copies.atom, begin, behind, terms_of(t, p.make[one]), r.x)
+        end, energies, before, after, lists = trajectory(t, s, g, p, one, atoms, rules, steps, r, lists, turn)
         leave(t, p, one, r)
         accepted[m], change[m], error[m] = False, 0.0, np.inf
         energy[m] = energies[0, 0] if energies[0, 1] > 0.0 else np.nan
         if end != WHOLE or not stays_isomer(t, p.make[one], r.start, r.x):
             continue
-        gain = 0.5 * rules.block * (after - before)
+        if turns.atoms[m, 0] >= 0 and (len(turn.at) == 0 or turn.sign * hand(turn.at, r.x) >= 0.0):
+            continue
+        gain = 0.5 * rules.block * (after - before) + turns.gain[m]
         if rules.molecule != 0.0:
             gain -= 0.5 * rules.molecule * near_log_det(t, p, one, atoms)
             place_block(t, p, one, r.x, atoms)
@@ -164,6 +184,9 @@ def sweep(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, 
         else:
             place_block(t, p, one, r.x, atoms)
         error[m] = (energies[1].sum() - energies[0].sum()) / rules.heat
+        if turns.atoms[m, 0] >= 0:
+            error[m] -= gain
+            gain = 0.0
         if np.log(uniform(keys[m], 0)) < gain - error[m]:
             accepted[m], change[m], energy[m] = True, energies[1, 0] - energies[0, 0], energies[1, 0]
             update_residual(t, p, one, rules.exact, r, residual)

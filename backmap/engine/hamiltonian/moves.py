@@ -21,7 +21,7 @@ from ..sites.schedule import per_bead
 from .blocks import Block
 from .descent import descend
 from .lists import lists
-from .move import Frame, Moved, sweep
+from .move import Frame, Moved, Turns, sweep
 from .nearby import AtomTables, bundles, cores, grid, moved_to, sorted_anew
 from .records import BlockTables
 from .tables import build
@@ -305,12 +305,19 @@ class HamiltonianMoves:
             yield SweepOutcome(*(np.concatenate([getattr(each, column.name) for each in outcomes])
                                  for column in fields(SweepOutcome)))
 
+    def turn(self, frame: Frame, blocks: Index, keys: Index, turns: Turns, rules: Rules) -> SweepOutcome:
+        """Move blocks (n,) by trajectories on which stereocentres are turned over, in place; see ``Flips``."""
+        self.follow(frame)
+        return self._move(frame, blocks, keys, self.surroundings, rules, turns)
+
     @staticmethod
     def _tempered(rules: Rules, tempering: Tempering) -> Rules:
         """Rules of tempered trajectories."""
         return rules._replace(peak=tempering.peak, steps=max(1, round(tempering.time * 1e-3 / rules.timestep)))
 
-    def _move(self, frame: Frame, chosen: Index, keys: Index, around: AtomTables, rules: Rules) -> SweepOutcome:
+    def _move(self, frame: Frame, chosen: Index, keys: Index, around: AtomTables, rules: Rules,
+              turns: Turns | None = None) -> SweepOutcome:
+        turns = turns or Turns(np.full((len(chosen), 5), -1), np.zeros(len(chosen)))
         moved = Moved(np.zeros(len(chosen), dtype=bool), *np.zeros((3, len(chosen))))
         bodies = self._bodies[self.centre[chosen]]
         longer = rules._replace(timestep=LONGER * rules.timestep, steps=max(1, round(rules.steps / LONGER)))
@@ -318,7 +325,8 @@ class HamiltonianMoves:
         for first, end in itertools.pairwise(ends):  # one after the other, as they were chosen
             own = slice(first, end)
             self._lists = sweep(self.tables, around, self.places, longer if bodies[first] else rules, self.room,
-                                self._lists, frame, chosen[own], keys[own], Moved(*(each[own] for each in moved)))
+                                self._lists, frame, chosen[own], keys[own], Turns(*(each[own] for each in turns)),
+                                Moved(*(each[own] for each in moved)))
         return SweepOutcome(self.centre[chosen], self.beads[chosen], *moved)
 
 

@@ -28,6 +28,7 @@ from .loops import LANES
 from .nearby import AtomTables, Cells
 from .quick import cores_of
 from .records import BlockTables
+from .turning import Turn, turning
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -205,10 +206,10 @@ def hold(t: BlockTables, p: BlockPlaces, one: int, exact, residual, r: Room):
 
 @part
 def trajectory(t: BlockTables, s: AtomTables, g: Cells, p: BlockPlaces, one: int, atoms, rules: Rules, steps, r: Room,
-               lists: Lists):
+               lists: Lists, turn: Turn):
     """Follow the block in the room from ``r.x``, ``r.velocity`` for ``steps``; both are moved.
 
-    Velocities are first freed of what would leave the constraints.
+    Velocities are first freed of what would leave the constraints. ``turn`` turns a stereocentre over on the way.
 
     Returns:
         How it ended; energies before and after, potential, kinetic and of springs, (2, 3), kJ/mol; log det G_C
@@ -245,10 +246,12 @@ def trajectory(t: BlockTables, s: AtomTables, g: Cells, p: BlockPlaces, one: int
             block = MovingBlock(own.moving, group, r.kinds, x, role, p.first_atom[one])
             lists = neighbours(block, s, g, atoms, MARGIN, strayed, lists)
             copy(x, 0, places, r.listed)
-        if step == 0 or step == steps:
+        if step == 0 or step == steps or len(turn.at):
             potential = energy_and_forces(own, s, r.kinds, r.charges, x, lists, r.terms, force)
         else:
             quick_forces(own, s, r.kinds, r.charges, x, lists, r.cores, r.line, r.terms, force)
+        if len(turn.at) and 0 < step < steps:
+            turning(turn, step / steps, s, r.kinds, x, r.terms, r.back, force)
         if follows:
             hand_over(t, k, x, force)
         spring = 0.0 if rules.exact else springs(constraints, r.springs, x, r.sums, r.held, force)

@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from backmap_plugins.assessors.structure import Structure
-from backmap_plugins.assessors.tacticity import chains_of
+from backmap_plugins.chemistry.stereochains import chains_of
 from backmap_plugins.chemistry.planar_bonds import double_bonds
 from rdkit import Chem
 

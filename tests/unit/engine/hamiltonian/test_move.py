@@ -16,6 +16,7 @@ from backmap.engine.hamiltonian import move, nearby, trajectory
 from backmap.engine.hamiltonian.forces import quick_forces, terms_of
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves
 from backmap.engine.hamiltonian.nearby import cores
+from backmap.engine.hamiltonian.turning import Turn
 from backmap.engine.random import Stream
 from backmap.model.molecule import MoleculeType
 from backmap.model.parameters import ForceField
@@ -23,6 +24,10 @@ from backmap.model.system import System, Window
 from tests import builders, forcefields, scenes
 
 Array = NDArray[np.float64]
+
+#: No stereocentre is turned over on the way.
+STRAIGHT = Turn(np.empty(0, dtype=np.int64), 0.0, np.empty((0, 5), dtype=np.int64), np.empty((0, 6)),
+                np.empty((0, 2), dtype=np.int64), np.empty((0, 4)))
 
 
 def rigid(kind: MoleculeType) -> MoleculeType:
@@ -56,7 +61,7 @@ def start(moves: HamiltonianMoves, frame: Frame, one: int, seed: int = 1) -> mov
 def follow(moves: HamiltonianMoves, frame: Frame, one: int) -> tuple[int, Array]:
     """A trajectory of the block in the room: how it ended, and its energies."""
     end, energies, *_ = move.trajectory(moves.tables, moves.surroundings, frame.grid, moves.places, one, frame.atoms,
-                                        moves.rules, moves.rules.steps, moves.room, moves._lists)
+                                        moves.rules, moves.rules.steps, moves.room, moves._lists, STRAIGHT)
     return end, energies
 
 
@@ -164,7 +169,7 @@ def test_quick_forces_are_those_of_the_energy(coulomb: str, cap: float | None) -
         k, room = moves.places.make[one], start(moves, frame, one)
         places = moves.tables.places.start[k + 1] - moves.tables.places.start[k]
         lists = move.trajectory(moves.tables, moves.surroundings, frame.grid, moves.places, one, frame.atoms,
-                                moves.rules, 0, room, moves._lists)[-1]
+                                moves.rules, 0, room, moves._lists, STRAIGHT)[-1]
         moving, expected = moves.tables.places.moving[k], np.array(room.force)
         quick_forces(terms_of(moves.tables, k), moves.surroundings, room.kinds, room.charges, room.x[:places], lists,
                      room.cores, room.line, room.terms, room.force[:places])
@@ -183,7 +188,7 @@ def test_lists_in_a_narrow_box_hold_no_more_than_in_a_wide_one() -> None:
     for one in range(len(moves.centre)):
         k, room = moves.places.make[one], start(moves, frame, one)
         lists = move.trajectory(tables, moves.surroundings, frame.grid, moves.places, one, frame.atoms, moves.rules, 0,
-                                room, moves._lists)[-1]
+                                room, moves._lists, STRAIGHT)[-1]
         move.leave(tables, moves.places, one, room)
         bounds = tables.groups.first[tables.groups.start[k]:tables.groups.start[k + 1]]
         for group, (begin, end) in enumerate(itertools.pairwise(bounds)):
@@ -296,7 +301,7 @@ def test_kinds_may_share_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
             k, room = moves.places.make[one], start(moves, frame, one)
             places = moves.tables.places.start[k + 1] - moves.tables.places.start[k]
             _, energies, *_, lists = move.trajectory(moves.tables, moves.surroundings, frame.grid, moves.places, one,
-                                                     frame.atoms, moves.rules, 0, room, moves._lists)
+                                                     frame.atoms, moves.rules, 0, room, moves._lists, STRAIGHT)
             moving = moves.tables.places.moving[k]
             found.append([energies[0, :1], np.array(room.force[:moving])])
             quick_forces(terms_of(moves.tables, k), moves.surroundings, room.kinds, room.charges, room.x[:places],

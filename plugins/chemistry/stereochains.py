@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from backmap.model.molecule import MoleculeType
 
-from ..chemistry.branches import branch_of, label
+from .branches import branch_of, label
 
 Index = NDArray[np.int64]
 

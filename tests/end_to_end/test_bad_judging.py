@@ -237,7 +237,7 @@ TABLE: list[Row] = [
      "run.yaml: steps[3].assess: compare_with.none: makes no atoms. Name a step that does."),
     ("unknown assessor", recipe("[structure,", "[structures,"), (),
      f"{ASSESS}.assessors[0]: no assessor is called 'structures'. Did you mean 'structure'? Known: "
-     "along_beads, block_free_energies, calibration, coarse_structure, consistency, energy, equipartition, "
+     "along_beads, block_free_energies, calibration, coarse_structure, consistency, dynamics, energy, equipartition, "
      "force_residual, landscape, projected_forces, ranks, stability, structure"),
     ("unknown option of an assessor", recipe(PLAIN, "[{structure: {bin: 2}}]"), (),
      f"{ASSESS}.assessors[0].structure: no option is called 'bin'. ... Known: ..."),

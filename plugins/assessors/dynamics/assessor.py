@@ -106,8 +106,8 @@ class Coherence(Assessor):
             tally.row(f"beads {number}", frame.index, frame.beads[members.beads].astype(np.float32))
 
     def conclude(self, tally: Tally, reference: Tally | None) -> Assessment:
-        made = Assessment()
         interval = _interval(tally)
+        made = Assessment([Figure(SECTION, "frames", "interval", float("nan") if interval is None else interval, "ps")])
         if interval is None:
             made.notes.append("Frames are too few, or not evenly spaced in time: no correlations.")
             return made

@@ -11,7 +11,7 @@ from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.hamiltonian.moves import HamiltonianMoves, Tempering, by_type
 from backmap.engine.hamiltonian.ranks import ALL, BlockRanks
-from backmap.engine.hamiltonian.tables import expect_movable
+from backmap.engine.hamiltonian.tables import movable
 from backmap.engine.random import numpy_generator
 from backmap.engine.sites.snapshot import Snapshot
 from backmap.errors import BackmapError
@@ -81,7 +81,7 @@ class Ranks(Assessor):
         sigma = sampled.sigma if sampled else None
         self.sigma = by_type(system, sigma) if isinstance(sigma, dict) else sigma
         for exact in {True, self.sigma is None}:
-            expect_movable(system, options.block_size, exact)
+            movable(system, options.block_size, exact)
 
     @property
     def ranks(self) -> dict[bool, BlockRanks]:

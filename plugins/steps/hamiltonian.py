@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from backmap.engine.hamiltonian import timestep as lengths
 from backmap.engine.hamiltonian.following import Followed, Following
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves, SweepOutcome, Tempering, by_type
 from backmap.engine.hamiltonian.steering import Steering
+from backmap.engine.hamiltonian.tables import movable
 from backmap.engine.mending import MISSED, TROUBLES, Mending
 from backmap.model.assessment import CARE, Aspect
 from backmap.model.sampling import Sampled
@@ -29,7 +30,7 @@ from .mended import MendingRecord
 from .move_options import HARDEST, SOFTEST, HamiltonianOptions, SoftBeads, Tempered
 from .moves_record import Record
 from .relaxing import FOLLOWED, RULES, TOPIC, Relaxation, evenly, starting_twice
-from .settling import settled
+from .settling import copied, settled
 from .softness import FIRST as GUESS
 from .softness import SigmaTuner
 from .stiffness import Stiffness
@@ -88,7 +89,7 @@ class Hamiltonian(FrameStep):
         if options.only is None or state.sampled == sampled:
             state.sampled = sampled
         timestep, _ = self._pace(state.system)
-        for kind, blocks in zip(state.system.types, self.moves.blocks):
+        for kind, blocks in zip(state.system.types, self._blocks):
             loose = int((~np.isfinite(kind.bond_length)).sum())
             if loose and options.timestep != AUTO and timestep > SPRINGY and not (kind.given or kind.coarse):
                 state.log(f"note: {kind.name}: {loose} of its bonds are springs, for which {timestep:g} fs are "
@@ -102,13 +103,24 @@ class Hamiltonian(FrameStep):
         """Everything that depends on how softly beads are met."""
         options, (timestep, steps) = self.options, self._pace(state.system)
         each = by_type(state.system, sigma, f"{self.where}.beads.sigma") if isinstance(sigma, dict) else sigma
-        self.moves = HamiltonianMoves(state.system, state.forcefield, options.temperature, steps, timestep,
-                                      options.block_size, each, options.fixman_potential,
-                                      hydrogen_mass=options.hydrogen_mass or 0.0)
+        self._wanted = partial(HamiltonianMoves, state.system, state.forcefield, options.temperature, steps, timestep,
+                               options.block_size, each, options.fixman_potential,
+                               hydrogen_mass=options.hydrogen_mass or 0.0)
+        self._blocks = movable(state.system, options.block_size, each is None)
         self.projector, self.energy = SystemProjector(state.system), FrameEnergy(state.system, state.forcefield)
-        self.mending = Mending(self.moves, self.energy, 0 if options.only is not None else options.mend)
         self.sigma, self.level = sigma, state.level
-        vars(self).pop("steering", None)  # one that was made knows another sigma
+        for name in ("moves", "mending", "steering"):  # what was made knows another sigma
+            vars(self).pop(name, None)
+
+    @cached_property
+    def moves(self) -> HamiltonianMoves:
+        """Its tables take their time for large molecules: they are made when the first frame is there."""
+        return self._wanted()
+
+    @cached_property
+    def mending(self) -> Mending:
+        """What leads frames out of what moves do not leave."""
+        return Mending(self.moves, self.energy, 0 if self.options.only is not None else self.options.mend)
 
     @cached_property
     def following(self) -> Following:
@@ -309,7 +321,7 @@ class Hamiltonian(FrameStep):
             if name in (TEMPERED, MAIN) and not outcomes and followed is not None:
                 followed.after(0, frame.atoms)
             if name == HEATED and second is None:
-                second = _copied(frame)
+                second = copied(frame)
             if (name, sweep) == (CROSSING, 0):
                 followed.heated(second.atoms)
             moved, where = (frame, only) if second is None else (second, followed.part >= 0)
@@ -350,7 +362,7 @@ class Hamiltonian(FrameStep):
     def _recalled(self, frame: Frame, followed: Followed | None,
                   kept: dict[str, NDArray]) -> tuple[list[SweepOutcome], Frame | None]:
         """Bring a frame to where it was kept, in place; outcomes so far, and its second start."""
-        second = _copied(frame) if "second atoms" in kept else None
+        second = copied(frame) if "second atoms" in kept else None
         for which, one in (("frame", frame), ("second", second)):
             for name, array in (_arrays(one) if one is not None else {}).items():
                 array[:] = kept[f"{which} {name}"]
@@ -377,19 +389,11 @@ class Hamiltonian(FrameStep):
         if record.rows():
             state.sampling.append(Sampling(f"steps[{self.index}].{self.name or 'hamiltonian'}", record.rows(),
                                            notes=[record.summary(), *mended.lines(), *stiffness, *seen],
-                                           sigma=self._widest,
-                                           level=self.level, findings=findings, relaxation=relaxation.rows(),
-                                           tuned=self.tuned))
+                                           sigma=self._widest, level=self.level, findings=findings,
+                                           relaxation=relaxation.rows(), tuned=self.tuned))
 
 
 def _arrays(frame: Frame) -> dict[str, Array]:
     """What changes of a frame while it is moved."""
     return {"atoms": frame.atoms, "residual": frame.residual, "reach": frame.grid.reach, "largest": frame.grid.largest,
             "given": frame.grid.beads}
-
-
-def _copied(frame: Frame) -> Frame:
-    """The frame, to be moved by itself."""
-    changing = ("beads", "reach", "largest", "wrap", "start", "member")
-    grid = frame.grid._replace(**{name: getattr(frame.grid, name).copy() for name in changing})
-    return Frame(frame.atoms.copy(), frame.residual.copy(), grid)

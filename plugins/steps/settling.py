@@ -42,3 +42,10 @@ def settled(moves: HamiltonianMoves, frame: Frame, mended: NDArray[np.bool_], na
         wanted[moved[moved >= 0]] = False
         progress((sweep + 1) / len(SHARES))
     return shares
+
+
+def copied(frame: Frame) -> Frame:
+    """The frame, to be moved by itself."""
+    changing = ("beads", "reach", "largest", "wrap", "start", "member")
+    grid = frame.grid._replace(**{name: getattr(frame.grid, name).copy() for name in changing})
+    return Frame(frame.atoms.copy(), frame.residual.copy(), grid)

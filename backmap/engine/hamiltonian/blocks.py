@@ -75,13 +75,6 @@ def blocks_of(kind: MoleculeType, size: int, exact: bool) -> list[Block]:
     return [block for first in range(0, len(wanted), AT_ONCE) for block in grower.blocks(wanted[first:first + AT_ONCE])]
 
 
-def can_move(kind: MoleculeType, size: int, exact: bool) -> bool:
-    """Whether ``blocks_of`` finds any; it looks no farther than the first."""
-    grower, centres = _Grower(kind, exact), range(0 if kind.given else kind.n_beads)
-    return any(grower.blocks([(grown(kind, centre, size), centre) for centre in centres[first:first + AT_ONCE]])
-               for first in range(0, len(centres), AT_ONCE))
-
-
 class _Grower:
     """Makes the blocks of a molecule type, many at a time."""
 

@@ -15,7 +15,7 @@ from ...model.molecule import MoleculeType
 from ...model.parameters import ForceField
 from ...model.system import System
 from ..energy.layout import FieldLayout
-from .blocks import Block, blocks_of, can_move
+from .blocks import Block, blocks_of
 from .elimination import pattern
 from .loops import LANES
 from .makes import Maker, Makes
@@ -38,6 +38,8 @@ from .records import (
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
+#: Blocks of each molecule type, by their size and by whether beads hold them, as long as it is in use.
+_BLOCKS: WeakKeyDictionary[MoleculeType, dict[tuple[int, bool], list[Block]]] = WeakKeyDictionary()
 #: What was built for each force field, as long as that is in use.
 _BUILT: WeakKeyDictionary[ForceField, dict[tuple, tuple[list[list[Block]], BlockTables]]] = WeakKeyDictionary()
 
@@ -63,20 +65,27 @@ def build(system: System, layout: FieldLayout, size: int, exact: bool,
     return known[asked]
 
 
-def expect_movable(system: System, size: int, exact: bool) -> None:
-    """Raise the BackmapError of ``build`` where nothing can move, before the tables are needed."""
-    if not any(can_move(kind, size, exact) for kind in system.types):
-        raise _stuck()
+def movable(system: System, size: int, exact: bool) -> list[list[Block]]:
+    """Blocks of every molecule type, without their tables; who asks for the same gets the same.
 
-
-def _stuck() -> BackmapError:
-    return BackmapError("bonds and beads leave no block any freedom to move", hint="Take more beads to a block.")
+    Raises:
+        BackmapError: If nothing can move.
+    """
+    found = []
+    for kind in system.types:
+        known = _BLOCKS.setdefault(kind, {})
+        if (size, exact) not in known:
+            known[size, exact] = blocks_of(kind, size, exact)
+        found.append(known[size, exact])
+    if not any(found):
+        raise BackmapError("bonds and beads leave no block any freedom to move", hint="Take more beads to a block.")
+    return found
 
 
 def _built(system: System, layout: FieldLayout, size: int, exact: bool,
            hydrogen_mass: float) -> tuple[list[list[Block]], BlockTables]:
     """See ``build``."""
-    blocks = [blocks_of(kind, size, exact) for kind in system.types]
+    blocks = movable(system, size, exact)
     parts, near, copies = Makes(), Makes(), []
 
     def finish(alike: dict[str, Any]) -> dict[str, Any]:
@@ -85,8 +94,6 @@ def _built(system: System, layout: FieldLayout, size: int, exact: bool,
     for kind, parameters, listed in zip(system.types, layout.molecules, blocks, strict=True):
         maker = Maker(kind, parameters, layout.explicit.factor, moving_masses(kind, hydrogen_mass), finish, parts, near)
         copies += maker.copies(listed)
-    if not copies:
-        raise _stuck()
     return blocks, BlockTables(
         copies=BlockCopies(_numbers(copies, "make"), *_rows(copies, "place"), *_rows(copies, "bead"),
                            _numbers(copies, "gram"), *_rows(copies, "near")),

@@ -62,7 +62,8 @@ class Posterior:
         if not len(known):
             return said
         return (f"{said}. Of {len(known)} dyads {(1.0 / (1.0 + np.exp(-known))).mean():.3f} are meso; "
-                f"{(np.abs(known) > np.log(19)).sum()} are known with more than 95 %")
+                f"{(np.abs(known) > np.log(19)).sum()} come out with more than 95 %, which is too sure where "
+                "hands no longer change: odds from one hand alone lack what flips dissipate")
 
     def lines(self) -> Iterator[str]:
         """A short table for the log."""

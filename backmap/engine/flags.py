@@ -75,6 +75,15 @@ def twisted(system: System, atoms: Array, least: float) -> Mask:
     return found
 
 
+def astray(system: System, atoms: Array, least: float = 0.0) -> Mask:
+    """Beads of another isomer than they should be, or with a planar bond less flat than ``least``, (B,), of (A, 3).
+
+    A planar bond that has only just come to its side is downhill from the other one: it stays where it is, as moves do
+    not let it back, and none is accepted.
+    """
+    return np.any(wrong_isomers(system, atoms[None]), axis=0)[0] | twisted(system, atoms, least)
+
+
 def wrong_isomers(system: System, atoms: Array) -> tuple[Mask, Mask]:
     """Beads that own a stereocentre of the wrong hand, and an end of a planar bond on the wrong side, (W, B) each."""
     found, owner = np.zeros((2, len(atoms), system.n_beads), dtype=bool), owners(system)

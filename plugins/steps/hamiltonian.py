@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from backmap.api import FrameStep, Sampling, State
 from backmap.engine.energy.frame import FrameEnergy
-from backmap.engine.flags import finished, flagged, with_neighbours, wrong_isomers
+from backmap.engine.flags import astray, finished, flagged, with_neighbours
 from backmap.engine.geometry.constraint import FLAG as TOLERANCE
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.hamiltonian import timestep as lengths
@@ -19,7 +19,7 @@ from backmap.engine.hamiltonian.following import Followed, Following
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves, SweepOutcome, Tempering, by_type
 from backmap.engine.hamiltonian.steering import Steering
 from backmap.engine.hamiltonian.tables import movable
-from backmap.engine.mending import MISSED, TROUBLES, Mending
+from backmap.engine.mending import FLATTEST, MISSED, TROUBLES, Mending
 from backmap.model.assessment import CARE, Aspect
 from backmap.model.sampling import Sampled
 from backmap.model.system import System, Window
@@ -211,11 +211,11 @@ class Hamiltonian(FrameStep):
         self._turn_over(frame, (state.seed, self.index, "steer", int(window.frames[0])), only)
         return frame, residual
 
-    def _turn_over(self, frame: Frame, words: tuple, only: NDArray[np.bool_] | None = None) -> bool:
-        """Turn over what is another isomer than it should be, in place; whether there was any."""
-        if not any(wrong.any() for wrong in wrong_isomers(self.moves.system, frame.atoms[None])):
+    def _turn_over(self, frame: Frame, words: tuple, only: NDArray[np.bool_] | None = None, least: float = 0.0) -> bool:
+        """Turn over what is another isomer than it should be, or less flat than ``least``; whether there was any."""
+        if not astray(self.moves.system, frame.atoms, least).any():
             return False
-        for _ in self.steering.steer(frame, words, only):
+        for _ in self.steering.steer(frame, words, only, least):
             pass
         return True
 
@@ -232,7 +232,7 @@ class Hamiltonian(FrameStep):
         """Mend a frame, in place, and turn over what that made another isomer; returns beads that were moved, (B,)."""
         mended = self.mending.mend(frame, box, words, progress).beads
         for turn in range(TURNS):
-            if not self._turn_over(frame, (*words, "steer", turn)):
+            if not self._turn_over(frame, (*words, "steer", turn), least=FLATTEST):
                 break
             mended |= self.mending.mend(frame, box, (*words, "again", turn)).beads
         return mended

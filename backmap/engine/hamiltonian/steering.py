@@ -15,7 +15,7 @@ from ...model.isomers import BOND, CENTRE, TRANS
 from ...model.molecule import MoleculeType
 from ...model.parameters import Bonded, ForceField, MoleculeParameters
 from ...model.system import System
-from ..flags import with_neighbours, wrong_isomers
+from ..flags import astray, with_neighbours
 from .moves import Frame, HamiltonianMoves
 
 Array = NDArray[np.float64]
@@ -52,19 +52,21 @@ class Steering:
         self.moves = HamiltonianMoves(System(tuple((own[kind], count) for kind, count in system.blocks)),
                                       replace(field, molecules=molecules), temperature, STEPS, TIMESTEP, size, sigma)
 
-    def steer(self, frame: Frame, name: Sequence[int | str], only: NDArray[np.bool_] | None = None) -> Iterator[int]:
+    def steer(self, frame: Frame, name: Sequence[int | str], only: NDArray[np.bool_] | None = None,
+              least: float = 0.0) -> Iterator[int]:
         """Move what is wrong, in place, until nothing is; yields how many beads were wrong before each sweep.
 
         Args:
             frame: All atoms placed, on the rigid bonds.
             name: Of the random numbers: seed, step, number of the frame in the input.
             only: Beads in whose neighbourhood atoms may move, (B,); None means all.
+            least: How flat planar bonds are to be: a cosine, 0 or more.
         """
         for number in range(ROUNDS):
-            wrong = np.any(wrong_isomers(self.system, frame.atoms[None]), axis=0)
+            wrong = astray(self.system, frame.atoms, least)
             if number >= STUBBORN:
-                wrong = with_neighbours(wrong, self.system)
-            wrong = wrong[0] if only is None else wrong[0] & only
+                wrong = with_neighbours(wrong[None], self.system)[0]
+            wrong = wrong if only is None else wrong & only
             if not wrong.any():
                 return
             yield int(wrong.sum())

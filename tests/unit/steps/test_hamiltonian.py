@@ -151,7 +151,7 @@ def test_what_mending_makes_another_isomer_is_turned_over_and_mended_again(monke
     mend = step.mending.mend
     monkeypatch.setattr(step.mending, "mend", lambda frame, box, words, *more: names.append(words) or mend(
         frame, box, words, *more))
-    monkeypatch.setattr(step, "_turn_over", lambda *_: next(turned))
+    monkeypatch.setattr(step, "_turn_over", lambda *_, **__: next(turned))
     found = step._mend(frame, window.box(0), (5, 1, "mend", 0, 0))
     assert found.shape == (system.n_beads,)
     assert [words[-2:] for words in names] == [(0, 0), ("again", 0), ("again", 1)]

@@ -12,7 +12,7 @@ from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.hamiltonian.moves import HamiltonianMoves
 from backmap.engine.hamiltonian.steering import Steering
 from backmap.engine.mending import FLATTEST, STRAINED, Mending
-from backmap.model.isomers import BOND, CENTRE, CIS, TRANS, PlanarSides, handedness, sides
+from backmap.model.isomers import BOND, CENTRE, CIS, TRANS, PlanarSides, flatness, handedness, sides
 from backmap.model.molecule import MoleculeType
 from backmap.model.parameters import BOLTZMANN, Bonded
 from tests import chains
@@ -152,6 +152,19 @@ def test_planar_bonds_are_steered_over_a_high_barrier(side: int) -> None:
     assert left == sorted(left, reverse=True)
     assert (sides(frame.atoms[system.groups[0].atoms], QUAD) == side).all()
     np.testing.assert_allclose(system.map(frame.atoms), system.map(atoms), atol=1e-10)
+
+
+def test_planar_bonds_that_have_only_just_come_to_their_side_are_steered_on() -> None:
+    """At 93 degrees of a barrier nothing is another isomer, but all would fall back, which they may not."""
+    torsion = Bonded("periodic_proper", QUAD, np.array([[np.pi, 60.0, 2.0]]))
+    system, atoms = chains.far_apart(sided(ROW, TRANS), twisted(np.full(40, np.radians(93.0))))
+    field = chains.field_of(ROW, BEND, torsion)
+    steering = Steering(system, field, 300.0, 8, None)
+    frame = HamiltonianMoves(system, field, 300.0).frame(atoms, system.map(atoms), None)
+    assert not list(steering.steer(frame, (1, 2, "steer", 0)))
+    left = list(steering.steer(frame, (1, 2, "steer", 0), least=0.5))
+    assert left[0] == 40
+    assert (flatness(frame.atoms[system.groups[0].atoms], QUAD, np.array([TRANS])) >= 0.5).all()
 
 
 def test_centres_are_steered_over_a_high_barrier_each_type_to_its_own_hand() -> None:

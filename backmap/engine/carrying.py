@@ -15,8 +15,9 @@ Array = NDArray[np.float64]
 
 #: Bonds to the beads that turn a bead, of which the further ones weigh a quarter.
 AROUND = 2
-#: Times that bonds and angles are led back to what they were, and the share of the way that is gone each time.
-ROUNDS, SHARE = 30, 0.5
+#: Times that bonds and angles are led back to what they were, the share of the way that is gone each time, and that of
+#: the last change which goes on.
+ROUNDS, SHARE, MOMENTUM = 100, 0.7, 0.9
 #: Weight of "nothing turns" beside what turns a molecule as a whole, and then each of its beads, for directions that
 #: these leave open.
 STILL_WHOLE, STILL = 1e-3, 0.05
@@ -27,8 +28,9 @@ class Carrying:
 
     Molecules are superposed as a whole from one frame to the next (Kabsch 1976), and then the surroundings of every
     bead, itself and those one and two bonds away; atoms move with their bead. Distances of atoms one and two bonds
-    apart, which that changes where beads meet, are led back to what they were (as in position-based dynamics, Mueller
-    2007), and rigid bonds and beads are met again by projection. Beads keep the offset from their atoms that they had.
+    apart, which that changes where beads meet, are led back to what they were with beads in place (as in position-based
+    dynamics, Mueller 2007), and rigid bonds are met again by projection. Beads keep the offset from their atoms that
+    they had.
 
     Args:
         system: What there is.
@@ -82,21 +84,22 @@ def _along(kind: MoleculeType, atoms: Array, beads: Array, onto: Array) -> Array
 
 
 def _relieved(kind: MoleculeType, moved: Array, atoms: Array) -> Array:
-    """Atoms (m, A, 3) that were moved, with bonds and angles led back to those of others; atoms that are beads stay."""
+    """Atoms (m, A, 3) that were moved, with bonds and angles led back to those of others, their beads where they are."""
     pairs, still, often = _near(kind)
-    if not len(pairs):
-        return moved
     first, second = pairs.T
     length = np.linalg.norm(atoms[:, second] - atoms[:, first], axis=-1)
-    moved = moved.copy()
-    for _ in range(ROUNDS):
+    beads, last = kind.mapping.apply(moved), np.zeros_like(moved)
+    for _ in range(ROUNDS if len(pairs) else 0):
         way = moved[:, second] - moved[:, first]
         now = np.linalg.norm(way, axis=-1)
         pull = SHARE * ((now - length) / np.maximum(now, 1e-6))[..., None] * way
         change = np.zeros_like(moved)
         np.add.at(change, (slice(None), first), pull)
         np.add.at(change, (slice(None), second), -pull)
-        moved += change * still[:, None] / often[:, None]
+        last = change * still[:, None] / often[:, None] + MOMENTUM * last
+        moved = moved + last
+        back = (beads - kind.mapping.apply(moved))[:, kind.mapping.owner]
+        moved, last = moved + back, last + back
     return moved
 
 

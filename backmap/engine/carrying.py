@@ -84,7 +84,7 @@ def _along(kind: MoleculeType, atoms: Array, beads: Array, onto: Array) -> Array
 
 
 def _relieved(kind: MoleculeType, moved: Array, atoms: Array) -> Array:
-    """Atoms (m, A, 3) that were moved, with bonds and angles led back to those of others, their beads where they are."""
+    """Atoms (m, A, 3) that were moved, with bonds and angles led back to what they were, beads in place."""
     pairs, still, often = _near(kind)
     first, second = pairs.T
     length = np.linalg.norm(atoms[:, second] - atoms[:, first], axis=-1)

@@ -38,7 +38,7 @@ def test_a_molecule_that_moves_as_a_whole_takes_its_atoms_along() -> None:
     system, atoms, beads = octane()
     turn = Rotation.from_rotvec([0.1, -0.2, 0.15]).as_matrix()
     moved = Carrying(system).carried(atoms, beads, beads @ turn.T + [0.4, 0.0, -0.2])
-    np.testing.assert_allclose(moved, atoms @ turn.T + [0.4, 0.0, -0.2], atol=0.015)  # straight chains say little
+    np.testing.assert_allclose(moved, atoms @ turn.T + [0.4, 0.0, -0.2], atol=0.02)  # straight chains say little
     assert np.abs(atoms @ turn.T - atoms).max() > 0.5
 
 

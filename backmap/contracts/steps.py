@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import BackmapError
@@ -31,6 +32,8 @@ class Step(Plugin):
     gives: frozenset[str] = frozenset()
     #: What is no longer there after it, by the same names, as in a step that changes what there is.
     takes: frozenset[str] = frozenset()
+    #: What is there for the steps of a branch besides, by its name (``branches``).
+    inside: Mapping[str, frozenset[str]] = MappingProxyType({})
     #: What is there before the step, by the same names; set by the recipe.
     there: frozenset[str] = frozenset()
     #: True if ``start`` does all the work and writes the results, so that processes cannot share it.

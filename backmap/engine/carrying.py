@@ -6,9 +6,10 @@ from functools import lru_cache
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from ..model.molecule import MoleculeType
-from ..model.system import System
+from ..model.system import System, self_image
 from .geometry.constraint import SystemProjector
 
 Array = NDArray[np.float64]
@@ -56,6 +57,41 @@ class Carrying:
                 moved[group.atoms] = _along(group.type, atoms[group.atoms], beads[group.beads], onto[group.beads])
         offset = self.system.map(atoms) - beads
         return self._projector.project(moved[None], (onto + offset)[None])[0][0]
+
+
+def beside(system: System, beads: Array, atoms: Array, onto: Array, box: Array | None) -> tuple[Array, Array]:
+    """The images of the molecules of one frame, beads (B, 3) and atoms (A, 3), nm, that are next to those of the next.
+
+    Args:
+        system: What there is.
+        beads, atoms: Of the one frame, whole molecules.
+        onto: Beads of the next, (B, 3), nm.
+        box: Of the next, (3, 3), nm, or None.
+    """
+    beads, atoms = beads.copy(), atoms.copy()
+    for group in system.groups:
+        first = group.beads[:, 0]
+        shift = self_image(onto[first] - beads[first], box)[:, None]
+        beads[group.beads] += shift
+        atoms[group.atoms] += shift
+    return beads, atoms
+
+
+def between(system: System, beads: Array, onto: Array, share: float) -> Array:
+    """Beads on the way from one frame to the next, (B, 3) each, nm, of which a share is gone.
+
+    Molecules move, turn and change their shape evenly: on straight ways those that turn far would shrink.
+    """
+    found = onto.copy()
+    for group in system.groups:
+        was, will = beads[group.beads], onto[group.beads]
+        here, there = was.mean(axis=1, keepdims=True), will.mean(axis=1, keepdims=True)
+        turn = _rotation(np.einsum("mbi,mbj->mij", will - there, was - here), STILL_WHOLE)
+        part = Rotation.from_rotvec(share * Rotation.from_matrix(turn).as_rotvec()).as_matrix()
+        change = np.einsum("mji,mbj->mbi", turn, will - there) - (was - here)
+        found[group.beads] = here + share * (there - here) + np.einsum("mij,mbj->mbi", part,
+                                                                       was - here + share * change)
+    return found
 
 
 def alike(system: System, beads: Array, onto: Array) -> float:

@@ -361,7 +361,7 @@ def _settle(steps: Sequence[Step | None], place: str, file: Path, registry: Regi
             yield RecipeError(f"step '{step.name}' needs {need}, {lacks}", path=path,
                               hint=f"Steps that give it: {', '.join(_givers(need, registry)) or 'none'}{own}")
         for branch, (name, nested) in enumerate(step.branches.items()):
-            yield from _settle(nested, f"{path}.{name}", file, registry, given,
+            yield from _settle(nested, f"{path}.{name}", file, registry, given | step.inside.get(name, frozenset()),
                                1000 * (step.index + 1) + 100 * branch)
         gone |= dict.fromkeys(given & step.takes - step.gives, step.name)
         given = (given - step.takes) | step.gives

@@ -2,17 +2,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
+import numpy as np
 from pydantic import Field, field_validator
 
 from backmap.api import FrameStep, Options, Several, State, Step
-from backmap.engine.carrying import Carrying, alike
+from backmap.engine.carrying import Carrying, alike, beside, between
 from backmap.engine.flags import finished
 from backmap.engine.geometry.constraint import flag_slack
+from backmap.engine.random import seed_named
 from backmap.engine.sites.handed import expect, named
 from backmap.errors import BackmapError, at
 from backmap.model.system import Window
+
+from .hamiltonian import FLAG
 
 #: Beads whose bonds have turned so far are not the same in the next frame: the mean cosine of the angles.
 TURNED = 0.5
@@ -26,6 +31,10 @@ class CarryOptions(Options):
     start: Several[Step] = Field(description="The steps that make the atoms of the first frame, and of frames that do "
                                              "not go on where the one before was: [{forward: template}, "
                                              "{hamiltonian: {sweeps: 100}}].")
+    refresh: Several[Step] = Field(description="The steps that lead the atoms to the law of their frame, after each of "
+                                               "the substeps: {hamiltonian: {sweeps: 1, steps: 50, timestep: 2}}.")
+    substeps: int = Field(5, ge=1, description="In how many even steps beads go from one frame to the next. What a "
+                                               "step bends turns into heat, less of it in more of them.")
 
     @field_validator("start")
     @classmethod
@@ -36,25 +45,26 @@ class CarryOptions(Options):
 
 
 class Carry(FrameStep):
-    """Moves the atoms of the frame before along with the beads, for later steps to refresh.
+    """Moves the atoms of the frame before along with the beads, and refreshes them on the way.
 
     What beads do not fix is where it was: torsions of methyl groups, rings and side chains. Moves that are accepted by
-    the force field (``hamiltonian``) then lead on from there, so that each frame has its law, and successive frames are
-    as alike as the number of their sweeps says.
+    the force field (``hamiltonian``) lead on from there, so that each frame has its law, and successive frames are as
+    alike as the number of their sweeps says.
     """
 
     Options = CarryOptions
     options: CarryOptions
     needs = frozenset({"system", "beads"})
     gives = frozenset({"atoms"})
+    inside = {"refresh": frozenset({"atoms"})}
     follows: ClassVar[bool] = True
 
     @property
     def branches(self) -> dict[str, Sequence[Step]]:
-        return {"start": self.options.start}
+        return {"start": self.options.start, "refresh": self.options.refresh}
 
     def start(self, state: State) -> None:
-        for step in self.options.start:
+        for step in (*self.options.start, *self.options.refresh):
             with at(step.where):
                 step.begin(state)
         self.carrying = Carrying(state.system)
@@ -62,16 +72,31 @@ class Carry(FrameStep):
         self.interval = float(first[1] - first[0]) if len(first) > 1 else 0.0
 
     def frame(self, window: Window, state: State) -> Window:
-        before, place = state.previous, int(window.place[0])
-        if before is not None and self._goes_on(before, window):
-            self.memory["ways"].count("frames", place, [1, 0])
-            atoms = self.carrying.carried(before.atoms[0], before.beads[0], window.beads[0])
-            return flag_slack(finished(window, atoms[None]))
-        self.memory["ways"].count("frames", place, [0, 1])
-        for step in self.options.start:
-            with at(step.where):
-                window = expect(step.frames(window, state), Window, named("step", step), "handed on")
-        return window
+        before = state.previous
+        goes_on = before is not None and self._goes_on(before, window)
+        self.memory["ways"].count("frames", int(window.place[0]), [int(goes_on), int(not goes_on)])
+        return self._carried(before, window, state) if goes_on else _through(self.options.start, window, state)
+
+    def _carried(self, before: Window, window: Window, state: State) -> Window:
+        """The frame before, led on to the beads of this one in substeps."""
+        n, seed, whole = self.options.substeps, state.seed, state.progress
+        beads, atoms = beside(window.system, before.beads[0], before.atoms[0], window.beads[0], window.box(0))
+        first, widening = beads, window.boxes - before.boxes
+        stuck: list[np.ndarray] = []
+        try:
+            for k in range(n):
+                left = (n - 1 - k) / n
+                onto = between(window.system, first, window.beads[0], 1 - left) if left else window.beads[0]
+                moved = self.carrying.carried(atoms, beads, onto)
+                here = replace(window, beads=onto[None], boxes=window.boxes - left * widening)
+                state.seed = seed_named(seed, f"substep {k}")  # else all of them would draw the same
+                state.progress = lambda share, k=k: whole((k + share) / n)
+                done = _through(self.options.refresh, flag_slack(finished(here, moved[None])), state)
+                beads, atoms = onto, done.atoms[0]
+                stuck += [done.flags[FLAG]] if FLAG in done.flags else []
+        finally:
+            state.seed, state.progress = seed, whole
+        return replace(done, flags={**done.flags, FLAG: np.all(stuck, axis=0)}) if stuck else done
 
     def _goes_on(self, before: Window, window: Window) -> bool:
         """Whether a frame is the next one after the one before, as far as can be seen."""
@@ -87,7 +112,7 @@ class Carry(FrameStep):
         return not late and alike(window.system, before.beads[0], window.beads[0]) > TURNED
 
     def finish(self, state: State) -> None:
-        for step in self.options.start:
+        for step in (*self.options.start, *self.options.refresh):
             with at(step.where):
                 step.finish(state)
         ways = self.memory["ways"]
@@ -96,5 +121,12 @@ class Carry(FrameStep):
         carried, anew = ways.counts("frames").tolist()
         state.log(f"carry: {carried} of {carried + anew} frames go on where the one before was")
         if self.interval > 0:
-            state.log(f"carry: frames are {self.interval:g} ps apart; atoms move about as fast as in dynamics where "
-                      "sweeps x steps x timestep of the moves behind it are as long")
+            state.log(f"carry: frames are {self.interval:g} ps apart, in {self.options.substeps} substeps")
+
+
+def _through(steps: Sequence[Step], window: Window, state: State) -> Window:
+    """A frame that went through steps."""
+    for step in steps:
+        with at(step.where):
+            window = expect(step.frames(window, state), Window, named("step", step), "handed on")
+    return window

@@ -29,7 +29,8 @@ steps:
       start:
         - forward: template
         - hamiltonian: {{sweeps: 2, steps: 4, temperature: 350, second_start: 0}}
-  - hamiltonian: {{sweeps: 1, steps: 4, temperature: 350, second_start: 0}}
+      refresh: {{hamiltonian: {{sweeps: 1, steps: 4, temperature: 350, second_start: 0}}}}
+      substeps: 2
   - assess: {{assessors: [dynamics], view: false}}
   - write: {{atoms: {{gromacs: [atoms.gro, atoms.trr]}}, report: report.json}}
 """
@@ -65,7 +66,7 @@ def test_atoms_stay_near_and_frames_after_a_gap_begin_anew(recipe: Path, tmp_pat
     done = command.call("run", recipe, "--output", tmp_path / "out")
     assert done.code == 0, done.err
     assert "carry: 3 of 5 frames go on where the one before was" in done.err
-    assert "frames are 1 ps apart" in done.err
+    assert "frames are 1 ps apart, in 2 substeps" in done.err
     atoms = np.stack([info.positions for info in GromacsFrames([tmp_path / "out" / "atoms.trr"])])
     moved = np.linalg.norm(np.diff(atoms, axis=0), axis=-1).mean(axis=1)
     assert moved[[0, 1, 3]].max() < 0.8 * moved[2]
@@ -102,7 +103,8 @@ def test_time_goes_forward(recipe: Path, tmp_path: Path) -> None:
 
 def test_not_inside_of_another_step(recipe: Path, tmp_path: Path) -> None:
     recipe.write_text(recipe.read_text().replace(
-        "view: false}", "view: false, compare_with: {again: [{carry: {start: {forward: template}}}]}}"))
+        "view: false}", "view: false, compare_with: {again: [{carry: {start: {forward: template}, "
+        "refresh: {refine: {minimize: {}}}}}]}}"))
     done = command.call("run", recipe, "--output", tmp_path / "out")
     assert done.code == 2
     assert "'carry' follows the frame before, and cannot be inside of another step" in done.err.splitlines()[-1]

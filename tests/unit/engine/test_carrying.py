@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from backmap.engine.carrying import Carrying, alike
+from backmap.engine.carrying import Carrying, alike, between
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.model.system import System
 from tests import scenes
@@ -71,3 +71,15 @@ def test_bonds_of_other_frames_are_not_alike() -> None:
     other[group.beads] = beads[group.beads][np.random.default_rng(0).permutation(len(group.beads))]
     near = beads + np.random.default_rng(1).normal(0, 0.02, beads.shape)
     assert alike(system, beads, near) > 0.99 > 0.97 > alike(system, beads, other)
+
+
+def test_on_their_way_molecules_turn_and_do_not_shrink() -> None:
+    system, _, beads = octane()
+    turn = Rotation.from_rotvec([0.0, 0.0, 2.5]).as_matrix()
+    onto = beads @ turn.T
+    np.testing.assert_allclose(between(system, beads, onto, 1.0), onto, atol=1e-9)
+    np.testing.assert_allclose(between(system, beads, onto, 0.0), beads, atol=1e-9)
+    half, (group,) = between(system, beads, onto, 0.5), system.groups
+    first, second = group.type.bead_bonds.T
+    lengths = [np.linalg.norm(x[group.beads][:, second] - x[group.beads][:, first], axis=-1) for x in (beads, half)]
+    np.testing.assert_allclose(lengths[1], lengths[0], atol=0.003)  # straight ways would leave a third of them

@@ -33,8 +33,9 @@ class CarryOptions(Options):
                                              "{hamiltonian: {sweeps: 100}}].")
     refresh: Several[Step] = Field(description="The steps that lead the atoms to the law of their frame, after each of "
                                                "the substeps: {hamiltonian: {sweeps: 1, steps: 50, timestep: 2}}.")
-    substeps: int = Field(5, ge=1, description="In how many even steps beads go from one frame to the next. What a "
-                                               "step bends turns into heat, less of it in more of them.")
+    substeps: int = Field(1, ge=1, description="In how many even steps beads go from one frame to the next. What a "
+                                               "step bends turns into heat, less of it in more of them; but beads that "
+                                               "are single atoms do not go evenly.")
 
     @field_validator("start")
     @classmethod

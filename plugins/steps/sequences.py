@@ -11,9 +11,15 @@ from numpy.typing import NDArray
 
 from backmap.api import Tally
 from backmap.engine.hamiltonian.flips import ChainCentres, log_odds
+from backmap.model.assessment import CARE, Aspect, VerdictRule
 
 Array = NDArray[np.float64]
 
+TOPIC = "tacticity"
+#: Share of the dyads that may be told by flips from one hand alone.
+ALONE = 0.1
+RULES = (VerdictRule(TOPIC, "force field",
+                     f"more than {ALONE:.0%} of the dyads told by flips from one hand alone, whose odds are too sure"),)
 #: Edges between which dyads are counted, by the probability of the likelier one.
 SURE = (0.5, 0.8, 0.95, 0.99, 0.999, 1.0)
 
@@ -31,11 +37,13 @@ class Posterior:
         centre: ln p(+) / p(-), (F, N).
         dyad: ln p(meso) / p(racemo) of each centre and the one before it, NaN where there is none, (F, N).
         flips: Flips tried, accepted, and that did not turn over, by sweep, (S, 3).
+        turned: Centres that had both hands in the sweeps that count, (F, N) bool.
     """
 
     centre: Array
     dyad: Array
     flips: NDArray[np.int64]
+    turned: NDArray[np.bool_]
 
     @classmethod
     def of(cls, tally: Tally, centres: ChainCentres, gain: float) -> Posterior:
@@ -51,7 +59,7 @@ class Posterior:
                 if centres.follows[n]:  # turning either centre over makes another dyad: the less certain of two answers
                     pair = hand[f, :, n] * hand[f, :, n - 1]
                     dyad[f, n] = min((log_odds(pair, total[f, :, end]) for end in (n - 1, n)), key=abs)
-        return cls(centre, dyad, tally.counts("flips"))
+        return cls(centre, dyad, tally.counts("flips"), hand.min(axis=1) != hand.max(axis=1))
 
     def summary(self) -> str:
         """All of it in a sentence."""
@@ -64,6 +72,16 @@ class Posterior:
         return (f"{said}. Of {len(known)} dyads {(1.0 / (1.0 + np.exp(-known))).mean():.3f} are meso; "
                 f"{(np.abs(known) > np.log(19)).sum()} come out with more than 95 %, which is too sure where "
                 "hands no longer change: odds from one hand alone lack what flips dissipate")
+
+    def findings(self) -> Iterator[Aspect]:
+        """For the verdict."""
+        told = np.isfinite(self.dyad)
+        alone = told & ~self.turned & ~np.roll(self.turned, 1, axis=1)
+        if told.any() and alone.sum() > ALONE * told.sum():
+            yield Aspect(
+                CARE, TOPIC, f"Of {told.sum()} dyads {alone.sum()} are told by flips from one hand alone, as no flip of "
+                "their centres was accepted in the sweeps that count: their odds are too sure, and they may be wrong. "
+                "Compare runs of other seeds, or give 'tacticity' more sweeps of longer flips.", "force field")
 
     def lines(self) -> Iterator[str]:
         """A short table for the log."""

@@ -20,7 +20,7 @@ from backmap.model.system import System, Window
 
 from ..chemistry.stereochains import chains_of
 from .move_options import SoftBeads
-from .sequences import Posterior, prior_odds
+from .sequences import RULES, Posterior, prior_odds
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -58,6 +58,7 @@ class Tacticity(FrameStep):
         file: str | None = Field(None, description="A .csv of what is known of every centre and dyad.")
 
     options: Options
+    verdict_rules = RULES
     needs = frozenset({"system", "beads", "atoms", "forcefield"})
     gives = frozenset({"atoms"})
 
@@ -103,7 +104,7 @@ class Tacticity(FrameStep):
             state.log(line)
         state.sampling.append(Sampling(f"steps[{self.index}].{self.name or 'tacticity'}", posterior.acceptance(),
                                        notes=[f"{posterior.summary()}."], level=self.level, sigma=self.widest,
-                                       sequences=posterior.rows()))
+                                       sequences=posterior.rows(), findings=list(posterior.findings())))
         if self.options.file is not None:
             state.files.place(Path(self.options.file), posterior.table(self.centres).encode())
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from backmap.errors import BackmapError
+from backmap.model.assessment import CARE
 from backmap.model.system import System
 from backmap.model.tally import Tally
 from backmap_plugins.steps.sequences import Posterior, prior_odds
@@ -64,6 +65,12 @@ def test_posterior_of_two_frames_by_works() -> None:
     rows = found.rows()
     assert sum(row["dyads"] for row in rows) == 16
     assert rows[-1]["expected"] == pytest.approx(1 / (1 + np.exp(-(3.0 - 2 * gain))))
+    (finding,) = found.findings()
+    assert finding.level == CARE
+    assert finding.text.startswith("Of 16 dyads 16 are told by flips from one hand alone")
+    tally.row("hand", 0, np.stack([hand, -hand]))
+    tally.row("hand", 1, np.stack([hand, -hand]))
+    assert not list(Posterior.of(tally, centres, gain).findings())
     lines = found.table(centres).split("\n")
     assert lines[0] == "frame,molecule,centre,hand,log_odds_plus,log_odds_meso"
     assert lines[11].startswith(f"1,1,2,-,{-(3.0 - 2 * gain):.3f},")

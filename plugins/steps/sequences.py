@@ -79,8 +79,8 @@ class Posterior:
         alone = told & ~self.turned & ~np.roll(self.turned, 1, axis=1)
         if told.any() and alone.sum() > ALONE * told.sum():
             yield Aspect(
-                CARE, TOPIC, f"Of {told.sum()} dyads {alone.sum()} are told by flips from one hand alone, as no flip of "
-                "their centres was accepted in the sweeps that count: their odds are too sure, and they may be wrong. "
+                CARE, TOPIC, f"Of {told.sum()} dyads {alone.sum()} are told by flips from one hand alone, as no flip "
+                "of their centres was accepted in sweeps that count: their odds are too sure, and they may be wrong. "
                 "Compare runs of other seeds, or give 'tacticity' more sweeps of longer flips.", "force field")
 
     def lines(self) -> Iterator[str]:

@@ -10,8 +10,8 @@ from backmap.model.isomers import handedness
 from backmap.model.system import System
 from backmap.model.tally import Tally
 
-from .part import Flags, Measurement, beads_of, counts_of, share
 from ..chemistry.stereochains import chains_of
+from .part import Flags, Measurement, beads_of, counts_of, share
 
 _SECTION = "stereochemistry"
 _TOPOLOGY, _FRAME = "share as in topology", "share as in reference frame"

@@ -42,8 +42,9 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     simulate(folder, "equilibrated", DEMO / "aa.gro", BEGIN)
     simulate(folder, "aa", folder / "equilibrated.gro", GO_ON, "-t", "equilibrated.cpt")
+    mapping = str(DEMO / "octane.xml")
     for trajectory, beads in (("aa.gro", "beads.gro"), ("aa.xtc", "beads.trr")):
-        call(folder, "csg_map", "--top", "aa.tpr", "--cg", str(DEMO / "octane.xml"), "--trj", trajectory, "--out", beads)
+        call(folder, "csg_map", "--top", "aa.tpr", "--cg", mapping, "--trj", trajectory, "--out", beads)
 
 
 if __name__ == "__main__":

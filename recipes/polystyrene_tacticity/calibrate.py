@@ -16,13 +16,13 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "polystyrene"))
 import model
 import simulate
+from backmap_plugins.steps.tacticity import centres_of
 
 from backmap.api import State
 from backmap.engine.hamiltonian.flips import Flips, log_odds
 from backmap.engine.hamiltonian.moves import HamiltonianMoves
 from backmap.recipe import recipe
 from backmap.recipe.registry import Registry
-from backmap_plugins.steps.tacticity import centres_of
 
 TEMPERATURE = 496.0  # K
 FREE = 10.0  #: nm; sigma of beads that hold nothing

@@ -4,8 +4,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from backmap_plugins.assessors.structure import Structure
-from backmap_plugins.chemistry.stereochains import chains_of
 from backmap_plugins.chemistry.planar_bonds import double_bonds
+from backmap_plugins.chemistry.stereochains import chains_of
 from rdkit import Chem
 
 from backmap.model.isomers import handedness

@@ -3,12 +3,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from backmap_plugins.chemistry.stereochains import chains_of
+from backmap_plugins.molecules.tacticity import DyadSequence, told_by_sequences
 
 from backmap.errors import BackmapError
 from backmap.model.isomers import handedness
 from backmap.model.system import System
-from backmap_plugins.chemistry.stereochains import chains_of
-from backmap_plugins.molecules.tacticity import DyadSequence, told_by_sequences
 from tests import polystyrene
 
 

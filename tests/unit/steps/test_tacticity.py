@@ -3,13 +3,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from backmap_plugins.steps.sequences import Posterior, prior_odds
+from backmap_plugins.steps.tacticity import centres_of
 
 from backmap.errors import BackmapError
 from backmap.model.assessment import CARE
 from backmap.model.system import System
 from backmap.model.tally import Tally
-from backmap_plugins.steps.sequences import Posterior, prior_odds
-from backmap_plugins.steps.tacticity import centres_of
 from tests import polystyrene
 
 

@@ -122,7 +122,8 @@ class Carry(FrameStep):
         carried, anew = ways.counts("frames").tolist()
         state.log(f"carry: {carried} of {carried + anew} frames go on where the one before was")
         if self.interval > 0:
-            state.log(f"carry: frames are {self.interval:g} ps apart, in {self.options.substeps} substeps")
+            n = self.options.substeps
+            state.log(f"carry: frames are {self.interval:g} ps apart, in {n} substep{'s' * (n > 1)}")
 
 
 def _through(steps: Sequence[Step], window: Window, state: State) -> Window:

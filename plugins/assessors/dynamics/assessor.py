@@ -111,21 +111,23 @@ class Coherence(Assessor):
         if interval is None:
             made.notes.append("Frames are too few, or not evenly spaced in time: no correlations.")
             return made
-        same = reference is not None and reference is not tally
-        beside = _interval(reference) if same else None
+        beside = _interval(reference) if reference is not tally else None
+        compared = beside is not None and bool(np.isclose(beside, interval))
         off: list[tuple[float, str]] = []
         for number, members in enumerate(self.members):
             mine = _course(tally, number, members, interval)
             known = {}
-            if beside is not None and np.isclose(beside, interval):
+            if compared:
                 true = _course(reference, number, members, beside)
                 known = {(name, quantity): each for name, quantity, _, each in true.estimates()}
                 made.figures.append(Figure(SECTION, f"hidden atoms of {members.kind.name}", "displacement JSD",
                                            divergence(mine.moved(), true.moved()), distance=True))
             made.figures.extend(self._figures(members, mine, known, off))
             made.curves.extend(_curves(members, mine))
-        if beside is not None:
-            made.findings.append(_said(off, len(self.members)))
+        if compared and self.members:
+            made.findings.append(_said(off))
+        elif reference is not None and reference is not tally:
+            made.notes.append("Frames of the reference are too few, or not as far apart: nothing is compared.")
         return made
 
     def _figures(self, members: Members, mine: Course, known: dict[tuple[str, str], Estimate],
@@ -171,7 +173,7 @@ def _curves(members: Members, course: Course) -> Iterator[Curve]:
         yield Curve(SECTION, f"{members.kind.name}: {name}", "time", "ps", edges, values, quantity)
 
 
-def _said(off: list[tuple[float, str]], n_types: int) -> Aspect:
+def _said(off: list[tuple[float, str]]) -> Aspect:
     if not off:
         return Aspect(GOOD, TOPIC, "Correlations in time are those of the reference.", "reference")
     worst = "; ".join(said for _, said in sorted(off, reverse=True)[:3])

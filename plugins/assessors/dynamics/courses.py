@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+
+from backmap.engine.energy.bonded import dihedral
 
 Array = NDArray[np.float64]
 
@@ -44,11 +47,8 @@ def _scatter(values: Array) -> float:
 
 def torsions_of(positions: Array, atoms: NDArray[np.int64]) -> Array:
     """Angles of torsions (t, 4) in positions (n, m, A, 3), radians, (n, m * t)."""
-    a, b, c, d = (positions[:, :, atoms[:, k]] for k in range(4))
-    first, middle, last = b - a, c - b, d - c
-    left, right = np.cross(first, middle), np.cross(middle, last)
-    along = (np.cross(left, right) * middle).sum(axis=-1) / np.maximum(np.linalg.norm(middle, axis=-1), 1e-12)
-    return np.arctan2(along, (left * right).sum(axis=-1)).reshape(len(positions), -1)
+    angles = dihedral(*(torch.as_tensor(positions[:, :, atoms[:, k]]) for k in range(4)))
+    return angles.numpy().reshape(len(positions), -1)
 
 
 def directions_of(positions: Array, atoms: NDArray[np.int64]) -> Array:

@@ -16,6 +16,7 @@ from backmap.model.pairs import ranges
 
 from ..units import Lengthscale
 from .density import spare_directions
+from .drawing import Blocks
 from .features import FAR, Slots
 from .head import Head
 from .network import Neighbours, Network
@@ -156,6 +157,8 @@ class Core:
         site_of = torch.arange(n_sites, device=env.row.device).repeat_interleave(candidates)
         local = _local_positions(env, env.given.double()).repeat_interleave(candidates, 0)
         uniform = rng.uniform(candidates, n_own, 5).reshape(len(local), n_own, 5)
+        if self.head is Head and Blocks.suit(self.network, sight):
+            return self._unroll_fast(sight, local, site_of, uniform)
         parts: list[tuple[Tensor, Callable[[], Tensor]]] = []
         pinned = env.fragments.pinned[env.row]
         for f in range(n_own):
@@ -173,6 +176,22 @@ class Core:
             for row, value in parts:
                 total.index_add_(0, row, value())
             return total
+
+        return local, weigh
+
+    def _unroll_fast(self, sight: Sight, local: Tensor, site_of: Tensor,
+                     uniform: Tensor) -> tuple[Tensor, Callable[[], Tensor]]:
+        """The same by compiled loops; densities are evaluated anew where they are asked for."""
+        env, blocks = sight.env, Blocks(self.network, sight, local, site_of)
+        for f in range(env.block.shape[1]):
+            rows = torch.nonzero((env.block[:, f] & ~env.fragments.pinned[env.row, f])[site_of])[:, 0]
+            if len(rows):
+                blocks.draw(f, rows, uniform[rows, f])
+        candidates = len(local) // max(env.size, 1)
+
+        @torch.no_grad()
+        def weigh() -> Tensor:
+            return torch.stack([self.evaluate(sight, local[k::candidates]) for k in range(candidates)], dim=1).flatten()
 
         return local, weigh
 

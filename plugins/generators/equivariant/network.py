@@ -93,8 +93,11 @@ class Network(nn.Module):
             target: Embedding of the target, (T, 48).
             conditions: (T, 3), or more where there are latents.
         """
-        environment = self.dropout(environment)
-        h = self.slot_out(self.dropout(pooled)) + self.trunk_in(torch.cat([environment, target, conditions], dim=1))
+        return self.trunked(pooled, torch.cat([self.dropout(environment), target, conditions], dim=1))
+
+    def trunked(self, pooled: Tensor, told: Tensor) -> Tensor:
+        """The same from the sum over the slots and all else together, (T, n)."""
+        h = self.slot_out(self.dropout(pooled)) + self.trunk_in(told)
         for layer in self.trunk:
             h = h + layer(self.dropout(functional.silu(h)))
         return functional.silu(h)
@@ -115,13 +118,17 @@ class Network(nn.Module):
         Args:
             pair_energy: Sum of pair terms at the coarse nodes, (T, NODES).
         """
-        a = angle.float()[:, None]
-        h = functional.silu(self.torsion_in(torch.cat([hidden, a, a.cos(), a.sin(), (2 * a).cos()], dim=1)))
-        h = h + functional.silu(self.torsion_hidden(self.dropout(h)))
-        smooth = self.torsion_out(h) @ self.fourier
+        smooth = self.around(hidden, angle)
         following = torch.roll(pair_energy, -1, dims=1)
         fine = torch.stack([torch.lerp(pair_energy, following, k / UP) for k in range(UP)], dim=2)
         return (smooth + fine.flatten(1)).double()
+
+    def around(self, hidden: Tensor, angle: Tensor) -> Tensor:
+        """The same without pairs."""
+        a = angle.float()[:, None]
+        h = functional.silu(self.torsion_in(torch.cat([hidden, a, a.cos(), a.sin(), (2 * a).cos()], dim=1)))
+        h = h + functional.silu(self.torsion_hidden(self.dropout(h)))
+        return self.torsion_out(h) @ self.fourier
 
 
 @dataclass(frozen=True, eq=False)

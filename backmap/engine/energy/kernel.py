@@ -4,7 +4,7 @@ The quick twin of ``pair.pair_energies``, without gradients.
 """
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +49,41 @@ class AtomsAround(NamedTuple):
     own_image: NDArray[np.bool_]
 
 
-@compiled(nogil=True)
+class InCells(NamedTuple):
+    """Atoms in the order of their cells, folded into them.
+
+    Attributes:
+        x: Coordinates, nm, (3, A).
+        kind: Lennard-Jones type, (A,).
+        charge: e, (A,).
+        molecule: Number of the molecule, (A,).
+        row: Atom row, (A,).
+        wrap: Boxes by which each was folded, (A, 3).
+    """
+
+    x: Any
+    kind: Any
+    charge: Any
+    molecule: Any
+    row: Any
+    wrap: Any
+
+
+class Candidates(NamedTuple):
+    """Room for the neighbours of one atom, n at most.
+
+    Attributes:
+        squared: Squared distances, nm^2, (n,).
+        place: Place of each in its order, (n,).
+        near: Row of its cell among those around, (n,).
+    """
+
+    squared: Any
+    place: Any
+    near: Any
+
+
+@compiled(nogil=True, error_model="numpy")
 def nonbonded(atoms: Array, cells: AtomCells, tables: SystemTables, sums: PairSums) -> tuple[float, float]:
     """Lennard-Jones and Coulomb energy of all pairs of ``atoms`` (A, 3) within the cut-off, kJ/mol.
 
@@ -57,20 +91,38 @@ def nonbonded(atoms: Array, cells: AtomCells, tables: SystemTables, sums: PairSu
     molecule, not with the image of an atom.
     """
     order, start, counts, lattice, wrap = cells.order, cells.start, cells.counts, cells.lattice, cells.wrap
-    lj, coulomb = 0.0, 0.0
-    near = np.empty((0, 4), np.int64)
-    x = atoms[order]  # in the order in which they are met
+    field, size, lj, coulomb = tables.field, len(atoms), 0.0, 0.0
+    around, most = np.empty((0, 4), np.int64), 0
+    x = np.empty((3, size))
+    for n in range(size):
+        a = order[n]
+        for c in range(3):
+            x[c, n] = (atoms[a, c] - wrap[a, 0] * lattice[0, c] - wrap[a, 1] * lattice[1, c]
+                       - wrap[a, 2] * lattice[2, c])
+    own = InCells(x, field.kind[order], field.charge[order], tables.molecule[order], tables.row[order], wrap[order])
+    of_atom, charged_of_atom = np.zeros(size), np.zeros(size)
+    inside = PairSums(of_atom, charged_of_atom, sums.intra, sums.inter)
+    for n in range(len(start) - 1):
+        most = max(most, start[n + 1] - start[n])
+    room = Candidates(np.empty(0), np.empty(0, np.int64), np.empty(0, np.int64))
     for u in range(counts[0]):
         for v in range(counts[1]):
             for w in range(counts[2]):
                 here = (u * counts[1] + v) * counts[2] + w
                 if start[here] == start[here + 1]:
                     continue
-                near, count = cells_around(cells, u, v, w, near)
+                around, count = cells_around(cells, u, v, w, around)
+                if len(room.squared) < count * most:
+                    room = Candidates(np.empty(count * most), np.empty(count * most, np.int64),
+                                      np.empty(count * most, np.int64))
                 for first in range(start[here], start[here + 1]):
-                    more, charged = _pairs_of(first, near[:count], x, order, start, lattice, wrap, tables, sums)
+                    found = _within(first, here, around[:count], own.x, start, lattice, field.cutoff, room)
+                    more, charged = _pairs_of(first, found, room, around, own, tables, inside)
                     lj += more
                     coulomb += charged
+    for n in range(size):
+        sums.lj[order[n]] += of_atom[n]
+        sums.coulomb[order[n]] += charged_of_atom[n]
     return lj, coulomb
 
 
@@ -93,55 +145,66 @@ def cells_around(cells, u, v, w, near):
     return near, count
 
 
-@part(nogil=True)
-def _pairs_of(first, near, x, order, start, lattice, wrap, tables, sums):
-    """Lennard-Jones and Coulomb energy of the pairs of the ``first`` atom in order with those of cells ``near``."""
-    field, molecule, rows = tables.field, tables.molecule, tables.row
-    kind, charge, c6, c12, coulomb = field.kind, field.charge, field.c6, field.c12, field.coulomb
-    begin, key = tables.excluded.start, tables.excluded.key
-    of_atom, charged_of_atom, intra, inter = sums.lj, sums.coulomb, sums.intra, sums.inter
-    a, limit = order[first], field.cutoff * field.cutoff
-    lj_sum, coulomb_sum, half, charged_half = 0.0, 0.0, 0.0, 0.0
+@part(nogil=True, error_model="numpy")
+def _within(first, here, near, x, start, lattice, cutoff, room):
+    """Write those that come after the ``first`` atom in cells ``near``, and half of its own images, to ``room``;
+    returns how many are within the cut-off."""
+    squared, place, of = room.squared, room.place, room.near
+    found, limit = 0, cutoff * cutoff
     for n in range(len(near)):
-        cell = near[n, 0]
-        for second in range(start[cell], start[cell + 1]):
-            b = order[second]
-            if b < a:
-                continue
-            p = near[n, 1] + wrap[a, 0] - wrap[b, 0]
-            q = near[n, 2] + wrap[a, 1] - wrap[b, 1]
-            r = near[n, 3] + wrap[a, 2] - wrap[b, 2]
-            if b == a and not (p > 0 or (p == 0 and (q > 0 or (q == 0 and r > 0)))):
-                continue
-            dx = x[second, 0] - x[first, 0] + p * lattice[0, 0] + q * lattice[1, 0] + r * lattice[2, 0]
-            dy = x[second, 1] - x[first, 1] + p * lattice[0, 1] + q * lattice[1, 1] + r * lattice[2, 1]
-            dz = x[second, 2] - x[first, 2] + p * lattice[0, 2] + q * lattice[1, 2] + r * lattice[2, 2]
-            r2 = dx * dx + dy * dy + dz * dz
-            if r2 >= limit:
-                continue
-            same = molecule[a] == molecule[b]
-            out = same and p == 0 and q == 0 and r == 0 and pair_at(begin, key, rows[a], rows[b]) >= 0
-            r2 = max(r2, NEAREST * NEAREST)
-            charges = coulomb.factor * charge[a] * charge[b]
-            beside = reaction_field(r2, coulomb.k, coulomb.c) if coulomb.reaction else 0.0
-            charged = charges * beside if out else charges * (1.0 / np.sqrt(r2) + beside)
-            coulomb_sum += charged
-            charged_half += 0.5 * charged
-            charged_of_atom[b] += 0.5 * charged
-            if out:
-                continue
-            lj = lennard_jones(sixth_of(r2), c6[kind[a], kind[b]], c12[kind[a], kind[b]])
-            lj += ending(1.0 / np.sqrt(r2), r2, c6[kind[a], kind[b]], c12[kind[a], kind[b]], field.tail)[0]
-            lj_sum += lj
-            half += 0.5 * lj
-            of_atom[b] += 0.5 * lj
-            if same:
-                intra[molecule[a]] += lj
-            else:
-                inter[molecule[a]] += lj
-                inter[molecule[b]] += lj
-    of_atom[a] += half
-    charged_of_atom[a] += charged_half
+        cell, p, q, r = near[n, 0], near[n, 1], near[n, 2], near[n, 3]
+        begin, end = start[cell], start[cell + 1]
+        if cell == here:
+            begin = first if p > 0 or (p == 0 and (q > 0 or (q == 0 and r > 0))) else first + 1
+        if cell < here or begin >= end:
+            continue
+        dx = p * lattice[0, 0] + q * lattice[1, 0] + r * lattice[2, 0] - x[0, first]
+        dy = p * lattice[0, 1] + q * lattice[1, 1] + r * lattice[2, 1] - x[1, first]
+        dz = p * lattice[0, 2] + q * lattice[1, 2] + r * lattice[2, 2] - x[2, first]
+        for second in range(np.uintp(begin), np.uintp(end)):
+            sx, sy, sz = x[0, second] + dx, x[1, second] + dy, x[2, second] + dz
+            away = sx * sx + sy * sy + sz * sz
+            squared[found], place[found], of[found] = away, second, n
+            found += away < limit
+    return found
+
+
+@part(nogil=True, error_model="numpy")
+def _pairs_of(first, found, room, near, own, tables, sums):
+    """Lennard-Jones and Coulomb energy of the pairs of the ``first`` atom in order with those found for it."""
+    field, begin, key = tables.field, tables.excluded.start, tables.excluded.key
+    c6, c12, coulomb = field.c6, field.c12, field.coulomb
+    kinds, charges, molecules, rows, wrap = own.kind, own.charge, own.molecule, own.row, own.wrap
+    kind, charge, molecule = kinds[first], coulomb.factor * charges[first], molecules[first]
+    of_atom, charged_of_atom, intra, inter = sums.lj, sums.coulomb, sums.intra, sums.inter
+    lj_sum, coulomb_sum, own_sum = 0.0, 0.0, 0.0
+    for k in range(found):
+        second, r2 = room.place[k], max(room.squared[k], NEAREST * NEAREST)
+        same, out = molecules[second] == molecule, False
+        if same:
+            whole = True  # as it stands in its molecule
+            for c in range(3):
+                whole = whole and near[room.near[k], 1 + c] + wrap[first, c] == wrap[second, c]
+            out = whole and pair_at(begin, key, rows[first], rows[second]) >= 0
+        root = 1.0 / np.sqrt(r2)
+        beside = reaction_field(r2, coulomb.k, coulomb.c) if coulomb.reaction else 0.0
+        charged = charge * charges[second] * (beside if out else root + beside)
+        coulomb_sum += charged
+        charged_of_atom[second] += 0.5 * charged
+        if out:
+            continue
+        one, other = c6[kind, kinds[second]], c12[kind, kinds[second]]
+        lj = lennard_jones(sixth_of(r2), one, other) + ending(root, r2, one, other, field.tail)[0]
+        lj_sum += lj
+        of_atom[second] += 0.5 * lj
+        if same:
+            own_sum += lj
+        else:
+            inter[molecules[second]] += lj
+            inter[molecule] += lj
+    of_atom[first] += 0.5 * lj_sum
+    charged_of_atom[first] += 0.5 * coulomb_sum
+    intra[molecule] += own_sum
     return lj_sum, coulomb_sum
 
 

@@ -15,6 +15,7 @@ import pytest
 import torch
 import yaml
 from backmap_plugins.formats.gromacs.frames import GromacsFrames
+from backmap_plugins.generators.equivariant.drawing import Blocks
 from backmap_plugins.generators.equivariant.generator import Equivariant, EquivariantOptions
 from backmap_plugins.generators.equivariant.head import Head
 from backmap_plugins.generators.equivariant.network import Convolution
@@ -71,7 +72,7 @@ def drawing(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple]:
     spy(Convolution, "_convolve_fast")
     spy(Head, "_pair_energy")
     spy(Head, "_pooled")
-    generator.draw(env, Stream(torch.arange(env.size)), 1)
+    assert generator.draw(env, Stream(torch.arange(env.size)), 1).log_density is not None
     monkeypatch.undo()
     return seen
 
@@ -107,6 +108,26 @@ def of_head(head: Head, method: Callable[[], torch.Tensor]) -> tuple[Callable[[]
 
     head.network.requires_grad_(False)  # no graph is kept, which would take time
     return compiled, method
+
+
+@pytest.mark.parametrize(("sites", "least"), [(27, 1.5), (256, 1.2)])
+def test_compiled_draws(sites: int, least: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the demo's network in the demo's liquid, what is seen and gathered included."""
+    generator = Equivariant(EquivariantOptions(checkpoint=DEMO / "octane_350K.safetensors"))
+    system, window = scenes.octane_window()
+    system = generator.prepare(system, "cpu")
+    scene = scenes.scene_of(system, window, generator.view)
+    env = scene.gather(*scenes.every_site(scene), temperature=350.0).at(torch.arange(sites))
+
+    def drawn() -> torch.Tensor:
+        return generator.draw(env, Stream(torch.arange(env.size)), 1).positions[env.block[:, None]]
+
+    def by_tensors() -> torch.Tensor:
+        with monkeypatch.context() as patched:
+            patched.setattr(Blocks, "suit", lambda network, sight: False)
+            return drawn()
+
+    assert_twins(drawn, by_tensors, least)
 
 
 def test_compiled_colours() -> None:

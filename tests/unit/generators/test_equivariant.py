@@ -7,8 +7,10 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from backmap_plugins.generators.equivariant.drawing import Blocks, normal_below
 from backmap_plugins.generators.equivariant.generator import Equivariant, EquivariantOptions
 from scipy.spatial.transform import Rotation
+from scipy.special import ndtri
 from torch import Tensor
 
 from backmap import testing
@@ -173,6 +175,23 @@ def test_compiled_kernels_agree_with_tensors() -> None:
     fast = generator().log_density(env, positions)
     slow = generator().core.log_density(env, positions).detach()
     torch.testing.assert_close(fast, slow, atol=2e-5, rtol=1e-6)
+
+
+@pytest.mark.parametrize("candidates", [1, 3])
+def test_compiled_draws_are_those_of_the_head(candidates: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    env = environment("rigid")
+    with torch.no_grad():
+        assert Blocks.suit(generator().network, generator().core.look(env))
+    quick = draw(env, candidates)
+    density = quick.log_density
+    monkeypatch.setattr(Blocks, "suit", lambda network, sight: False)
+    assert_same(Draw(quick.positions, density), draw(env, candidates), env.block)
+
+
+def test_the_normal_distribution_is_inverted_to_the_last_digits() -> None:
+    p = np.concatenate([10.0**-np.arange(1.0, 300, 7), np.linspace(0.001, 0.999, 101), 1 - 10.0**-np.arange(1.0, 15)])
+    found = np.array([normal_below(x) for x in p])
+    np.testing.assert_allclose(found, ndtri(p), rtol=1e-9, atol=1e-12)
 
 
 def triangle() -> tuple[System, Window]:

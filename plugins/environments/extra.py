@@ -1,4 +1,4 @@
-"""Packages that landscapes need beyond those of every run."""
+"""Packages that some assessors need beyond those of every run."""
 from __future__ import annotations
 
 from importlib import import_module
@@ -7,8 +7,14 @@ from types import ModuleType
 from backmap.errors import BackmapError
 
 
-def imported(package: str, *modules: str) -> list[ModuleType]:
+def imported(package: str, *modules: str, who: str = "landscapes", extra: str = "landscape") -> list[ModuleType]:
     """Modules of an optional package.
+
+    Args:
+        package: Its name.
+        modules: Of it; by default itself.
+        who: What needs it.
+        extra: Name under which it is installed with backmap.
 
     Raises:
         BackmapError: If the package is not installed.
@@ -18,8 +24,8 @@ def imported(package: str, *modules: str) -> list[ModuleType]:
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] != modules[0].split(".")[0] and (error.name or "") != package:
             raise
-        raise BackmapError(f"landscapes need the package '{package}'", where="landscape",
-                           hint="Install it: pip install 'backmap-engine[landscape]'.") from None
+        raise BackmapError(f"{who} need the package '{package}'", where=extra,
+                           hint=f"Install it: pip install 'backmap-engine[{extra}]'.") from None
 
 
 def sklearn(*parts: str) -> list[ModuleType]:

@@ -7,8 +7,9 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from backmap.api import Assessor
+from backmap.api import Assessor, Options
 from backmap.engine.sites.snapshot import Snapshot
 from backmap.model.assessment import CARE, GOOD, Aspect, Assessment, Curve, Figure, VerdictRule, divergence
 from backmap.model.parameters import ForceField
@@ -26,6 +27,7 @@ from .courses import (
     torsions_of,
 )
 from .members import Members
+from .processes import Process, States, expect_installed, processes
 
 Array = NDArray[np.float64]
 
@@ -35,6 +37,13 @@ CURVE = 100  #: frames, for curves
 NEAR, RATE, SIGMAS = 0.03, 0.1, 2.0  #: of a correlation and, of it, of a rate; or so many standard errors
 EDGES = np.linspace(0, 0.4, 81)  #: of displacements, nm
 UNEVEN = 0.01  #: share of the interval by which times may be off
+
+
+class CoherenceOptions(Options):
+    """Options of the ``dynamics`` assessor."""
+
+    lag: int = Field(0, ge=0, description="Of TICA and of Markov models of the torsions, in frames: those of beads, "
+                                          "and those that are hidden. Needs the package deeptime. 0: none.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +85,14 @@ class Course:
             if quantity == "C":
                 yield name, "jumps", "1/ns", jump_rate(data, self.interval)
 
+    def angles(self, what: str) -> list[Array]:
+        """Torsions of single molecules, (n, t) each, radians: of ``beads``, or ``hidden`` ones."""
+        rows = self.members.turning if what == "beads" else [*self.members.torsions.values()]
+        data = self.beads if what == "beads" else self.atoms
+        rows = np.concatenate([np.empty((0, 4), dtype=np.int64), *([rows] if what == "beads" else rows)])
+        found = [torsions_of(x, rows).reshape(*x.shape[:2], -1) for x in data] if len(rows) else []
+        return [each[:, one] for each in found for one in range(each.shape[1])]
+
     def moved(self) -> NDArray[np.int64]:
         """Histogram of the displacements of hidden atoms."""
         hidden = self.members.hidden
@@ -90,13 +107,19 @@ class Coherence(Assessor):
     between thirds of the circle, C_2 of bonds to hydrogens, and how far hidden atoms move from frame to frame once
     beads are superposed. Torsions all of whose atoms are beads are left out: any atoms that meet their beads have
     these right. Atoms drawn anew for every frame have C near 0. Frames must be evenly spaced in time and successive.
+    With ``lag``, the slowest processes of the torsions beside, by TICA and Markov models: of those of beads, which any
+    atoms that meet them have right, and of hidden ones.
     """
 
+    Options = CoherenceOptions
+    options: CoherenceOptions
     verdict_rules = (VerdictRule(TOPIC, "reference", f"a correlation that is off by more than {NEAR:g}, or a rate by "
                                  f"more than {RATE:.0%}, and by more than {SIGMAS:g} standard errors"),)
 
     def begin(self, system: System, forcefield: ForceField | None) -> None:
         super().begin(system, forcefield)
+        if self.options.lag:
+            expect_installed()  # now, and not after the last frame
         self.members = Members.of(system)
 
     def measure(self, frame: Snapshot, tally: Tally) -> None:
@@ -116,7 +139,7 @@ class Coherence(Assessor):
         off: list[tuple[float, str]] = []
         for number, members in enumerate(self.members):
             mine = _course(tally, number, members, interval)
-            known = {}
+            known, true = {}, None
             if compared:
                 true = _course(reference, number, members, beside)
                 known = {(name, quantity): each for name, quantity, _, each in true.estimates()}
@@ -124,6 +147,7 @@ class Coherence(Assessor):
                                            divergence(mine.moved(), true.moved()), distance=True))
             made.figures.extend(self._figures(members, mine, known, off))
             made.curves.extend(_curves(members, mine))
+            made.figures.extend(self._processes(members, mine, true, off))
         if compared and self.members:
             made.findings.append(_said(off))
         elif reference is not None and reference is not tally:
@@ -142,6 +166,37 @@ class Coherence(Assessor):
                 if abs(found.value - true.value) > most:
                     off.append((abs(found.value - true.value) / most, f"{label}, {quantity}: {found.value:.3g} "
                                 f"for {true.value:.3g}"))
+
+
+    def _processes(self, members: Members, mine: Course, true: Course | None,
+                   off: list[tuple[float, str]]) -> Iterator[Figure]:
+        """The slowest processes of the torsions of beads, and of hidden ones."""
+        lag = self.options.lag
+        for what in ("beads", "hidden") if lag else ():
+            angles, reference = mine.angles(what), None if true is None else true.angles(what)
+            if not angles or min(map(len, angles + (reference or []))) < 10 * lag:
+                continue
+            states = States(reference or angles, lag)
+            known = processes(states, reference, mine.interval) if reference else []
+            for number, found in enumerate(processes(states, angles, mine.interval, reference)):
+                name = f"{members.kind.name}: process {number + 1} of {what} torsions"
+                yield from _told(name, lag * mine.interval, found)
+                if what == "hidden" and number < len(known):
+                    off.extend(_slower(name, found.time, known[number].time))
+
+
+def _told(name: str, lag: float, found: Process) -> Iterator[Figure]:
+    yield Figure(SECTION, name, f"time scale (lag {lag:g} ps)", found.time.value, "ps", error=found.time.error)
+    yield Figure(SECTION, name, "TICA time scale", found.component, "ps")
+    if np.isfinite(found.alike):
+        yield Figure(SECTION, name, "cosine with the reference's", found.alike, ideal=1.0)
+
+
+def _slower(name: str, found: Estimate, true: Estimate) -> Iterator[tuple[float, str]]:
+    """What is said of a time scale that is off."""
+    most = max(SIGMAS * float(np.hypot(found.error, true.error)), RATE * true.value)
+    if np.isfinite(most) and not abs(found.value - true.value) <= most:
+        yield abs(found.value - true.value) / most, f"{name}: {found.value:.3g} ps for {true.value:.3g}"
 
 
 def _interval(tally: Tally | None) -> float | None:

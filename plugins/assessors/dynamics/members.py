@@ -1,7 +1,7 @@
 """What is followed through the frames: some molecules of each type, their torsions and their bonds to hydrogens."""
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import networkx as nx
@@ -31,6 +31,7 @@ class Members:
             (n, 4) each: one about every bond, but for those of which the beads say all.
         vectors: A heavy atom and a hydrogen bonded to it, by index in the molecule, under their atom types, (n, 2).
         hidden: Atoms that are no beads of their own, (A,) bool.
+        turning: Four beads about a bond of beads that turns, by index in the molecule, (n, 4): one about every bond.
     """
 
     kind: MoleculeType
@@ -39,6 +40,7 @@ class Members:
     torsions: dict[str, Index]
     vectors: dict[str, Index]
     hidden: NDArray[np.bool_]
+    turning: Index
 
     @classmethod
     def of(cls, system: System) -> list[Members]:
@@ -53,19 +55,24 @@ class Members:
             vectors = ((x, h) if kind.chemistry.heavy[x] else (h, x) for x, h in kind.bonds.tolist()
                        if kind.chemistry.heavy[x] != kind.chemistry.heavy[h])
             found.append(cls(kind, group.atoms[chosen], group.beads[chosen], _by_name(kind, _torsions(kind)),
-                             _by_name(kind, vectors), ~kind.mapping.alone))
+                             _by_name(kind, vectors), ~kind.mapping.alone,
+                             np.array([*_about(kind.bead_graph, lambda bead: bead)], dtype=np.int64).reshape(-1, 4)))
         return found
 
 
 def _torsions(kind: MoleculeType) -> Iterator[tuple[int, ...]]:
     """One about every bond outside rings, between the heaviest neighbours of its ends."""
-    for one, other in sorted(nx.bridges(kind.graph)):
-        ends = [sorted(set(kind.graph[here]) - {there}, key=lambda a: (-kind.mass[a], a))
-                for here, there in ((one, other), (other, one))]
+    for atoms in _about(kind.graph, lambda atom: (-kind.mass[atom], atom)):
+        if not kind.mapping.alone[list(atoms)].all():
+            yield atoms
+
+
+def _about(graph: nx.Graph, rank: Callable[[int], object]) -> Iterator[tuple[int, ...]]:
+    """Four nodes about every edge outside rings, the outer ones those of the lowest rank."""
+    for one, other in sorted(nx.bridges(graph)):
+        ends = [sorted(set(graph[here]) - {there}, key=rank) for here, there in ((one, other), (other, one))]
         if all(ends):
-            atoms = ends[0][0], one, other, ends[1][0]
-            if not kind.mapping.alone[list(atoms)].all():
-                yield atoms
+            yield ends[0][0], one, other, ends[1][0]
 
 
 def _by_name(kind: MoleculeType, terms: Iterator[tuple[int, ...]]) -> dict[str, Index]:

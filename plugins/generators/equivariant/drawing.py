@@ -123,7 +123,8 @@ class Frames(NamedTuple):
 def gathered(local, targets, placing, seen, layer):
     """What T atoms see: their frames, the sum over their slots (T, H), and what else enters the trunk (T, n)."""
     atom, rows, sites, fragments = targets.atom, targets.row, targets.site, targets.fragment
-    reference, weights, beads, scale = placing.reference, placing.residual, placing.residual_bead, placing.residual_scale
+    reference, weights = placing.reference, placing.residual
+    beads, scale = placing.residual_bead, placing.residual_scale
     count, n_slots, n_residual, n_placed = len(rows), placing.index.shape[2], beads.shape[2], weights.shape[3]
     points, spare = np.empty((count, 3, 3)), np.empty((count, seen.spare.shape[1], 3))
     index, of = np.empty((count, n_slots), np.int64), np.empty((count, n_slots), np.int64)

@@ -257,6 +257,8 @@ COMMANDS: list[tuple[str, Break, tuple[str, ...], str]] = [
      "'My-Plugin!' cannot be the name of a plugin. Write it in lower_snake_case, e.g. my_generator."),
     ("new plugin under a name that is taken", nothing, ("new", "template", "--kind", "generator"),
      "there is a generator called 'template' already. Choose another name."),
+    ("plugins of a name that there is not", nothing, ("plugins", "gipps"),
+     "no plugin and no kind of plugins is called 'gipps'. Did you mean 'gibbs'? backmap plugins lists them."),
     ("schema over a file", nothing, ("schema", "-o", "run.yaml"),
      "run.yaml: exists already. Choose another with --output, or use --force."),
     ("unknown command", nothing, ("rum", "run.yaml"),

@@ -259,6 +259,8 @@ COMMANDS: list[tuple[str, Break, tuple[str, ...], str]] = [
      "there is a generator called 'template' already. Choose another name."),
     ("plugins of a name that there is not", nothing, ("plugins", "gipps"),
      "no plugin and no kind of plugins is called 'gipps'. Did you mean 'gibbs'? backmap plugins lists them."),
+    ("demo over a folder", text("here", "?\n"), ("demo", "here"),
+     "here: exists already. Name another folder, or use --force."),
     ("schema over a file", nothing, ("schema", "-o", "run.yaml"),
      "run.yaml: exists already. Choose another with --output, or use --force."),
     ("unknown command", nothing, ("rum", "run.yaml"),

@@ -1,6 +1,6 @@
 """Builds sdist and wheel, and tries the wheel in clean environments of the Pythons that are installed: `make wheels`.
 
-    python .ci/wheels.py [--wheel FILE.whl] [3.11 3.12 ...]
+    python .ci/wheels.py [--wheel FILE.whl] [--index URL] [3.11 3.12 ...]
 
 The wheel is built from the sdist, so that this is tried too. Each environment lies in a folder that is removed; in it
 the wheel is installed with the versions of constraints.txt, and the commands of `TRIED` run in an empty folder. Pythons
@@ -31,6 +31,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("versions", nargs="*", default=VERSIONS)
     parser.add_argument("--wheel", type=Path, help="try this one, build none")
+    parser.add_argument("--index", default=CPU, help="one more index, for torch without CUDA; \"\" for none")
     asked = parser.parse_args()
     wheel = asked.wheel.resolve() if asked.wheel else built(ROOT / "dist")
     size = wheel.stat().st_size
@@ -42,7 +43,7 @@ def main() -> int:
             print(f"Python {version}: not installed, skipped", flush=True)
             continue
         try:
-            tried(wheel, python, version)
+            tried(wheel, python, version, asked.index)
         except subprocess.CalledProcessError as error:
             print(f"{error.stdout or ''}{error.stderr or ''}"[-4000:])
             failed.append(f"Python {version}: {' '.join(map(str, error.cmd))} ended with {error.returncode}")
@@ -61,12 +62,13 @@ def built(folder: Path) -> Path:
     return next(folder.glob("*.whl"))
 
 
-def tried(wheel: Path, python: str, version: str) -> None:
+def tried(wheel: Path, python: str, version: str, index: str) -> None:
     """Install the wheel into an environment of its own, and call it in an empty folder."""
     with tempfile.TemporaryDirectory() as place:
         began = time.monotonic()
         inside = environment(Path(place) / "venv", python)
-        call(inside, "-m", "pip", "install", "--quiet", "--extra-index-url", CPU, "-c", ROOT / "constraints.txt", wheel)
+        more = ["--extra-index-url", index] if index else []
+        call(inside, "-m", "pip", "install", "--quiet", *more, "-c", ROOT / "constraints.txt", wheel)
         print(f"Python {version}: installed in {time.monotonic() - began:.0f} s", flush=True)
         empty = Path(place) / "empty"
         empty.mkdir()

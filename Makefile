@@ -13,7 +13,7 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; 
 	$$p -c '$(RECENT)' 2>/dev/null && { echo $$p; break; }; done)
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
 
-.PHONY: help demo test slow lint docs site clean
+.PHONY: help demo test slow lint docs site wheels clean
 .DELETE_ON_ERROR:
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "make lint    ruff"
 	@echo "make docs    writes the generated pages of docs/ anew"
 	@echo "make site    builds the documentation as a website, in site/"
+	@echo "make wheels  sdist and wheel, the wheel tried with each Python that is installed; takes some minutes"
 	@echo "make clean   removes what demo and tests leave behind (the environment $(VENV) stays)"
 
 demo: $(STAMP)
@@ -47,6 +48,9 @@ docs: $(STAMP)
 
 site: $(STAMP)
 	$(BIN)/mkdocs build --strict
+
+wheels:
+	$(PYTHON) .ci/wheels.py
 
 # Installed again only when what is to be installed changes.
 $(STAMP): pyproject.toml constraints.txt

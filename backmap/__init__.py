@@ -4,6 +4,6 @@ from .errors import BackmapError
 from .hookspecs import hookimpl
 from .session import Result, judge, merge, report, run
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["BackmapError", "Generator", "Options", "Regularizer", "Result", "Step", "Traversal", "__version__",
            "hookimpl", "judge", "merge", "report", "run"]

@@ -1,11 +1,14 @@
 """Trained weights that are at hand: the folders in which they lie, and how a bare name finds them."""
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 SUFFIX = ".safetensors"
+LONGEST = 100_000_000  #: bytes of a header, by the format's own rule
 VARIABLE = "BACKMAP_WEIGHTS"  #: folders of weights, as in PATH
 
 
@@ -39,3 +42,19 @@ def files(among: Sequence[Path]) -> Iterator[Path]:
 def find(name: str) -> Path | None:
     """The first file of a name among the weights at hand."""
     return next((path for path in files(places()) if path.name == name), None)
+
+
+def header(path: Path) -> dict[str, Any] | None:
+    """What a file of weights says of itself, read without its tensors; None if backmap did not write it.
+
+    The format: eight bytes with the length of the JSON that follows (https://github.com/huggingface/safetensors).
+    """
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if length > LONGEST:
+                return None
+            found = json.loads(json.loads(file.read(length))["__metadata__"]["backmap"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None

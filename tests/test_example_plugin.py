@@ -43,7 +43,7 @@ def test_an_installed_plugin_is_found(installed: Path, listed: Callable[..., str
     monkeypatch.syspath_prepend(installed)
     row = next(line for line in listed().splitlines() if " cloud " in line)
     assert "Atoms normally distributed about their bead." in row
-    assert "width=0.1" in row
+    assert "width: number, > 0; default 0.1" in listed("cloud")
 
 
 def test_a_plugin_file_is_found(listed: Callable[..., str]) -> None:

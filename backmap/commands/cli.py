@@ -18,6 +18,7 @@ from ..errors import BackmapError, Interrupted
 from . import mappings
 from .bottleneck import bottleneck
 from .check import check
+from .demo import demo
 from .init import init
 from .judge import judge
 from .merge import merge
@@ -26,6 +27,7 @@ from .plugins import plugins
 from .report import report
 from .run import run
 from .schema import schema
+from .weights import weights
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False,
                   context_settings={"help_option_names": ["-h", "--help"]},
@@ -59,7 +61,7 @@ def _returning(command: Callable[..., object]) -> Callable[..., object]:
     return returning
 
 
-for _command in (run, merge, check, init, report, judge, bottleneck, plugins, schema, new):
+for _command in (run, merge, check, init, report, judge, bottleneck, plugins, weights, schema, new, demo):
     app.command()(_returning(_command))
 app.add_typer(mappings.app, name="mappings")
 

@@ -176,6 +176,10 @@ class Registry:
         """The names on offer, sorted."""
         return sorted(self._table(kind))
 
+    def offered(self, kind: Kind, name: str) -> Offered:
+        """What is offered under a name on offer, which may be yet to be imported."""
+        return self._table(kind)[name]
+
     def changed(self, kind: Kind) -> dict[str, str]:
         """Names that recipes no longer use, and how the line about each goes on after it."""
         offered = self._table(kind)

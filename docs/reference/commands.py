@@ -44,11 +44,14 @@ TAIL = """
 
 | variable | |
 |---|---|
+| `BACKMAP_BLOCK` | names of plugins, separated by commas, that are left out, as if they were not installed |
 | `BACKMAP_CACHE` | folder in which compiled functions are kept, by default `~/.cache/backmap` |
 | `BACKMAP_MAPPINGS` | folders of mapping files, separated by `:`, in which `backmap mappings` and `init --from` look \
 before the package vermouth |
 | `BACKMAP_WEIGHTS` | folders of trained weights, separated by `:`, in which `init` and recipes look before those \
 that ship |
+| `BACKMAP_TRACE` | `1` prints every look-up of a plugin to standard error |
+| `COLUMNS` | columns to which `backmap plugins` and help are laid out where there is no terminal, by default 80 |
 | `OMP_NUM_THREADS` and its like | not asked: libraries compute with one thread, but for training (`--threads`) |
 | `${NAME}` | in paths of a recipe: any variable, `${NAME:-default}` with a default |
 """

@@ -3,20 +3,15 @@ from __future__ import annotations
 
 import inspect
 import re
-import types
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
 
-import annotated_types
-import pydantic
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 
-from backmap.api import InputPath, OutputPath, Plugin, Step, WeightsPath
-from backmap.commands.listing import summary
+from backmap.api import Plugin, Step
 from backmap.recipe.recipe import Recipe, options_of
-from backmap.recipe.registry import KINDS, Kind, Registry, kind_of
+from backmap.recipe.registry import KINDS, Kind, Registry
+from backmap.recipe.spoken import default, spoken
+from backmap.recipe.summaries import summary
 
 #: What stands above the plugins of a kind.
 ABOUT = {
@@ -42,9 +37,6 @@ ABOUT = {
     "sampler": "Monte Carlo on a target. Goes into `monte_carlo`.",
     "ensemble assessor": "Judges what a sampler has visited. Goes into `monte_carlo`.",
 }
-
-#: Types of paths in words.
-PATHS = ((InputPath, "file to read"), (WeightsPath, "weights to read"), (OutputPath, "file to write"))
 
 HEAD = """\
 <!-- Written by docs/generate.py from the plugins; change them, then run `make docs`. -->
@@ -170,66 +162,22 @@ def marked(text: str) -> str:
     return re.sub(r"<(\w+)>", r"`<\1>`", re.sub(r"``(.*?)``", r"`\1`", text))
 
 
+def linked(kind: Kind) -> str:
+    """A kind of plugin, with a link to its heading."""
+    return f"[{kind.name}](#{heading(kind).lower().replace(' ', '-')})"
+
+
+def shown(option: FieldInfo) -> str:
+    """An option's default, as code; in bold if it has none."""
+    value = default(option)
+    if value is None:
+        return "**needed**"
+    return value if value in ("", "empty") else f"`{value}`"
+
+
 def table(options: dict[str, FieldInfo]) -> Iterator[str]:
     """Rows of options, the first option first."""
     yield "| option | is | default | |\n|---|---|---|---|\n"
     for name, option in options.items():
-        cells = (f"`{name}`", spoken(option), default(option), marked(option.description or ""))
+        cells = (f"`{name}`", spoken(option, linked), shown(option), marked(option.description or ""))
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
-
-
-def default(option: FieldInfo) -> str:
-    if option.is_required():
-        return "**needed**"
-    value = option.get_default(call_default_factory=True)
-    if value is None or value is PydanticUndefined:
-        return ""
-    if isinstance(value, dict | list | tuple | set | str) and not value:
-        return "empty"
-    if isinstance(value, tuple):
-        value = list(value)
-    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
-
-
-def spoken(option: FieldInfo) -> str:
-    """The type of an option in words, with its limits."""
-    limits = [said for limit in option.metadata if (said := limited(limit)) and option.annotation is not str]
-    return ", ".join([kind_of_value(option.annotation, option.metadata), *limits])
-
-
-def limited(limit: Any) -> str:
-    signs = {annotated_types.Ge: ("ge", "≥"), annotated_types.Gt: ("gt", ">"), annotated_types.Le: ("le", "≤"),
-             annotated_types.Lt: ("lt", "<")}
-    for kind, (attribute, sign) in signs.items():
-        if isinstance(limit, kind):
-            return f"{sign} {getattr(limit, attribute):g}"
-    return "at least one" if isinstance(limit, annotated_types.MinLen) else ""
-
-
-def kind_of_value(kind: Any, notes: tuple | list = ()) -> str:
-    """A type in words; ``notes`` is what ``Annotated`` says about it."""
-    origin, inner = get_origin(kind), get_args(kind)
-    if hasattr(kind, "__metadata__"):
-        limits = [said for limit in kind.__metadata__ if (said := limited(limit))]
-        return ", ".join([kind_of_value(inner[0], kind.__metadata__), *limits])
-    if isinstance(kind, type) and issubclass(kind, Plugin):
-        plugins = kind_of(kind)
-        return f"[{plugins.name}](#{heading(plugins).lower().replace(' ', '-')})"
-    if kind is Path:
-        return next(said for path, said in PATHS if path.__metadata__[0] in notes)
-    if origin is Literal:
-        return " or ".join(f"`{value}`" for value in inner)
-    if origin in (Union, types.UnionType):
-        return " or ".join(kind_of_value(part) for part in inner if part is not type(None))
-    if origin is list:
-        one = any(isinstance(note, pydantic.BeforeValidator) for note in notes)
-        return f"{kind_of_value(inner[0])}, or a list of them" if one else f"list: {kind_of_value(inner[0])}"
-    if origin is tuple:
-        return f"list of {len(inner)}: {kind_of_value(inner[0])}"
-    if origin is dict:
-        return f"mapping from {kind_of_value(inner[0])} to {kind_of_value(inner[1])}"
-    if isinstance(kind, type) and issubclass(kind, pydantic.BaseModel):
-        listed = (f"`{name}` ({option.description})" for name, option in kind.model_fields.items())
-        return f"mapping with {', '.join(listed)}"
-    words = {int: "whole number", float: "number", str: "text", bool: "`true` or `false`", Any: "anything"}
-    return words[kind]

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from backmap.model.assessment import REFERENCE
 
 from .content import Panel
-from .numbers import number, unit_of
+from .numbers import number, percent, short, unit_of
 
 Array = NDArray[np.float64]
 
 WIDTH, HEIGHT = 300, 168
 LEFT, RIGHT, TOP, BOTTOM = 34, 13, 8, 34
 N_STYLES = 6  #: colours and dashes that the style sheet has
+REACH = 4.0  #: widths of the middle 80 % of a density; what lies farther from these is told, not drawn
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _DEGREES = (1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0)
 
@@ -40,8 +41,9 @@ def ticks(low: float, high: float, most: int = 5, angle: bool = False) -> list[f
 
 def plot(panel: Panel, style: dict[str, str]) -> tuple[str, str]:
     """One panel: the SVG, and a remark on what lies beyond its frame, or ""."""
-    low, high = _range(panel)
+    low, high, beyond = _range(panel)
     top, remark = _top(panel, low, high)
+    remark = "; ".join(filter(None, [beyond, remark]))
     bottom = min(0.0, _lowest(panel, low, high))
 
     def x(values: Array) -> Array:
@@ -111,22 +113,41 @@ def _path(points: Array) -> str:
     return "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in points[keep])
 
 
-def _range(panel: Panel) -> tuple[float, float]:
-    """The part of the axis where something is: densities are cut where all of them are thin."""
-    lows, highs = [], []
-    for edges, values in panel.curves.values():
+def _range(panel: Panel) -> tuple[float, float, str]:
+    """The part of the axis where something is, and what to say of what lies beyond it.
+
+    Densities are cut where all of them are thin, and where single values lie so far away that the rest would be a line.
+    """
+    lows, highs, far = [], [], []
+    for label, (edges, values) in panel.curves.items():
         known = np.nan_to_num(values)
         if panel.quantity == "density" and known.sum() > 0:
-            share = np.cumsum(known * np.diff(edges))
-            share /= share[-1]
-            first, last = np.searchsorted(share, [0.002, 0.998])
+            first, last, told = _dense(edges, known, reach=math.inf if unit_of(panel.unit) == "°" else REACH)
+            far += [f"{label}: {told}"] if told else []
         else:
             there = np.flatnonzero(known)
             first, last = (0, len(known) - 1) if not len(there) else (0, max(there[-1], 1))
         lows.append(edges[max(0, first - 1)])
         highs.append(edges[min(len(edges) - 1, last + 2)])
     low, high = float(min(lows)), float(max(highs))
-    return (low, high) if high > low else (low, low + 1.0)
+    return low, high if high > low else low + 1.0, "; ".join(far)
+
+
+def _dense(edges: Array, values: Array, reach: float) -> tuple[int, int, str]:
+    """First and last bin of a density where it is not thin, and what lies farther away than ``reach`` says."""
+    weight = values * np.diff(edges)
+    share = np.cumsum(weight) / weight.sum()
+    first, last = (int(k) for k in np.searchsorted(share, [0.002, 0.998]))
+    inner = [int(k) for k in np.searchsorted(share, [0.1, 0.9])]
+    span = edges[inner[1] + 1] - edges[inner[0]]
+    near = (edges[1:] >= edges[inner[0]] - reach * span) & (edges[:-1] <= edges[inner[1] + 1] + reach * span)
+    if near[first] and near[min(last, len(near) - 1)]:
+        return first, min(last, len(near) - 1), ""
+    inside = np.flatnonzero(near & (weight > 0))
+    outside = np.flatnonzero(~near & (weight > 0))
+    ends = sorted({float(edges[outside[0]]), float(edges[outside[-1] + 1])}, key=abs)
+    said = f"{percent(weight[outside].sum() / weight.sum())} lies beyond, as far as {short(ends[-1])}"
+    return int(inside[0]), int(inside[-1]), said
 
 
 def _top(panel: Panel, low: float, high: float) -> tuple[float, str]:

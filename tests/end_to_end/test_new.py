@@ -35,7 +35,7 @@ def test_it_is_found_once_installed(made: tuple[Path, Path]) -> None:
     row = next(line for line in python("backmap", "plugins", cwd=package.parent, path=installed).splitlines()
                if " haze " in line)
     assert "Atoms normally distributed about their bead." in row
-    assert "width=0.1" in row
+    assert "width: number, > 0; default 0.1" in python("backmap", "plugins", "haze", cwd=package.parent, path=installed)
 
 
 def test_it_passes_its_own_test(made: tuple[Path, Path]) -> None:

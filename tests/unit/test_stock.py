@@ -69,3 +69,11 @@ def test_a_name_that_is_nowhere_tells_where_it_was_looked_for(tmp_path: Path,
     monkeypatch.setenv(stock.VARIABLE, "mine")
     with pytest.raises(BackmapError, match=rf"no file 'none'.* beside the recipe and in mine, {ROOT / 'recipes'}\."):
         found(tmp_path, "none")
+
+
+def test_headers_are_read_without_tensors(tmp_path: Path) -> None:
+    header = stock.header(stock.find(SHIPPED))
+    assert (header["generator"], [kind["name"] for kind in header["types"]]) == ("equivariant", ["OCT"])
+    for content in (b"", b"\xff" * 40, (2).to_bytes(8, "little") + b"[]"):
+        (tmp_path / "broken.safetensors").write_bytes(content)
+        assert stock.header(tmp_path / "broken.safetensors") is None

@@ -59,6 +59,20 @@ def test_a_peak_far_above_all_others_is_cut_and_that_is_said() -> None:
     assert plot(panel(**{REFERENCE: peak, "a": np.ones(10)}), {"a": "t1"})[1] == f"{REFERENCE} cut off at the top"
 
 
+@pytest.mark.parametrize(("unit", "told"), [("kJ/mol", "a: 2 % lies beyond, as far as 3 000"), ("deg", "")])
+def test_a_value_far_away_is_told_and_does_not_squash_the_plot(unit: str, told: str) -> None:
+    """But angles end by themselves, and a second well is not an outlier."""
+    edges = np.linspace(0, 3000, 301)
+    bell, one = np.exp(-((edges[:-1] - 200) / 30) ** 2), np.zeros(300)
+    one[-1] = 0.02 * bell.sum() / 0.98
+    far = replace(panel(a=bell + one, b=bell), unit=unit)
+    far.curves = {label: (edges, values[1]) for label, values in far.curves.items()}
+    picture, remark = plot(far, {"a": "t1", "b": "t2"})
+    assert remark.replace("\u202f", " ").replace("\u00a0", " ") == told
+    largest = max(float(text) for text in re.findall(r'text-anchor="middle">(\d+)<', picture.replace("\u202f", "")))
+    assert largest < 500 if told else largest >= 2000
+
+
 def test_nothing_at_all_can_be_plotted() -> None:
     assert plot(panel(a=np.zeros(10)), {"a": "t1"})[1] == ""
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..model.system import System
 from .energy.frame import FrameEnergy
-from .flags import twisted, with_neighbours
+from .flags import FLATTEST, twisted, with_neighbours
 from .grafts import AromaticRings, Grafts
 from .hamiltonian.move import Frame
 from .hamiltonian.moves import HamiltonianMoves
@@ -37,8 +37,6 @@ PAIR, HOT = 30.0, 12.0
 #: Of the bonded terms of an atom, shared by their atoms, from which on it is strained, kT, and kJ/mol: in a glass beads
 #: hold molecules as they were when they were warm.
 STRAIN, BENT = 15.0, 35.0
-#: Cosine of the twist of a planar bond from which on it is strained: its terms alone may not say so.
-FLATTEST = 0.5
 FAR = 6.0  #: sigma by which a soft bead may be missed
 CAPS = (10.0, 100.0, 1000.0, None)  #: kJ/mol, at which repulsion is capped, one after the other
 PASSING = 1.0  #: kJ/mol, the same while bonds are pushed out of rings: next to nothing

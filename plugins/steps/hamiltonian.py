@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from backmap.api import FrameStep, Sampling, State
 from backmap.engine.energy.frame import FrameEnergy
-from backmap.engine.flags import astray, finished, flagged, with_neighbours
+from backmap.engine.flags import FLATTEST, astray, finished, flagged, with_neighbours
 from backmap.engine.geometry.constraint import FLAG as TOLERANCE
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.hamiltonian import timestep as lengths
@@ -19,7 +19,7 @@ from backmap.engine.hamiltonian.following import Followed, Following
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves, SweepOutcome, Tempering, by_type
 from backmap.engine.hamiltonian.steering import Steering
 from backmap.engine.hamiltonian.tables import movable
-from backmap.engine.mending import FLATTEST, MISSED, TROUBLES, Mending
+from backmap.engine.mending import MISSED, TROUBLES, Mending
 from backmap.model.assessment import CARE, Aspect
 from backmap.model.sampling import Sampled
 from backmap.model.system import System, Window

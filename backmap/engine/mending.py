@@ -136,7 +136,7 @@ class Mending:
         for turn, cap in enumerate(CAPS):
             self.moves.descend(frame, (*name, "down", turn), around, STEPS, cap)
         for turn in range(MOVES):
-            self.moves.sweep(frame, (*name, "move", turn), around)
+            self.moves.uncharged.sweep(frame, (*name, "move", turn), around)
 
     def _unthread(self, frame: Frame, box: Array | None, threads: Threads, name: Sequence[int | str]) -> None:
         """Push bonds and rings apart, sideways, while atoms hardly repel each other."""

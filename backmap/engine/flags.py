@@ -13,6 +13,8 @@ from backmap.model.system import System, Window
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+#: Cosine of the twist of a planar bond from which on it stands between its sides: its terms alone may not say so.
+FLATTEST = 0.5
 CHANGED = {"stuck": "never_accepted"}  #: flags that had other names
 
 

@@ -14,8 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model import box as periodic
+from ..model.isomers import BOND, IsomerTerms, flatness, handedness
 from ..model.molecule import MoleculeType
+from ..model.pairs import AtomRows
 from ..model.system import System
+from .flags import FLATTEST
 from .geometry.constraint import SystemProjector
 from .rings import small_rings
 
@@ -93,6 +96,8 @@ class Grafts:
                 rows[key].append((group.beads[:, bead], group.atom_offset[:, None] + own,
                                   group.atom_offset[:, None] + held))
         self.kinds = [FragmentKind(*(np.concatenate(parts) for parts in zip(*each))) for each in rows.values()]
+        self.isomers = _isomers(system)
+        self.near = AtomRows.of(system.n_atoms, self.isomers.atoms)
 
     def graft(self, atoms: Array, beads: Array, box: Array | None, folded: Mask, sound: Mask) -> Array:
         """Atoms with the fragments of beads ``folded`` (B,) in the shape of those of beads that are ``sound``.
@@ -111,22 +116,45 @@ class Grafts:
         for kind in self.kinds:
             donors = np.flatnonzero(sound[kind.beads])
             for row in np.flatnonzero(folded[kind.beads]) if len(donors) else ():
-                made[kind.own[row]] = self._shaped(made, beads, box, kind, row, donors)
+                shape = self._shaped(made, beads, box, kind, row, donors)
+                if shape is not None:
+                    made[kind.own[row]] = shape
         (made,), _ = self.projector.project(made[None], beads[None])
         return made
 
     def _shaped(self, atoms: Array, beads: Array, box: Array | None, kind: FragmentKind, row: int,
-                donors: Index) -> Array:
-        """Positions of the fragment in ``row``, of the donor that fits and has most room among those that fit best."""
+                donors: Index) -> Array | None:
+        """Positions of the fragment in ``row``: of the donors that fit best and bring the fewest wrong isomers to the
+        bonds that join it to others, of the one that has most room; None where all bring more than there are."""
+        own = kind.own[row]
         fixed = np.concatenate([atoms[kind.held[row]], beads[kind.beads[row], None]])
         theirs = np.concatenate([atoms[kind.held[donors]], self.system.map(atoms)[kind.beads[donors], None]], axis=1)
         shapes, off = superposed(theirs, fixed, atoms[kind.own[donors]])
-        best = np.argsort(off, kind="stable")[:DONORS]
-        others = np.setdiff1d(np.arange(len(atoms)), np.concatenate([kind.own[row], kind.held[row]]))
+        shapes = shapes[np.argsort(off, kind="stable")[:DONORS]]
+        wrong = self._wrong(atoms, own, np.concatenate([atoms[own][None], shapes]))
+        shapes, least = shapes[wrong[1:] == wrong[1:].min()], wrong[1:].min()
+        if least > wrong[0]:
+            return None
+        others = np.setdiff1d(np.arange(len(atoms)), np.concatenate([own, kind.held[row]]))
         away = periodic.minimum_image(atoms[others] - fixed[-1], box)
         away = away[np.linalg.norm(away, axis=1) < CLOSE + 0.5]
-        room = [np.linalg.norm(shapes[one][:, None] - fixed[-1] - away, axis=2).min(initial=CLOSE) for one in best]
-        return shapes[best[int(np.argmax(room))]]
+        room = [np.linalg.norm(shape[:, None] - fixed[-1] - away, axis=2).min(initial=CLOSE) for shape in shapes]
+        return shapes[int(np.argmax(room))]
+
+    def _wrong(self, atoms: Array, own: Index, shapes: Array) -> Index:
+        """How wrong isomers about a fragment are with its atoms ``own`` (F,) in each of ``shapes`` (n, F, 3), (n,).
+
+        A wrong hand or side counts twice, a planar bond that stands between its sides once.
+        """
+        rows = self.near.touching(own)
+        corners, places = np.unique(self.isomers.atoms[rows], return_inverse=True)
+        here = np.repeat(atoms[corners][None], len(shapes), axis=0)
+        inside = np.flatnonzero(np.isin(corners, own))
+        here[:, inside] = shapes[:, [own.tolist().index(atom) for atom in corners[inside]]]
+        places, sign, bond = places.reshape(-1, 4), self.isomers.sign[rows], self.isomers.code[rows] == BOND
+        flat = flatness(here, places[bond], sign[bond])
+        hands = handedness(here, places[~bond]) != sign[~bond]
+        return 2 * hands.sum(axis=1) + (flat < 0).sum(axis=1) + (flat < FLATTEST).sum(axis=1)
 
 
 def superposed(theirs: Array, here: Array, more: Array) -> tuple[Array, Array]:
@@ -146,6 +174,15 @@ def superposed(theirs: Array, here: Array, more: Array) -> tuple[Array, Array]:
     u[:, :, 2] *= np.sign(np.linalg.det(u @ v))[:, None]
     turn = u @ v
     return (more - centre) @ turn + middle, np.sqrt(((a @ turn - b)**2).sum(-1).mean(-1))
+
+
+def _isomers(system: System) -> IsomerTerms:
+    """What tells isomers of all molecules, atoms numbered as in the system."""
+    parts = [(group.atom_offset, group.type.isomer_terms) for group in system.groups if not group.type.given]
+    return IsomerTerms(*(np.concatenate([np.empty((0, *shape), dtype=np.int64), *each]) for shape, each in (
+        ((), [np.tile(terms.code, len(at)) for at, terms in parts]),
+        ((4,), [(at[:, None, None] + terms.atoms).reshape(-1, 4) for at, terms in parts]),
+        ((), [np.tile(terms.sign, len(at)) for at, terms in parts]))))
 
 
 def _described(kind: MoleculeType, bead: int) -> tuple[Index, Index, Hashable]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..model.system import System
 from .energy.frame import FrameEnergy
-from .flags import twisted, with_neighbours
+from .flags import FLATTEST, twisted, with_neighbours
 from .grafts import AromaticRings, Grafts
 from .hamiltonian.move import Frame
 from .hamiltonian.moves import HamiltonianMoves
@@ -37,8 +37,6 @@ PAIR, HOT = 30.0, 12.0
 #: Of the bonded terms of an atom, shared by their atoms, from which on it is strained, kT, and kJ/mol: in a glass beads
 #: hold molecules as they were when they were warm.
 STRAIN, BENT = 15.0, 35.0
-#: Cosine of the twist of a planar bond from which on it is strained: its terms alone may not say so.
-FLATTEST = 0.5
 FAR = 6.0  #: sigma by which a soft bead may be missed
 CAPS = (10.0, 100.0, 1000.0, None)  #: kJ/mol, at which repulsion is capped, one after the other
 PASSING = 1.0  #: kJ/mol, the same while bonds are pushed out of rings: next to nothing
@@ -88,7 +86,7 @@ class Mending:
         return self._troubles(frame, box, self.rings.threads(frame.atoms, box))
 
     def mend(self, frame: Frame, box: Array | None, name: Sequence[int | str],
-             progress: Callable[[float], None] = lambda share: None) -> Mended:
+             progress: Callable[[float], None] = lambda share: None, only: Mask | None = None) -> Mended:
         """Mend a frame in place, in rounds, until nothing is wrong or no rounds are left.
 
         Args:
@@ -96,22 +94,24 @@ class Mending:
             box: (3, 3), nm, or None.
             name: Of the random numbers: seed, step, number of the frame in the input.
             progress: Told the share of the rounds that is done, 0 to 1.
+            only: Beads that are mended, (B,); None means all.
         """
+        open_ = ~self.fixed if only is None else only & ~self.fixed
         done = Mended(np.zeros(self.system.n_beads, dtype=bool))
         for number in range(self.rounds + 1):
             threads = self.rings.threads(frame.atoms, box)
             done.left = self._troubles(frame, box, threads)
             done.before = done.before or done.left
-            bad = np.any([*done.left.values()], axis=0) & ~self.fixed
+            bad = np.any([*done.left.values()], axis=0) & open_
             if not bad.any() or number == self.rounds:
                 break
             progress(number / self.rounds)
-            around = with_neighbours(bad[None], self.system)[0] & ~self.fixed
+            around = with_neighbours(bad[None], self.system)[0] & open_
             done.beads |= around
             done.rounds = number + 1
             if number % STUBBORN == STUBBORN - 1:
-                self._graft(frame, box, done.left)
-            self._round(frame, box, threads, around, (*name, "mend", number))
+                self._graft(frame, box, done.left, open_)
+            self._round(frame, box, threads, around, open_, (*name, "mend", number))
         return done
 
     @cached_property
@@ -119,9 +119,9 @@ class Mending:
         """Sound fragments for folded ones; made when a frame needs them."""
         return Grafts(self.system)
 
-    def _graft(self, frame: Frame, box: Array | None, left: Mapping[str, Mask]) -> None:
-        """Give what is strained or folded the shape of sound fragments, in place."""
-        folded = left[STRAINED] | left[FOLDED]
+    def _graft(self, frame: Frame, box: Array | None, left: Mapping[str, Mask], open_: Mask) -> None:
+        """Give what is strained or folded of some beads the shape of sound fragments, in place."""
+        folded = (left[STRAINED] | left[FOLDED]) & open_
         if not folded.any():
             return
         beads, sound = frame.grid.beads, ~np.any([*left.values()], axis=0) & ~self.fixed
@@ -131,21 +131,22 @@ class Mending:
                          (frame.grid.reach, made.grid.reach), (frame.grid.largest, made.grid.largest)):
             old[:] = new
 
-    def _round(self, frame: Frame, box: Array | None, threads: Threads, around: Mask,
+    def _round(self, frame: Frame, box: Array | None, threads: Threads, around: Mask, open_: Mask,
                name: Sequence[int | str]) -> None:
         if len(threads):
-            self._unthread(frame, box, threads, name)
+            self._unthread(frame, box, threads, open_, name)
         for turn, cap in enumerate(CAPS):
             self.moves.descend(frame, (*name, "down", turn), around, STEPS, cap)
         for turn in range(MOVES):
-            self.moves.sweep(frame, (*name, "move", turn), around)
+            self.moves.uncharged.sweep(frame, (*name, "move", turn), around)
 
-    def _unthread(self, frame: Frame, box: Array | None, threads: Threads, name: Sequence[int | str]) -> None:
+    def _unthread(self, frame: Frame, box: Array | None, threads: Threads, open_: Mask,
+                  name: Sequence[int | str]) -> None:
         """Push bonds and rings apart, sideways, while atoms hardly repel each other."""
         atoms = self.rings.atoms_of(threads)
         around = np.zeros(self.system.n_beads, dtype=bool)
         around[self.owner[atoms]] = True
-        around = with_neighbours(around[None], self.system)[0] & ~self.fixed
+        around = with_neighbours(around[None], self.system)[0] & open_
         first = self._apart(frame.atoms, threads)
         for turn in range(PUSHES):
             push = np.zeros_like(frame.atoms)

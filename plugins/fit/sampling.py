@@ -1,10 +1,7 @@
 """The free molecule: samples of a molecule alone under its force field, at a temperature."""
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,10 +9,8 @@ import networkx as nx
 import numpy as np
 import openmm
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
-from backmap.engine.compiling.kept import folder_of
+from backmap.engine.compiling.arrays import kept_or_made
 from backmap.model.molecule import MoleculeType
 from backmap.model.pairs import FAR
 from backmap.model.parameters import BOLTZMANN, COULOMB, Bonded, ForceField, MoleculeParameters
@@ -108,29 +103,15 @@ def _key(kind: MoleculeType, field: ForceField, temperature: float) -> str:
 
 
 def _kept_or_sampled(key: str, kind: MoleculeType, field: ForceField, temperature: float) -> FreeMolecule | None:
-    folder = folder_of(KEPT, {Path(__file__).parent})
-    file = folder and folder / f"{key}.safetensors"
-    if file is not None:
-        with contextlib.suppress(OSError, SafetensorError, KeyError):  # not there, or damaged
-            atoms = load_file(file)["atoms"].astype(np.float64)
-            if atoms.ndim == 3 and atoms.shape[1:] == (kind.n_atoms, 3):
-                return FreeMolecule(kind, atoms, temperature)
-    found = sampled(kind, field, temperature)
-    if found is None:
-        return None
-    rounded = found.atoms.astype(np.float32)
-    if file is not None:
-        _keep(file, rounded)
-    return replace(found, atoms=rounded.astype(np.float64))
+    def made() -> NDArray[np.float32] | None:
+        found = sampled(kind, field, temperature)
+        return found and found.atoms.astype(np.float32)
 
+    def fits(atoms: NDArray) -> bool:
+        return atoms.ndim == 3 and atoms.shape[1:] == (kind.n_atoms, 3)
 
-def _keep(file: Path, atoms: NDArray[np.float32]) -> None:
-    """Written to a temporary name and renamed, where it can be written."""
-    with contextlib.suppress(OSError):
-        handle, name = tempfile.mkstemp(dir=file.parent, prefix=file.name)
-        os.close(handle)
-        save_file({"atoms": np.ascontiguousarray(atoms)}, name)
-        os.replace(name, file)
+    atoms = kept_or_made(KEPT, Path(__file__).parent, key, fits, made)
+    return None if atoms is None else FreeMolecule(kind, atoms.astype(np.float64), temperature)
 
 
 def _sprung(kind: MoleculeType, field: ForceField, known: MoleculeParameters) -> tuple[ForceField, MoleculeParameters]:

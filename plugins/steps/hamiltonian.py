@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from backmap.api import FrameStep, Sampling, State
 from backmap.engine.energy.frame import FrameEnergy
-from backmap.engine.flags import astray, finished, flagged, with_neighbours
+from backmap.engine.flags import FLATTEST, astray, finished, flagged, with_neighbours
 from backmap.engine.geometry.constraint import FLAG as TOLERANCE
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.hamiltonian import timestep as lengths
@@ -19,7 +19,7 @@ from backmap.engine.hamiltonian.following import Followed, Following
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves, SweepOutcome, Tempering, by_type
 from backmap.engine.hamiltonian.steering import Steering
 from backmap.engine.hamiltonian.tables import movable
-from backmap.engine.mending import FLATTEST, MISSED, TROUBLES, Mending
+from backmap.engine.mending import MISSED, TROUBLES, Mending
 from backmap.model.assessment import CARE, Aspect
 from backmap.model.sampling import Sampled
 from backmap.model.system import System, Window
@@ -37,6 +37,7 @@ from .stiffness import Stiffness
 from .tuning import MoveTuner
 
 Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 FLAG = "never_accepted"
 SPRINGY = 2.0  #: fs; longer time steps are too long for bonds that are springs
 MAIN = "hamiltonian"  #: name of the sweeps that count
@@ -139,7 +140,7 @@ class Hamiltonian(FrameStep):
     def tune(self, window: Window, state: State) -> Tuned:
         options, (timestep, steps) = self.options, self._pace(window.system)
         chosen: dict[str, Any] = {}
-        remarks, measured, begun = [], {}, lambda place: self._begun(window.take([place]), state)
+        remarks, measured, begun = [], {}, lambda place, only=None: self._begun(window.take([place]), state, only)
         if "beads" in self.automatic:
             softness = SigmaTuner(self.moves, window, begun, self._stuck(window), (state.seed, self.index),
                                   state.progress)
@@ -181,29 +182,29 @@ class Hamiltonian(FrameStep):
         done.flags["infeasible"], done.flags[FLAG] = infeasible[None], rejected[None]
         return done
 
-    def _stuck(self, window: Window) -> Callable[[Frame, int], NDArray[np.bool_]]:
+    def _stuck(self, window: Window) -> Callable[[Frame, int], Mask]:
         """Beads of frames of a window about which something is wrong, neighbours included."""
-        def found(frame: Frame, place: int) -> NDArray[np.bool_]:
+        def found(frame: Frame, place: int) -> Mask:
             troubles = self.mending.troubles(frame, window.box(place))
             wrong = np.any([troubles[name] for name in TROUBLES if name != MISSED], axis=0)  # that asks sigma
             return with_neighbours(wrong[None], window.system)[0]
 
         return found
 
-    def _begun(self, window: Window, state: State) -> Frame:
-        """A frame after the sweeps that come before those that count."""
-        frame = self._entered(window, state)[0]
+    def _begun(self, window: Window, state: State, only: Mask | None = None) -> Frame:
+        """A frame after the sweeps that come before those that count, of all beads or ``only`` some, (B,)."""
+        frame = self._entered(window, state, only)[0]
         mended = np.zeros(len(frame.residual), dtype=bool)
         for name, number, settings in self._before():
             words = (state.seed, self.index, name, int(window.frames[0]), number)
             if name in (MEND, SETTLE):
-                self._ready(frame, window.box(0), words, mended)
+                self._ready(frame, window.box(0), words, mended, only=only)
             else:
-                self.moves.sweep(frame, words, **settings)
+                self.moves.sweep(frame, words, only, **settings)
         self.moves.slow_down(np.ones(len(mended)))  # time steps are what is looked for
         return frame
 
-    def _entered(self, window: Window, state: State, only: NDArray[np.bool_] | None = None) -> tuple[Frame, Array]:
+    def _entered(self, window: Window, state: State, only: Mask | None = None) -> tuple[Frame, Array]:
         """A frame ready to be moved, of the right isomers, and its residual before, (B, 3), nm."""
         (atoms,), (residual,) = self.projector.project(window.atoms, window.beads)
         whole = window.system.atoms_near_beads(atoms, window.beads[0], window.box(0))
@@ -211,30 +212,30 @@ class Hamiltonian(FrameStep):
         self._turn_over(frame, (state.seed, self.index, "steer", int(window.frames[0])), only)
         return frame, residual
 
-    def _turn_over(self, frame: Frame, words: tuple, only: NDArray[np.bool_] | None = None, least: float = 0.0) -> bool:
+    def _turn_over(self, frame: Frame, words: tuple, only: Mask | None = None, least: float = 0.0) -> bool:
         """Turn over what is another isomer than it should be, or less flat than ``least``; whether there was any."""
-        if not astray(self.moves.system, frame.atoms, least).any():
+        wrong = astray(self.moves.system, frame.atoms, least)
+        if not (wrong if only is None else wrong & only).any():
             return False
         for _ in self.steering.steer(frame, words, only, least):
             pass
         return True
 
-    def _ready(self, frame: Frame, box: Array | None, words: tuple, mended: NDArray[np.bool_],
-               progress: Callable[[float], None] = lambda share: None) -> Array | None:
+    def _ready(self, frame: Frame, box: Array | None, words: tuple, mended: Mask,
+               progress: Callable[[float], None] = lambda share: None, only: Mask | None = None) -> Array | None:
         """Mend a frame, or settle what was mended, as ``words`` name it, both in place; time steps if it settled."""
         if SETTLE in words:
             return settled(self.moves, frame, mended, words[:-1], progress)
-        mended |= self._mend(frame, box, words, progress)
+        mended |= self._mend(frame, box, words, progress, only)
         return None
 
-    def _mend(self, frame: Frame, box: Array | None, words: tuple,
-              progress: Callable[[float], None] = lambda share: None) -> NDArray[np.bool_]:
+    def _mend(self, frame: Frame, box: Array | None, words: tuple, progress: Callable, only: Mask | None) -> Mask:
         """Mend a frame, in place, and turn over what that made another isomer; returns beads that were moved, (B,)."""
-        mended = self.mending.mend(frame, box, words, progress).beads
+        mended = self.mending.mend(frame, box, words, progress, only).beads
         for turn in range(TURNS):
-            if not self._turn_over(frame, (*words, "steer", turn), least=FLATTEST):
+            if not self._turn_over(frame, (*words, "steer", turn), only, FLATTEST):
                 break
-            mended |= self.mending.mend(frame, box, (*words, "again", turn)).beads
+            mended |= self.mending.mend(frame, box, (*words, "again", turn), only=only).beads
         return mended
 
     @cached_property
@@ -306,8 +307,7 @@ class Hamiltonian(FrameStep):
         words = (state.seed, self.index, "part", int(window.frames[0]))
         return Followed(self.following, window.box(0), self.following.part(share, words) if place in twice else None)
 
-    def _sweep(self, frame: Frame, window: Window, only: NDArray[np.bool_] | None,
-               state: State) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    def _sweep(self, frame: Frame, window: Window, only: Mask | None, state: State) -> tuple[Mask, Mask]:
         """All sweeps, in place; returns beads of which no move was accepted, and those that were mended, (B,)."""
         place, followed = int(window.place[0]), self._followed(window, state)
         sweeps = self._sweeps(followed is not None and followed.part is not None)

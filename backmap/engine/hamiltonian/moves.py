@@ -5,6 +5,7 @@ import heapq
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 
 import numpy as np
 import torch
@@ -108,6 +109,8 @@ class HamiltonianMoves:
             BackmapError: If the force field does not fit the system, or nothing can move.
         """
         self.system, self.layout = system, FieldLayout(system, field)
+        self._uncharged = cache(lambda: HamiltonianMoves(system, field.screened(np.inf), temperature, steps, timestep,
+                                                         size, sigma, fixman_potential, powers, hydrogen_mass))
         self.sigma: Array | None = None
         self.untied = per_bead(system, [np.full(kind.n_beads, kind.untied) for kind in system.types])
         turning = [any(each.term == "proper" for each in molecule.bonded) for molecule in self.layout.molecules]
@@ -143,6 +146,19 @@ class HamiltonianMoves:
     def _springy(self) -> bool:
         """Whether any molecule that moves has bonds that are springs."""
         return any(not np.isfinite(kind.bond_length).all() for kind in self.system.types if not kind.given)
+
+    @property
+    def uncharged(self) -> HamiltonianMoves:
+        """Moves by which a start is made: without charges where molecules are untied, else these.
+
+        Nothing would keep opposite charges of untied molecules apart as long as repulsion is capped; and no solvent
+        screens those of what is solved before it has found its orientations, so that they would bend that.
+        """
+        if not (self.untied.any() and self.layout.charge.any()):
+            return self
+        made = self._uncharged()
+        made.rules, made.places, made.sigma = self.rules, self.places, self.sigma
+        return made
 
     def pace(self, timestep: float, steps: int) -> None:
         """Change the time step, fs, and the mean number of time steps of trajectories from now on."""
@@ -224,13 +240,16 @@ class HamiltonianMoves:
             name: Of the random numbers: seed, step, number of the frame in the input, sweep.
             only: Beads in whose neighbourhood atoms may move, (B,); None means all.
             cap: Repulsion of a pair from which on it no longer steepens, kJ/mol: for atoms that overlap, to part.
-                Energies are those of the capped force field then. None is the force field itself.
+                Energies are those of the capped force field then, of ``uncharged``. None is the force field itself.
             temperature: K, in place of that of the moves.
             together: Molecules of one bead follow their dynamics all at once, and nothing is accepted or rejected;
                 the outcome is that of the others.
             tempering: Of all trajectories of the sweep; none without. Untied molecules without torsions have no
                 barriers of their own to cross, and take no part.
         """
+        if cap is not None and self.uncharged is not self:
+            return self.uncharged.sweep(frame, name, only, cap=cap, temperature=temperature, together=together,
+                                        tempering=tempering)
         around = self._capped(cap)
         rules = self.rules if temperature is None else self.rules._replace(heat=BOLTZMANN * temperature)
         if tempering is not None:
@@ -262,6 +281,8 @@ class HamiltonianMoves:
         Returns:
             By how much the energy of each block fell, kJ/mol, (n,); NaN where it could not be moved.
         """
+        if self.uncharged is not self:
+            return self.uncharged.descend(frame, name, only, steps, cap, push)
         around = self._capped(cap)
         chosen = self.choose(name, only)
         self.follow(frame)
@@ -272,16 +293,10 @@ class HamiltonianMoves:
         return gained
 
     def _capped(self, cap: float | None) -> AtomTables:
-        """What every frame shares, with repulsion capped.
-
-        Nothing would keep opposite charges of untied molecules apart then, so that between blocks they do not count.
-        """
+        """What every frame shares, with repulsion capped."""
         if cap is None:
             return self.surroundings
-        field = self.surroundings.field
-        if self.untied.any():
-            field = field._replace(coulomb=field.coulomb._replace(factor=0.0))
-        return self.surroundings._replace(field=field, core=cores(field.c6, field.c12, cap))
+        return self.surroundings._replace(core=cores(self.surroundings.field.c6, self.surroundings.field.c12, cap))
 
     def repeat(self, frame: Frame, block: int, count: int, between: int, name: Sequence[int | str],
                tempering: Tempering | None = None) -> Iterator[SweepOutcome]:

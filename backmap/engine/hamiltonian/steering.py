@@ -28,6 +28,8 @@ FLIP = 400.0
 ROUNDS, STUBBORN = 40, 4
 #: fs and steps of a move: short ones, since springs are stiff.
 TIMESTEP, STEPS = 0.5, 40
+#: Cosine up to which a planar bond that has been turned is turned on: what is around it is to make room for it.
+FLAT = 0.94
 CAP = 10.0  #: kJ/mol; repulsion of a pair, so that atoms that are in the way let others pass
 
 
@@ -60,10 +62,15 @@ class Steering:
             frame: All atoms placed, on the rigid bonds.
             name: Of the random numbers: seed, step, number of the frame in the input.
             only: Beads in whose neighbourhood atoms may move, (B,); None means all.
-            least: How flat planar bonds are to be: a cosine, 0 or more.
+            least: How flat planar bonds are to be: a cosine, 0 or more. Those that are not, if it is not 0, are turned
+                on until they are flat.
         """
+        turned = np.zeros(self.system.n_beads, dtype=bool)
         for number in range(ROUNDS):
             wrong = astray(self.system, frame.atoms, least)
+            if least:
+                turned |= wrong
+                wrong |= turned & astray(self.system, frame.atoms, FLAT)
             if number >= STUBBORN:
                 wrong = with_neighbours(wrong[None], self.system)[0]
             wrong = wrong if only is None else wrong & only

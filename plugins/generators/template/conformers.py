@@ -5,15 +5,19 @@ hydrogens, so that the cost does not grow with the size of the molecule; like su
 """
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from pathlib import Path
 
 import numpy as np
+import rdkit
 import torch
 from rdkit import Chem, RDLogger
 from rdkit.Chem import AllChem
 
 from backmap.engine.checkpoints.library import Conformers, Library
+from backmap.engine.compiling.arrays import kept_or_made
 from backmap.engine.sites.contracts import View
 from backmap.engine.sites.fragments import FragmentTable, resting_order
 from backmap.errors import BackmapError
@@ -27,6 +31,7 @@ from ...chemistry.networks import LONGEST
 
 _TAGS = {1: Chem.ChiralType.CHI_TETRAHEDRAL_CCW, -1: Chem.ChiralType.CHI_TETRAHEDRAL_CW}
 HOPS = 2  #: bonds along the bead graph that the surroundings of a fragment reach
+KEPT = "conformers-"  #: what the names of folders of embedded conformers begin with, where compiled functions are kept
 
 
 def ideal_library(system: System, conformers: int, seed: int = 1) -> Library:
@@ -58,12 +63,19 @@ def _conformers(molecule: MoleculeType, count: int, seed: int) -> Conformers:
     for own, near in zip(tables.atoms.numpy(), tables.beads.numpy(), strict=True):
         cut = _Cut.of(whole, np.sort(own[own >= 0]), near)
         if cut.key not in positions:
-            positions[cut.key] = cut.embed(count, seed)
+            positions[cut.key] = _embedded(cut, count, seed)
         if cut.place not in made:
             made[cut.place] = cut.conformers(positions[cut.key], len(own))
         shapes.append(made[cut.place])
     return Conformers(molecule.atom_names, torch.as_tensor(np.stack([own for own, _ in shapes])).float(),
                       torch.as_tensor(np.stack([beads for _, beads in shapes])).float())
+
+
+def _embedded(cut: _Cut, count: int, seed: int) -> np.ndarray:
+    """Positions of a cut, as ``_Cut.embed``, once on a machine for cuts that embed alike."""
+    key = hashlib.sha256(repr((rdkit.__version__, count, seed, *cut.key)).encode()).hexdigest()
+    return kept_or_made(KEPT, Path(__file__), key, lambda found: found.shape == (count, len(cut.atoms), 3),
+                        lambda: cut.embed(count, seed))
 
 
 class _Whole:
@@ -168,7 +180,8 @@ class _Cut:
         bonds, order = self._bonds
         chemistry = self.molecule.chemistry
         return tuple(values.tobytes() for values in (
-            chemistry.element[self.atoms], chemistry.charge[self.atoms], bonds, order, self.open, self.planar.atoms,
+            chemistry.element[self.atoms], chemistry.charge[self.atoms], chemistry.aromatic[self.atoms], bonds, order,
+            self.open, self.planar.atoms,
             self.planar.side, np.array(self._hands, dtype=np.int64)))
 
     @cached_property

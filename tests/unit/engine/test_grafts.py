@@ -1,10 +1,15 @@
 """Rings that are folded are found, and get the shape of sound ones."""
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from backmap.engine.flags import FLATTEST
 from backmap.engine.grafts import AromaticRings, Grafts, bent, superposed
+from backmap.model.isomers import TRANS, PlanarSides, flatness
+from tests import chains
 from tests.polystyrene import melt
 
 
@@ -51,3 +56,23 @@ def test_a_folded_ring_gets_the_shape_of_a_sound_one_and_nothing_else_moves() ->
     assert np.abs(system.map(made) - known.beads[0]).max() < 1e-5
     elsewhere = ~np.isin(owner, np.flatnonzero(folded)) & (np.abs(owner - owner[ring[0]]) > 4)
     assert np.abs(made - atoms)[elsewhere].max() < 1e-3  # the projection shares it out along the chain
+
+
+@pytest.mark.parametrize("others", [(10.0, 10.0, 60.0), (60.0, 150.0, 60.0)])
+def test_no_fragment_is_taken_that_would_make_another_isomer(others: tuple[float, ...]) -> None:
+    """Of a bond that is twisted, but on its side: sound ones elsewhere may stand on the other."""
+    kind = replace(chains.chain(4, [{0: 1, 1: 1}, {2: 1, 3: 1}]), planar=PlanarSides.of([[0, 1, 2, 3]], [TRANS]))
+    torsion = np.radians([100.0, *others])
+    far = np.stack([0.05 - 0 * torsion, 0.14 * np.cos(torsion), 0.14 * np.sin(torsion)], axis=1)
+    shapes = np.stack([np.array([[-0.05, 0.14, 0.0], [0.0, 0.0, 0.0], [0.15, 0.0, 0.0], [0.15, 0.0, 0.0]])] * 4)
+    shapes[:, 3] += far
+    system, atoms = chains.far_apart(kind, shapes)
+    folded = np.zeros(system.n_beads, dtype=bool)
+    folded[:2] = True
+    made = Grafts(system).graft(atoms, system.map(atoms), None, folded, ~folded)[:4]
+    flat = flatness(made, kind.planar.atoms, kind.planar.side)[0]
+    if max(others) < 90:
+        np.testing.assert_allclose(made, atoms[:4], atol=1e-3)
+    else:
+        assert flat > FLATTEST
+    assert flat > 0

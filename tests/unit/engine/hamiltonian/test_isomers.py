@@ -11,7 +11,7 @@ from backmap.engine import flags
 from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.hamiltonian.moves import HamiltonianMoves
 from backmap.engine.hamiltonian.steering import Steering
-from backmap.engine.mending import FLATTEST, STRAINED, Mending
+from backmap.engine.mending import STRAINED, Mending
 from backmap.model.isomers import BOND, CENTRE, CIS, TRANS, PlanarSides, flatness, handedness, sides
 from backmap.model.molecule import MoleculeType
 from backmap.model.parameters import BOLTZMANN, Bonded
@@ -66,7 +66,7 @@ def test_planar_bonds_that_are_nearly_on_the_wrong_side_are_mended(side: int) ->
     moves = HamiltonianMoves(system, field, 300.0, 6, 5.0, sigma=0.05)
     mending = Mending(moves, FrameEnergy(system, field), 4)
     frame = moves.frame(atoms, system.map(atoms), None)
-    assert flags.twisted(system, atoms, FLATTEST).tolist() == [False, False, True]
+    assert flags.twisted(system, atoms, flags.FLATTEST).tolist() == [False, False, True]
     assert mending.troubles(frame, None)[STRAINED].tolist() == [False, False, True]
     done = mending.mend(frame, None, (1, 2, 0))
     assert done.rounds > 0

@@ -157,3 +157,22 @@ def test_free_bodies_take_longer_steps_beside_bonds_that_are_springs(monkeypatch
     assert np.abs(longer[0] - plain[0]).max() > 1e-3
     rigid = HamiltonianMoves(System(((DUMBBELL, 2),)), known, 300.0, 40, 1.0)
     assert not rigid._bodies.any()
+
+
+def test_starts_are_made_without_charges_where_molecules_are_free() -> None:
+    """Nothing screens them yet; moves themselves have them, and what is set for these holds for both."""
+    moves = HamiltonianMoves(System(((DUMBBELL, 2),)), field(), 300.0, 40, 1.0, sigma=0.02)
+    moves.pace(2.0, 7)
+    moves.soften(0.05)
+    bare = moves.uncharged
+    assert not bare.layout.charge.any()
+    assert (bare.rules, bare.sigma.tolist()) == (moves.rules, [0.05, 0.05])
+    start = np.concatenate([SHAPE, (SHAPE + 1.2 * ASIDE)[::-1]])
+    frames = [moves.frame(start, moves.system.map(start), np.eye(3) * 3.0) for _ in range(2)]
+    everywhere = np.ones(2, dtype=bool)
+    for each, frame in zip((moves, bare), frames, strict=True):
+        each.descend(frame, (1, 2, 0, 0), everywhere, 20)
+    np.testing.assert_array_equal(frames[0].atoms, frames[1].atoms)
+    assert moves.sweep(frames[0], (1, 2, 0, 1)).energy != pytest.approx(bare.sweep(frames[1], (1, 2, 0, 1)).energy)
+    tied = HamiltonianMoves(System(((replace(DUMBBELL, untied=False), 2),)), field(), 300.0, 40, 1.0)
+    assert tied.uncharged is tied

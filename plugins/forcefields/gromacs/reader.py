@@ -38,8 +38,10 @@ from .types import Types
 #: Atoms that a line of restraints begins with.
 _RESTRAINTS = {"position_restraints": 1, "distance_restraints": 2, "dihedral_restraints": 4,
                "orientation_restraints": 2, "angle_restraints": 4, "angle_restraints_z": 2}
-#: Sections of a molecule without energy, or whose energy is no part of the force field.
-_SILENT = RIGID | {*_RESTRAINTS, "exclusions", "implicit_genborn_params", "cmaptypes", "system", "molecules", ""}
+#: Sections of a molecule without energy, or whose energy is no part of the force field: [ align ] is DeepBackmap's own,
+#: and says by which atoms it turns molecules.
+_SILENT = RIGID | {*_RESTRAINTS, "exclusions", "implicit_genborn_params", "cmaptypes", "system", "molecules", "align",
+                   ""}
 
 #: Sections that are refused, and why.
 _REFUSED = {"polarization": "particles that are polarised", "water_polarization": "water that is polarised",

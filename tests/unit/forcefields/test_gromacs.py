@@ -195,6 +195,13 @@ def test_exclusions_follow_bonds_and_are_extended(read: Callable) -> None:
     assert (2, 6) not in excluded  # bond function 6 is no chemical bond
 
 
+def test_what_deepbackmap_turns_molecules_by_has_no_energy(read: Callable) -> None:
+    plain, told = read(text(2, "yes")), read(text(2, "yes").replace("[ exclusions ]\n5 6 7", "[ align ]\n1 4\n"
+                                                                     "[ exclusions ]\n5 6 7"))
+    atoms = positions()
+    assert energies(told, SYSTEM, atoms, BOX) == energies(plain, SYSTEM, atoms, BOX)
+
+
 def test_settles_exclude_nothing_by_themselves(read: Callable, tmp_path: Path) -> None:
     """As in GROMACS, whose own water models add [ exclusions ]."""
     bare = text(2, "yes").replace("[ exclusions ]\n1 2 3\n2 3\n", "")

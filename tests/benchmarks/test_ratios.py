@@ -15,7 +15,7 @@ import pytest
 import torch
 import yaml
 from backmap_plugins.formats.gromacs.frames import GromacsFrames
-from backmap_plugins.generators.equivariant.drawing import Blocks
+from backmap_plugins.generators.equivariant.drawing import BlockDraws
 from backmap_plugins.generators.equivariant.generator import Equivariant, EquivariantOptions
 from backmap_plugins.generators.equivariant.head import Head
 from backmap_plugins.generators.equivariant.network import Convolution
@@ -124,7 +124,7 @@ def test_compiled_draws(sites: int, least: float, monkeypatch: pytest.MonkeyPatc
 
     def by_tensors() -> torch.Tensor:
         with monkeypatch.context() as patched:
-            patched.setattr(Blocks, "suit", lambda network, sight: False)
+            patched.setattr(BlockDraws, "suit", lambda network, sight: False)
             return drawn()
 
     assert_twins(drawn, by_tensors, least)

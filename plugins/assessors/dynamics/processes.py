@@ -28,7 +28,7 @@ LEAST = 1e-9  #: of variances and probabilities
 
 
 @dataclass(frozen=True, eq=False)
-class Model:
+class MarkovModel:
     """A Markov model.
 
     Attributes:
@@ -115,7 +115,7 @@ def counted(course: Index, count: int, lag: int) -> Array:
     return found
 
 
-def modelled(counts: Array) -> Model | None:
+def modelled(counts: Array) -> MarkovModel | None:
     """The reversible Markov model of largest likelihood of transitions (s, s); None where fewer than two states go over
     into one another."""
     tools, msm = _deeptime("markov", "markov.msm")
@@ -124,8 +124,8 @@ def modelled(counts: Array) -> Model | None:
         return None
     model: Any = msm.MaximumLikelihoodMSM(reversible=True).fit_from_counts(connected).fetch_model()
     k = min(PROCESSES, model.n_states - 1)
-    return Model(np.asarray(connected.state_symbols), model.stationary_distribution, model.eigenvalues(k + 1)[1:].real,
-                 model.eigenvectors_right(k + 1)[:, 1:].real)
+    return MarkovModel(np.asarray(connected.state_symbols), model.stationary_distribution,
+                       model.eigenvalues(k + 1)[1:].real, model.eigenvectors_right(k + 1)[:, 1:].real)
 
 
 def processes(states: States, angles: Sequence[Array], interval: float,
@@ -156,7 +156,7 @@ def processes(states: States, angles: Sequence[Array], interval: float,
             for k in range(len(model.values))]
 
 
-def alike(model: Model, known: Model | None, number: int) -> float:
+def alike(model: MarkovModel, known: MarkovModel | None, number: int) -> float:
     """Cosine of an eigenvector and the other model's of this number, by the other's stationary law."""
     if known is None or number >= min(len(model.values), len(known.values)):
         return float("nan")

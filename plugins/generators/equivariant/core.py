@@ -16,7 +16,7 @@ from backmap.model.pairs import ranges
 
 from ..units import Lengthscale
 from .density import spare_directions
-from .drawing import Blocks
+from .drawing import BlockDraws
 from .features import FAR, Slots
 from .head import Head
 from .network import Neighbours, Network
@@ -157,7 +157,7 @@ class Core:
         site_of = torch.arange(n_sites, device=env.row.device).repeat_interleave(candidates)
         local = _local_positions(env, env.given.double()).repeat_interleave(candidates, 0)
         uniform = rng.uniform(candidates, n_own, 5).reshape(len(local), n_own, 5)
-        if self.head is Head and Blocks.suit(self.network, sight):
+        if self.head is Head and BlockDraws.suit(self.network, sight):
             return self._unroll_fast(sight, local, site_of, uniform)
         parts: list[tuple[Tensor, Callable[[], Tensor]]] = []
         pinned = env.fragments.pinned[env.row]
@@ -182,7 +182,7 @@ class Core:
     def _unroll_fast(self, sight: Sight, local: Tensor, site_of: Tensor,
                      uniform: Tensor) -> tuple[Tensor, Callable[[], Tensor]]:
         """The same by compiled loops; densities are evaluated anew where they are asked for."""
-        env, blocks = sight.env, Blocks(self.network, sight, local, site_of)
+        env, blocks = sight.env, BlockDraws(self.network, sight, local, site_of)
         for f in range(env.block.shape[1]):
             rows = torch.nonzero((env.block[:, f] & ~env.fragments.pinned[env.row, f])[site_of])[:, 0]
             if len(rows):

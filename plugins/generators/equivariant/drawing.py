@@ -41,7 +41,7 @@ CLOSE = 1e-9  #: how near to -1 and 1 the cosine of an angle comes
 NARROW = 1e-4  #: of angles; none is nearer to 0 or pi
 
 
-class Targets(NamedTuple):
+class NextAtoms(NamedTuple):
     """Atoms to be drawn next, of T rows of positions.
 
     Attributes:
@@ -109,7 +109,7 @@ class Seen(NamedTuple):
     couple: Any
 
 
-class Frames(NamedTuple):
+class AtomFrames(NamedTuple):
     """Local frames of T atoms, as ``density.LocalFrame`` has them."""
 
     origin: Any
@@ -149,7 +149,7 @@ def gathered(local, targets, placing, seen, layer):
     axes, reach, no_axis, no_plane = local_frames(points, spare)
     origin, single = points[:, 0].copy(), axes.astype(np.float32)
     summed = pooled_slots(SlotPlaces(local, rows, index, residual, of), LocalAxes(origin, single), layer)
-    return Frames(origin, axes, reach, no_axis, no_plane), summed, _told(targets, placing, seen, single)
+    return AtomFrames(origin, axes, reach, no_axis, no_plane), summed, _told(targets, placing, seen, single)
 
 
 @part(error_model="numpy", nogil=True)
@@ -302,7 +302,7 @@ def place(local, smooth, uniform, targets, frames, sphere, placing, around, tabl
                                                       + y * frames.axes[t, 1, i] + z * frames.axes[t, 2, i])
 
 
-class Blocks:
+class BlockDraws:
     """Blocks that are drawn for the rows of ``local``.
 
     Args:
@@ -342,7 +342,7 @@ class Blocks:
     def draw(self, atom: int, rows: Tensor, uniform: Tensor) -> None:
         """Draw one fragment atom of some rows (T,) from uniform numbers (T, 5)."""
         rows, uniform = rows.numpy(), uniform.numpy()
-        targets = Targets(atom, rows, self.site[rows], self.fragment[rows])
+        targets = NextAtoms(atom, rows, self.site[rows], self.fragment[rows])
         frames, pooled, told = gathered(self.local, targets, self.placing, self.seen, self.layer)
         hidden = self.network.trunked(torch.as_tensor(pooled), torch.as_tensor(told))
         sphere = drawn_angles(self.network.angle(hidden).numpy(), uniform, targets, self.placing, frames)

@@ -86,7 +86,7 @@ class Mending:
         return self._troubles(frame, box, self.rings.threads(frame.atoms, box))
 
     def mend(self, frame: Frame, box: Array | None, name: Sequence[int | str],
-             progress: Callable[[float], None] = lambda share: None, only: Mask | None = None) -> Mended:
+             progress: Callable[[float], None] = lambda share: None) -> Mended:
         """Mend a frame in place, in rounds, until nothing is wrong or no rounds are left.
 
         Args:
@@ -94,24 +94,22 @@ class Mending:
             box: (3, 3), nm, or None.
             name: Of the random numbers: seed, step, number of the frame in the input.
             progress: Told the share of the rounds that is done, 0 to 1.
-            only: Beads that are mended, (B,); None means all.
         """
-        open_ = ~self.fixed if only is None else only & ~self.fixed
         done = Mended(np.zeros(self.system.n_beads, dtype=bool))
         for number in range(self.rounds + 1):
             threads = self.rings.threads(frame.atoms, box)
             done.left = self._troubles(frame, box, threads)
             done.before = done.before or done.left
-            bad = np.any([*done.left.values()], axis=0) & open_
+            bad = np.any([*done.left.values()], axis=0) & ~self.fixed
             if not bad.any() or number == self.rounds:
                 break
             progress(number / self.rounds)
-            around = with_neighbours(bad[None], self.system)[0] & open_
+            around = with_neighbours(bad[None], self.system)[0] & ~self.fixed
             done.beads |= around
             done.rounds = number + 1
             if number % STUBBORN == STUBBORN - 1:
-                self._graft(frame, box, done.left, open_)
-            self._round(frame, box, threads, around, open_, (*name, "mend", number))
+                self._graft(frame, box, done.left)
+            self._round(frame, box, threads, around, (*name, "mend", number))
         return done
 
     @cached_property
@@ -119,9 +117,9 @@ class Mending:
         """Sound fragments for folded ones; made when a frame needs them."""
         return Grafts(self.system)
 
-    def _graft(self, frame: Frame, box: Array | None, left: Mapping[str, Mask], open_: Mask) -> None:
-        """Give what is strained or folded of some beads the shape of sound fragments, in place."""
-        folded = (left[STRAINED] | left[FOLDED]) & open_
+    def _graft(self, frame: Frame, box: Array | None, left: Mapping[str, Mask]) -> None:
+        """Give what is strained or folded the shape of sound fragments, in place."""
+        folded = left[STRAINED] | left[FOLDED]
         if not folded.any():
             return
         beads, sound = frame.grid.beads, ~np.any([*left.values()], axis=0) & ~self.fixed
@@ -131,22 +129,21 @@ class Mending:
                          (frame.grid.reach, made.grid.reach), (frame.grid.largest, made.grid.largest)):
             old[:] = new
 
-    def _round(self, frame: Frame, box: Array | None, threads: Threads, around: Mask, open_: Mask,
+    def _round(self, frame: Frame, box: Array | None, threads: Threads, around: Mask,
                name: Sequence[int | str]) -> None:
         if len(threads):
-            self._unthread(frame, box, threads, open_, name)
+            self._unthread(frame, box, threads, name)
         for turn, cap in enumerate(CAPS):
             self.moves.descend(frame, (*name, "down", turn), around, STEPS, cap)
         for turn in range(MOVES):
             self.moves.uncharged.sweep(frame, (*name, "move", turn), around)
 
-    def _unthread(self, frame: Frame, box: Array | None, threads: Threads, open_: Mask,
-                  name: Sequence[int | str]) -> None:
+    def _unthread(self, frame: Frame, box: Array | None, threads: Threads, name: Sequence[int | str]) -> None:
         """Push bonds and rings apart, sideways, while atoms hardly repel each other."""
         atoms = self.rings.atoms_of(threads)
         around = np.zeros(self.system.n_beads, dtype=bool)
         around[self.owner[atoms]] = True
-        around = with_neighbours(around[None], self.system)[0] & open_
+        around = with_neighbours(around[None], self.system)[0] & ~self.fixed
         first = self._apart(frame.atoms, threads)
         for turn in range(PUSHES):
             push = np.zeros_like(frame.atoms)

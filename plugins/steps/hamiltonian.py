@@ -37,7 +37,6 @@ from .stiffness import Stiffness
 from .tuning import MoveTuner
 
 Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 FLAG = "never_accepted"
 SPRINGY = 2.0  #: fs; longer time steps are too long for bonds that are springs
 MAIN = "hamiltonian"  #: name of the sweeps that count
@@ -140,7 +139,7 @@ class Hamiltonian(FrameStep):
     def tune(self, window: Window, state: State) -> Tuned:
         options, (timestep, steps) = self.options, self._pace(window.system)
         chosen: dict[str, Any] = {}
-        remarks, measured, begun = [], {}, lambda place, only=None: self._begun(window.take([place]), state, only)
+        remarks, measured, begun = [], {}, lambda place: self._begun(window.take([place]), state)
         if "beads" in self.automatic:
             softness = SigmaTuner(self.moves, window, begun, self._stuck(window), (state.seed, self.index),
                                   state.progress)
@@ -182,29 +181,29 @@ class Hamiltonian(FrameStep):
         done.flags["infeasible"], done.flags[FLAG] = infeasible[None], rejected[None]
         return done
 
-    def _stuck(self, window: Window) -> Callable[[Frame, int], Mask]:
+    def _stuck(self, window: Window) -> Callable[[Frame, int], NDArray[np.bool_]]:
         """Beads of frames of a window about which something is wrong, neighbours included."""
-        def found(frame: Frame, place: int) -> Mask:
+        def found(frame: Frame, place: int) -> NDArray[np.bool_]:
             troubles = self.mending.troubles(frame, window.box(place))
             wrong = np.any([troubles[name] for name in TROUBLES if name != MISSED], axis=0)  # that asks sigma
             return with_neighbours(wrong[None], window.system)[0]
 
         return found
 
-    def _begun(self, window: Window, state: State, only: Mask | None = None) -> Frame:
-        """A frame after the sweeps that come before those that count, of all beads or ``only`` some, (B,)."""
-        frame = self._entered(window, state, only)[0]
+    def _begun(self, window: Window, state: State) -> Frame:
+        """A frame after the sweeps that come before those that count."""
+        frame = self._entered(window, state)[0]
         mended = np.zeros(len(frame.residual), dtype=bool)
         for name, number, settings in self._before():
             words = (state.seed, self.index, name, int(window.frames[0]), number)
             if name in (MEND, SETTLE):
-                self._ready(frame, window.box(0), words, mended, only=only)
+                self._ready(frame, window.box(0), words, mended)
             else:
-                self.moves.sweep(frame, words, only, **settings)
+                self.moves.sweep(frame, words, **settings)
         self.moves.slow_down(np.ones(len(mended)))  # time steps are what is looked for
         return frame
 
-    def _entered(self, window: Window, state: State, only: Mask | None = None) -> tuple[Frame, Array]:
+    def _entered(self, window: Window, state: State, only: NDArray[np.bool_] | None = None) -> tuple[Frame, Array]:
         """A frame ready to be moved, of the right isomers, and its residual before, (B, 3), nm."""
         (atoms,), (residual,) = self.projector.project(window.atoms, window.beads)
         whole = window.system.atoms_near_beads(atoms, window.beads[0], window.box(0))
@@ -212,30 +211,30 @@ class Hamiltonian(FrameStep):
         self._turn_over(frame, (state.seed, self.index, "steer", int(window.frames[0])), only)
         return frame, residual
 
-    def _turn_over(self, frame: Frame, words: tuple, only: Mask | None = None, least: float = 0.0) -> bool:
+    def _turn_over(self, frame: Frame, words: tuple, only: NDArray[np.bool_] | None = None, least: float = 0.0) -> bool:
         """Turn over what is another isomer than it should be, or less flat than ``least``; whether there was any."""
-        wrong = astray(self.moves.system, frame.atoms, least)
-        if not (wrong if only is None else wrong & only).any():
+        if not astray(self.moves.system, frame.atoms, least).any():
             return False
         for _ in self.steering.steer(frame, words, only, least):
             pass
         return True
 
-    def _ready(self, frame: Frame, box: Array | None, words: tuple, mended: Mask,
-               progress: Callable[[float], None] = lambda share: None, only: Mask | None = None) -> Array | None:
+    def _ready(self, frame: Frame, box: Array | None, words: tuple, mended: NDArray[np.bool_],
+               progress: Callable[[float], None] = lambda share: None) -> Array | None:
         """Mend a frame, or settle what was mended, as ``words`` name it, both in place; time steps if it settled."""
         if SETTLE in words:
             return settled(self.moves, frame, mended, words[:-1], progress)
-        mended |= self._mend(frame, box, words, progress, only)
+        mended |= self._mend(frame, box, words, progress)
         return None
 
-    def _mend(self, frame: Frame, box: Array | None, words: tuple, progress: Callable, only: Mask | None) -> Mask:
+    def _mend(self, frame: Frame, box: Array | None, words: tuple,
+              progress: Callable[[float], None] = lambda share: None) -> NDArray[np.bool_]:
         """Mend a frame, in place, and turn over what that made another isomer; returns beads that were moved, (B,)."""
-        mended = self.mending.mend(frame, box, words, progress, only).beads
+        mended = self.mending.mend(frame, box, words, progress).beads
         for turn in range(TURNS):
-            if not self._turn_over(frame, (*words, "steer", turn), only, FLATTEST):
+            if not self._turn_over(frame, (*words, "steer", turn), least=FLATTEST):
                 break
-            mended |= self.mending.mend(frame, box, (*words, "again", turn), only=only).beads
+            mended |= self.mending.mend(frame, box, (*words, "again", turn)).beads
         return mended
 
     @cached_property
@@ -307,7 +306,8 @@ class Hamiltonian(FrameStep):
         words = (state.seed, self.index, "part", int(window.frames[0]))
         return Followed(self.following, window.box(0), self.following.part(share, words) if place in twice else None)
 
-    def _sweep(self, frame: Frame, window: Window, only: Mask | None, state: State) -> tuple[Mask, Mask]:
+    def _sweep(self, frame: Frame, window: Window, only: NDArray[np.bool_] | None,
+               state: State) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """All sweeps, in place; returns beads of which no move was accepted, and those that were mended, (B,)."""
         place, followed = int(window.place[0]), self._followed(window, state)
         sweeps = self._sweeps(followed is not None and followed.part is not None)

@@ -17,12 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
-from vesin import NeighborList
 
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves
 from backmap.engine.sites.schedule import per_bead
 from backmap.model import box as periodic
-from backmap.model.system import Window
+from backmap.model.system import System, Window
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -36,8 +35,7 @@ WAIT = 10  #: sweeps before the fixed point is looked for anew, twice as many ea
 FALLEN = 0.1  #: share by which it must have fallen to be looked for once more
 NEAR = 0.04  #: relative change of every sigma below which no more are tried
 FARTHEST = 3.0  #: factor by which a trial differs from the one before at most
-ENOUGH = 48  #: beads of each type by which sigma is told to some 10 % in systems with untied molecules, at least
-AROUND = 0.8  #: nm; what is nearer to one of them is brought to a start, too
+ENOUGH = 600  #: beads by which sigma is told in systems with untied molecules, at least
 
 
 def fixed_point(sigma: Sequence[float], found: Sequence[float], count: int, most: float) -> tuple[float, float]:
@@ -81,18 +79,18 @@ class SigmaTuner:
     Attributes:
         moves: Of soft beads; their sigma is changed.
         window: The frames of the pilot.
-        begun: Makes each of them ready for moves, by its place in the window and the beads about which, (B,) or None.
+        begun: Makes each of them ready for moves, by its place in the window.
         stuck: Beads of a frame at a place that moves cannot lead to where they belong, (B,): they tell nothing.
         name: First words of the names of random numbers: seed and step.
         progress: Told the share of the work that is done, 0 to 1.
         measured: What was found, for people.
         sweeps: How many were made.
-        part: Beads that are moved and measured, (B,): None for all, or where molecules are untied some of the others.
+        part: Beads that are moved and measured, (B,): all, or where molecules are untied some of the others.
     """
 
     moves: HamiltonianMoves
     window: Window
-    begun: Callable[[int, Mask | None], Frame]
+    begun: Callable[[int], Frame]
     stuck: Callable[[Frame, int], Mask]
     name: tuple[int, int]
     progress: Callable[[float], None]
@@ -106,7 +104,7 @@ class SigmaTuner:
         self.names = sorted({name for kind in drawn for name in kind.bead_types})
         self.kinds = per_bead(system, [np.array([self.names.index(name) if kind in drawn else -1
                                                  for name in kind.bead_types]) for kind in system.types])
-        self.part = part_of(self.window) if any(kind.untied for kind in system.types) else None
+        self.part = part_of(system) if any(kind.untied for kind in system.types) else None
 
     def found(self, at_most: int) -> tuple[dict[str, float] | None, str]:
         """The sigma of each bead type, nm, or None where all beads are met exactly; and what could not be reached.
@@ -122,8 +120,7 @@ class SigmaTuner:
         caps = np.array([most_of(self.window, name) for name in self.names])
         sigma = np.minimum(FIRST, caps)
         self._held(sigma)
-        frames = [self.begun(place, None if self.part is None else around(self.window, place, self.part))
-                  for place in range(self.window.size)]
+        frames = [self.begun(place) for place in range(self.window.size)]
         tau, error = self._fixed(frames, sigma, caps)
         wait, falling = WAIT, True
         while falling and not (met := tau**2 < np.maximum(2 * error, LEAST**2)).all():
@@ -213,29 +210,14 @@ def _chosen(tau: Array, error: Array, caps: Array) -> Array:
     return np.clip(np.where(met, np.minimum(np.sqrt(2 * error), others), known), LEAST, np.maximum(caps, LEAST))
 
 
-def part_of(window: Window) -> Mask:
-    """Beads of molecules that are tied to theirs, (B,): in one place, as many of each type as it takes."""
-    system, found = window.system, np.zeros(window.system.n_beads, dtype=bool)
-    tied = [group for group in system.groups if not (group.type.given or group.type.untied)]
-    for group in tied:
-        fewest = min(group.type.bead_types.count(name) for name in group.type.bead_types)
-        away = periodic.minimum_image(window.beads[0, group.beads].mean(axis=1) - window.beads[0, tied[0].beads[0, 0]],
-                                      window.box(0))
-        nearest = np.argsort(np.linalg.norm(away, axis=1), kind="stable")
-        found[group.beads[nearest[:-(-ENOUGH // fewest)]]] = True
+def part_of(system: System) -> Mask:
+    """Beads of some of the molecules of each type that is tied to its beads, at even distances, (B,)."""
+    beads = sum(count * kind.n_beads for kind, count in system.blocks if not (kind.given or kind.untied))
+    every, found = max(1, beads // ENOUGH), np.zeros(system.n_beads, dtype=bool)
+    for group in system.groups:
+        if not (group.type.given or group.type.untied):
+            found[group.beads[::every]] = True
     return found
-
-
-def around(window: Window, place: int, part: Mask) -> Mask:
-    """Beads that are near some of a part, those of molecules with such a bead included, (B,)."""
-    near, box = part.copy(), window.box(place)
-    i, j = NeighborList(cutoff=AROUND, full_list=True).compute(
-        points=np.ascontiguousarray(window.beads[place]), box=np.zeros((3, 3)) if box is None else box,
-        periodic=box is not None, quantities="ij")
-    near[j[part[i]]] = True
-    for group in window.system.groups:
-        near[group.beads] = near[group.beads].any(axis=1, keepdims=True)
-    return near
 
 
 def most_of(window: Window, name: str) -> float:

@@ -54,6 +54,12 @@ class Result:
         return (f"<Result: {made} of {self.record['n_atoms']} atoms{flagged}, in "
                 f"{os.path.relpath(self.output)}: {', '.join(self.record['outputs']) or 'no files'}>")
 
+    def _repr_html_(self) -> str:
+        """In notebooks: what was made, the verdict's figures, a picture if one was written, and where the report is."""
+        from .running.shown import shown
+
+        return shown(repr(self), self.files, self.figures)
+
     @property
     def files(self) -> list[Path]:
         """The files that the run wrote."""

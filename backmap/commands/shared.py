@@ -10,7 +10,7 @@ import typer
 from ..errors import BackmapError
 
 PluginFiles = Annotated[list[Path] | None,
-                        typer.Option("--plugin", metavar="FILE.py", help="A file with more plugins. It is code, and runs.")]
+                        typer.Option("--plugin", metavar="FILE.py", help="A file with more plugins: code, which runs.")]
 Libraries = Annotated[list[Path] | None, typer.Option(
     "--library", metavar="FOLDER", help="A folder of mapping files, before those of $BACKMAP_MAPPINGS and vermouth's.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and all warnings.")]

@@ -11,6 +11,7 @@ from .content import Content, Panel
 from .figures import styles
 from .numbers import number, place, plural
 from .pages import Column, PagePlot, PageSurface, PageTable, drawn, fill, mapped, version_of
+from .rules import DISTRIBUTIONS
 from .sampling import tables
 from .tables import FLOOR, Table, has_floor, overview, run_table, section_table, summary, title_of, versions
 from .verdict import judge
@@ -29,6 +30,12 @@ FLAGS = {
 }
 
 
+#: Topics of findings: the section that has their plots and figures.
+TOPICS = {topic: section for section, topic in DISTRIBUTIONS.items()} | {
+    "packing": "packing", "contacts": "packing", "clashes": "packing", "stereochemistry": "stereochemistry",
+    "bead positions": "consistency", "energies": "energy", "internal energy": "energy", "high energies": "energy"}
+
+
 def render(content: Content) -> bytes:
     """The page, UTF-8."""
     view, style = _view(content), styles(content.candidates)
@@ -36,7 +43,7 @@ def render(content: Content) -> bytes:
     return fill(
         "judgement.html", contents=_contents(content, view), title=content.title, summary=summary(content),
         version=version_of(content.provenance), own=content.own, n_frames=content.judgement.n_frames,
-        verdicts=[judge(content, label) for label in content.judged], n_flagged=sum(flag.count for flag in flagged),
+        verdicts=[judge(content, label) for label in content.judged], places=_places(content), n_flagged=sum(flag.count for flag in flagged),
         overview=_shown(content, overview(content)), several=len(content.candidates) > 1,
         has_floor=has_floor(content), has_distances=any(row.distance for row in content.rows),
         styles={label: style[label] for label in content.labels}, panels=_panels(content, style),
@@ -55,6 +62,14 @@ def _contents(content: Content, view: FrameView | None) -> dict[str, str]:
              "check": ("What check said", content.warnings),
              "run": ("What was run", content.provenance)}
     return {name: title for name, (title, found) in there.items() if found}
+
+
+def _places(content: Content) -> dict[str, str]:
+    """Where a finding is seen, by its topic: among the plots, or else among the figures."""
+    plotted = {panel.section for panel in [*content.panels, *content.surfaces]}
+    told = {topic: f"plots-{_slug(section)}" if section in plotted else f"section-{_slug(section)}"
+            for topic, section in TOPICS.items() if section in plotted or section in content.sections}
+    return told | ({"accepted moves": "sampling"} if content.sampling else {})
 
 
 def run_values(provenance: dict[str, Any], facts: list[tuple[str, str]]) -> dict[str, Any]:
@@ -93,10 +108,10 @@ def _sampling(content: Content) -> list[dict[str, Any]]:
 
 # Plots
 
-def _panels(content: Content, style: dict[str, str]) -> list[tuple[str, list[PagePlot], list[PageSurface]]]:
-    """Titles of sections, their plots and their surfaces."""
+def _panels(content: Content, style: dict[str, str]) -> list[tuple[str, str, list[PagePlot], list[PageSurface]]]:
+    """Ids and titles of sections, their plots and their surfaces."""
     sections = dict.fromkeys(panel.section for panel in [*content.panels, *content.surfaces])
-    return [(title_of(section), [drawn(panel, style, _distance(content, panel)) for panel in content.panels
+    return [(_slug(section), title_of(section), [drawn(panel, style, _distance(content, panel)) for panel in content.panels
                                  if panel.section == section],
              [mapped(panel) for panel in content.surfaces if panel.section == section]) for section in sections]
 

@@ -20,6 +20,26 @@
     if (target && target.tagName === "DETAILS") target.open = true;
   });
 
+  // Tables as files: what stands in their cells, without the spaces that group digits, and with plain minus signs.
+  const plain = cell => [...cell.childNodes].map(node => node.textContent.trim()).filter(Boolean).join(" ")
+    .replace(/(\d)[\u202f\u2009](?=\d)/g, "$1").replaceAll("\u2212", "-").replace(/^(best: )?\u25c6?\s*(best: )?/, "").replace(/\s+/g, " ");
+  for (const region of document.querySelectorAll(".scroll")) {
+    const table = region.querySelector("table:not(.facts)");
+    if (!table) continue;
+    const button = document.createElement("button");
+    button.type = "button"; button.className = "csv"; button.textContent = "csv";
+    button.title = `Save “${region.getAttribute("aria-label")}” as a table`;
+    button.addEventListener("click", () => {
+      const rows = [...table.rows].map(row => [...row.cells].map(cell => `"${plain(cell).replaceAll('"', '""')}"`).join(","));
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(new Blob([rows.join("\n") + "\n"], {type: "text/csv"}));
+      link.download = region.getAttribute("aria-label").toLowerCase().replace(/[^a-z0-9]+/g, "-") + ".csv";
+      link.click();
+      URL.revokeObjectURL(link.href);
+    });
+    region.after(button);
+  }
+
   const source = document.getElementById("scene"), place = document.getElementById("viewer");
   if (!source || !place || !window.$3Dmol) return;
   const scene = JSON.parse(source.textContent);

@@ -79,6 +79,11 @@ def test_the_page_is_whole_and_in_order(page: Page) -> None:
     assert all(link.startswith("#") and link[1:] in page.ids for link in page.links)
 
 
+def test_lines_of_the_verdict_lead_to_what_they_are_about(page: Page) -> None:
+    assert "#plots-bonds" in page.links
+    assert {link[1:] for link in page.links if link.startswith("#")} <= set(page.ids)
+
+
 def test_the_page_loads_nothing_and_stays_small() -> None:
     judged, system = judgements.judgement()
     data = render.report(Path("report.html"), judged, judgements.provenance(), system)

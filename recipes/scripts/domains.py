@@ -1,4 +1,4 @@
-"""How well moves of blocks would share out among workers that each have a part of the box: a simulation of the schedule.
+"""How well moves of blocks would share out among workers that each have a part of the box: their schedule, simulated.
 
 Beads are those of the demo's melt, many times over. A sweep has blocks of up to eight beads that tile the chains, in an
 order that is drawn by name. A block waits for those before it that are near enough to see it, so that any number of
@@ -86,14 +86,15 @@ def main() -> None:
     size = MOVE * np.array([len(own) for own in order]) / BLOCK
     middle = np.array([beads[own[len(own) // 2]] % edge for own in order])
     chain = makespan(before, size, np.arange(len(size)))
-    print(f"{len(beads) * 162 // 20} atoms, {len(order)} blocks, each near {2 * np.mean([*map(len, before)]):.0f} others; "
+    atoms = len(beads) * 162 // CHAIN
+    print(f"{atoms} atoms, {len(order)} blocks, each near {2 * np.mean([*map(len, before)]):.0f} others; "
           f"{size.sum() / chain:.0f} at once on average, if each had a worker")
     for workers in chosen.workers:
         side = round(workers ** (1 / 3))
         cell = np.minimum((middle / edge * side).astype(np.int64), side - 1)
         number = (cell[:, 0] * side + cell[:, 1]) * side + cell[:, 2]
         took = makespan(before, size, number)
-        print(f"{side**3:4d} workers, {len(beads) * 162 // 20 // side**3:8d} atoms each: {took:.2f} s a sweep, "
+        print(f"{side**3:4d} workers, {atoms // side**3:8d} atoms each: {took:.2f} s a sweep, "
               f"{size.sum() / took / side**3:.0%} of the time at work")
 
 

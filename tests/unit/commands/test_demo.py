@@ -27,6 +27,6 @@ def test_it_overwrites_only_by_force(tmp_path: Path) -> None:
 
 def test_it_says_so_if_it_was_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo.stock, "shipped", lambda: tmp_path)
-    with pytest.raises(BackmapError, match="the demo is not installed: run.yaml"):
+    with pytest.raises(BackmapError, match=r"the demo is not installed: run\.yaml"):
         demo.laid_out(tmp_path / "here")
     assert not (tmp_path / "here").exists()

@@ -43,7 +43,8 @@ def render(content: Content) -> bytes:
     return fill(
         "judgement.html", contents=_contents(content, view), title=content.title, summary=summary(content),
         version=version_of(content.provenance), own=content.own, n_frames=content.judgement.n_frames,
-        verdicts=[judge(content, label) for label in content.judged], places=_places(content), n_flagged=sum(flag.count for flag in flagged),
+        verdicts=[judge(content, label) for label in content.judged], places=_places(content),
+        n_flagged=sum(flag.count for flag in flagged),
         overview=_shown(content, overview(content)), several=len(content.candidates) > 1,
         has_floor=has_floor(content), has_distances=any(row.distance for row in content.rows),
         styles={label: style[label] for label in content.labels}, panels=_panels(content, style),
@@ -111,7 +112,8 @@ def _sampling(content: Content) -> list[dict[str, Any]]:
 def _panels(content: Content, style: dict[str, str]) -> list[tuple[str, str, list[PagePlot], list[PageSurface]]]:
     """Ids and titles of sections, their plots and their surfaces."""
     sections = dict.fromkeys(panel.section for panel in [*content.panels, *content.surfaces])
-    return [(_slug(section), title_of(section), [drawn(panel, style, _distance(content, panel)) for panel in content.panels
+    return [(_slug(section), title_of(section), [drawn(panel, style, _distance(content, panel))
+                                                 for panel in content.panels
                                  if panel.section == section],
              [mapped(panel) for panel in content.surfaces if panel.section == section]) for section in sections]
 

@@ -113,8 +113,7 @@ def _panels(content: Content, style: dict[str, str]) -> list[tuple[str, str, lis
     """Ids and titles of sections, their plots and their surfaces."""
     sections = dict.fromkeys(panel.section for panel in [*content.panels, *content.surfaces])
     return [(_slug(section), title_of(section), [drawn(panel, style, _distance(content, panel))
-                                                 for panel in content.panels
-                                 if panel.section == section],
+                                                 for panel in content.panels if panel.section == section],
              [mapped(panel) for panel in content.surfaces if panel.section == section]) for section in sections]
 
 

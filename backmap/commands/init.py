@@ -48,6 +48,9 @@ def init(
         )] = None,
     index: Annotated[str | None, typer.Option("--index", "-n", metavar="FILE:GROUP",
                                               help="The beads are a group of an index file.")] = None,
+    ignore: Annotated[list[str] | None, typer.Option(
+        "--ignore", metavar="NAME", help="Beads of the files that stand for no atoms, such as virtual sites, by bead "
+                                         "or residue name: V4, \"VS*\".")] = None,
     begin: Begin = None,
     end: End = None,
     dt: Every = None,
@@ -78,7 +81,7 @@ def init(
     registry = session.registry_of(plugin or ())
     output.parent.mkdir(parents=True, exist_ok=True)
     given = files.UserFiles(topology or [], mapping or [], [*(conf or ()), *(beads or ())], atoms or [], units, index,
-                            begin, end, dt, folder=output.parent, run=mdp)
+                            begin, end, dt, folder=output.parent, run=mdp, ignore=ignore or [])
     why: list[str] = []
     if coarse is not None:
         given, why = _picked(given, coarse, library or [], registry)

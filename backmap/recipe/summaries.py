@@ -5,6 +5,7 @@ import ast
 import inspect
 import re
 from importlib.machinery import PathFinder
+from importlib.util import find_spec
 from pathlib import Path
 
 from ..api import Plugin
@@ -53,10 +54,10 @@ def _written(module: str, name: str) -> str:
 
 def _source(module: str) -> Path | None:
     """The file of a module, found without importing its packages."""
-    places, spec = None, None
-    for depth in range(1, module.count(".") + 2):
-        spec = PathFinder.find_spec(".".join(module.split(".")[:depth]), places)
+    names = module.split(".")
+    spec = find_spec(names[0])  # which knows of editable installs, too
+    for depth in range(2, len(names) + 1):
         if spec is None:
             return None
-        places = spec.submodule_search_locations
+        spec = PathFinder.find_spec(".".join(names[:depth]), spec.submodule_search_locations)
     return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None

@@ -37,6 +37,7 @@ class UserFiles:
         sigma: Length of one unit of LAMMPS files in lj units, nm.
         picked: Entries of mappings from libraries.
         coarse: The coarse-grained force field that they are for, as in ``picking.MODELS``.
+        ignore: Sites of the files of beads that stand for no atoms, by bead or residue name.
     """
 
     topology: Sequence[str]
@@ -53,6 +54,7 @@ class UserFiles:
     sigma: float | None = None
     picked: Sequence[dict[str, Any]] = ()
     coarse: str | None = None
+    ignore: Sequence[str] = ()
 
     def path(self, path: Path | str) -> str:
         """A path as it stands in the recipe: relative to it, unless that climbs far."""
@@ -69,8 +71,9 @@ class UserFiles:
 
 def skeleton(given: UserFiles, registry: Registry) -> dict[str, Any]:
     """A recipe that only says what there is and where: ``topology`` and ``read``."""
+    ignored = {"ignore": list(given.ignore)} if given.ignore else {}
     steps: list[dict[str, Any]] = [{"topology": {"atoms": topology_entry(given, registry),
-                                                 **mapping_entries(given, registry)}}]
+                                                 **mapping_entries(given, registry), **ignored}}]
     if given.beads or given.atoms:
         read = {"beads": frames_entry(given.beads or given.atoms, given, registry, index=bool(given.beads))}
         if given.beads and given.atoms:

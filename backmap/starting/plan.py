@@ -187,7 +187,8 @@ class _Planner:
             source: FrameSource = recipe.built(Reader, beads, self.given.base, self.registry).open()
             declared = solvent.declared(survey.topology, survey.blocks, survey.models, source,
                                         self.given.coarse in ("martini2", "martini3"))
-            topology |= declared.options
+            ignored = [*topology.get("ignore", []), *declared.options.get("ignore", [])]
+            topology |= declared.options | ({"ignore": ignored} if ignored else {})
             virtual = solvent.sites(survey.models, source, topology)
             topology |= virtual.options
             self.why += [*declared.why, *virtual.why]

@@ -15,9 +15,15 @@ Index = NDArray[np.int64]
 Blocks = Sequence[tuple[MoleculeType, int]]
 
 WIDTH = 5  #: characters of a name in .gro
-LISTED = 5  #: kinds of beads that a message names
+LISTED, FEW = 5, 12  #: kinds of beads that a message names, and at most if it names all
 DECLARE = ("Declare sites without atoms in topology as 'ignore: [{example}]', and molecules that are not to be "
-           "backmapped as 'exclude: {{MOLECULE: {example}}}'.")
+           "backmapped as 'exclude: {{MOLECULE: {example}}}'. With init, sites without atoms are --ignore {example}.")
+
+
+def _called(names: Sequence[str]) -> str:
+    """How many beads there are of each name, where these are few."""
+    counts = Counter(names)
+    return f": {', '.join(f'{count} {name}' for name, count in counts.items())}" if 0 < len(counts) <= FEW else ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,9 +108,12 @@ class Beads:
             return BackmapError(f"holds beads that no mapping names: {counts}{more}", where=self.where,
                                 hint=DECLARE.format(example=next(iter(strangers))))
         here = f"{len(self.rows)} beads" + (f" ({self.aside})" if self.aside else "")
-        return BackmapError(f"holds {here}, but {expected}{self._differences(blocks)}", where=self.where,
-                            hint="Check the molecule counts and that every chain has the topology's length; beads "
-                                 "that are not to be backmapped are declared in topology, under 'exclude' or 'ignore'.")
+        many = len(self.rows) > sum(kind.n_beads * count for kind, count in blocks)
+        surplus = _called(found) if many else ""
+        return BackmapError(f"holds {here}, but {expected}{self._differences(blocks) or surplus}",
+                            where=self.where, hint="Check the molecule counts and that every chain has the topology's "
+                                                    "length; beads that are not to be backmapped are declared in "
+                                                    "topology, under 'exclude' or 'ignore' (init: --ignore NAME).")
 
     def _differences(self, blocks: Blocks) -> str:
         """Which beads of which residues are too few or too many, where names of the file are those of the mapping."""

@@ -121,7 +121,7 @@ TABLE: list[Row] = [
     ("everything ignored", nothing, put("topology.ignore=['*']"),
      "run.yaml: steps[2].read: cg.gro: holds 0 beads (without 256 sites without atoms), but the topology (64 OCT) "
      "has 256. Check the molecule counts and that every chain has the topology's length; beads that are not to be "
-     "backmapped are declared in topology, under 'exclude' or 'ignore'."),
+     "backmapped are declared in topology, under 'exclude' or 'ignore' (init: --ignore NAME)."),
     # arguments
     ("more threads than any machine has", nothing, ("-nt", "100000"),
      "--threads 100000: should be a number of threads. 1 to 512; no more than the machine has cores are of use."),

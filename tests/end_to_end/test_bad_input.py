@@ -149,11 +149,11 @@ TABLE: list[Row] = [
     ("chains longer than the topology's", xtc(320), ("--set", "steps.read.beads.gromacs=cg.xtc"),
      "run.yaml: steps[1].read: cg.xtc: holds 320 beads, but the topology (64 OCT) has 256. Check the molecule counts "
      "and that every chain has the topology's length; beads that are not to be backmapped are declared in topology, "
-     "under 'exclude' or 'ignore'."),
+     "under 'exclude' or 'ignore' (init: --ignore NAME)."),
     ("fewer molecules in the topology", replace("octane.top", "64\n", "63\n"), (),
-     "run.yaml: steps[1].read: cg.gro, cg.xtc: holds 256 beads, but the topology (63 OCT) has 252. Check the molecule "
-     "counts and that every chain has the topology's length; beads that are not to be backmapped are declared in "
-     "topology, under 'exclude' or 'ignore'."),
+     "run.yaml: steps[1].read: cg.gro, cg.xtc: holds 256 beads, but the topology (63 OCT) has 252: 64 B1, 64 B2, 64 B3, 64 "
+     "B4. Check the molecule counts and that every chain has the topology's length; beads that are not to be "
+     "backmapped are declared in topology, under 'exclude' or 'ignore' (init: --ignore NAME)."),
     ("truncated topology", half("octane.top"), (),
      "run.yaml: steps[0].topology: octane.top:70: '26 HC 1' is not a line of [ atoms ]"),
     ("residue number out of range", replace("octane.top", "1  OCT  C1 ", "99999999999999999999 OCT C1 ", 1), (),

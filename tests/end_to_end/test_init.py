@@ -227,6 +227,21 @@ def test_files_that_do_not_go_together(folder: Path, capsys: pytest.CaptureFixtu
     assert not (folder / "recipe.yaml").exists()
 
 
+def test_sites_without_atoms_of_a_file_with_names_of_its_own(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Names tell nothing there: how many beads there are of each is said, and the user says which are none."""
+    title, number, *rows, box = (folder / "cg.gro").read_text().splitlines()
+    rows = [row[:10] + f"{name:>5}" + row[15:] for row, name in zip(rows, ["P", "Q", "Q", "P"] * 64, strict=True)]
+    rows = [row for k in range(0, 256, 4) for row in (*rows[k:k + 4], rows[k][:10] + "   V9" + rows[k][15:])]
+    (folder / "cg.gro").write_text("\n".join([title, str(int(number) + 64), *rows, box]) + "\n")
+    code, out, _ = call("init", *FILES, capsys=capsys)
+    assert code == 2
+    assert "holds 320 beads, but the topology (64 OCT) has 256: 128 P, 64 V9, 128 Q. Check" in out.replace(
+        "128 P, 128 Q, 64 V9", "128 P, 64 V9, 128 Q")
+    assert "(init: --ignore NAME)" in out
+    assert call("init", *FILES, "--ignore", "V9", capsys=capsys)[0] == 0
+    assert steps(folder / "recipe.yaml")["topology"]["ignore"] == ["V9"]
+
+
 def test_times_and_groups(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "index.ndx").write_text("[ All ]\n" + " ".join(str(k) for k in range(1, 257)) + "\n")
     code, _, err = call("init", *FILES, "-f", "cg.xtc", "-b", "0", "-n", "index.ndx:All", capsys=capsys)

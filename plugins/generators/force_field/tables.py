@@ -65,7 +65,8 @@ class FragmentTables:
             pairs: Whether explicit pairs (1-4) count.
 
         Raises:
-            BackmapError: If a bond has neither a length nor a term, or a term reaches beyond the context.
+            BackmapError: If a bond has neither a length nor a term, or a term other than a pair reaches beyond the
+                context.
         """
         molecules = [field.molecules[kind.name] for kind in fragments.types]
         touching = [_by_atom(kind, each, pairs) for kind, each in zip(fragments.types, molecules)]
@@ -204,13 +205,17 @@ class _Fragment:
     def terms(self, f: int, touching: list[list[tuple[int, list, list]]]) -> list[Term]:
         """Terms of atom ``f`` whose atoms are all in view.
 
+        Explicit pairs may be of any two atoms of a molecule: draws do not know of those that are far along the bonds.
+
         Raises:
-            BackmapError: If a term has an atom beyond the context of the fragment.
+            BackmapError: If another term has an atom beyond the context of the fragment.
         """
         origin, axis = self.reference[f][:2]
         found = []
         for code, atoms, values in touching[self.own[f]]:
             missing = [a for a in atoms if a not in self.local]
+            if missing and code == kernels.PAIR:
+                continue
             if missing:
                 raise BackmapError(f"has a term in '{self.type.name}' that reaches beyond the context of a fragment: "
                                    f"{', '.join(self.type.atom_names[a] for a in atoms)}", where=self.where)

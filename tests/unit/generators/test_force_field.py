@@ -15,8 +15,10 @@ from rich.console import Console
 
 from backmap import testing
 from backmap.engine.random import Stream
+from backmap.engine.sites.contracts import LocalEnvironment
 from backmap.errors import BackmapError
 from backmap.model.isomers import CIS, TRANS, handedness, sides
+from backmap.model.molecule import MoleculeType
 from backmap.model.system import System
 from backmap.recipe import recipe
 from backmap.recipe.registry import Registry
@@ -209,8 +211,23 @@ def test_what_is_missing_is_named() -> None:
     long = replace(long, bond_length=np.full(6, 0.153))
     reaching = parameters(long, {"harmonic_angle": [((0, 3, 6), [1.0, 1.0])]})
     with pytest.raises(BackmapError, match="reaches beyond the context"):
-        drawn(generator_of(field_of(reaching), System(((long, 1),))),
-              alone(long, np.array([[0.1 * k, 0.05 * (k % 2), 0] for k in range(7)]), bead=0))
+        drawn(generator_of(field_of(reaching), System(((long, 1),))), stretched(long))
+
+
+def test_explicit_pairs_may_be_of_any_atoms() -> None:
+    """Draws do not know of those that are far along the bonds; nearer ones count."""
+    long = testing.molecule_type("LON", [6] * 7, [(k, k + 1) for k in range(6)], [[k] for k in range(7)])
+    long = replace(long, bond_length=np.full(6, 0.153))
+    field, env = parameters(long, {}), stretched(long)
+    with_pairs = replace(field, pairs=np.array([[0, 6]]), pair_parameters=np.array([[0.0, 1e-6, 0.1]]))
+    system = System(((long, 1),))
+    far, none = (drawn(generator_of(field_of(each), system), env).positions for each in (with_pairs, field))
+    assert torch.equal(far, none)
+
+
+def stretched(kind: MoleculeType) -> LocalEnvironment:
+    """The first bead of a chain of seven atoms."""
+    return alone(kind, np.array([[0.1 * k, 0.05 * (k % 2), 0] for k in range(7)]), bead=0)
 
 
 # Whole runs

@@ -116,23 +116,28 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
      in_turn(mapping("A B\n", "A B D\n"), mapping("4 C4 B", "4 C4 D")), (),
      READ + "holds 4 beads (without 2 sites without atoms, 1 NA placed, 1 CL placed, 2 of SOL), but the topology (2 "
      "LIP) has 6: LIP D 0 instead of 2. Check the molecule counts and that every chain has the topology's length; "
-     "beads that are not to be backmapped are declared in topology, under 'exclude' or 'ignore' (init: --ignore NAME)."),
+     "beads that are not to be backmapped are declared in topology, under 'exclude' or 'ignore' (init: --ignore "
+     "NAME)."),
     ("box: more lipids in the topology than in the file", top("LIP 2", "LIP 3"), (),
      READ + "holds 4 beads (without 2 sites without atoms, 1 NA placed, 1 CL placed, 2 of SOL), but the topology (3 "
      "LIP) has 6. Check the molecule counts and that every chain has the topology's length; beads that are not to be "
      "backmapped are declared in topology, under 'exclude' or 'ignore' (init: --ignore NAME)."),
     ("box: sites that are neither beads nor known sites without atoms", gro("   CA", "  XYZ"), (),
      READ + "holds beads that no mapping names: 2 XYZ. Declare sites without atoms in topology as 'ignore: [XYZ]', and "
-     "molecules that are not to be backmapped as 'exclude: {MOLECULE: XYZ}'. With init, sites without atoms are --ignore XYZ."),
+     "molecules that are not to be backmapped as 'exclude: {MOLECULE: XYZ}'. With init, sites without atoms are "
+     "--ignore XYZ."),
     ("box: ions of a kind that is not known", gro("   NA", "   CS"), (),
      READ + "holds beads that no mapping names: 1 CS. Declare sites without atoms in topology as 'ignore: [CS]', and "
-     "molecules that are not to be backmapped as 'exclude: {MOLECULE: CS}'. With init, sites without atoms are --ignore CS."),
+     "molecules that are not to be backmapped as 'exclude: {MOLECULE: CS}'. With init, sites without atoms are "
+     "--ignore CS."),
     ("box: water of which nobody knows how many molecules a bead is", gro("    W", "   BW"), (),
      READ + "holds beads that no mapping names: 2 BW. Declare sites without atoms in topology as 'ignore: [BW]', and "
-     "molecules that are not to be backmapped as 'exclude: {MOLECULE: BW}'. With init, sites without atoms are --ignore BW."),
+     "molecules that are not to be backmapped as 'exclude: {MOLECULE: BW}'. With init, sites without atoms are "
+     "--ignore BW."),
     ("box: no counts in the topology", top("LIP 2\n", ""), (),
      READ + "holds beads that no mapping names: 2 A, 2 B. Declare sites without atoms in topology as 'ignore: [A]', "
-     "and molecules that are not to be backmapped as 'exclude: {MOLECULE: A}'. With init, sites without atoms are --ignore A."),
+     "and molecules that are not to be backmapped as 'exclude: {MOLECULE: A}'. With init, sites without atoms are "
+     "--ignore A."),
     ("box: a mapping in the library that cannot be read", mapping("A B\n", "A B C\n"), (),
      "error: maps/lip.map:4: bead 'C' of LIP has no atoms. Give it atoms or remove it from the list."),
     ("box: a mapping of an atom that is not there", mapping("2 C2", "2 CX"), (),

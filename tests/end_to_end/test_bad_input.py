@@ -151,7 +151,8 @@ TABLE: list[Row] = [
      "and that every chain has the topology's length; beads that are not to be backmapped are declared in topology, "
      "under 'exclude' or 'ignore' (init: --ignore NAME)."),
     ("fewer molecules in the topology", replace("octane.top", "64\n", "63\n"), (),
-     "run.yaml: steps[1].read: cg.gro, cg.xtc: holds 256 beads, but the topology (63 OCT) has 252: 64 B1, 64 B2, 64 B3, 64 "
+     "run.yaml: steps[1].read: cg.gro, cg.xtc: holds 256 beads, but the topology (63 OCT) has 252: 64 B1, 64 B2, 64 "
+     "B3, 64 "
      "B4. Check the molecule counts and that every chain has the topology's length; beads that are not to be "
      "backmapped are declared in topology, under 'exclude' or 'ignore' (init: --ignore NAME)."),
     ("truncated topology", half("octane.top"), (),

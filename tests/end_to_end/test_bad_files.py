@@ -159,11 +159,14 @@ TABLE: list[Row] = [
      "run.yaml: steps[0].topology: 'NA' stands under 'exclude' and under 'fixed'"),
     ("bead that nothing names", VIRTUAL, GRO,
      "run.yaml: steps[1].read: cg.gro: holds beads that no mapping names: 1 VS1. Declare sites without atoms in "
-     "topology as 'ignore: [VS1]', and molecules that are not to be backmapped as 'exclude: {MOLECULE: VS1}'."),
+     "topology as 'ignore: [VS1]', and molecules that are not to be backmapped as 'exclude: {MOLECULE: VS1}'. With "
+     "init, sites "
+     "without atoms are --ignore VS1."),
     ("beads in another order", SWAPPED, GRO,
      "run.yaml: steps[1].read: cg.gro: bead 1 is called B2, but OCT has B1 there. Beads must stand in the order of "
      "the topology and the mapping. Declare sites without atoms in topology as 'ignore: [B2]', and molecules that "
-     "are not to be backmapped as 'exclude: {MOLECULE: B2}'."),
+     "are not to be backmapped as 'exclude: {MOLECULE: B2}'. With init, sites "
+     "without atoms are --ignore B2."),
     ("isomers from a file of another molecule", another_structure, ("--set", "steps.topology.stereo=aa.gro"),
      "run.yaml: steps[0].topology: aa.gro: ... of 'OCT' are bonded, and ... nm apart here. Is it a structure of other "
      "molecules, or in another order?"),
@@ -270,7 +273,7 @@ COMMANDS: list[tuple[str, Break, tuple[str, ...], str]] = [
     ("recipe that reads other beads", text("other.gro", "other\n0\n 1 1 1\n"), ("run", "run.yaml", "-f", "other.gro"),
      "run.yaml: steps[1].read: other.gro: holds 0 beads, but the topology (64 OCT) has 256. Check the molecule "
      "counts and that every chain has the topology's length; beads that are not to be backmapped are declared in "
-     "topology, under 'exclude' or 'ignore'."),
+     "topology, under 'exclude' or 'ignore' (init: --ignore NAME)."),
     ("plugin file that is not there", nothing, ("run", "run.yaml", "--plugin", "cloud.py"),
      "cloud.py: there is no such plugin file"),
     ("plugin file that is broken", text("cloud.py", "import\n"), ("run", "run.yaml", "--plugin", "cloud.py"),

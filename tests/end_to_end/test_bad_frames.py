@@ -161,7 +161,7 @@ TABLE: list[Row] = [
     ("no beads", gro(lambda rows: [rows[0], "0\n", rows[-1]]), (),
      "run.yaml: steps[2].read: cg.gro: holds 0 beads, but the topology (64 OCT) has 256. Check the molecule counts"
      " and that every chain has the topology's length; beads that are not to be backmapped are declared in "
-     "topology, under 'exclude' or 'ignore'."),
+     "topology, under 'exclude' or 'ignore' (init: --ignore NAME)."),
     ("one bead more than there are", gro(lambda rows: [rows[0], "257\n", *rows[2:]]), (),
      "run.yaml: steps[2].read: cg.gro:260: the box of 257 atoms is missing. The file is truncated."),
     ("one bead fewer than there are", gro(lambda rows: [rows[0], "255\n", *rows[2:]]), (),

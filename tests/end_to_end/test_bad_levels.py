@@ -106,9 +106,10 @@ TABLE: list[Row] = [
      "forcefield"),
     ("other numbers of molecules in a later topology", recipe("{yaml: halves.yaml}}", "{yaml: halves.yaml}, "
                                                               "molecules: {OCT: 60}}"), (),
-     "run.yaml: steps[3].topology: the beads so far: holds 128 beads, but the topology (60 OCT) has 120. Check the "
+     "run.yaml: steps[3].topology: the beads so far: holds 128 beads, but the topology (60 OCT) has 120: 64 D1, 64 "
+     "D2. Check the "
      "molecule counts and that every chain has the topology's length; beads that are not to be backmapped are "
-     "declared in topology, under 'exclude' or 'ignore'."),
+     "declared in topology, under 'exclude' or 'ignore' (init: --ignore NAME)."),
     ("molecules of other lengths in a later topology", recipe("{yaml: halves.yaml}}", "{votca: octane.xml}, "
                                                               "molecules: {OCT: 32}}"), (),
      "run.yaml: steps[3].topology: the beads so far: molecule 1 has 2 beads, but OCT has 4 beads in the topology. "

@@ -72,7 +72,9 @@ TABLE: list[Row] = [
     ("beads left over beside those that are several molecules",
      lambda folder: (recipe(", SW: {molecules: SOL, count: 3}", "")(folder), top("SOL 11", "SOL 8")(folder)), (),
      "run.yaml: steps[1].read: water.gro: holds beads that no mapping names: 1 SW. Declare sites without atoms in "
-     "topology as 'ignore: [SW]', and molecules that are not to be backmapped as 'exclude: {MOLECULE: SW}'."),
+     "topology as 'ignore: [SW]', and molecules that are not to be backmapped as 'exclude: {MOLECULE: SW}'. With "
+     "init, sites "
+     "without atoms are --ignore SW."),
     ("topology to be written whose counts stand under a condition",
      top("[ molecules ]\nSOL 11\n", "#ifndef DRY\n[ molecules ]\nSOL 11\n#endif\n"), (),
      "run.yaml: steps[3].write.atoms[1].gromacs_topology: water.top:25: [ molecules ] stand under a condition, so that "

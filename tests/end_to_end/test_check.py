@@ -213,7 +213,7 @@ def test_kremer_grest_beads_are_no_polystyrene(reference_data: Path, capsys: pyt
     code, said = check("-p", folder / "topol.top", "-m", folder / "PS1.xml", "-c",
                        reference_data / "morphing" / "kremer_grest" / "kg_1.gro", capsys=capsys)
     assert code == 2
-    assert problems(said, "error") == ["holds 40000 beads, but the topology (36 PS1) has 720"]
+    assert problems(said, "error") == ["holds 40000 beads, but the topology (36 PS1) has 720: 40000 FE"]
 
 
 def test_the_example_of_votcas_manual(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -157,16 +157,18 @@ class Core:
         site_of = torch.arange(n_sites, device=env.row.device).repeat_interleave(candidates)
         local = _local_positions(env, env.given.double()).repeat_interleave(candidates, 0)
         uniform = rng.uniform(candidates, n_own, 5).reshape(len(local), n_own, 5)
-        if self.head is Head and BlockDraws.suit(self.network, sight):
-            return self._unroll_fast(sight, local, site_of, uniform)
+        quick = BlockDraws(self.network, sight, local, site_of) if self.head is Head and BlockDraws.suit(
+            self.network, sight) else None
         parts: list[tuple[Tensor, Callable[[], Tensor]]] = []
         pinned = env.fragments.pinned[env.row]
         for f in range(n_own):
             row = torch.nonzero(env.block[site_of, f] & ~pinned[site_of, f])[:, 0]
             if not len(row):
                 continue  # pinned atoms stay at the anchor, which is zero
-            atom = torch.full_like(row, f)
-            head = self.head(self.network, sight, site_of[row], row, atom, local)
+            if quick is not None:
+                parts.append((row, quick.draw(f, row, uniform[row, f])))
+                continue
+            head = self.head(self.network, sight, site_of[row], row, torch.full_like(row, f), local)
             local[row, f], value = head.draw(uniform[row, f])
             parts.append((row, value))
 
@@ -176,22 +178,6 @@ class Core:
             for row, value in parts:
                 total.index_add_(0, row, value())
             return total
-
-        return local, weigh
-
-    def _unroll_fast(self, sight: Sight, local: Tensor, site_of: Tensor,
-                     uniform: Tensor) -> tuple[Tensor, Callable[[], Tensor]]:
-        """The same by compiled loops; densities are evaluated anew where they are asked for."""
-        env, blocks = sight.env, BlockDraws(self.network, sight, local, site_of)
-        for f in range(env.block.shape[1]):
-            rows = torch.nonzero((env.block[:, f] & ~env.fragments.pinned[env.row, f])[site_of])[:, 0]
-            if len(rows):
-                blocks.draw(f, rows, uniform[rows, f])
-        candidates = len(local) // max(env.size, 1)
-
-        @torch.no_grad()
-        def weigh() -> Tensor:
-            return torch.stack([self.evaluate(sight, local[k::candidates]) for k in range(candidates)], dim=1).flatten()
 
         return local, weigh
 

@@ -6,6 +6,7 @@ drawn and it is placed. What tensors would do in a hundred operations, each over
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,8 @@ from torch.nn.functional import silu
 from backmap.engine.compiling.compiled import compiled, part
 from backmap.engine.sites.records import as_arrays
 
-from .head import PAIRS
+from .density import LocalFrame, Torsions
+from .head import PAIRS, Head
 from .kernels import (
     Circles,
     LocalAxes,
@@ -272,7 +274,7 @@ def _torsion_of(smooth, coarse, one, two, height, mass):
 
 @compiled(error_model="numpy", nogil=True)
 def place(local, smooth, uniform, targets, frames, sphere, placing, around, table):
-    """Draw torsions of T atoms, and place these in ``local``.
+    """Draw torsions of T atoms, and place these in ``local``; returns the torsions (T,), and pair terms (T, NODES).
 
     Args:
         smooth: Log-densities of the torsion at its nodes without those of pairs, (T, K).
@@ -288,18 +290,20 @@ def place(local, smooth, uniform, targets, frames, sphere, placing, around, tabl
     circles = Circles(targets.site, target, distance.astype(np.float32), angle.astype(np.float32))
     single = LocalAxes(frames.origin.astype(np.float32), frames.axes.astype(np.float32))
     coarse = pair_energy(circles, single, around, table, PAIR_REACH, PAIRS, NODES)
-    height, mass = np.empty(smooth.shape[1] + 1), np.empty(smooth.shape[1])
+    height, mass, torsions = np.empty(smooth.shape[1] + 1), np.empty(smooth.shape[1]), np.empty(len(fragments))
     for t in range(len(fragments)):
         if frames.no_plane[t]:
             torsion = (2 * uniform[t, 3] - 1) * math.pi
         else:
             torsion = _torsion_of(smooth[t], coarse[t], uniform[t, 3], uniform[t, 4], height, mass)
+        torsions[t] = torsion
         sine = math.sin(angle[t])
         x = distance[t] * math.cos(angle[t])
         y, z = distance[t] * sine * math.cos(torsion), distance[t] * sine * math.sin(torsion)
         for i in range(3):
             local[targets.row[t], targets.atom, i] = (frames.origin[t, i] + x * frames.axes[t, 0, i]
                                                       + y * frames.axes[t, 1, i] + z * frames.axes[t, 2, i])
+    return torsions, coarse
 
 
 class BlockDraws:
@@ -318,7 +322,7 @@ class BlockDraws:
         scalar, vector, tensor = sight.features.split([channels, 3 * half, 5 * half], dim=1)
         scalar = silu(scalar)
         conditions = torch.stack([env.noise, (env.noise == 0).float(), 300 / env.temperature], dim=1)
-        self.network, self.local = network, local.numpy()
+        self.network, self.tables, self.local = network, tables, local.numpy()
         self.site, self.fragment = site.numpy(), env.row[site].numpy()
         self.placing = as_arrays(Placing(
             tables.reference, tables.length.double(), tables.closure, tables.closure_length.double(), slots.index,
@@ -339,12 +343,22 @@ class BlockDraws:
         return (looped(env.beads) and not network.training and sight.latents is None
                 and bool(torch.isfinite(env.fragments.length[env.row])[drawn].all()))
 
-    def draw(self, atom: int, rows: Tensor, uniform: Tensor) -> None:
-        """Draw one fragment atom of some rows (T,) from uniform numbers (T, 5)."""
+    def draw(self, atom: int, rows: Tensor, uniform: Tensor) -> Callable[[], Tensor]:
+        """Draw one fragment atom of some rows (T,) from uniform numbers (T, 5); returns what says their log-density."""
         rows, uniform = rows.numpy(), uniform.numpy()
         targets = NextAtoms(atom, rows, self.site[rows], self.fragment[rows])
         frames, pooled, told = gathered(self.local, targets, self.placing, self.seen, self.layer)
         hidden = self.network.trunked(torch.as_tensor(pooled), torch.as_tensor(told))
         sphere = drawn_angles(self.network.angle(hidden).numpy(), uniform, targets, self.placing, frames)
         smooth = self.network.around(hidden, torch.as_tensor(sphere[1]))
-        place(self.local, smooth.numpy(), uniform, targets, frames, sphere, self.placing, self.around, self.table)
+        torsions, pairs = place(self.local, smooth.numpy(), uniform, targets, frames, sphere, self.placing,
+                                self.around, self.table)
+
+        def density() -> Tensor:
+            turning = Torsions(self.network.with_pairs(smooth, torch.as_tensor(pairs)))
+            fragment = torch.as_tensor(targets.fragment)
+            head = Head.drawn(self.network, self.tables, fragment, torch.full_like(fragment, atom),
+                              LocalFrame(*map(torch.as_tensor, frames)), hidden, turning)
+            return head.log_density(*map(torch.as_tensor, (*sphere, torsions)))
+
+        return density

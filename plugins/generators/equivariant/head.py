@@ -16,6 +16,8 @@ from .kernels import Circles, LocalAxes, SeenClasses, SlotLayer, SlotPlaces, loo
 from .network import NODES, PAIR_REACH, Network
 
 if TYPE_CHECKING:
+    from backmap.engine.sites.fragments import FragmentTable
+
     from .core import Sight
 
 PAIRS = 32  #: neighbours that enter the pair term of an atom, the nearest ones
@@ -32,12 +34,25 @@ class Head:
         reference = tables.reference[fragment, atom]
         points = local[row[:, None], reference]
         self.frame = LocalFrame.of(points[:, 0], points[:, 1], points[:, 2], sight.spare[site])
+        self._bound(tables, fragment, atom)
+        self.target = sight.slots.target[fragment, atom]
+        self.hidden = self._hidden(atom, row, local)
+
+    @classmethod
+    def drawn(cls, network: Network, tables: FragmentTable, fragment: Tensor, atom: Tensor, frame: LocalFrame,
+              hidden: Tensor, torsions: Torsions) -> Head:
+        """What tells the log-densities of atoms that were drawn: their frames, what was known, and how they turn."""
+        head = cls.__new__(cls)
+        head.network, head.frame, head.hidden, head._torsion_density = network, frame, hidden, torsions
+        head._bound(tables, fragment, atom)
+        return head
+
+    def _bound(self, tables: FragmentTable, fragment: Tensor, atom: Tensor) -> None:
+        """The bonds that the atoms are drawn on."""
         self.length = tables.length[fragment, atom].double()
         self.closure_length = tables.closure_length[fragment, atom].double()
         self.closes = tables.closure[fragment, atom] >= 0
         self.rigid = torch.isfinite(self.length)
-        self.target = sight.slots.target[fragment, atom]
-        self.hidden = self._hidden(atom, row, local)
 
     def _hidden(self, atom: Tensor, row: Tensor, local: Tensor) -> Tensor:
         env, embedded = self.sight.env, self.sight.embedded

@@ -118,7 +118,10 @@ class Network(nn.Module):
         Args:
             pair_energy: Sum of pair terms at the coarse nodes, (T, NODES).
         """
-        smooth = self.around(hidden, angle)
+        return self.with_pairs(self.around(hidden, angle), pair_energy)
+
+    def with_pairs(self, smooth: Tensor, pair_energy: Tensor) -> Tensor:
+        """The same from what does not know of pairs, (T, NODES * UP)."""
         following = torch.roll(pair_energy, -1, dims=1)
         fine = torch.stack([torch.lerp(pair_energy, following, k / UP) for k in range(UP)], dim=2)
         return (smooth + fine.flatten(1)).double()

@@ -10,7 +10,7 @@ import typer
 
 from .. import session, stock
 from ..errors import BackmapError
-from .shared import Debug, Force, Processes, limit_threads
+from .shared import Debug, Force, Processes, Quiet, Verbose, display, limit_threads
 
 DEMO = "polystyrene"  #: the folder of the recipe, among those that ship
 RECIPE = "run.yaml"
@@ -24,12 +24,14 @@ def demo(
                                                                     "results below.")] = Path("backmap-demo"),
     processes: Processes = None,
     force: Force = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Put the atoms into a polystyrene melt: copies a recipe with its files, runs it, and says what to look at."""
     limit_threads()
     recipe = laid_out(folder, force)
-    session.run(recipe, processes=processes, force=force)
+    session.run(recipe, processes=processes, force=force, display=display(verbose, quiet))
     for name, about in (("report.html", "how good the atoms are, to be opened in a browser"),
                         ("polystyrene.png", "beads and atoms of the first frame"),
                         ("atoms.gro", "the atoms; atoms.xtc has all frames")):

@@ -8,7 +8,20 @@ import typer
 
 from .. import session
 from ..errors import BackmapError
-from .shared import Begin, Debug, End, Every, Force, Frames, PluginFiles, Processes, limit_threads
+from .shared import (
+    Begin,
+    Debug,
+    End,
+    Every,
+    Force,
+    Frames,
+    PluginFiles,
+    Processes,
+    Quiet,
+    Verbose,
+    display,
+    limit_threads,
+)
 
 
 def judge(
@@ -32,6 +45,8 @@ def judge(
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")] = False,
     force: Force = False,
     plugin: PluginFiles = None,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Rank coarse-grained models by the atoms that their beads imply."""
@@ -45,4 +60,5 @@ def judge(
         named[name] = files.split(",")
     session.judge(recipe, named, reference=reference.split(",") if reference else (), set=overrides or (),
                   frames=frames, begin=begin, end=end, dt=dt, output=output, seed=seed, processes=processes,
-                  resume=resume, force=force, plugins=plugin or ())
+                  resume=resume, force=force, plugins=plugin or (),
+                  display=display(verbose, quiet))

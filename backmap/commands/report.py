@@ -7,7 +7,20 @@ from typing import Annotated
 import typer
 
 from .. import session
-from .shared import Begin, Debug, End, Every, Force, Frames, PluginFiles, Processes, limit_threads
+from .shared import (
+    Begin,
+    Debug,
+    End,
+    Every,
+    Force,
+    Frames,
+    PluginFiles,
+    Processes,
+    Quiet,
+    Verbose,
+    display,
+    limit_threads,
+)
 
 
 def report(
@@ -26,9 +39,12 @@ def report(
     processes: Processes = None,
     force: Force = False,
     plugin: PluginFiles = None,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Judge runs and other trajectories side by side."""
     limit_threads()
     session.report(sources, set=overrides or (), frames=frames, begin=begin, end=end, dt=dt, output=output,
-                   processes=processes or 1, force=force, plugins=plugin or ())
+                   processes=processes or 1, force=force, plugins=plugin or (),
+                   display=display(verbose, quiet))

@@ -7,7 +7,20 @@ from typing import Annotated
 import typer
 
 from .. import session
-from .shared import Begin, Debug, End, Every, Force, Frames, PluginFiles, Processes, limit_threads
+from .shared import (
+    Begin,
+    Debug,
+    End,
+    Every,
+    Force,
+    Frames,
+    PluginFiles,
+    Processes,
+    Quiet,
+    Verbose,
+    display,
+    limit_threads,
+)
 
 
 def run(
@@ -34,10 +47,13 @@ def run(
     no_check: Annotated[bool, typer.Option(
         "--no-check", help="Do not look the recipe and its files over first, as `backmap check` does.")] = False,
     plugin: PluginFiles = None,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Run a recipe."""
     limit_threads()
     session.run(recipe, set=overrides or (), frames=frames, begin=begin, end=end, dt=dt, beads=beads or None,
                 output=output, seed=seed, threads=threads, processes=processes, part=part, resume=resume, force=force,
-                check=not no_check, plugins=plugin or ())
+                check=not no_check, plugins=plugin or (),
+                display=display(verbose, quiet))

@@ -1,13 +1,18 @@
 """What several commands have in common: options, and what they do with them."""
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import BackmapError
+
+if TYPE_CHECKING:
+    from ..running.display import Display
 
 PluginFiles = Annotated[list[Path] | None,
                         typer.Option("--plugin", metavar="FILE.py", help="A file with more plugins: code, which runs.")]
@@ -24,6 +29,12 @@ Processes = Annotated[int | None, typer.Option("--processes", "-np", min=1, meta
                                                     "it.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite results that are there.")]
 
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more: what every step reads and how long it takes, "
+                                                               "what is compiled, where things are kept.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but what is wrong.")]
+
+LOGGERS = "backmap", "backmap_plugins"  #: what the package and its plugins note, by ``logging``
+
 #: What libraries read when they are loaded, to know how many threads they may start.
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENMM_CPU_THREADS")
 
@@ -32,6 +43,35 @@ def limit_threads() -> None:
     """Let libraries that are not loaded yet start one thread, unless they are told otherwise; those that wait sleep."""
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def display(verbose: bool, quiet: bool) -> Display:
+    """Where lines and progress of a run go: to standard error, and nowhere if it is to be quiet.
+
+    With ``verbose`` the loggers of backmap and of its plugins say what they note, above the bar.
+    """
+    from ..running.display import Display
+
+    made = Display()
+    made.console.quiet = quiet
+    if verbose:
+        notes = Notes(made.log)
+        notes.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        for name in LOGGERS:
+            logging.getLogger(name).addHandler(notes)
+            logging.getLogger(name).setLevel(logging.INFO)
+    return made
+
+
+class Notes(logging.Handler):
+    """Lines of loggers, said as ``say`` says lines."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        super().__init__()
+        self.say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.say(self.format(record))
 
 
 def replaced(path: Path, text: str, force: bool) -> None:

@@ -96,6 +96,7 @@ class State:
         resume: Whether an interrupted run is continued.
         log: Prints one line for the user.
         progress: Called with the fraction of the current window's work that is done, 0 to 1.
+        doing: Called with a word or two on what is done now, as ``sweep 3 of 8``; shown beside the progress.
         kept: What an interrupted run kept of the frame, and keeps: see ``Kept``.
         working: ``working(name, total, unit, done)``: context manager that yields a ``Bar``, for work that a step does
             in ``start``; without a unit the bar shows per cent.
@@ -132,6 +133,7 @@ class State:
     resume: bool = False
     log: Callable[[str], None] = print
     progress: Callable[[float], None] = lambda fraction: None
+    doing: Callable[[str], None] = lambda said: None
     kept: Kept = field(default_factory=Kept)
     working: Callable[..., AbstractContextManager[Bar]] = unseen
     system: System = _NOT_YET

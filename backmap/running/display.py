@@ -1,36 +1,28 @@
-"""What the user sees while a run goes on: lines, and a bar on a terminal, a line now and then elsewhere."""
+"""What the user sees while a run goes on: lines, and how far it is."""
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, ProgressColumn, Task, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
 from ..contracts.state import Bar, Unseen
 from ..engine.compiling import clock as compiling
+from .bars import NAME, TEXT, Shown, bar, in_notebook
+from .pace import Whereabouts
 
 #: Seconds between two lines where there is no terminal.
 INTERVAL = 30.0
-
-
-#: Columns of bars: what is going on, and how far it is.
-_NAME, _TEXT = (TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[text]}"))
+#: Letters that the bar of the frames is wide: with what stands beside it, it fits 80 columns.
+BAR = 12
 
 
 class Display:
-    """What a run has to say, written to standard error: lines, and a bar below them.
+    """What a run has to say, written to standard error, in notebooks to standard output: lines, and a bar below them.
 
     Frames that an earlier, interrupted run has done, or a share of one, count as done, not for the speed.
     """
@@ -39,9 +31,10 @@ class Display:
         self.console = console or _console()
         self.interval = interval
         self._n_frames = self._n_atoms = 0
-        self._done = self._fraction = self._first = self._before = 0.0
-        self._began = compiling.clock()
-        self._bar: _Bar | None = None
+        self._done = self._first = 0.0
+        self._here = Whereabouts()
+        self._began, self._compiled = compiling.clock(), compiling.seconds()
+        self._bar: Shown | None = None
 
     def log(self, line: object) -> None:
         """Print one line, above the bar."""
@@ -68,38 +61,42 @@ class Display:
     def begin(self, n_frames: int, n_atoms: int, done: int = 0) -> None:
         """Start counting ``n_frames`` frames of ``n_atoms`` atoms."""
         self._n_frames, self._n_atoms, self._first, self._done = n_frames, n_atoms, done, done
-        self._began = compiling.clock()
+        self._began, self._compiled = compiling.clock(), compiling.seconds()
         if n_frames:
-            columns = BarColumn(), _TEXT, _Speed(self), TimeRemainingColumn()
-            self._bar = _Bar(self, "", columns, n_frames, done, f"{self._frames()} frames", transient=True)
+            columns = BarColumn(bar_width=BAR), TEXT, _Rest(self)
+            self._bar = bar(self.console, self.interval, "", columns, n_frames, done, self._text, transient=True)
 
-    def within(self, frames: float, before: float = 0.0) -> None:
-        """``frames`` of the present window are done, ``before`` of them by an interrupted run; both may be broken."""
-        self._fraction, self._before = frames, before
+    def within(self, here: Whereabouts) -> None:
+        """So far the present window has come."""
+        self._here = here
         if self._bar is not None:
-            self._bar.show(self._done + frames, f"{self._frames()} frames", self._line)
+            self._bar.show(self._done + here.frames, self._text, lambda: f"{self._text}, {self.rest}")
 
     def advance(self, frames: int) -> None:
         """A window of ``frames`` is whole on disk."""
         self._done += frames
-        self._first += self._before
-        self.within(0.0)
+        self._first += self._here.before
+        self.within(Whereabouts())
 
     @property
-    def atoms_per_second(self) -> float:
-        """Atoms placed per second since ``begin``, compiling left out."""
+    def rest(self) -> str:
+        """How fast it goes and how long the rest takes; as long as nothing tells this, the time that it has taken.
+
+        Compiling counts apart: it tells nothing of the speed.
+        """
+        if compiling.going():
+            return f"compiling, {_clock(compiling.seconds() - self._compiled)}"
         seconds = compiling.clock() - self._began
-        since = self._done + self._fraction - self._first - self._before
-        return since * self._n_atoms / max(seconds, 1e-9)
+        since = self._done + self._here.frames - self._first - self._here.before
+        if not self._here.known or since <= 0:
+            return _clock(seconds)
+        left = (self._n_frames - self._done - self._here.frames) * seconds / since
+        return f"{since * self._n_atoms / max(seconds, 1e-9):.3g} atoms/s, {_clock(left)} left"
 
-    def _frames(self) -> str:
-        return f"{self._done:.0f}/{self._n_frames}"
-
-    def _line(self) -> str:
-        speed = self.atoms_per_second
-        left = (self._n_frames - self._done - self._fraction) * self._n_atoms / speed if speed else float("inf")
-        seconds = "?" if left == float("inf") else f"{left:.0f} s"
-        return f"{self._frames()} frames, {speed:.3g} atoms/s, {seconds} left"
+    @property
+    def _text(self) -> str:
+        frames = f"{self._done:.0f}/{self._n_frames} frames"
+        return f"{frames}, {self._here.doing}" if self._here.doing else frames
 
     def __enter__(self) -> Display:
         return self
@@ -110,54 +107,13 @@ class Display:
             self._bar.stop()
 
 
-class _Bar:
-    """A progress bar on a terminal; elsewhere a line from time to time.
-
-    Args:
-        display: The display whose console it is on.
-        name: Text of the column ``_NAME``.
-        columns: Columns of the bar; ``_TEXT`` is the text that is given with every change.
-        total: Total amount of work.
-        done: Amount that was done before.
-        text: The first text.
-        transient: Whether the bar disappears when the work is done.
-    """
-
-    def __init__(self, display: Display, name: str, columns: tuple[ProgressColumn, ...], total: float, done: float,
-                 text: str, transient: bool = False) -> None:
-        self._display, self._spoke = display, time.monotonic()
-        self._progress: Progress | None = None
-        if display.console.is_terminal:
-            self._progress = Progress(*columns, console=display.console, transient=transient, get_time=compiling.clock)
-            self._task = self._progress.add_task(name, total=total, completed=done, text=text)
-            self._progress.start()
-
-    def show(self, done: float, text: str, line: Callable[[], str]) -> None:
-        """So much is done. ``line`` says it where there is no terminal."""
-        if self._progress is not None:
-            self._progress.update(self._task, completed=done, text=text)
-        elif time.monotonic() - self._spoke > self._display.interval:
-            self.tell(line())
-
-    def tell(self, line: str) -> None:
-        """Print a line if there is no terminal."""
-        if self._progress is None:
-            self._spoke = time.monotonic()
-            self._display.log(line)
-
-    def stop(self) -> None:
-        """Stop drawing the bar."""
-        if self._progress is not None:
-            self._progress.stop()
-
-
 class _Work:
     """The bar of one step; see ``api.Bar``."""
 
     def __init__(self, display: Display, name: str, total: float, unit: str | None, done: float) -> None:
         self._name, self._total, self._unit = name, total, unit
-        columns = _NAME, BarColumn(), _TEXT, TimeElapsedColumn(), TimeRemainingColumn()
-        self.bar = _Bar(display, name, columns, total, done, self._text(done, ""))
+        columns = NAME, BarColumn(), TEXT, TimeElapsedColumn(), TimeRemainingColumn()
+        self.bar = bar(display.console, display.interval, name, columns, total, done, self._text(done, ""))
 
     def at(self, done: float, said: str = "") -> None:
         text = self._text(done, said)
@@ -175,19 +131,23 @@ class _Work:
 
 
 def _console() -> Console:
-    """Standard error; plain lines in a notebook, which has room for neither a bar nor a page for each line."""
-    console = Console(stderr=True, highlight=False, emoji=False)
-    if not console.is_jupyter:
-        return console
-    return Console(stderr=True, highlight=False, emoji=False, force_jupyter=False, force_terminal=False)
+    """Standard error; in a notebook standard output, as what goes to the other looks like a mistake there."""
+    if in_notebook():
+        return Console(highlight=False, emoji=False, force_jupyter=False, force_terminal=False)
+    return Console(stderr=True, highlight=False, emoji=False)
 
 
-class _Speed(ProgressColumn):
-    """Atoms per second."""
+class _Rest(ProgressColumn):
+    """See ``Display.rest``; drawn anew while a function is being compiled, too."""
 
     def __init__(self, display: Display) -> None:
         super().__init__()
         self._display = display
 
     def render(self, task: Task) -> Text:
-        return Text(f"{self._display.atoms_per_second:.3g} atoms/s")
+        return Text(self._display.rest)
+
+
+def _clock(seconds: float) -> str:
+    """``0:01:05``."""
+    return str(timedelta(seconds=round(max(seconds, 0.0))))

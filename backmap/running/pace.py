@@ -1,6 +1,25 @@
 """How much of the work on frames is done, each step weighed by the time that it has taken so far."""
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Whereabouts:
+    """How far the frames at work have come.
+
+    Attributes:
+        frames: How many of them are done; broken.
+        before: What of it an interrupted run had done; broken.
+        known: Whether every step has been at work, so that this tells how long the rest takes.
+        doing: What is done, in words: the step, and what it says of itself; empty between steps.
+    """
+
+    frames: float = 0.0
+    before: float = 0.0
+    known: bool = True
+    doing: str = ""
+
 
 class Pace:
     """The times of the steps of a pipeline.
@@ -14,6 +33,11 @@ class Pace:
     def __init__(self, n_steps: int) -> None:
         self._seconds, self._frames = [0.0] * n_steps, [0] * n_steps
         self.begin()
+
+    @property
+    def known(self) -> bool:
+        """Whether every step has done its work for some frames."""
+        return all(self._frames)
 
     def begin(self, number: int = 0, inside: bool = False) -> None:
         """Other frames come to work.

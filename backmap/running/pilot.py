@@ -91,7 +91,7 @@ def fly(pipeline: Pipeline, numbers: Sequence[int]) -> dict[str, Tuned]:
     state.seed = seed_named(pipeline.seed, "pilot")
     with state.working("pilot") as bar:
         for step in pipeline.steps[:last + 1]:
-            state.progress = lambda share, number=step.index: bar.at((number + share) / (last + 1))
+            state.progress = lambda share, step=step: bar.at((step.index + share) / (last + 1), step.name)
             with at(step.where):
                 if step.automatic:
                     choices[_place(step)] = step.tune(window, state)

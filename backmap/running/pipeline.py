@@ -5,10 +5,11 @@ bytes for files, and what the steps counted.
 """
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ from ..recipe.recipe import Recipe
 from . import frames
 from .frame_before import FrameBefore
 from .halfway import Entered, Halfway
-from .pace import Pace
+from .pace import Pace, Whereabouts
+
+_LOGGER = logging.getLogger(__name__)
 
 #: Number under which the memory of the pipeline itself stands among those of its steps.
 OWN = -1
@@ -150,6 +153,42 @@ class Desk:
         return appended
 
 
+@dataclass
+class Watched:
+    """Tells how far a step has come with its frames: ``State.progress`` and ``State.doing``.
+
+    Attributes:
+        pace: Of all steps.
+        number: Of this one.
+        name: Of it.
+        size: Frames that it works on.
+        began: When it began, by the clock of compiling.
+        tell: Told how far the frames have come.
+    """
+
+    pace: Pace
+    number: int
+    name: str
+    size: int
+    began: float
+    tell: Callable[[Whereabouts], None]
+    _done: float | None = None
+    _said: str = ""
+
+    def progress(self, fraction: float) -> None:
+        """So much of its work is done, 0 to 1."""
+        self._done = fraction
+        share, before = self.pace.share(self.number, fraction, compiling.clock() - self.began, self.size)
+        doing = f"{self.name}: {self._said or f'{fraction:.0%}'}"
+        self.tell(Whereabouts(self.size * share, self.size * before, self.pace.known, doing))
+
+    def doing(self, said: str) -> None:
+        """What it does now, in a word or two."""
+        self._said = said
+        if self._done is not None:  # the first share that is told says what an interrupted run had done
+            self.progress(self._done)
+
+
 class Pipeline:
     """The steps of a recipe, and what they share.
 
@@ -185,12 +224,14 @@ class Pipeline:
         """
         for step in self.steps:
             begins(step)
-            before = dict(self.state.given)
+            before, began = dict(self.state.given), compiling.clock()
             with at(step.where), files_read() as files:
                 step.settle(self.state.forcefield and self.state.forcefield.run)
                 step.begin(self.state)
                 _expect_declared(step, before, self.state.given)
             reads(list(files))
+            _LOGGER.info("%s: begun in %.3g s%s", named("step", step), compiling.clock() - began,
+                         "".join(f", read {file}" for file in files))
             if self.state.source is not None and not self.numbers:
                 self._choose()
 
@@ -208,20 +249,20 @@ class Pipeline:
             if str(step.index) in seconds.names():
                 self.pace.done(number, float(seconds.rows(str(step.index)).sum()), n_frames)
 
-    def work(self, portion: Portion, progress: Callable[[float, float], None] = lambda frames, before: None) -> Done:
+    def work(self, portion: Portion, progress: Callable[[Whereabouts], None] = lambda here: None) -> Done:
         """Take frames through all steps.
 
         Args:
             portion: Which.
-            progress: Told how many of them are done, and what of it was done before, both broken: see ``Pace``.
+            progress: Told how far they have come.
         """
         if not self.frame_before.wanted:
             return self._together(portion, progress)
         return Done.joined(
-            self._together(one, lambda frames, before, done=done: progress(done + frames, before))
+            self._together(one, lambda here, done=done: progress(replace(here, frames=done + here.frames)))
             for done, one in enumerate(portion.one_by_one()))
 
-    def _together(self, portion: Portion, progress: Callable[[float, float], None]) -> Done:
+    def _together(self, portion: Portion, progress: Callable[[Whereabouts], None]) -> Done:
         """Take frames through one step after the other."""
         from ..engine.random import seed_of  # late: it imports torch
 
@@ -241,22 +282,27 @@ class Pipeline:
             self.desk.restore(left.appended)
         first = 0 if left is None else left.number
         size = len(portion.numbers)
-        self.pace.begin(first, left is not None and self.halfway.kept(self.steps[first].index))
+        inside = left is not None and self.halfway.kept(self.steps[first].index)
+        self.pace.begin(first, inside)
         self.recall(own, size)
         for number, step in enumerate(self.steps[first:], first):
             memories = {OWN: own} | {one.index: one.memory for one in started}
             self.halfway.enter(step.index, Entered(number, window, memories, self.desk.waiting), state.systems,
                                fresh=left is None or number > first)
             began, before = compiling.clock(), window
-            state.progress = lambda fraction, number=number, began=began: progress(
-                *(size * share for share in self.pace.share(number, fraction, compiling.clock() - began, size)))
+            watched = Watched(self.pace, number, step.name, size, began, progress)
+            state.progress, state.doing = watched.progress, watched.doing
+            if number > first or not inside:
+                watched.progress(0.0)
             with at(step.where):
                 window = expect(step.frames(window, state), Window, named("step", step), "handed on")
                 if window.system not in state.systems:
                     raise fault(f"{named('step', step)} handed on a window of another system than the state has")
                 self._expect_feasible(window)
-            own["seconds"].row(str(step.index), portion.first, compiling.clock() - began)
-            self.pace.done(number, compiling.clock() - began, size)
+            took = compiling.clock() - began
+            own["seconds"].row(str(step.index), portion.first, took)
+            self.pace.done(number, took, size)
+            _LOGGER.info("%s: %d frames in %.3g s", named("step", step), size, took)
             if window.system is not before.system:  # whose beads no longer are
                 self._note_flags(own, before)
         self._note_flags(own, window)

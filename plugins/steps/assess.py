@@ -153,6 +153,7 @@ class Assess(FrameStep):
     def _compared(self, window: Window, state: State) -> Iterator[tuple[str, np.ndarray]]:
         """Make and measure the frame of every branch; label and atoms of each."""
         for number, (label, steps) in enumerate(self.options.compare_with.items()):
+            state.doing(f"beside {label}")
             began, own = compiling.clock(), self.states[label]
             own.seed, made = state.seed, replace(window, flags={}, system=own.systems[self.level])
             for step in steps:

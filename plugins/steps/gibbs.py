@@ -128,11 +128,13 @@ class Gibbs(SweepStep):
             scene.atoms.copy_(torch.as_tensor(kept["atoms"]))
         progress(before * sites)
         for number, level in list(enumerate(self.noise_levels))[before:]:
+            state.doing(f"sweep {number + 1} of {len(self.noise_levels)}")
             sweeper.gibbs(scene, (state.seed, self.index, "sweep", number), level, self.project, chosen)
             state.kept.keep(self.index, number + 1, {"atoms": scene.atoms.cpu().numpy()})
         mender = replace(sweeper, candidates=options.repair_candidates, second=0, progress=lambda sites: None)
         repair = Repair(mender, options.repair, self.project, lambda: self._starter(scene.system))
         sweeps = len(self.noise_levels)
+        state.doing("repair")
         repair.mend(scene, window, (state.seed, self.index), chosen,
                     lambda share: state.progress((sweeps + share) / (sweeps + 1)))
 

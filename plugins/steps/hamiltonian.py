@@ -326,6 +326,7 @@ class Hamiltonian(FrameStep):
                 followed.heated(second.atoms)
             moved, where = (frame, only) if second is None else (second, followed.part >= 0)
             words = (state.seed, self.index, name, int(window.frames[0]), sweep)
+            state.doing("repair" if name in (MEND, SETTLE) else f"sweep {number + 1} of {len(sweeps)}")
             if name in (MEND, SETTLE):
                 found = self._ready(frame, window.box(0), words, mended, lambda share, number=number: state.progress(
                     (number + share) / len(sweeps)))

@@ -158,6 +158,7 @@ class Metropolis(SweepStep):
         swept: dict[str, list[Outcome]] = {}
         for sweep, block, batches in schedule:
             name, outcomes = (state.seed, self.index, "accept", sweep, block), []
+            state.doing(f"sweep {sweep + 1} of {self.options.sweeps}")
             for outcome in self.acceptance.sweep(scene, shells, batches, self.blocks[block], name, window.frames):
                 outcomes.append(outcome)
                 tried[outcome.frame, outcome.bead] = True

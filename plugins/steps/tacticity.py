@@ -88,6 +88,7 @@ class Tacticity(FrameStep):
             for number in range(self.options.moves):
                 self.moves.sweep(frame, (state.seed, self.index, "moves", first, sweep, number))
             tried.append(self.flips.sweep(frame, (state.seed, self.index, "flips", first, sweep)))
+            state.doing(f"sweep {sweep + 1} of {self.options.sweeps}")
             state.progress((sweep + 1) / self.options.sweeps)
         self._count(int(window.place[0]), frame, tried)
         return finished(window, frame.atoms[None])

@@ -11,6 +11,7 @@ from backmap import session
 from backmap.errors import Interrupted
 from backmap.running import halfway
 from backmap.running.display import Display
+from backmap.running.pace import Whereabouts
 from tests import scenes, stopping
 
 pytestmark = pytest.mark.slow
@@ -51,9 +52,9 @@ class Told(Display):
         super().__init__()
         self.told: list[tuple[float, float]] = []
 
-    def within(self, frames: float, before: float = 0.0) -> None:
-        self.told.append((frames, before))
-        super().within(frames, before)
+    def within(self, here: Whereabouts) -> None:
+        self.told.append((here.frames, here.before))
+        super().within(here)
 
 
 def results(folder: Path) -> tuple[bytes, dict]:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 #: What the user is told when it begins.
-NOTICE = "compiling (once for this machine, about half a minute)"
+NOTICE = "compiling (once for this machine, a minute at most)"
 
 #: Seconds of compilations that are over; when those began that go on, one within another.
 _spent = 0.0
@@ -16,6 +16,11 @@ _first: Callable[[], None] | None = None
 def seconds() -> float:
     """Seconds that this process has spent compiling, so far."""
     return _spent + (time.monotonic() - began[0] if (began := _open.copy()) else 0.0)
+
+
+def going() -> bool:
+    """Whether a function is being compiled now."""
+    return bool(_open)
 
 
 def clock() -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,8 @@ from numba.core import event
 
 from . import clock as compiling
 from .kept import Cache
+
+_LOGGER = logging.getLogger(__name__)
 
 #: Versions of numba whose insides ``parts`` knows; with others numba compiles in its own way, which takes longer.
 TRIED = ((0, 68),)
@@ -57,9 +60,11 @@ class _Listener(event.Listener):
         if compiling.begun():
             gc.freeze()  # what is there stays; looking through it again and again takes a tenth of the time
 
-    def on_end(self, _: event.Event) -> None:
+    def on_end(self, happened: event.Event) -> None:
         if compiling.ended():
             gc.unfreeze()
+            function = happened.data["dispatcher"].py_func
+            _LOGGER.info("compiled %s.%s", function.__module__, function.__qualname__)
 
 
 event.register("numba:compile", _Listener())

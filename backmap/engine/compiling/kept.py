@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import logging
 import os
 import shutil
 import stat
@@ -26,6 +27,9 @@ from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLoca
 KEPT = 30
 #: What the name of a folder of compiled functions begins with.
 COMPILED = "compiled-"
+
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class _Locator(_CacheLocator):
@@ -88,7 +92,9 @@ def folder_of(prefix: str, sources: set[Path]) -> Path | None:
 
 @functools.cache
 def _base() -> Path | None:
-    return next(filter(None, bases(os.environ)), None)
+    folder = next(filter(None, bases(os.environ)), None)
+    _LOGGER.info("compiled functions are kept in %s", folder or "no folder, as none can be written to")
+    return folder
 
 
 def bases(environ: Mapping[str, str]) -> Iterator[Path]:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import signal
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import backmap
-from backmap.commands import cli
+from backmap.commands import cli, shared
 
 from ..conftest import TOY
 
@@ -58,6 +59,27 @@ def test_run(write_recipe: Write, capsys: pytest.CaptureFixture[str], tmp_path: 
     assert (tmp_path / "it's" / "sums.txt").read_text().count("\n") == 3
     assert call("run", path, "--plugin", TOY, "--frames", "0,2", "--seed", "3", "--output", tmp_path / "it's",
                 "--set", "steps.toy_place.wait=0", "--force", capsys=capsys)[0] == 0
+
+
+def test_quiet_says_nothing_but_what_is_wrong(write_recipe: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_recipe()
+    assert call("run", path, "--plugin", TOY, "-q", capsys=capsys) == (0, "", "")
+    code, _, err = call("run", path, "--plugin", TOY, "-q", capsys=capsys)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "a finished run is here" in err
+
+
+def test_verbose_says_what_every_step_took(write_recipe: Write, capsys: pytest.CaptureFixture[str],
+                                           monkeypatch: pytest.MonkeyPatch) -> None:
+    loggers = [logging.getLogger(name) for name in shared.LOGGERS]
+    for logger in loggers:  # as they were, afterwards
+        monkeypatch.setattr(logger, "handlers", [])
+        monkeypatch.setattr(logger, "level", logger.level)
+    _, _, usual = call("run", write_recipe(), "--plugin", TOY, capsys=capsys)
+    code, _, err = call("run", write_recipe(), "--plugin", TOY, "-v", "--force", capsys=capsys)
+    assert code == 0
+    more = [line for line in err.splitlines() if line not in usual]
+    assert any(re.fullmatch(r"\d\d:\d\d:\d\d the step 'toy_place': \d frames in [\d.e+-]+ s", line) for line in more)
 
 
 def test_short_flags(write_recipe: Write, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

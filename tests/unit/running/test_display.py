@@ -1,34 +1,88 @@
 """What the user sees while a run goes on."""
 from __future__ import annotations
 
+import io
+import sys
+import types
+
 import pytest
 import rich.console
 
+from backmap.running import bars
 from backmap.running import display as shown
 from backmap.running.display import Display
+from backmap.running.pace import Whereabouts
 
 
-def test_a_notebook_gets_plain_lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time, s."""
+    now = [0.0]
+    monkeypatch.setattr(shown.compiling, "clock", lambda: now[0])
+    return now
+
+
+def test_a_notebook_gets_plain_lines_and_one_that_changes(now: list[float], monkeypatch: pytest.MonkeyPatch,
+                                                          capsys: pytest.CaptureFixture[str]) -> None:
+    changed: list[str] = []
+
+    class Line:
+        def update(self, content: dict[str, str], raw: bool) -> None:
+            changed.append(content["text/plain"])
+
+    def show(content: dict[str, str], raw: bool, display_id: bool) -> Line:
+        Line().update(content, raw)
+        return Line()
+
+    monkeypatch.setitem(sys.modules, "IPython", types.ModuleType("IPython"))
+    monkeypatch.setitem(sys.modules, "IPython.display", types.SimpleNamespace(display=show))
+    monkeypatch.setattr(bars, "BLINK", -1.0)
     monkeypatch.setattr(rich.console, "_is_jupyter", lambda: True)
     monkeypatch.setenv("FORCE_COLOR", "1")  # as Jupyter sets it
     with Display() as display:
         display.begin(3, 10)
         display.log("a line")
+        display.within(Whereabouts(1.5, known=False, doing="gibbs: repair"))
+        now[0] = 15.0
         display.advance(3)
-    assert capsys.readouterr().err == "a line\n"
+    assert capsys.readouterr() == ("a line\n", "")
+    assert changed == ["0/3 frames", "0/3 frames, gibbs: repair, 0:00:00", "3/3 frames, 2 atoms/s, 0:00:00 left", ""]
 
 
-def test_time_left_counts_what_this_run_has_done(monkeypatch: pytest.MonkeyPatch,
-                                                 capsys: pytest.CaptureFixture[str]) -> None:
-    now = [0.0]
-    monkeypatch.setattr(shown.compiling, "clock", lambda: now[0])
+def test_time_left_counts_what_this_run_has_done(now: list[float], capsys: pytest.CaptureFixture[str]) -> None:
     with Display(interval=-1.0) as display:
         display.begin(3, 100, done=1)
         now[0] = 10.0
-        display.within(0.9, before=0.7)  # 0.2 of a frame in 10 s
+        display.within(Whereabouts(0.9, before=0.7))  # 0.2 of a frame in 10 s
         display.advance(1)  # 0.3 of a frame
         now[0] = 15.0
-        display.within(0.0)
+        display.within(Whereabouts())
     lines = capsys.readouterr().err.splitlines()
-    assert lines == ["1/3 frames, 2 atoms/s, 55 s left", "2/3 frames, 3 atoms/s, 33 s left",
-                     "2/3 frames, 2 atoms/s, 50 s left"]
+    assert lines == ["1/3 frames, 2 atoms/s, 0:00:55 left", "2/3 frames, 3 atoms/s, 0:00:33 left",
+                     "2/3 frames, 2 atoms/s, 0:00:50 left"]
+
+
+def test_what_nobody_knows_yet_is_not_told(now: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    with Display(interval=-1.0) as display:
+        display.begin(2, 100)
+        now[0] = 70.0
+        display.within(Whereabouts(0.5, known=False, doing="gibbs: sweep 2 of 3"))
+    assert capsys.readouterr().err == "0/2 frames, gibbs: sweep 2 of 3, 0:01:10\n"
+
+
+def test_what_is_compiled_is_no_slow_work(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with Display(interval=-1.0) as display:
+        display.begin(2, 100)
+        monkeypatch.setattr(shown.compiling, "going", lambda: True)
+        monkeypatch.setattr(shown.compiling, "seconds", lambda: display._compiled + 12.0)
+        display.within(Whereabouts(0.5, doing="gibbs: 50%"))
+    assert capsys.readouterr().err == "0/2 frames, gibbs: 50%, compiling, 0:00:12\n"
+
+
+def test_the_bar_fits_a_terminal(now: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    console = rich.console.Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
+    with Display(console) as display:
+        display.begin(10, 12345, done=3)
+        now[0] = 1000.0
+        display.within(Whereabouts(0.5, doing="hamiltonian: sweep 12 of 24"))
+    assert "3/10 frames, hamiltonian: sweep 12 of 24 6.17 atoms/s, 3:36:40 left" in console.file.getvalue()

@@ -25,6 +25,7 @@ from backmap.running import pipeline, runner
 from backmap.running.display import Display
 from backmap.running.identity import Identity
 from backmap.running.ledger import Ledger
+from backmap.running.pace import Whereabouts
 
 from ..conftest import TOY
 
@@ -250,10 +251,10 @@ class TestDisplay:
         display = Display(console, interval=0.0)
         with display:
             display.begin(10, 1000, done=2)
-            display.within(0.5)
+            display.within(Whereabouts(0.5))
             display.advance(2)
         first, last = console.file.getvalue().splitlines()
-        assert re.fullmatch(r"2/10 frames, [\d.e+]+ atoms/s, \d+ s left", first)
+        assert re.fullmatch(r"2/10 frames, [\d.e+]+ atoms/s, [\d:]+ left", first)
         assert last.startswith("4/10 frames")
 
     def test_a_bar_on_a_terminal(self) -> None:

@@ -90,7 +90,7 @@ class Result:
         return self.to("mdanalysis")
 
     def to(self, library: str) -> Any:
-        """The atoms as an object of another library, by the name of its bridge."""
+        """The atoms as an object of another library, by the name of its bridge, such as ``parmed``."""
         from .api import Bridge
         from .recipe.registry import kind_of
 
@@ -113,8 +113,8 @@ def run(recipe: Path | str | Mapping[str, Any], *, set: Mapping[str, Any] | Sequ
         begin: First time, ps.
         end: Last time, ps.
         dt: Time between frames, ps.
-        beads: Frames to read instead of the recipe's: an MDAnalysis Universe or AtomGroup, files, or a recipe entry
-            such as ``{"gromacs": "cg.gro"}``. The recipe's reference belongs to its own beads and is left out.
+        beads: Frames to read instead of the recipe's: an object of MDAnalysis, ParmEd or OpenMM, files, or a recipe
+            entry such as ``{"gromacs": "cg.gro"}``. The recipe's reference belongs to its own beads and is left out.
         reference: True atoms, in the same ways.
         output: Where results go.
         seed: Every random draw of the run follows from it.

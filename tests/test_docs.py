@@ -35,7 +35,8 @@ from tests import builders
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "recipes").rglob("*.md")])
 #: Pages that begin with a plugin, which is saved to a file, and go on to a test of it.
-GUIDES = [ROOT / "docs" / name for name in ("write-a-generator.md", "write-an-assessor.md", "write-a-step.md")]
+GUIDES = [ROOT / "docs" / name for name in ("write-a-generator.md", "write-an-assessor.md", "write-a-step.md",
+                                          "write-a-reader.md")]
 
 
 def label(path: Path) -> str:
@@ -251,11 +252,14 @@ def test_every_kind_of_bad_input_is_listed() -> None:
 def test_the_site_is_built_without_warnings(tmp_path: Path) -> None:
     """All pages are in it, links inside lead somewhere, and nothing is asked from the network."""
     pytest.importorskip("mkdocs", reason="mkdocs is not installed: pip install .[docs]")
+    pytest.importorskip("mkdocstrings", reason="mkdocstrings is not installed: pip install .[docs]")
     pytest.importorskip("latex2mathml", reason="latex2mathml is not installed: pip install .[docs]")
     done = subprocess.run([sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", tmp_path], cwd=ROOT,
                           env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "WARNING" not in done.stderr
+    for page, said in (("python-reference", "Run a recipe."), ("contracts", "log_density")):  # from the docstrings
+        assert said in (tmp_path / f"{page}.html").read_text(encoding="utf-8")
     theory = (tmp_path / "theory.html").read_text(encoding="utf-8")
     assert "<math" in theory
     assert "arithmatex" not in theory  # a formula that was left

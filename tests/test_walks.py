@@ -98,6 +98,7 @@ PAGES = [
     Page("docs/write-a-generator.md", CHECKOUT),
     Page("docs/write-an-assessor.md", CHECKOUT),
     Page("docs/write-a-step.md", CHECKOUT),
+    Page("docs/write-a-reader.md", CHECKOUT),
     Page("docs/my-own-molecule.md", {"topol.top": "octane/octane.top", "mapping.xml": "octane/octane.xml",
                                      "aa.gro": "octane/aa.gro", "aa.xtc": "octane/test_aa.xtc", **BEADS},
          unknown=True),

@@ -17,7 +17,7 @@ BLINK = 0.5
 NAME, TEXT = (TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[text]}"))
 
 
-class Shown(Protocol):
+class Gauge(Protocol):
     """Progress of one piece of work."""
 
     def show(self, done: float, text: str, line: Callable[[], str]) -> None:
@@ -31,7 +31,7 @@ class Shown(Protocol):
 
 
 def bar(console: Console, interval: float, name: str, columns: tuple[ProgressColumn, ...], total: float, done: float,
-        text: str, transient: bool = False) -> Shown:
+        text: str, transient: bool = False) -> Gauge:
     """What shows progress on a console.
 
     Args:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from ..contracts.state import Bar, Unseen
 from ..engine.compiling import clock as compiling
-from .bars import NAME, TEXT, Shown, bar, in_notebook
+from .bars import NAME, TEXT, Gauge, bar, in_notebook
 from .pace import Whereabouts
 
 #: Seconds between two lines where there is no terminal.
@@ -34,7 +34,7 @@ class Display:
         self._done = self._first = 0.0
         self._here = Whereabouts()
         self._began, self._compiled = compiling.clock(), compiling.seconds()
-        self._bar: Shown | None = None
+        self._bar: Gauge | None = None
 
     def log(self, line: object) -> None:
         """Print one line, above the bar."""

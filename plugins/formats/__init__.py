@@ -35,7 +35,9 @@ def backmap_readers() -> dict[str, str]:
 
 @hookimpl
 def backmap_bridges() -> dict[str, str]:
-    return {"mdanalysis": "backmap_plugins.formats.universe:MDAnalysis"}
+    return {"mdanalysis": "backmap_plugins.formats.universe:MDAnalysis",
+            "parmed": "backmap_plugins.formats.bridges:ParmEd",
+            "openmm": "backmap_plugins.formats.bridges:OpenMMObjects"}
 
 
 @hookimpl

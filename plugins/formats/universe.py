@@ -35,14 +35,7 @@ class MDAnalysis(Bridge):
         return UniverseFrames(thing)
 
     def atoms(self, system: System, files: Sequence[Path]) -> mda.Universe:
-        problems = []
-        for file in (file for suffix in (*_TRAJECTORIES, ".gro") for file in files if file.suffix == suffix):
-            try:
-                return (_in_memory if file.suffix == ".gro" else _loaded)(universe_of(system), file)
-            except BackmapError as problem:  # it may be of beads, or of what there was before
-                problems.append(problem)
-        raise next(iter(problems), BackmapError("the run wrote no trajectory of atoms", hint="Give the recipe a step "
-                                                "write: {atoms: {gromacs: atoms.xtc}}."))
+        return made(system, files)
 
 
 class UniverseFrames:
@@ -77,6 +70,22 @@ class UniverseFrames:
 def _listed(points: AtomGroup, attribute: str) -> list[str] | None:
     found = getattr(points, attribute, None)
     return None if found is None else [str(name) for name in found]
+
+
+def made(system: System, files: Sequence[Path]) -> mda.Universe:
+    """What a run made: a system with the trajectory of its atoms.
+
+    Raises:
+        BackmapError: If none of the files is one.
+    """
+    problems = []
+    for file in (file for suffix in (*_TRAJECTORIES, ".gro") for file in files if file.suffix == suffix):
+        try:
+            return (_in_memory if file.suffix == ".gro" else _loaded)(universe_of(system), file)
+        except BackmapError as problem:  # it may be of beads, or of what there was before
+            problems.append(problem)
+    raise next(iter(problems), BackmapError("the run wrote no trajectory of atoms", hint="Give the recipe a step "
+                                            "write: {atoms: {gromacs: atoms.xtc}}."))
 
 
 def universe_of(system: System) -> mda.Universe:

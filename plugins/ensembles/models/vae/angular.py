@@ -19,6 +19,7 @@ from .angular_mixtures import Mixtures, centre, fitted
 from .decoder import Decoder
 
 BROAD = 0.4  #: most that a mean is moved by one unit of a network's output, radians or nm
+FIRST = "network.weights.0"  #: name of the first layers of ``Blocks``
 MOST = 4000  #: values of a coordinate that its first mixture is fitted to
 
 
@@ -91,6 +92,22 @@ class AngularDecoder(Decoder):
         straight = torch.stack([away / spread, torch.zeros_like(away)], dim=2)
         return torch.where(self.circular[columns, None], turned, straight).float()
 
+    def kept(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Without the weights of what a coordinate does not see: about half of those of its first layer."""
+        if not isinstance(self.network, Blocks):
+            return tensors
+        return tensors | {FIRST: tensors[FIRST][self.network.rows]}
+
+    def taken(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """With those that were left out, as zeros."""
+        if not isinstance(self.network, Blocks) or FIRST not in tensors or tensors[FIRST].dim() == 3:
+            return tensors
+        if tensors[FIRST].shape != (int(self.network.rows.sum()), self.network.weights[0].shape[2]):
+            return tensors  # which is found to be wrong as others are
+        whole = torch.zeros_like(self.network.weights[0])
+        whole[self.network.rows] = tensors[FIRST].to(whole.dtype)
+        return tensors | {FIRST: whole}
+
     def _mixtures(self, outputs: Tensor, columns: slice) -> Mixtures:
         """Densities of some coordinates from what the network says of them (n, k, 3 M).
 
@@ -118,6 +135,11 @@ class Blocks(nn.Module):
         self.biases = nn.ParameterList(torch.zeros(size, 1, shape[2]) for shape in shapes)
         with torch.no_grad():
             self.weights[-1].zero_()
+
+    @property
+    def rows(self) -> Tensor:
+        """Inputs that each coordinate sees, (D, 2 D + L) bool."""
+        return self.seen[:, :, 0] > 0
 
     def forward(self, scaled: Tensor, x: Tensor, z: Tensor, columns: range) -> Tensor:
         """Outputs (n, k, outputs) of some coordinates, from scaled (n, D, 2) and z (n, L)."""

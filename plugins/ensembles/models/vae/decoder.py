@@ -20,3 +20,11 @@ class Decoder(nn.Module):
 
     def adapt(self, x: Tensor) -> None:
         """See training data once, before the first step."""
+
+    def kept(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Its weights by name as a file keeps them: those that nothing follows from may be left out."""
+        return tensors
+
+    def taken(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """All of its weights by name, from those that a file keeps."""
+        return tensors

@@ -14,12 +14,14 @@ from backmap.engine.checkpoints import store
 from backmap.engine.checkpoints.soundness import expect_weights, taken_apart
 from backmap.errors import BackmapError
 
+from ....learning.optimisation import under
 from ...numbers import normal
 from .decoders import build
 from .encoder import Encoder, Filling
 from .prior import Prior
 
 KIND = "ensemble model"
+DECODER = "decoder."  #: what the names of its weights begin with
 
 
 class VaeOptions(Options):
@@ -39,6 +41,8 @@ class VaeOptions(Options):
     encoder_hidden: int = Field(64, ge=1, description="Width of the encoder's network.")
     bins: int = Field(32, ge=2, description="Bins of the prior's splines.")
     bound: float = Field(10.0, gt=0, description="The splines reach from minus to plus this.")
+    precision: Literal["single", "half"] = Field(
+        "single", description="Of the decoder's weights in their file; half of it makes the file about half as large.")
     transforms: int = Field(4, ge=1, description="Couplings of the prior, where there are several latent variables.")
 
 
@@ -120,7 +124,11 @@ class Vae(Model):
 
     def save(self, path: Path, training: dict[str, Any]) -> None:
         options = self.sizes.model_dump(mode="json", exclude={"weights"})
-        store.save(path, KIND, dict(self.network.state_dict()), {
+        tensors = self.network.state_dict()
+        decoder = self.network["decoder"].kept(under(tensors, DECODER))
+        if self.sizes.precision == "half":
+            decoder = {name: value.half() if value.dtype == torch.float32 else value for name, value in decoder.items()}
+        store.save(path, KIND, tensors | _named(decoder), {
             "options": options, "training": training, "variables": _spelled(self.target), "grid": self.target.grid})
 
     def load(self, path: Path) -> None:
@@ -135,12 +143,18 @@ class Vae(Model):
                                f"this one has {_described(_spelled(self.target), self.target.grid)}", where=path,
                                hint="Use the target's own weights.")
         self._build(VaeOptions(**header["options"]))
+        decoder = self.network["decoder"].taken(under(tensors, DECODER))
         try:
-            self.network.load_state_dict(tensors)
+            self.network.load_state_dict(tensors | _named(decoder))
         except RuntimeError as error:
             raise BackmapError("does not hold all weights of the model that it says it is", where=path,
                                hint=str(error).splitlines()[-1].strip()) from None
         self.training = header["training"]
+
+
+def _named(decoder: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of the decoder, by their names in the whole network."""
+    return {DECODER + name: value for name, value in decoder.items()}
 
 
 def _spelled(target: Target) -> str:

@@ -44,6 +44,32 @@ def test_weights_bring_their_own_options(tmp_path: Path) -> None:
     assert second.training == {"steps": 3}
 
 
+@pytest.mark.parametrize(("precision", "off"), [("single", 0.0), ("half", 0.02)])
+def test_weights_that_nothing_follows_from_are_not_kept(precision: str, off: float, tmp_path: Path) -> None:
+    """Neither are half of the digits, if asked for; files that hold all are read as well."""
+    target, path = DoubleWell(DoubleWell.Options()), tmp_path / "model.safetensors"
+    first = model(target, decoder="autoregressive", precision=precision)
+    with torch.no_grad():
+        for weight in first.network.parameters():
+            weight.copy_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(1)) / 4)
+    first.save(path, {})
+    tensors, header = store.load(path, KIND)
+    name = "decoder.network.weights.0"
+    assert tensors[name].shape == (2 * 1 + 2, 8)  # of the second coordinate; and of the latent, for both
+    assert tensors[name].dtype == (torch.half if precision == "half" else torch.float32)
+    x, z = torch.randn(20, 2, dtype=torch.float64), torch.randn(20, 1, dtype=torch.float64)
+
+    def again() -> torch.Tensor:
+        second = Vae(Vae.Options(weights=path))
+        second.prepare(target)
+        return second.log_decoder(x, z)
+
+    assert (again() - first.log_decoder(x, z)).abs().max() <= off
+    whole = {name: dict(first.network.state_dict())[name]}
+    store.save(path, KIND, tensors | whole, {k: v for k, v in header.items() if k != "kind"})
+    assert (again() - first.log_decoder(x, z)).abs().max() <= off
+
+
 def test_weights_of_another_target_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     model(lattice()).save(path, {})

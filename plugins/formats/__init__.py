@@ -47,5 +47,6 @@ def backmap_writers() -> dict[str, str]:
             "lammps": "backmap_plugins.formats.lammps.writers:Lammps",
             "picture": "backmap_plugins.formats.picture.writer:Picture",
             "index": "backmap_plugins.formats.gromacs.index:Index",
+            "lammps_ready": "backmap_plugins.formats.lammps.ready:LammpsReady",
             "gromacs_ready": "backmap_plugins.formats.gromacs.ready:GromacsReady",
             "gromacs_topology": "backmap_plugins.formats.gromacs.topology_writer:GromacsTopology"}

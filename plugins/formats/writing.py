@@ -55,3 +55,10 @@ def residue_numbers(system: System) -> Iterator[tuple[MoleculeType, list[int]]]:
 def upright(box: NDArray[np.float64]) -> bool:
     """Whether a box (3, 3) has a along x and b in the plane of x and y, as lengths and angles imply."""
     return bool(np.abs(np.triu(box, 1)).max() < 1e-6 and (np.diag(box) > 0).all() and periodic.is_valid(box))
+
+
+def folder_name(path: Path) -> Path:
+    """The name of a folder; ``ValueError`` if it looks like that of a file."""
+    if path.suffix:
+        raise ValueError(f"'{path}' should be the name of a folder in the output folder, as in ready")
+    return path

@@ -15,17 +15,12 @@ from backmap.model.system import System, Window
 
 from ...files.mdp import RunFile
 from ...files.reading import reading
+from ..writing import folder_name
 from . import run_files
 from .topology_writer import INCLUDE, conditional, counted
 from .writers import Gromacs
 
 NAMES = ("conf.gro", "topol.top", "em.mdp", "nvt.mdp", "npt.mdp", "README.md")
-
-
-def _folder(path: Path) -> Path:
-    if path.suffix:
-        raise ValueError(f"'{path}' should be the name of a folder in the output folder, as in gromacs")
-    return path
 
 
 class GromacsReady(Writer):
@@ -36,7 +31,7 @@ class GromacsReady(Writer):
     """
 
     class Options(Options):
-        folder: Annotated[OutputPath, pydantic.AfterValidator(_folder)] = pydantic.Field(
+        folder: Annotated[OutputPath, pydantic.AfterValidator(folder_name)] = pydantic.Field(
             description="The folder, in the output folder.")
         of: InputPath = pydantic.Field(description="The .top in which the molecule types stand.")
         temperature: float = pydantic.Field(gt=0, description="Of the runs, K.")

@@ -71,7 +71,7 @@ class Lammps(Writer):
         """The first frame and the topology; see the manual's read_data."""
         tables, atoms = self._tables, window.atoms[0] / ANGSTROM
         terms = {"bonds": tables.bonds, "angles": tables.angles, "dihedrals": tables.dihedrals}
-        low, high, tilt = _bounds(window.box(0), window.atoms[0], self.options.data)
+        low, high, tilt = corners(window.box(0), window.atoms[0], self.options.data)
         text = [f"LAMMPS data file by backmap, units {self.options.units}, step {window.frames[0]}\n",
                 f"{len(atoms)} atoms", *(f"{len(rows)} {name}" for name, (rows, _) in terms.items()), "",
                 f"{len(tables.types)} atom types",
@@ -94,7 +94,7 @@ class Lammps(Writer):
     def _frame(self, window: Window, k: int) -> str:
         """One frame; a tilted box is written as the bounds of all its corners."""
         box = window.box(k)
-        low, high, (xy, xz, yz) = _bounds(box, window.atoms[k], self.options.dump)
+        low, high, (xy, xz, yz) = corners(box, window.atoms[k], self.options.dump)
         flag, tilts = "ss" if box is None else "pp", ("", "", "")
         name = f"{flag} {flag} {flag}"
         if xy or xz or yz:
@@ -110,7 +110,7 @@ class Lammps(Writer):
                 f"ITEM: ATOMS id mol type element xu yu zu\n{rows}")
 
 
-def _bounds(box: Array | None, atoms: Array, where: object) -> tuple[Array, Array, Array]:
+def corners(box: Array | None, atoms: Array, where: object) -> tuple[Array, Array, Array]:
     """Low and high corner and tilts xy, xz, yz, Angstrom. LAMMPS wants tilts of at most half an edge."""
     if box is None:
         return (atoms.min(axis=0) - _MARGIN) / ANGSTROM, (atoms.max(axis=0) + _MARGIN) / ANGSTROM, np.zeros(3)

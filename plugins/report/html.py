@@ -49,6 +49,7 @@ def render(content: Content) -> bytes:
         has_floor=has_floor(content), has_distances=any(row.distance for row in content.rows),
         styles={label: style[label] for label in content.labels}, panels=_panels(content, style),
         has_surfaces=bool(content.surfaces),
+        closer=bool(content.panels),
         sampling=_sampling(content), flagged=flagged, view=view, figures=_figures(content), notes=content.notes,
         warnings=content.warnings,
         **run_values(content.provenance, [*run_table(content), *versions(content.provenance)]))

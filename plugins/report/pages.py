@@ -7,12 +7,13 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from .content import Panel
 from .figures import plot
 from .heatmaps import PageMaps, maps_of
-from .numbers import plural
+from .numbers import plural, unit_of
 from .surfaces import SurfacePanel
 from .tables import Cell
 
@@ -57,17 +58,40 @@ class PageTable:
 
 @dataclass(frozen=True)
 class PagePlot:
-    """A plot as pages show it: its name, a remark, and the SVG."""
+    """A plot as pages show it: its name, a remark, the SVG, and its numbers for a closer look."""
 
     name: str
     remark: str
     picture: str
+    curves: dict[str, Any]
 
 
 def drawn(panel: Panel, style: dict[str, str], said: Iterable[str] = ()) -> PagePlot:
     """A panel, with remarks that come before its own."""
     picture, remark = plot(panel, style)
-    return PagePlot(panel.name, "; ".join(filter(None, (*said, remark))), picture)
+    return PagePlot(panel.name, "; ".join(filter(None, (*said, remark))), picture, closer(panel, style))
+
+
+def closer(panel: Panel, style: dict[str, str]) -> dict[str, Any]:
+    """What ``closer.js`` draws: axes, and of each curve whose it is, its style, the middles of its bins, its values.
+
+    Middles at equal distances are told by the first and the distance. Values have four digits.
+    """
+    curves = []
+    for label, (edges, values) in panel.curves.items():
+        middle, step = (edges[:-1] + edges[1:]) / 2, np.diff(edges).mean()
+        even = np.allclose(np.diff(edges), step, rtol=1e-6, atol=0)
+        where = {"from": _short(middle[0], 8), "step": _short(step, 8)} if even else {
+            "at": [_short(x, 6) for x in middle]}
+        curves.append({"of": label, "style": style.get(label, "t1"), **where,
+                       "values": [_short(value, 4) if np.isfinite(value) else None for value in values]})
+    return {"x": panel.label, "unit": unit_of(panel.unit), "y": panel.quantity, "curves": curves}
+
+
+def _short(value: float, digits: int) -> float | int:
+    """A number with so many digits, as short as JSON can have it."""
+    rounded = float(f"{value:.{digits}g}")
+    return int(rounded) if rounded.is_integer() and abs(rounded) < 1e9 else rounded
 
 
 @dataclass(frozen=True)

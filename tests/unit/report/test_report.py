@@ -1,6 +1,7 @@
 """The report in its three formats: all numbers are there, nothing is loaded, hostile names do no harm."""
 from __future__ import annotations
 
+import html
 import json
 import re
 from html.parser import HTMLParser
@@ -96,6 +97,25 @@ def test_the_page_loads_nothing_and_stays_small() -> None:
 
 def test_the_licence_of_the_viewer_travels_with_it(page: Page) -> None:
     assert any("University of Pittsburgh" in script and "Redistribution" in script for script in page.scripts)
+
+
+def test_plots_bring_their_numbers_for_a_closer_look() -> None:
+    judged, system = judgements.judgement()
+    page = render.report(Path("report.html"), judged, judgements.provenance(), system).decode()
+    told = [json.loads(html.unescape(text)) for text in re.findall(r"<figure data-curves='([^']*)'", page)]
+    panels = collect(judged, judgements.provenance(), system).panels
+    assert len(told) == len(panels) > 5
+    for figure, panel in zip(told, panels, strict=True):
+        assert figure["x"] == panel.label
+        for curve, (label, (edges, values)) in zip(figure["curves"], panel.curves.items(), strict=True):
+            middles = curve.get("at") or [curve["from"] + k * curve["step"] for k in range(len(values))]
+            assert curve["of"] == label
+            np.testing.assert_allclose(middles, (edges[:-1] + edges[1:]) / 2, rtol=1e-4, atol=1e-6)
+            known = np.array([np.nan if value is None else value for value in curve["values"]])
+            np.testing.assert_allclose(known, np.where(np.isfinite(values), values, np.nan), rtol=1e-3, atol=1e-12)
+    assert "uPlot" in page
+    assert "The MIT License" in page
+    assert "uPlot" not in render.report(Path("report.html"), Judgement(), {}).decode()
 
 
 def test_without_an_example_there_is_no_viewer() -> None:

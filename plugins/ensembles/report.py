@@ -51,8 +51,9 @@ def page(results: Results, verdicts: dict[str, Verdict], chains: dict[str, Chain
                    ("Overrides", ", ".join(map(str, provenance.get("overrides") or [])) or "none")])
     said = [f"{name}: {sentence}" for name, result in results.items() for sentence in _worth(result.get("proposals"))]
     return fill("chains.html", contents={name: text for name, (text, found) in there.items() if found}, title=title,
-                closer=True, summary=_summary(results), verdicts=list(verdicts.values()), version=version_of(provenance),
-                moves=_moves(results, style), said=said, observables=_observables(results, style), panels=panels,
+                closer=True, summary=_summary(results), verdicts=list(verdicts.values()),
+                version=version_of(provenance), moves=_moves(results, style), said=said,
+                observables=_observables(results, style), panels=panels,
                 **run_values(provenance, [*facts, *versions(provenance)]))
 
 

@@ -115,7 +115,7 @@ def test_plots_bring_their_numbers_for_a_closer_look() -> None:
             np.testing.assert_allclose(known, np.where(np.isfinite(values), values, np.nan), rtol=1e-3, atol=1e-12)
     assert "uPlot" in page
     assert "The MIT License" in page
-    assert "uPlot" not in render.report(Path("report.html"), Judgement(), {}).decode()
+    assert "uPlot" not in render.report(Path("report.html"), Judgement("own"), {}).decode()
 
 
 def test_without_an_example_there_is_no_viewer() -> None:

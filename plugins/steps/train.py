@@ -220,7 +220,10 @@ class Train(Step):
     def _data(self, state: State) -> list[TrainingSet]:
         """What is learned from: read, just prepared, or made here."""
         if self.maker is not None:
-            return [self.maker.frames(state)]
+            made = (state.output / self.options.output).with_suffix(".frames.safetensors")
+            if not (state.resume and made.exists()):
+                self.maker.frames(state).save(made)
+            return [TrainingSet.load(made)]
         options = self.options
         paths = options.data if isinstance(options.data, list) else [options.data] if options.data else []
         return [TrainingSet.load(path) for path in paths] or [state.given["training_set"]]

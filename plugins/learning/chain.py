@@ -9,9 +9,10 @@ it needs no gradient of energies through draws.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -37,13 +38,13 @@ CHAIN = "chain"  #: in the names of random numbers
 
 
 @dataclass(frozen=True)
-class Pace:
+class ChainPace:
     """How a chain goes on.
 
     Attributes:
-        every: Training steps after which one frame is led on.
+        every: Training steps after which the frames are led on.
         candidates: Draws of the generator for each block, one of which may be accepted; 0 leaves draws out.
-        crossing: Of the times that a frame is led on, every so many-th begins with tempered trajectories.
+        crossing: Of the times that they are led on, every so many-th has tempered trajectories.
     """
 
     every: int
@@ -52,7 +53,7 @@ class Pace:
 
 
 class Redraws:
-    """Metropolis sweeps of a generator over single frames whose atoms stand exactly on their beads.
+    """Metropolis sweeps of a generator over training frames, whose atoms stand exactly on their beads.
 
     While a sweep lasts beads are soft, by as much as they are off in training, and afterwards they are met again.
     """
@@ -77,14 +78,18 @@ class Redraws:
                                    torch.as_tensor(self.reaches, device=energy.device), temperature, BEAD_NOISE, width)
         self.acceptance = Acceptance(generator, self.target, candidates)
         self.project = projection(system)
-        self._frames: dict[int, tuple[Scene, Shells]] = {}
 
-    def sweep(self, number: int, name: tuple[int | str, ...]) -> dict[str, tuple[int, int]]:
-        """Draw every block of a frame once, in place; how many blocks of each kind were tried, and how many moved."""
-        scene, shells = self._frame(number)
-        scene.atoms[0] = torch.as_tensor(self.data.atoms[number])
-        every = torch.arange(scene.beads.shape[1], device=scene.beads.device)
-        away = BEAD_NOISE * Stream.of(*name, "begin", every).normal(3)[None] * self.target.free(scene)
+    def sweep(self, name: tuple[int | str, ...]) -> dict[str, tuple[int, int]]:
+        """Draw every block of the training frames once, in place: blocks of each kind that were tried, and that moved.
+
+        Frames go together: in a small box nearly all sites see each other, so that a batch has few of each frame.
+        """
+        scene, shells = self._drawn
+        scene.atoms.copy_(torch.as_tensor(self.data.atoms[self.material.training]))
+        (n_frames, n_beads), numbers = scene.beads.shape[:2], torch.as_tensor(scene.frames)
+        every = torch.arange(n_beads).repeat(n_frames)
+        away = BEAD_NOISE * Stream.of(*name, "begin", numbers.repeat_interleave(n_beads), every).normal(3)
+        away = away.reshape(scene.beads.shape).to(scene.beads.device) * self.target.free(scene)
         self.project(replace(scene, beads=scene.beads + away))
         counts = {}
         for block, atoms in self.blocks.items():
@@ -95,22 +100,21 @@ class Redraws:
                 accepted = Outcome.joined(found).accepted
                 counts[block] = len(accepted), int(accepted.sum())
         self.project(scene)
-        self.data.atoms[number] = scene.atoms[0].cpu().numpy()
+        self.data.atoms[self.material.training] = scene.atoms.cpu().numpy()
         return counts
 
-    def _frame(self, number: int) -> tuple[Scene, Shells]:
-        """The scene of a frame, and who is within reach of whom there; beads do not move, so it is made once."""
-        if number not in self._frames:
-            window, system = self.data.window(np.array([number])), self.data.system
-            scene = Scene.of(window, system, self.material.gibbs.fragments, self.view)
-            shells = Shells.of(window, scene, system, self.reaches, self.target.energy.field.cutoff, self.view.cutoff)
-            self.target.energy.check(shells.seen(scene), window.boxes)
-            self._frames[number] = scene, shells
-        return self._frames[number]
+    @cached_property
+    def _drawn(self) -> tuple[Scene, Shells]:
+        """The scene of the training frames, and who is within reach of whom there; beads do not move."""
+        window, system = self.data.window(self.material.training), self.data.system
+        scene = Scene.of(window, system, self.material.gibbs.fragments, self.view)
+        shells = Shells.of(window, scene, system, self.reaches, self.target.energy.field.cutoff, self.view.cutoff)
+        self.target.energy.check(shells.seen(scene), window.boxes)
+        return scene, shells
 
 
-class Chain:
-    """The frames of a training set, led on one after the other.
+class FrameChain:
+    """The training frames of a set, led on from time to time.
 
     Args:
         data: Their atoms change in place.
@@ -122,24 +126,24 @@ class Chain:
     """
 
     def __init__(self, data: TrainingSet, material: Material, moves: HamiltonianMoves, redraws: Redraws | None,
-                 pace: Pace, words: tuple[int | str, ...]) -> None:
+                 pace: ChainPace, words: tuple[int | str, ...]) -> None:
         self.data, self.material, self.moves, self.redraws = data, material, moves, redraws
         self.pace, self.words = pace, (*words, CHAIN)
         self.counts: dict[str, list[int]] = {}
 
-    def lead_on(self, turn: int, frames: Sequence[int]) -> None:
-        """Lead one of the frames on; ``turn`` says which, and names its random numbers."""
-        number, name = int(frames[turn % len(frames)]), (*self.words, turn)
+    def lead_on(self, turn: int) -> None:
+        """Lead all training frames on; ``turn`` names the random numbers."""
         if self.redraws is not None:
-            for block, (tried, accepted) in self.redraws.sweep(number, (*name, "draw")).items():
+            for block, (tried, accepted) in self.redraws.sweep((*self.words, turn, "draw")).items():
                 before = self.counts.setdefault(block, [0, 0])
                 self.counts[block] = [before[0] + tried, before[1] + accepted]
-        box = self.data.boxes[number] if self.data.boxes[number].any() else None
-        frame = self.moves.frame(self.data.atoms[number], self.data.beads[number], box)
-        if (turn // len(frames)) % self.pace.crossing == 0:
-            self.moves.sweep(frame, (*name, "cross"), tempering=Tempering())
-        self.moves.sweep(frame, (*name, "move"))
-        self.put(number, frame.atoms)
+        for number in self.material.training.tolist():
+            name, box = (*self.words, turn, number), self.data.boxes[number]
+            frame = self.moves.frame(self.data.atoms[number], self.data.beads[number], box if box.any() else None)
+            if turn % self.pace.crossing == 0:
+                self.moves.sweep(frame, (*name, "cross"), tempering=Tempering())
+            self.moves.sweep(frame, (*name, "move"))
+            self.put(number, frame.atoms)
 
     def put(self, number: int, atoms: np.ndarray) -> None:
         """Let the atoms (A, 3), nm, stand in a frame."""
@@ -162,7 +166,7 @@ class ChainContexts(Contexts):
 
     resting: Callable[[], AbstractContextManager[None]]
 
-    def __init__(self, material: Material, schedule: Schedule, seed: int, chain: Chain) -> None:
+    def __init__(self, material: Material, schedule: Schedule, seed: int, chain: FrameChain) -> None:
         super().__init__(material, schedule, seed)
         self.chain = chain
 
@@ -170,7 +174,7 @@ class ChainContexts(Contexts):
         every = self.chain.pace.every
         if step and step % every == 0:
             with self.resting():
-                self.chain.lead_on(step // every, self.material.training)
+                self.chain.lead_on(step // every)
         return super().batch(step, parts)
 
     def figures(self) -> dict[str, float]:

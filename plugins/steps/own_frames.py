@@ -14,7 +14,7 @@ from backmap.errors import BackmapError, at
 from backmap.model.system import System, Window
 from backmap.model.windows import window_of
 
-from ..learning.chain import Chain, ChainContexts, Pace, Redraws
+from ..learning.chain import ChainContexts, ChainPace, FrameChain, Redraws
 from ..learning.dataset import TrainingSet
 from ..learning.training import Material, Schedule
 from ..molecules.assemble import with_units
@@ -34,9 +34,9 @@ class OwnFrames(Options):
                                      description="What draws the first atoms; it must need no weights.")
     sweeps: int = Field(20, ge=1, description="Sweeps of Hamiltonian moves, tempered ones before each, that lead the "
                                               "first atoms to the law of their frame before anything is learned.")
-    every: int = Field(10, ge=1, description="Training steps after which one of the frames is led on.")
-    candidates: int = Field(4, ge=0, description="Draws of the generator that learns, for each block of a frame that is "
-                                                 "led on, of which one may be accepted. 0: moves alone lead frames on.")
+    every: int = Field(100, ge=1, description="Training steps after which the frames are led on.")
+    candidates: int = Field(4, ge=0, description="Draws of the generator that learns, for each block when frames are "
+                                                 "led on, of which one may be accepted. 0: moves alone lead them on.")
 
 
 def expect_density(generator: Generator, where: str) -> None:
@@ -47,7 +47,7 @@ def expect_density(generator: Generator, where: str) -> None:
                                                             "frames: prepare, then train.")
 
 
-class Maker:
+class FrameMaker:
     """Makes frames, and the contexts in which they are led on.
 
     Args:
@@ -63,8 +63,8 @@ class Maker:
         """Atoms for some of the frames of beads, as the moves of a force field leave them."""
         options, chosen = self.options, list(state.chosen)
         if len(chosen) < 2:
-            raise BackmapError(f"there is only {len(chosen)} frame of beads, and one is held out", where=self.step.where,
-                               hint="Read two frames or more.")
+            raise BackmapError(f"there is only {len(chosen)} frame of beads, and one is held out",
+                               where=self.step.where, hint="Read two frames or more.")
         chosen = [chosen[place] for place in evenly(len(chosen), options.frames)]
         inner = replace(state, progress=lambda share: None, loaded=False, sampling=[], given=dict(state.given),
                         earlier=list(state.earlier), log=lambda line: None)
@@ -87,7 +87,8 @@ class Maker:
     def _steps(self) -> list[Step]:
         """Steps that make atoms, numbered as those that are nested in the step."""
         options, heat = self.options, {"temperature": self.temperature}
-        steps = [Forward(ForwardOptions(generator=options.start, traversal=self.step.options.traversal, **heat)),
+        traversal = self.step.options.traversal
+        steps = [Forward(ForwardOptions(generator=options.start, traversal=traversal, **heat)),
                  *([] if options.start.parallel else [Gibbs(GibbsOptions(generator=options.start, sweeps=2, **heat))]),
                  Hamiltonian(HamiltonianOptions(soft_core_sweeps=5, sweeps=options.sweeps, tempering=Tempered(),
                                                 timestep="auto", steps="auto", beads="exact", second_start=0, **heat))]
@@ -112,7 +113,7 @@ class Maker:
         redraws = None
         if options.candidates:
             redraws = Redraws(generator, data, material, state.forcefield, options.candidates)
-        chain = Chain(data, material, moves, redraws, Pace(options.every, options.candidates),
+        chain = FrameChain(data, material, moves, redraws, ChainPace(options.every, options.candidates),
                       (state.seed, self.step.index))
         return ChainContexts(material, schedule, state.seed, chain)
 

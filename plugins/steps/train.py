@@ -36,7 +36,7 @@ from ..learning.dataset import TrainingSet
 from ..learning.trainer import EnergyLoss, Figures, History, Trainer
 from ..learning.training import BEAD_NOISE, Contexts, Material, Schedule
 from ..molecules import contents
-from .own_frames import Maker, OwnFrames, expect_density
+from .own_frames import FrameMaker, OwnFrames, expect_density
 
 
 class PrepareOptions(Options):
@@ -128,9 +128,9 @@ class TrainOptions(Options):
 
     generator: Nested[Generator] = Field(description="What learns, with the options of a new network.")
     source: Literal["frames", "forcefield"] = Field(
-        "frames", alias="from", description="frames: learn from a training set. forcefield: from the force field alone, "
-                                            "in frames of beads that the run reads and whose atoms are made here; no "
-                                            "all-atom simulation is needed.")
+        "frames", alias="from", description="frames: learn from a training set. forcefield: from the force field "
+                                            "alone, in frames of beads that the run reads and whose atoms are made "
+                                            "here; no all-atom simulation is needed.")
     data: InputPath | list[InputPath] | None = Field(
         None, description="A training set, or several to learn from together; by default the one just prepared.")
     own_frames: OwnFrames | None = Field(None, description="With 'from: forcefield': how frames are made and led on.")
@@ -177,7 +177,7 @@ class TrainOptions(Options):
 
 
 class Train(Step):
-    """Trains a generator on a training set, or from a force field; writes weights, their history and a plot of the loss.
+    """Trains a generator on a training set or from a force field; writes a checkpoint, its history and a plot of it.
 
     From a force field it learns in frames of its own making: beads of the run get atoms by moves, which go on while it
     learns, and so do draws of the generator that the force field accepts. No all-atom simulation is read.
@@ -201,7 +201,7 @@ class Train(Step):
         self.maker = None
         if options.source == "forcefield":
             expect_density(options.generator, self.where)
-            self.maker = Maker(options.own_frames, options.temperature, self)
+            self.maker = FrameMaker(options.own_frames, options.temperature, self)
         self.data = self._data(state)
         self.system = _together(self.data)
         torch.manual_seed(state.seed)

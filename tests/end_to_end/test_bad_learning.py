@@ -22,7 +22,8 @@ TABLE: list[tuple[str, str, str]] = [
      "forcefield"),
     ("learning from a force field without beads", TOPOLOGY + FIELD + LEARN,
      "run.yaml: steps[2].train: step 'train' needs beads, which no earlier step gives. Steps that give it: ..."),
-    ("learning from a force field without densities", TOPOLOGY + FIELD + READ + LEARN.replace("equivariant", "voxel_gan"),
+    ("learning from a force field without densities",
+     TOPOLOGY + FIELD + READ + LEARN.replace("equivariant", "voxel_gan"),
      f"{HERE}.generator: 'voxel_gan' has no density, so it cannot learn from a force field. Choose one that has, e.g. "
      "equivariant, or train it on frames: prepare, then train."),
     ("learning from a single frame of beads", TOPOLOGY + FIELD + READ.replace(", cg.xtc", "") + LEARN,

@@ -125,7 +125,7 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> Trainer:
 
 def test_the_law_of_a_torsion_is_learned_with_the_wells_that_no_frame_showed(taught: Trainer) -> None:
     assert exact()[0] == pytest.approx(0.0481, abs=0.001)
-    np.testing.assert_allclose(shares(drawn(taught)), exact(), atol=0.012)  # five times what so many states scatter by
+    np.testing.assert_allclose(shares(drawn(taught)), exact(), atol=0.012)
     assert taught.history.training[-1][1]["accepted fragment"] > 0.85  # of two candidates, in the last half
 
 

@@ -14,6 +14,7 @@ from ..api import (
     ForceFieldReader,
     FrameSource,
     Generator,
+    Learner,
     MappingReader,
     Options,
     State,
@@ -200,6 +201,8 @@ def _ask_generators(reading: Reading, survey: Survey) -> None:
         for generator in plugins_in(step.options, Generator):
             if survey.system is None or "beads" not in step.needs or (generator.parallel and not generator.training):
                 continue  # idealised geometry takes its time
+            if step.beforehand and isinstance(generator, Learner):
+                continue  # it has yet to learn
             if "forcefield" in generator.needs:
                 if survey.forcefield is None:
                     continue

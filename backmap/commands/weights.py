@@ -35,6 +35,7 @@ def _told(path: Any) -> dict[str, Any]:
     types = [kind["name"] for kind in header.get("types", ())]
     return entry | {"kind": header.get("kind"), "generator": header.get("generator"), "molecules": types,
                     "temperature": training.get("temperature"), "frames": training.get("frames"),
+                    "from": training.get("from", "frames"),
                     "steps": training.get("steps"), "variables": len(header.get("variables", ())) or None}
 
 
@@ -47,5 +48,6 @@ def _line(entry: dict[str, Any]) -> str:
         what = f"model of an ensemble with {entry['variables']} variables, for Monte Carlo"
         return f"{what}; {entry['steps']} steps of training; {size}"
     heat = " and ".join(f"{value:g} K" for value in entry["temperature"] or ())
-    learned = ", ".join([*([heat] if heat else []), f"{entry['frames']} frames", f"{entry['steps']} steps"])
+    source = "learned from the force field in " if entry["from"] == "forcefield" else ""
+    learned = ", ".join([*([heat] if heat else []), f"{source}{entry['frames']} frames", f"{entry['steps']} steps"])
     return f"generator {entry['generator']} for {', '.join(entry['molecules'])}: {learned}; {size}"

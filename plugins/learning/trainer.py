@@ -77,6 +77,8 @@ class Trainer:
         self.energies, self.network = energies, generator.network
         self.optimisers: dict[str, tuple[Objective, torch.optim.Optimizer]] = {}
         self.average = Average(self.network, schedule.average)
+        for one in contexts:
+            one.resting = self.average.worn
         self.step, self.history = 0, History()
 
     def run(self, report: Callable[[int, Figures], None] = lambda step, figures: None,
@@ -92,7 +94,8 @@ class Trainer:
             self.step += 1
             report(self.step, running[-1])
             if self.step % self.schedule.validate == 0 or self.step == self.schedule.steps:
-                self.history.training.append((self.step, _means(running)))
+                shown = [one.figures() for one in self.contexts.parts]
+                self.history.training.append((self.step, _means(running) | _means(shown)))
                 self.history.validation.append((self.step, self.validate()))
                 running = []
                 self._check_spread()
@@ -183,6 +186,8 @@ class Trainer:
         for name, (objective, optimiser) in self.optimisers.items():
             tensors |= {f"{name}.weights.{k}": v.clone() for k, v in objective.module.state_dict().items()}
             tensors |= packed(optimiser, f"{name}.optimiser.")
+        for number, one in enumerate(self.contexts.parts):
+            tensors |= {f"contexts.{number}.{k}": v for k, v in one.kept().items()}
         store.save(self.state, "training state", tensors, {"step": self.step, "history": vars(self.history)})
 
     def resume(self) -> None:
@@ -192,6 +197,8 @@ class Trainer:
         self.history = History(**json.loads(json.dumps(header["history"])))
         self.average.weights = under(tensors, "average.")
         self.network.load_state_dict(under(tensors, "present."))
+        for number, one in enumerate(self.contexts.parts):
+            one.recall(under(tensors, f"contexts.{number}."))
         for objective in self.generator.objectives(self.step / self.schedule.steps):
             name = objective.name
             weights = under(tensors, f"{name}.weights.")

@@ -166,6 +166,17 @@ class Contexts:
             return self._sequential(self.material.validation, sites, numpy_generator(self.seed, "validation"))
         return self._gibbs(self.material.validation, level, sites, numpy_generator(self.seed, "validation"))
 
+    def figures(self) -> dict[str, float]:
+        """What else is to be shown of the steps since this was asked last, by name."""
+        return {}
+
+    def kept(self) -> dict[str, Tensor]:
+        """What a training that goes on needs of it, by name: nothing, as batches follow from their steps."""
+        return {}
+
+    def recall(self, kept: dict[str, Tensor]) -> None:
+        """Go on from what ``kept`` said."""
+
     def _gibbs(self, frames: np.ndarray, level: float, sites: int, rng: np.random.Generator):
         truth = replace(self.material.gibbs, atoms=self.material.gibbs.atoms.clone())
         scene = replace(truth, atoms=truth.atoms.clone())

@@ -2,11 +2,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from backmap.api import (
     Generator,
@@ -36,6 +36,7 @@ from ..learning.dataset import TrainingSet
 from ..learning.trainer import EnergyLoss, Figures, History, Trainer
 from ..learning.training import BEAD_NOISE, Contexts, Material, Schedule
 from ..molecules import contents
+from .own_frames import FrameMaker, OwnFrames, expect_density
 
 
 class PrepareOptions(Options):
@@ -126,8 +127,14 @@ class TrainOptions(Options):
                                "ramp": "is called 'regularizer_ramp' now"}
 
     generator: Nested[Generator] = Field(description="What learns, with the options of a new network.")
+    source: Literal["frames", "forcefield"] = Field(
+        "frames", alias="from", description="frames: learn from a training set. forcefield: from the force field "
+                                            "alone, in frames of beads that the run reads and whose atoms are made "
+                                            "here; no all-atom simulation is needed.")
     data: InputPath | list[InputPath] | None = Field(
         None, description="A training set, or several to learn from together; by default the one just prepared.")
+    own_frames: OwnFrames | None = Field(None, description="With 'from: forcefield': how frames are made and led on.")
+    temperature: float = Field(300.0, gt=0, description="With 'from: forcefield': of the atoms, K.")
     traversal: Nested[Traversal] = Field("depth_first", validate_default=True,
                                          description="Order of the beads in forward sampling.")
     output: OutputPath = Field(Path("weights.safetensors"), description="The checkpoint.")
@@ -152,9 +159,29 @@ class TrainOptions(Options):
                                                                  "which that weight rises from 0.")
     conformers: int = Field(128, ge=1, description="Conformers of each fragment kept for the parallel start.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _filled(cls, given: Any) -> Any:
+        """What ``own_frames`` says where the recipe leaves it out."""
+        own = isinstance(given, dict) and given.get("from") == "forcefield" and given.get("own_frames") is None
+        return {**given, "own_frames": {}} if own else given
+
+    @model_validator(mode="after")
+    def _of_one_source(self) -> TrainOptions:
+        if self.source == "forcefield" and self.data:
+            raise ValueError("'data' is a training set, but with 'from: forcefield' none is read: leave one of them "
+                             "out")
+        if self.source == "frames" and self.own_frames is not None:
+            raise ValueError("'own_frames' says how frames are made, which is done with 'from: forcefield' only")
+        return self
+
 
 class Train(Step):
-    """Trains a generator on a training set; writes a checkpoint, its history and a plot of the loss."""
+    """Trains a generator on a training set or from a force field; writes a checkpoint, its history and a plot of it.
+
+    From a force field it learns in frames of its own making: beads of the run get atoms by moves, which go on while it
+    learns, and so do draws of the generator that the force field accepts. No all-atom simulation is read.
+    """
 
     Options = TrainOptions
     options: TrainOptions
@@ -162,16 +189,21 @@ class Train(Step):
 
     def __init__(self, options: TrainOptions) -> None:
         super().__init__(options)
-        if not options.data:
+        if options.source == "forcefield":
+            self.needs = self.needs | {"system", "beads", "forcefield"}
+        elif not options.data:
             self.needs = self.needs | {"training_set"}
         if options.regularizer is not None:
             self.needs = self.needs | options.regularizer.needs
 
     def start(self, state: State) -> None:
         options = self.options
-        paths = options.data if isinstance(options.data, list) else [options.data] if options.data else []
-        data = [TrainingSet.load(path) for path in paths] or [state.given["training_set"]]
-        self.data, self.system = data, _together(data)
+        self.maker = None
+        if options.source == "forcefield":
+            expect_density(options.generator, self.where)
+            self.maker = FrameMaker(options.own_frames, options.temperature, self)
+        self.data = self._data(state)
+        self.system = _together(self.data)
         torch.manual_seed(state.seed)
         generator = type(options.generator)(options.generator.options)  # its first weights follow from the seed
         if not isinstance(generator, Learner):
@@ -184,6 +216,17 @@ class Train(Step):
                             generator.softness)
         trainer = self._trainer(generator, schedule, state)
         self._run(trainer, state)
+
+    def _data(self, state: State) -> list[TrainingSet]:
+        """What is learned from: read, just prepared, or made here."""
+        if self.maker is not None:
+            made = (state.output / self.options.output).with_suffix(".frames.safetensors")
+            if not (state.resume and made.exists()):
+                self.maker.frames(state).save(made)
+            return [TrainingSet.load(made)]
+        options = self.options
+        paths = options.data if isinstance(options.data, list) else [options.data] if options.data else []
+        return [TrainingSet.load(path) for path in paths] or [state.given["training_set"]]
 
     def _energies(self, state: State) -> EnergyLoss | None:
         options = self.options
@@ -202,7 +245,8 @@ class Train(Step):
             orders = [handed.order(self.options.traversal, molecule, rng) for molecule in data.system.types]
             material = Material.of(data, generator.view, orders, library, state.seed, state.device)
             libraries.append(library)
-            contexts.append(Contexts(material, schedule, state.seed))
+            contexts.append(Contexts(material, schedule, state.seed) if self.maker is None else
+                            self.maker.contexts(generator, data, material, schedule, state))
         self.library = Library({name: found for one in reversed(libraries) for name, found in one.types.items()})
         path = state.output / self.options.output
         trainer = Trainer(generator, contexts, schedule, path.with_suffix(".state.safetensors"), state.seed,
@@ -245,7 +289,7 @@ class Train(Step):
         noise = trainer.generator.softness or BEAD_NOISE * unit
         training = {"steps": trainer.step, "temperature": temperatures, "bead_noise": noise,
                     "frames": int(sum((~data.held_out).sum() for data in self.data)),
-                    "loss": history.training[-1], "validation": history.validation[-1]}
+                    "from": self.options.source, "loss": history.training[-1], "validation": history.validation[-1]}
         with trainer.average.worn():
             trainer.generator.save(path, self.system, self.library, training)
         loss_plot(history, path.with_suffix(".png"))

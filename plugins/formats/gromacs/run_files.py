@@ -75,8 +75,9 @@ def runs(found: Mapping[str, str], temperature: float, coupling: str) -> Iterato
     yield _text("20 ps at constant volume", {**dynamics, "dt": "0.001", "nsteps": "20000", "gen-vel": "yes",
                                              "gen-temp": f"{temperature:g}", "gen-seed": "1", **found})
     two = coupling == "semiisotropic"
+    step, number = ("0.001", "100000") if found.get("constraints", "none") == "none" else ("0.002", "50000")
     yield _text("100 ps at constant pressure", {
-        **dynamics, "dt": "0.002", "nsteps": "50000", "gen-vel": "no", "continuation": "yes", "pcoupl": "C-rescale",
+        **dynamics, "dt": step, "nsteps": number, "gen-vel": "no", "continuation": "yes", "pcoupl": "C-rescale",
         "pcoupltype": coupling, "tau-p": "5", "ref-p": "1 1" if two else "1",
         "compressibility": "4.5e-5 4.5e-5" if two else "4.5e-5", **found})
 

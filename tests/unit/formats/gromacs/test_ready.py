@@ -1,6 +1,7 @@
 """A folder from which GROMACS goes on: which files, with which counts, and what the runs are told."""
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -92,7 +93,10 @@ def test_treatment(tmp_path: Path) -> None:
                                     "define = -DX\n")
     told = run_files.treatment(RunFile.read(tmp_path / "a.mdp"), True, np.inf)
     assert told == {"rvdw": "1.1", "vdwtype": "cutoff", "constraints": "all-bonds", "define": "-DX"}
-    em, nvt, _ = run_files.runs(told, 300, "isotropic")
+    em, nvt, npt = run_files.runs(told, 300, "isotropic")
+    assert re.search(r"^dt +=(.*)\nnsteps +=(.*)", npt, re.MULTILINE).groups() == (" 0.002", " 50000")
+    *_, springs = run_files.runs({"constraints": "none"}, 300, "isotropic")
+    assert re.search(r"^dt +=(.*)\nnsteps +=(.*)", springs, re.MULTILINE).groups() == (" 0.001", " 100000")
     assert ("= -DX\n" in em, "= none" in em, "all-bonds" in em, "all-bonds" in nvt) == (True, True, False, True)
 
 

@@ -95,9 +95,9 @@ def main() -> None:
         shutil.copy(path, folder)
     said = options(tutorial)
     said.pop("energygrps", None)
-    md = said | {"integrator": "md", "constraint-algorithm": "lincs", "tcoupl": "v-rescale", "tc-grps": "System", "tau-t": 0.2,
-                 "ref-t": liquid.temperature, "gen-vel": "yes", "gen-temp": liquid.temperature, "gen-seed": 7,
-                 "ld-seed": 7, "nstxout": 0, "nstfout": 0, "nstxout-compressed": 0, "nstcomm": 100,
+    md = said | {"integrator": "md", "constraint-algorithm": "lincs", "tcoupl": "v-rescale", "tc-grps": "System",
+                 "tau-t": 0.2, "ref-t": liquid.temperature, "gen-vel": "yes", "gen-temp": liquid.temperature,
+                 "gen-seed": 7, "ld-seed": 7, "nstxout": 0, "nstfout": 0, "nstxout-compressed": 0, "nstcomm": 100,
                  "nstcalcenergy": 100, "nstenergy": 100, "nstlist": 10}
     if liquid.molecules:
         box_of(tutorial, folder, liquid.molecules, liquid.edge)

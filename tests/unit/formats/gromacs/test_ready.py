@@ -85,7 +85,11 @@ def test_grompp_takes_all_three(tmp_path: Path) -> None:
 def test_treatment(tmp_path: Path) -> None:
     """CHARMM's if a file is called so; the user's own otherwise; cut-offs within half the box."""
     (tmp_path / "a.top").write_text('#include "charmm36.ff/forcefield.itp"\n')
-    assert run_files.is_charmm(tmp_path / "a.top")
+    assert run_files.is_called(tmp_path / "a.top", "charmm")
+    assert not run_files.is_called(tmp_path / "a.top", "gromos")
+    commands = [line for line in run_files.readme("1 SOL", "none.", gromos=True).splitlines() if "gmx grompp" in line]
+    assert [line.endswith(" -maxwarn 1") for line in commands] == [True] * 3
+    assert "maxwarn" not in run_files.readme("1 SOL", "none.")
     assert run_files.treatment(None, True, np.inf)["vdw-modifier"] == "force-switch"
     small = run_files.treatment(None, True, 1.0)
     assert (small["rvdw"], small["rcoulomb"], small["rvdw-switch"]) == ("0.9", "0.9", "0.72")

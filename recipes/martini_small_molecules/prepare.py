@@ -40,10 +40,18 @@ WATER = "W\n    1\n    1W        W    1   0.100   0.100   0.100\n   1.00000   1.
 
 
 def apart(name: str, text: str) -> tuple[str, str]:
-    """Atom types and molecule type of a file of LigParGen, whose atom types are called alike in all of its files."""
+    """Atom types and molecule type of a file of LigParGen, whose atom types are called alike in all of its files.
+
+    What rounding leaves of the charge of a neutral molecule is taken from its first atom: GROMACS stops for less.
+    """
     text = re.sub(r"\bopls_(8\d\d)\b", rf"{name}_\1", text)
     start, end = text.index("[ atomtypes ]"), text.index("[ moleculetype ]")
-    return text[start:end], text[end:]
+    rows = [line.split() for line in text[text.index("[ atoms ]"):text.index("[ bonds ]")].splitlines()]
+    charges = [float(row[6]) for row in rows if len(row) == 8 and row[0].isdigit()]
+    old = next(row for row in rows if row[:1] == ["1"])[6]
+    new = rf"\g<1>{float(old) - sum(charges):.4f}\g<2>"
+    kind = re.sub(rf"^(\s+1\s.*\s){re.escape(old)}(\s)", new, text[end:], count=1, flags=re.MULTILINE)
+    return text[start:end], kind
 
 
 def main() -> None:

@@ -56,14 +56,14 @@ def main(tpr: str, trr: str, gro: str, *ours: str) -> None:
     width = np.diff(EDGES) / 10
     for what, found in rows:
         for pair, each in found.items():
-            own, n = true[pair], len(each)
+            own, n = true[pair], min(len(each), len(true[pair]) // 2)
             off = (np.abs(each.mean(axis=0) - own.mean(axis=0)) * width).sum()
             starts = range(0, len(own) - n + 1, n)
             floor = np.mean([(np.abs(own[k:k + n].mean(axis=0) - np.delete(own, np.s_[k:k + n], axis=0).mean(axis=0))
                               * width).sum() for k in starts])
             half = len(own) // 2
             halves = (np.abs(own[:half].mean(axis=0) - own[half:].mean(axis=0)) * width).sum()
-            print(f"{what}, {n} frames: {'-'.join(pair)}: {off:.4f} nm; {off / halves:.2f} of {halves:.4f}, halves; "
+            print(f"{what}, {len(each)} frames: {'-'.join(pair)}: {off:.4f} nm; {off / halves:.2f} of {halves:.4f}, halves; "
                   f"{off / floor:.2f} of {floor:.4f}, {n} of its {len(own)} frames")
 
 

@@ -63,7 +63,7 @@ def main(tpr: str, trr: str, gro: str, *ours: str) -> None:
                               * width).sum() for k in starts])
             half = len(own) // 2
             halves = (np.abs(own[:half].mean(axis=0) - own[half:].mean(axis=0)) * width).sum()
-            print(f"{what}, {len(each)} frames: {'-'.join(pair)}: {off:.4f} nm; {off / halves:.2f} of {halves:.4f}, halves; "
+            print(f"{what} ({len(each)}), {'-'.join(pair)}: {off:.4f} nm; {off / halves:.2f} of {halves:.4f}, halves; "
                   f"{off / floor:.2f} of {floor:.4f}, {n} of its {len(own)} frames")
 
 

@@ -120,8 +120,8 @@ def init(
         typer.echo(f"First: backmap run {training}, then: backmap run {output}. Checked is the former, as the weights "
                    "of the latter are still to be made")
     if made.ready is not None:
-        typer.echo(f"After the run: cd {output.parent / 'runs' / output.stem / 'gromacs'} && gmx grompp -f em.mdp -c "
-                   "conf.gro -p topol.top -o em.tpr && gmx mdrun -deffnm em")
+        typer.echo(f"After the run, {output.parent / 'runs' / output.stem / 'gromacs' / 'README.md'} has the commands "
+                   "that go on from there")
     read = reading.read_file(checked, registry, [])
     found = verdict.findings(read, registry)
     verdict.show(found, read)

@@ -175,7 +175,10 @@ class Mending:
     def _troubles(self, frame: Frame, box: Array | None, threads: Threads) -> dict[str, Mask]:
         heat = self.moves.rules.heat
         energies, bonded = self.energy.of(frame.atoms, box), bonded_of_atom(self.energy, frame.atoms)
-        pairs = energies.lj_of_atom + np.minimum(energies.coulomb_of_atom, 0)  # ions sit deep in the shells of others
+        # Ions sit deep in the shells of others. Excluded pairs and an atom itself cancel in the reaction field, as
+        # charges of molecules do: without the one, the others would look like a repulsion.
+        held = np.minimum(energies.coulomb_of_atom + self.energy.layout.self_energies, 0)
+        pairs = energies.lj_of_atom + held
         found = {OVERLAPPING: self._beads(~(pairs < max(PAIR, HOT * heat))),
                  STRAINED: self._beads(~(bonded < max(BENT, STRAIN * heat))),
                  THREADED: np.zeros(self.system.n_beads, dtype=bool), MISSED: self._missed(frame)}

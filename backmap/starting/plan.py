@@ -101,8 +101,11 @@ class Plan:
 
     @property
     def whole_box(self) -> bool:
-        """Whether it is a box whose solvent is free, drawn without weights: what is wanted is where to go on from."""
-        return self.way == "force_field" and "several" in self.topology
+        """Whether what is wanted of atoms drawn without weights is where a simulation can begin.
+
+        That is so where solvent is free, and where a folder to go on from is asked for of a liquid of small molecules.
+        """
+        return self.way == "force_field" and ("several" in self.topology or (self.ready is not None and self.turning))
 
     @property
     def timestep(self) -> float:
@@ -166,10 +169,9 @@ class _Planner:
         forcefield = self._forcefield(topology, system, box)
         if way == "force_field" and forcefield is None:
             way = "template"
-        self._reasons(way, forcefield, "several" in topology)
         known = [kind for kind in system.types if not kind.given]
         ready = self._ready(topology["atoms"], system) if self.wishes.ready else None
-        return Plan(
+        made = Plan(
             way, tuple(self.why), self.wishes.temperature, topology, beads, reference,
             atoms if way == "training" else None, chosen.generator if chosen else LEARNER,
             self._named(chosen.path) if chosen else "", forcefield, self.run,
@@ -178,6 +180,8 @@ class _Planner:
             2 * sum(count for kind, count in system.blocks if turns(kind)) > sum(count for _, count in system.blocks),
             all(turns(kind) and is_body(kind) for kind in known), any(turning(kind) for kind in known),
             ready, self.wishes.beads_are or ("mapped" if reference is not None else None))
+        self._reasons(way, forcefield, made.whole_box)
+        return replace(made, why=tuple(self.why))
 
     def _survey(self, topology: dict[str, Any], beads: Any) -> Survey:
         """What there is; molecule types without a mapping are passed over, and said to be."""

@@ -12,7 +12,8 @@ from .plan import Plan
 
 WIDTH = 112  #: of comments
 STEPS = 15000  #: of training
-SOFT, SWEEPS, LOOKING = 5, 10, 60  #: of whole boxes, to where a simulation can begin
+#: Of whole boxes, to where a simulation can begin: sweeps that part overlaps, that cool, that count, of the pilot.
+SOFT, COOLING, SWEEPS, LOOKING = 5, 40, 10, 60
 
 
 def run_recipe(plan: Plan, name: str, trained: str) -> str:
@@ -126,18 +127,16 @@ def _makers(plan: Plan, trained: str) -> Iterator[str]:
         soft = SOFT if plan.way == "force_field" else 3
         yield f"      soft_core_sweeps: {soft}   # sweeps before, which part overlaps"
         if plan.turning:
-            yield (f"      annealing_sweeps: {700 if plan.bodies else 500} "
+            yield (f"      annealing_sweeps: {_cooling(plan)} "
                    "# from 600 K: small molecules hinder each other from turning")
         if plan.jumping:
             yield "      tempering: {}         # between sweeps, others that cross barriers: torsions leave wrong wells"
         yield "      sweeps: auto          # a pilot on some frames tells how many it takes until energies rest;"
         yield "      at_most: 200          # if these are not enough, run and report say so"
-        if plan.turning and plan.bodies:
-            yield "      timestep: 6           # fs, with which rigid bodies follow their dynamics while they cool"
-            yield "      steps: 17             # of a move"
-        elif plan.turning and plan.rigid:
-            yield "      timestep: 4           # fs, with which rigid molecules follow their dynamics while they cool"
-            yield "      steps: 25             # of a move"
+        if (stride := _stride(plan)) is not None:
+            yield (f"      timestep: {stride[0]}           # fs, with which rigid "
+                   f"{'bodies' if plan.bodies else 'molecules'} follow their dynamics while they cool")
+            yield f"      steps: {stride[1]}             # of a move"
         else:
             yield "      timestep: auto        # fs; the pilot finds the one with which four of five moves are accepted"
             yield "      steps: auto           # of a move"
@@ -146,16 +145,36 @@ def _makers(plan: Plan, trained: str) -> Iterator[str]:
 
 def _start_of_a_box(plan: Plan) -> Iterator[str]:
     yield "  - hamiltonian:            # moves along the forces, accepted or rejected by the force field"
-    yield from _comment("      ", "Solvent that is free samples no coarse-grained model: sweeps lead to where a "
-                        "simulation of atoms can begin. Write sweeps: auto and tempering: {} to sample molecules on "
-                        "their beads.")
+    if "several" in plan.topology:
+        yield from _comment("      ", "Solvent that is free samples no coarse-grained model: sweeps lead to where a "
+                            "simulation of atoms can begin. Write sweeps: auto and tempering: {} to sample molecules "
+                            "on their beads.")
+    else:
+        yield from _comment("      ", "Sweeps lead to where a simulation of atoms can begin, as the folder that is "
+                            "written is for. To sample molecules on their beads, write sweeps: auto and "
+                            f"annealing_sweeps: {_cooling(plan)}, or leave --gromacs-ready out.")
     yield f"      soft_core_sweeps: {SOFT}   # sweeps before, which part overlaps"
+    if plan.turning:
+        yield f"      annealing_sweeps: {COOLING}  # from 600 K: small molecules hinder each other from turning"
     yield f"      sweeps: {SWEEPS}"
-    yield f"      at_most: {LOOKING}          # sweeps in which the pilot looks for how softly beads are to be met"
-    yield f"      timestep: {plan.timestep:g}           # fs"
-    yield f"      steps: {steps_of(plan.timestep):<3}            # of a move"
+    yield f"      at_most: {LOOKING}           # sweeps in which the pilot looks for how softly beads are to be met"
+    timestep, steps = _stride(plan) or (plan.timestep, steps_of(plan.timestep))
+    yield f"      timestep: {timestep:<4g}        # fs"
+    yield f"      steps: {steps:<3}            # of a move"
     yield "      second_start: 0       # so few sweeps forget no start"
     yield f"      temperature: {plan.temperature:g}"
+
+
+def _cooling(plan: Plan) -> int:
+    """Sweeps in which small molecules find their orientations as well as they can: 70 ps of bodies, 50 of others."""
+    return 700 if plan.bodies else 500
+
+
+def _stride(plan: Plan) -> tuple[float, int] | None:
+    """Time step, fs, and steps of a move, with which molecules without springs follow their dynamics."""
+    if plan.turning and plan.bodies:
+        return 6, 17
+    return (4, 25) if plan.turning and plan.rigid else None
 
 
 def _judged(plan: Plan) -> Iterator[str]:

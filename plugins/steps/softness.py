@@ -225,11 +225,11 @@ def most_of(window: Window, name: str) -> float:
 
     Bonds that the model keeps at one length, as those of rings, do not say how far it is to be trusted.
     """
-    lengths: dict[tuple[str, str], list[Array]] = {}
+    lengths: dict[tuple[str, ...], list[Array]] = {}
     for group in window.system.groups:
         kind = group.type
         for i, j in () if kind.given else kind.bead_bonds:
-            if name in (pair := tuple(sorted((kind.bead_types[i], kind.bead_types[j])))):
+            if name in (pair := (*sorted((kind.bead_types[i], kind.bead_types[j])), kind.name))[:2]:
                 for place in range(window.size):
                     step = window.beads[place, group.beads[:, i]] - window.beads[place, group.beads[:, j]]
                     away = periodic.minimum_image(step, window.box(place))

@@ -33,11 +33,12 @@ def stage(folder: Path, name: str, start: str, settings: Mapping[str, object], t
     gmx(folder, "mdrun", "-deffnm", name, "-ntmpi", 1, "-ntomp", 1)
 
 
-def filled(folder: Path, molecule: str, count: int, edge: float) -> None:
-    """Put copies of the molecule in a .gro or .pdb into a cubic box, edge in nm, as start.gro."""
-    gmx(folder, "insert-molecules", "-ci", molecule, "-nmol", count, "-box", edge, "-try", 500, "-seed", 1, "-o",
-        "start.gro")
-    found = int((folder / "start.gro").read_text().splitlines()[1])
+def filled(folder: Path, molecule: str, count: int, edge: float, into: str | None = None) -> None:
+    """Put copies of the molecule in a .gro or .pdb into a cubic box, edge in nm, or what it holds, as start.gro."""
+    there = int((folder / into).read_text().splitlines()[1]) if into else 0
+    gmx(folder, "insert-molecules", "-ci", molecule, "-nmol", count, *(("-f", into) if into else ("-box", edge)),
+        "-try", 500, "-seed", 1, "-o", "start.gro")
+    found = int((folder / "start.gro").read_text().splitlines()[1]) - there
     size = len((folder / molecule).read_text().split("ATOM")) - 1 if molecule.endswith(".pdb") else int(
         (folder / molecule).read_text().splitlines()[1])
     if found != size * count:

@@ -82,6 +82,10 @@ GRO = "".join(["box\n   10\n", *(f"{k:5d}{residue:<5}{name:>5}{k:5d}{x:8.3f}{y:8
                "   2.20000   2.20000   2.20000\n"])
 MDP = "rvdw = 0.9\nrcoulomb = 0.9\ncoulombtype = reaction-field\nvdwtype = cut-off\nref-t = 310\ntcoupl = v-rescale\n" \
       "tc-grps = System\ntau-t = 1\n"
+#: A mapping of VOTCA of a lipid that is not in the box.
+XML = "<cg_molecule><name>DOPC</name><ident>DOPC</ident><topology><cg_beads><cg_bead><name>A</name><type>A</type>" \
+      "<mapping>A</mapping><beads>1:LIP:C1 1:LIP:C2</beads></cg_bead></cg_beads></topology><maps><map><name>A</name>" \
+      "<weights>1 1</weights></map></maps></cg_molecule>"
 INIT = ("init", "--from", "martini2", "--library", "maps", "-p", "box.top", "-c", "cg.gro", "-t", "310",
         "--gromacs-ready")
 READ = "error: recipe.yaml: steps[1].read: cg.gro: "
@@ -166,6 +170,51 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
      in_turn(top("./types.itp", "./em.mdp"), lambda folder: (folder / "types.itp").rename(folder / "em.mdp")), (),
      "error: recipe.yaml:...gromacs_ready: box.top includes 'em.mdp', which is the name of a file that is written: "
      "call it otherwise"),
+    ("box: a mapping of a molecule that the topology does not have", lambda folder: (folder / "one.xml").write_text(
+        XML), ("-m", "one.xml"),
+     "backmap: one.xml:1: <ident> is 'DOPC', which is no molecule type of box.top. Known: LIP, SOL, NA, CL."),
+    ("box: an atom type that comes up again with other values",
+     replace("types.itp", "Na 11", "OW 8 15.999 0 A 0.2 0.1\nNa 11"), (),
+     "backmap: types.itp:7: atom type OW comes up a second time with other values, first in types.itp:5. Keep one of "
+     "the two; GROMACS asks for -maxwarn here and takes the later one."),
+    ("box: a molecule type that is counted and not defined", top("LIP 2", "LIP 2\nDOPC 3"), (),
+     "backmap: box.top:39: no molecule type is called 'DOPC'. Known: LIP, SOL, NA, CL."),
+    ("box: a count that is no number", top("LIP 2", "LIP two"), (),
+     "backmap: box.top:38: 'LIP two' is not a line of [ molecules ]"),
+    ("box: an ion that is defined twice", top("\nNA 1\n", "\nCL 1\n"), (),
+     "backmap: box.top:32: molecule type 'CL' is defined twice, first in box.top:28"),
+    ("box: a position that is no number", gro("0.500   0.500   1.700", "  nan   0.500   1.700"), (),
+     "backmap: cg.gro:11: x of atom 9 is 'nan', not a number. The file is damaged, or the simulation that wrote it "
+     "blew up."),
+    ("box: a number of beads that is none", gro("box\n   10", "box\n   ten"), (),
+     "backmap: cg.gro:2: 'ten' stands where the number of atoms should be. Is this a .gro file?"),
+    ("box: without an edge", gro("2.20000", "0.00000"), (),
+     "error: cg.gro: frame 0: there is no box, but the system has 12 molecules. Give a trajectory with the periodic "
+     "box; only a single molecule needs none."),
+    ("box: a library without a mapping", remove("maps/lip.map"), (),
+     "backmap: --from martini2: no mapping is found. Looked in: maps. --library and $BACKMAP_MAPPINGS name more "
+     "folders; martinize2's come with pip install vermouth."),
+    ("box: a library that is not there", nothing, ("--library", "nomaps"),
+     "backmap: nomaps: is no folder. It is named as a library of mappings, with --library or $BACKMAP_MAPPINGS."),
+    ("box: an .mdp with charges treated in an unknown way", replace("run.mdp", "reaction-field", "magic"),
+     ("--mdp", "run.mdp"),
+     "backmap: run.mdp:3: coulombtype = magic: is not supported. Known are cut-off, reaction-field and PME; Coulomb "
+     "that is switched or from tables is not."),
+    ("box: an .mdp that is not there", nothing, ("--mdp", "none.mdp"),
+     "backmap: there is no file 'none.mdp'. Input paths are relative to the recipe's folder."),
+    ("box: a bond of an atom that the lipid does not have", top("3 4 1 0.153", "3 9 1 0.153"), (),
+     "backmap: box.top:12: there is no atom 9 in this molecule type of 4 atoms"),
+    ("box: a condition that does not end", top("[ system ]", "#ifdef A\n[ system ]"), (),
+     "backmap: box.top:39: an #ifdef is not closed by the end of this file. Add the missing #endif."),
+    ("box: water whose sides make no triangle", top("0.1 0.1633", "0.1 0.3633"), (),
+     "backmap: box.top:23: no triangle has the sides 0.1, 0.1 and 0.3633 nm. They are the distances O-H and H-H."),
+    ("box: beads that are neither mapped nor those of a model", nothing, ("--beads-are", "some"),
+     "backmap: --beads-are: 'some' is neither mapped nor model. Write mapped if the beads are centres of the atoms of "
+     "an all-atom simulation."),
+    ("box: a file of beads that is empty", lambda folder: (folder / "cg.gro").write_text(""), (),
+     "backmap: cg.gro: is empty"),
+    ("box: a topology that is empty", lambda folder: (folder / "box.top").write_text(""), (),
+     "backmap: box.top: has no [ moleculetype ]. Is it a topology?"),
 ]
 
 

@@ -14,6 +14,10 @@ from backmap_plugins.molecules import assemble
 from backmap.commands import cli
 from tests import large, scenes
 
+from .test_bad_rigid import GRO as WATER_BEAD
+from .test_bad_rigid import MAPPING as WATER_MAPPING
+from .test_bad_rigid import TOP as WATER
+
 OCTANE = scenes.RECIPE
 NAMES = ("octane.top", "octane.xml", "cg.gro", "cg.xtc", "aa.gro", "test_aa.xtc", "train.xtc")
 FILES = ("-p", "octane.top", "-m", "octane.xml", "-c", "cg.gro", "-t", "350")
@@ -291,3 +295,25 @@ def test_what_the_beads_are(folder: Path, told: tuple[str, ...], beads: str, gue
     line = next(line for line in text.splitlines() if line.startswith("beads:"))
     assert yaml.safe_load(text)["beads"] == beads
     assert ("TODO" in line) == guess
+
+
+def test_where_a_simulation_of_water_can_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                               capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder to go on from is asked for: a short way there. Without it, as long as it takes until energies rest."""
+    for name, text in (("water.top", WATER), ("map.yaml", WATER_MAPPING), ("cg.gro", WATER_BEAD)):
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    found = {}
+    for wish in ((), ("--gromacs-ready",)):
+        code, _, _ = call("init", "-p", "water.top", "-m", "map.yaml", "-c", "cg.gro", "-t", "300", "--force", *wish,
+                          capsys=capsys)
+        assert code == 0
+        assert call("check", "recipe.yaml", capsys=capsys)[0] == 0
+        found[wish] = steps(tmp_path / "recipe.yaml")
+    whole, ready = (each["hamiltonian"] for each in found.values())
+    assert ["gibbs" in each for each in found.values()] == [True, False]
+    assert (whole["annealing_sweeps"], whole["sweeps"]) == (700, "auto")
+    assert (ready["annealing_sweeps"], ready["sweeps"], ready["second_start"]) == (40, 10, 0)
+    assert whole["timestep"] == ready["timestep"] == 6
+    assert "write sweeps: auto and annealing_sweeps: 700" in " ".join(
+        (tmp_path / "recipe.yaml").read_text().replace("#", "").split())

@@ -34,7 +34,8 @@ class FieldLayout:
         explicit: Coulomb parameters of explicit pairs (1-4), which have no reaction field.
         tail: How Lennard-Jones of pairs within the cut-off ends there.
         tables: Tables for loops over non-bonded pairs.
-        self_energy: Self energy of the reaction field, kJ/mol, the same in every frame.
+        self_energies: Self energy of the reaction field of each atom, kJ/mol, the same in every frame, (A,).
+        self_energy: That of all.
         maps: Splines of the correction maps, as of ``maps.splines``.
         present: Names of the terms that some molecule of the system has.
 
@@ -55,7 +56,8 @@ class FieldLayout:
         factor, _, shift, reaction = self.electrostatics
         self.tail = Tail.of(field)
         self.explicit = Electrostatics(factor, 0.0, 0.0, False)
-        self.self_energy = -0.5 * factor * shift * float((self.charge**2).sum()) if reaction else 0.0
+        self.self_energies = -0.5 * factor * shift * self.charge**2 * reaction
+        self.self_energy = float(self.self_energies.sum())
         self.tables = self._tables()
         self.maps = splines(field.maps)
         self.present = self._present()

@@ -77,10 +77,11 @@ class GromacsReady(Writer):
         yield counted(self.options.of, system, apart=[*map(str, self._own)]).encode()
         box = np.asarray(window.boxes[0])
         half = 0.5 * periodic.smallest_width(box) if periodic.is_valid(box) else np.inf
-        treatment = run_files.treatment(self._told, run_files.is_charmm(self.options.of), half)
+        treatment = run_files.treatment(self._told, run_files.is_called(self.options.of, "charmm"), half)
         for text in run_files.runs(treatment, self.options.temperature, self.options.coupling):
             yield text.encode()
-        yield run_files.readme(system.listed, run_files.said(self._told, treatment)).encode()
+        gromos = run_files.is_called(self.options.of, "gromos")
+        yield run_files.readme(system.listed, run_files.said(self._told, treatment), gromos).encode()
         for path in self._own.values():
             with reading(path):
                 yield path.read_bytes()

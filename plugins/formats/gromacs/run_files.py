@@ -15,6 +15,8 @@ CHARMM = {"coulombtype": "PME", "rcoulomb": "1.2", "vdwtype": "cut-off", "vdw-mo
           "rvdw-switch": "1.0", "rvdw": "1.2", "constraints": "h-bonds"}
 AMBER = {"coulombtype": "PME", "rcoulomb": "1.0", "vdwtype": "cut-off", "rvdw": "1.0", "DispCorr": "EnerPres",
          "constraints": "h-bonds"}
+GROMOS = ("\n\nGROMACS warns that GROMOS' force fields were made with another scheme of cut-offs, and stops unless "
+          "'-maxwarn 1'\nlets that one warning pass.")
 MARGIN = 0.9  #: of half the box, for cut-offs: boxes shrink
 _CONSTRAINTS = ("constraints", "constraint-algorithm", "lincs-order", "lincs-iter")
 
@@ -23,24 +25,24 @@ README = """\
 
 Atoms as backmap has put them back, for GROMACS. First minimise:
 
-    gmx grompp -f em.mdp -c conf.gro -p topol.top -o em.tpr
+    gmx grompp -f em.mdp -c conf.gro -p topol.top -o em.tpr{warned}
     gmx mdrun -deffnm em
 
 Then 20 ps at constant volume and 100 ps at constant pressure, with your own .mdp afterwards:
 
-    gmx grompp -f nvt.mdp -c em.gro -p topol.top -o nvt.tpr
+    gmx grompp -f nvt.mdp -c em.gro -p topol.top -o nvt.tpr{warned}
     gmx mdrun -deffnm nvt
-    gmx grompp -f npt.mdp -c nvt.gro -t nvt.cpt -p topol.top -o npt.tpr
+    gmx grompp -f npt.mdp -c nvt.gro -t nvt.cpt -p topol.top -o npt.tpr{warned}
     gmx mdrun -deffnm npt
 
 {said}
 """
 
 
-def is_charmm(top: Path) -> bool:
-    """Whether a topology, or a file that it includes, is called after CHARMM."""
+def is_called(top: Path, family: str) -> bool:
+    """Whether a topology, or a file that it includes, is called after a family of force fields, in small letters."""
     with reading(top):
-        return "charmm" in f"{top.name} {top.read_text(encoding='utf-8', errors='replace')}".lower()
+        return family in f"{top.name} {top.read_text(encoding='utf-8', errors='replace')}".lower()
 
 
 def treatment(told: RunFile | None, charmm: bool, half: float) -> dict[str, str]:
@@ -75,8 +77,9 @@ def runs(found: Mapping[str, str], temperature: float, coupling: str) -> Iterato
     yield _text("20 ps at constant volume", {**dynamics, "dt": "0.001", "nsteps": "20000", "gen-vel": "yes",
                                              "gen-temp": f"{temperature:g}", "gen-seed": "1", **found})
     two = coupling == "semiisotropic"
+    step, number = ("0.001", "100000") if found.get("constraints", "none") == "none" else ("0.002", "50000")
     yield _text("100 ps at constant pressure", {
-        **dynamics, "dt": "0.002", "nsteps": "50000", "gen-vel": "no", "continuation": "yes", "pcoupl": "C-rescale",
+        **dynamics, "dt": step, "nsteps": number, "gen-vel": "no", "continuation": "yes", "pcoupl": "C-rescale",
         "pcoupltype": coupling, "tau-p": "5", "ref-p": "1 1" if two else "1",
         "compressibility": "4.5e-5 4.5e-5" if two else "4.5e-5", **found})
 
@@ -89,9 +92,9 @@ def said(told: RunFile | None, found: Mapping[str, str]) -> str:
     return f"Cut-offs and electrostatics are guessed from the name of the force field: {listed}. Compare your own .mdp."
 
 
-def readme(listed: str, treated: str) -> str:
-    """The text of README.md."""
-    return README.format(listed=listed, said=treated)
+def readme(listed: str, treated: str, gromos: bool = False) -> str:
+    """The text of README.md; of GROMOS' force fields GROMACS warns, and goes on only if that is said to be known."""
+    return README.format(listed=listed, said=treated + GROMOS * gromos, warned=" -maxwarn 1" * gromos)
 
 
 def _text(title: str, options: Mapping[str, str]) -> str:

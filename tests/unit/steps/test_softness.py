@@ -20,7 +20,7 @@ from backmap_plugins.steps.softness import (
 
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves
 from backmap.model.system import System, Window
-from tests import chains
+from tests import builders, chains
 from tests.polystyrene import TEMPERATURE, melt
 
 
@@ -71,6 +71,17 @@ def test_bonds_that_a_model_keeps_rigid_do_not_say_how_far_it_is_to_be_trusted()
     assert limit(0.0003) == OF_RIGID
     assert 0.015 < limit(0.01) < 0.025
     assert limit(1.0) == WIDEST
+
+
+def test_rigid_bonds_of_molecules_that_call_their_beads_alike_are_not_mixed_up() -> None:
+    kind = melt().system.types[0]
+    system = builders.system((kind, 2), (replace(kind, name="other"), 2))
+    beads = np.zeros((1, system.n_beads, 3))
+    for length, group in zip((0.30, 0.29), system.groups, strict=True):
+        beads[0, group.beads, 0] = length * np.arange(group.beads.shape[1])
+    window = Window(frames=np.zeros(1, dtype=int), beads=beads, boxes=1000 * np.eye(3)[None], time=np.zeros(1),
+                    system=system)
+    assert most_of(window, kind.bead_types[0]) == OF_RIGID
 
 
 def found(off: float) -> dict[str, float] | None:

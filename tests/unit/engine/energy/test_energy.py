@@ -223,6 +223,8 @@ def test_parts_add_up() -> None:
     lj = found["lj"] + found["lj_14"]
     assert found.intra.sum() + found.inter.sum() / 2 == pytest.approx(lj)
     assert found.lj_of_atom.sum() == pytest.approx(lj)
+    charges = found.coulomb_of_atom + FrameEnergy(system, field).layout.self_energies
+    assert charges.sum() == pytest.approx(found["coulomb"] + found["coulomb_14"])
 
 
 def test_forces_are_minus_the_gradient() -> None:

@@ -1,6 +1,7 @@
 """A folder from which GROMACS goes on: which files, with which counts, and what the runs are told."""
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -84,7 +85,11 @@ def test_grompp_takes_all_three(tmp_path: Path) -> None:
 def test_treatment(tmp_path: Path) -> None:
     """CHARMM's if a file is called so; the user's own otherwise; cut-offs within half the box."""
     (tmp_path / "a.top").write_text('#include "charmm36.ff/forcefield.itp"\n')
-    assert run_files.is_charmm(tmp_path / "a.top")
+    assert run_files.is_called(tmp_path / "a.top", "charmm")
+    assert not run_files.is_called(tmp_path / "a.top", "gromos")
+    commands = [line for line in run_files.readme("1 SOL", "none.", gromos=True).splitlines() if "gmx grompp" in line]
+    assert [line.endswith(" -maxwarn 1") for line in commands] == [True] * 3
+    assert "maxwarn" not in run_files.readme("1 SOL", "none.")
     assert run_files.treatment(None, True, np.inf)["vdw-modifier"] == "force-switch"
     small = run_files.treatment(None, True, 1.0)
     assert (small["rvdw"], small["rcoulomb"], small["rvdw-switch"]) == ("0.9", "0.9", "0.72")
@@ -92,7 +97,10 @@ def test_treatment(tmp_path: Path) -> None:
                                     "define = -DX\n")
     told = run_files.treatment(RunFile.read(tmp_path / "a.mdp"), True, np.inf)
     assert told == {"rvdw": "1.1", "vdwtype": "cutoff", "constraints": "all-bonds", "define": "-DX"}
-    em, nvt, _ = run_files.runs(told, 300, "isotropic")
+    em, nvt, npt = run_files.runs(told, 300, "isotropic")
+    assert re.search(r"^dt +=(.*)\nnsteps +=(.*)", npt, re.MULTILINE).groups() == (" 0.002", " 50000")
+    *_, springs = run_files.runs({"constraints": "none"}, 300, "isotropic")
+    assert re.search(r"^dt +=(.*)\nnsteps +=(.*)", springs, re.MULTILINE).groups() == (" 0.001", " 100000")
     assert ("= -DX\n" in em, "= none" in em, "all-bonds" in em, "all-bonds" in nvt) == (True, True, False, True)
 
 

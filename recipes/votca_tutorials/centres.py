@@ -1,8 +1,9 @@
-"""g(r) of mass centres beside an equilibrium run: ``python centres.py md.tpr md.trr atoms.gro [run.tpr run.trr]``.
+"""g(r) of mass centres beside an equilibrium run: ``python centres.py md.tpr md.trr atoms.gro [run.tpr run.xtc]``.
 
 For every pair of kinds of molecules, the integral of |g - g'| over r up to 1.2 nm between the equilibrium run (from
-10 ps on) and the atoms that were made, and the second half of a run that began there. Beside it the floor: the same
-between one frame or as many as there are of that run, and the equilibrium run without them.
+10 ps on) and the atoms that were made, and the second half of a run that began there. Beside it two floors: the same
+between both halves of the equilibrium run, and between one frame or as many as are compared and the equilibrium run
+without them.
 """
 from __future__ import annotations
 
@@ -55,12 +56,15 @@ def main(tpr: str, trr: str, gro: str, *ours: str) -> None:
     width = np.diff(EDGES) / 10
     for what, found in rows:
         for pair, each in found.items():
-            own, n = true[pair], len(each)
+            own, n = true[pair], min(len(each), len(true[pair]) // 2)
             off = (np.abs(each.mean(axis=0) - own.mean(axis=0)) * width).sum()
             starts = range(0, len(own) - n + 1, n)
             floor = np.mean([(np.abs(own[k:k + n].mean(axis=0) - np.delete(own, np.s_[k:k + n], axis=0).mean(axis=0))
                               * width).sum() for k in starts])
-            print(f"{what}, {n} frames: {'-'.join(pair)}: {off:.4f} nm, floor {floor:.4f}: {off / floor:.2f}")
+            half = len(own) // 2
+            halves = (np.abs(own[:half].mean(axis=0) - own[half:].mean(axis=0)) * width).sum()
+            print(f"{what} ({len(each)}), {'-'.join(pair)}: {off:.4f} nm; {off / halves:.2f} of {halves:.4f}, halves; "
+                  f"{off / floor:.2f} of {floor:.4f}, {n} of its {len(own)} frames")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ Mask = NDArray[np.bool_]
 
 FIRST = 0.03  #: nm; the sigma that is tried first
 LEAST = 0.002  #: nm; beads that are off by less are met
-WIDEST, OF_RIGID = 0.1, 0.03  #: nm; the largest sigma, and that of beads all of whose bonds are rigid
+WIDEST = 0.1  #: nm; the largest sigma, also of beads all of whose bonds are rigid
 USUAL, SPREAD = 0.03, 1.0  #: of w, nm, before anything is known: a log-normal
 SETTLE, MEASURE, TRIALS = 3, 4, 6  #: sweeps before a measurement, and of it; how many are made at most
 WAIT = 10  #: sweeps before the fixed point is looked for anew, twice as many each time
@@ -137,9 +137,9 @@ class SigmaTuner:
             return None, ""
         final = {name: float(f"{value:.3g}") for name, value in zip(self.names, _chosen(tau, error, caps), strict=True)}
         remarks = []
-        for rigid, limit in ((False, "half of the spread of their bonds"), (True, f"{OF_RIGID:g} nm")):
+        for widest, limit in ((False, "half of the spread of their bonds"), (True, f"{WIDEST:g} nm")):
             at_cap = [name for k, name in enumerate(self.names)
-                      if not met[k] and tau[k] >= caps[k] and (caps[k] == OF_RIGID) == rigid]
+                      if not met[k] and tau[k] >= caps[k] and (caps[k] == WIDEST) == widest]
             if at_cap:
                 remarks.append(f"beads of type {', '.join(at_cap)} are off by more than {limit}, to which sigma is "
                                "held: the atoms of this force field do not lie as these beads do")
@@ -223,7 +223,8 @@ def part_of(system: System) -> Mask:
 def most_of(window: Window, name: str) -> float:
     """The largest sigma that a bead type may have, nm: half of the spread (95 %) of the narrowest of its bonds.
 
-    Bonds that the model keeps at one length, as those of rings, do not say how far it is to be trusted.
+    Bonds that the model keeps at one length, as those of rings, do not say how far it is to be trusted: where they are
+    longer than those of the atoms, all of the difference is found by how far beads are missed.
     """
     lengths: dict[tuple[str, str], list[Array]] = {}
     for group in window.system.groups:
@@ -235,5 +236,4 @@ def most_of(window: Window, name: str) -> float:
                     away = periodic.minimum_image(step, window.box(place))
                     lengths.setdefault(pair, []).append(np.linalg.norm(away, axis=1))
     spreads = [2 * np.concatenate(each).std() for each in lengths.values()]
-    loose = [spread for spread in spreads if spread > 2 * LEAST]
-    return float(min([*loose, WIDEST]) if loose or not spreads else OF_RIGID)
+    return float(min([*(spread for spread in spreads if spread > 2 * LEAST), WIDEST]))

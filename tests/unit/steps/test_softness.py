@@ -9,7 +9,6 @@ import pytest
 from backmap_plugins.steps.softness import (
     ENOUGH,
     LEAST,
-    OF_RIGID,
     WIDEST,
     SigmaTuner,
     _chosen,
@@ -52,7 +51,7 @@ def test_a_bead_type_that_tells_nothing_is_taken_to_be_as_the_others_are(monkeyp
 
 
 def test_bonds_that_a_model_keeps_rigid_do_not_say_how_far_it_is_to_be_trusted() -> None:
-    """Half of twice the standard deviation of those that are not; something of its own where all are rigid."""
+    """Half of twice the standard deviation of those that are not; only the widest where all are rigid."""
     known, rng = melt(), np.random.default_rng(5)
     group = known.system.groups[0]
     chain = np.zeros((*group.beads.shape, 3))
@@ -68,7 +67,7 @@ def test_bonds_that_a_model_keeps_rigid_do_not_say_how_far_it_is_to_be_trusted()
                         system=known.system)
         return most_of(window, known.system.types[0].bead_types[0])
 
-    assert limit(0.0003) == OF_RIGID
+    assert limit(0.0003) == WIDEST
     assert 0.015 < limit(0.01) < 0.025
     assert limit(1.0) == WIDEST
 

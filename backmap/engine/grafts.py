@@ -27,8 +27,8 @@ Index = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 FLAT = 0.02  #: nm; distance of the atoms of an aromatic ring from their plane, root mean square, where it is bent
-#: Some force fields hold rings in their plane so weakly that heat bends them as far: from so many rings on, so many times
-#: the median of all of them is the limit, if that is larger, but no more than this, nm.
+#: Some force fields hold rings in their plane so weakly that heat bends them as far: from so many rings on, so many
+#: times the median of all of them is the limit, if that is larger, but no more than this, nm.
 ENOUGH, OF_MEDIAN, FARTHEST = 20, 3.0, 0.04
 SHORT = 0.7  #: of the distance that two atoms of a regular ring with one between them have, from which on it is folded
 DONORS = 24  #: sound fragments that are tried, those which fit best

@@ -131,8 +131,8 @@ def _makers(plan: Plan, trained: str) -> Iterator[str]:
         if plan.jumping and (plan.way != "force_field" or plan.beads_are == "mapped"):
             yield "      tempering: {}         # between sweeps, others that cross barriers: torsions leave wrong wells"
         elif plan.jumping:
-            yield (f"      tempering: {{every: {SELDOM}}} # between sweeps, others that cross barriers; {{}}, before each, "
-                   "if beads are exact")
+            yield (f"      tempering: {{every: {SELDOM}}} # between sweeps, others that cross barriers; "
+                   "{}, before each, if beads are exact")
         yield "      sweeps: auto          # a pilot on some frames tells how many it takes until energies rest;"
         yield "      at_most: 200          # if these are not enough, run and report say so"
         if plan.turning and plan.bodies:

@@ -169,7 +169,7 @@ class MoveTuner:
         return {name: np.concatenate(values) for name, values in found.items() if self.freedom[name]}
 
     def _begun(self, timestep: float, steps: int | None) -> list[Frame]:
-        """The frames after the sweeps that come before those that count, which are made once, at the first time step."""
+        """The frames after the sweeps that come before those that count: made once, at the first time step."""
         self.moves.pace(timestep, steps or lengths.steps_of(timestep))
         self.starts = self.starts or [self.begun(place) for place in range(self.window.size)]
         return [copied(frame) for frame in self.starts]

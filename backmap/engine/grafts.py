@@ -27,19 +27,27 @@ Index = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 FLAT = 0.02  #: nm; distance of the atoms of an aromatic ring from their plane, root mean square, where it is bent
+#: Some force fields hold rings in their plane so weakly that heat bends them as far: from so many rings on, so many
+#: times the median of all of them is the limit, if that is larger, but no more than this, nm.
+ENOUGH, OF_MEDIAN, FARTHEST = 20, 3.0, 0.04
 SHORT = 0.7  #: of the distance that two atoms of a regular ring with one between them have, from which on it is folded
 DONORS = 24  #: sound fragments that are tried, those which fit best
 CLOSE = 0.4  #: nm; atoms farther away are not in the way
 
 
 def bent(corners: Array) -> Mask:
-    """Whether aromatic rings are bent or folded flat onto themselves, (...), from their atoms in order, (..., n, 3)."""
+    """Whether aromatic rings are bent, as heat does not bend them, or folded flat onto themselves, (...).
+
+    Args:
+        corners: Atoms in order, of rings of one kind, (..., n, 3), nm.
+    """
     n = corners.shape[-2]
     middle = corners - corners.mean(axis=-2, keepdims=True)
     off = np.linalg.svd(middle, compute_uv=False)[..., 2] / np.sqrt(n)
     side = np.linalg.norm(corners - np.roll(corners, 1, axis=-2), axis=-1).mean(axis=-1)
     across = np.linalg.norm(corners - np.roll(corners, 2, axis=-2), axis=-1).min(axis=-1)
-    return (off > FLAT) | (across < SHORT * 2 * side * np.sin(np.pi * (n - 2) / (2 * n)))
+    usual = np.clip(OF_MEDIAN * np.median(off), FLAT, FARTHEST) if off.size >= ENOUGH else FLAT
+    return (off > usual) | (across < SHORT * 2 * side * np.sin(np.pi * (n - 2) / (2 * n)))
 
 
 class AromaticRings:

@@ -316,8 +316,8 @@ class _Planner:
             self.why.append("the topology has parameters: rigid pieces are placed on the beads, and moves along its "
                             "forces lead them to where a simulation can begin")
         elif way == "force_field":
-            self.why.append("the topology has parameters: 'force_field' draws from its bonded terms, and what comes "
-                            "out is corrected by all of them")
+            self.why.append("the topology has parameters: rigid pieces are placed on the beads, and moves along its "
+                            "forces lead them to its distribution")
         if way == "template":
             self.why.append("fragments of idealised geometry are placed on the beads; nothing corrects overlaps. Give "
                             "weights, atomistic frames (--aa), or a topology with parameters for more")

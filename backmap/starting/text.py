@@ -12,6 +12,7 @@ from .plan import Plan
 
 WIDTH = 112  #: of comments
 STEPS = 15000  #: of training
+SELDOM = 4  #: sweeps to a tempered one, where beads are likely to be soft: they let torsions turn by themselves
 #: Of whole boxes, to where a simulation can begin: sweeps that part overlaps, that cool, that count, of the pilot.
 SOFT, COOLING, SWEEPS, LOOKING = 5, 40, 10, 60
 
@@ -115,13 +116,12 @@ def _makers(plan: Plan, trained: str) -> Iterator[str]:
     if plan.whole_box:
         yield from _start_of_a_box(plan)
         return
-    yield "  - gibbs:                  # relaxes it: each fragment drawn anew, given all the others"
-    if plan.way == "force_field":
-        yield "      generator: force_field  # draws from bonded terms, which need no training"
-    yield "      sweeps: 4"
-    yield f"      temperature: {plan.temperature:g}"
-    yield "      regularizer: steric   # says which fragments still overlap;"
-    yield "      repair: 5             # those are drawn again, at most five times"
+    if plan.way != "force_field":
+        yield "  - gibbs:                  # relaxes it: each fragment drawn anew, given all the others"
+        yield "      sweeps: 4"
+        yield f"      temperature: {plan.temperature:g}"
+        yield "      regularizer: steric   # says which fragments still overlap;"
+        yield "      repair: 5             # those are drawn again, at most five times"
     if plan.forcefield is not None:
         yield "  - hamiltonian:            # moves along the forces, accepted or rejected by the force field"
         soft = SOFT if plan.way == "force_field" else 3
@@ -129,8 +129,11 @@ def _makers(plan: Plan, trained: str) -> Iterator[str]:
         if plan.turning:
             yield (f"      annealing_sweeps: {_cooling(plan)} "
                    "# from 600 K: small molecules hinder each other from turning")
-        if plan.jumping:
+        if plan.jumping and (plan.way != "force_field" or plan.beads_are == "mapped"):
             yield "      tempering: {}         # between sweeps, others that cross barriers: torsions leave wrong wells"
+        elif plan.jumping:
+            yield (f"      tempering: {{every: {SELDOM}}} # between sweeps, others that cross barriers; "
+                   "{}, before each, if beads are exact")
         yield "      sweeps: auto          # a pilot on some frames tells how many it takes until energies rest;"
         yield "      at_most: 200          # if these are not enough, run and report say so"
         if (stride := _stride(plan)) is not None:

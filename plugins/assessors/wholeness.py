@@ -104,7 +104,7 @@ _SECTION = {"stretched bond": "bonds", "bent ring": "impropers", "D-amino acid":
 _TOPIC = {"stretched bond": "stretched bonds", "bent ring": "bent rings", "D-amino acid": "amino acids"}
 _WHAT = {"stretched bond": "bonds", "bent ring": "aromatic rings", "D-amino acid": "amino acids"}
 _IS = {"stretched bond": f"are longer or shorter by more than {STRETCHED:.0%} than they should be",
-       "bent ring": f"are bent, by more than {FLAT:g} nm from their plane, or folded",
+       "bent ring": f"are bent, by more than {FLAT:g} nm from their plane and more than heat bends others, or folded",
        "D-amino acid": "are D, though their names are of L"}
 
 

@@ -74,9 +74,8 @@ class HamiltonianOptions(Options):
                                                  "less often.")
     beads: Literal["exact", "auto"] | SoftBeads | None = Field(
         None, description="exact: beads stay in place. {sigma: ...}: they follow a Gaussian. auto: one as wide as a "
-                          "pilot on some frames finds beads to be off, by bead type, at most half as wide as the "
-                          "narrowest of their bonds that are not rigid is spread. By default auto where the recipe "
-                          "says 'beads: model' or 'beads: auto' at its top, else exact.")
+                          "pilot on some frames finds beads to be off, by bead type, at most 0.1 nm. By "
+                          "default auto where the recipe says 'beads: model' or 'beads: auto' at its top, else exact.")
     tempering: Tempered | None = Field(
         None, description="Sweeps of tempered trajectories between the others: as exact as these, they leave torsional "
                           "wells in which others stay, at some five times the time of a sweep. {}: as by default.")

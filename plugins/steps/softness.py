@@ -28,7 +28,7 @@ Mask = NDArray[np.bool_]
 
 FIRST = 0.03  #: nm; the sigma that is tried first
 LEAST = 0.002  #: nm; beads that are off by less are met
-WIDEST, OF_RIGID = 0.1, 0.03  #: nm; the largest sigma, and that of beads all of whose bonds are rigid
+WIDEST = 0.1  #: nm; the largest sigma
 USUAL, SPREAD = 0.03, 1.0  #: of w, nm, before anything is known: a log-normal
 SETTLE, MEASURE, TRIALS = 3, 4, 6  #: sweeps before a measurement, and of it; how many are made at most
 WAIT = 10  #: sweeps before the fixed point is looked for anew, twice as many each time
@@ -117,37 +117,37 @@ class SigmaTuner:
         """
         if not self.names:
             return None, ""
-        caps = np.array([most_of(self.window, name) for name in self.names])
-        sigma = np.minimum(FIRST, caps)
+        sigma = np.full(len(self.names), FIRST)
         self._held(sigma)
         frames = [self.begun(place) for place in range(self.window.size)]
-        tau, error = self._fixed(frames, sigma, caps)
+        tau, error = self._fixed(frames, sigma)
         wait, falling = WAIT, True
         while falling and not (met := tau**2 < np.maximum(2 * error, LEAST**2)).all():
             if self.sweeps + wait + SETTLE + MEASURE > at_most:
                 break
-            chosen = _chosen(tau, error, caps)
+            chosen = _chosen(tau, error)
             self._held(chosen)
             self._swept(frames, wait)
             before = tau
-            tau, error = self._fixed(frames, chosen, caps)
+            tau, error = self._fixed(frames, chosen)
             falling, wait = bool((tau < (1 - FALLEN) * before).any()), 2 * wait
         met = tau**2 < np.maximum(2 * error, LEAST**2)
         if met.all():
             return None, ""
-        final = {name: float(f"{value:.3g}") for name, value in zip(self.names, _chosen(tau, error, caps), strict=True)}
+        final = {name: float(f"{value:.3g}") for name, value in zip(self.names, _chosen(tau, error), strict=True)}
         remarks = []
-        for rigid, limit in ((False, "half of the spread of their bonds"), (True, f"{OF_RIGID:g} nm")):
-            at_cap = [name for k, name in enumerate(self.names)
-                      if not met[k] and tau[k] >= caps[k] and (caps[k] == OF_RIGID) == rigid]
-            if at_cap:
-                remarks.append(f"beads of type {', '.join(at_cap)} are off by more than {limit}, to which sigma is "
-                               "held: the atoms of this force field do not lie as these beads do")
+        spread = np.array([usual_of(self.window, name) for name in self.names])
+        for limit, which in (("half of the spread of their bonds", (tau >= spread) & (tau < WIDEST)),
+                             (f"{WIDEST:g} nm, to which sigma is held", tau >= WIDEST)):
+            if (which & ~met).any():
+                found = ", ".join(name for name, there in zip(self.names, which & ~met, strict=True) if there)
+                remarks.append(f"beads of type {found} are off by more than {limit}: the atoms of this force field do "
+                               "not lie as these beads do")
         if falling:
             remarks.append(f"sigma still fell after {at_most} sweeps (at_most): part of it is the start, not the beads")
         return final, "; ".join(remarks)
 
-    def _fixed(self, frames: Sequence[Frame], sigma: Array, caps: Array) -> tuple[Array, Array]:
+    def _fixed(self, frames: Sequence[Frame], sigma: Array) -> tuple[Array, Array]:
         """The fixed point tau of each bead type, nm, looked for from ``sigma``, and the standard error of tau^2."""
         tried: list[Array] = []
         spread: list[Array] = []
@@ -157,7 +157,7 @@ class SigmaTuner:
             tried.append(sigma)
             found, counts = self._measured(frames)
             spread.append(found)
-            fits = [fixed_point([s[k] for s in tried], [e[k] for e in spread], int(counts[k]), float(caps[k]))
+            fits = [fixed_point([s[k] for s in tried], [e[k] for e in spread], int(counts[k]), WIDEST)
                     for k in range(len(self.names))]
             tau, error = np.array(fits).T
             lost = np.isinf(error)  # all of its beads are stuck: it is taken to be as others are
@@ -166,7 +166,7 @@ class SigmaTuner:
             self.measured += [{"sweeps": self.sweeps, "type": name, "sigma": float(sigma[k]),
                                "off": float(np.sqrt(spread[-1][k])), "fixed_point": float(tau[k])}
                               for k, name in enumerate(self.names)]
-            wanted = np.clip(np.minimum(tau, caps), np.maximum(sigma / FARTHEST, LEAST), FARTHEST * sigma)
+            wanted = np.clip(np.minimum(tau, WIDEST), np.maximum(sigma / FARTHEST, LEAST), FARTHEST * sigma)
             known = (tau**2 < 2 * error) & (trial > 0)  # as good as none, as far as so few beads can tell
             if (known | (np.abs(wanted / sigma - 1) < NEAR)).all():
                 break
@@ -198,16 +198,16 @@ class SigmaTuner:
         return total / np.maximum(counts, 1), np.maximum(counts / MEASURE, 1)
 
 
-def _chosen(tau: Array, error: Array, caps: Array) -> Array:
-    """The sigma of each bead type, nm, by its fixed point, the standard error of its square and its cap.
+def _chosen(tau: Array, error: Array) -> Array:
+    """The sigma of each bead type, nm, by its fixed point and the standard error of its square.
 
     A type that is met as far as its beads can tell may be so because they are few: it gets what they would not have
     shown, at most what the others are off by.
     """
     met = tau**2 < np.maximum(2 * error, LEAST**2)
-    known = np.minimum(tau, caps)
+    known = np.minimum(tau, WIDEST)
     others = np.median(known[~met]) if not met.all() else LEAST
-    return np.clip(np.where(met, np.minimum(np.sqrt(2 * error), others), known), LEAST, np.maximum(caps, LEAST))
+    return np.clip(np.where(met, np.minimum(np.sqrt(2 * error), others), known), LEAST, WIDEST)
 
 
 def part_of(system: System) -> Mask:
@@ -220,8 +220,8 @@ def part_of(system: System) -> Mask:
     return found
 
 
-def most_of(window: Window, name: str) -> float:
-    """The largest sigma that a bead type may have, nm: half of the spread (95 %) of the narrowest of its bonds.
+def usual_of(window: Window, name: str) -> float:
+    """From which sigma on a bead type is said to be off, nm: half of the spread (95 %) of the narrowest of its bonds.
 
     Bonds that the model keeps at one length, as those of rings, do not say how far it is to be trusted.
     """
@@ -235,5 +235,4 @@ def most_of(window: Window, name: str) -> float:
                     away = periodic.minimum_image(step, window.box(place))
                     lengths.setdefault(pair, []).append(np.linalg.norm(away, axis=1))
     spreads = [2 * np.concatenate(each).std() for each in lengths.values()]
-    loose = [spread for spread in spreads if spread > 2 * LEAST]
-    return float(min([*loose, WIDEST]) if loose or not spreads else OF_RIGID)
+    return float(min([*(spread for spread in spreads if spread > 2 * LEAST), WIDEST]))

@@ -19,6 +19,7 @@ from backmap.engine.sites.schedule import per_bead
 from backmap.model.system import Window
 
 from .relaxing import CALLED
+from .settling import copied
 
 Array = NDArray[np.float64]
 
@@ -27,10 +28,10 @@ MOVES, TURNS = 300, 5  #: moves that tell a share well enough, and sweeps in whi
 FEW = 30  #: moves of one kind that tell nothing of it
 FIRST, GROWTH = 20, 1.25  #: sweeps after which it is looked first whether frames are relaxed, and how this goes on
 LOOKS = 100  #: energies of a frame that are taken at most, at even distances
-PIECES = 16  #: stretches of a frame
-#: Of kT for each degree of freedom, 6 % of what they have of kinetic energy: as long as smaller changes of some energy
-#: over a third of the sweeps would not be seen, there are more.
-SEEN = 2 * ENERGY
+PIECES = 64  #: stretches of a frame, at most
+#: Of kT for each degree of freedom, 9 % of what they have of kinetic energy: as long as changes of some energy as small
+#: as this over a third of the sweeps would not be seen, there are more.
+SEEN = 3 * ENERGY
 TOTAL = "total"
 
 
@@ -47,6 +48,7 @@ class MoveTuner:
         name: First words of the names of random numbers: seed and step.
         progress: Told the share of the work that is done, 0 to 1.
         measured: What was found, for people: rows by what they are about.
+        starts: The frames as they are when sweeps that count begin.
     """
 
     moves: HamiltonianMoves
@@ -57,6 +59,7 @@ class MoveTuner:
     name: tuple[int, int]
     progress: Callable[[float], None]
     measured: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    starts: list[Frame] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         system = self.moves.system
@@ -166,9 +169,10 @@ class MoveTuner:
         return {name: np.concatenate(values) for name, values in found.items() if self.freedom[name]}
 
     def _begun(self, timestep: float, steps: int | None) -> list[Frame]:
-        """The frames anew, after the sweeps that come before those that count."""
+        """The frames after the sweeps that come before those that count: made once, at the first time step."""
         self.moves.pace(timestep, steps or lengths.steps_of(timestep))
-        return [self.begun(place) for place in range(self.window.size)]
+        self.starts = self.starts or [self.begun(place) for place in range(self.window.size)]
+        return [copied(frame) for frame in self.starts]
 
     def _swept(self, frames: Sequence[Frame], name: str, number: int, **settings: Any) -> list[SweepOutcome]:
         """One sweep over every frame."""

@@ -271,7 +271,9 @@ def _sampling() -> list[Case]:
     placed = [{"forward": "template"}, {"refine": "minimize"}]
     return made + _true_sampling() + [
         hexane("hexane-short", what="five sweeps of time steps of 0.05 fs", recipe=options("hamiltonian", **SLOW)),
-        hexane("hexane-drawn", what="draws by bonded terms alone", recipe=without("hamiltonian")),
+        hexane("hexane-drawn", what="draws by bonded terms alone", recipe=both(without("hamiltonian"), before_assess(
+            {"gibbs": {"generator": "force_field", "sweeps": 4, "temperature": 300, "regularizer": "steric",
+                       "repair": 5}}))),
         hexane("hexane-minimised", what="fragments placed and minimised", recipe=both(
             without("forward", "gibbs", "hamiltonian"), before_assess(*placed))),
         ethanol("ethanol-minimised", what="fragments placed and minimised", recipe=both(

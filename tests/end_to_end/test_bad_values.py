@@ -268,12 +268,12 @@ TABLE: list[Row] = [
     ("soft beads of no width", *moving("beads={sigma: 1e-300}"),
      "run.yaml: steps[4].hamiltonian.beads: should be 'exact' or 'auto', not {'sigma': '1e-300'}. exact: beads stay in "
      "place. {sigma: ...}: they follow a Gaussian. auto: one as wide as a pilot on some frames finds beads to be off, "
-     "by bead type, at most half as wide as the narrowest of their bonds that are not rigid is spread. By default "
+     "by bead type, at most 0.1 nm. By default "
      "auto where the recipe says 'beads: model' or 'beads: auto' at its top, else exact."),
     ("soft beads wider than the box", *moving("beads={sigma: 10}"),
      "run.yaml: steps[4].hamiltonian.beads: should be 'exact' or 'auto', not {'sigma': 10}. exact: beads stay in "
      "place. {sigma: ...}: they follow a Gaussian. auto: one as wide as a pilot on some frames finds beads to be off, "
-     "by bead type, at most half as wide as the narrowest of their bonds that are not rigid is spread. By default "
+     "by bead type, at most 0.1 nm. By default "
      "auto where the recipe says 'beads: model' or 'beads: auto' at its top, else exact."),
     ("a trajectory that cools down first", *moving("tempering={peak: 0.5}"),
      "run.yaml: steps[4].hamiltonian.tempering.peak: should be greater than 1, not 0.5"),

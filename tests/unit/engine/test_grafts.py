@@ -29,6 +29,27 @@ def test_flat_rings_are_sound_and_others_not(n: int) -> None:
         False, False, True, True]
 
 
+def test_rings_that_a_force_field_bends_are_sound_and_others_among_them_not() -> None:
+    """Distances from the plane as heat makes them: a normal of 0.017 nm out of it, as of thiophene in GROMOS."""
+    flat, rng = regular(5), np.random.default_rng(3)
+    way = np.array([1.0, -0.8, 0.3, 0.3, -0.8])
+    way *= np.sqrt(5) / np.linalg.norm(way)
+
+    def rings(off: np.ndarray) -> np.ndarray:
+        made = np.repeat(flat[None], len(off), axis=0)
+        made[..., 2] += off[:, None] * way
+        return made
+
+    soft = np.abs(0.017 + 0.005 * rng.normal(size=60))
+    assert (soft > 0.02).sum() > 5
+    assert not bent(rings(soft)).any()
+    assert bent(rings(np.append(soft, 0.06))).tolist() == 60 * [False] + [True]
+    stiff = np.append(0.1 * soft, 0.025)
+    assert bent(rings(stiff)).tolist() == 60 * [False] + [True]
+    assert bent(rings(soft[soft > 0.02][:5])).all()  # few cannot say what is usual
+    assert bent(rings(np.full(60, 0.045))).all()  # nor can those that are all wrong
+
+
 def test_points_come_to_lie_on_others_and_carry_more_with_them() -> None:
     rng = np.random.default_rng(2)
     theirs, more = rng.normal(size=(3, 5, 3)), rng.normal(size=(3, 4, 3))

@@ -46,6 +46,15 @@ def test_boxes_of_free_solvent_are_led_to_where_a_simulation_can_begin() -> None
     assert "tempering" not in moves
     tied = replace(plan, topology={"atoms": {"gromacs": "topol.top"}})
     weights = replace(plan, way="weights", weights="w.safetensors")
-    for other in (tied, weights):
-        assert "gibbs" in run_recipe(other, "box", "")
+    for other, drawn in ((tied, False), (weights, True)):
+        assert ("gibbs" in run_recipe(other, "box", "")) == drawn
         assert "sweeps: auto" in run_recipe(other, "box", "")
+
+
+def test_beads_that_are_mapped_get_more_tempered_sweeps_than_others() -> None:
+    """Exact beads hold torsions in wells."""
+    plan = Plan("force_field", (), 310.0, {"atoms": {"gromacs": "topol.top"}}, {"gromacs": "cg.gro"},
+                forcefield={"parameters": {"gromacs": "topol.top"}, "cutoff": 1.0}, jumping=True, single=True)
+    for beads, tempering in (("mapped", {}), ("model", {"every": 4}), (None, {"every": 4})):
+        content = yaml.safe_load(run_recipe(replace(plan, beads_are=beads), "box", ""))["steps"]
+        assert next(step["hamiltonian"]["tempering"] for step in content if "hamiltonian" in step) == tempering

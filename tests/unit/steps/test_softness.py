@@ -9,18 +9,17 @@ import pytest
 from backmap_plugins.steps.softness import (
     ENOUGH,
     LEAST,
-    OF_RIGID,
     WIDEST,
     SigmaTuner,
     _chosen,
     fixed_point,
-    most_of,
     part_of,
+    usual_of,
 )
 
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves
 from backmap.model.system import System, Window
-from tests import builders, chains
+from tests import chains
 from tests.polystyrene import TEMPERATURE, melt
 
 
@@ -46,13 +45,13 @@ def test_a_bead_type_that_tells_nothing_is_taken_to_be_as_the_others_are(monkeyp
         return np.array([0.0, s**2 - s**4 * (s**2 - 0.02**2) / (s**2 + 0.025**2)**2]), np.array([1, 1000])
 
     monkeypatch.setattr(SigmaTuner, "_measured", measured)
-    (first, second), error = tuner._fixed([], np.full(2, 0.03), np.full(2, 0.1))
+    (first, second), error = tuner._fixed([], np.full(2, 0.03))
     assert first == second == pytest.approx(0.02, rel=0.05)
     assert np.isfinite(error).all()
 
 
 def test_bonds_that_a_model_keeps_rigid_do_not_say_how_far_it_is_to_be_trusted() -> None:
-    """Half of twice the standard deviation of those that are not; something of its own where all are rigid."""
+    """Half of twice the standard deviation of those that are not; only the widest where all are rigid."""
     known, rng = melt(), np.random.default_rng(5)
     group = known.system.groups[0]
     chain = np.zeros((*group.beads.shape, 3))
@@ -66,22 +65,27 @@ def test_bonds_that_a_model_keeps_rigid_do_not_say_how_far_it_is_to_be_trusted()
             size=group.beads.shape)
         window = Window(frames=np.zeros(1, dtype=int), beads=beads, boxes=1000 * np.eye(3)[None], time=np.zeros(1),
                         system=known.system)
-        return most_of(window, known.system.types[0].bead_types[0])
+        return usual_of(window, known.system.types[0].bead_types[0])
 
-    assert limit(0.0003) == OF_RIGID
+    assert limit(0.0003) == WIDEST
     assert 0.015 < limit(0.01) < 0.025
     assert limit(1.0) == WIDEST
 
 
-def test_rigid_bonds_of_molecules_that_call_their_beads_alike_are_not_mixed_up() -> None:
-    kind = melt().system.types[0]
-    system = builders.system((kind, 2), (replace(kind, name="other"), 2))
-    beads = np.zeros((1, system.n_beads, 3))
-    for length, group in zip((0.30, 0.29), system.groups, strict=True):
-        beads[0, group.beads, 0] = length * np.arange(group.beads.shape[1])
-    window = Window(frames=np.zeros(1, dtype=int), beads=beads, boxes=1000 * np.eye(3)[None], time=np.zeros(1),
-                    system=system)
-    assert most_of(window, kind.bead_types[0]) == OF_RIGID
+def test_beads_farther_off_than_their_bonds_are_spread_are_named_and_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What holds sigma below its fixed point bends atoms; it is held at one width for all."""
+    known = melt()
+    window = Window(frames=np.array([0]), beads=known.beads[:1], boxes=known.boxes[:1], time=np.zeros(1),
+                    system=known.system)
+    moves = SimpleNamespace(system=known.system, soften=lambda each: None)
+    monkeypatch.setattr(SigmaTuner, "_swept", lambda self, frames, count: None)
+    for tau, wanted, said in (([0.06, 0.07], {"A": 0.06, "B": 0.07}, "half of the spread of their bonds: the atoms"),
+                              ([0.15, 0.15], {"A": WIDEST, "B": WIDEST}, "0.1 nm, to which sigma is held")):
+        monkeypatch.setattr(SigmaTuner, "_fixed", lambda self, *rest, tau=tau: (np.array(tau), np.full(2, 1e-6)))
+        sigma, remark = SigmaTuner(moves, window, lambda place: None, lambda frame, place: None, (1, 2),
+                                   lambda share: None).found(50)
+        assert sigma == wanted
+        assert f"beads of type A, B are off by more than {said}" in remark
 
 
 def found(off: float) -> dict[str, float] | None:
@@ -115,11 +119,9 @@ def test_mapped_beads_are_met_exactly() -> None:
 
 def test_few_beads_do_not_make_a_type_exact() -> None:
     """Met as far as can be told: by many, within little; by few, what the others are off by."""
-    tau, error = np.array([0.0, 0.0, 0.04, 0.06, 0.05]), np.array([1e-5, 4e-3, 1e-5, 1e-5, 1e-5])
-    caps = np.array([0.1, 0.1, 0.1, 0.05, 0.1])
-    np.testing.assert_allclose(_chosen(tau, error, caps), [np.sqrt(2e-5), 0.05, 0.04, 0.05, 0.05])
-    assert _chosen(tau, error, np.full(5, 0.03))[1] == 0.03
-    np.testing.assert_array_equal(_chosen(np.zeros(2), np.full(2, 1e-3), np.full(2, 0.1)), [LEAST, LEAST])
+    tau, error = np.array([0.0, 0.0, 0.04, 0.12, 0.05]), np.array([1e-5, 4e-3, 1e-5, 1e-5, 1e-5])
+    np.testing.assert_allclose(_chosen(tau, error), [np.sqrt(2e-5), 0.05, 0.04, WIDEST, 0.05])
+    np.testing.assert_array_equal(_chosen(np.zeros(2), np.full(2, 1e-3)), [LEAST, LEAST])
 
 
 def test_beside_untied_molecules_some_of_the_others_tell_sigma() -> None:

@@ -59,6 +59,26 @@ def test_draws_of_the_pilot_are_not_those_of_the_run() -> None:
     assert not pilot & set(names)
 
 
+def test_starts_are_made_once_and_left_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    system, window, field = melt(1)
+    step, state, _ = started(system, field, **AUTO, at_most=1)
+    made: list[Frame] = []
+    began = step._begun
+
+    def begun(*given: object) -> Frame:
+        made.append(began(*given))
+        first.append(made[-1].atoms.copy())
+        return made[-1]
+
+    first: list[np.ndarray] = []
+    monkeypatch.setattr(step, "_begun", begun)
+    tuned = step.tune(window, state)
+    assert tuned.measured["timestep"]  # both moved them
+    assert tuned.measured["sweeps"]
+    assert len(made) == window.size
+    assert all(np.array_equal(frame.atoms, atoms) for frame, atoms in zip(made, first, strict=True))
+
+
 class Drifting:
     """Energies of stretches that fall to rest exponentially, with noise of their own."""
 

@@ -134,7 +134,7 @@ class TrainOptions(Options):
     data: InputPath | list[InputPath] | None = Field(
         None, description="A training set, or several to learn from together; by default the one just prepared.")
     own_frames: OwnFrames | None = Field(None, description="With 'from: forcefield': how frames are made and led on.")
-    temperature: float = Field(300.0, gt=0, description="With 'from: forcefield': of the atoms, K.")
+    temperature: float | None = Field(None, gt=0, description="With 'from: forcefield': of the atoms, K.")
     traversal: Nested[Traversal] = Field("depth_first", validate_default=True,
                                          description="Order of the beads in forward sampling.")
     output: OutputPath = Field(Path("weights.safetensors"), description="The checkpoint.")
@@ -201,6 +201,9 @@ class Train(Step):
         self.maker = None
         if options.source == "forcefield":
             expect_density(options.generator, self.where)
+            if options.temperature is None:
+                raise BackmapError("atoms are made at no temperature", where=self.where,
+                                   hint="Write 'temperature', K, in 'train'.")
             self.maker = FrameMaker(options.own_frames, options.temperature, self)
         self.data = self._data(state)
         self.system = _together(self.data)

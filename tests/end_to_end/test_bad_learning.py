@@ -34,6 +34,8 @@ TABLE: list[tuple[str, str, str]] = [
     ("frames that are made for nothing", TOPOLOGY + FIELD + READ + LEARN.replace(
         "from: forcefield", "own_frames: {frames: 3}"),
      f"{HERE}: 'own_frames' says how frames are made, which is done with 'from: forcefield' only"),
+    ("learning from a force field at no temperature", TOPOLOGY + FIELD + READ + LEARN.replace(", temperature: 350", ""),
+     f"{HERE}: atoms are made at no temperature. Write 'temperature', K, in 'train'."),
     ("learning from something else", TOPOLOGY + FIELD + READ + LEARN.replace("from: forcefield", "from: beads"),
      f"{HERE}.from: should be 'frames' or 'forcefield', not 'beads'. ..."),
     ("learning in a single frame", TOPOLOGY + FIELD + READ + LEARN.replace("steps", "own_frames: {frames: 1}, steps"),

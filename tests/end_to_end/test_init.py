@@ -312,7 +312,7 @@ def test_where_a_simulation_of_water_can_begin(tmp_path: Path, monkeypatch: pyte
         assert call("check", "recipe.yaml", capsys=capsys)[0] == 0
         found[wish] = steps(tmp_path / "recipe.yaml")
     whole, ready = (each["hamiltonian"] for each in found.values())
-    assert ["gibbs" in each for each in found.values()] == [True, False]
+    assert not any("gibbs" in each for each in found.values())
     assert (whole["annealing_sweeps"], whole["sweeps"]) == (700, "auto")
     assert (ready["annealing_sweeps"], ready["sweeps"], ready["second_start"]) == (40, 10, 0)
     assert whole["timestep"] == ready["timestep"] == 6

@@ -15,7 +15,7 @@ from backmap.recipe.schema import schema
 from tests.test_docs import PAGES, ROOT, blocks, label
 
 #: Plugins that the guides for authors write: only who has them knows their options.
-GUIDED = ("cloud", "slab", "alignment")
+GUIDED = ("cloud", "slab", "alignment", "arrays:")
 DEMO = ROOT / "recipes" / "octane" / "run.yaml"
 
 

@@ -16,7 +16,7 @@ from backmap.model.pairs import ranges
 
 from ..units import Lengthscale
 from .density import spare_directions
-from .drawing import BlockDraws
+from .drawing import BlockDraws, DrawingLayers, suit
 from .features import FAR, Slots
 from .head import Head
 from .network import Neighbours, Network
@@ -56,6 +56,7 @@ class Core:
         self._slots: dict[FragmentTable, Slots] = {}
         self._nearest: dict[FragmentTable, tuple[Tensor, Tensor]] = {}
         self._embedded: tuple[Slots, dict[str, Tensor]] | None = None
+        self._packed: tuple[dict[str, Tensor], DrawingLayers] | None = None
 
     def slots_of(self, tables: FragmentTable) -> Slots:
         """Slot tables of the fragments, made once."""
@@ -73,6 +74,12 @@ class Core:
         if self._embedded is None or self._embedded[0] is not slots:
             self._embedded = slots, self.network.embed(slots)
         return self._embedded[1]
+
+    def _layers(self, sight: Sight) -> DrawingLayers:
+        """The network's layers for compiled passes: made once, as embeddings are."""
+        if self._packed is None or self._packed[0] is not sight.embedded:
+            self._packed = sight.embedded, DrawingLayers(self.network, sight.embedded)
+        return self._packed[1]
 
     def look(self, env: LocalEnvironment) -> Sight:
         """Encode the surroundings of every site."""
@@ -157,17 +164,15 @@ class Core:
         site_of = torch.arange(n_sites, device=env.row.device).repeat_interleave(candidates)
         local = _local_positions(env, env.given.double()).repeat_interleave(candidates, 0)
         uniform = rng.uniform(candidates, n_own, 5).reshape(len(local), n_own, 5)
-        quick = BlockDraws(self.network, sight, local, site_of) if self.head is Head and BlockDraws.suit(
-            self.network, sight) else None
+        if self.head is Head and suit(self.network, sight):
+            return local, torch.no_grad()(BlockDraws(self.network, self._layers(sight), sight, local, site_of,
+                                                     uniform).log_density)
         parts: list[tuple[Tensor, Callable[[], Tensor]]] = []
         pinned = env.fragments.pinned[env.row]
         for f in range(n_own):
             row = torch.nonzero(env.block[site_of, f] & ~pinned[site_of, f])[:, 0]
             if not len(row):
                 continue  # pinned atoms stay at the anchor, which is zero
-            if quick is not None:
-                parts.append((row, quick.draw(f, row, uniform[row, f])))
-                continue
             head = self.head(self.network, sight, site_of[row], row, torch.full_like(row, f), local)
             local[row, f], value = head.draw(uniform[row, f])
             parts.append((row, value))

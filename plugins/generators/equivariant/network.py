@@ -16,14 +16,15 @@ from e3nn import o3
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .circles import NODES, PAIR_BINS, PAIR_REACH, PAIR_ROW
 from .density import Angles, Distances
 from .features import ATOM_FEATURES, FAR, SLOT_FEATURES, Slots
 from .kernels import convolve, looped, turned
 
 HARMONICS = 9  #: spherical harmonics up to l = 2
 MIXTURE = 3  #: Gaussians per bond angle
-NODES, UP = 36, 3  #: torsion nodes at which pairs are evaluated; interpolation between them
-RADIAL, PAIR_BINS, PAIR_REACH = 12, 24, 0.6
+UP = 3  #: torsion nodes for each at which pairs are evaluated: interpolation between these
+RADIAL = 12
 TABLE = 1601  #: distances at which radial weights are tabulated for compiled sweeps
 
 
@@ -204,7 +205,8 @@ class Convolution(nn.Module):
         tensor = features[:, c + 3 * half:].reshape(-1, half, 5)
         couple = self.couple.reshape(9, 5)
         if looped(features):
-            there = [torch.as_tensor(turned(*(x.numpy() for x in (vector, tensor, axes, couple))))]
+            arrays = (vector, tensor, torch.arange(len(vector)), axes, couple)
+            there = [torch.as_tensor(turned(*(x.contiguous().numpy() for x in arrays)))]
         else:
             both = (axes[:, :, None, :, None] * axes[:, None, :, None, :]).reshape(-1, 9, 9)
             turn = couple.T @ both @ couple
@@ -233,9 +235,9 @@ class PairTerm(nn.Module):
             self.out.bias.zero_()
 
     def table(self, target: Tensor, surrounding: Tensor) -> Tensor:
-        """Energies of all classes at the nodes, (V, X, PAIR_BINS + 1)."""
+        """Energies of all classes at the nodes, zero at the last and behind, (V, X, PAIR_ROW)."""
         joint = functional.silu(self.target(target)[:, None] + self.neighbour(surrounding)[None])
-        return functional.pad(self.out(joint), (0, 1))
+        return functional.pad(self.out(joint), (0, PAIR_ROW - PAIR_BINS))
 
     def forward(self, local: Tensor, present: Tensor, row: Tensor, distance: Tensor, angle: Tensor,
                 table: Tensor) -> Tensor:
@@ -244,10 +246,10 @@ class PairTerm(nn.Module):
         Args:
             local: Neighbours in the local frame, nm, (T, P, 3).
             present: 1 where there is a neighbour, else 0, (T, P).
-            row: Row of each pair in ``table``, flattened to (V * X, PAIR_BINS + 1), (T, P).
+            row: Row of each pair in ``table``, flattened to (V * X, PAIR_ROW), (T, P).
             distance: From the first predecessor to the atom to be placed, nm, (T,).
             angle: At the first predecessor, radians, (T,).
-            table: Energies of all classes at the nodes, (V, X, PAIR_BINS + 1).
+            table: Energies of all classes at the nodes, (V, X, PAIR_ROW).
         """
         x, r = distance * angle.cos(), distance * angle.sin()
         fixed = (local**2).sum(2) + (distance**2)[:, None] - 2 * local[:, :, 0] * x[:, None]
@@ -257,7 +259,7 @@ class PairTerm(nn.Module):
         place = (square.clamp_min(1e-8).sqrt() * (PAIR_BINS / PAIR_REACH)).clamp_max(PAIR_BINS - 1e-4)
         cell = place.floor()
         flat = table.reshape(-1)
-        index = cell.long() + (row * (PAIR_BINS + 1))[:, :, None]
+        index = cell.long() + (row * PAIR_ROW)[:, :, None]
         low, high = flat[index], flat[index + 1]
         return torch.einsum("tpk,tp->tk", torch.lerp(low, high, place - cell), present)
 

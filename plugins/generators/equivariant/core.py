@@ -16,9 +16,10 @@ from backmap.model.pairs import ranges
 
 from ..units import Lengthscale
 from .density import spare_directions
-from .drawing import BlockDraws, DrawingLayers, suit
+from .drawing import BlockDraws, DrawingLayers, classes_of, suit
 from .features import FAR, Slots
 from .head import Head
+from .kernels import looped
 from .network import Neighbours, Network
 
 
@@ -75,17 +76,21 @@ class Core:
             self._embedded = slots, self.network.embed(slots)
         return self._embedded[1]
 
-    def _layers(self, sight: Sight) -> DrawingLayers:
+    def _layers(self, embedded: dict[str, Tensor], slots: Slots, tables: FragmentTable) -> DrawingLayers:
         """The network's layers for compiled passes: made once, as embeddings are."""
-        if self._packed is None or self._packed[0] is not sight.embedded:
-            self._packed = sight.embedded, DrawingLayers(self.network, sight.embedded)
+        if self._packed is None or self._packed[0] is not embedded:
+            near, bonds = self._near_fragments(tables)
+            classes = classes_of(tables, slots, near, bonds)
+            self._packed = embedded, DrawingLayers(self.network, embedded, classes, self.view.cutoff / self.scale.unit)
         return self._packed[1]
 
     def look(self, env: LocalEnvironment) -> Sight:
         """Encode the surroundings of every site."""
-        env = self.scale.seen(env.mirrored())
+        tables, env = env.fragments, self.scale.seen(env.mirrored())
         slots = self.slots_of(env.fragments)
         embedded = self.embed(slots)
+        if looped(env.beads) and not self.network.training:
+            return Sight(env, embedded=embedded, slots=slots, **self._layers(embedded, slots, tables).look(env))
         near = self._bonds_to_fragment(env)
         surrounding = slots.surrounding[env.neighbour_atom, near]
         same = self._own_molecule(env)
@@ -94,8 +99,7 @@ class Core:
             Neighbours(env.neighbours, env.neighbours_placed, surrounding, embedded["surrounding"]),
             Neighbours(env.neighbour_beads, env.neighbour_beads_present, bead, embedded["bead"])],
             self.view.cutoff / self.scale.unit)
-        return Sight(env, features, embedded, slots, surrounding,
-                     spare_directions(env))
+        return Sight(env, features, embedded, slots, surrounding, spare_directions(env))
 
     def _bonds_to_fragment(self, env: LocalEnvironment) -> Tensor:
         """Bonds from each neighbour atom to the fragment, 1 .. FAR - 1; 0 for far or other molecules, (S, N)."""
@@ -165,8 +169,9 @@ class Core:
         local = _local_positions(env, env.given.double()).repeat_interleave(candidates, 0)
         uniform = rng.uniform(candidates, n_own, 5).reshape(len(local), n_own, 5)
         if self.head is Head and suit(self.network, sight):
-            return local, torch.no_grad()(BlockDraws(self.network, self._layers(sight), sight, local, site_of,
-                                                     uniform).log_density)
+            layers = self._layers(sight.embedded, sight.slots, env.fragments)
+            draws = BlockDraws(self.network, layers, sight, local, site_of, uniform)
+            return local, torch.no_grad()(draws.log_density)
         parts: list[tuple[Tensor, Callable[[], Tensor]]] = []
         pinned = env.fragments.pinned[env.row]
         for f in range(n_own):

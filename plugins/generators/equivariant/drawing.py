@@ -1,13 +1,16 @@
 """Blocks drawn in one compiled pass (``passes``): what it is handed, and what it leaves behind for log-densities."""
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torch.nn.functional import silu
 
+from backmap.engine.compiling.lanes import WIDTH
 from backmap.engine.sites.records import as_arrays
 
 from .circles import SeenClasses
@@ -18,11 +21,15 @@ from .head import Head
 from .kernels import SlotLayer, looped
 from .network import Network
 from .passes import Layers, Placing, Seen, drawn_blocks
+from .seeing import Classes, Encoder, Sites, looked
 
 if TYPE_CHECKING:
+    from backmap.engine.sites.contracts import LocalEnvironment
     from backmap.engine.sites.fragments import FragmentTable
 
     from .core import Sight
+
+DISTANCES = 1601  #: at which radial weights are tabulated
 
 
 class DrawingLayers:
@@ -31,16 +38,32 @@ class DrawingLayers:
     What is the same for all atoms of a site, or of a class, goes through its part of the trunk's first layer by itself.
     """
 
-    def __init__(self, network: Network, embedded: dict[str, Tensor]) -> None:
-        encoder, slots = network.encoder, network.slot_geometry
-        trunk, channels, half = network.trunk_in.weight, encoder.channels, encoder.channels // 2
-        width = embedded["target"].shape[1]
-        scalar, turned, gate, target, conditions = trunk.split(
-            [channels, 8 * half, channels, width, trunk.shape[1] - encoder.outputs - width], dim=1)
+    def __init__(self, network: Network, embedded: dict[str, Tensor], classes: Classes, cutoff: float) -> None:
+        self._network, self._embedded, self._classes = network, embedded, classes
+        encoder = network.encoder
+
+        def filled(rows: Tensor) -> Tensor:
+            return functional.pad(rows, (0, -rows.shape[1] % WIDTH))
+
+        distances = torch.linspace(0, cutoff, DISTANCES, device=embedded["bead"].device)
+        self._encoder: Encoder = as_arrays(Encoder(
+            filled(embedded["surrounding"]), filled(embedded["bead"]), filled(encoder.radial_weights(distances)),
+            *(Layer.of(matrix.T) for matrix in encoder.mix.matrices()), encoder.channels, cutoff))
+
+    def look(self, env: LocalEnvironment) -> dict[str, Tensor]:
+        """What sites see: ``features``, ``surrounding`` and ``spare`` of ``Sight``."""
+        sites = Sites(env.row, env.neighbours, env.neighbours_placed, env.neighbour_atom, env.neighbour_same,
+                      env.neighbour_beads, env.neighbour_beads_present, env.neighbour_bead_row)
+        found = looked(as_arrays(sites), self._classes, self._encoder)
+        return dict(zip(("features", "surrounding", "spare"), map(torch.as_tensor, found), strict=True))
+
+    @cached_property
+    def layers(self) -> Layers:
+        """What atoms go through."""
+        network, embedded, encoder = self._network, self._embedded, self._network.encoder
+        slots, (_, turned, _, target, _) = network.slot_geometry, self._trunk
         hidden = network.torsion_in.in_features - 4
-        self.gate = Layer.of(encoder.gate.weight, encoder.gate.bias)
-        self.standing, self.width = Layer.of(torch.cat([scalar, gate, conditions], dim=1)), len(trunk)
-        self.layers: Layers = as_arrays(Layers(
+        return as_arrays(Layers(
             slots=SlotLayer(slots.weight.T, slots.bias, embedded["gain"], embedded["shift"]),
             couple=encoder.couple.reshape(9, 5),
             target=embedded["target"] @ target.T,
@@ -56,15 +79,37 @@ class DrawingLayers:
             out=Layer.of(network.torsion_out.weight, network.torsion_out.bias),
             fourier=Layer.of(network.fourier.T), nodes=network.fourier.shape[1], pairs=embedded["pair"]))
 
-    def seen(self, sight: Sight, encoder: torch.nn.Module) -> Seen:
+    @cached_property
+    def _trunk(self) -> tuple[Tensor, ...]:
+        """The trunk's first layer by what enters: features that stand and that turn, gates, target, conditions."""
+        channels, width = self._network.encoder.channels, self._embedded["target"].shape[1]
+        sizes = [channels, 8 * (channels // 2), channels, width]
+        trunk = self._network.trunk_in.weight
+        return trunk.split([*sizes, trunk.shape[1] - sum(sizes)], dim=1)
+
+    @cached_property
+    def _standing(self) -> tuple[Layer, Layer, int]:
+        """Gates, what goes into the trunk of a site whatever the local frame, and its width."""
+        gate, (scalar, _, gates, _, conditions) = self._network.encoder.gate, self._trunk
+        return Layer.of(gate.weight, gate.bias), Layer.of(torch.cat([scalar, gates, conditions], dim=1)), len(scalar)
+
+    def seen(self, sight: Sight) -> Seen:
         """What the network is told of the sites."""
-        env, channels, half = sight.env, encoder.channels, encoder.channels // 2
+        env, channels, (gates, layer, width) = sight.env, self._network.encoder.channels, self._standing
+        half = channels // 2
         scalar, vector, tensor = sight.features.split([channels, 3 * half, 5 * half], dim=1)
         scalar = silu(scalar)
-        gate = torch.as_tensor(through(scalar.numpy(), self.gate, channels))
+        gate = torch.as_tensor(through(scalar.numpy(), gates, channels))
         conditions = torch.stack([env.noise, (env.noise == 0).float(), 300 / env.temperature], dim=1)
-        standing = through(torch.cat([scalar, gate, conditions], dim=1).numpy(), self.standing, self.width)
+        standing = through(torch.cat([scalar, gate, conditions], dim=1).numpy(), layer, width)
         return as_arrays(Seen(vector.reshape(-1, half, 3), tensor.reshape(-1, half, 5), standing, sight.spare))
+
+
+def classes_of(tables: FragmentTable, slots: Slots, near: Tensor, bonds: Tensor) -> Classes:
+    """Classes of neighbours; ``near`` are fragment rows times atom rows plus atom rows near them, ascending."""
+    n, rows = len(tables.element), torch.arange(len(tables.atoms) + 1, device=near.device)
+    return as_arrays(Classes(torch.searchsorted(near, rows * n), near % n, bonds, slots.surrounding, tables.beads,
+                             slots.bead))
 
 
 def suit(network: Network, sight: Sight) -> bool:
@@ -104,7 +149,7 @@ class BlockDraws:
         self._fragment = env.row[site]
         self._drawn = drawn_blocks(
             local.numpy(), (self._row, start), site.numpy(), self._fragment.numpy(), uniform.numpy(),
-            placing(env.fragments, slots), layers.seen(sight, network.encoder),
+            placing(env.fragments, slots), layers.seen(sight),
             as_arrays(SeenClasses(env.neighbours, env.neighbours_placed, sight.surrounding)), layers.layers)
 
     def log_density(self) -> Tensor:

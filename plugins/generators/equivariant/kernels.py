@@ -1,7 +1,7 @@
-"""Fast twins, for processors, of what ``network`` does with tensors: its encoder and its slots; ``circles`` has pairs.
+"""Fast twins, for processors, of what ``network`` does with tensors: its local frames and its slots.
 
-They visit every neighbour, the slots 96 hidden values for each: most of the time of a sweep goes there if each operation
-passes over memory on its own. Compiled, intermediate values stay in registers. ``tests/unit/generators`` holds the twins against each other.
+``seeing`` has the encoder, ``circles`` pairs. Slots have 96 hidden values each: most of the time of a sweep goes there if each
+operation passes over memory on its own. Compiled, intermediate values stay in registers. ``tests/unit/generators`` holds the twins against each other.
 """
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from numba.extending import intrinsic
 from torch import Tensor
 
 from backmap.engine.compiling.compiled import compiled, part
-
-SQRT3, SQRT5, SQRT15 = math.sqrt(3), math.sqrt(5), math.sqrt(15)
 
 
 class LocalAxes(NamedTuple):
@@ -126,49 +124,6 @@ def pooled_slots(slots: SlotPlaces, frames: LocalAxes, layer: SlotLayer) -> np.n
             for h in range(hidden):
                 into[h] += silu(value[h] * by[h] + plus[h])
     return summed
-
-
-@compiled(fastmath=True, nogil=True)
-def convolve(points: np.ndarray, there: np.ndarray, classes: np.ndarray, embedded: np.ndarray, radial: np.ndarray,
-             cutoff: float, summed: np.ndarray) -> None:
-    """Add what neighbours say about S sites to ``summed``: the encoder's convolution without its scale.
-
-    Args:
-        points: Neighbours, nm from the site, (S, N, 3).
-        there: Whether each neighbour is there, (S, N) bool.
-        classes: Row of each neighbour in ``embedded``, (S, N).
-        embedded: Node features, (X, C).
-        radial: Radial weights at even distances from 0 to the cut-off, (R, C).
-        cutoff: nm.
-        summed: Output, (S, 9, C): spherical harmonics l = 0, 1, 2 in e3nn's order and component normalisation.
-    """
-    channels, steps = embedded.shape[1], len(radial) - 1
-    message, harmonics = np.empty(channels, dtype=np.float32), np.empty(9, dtype=np.float32)
-    for s in range(len(points)):
-        for n in range(points.shape[1]):
-            if not there[s, n]:
-                continue
-            x, y, z = points[s, n, 0], points[s, n, 1], points[s, n, 2]
-            d = math.sqrt(x * x + y * y + z * z)
-            if d >= cutoff or d < 1e-6:
-                continue
-            x, y, z = x / d, y / d, z / d
-            fade = 0.5 * math.cos(math.pi * d / cutoff) + 0.5
-            place = d / cutoff * steps
-            cell = min(int(place), steps - 1)
-            inside = float32(place - cell)
-            of = embedded[classes[s, n]]
-            for c in range(channels):
-                weight = radial[cell, c] + inside * (radial[cell + 1, c] - radial[cell, c])
-                message[c] = weight * of[c] * float32(fade)
-            harmonics[0] = 1.0
-            harmonics[1], harmonics[2], harmonics[3] = SQRT3 * x, SQRT3 * y, SQRT3 * z
-            harmonics[4], harmonics[5] = SQRT15 * x * z, SQRT15 * x * y
-            harmonics[6] = SQRT5 * (y * y - 0.5 * (x * x + z * z))
-            harmonics[7], harmonics[8] = SQRT15 * y * z, 0.5 * SQRT15 * (z * z - x * x)
-            for m in range(9):
-                for c in range(channels):
-                    summed[s, m, c] += harmonics[m] * message[c]
 
 
 @compiled(error_model="numpy", nogil=True)

@@ -1,7 +1,7 @@
 """Fast twin, for processors, of what ``steric`` does with tensors: no derivatives, nothing that passes over memory.
 
-All neighbours of a drawn atom are looked at in lanes. What bonds make of a distance is written beside the few neighbours that
-it concerns before, so that no pair is looked up by itself.
+All neighbours of a drawn atom are looked at in lanes. What bonds make of a distance is written beside the few
+neighbours that it concerns before, so that no pair is looked up by itself.
 """
 from __future__ import annotations
 

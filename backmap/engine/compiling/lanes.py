@@ -1,8 +1,8 @@
-"""Sixteen floats at a time, in the terms of LLVM: for the few loops of which a compiler makes less than the processor can.
+"""Sixteen floats at a time, in the terms of LLVM: for loops of which a compiler makes less than a processor can.
 
 A function marked ``intrinsic`` writes its instructions with these; how many of them a processor takes at once (one of
-512 bits, two of 256) is LLVM's affair. The order of all sums is that in which they are written, so that a row comes out the
-same in whatever company it is worked out.
+512 bits, two of 256) is LLVM's affair. The order of all sums is that in which they are written, so that a row comes
+out the same in whatever company it is worked out.
 """
 from __future__ import annotations
 

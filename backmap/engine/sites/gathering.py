@@ -1,4 +1,4 @@
-"""Positions around sites, gathered in one compiled pass: the quick twin of ``Scene.gather``'s tensors, to the same bits."""
+"""Positions around sites, gathered in one compiled pass: the quick twin of ``Scene._around``, to the same bits."""
 from __future__ import annotations
 
 from typing import Any, NamedTuple

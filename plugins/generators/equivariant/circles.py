@@ -1,7 +1,7 @@
 """Fast twin, for processors, of the network's pair term: what neighbours add to the logits of torsions around a circle.
 
-For each of 32 neighbours a function of distance is looked up at 36 torsions: most of the time of a draw, if each value comes
-from memory. A function has 25 of them, which stay in registers while all torsions are looked up.
+For each of 32 neighbours a function of distance is looked up at 36 torsions: most of the time of a draw, if each
+value comes from memory. A function has 25 of them, which stay in registers while all torsions are looked up.
 """
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""Angles and torsions from numbers of the network and uniform ones, in compiled passes: the quick twin of ``density``."""
+"""Angles and torsions from numbers of the network and uniform ones, compiled: the quick twin of ``density``."""
 from __future__ import annotations
 
 import math
 
 import numpy as np
-from numba import float32
+from numba import float32, float64, int64, types
+from numba.extending import intrinsic
 
 from backmap.engine.compiling.compiled import part
 
@@ -50,28 +51,62 @@ def angle_of(raw, one, two, weight):
     return min(max(mean + sd * sign * normal_below(inside), NARROW), math.pi - NARROW)
 
 
+@intrinsic
+def _as_double(typing, bits):
+    """The float64 that an int64 has the bits of."""
+    def generate(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], context.get_value_type(types.float64))
+    return types.float64(types.int64), generate
+
+
+@part(fastmath={"contract", "nsz"}, error_model="numpy", inline="always")
+def exponential(x):
+    """exp(x) of x below 1, to 1e-15; 1e-304 below -700. By the bits of a float, as ``kernels.silu``."""
+    power = max(x, -700.0) * 1.4426950408889634
+    whole = int64(power + 1023.5)
+    rest = (power - float64(whole - 1023)) * 0.6931471805599453
+    value = 1.6059043836821613e-10  # of rest, at most ln 2 / 2: Taylor's series
+    value = value * rest + 2.08767569878681e-09
+    value = value * rest + 2.505210838544172e-08
+    value = value * rest + 2.755731922398589e-07
+    value = value * rest + 2.7557319223985893e-06
+    value = value * rest + 2.48015873015873e-05
+    value = value * rest + 0.0001984126984126984
+    value = value * rest + 0.001388888888888889
+    value = value * rest + 0.008333333333333333
+    value = value * rest + 0.041666666666666664
+    value = value * rest + 0.16666666666666666
+    value = value * rest + 0.5
+    value = value * rest + 1.0
+    value = value * rest + 1.0
+    return value * _as_double(whole << 52)
+
+
 @part(error_model="numpy", nogil=True)
-def torsion_of(smooth, coarse, one, two, height, mass):
+def torsion_of(smooth, coarse, one, two, height, room, mass):
     """A torsion whose log-density is linear between nodes; ``coarse`` is added at every few of them, and between them.
 
     Args:
         height: Room for the log-density at the nodes, and again at the first, (K + 1,).
+        room: For the density there, (K + 1,).
         mass: Room for what lies up to the end of each segment, (K,).
     """
     n, up = len(smooth), len(smooth) // len(coarse)
     most = -np.inf
-    for k in range(n):
-        c, step = k // up, float32(k % up) / float32(up)
-        low, high = coarse[c], coarse[(c + 1) % len(coarse)]
-        height[k] = smooth[k] + (low + step * (high - low))
-        most = max(most, height[k])
+    for c in range(len(coarse)):
+        low, high = coarse[c], coarse[c + 1 if c + 1 < len(coarse) else 0]
+        for k in range(up):
+            value = smooth[c * up + k] + (low + float32(k) / float32(up) * (high - low))
+            height[c * up + k] = value
+            most = max(most, float64(value))
     height[n] = height[0]
-    total = 0.0
     for k in range(n):
+        room[k] = exponential(height[k] - most)
+    room[n] = room[0]
+    total = 0.0
+    for k in range(n):  # the integral of an exponential: what it rises by, over its slope
         slope = height[k + 1] - height[k]
-        size = abs(slope)
-        share = -math.expm1(-size) / size if size > 1e-4 else 1.0 - 0.5 * size
-        total += math.exp(max(height[k], height[k + 1]) - most) * share
+        total += (room[k + 1] - room[k]) / slope if abs(slope) > 1e-4 else 0.5 * (room[k] + room[k + 1])
         mass[k] = total
     segment = min(np.searchsorted(mass, one * total), n - 1)
     slope = height[segment + 1] - height[segment]

@@ -1,7 +1,8 @@
 """Fast twins, for processors, of what ``network`` does with tensors: its local frames and its slots.
 
-``seeing`` has the encoder, ``circles`` pairs. Slots have 96 hidden values each: most of the time of a sweep goes there if each
-operation passes over memory on its own. Compiled, intermediate values stay in registers. ``tests/unit/generators`` holds the twins against each other.
+``seeing`` has the encoder, ``circles`` pairs. Slots have 96 hidden values each: most of the time of a sweep goes
+there if each operation passes over memory on its own. Compiled, intermediate values stay in registers.
+``tests/unit/generators`` holds the twins against each other.
 """
 from __future__ import annotations
 
@@ -137,38 +138,37 @@ def local_frames(points: np.ndarray, spare: np.ndarray) -> tuple[np.ndarray, np.
     count, n_spare = len(points), spare.shape[1]
     axes, reach = np.empty((count, 3, 3)), np.empty(count)
     no_axis, no_plane = np.zeros(count, dtype=np.bool_), np.zeros(count, dtype=np.bool_)
-    aside = np.empty(3)
     for t in range(count):
         first, e1, e2, e3 = points[t, 0], axes[t, 0], axes[t, 1], axes[t, 2]
-        e1[:] = points[t, 1] - first
-        length = math.sqrt(e1[0]**2 + e1[1]**2 + e1[2]**2)
+        x, y, z = points[t, 1, 0] - first[0], points[t, 1, 1] - first[1], points[t, 1, 2] - first[2]
+        length = math.sqrt(x * x + y * y + z * z)
         reach[t] = max(length, 1e-6)
         for k in range(n_spare + 1):
             if length > 1e-6:
-                e1 /= length
+                x, y, z = x / length, y / length, z / length
                 break
-            e1[:] = 0.0
             if k < n_spare:
-                e1[:] = spare[t, k]
+                x, y, z = spare[t, k, 0], spare[t, k, 1], spare[t, k, 2]
             else:
-                e1[2], no_axis[t] = 1.0, True
-            if e1[0]**2 + e1[1]**2 + e1[2]**2 > 0.25:
+                x, y, z, no_axis[t] = 0.0, 0.0, 1.0, True
+            if x * x + y * y + z * z > 0.25:
                 break
+        e1[0], e1[1], e1[2] = x, y, z
         for k in range(-1, n_spare + 3):
             if k < 0:
-                aside[:] = points[t, 2] - first
+                x, y, z = points[t, 2, 0] - first[0], points[t, 2, 1] - first[1], points[t, 2, 2] - first[2]
             elif k < n_spare:
-                aside[:] = spare[t, k]
+                x, y, z = spare[t, k, 0], spare[t, k, 1], spare[t, k, 2]
             else:
-                aside[:] = 0.0
-                aside[2 - (k - n_spare)] = 1.0
-            along = aside[0] * e1[0] + aside[1] * e1[1] + aside[2] * e1[2]
-            aside -= along * e1
-            length = math.sqrt(aside[0]**2 + aside[1]**2 + aside[2]**2)
+                last = k - n_spare
+                x, y, z = 1.0 if last == 2 else 0.0, 1.0 if last == 1 else 0.0, 1.0 if last == 0 else 0.0
+            along = x * e1[0] + y * e1[1] + z * e1[2]
+            x, y, z = x - along * e1[0], y - along * e1[1], z - along * e1[2]
+            length = math.sqrt(x * x + y * y + z * z)
             no_plane[t] = k >= n_spare
             if length > (1e-4 if k < 0 else 0.1):
                 break
-        e2[:] = aside / length
+        e2[0], e2[1], e2[2] = x / length, y / length, z / length
         e3[0], e3[1], e3[2] = (e1[1] * e2[2] - e1[2] * e2[1], e1[2] * e2[0] - e1[0] * e2[2],
                                e1[0] * e2[1] - e1[1] * e2[0])
     return axes, reach, no_axis, no_plane

@@ -165,7 +165,8 @@ class Mix(nn.Module):
         self.channels, self.outputs = channels, (channels, channels // 2, channels // 2)
         self.weight = nn.Parameter(torch.randn(channels * sum(self.outputs)))
         self.register_buffer("bias", torch.zeros(0))
-        self.register_buffer("output_mask", torch.ones(sum(n * (2 * order + 1) for order, n in enumerate(self.outputs))))
+        components = sum(n * (2 * order + 1) for order, n in enumerate(self.outputs))
+        self.register_buffer("output_mask", torch.ones(components))
 
     def matrices(self) -> list[Tensor]:
         """Of each l, (C, outputs)."""

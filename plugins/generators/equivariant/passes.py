@@ -1,7 +1,7 @@
 """Blocks drawn atom after atom in one compiled pass: the quick twin of ``head``, without gradients.
 
-Some atoms at a time go all the way: what they see is gathered, layers are gone through, angles and torsions are drawn, and
-they are placed. Nothing of an atom depends on which others are drawn with it.
+Some atoms at a time go all the way: what they see is gathered, layers are gone through, angles and torsions are
+drawn, and they are placed. Nothing of an atom depends on which others are drawn with it.
 """
 from __future__ import annotations
 
@@ -278,13 +278,13 @@ def _place(local, smooth, uniform, targets, placing, around, layers, begin, draw
         target[t] = placing.target[fragments[t], targets.atom]
     circles = Circles(targets.site, target, distance.astype(np.float32), angle.astype(np.float32))
     coarse = pair_energy(circles, LocalAxes(origin.astype(np.float32), axes.astype(np.float32)), around, layers.pairs)
-    height, mass = np.empty(smooth.shape[1] + 1), np.empty(smooth.shape[1])
+    height, room, mass = (np.empty(smooth.shape[1] + 1), np.empty(smooth.shape[1] + 1), np.empty(smooth.shape[1]))
     for t in range(count):
         number = uniform[targets.row[t], targets.atom]
         if frames.no_plane[begin + t]:
             torsion = (2 * number[3] - 1) * math.pi
         else:
-            torsion = torsion_of(smooth[t], coarse[t], number[3], number[4], height, mass)
+            torsion = torsion_of(smooth[t], coarse[t], number[3], number[4], height, room, mass)
         drawn.sphere[2, begin + t] = torsion
         sine = math.sin(angle[t])
         x = distance[t] * math.cos(angle[t])

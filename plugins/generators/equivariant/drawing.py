@@ -21,7 +21,7 @@ from .head import Head
 from .kernels import SlotLayer, looped
 from .network import Network
 from .passes import Layers, Placing, Seen, drawn_blocks
-from .seeing import Classes, Encoder, Sites, looked
+from .seeing import Classes, EncoderWeights, SeenSites, looked
 
 if TYPE_CHECKING:
     from backmap.engine.sites.contracts import LocalEnvironment
@@ -61,13 +61,13 @@ class DrawingLayers:
             return functional.pad(rows, (0, -rows.shape[1] % WIDTH))
 
         distances = torch.linspace(0, cutoff, DISTANCES)
-        self._encoder: Encoder = as_arrays(Encoder(
+        self._encoder: EncoderWeights = as_arrays(EncoderWeights(
             filled(embedded["surrounding"]), filled(embedded["bead"]), filled(encoder.radial_weights(distances)),
             *(Layer.of(matrix.T) for matrix in encoder.mix.matrices()), encoder.channels, cutoff))
 
     def look(self, env: LocalEnvironment) -> dict[str, Tensor]:
         """What sites see: ``features``, ``surrounding`` and ``spare`` of ``Sight``."""
-        sites = Sites(env.row, env.neighbours, env.neighbours_placed, env.neighbour_atom, env.neighbour_same,
+        sites = SeenSites(env.row, env.neighbours, env.neighbours_placed, env.neighbour_atom, env.neighbour_same,
                       env.neighbour_beads, env.neighbour_beads_present, env.neighbour_bead_row)
         found = looked(as_arrays(sites), self._classes, self._encoder)
         return dict(zip(("features", "surrounding", "spare"), map(torch.as_tensor, found), strict=True))

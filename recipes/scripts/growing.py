@@ -1,8 +1,8 @@
 """How time and memory of a run grow with its atoms: the published melt many times over, by its own recipe.
 
 Needs the reference data, in ../shared/data beside the project or where BACKMAP_REFERENCE_DATA says. Every size is a
-process of its own. The smallest one has its frame twice, and the second counts, as compiled functions are loaded with
-the first: that is a second or less, and small beside a frame of the others.
+process of its own. Small ones have their frame twice, and the second counts, as compiled functions are loaded with the
+first: that is a second or less, and nothing beside a frame of the others.
 
     python growing.py --copies 1 2 3 --figure growing.svg
 """
@@ -25,6 +25,7 @@ RECIPES = Path(__file__).parents[1]
 PUBLISHED = RECIPES / "polystyrene_published" / "benchmark.yaml"
 DATA = Path(os.environ.get("BACKMAP_REFERENCE_DATA", RECIPES.parent.parent / "shared" / "data")) / "polystyrene"
 CHAINS = 36
+LARGE = 3  #: copies in each direction from which on a frame is run once
 
 #: Runs a recipe; says the processor time of every frame, s, and the most memory that there was, KiB.
 CHILD = """
@@ -48,8 +49,13 @@ print(sum(times), times[-1], time.process_time(), peak)
 """
 
 
+def frames_of(copies: int) -> int:
+    """How often a box is there."""
+    return 2 if copies < LARGE else 1
+
+
 def write_beads(folder: Path, copies: int) -> int:
-    """The first frame of the test set so many times in each direction, twice; returns the number of beads."""
+    """The first frame of the test set so many times in each direction; returns the number of beads."""
     frame = GromacsFrames([DATA / "test_568K" / "cg.gro"]).frame(0)
     shifts = np.stack(np.meshgrid(*[np.arange(copies)] * 3, indexing="ij"), axis=-1).reshape(-1, 1, 3) @ frame.box
     names = [line[5:15] for line in (DATA / "test_568K" / "cg.gro").read_text().splitlines()[2:-1]]
@@ -58,7 +64,8 @@ def write_beads(folder: Path, copies: int) -> int:
              for number, (x, y, z) in enumerate(points)]
     edges = (frame.box * copies)[[0, 1, 2, 0, 0, 1, 1, 2, 2], [0, 1, 2, 1, 2, 0, 2, 0, 1]]
     whole = "\n".join(["melt", str(len(points)), *lines, "".join(f"{edge:10.5f}" for edge in edges), ""])
-    (folder / "cg.gro").write_text(whole)
+    for number in range(frames_of(copies)):
+        (folder / f"cg{number}.gro").write_text(whole)
     return len(points)
 
 
@@ -72,7 +79,7 @@ def write_recipe(folder: Path, copies: int) -> Path:
     steps["topology"]["topology"] |= {"atoms": {"gromacs": "topol.top"}, "mapping": {"votca": str(DATA / "PS1.xml")},
                                       "owners": {"PS1": str(DATA / "PS1.map")}}
     steps["forcefield"]["forcefield"]["gromacs"] = "topol.top"
-    steps["read"]["read"] = {"beads": {"gromacs": ["cg.gro"] * (2 if copies == 1 else 1)}}
+    steps["read"]["read"] = {"beads": {"gromacs": [f"cg{number}.gro" for number in range(frames_of(copies))]}}
     steps["forward"]["forward"]["generator"]["equivariant"] = str(PUBLISHED.parent / "ps_568K.safetensors")
     steps["write"]["write"] = {"atoms": {"gromacs": "atoms.xtc"}}
     recipe["steps"] = [step for step in recipe["steps"] if "assess" not in step]

@@ -69,12 +69,12 @@ def write_beads(folder: Path, copies: int) -> int:
     return len(points)
 
 
-def write_recipe(folder: Path, copies: int) -> Path:
-    """The published melt's recipe without what judges it."""
+def write_recipe(folder: Path, copies: int, moves: bool) -> Path:
+    """The published melt's recipe without what judges it; without ``moves`` it ends before these."""
     topology = re.sub(rf"(?m)^(PS1\s+){CHAINS}\s*$", rf"\g<1>{CHAINS * copies**3}", (DATA / "topol.top").read_text())
     (folder / "topol.top").write_text(topology.replace('#include "', f'#include "{DATA}/'))
     recipe = yaml.safe_load(PUBLISHED.read_text())
-    steps = {name: step for step in recipe["steps"] for name in step}
+    steps = {name: step for step in recipe["steps"] for name in step}  # of several of a name the last
     recipe["output"] = "out"
     steps["topology"]["topology"] |= {"atoms": {"gromacs": "topol.top"}, "mapping": {"votca": str(DATA / "PS1.xml")},
                                       "owners": {"PS1": str(DATA / "PS1.map")}}
@@ -82,18 +82,21 @@ def write_recipe(folder: Path, copies: int) -> Path:
     steps["read"]["read"] = {"beads": {"gromacs": [f"cg{number}.gro" for number in range(frames_of(copies))]}}
     steps["forward"]["forward"]["generator"]["equivariant"] = str(PUBLISHED.parent / "ps_568K.safetensors")
     steps["write"]["write"] = {"atoms": {"gromacs": "atoms.xtc"}}
-    recipe["steps"] = [step for step in recipe["steps"] if "assess" not in step]
+    order = [next(iter(step)) for step in recipe["steps"]]
+    last = len(order) if moves else order.index("hamiltonian")
+    recipe["steps"] = [step for step in recipe["steps"][:last] if "assess" not in step and "write" not in step]
+    recipe["steps"].append(steps["write"])
     recipe["window"] = 1
     (folder / "run.yaml").write_text(yaml.safe_dump(recipe))
     return folder / "run.yaml"
 
 
-def measured(copies: int) -> dict[str, float]:
+def measured(copies: int, moves: bool) -> dict[str, float]:
     """Atoms, processor seconds of a frame once compiled functions are loaded, those of the start, and memory, MB."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         beads = write_beads(folder, copies)
-        command = [sys.executable, "-c", CHILD, str(write_recipe(folder, copies))]
+        command = [sys.executable, "-c", CHILD, str(write_recipe(folder, copies, moves))]
         done = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
                               check=False)
         if done.returncode:
@@ -130,11 +133,12 @@ def draw(rows: list[dict[str, float]], path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--copies", type=int, nargs="+", default=[1, 2, 3], help="in each direction")
+    parser.add_argument("--draws", action="store_true", help="draws of the network alone, without moves")
     parser.add_argument("--figure", type=Path, help="a file to draw to (.svg)")
     options = parser.parse_args()
     rows = []
     for copies in options.copies:
-        rows.append(measured(copies))
+        rows.append(measured(copies, not options.draws))
         print(json.dumps(rows[-1]), flush=True)
     if len(rows) > 1:
         print(json.dumps({"exponents": exponents(rows)}))

@@ -170,7 +170,7 @@ class Hamiltonian(FrameStep):
         else:
             atoms = window.atoms[0]
         done = finished(window, atoms[None])
-        done.velocities = None if self.options.friction is None else frame.velocity[None].copy()
+        done.velocities = window.velocities if self.options.friction is None else frame.velocity[None].copy()
         if self.mending.rounds:
             left = self.mending.troubles(frame, window.box(0))
             MendingRecord(self.memory["mending"]).add(int(window.place[0]), mended, left)

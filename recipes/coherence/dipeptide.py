@@ -20,7 +20,6 @@ BEADS = {"C1": "resname ACE and name C", "N1": "resname ALA and name N", "CA": "
 RENAMED = {("ACE", "H1"): "HH31", ("ACE", "H2"): "HH32", ("ACE", "H3"): "HH33", ("NME", "H1"): "HH31",
            ("NME", "H2"): "HH32", ("NME", "H3"): "HH33", ("NME", "C"): "CH3"}
 APART = 8.0  #: nm; of pieces side by side: twice the cut-off and the molecule
-NO_BOX = "   0.00000   0.00000   0.00000"
 
 
 def topology(universe: mda.Universe, folder: Path, pieces: int) -> None:
@@ -30,8 +29,9 @@ def topology(universe: mda.Universe, folder: Path, pieces: int) -> None:
     universe.atoms.write(str(folder / "named.pdb"))
     subprocess.run(["gmx", "pdb2gmx", "-f", "named.pdb", "-ff", "amber99sb", "-water", "none", "-o", "aa.gro",
                     "-p", "topol.top"], cwd=folder, check=True, capture_output=True)
-    rows = (folder / "aa.gro").read_text().splitlines()  # its box is the 0.1 nm that stand for none in a PDB file
-    (folder / "aa.gro").write_text("\n".join([*rows[:-1], NO_BOX]) + "\n")
+    rows = (folder / "aa.gro").read_text().splitlines()[2:-1]  # its box is the 0.1 nm that stand for none in a PDB file
+    places = np.array([[float(row[k:k + 8]) for k in (20, 28, 36)] for row in rows])
+    write_gro(folder / "aa.gro", [row[:20] for row in rows] * pieces, places + corners(pieces)[:, None], pieces)
     words = (folder / "topol.top").read_text().rstrip().rsplit(maxsplit=1)[0]
     (folder / "topol.top").write_text(f"{words} {pieces}\n")
 
@@ -39,19 +39,26 @@ def topology(universe: mda.Universe, folder: Path, pieces: int) -> None:
 def trajectories(universe: mda.Universe, folder: Path, first: int, n_frames: int, pieces: int) -> None:
     """aa.trr and beads.trr with beads.gro, whose beads are atoms, six a molecule."""
     at = [universe.select_atoms(words).indices[0] for words in BEADS.values()]
-    places, corner = _places(universe, first, n_frames, pieces, at), _corners(pieces)
+    places, corner = _places(universe, first, n_frames, pieces, at), corners(pieces)
     for name, chosen in (("aa", slice(None)), ("beads", at)):
         side_by_side = (places[:, :, chosen] + corner[:, None, None]).swapaxes(0, 1)
         together = mda.Universe.empty(side_by_side[0, ..., 0].size, trajectory=True)
-        together.trajectory.ts.dimensions = None
+        together.trajectory.ts.dimensions = [*3 * [10 * width(pieces)], 90, 90, 90] if pieces > 1 else None
         with mda.Writer(str(folder / f"{name}.trr"), len(together.atoms)) as writer:
             for number, frame in enumerate(side_by_side):
                 together.atoms.positions, together.trajectory.ts.time = 10 * frame.reshape(-1, 3), float(number)
                 writer.write(together.atoms)
-    rows = [f"{piece + 1:5d}{'ADP':<5s}{name:>5s}{number:5d}" + "".join(f"{value:8.3f}" for value in place)
-            for piece in range(pieces)
-            for number, (name, place) in enumerate(zip(BEADS, places[piece, 0, at] + corner[piece], strict=True), 1)]
-    (folder / "beads.gro").write_text("\n".join(["Beads", str(len(rows)), *rows, NO_BOX]) + "\n")
+    heads = [f"{piece + 1:5d}{'ADP':<5s}{name:>5s}{number:5d}"
+             for piece in range(pieces) for number, name in enumerate(BEADS, 1)]
+    write_gro(folder / "beads.gro", heads, places[:, 0, at] + corner[:, None], pieces)
+
+
+def write_gro(path: Path, heads: list[str], places: np.ndarray, pieces: int) -> None:
+    """A gro file of particles with these first columns, at ``places`` (..., 3), nm; one piece has no box."""
+    rows = [head + "".join(f"{x:8.3f}" for x in place)
+            for head, place in zip(heads, places.reshape(-1, 3), strict=True)]
+    box = f"{width(pieces) if pieces > 1 else 0:10.5f}" * 3
+    path.write_text("\n".join([path.stem, str(len(rows)), *rows, box]) + "\n")
 
 
 def _places(universe: mda.Universe, first: int, n_frames: int, pieces: int, beads: list[int]) -> np.ndarray:
@@ -63,10 +70,15 @@ def _places(universe: mda.Universe, first: int, n_frames: int, pieces: int, bead
     return (found - found[:, beads].mean(axis=1, keepdims=True)).reshape(pieces, n_frames, -1, 3)
 
 
-def _corners(pieces: int) -> np.ndarray:
+def width(pieces: int) -> float:
+    """Of the cube in which they stand, nm."""
+    return APART * np.ceil(pieces**(1 / 3))
+
+
+def corners(pieces: int) -> np.ndarray:
     """Where each piece stands, (pieces, 3), nm."""
     side = int(np.ceil(pieces**(1 / 3)))
-    return APART * np.stack(np.unravel_index(np.arange(pieces), (side, side, side)), axis=1)
+    return APART * (0.5 + np.stack(np.unravel_index(np.arange(pieces), (side, side, side)), axis=1))
 
 
 def main() -> None:

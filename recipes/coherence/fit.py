@@ -1,4 +1,4 @@
-"""Fits the friction of dipeptide.yaml: runs it at several ones, and says how far correlations and rates are off at each.
+"""Fits the friction of dipeptide.yaml: runs it at several ones, and says how far rates and correlations are off.
 
     python dipeptide.py --trajectory ../../../shared/data/alanine_dipeptide --pieces 18 --frames 250 --folder half
     BACKMAP_DIPEPTIDE=half python fit.py --friction 1 2 4 --frames 0:250

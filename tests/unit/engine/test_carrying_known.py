@@ -78,7 +78,7 @@ def transition_state() -> float:
 @pytest.mark.slow
 def test_a_rotor_jumps_as_often_as_langevin_dynamics_says() -> None:
     """10^5 frames: within three standard errors, some 15 %."""
-    known, uncertain = jumps(langevin(2000, 300))
+    known, uncertain = jumps(langevin(1500, 250))
     assert 3 < known < 8
     assert 0.3 * transition_state() < known < 1.05 * transition_state()
     found, error = jumps(torsions(carried(SWEEPS, 340, 6, barrier=BARRIER, steps=STEPS, timestep=TIMESTEP,

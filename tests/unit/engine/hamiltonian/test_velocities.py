@@ -50,15 +50,15 @@ def expected() -> Array:
     return np.histogram(angle, EDGES, weights=density)[0] / density.sum()
 
 
-@pytest.mark.parametrize("friction", [0.5, 5.0])
+@pytest.mark.parametrize("friction", [0.1, 5.0])
 def test_the_law_of_states_is_the_same(friction: float) -> None:
-    states, accepted = trimers(260, steps=4, timestep=50.0, friction=friction)
-    assert 0.2 < accepted < 0.92
+    states, accepted = trimers(260, steps=2, timestep=65.0, friction=friction)
+    assert 0.4 < accepted < 0.9
     assert chains.p_value(states, EDGES, expected()) > REFUSED
 
 
 def test_velocities_that_are_not_turned_round_are_seen() -> None:
-    states, _ = trimers(260, turned_round=False, steps=4, timestep=50.0, friction=0.5)
+    states, _ = trimers(260, turned_round=False, steps=2, timestep=65.0, friction=0.1)
     assert chains.p_value(states, EDGES, expected()) < SEEN
 
 
@@ -79,7 +79,7 @@ def sphere(friction: float, sweeps: int, pace: float = 1.0, steps: int = 10, tim
 
 @pytest.mark.parametrize("pace", [1.0, 0.4])
 def test_a_free_rotor_forgets_its_velocity_as_langevin_dynamics_does(pace: float) -> None:
-    friction, momenta = 3.0, sphere(3.0, 300, pace)
+    friction, momenta = 3.0, sphere(3.0, 120, pace)
     square = (momenta**2).sum(axis=-1).mean()
     assert square == pytest.approx(2 * HEAT / chains.MASS * chains.LENGTH**2, rel=0.02)
     once = np.exp(-friction * pace * np.arange(5, 16) * 0.005).mean()  # of 5 to 15 time steps

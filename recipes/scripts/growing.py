@@ -21,6 +21,8 @@ import numpy as np
 import yaml
 from backmap_plugins.formats.gromacs.frames import GromacsFrames
 
+from backmap.model.box import minimum_image
+
 RECIPES = Path(__file__).parents[1]
 PUBLISHED = RECIPES / "polystyrene_published" / "benchmark.yaml"
 DATA = Path(os.environ.get("BACKMAP_REFERENCE_DATA", RECIPES.parent.parent / "shared" / "data")) / "polystyrene"
@@ -59,7 +61,10 @@ def write_beads(folder: Path, copies: int) -> int:
     frame = GromacsFrames([DATA / "test_568K" / "cg.gro"]).frame(0)
     shifts = np.stack(np.meshgrid(*[np.arange(copies)] * 3, indexing="ij"), axis=-1).reshape(-1, 1, 3) @ frame.box
     names = [line[5:15] for line in (DATA / "test_568K" / "cg.gro").read_text().splitlines()[2:-1]]
-    points = (frame.positions + shifts).reshape(-1, 3)
+    chains = frame.positions.reshape(CHAINS, -1, 3)  # whole ones: in a larger box a broken one would be torn
+    steps = np.diff(chains, axis=1, prepend=chains[:, :1])
+    chains = chains[:, :1] + np.cumsum(minimum_image(steps, frame.box), axis=1)
+    points = (chains.reshape(-1, 3) + shifts).reshape(-1, 3)
     lines = [f"{number % 100000:5d}{names[number % len(names)]}{(number + 1) % 100000:5d}{x:8.3f}{y:8.3f}{z:8.3f}"
              for number, (x, y, z) in enumerate(points)]
     edges = (frame.box * copies)[[0, 1, 2, 0, 0, 1, 1, 2, 2], [0, 1, 2, 1, 2, 0, 2, 0, 1]]

@@ -11,10 +11,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-import backmap
-
-from simulate import HERE, liquids
 from mappings import SIZES
+from simulate import HERE, liquids
+
+import backmap
 
 NETWORK = {"channels": 16, "width": 96}
 

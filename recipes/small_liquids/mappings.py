@@ -51,7 +51,8 @@ def written(topology: Path, size: int, seed: int = SEED) -> str:
         names = [f"1:{molecule.residue_names[a]}:{molecule.atom_names[a]}" for a in atoms]
         beads.append(WrittenBead(f"B{number + 1}", f"T{number + 1}", names, [molecule.mass[a] for a in atoms]))
     owner = {atom: number for number, piece in enumerate(pieces) for atom in piece}
-    bonds = sorted({tuple(sorted((owner[i], owner[j]))) for i, j in graph.subgraph(heavy).edges if owner[i] != owner[j]})
+    bonds = sorted({tuple(sorted((owner[i], owner[j]))) for i, j in graph.subgraph(heavy).edges} - {
+        (number, number) for number in owner.values()})
     return mapping_xml(molecule.name, molecule.name, beads, bonds, [f"{size} heavy atoms a bead; by mappings.py"])
 
 

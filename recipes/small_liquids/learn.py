@@ -54,8 +54,8 @@ def trained(data: list[Path], output: Path, steps: int, transferable: bool) -> N
     """Weights from training sets."""
     generator = {"equivariant": NETWORK | ({"transferable": True} if transferable else {})}
     backmap.run({"recipe": 1, "title": "Small liquids", "seed": 1, "output": str(output), "steps": [{"train": {
-        "generator": generator, "data": [str(path) for path in data], "steps": steps, "sites": 64,
-        "validate_every": min(steps, 1000), "output": "weights.safetensors"}}]},
+        "generator": generator, "data": [str(path) for path in data], "steps": steps, "sites": 64, "frames": 1,
+        "validate_every": min(steps, 500), "output": "weights.safetensors"}}]},
         resume=(output / "weights.state.safetensors").exists())
 
 

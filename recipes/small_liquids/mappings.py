@@ -1,5 +1,7 @@
 """Mappings of the small liquids: ``python mappings.py [NAME ...]`` writes ``NAME/N.xml`` for N = 2, 3, 4, 5.
 
+NAME is a liquid that is there, or one of the systems of other recipes that ``systems.py`` knows; all by default.
+
 A bead has about N heavy atoms that are bonded to each other, with their hydrogens, and lies at their centre of mass.
 Of the ways to cut a molecule along a tree of its bonds, one is drawn at random of those whose beads are nearest to N.
 """
@@ -12,9 +14,8 @@ import networkx as nx
 import numpy as np
 from backmap_plugins.files.votca_mapping import WrittenBead, mapping_xml
 from backmap_plugins.formats.gromacs.topology import Gromacs
+from systems import HERE, SIZES, liquids
 
-HERE = Path(__file__).resolve().parent
-SIZES = (2, 3, 4, 5)
 TRIALS, SEED = 200, 7
 
 
@@ -44,11 +45,12 @@ def written(topology: Path, size: int, seed: int = SEED) -> str:
     molecule = next(iter(Gromacs(Gromacs.Options(file=topology)).read().types.values()))
     graph = nx.Graph(molecule.bonds.tolist())
     heavy = [atom for atom in graph if molecule.element[atom] != 1]
+    residue = np.unique(molecule.residues, return_inverse=True)[1] + 1
     pieces = pieces_of(graph.subgraph(heavy), size, np.random.default_rng([seed, size]))
     beads = []
     for number, piece in enumerate(pieces):
         atoms = sorted({*piece, *(n for atom in piece for n in graph[atom] if molecule.element[n] == 1)})
-        names = [f"1:{molecule.residue_names[a]}:{molecule.atom_names[a]}" for a in atoms]
+        names = [f"{residue[a]}:{molecule.residue_names[a]}:{molecule.atom_names[a]}" for a in atoms]
         beads.append(WrittenBead(f"B{number + 1}", f"T{number + 1}", names, [molecule.mass[a] for a in atoms]))
     owner = {atom: number for number, piece in enumerate(pieces) for atom in piece}
     bonds = sorted({tuple(sorted((owner[i], owner[j]))) for i, j in graph.subgraph(heavy).edges} - {
@@ -57,9 +59,11 @@ def written(topology: Path, size: int, seed: int = SEED) -> str:
 
 
 def main(names: list[str]) -> None:
-    for name in names or sorted(path.parent.name for path in HERE.glob("*/topol.top")):
+    known = liquids()
+    for name in names or known:
+        (HERE / name).mkdir(exist_ok=True)
         for size in SIZES:
-            (HERE / name / f"{size}.xml").write_text(written(HERE / name / "topol.top", size))
+            (HERE / name / f"{size}.xml").write_text(written(known[name].topology, size))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ unless it is there. What is written to ``NAME/`` is described in README.md. Unit
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import re
 import sys
@@ -18,15 +17,15 @@ import numpy as np
 from MDAnalysis.lib.formats.libmdaxdr import TRRFile, XTCFile
 from rdkit import Chem
 from rdkit.Chem import AllChem, Descriptors
+from systems import CUTOFF, HERE, rows
 
-HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "scripts"))
 
-from simulating import filled, gmx, run, stage  # noqa: E402
+from simulating import filled, gmx, run, stage
 
 ATOMS = 1000  #: at least so many in a box
 STARTING_DENSITY = 350.0
-CUTOFF, TIME_STEP = 0.9, 0.002
+TIME_STEP = 0.002
 COMPRESSION, EQUILIBRATION, PRODUCTION = 30.0, 100.0, 80.0
 SPACING, LOGGED = 4.0, 2.0
 XTC_PRECISION = 10000.0
@@ -34,12 +33,6 @@ SEED = 7
 #: acpype's programs of AmberTools need a library of Debian that they do not bring.
 ACPYPE, ARPACK = ("acpype==2022.7.21", "openbabel-wheel"), "libarpack2"
 TERMS = ("Potential", "Temperature", "Density")
-
-
-def liquids() -> dict[str, dict[str, str]]:
-    """Rows of liquids.csv by name."""
-    with (HERE / "liquids.csv").open() as file:
-        return {row["name"]: row for row in csv.DictReader(file)}
 
 
 def install(tools: Path) -> None:
@@ -137,7 +130,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tools", type=Path, help="folder of acpype's environment")
     parser.add_argument("names", nargs="*", help="liquids (default: all that are not there yet)")
-    options, known = parser.parse_args(), liquids()
+    options, known = parser.parse_args(), rows()
     names = options.names or [name for name in known if not (HERE / name).exists()]
     install(options.tools.absolute())
     for name in names:

@@ -1,4 +1,4 @@
-"""How draws are distributed: ``python measure.py FOLDER NAME:MAPPING ...``, FOLDER as for learn.py.
+"""How draws are distributed: ``python measure.py FOLDER [--only LABEL] NAME:MAPPING ...``, FOLDER as for learn.py.
 
 For each liquid and mapping: divergences from the simulation after a forward pass and three sweeps without moves, of
 transferable weights, of specific ones if they are there, of ``force_field``, and of templates, which are not swept; and
@@ -6,8 +6,8 @@ which share of draws is accepted by Metropolis sweeps from the atoms of the simu
 """
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from systems import Liquid, liquids
 
 import backmap
 
-SWEEPS, FRAMES, SEED = 3, (2, 4), 1
+SWEEPS, FRAMES, SEED = 3, (2,), 1
 #: Section of the figures and the beginning of their names.
 SECTIONS = {"angles": ("angles", ""), "torsions": ("propers", ""),
             "contacts": ("packing", "nearest contact heavy-heavy")}
@@ -61,12 +61,19 @@ def generators(liquid: Liquid, mapping: str, folder: Path) -> dict[str, Any]:
         "force_field": "force_field", "template": "template"}
 
 
-def main(folder: Path, wanted: list[str]) -> None:
-    for one in wanted:
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("wanted", nargs="+", help="liquids and mappings, as heptane:3")
+    parser.add_argument("--only", action="append", help="what to measure: transferable, force_field, ...")
+    options = parser.parse_args()
+    for one in options.wanted:
         name, mapping = one.split(":")
         liquid = liquids()[name]
-        for label, generator in generators(liquid, mapping, folder).items():
-            output = folder / "measured" / f"{name}_{mapping}_{label}"
+        for label, generator in generators(liquid, mapping, options.folder).items():
+            if options.only and label not in options.only:
+                continue
+            output = options.folder / "measured" / f"{name}_{mapping}_{label}"
             found = divergences(liquid, mapping, generator, output)
             if label != "template":
                 found |= {f"accepted {block}": share for block, share in
@@ -75,4 +82,4 @@ def main(folder: Path, wanted: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    main()

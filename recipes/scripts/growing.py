@@ -1,7 +1,8 @@
 """How time and memory of a run grow with its atoms: the published melt many times over, by its own recipe.
 
 Needs the reference data, in ../shared/data beside the project or where BACKMAP_REFERENCE_DATA says. Every size is a
-process of its own; what is read and started once is measured by the frame that is there twice.
+process of its own. Small ones have their frame twice, and the second counts, as compiled functions are loaded with the
+first: that is a second or less, and nothing beside a frame of the others.
 
     python growing.py --copies 1 2 3 --figure growing.svg
 """
@@ -20,10 +21,13 @@ import numpy as np
 import yaml
 from backmap_plugins.formats.gromacs.frames import GromacsFrames
 
+from backmap.model.box import minimum_image
+
 RECIPES = Path(__file__).parents[1]
 PUBLISHED = RECIPES / "polystyrene_published" / "benchmark.yaml"
 DATA = Path(os.environ.get("BACKMAP_REFERENCE_DATA", RECIPES.parent.parent / "shared" / "data")) / "polystyrene"
 CHAINS = 36
+LARGE = 3  #: copies in each direction from which on a frame is run once
 
 #: Runs a recipe; says the processor time of every frame, s, and the most memory that there was, KiB.
 CHILD = """
@@ -43,55 +47,67 @@ runner.Pipeline.work = timed
 runner.run(checked)
 peak = next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
 print()
-print(times[0], times[-1], time.process_time(), peak)
+print(sum(times), times[-1], time.process_time(), peak)
 """
 
 
+def frames_of(copies: int) -> int:
+    """How often a box is there."""
+    return 2 if copies < LARGE else 1
+
+
 def write_beads(folder: Path, copies: int) -> int:
-    """The first frame of the test set so many times in each direction, twice; returns the number of beads."""
+    """The first frame of the test set so many times in each direction; returns the number of beads."""
     frame = GromacsFrames([DATA / "test_568K" / "cg.gro"]).frame(0)
     shifts = np.stack(np.meshgrid(*[np.arange(copies)] * 3, indexing="ij"), axis=-1).reshape(-1, 1, 3) @ frame.box
     names = [line[5:15] for line in (DATA / "test_568K" / "cg.gro").read_text().splitlines()[2:-1]]
-    points = (frame.positions + shifts).reshape(-1, 3)
+    chains = frame.positions.reshape(CHAINS, -1, 3)  # whole ones: in a larger box a broken one would be torn
+    steps = np.diff(chains, axis=1, prepend=chains[:, :1])
+    chains = chains[:, :1] + np.cumsum(minimum_image(steps, frame.box), axis=1)
+    points = (chains.reshape(-1, 3) + shifts).reshape(-1, 3)
     lines = [f"{number % 100000:5d}{names[number % len(names)]}{(number + 1) % 100000:5d}{x:8.3f}{y:8.3f}{z:8.3f}"
              for number, (x, y, z) in enumerate(points)]
     edges = (frame.box * copies)[[0, 1, 2, 0, 0, 1, 1, 2, 2], [0, 1, 2, 1, 2, 0, 2, 0, 1]]
     whole = "\n".join(["melt", str(len(points)), *lines, "".join(f"{edge:10.5f}" for edge in edges), ""])
-    (folder / "cg.gro").write_text(whole)
+    for number in range(frames_of(copies)):
+        (folder / f"cg{number}.gro").write_text(whole)
     return len(points)
 
 
-def write_recipe(folder: Path, copies: int) -> Path:
-    """The published melt's recipe without what judges it."""
+def write_recipe(folder: Path, copies: int, moves: bool) -> Path:
+    """The published melt's recipe without what judges it; without ``moves`` it ends before these."""
     topology = re.sub(rf"(?m)^(PS1\s+){CHAINS}\s*$", rf"\g<1>{CHAINS * copies**3}", (DATA / "topol.top").read_text())
     (folder / "topol.top").write_text(topology.replace('#include "', f'#include "{DATA}/'))
     recipe = yaml.safe_load(PUBLISHED.read_text())
-    steps = {name: step for step in recipe["steps"] for name in step}
+    steps = {name: step for step in recipe["steps"] for name in step}  # of several of a name the last
     recipe["output"] = "out"
     steps["topology"]["topology"] |= {"atoms": {"gromacs": "topol.top"}, "mapping": {"votca": str(DATA / "PS1.xml")},
                                       "owners": {"PS1": str(DATA / "PS1.map")}}
     steps["forcefield"]["forcefield"]["gromacs"] = "topol.top"
-    steps["read"]["read"] = {"beads": {"gromacs": ["cg.gro", "cg.gro"]}}
+    steps["read"]["read"] = {"beads": {"gromacs": [f"cg{number}.gro" for number in range(frames_of(copies))]}}
     steps["forward"]["forward"]["generator"]["equivariant"] = str(PUBLISHED.parent / "ps_568K.safetensors")
     steps["write"]["write"] = {"atoms": {"gromacs": "atoms.xtc"}}
-    recipe["steps"] = [step for step in recipe["steps"] if "assess" not in step]
+    order = [next(iter(step)) for step in recipe["steps"]]
+    last = len(order) if moves else order.index("hamiltonian")
+    recipe["steps"] = [step for step in recipe["steps"][:last] if "assess" not in step and "write" not in step]
+    recipe["steps"].append(steps["write"])
     recipe["window"] = 1
     (folder / "run.yaml").write_text(yaml.safe_dump(recipe))
     return folder / "run.yaml"
 
 
-def measured(copies: int) -> dict[str, float]:
+def measured(copies: int, moves: bool) -> dict[str, float]:
     """Atoms, processor seconds of a frame once compiled functions are loaded, those of the start, and memory, MB."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         beads = write_beads(folder, copies)
-        command = [sys.executable, "-c", CHILD, str(write_recipe(folder, copies))]
+        command = [sys.executable, "-c", CHILD, str(write_recipe(folder, copies, moves))]
         done = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
                               check=False)
         if done.returncode:
             raise SystemExit(done.stderr or done.stdout)
-    first, second, total, peak = map(float, done.stdout.split()[-4:])
-    return {"atoms": beads // 20 * 162, "frame": second, "start": total - first - second, "memory": peak / 1024}
+    frames, last, total, peak = map(float, done.stdout.split()[-4:])
+    return {"atoms": beads // 20 * 162, "frame": last, "start": total - frames, "memory": peak / 1024}
 
 
 def exponents(rows: list[dict[str, float]]) -> dict[str, float]:
@@ -122,11 +138,12 @@ def draw(rows: list[dict[str, float]], path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--copies", type=int, nargs="+", default=[1, 2, 3], help="in each direction")
+    parser.add_argument("--draws", action="store_true", help="draws of the network alone, without moves")
     parser.add_argument("--figure", type=Path, help="a file to draw to (.svg)")
     options = parser.parse_args()
     rows = []
     for copies in options.copies:
-        rows.append(measured(copies))
+        rows.append(measured(copies, not options.draws))
         print(json.dumps(rows[-1]), flush=True)
     if len(rows) > 1:
         print(json.dumps({"exponents": exponents(rows)}))

@@ -19,7 +19,7 @@ from ..geometry.dependents import placed
 from .conflict import bead_pairs, conflict_graph
 from .contracts import LocalEnvironment, View
 from .fragments import FragmentTable
-from .gathering import Nearby, Places, Stand, gathered
+from .gathering import Nearby, Rows, Stand, gathered
 from .records import as_arrays
 
 Index = NDArray[np.int64]
@@ -235,7 +235,7 @@ class Scene:
         near, layout, tables = self.surroundings, self.layout, self.fragments
         stand = Stand(self.atoms, self.placed, self.beads)
         nearby = Nearby(near.beads, near.vectors, near.atoms, near.slot)
-        places = Places(layout.row, layout.molecule, layout.atom_shift, layout.bead_shift, layout.atom_row,
+        places = Rows(layout.row, layout.molecule, layout.atom_shift, layout.bead_shift, layout.atom_row,
                         tables.context, tables.beads)
         found = gathered(frame.numpy(), bead.numpy(), *map(as_arrays, (stand, nearby, places)))
         return {name: torch.as_tensor(value) for name, value in found._asdict().items()}

@@ -38,7 +38,7 @@ class Nearby(NamedTuple):
     slot: Any
 
 
-class Places(NamedTuple):
+class Rows(NamedTuple):
     """What beads and atoms of the system are, as ``environment.Layout`` and ``FragmentTable`` have it.
 
     Attributes:
@@ -77,10 +77,10 @@ class Gathered(NamedTuple):
 
 
 @compiled(nogil=True)
-def gathered(frame, bead, stand: Stand, nearby: Nearby, places: Places) -> Gathered:
+def gathered(frame, bead, stand: Stand, nearby: Nearby, rows: Rows) -> Gathered:
     """Gather what S sites see; ``frame`` and ``bead`` are (S,)."""
     count, n_atoms, n_beads = len(frame), nearby.atoms.shape[2], nearby.beads.shape[2]
-    n_context, n_near = places.context.shape[1], places.near.shape[1]
+    n_context, n_near = rows.context.shape[1], rows.near.shape[1]
     found = Gathered(
         np.zeros((count, n_context, 3), np.float32), np.zeros((count, n_context), np.bool_),
         np.zeros((count, n_near, 3), np.float32), np.zeros((count, n_near), np.bool_),
@@ -91,13 +91,13 @@ def gathered(frame, bead, stand: Stand, nearby: Nearby, places: Places) -> Gathe
     image = np.empty((n_beads, 3))
     for s in range(count):
         w, b = frame[s], bead[s]
-        row, anchor = places.row[b], stand.beads[w, b]
-        _own(s, w, b, row, anchor, stand, places, found)
+        row, anchor = rows.row[b], stand.beads[w, b]
+        _own(s, w, b, row, anchor, stand, rows, found)
         for p in range(n_beads):
             other = nearby.beads[w, b, p]
             if other < 0:
                 continue
-            found.neighbour_beads_present[s, p], found.neighbour_bead_row[s, p] = True, places.row[other]
+            found.neighbour_beads_present[s, p], found.neighbour_bead_row[s, p] = True, rows.row[other]
             for x in range(3):
                 vector = nearby.vectors[w, b, p, x]
                 found.neighbour_beads[s, p, x] = vector
@@ -107,26 +107,26 @@ def gathered(frame, bead, stand: Stand, nearby: Nearby, places: Places) -> Gathe
             atom, p = nearby.atoms[w, b, n], nearby.slot[w, b, n]
             if atom < 0:
                 continue
-            found.neighbours_placed[s, n], found.neighbour_atom[s, n] = stand.placed[w, atom], places.atom_row[atom]
-            found.neighbour_same[s, n] = places.molecule[nearby.beads[w, b, p]] == places.molecule[b]
+            found.neighbours_placed[s, n], found.neighbour_atom[s, n] = stand.placed[w, atom], rows.atom_row[atom]
+            found.neighbour_same[s, n] = rows.molecule[nearby.beads[w, b, p]] == rows.molecule[b]
             for x in range(3):
                 found.neighbours[s, n, x] = stand.atoms[w, atom, x] - anchor[x] + image[p, x]
     return found
 
 
 @part(nogil=True)
-def _own(s, w, b, row, anchor, stand, places, found):
+def _own(s, w, b, row, anchor, stand, rows, found):
     """Context atoms and near beads of the site's own molecule."""
-    for k in range(places.context.shape[1]):
-        if places.context[row, k] < 0:
+    for k in range(rows.context.shape[1]):
+        if rows.context[row, k] < 0:
             continue
-        atom = places.context[row, k] + places.atom_shift[b]
+        atom = rows.context[row, k] + rows.atom_shift[b]
         if stand.placed[w, atom]:
             found.context_placed[s, k] = True
             for x in range(3):
                 found.context[s, k, x] = stand.atoms[w, atom, x] - anchor[x]
-    for k in range(places.near.shape[1]):
-        if places.near[row, k] >= 0:
+    for k in range(rows.near.shape[1]):
+        if rows.near[row, k] >= 0:
             found.beads_present[s, k] = True
             for x in range(3):
-                found.beads[s, k, x] = stand.beads[w, places.near[row, k] + places.bead_shift[b], x] - anchor[x]
+                found.beads[s, k, x] = stand.beads[w, rows.near[row, k] + rows.bead_shift[b], x] - anchor[x]

@@ -16,7 +16,7 @@ from backmap.model.pairs import ranges
 
 from ..units import Lengthscale
 from .density import spare_directions
-from .drawing import BlockDraws, DrawingLayers, classes_of, suit
+from .drawing import BlockDraws, DrawingLayers, suit
 from .features import FAR, PLAIN, Description, Ranges, Slots
 from .head import Head
 from .kernels import looped
@@ -79,18 +79,17 @@ class Core:
     def _layers(self, embedded: dict[str, Tensor], slots: Slots, tables: FragmentTable) -> DrawingLayers:
         """The network's layers for compiled passes: made once, as embeddings are."""
         if self._packed is None or self._packed[0] is not embedded:
-            near, bonds = self._near_fragments(tables)
-            classes = classes_of(tables, slots, near, bonds)
-            self._packed = embedded, DrawingLayers(self.network, embedded, classes, self.view.cutoff / self.scale.unit)
+            self._packed = embedded, DrawingLayers(self.network, slots, embedded, tables, self._near_fragments(tables),
+                                                   self.view.cutoff / self.scale.unit)
         return self._packed[1]
 
     def look(self, env: LocalEnvironment) -> Sight:
         """Encode the surroundings of every site."""
-        tables, env = env.fragments, self.scale.seen(env.mirrored())
+        env = self.scale.seen(env.mirrored())
         slots = self.slots_of(env.fragments)
         embedded = self.embed(slots)
         if looped(env.beads) and not self.network.training:
-            return Sight(env, embedded=embedded, slots=slots, **self._layers(embedded, slots, tables).look(env))
+            return Sight(env, embedded=embedded, slots=slots, **self._layers(embedded, slots, env.fragments).look(env))
         near = self._bonds_to_fragment(env)
         surrounding = slots.surrounding[env.neighbour_atom, near]
         same = self._own_molecule(env)

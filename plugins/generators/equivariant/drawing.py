@@ -21,7 +21,7 @@ from .head import Head
 from .kernels import SlotLayer, looped
 from .network import Network
 from .passes import Layers, Placing, Seen, drawn_blocks
-from .seeing import Classes, Encoder, Sites, looked
+from .seeing import Classes, EncoderWeights, SeenSites, looked
 
 if TYPE_CHECKING:
     from backmap.engine.sites.contracts import LocalEnvironment
@@ -33,26 +33,41 @@ DISTANCES = 1601  #: at which radial weights are tabulated
 
 
 class DrawingLayers:
-    """A network's layers as compiled passes read them, for classes of slots and atoms that are embedded.
+    """A network's layers as compiled passes read them, and the tables of fragments that are drawn.
 
     What is the same for all atoms of a site, or of a class, goes through its part of the trunk's first layer by itself.
+
+    Args:
+        network: Draws.
+        slots: Of the tables.
+        embedded: Their classes.
+        tables: Of all fragments.
+        near: Fragment rows times atom rows plus atom rows near them, ascending; and bonds between these.
+        cutoff: In the network's unit of length.
     """
 
-    def __init__(self, network: Network, embedded: dict[str, Tensor], classes: Classes, cutoff: float) -> None:
-        self._network, self._embedded, self._classes = network, embedded, classes
+    def __init__(self, network: Network, slots: Slots, embedded: dict[str, Tensor], tables: FragmentTable,
+                 near: tuple[Tensor, Tensor], cutoff: float) -> None:
+        self._network, self._embedded = network, embedded
+        n, rows = len(tables.element), torch.arange(len(tables.atoms) + 1)
+        self._classes = as_arrays(Classes(torch.searchsorted(near[0], rows * n), near[0] % n, near[1],
+                                          slots.surrounding, tables.beads, slots.bead))
+        self.placing = as_arrays(Placing(
+            tables.reference, tables.length.double(), tables.closure, tables.closure_length.double(), slots.index,
+            slots.of, slots.residual, slots.residual_bead, slots.residual_scale, slots.target))
         encoder = network.encoder
 
         def filled(rows: Tensor) -> Tensor:
             return functional.pad(rows, (0, -rows.shape[1] % WIDTH))
 
-        distances = torch.linspace(0, cutoff, DISTANCES, device=embedded["bead"].device)
-        self._encoder: Encoder = as_arrays(Encoder(
+        distances = torch.linspace(0, cutoff, DISTANCES)
+        self._encoder: EncoderWeights = as_arrays(EncoderWeights(
             filled(embedded["surrounding"]), filled(embedded["bead"]), filled(encoder.radial_weights(distances)),
             *(Layer.of(matrix.T) for matrix in encoder.mix.matrices()), encoder.channels, cutoff))
 
     def look(self, env: LocalEnvironment) -> dict[str, Tensor]:
         """What sites see: ``features``, ``surrounding`` and ``spare`` of ``Sight``."""
-        sites = Sites(env.row, env.neighbours, env.neighbours_placed, env.neighbour_atom, env.neighbour_same,
+        sites = SeenSites(env.row, env.neighbours, env.neighbours_placed, env.neighbour_atom, env.neighbour_same,
                       env.neighbour_beads, env.neighbour_beads_present, env.neighbour_bead_row)
         found = looked(as_arrays(sites), self._classes, self._encoder)
         return dict(zip(("features", "surrounding", "spare"), map(torch.as_tensor, found), strict=True))
@@ -105,26 +120,12 @@ class DrawingLayers:
         return as_arrays(Seen(vector.reshape(-1, half, 3), tensor.reshape(-1, half, 5), standing, sight.spare))
 
 
-def classes_of(tables: FragmentTable, slots: Slots, near: Tensor, bonds: Tensor) -> Classes:
-    """Classes of neighbours; ``near`` are fragment rows times atom rows plus atom rows near them, ascending."""
-    n, rows = len(tables.element), torch.arange(len(tables.atoms) + 1, device=near.device)
-    return as_arrays(Classes(torch.searchsorted(near, rows * n), near % n, bonds, slots.surrounding, tables.beads,
-                             slots.bead))
-
-
 def suit(network: Network, sight: Sight) -> bool:
     """Whether all that is to be drawn has rigid bonds, and is drawn without gradients on a processor."""
     env = sight.env
     drawn = env.block & ~env.fragments.pinned[env.row]
     return (looped(env.beads) and not network.training and sight.latents is None
             and bool(torch.isfinite(env.fragments.length[env.row])[drawn].all()))
-
-
-def placing(tables: FragmentTable, slots: Slots) -> Placing:
-    """Where fragment atoms are placed from, and what they look at."""
-    return as_arrays(Placing(
-        tables.reference, tables.length.double(), tables.closure, tables.closure_length.double(), slots.index,
-        slots.of, slots.residual, slots.residual_bead, slots.residual_scale, slots.target))
 
 
 class BlockDraws:
@@ -141,7 +142,7 @@ class BlockDraws:
 
     def __init__(self, network: Network, layers: DrawingLayers, sight: Sight, local: Tensor, site: Tensor,
                  uniform: Tensor) -> None:
-        env, slots = sight.env, sight.slots
+        env = sight.env
         self._network, self._tables = network, env.fragments
         block = (env.block & ~env.fragments.pinned[env.row])[site].numpy()  # pinned atoms stay at the anchor, zero
         self._atom, self._row = np.nonzero(block.T)
@@ -149,7 +150,7 @@ class BlockDraws:
         self._fragment = env.row[site]
         self._drawn = drawn_blocks(
             local.numpy(), (self._row, start), site.numpy(), self._fragment.numpy(), uniform.numpy(),
-            placing(env.fragments, slots), layers.seen(sight),
+            layers.placing, layers.seen(sight),
             as_arrays(SeenClasses(env.neighbours, env.neighbours_placed, sight.surrounding)), layers.layers)
 
     def log_density(self) -> Tensor:

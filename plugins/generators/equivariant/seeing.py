@@ -22,7 +22,7 @@ SPARE = 2  #: nearest neighbours of a kind that complete local frames
 SUMMED = 0.15  #: what sums over neighbours are multiplied by
 
 
-class Sites(NamedTuple):
+class SeenSites(NamedTuple):
     """Neighbours of S sites.
 
     Attributes:
@@ -66,7 +66,7 @@ class Classes(NamedTuple):
     bead: Any
 
 
-class Encoder(NamedTuple):
+class EncoderWeights(NamedTuple):
     """The encoder's weights; channels are filled up to whole lanes.
 
     Attributes:
@@ -215,7 +215,7 @@ def _mixed(order, summed, layer, outputs, features, begin):
 
 
 @compiled(error_model="numpy", nogil=True)
-def looked(sites: Sites, classes: Classes, encoder: Encoder) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def looked(sites: SeenSites, classes: Classes, encoder: EncoderWeights) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What S sites see.
 
     Returns:

@@ -1,8 +1,8 @@
 """Area per lipid and order of C-H bonds in a bilayer of POPC: ``python order.py FROM TO run.tpr run.xtc [other...]``.
 
-FROM and TO are times, ps. The order S = <3 cos^2 - 1> / 2 of the angle between C-H bonds and z is that of each carbon, over
-its bonds, lipids and frames. Its standard error is that of the lipids' own means, for a lipid changes too slowly for
-blocks of time to tell. That of the area is of blocks of time and a lower bound, as areas wander for nanoseconds. A
+FROM and TO are times, ps. The order S = <3 cos^2 - 1> / 2 of the angle between C-H bonds and z is that of each carbon,
+over its bonds, lipids and frames. Its standard error is that of the lipids' own means, for a lipid changes too slowly
+for blocks of time to tell. That of the area is of blocks of time and a lower bound, as areas wander for nanoseconds. A
 second run is compared with the first.
 """
 from __future__ import annotations

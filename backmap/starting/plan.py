@@ -227,8 +227,8 @@ class _Planner:
                             "where else to look")
         few = self._few(system) if self.given.atoms and not self.wishes.train else None
         if few:
-            self.why.append(f"no weights fit these molecules, and {few} in the atomistic frames are too few to train on: they "
-                            "tell which isomers there are")
+            self.why.append(f"no weights fit these molecules, and {few} in the atomistic frames are too few to train "
+                            "on: they tell which isomers there are")
             return "force_field", None
         if self.given.atoms:
             self.why.append("you ask for training" if self.wishes.train else
@@ -279,7 +279,8 @@ class _Planner:
     def _settled(self, topology: dict[str, Any], beads: Any, system: System, chosen: Weights | None) -> System:
         """Rigid bonds and stereocentres that weights do not know: what is assumed is said in the recipe."""
         drawn = [kind for kind in system.types if not kind.given and len(kind.bonds)]
-        if any((kind.chemistry.sign == 0).any() for kind in drawn):
+        isomers = chosen is None and any(len(kind.chemistry.centres) or len(kind.planar.atoms) for kind in drawn)
+        if isomers or any((kind.chemistry.sign == 0).any() for kind in drawn):
             true = next((file for file in self.given.atoms if Path(file).suffix == ".gro"), None)
             if true is not None:
                 topology["stereo"] = self.given.path(true)

@@ -153,7 +153,7 @@ class _Composition:
         return placed
 
     def _is_cap(self, residue: int) -> bool:
-        """Whether a residue that no unit describes is a cap of a peptide, whose atoms follow that to which it is bonded."""
+        """Whether a residue that no unit describes is a cap of a peptide; its atoms follow their neighbours."""
         own = {*self.residues[residue].atoms.values()}
         bonded = {other for atom in own - {-1} for other in self.graph[atom]} - own
         return not self.strict and self.residues[residue].name in CAPS and len(bonded) == 1

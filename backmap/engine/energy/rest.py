@@ -52,10 +52,13 @@ def _orders(graph: nx.Graph, end: int, other: int) -> list[dict[int, float]]:
 
 def _energies(terms: list[tuple[Bonded, int]], one: dict[int, float], other: dict[int, float]) -> Array:
     """Of each term in each turn, kJ/mol, (terms, turns)."""
-    angles = one | other
-    return np.array([_energy(bonded.function, bonded.parameters[row],
-                             _TURNS + angles.get(int(bonded.atoms[row, 0]), 0.0)
-                             - angles.get(int(bonded.atoms[row, 3]), 0.0)) for bonded, row in terms])
+    turned = []
+    for bonded, row in terms:
+        first, last = int(bonded.atoms[row, 0]), int(bonded.atoms[row, 3])
+        near, far = (first, last) if first in one else (last, first)  # a torsion read backwards is the same
+        angle = one.get(near, 0.0) - other.get(far, 0.0)
+        turned.append(_energy(bonded.function, bonded.parameters[row], _TURNS + angle))
+    return np.array(turned)
 
 
 def _energy(function: str, parameters: Array, angle: Array) -> Array:

@@ -33,6 +33,7 @@ CUTOFF = 1.0  #: nm, unless the box is too small
 LEARNER = "equivariant"  #: what is trained where no weights fit
 SAME_FRAMES = 0.05  #: nm; atoms and beads that are farther apart (root mean square) are not of the same frames
 SAME_TEMPERATURE = 1.0  #: K
+LEARNABLE = 50  #: molecules of a type, over all frames, of which no fewer are worth training on
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ class _Planner:
         frame = survey.beads.frame(0)
         box = frame.box if frame.box is not None and periodic.is_valid(frame.box) else None
         found = weights.search(self.wishes.places, survey.system, self.wishes.temperature, self.registry)
-        way, chosen = self._way(found)
+        way, chosen = self._way(found, survey.system)
         atoms = files.frames_entry(self.given.atoms, self.given, self.registry) if self.given.atoms else None
         reference = atoms if atoms is not None and self._same(atoms, survey) else None
         system = chosen.system if chosen else survey.system
@@ -210,7 +211,7 @@ class _Planner:
         content = {"recipe": 1, "steps": [{"topology": topology}, {"read": {"beads": beads}}]}
         return reading.read("", content, self.target, self.registry)
 
-    def _way(self, found: weights.Search) -> tuple[Way, Weights | None]:
+    def _way(self, found: weights.Search, system: System) -> tuple[Way, Weights | None]:
         """What draws the atoms."""
         wanted = self.wishes.temperature
         for weight in found.fitting if not self.wishes.train else ():
@@ -227,6 +228,11 @@ class _Planner:
                                for place in self.wishes.places)
             self.why.append(f"there are no weights of any generator in {looked}. $BACKMAP_WEIGHTS or --weights says "
                             "where else to look")
+        few = self._few(system) if self.given.atoms and not self.wishes.train else None
+        if few:
+            self.why.append(f"no weights fit these molecules, and {few} in the atomistic frames are too few to train "
+                            "on: they tell which isomers there are")
+            return "force_field", None
         if self.given.atoms:
             self.why.append("you ask for training" if self.wishes.train else
                             "no weights fit these molecules, but there are atomistic frames to train on")
@@ -236,6 +242,14 @@ class _Planner:
                                hint="Give atomistic frames with --aa.")
         self.why.append("no weights fit these molecules, and there are no atomistic frames to train on")
         return "force_field", None
+
+    def _few(self, system: System) -> str | None:
+        """The molecules in the atomistic frames, if they are too few for a network to learn from."""
+        source: FrameSource = recipe.built(Reader, files.frames_entry(self.given.atoms, self.given, self.registry),
+                                           self.given.base, self.registry).open()
+        drawn = [(kind.name, count * source.n_frames) for kind, count in system.blocks if not kind.given]
+        name, most = max(drawn, key=lambda one: one[1], default=("", LEARNABLE))
+        return f"{most} {name}" if most < LEARNABLE else None
 
     def _same(self, atoms: Any, survey: Survey) -> bool:
         """Whether atoms are of the same frames as the beads, so that results can be compared with them."""
@@ -268,7 +282,8 @@ class _Planner:
     def _settled(self, topology: dict[str, Any], beads: Any, system: System, chosen: Weights | None) -> System:
         """Rigid bonds and stereocentres that weights do not know: what is assumed is said in the recipe."""
         drawn = [kind for kind in system.types if not kind.given and len(kind.bonds)]
-        if any((kind.chemistry.sign == 0).any() for kind in drawn):
+        isomers = chosen is None and any(len(kind.chemistry.centres) or len(kind.planar.atoms) for kind in drawn)
+        if isomers or any((kind.chemistry.sign == 0).any() for kind in drawn):
             true = next((file for file in self.given.atoms if Path(file).suffix == ".gro"), None)
             if true is not None:
                 topology["stereo"] = self.given.path(true)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..model.system import System
 from .energy.frame import FrameEnergy
+from .energy.rest import resting
 from .flags import FLATTEST, twisted, with_neighbours
 from .grafts import AromaticRings, Grafts
 from .hamiltonian.move import Frame
@@ -34,8 +35,8 @@ OVERLAPPING, THREADED, STRAINED, FOLDED, MISSED = "overlapping", "threaded", "st
 TROUBLES = (OVERLAPPING, THREADED, STRAINED, FOLDED, MISSED)
 #: Of the pairs of an atom, half of each, beyond what its charge is held by, where it overlaps: kJ/mol, and kT.
 PAIR, HOT = 30.0, 12.0
-#: Of the bonded terms of an atom, shared by their atoms, from which on it is strained, kT, and kJ/mol: in a glass beads
-#: hold molecules as they were when they were warm.
+#: Of the bonded terms of an atom, shared by their atoms, less what torsions have at rest, from which on it is strained,
+#: kT, and kJ/mol: in a glass beads hold molecules as they were when they were warm.
 STRAIN, BENT = 15.0, 35.0
 FAR = 6.0  #: sigma by which a soft bead may be missed
 CAPS = (10.0, 100.0, 1000.0, None)  #: kJ/mol, at which repulsion is capped, one after the other
@@ -80,6 +81,14 @@ class Mending:
     def rings(self) -> SmallRings:
         """What bonds may go through; looked for when the first frame is there."""
         return SmallRings(self.system)
+
+    @cached_property
+    def resting(self) -> Array:
+        """What torsions of each atom have where nothing strains them, kJ/mol, (A,)."""
+        found = np.zeros(self.system.n_atoms)
+        for group, known in zip(self.system.groups, self.energy.layout.molecules, strict=True):
+            found[group.atoms] = resting(group.type, known)
+        return found
 
     def troubles(self, frame: Frame, box: Array | None) -> dict[str, Mask]:
         """Beads in each trouble, (B,) bool, by name."""
@@ -174,7 +183,7 @@ class Mending:
 
     def _troubles(self, frame: Frame, box: Array | None, threads: Threads) -> dict[str, Mask]:
         heat = self.moves.rules.heat
-        energies, bonded = self.energy.of(frame.atoms, box), bonded_of_atom(self.energy, frame.atoms)
+        energies, bonded = self.energy.of(frame.atoms, box), bonded_of_atom(self.energy, frame.atoms) - self.resting
         # Ions sit deep in the shells of others. Excluded pairs and an atom itself cancel in the reaction field, as
         # charges of molecules do: without the one, the others would look like a repulsion.
         held = np.minimum(energies.coulomb_of_atom + self.energy.layout.self_energies, 0)

@@ -294,6 +294,24 @@ def divergence(p: NDArray[Any], q: NDArray[Any]) -> float:
     return max(0.0, (relative(p) + relative(q)) / 2)
 
 
+def chance(p: NDArray[Any], q: NDArray[Any]) -> float:
+    """What divergence to expect of two histograms of these sizes if both are of one distribution.
+
+    To second order a divergence is an eighth of a chi square, whose mean is the number of its degrees of freedom.
+
+    Args:
+        p: Counts, (n,).
+        q: The same of the other histogram, (n,).
+
+    Returns:
+        The mean divergence, at most ln 2; NaN if a histogram is empty.
+    """
+    if not p.sum() or not q.sum():
+        return float("nan")
+    free = np.count_nonzero(p + q) - 1
+    return float(min(free / 8 * (1 / p.sum() + 1 / q.sum()), np.log(2)))
+
+
 #: Probabilities below it count as it in ``jeffreys``, which would be infinite where one of them is 0.
 LEAST = 1e-6
 

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from ..api import ForceFieldReader, FrameSource, Reader, State, Step
 from ..checking import reading
 from ..engine.energy.beads import turning
 from ..engine.hamiltonian.timestep import first_guess
+from ..engine.rings import folding
 from ..errors import BackmapError
 from ..model import box as periodic
 from ..model.inputs import BeadsAre
@@ -32,6 +33,7 @@ CUTOFF = 1.0  #: nm, unless the box is too small
 LEARNER = "equivariant"  #: what is trained where no weights fit
 SAME_FRAMES = 0.05  #: nm; atoms and beads that are farther apart (root mean square) are not of the same frames
 SAME_TEMPERATURE = 1.0  #: K
+LEARNABLE = 50  #: molecules of a type, over all frames, of which no fewer are worth training on
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ class Plan:
         beads_are: Whether the beads were mapped from atoms, or are those of a model; None if nobody knows.
         turning: Whether most molecules are small, of one bead each, so that they turn about it.
         bodies: Whether none can do anything else, so that time steps may be longer still.
-        jumping: Whether a molecule has torsions that jump from well to well.
+        jumping: Whether a molecule has torsions that jump from well to well, in rings or outside.
+        folding: Whether most molecules have rings with several folds, of which templates find wrong ones.
         ready: Options of the writer ``gromacs_ready``, or None.
     """
 
@@ -96,6 +99,7 @@ class Plan:
     turning: bool = False
     bodies: bool = False
     jumping: bool = False
+    folding: bool = False
     ready: dict[str, Any] | None = None
     beads_are: BeadsAre | None = None
 
@@ -160,7 +164,7 @@ class _Planner:
         frame = survey.beads.frame(0)
         box = frame.box if frame.box is not None and periodic.is_valid(frame.box) else None
         found = weights.search(self.wishes.places, survey.system, self.wishes.temperature, self.registry)
-        way, chosen = self._way(found)
+        way, chosen = self._way(found, survey.system)
         atoms = files.frames_entry(self.given.atoms, self.given, self.registry) if self.given.atoms else None
         reference = atoms if atoms is not None and self._same(atoms, survey) else None
         system = chosen.system if chosen else survey.system
@@ -177,9 +181,9 @@ class _Planner:
             self._named(chosen.path) if chosen else "", forcefield, self.run,
             any(np.abs(kind.partial_charge).max(initial=0) > 0 for kind in known),
             all(np.isfinite(kind.bond_length).all() for kind in known), survey.beads.n_frames == 1,
-            2 * sum(count for kind, count in system.blocks if turns(kind)) > sum(count for _, count in system.blocks),
-            all(turns(kind) and is_body(kind) for kind in known), any(turning(kind) for kind in known),
-            ready, self.wishes.beads_are or ("mapped" if reference is not None else None))
+            _most(system, turns), all(turns(kind) and is_body(kind) for kind in known),
+            any(turning(kind) or folding(kind) for kind in known), _most(system, folding), ready,
+            self.wishes.beads_are or ("mapped" if reference is not None else None))
         self._reasons(way, forcefield, made.whole_box)
         return replace(made, why=tuple(self.why))
 
@@ -207,7 +211,7 @@ class _Planner:
         content = {"recipe": 1, "steps": [{"topology": topology}, {"read": {"beads": beads}}]}
         return reading.read("", content, self.target, self.registry)
 
-    def _way(self, found: weights.Search) -> tuple[Way, Weights | None]:
+    def _way(self, found: weights.Search, system: System) -> tuple[Way, Weights | None]:
         """What draws the atoms."""
         wanted = self.wishes.temperature
         for weight in found.fitting if not self.wishes.train else ():
@@ -224,6 +228,11 @@ class _Planner:
                                for place in self.wishes.places)
             self.why.append(f"there are no weights of any generator in {looked}. $BACKMAP_WEIGHTS or --weights says "
                             "where else to look")
+        few = self._few(system) if self.given.atoms and not self.wishes.train else None
+        if few:
+            self.why.append(f"no weights fit these molecules, and {few} in the atomistic frames are too few to train "
+                            "on: they tell which isomers there are")
+            return "force_field", None
         if self.given.atoms:
             self.why.append("you ask for training" if self.wishes.train else
                             "no weights fit these molecules, but there are atomistic frames to train on")
@@ -233,6 +242,14 @@ class _Planner:
                                hint="Give atomistic frames with --aa.")
         self.why.append("no weights fit these molecules, and there are no atomistic frames to train on")
         return "force_field", None
+
+    def _few(self, system: System) -> str | None:
+        """The molecules in the atomistic frames, if they are too few for a network to learn from."""
+        source: FrameSource = recipe.built(Reader, files.frames_entry(self.given.atoms, self.given, self.registry),
+                                           self.given.base, self.registry).open()
+        drawn = [(kind.name, count * source.n_frames) for kind, count in system.blocks if not kind.given]
+        name, most = max(drawn, key=lambda one: one[1], default=("", LEARNABLE))
+        return f"{most} {name}" if most < LEARNABLE else None
 
     def _same(self, atoms: Any, survey: Survey) -> bool:
         """Whether atoms are of the same frames as the beads, so that results can be compared with them."""
@@ -265,7 +282,8 @@ class _Planner:
     def _settled(self, topology: dict[str, Any], beads: Any, system: System, chosen: Weights | None) -> System:
         """Rigid bonds and stereocentres that weights do not know: what is assumed is said in the recipe."""
         drawn = [kind for kind in system.types if not kind.given and len(kind.bonds)]
-        if any((kind.chemistry.sign == 0).any() for kind in drawn):
+        isomers = chosen is None and any(len(kind.chemistry.centres) or len(kind.planar.atoms) for kind in drawn)
+        if isomers or any((kind.chemistry.sign == 0).any() for kind in drawn):
             true = next((file for file in self.given.atoms if Path(file).suffix == ".gro"), None)
             if true is not None:
                 topology["stereo"] = self.given.path(true)
@@ -323,6 +341,11 @@ class _Planner:
                             "weights, atomistic frames (--aa), or a topology with parameters for more")
         if way in ("weights", "training") and forcefield is not None:
             self.why.append("the topology has parameters: what the network draws is corrected by them")
+
+
+def _most(system: System, are: Callable[[MoleculeType], bool]) -> bool:
+    """Whether most molecules are of types that are something."""
+    return 2 * sum(count for kind, count in system.blocks if are(kind)) > sum(count for _, count in system.blocks)
 
 
 def turns(kind: MoleculeType) -> bool:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from rdkit import Chem
 
 from backmap.engine.sites.snapshot import Snapshot
-from backmap.model.assessment import Assessment, Curve, Figure, divergence
+from backmap.model.assessment import Assessment, Curve, Figure, chance, divergence
 from backmap.model.parameters import ForceField
 from backmap.model.system import System
 from backmap.model.tally import Tally
@@ -105,7 +105,8 @@ class Distributions(Measurement):
                 if section == "bonds" and _rigid(moments[:, k], known[:, k]):
                     rigid.append(name)
                 elif reference is not None:
-                    figures.append(Figure(section, name, "JSD", divergence(counts[k], true[k]), distance=True))
+                    figures.append(Figure(section, name, "JSD", divergence(counts[k], true[k]), distance=True,
+                                          error=chance(counts[k], true[k])))
                 if section != "propers":
                     mean, spread = _mean(section, *moments[:, k])
                     figures.append(Figure(section, name, "mean", mean, unit, spread))

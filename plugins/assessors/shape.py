@@ -5,7 +5,7 @@ import networkx as nx
 import numpy as np
 
 from backmap.engine.sites.snapshot import Snapshot
-from backmap.model.assessment import Assessment, Curve, Figure, divergence
+from backmap.model.assessment import Assessment, Curve, Figure, chance, divergence
 from backmap.model.molecule import MoleculeType
 from backmap.model.system import System
 from backmap.model.tally import Tally
@@ -60,7 +60,8 @@ class Shape(Measurement):
                 curves.append(Curve("shape", label, name, "nm", bins.edges, bins.density(counts)))
                 if reference is not None:
                     true = counts_of(reference, key, bins.n)
-                    figures.append(Figure("shape", label, "JSD", divergence(counts, true), distance=True))
+                    figures.append(Figure("shape", label, "JSD", divergence(counts, true), distance=True,
+                                          error=chance(counts, true)))
                 figures.append(Figure("shape", label, "mean", mean, "nm", spread))
         return Assessment(figures, curves)
 

@@ -18,6 +18,7 @@ Array = NDArray[np.float64]
 
 ALIKE = 0.02  #: two weights that differ by less, relatively, are the same
 NEARLY = 0.5  #: a weight that differs from a mass by less, relatively, is taken for one, though a wrong one
+LARGEST_CAP = 3  #: heavy atoms of a residue that may do without a bead: acetyl has as many
 MOSTLY = 0.6  #: share of a bead's atoms that weigh their mass, if the others should, too
 #: What an atom may weigh in a bead, in masses: atoms between two beads are often split.
 SHARES = (0.0, 1 / 4, 1 / 3, 1 / 2, 2 / 3, 3 / 4, 1.0, 4 / 3, 3 / 2, 2.0, 3.0, 4.0)
@@ -107,7 +108,9 @@ def _left_out(one: Mapped) -> Iterator[Finding]:
     if not len(atoms):
         return
     graph, mapped = one.graph(), {*one.model.mapping.atom.tolist()}
-    far = np.array([atom for atom in atoms if not mapped.intersection(graph[int(atom)])], dtype=np.int64)
+    small = _caps(one)
+    far = np.array([atom for atom in atoms if not mapped.intersection(graph[int(atom)])
+                    and one.molecule.residues[atom] not in small], dtype=np.int64)
     subject = f"{counted(len(atoms), 'atom')} of {one.molecule.name} in no bead: {one.names(atoms)}"
     if len(far):
         yield Finding("warning", one.where(), f"{subject}; of these, no neighbour is in one, either: {one.names(far)}",
@@ -115,6 +118,14 @@ def _left_out(one: Mapped) -> Iterator[Finding]:
     else:
         yield Finding("note", one.where(), subject, "They are placed with the beads of the atoms that they are bonded "
                                                     "to.")
+
+
+def _caps(one: Mapped) -> set[int]:
+    """Residues without a bead that are as small as the caps of chains: their atoms are near those of the next bead."""
+    residues, heavy = one.molecule.residues, one.molecule.element > 1
+    with_beads = {*residues[one.model.mapping.atom].tolist()}
+    return {residue for residue in np.unique(residues).tolist()
+            if residue not in with_beads and heavy[residues == residue].sum() <= LARGEST_CAP}
 
 
 def _shared(one: Mapped) -> Iterator[Finding]:

@@ -80,10 +80,11 @@ def _named(kind: MoleculeType, pair: tuple[int, int]) -> str:
 
 
 def _sigmas(kind: MoleculeType, field: ForceField, where: str) -> Iterator[Finding]:
-    """Sizes of atoms that no atom has."""
+    """Sizes of atoms that no atom has; hydrogens of hydroxyl groups are nearly points in many force fields."""
     sigma = _sigma(field)
-    types = [row for row in dict.fromkeys(field.molecules[kind.name].kind.tolist())
-             if sigma[row] > 0 and not SIGMAS[0] <= sigma[row] <= SIGMAS[1]]
+    hydrogen = (kind.chemistry.element == 1).tolist()
+    types = [row for row, light in dict.fromkeys(zip(field.molecules[kind.name].kind.tolist(), hydrogen, strict=True))
+             if sigma[row] > 0 and not (0 if light else SIGMAS[0]) <= sigma[row] <= SIGMAS[1]]
     if types:
         yield Finding("warning", where, f"sigma of {field.kinds[types[0]]} is {sigma[types[0]]:.4g} nm, which is the "
                       "size of no atom", "Lengths are in nm; is the combination rule that of the numbers?")

@@ -18,6 +18,9 @@ from .branches import branch_of
 Index = NDArray[np.int64]
 
 _CARBON, _NITROGEN, _OXYGEN = 6, 7, 8
+#: Atoms of the largest ring that decides by itself on which side neighbours are: amides of cyclic tripeptides (9) are
+#: cis, those of tetrapeptides (12) are either. In larger rings, as disulfides close them, amides are as in chains.
+SMALL_RING = 12
 #: Residue names of natural glycerolipids, whose double bonds are cis: chains (P, S, O, L, ... or two of them) and head.
 NATURAL_LIPID = re.compile(r"(PO|DO|SO|OO|YO|DY|PL|SL|OL|DLI|PA|SA|DA|PD|SD)(PC|PE|PG|PS|PA|PI|GL)|TOG|TOCL[12]")
 
@@ -38,7 +41,7 @@ class PlanarBonds:
 
 
 def planar_bonds(kind: MoleculeType) -> list[PlanarBonds]:
-    """All sorts that a molecule type has, outside of rings; sides are those of the type, where it knows them.
+    """All sorts that a molecule type has, outside of small rings; sides are those of the type, where it knows them.
 
     Else double bonds of natural lipids, told by the names of residues, are cis. Esters and secondary amides, peptide
     bonds among them, are trans (IUPAC: Z, with the oxygen opposite to hydrogen); tertiary amides, as before proline,
@@ -69,14 +72,14 @@ def _of_carbonyls(kind: MoleculeType, proline: int) -> Iterator[tuple[str, list[
     double = kind.bonds[kind.chemistry.bond_order == 2].tolist()
     carbonyls = [(a, b) if element[a] == _CARBON else (b, a) for a, b in double
                  if sorted(element[[a, b]].tolist()) == [_CARBON, _OXYGEN]]
-    bridges = {frozenset(edge) for edge in nx.bridges(graph)} if carbonyls else set()
+    bridges = _bridges(kind) if carbonyls else set()
     for carbon, oxygen in carbonyls:
         others = sorted(a for a in graph[carbon] if a != oxygen and heavy[a])
         for partner in others:
             before = [a for a in others if a != partner and element[a] == _CARBON]
             after = sorted(a for a in graph[partner] if a != carbon and heavy[a])
             if (element[partner] not in (_NITROGEN, _OXYGEN) or not before or not after
-                    or frozenset((carbon, partner)) not in bridges):
+                    or not (frozenset((carbon, partner)) in bridges or _in_large_ring(graph, carbon, partner))):
                 continue
             # Of a tertiary nitrogen the neighbour that counts is the next alpha carbon.
             after.sort(key=lambda a: (kind.atom_names[a] != "CA", a))
@@ -92,7 +95,7 @@ def _of_carbonyls(kind: MoleculeType, proline: int) -> Iterator[tuple[str, list[
 
 
 def double_bonds(kind: MoleculeType) -> Index:
-    """Double bonds outside rings whose ends both have two different sides: a neighbour, both ends, a neighbour.
+    """Double bonds outside small rings whose ends both have two different sides: a neighbour, both ends, a neighbour.
 
     Returns:
         (D, 4); the neighbours are the heavy ones of lowest index.
@@ -101,13 +104,24 @@ def double_bonds(kind: MoleculeType) -> Index:
     double = kind.bonds[chemistry.bond_order == 2].tolist()
     if not double:
         return np.empty((0, 4), dtype=np.int64)
-    open_bonds = {frozenset(edge) for edge in nx.bridges(graph)}
+    bridges = _bridges(kind)
     rows = []
     for b, c in double:
         sides = _side(kind, b, c), _side(kind, c, b)
-        if frozenset((b, c)) in open_bonds and None not in sides:
+        if None not in sides and (frozenset((b, c)) in bridges or _in_large_ring(graph, b, c)):
             rows.append([sides[0], b, c, sides[1]])
     return np.array(rows, dtype=np.int64).reshape(-1, 4)
+
+
+def _bridges(kind: MoleculeType) -> set[frozenset[int]]:
+    """Bonds that are in no ring."""
+    return {frozenset(edge) for edge in nx.bridges(kind.graph)}
+
+
+def _in_large_ring(graph: nx.Graph, one: int, other: int) -> bool:
+    """Whether the smallest ring of a bond that is in one has more atoms than ``SMALL_RING``."""
+    cut = nx.restricted_view(graph, [], [(one, other)])
+    return other not in nx.single_source_shortest_path_length(cut, one, SMALL_RING - 1)
 
 
 def _side(kind: MoleculeType, end: int, other: int) -> int | None:

@@ -5,6 +5,7 @@ import difflib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from backmap.errors import BackmapError, Errors
@@ -46,6 +47,13 @@ def bare(word: str) -> str:
 
 
 _NAMES = {bare(name): name for name in _WORDS.split()}
+
+
+@cache
+def _nearest(key: str) -> str:
+    """The option that a bare name that is none may mean, or nothing; remembered, as files are read again and again."""
+    near = difflib.get_close_matches(key, _NAMES, 1)
+    return _NAMES[near[0]] if near else ""
 
 
 @dataclass(frozen=True)
@@ -101,9 +109,9 @@ class RunFile:
                                hint="Leave one of them out, as grompp asks, too.")
         seen[key] = where
         if key not in _NAMES and not key.startswith(_PARTS):
-            near = difflib.get_close_matches(key, _NAMES, 1)
+            near = _nearest(key)
             self.unknown.append(f"{where}: '{name}' is no option of GROMACS and passed over"
-                                + (f". Did you mean '{_NAMES[near[0]]}'?" if near else ""))
+                                + (f". Did you mean '{near}'?" if near else ""))
         if value:
             self.entries[key] = Entry(name, value, where)
 

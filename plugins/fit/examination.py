@@ -14,6 +14,7 @@ from backmap.model.parameters import ForceField
 from backmap.model.system import System
 
 from ..chemistry.bond_lengths import impossible
+from ..chemistry.planar_bonds import SMALL_RING
 from .lengths import LengthTables, lengths
 from .mappings import other_mappings
 from .sampling import LARGEST, FreeMolecule, free_molecule
@@ -148,6 +149,8 @@ def _free(system: System, forcefield: ForceField, temperature: float,
         kind = kinds[name]
         if kind.n_atoms > LARGEST:
             found.unlooked.append(f"{name} has {kind.n_atoms} atoms; molecules of up to {LARGEST} are looked at")
+        elif kind.chemistry.ring.max(initial=0) > SMALL_RING:
+            found.unlooked.append(f"{name}: shapes of its ring of {kind.chemistry.ring.max()} atoms are not sampled")
         elif number >= TYPES:
             found.unlooked.append(f"{name}: {TYPES} types of molecules are looked at")
         elif impossible(kind, forcefield.of(System(((kind, 1),)))[0]):

@@ -95,9 +95,9 @@ def free_molecule(kind: MoleculeType, field: ForceField, temperature: float) -> 
 def _key(kind: MoleculeType, field: ForceField, temperature: float) -> str:
     known = field.of(System(((kind, 1),)))[0]
     content = hashlib.sha256(repr((kind.name, temperature, openmm.__version__)).encode())
-    for array in (kind.bonds, kind.bond_length, kind.chemistry.sign, known.kind, known.charge, known.excluded,
-                  known.pair_parameters, field.c6, field.c12, field.maps, *(each.atoms for each in known.bonded),
-                  *(each.parameters for each in known.bonded)):
+    for array in (kind.bonds, kind.bond_length, kind.chemistry.sign, kind.planar.side, known.kind, known.charge,
+                  known.excluded, known.pair_parameters, field.c6, field.c12, field.maps,
+                  *(each.atoms for each in known.bonded), *(each.parameters for each in known.bonded)):
         content.update(np.ascontiguousarray(array).tobytes())
     return content.hexdigest()
 

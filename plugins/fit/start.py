@@ -49,6 +49,8 @@ def _on_their_sides(kind: MoleculeType, shape: Array) -> Array:
             if side != EITHER and (one @ other > 0) != (side == CIS):
                 cut = nx.restricted_view(kind.joined, [], [(b, c)])
                 beyond = np.array(sorted(nx.node_connected_component(cut, c)))
+                if b in beyond:  # in a ring, which has no far side
+                    continue
                 arm = shape[beyond] - shape[c]
                 shape = shape.copy()
                 shape[beyond] = shape[c] + 2 * (arm @ axis)[:, None] * axis - arm

@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import connected_components
 
 from backmap.api import AtomMolecule, AtomTopology
 from backmap.errors import BackmapError
+from backmap.model.rigid import FixedDistances
 
 from ..chemistry.elements import symbol_of
 
@@ -54,14 +55,14 @@ def topology_of(table: AtomTable, where: object, names: Sequence[str] = ()) -> A
     called as its residues if they have one name, else MOL; a second one of that name gets the suffix _2.
 
     Args:
-        table: Atoms and bonds. Bonds between two hydrogens, as rigid water has them, are left out.
+        table: Atoms and bonds. Those between two hydrogens, as rigid water has them, are held if their length is known.
         where: The file, for messages.
         names: What the types are called instead, in order of appearance.
 
     Raises:
         BackmapError: If atoms of one molecule do not follow one another, or ``names`` are too few or too many.
     """
-    bonds, length = _chemical(table)
+    bonds, length, held = _chemical(table)
     n_atoms = len(table.types)
     starts = _starts(n_atoms, bonds, where)
     first_bond = np.searchsorted(bonds[:, 0], starts)
@@ -72,7 +73,7 @@ def topology_of(table: AtomTable, where: object, names: Sequence[str] = ()) -> A
         kinds.setdefault(key, [atom, n, bond, n_bonds])
         order.append(key)
     called = _called(table, list(kinds.values()), names, where)
-    types = {name: _molecule(name, table, bonds, length, *place)
+    types = {name: _molecule(name, table, bonds, length, held, *place)
              for name, place in zip(called, kinds.values(), strict=True)}
     name_of = dict(zip(kinds, called, strict=True))
     blocks: list[tuple[str, int]] = []
@@ -83,13 +84,15 @@ def topology_of(table: AtomTable, where: object, names: Sequence[str] = ()) -> A
     return AtomTopology(types, blocks, str(where))
 
 
-def _chemical(table: AtomTable) -> tuple[Index, Array]:
-    """Bonds, smaller index first, sorted, without those of two hydrogens that are bonded to others; and lengths."""
+def _chemical(table: AtomTable) -> tuple[Index, Array, FixedDistances]:
+    """Bonds, smaller index first, sorted, and their lengths; those of two hydrogens that are bonded to others apart."""
     bonds = np.sort(table.bonds.reshape(-1, 2), axis=1)
     bonds, rows = np.unique(bonds, axis=0, return_index=True)
+    length = table.bond_length[rows]
     degree = np.bincount(bonds.ravel(), minlength=len(table.types))
-    rigid = (table.element[bonds] == _HYDROGEN).all(axis=1) & (degree[bonds] > 1).all(axis=1)
-    return bonds[~rigid], table.bond_length[rows][~rigid]
+    across = (table.element[bonds] == _HYDROGEN).all(axis=1) & (degree[bonds] > 1).all(axis=1)
+    known = across & np.isfinite(length)
+    return bonds[~across], length[~across], FixedDistances.of(bonds[known], length[known])
 
 
 def _starts(n_atoms: int, bonds: Index, where: object) -> Index:
@@ -136,9 +139,10 @@ def _called(table: AtomTable, places: list[list[int]], names: Sequence[str], whe
     return called
 
 
-def _molecule(name: str, table: AtomTable, bonds: Index, length: Array, atom: int, n: int, bond: int,
-              n_bonds: int) -> AtomMolecule:
+def _molecule(name: str, table: AtomTable, bonds: Index, length: Array, held: FixedDistances, atom: int,
+              n: int, bond: int, n_bonds: int) -> AtomMolecule:
     rows, pairs = slice(atom, atom + n), slice(bond, bond + n_bonds)
+    inside = slice(*np.searchsorted(held.pairs[:, 0], [atom, atom + n]))
     element = table.element[rows]
     return AtomMolecule(
         name=name, atom_names=list(table.names[rows]) if table.names is not None else _numbered(element),
@@ -146,7 +150,8 @@ def _molecule(name: str, table: AtomTable, bonds: Index, length: Array, atom: in
         residue_names=list(table.residue_names[rows]) if table.residue_names is not None else [name] * n,
         residues=_ordinals(table.residues[rows]), element=element, mass=table.mass[rows],
         partial_charge=table.charge[rows], bonds=bonds[pairs] - atom, bond_length=length[pairs],
-        constrained=np.zeros(n_bonds, dtype=bool))
+        constrained=np.zeros(n_bonds, dtype=bool),
+        held=FixedDistances.of(held.pairs[inside] - atom, held.lengths[inside]))
 
 
 def _numbered(element: Index) -> list[str]:

@@ -15,6 +15,7 @@ from backmap.api import AtomMolecule, AtomTopology, BeadModel, FrameSource, Mapp
 from backmap.errors import BackmapError
 from backmap.model.mapping import Mapping as BeadMapping
 from backmap.model.molecule import TOUCHING, Chemistry, MoleculeType, graph_of, implied_bead_bonds
+from backmap.model.rigid import FixedDistances
 from backmap.model.system import Group, System
 
 from .. import handed
@@ -150,7 +151,7 @@ def _made(atoms: AtomMolecule, beads: BeadModel, constraints: Constraints, owner
         given=mapping.is_identity, bead_terms=beads.terms)
     if kind.given:  # its atoms do not move, so nothing has to hold them
         return replace(kind, dependents=atoms.dependents)
-    kind = replace(kind, bond_length=_bond_lengths(atoms, constraints, where), held=atoms.held,
+    kind = replace(kind, bond_length=_bond_lengths(atoms, constraints, where), held=_held(atoms, constraints),
                    dependents=atoms.dependents)
     _check_weights(kind, where)
     _check_masses(kind, where)
@@ -322,6 +323,16 @@ def _bond_lengths(atoms: AtomMolecule, constraints: Constraints, where: str) -> 
                            "its length is not given", where=where,
                            hint="Give a topology with [ bondtypes ], or `constraints: reference`.")
     return np.where(rigid, atoms.bond_length, np.nan)
+
+
+def _held(atoms: AtomMolecule, constraints: Constraints) -> FixedDistances:
+    """Distances of atoms that are not bonded; with ``none`` not those of the hydrogens of water that is flexible."""
+    if constraints != "none":
+        return atoms.held
+    flexible = graph_of(len(atoms.atom_names), atoms.bonds[~atoms.constrained])
+    kept = np.array([not (atoms.element[[i, j]] == _HYDROGEN).all() or not {*flexible[i]} & {*flexible[j]}
+                     for i, j in atoms.held.pairs.tolist()], dtype=bool)
+    return FixedDistances(atoms.held.pairs[kept], atoms.held.lengths[kept])
 
 
 def _copies(group: Group, atoms: Array) -> Array:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -138,26 +138,28 @@ class Beads:
         first_copy: dict[str, list[str]] = {}
         start = 0
         for kind, count in blocks:
-            foreign = {name for other in own if other.name != kind.name for name in own[other]}
-            foreign -= {*own[kind], *second[kind]}
+            foreign = {name: other.name for other in own if other.name != kind.name for name in own[other]
+                       if name not in {*own[kind], *second[kind]}}
             for _ in range(count):
                 found = [spelled[row][:WIDTH] for row in self.rows[start:start + kind.n_beads]]
                 if found not in (own[kind], second[kind]):
                     usual = first_copy.setdefault(kind.name, found)
-                    mixed = Counter(found) == Counter(own[kind]) or foreign.intersection(found)
+                    mixed = Counter(found) == Counter(own[kind]) or not foreign.keys().isdisjoint(found)
                     if found != usual or mixed:
-                        raise self._out_of_order(kind, start, found, own[kind] if mixed else usual, verb)
+                        raise self._out_of_order(kind, start, found, own[kind] if mixed else usual, verb, foreign)
                 elif first_copy.setdefault(kind.name, found) != found:
-                    raise self._out_of_order(kind, start, found, first_copy[kind.name], verb)
+                    raise self._out_of_order(kind, start, found, first_copy[kind.name], verb, foreign)
                 start += kind.n_beads
 
-    def _out_of_order(self, kind: MoleculeType, start: int, found: list[str], expected: list[str],
-                      verb: str) -> BackmapError:
+    def _out_of_order(self, kind: MoleculeType, start: int, found: list[str], expected: list[str], verb: str,
+                      foreign: Mapping[str, str]) -> BackmapError:
         place = next(k for k, (a, b) in enumerate(zip(found, expected, strict=True)) if a != b)
+        name = found[place]
+        told = (f"{name} is a bead of {foreign[name]}: are the molecules of the topology in another order?"
+                if name in foreign else DECLARE.format(example=name))
         return BackmapError(
-            f"bead {int(self.rows[start + place]) + 1} is {verb} {found[place]}, but {kind.name} has {expected[place]} "
-            "there", where=self.where, hint="Beads must stand in the order of the topology and the mapping. "
-                                            + DECLARE.format(example=found[place]))
+            f"bead {int(self.rows[start + place]) + 1} is {verb} {name}, but {kind.name} has {expected[place]} there",
+            where=self.where, hint=f"Beads must stand in the order of the topology and the mapping. {told}")
 
 
 def _order(kind: MoleculeType, found: Sequence[str]) -> tuple[int, ...] | None:

@@ -169,7 +169,8 @@ def _bonds(content: Content, label: str) -> Iterator[Aspect]:
 
 
 @rule("bond angles, torsions, planes and rings, chain shapes", "reference",
-      care=f"a divergence above {SEEN} and {ABOVE_NOISE:g} noise floors", unusable=f"a mean divergence above {TOO_FAR}")
+      care=f"a divergence above {SEEN} and {ABOVE_NOISE:g} noise floors, or what so few values show by chance",
+      unusable=f"a mean divergence, less the noise, above {TOO_FAR}")
 def _distributions(content: Content, label: str) -> Iterator[Aspect]:
     for section, words in DISTRIBUTIONS.items():
         if section != "bonds":
@@ -177,11 +178,12 @@ def _distributions(content: Content, label: str) -> Iterator[Aspect]:
 
 
 def _distribution(content: Content, label: str, section: str, words: str) -> Iterator[Aspect]:
-    """Divergences of a section against the noise floor; the worst is the one that is farthest above it."""
+    """Divergences of a section against the noise; the worst is the one that is farthest above it."""
     rows = [row for row in content.find(section, r"jsd$", distance=True) if row.has(label)]
     if not rows:
         return
-    excess = {row: row.value(label) - max(SEEN, ABOVE_NOISE * (row.floor or 0.0)) for row in rows}
+    noise = {row: max(row.floor or 0.0, row.errors.get(label, 0.0)) for row in rows}
+    excess = {row: row.value(label) - max(SEEN, ABOVE_NOISE * noise[row]) for row in rows}
     worst = max(excess, key=excess.get)
     if excess[worst] <= 0:
         worst = max(rows, key=lambda row: row.value(label))
@@ -193,7 +195,7 @@ def _distribution(content: Content, label: str, section: str, words: str) -> Ite
         return
     many = sum(value > 0 for value in excess.values())
     which = f"{many} of {plural(len(rows), 'kind')}," + " most of all" * (many > 1)
-    mean = float(np.mean([row.value(label) for row in rows]))
+    mean = float(np.mean([max(row.value(label) - noise[row], 0.0) for row in rows]))
     yield Aspect(UNUSABLE if mean > TOO_FAR and section != "bonds" else CARE, words,
                  f"{title} are not as in the reference: {which} {said}.")
 

@@ -3,12 +3,13 @@
     python prepare.py popc   BILAYER.gro FORCEFIELD.ff POPC.itp FOLDER
     python prepare.py protein MARTINI.gro MAPS PROTEIN.pdb FOLDER
     python prepare.py box    BILAYER.gro FORCEFIELD.ff POPC.itp FOLDER
-    python prepare.py protein_box MARTINI.gro WIDTH PROTEIN.pdb FOLDER
+    python prepare.py protein_box MARTINI.gro WIDTH PROTEIN.pdb [FORCEFIELD.ff] FOLDER
 
 The first writes `cg.gro` and `topol.top` (CHARMM36) into FOLDER; the second runs `gmx pdb2gmx` (amber99sb-ildn) and
 writes `cg.gro`, `topol.top` and Backward's maps in the form that Martini 3 and pdb2gmx ask for. The third keeps the
 water, of which every 48th bead becomes an ion, and the fourth what of water and ions lies in a cube of WIDTH nm about
-the protein; their topologies are those of `gmx` and no more, for `backmap init` to make of them what it can.
+the protein, for amber99sb-ildn or the force field that is given; their topologies are those of `gmx` and no more, for
+`backmap init` to make of them what it can.
 """
 from __future__ import annotations
 
@@ -56,10 +57,7 @@ def lipids(bilayer: Path, forcefield: Path, itp: Path, folder: Path) -> None:
 def protein(source: Path, maps: Path, pdb: Path, folder: Path) -> None:
     """Beads, topology and maps of a protein of one chain."""
     beads(source, folder / "cg.gro")
-    (folder / "atoms.pdb").write_text("".join(row + "\n" for row in pdb.read_text().splitlines()
-                                              if row.startswith("ATOM")))
-    subprocess.run(["gmx", "pdb2gmx", "-f", "atoms.pdb", "-ignh", "-ff", "amber99sb-ildn", "-water", "none", "-o",
-                    "crystal.gro", "-p", "topol.top"], cwd=folder, check=True, capture_output=True)
+    topology(pdb, folder, "amber99sb-ildn", "none")
     there: dict[str, set[str]] = {}
     for row in (folder / "crystal.gro").read_text().splitlines()[2:-1]:
         there.setdefault(row[5:10].strip(), set()).add(row[10:15].strip())
@@ -79,11 +77,7 @@ def whole(bilayer: Path, forcefield: Path, itp: Path, folder: Path) -> None:
     named = [f"{row[:5]}ION  {'NA' if k < len(ions) // 2 else 'CL':>5}{row[15:]}" for k, row in enumerate(ions)]
     kept = [*lipid, *(row for k, row in enumerate(water) if k % EVERY), *named]
     (folder / "cg.gro").write_text("\n".join([rows[0], str(len(kept)), *kept, rows[2 + count], ""]))
-    here = folder / forcefield.name
-    shutil.copytree(forcefield, here, dirs_exist_ok=True)
-    for file in re.findall(r'#include\s+"(.+)"', (here / "forcefield.itp").read_text()):
-        if not (here / file).exists():
-            (here / file).write_text("")  # of what the folder was made without
+    here = copied(forcefield, folder)
     (folder / itp.name).write_bytes(itp.read_bytes())
     included = (f"{here.name}/forcefield.itp", itp.name, f"{here.name}/tip3p.itp", f"{here.name}/ions.itp")
     lipids = len({row[:10] for row in lipid})
@@ -91,8 +85,19 @@ def whole(bilayer: Path, forcefield: Path, itp: Path, folder: Path) -> None:
                                                  "POPC in water", "[ molecules ]", f"POPC {lipids}", ""]))
 
 
-def protein_box(source: Path, width: Path, pdb: Path, folder: Path) -> None:
+def copied(forcefield: Path, folder: Path) -> Path:
+    """The folder of a force field below another; files that it was made without are empty there."""
+    here = folder / forcefield.name
+    shutil.copytree(forcefield, here, dirs_exist_ok=True)
+    for file in re.findall(r'#include\s+"(.+)"', (here / "forcefield.itp").read_text()):
+        if not (here / file).exists():
+            (here / file).write_text("")
+    return here
+
+
+def protein_box(source: Path, width: Path, pdb: Path, *rest: Path) -> None:
     """A cube of a run of a protein about it, and the topology of `gmx pdb2gmx`; the cube's images do not overlap."""
+    *forcefield, folder = rest
     rows, side = source.read_text().splitlines(), float(str(width))
     count, box = int(rows[1]), float(rows[-1].split()[0])
     rows = rows[2:2 + count]
@@ -116,9 +121,14 @@ def protein_box(source: Path, width: Path, pdb: Path, folder: Path) -> None:
     (folder / "cg.gro").write_text("\n".join(
         ["protein", str(len(kept)), *(rows[k][:20] + "".join(f"{x:8.3f}" for x in places[k]) for k in kept),
          f"{side:10.5f}" * 3, ""]))
+    topology(pdb, folder, copied(forcefield[0], folder).stem if forcefield else "amber99sb-ildn", "tip3p")
+
+
+def topology(pdb: Path, folder: Path, forcefield: str, water: str) -> None:
+    """`topol.top` of a protein's atoms by `gmx pdb2gmx`, and they themselves with hydrogens as `crystal.gro`."""
     (folder / "atoms.pdb").write_text("".join(row + "\n" for row in pdb.read_text().splitlines()
                                               if row.startswith("ATOM")))
-    subprocess.run(["gmx", "pdb2gmx", "-f", "atoms.pdb", "-ignh", "-ff", "amber99sb-ildn", "-water", "tip3p", "-o",
+    subprocess.run(["gmx", "pdb2gmx", "-f", "atoms.pdb", "-ignh", "-ff", forcefield, "-water", water, "-o",
                     "crystal.gro", "-p", "topol.top"], cwd=folder, check=True, capture_output=True)
 
 

@@ -1,6 +1,7 @@
 """``backmap init``: recipes for a user's own files, which run."""
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -131,6 +132,22 @@ def test_training_with_frames(folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert code == 0, err
     code, _, err = call("run", "recipe.yaml", *QUICK, *DRAWN, "--set", "steps.hamiltonian.steps=2", capsys=capsys)
     assert code == 0, err
+
+
+def test_a_structure_is_too_little_to_train_on(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One molecule in one frame: it tells isomers, and what comes out is compared with it."""
+    top = (folder / "octane.top").read_text()
+    (folder / "one.top").write_text(re.sub(r"(?m)^(OCT\s+)64$", r"\g<1>1", top))
+    for name, count in (("cg.gro", 4), ("aa.gro", 26)):
+        lines = (folder / name).read_text().splitlines()
+        (folder / name).write_text("\n".join([lines[0], str(count), *lines[2:2 + count], lines[-1], ""]))
+    code, out, _ = call("init", "-p", "one.top", "-m", "octane.xml", "-c", "cg.gro", "-t", 350, "--aa", "aa.gro",
+                        "--weights", folder, capsys=capsys)
+    assert code < 2
+    assert "1 OCT in the atomistic frames are too few to train on" in out
+    made = steps(folder / "recipe.yaml")
+    assert made["forward"] == {"generator": "template"}
+    assert not (folder / "recipe_train.yaml").exists()
 
 
 def test_training_is_asked_for(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -180,28 +180,6 @@ class FrameEnergy:
                                                    self.layout.explicit)))
         return found
 
-    def pair_slopes(self, atoms: Array, i: Index, j: Index, vector: Array, fading: float) -> tuple[Array, Array, Array]:
-        """Derivatives of the energy of non-bonded pairs by their squared distances, (n,) each: the first one, and the
-        first and second one of an energy that fades from a distance to the cut-off, where both are then 0.
-
-        Args:
-            atoms: Whole molecules, (A, 3), nm.
-            i: First atoms of pairs within the cut-off, (n,).
-            j: Second atoms, (n,).
-            vector: From the first to that image of the second, nm, (n, 3).
-            fading: From where on the energy fades, nm.
-        """
-        squared = self._tensor((vector * vector).sum(axis=1)).requires_grad_()
-        energy = sum(self._pair_energies(squared, i, j, self._excluded(atoms, i, j, vector)))
-        slope, = torch.autograd.grad(energy.sum(), squared, create_graph=True)
-        curve, = torch.autograd.grad(slope.sum(), squared, materialize_grads=True)
-        low, high = fading**2, self.field.cutoff**2
-        energy, slope, curve, squared = (each.detach().cpu().numpy() for each in (energy, slope, curve, squared))
-        x = np.clip((squared - low) / (high - low), 0.0, 1.0)
-        left = 1 - x**3 * (10 - 15 * x + 6 * x * x)
-        falls, bends = -30 * (x * (1 - x))**2 / (high - low), -60 * x * (1 - x) * (1 - 2 * x) / (high - low)**2
-        return slope, left * slope + falls * energy, left * curve + 2 * falls * slope + bends * energy
-
     def _excluded(self, atoms: Array, i: Index, j: Index, vector: Array) -> NDArray[np.bool_]:
         layout = self.layout
         image = vector - (atoms[j] - atoms[i])

@@ -106,6 +106,31 @@ def ending(root, squared, c6, c12, tail):
 
 
 @part(nogil=True)
+def derivatives(squared, c6, c12, charges, excluded, coulomb, tail):
+    """Energy of a pair, and its first and second derivative by ``squared``; ``charges`` with Coulomb's constant."""
+    distance = math.sqrt(squared)
+    energy = charges * reaction_field(squared, coulomb.k, coulomb.c)  # k and c are 0 without one
+    rise, bend = 2.0 * charges * coulomb.k * distance, 2.0 * charges * coulomb.k  # derivatives by the distance
+    if not excluded:
+        sixth = sixth_of(squared)
+        lj, steep = lennard_jones(sixth, c6, c12), lennard_jones_rise(sixth, c6, c12) / distance
+        curved = 6.0 * sixth * (26.0 * c12 * sixth - 7.0 * c6) / squared
+        energy += lj + c12 * tail.of_12[0] - c6 * tail.of_6[0] + charges / distance
+        rise += steep - charges / squared
+        bend += curved + 2.0 * charges / (squared * distance)
+        if tail.switched:
+            x = max(distance - tail.start, 0.0)
+            third, fourth = c12 * tail.of_12[1] - c6 * tail.of_6[1], c12 * tail.of_12[2] - c6 * tail.of_6[2]
+            a, b, c = tail.fade
+            fade, fading = x * x * x * (a + x * (b + x * c)), x * x * (3.0 * a + x * (4.0 * b + x * 5.0 * c))
+            energy += x * x * x * (third + fourth * x) + fade * lj
+            rise += x * x * (3.0 * third + 4.0 * fourth * x) + fading * lj + fade * steep
+            bend += x * (6.0 * third + 12.0 * fourth * x) + 2.0 * fading * steep + fade * curved
+            bend += x * (6.0 * a + x * (12.0 * b + x * 20.0 * c)) * lj
+    return energy, rise / (2.0 * distance), (bend - rise / distance) / (4.0 * squared)
+
+
+@part(nogil=True)
 def softened(squared, c6, c12, core):
     """Energy and slope of Lennard-Jones that below the distance ``core`` goes on along its tangent there."""
     inverse = 1.0 / max(squared, core * core)

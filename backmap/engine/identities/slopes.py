@@ -13,6 +13,7 @@ from ...model.system import Group, System
 from ..energy.frame import FrameEnergy
 from ..energy.pair import pair_energies
 from ..sites.snapshot import Snapshot
+from .contacts import Contacts, contacts_of
 from .coordinates import Derivatives, cosines, dihedrals, lengths
 from .derivatives import of_terms
 from .fields import Holding
@@ -26,25 +27,8 @@ _CLASS = {"bond": "bonds", "angle": "angles", "proper": "torsions", "cmap": "tor
 #: Force constants with which stiff coordinates resist fields: of lengths, kJ/mol/nm^2, of cosines of angles and of
 #: impropers, kJ/mol. Those of the force field are near; with others the fields are a little less telling.
 STIFF = {"bond": 2e5, "angle": 400.0, "improper": 200.0}
-#: Share of the cut-off from which contacts fade in fields, which must not end at it with a jump.
-FADING = 0.8
 #: Atoms of the molecules that are worked on together.
 TOGETHER = 2000
-
-
-@dataclass(frozen=True, eq=False)
-class Contacts:
-    """Non-bonded pairs of one frame.
-
-    Attributes:
-        forces: Minus the gradient of the energy of all non-bonded pairs, explicit ones left out, (A, 3), kJ/mol/nm.
-        gradient: Gradient of the energy of pairs of different molecules, which fades at the cut-off, (A, 3).
-        hessian: Its second derivatives by one atom, (A, 3, 3), kJ/mol/nm^2.
-    """
-
-    forces: Array
-    gradient: Array
-    hessian: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,20 +65,7 @@ class EnergySlopes:
         return frame.once("contacts", self.field, lambda: self._contacts(frame))
 
     def _contacts(self, frame: Snapshot) -> Contacts:
-        pairs, n = frame.pairs(self.field.cutoff), self.system.n_atoms
-        where, cutoff = self.energy.layout.where.molecule, self.field.cutoff
-        whole, first, second = self.energy.pair_slopes(frame.atoms, pairs.i, pairs.j, pairs.vector, FADING * cutoff)
-        pull = 2 * whole[:, None] * pairs.vector  # the gradient at j, and its opposite at i
-        forces = _scattered(n, pull, pairs.i) - _scattered(n, pull, pairs.j)
-        apart = where[pairs.i] != where[pairs.j]
-        i, j, vector, first, second = (each[apart] for each in (pairs.i, pairs.j, pairs.vector, first, second))
-        pull, upper = 2 * first[:, None] * vector, np.triu_indices(3)
-        curve = 4 * second[:, None] * vector[:, upper[0]] * vector[:, upper[1]]
-        curve += 2 * first[:, None] * (upper[0] == upper[1])
-        hessian = np.empty((n, 3, 3))
-        hessian[:, upper[0], upper[1]] = hessian[:, upper[1], upper[0]] = (
-            _scattered(n, curve, i) + _scattered(n, curve, j))
-        return Contacts(forces, _scattered(n, pull, j) - _scattered(n, pull, i), hessian)
+        return contacts_of(frame.atoms, frame.pairs(self.field.cutoff), self.energy.layout.tables)
 
     def of(self, frame: Snapshot, contacts: Contacts, number: int, molecules: Index) -> Iterator[tuple[slice, Slopes]]:
         """Slopes of some molecules of the type of this number, part by part, with the place of each part."""
@@ -138,8 +109,3 @@ def _stiff(group: Group, parameters: MoleculeParameters, positions: Array) -> It
                                   ("improper", dihedrals, of_term["improper"])):
         if atoms and len(rows := np.unique(np.concatenate(atoms), axis=0)):
             yield function(positions, rows), STIFF[term]
-
-
-def _scattered(n: int, values: Array, at: Index) -> Array:
-    """Sums of values (p, c) by atom, (n, c)."""
-    return np.stack([np.bincount(at, column, minlength=n) for column in values.T], axis=1)

@@ -48,6 +48,8 @@ _REFUSED = {"polarization": "particles that are polarised", "water_polarization"
             "thole_polarization": "particles that are polarised", "drude": "Drude particles"}
 #: What was made of records for molecule types, by their file, as long as the records are in use.
 _MADE: WeakKeyDictionary[TopologyRecords, dict[tuple[str, tuple[MoleculeType, ...]], ForceField]] = WeakKeyDictionary()
+#: Their types, and what is wrong with them: force fields have tens of thousands, and are asked for more than once.
+_TYPES: WeakKeyDictionary[TopologyRecords, tuple[Types, list[BackmapError]]] = WeakKeyDictionary()
 
 
 class Gromacs(ForceFieldReader):
@@ -97,13 +99,22 @@ class Gromacs(ForceFieldReader):
     def _types(self) -> tuple[TopologyRecords, Types, Errors]:
         """What there is in the file, its types, and what is wrong with both."""
         records, errors = self.options.readable(), Errors()
+        if records not in _TYPES:
+            _TYPES[records] = self._types_of(records)
+        types, found = _TYPES[records]
+        for error in found:
+            errors.add(error)
+        return records, types, errors
+
+    def _types_of(self, records: TopologyRecords) -> tuple[Types, list[BackmapError]]:
+        errors = Errors()
         for error in records.errors:
             errors.add(error)
         types = Types.of(records, _expect_silent, errors)
         if not types.defaults.where:
             errors.add(BackmapError("has no [ defaults ]", where=str(self.options.file),
                                     hint="Give the .top that includes the force field, not an .itp alone."))
-        return records, types, errors
+        return types, errors.found
 
 
 @dataclass

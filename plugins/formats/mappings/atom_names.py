@@ -31,6 +31,8 @@ FAMILIES = (("HIS", "HSD", "HSE", "HSP", "HID", "HIE", "HIP", "HISD", "HISE", "H
             ("GLU", "GLH", "GLUP", "GLUH"), ("LYS", "LYN", "LSN", "LYSH"), ("ARG", "ARGN"), ("ILE", "ILEU"))
 AMINO_ACIDS = {"ALA", "ARG", "ASN", "ASP", "CYS", "GLN", "GLU", "GLY", "HIS", "ILE", "LEU", "LYS", "MET", "PHE", "PRO",
                 "SER", "THR", "TRP", "TYR", "VAL", *(name for family in FAMILIES for name in family)}
+#: Residues that only end a peptide: models without beads of their own for them are usual.
+CAPS = {"ACE", "FOR", "NAC", "NH2", "NHE", "NMA", "NME"}
 
 
 def relatives(name: str) -> Iterator[str]:

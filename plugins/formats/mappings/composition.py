@@ -14,7 +14,7 @@ from backmap.model.inputs import ToldSide
 from backmap.model.molecule import graph_of
 
 from ...chemistry.chirality import relative_sign
-from .atom_names import Matched, is_hydrogen, match, match_exactly, relatives, residues_of
+from .atom_names import CAPS, Matched, is_hydrogen, match, match_exactly, relatives, residues_of
 from .bead_model import Bead, bead_model, closest, known, weighted
 from .remarks import Remarks
 from .units import Member, SideOfBond, Stereocentre, Unit, UnitBead
@@ -124,7 +124,10 @@ class _Composition:
         while start < len(self.residues):
             unit = self._unit(start)
             if unit is None:
-                strangers[self.residues[start].name].append(start + 1)
+                if self._is_cap(start):
+                    self.remarks.caps[self.residues[start].name] += 1
+                else:
+                    strangers[self.residues[start].name].append(start + 1)
                 start += 1
                 continue
             end = start + len(unit.residues)
@@ -148,6 +151,12 @@ class _Composition:
                                         "files are for under `molecules`. ")
                 + known(name, [" ".join(names) for names in self.units])))
         return placed
+
+    def _is_cap(self, residue: int) -> bool:
+        """Whether a residue that no unit describes is a cap of a peptide; its atoms follow their neighbours."""
+        own = {*self.residues[residue].atoms.values()}
+        bonded = {other for atom in own - {-1} for other in self.graph[atom]} - own
+        return not self.strict and self.residues[residue].name in CAPS and len(bonded) == 1
 
     def _unit(self, start: int) -> Unit | None:
         """What describes the residues from ``start`` on: the longest unit; of forms of one residue, that which fits."""

@@ -20,12 +20,14 @@ class Remarks:
     Attributes:
         forms: Residues that are described under the name of another form: name and other name.
         names: Atoms that are called otherwise: name in the mapping and in the topology.
+        caps: Caps of chains, which have no beads.
         unused: Sections of the mapping.
         passed: What was passed over when the file was read.
     """
 
     forms: Counter[tuple[str, str]] = field(default_factory=Counter)
     names: Counter[tuple[str, str]] = field(default_factory=Counter)
+    caps: Counter[str] = field(default_factory=Counter)
     unused: Counter[str] = field(default_factory=Counter)
     passed: dict[str, None] = field(default_factory=dict)
 
@@ -54,6 +56,9 @@ class Remarks:
         if self.names:
             said.append(f"{name}: atoms that the mapping spells otherwise: " + _listed(
                 f"{one} is {other} ({count})" for (one, other), count in self.names.most_common()))
+        if self.caps:
+            said.append(f"{name}: caps that the mapping does not describe, which follow the atoms to which they are "
+                        "bonded: " + _listed(f"{cap} ({count})" for cap, count in self.caps.items()))
         if lacking:
             residues: dict[str, list[int]] = {}
             for residue, atoms in sorted(lacking.items()):

@@ -98,7 +98,7 @@ class _MappingFile:
         if isinstance(entry, MoleculeEntry):
             unit = self._unit((key,), entry, _whole_names(molecule), "mass", _WholeNames(molecule))
             return compose(molecule, {unit.residues: unit}, str(self.source.path), strict=True)
-        units = {(name,): self._residue((key, "residues", name), name, residue, entry.weights or "mass")
+        units = {tuple(name.split()): self._residue((key, "residues", name), name, residue, entry.weights or "mass")
                  for name, residue in entry.residues.items()}
         return compose(molecule, units, self.source.where(key), strict=True)
 
@@ -108,9 +108,10 @@ class _MappingFile:
                 return None
             whole = given.model_copy(update={field: getattr(residue, field) for field in (
                 "weights", "bonds", "chiral", "cis", "trans") if getattr(given, field) is None})
-            return self._unit((*place, part), whole, (name,), weights, _RelativeNames())
+            return self._unit((*place, part), whole, names, weights, _RelativeNames())
 
-        main = self._unit(place, residue, (name,), weights, _RelativeNames())
+        names = tuple(name.split())
+        main = self._unit(place, residue, names, weights, _RelativeNames())
         return Unit(main.residues, main.beads, main.where, main.stereocentres, main.sides, main.bonds,
                     first=variant("first", residue.first), last=variant("last", residue.last))
 

@@ -46,8 +46,9 @@ class MoleculeEntry(_Part):
 
 
 class Residue(MoleculeEntry):
-    """A repeat unit."""
+    """A repeat unit: one residue, or several in a row. Atoms of one without beads follow those they are bonded to."""
 
+    beads: dict[str, BeadEntry] = pydantic.Field(description="Beads in order, by name; {} if it has none.")
     first: MoleculeEntry | None = pydantic.Field(None, description="What is different at the beginning of a chain.")
     last: MoleculeEntry | None = pydantic.Field(None, description="What is different at its end.")
 
@@ -55,7 +56,8 @@ class Residue(MoleculeEntry):
 class ChainEntry(_Part):
     """A molecule type of repeat units."""
 
-    residues: dict[str, Residue] = pydantic.Field(min_length=1, description="Repeat units, by residue name.")
+    residues: dict[str, Residue] = pydantic.Field(
+        min_length=1, description="Repeat units, by residue name; one of several residues by their names in a row.")
     weights: Weights | None = pydantic.Field(None, description="mass or geometry.")
 
 

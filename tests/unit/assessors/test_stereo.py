@@ -4,11 +4,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from backmap_plugins.assessors.structure import Structure
-from backmap_plugins.chemistry.planar_bonds import double_bonds
+from backmap_plugins.chemistry.planar_bonds import double_bonds, planar_bonds
 from backmap_plugins.chemistry.stereochains import chains_of
 from rdkit import Chem
 
-from backmap.model.isomers import handedness
+from backmap.model.isomers import TRANS, handedness
 from backmap.model.system import System
 
 from .scene import measured, molecule, snapshot, values
@@ -83,9 +83,16 @@ def test_there_is_no_tacticity_in_rings_nor_of_different_centres() -> None:
 
 @pytest.mark.parametrize(("smiles", "number"), [
     ("CC=CC", 1), ("C=CC", 0), ("CC(C)=CC", 0), ("CC(CC)=CC", 1), ("C1CCC=CC1", 0), ("CC(=O)O", 0), ("c1ccccc1", 0),
-    ("CC=CC=CC", 2), ("CC=NC", 1), ("CC(C)=C(C)C", 0)])
+    ("CC=CC=CC", 2), ("CC=NC", 1), ("CC(C)=C(C)C", 0), ("C1CCCCCC=CCCCCCC1", 1)])
 def test_which_double_bonds_have_sides(smiles: str, number: int) -> None:
     assert len(double_bonds(molecule(smiles)[0])) == number
+
+
+def test_amides_in_large_rings_are_as_in_chains() -> None:
+    """Disulfides close rings of a dozen residues, in which all peptide bonds are trans; lactams are cis."""
+    (amide,) = planar_bonds(molecule("O=C1CCCCCCCCCCCCN1")[0])
+    assert (amide.sort, amide.expected.tolist()) == ("amide", [TRANS])
+    assert planar_bonds(molecule("O=C1CCCCCN1")[0]) == []
 
 
 def test_cis_and_trans() -> None:

@@ -8,7 +8,7 @@ import pytest
 from backmap_plugins.checkers.bead_bonds import BeadBondChecker
 from backmap_plugins.checkers.mapping import MappingChecker
 
-from backmap.api import AtomTopology, BeadModel
+from backmap.api import AtomMolecule, AtomTopology, BeadModel
 from backmap.model.survey import Finding, Survey
 from tests import builders
 
@@ -18,8 +18,9 @@ LEFT = {"C1": C, "C2": C, "H1": H, "H2": H, "H3": H, "H4": H, "H5": H}
 RIGHT = {"C3": C, "C4": C, "H6": H, "H7": H, "H8": H, "H9": H, "H10": H}
 
 
-def survey(rows: dict[str, dict[str, float]], count: int = 2, **changes: object) -> Survey:
-    atoms, _ = builders.atoms_of("CCCC", "BUT")
+def survey(rows: dict[str, dict[str, float]], count: int = 2, atoms: AtomMolecule | None = None,
+           **changes: object) -> Survey:
+    atoms = atoms or builders.atoms_of("CCCC", "BUT")[0]
     changes = {"where": tuple(f"but.xml:{3 + k}" for k in range(len(rows)))} | changes
     model = replace(builders.beads_of(atoms, rows), **changes)
     topology = AtomTopology({"BUT": atoms}, [("BUT", count)], "but.top")
@@ -33,6 +34,18 @@ def said(rows: dict[str, dict[str, float]], **changes: object) -> list[Finding]:
 def bonds(rows: dict[str, dict[str, float]], pairs: list[tuple[int, int]] | None) -> list[Finding]:
     given = None if pairs is None else np.array(pairs, dtype=np.int64).reshape(-1, 2)
     return list(BeadBondChecker(BeadBondChecker.Options()).check(survey(rows, bead_bonds=given)))
+
+
+def test_a_small_residue_without_beads_follows_its_neighbour() -> None:
+    """A cap is near the bead of the residue that it caps, but a whole residue of a chain is not."""
+    atoms, _ = builders.atoms_of("CCCC", "BUT")
+    cap = {"C4", "H8", "H9", "H10"}
+    split = replace(atoms, residues=np.array([1 + (name in cap) for name in atoms.atom_names]))
+    rest = {name: weight for name, weight in {**LEFT, **RIGHT}.items() if name not in cap}
+    [note] = list(MappingChecker(MappingChecker.Options()).check(survey({"A": rest}, atoms=split)))
+    assert (note.severity, note.problem) == ("note", "4 atoms of BUT in no bead: C4, H8, H9, H10")
+    [warning] = said({"A": rest})
+    assert warning.severity == "warning"
 
 
 def test_centres_of_mass_of_all_atoms() -> None:

@@ -12,7 +12,7 @@ from backmap_plugins.formats.mappings.votca import Votca as VotcaMapping
 from backmap_plugins.formats.mappings.votca_topology import Votca
 from backmap_plugins.formats.mdanalysis.topologies import Amber, Charmm
 from backmap_plugins.formats.molecule_types import AtomTable, topology_of
-from backmap_plugins.molecules.assemble import assemble
+from backmap_plugins.molecules.assemble import assemble, one_bead
 
 from backmap.api import AtomMolecule, AtomTopology
 from backmap.errors import BackmapError
@@ -92,11 +92,20 @@ def test_molecules_are_what_bonds_join() -> None:
     assert topology.blocks == [("WAT", 1), ("Na+", 1), ("WAT", 2)]
     assert topology.types["WAT"].bonds.tolist() == [[0, 1], [0, 2]]  # not that of the hydrogens
     np.testing.assert_allclose(topology.types["WAT"].bond_length, 0.1)
+    assert topology.types["WAT"].held.between == {(1, 2): 0.16, (2, 1): 0.16}  # but these are held, as SHAKE does
     named = topology_of(WATER_AND_IONS, "a.prmtop", ["SOL", "NA"])
     assert named.blocks == [("SOL", 1), ("NA", 1), ("SOL", 2)]
     assert named.types["SOL"].residue_names == ["WAT"] * 3
     with pytest.raises(BackmapError, match=r"a\.prmtop: 1 names are given for 2 .* order: WAT, Na\+\."):
         topology_of(WATER_AND_IONS, "a.prmtop", ["SOL"])
+
+
+@pytest.mark.parametrize(("constraints", "held"), [("h-bonds", 1), ("none", 0)])
+def test_water_is_rigid_if_bonds_to_hydrogen_are(constraints: str, held: int) -> None:
+    topology = topology_of(WATER_AND_IONS, "a.prmtop")
+    models = {name: one_bead(kind) for name, kind in topology.types.items()}
+    system = assemble(topology, models, constraints=constraints)
+    assert [len(kind.held) for kind in system.types] == [held, 0]
 
 
 def test_molecules_that_differ_in_charges_or_bonds_are_different_types() -> None:

@@ -7,7 +7,17 @@ import math
 import numpy as np
 import pytest
 
-from backmap.model.assessment import Assessment, Curve, Figure, Surface, divergence
+from backmap.model.assessment import Assessment, Curve, Figure, Surface, chance, divergence
+
+
+@pytest.mark.parametrize(("n", "m"), [(60, 60), (2000, 500)])
+def test_divergences_that_chance_makes(n: int, m: int) -> None:
+    rng, share = np.random.default_rng(1), np.array([0.1, 0.2, 0.3, 0.25, 0.15])
+    pairs = [(rng.multinomial(n, share), rng.multinomial(m, share)) for _ in range(400)]
+    expected = np.mean([divergence(p, q) for p, q in pairs])
+    assert np.mean([chance(p, q) for p, q in pairs]) == pytest.approx(expected, rel=0.1)
+    assert np.isnan(chance(np.array([0, 0]), np.array([1, 0])))
+    assert chance(*np.eye(2, dtype=int)) == pytest.approx(0.25)
 
 
 def test_divergence_of_what_is_known() -> None:

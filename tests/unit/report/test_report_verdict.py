@@ -91,6 +91,14 @@ def test_divergences_count_above_the_noise(value: float, floor: float, level: in
     assert found(content([figure(value)], [], [figure(floor)]), "bond angles")[0] == level
 
 
+def test_divergences_that_so_few_values_show_by_chance_say_nothing() -> None:
+    """One molecule in one frame: nearly all bins are of one of the two alone."""
+    def figure(chance: float) -> Figure:
+        return Figure("propers", "C-C-C-C", "JSD", 0.6931, distance=True, error=chance)
+    assert found(content([figure(0.25)]), "torsions")[0] == GOOD
+    assert found(content([figure(0.01)]), "torsions")[0] == UNUSABLE
+
+
 @pytest.mark.parametrize(("mean", "spread", "level"), [(0.153, 0.0005, GOOD), (0.153, 0.006, CARE),
                                                        (0.16, 0.0004, CARE), (0.172, 0.008, UNUSABLE)])
 def test_bonds_are_long_wide_or_right(mean: float, spread: float, level: int) -> None:

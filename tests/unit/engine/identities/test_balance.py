@@ -84,9 +84,14 @@ def test_another_force_field_is_seen() -> None:
     assert off(ratios(flat, states(TWO))["torsions"]) > 4
 
 
-def test_slopes_are_the_forces_of_the_frame() -> None:
+ENDINGS = pytest.mark.parametrize(("coulomb", "tail"), [
+    ("reaction_field", "none"), ("cutoff", "shift"), ("none", "force_switch"), ("reaction_field", "potential_switch")])
+
+
+@ENDINGS
+def test_slopes_are_the_forces_of_the_frame(coulomb: str, tail: str) -> None:
     system, window = scenes.octane_window()
-    field = forcefields.everything(system, cutoff=0.7)
+    field = replace(forcefields.everything(system, coulomb, cutoff=0.7), tail=tail, switch=0.4)
     frame = next(Snapshot.all_of(window, system, AtomIndex(system), window.place))
     slopes = EnergySlopes(system, field)
     forces, contacts = slopes.energy.forces(frame.atoms, frame.box), slopes.contacts(frame)
@@ -96,9 +101,10 @@ def test_slopes_are_the_forces_of_the_frame() -> None:
         np.testing.assert_allclose(-found.gradient, expected, atol=1e-9 * np.abs(expected).max())
 
 
-def test_curvature_of_contacts_is_that_of_finite_differences() -> None:
+@ENDINGS
+def test_curvature_of_contacts_is_that_of_finite_differences(coulomb: str, tail: str) -> None:
     system, window = scenes.octane_window()
-    field = forcefields.everything(system, cutoff=0.7)
+    field = replace(forcefields.everything(system, coulomb, cutoff=0.7), tail=tail, switch=0.4)
     frame = next(Snapshot.all_of(window, system, AtomIndex(system), window.place))
     slopes, atom, step = EnergySlopes(system, field), 100, 1e-6
     gradients = []

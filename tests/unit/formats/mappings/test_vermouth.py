@@ -105,6 +105,19 @@ def test_blocks_of_several_residues(tmp_path: Path) -> None:
         _read(tmp_path, PAIRS, molecule=odd)
 
 
+def test_caps_follow_what_they_are_bonded_to(tmp_path: Path) -> None:
+    """Models have no bead for the amide at the end of a peptide, and libraries do not describe it."""
+    atoms, _ = polyethylene(3)
+    capped = replace(atoms, residue_names=["NHE" if k == 3 else "ETH" for k in atoms.residues])
+    model = _read(tmp_path, PAIRS, molecule=capped)
+    assert model.bead_names == ["P"]
+    assert {*model.mapping.owner.tolist()} == {0}
+    assert any("caps that the mapping does not describe" in line and "NHE (1)" in line for line in model.remarks)
+    inner = replace(atoms, residue_names=["NHE" if k == 2 else "ETH" for k in atoms.residues])
+    with pytest.raises(BackmapError, match="residue 1 of molecule type 'PE', ETH, is not described"):
+        _read(tmp_path, PAIRS, molecule=inner)
+
+
 def test_modifications_are_left_out(tmp_path: Path) -> None:
     text = "[ modification ]\n[ from blocks ]\nEND\n[ mapping ]\nX Y\n" + MAPPING
     assert _read(tmp_path, text).bead_names == ["A", "B"]

@@ -1,6 +1,7 @@
 """Our own plain mapping format."""
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,22 @@ def test_chains_of_any_length(tmp_path: Path) -> None:
         np.testing.assert_allclose(model.mapping.apply(positions), expected)
         assert model.bead_bonds.tolist() == [[k, k + 1] for k in range(n_units - 1)]
         assert model.mapping.owner.tolist() == (atoms.residues - 1).tolist()
+
+
+def test_residues_in_a_row_and_without_beads(tmp_path: Path) -> None:
+    """A sugar's first residue may be a hydroxyl group, which shares the bead of the next, or has none."""
+    atoms, positions = polyethylene(3)
+    names = dict(zip((1, 2, 3), ("ROH", "ETH", "END"), strict=True))
+    atoms = replace(atoms, residue_names=[names[int(k)] for k in atoms.residues])
+    model = _read(tmp_path, """\
+PE:
+  residues:
+    ROH ETH: {beads: {A: {atoms: [CA, CB, +CA], weights: geometry}, B: {atoms: [+CB]}}}
+    END: {beads: {}}
+""", atoms)["PE"]
+    carbons = positions[atoms.element == 6]
+    np.testing.assert_allclose(model.mapping.apply(positions), [carbons[:3].mean(axis=0), carbons[3]])
+    assert model.mapping.owner[atoms.residues == 3].tolist() == [1] * int((atoms.residues == 3).sum())
 
 
 def test_atoms_of_whole_chains_by_residue(tmp_path: Path) -> None:

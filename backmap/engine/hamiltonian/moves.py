@@ -1,7 +1,6 @@
 """Hamiltonian moves on the frames of a system: which blocks a sweep moves, and what came of it."""
 from __future__ import annotations
 
-import heapq
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -15,11 +14,11 @@ from ...errors import BackmapError
 from ...model.molecule import is_body
 from ...model.parameters import BOLTZMANN, ForceField
 from ...model.system import System
-from ..compiling.compiled import compiled, part
 from ..energy.layout import FieldLayout
 from ..random import Stream
 from ..sites.schedule import per_bead
 from .blocks import Block
+from .covering import cover
 from .descent import descend
 from .lists import lists
 from .move import Frame, Moved, Turns, sweep
@@ -228,7 +227,7 @@ class HamiltonianMoves:
         """
         wanted = np.ones(self.system.n_beads, dtype=bool) if only is None else only
         stream = Stream.of(*name, "blocks", torch.as_tensor(self.centre))
-        return _cover(self.beads, self.places.first_bead, wanted, stream.uniform(1)[:, 0].numpy())
+        return cover(self.beads, self.places.first_bead, wanted, stream.uniform(1)[:, 0].numpy())
 
     def sweep(self, frame: Frame, name: Sequence[int | str], only: Mask | None = None,
               cap: float | None = None, temperature: float | None = None, together: bool = False,
@@ -358,39 +357,3 @@ def by_type(system: System, sigma: dict[str, float], where: object = "") -> Arra
         raise BackmapError(problem, where=where, hint=f"Name all of {', '.join(sorted(names))}, or write one number.")
     return per_bead(system, [np.array([sigma[name] if kind in tied else 1.0 for name in kind.bead_types])
                              for kind in system.types])
-
-
-@compiled
-def _cover(beads, molecule, wanted, priority):
-    """Blocks, molecule by molecule, always one of those with most beads that no other has; ties by ``priority``."""
-    chosen, open_ = [], wanted.copy()
-    begin = 0
-    while begin < len(beads):
-        end = begin
-        while end < len(beads) and molecule[end] == molecule[begin]:
-            end += 1
-        # Counts only fall: a block that is in front with what it had is asked anew.
-        queue = [(-_open(beads[one], open_), priority[one], one) for one in range(begin, end)]
-        heapq.heapify(queue)
-        while len(queue):
-            known, rank, one = heapq.heappop(queue)
-            count = _open(beads[one], open_)
-            if count > 0 and -known != count:
-                heapq.heappush(queue, (-count, rank, one))
-            elif count > 0:
-                chosen.append(one)
-                for bead in beads[one]:
-                    if bead >= 0:
-                        open_[bead] = False
-        begin = end
-    return np.array(chosen, dtype=np.int64)
-
-
-@part
-def _open(beads, open_):
-    """How many of some beads are open."""
-    count = 0
-    for bead in beads:
-        if bead >= 0 and open_[bead]:
-            count += 1
-    return count

@@ -38,6 +38,11 @@ def stage(gmx: str, folder: Path, name: str, options: dict[str, object], start: 
     return seconds(gmx, "mdrun", "-deffnm", name, "-ntmpi", 1, "-ntomp", 1, folder=folder)
 
 
+def said_of(spent: float, ended: bool) -> str:
+    """What a part took."""
+    return f"{spent:.2f} s, {ATOMS / spent:.0f} atoms/s" if ended else f"broke off after {spent:.2f} s"
+
+
 def main() -> None:
     """Print a row for each part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -57,12 +62,12 @@ def main() -> None:
                 frames=[chosen.frame], output=folder / "template")
     shutil.copy(folder / "template" / "template.gro", folder)
     descent, ended = stage(chosen.gmx, folder, "minimised", DESCENT, "template")
-    print(f"minimised: {descent:.2f} s, {ATOMS / descent:.0f} atoms/s{'' if ended else ', broke off'}")
+    print(f"minimised: {said_of(descent, ended)}")
     for timestep in (0.001, 0.002):
         name = f"dynamics_{timestep * 1000:.0f}fs"
         options = OPTIONS | {"pcoupl": "no", "dt": timestep, "nsteps": round(LENGTH / timestep), "gen-seed": 7}
         more, ended = stage(chosen.gmx, folder, name, options, "minimised")
-        print(f"{name}: {more:.2f} s more, {ATOMS / (descent + more):.0f} atoms/s{'' if ended else ', broke off'}")
+        print(f"{name} behind that: {said_of(descent + more, ended)} in all")
 
 
 if __name__ == "__main__":

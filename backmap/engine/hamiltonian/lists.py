@@ -21,7 +21,7 @@ Single = NDArray[np.float32]
 Index = NDArray[np.int64]
 
 #: nm; how far an atom moves before its list is made anew, and before what is near the block is gathered anew.
-MARGIN, REACH = 0.04, 0.1
+MARGIN, REACH = 0.06, 0.1
 #: nm; more than rounding to single precision moves neighbours by.
 ROUNDING = 1e-5
 #: Lists that were made anew stand behind the others; with so many times what all took at first, all are made anew.

@@ -214,6 +214,7 @@ def trajectory(t: BlockTables, s: AtomTables, g: Cells, p: BlockPlaces, one: int
         before and after; ``lists``, perhaps larger.
     """
     k, dt = p.make[one], rules.timestep * p.pace[one]
+    rate = 1.0 / dt
     constraints, own = constraints_of(t, k, rules.exact), terms_of(t, k)
     inverse, moving = constraints.inverse_mass, constraints.moving
     places, follows = len(inverse), own.moving > moving
@@ -234,7 +235,7 @@ def trajectory(t: BlockTables, s: AtomTables, g: Cells, p: BlockPlaces, one: int
                 return INFINITE, energies, before, after, lists
             for i in range(moving):
                 for c in range(3):
-                    v[i, c] = (x[i, c] - previous[i, c]) / dt
+                    v[i, c] = rate * (x[i, c] - previous[i, c])
         directions(constraints.bond, x, r.unit)
         after = factorise(constraints, r.unit, r.factor)
         if not np.isfinite(after):

@@ -7,13 +7,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import llvmlite.binding as llvm
 import numba
+import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from .compiled import part
+
 #: Columns that are looked at together.
 WIDE = 16
+#: First version of LLVM that packs lanes.
+PACKS = 19
 
 _LANES = ir.VectorType(ir.FloatType(), WIDE)
 _MASK = ir.VectorType(ir.IntType(1), WIDE)
@@ -21,11 +27,12 @@ _MASK = ir.VectorType(ir.IntType(1), WIDE)
 
 def pack_near_slowly(source, column, x, y, z, squared, target, used):
     """``pack_near`` in plain words."""
-    for n in range(column, column + WIDE):
+    for n in range(column, column + np.uint64(WIDE)):
         away = (source[0, n] - x)**2 + (source[1, n] - y)**2 + (source[2, n] - z)**2
         if away < squared:
-            target[:, used] = source[:, n]
-            used += 1
+            for row in range(4):
+                target[row, used] = source[row, n]
+            used += np.uint64(1)
     return used
 
 
@@ -64,7 +71,8 @@ def _everywhere(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
     return builder.shuffle_vector(one, ir.Constant(_LANES, ir.Undefined), zeros)
 
 
+_PACKED = llvm.llvm_version_info[0] >= PACKS and not numba.config.DISABLE_JIT
 #: Append those of ``WIDE`` columns of ``source`` (4, n) from ``column`` on whose first three rows are nearer to a point
 #: than the root of ``squared`` to ``target`` (4, m) from ``used`` on; returns where they end. Arrays are of float32 and
 #: contiguous, columns are counted without a sign, and ``WIDE`` columns of ``target`` are written, whatever is kept.
-pack_near = pack_near_slowly if numba.config.DISABLE_JIT else _pack_near
+pack_near = _pack_near if _PACKED else part(pack_near_slowly)

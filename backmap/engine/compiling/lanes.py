@@ -1,78 +1,114 @@
-"""Columns of an array that are near a point, packed side by side: what numba has no loop for that runs in lanes.
+"""Sixteen floats at a time, in the terms of LLVM: for loops of which a compiler makes less than a processor can.
 
-A loop that appends what it keeps goes one by one. Here ``WIDE`` columns are compared at a time, and those that are kept
-are moved together by one instruction where the processor has it; LLVM writes others out.
+A function marked ``intrinsic`` writes its instructions with these; how many of them a processor takes at once (one of
+512 bits, two of 256) is LLVM's affair. The order of all sums is that in which they are written, so that a row comes
+out the same in whatever company it is worked out.
 """
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-import llvmlite.binding as llvm
-import numba
-import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, types
-from numba.extending import intrinsic
+from numba.core import cgutils
 
-from .compiled import part
+WIDTH = 16  #: floats
 
-#: Columns that are looked at together.
-WIDE = 16
-#: First version of LLVM that packs lanes.
-PACKS = 19
-
-_LANES = ir.VectorType(ir.FloatType(), WIDE)
-_MASK = ir.VectorType(ir.IntType(1), WIDE)
+FLOAT, WHOLE, INDEX = ir.FloatType(), ir.IntType(32), ir.IntType(64)
+FLOATS, WHOLES = ir.VectorType(FLOAT, WIDTH), ir.VectorType(WHOLE, WIDTH)
 
 
-def pack_near_slowly(source, column, x, y, z, squared, target, used):
-    """``pack_near`` in plain words."""
-    for n in range(column, column + np.uint64(WIDE)):
-        away = (source[0, n] - x)**2 + (source[1, n] - y)**2 + (source[2, n] - z)**2
-        if away < squared:
-            for row in range(4):
-                target[row, used] = source[row, n]
-            used += np.uint64(1)
-    return used
+class Lanes:
+    """Writes instructions on vectors of ``WIDTH`` floats (FLOATS) and integers (WHOLES) where a builder stands."""
 
+    def __init__(self, context: Any, builder: ir.IRBuilder, types: tuple) -> None:
+        self._context, self._builder, self._types = context, builder, types
 
-@intrinsic
-def _pack_near(context: Any, source: Any, column: Any, x: Any, y: Any, z: Any, squared: Any, target: Any, used: Any):
-    def code(context: Any, builder: ir.IRBuilder, signature: Any, values: tuple) -> ir.Value:
-        arrays = [context.make_array(signature.args[k])(context, builder, values[k]) for k in (0, 6)]
-        (_, long), (_, room) = (cgutils.unpack_tuple(builder, array.shape) for array in arrays)
-        total, rows = None, []
-        for row in range(4):
-            at = builder.add(builder.mul(ir.Constant(long.type, row), long), values[1])
-            pointer = builder.bitcast(builder.gep(arrays[0].data, [at]), _LANES.as_pointer())
-            rows.append(builder.load(pointer, align=4))
-        for row in range(3):
-            step = builder.fsub(rows[row], _everywhere(builder, values[2 + row]))
-            square = builder.fmul(step, step)
-            total = square if total is None else builder.fadd(total, square)
-        kept = builder.fcmp_ordered("<", total, _everywhere(builder, values[5]))
-        pack = cgutils.get_or_insert_function(builder.module, ir.FunctionType(_LANES, [_LANES, _MASK, _LANES]),
-                                              f"llvm.experimental.vector.compress.v{WIDE}f32")
-        for row in range(4):
-            at = builder.add(builder.mul(ir.Constant(room.type, row), room), values[7])
-            pointer = builder.bitcast(builder.gep(arrays[1].data, [at]), _LANES.as_pointer())
-            packed = builder.call(pack, [rows[row], kept, ir.Constant(_LANES, ir.Undefined)])
-            builder.store(packed, pointer, align=4)
-        bits = builder.bitcast(kept, ir.IntType(WIDE))
-        return builder.add(values[7], builder.zext(builder.ctpop(bits), values[7].type))
+    def pointer(self, arguments: tuple, number: int, at: ir.Value) -> ir.Value:
+        """Of entry ``at`` of the contiguous array that is the argument of this number."""
+        array = self._context.make_array(self._types[number])(self._context, self._builder, arguments[number])
+        return self._builder.gep(array.data, [at])
 
-    return types.uint64(source, types.uint64, *[types.float32] * 4, target, types.uint64), code
+    def entry(self, pointer: ir.Value, at: ir.Value | int) -> ir.Value:
+        """A pointer some floats farther."""
+        return self._builder.gep(pointer, [self.index(at)])
 
+    @staticmethod
+    def index(value: ir.Value | int) -> ir.Value:
+        return ir.Constant(INDEX, value) if isinstance(value, int) else value
 
-def _everywhere(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
-    """The same number in all lanes."""
-    one = builder.insert_element(ir.Constant(_LANES, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
-    zeros = ir.Constant(ir.VectorType(ir.IntType(32), WIDE), [0] * WIDE)
-    return builder.shuffle_vector(one, ir.Constant(_LANES, ir.Undefined), zeros)
+    def load(self, pointer: ir.Value, at: ir.Value | int = 0) -> ir.Value:
+        """The ``WIDTH`` floats from there on."""
+        vector = self._builder.bitcast(self.entry(pointer, at), FLOATS.as_pointer())
+        return self._builder.load(vector, align=4)
 
+    def store(self, value: ir.Value, pointer: ir.Value, at: ir.Value | int = 0) -> None:
+        vector = self._builder.bitcast(self.entry(pointer, at), FLOATS.as_pointer())
+        self._builder.store(value, vector, align=4)
 
-_PACKED = llvm.llvm_version_info[0] >= PACKS and not numba.config.DISABLE_JIT
-#: Append those of ``WIDE`` columns of ``source`` (4, n) from ``column`` on whose first three rows are nearer to a point
-#: than the root of ``squared`` to ``target`` (4, m) from ``used`` on; returns where they end. Arrays are of float32 and
-#: contiguous, columns are counted without a sign, and ``WIDE`` columns of ``target`` are written, whatever is kept.
-pack_near = _pack_near if _PACKED else part(pack_near_slowly)
+    def everywhere(self, value: ir.Value | float) -> ir.Value:
+        """One float in all lanes."""
+        if isinstance(value, float):
+            return ir.Constant(FLOATS, [value] * WIDTH)
+        nothing = ir.Constant(FLOATS, ir.Undefined)
+        one = self._builder.insert_element(nothing, value, ir.Constant(WHOLE, 0))
+        return self._builder.shuffle_vector(one, nothing, ir.Constant(WHOLES, [0] * WIDTH))
+
+    def plus(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
+        """a b + c, rounded once where the processor can."""
+        return self._call("llvm.fmuladd.v16f32", FLOATS, a, b, c)
+
+    def root(self, a: ir.Value) -> ir.Value:
+        return self._call("llvm.sqrt.v16f32", FLOATS, a)
+
+    def least(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        """The smaller one of each lane."""
+        return self._builder.select(self._builder.fcmp_ordered("<", a, b), a, b)
+
+    def most(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        return self._builder.select(self._builder.fcmp_ordered(">", a, b), a, b)
+
+    def following(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        """The entries of ``a`` but the first, and behind them the first of ``b``."""
+        return self._builder.shuffle_vector(a, b, ir.Constant(WHOLES, list(range(1, WIDTH + 1))))
+
+    def chosen(self, low: ir.Value, high: ir.Value, index: ir.Value) -> ir.Value:
+        """Entries of a table of 2 ``WIDTH`` floats, in two vectors, by indices (WHOLES) from 0 to 2 ``WIDTH`` - 1.
+
+        Written lane by lane; x86 has one instruction for it, which LLVM finds.
+        """
+        builder = self._builder
+        place = builder.and_(index, ir.Constant(WHOLES, [WIDTH - 1] * WIDTH))
+        found = []
+        for table in (low, high):
+            value = ir.Constant(FLOATS, ir.Undefined)
+            for lane in range(WIDTH):
+                at = builder.extract_element(place, ir.Constant(WHOLE, lane))
+                value = builder.insert_element(value, builder.extract_element(table, at), ir.Constant(WHOLE, lane))
+            found.append(value)
+        upper = builder.icmp_unsigned(">=", index, ir.Constant(WHOLES, [WIDTH] * WIDTH))
+        return builder.select(upper, found[1], found[0])
+
+    def loop(self, count: ir.Value, start: list[ir.Value],
+             body: Callable[[ir.Value, list[ir.Value]], list[ir.Value]]) -> list[ir.Value]:
+        """What ``start`` has become after ``count`` rounds of ``body``, which is told the number of the round."""
+        builder = self._builder
+        before = builder.block
+        head, inside, after = (builder.append_basic_block(name) for name in ("head", "inside", "after"))
+        builder.branch(head)
+        builder.position_at_end(head)
+        number, values = builder.phi(INDEX), [builder.phi(value.type) for value in start]
+        builder.cbranch(builder.icmp_signed("<", number, count), inside, after)
+        builder.position_at_end(inside)
+        found = body(number, values)
+        following, end = builder.add(number, self.index(1)), builder.block
+        builder.branch(head)
+        for phi, first, then in zip([number, *values], [self.index(0), *start], [following, *found], strict=True):
+            phi.add_incoming(first, before)
+            phi.add_incoming(then, end)
+        builder.position_at_end(after)
+        return values
+
+    def _call(self, name: str, result: ir.Type, *arguments: ir.Value) -> ir.Value:
+        kind = ir.FunctionType(result, [each.type for each in arguments])
+        return self._builder.call(cgutils.get_or_insert_function(self._builder.module, kind, name), arguments)

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..compiling.compiled import part
-from ..compiling.lanes import WIDE, pack_near
+from ..compiling.lanes import WIDTH
+from ..compiling.packing import pack_near
 from .loops import LANES
 from .nearby import AtomTables, Cells, doubled_rows, fragments_near
 
@@ -44,7 +45,7 @@ class Lists(NamedTuple):
         told: Where in them those of each atom that moves begin, (places,).
         used: Columns of ``near`` and of ``factor`` that are taken, and of ``near`` when all lists were new, (3,).
         around: What is near the block, as in ``near``, by kind, (4, m).
-        kinds: Where each kind begins in it, always at a multiple of ``WIDE``, (kinds + 1,).
+        kinds: Where each kind begins in it, always at a multiple of ``WIDTH``, (kinds + 1,).
         gathered: Where atoms were when that was gathered, nm, (places, 3).
         listed: Where each was when its list was made, nm, (places, 3).
         centre: Origin of ``near``, nm, (3,).
@@ -159,7 +160,7 @@ def _listed(b: MovingBlock, s: AtomTables, margin, lists: Lists):
         for one in range(len(bundle) - 1):
             for kind in range(bundle[one], bundle[one + 1]):
                 bounds[i, kind] = end
-                for n in range(np.uint64(starts[kind]), np.uint64(starts[kind + 1]), np.uint64(WIDE)):
+                for n in range(np.uint64(starts[kind]), np.uint64(starts[kind + 1]), np.uint64(WIDTH)):
                     end = pack_near(around, n, at_x, at_y, at_z, limit, near, end)
             end = _filled_up(near, end)
         bounds[i, n_kinds] = end
@@ -197,13 +198,13 @@ def parameters(bounds, s: AtomTables, mine, factor, first):
         core = max(np.float32(s.core[mine, kind]), LEAST)
         n, end = np.uint64(first + bounds[kind] - bounds[0]), np.uint64(first + bounds[kind + 1] - bounds[0])
         while n < end:
-            for lane in range(WIDE):
+            for lane in range(WIDTH):
                 factor[0, n + np.uint64(lane)] = c6
-            for lane in range(WIDE):
+            for lane in range(WIDTH):
                 factor[1, n + np.uint64(lane)] = c12
-            for lane in range(WIDE):
+            for lane in range(WIDTH):
                 factor[2, n + np.uint64(lane)] = core
-            n += np.uint64(WIDE)
+            n += np.uint64(WIDTH)
 
 
 @part
@@ -317,7 +318,7 @@ def _candidates(b: MovingBlock, s: AtomTables, atoms, count, found, shifts, list
             total += 1
     bounds[0] = 0
     for kind in range(n_kinds):
-        bounds[kind + 1] = bounds[kind] + (many[kind] + WIDE - 1) // WIDE * WIDE
+        bounds[kind + 1] = bounds[kind] + (many[kind] + WIDTH - 1) // WIDTH * WIDTH
         many[kind] = bounds[kind]
     if bounds[n_kinds] > around.shape[1]:
         around = np.empty((4, 2 * bounds[n_kinds]), np.float32)

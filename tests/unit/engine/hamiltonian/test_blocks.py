@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from backmap.engine.hamiltonian.blocks import Block, blocks_of, grown
-from backmap.engine.hamiltonian.covering import cover
+from backmap.engine.hamiltonian.cover import cover
 from backmap.engine.hamiltonian.moves import HamiltonianMoves
 from backmap.engine.hamiltonian.tables import movable
 from backmap.errors import BackmapError

@@ -1,4 +1,4 @@
-"""Which blocks a sweep moves (compiled)."""
+"""Which blocks a sweep moves, so that every bead takes part (compiled)."""
 from __future__ import annotations
 
 import heapq

@@ -8,8 +8,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 import torch
@@ -21,10 +23,12 @@ from backmap_plugins.generators.equivariant.head import Head
 from backmap_plugins.regularizers.steric import Steric, StericOptions
 from MDAnalysis.lib.formats.libmdaxdr import XTCFile
 
+from backmap.engine.geometry.constraint import SystemProjector
+from backmap.engine.hamiltonian.moves import HamiltonianMoves
 from backmap.engine.random import Stream
 from backmap.engine.sites.conflict import bead_pairs, colour, colour_serially, conflict_graph
 from backmap.engine.sites.environment import Scene
-from tests import scenes
+from tests import forcefields, scenes
 
 DEMO = scenes.RECIPE
 
@@ -175,6 +179,35 @@ def test_compiled_colours() -> None:
     np.testing.assert_array_equal(colour(graph, everyone), colour_serially(graph, everyone))
     ratio = seconds(lambda: colour_serially(graph, everyone)) / seconds(lambda: colour(graph, everyone))
     assert ratio > 10, f"only {ratio:.2f} times as fast"
+
+
+#: Pairs of a plain loop over Lennard-Jones that a time step of moves may take for each atom.
+PAIRS = 600
+
+
+@numba.njit
+def plain_pairs(x: np.ndarray) -> float:
+    """The fixed kernel: energies of all pairs of (n, 3), by nothing that anybody would make quicker."""
+    total = 0.0
+    for i in range(len(x)):
+        for j in range(i):
+            squared = (x[i, 0] - x[j, 0])**2 + (x[i, 1] - x[j, 1])**2 + (x[i, 2] - x[j, 2])**2
+            sixth = 1.0 / (squared * squared * squared)
+            total += sixth * (sixth - 1.0)
+    return total
+
+
+def test_moves_beside_a_plain_loop() -> None:
+    """A slow-down of moves is seen on any machine: 64 molecules of 26 atoms, cut off at 1 nm, with charges."""
+    system, window = scenes.octane_window(1)
+    atoms, _ = SystemProjector(system).project(window.atoms, window.beads)
+    field = forcefields.everything(system, cutoff=1.0)
+    moves = HamiltonianMoves(system, replace(field, c6=1e-3 * field.c6, c12=0.1 * field.c12), 350.0, steps=40,
+                             timestep=1.0)
+    frame, points = moves.frame(atoms[0], window.beads[0], window.box(0)), np.random.default_rng(1).random((2000, 3))
+    step = seconds(lambda: moves.sweep(frame, (7, 1, 0, 0))) / (40 * system.n_atoms)
+    pair = seconds(lambda: plain_pairs(points)) / (1000 * 1999)
+    assert step < PAIRS * pair, f"a step of an atom takes as long as {step / pair:.0f} pairs"
 
 
 #: Runs the demo on other beads, says its peak memory (KiB) and how long the quickest frame took (s). Not ru_maxrss:

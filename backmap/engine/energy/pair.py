@@ -86,22 +86,38 @@ def energy_and_slope(inverse, root, squared, c6, c12, charges, k, c):
 
 
 @part(inline="always")
+def shift(c6, c12, tail):
+    """What a ``Tail`` adds to the energy of Lennard-Jones wherever it has not begun to change."""
+    return c12 * tail.of_12[0] - c6 * tail.of_6[0]
+
+
+@part(inline="always")
+def switching(root, squared, c6, c12, tail):
+    """What a ``Tail`` that changes with the distance adds to energy and slope of Lennard-Jones, beside ``shift``.
+
+    Without constants, so that single precision takes it as well.
+    """
+    a, b, c = tail.fade
+    x = max(squared * root, tail.start) - tail.start
+    third, fourth = c12 * tail.of_12[1] - c6 * tail.of_6[1], c12 * tail.of_12[2] - c6 * tail.of_6[2]
+    fade = x * x * x * (a + x * (b + x * c))
+    fading = x * x * (a + a + a + x * (b + b + b + b + x * (c + c + c + c + c))) * root
+    inverse = root * root
+    sixth = cubed(inverse)
+    whole, three = lennard_jones(sixth, c6, c12), sixth + sixth + sixth
+    steep = (three + three) * (c6 - (c12 + c12) * sixth) * inverse
+    energy = x * x * x * (third + fourth * x) + fade * whole
+    slope = x * x * (third + third + third + (fourth + fourth + fourth + fourth) * x) * root
+    return energy, slope + fading * whole + fade * steep
+
+
+@part(inline="always")
 def ending(root, squared, c6, c12, tail):
     """What a ``Tail`` adds to the energy of Lennard-Jones, and to its slope."""
-    shift6, third6, fourth6 = tail.of_6
-    shift12, third12, fourth12 = tail.of_12
-    energy, slope = c12 * shift12 - c6 * shift6, 0.0
+    energy, slope = shift(c6, c12, tail), 0.0
     if tail.switched:
-        x = max(squared * root - tail.start, 0.0)
-        third, fourth = c12 * third12 - c6 * third6, c12 * fourth12 - c6 * fourth6
-        energy += x * x * x * (third + fourth * x)
-        slope = x * x * (3.0 * third + 4.0 * fourth * x) * root
-        a, b, c = tail.fade
-        fade, fading = x * x * x * (a + x * (b + x * c)), x * x * (3.0 * a + x * (4.0 * b + x * 5.0 * c)) * root
-        sixth = cubed(root * root)
-        whole, steep = lennard_jones(sixth, c6, c12), lennard_jones_rise(sixth, c6, c12) * (root * root)
-        slope += fading * whole + fade * steep
-        energy += fade * whole
+        more, slope = switching(root, squared, c6, c12, tail)
+        energy += more
     return energy, slope
 
 

@@ -23,11 +23,11 @@ from .constraints import (
 )
 from .forces import energy_and_forces, terms_of
 from .isomers import stays_isomer
-from .lists import Lists, MovingBlock, neighbours, outrun
+from .lists import Lists, MovingBlock, neighbours, renewed
 from .move import Frame, place_block, update_reach, update_residual
 from .nearby import AtomTables
 from .records import BlockTables
-from .trajectory import MARGIN, BlockPlaces, Room, Rules, copy, enter, hold, leave, springs
+from .trajectory import BlockPlaces, Room, Rules, bead_near, copy, enter, hold, leave, springs
 
 Array = NDArray[np.float64]
 
@@ -55,7 +55,7 @@ def _energy(t: BlockTables, s: AtomTables, p: BlockPlaces, one: int, rules: Rule
     constraints, own = constraints_of(t, k, rules.exact), terms_of(t, k)
     places, moving = len(constraints.inverse_mass), constraints.moving
     x, force = r.x[:places], r.force[:places]
-    energy = energy_and_forces(own, s, r.kinds, r.charges, x, lists, r.terms, force)
+    energy = energy_and_forces(own, s, r.kinds, r.charges, x, lists, r.pairs, r.terms, force)
     start, local, first = t.copies.atom_start[p.block[one]], t.copies.atom, p.first_atom[one]
     for i in range(moving):
         atom = first + local[start + i]
@@ -82,9 +82,9 @@ def _descend(t: BlockTables, s: AtomTables, p: BlockPlaces, one: int, rules: Rul
     inverse, moving = constraints.inverse_mass, constraints.moving
     places, follows = len(inverse), own.moving > moving
     x, v, force, role = r.x[:places], r.velocity[:places], r.force[:places], r.role[:p.n_atoms[one]]
-    block = MovingBlock(own.moving, own.group, r.kinds, x, role, p.first_atom[one])
-    lists = neighbours(block, s, frame.grid, frame.atoms, MARGIN, 0.0, lists)
-    copy(x, 0, places, r.listed)
+    block = MovingBlock(own.moving, own.group, r.kinds, x, role, p.first_atom[one],
+                        bead_near(t, s, frame.grid, p, one))
+    lists = neighbours(block, s, frame.grid, frame.atoms, 0.0, lists)
     energy, stride = _energy(t, s, p, one, rules, push, r, lists), FIRST
     first, fresh = energy, True
     if not np.isfinite(energy):
@@ -111,9 +111,7 @@ def _descend(t: BlockTables, s: AtomTables, p: BlockPlaces, one: int, rules: Rul
         if held and farthest(x, r.previous, moving) < 4.0 * stride and stays_isomer(t, k, r.previous, x):
             if follows:
                 follow(t, k, x)
-            if outrun(own.group, x, r.listed) > MARGIN:
-                lists = neighbours(block, s, frame.grid, frame.atoms, MARGIN, farthest(x, r.start, own.moving), lists)
-                copy(x, 0, places, r.listed)
+            lists = renewed(block, s, frame.grid, frame.atoms, r.start, lists)
             now = _energy(t, s, p, one, rules, push, r, lists)
             lower = now < energy
         if lower:

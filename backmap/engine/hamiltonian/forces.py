@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 
 from ..compiling.compiled import part
 from ..energy.pair import ending, energy_and_slope, reaction_field
+from .around import energies_around, forces_around
 from .bonded import bonded
 from .lists import Lists
 from .loops import QUICK
 from .maps import correction_maps
 from .nearby import AtomTables
-from .quick import forces_around, forces_inside
+from .quick import ONE, PairRoom, forces_inside
 from .records import BlockTables, rows_of
 
 Array = NDArray[np.float64]
@@ -138,75 +139,47 @@ def _imaged(s: AtomTables, kinds, charges, x, images, shift, force):
     return energy
 
 
-@part(fastmath=QUICK, error_model="numpy")
-def _around(groups, s: AtomTables, kinds, charges, x, lists: Lists, force):
-    """Atoms that stand still."""
-    energy, limit = 0.0, s.field.cutoff * s.field.cutoff
-    all_c6, all_c12, cores, coulomb = s.field.c6, s.field.c12, s.core, s.field.coulomb
-    near, bounds = lists.at, lists.bounds
-    for group in range(len(groups) - 1):
-        first, last = groups[group], groups[group + 1]
-        for one in range(len(s.bundle) - 1):
-            kind, behind = s.bundle[one], s.bundle[one + 1]
-            begin, end = np.uintp(bounds[group, kind]), np.uintp(bounds[group, behind])
-            if behind - kind > 1:
-                energy += _of_many(first, last, begin, end, s, charges, x, lists, force)
-                continue
-            for i in range(first, last):
-                at_x, at_y, at_z, charge, core = x[i, 0], x[i, 1], x[i, 2], charges[i], cores[kinds[i], kind]
-                c6, c12 = all_c6[kinds[i], kind], all_c12[kinds[i], kind]
-                if (charge == 0.0 or coulomb.factor == 0.0) and c6 == 0.0 and c12 == 0.0:
-                    continue
-                fx, fy, fz = 0.0, 0.0, 0.0
-                for n in range(begin, end):
-                    dx, dy, dz = near[0, n] - at_x, near[1, n] - at_y, near[2, n] - at_z
-                    squared = dx * dx + dy * dy + dz * dz
-                    counts = 1.0 if squared < limit else 0.0
-                    held = max(squared, core)
-                    root = 1.0 / np.sqrt(held)
-                    value, slope = energy_and_slope(root * root, root, held, c6, c12, charge * near[3, n], coulomb.k,
-                                                    coulomb.c)
-                    more, steeper = ending(root, held, c6, c12, s.field.tail)
-                    value += more
-                    slope += steeper
-                    slope *= counts
-                    energy += counts * value
-                    energy += 0.5 * slope * (squared - held)
-                    fx += slope * dx
-                    fy += slope * dy
-                    fz += slope * dz
-                force[i, 0] += fx
-                force[i, 1] += fy
-                force[i, 2] += fz
-    return energy
+@part(error_model="numpy", inline="always")
+def _root(squared):
+    """1 / sqrt of a number, to 1e-13: a step of Newton's from single precision, where lanes are many and quick."""
+    near = np.float64(ONE / np.sqrt(np.float32(squared)))
+    return near * (1.5 - 0.5 * squared * near * near)
 
 
 @part(fastmath=QUICK, error_model="numpy")
-def _of_many(first, last, begin, end, s: AtomTables, charges, x, lists: Lists, force):
-    """The same of a bundle of several kinds, ``begin`` to ``end``, on the atoms of a group, ``first`` to ``last``."""
-    energy, limit, coulomb = 0.0, s.field.cutoff * s.field.cutoff, s.field.coulomb
-    near_x, near_y = lists.at[0, begin:end], lists.at[1, begin:end]
-    near_z, near_q = lists.at[2, begin:end], lists.at[3, begin:end]
-    for i in range(first, last):
-        told = np.uintp(lists.told[i])
-        behind = told + (end - begin)
-        c6, c12, core = lists.factor[0, told:behind], lists.factor[1, told:behind], lists.factor[2, told:behind]
-        at_x, at_y, at_z, charge = x[i, 0], x[i, 1], x[i, 2], charges[i]
+def _inside(moving, values, s: AtomTables, kinds, x, cores, wide, force):
+    """Listed pairs in the molecule: every atom that moves meets all places in rows, as in ``quick.forces_inside``.
+
+    Args:
+        values: ``BlockTables.inside`` of the block.
+        cores: Core of each kind with each place, nm^2, (kinds, lanes).
+        wide: Work array, (4, lanes).
+    """
+    energy, limit, k, c = 0.0, s.field.cutoff * s.field.cutoff, s.field.coulomb.k, s.field.coulomb.c
+    size = len(values) // (4 * moving)
+    for n in range(size):
+        for d in range(3):
+            wide[d, n] = x[n, d] - x[0, d] if n < len(x) else 0.0
+        wide[3, n] = 0.5 if n < moving else 1.0  # pairs of atoms that both move are met twice
+    others_x, others_y, others_z, counted = wide[0, :size], wide[1, :size], wide[2, :size], wide[3, :size]
+    for i in range(moving):
+        row = 4 * i * size
+        six_c6, twelve_c12 = values[row:row + size], values[row + size:row + 2 * size]
+        near, far = values[row + 2 * size:row + 3 * size], values[row + 3 * size:row + 4 * size]
+        core, at_x, at_y, at_z = cores[kinds[i], :size], wide[0, i], wide[1, i], wide[2, i]
         fx, fy, fz = 0.0, 0.0, 0.0
-        for n in range(len(c6)):
-            dx, dy, dz = near_x[n] - at_x, near_y[n] - at_y, near_z[n] - at_z
+        for n in range(len(others_x)):
+            dx, dy, dz = others_x[n] - at_x, others_y[n] - at_y, others_z[n] - at_z
             squared = dx * dx + dy * dy + dz * dz
             counts = 1.0 if squared < limit else 0.0
-            held = max(squared, core[n])
-            root = 1.0 / np.sqrt(held)
-            value, slope = energy_and_slope(root * root, root, held, c6[n], c12[n], charge * near_q[n], coulomb.k,
-                                            coulomb.c)
-            more, steeper = ending(root, held, c6[n], c12[n], s.field.tail)
-            value += more
-            slope += steeper
+            held, c6, c12 = max(squared, np.float64(core[n])), six_c6[n] / 6.0, twelve_c12[n] / 12.0
+            root = _root(held)
+            value, slope = energy_and_slope(root * root, near[n] * root, held, c6, c12, 1.0, 0.0, 0.0)
+            more, steeper = ending(root, held, c6, c12, s.field.tail)
+            value += more + far[n] * reaction_field(held, k, c)
+            slope += steeper + 2.0 * far[n] * k
             slope *= counts
-            energy += counts * value
-            energy += 0.5 * slope * (squared - held)
+            energy += counted[n] * (counts * value + 0.5 * slope * (squared - held))
             fx += slope * dx
             fy += slope * dy
             fz += slope * dz
@@ -217,7 +190,7 @@ def _of_many(first, last, begin, end, s: AtomTables, charges, x, lists: Lists, f
 
 
 @part
-def energy_and_forces(b: BlockTerms, s: AtomTables, kinds, charges, x, lists: Lists, work, force):
+def energy_and_forces(b: BlockTerms, s: AtomTables, kinds, charges, x, lists: Lists, room: PairRoom, work, force):
     """All energies of a block at ``x`` (places, 3), kJ/mol, and the forces on its places into ``force``.
 
     Forces on partners are left over from pairs and mean nothing. ``work``: room for ``bonded``.
@@ -225,22 +198,22 @@ def energy_and_forces(b: BlockTerms, s: AtomTables, kinds, charges, x, lists: Li
     force[:] = 0.0
     energy = bonded(b.term, b.term_value, x, work, force)
     energy += correction_maps(b.map, b.splines, x, work, force)
-    energy += listed(b.pair, b.pair_value, s, kinds, x, force)
+    energy += _inside(b.moving, b.inside, s, kinds, x, room.cores, room.wide, force)
     energy += _explicit(b.explicit, b.explicit_value, s.core, kinds, x, force)
-    energy += _around(b.group, s, kinds, charges, x, lists, force)
+    energy += energies_around(b.moving, s, kinds, charges, x, lists, force)
     if len(lists.images):
         energy += _imaged(s, kinds, charges, x, lists.images, lists.shift, force)
     return energy
 
 
 @part
-def quick_forces(b: BlockTerms, s: AtomTables, kinds, charges, x, lists: Lists, cores, line, work, force):
+def quick_forces(b: BlockTerms, s: AtomTables, kinds, charges, x, lists: Lists, room: PairRoom, work, force):
     """Forces alone, those of non-bonded pairs in single precision."""
     force[:] = 0.0
     bonded(b.term, b.term_value, x, work, force)
     correction_maps(b.map, b.splines, x, work, force)
-    forces_inside(b.moving, b.inside, s.field.cutoff, s.field.coulomb.k, kinds, x, cores, line, force)
-    forces_around(b.group, s, kinds, charges, x, lists, force)
+    forces_inside(b.moving, b.inside, s.field.cutoff, s.field.coulomb.k, kinds, x, room.cores, room.line, force)
+    forces_around(b.moving, s, kinds, charges, x, lists, force)
     _explicit(b.explicit, b.explicit_value, s.core, kinds, x, force)
     if len(lists.images):
         _imaged(s, kinds, charges, x, lists.images, lists.shift, force)

@@ -1,4 +1,9 @@
-"""Neighbour lists of a block: all that stands still around it, by group of atoms and kind (compiled)."""
+"""Neighbour lists of a block: all that stands still around it, by atom and kind (compiled).
+
+What is near the block is gathered once, in single precision about a bead, which stands still: it is the same in a
+trajectory and in its way back, so that both see neighbours at the same places, 1e-7 nm from where they are. Each
+atom's list is taken out of that, and again when the atom has moved.
+"""
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -7,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..compiling.compiled import part
+from ..compiling.lanes import WIDTH
+from ..compiling.packing import pack_near
 from .loops import LANES
 from .nearby import AtomTables, Cells, doubled_rows, fragments_near
 
@@ -14,10 +21,14 @@ Array = NDArray[np.float64]
 Single = NDArray[np.float32]
 Index = NDArray[np.int64]
 
+#: nm; how far an atom moves before its list is made anew, and before what is near the block is gathered anew.
+MARGIN, REACH = 0.06, 0.1
+#: nm; more than rounding to single precision moves neighbours by.
+ROUNDING = 1e-5
+#: Lists that were made anew stand behind the others; with so many times what all took at first, all are made anew.
+GROWN = 3
 #: Squared distance below which forces in single precision no longer grow, nm^2: it holds no more.
 LEAST = np.float32(1e-4)
-#: Entries whose parameters are written at a time: as many as a rare kind has in a list.
-FEW = 16
 #: nm; where what fills the lists up to whole lanes stands.
 NOWHERE = 1e6
 
@@ -26,28 +37,34 @@ class Lists(NamedTuple):
     """Neighbour lists of a block.
 
     Attributes:
-        at: Coordinates, nm, and charges times Coulomb's constant, (4, n).
-        near: The same in single precision, relative to ``centre``.
-        bounds: Where each kind begins in the list of each group, (groups, kinds + 1). Every bundle of kinds has a
-            multiple of ``LANES`` entries; those that fill it up have no charge and are out of reach.
+        near: Coordinates relative to ``centre``, nm, and charges times Coulomb's constant, (4, n).
+        bounds: Where each kind begins in the list of each atom that moves, (places, kinds + 1). Every bundle of kinds
+            has a multiple of ``LANES`` entries; those that fill it up have no charge and are out of reach.
+        factor: Where a bundle is of several kinds, six times c6, twelve times c12 and core, no less than ``LEAST``, of
+            atoms that move with each of their entries, (3, n).
+        told: Where in them those of each atom that moves begin, (places,).
+        used: Columns of ``near`` and of ``factor`` that are taken, and of ``near`` when all lists were new, (3,).
+        around: What is near the block, as in ``near``, by kind, (4, m).
+        kinds: Where each kind begins in it, always at a multiple of ``WIDTH``, (kinds + 1,).
+        gathered: Where atoms were when that was gathered, nm, (places, 3).
+        listed: Where each was when its list was made, nm, (places, 3).
         centre: Origin of ``near``, nm, (3,).
         images: Places i < j of pairs of atoms that both move, of which j is a periodic image, (m, 2).
         shift: Displacement of that image, nm, (m, 3).
-        factor: Where a bundle is of several kinds, c6, c12 and core of atoms that move with each of its entries, those
-            of each group one after the other, (3, n); atoms in a row that are of one kind share them.
-        quick_factor: The same in single precision, six times c6 and twelve times c12, the core no less than ``LEAST``.
-        told: Where in them those of each atom that moves begin, (places,).
     """
 
-    at: Array
     near: Single
     bounds: Index
+    factor: Single
+    told: Index
+    used: Index
+    around: Single
+    kinds: Index
+    gathered: Array
+    listed: Array
     centre: Array
     images: Index
     shift: Array
-    factor: Array
-    quick_factor: Single
-    told: Index
 
 
 class MovingBlock(NamedTuple):
@@ -60,6 +77,7 @@ class MovingBlock(NamedTuple):
         x: Positions of its places, nm, (places, 3).
         role: Of each atom of the molecule: its place if its pairs with the block are listed, else -1.
         first_atom: Of the molecule.
+        centre: A bead near the block, nm, (3,).
     """
 
     moving: int
@@ -68,157 +86,149 @@ class MovingBlock(NamedTuple):
     x: Array
     role: Index
     first_atom: int
+    centre: Array
 
 
-def lists(groups: int, places: int, n_kinds: int) -> Lists:
-    """Room for the lists of blocks of at most ``groups`` groups and ``places`` places."""
+def lists(places: int, n_kinds: int) -> Lists:
+    """Room for the lists of blocks of at most ``places`` places."""
     size = 512 * LANES
-    return Lists(np.empty((4, size)), np.empty((4, size), dtype=np.float32),
-                 np.zeros((groups, n_kinds + 1), dtype=np.int64), np.zeros(3), np.empty((0, 2), dtype=np.int64),
-                 np.empty((0, 3)), np.empty((3, size)), np.empty((3, size), dtype=np.float32),
-                 np.zeros(places, dtype=np.int64))
+    return Lists(np.empty((4, size), dtype=np.float32), np.zeros((places, n_kinds + 1), dtype=np.int64),
+                 np.empty((3, size), dtype=np.float32), np.zeros(places, dtype=np.int64), np.zeros(3, dtype=np.int64),
+                 np.empty((4, size), dtype=np.float32), np.zeros(n_kinds + 1, dtype=np.int64), np.empty((places, 3)),
+                 np.empty((places, 3)), np.zeros(3), np.empty((0, 2), dtype=np.int64), np.empty((0, 3)))
+
+
+@part
+def neighbours(b: MovingBlock, s: AtomTables, g: Cells, atoms, strayed, lists: Lists):
+    """Lists of what stands still near each atom of a block, and images of what moves.
+
+    They hold all pairs within the cut-off as long as ``renewed`` sees to it.
+
+    Args:
+        strayed: How far the block is from where it stands in ``atoms``, nm.
+        lists: Room for them; what is returned is larger if need be.
+    """
+    return _listed(b, s, -1.0, _gathered(b, s, g, atoms, strayed, lists))
+
+
+@part
+def renewed(b: MovingBlock, s: AtomTables, g: Cells, atoms, start, lists: Lists):
+    """The lists, those of atoms that have moved too far made anew.
+
+    Args:
+        start: Where the block stands in ``atoms``, nm, (places, 3).
+    """
+    if _farthest(b.x, b.moving, lists.listed) <= MARGIN * MARGIN:
+        return lists
+    if _farthest(b.x, b.moving, lists.gathered) > REACH * REACH:
+        return neighbours(b, s, g, atoms, np.sqrt(_farthest(b.x, b.moving, start)), lists)
+    return _listed(b, s, -1.0 if lists.used[0] > GROWN * lists.used[2] else MARGIN, lists)
+
+
+@part
+def _farthest(x, moving, other):
+    """The largest squared distance between two positions of an atom, nm^2."""
+    most = 0.0
+    for i in range(moving):
+        most = max(most, (x[i, 0] - other[i, 0])**2 + (x[i, 1] - other[i, 1])**2 + (x[i, 2] - other[i, 2])**2)
+    return most
 
 
 @part(error_model="numpy")
-def neighbours(b: MovingBlock, s: AtomTables, g: Cells, atoms, margin, strayed, lists: Lists):
-    """Lists of what stands still near each group of a block, and images of what moves.
-
-    They hold all pairs within the cut-off until ``outrun`` says that a group has moved by ``margin``, nm. ``strayed``
-    is how far the block is from where it stands in ``atoms``.
-
-    Args:
-        lists: Room for them; what is returned is larger if need be.
-    """
-    n_kinds, moving, groups, x = len(s.field.c6), b.moving, b.groups, b.x
-    centre, spread = _ball(x, moving)
-    widths, radius, extra = np.empty(len(groups) - 1), s.field.cutoff + margin, 0.0
-    for group in range(len(widths)):
-        widths[group] = _width(x, groups[group], groups[group + 1])
-    if g.periodic and g.width.min() < radius + margin + 2.0 * (spread + widths.max()):
-        # Both atoms of a pair may move, also about the first of their group, and fragments are found where they were.
-        extra = margin + strayed + 2.0 * widths.max()
-    widths += radius
-    found, shifts = np.empty(512, np.int64), np.empty((512, 4))
-    count, found, shifts = fragments_near(g, centre[0], centre[1], centre[2], spread + radius + extra, found, shifts)
-    count = _kept(b, s, g, widths, extra, count, found, shifts)
-    around, bounds, image, image_shift = _candidates(b, s, atoms, count, found, shifts)
-    images, pair_shift = _imaged(x, groups, widths + extra, image, image_shift)
-    at, near, used, bundle = lists.at, lists.near, 0, s.bundle
-    relative = np.empty((4, around.shape[1]), np.float32)
-    for n in range(around.shape[1]):
-        for c in range(3):
-            relative[c, n] = around[c, n] - centre[c]
-        relative[3, n] = around[3, n]
-    squared, chosen = np.empty(around.shape[1]), np.empty(around.shape[1], np.uintp)
-    for group in range(len(widths)):
-        first, limit = groups[group], widths[group]**2
-        _squared(around[0], around[1], around[2], x[first, 0], x[first, 1], x[first, 2], squared)
-        while used + around.shape[1] + n_kinds * LANES > at.shape[1]:
-            at, near = _widened(at, used), _widened(near, used)
+def _listed(b: MovingBlock, s: AtomTables, margin, lists: Lists):
+    """Lists of all atoms that have moved by more than ``margin``, behind the others; of all if it is negative."""
+    # What loops take is taken before: arrays are counted each time they are handed out.
+    near, factor, around, starts, bounds, told, used, listed = (
+        lists.near, lists.factor, lists.around, lists.kinds, lists.bounds, lists.told, lists.used, lists.listed)
+    bundle, centre, n_kinds, x, kinds = s.bundle, lists.centre, len(s.field.c6), b.x, b.kinds
+    limit, many = np.float32((s.field.cutoff + MARGIN + ROUNDING)**2), len(bundle) <= n_kinds
+    if margin < 0.0:
+        used[0] = used[1] = 0
+    most = starts[n_kinds] + (len(bundle) + 1) * LANES
+    if used[0] + b.moving * most > near.shape[1]:
+        near = _widened(near, used[0], 2 * (used[0] + b.moving * most))
+    if many and used[1] + b.moving * most > factor.shape[1]:
+        factor = _widened(factor, used[1], 2 * (used[1] + b.moving * most))
+    for i in range(b.moving):
+        away = (x[i, 0] - listed[i, 0])**2 + (x[i, 1] - listed[i, 1])**2 + (x[i, 2] - listed[i, 2])**2
+        if margin >= 0.0 and away <= margin * margin:
+            continue
+        listed[i, 0], listed[i, 1], listed[i, 2] = x[i, 0], x[i, 1], x[i, 2]
+        at_x, at_y, at_z = (np.float32(x[i, 0] - centre[0]), np.float32(x[i, 1] - centre[1]),
+                            np.float32(x[i, 2] - centre[2]))
+        end = np.uint64(used[0])
         for one in range(len(bundle) - 1):
-            m = np.uintp(0)
             for kind in range(bundle[one], bundle[one + 1]):
-                lists.bounds[group, kind] = used + np.int64(m)
-                m = _within(squared, np.uintp(bounds[kind]), np.uintp(bounds[kind + 1]), limit, chosen, m)
-            used = _taken(around, relative, chosen, m, at, near, used)
-            used = _filled_up(at, near, used)
-        lists.bounds[group, n_kinds] = used
-    return with_parameters(groups, s, b.kinds, Lists(at, near, lists.bounds, centre, images, pair_shift, lists.factor,
-                                                     lists.quick_factor, lists.told))
+                bounds[i, kind] = end
+                for n in range(np.uint64(starts[kind]), np.uint64(starts[kind + 1]), np.uint64(WIDTH)):
+                    end = pack_near(around, n, at_x, at_y, at_z, limit, near, end)
+            end = _filled_up(near, end)
+        bounds[i, n_kinds] = end
+        if many:
+            told[i] = used[1]
+            parameters(bounds[i], s, kinds[i], factor, used[1])
+            used[1] += np.int64(end) - used[0]
+        used[0] = end
+    if margin < 0.0:
+        used[2] = used[0]
+    return Lists(near, bounds, factor, told, used, around, starts, lists.gathered, listed, centre, lists.images,
+                 lists.shift)
 
 
 @part
-def _within(squared, begin, end, limit, chosen, m):
-    """Numbers from ``begin`` to ``end`` of those nearer than ``limit``, into ``chosen`` from ``m`` on; returns the end.
-
-    Numbers without a sign, here and in ``_taken``: signed ones would be looked at for whether they count from the end.
-    """
-    for n in range(begin, end):
-        chosen[m] = n
-        m += np.uintp(squared[n] < limit)
-    return m
-
-
-@part
-def _taken(around, relative, chosen, count, at, near, used):
-    """Append ``count`` chosen columns to the lists; returns where they end."""
-    begin = np.uintp(used)
-    for c in range(4):
-        for n in range(count):
-            at[c, begin + n] = around[c, chosen[n]]
-        for n in range(count):
-            near[c, begin + n] = relative[c, chosen[n]]
-    return used + np.int64(count)
+def _filled_up(near, used):
+    """Fill lists up to whole lanes; returns where that ends. Lanes beyond it are overwritten."""
+    lanes = np.uint64(LANES)
+    for c in range(3):
+        for lane in range(LANES):
+            near[c, used + np.uint64(lane)] = np.float32(NOWHERE)
+    for lane in range(LANES):
+        near[3, used + np.uint64(lane)] = np.float32(0.0)
+    return (used + lanes - np.uint64(1)) // lanes * lanes
 
 
 @part
-def _filled_up(at, near, used):
-    """Fill the lists up to whole lanes; returns where that ends."""
-    filled = -(-used // LANES) * LANES
-    for c in range(4):
-        for n in range(used, filled):
-            at[c, n] = near[c, n] = NOWHERE if c < 3 else 0.0
-    return filled
-
-
-@part
-def with_parameters(groups, s: AtomTables, kinds, lists: Lists):
-    """Lists with parameters of pairs, where a bundle is of several kinds; loops know those of one kind themselves.
-
-    Lists are made for some time steps, in each of which parameters are read.
-
-    Args:
-        groups: Where the groups begin among the places that move.
-        kinds: Of these places.
-
-    Returns:
-        The lists, perhaps larger.
-    """
-    n_kinds, bounds, factor, quick, used = len(s.field.c6), lists.bounds, lists.factor, lists.quick_factor, 0
-    if len(s.bundle) > n_kinds:
-        return lists
-    for group in range(len(groups) - 1):
-        size = bounds[group, n_kinds] - bounds[group, 0]
-        for i in range(groups[group], groups[group + 1]):
-            if i > groups[group] and kinds[i] == kinds[i - 1]:
-                lists.told[i] = lists.told[i - 1]
-                continue
-            while used + size + FEW > factor.shape[1]:
-                factor, quick = _widened(factor, used), _widened(quick, used)
-            lists.told[i] = used
-            _parameters(bounds[group], s.field.c6[kinds[i]], s.field.c12[kinds[i]], s.core[kinds[i]], factor, used)
-            _in_single(factor, quick, used, used + size)
-            used += size
-    return Lists(lists.at, lists.near, bounds, lists.centre, lists.images, lists.shift, factor, quick, lists.told)
-
-
-@part
-def _parameters(bounds, c6, c12, core, values, first):
-    """Write what an atom has with each kind, (kinds,), to the entries of ``bounds``, from column ``first`` on.
+def parameters(bounds, s: AtomTables, mine, factor, first):
+    """Write what an atom of kind ``mine`` has with the entries of ``bounds`` (kinds + 1,), from column ``first`` on.
 
     Whole lanes are written: what is too much, the next kind or the next atom overwrites, or nobody reads.
     """
-    for kind in range(len(c6)):
-        n, end = np.uintp(first + bounds[kind] - bounds[0]), np.uintp(first + bounds[kind + 1] - bounds[0])
+    for kind in range(len(bounds) - 1):
+        c6, c12 = np.float32(6.0 * s.field.c6[mine, kind]), np.float32(12.0 * s.field.c12[mine, kind])
+        core = max(np.float32(s.core[mine, kind]), LEAST)
+        n, end = np.uint64(first + bounds[kind] - bounds[0]), np.uint64(first + bounds[kind + 1] - bounds[0])
         while n < end:
-            for lane in range(FEW):
-                values[0, n + np.uintp(lane)] = c6[kind]
-            for lane in range(FEW):
-                values[1, n + np.uintp(lane)] = c12[kind]
-            for lane in range(FEW):
-                values[2, n + np.uintp(lane)] = core[kind]
-            n += np.uintp(FEW)
+            for lane in range(WIDTH):
+                factor[0, n + np.uint64(lane)] = c6
+            for lane in range(WIDTH):
+                factor[1, n + np.uint64(lane)] = c12
+            for lane in range(WIDTH):
+                factor[2, n + np.uint64(lane)] = core
+            n += np.uint64(WIDTH)
 
 
 @part
-def _in_single(values, quick, begin, end):
-    """The same in single precision, as forces need it."""
-    for n in range(np.uintp(begin), np.uintp(end)):
-        quick[0, n] = np.float32(6.0 * values[0, n])
-    for n in range(np.uintp(begin), np.uintp(end)):
-        quick[1, n] = np.float32(12.0 * values[1, n])
-    for n in range(np.uintp(begin), np.uintp(end)):
-        quick[2, n] = max(np.float32(values[2, n]), LEAST)
+def _gathered(b: MovingBlock, s: AtomTables, g: Cells, atoms, strayed, lists: Lists):
+    """What is near the block, and pairs of what moves with its images, until an atom has moved by ``REACH``."""
+    moving, groups, x = b.moving, b.groups, b.x
+    for c in range(3):
+        lists.centre[c] = b.centre[c]
+        for i in range(moving):
+            lists.gathered[i, c] = x[i, c]
+    middle, spread = _ball(x, moving)
+    widths, extra, radius = np.empty(len(groups) - 1), 0.0, s.field.cutoff + MARGIN + REACH
+    for group in range(len(widths)):
+        widths[group] = radius + _width(x, groups[group], groups[group + 1])
+    narrow = g.periodic and g.width.min() < s.field.cutoff + 2.0 * (REACH + spread)
+    if narrow:
+        extra = REACH + strayed  # both atoms of a pair may move, and fragments are found where they were
+    found, shifts = np.empty(512, np.int64), np.empty((512, 4))
+    count, found, shifts = fragments_near(g, middle[0], middle[1], middle[2], spread + radius + extra, found, shifts)
+    count = _kept(b, s, g, widths, extra, count, found, shifts)
+    around, image, image_shift = _candidates(b, s, atoms, count, found, shifts, lists)
+    images, shift = _imaged(x, s.field.cutoff + 2.0 * REACH, moving, image, image_shift)
+    return Lists(lists.near, lists.bounds, lists.factor, lists.told, lists.used, around, lists.kinds, lists.gathered,
+                 lists.listed, lists.centre, images, shift)
 
 
 @part
@@ -240,28 +250,6 @@ def _width(x, begin, end):
     for i in range(begin + 1, end):
         most = max(most, (x[i, 0] - x[begin, 0])**2 + (x[i, 1] - x[begin, 1])**2 + (x[i, 2] - x[begin, 2])**2)
     return np.sqrt(most)
-
-
-@part
-def outrun(groups, x, listed):
-    """How far a group has moved from where lists were made, at most, nm.
-
-    Lists are taken around the first atom of a group, as wide as the group is: that others turn about it does not count,
-    only that they move away from it. Hydrogens are fast, but on a leash.
-    """
-    most = 0.0
-    for n in range(len(groups) - 1):
-        i, end = groups[n], groups[n + 1]
-        away = (x[i, 0] - listed[i, 0])**2 + (x[i, 1] - listed[i, 1])**2 + (x[i, 2] - listed[i, 2])**2
-        most = max(most, np.sqrt(away) + max(_width(x, i, end) - _width(listed, i, end), 0.0))
-    return most
-
-
-@part(error_model="numpy")
-def _squared(others_x, others_y, others_z, x, y, z, squared):
-    for n in range(len(others_x)):
-        dx, dy, dz = others_x[n] - x, others_y[n] - y, others_z[n] - z
-        squared[n] = dx * dx + dy * dy + dz * dz
 
 
 @part
@@ -299,20 +287,19 @@ def _moves(fragment, begin, end, role, first_atom, moving):
 
 
 @part
-def _candidates(b: MovingBlock, s: AtomTables, atoms, count, found, shifts):
-    """Atoms of fragments, those of one kind together, and images of what moves.
+def _candidates(b: MovingBlock, s: AtomTables, atoms, count, found, shifts, lists: Lists):
+    """Atoms of fragments into ``lists.around``, those of one kind together, and images of what moves.
 
     Returns:
-        Coordinates and charges of what stands still, (4, n); where each kind begins, (kinds + 1,); places of what
-        moves in other boxes, (m,), and their shifts, (m, 3).
+        ``lists.around``, perhaps larger; places of what moves in other boxes, (m,), and their shifts, (m, 3).
     """
     n_kinds, kind_of, charge, factor = len(s.field.c6), s.field.kind, s.field.charge, s.field.coulomb.factor
     start, fragment, role, first_atom, moving = s.fragment_start, s.fragment, b.role, b.first_atom, b.moving
-    bounds, n_images, total = np.zeros(n_kinds + 1, np.int64), 0, 0
+    around, bounds, centre, n_images, total = lists.around, lists.kinds, lists.centre, 0, 0
     for n in range(count):
         total += start[found[n] + 1] - start[found[n]]
     chosen, shift_of = np.empty(total, np.int64), np.empty(total, np.int64)
-    image, image_shift, total = np.empty(total, np.int64), np.empty((total, 3)), 0
+    image, image_shift, total, many = np.empty(total, np.int64), np.empty((total, 3)), 0, np.zeros(n_kinds, np.int64)
     for n in range(count):
         for f in range(start[found[n]], start[found[n] + 1]):
             atom = fragment[f]
@@ -327,34 +314,38 @@ def _candidates(b: MovingBlock, s: AtomTables, atoms, count, found, shifts):
                 n_images += 1
                 continue
             chosen[total], shift_of[total] = atom, n
-            bounds[kind_of[atom] + 1] += 1
+            many[kind_of[atom]] += 1
             total += 1
+    bounds[0] = 0
     for kind in range(n_kinds):
-        bounds[kind + 1] += bounds[kind]
-    filled, around = bounds[:-1].copy(), np.empty((4, total))
+        bounds[kind + 1] = bounds[kind] + (many[kind] + WIDTH - 1) // WIDTH * WIDTH
+        many[kind] = bounds[kind]
+    if bounds[n_kinds] > around.shape[1]:
+        around = np.empty((4, 2 * bounds[n_kinds]), np.float32)
     for n in range(total):
         atom, m = chosen[n], shift_of[n]
-        slot = filled[kind_of[atom]]
-        filled[kind_of[atom]] += 1
+        slot = many[kind_of[atom]]
+        many[kind_of[atom]] += 1
         for c in range(3):
-            around[c, slot] = atoms[atom, c] + shifts[m, c]
+            around[c, slot] = atoms[atom, c] + shifts[m, c] - centre[c]
         around[3, slot] = factor * charge[atom]
-    return around, bounds, image[:n_images], image_shift[:n_images]
+    for kind in range(n_kinds):
+        for n in range(many[kind], bounds[kind + 1]):
+            around[0, n] = around[1, n] = around[2, n] = NOWHERE
+            around[3, n] = 0.0
+    return around, image[:n_images], image_shift[:n_images]
 
 
 @part
-def _imaged(x, groups, widths, image, image_shift):
-    """Pairs of atoms that both move, one of them in another box, near enough to count."""
+def _imaged(x, limit, moving, image, image_shift):
+    """Pairs of atoms that both move, one of them in another box, nearer than ``limit``."""
     count, pairs, shift = 0, np.empty((16, 2), np.int64), np.empty((16, 3))
     for n in range(len(image)):
         place = image[n]
         at = (x[place, 0] + image_shift[n, 0], x[place, 1] + image_shift[n, 1], x[place, 2] + image_shift[n, 2])
-        for group in range(len(widths)):
-            begin, end = groups[group], groups[group + 1]
-            away = (at[0] - x[begin, 0])**2 + (at[1] - x[begin, 1])**2 + (at[2] - x[begin, 2])**2
-            if away > widths[group]**2:
-                continue
-            for i in range(begin, min(end, place)):
+        for i in range(min(moving, place)):
+            away = (at[0] - x[i, 0])**2 + (at[1] - x[i, 1])**2 + (at[2] - x[i, 2])**2
+            if away < limit * limit:
                 if count == len(pairs):
                     pairs, shift = doubled_rows(pairs), doubled_rows(shift)
                 pairs[count, 0], pairs[count, 1] = i, place
@@ -365,8 +356,9 @@ def _imaged(x, groups, widths, image, image_shift):
 
 
 @part
-def _widened(values, used):
-    larger = np.empty((len(values), 2 * values.shape[1]), values.dtype)
+def _widened(values, used, size):
+    """The same columns in a wider array."""
+    larger = np.empty((len(values), size), values.dtype)
     for c in range(len(values)):
         for n in range(used):
             larger[c, n] = values[c, n]

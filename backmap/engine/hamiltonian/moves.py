@@ -138,8 +138,7 @@ class HamiltonianMoves:
         self.surroundings = AtomTables(field_, start.astype(np.int64), order, self.layout.where.owner,
                                        bundles(len(field_.c6)), cores(field_.c6, field_.c12, None))
         self.room = room(self.tables, len(field_.c6), max(kind.n_atoms for kind in system.types))
-        most = (int(np.diff(start).max(initial=1)) for start in (self.tables.groups.start, self.tables.places.start))
-        self._lists = lists(*most, len(field_.c6))
+        self._lists = lists(int(np.diff(self.tables.places.start).max(initial=1)), len(field_.c6))
         self._together = Together(self.tables, self.surroundings, self.places)
         if sigma is not None:
             self.soften(sigma)

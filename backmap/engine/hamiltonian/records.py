@@ -38,7 +38,7 @@ class BlockAtoms(NamedTuple):
 
 
 class ListGroups(NamedTuple):
-    """Atoms that share a neighbour list.
+    """Heavy atoms with what hangs on them, which are looked at together where what is near a block is gathered.
 
     Attributes:
         start: Where the groups of each block begin, (K + 1,).
@@ -225,7 +225,7 @@ class BlockTables(NamedTuple):
     Attributes:
         copies: The blocks.
         places: What moves, and its partners.
-        groups: Atoms that share a neighbour list.
+        groups: Heavy atoms with what hangs on them.
         pairs: Non-bonded pairs in the molecule: two places; c6, c12, Coulomb's constant times the charges, and whether
             excluded (0 or 1).
         inside: The same for single precision.

@@ -24,7 +24,7 @@ from .constraints import (
     project_velocities,
 )
 from .forces import quick_forces, terms_of
-from .lists import NOWHERE, Lists, with_parameters
+from .lists import NOWHERE, Lists, lists, parameters
 from .loops import LANES
 from .move import Frame
 from .nearby import AtomTables, Cells, fragments_near
@@ -151,13 +151,11 @@ def _fill(s: AtomTables, g: Cells, p: BlockPlaces, block, start, first, bounds, 
                 atom[slot], step[slot] = s.fragment[f], first[m] + n
 
 
-def lists_for(u: Neighbourhoods, groups: int, places: int) -> Lists:
-    """Room for the entries of one block of at most ``groups`` groups and ``places`` places at a time."""
-    size = int(np.diff(u.start).max(initial=LANES))
-    return Lists(np.empty((4, 1)), np.empty((4, size), dtype=np.float32),
-                 np.zeros((groups, u.bounds.shape[1]), dtype=np.int64), np.zeros(3), np.empty((0, 2), dtype=np.int64),
-                 np.empty((0, 3)), np.empty((3, size)), np.empty((3, size), dtype=np.float32),
-                 np.zeros(places, dtype=np.int64))
+def lists_for(u: Neighbourhoods, places: int) -> Lists:
+    """Room for the entries of one block of at most ``places`` places at a time."""
+    size = int(np.diff(u.start).max(initial=LANES)) + LANES
+    return lists(places, u.bounds.shape[1] - 1)._replace(near=np.empty((4, size), dtype=np.float32),
+                                                         factor=np.empty((3, places * size), dtype=np.float32))
 
 
 def motion(s: AtomTables, frame: Frame, u: Neighbourhoods) -> Motion:
@@ -183,7 +181,6 @@ class Together:
         free = 3 * t.places.free - np.diff(t.bonds.start) - 3 * np.diff(t.beads.start)
         self._turning = np.zeros(len(s.fragment_start) - 1, dtype=bool)
         self._turning[p.first_bead[self.single]] = free[p.make[self.single]] <= TURNS
-        self._groups = int(np.diff(t.groups.start).max(initial=1))
         self._known: tuple[Array, Array, Neighbourhoods] | None = None
 
     def move(self, s: AtomTables, rules: Rules, r: Room, frame: Frame, block: Index, keys: Index) -> None:
@@ -194,8 +191,7 @@ class Together:
         if not len(block):
             return
         u = self._neighbourhoods(s, rules, frame, block)
-        lists = lists_for(u, self._groups, len(r.x))
-        dynamics(self.tables, s, self.places, rules, r, lists, u, frame, motion(s, frame, u), keys)
+        dynamics(self.tables, s, self.places, rules, r, lists_for(u, len(r.x)), u, frame, motion(s, frame, u), keys)
         g = frame.grid
         g.reach[:] = 0.0
         np.maximum.at(g.reach, s.owner, np.linalg.norm(frame.atoms - g.beads[s.owner], axis=1))
@@ -259,6 +255,19 @@ def _alike(make, block, begin):
 
 
 @part
+def _tell(s: AtomTables, kinds, places, lists: Lists):
+    """Parameters of the entries of a block, with each of its places; those in a row that are of one kind share them."""
+    used = 0
+    for i in range(places):
+        if i > 0 and kinds[i] == kinds[i - 1]:
+            lists.told[i] = lists.told[i - 1]
+            continue
+        lists.told[i] = used
+        parameters(lists.bounds[i], s, kinds[i], lists.factor, used)
+        used += lists.bounds[i, -1] - lists.bounds[i, 0]
+
+
+@part
 def _feel(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, lists: Lists, u: Neighbourhoods,
           frame: Frame, moving: Motion, begin, end):
     """Forces on the blocks of ``u`` from ``begin`` to ``end``, all of one make, of where everything is now."""
@@ -268,9 +277,9 @@ def _feel(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, 
     rows, places, free = slice(d.start[k], d.start[k + 1]), own.moving, constraints.moving
     child, parents, ends, parent, weight, factor = (d.place[rows], d.begin[rows], d.end[rows], d.parent, d.weight,
                                                     d.factor[rows])
-    x, force, kinds, charges, cores, line, work, sums, held = (r.x[:places], r.force[:places], r.kinds, r.charges,
-                                                               r.cores, r.line, r.terms, r.sums, r.held)
-    near, list_bounds, centre, groups = lists.near, lists.bounds, lists.centre, len(own.group) - 1
+    x, force, kinds, charges, pairs, work, sums, held = (r.x[:places], r.force[:places], r.kinds, r.charges, r.pairs,
+                                                         r.terms, r.sums, r.held)
+    near, list_bounds, centre, many = lists.near, lists.bounds, lists.centre, len(s.bundle) <= len(s.field.c6)
     blocks, starts, all_bounds, atom, step, offset = u.block, u.start, u.bounds, u.atom, u.step, u.offset
     atoms, beads, apart, forces, holds = frame.atoms, frame.grid.beads, moving.apart, moving.force, moving.held
     block, first_atom, first_bead, atom_start, local = (p.block, p.first_atom, p.first_bead, t.copies.atom_start,
@@ -284,7 +293,7 @@ def _feel(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, 
         if m == begin:
             for i in range(places):
                 kinds[i], charges[i] = s.field.kind[first + local[start + i]], s.field.charge[first + local[start + i]]
-            cores_of(s, kinds, places, cores)
+            cores_of(s, kinds, places, pairs.cores)
         base, size = np.uintp(starts[m]), np.uintp(starts[m + 1] - starts[m])
         for n in range(size):
             a, e = np.uintp(atom[base + n]), np.uintp(step[base + n])
@@ -292,13 +301,14 @@ def _feel(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, 
             near[1, n] = apart[a, 1] + offset[e, 1]
             near[2, n] = apart[a, 2] + offset[e, 2]
             near[3, n] = apart[a, 3]
-        for group in range(groups):
+        for i in range(places):
             for kind in range(all_bounds.shape[1]):
-                list_bounds[group, kind] = all_bounds[m, kind]
+                list_bounds[i, kind] = all_bounds[m, kind]
+        if many:
+            _tell(s, kinds, places, lists)
         for c in range(3):
             centre[c], held[0, c] = beads[first_bead[one], c], holds[m, c]
-        lists = with_parameters(own.group, s, kinds, lists)
-        quick_forces(own, s, kinds, charges, x, lists, cores, line, work, force)
+        quick_forces(own, s, kinds, charges, x, lists, pairs, work, force)
         if places > free:
             spread(child, parents, ends, parent, weight, factor, x, force)
         if not rules.exact:

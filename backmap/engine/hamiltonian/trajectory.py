@@ -15,7 +15,6 @@ from .constraints import (
     constraints_of,
     directions,
     factorise,
-    farthest,
     follow,
     hand_over,
     leads_to,
@@ -23,18 +22,15 @@ from .constraints import (
     project_velocities,
 )
 from .forces import energy_and_forces, quick_forces, terms_of
-from .lists import Lists, MovingBlock, neighbours, outrun
-from .loops import LANES
+from .lists import Lists, MovingBlock, neighbours, renewed
 from .nearby import AtomTables, Cells
-from .quick import cores_of
+from .quick import PairRoom, cores_of, pair_room
 from .records import BlockTables
 from .turning import Turn, turning
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-#: nm; how far groups of atoms move before their neighbour lists are made anew.
-MARGIN = 0.05
 #: nm; atoms that go farther in a step were thrown off by others they lay on. Steps back are as long: it is no bias.
 STRIDE = 0.1
 #: Why a trajectory ended: as it should, constraints not met, dependent or not reversible, energies that are not finite
@@ -90,7 +86,6 @@ class Room(NamedTuple):
 
     x: Array
     start: Array
-    listed: Array
     previous: Array
     back: Array
     velocity: Array
@@ -104,22 +99,19 @@ class Room(NamedTuple):
     role: Index
     kinds: Index
     charges: Array
-    cores: NDArray[np.float32]
-    line: NDArray[np.float32]
+    pairs: PairRoom
     terms: Array
 
 
 def room(t: BlockTables, n_kinds: int, n_atoms: int) -> Room:
     """Room for the blocks of molecules of at most ``n_atoms`` atoms."""
     places, rows = np.diff(t.places.start).max(initial=1), np.diff(t.beads.start).max(initial=1)
-    lanes = -(-places // LANES) * LANES
-    seven = (np.empty((places, 3)) for _ in range(7))
+    six = (np.empty((places, 3)) for _ in range(6))
     starts = (t.bonds.start, t.factor.entry_start, t.factor.diagonal_start)
     bonds, entries, constraints = (np.diff(start).max(initial=1) for start in starts)
-    return Room(*seven, np.empty((bonds, 3)), np.empty(entries), np.empty(constraints), np.empty((rows, 3)),
+    return Room(*six, np.empty((bonds, 3)), np.empty(entries), np.empty(constraints), np.empty((rows, 3)),
                 np.empty((rows, 3)), np.zeros(rows), np.full(n_atoms, -1), np.empty(places, dtype=np.int64),
-                np.empty(places), np.empty((n_kinds, lanes), dtype=np.float32),
-                np.empty((3, lanes), dtype=np.float32), np.empty(ROOM))
+                np.empty(places), pair_room(places, n_kinds), np.empty(ROOM))
 
 
 @part
@@ -213,7 +205,7 @@ def enter(t: BlockTables, s: AtomTables, p: BlockPlaces, one: int, atoms, r: Roo
         r.kinds[i], r.charges[i] = s.field.kind[atom], s.field.charge[atom]
         if excluded[same + i]:
             r.role[local[start + i]] = i
-    cores_of(s, r.kinds, end - start, r.cores)
+    cores_of(s, r.kinds, end - start, r.pairs.cores)
 
 
 @part
@@ -238,6 +230,12 @@ def hold(t: BlockTables, p: BlockPlaces, one: int, exact, residual, r: Room):
 
 
 @part
+def bead_near(t: BlockTables, s: AtomTables, g: Cells, p: BlockPlaces, one: int):
+    """Where the bead of the first atom of block ``one`` of ``p`` is, which does not move with it, nm, (3,)."""
+    return g.beads[s.owner[p.first_atom[one] + t.copies.atom[t.copies.atom_start[p.block[one]]]]]
+
+
+@part
 def trajectory(t: BlockTables, s: AtomTables, g: Cells, p: BlockPlaces, one: int, atoms, rules: Rules, steps, r: Room,
                lists: Lists, turn: Turn):
     """Follow the block in the room from ``r.x``, ``r.velocity`` for ``steps``; both are moved.
@@ -249,11 +247,12 @@ def trajectory(t: BlockTables, s: AtomTables, g: Cells, p: BlockPlaces, one: int
         before and after; ``lists``, perhaps larger.
     """
     k, dt = p.make[one], rules.timestep * p.pace[one]
+    rate = 1.0 / dt
     constraints, own = constraints_of(t, k, rules.exact), terms_of(t, k)
-    inverse, moving, group = constraints.inverse_mass, constraints.moving, own.group
+    inverse, moving = constraints.inverse_mass, constraints.moving
     places, follows = len(inverse), own.moving > moving
     x, v, force, previous = r.x[:places], r.velocity[:places], r.force[:places], r.previous
-    role = r.role[:p.n_atoms[one]]
+    role, centre = r.role[:p.n_atoms[one]], bead_near(t, s, g, p, one)
     energies, before, after, potential = np.zeros((2, 3)), 0.0, 0.0, 0.0
     for step in range(steps + 1):
         if step > 0:
@@ -269,20 +268,17 @@ def trajectory(t: BlockTables, s: AtomTables, g: Cells, p: BlockPlaces, one: int
                 return INFINITE, energies, before, after, lists
             for i in range(moving):
                 for c in range(3):
-                    v[i, c] = (x[i, c] - previous[i, c]) / dt
+                    v[i, c] = rate * (x[i, c] - previous[i, c])
         directions(constraints.bond, x, r.unit)
         after = factorise(constraints, r.unit, r.factor)
         if not np.isfinite(after):
             return TORN, energies, before, after, lists
-        if step == 0 or outrun(group, x, r.listed) > MARGIN:
-            strayed = farthest(x, r.start, own.moving)
-            block = MovingBlock(own.moving, group, r.kinds, x, role, p.first_atom[one])
-            lists = neighbours(block, s, g, atoms, MARGIN, strayed, lists)
-            copy(x, 0, places, r.listed)
+        block = MovingBlock(own.moving, own.group, r.kinds, x, role, p.first_atom[one], centre)
+        lists = neighbours(block, s, g, atoms, 0.0, lists) if step == 0 else renewed(block, s, g, atoms, r.start, lists)
         if step == 0 or step == steps or len(turn.at):
-            potential = energy_and_forces(own, s, r.kinds, r.charges, x, lists, r.terms, force)
+            potential = energy_and_forces(own, s, r.kinds, r.charges, x, lists, r.pairs, r.terms, force)
         else:
-            quick_forces(own, s, r.kinds, r.charges, x, lists, r.cores, r.line, r.terms, force)
+            quick_forces(own, s, r.kinds, r.charges, x, lists, r.pairs, r.terms, force)
         if len(turn.at) and 0 < step < steps:
             turning(turn, step / steps, s, r.kinds, x, r.terms, r.back, force)
         if follows:

@@ -22,16 +22,40 @@ def test_blocks_are_chosen_as_by_looking_through_all_of_them(seed: int) -> None:
     beads[::7, 3:] = -1
     molecule, wanted, priority = np.repeat([0, 1], 20), rng.random(30) < 0.8, rng.integers(4, size=40) / 4.0
     expected, open_ = [], wanted.copy()
+    own = [row[row >= 0] for row in beads]
+    number = np.bincount(np.concatenate(own), minlength=30)
+
+    def take(one: int) -> None:
+        expected.append(one)
+        open_[own[one]] = False
+
     for mine in (range(20), range(20, 40)):
+        for one in mine:
+            if (open_[own[one]] & (number[own[one]] == 1)).any():
+                take(one)
+        first = int(priority[mine[0]] * 20)
         while True:
-            counts = [open_[beads[one][beads[one] >= 0]].sum() for one in mine]
+            counts = [open_[own[one]].sum() for one in mine]
             if max(counts) == 0:
                 break
-            best = min((one for one, count in zip(mine, counts, strict=True) if count == max(counts)),
-                       key=lambda one: (priority[one], one))
-            expected.append(best)
-            open_[beads[best][beads[best] >= 0]] = False
+            front = [one for one, count in zip(mine, counts, strict=True) if count == max(counts)]
+            take(min(front, key=lambda one: ((one - mine[0] - first) % 20 / 20 if open_[own[one]].all()
+                                             else priority[one], one)))
     np.testing.assert_array_equal(cover(beads, molecule, wanted, priority), expected)
+
+
+def test_blocks_lie_side_by_side_along_a_chain() -> None:
+    """Of 8 beads in chains of 20: both ends, which no other blocks have, and one between; in a long one hardly more."""
+    rng = np.random.default_rng(5)
+    for length, most in ((20, 3), (200, 27)):
+        beads = np.arange(length - 7)[:, None] + np.arange(8)
+        molecule, wanted, between = np.zeros(len(beads), dtype=int), np.ones(length, dtype=bool), set()
+        for _ in range(40):
+            chosen = cover(beads, molecule, wanted, rng.random(len(beads)))
+            assert np.unique(beads[chosen]).tolist() == list(range(length))
+            assert len(chosen) <= most
+            between |= set(chosen.tolist())
+        assert len(between) >= min(len(beads) // 2, 7)
 
 
 def test_blocks_grow_along_the_bead_graph() -> None:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.geometry.measure import BondGram
-from backmap.engine.hamiltonian import move, nearby, trajectory
+from backmap.engine.hamiltonian import move, nearby
 from backmap.engine.hamiltonian.forces import quick_forces, terms_of
+from backmap.engine.hamiltonian.lists import MARGIN, ROUNDING
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves
 from backmap.engine.hamiltonian.nearby import cores
 from backmap.engine.hamiltonian.turning import Turn
@@ -84,14 +85,14 @@ def test_energy_differences_and_forces_of_blocks_are_those_of_whole_frames(size:
         moving = moves.places.first_atom[one] + moving
         potential = follow(moves, frame, one)[1][0, 0]
         scale = np.abs(forces[moving]).max()
-        np.testing.assert_allclose(room.force[:len(moving)], forces[moving], rtol=1e-6, atol=1e-9 * scale)
+        np.testing.assert_allclose(room.force[:len(moving)], forces[moving], rtol=1e-5, atol=2e-6 * scale)
         moved = np.array(frame.atoms)
         moved[moving] += rng.normal(0, 0.03, (len(moving), 3))
         start(moves, frame, one)
         room.x[:len(moving)] = moved[moving]
         other = follow(moves, frame, one)[1][0, 0]
         move.leave(moves.tables, moves.places, one, room)
-        assert other - potential == pytest.approx(energy.of(moved, box).total - before, rel=1e-6, abs=1e-6)
+        assert other - potential == pytest.approx(energy.of(moved, box).total - before, rel=1e-5, abs=2e-3)
 
 
 def test_sweeps_keep_bonds_and_beads_and_account_for_the_energy() -> None:
@@ -105,7 +106,7 @@ def test_sweeps_keep_bonds_and_beads_and_account_for_the_energy() -> None:
         assert {*outcome.beads[outcome.beads >= 0]} == {*range(system.n_beads)}
         assert outcome.accepted.mean() > 0.9
         after = energy.of(frame.atoms, box).total
-        assert outcome.change.sum() == pytest.approx(after - before, abs=1e-6)
+        assert outcome.change.sum() == pytest.approx(after - before, abs=0.005)  # of 256 moves, kT is 2.9
         before = after
     (group,) = system.groups
     ends = frame.atoms[group.atoms][:, group.type.bonds]
@@ -172,7 +173,7 @@ def test_quick_forces_are_those_of_the_energy(coulomb: str, cap: float | None) -
                                 moves.rules, 0, room, moves._lists, STRAIGHT)[-1]
         moving, expected = moves.tables.places.moving[k], np.array(room.force)
         quick_forces(terms_of(moves.tables, k), moves.surroundings, room.kinds, room.charges, room.x[:places], lists,
-                     room.cores, room.line, room.terms, room.force[:places])
+                     room.pairs, room.terms, room.force[:places])
         move.leave(moves.tables, moves.places, one, room)
         scale = np.abs(expected[:moving]).max()
         np.testing.assert_allclose(room.force[:moving], expected[:moving], rtol=1e-5, atol=1e-6 * scale)
@@ -190,11 +191,10 @@ def test_lists_in_a_narrow_box_hold_no_more_than_in_a_wide_one() -> None:
         lists = move.trajectory(tables, moves.surroundings, frame.grid, moves.places, one, frame.atoms, moves.rules, 0,
                                 room, moves._lists, STRAIGHT)[-1]
         move.leave(tables, moves.places, one, room)
-        bounds = tables.groups.first[tables.groups.start[k]:tables.groups.start[k + 1]]
-        for group, (begin, end) in enumerate(itertools.pairwise(bounds)):
-            width = np.linalg.norm(room.x[begin:end] - room.x[begin], axis=1).max()
-            away = np.linalg.norm(lists.at[:3, slice(*lists.bounds[group, [0, -1]])].T - room.x[begin], axis=1)
-            assert away[away < 1e5].max() <= 0.8 + trajectory.MARGIN + width + 1e-12
+        for i in range(tables.places.moving[k]):
+            near = lists.near[:3, slice(*lists.bounds[i, [0, -1]])].T + lists.centre
+            away = np.linalg.norm(near - room.x[i], axis=1)
+            assert away[away < 1e5].max() <= 0.8 + MARGIN + 2 * ROUNDING
 
 
 def test_trajectories_are_those_of_full_forces_in_every_step() -> None:
@@ -305,12 +305,12 @@ def test_kinds_may_share_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
             moving = moves.tables.places.moving[k]
             found.append([energies[0, :1], np.array(room.force[:moving])])
             quick_forces(terms_of(moves.tables, k), moves.surroundings, room.kinds, room.charges, room.x[:places],
-                         lists, room.cores, room.line, room.terms, room.force[:places])
+                         lists, room.pairs, room.terms, room.force[:places])
             found[-1].append(np.array(room.force[:moving]))
             move.leave(moves.tables, moves.places, one, room)
     half = len(found) // 2
     for apart, together in zip(found[:half], found[half:], strict=True):
-        for one, other, tolerance in zip(apart, together, (1e-10, 1e-10, 1e-4), strict=True):
+        for one, other, tolerance in zip(apart, together, (1e-6, 1e-5, 1e-4), strict=True):
             np.testing.assert_allclose(other, one, atol=tolerance * np.abs(one).max())
 
 
@@ -335,11 +335,11 @@ def test_atoms_that_are_thrown_off_end_a_move() -> None:
     atoms = np.array(window.atoms[0])
     atoms[26:52] = atoms[:26] + 0.01
     frame = moves.frame(atoms, loose.map(atoms), window.box(0))
-    room = moves._lists.at.shape
+    room = moves._lists.near.shape
     outcome = moves.sweep(frame, (7, 1, 0, 0))
     assert np.isinf(outcome.error).any()
     assert np.isfinite(frame.atoms).all()
-    assert moves._lists.at.shape[1] <= 8 * room[1]
+    assert moves._lists.near.shape[1] <= 8 * room[1]
 
 
 @pytest.mark.parametrize("coulomb", ["reaction_field", "none"])

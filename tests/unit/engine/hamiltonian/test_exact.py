@@ -96,7 +96,7 @@ def test_trimer_that_is_moved_in_parts(fixman_potential: bool, pace: tuple[float
     assert chains.p_value(found, EDGES, trimer_shares(fixman_potential)) > REFUSED
 
 
-@pytest.mark.parametrize(("powers", "sweeps"), [((1.0, 0.0), 120), ((1.0, 1.0), 60), ((-1.0, -1.0), 60)],
+@pytest.mark.parametrize(("powers", "sweeps"), [((1.0, 0.0), 120), ((1.0, 1.0), 60), ((-1.0, -1.0), 200)],
                          ids=["without block", "sign of block", "sign of molecule"])
 def test_a_wrong_weight_is_seen(powers: tuple[float, float], sweeps: int) -> None:
     """With p of some 1e-14 in as many sweeps."""

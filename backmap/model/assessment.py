@@ -58,6 +58,7 @@ class Curve:
         edges: Edges of the bins, (n + 1,).
         values: Density, or value of the function, in each bin, (n,).
         quantity: Label of the y axis.
+        samples: How many numbers a density rests on, if it is a histogram of them: few are drawn in wider bins.
     """
 
     section: str
@@ -67,6 +68,7 @@ class Curve:
     edges: Array
     values: Array
     quantity: str = "density"
+    samples: int | None = None
 
     @property
     def key(self) -> tuple[str, str]:

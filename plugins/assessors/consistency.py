@@ -84,7 +84,7 @@ class Consistency(Assessor):
                     _deviation("all beads", "maximum", most)]
         coarse = counts.reshape(_COARSE.n, -1).sum(axis=1)
         curve = Curve(_SECTION, "deviation", "distance from the given bead", "nm", _COARSE.edges,
-                      _COARSE.density(coarse))
+                      _COARSE.density(coarse), samples=int(coarse.sum()))
         said = self.fit.conclude(tally, reference) if self.fit is not None else Assessment()
         return Assessment(figures + self._slack(tally), [curve] if counts.any() else [], said.notes, said.findings)
 

@@ -60,13 +60,14 @@ def plot(panel: Panel, style: dict[str, str]) -> tuple[str, str]:
         if not inside.any():
             continue
         group = f'<g class="curve {style.get(label, "t1")}" data-of="{escape(label)}">'
-        if label == REFERENCE:
+        if label == REFERENCE or label in panel.stepped:
             left, right = np.clip(edges[:-1][inside], low, high), np.clip(edges[1:][inside], low, high)
             corners = np.column_stack([x(left), y(values[inside]), x(right), y(values[inside])]).reshape(-1, 2)
             base = y(np.zeros(1))[0]
             path = _path(corners)
             area = f'M{corners[0][0]:.1f} {base:.1f}L{path[1:]}L{corners[-1][0]:.1f} {base:.1f}Z'
-            lines.append(f'{group}<path class="area" d="{area}"/><path class="line" d="{path}"/></g>')
+            filled = f'<path class="area" d="{area}"/>' if label == REFERENCE else ""
+            lines.append(f'{group}{filled}<path class="line" d="{path}"/></g>')
         else:
             middle = (edges[:-1] + edges[1:])[inside] / 2
             path = _path(np.column_stack([x(np.clip(middle, low, high)), y(values[inside])]))

@@ -11,6 +11,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from .content import Panel
+from .few import in_wide_bins, told
 from .figures import plot
 from .heatmaps import PageMaps, maps_of
 from .numbers import plural, unit_of
@@ -68,8 +69,9 @@ class PagePlot:
 
 def drawn(panel: Panel, style: dict[str, str], said: Iterable[str] = ()) -> PagePlot:
     """A panel, with remarks that come before its own."""
-    picture, remark = plot(panel, style)
-    return PagePlot(panel.name, "; ".join(filter(None, (*said, remark))), picture, closer(panel, style))
+    shown = in_wide_bins(panel)
+    picture, remark = plot(shown, style)
+    return PagePlot(panel.name, "; ".join(filter(None, (*said, told(shown), remark))), picture, closer(shown, style))
 
 
 def closer(panel: Panel, style: dict[str, str]) -> dict[str, Any]:

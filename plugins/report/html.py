@@ -59,7 +59,8 @@ def _contents(content: Content, view: FrameView | None) -> dict[str, str]:
     """Titles of the sections that there are, by id."""
     there = {"overview": ("Overview", True), "plots": ("Distributions", content.panels or content.surfaces),
              "sampling": ("Sampling", content.sampling),
-             "flagged": ("Flagged places", content.own or _flagged(content)), "frame": ("Frames" if view and len(view.scene.frames) > 1 else "A frame", view),
+             "flagged": ("Flagged places", content.own or _flagged(content)),
+             "frame": (view.title if view else "", view),
              "figures": ("All figures", content.sections or content.notes),
              "check": ("What check said", content.warnings),
              "run": ("What was run", content.provenance)}
@@ -188,6 +189,10 @@ class FrameView:
     stills: dict[str, str]
     counts: list[int]
     cut: str
+
+    @property
+    def title(self) -> str:
+        return "A frame" if len(self.scene.frames) == 1 else "Frames"
 
 
 def _view(content: Content) -> FrameView | None:

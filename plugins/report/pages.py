@@ -85,7 +85,7 @@ def closer(panel: Panel, style: dict[str, str]) -> dict[str, Any]:
         even = np.allclose(np.diff(edges), step, rtol=1e-6, atol=0)
         where = {"from": _short(middle[0], 8), "step": _short(step, 8)} if even else {
             "at": [_short(x, 6) for x in middle]}
-        curves.append({"of": label, "style": style.get(label, "t1"), **where,
+        curves.append({"of": label, "style": style.get(label, "t1"), "few": label in panel.stepped, **where,
                        "values": [_short(value, 4) if np.isfinite(value) else None for value in values]})
     return {"x": panel.label, "unit": unit_of(panel.unit), "y": panel.quantity, "curves": curves}
 

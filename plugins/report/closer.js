@@ -30,6 +30,7 @@
       series: [{label: described(panel.x, panel.unit), value: (_, value) => said(value)}, ...series],
       axes: [{...axis, label: described(panel.x, panel.unit)}, {...axis, label: panel.y, size: 64}]},
       uPlot.join(panel.curves.map(curve => [middles(curve), curve.values])), place);
+    chart.setScale("x", {min: panel.shown[0], max: panel.shown[1]});
   }
 
   function save(blob, suffix) {

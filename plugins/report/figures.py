@@ -41,7 +41,7 @@ def ticks(low: float, high: float, most: int = 5, angle: bool = False) -> list[f
 
 def plot(panel: Panel, style: dict[str, str]) -> tuple[str, str]:
     """One panel: the SVG, and a remark on what lies beyond its frame, or ""."""
-    low, high, beyond = _range(panel)
+    low, high, beyond = extent(panel)
     top, remark = _top(panel, low, high)
     remark = "; ".join(filter(None, [beyond, remark]))
     bottom = min(0.0, _lowest(panel, low, high))
@@ -114,8 +114,8 @@ def _path(points: Array) -> str:
     return "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in points[keep])
 
 
-def _range(panel: Panel) -> tuple[float, float, str]:
-    """The part of the axis where something is, and what to say of what lies beyond it.
+def extent(panel: Panel) -> tuple[float, float, str]:
+    """The part of the axis where something is, which is drawn, and what to say of what lies beyond it.
 
     Densities are cut where all of them are thin, and where single values lie so far away that the rest would be a line.
     """

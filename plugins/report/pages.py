@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from .content import Panel
 from .few import in_wide_bins, told
-from .figures import plot
+from .figures import extent, plot
 from .heatmaps import PageMaps, maps_of
 from .numbers import plural, unit_of
 from .surfaces import SurfacePanel
@@ -77,7 +77,8 @@ def drawn(panel: Panel, style: dict[str, str], said: Iterable[str] = ()) -> Page
 def closer(panel: Panel, style: dict[str, str]) -> dict[str, Any]:
     """What ``closer.js`` draws: axes, and of each curve whose it is, its style, the middles of its bins, its values.
 
-    Middles at equal distances are told by the first and the distance. Values have four digits.
+    The part that is ``shown`` is that of the plot. Middles at equal distances are told by the first and the distance.
+    Values have four digits.
     """
     curves = []
     for label, (edges, values) in panel.curves.items():
@@ -87,7 +88,9 @@ def closer(panel: Panel, style: dict[str, str]) -> dict[str, Any]:
             "at": [_short(x, 6) for x in middle]}
         curves.append({"of": label, "style": style.get(label, "t1"), "few": label in panel.stepped, **where,
                        "values": [_short(value, 4) if np.isfinite(value) else None for value in values]})
-    return {"x": panel.label, "unit": unit_of(panel.unit), "y": panel.quantity, "curves": curves}
+    low, high, _ = extent(panel)
+    return {"x": panel.label, "unit": unit_of(panel.unit), "shown": [_short(low, 6), _short(high, 6)],
+            "y": panel.quantity, "curves": curves}
 
 
 def _short(value: float, digits: int) -> float | int:

@@ -58,6 +58,15 @@ class Carrying:
         offset = self.system.map(atoms) - beads
         return self._projector.project(moved[None], (onto + offset)[None])[0][0]
 
+    def turned(self, velocities: Array, beads: Array, onto: Array) -> Array:
+        """Velocities (A, 3) of the atoms of one frame, turned as ``carried`` turns what is around their beads."""
+        found = velocities.copy()
+        for group in self.system.groups:
+            was, will, owner = beads[group.beads], onto[group.beads], group.type.mapping.owner
+            turn = _turns(group.type, _superposed(was, was, will), will)[:, owner] @ _whole(was, will)[:, None]
+            found[group.atoms] = np.einsum("maij,maj->mai", turn, velocities[group.atoms])
+        return found
+
 
 def beside(system: System, beads: Array, atoms: Array, onto: Array, box: Array | None) -> tuple[Array, Array]:
     """The images of the molecules of one frame, beads (B, 3) and atoms (A, 3), nm, that are next to those of the next.
@@ -86,7 +95,7 @@ def between(system: System, beads: Array, onto: Array, share: float) -> Array:
     for group in system.groups:
         was, will = beads[group.beads], onto[group.beads]
         here, there = was.mean(axis=1, keepdims=True), will.mean(axis=1, keepdims=True)
-        turn = _rotation(np.einsum("mbi,mbj->mij", will - there, was - here), STILL_WHOLE)
+        turn = _whole(was, will)
         part = Rotation.from_rotvec(share * Rotation.from_matrix(turn).as_rotvec()).as_matrix()
         change = np.einsum("mji,mbj->mbi", turn, will - there) - (was - here)
         found[group.beads] = here + share * (there - here) + np.einsum("mij,mbj->mbi", part,
@@ -142,8 +151,13 @@ def _relieved(kind: MoleculeType, moved: Array, atoms: Array) -> Array:
 def _superposed(points: Array, beads: Array, onto: Array) -> Array:
     """Points (m, N, 3) of molecules, moved as whole ones so that their beads (m, B, 3) are nearest to others."""
     here, there = beads.mean(axis=1, keepdims=True), onto.mean(axis=1, keepdims=True)
-    product = np.einsum("mbi,mbj->mij", onto - there, beads - here)
-    return there + np.einsum("mij,mnj->mni", _rotation(product, STILL_WHOLE), points - here)
+    return there + np.einsum("mij,mnj->mni", _whole(beads, onto), points - here)
+
+
+def _whole(beads: Array, onto: Array) -> Array:
+    """Rotations (m, 3, 3) of whole molecules that take their beads (m, B, 3) nearest to others."""
+    here, there = beads.mean(axis=1, keepdims=True), onto.mean(axis=1, keepdims=True)
+    return _rotation(np.einsum("mbi,mbj->mij", onto - there, beads - here), STILL_WHOLE)
 
 
 def _turns(kind: MoleculeType, beads: Array, onto: Array) -> Array:

@@ -232,6 +232,8 @@ class Window:
         replica: Number of the draw of atoms for a frame of beads, counted from 0, (W,).
         system: What there is in these frames, of which all arrays are.
         before: Positions of beads before a step moved them, (W, B, 3), nm; None where none has.
+        velocities: With which dynamics left ``atoms``, about their beads, (W, A, 3), nm/ps, NaN where it has none; None
+            without.
     """
 
     frames: Index
@@ -249,6 +251,7 @@ class Window:
     replica: Index = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     system: System = _NOT_SAID
     before: Array | None = None
+    velocities: Array | None = None
 
     def __post_init__(self) -> None:
         if len(self.place) != len(self.frames):
@@ -287,15 +290,18 @@ class Window:
         return cls(**whole, flags=flags, system=parts[0].system)
 
     def with_atoms(self, atoms: Array, placed: NDArray[np.bool_] | None = None) -> Window:
-        """Return a window with other atoms (W, A, 3), nm, by default all placed, without forces; the rest is shared."""
+        """Return a window with other atoms (W, A, 3), nm, by default all placed, without forces and velocities.
+
+        The rest is shared.
+        """
         if placed is None:
             placed = np.ones(atoms.shape[:2], dtype=bool)
-        return replace(self, atoms=atoms, placed=placed, flags=dict(self.flags), forces=None)
+        return replace(self, atoms=atoms, placed=placed, flags=dict(self.flags), forces=None, velocities=None)
 
     def with_beads(self, beads: Array, system: System) -> Window:
         """Return a window of the same frames of another system, of which there are beads (W, B, 3), nm, alone."""
         return replace(self, beads=beads, system=system, atoms=None, placed=None, reference=None, residual=None,
-                       flags={}, forces=None, reference_forces=None, before=None)
+                       flags={}, forces=None, reference_forces=None, before=None, velocities=None)
 
     def as_beads(self) -> Window:
         """Return a window whose atoms are the beads of this one, and in which there is nothing finer."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
-from openmm import app
 
 from backmap.errors import BackmapError
 from backmap.model.molecule import MoleculeType
@@ -17,7 +16,10 @@ from backmap.model.system import System
 
 from ..chemistry.elements import symbol_of
 from ..files.foreign import read_by
-from ..openmm_bridge.parameters import OpenMMMolecule
+from ..openmm_bridge.molecule import OpenMMMolecule
+
+if TYPE_CHECKING:
+    from openmm import app
 
 Result = TypeVar("Result")
 Index = NDArray[np.int64]

@@ -16,7 +16,8 @@ from backmap.model.parameters import ForceField
 from backmap.model.system import System
 
 from ..files.reading import as_list
-from ..openmm_bridge.parameters import OpenMMMolecule, translate
+from ..openmm_bridge.molecule import OpenMMMolecule
+from ..openmm_bridge.parameters import translate
 from .matching import molecules_of, read_by_openmm
 
 _SHIPPED = Path(app.__file__).parent / "data"  #: force fields that come with OpenMM

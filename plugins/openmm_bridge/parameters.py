@@ -18,6 +18,7 @@ from backmap.errors import BackmapError
 from backmap.model.parameters import FUNCTIONS, Bonded, ForceField, MoleculeParameters
 
 from . import custom
+from .molecule import OpenMMMolecule
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -25,19 +26,6 @@ Index = NDArray[np.int64]
 #: Forces that have no part in an energy of positions.
 _SILENT = (openmm.CMMotionRemover, openmm.AndersenThermostat, openmm.MonteCarloBarostat,
            openmm.MonteCarloAnisotropicBarostat, openmm.MonteCarloMembraneBarostat, openmm.MonteCarloFlexibleBarostat)
-
-
-@dataclass(frozen=True, eq=False)
-class OpenMMMolecule:
-    """One molecule of an openmm.System.
-
-    Attributes:
-        atoms: Its particles, in the order of the molecule type, (A,).
-        bonds: Pairs of these, counted inside the molecule, that are chemically bonded, (n, 2).
-    """
-
-    atoms: Index
-    bonds: Index
 
 
 @dataclass

@@ -46,6 +46,10 @@ class Steric(Regularizer):
     Options = StericOptions
     options: StericOptions
 
+    def __init__(self, options: StericOptions) -> None:
+        super().__init__(options)
+        self._known: tuple[FragmentTable, overlaps.Reaches] | None = None
+
     def energy(self, env: LocalEnvironment, positions: Tensor) -> Tensor:
         drawn = positions.float()
         if drawn.device.type == "cpu" and not drawn.requires_grad:
@@ -63,15 +67,19 @@ class Steric(Regularizer):
 
     def _quick(self, env: LocalEnvironment, drawn: Tensor) -> Tensor:
         """What ``energy`` sums, (S, K), compiled."""
-        tables = env.fragments
         strain = torch.zeros(drawn.shape[:2], dtype=torch.float32)
-        factor = torch.ones(100)
-        factor[list(NEAR)] = torch.tensor(list(NEAR.values()))
-        reaches = overlaps.Reaches(_contact(tables) * self.options.scale,
-                                   _covalent(tables) * STRETCH, factor)
         seen = DrawnAtoms.of(env, drawn), SeenAtoms.of(env), ContextAtoms.of(env)
-        overlaps.strain(*map(as_arrays, seen), as_arrays(tables.bonds), as_arrays(reaches), strain.numpy())
+        overlaps.strain(*map(as_arrays, seen), self._reaches(env.fragments), strain.numpy())
         return strain
+
+    def _reaches(self, tables: FragmentTable) -> overlaps.Reaches:
+        """What loops look up: made once for the tables that were asked for last."""
+        if self._known is None or self._known[0] is not tables:
+            factor = torch.tensor([NEAR[number] for number in range(overlaps.FEW + 1)])
+            reaches = overlaps.Reaches(_contact(tables) * self.options.scale, _covalent(tables) * STRETCH, factor,
+                                       *overlaps.few_bonds(as_arrays(tables.bonds)))
+            self._known = tables, as_arrays(reaches)
+        return self._known[1]
 
     def _between(self, env: LocalEnvironment, drawn: Tensor, others: Tensor, rows: Tensor, there: Tensor,
                  same: Tensor) -> Tensor:

@@ -82,7 +82,7 @@ class Carry(FrameStep):
         """The frame before, led on to the beads of this one in substeps."""
         n, seed, whole = self.options.substeps, state.seed, state.progress
         beads, atoms = beside(window.system, before.beads[0], before.atoms[0], window.beads[0], window.box(0))
-        first, widening = beads, window.boxes - before.boxes
+        first, widening, velocities = beads, window.boxes - before.boxes, before.velocities
         stuck: list[np.ndarray] = []
         try:
             for k in range(n):
@@ -90,10 +90,13 @@ class Carry(FrameStep):
                 onto = between(window.system, first, window.beads[0], 1 - left) if left else window.beads[0]
                 moved = self.carrying.carried(atoms, beads, onto)
                 here = replace(window, beads=onto[None], boxes=window.boxes - left * widening)
+                here = flag_slack(finished(here, moved[None]))
+                if velocities is not None:
+                    here.velocities = self.carrying.turned(velocities[0], beads, onto)[None]
                 state.seed = seed_named(seed, f"substep {k}")  # else all of them would draw the same
                 state.progress = lambda share, k=k: whole((k + share) / n)
-                done = _through(self.options.refresh, flag_slack(finished(here, moved[None])), state)
-                beads, atoms = onto, done.atoms[0]
+                done = _through(self.options.refresh, here, state)
+                beads, atoms, velocities = onto, done.atoms[0], done.velocities
                 stuck += [done.flags[FLAG]] if FLAG in done.flags else []
         finally:
             state.seed, state.progress = seed, whole

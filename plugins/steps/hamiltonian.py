@@ -30,7 +30,7 @@ from .mended import MendingRecord
 from .move_options import HARDEST, SOFTEST, HamiltonianOptions, SoftBeads, Tempered
 from .moves_record import Record
 from .relaxing import FOLLOWED, RULES, TOPIC, Relaxation, evenly, starting_twice
-from .settling import copied, settled
+from .settling import changing, copied, settled
 from .softness import FIRST as GUESS
 from .softness import SigmaTuner
 from .stiffness import Stiffness
@@ -94,6 +94,9 @@ class Hamiltonian(FrameStep):
             if loose and options.timestep != AUTO and timestep > SPRINGY and not (kind.given or kind.coarse):
                 state.log(f"note: {kind.name}: {loose} of its bonds are springs, for which {timestep:g} fs are "
                           "long; `constraints: all-bonds` of topology makes them rigid")
+            if options.friction is not None and any(len(block.beads) < kind.n_beads for block in blocks):
+                state.log(f"note: {kind.name}: friction: its blocks are parts of it, and draw velocities anew; with block_size "
+                          f"{kind.n_beads} it is one")
             held = kind.n_beads - len({bead for block in blocks for bead in block.beads})
             if held and not kind.given:
                 state.log(f"note: {kind.name}: the atoms of {held} of its {kind.n_beads} beads cannot move, held by "
@@ -105,7 +108,7 @@ class Hamiltonian(FrameStep):
         each = by_type(state.system, sigma, f"{self.where}.beads.sigma") if isinstance(sigma, dict) else sigma
         self._wanted = partial(HamiltonianMoves, state.system, state.forcefield, options.temperature, steps, timestep,
                                options.block_size, each, options.fixman_potential,
-                               hydrogen_mass=options.hydrogen_mass or 0.0)
+                               hydrogen_mass=options.hydrogen_mass or 0.0, friction=options.friction or np.inf)
         self._blocks = movable(state.system, options.block_size, each is None)
         self.projector, self.energy = SystemProjector(state.system), FrameEnergy(state.system, state.forcefield)
         self.sigma, self.level = sigma, state.level
@@ -170,6 +173,7 @@ class Hamiltonian(FrameStep):
         else:
             atoms = window.atoms[0]
         done = finished(window, atoms[None])
+        done.velocities = window.velocities if self.options.friction is None else frame.velocity[None].copy()
         if self.mending.rounds:
             left = self.mending.troubles(frame, window.box(0))
             MendingRecord(self.memory["mending"]).add(int(window.place[0]), mended, left)
@@ -207,7 +211,8 @@ class Hamiltonian(FrameStep):
         """A frame ready to be moved, of the right isomers, and its residual before, (B, 3), nm."""
         (atoms,), (residual,) = self.projector.project(window.atoms, window.beads)
         whole = window.system.atoms_near_beads(atoms, window.beads[0], window.box(0))
-        frame = self.moves.frame(whole, window.beads[0], window.box(0))
+        kept = None if window.velocities is None else window.velocities[0]
+        frame = self.moves.frame(whole, window.beads[0], window.box(0), kept)
         self._turn_over(frame, (state.seed, self.index, "steer", int(window.frames[0])), only)
         return frame, residual
 
@@ -355,7 +360,7 @@ class Hamiltonian(FrameStep):
                  second: Frame | None) -> dict[str, NDArray]:
         """What the next sweeps of a frame need."""
         arrays = {f"{which} {name}": array for which, one in (("frame", frame), ("second", second)) if one is not None
-                  for name, array in _arrays(one).items()}
+                  for name, array in changing(one).items()}
         arrays |= {f"seen {name}": array for name, array in (followed.arrays if followed else {}).items()}
         return arrays | {f"{name} {k}": getattr(outcome, name) for k, outcome in enumerate(outcomes)
                          for name in _OUTCOME}
@@ -365,7 +370,7 @@ class Hamiltonian(FrameStep):
         """Bring a frame to where it was kept, in place; outcomes so far, and its second start."""
         second = copied(frame) if "second atoms" in kept else None
         for which, one in (("frame", frame), ("second", second)):
-            for name, array in (_arrays(one) if one is not None else {}).items():
+            for name, array in (changing(one) if one is not None else {}).items():
                 array[:] = kept[f"{which} {name}"]
             if one is not None:
                 self.moves.recall(one)
@@ -392,9 +397,3 @@ class Hamiltonian(FrameStep):
                                            notes=[record.summary(), *mended.lines(), *stiffness, *seen],
                                            sigma=self._widest, level=self.level, findings=findings,
                                            relaxation=relaxation.rows(), tuned=self.tuned))
-
-
-def _arrays(frame: Frame) -> dict[str, Array]:
-    """What changes of a frame while it is moved."""
-    return {"atoms": frame.atoms, "residual": frame.residual, "reach": frame.grid.reach, "largest": frame.grid.largest,
-            "given": frame.grid.beads}

@@ -69,6 +69,12 @@ class HamiltonianOptions(Options):
         None, gt=0, le=100, description="Mass of hydrogens while they move, u, if that is more than their own. 4 allows"
                                         " time steps nearly twice as long; the distribution is the same.")
     temperature: float = Field(300.0, gt=0, description="K.")
+    friction: float | None = Field(
+        None, gt=0, le=1000, description="At which molecules that are one block forget their velocities, 1/ps: each "
+                                         "move begins with what it keeps of those that the one before has left it "
+                                         "with, and a move that is rejected turns round. Sweeps x steps x timestep are "
+                                         "time then, also from frame to frame in 'carry'. By default every move draws "
+                                         "velocities anew. The distribution is the same.")
     block_size: int = Field(8, ge=1, description="Beads whose atoms move together, those nearest to a central one "
                                                  "along the molecule. Few leave a backbone no room; many are accepted "
                                                  "less often.")

@@ -15,14 +15,15 @@ import pytest
 import torch
 import yaml
 from backmap_plugins.formats.gromacs.frames import GromacsFrames
-from backmap_plugins.generators.equivariant.drawing import BlockDraws
+from backmap_plugins.generators.equivariant import core
 from backmap_plugins.generators.equivariant.generator import Equivariant, EquivariantOptions
 from backmap_plugins.generators.equivariant.head import Head
-from backmap_plugins.generators.equivariant.network import Convolution
+from backmap_plugins.regularizers.steric import Steric, StericOptions
 from MDAnalysis.lib.formats.libmdaxdr import XTCFile
 
 from backmap.engine.random import Stream
 from backmap.engine.sites.conflict import bead_pairs, colour, colour_serially, conflict_graph
+from backmap.engine.sites.environment import Scene
 from tests import scenes
 
 DEMO = scenes.RECIPE
@@ -50,6 +51,14 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
+def octane() -> tuple[Equivariant, Scene]:
+    """The demo's network, and the demo's liquid as it sees it."""
+    generator = Equivariant(EquivariantOptions(checkpoint=DEMO / "octane_350K.safetensors"))
+    system, window = scenes.octane_window()
+    system = generator.prepare(system, "cpu")
+    return generator, scenes.scene_of(system, window, generator.view)
+
+
 @pytest.fixture
 def drawing(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple]:
     """Arguments of the kernels, as they come up while the demo's network draws in the demo's liquid."""
@@ -64,12 +73,8 @@ def drawing(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple]:
 
         monkeypatch.setattr(owner, name, called)
 
-    generator = Equivariant(EquivariantOptions(checkpoint=DEMO / "octane_350K.safetensors"))
-    system, window = scenes.octane_window()
-    system = generator.prepare(system, "cpu")
-    scene = scenes.scene_of(system, window, generator.view)
+    generator, scene = octane()
     env = scene.gather(*scenes.every_site(scene), temperature=350.0)
-    spy(Convolution, "_convolve_fast")
     spy(Head, "_pair_energy")
     spy(Head, "_pooled")
     generator.log_density(env, generator.draw(env, Stream(torch.arange(env.size)), 1).positions[:, 0])
@@ -83,11 +88,44 @@ def assert_twins(fast: Callable[[], torch.Tensor], slow: Callable[[], torch.Tens
     assert ratio > least, f"only {ratio:.2f} times as fast"
 
 
-def test_compiled_encoder(drawing: dict[str, tuple]) -> None:
-    encoder, neighbours, cutoff = drawing["_convolve_fast"]
-    with torch.no_grad():
-        assert_twins(lambda: encoder._convolve_fast(neighbours, cutoff),
-                     lambda: encoder._convolve(neighbours, cutoff), least=2)
+def test_compiled_sights() -> None:
+    """What is found about neighbours, and the encoder."""
+    generator, scene = octane()
+    env = scene.gather(*scenes.every_site(scene), temperature=350.0)
+    generator.network.requires_grad_(False)
+
+    def looked() -> torch.Tensor:
+        with torch.no_grad():
+            return generator.core.look(env).features
+
+    assert_twins(looked, lambda: generator.core.look(env).features, least=4)
+
+
+def test_compiled_environments() -> None:
+    _, scene = octane()
+    frame, bead = (part[:50] for part in scenes.every_site(scene))
+    assert_twins(lambda: scene._around_quickly(frame, bead)["neighbours"],
+                 lambda: scene._around(frame, bead, None)["neighbours"], least=5)
+
+
+def test_compiled_overlaps() -> None:
+    """Beside tensors, which need derivatives here to be asked."""
+    _, scene = octane()
+    sites = tuple(part[:50] for part in scenes.every_site(scene))
+    env, own = scene.gather(*sites), scene.own(*sites)[:, None] * 0.9
+    steric = Steric(StericOptions())
+    assert_twins(lambda: steric.energy(env, own), lambda: steric.energy(env, own.requires_grad_()).detach(), least=10)
+
+
+def test_what_an_atom_costs_beside_the_products_of_its_layers() -> None:
+    """The 344,000 operations of an atom's layers, by torch's own products, are more than a quarter of a draw."""
+    generator, scene = octane()
+    env = scene.gather(*scenes.every_site(scene), temperature=350.0)
+    atoms, weight = int(env.block.sum()), torch.randn(192, 192)
+    rows = torch.randn(round(344e3 / 2 / 192**2 * atoms), 192)
+    fixed = seconds(lambda: torch.nn.functional.linear(rows, weight))
+    drawn = seconds(lambda: generator.draw(env, Stream(torch.arange(env.size)), 1))
+    assert drawn < 4 * fixed, f"{drawn / fixed:.2f} times as long"
 
 
 def test_compiled_pair_term(drawing: dict[str, tuple]) -> None:
@@ -113,10 +151,7 @@ def of_head(head: Head, method: Callable[[], torch.Tensor]) -> tuple[Callable[[]
 @pytest.mark.parametrize(("sites", "least"), [(27, 1.5), (256, 1.2)])
 def test_compiled_draws(sites: int, least: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the demo's network in the demo's liquid, what is seen and gathered included."""
-    generator = Equivariant(EquivariantOptions(checkpoint=DEMO / "octane_350K.safetensors"))
-    system, window = scenes.octane_window()
-    system = generator.prepare(system, "cpu")
-    scene = scenes.scene_of(system, window, generator.view)
+    generator, scene = octane()
     env = scene.gather(*scenes.every_site(scene), temperature=350.0).at(torch.arange(sites))
 
     def drawn() -> torch.Tensor:
@@ -124,7 +159,7 @@ def test_compiled_draws(sites: int, least: float, monkeypatch: pytest.MonkeyPatc
 
     def by_tensors() -> torch.Tensor:
         with monkeypatch.context() as patched:
-            patched.setattr(BlockDraws, "suit", lambda network, sight: False)
+            patched.setattr(core, "suit", lambda network, sight: False)
             return drawn()
 
     assert_twins(drawn, by_tensors, least)

@@ -29,11 +29,14 @@ steps:
       start:
         - forward: template
         - hamiltonian: {{sweeps: 2, steps: 4, temperature: 350, second_start: 0}}
-      refresh: {{hamiltonian: {{sweeps: 1, steps: 4, temperature: 350, second_start: 0}}}}
+      refresh:
+        - hamiltonian: {{sweeps: 1, steps: 4, temperature: 350, second_start: 0}}
+        - hamiltonian: {{sweeps: 1, steps: 4, temperature: 350, second_start: 0, mend: 0, friction: 2}}
       substeps: 2
   - assess: {{assessors: [dynamics], view: false}}
   - write: {{atoms: {{gromacs: [atoms.gro, atoms.trr]}}, report: report.json}}
 """
+FRICTION = "steps.carry.refresh[1].hamiltonian.friction"
 N_BEADS = 4 * everything.MOLECULES
 
 
@@ -60,6 +63,25 @@ def write(path: Path, frames: list[np.ndarray], box: np.ndarray, times: object) 
 
 def test_windows_threads_and_stops(recipe: Path, tmp_path: Path) -> None:
     check_run(recipe, tmp_path / "ways", windows=(2,), set={"replicas": 2}, frames="0:3")
+
+
+def test_velocities_go_along(recipe: Path, tmp_path: Path) -> None:
+    """With hardly any friction atoms end elsewhere than with new velocities, from the frame after the first on."""
+    found = {}
+    for friction in (1e-3, 1e3):
+        output = tmp_path / str(friction)
+        session.run(recipe, output=output, frames="0:3", set={FRICTION: friction}, display=quiet())
+        found[friction] = np.stack([info.positions for info in GromacsFrames([output / "atoms.trr"])])
+    np.testing.assert_array_equal(found[1e-3][0], found[1e3][0])
+    assert np.abs(found[1e-3][1] - found[1e3][1]).max() > 1e-3
+
+
+def test_parts_of_molecules_keep_no_velocities(recipe: Path, tmp_path: Path) -> None:
+    done = command.call("run", recipe, "--output", tmp_path / "out", "--frames", "0:2", "--set",
+                        f"{FRICTION.replace('friction', 'block_size')}=2")
+    assert done.code == 0, done.err
+    assert ("note: OCT: friction: its blocks are parts of it, and draw velocities anew; with block_size 4 it is one"
+            in done.err)
 
 
 def test_atoms_stay_near_and_frames_after_a_gap_begin_anew(recipe: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_solve_banded, cholesky_banded
-from scipy.sparse import csc_array, csr_array, diags_array
+from scipy.sparse import csc_array, csr_array, diags_array, hstack
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 from scipy.sparse.linalg import splu
 
@@ -86,6 +86,15 @@ class Projector:
         return csr_array((weight, (bead, self.carrier[atom])), shape=shape)
 
     @cached_property
+    def _moving(self) -> csr_array:
+        """What moves each carrier: along its bonds, and by its weight with each bead, (A, m + B)."""
+        ends = self.carrier[self.bonds]
+        bonds, ones = np.arange(len(ends)), np.ones(len(ends))
+        along = csr_array((np.concatenate([ones, -ones]), (ends.T.ravel(), np.tile(bonds, 2))),
+                          shape=(self.molecule.n_atoms, len(ends)))
+        return hstack([along, self.weights.T], format="csr")
+
+    @cached_property
     def _pattern(self) -> _Pattern:
         return _Pattern.of(self.carrier[self.bonds], self.weights)
 
@@ -145,14 +154,11 @@ class Projector:
         vector = atoms[:, self.bonds[:, 0]] - atoms[:, self.bonds[:, 1]]
         unit = vector / np.maximum(np.linalg.norm(vector, axis=2, keepdims=True), 1e-9)
         force = self._pattern.solve(unit, missing, softness)
-        move = np.zeros_like(atoms)
         along = force[:, :n_bonds, None] * unit
-        carriers = self.carrier[self.bonds]
-        np.add.at(move.transpose(1, 0, 2), carriers[:, 0], along.transpose(1, 0, 2))
-        np.add.at(move.transpose(1, 0, 2), carriers[:, 1], -along.transpose(1, 0, 2))
-        of_beads = force[:, n_bonds:].reshape(len(atoms), -1, 3).transpose(1, 0, 2)
-        moved = self.weights.T @ of_beads.reshape(len(of_beads), -1)
-        move += moved.reshape(-1, len(atoms), 3).transpose(1, 0, 2)
+        of_beads = force[:, n_bonds:].reshape(len(atoms), -1, 3)
+        pulls = np.concatenate([along, of_beads], axis=1).transpose(1, 0, 2)
+        moved = self._moving @ pulls.reshape(len(pulls), -1)
+        move = moved.reshape(-1, len(atoms), 3).transpose(1, 0, 2)
         size, step = np.linalg.norm(move, axis=2, keepdims=True), STEP * self.molecule.length_unit
         move *= step / np.maximum(size, step)
         return placed(self.molecule.dependents, atoms + move[:, self.carrier])

@@ -2,6 +2,7 @@
 
 A move draws velocities and a number of steps, follows as many of velocity Verlet on the block's constraints C (rigid
 bonds, and beads where they are exact) with everything else at rest, and is accepted with min(1, exp(-dH/kT) w'/w).
+Whole molecules may keep a share of the velocities they were left with, turned round where a move was rejected.
 Constrained dynamics leaves exp(-U/kT) sqrt(det G_C) delta(C) as it is, with the block's own masses in G_C; the target
 has exp(-U/kT) sqrt(det G) delta(C), with G over all rigid bonds of the molecule (docs/theory.md). Hence
 w = sqrt(det G / det G_C); and 1 / sqrt(det G_C) for the stiff target. The target is zero where a molecule is another
@@ -30,8 +31,10 @@ from .trajectory import (
     Rules,
     draw_velocities,
     enter,
+    go_on,
     hold,
     leave,
+    left_with,
     length,
     trajectory,
 )
@@ -47,11 +50,13 @@ class Frame(NamedTuple):
         atoms: Whole molecules next to their beads, (A, 3), nm; changed in place.
         residual: M(r) - R, (B, 3), nm, kept up to date.
         grid: Its beads in cells.
+        velocity: With which molecules were left, nm/ps, (A, 3), where they keep some of it; NaN where nothing is known.
     """
 
     atoms: Array
     residual: Array
     grid: Cells
+    velocity: Array
 
 
 class Turns(NamedTuple):
@@ -158,14 +163,16 @@ def sweep(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, 
     Returns:
         ``lists``, perhaps larger.
     """
-    atoms, residual, g = frame.atoms, frame.residual, frame.grid
+    atoms, residual, g, velocity = frame.atoms, frame.residual, frame.grid, frame.velocity
     accepted, change, error, energy = moved.accepted, moved.change, moved.error, moved.energy
     for m in range(len(chosen)):
         one = chosen[m]
         enter(t, s, p, one, atoms, r)
         hold(t, p, one, rules.exact, residual, r)
         draw_velocities(t, p.make[one], rules.heat, keys[m], r.velocity)
-        steps = length(keys[m], rules.steps)
+        steps, keeps = length(keys[m], rules.steps), rules.friction < np.inf and p.whole[one]
+        if keeps:
+            go_on(t, p, one, rules, steps, velocity, r.velocity)
         begin, behind = t.copies.atom_start[p.block[one]], t.copies.atom_start[p.block[one] + 1]
         turn = turn_of(turns.atoms[m], t.copies.atom, begin, behind, terms_of(t, p.make[one]), r.x)
         end, energies, before, after, lists = trajectory(t, s, g, p, one, atoms, rules, steps, r, lists, turn)
@@ -191,6 +198,8 @@ def sweep(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, 
             accepted[m], change[m], energy[m] = True, energies[1, 0] - energies[0, 0], energies[1, 0]
             update_residual(t, p, one, rules.exact, r, residual)
             update_reach(t, p, one, s, g, atoms)
+            if keeps:
+                left_with(t, p, one, r.velocity, velocity)
         else:
             place_block(t, p, one, r.start, atoms)
     return lists

@@ -1,7 +1,6 @@
 """Hamiltonian moves on the frames of a system: which blocks a sweep moves, and what came of it."""
 from __future__ import annotations
 
-import heapq
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -15,11 +14,11 @@ from ...errors import BackmapError
 from ...model.molecule import is_body
 from ...model.parameters import BOLTZMANN, ForceField
 from ...model.system import System
-from ..compiling.compiled import compiled, part
 from ..energy.layout import FieldLayout
 from ..random import Stream
 from ..sites.schedule import per_bead
 from .blocks import Block
+from .cover import cover
 from .descent import descend
 from .lists import lists
 from .move import Frame, Moved, Turns, sweep
@@ -90,7 +89,8 @@ class HamiltonianMoves:
 
     def __init__(self, system: System, field: ForceField, temperature: float, steps: int = 10, timestep: float = 1.0,
                  size: int = 8, sigma: float | Array | None = None, fixman_potential: bool = False,
-                 powers: tuple[float, float] | None = None, hydrogen_mass: float = 0.0) -> None:
+                 powers: tuple[float, float] | None = None, hydrogen_mass: float = 0.0,
+                 friction: float = np.inf) -> None:
         """Build the blocks of a system.
 
         Args:
@@ -104,13 +104,15 @@ class HamiltonianMoves:
             fixman_potential: Whether rigid bonds are sampled as very stiff springs, not as by constrained dynamics.
             powers: Powers that replace those that follow from ``fixman_potential``, for tests.
             hydrogen_mass: Mass of hydrogens while they move, u, if that is more than their own.
+            friction: At which whole molecules forget their velocities, 1/ps; inf where every move draws them anew.
 
         Raises:
             BackmapError: If the force field does not fit the system, or nothing can move.
         """
         self.system, self.layout = system, FieldLayout(system, field)
         self._uncharged = cache(lambda: HamiltonianMoves(system, field.screened(np.inf), temperature, steps, timestep,
-                                                         size, sigma, fixman_potential, powers, hydrogen_mass))
+                                                         size, sigma, fixman_potential, powers, hydrogen_mass,
+                                                         friction))
         self.sigma: Array | None = None
         self.untied = per_bead(system, [np.full(kind.n_beads, kind.untied) for kind in system.types])
         turning = [any(each.term == "proper" for each in molecule.bonded) for molecule in self.layout.molecules]
@@ -126,7 +128,7 @@ class HamiltonianMoves:
         self.blocks, self.tables = build(system, self.layout, size, sigma is None, hydrogen_mass)
         heat = BOLTZMANN * temperature
         self.rules = Rules(timestep * 1e-3, steps, heat, sigma is None,
-                           *(powers or (STIFF if fixman_potential else CONSTRAINED)))
+                           *(powers or (STIFF if fixman_potential else CONSTRAINED)), friction=friction)
         self._lay_out()
         field_ = self.layout.tables.field
         if not self.layout.charge.any():
@@ -177,32 +179,35 @@ class HamiltonianMoves:
 
     def _lay_out(self) -> None:
         """Every block of every molecule, those of one molecule together."""
-        rows, beads, first = [], [], 0
+        rows, beads, whole, first = [], [], [], 0
         size = max((len(block.beads) for listed in self.blocks for block in listed), default=1)
         for group, listed in zip(self.system.groups, self.blocks):
             for atom, bead in zip(group.atom_offset, group.bead_offset):
                 for number, block in enumerate(listed):
                     rows.append((first + number, atom, bead, group.type.n_atoms, bead + block.centre))
                     beads.append([bead + b for b in block.beads] + [-1] * (size - len(block.beads)))
+                    whole.append(len(block.beads) == group.type.n_beads)
             first += len(listed)
         block, first_atom, first_bead, n_atoms, self.centre = np.array(rows, dtype=np.int64).T.copy()
         self.places = BlockPlaces(block, self.tables.copies.make[block], first_atom, first_bead, n_atoms,
-                                  np.zeros(self.system.n_beads), np.ones(len(block)))
+                                  np.zeros(self.system.n_beads), np.ones(len(block)), np.array(whole))
         self.beads = np.array(beads, dtype=np.int64)
 
-    def frame(self, atoms: Array, beads: Array, box: Array | None) -> Frame:
+    def frame(self, atoms: Array, beads: Array, box: Array | None, velocity: Array | None = None) -> Frame:
         """A frame to be moved.
 
         Args:
             atoms: Whole molecules next to their beads, on the rigid bonds, (A, 3), nm.
             beads: Whole molecules, (B, 3), nm.
             box: (3, 3), nm, or None.
+            velocity: With which molecules were left, (A, 3), nm/ps; None or NaN where nothing is known.
         """
         atoms = np.array(atoms, dtype=np.float64)
         beads = np.ascontiguousarray(beads, dtype=np.float64)
         beads = self.followed(beads, atoms)
         residual = self.system.map(atoms) - beads
-        return Frame(atoms, residual, grid(beads, atoms, self.layout.where.owner, box))
+        velocity = np.full_like(atoms, np.nan) if velocity is None else np.array(velocity, dtype=np.float64)
+        return Frame(atoms, residual, grid(beads, atoms, self.layout.where.owner, box), velocity)
 
     def followed(self, beads: Array, atoms: Array) -> Array:
         """Beads (B, 3), nm, those that are untied where their molecules of whole atoms (A, 3) are."""
@@ -229,7 +234,7 @@ class HamiltonianMoves:
         """
         wanted = np.ones(self.system.n_beads, dtype=bool) if only is None else only
         stream = Stream.of(*name, "blocks", torch.as_tensor(self.centre))
-        return _cover(self.beads, self.places.first_bead, wanted, stream.uniform(1)[:, 0].numpy())
+        return cover(self.beads, self.places.first_bead, wanted, stream.uniform(1)[:, 0].numpy())
 
     def sweep(self, frame: Frame, name: Sequence[int | str], only: Mask | None = None,
               cap: float | None = None, temperature: float | None = None, together: bool = False,
@@ -241,7 +246,7 @@ class HamiltonianMoves:
             only: Beads in whose neighbourhood atoms may move, (B,); None means all.
             cap: Repulsion of a pair from which on it no longer steepens, kJ/mol: for atoms that overlap, to part.
                 Energies are those of the capped force field then, of ``uncharged``. None is the force field itself.
-            temperature: K, in place of that of the moves.
+            temperature: K, in place of that of the moves; velocities are drawn anew, and forgotten.
             together: Molecules of one bead follow their dynamics all at once, and nothing is accepted or rejected;
                 the outcome is that of the others.
             tempering: Of all trajectories of the sweep; none without. Untied molecules without torsions have no
@@ -251,7 +256,10 @@ class HamiltonianMoves:
             return self.uncharged.sweep(frame, name, only, cap=cap, temperature=temperature, together=together,
                                         tempering=tempering)
         around = self._capped(cap)
-        rules = self.rules if temperature is None else self.rules._replace(heat=BOLTZMANN * temperature)
+        rules = self.rules
+        if temperature is not None:
+            rules = rules._replace(heat=BOLTZMANN * temperature, friction=np.inf)
+            frame.velocity[:] = np.nan
         if tempering is not None:
             rules = self._tempered(rules, tempering)
         chosen = self.choose(name, only)
@@ -359,39 +367,3 @@ def by_type(system: System, sigma: dict[str, float], where: object = "") -> Arra
         raise BackmapError(problem, where=where, hint=f"Name all of {', '.join(sorted(names))}, or write one number.")
     return per_bead(system, [np.array([sigma[name] if kind in tied else 1.0 for name in kind.bead_types])
                              for kind in system.types])
-
-
-@compiled
-def _cover(beads, molecule, wanted, priority):
-    """Blocks, molecule by molecule, always one of those with most beads that no other has; ties by ``priority``."""
-    chosen, open_ = [], wanted.copy()
-    begin = 0
-    while begin < len(beads):
-        end = begin
-        while end < len(beads) and molecule[end] == molecule[begin]:
-            end += 1
-        # Counts only fall: a block that is in front with what it had is asked anew.
-        queue = [(-_open(beads[one], open_), priority[one], one) for one in range(begin, end)]
-        heapq.heapify(queue)
-        while len(queue):
-            known, rank, one = heapq.heappop(queue)
-            count = _open(beads[one], open_)
-            if count > 0 and -known != count:
-                heapq.heappush(queue, (-count, rank, one))
-            elif count > 0:
-                chosen.append(one)
-                for bead in beads[one]:
-                    if bead >= 0:
-                        open_[bead] = False
-        begin = end
-    return np.array(chosen, dtype=np.int64)
-
-
-@part
-def _open(beads, open_):
-    """How many of some beads are open."""
-    count = 0
-    for bead in beads:
-        if bead >= 0 and open_[bead]:
-            count += 1
-    return count

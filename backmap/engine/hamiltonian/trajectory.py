@@ -46,7 +46,8 @@ class BlockPlaces(NamedTuple):
     """Where each block is: number in ``BlockCopies``, make; first atom, first bead and atoms of its molecule, (I,).
 
     ``stiffness`` is that of the spring to each bead of the system, kJ/mol/nm^2, (B,). ``pace`` is the time step of each
-    block as a share of that of the rules, (I,): a number that has nothing to do with where atoms are.
+    block as a share of that of the rules, (I,): a number that has nothing to do with where atoms are. ``whole`` says
+    which have all atoms of their molecule that move, (I,).
     """
 
     block: Index
@@ -56,6 +57,7 @@ class BlockPlaces(NamedTuple):
     n_atoms: Index
     stiffness: Array
     pace: Array
+    whole: NDArray[np.bool_]
 
 
 class Rules(NamedTuple):
@@ -69,6 +71,8 @@ class Rules(NamedTuple):
         molecule: Power of sqrt(det G) in the weight w: 1 for rigid bonds, 0 for stiff ones.
         block: Power of sqrt(det G_C) in the weight w: -1 for both.
         peak: Half-way, a trajectory has about so many times the energy that it begins and ends with.
+        friction: At which whole molecules forget their velocities from move to move, 1/ps; inf where each move draws
+            them anew.
     """
 
     timestep: float
@@ -78,6 +82,7 @@ class Rules(NamedTuple):
     molecule: float
     block: float
     peak: float = 1.0
+    friction: float = np.inf
 
 
 class Room(NamedTuple):
@@ -128,6 +133,34 @@ def draw_velocities(t: BlockTables, k: int, heat, key, v):
             radius = np.sqrt(-2.0 * np.log(uniform(key, number)))
             v[i, c] = scale * radius * np.cos(2.0 * np.pi * uniform(key, number + 1))
     v[moving:] = 0.0
+
+
+@part
+def go_on(t: BlockTables, p: BlockPlaces, one: int, rules: Rules, steps, velocity, v):
+    """Let block ``one`` begin with what it keeps of the velocities it had, and the rest of ``v`` as it was drawn.
+
+    Of a trajectory of the time t it keeps exp(-friction t). Velocities of the frame (A, 3) are turned round in place:
+    so a move that is rejected leaves them (Horowitz, Phys. Lett. B 268, 247 (1991)). The others are ``left_with``.
+    """
+    first, start, local = p.first_atom[one], t.copies.atom_start[p.block[one]], t.copies.atom
+    keeps = np.exp(-rules.friction * steps * rules.timestep * p.pace[one])
+    draws = np.sqrt(1.0 - keeps * keeps)
+    for i in range(t.places.free[p.make[one]]):
+        atom = first + local[start + i]
+        if np.isfinite(velocity[atom, 0]):
+            for c in range(3):
+                v[i, c] = keeps * velocity[atom, c] + draws * v[i, c]
+        for c in range(3):
+            velocity[atom, c] = -v[i, c]
+
+
+@part
+def left_with(t: BlockTables, p: BlockPlaces, one: int, v, velocity):
+    """Write the velocities ``v`` with which block ``one`` was left into those of the frame, (A, 3)."""
+    first, start, local = p.first_atom[one], t.copies.atom_start[p.block[one]], t.copies.atom
+    for i in range(t.places.free[p.make[one]]):
+        for c in range(3):
+            velocity[first + local[start + i], c] = v[i, c]
 
 
 @part

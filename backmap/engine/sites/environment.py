@@ -19,6 +19,8 @@ from ..geometry.dependents import placed
 from .conflict import bead_pairs, conflict_graph
 from .contracts import LocalEnvironment, View
 from .fragments import FragmentTable
+from .gathering import Nearby, Places, Stand, gathered
+from .records import as_arrays
 
 Index = NDArray[np.int64]
 
@@ -214,12 +216,34 @@ class Scene:
             turns: When each bead's atoms were drawn, (W, B): a site sees those that came before it, and no others.
                 None means that it sees all that are placed.
         """
-        row = self.layout.row[bead]
-        tables, anchor = self.fragments, self.beads[frame, bead][:, None]
+        row, tables = self.layout.row[bead], self.fragments
         fragment = tables.atoms[row]
         drawable = (fragment >= 0) & ~tables.dependent[row]
-        block = drawable if block is None else block & drawable
-        rest = drawable & ~block
+        given = torch.zeros((*fragment.shape, 3), device=row.device)
+        if block is not None:
+            rest, block = drawable & ~block, block & drawable
+            given = torch.where(rest[:, :, None], self.own(frame, bead), 0.0)
+        levels = torch.as_tensor(noise, dtype=torch.float32, device=row.device).expand(len(row))
+        around = self._around_quickly(frame, bead) if turns is None and row.device.type == "cpu" else (
+            self._around(frame, bead, turns))
+        return LocalEnvironment(
+            fragments=tables, row=row, block=drawable if block is None else block, given=given, sign=tables.sign[row],
+            noise=levels, temperature=torch.full((len(row),), temperature, device=row.device), **around)
+
+    def _around_quickly(self, frame: Tensor, bead: Tensor) -> dict[str, Tensor]:
+        """What ``_around`` finds where sites see all that is placed, compiled."""
+        near, layout, tables = self.surroundings, self.layout, self.fragments
+        stand = Stand(self.atoms, self.placed, self.beads)
+        nearby = Nearby(near.beads, near.vectors, near.atoms, near.slot)
+        places = Places(layout.row, layout.molecule, layout.atom_shift, layout.bead_shift, layout.atom_row,
+                        tables.context, tables.beads)
+        found = gathered(frame.numpy(), bead.numpy(), *map(as_arrays, (stand, nearby, places)))
+        return {name: torch.as_tensor(value) for name, value in found._asdict().items()}
+
+    def _around(self, frame: Tensor, bead: Tensor, turns: Tensor | None) -> dict[str, Tensor]:
+        """Positions around the sites: fields of ``LocalEnvironment`` by name."""
+        row, anchor = self.layout.row[bead], self.beads[frame, bead][:, None]
+        tables = self.fragments
         context, context_placed = self._atoms_at(frame, bead, tables.context[row], anchor)
         near = tables.beads[row]
         beads = self.beads[frame[:, None], (near + self.layout.bead_shift[bead][:, None]).clamp_min(0)] - anchor
@@ -235,21 +259,18 @@ class Scene:
         # The image of a neighbour bead fixes the image of its atoms: they are stored next to it.
         shift = vectors - (self.beads[frame[:, None], other.clamp_min(0)] - anchor)
         slot = self.surroundings.slot[frame, bead].long()
+        there = neighbour >= 0
         image = shift.gather(1, slot[:, :, None].expand(-1, -1, 3))
-        neighbours = self.atoms[frame[:, None], index] - anchor + image
+        neighbours = torch.where(there[:, :, None], self.atoms[frame[:, None], index] - anchor + image, 0.0)
         other_row = torch.where(other >= 0, self.layout.row[other.clamp_min(0)], -1)
         same = self.layout.molecule[other.clamp_min(0)] == self.layout.molecule[bead][:, None]
-        given = torch.where(rest[:, :, None], self._atoms_at(frame, bead, fragment, anchor)[0], 0.0)
-        levels = torch.as_tensor(noise, dtype=torch.float32, device=row.device).expand(len(row))
-        return LocalEnvironment(
-            fragments=tables, row=row, block=block, given=given, sign=tables.sign[row],
-            context=torch.where(context_placed[:, :, None], context, 0.0), context_placed=context_placed,
-            beads=(beads * (near >= 0)[:, :, None]).float(), beads_present=near >= 0,
-            neighbours=neighbours.float(), neighbours_placed=seen,
-            neighbour_atom=torch.where(neighbour >= 0, self.layout.atom_row[index], 0),
-            neighbour_same=same.gather(1, slot) & (neighbour >= 0),
-            neighbour_beads=vectors.float(), neighbour_beads_present=other >= 0, neighbour_bead_row=other_row,
-            noise=levels, temperature=torch.full((len(row),), temperature, device=row.device))
+        return {
+            "context": torch.where(context_placed[:, :, None], context, 0.0), "context_placed": context_placed,
+            "beads": (beads * (near >= 0)[:, :, None]).float(), "beads_present": near >= 0,
+            "neighbours": neighbours.float(), "neighbours_placed": seen,
+            "neighbour_atom": torch.where(there, self.layout.atom_row[index], 0),
+            "neighbour_same": same.gather(1, slot) & there, "neighbour_beads": vectors.float(),
+            "neighbour_beads_present": other >= 0, "neighbour_bead_row": other_row}
 
     def _atoms_at(self, frame: Tensor, bead: Tensor, rows: Tensor, anchor: Tensor) -> tuple[Tensor, Tensor]:
         """Positions (S, n, 3) relative to the anchor of atom rows of the site's molecule, and if placed."""

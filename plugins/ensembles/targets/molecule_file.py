@@ -16,7 +16,7 @@ from backmap.errors import BackmapError
 from backmap.model.parameters import ForceField, MoleculeParameters
 
 from ...files.foreign import read_by
-from ...openmm_bridge.parameters import OpenMMMolecule as Part
+from ...openmm_bridge.molecule import OpenMMMolecule as Part
 from ...openmm_bridge.parameters import translate
 from .internal_coordinates import InternalCoordinates
 

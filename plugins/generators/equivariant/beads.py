@@ -18,9 +18,10 @@ from torch.nn import functional
 
 from backmap.model.molecule import TOUCHING
 
+from .circles import NODES
 from .density import Angles, Distances, Torsions
 from .head import Head
-from .network import MIXTURE, NODES, UP, Network
+from .network import MIXTURE, UP, Network
 
 FARTHEST = 0.6  #: largest distance to the guide that is aimed at
 TIGHTEST, LOOSEST = math.log(3e-3), math.log(0.5)  #: of ln of the width of that distance

@@ -16,9 +16,10 @@ from backmap.model.pairs import ranges
 
 from ..units import Lengthscale
 from .density import spare_directions
-from .drawing import BlockDraws
+from .drawing import BlockDraws, DrawingLayers, classes_of, suit
 from .features import FAR, Slots
 from .head import Head
+from .kernels import looped
 from .network import Neighbours, Network
 
 
@@ -56,6 +57,7 @@ class Core:
         self._slots: dict[FragmentTable, Slots] = {}
         self._nearest: dict[FragmentTable, tuple[Tensor, Tensor]] = {}
         self._embedded: tuple[Slots, dict[str, Tensor]] | None = None
+        self._packed: tuple[dict[str, Tensor], DrawingLayers] | None = None
 
     def slots_of(self, tables: FragmentTable) -> Slots:
         """Slot tables of the fragments, made once."""
@@ -74,11 +76,21 @@ class Core:
             self._embedded = slots, self.network.embed(slots)
         return self._embedded[1]
 
+    def _layers(self, embedded: dict[str, Tensor], slots: Slots, tables: FragmentTable) -> DrawingLayers:
+        """The network's layers for compiled passes: made once, as embeddings are."""
+        if self._packed is None or self._packed[0] is not embedded:
+            near, bonds = self._near_fragments(tables)
+            classes = classes_of(tables, slots, near, bonds)
+            self._packed = embedded, DrawingLayers(self.network, embedded, classes, self.view.cutoff / self.scale.unit)
+        return self._packed[1]
+
     def look(self, env: LocalEnvironment) -> Sight:
         """Encode the surroundings of every site."""
-        env = self.scale.seen(env.mirrored())
+        tables, env = env.fragments, self.scale.seen(env.mirrored())
         slots = self.slots_of(env.fragments)
         embedded = self.embed(slots)
+        if looped(env.beads) and not self.network.training:
+            return Sight(env, embedded=embedded, slots=slots, **self._layers(embedded, slots, tables).look(env))
         near = self._bonds_to_fragment(env)
         surrounding = slots.surrounding[env.neighbour_atom, near]
         same = self._own_molecule(env)
@@ -87,8 +99,7 @@ class Core:
             Neighbours(env.neighbours, env.neighbours_placed, surrounding, embedded["surrounding"]),
             Neighbours(env.neighbour_beads, env.neighbour_beads_present, bead, embedded["bead"])],
             self.view.cutoff / self.scale.unit)
-        return Sight(env, features, embedded, slots, surrounding,
-                     spare_directions(env))
+        return Sight(env, features, embedded, slots, surrounding, spare_directions(env))
 
     def _bonds_to_fragment(self, env: LocalEnvironment) -> Tensor:
         """Bonds from each neighbour atom to the fragment, 1 .. FAR - 1; 0 for far or other molecules, (S, N)."""
@@ -157,17 +168,16 @@ class Core:
         site_of = torch.arange(n_sites, device=env.row.device).repeat_interleave(candidates)
         local = _local_positions(env, env.given.double()).repeat_interleave(candidates, 0)
         uniform = rng.uniform(candidates, n_own, 5).reshape(len(local), n_own, 5)
-        quick = BlockDraws(self.network, sight, local, site_of) if self.head is Head and BlockDraws.suit(
-            self.network, sight) else None
+        if self.head is Head and suit(self.network, sight):
+            layers = self._layers(sight.embedded, sight.slots, env.fragments)
+            draws = BlockDraws(self.network, layers, sight, local, site_of, uniform)
+            return local, torch.no_grad()(draws.log_density)
         parts: list[tuple[Tensor, Callable[[], Tensor]]] = []
         pinned = env.fragments.pinned[env.row]
         for f in range(n_own):
             row = torch.nonzero(env.block[site_of, f] & ~pinned[site_of, f])[:, 0]
             if not len(row):
                 continue  # pinned atoms stay at the anchor, which is zero
-            if quick is not None:
-                parts.append((row, quick.draw(f, row, uniform[row, f])))
-                continue
             head = self.head(self.network, sight, site_of[row], row, torch.full_like(row, f), local)
             local[row, f], value = head.draw(uniform[row, f])
             parts.append((row, value))

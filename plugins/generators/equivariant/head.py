@@ -11,16 +11,15 @@ from torch import Tensor
 
 from backmap.engine.sites.records import as_arrays
 
+from .circles import PAIRS, Circles, SeenClasses, pair_energy
 from .density import Angles, Distances, LocalFrame, Torsions, closing_angle
-from .kernels import Circles, LocalAxes, SeenClasses, SlotLayer, SlotPlaces, looped, pair_energy, pooled_slots
-from .network import NODES, PAIR_REACH, Network
+from .kernels import LocalAxes, SlotLayer, SlotPlaces, looped, pooled_slots
+from .network import Network
 
 if TYPE_CHECKING:
     from backmap.engine.sites.fragments import FragmentTable
 
     from .core import Sight
-
-PAIRS = 32  #: neighbours that enter the pair term of an atom, the nearest ones
 
 
 class Head:
@@ -146,7 +145,7 @@ class Head:
             circles = Circles(self.site, self.target, distance, angle)
             seen = SeenClasses(env.neighbours, env.neighbours_placed, self.sight.surrounding)
             records = map(as_arrays, (circles, LocalAxes(origin, self.axes), seen))
-            return torch.as_tensor(pair_energy(*records, table.detach().numpy(), PAIR_REACH, PAIRS, NODES))
+            return torch.as_tensor(pair_energy(*records, table.detach().numpy()))
         centre = origin + (distance * angle.cos())[:, None] * self.axes[:, 0]
         vector = env.neighbours[self.site] - centre[:, None]
         square = (vector**2).sum(2) + torch.where(env.neighbours_placed[self.site], 0.0, 1e6)

@@ -1,8 +1,8 @@
-"""Fast twins, for processors, of what ``network`` does with tensors: its encoder, its slots and its pair term.
+"""Fast twins, for processors, of what ``network`` does with tensors: its local frames and its slots.
 
-They visit every neighbour, the slots 96 hidden values and the pair term 36 torsions for each: most of the time of a
-sweep goes there if each operation passes over memory on its own. Compiled, intermediate values stay in
-registers. ``tests/unit/generators`` holds the twins against each other.
+``seeing`` has the encoder, ``circles`` pairs. Slots have 96 hidden values each: most of the time of a sweep goes
+there if each operation passes over memory on its own. Compiled, intermediate values stay in registers.
+``tests/unit/generators`` holds the twins against each other.
 """
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ from torch import Tensor
 
 from backmap.engine.compiling.compiled import compiled, part
 
-SQRT3, SQRT5, SQRT15 = math.sqrt(3), math.sqrt(5), math.sqrt(15)
-
 
 class LocalAxes(NamedTuple):
     """Local frames of T atoms: see ``density.LocalFrame``.
@@ -30,36 +28,6 @@ class LocalAxes(NamedTuple):
 
     origin: Any
     axes: Any
-
-
-class Circles(NamedTuple):
-    """Circles on which T atoms will lie.
-
-    Attributes:
-        site: (T,).
-        target: Class of each atom, (T,).
-        distance: From the origin of the local frame, nm, (T,).
-        angle: From its axis, (T,).
-    """
-
-    site: Any
-    target: Any
-    distance: Any
-    angle: Any
-
-
-class SeenClasses(NamedTuple):
-    """Neighbours of S sites.
-
-    Attributes:
-        points: Positions, nm, (S, N, 3).
-        placed: Whether they are there, (S, N) bool.
-        kind: Class of each, (S, N).
-    """
-
-    points: Any
-    placed: Any
-    kind: Any
 
 
 class SlotPlaces(NamedTuple):
@@ -101,37 +69,6 @@ def looped(tensor: Tensor) -> bool:
     return not torch.is_grad_enabled() and tensor.device.type == "cpu"
 
 
-@part(fastmath=True, nogil=True)
-def nearest(points: np.ndarray, placed: np.ndarray, x: float, y: float, z: float, index: np.ndarray,
-            square: np.ndarray) -> int:
-    """Indices of the placed points nearest to (x, y, z), ascending, into ``index``; returns how many.
-
-    Args:
-        points: nm, (N, 3).
-        placed: Whether each point is there, (N,) bool.
-        x: First coordinate, nm.
-        y: Second coordinate, nm.
-        z: Third coordinate, nm.
-        index: Room for the answer, (P,) integers.
-        square: Room for the squared distances, nm^2, (P,).
-    """
-    limit, found = len(index), 0
-    for n in range(len(points)):
-        if not placed[n]:
-            continue
-        dx, dy, dz = points[n, 0] - x, points[n, 1] - y, points[n, 2] - z
-        d = dx * dx + dy * dy + dz * dz
-        if found == limit and d >= square[limit - 1]:
-            continue
-        k = found if found < limit else limit - 1
-        while k > 0 and square[k - 1] > d:
-            square[k], index[k] = square[k - 1], index[k - 1]
-            k -= 1
-        square[k], index[k] = d, n
-        found = min(found + 1, limit)
-    return found
-
-
 @intrinsic
 def _as_float(context, bits):
     """The float32 that an int32 has the bits of."""
@@ -141,7 +78,7 @@ def _as_float(context, bits):
 
 
 @part(fastmath=True, error_model="numpy", inline="always")
-def _silu(x: float) -> float:
+def silu(x: float) -> float:
     """x / (1 + exp(-x)), to 1e-7: by the bits of a float, as a call of exp would keep a loop from running in lanes."""
     power = min(max(x * float32(-1.4426950408889634), float32(-126.0)), float32(126.0))  # exp(-x) = 2^power
     whole = int32(power + float32(127.5))
@@ -186,97 +123,8 @@ def pooled_slots(slots: SlotPlaces, frames: LocalAxes, layer: SlotLayer) -> np.n
             for h in range(hidden):
                 value[h] += u * d[h] + v * e[h] + w * f[h]
             for h in range(hidden):
-                into[h] += _silu(value[h] * by[h] + plus[h])
+                into[h] += silu(value[h] * by[h] + plus[h])
     return summed
-
-
-@compiled(fastmath=True, error_model="numpy", nogil=True)
-def pair_energy(circles: Circles, frames: LocalAxes, seen: SeenClasses, table: np.ndarray, reach: float, n_pairs: int,
-                n_nodes: int) -> np.ndarray:
-    """Sum of pair terms of T atoms at each torsion node, (T, n_nodes) float32.
-
-    Args:
-        table: Pair functions, (V, X, bins + 1), linear between nodes on [0, reach], zero at the last.
-        n_pairs: Neighbours that count, the nearest ones to the circle's centre.
-    """
-    site, target, distance, angle = circles.site, circles.target, circles.distance, circles.angle
-    points, placed, surrounding, origin, axes = seen.points, seen.placed, seen.kind, frames.origin, frames.axes
-    width, flat = table.shape[2], table.ravel()
-    scale, most, least = float32((width - 1) / reach), float32(width - 1 - 1e-4), float32(1e-8)
-    nodes = 2 * np.pi * np.arange(n_nodes) / n_nodes - np.pi
-    cosines, sines = np.cos(nodes).astype(np.float32), np.sin(nodes).astype(np.float32)
-    energy = np.empty((len(site), n_nodes), dtype=np.float32)
-    index, square = np.empty(n_pairs, dtype=np.int64), np.empty(n_pairs, dtype=np.float32)
-    fixed, wy, wz = (np.empty(n_pairs, dtype=np.float32), np.empty(n_pairs, dtype=np.float32),
-                     np.empty(n_pairs, dtype=np.float32))
-    first = np.empty(n_pairs, dtype=np.int32)
-    for t in range(len(site)):
-        s = site[t]
-        along, across = distance[t] * math.cos(angle[t]), distance[t] * math.sin(angle[t])
-        found = nearest(points[s], placed[s], origin[t, 0] + along * axes[t, 0, 0],
-                        origin[t, 1] + along * axes[t, 0, 1], origin[t, 2] + along * axes[t, 0, 2], index, square)
-        for p in range(found):
-            n = index[p]
-            dx, dy, dz = points[s, n, 0] - origin[t, 0], points[s, n, 1] - origin[t, 1], points[s, n, 2] - origin[t, 2]
-            x = dx * axes[t, 0, 0] + dy * axes[t, 0, 1] + dz * axes[t, 0, 2] - along
-            y = dx * axes[t, 1, 0] + dy * axes[t, 1, 1] + dz * axes[t, 1, 2]
-            z = dx * axes[t, 2, 0] + dy * axes[t, 2, 1] + dz * axes[t, 2, 2]
-            fixed[p] = float32(x * x + y * y + z * z + across * across)
-            wy[p], wz[p] = float32(2 * across * y), float32(2 * across * z)
-            first[p] = int32((target[t] * table.shape[1] + surrounding[s, n]) * width)
-        for k in range(n_nodes):  # neighbours inside: a sum runs in lanes, what is written at once does not
-            cosine, sine, total = cosines[k], sines[k], float32(0.0)
-            for p in range(found):
-                place = min(np.sqrt(max(fixed[p] - wy[p] * cosine - wz[p] * sine, least)) * scale, most)
-                cell = int32(place)
-                at = np.uint32(first[p] + cell)
-                low = flat[at]
-                total += low + (place - float32(cell)) * (flat[at + np.uint32(1)] - low)
-            energy[t, k] = total
-    return energy
-
-
-@compiled(fastmath=True, nogil=True)
-def convolve(points: np.ndarray, there: np.ndarray, classes: np.ndarray, embedded: np.ndarray, radial: np.ndarray,
-             cutoff: float, summed: np.ndarray) -> None:
-    """Add what neighbours say about S sites to ``summed``: the encoder's convolution without its scale.
-
-    Args:
-        points: Neighbours, nm from the site, (S, N, 3).
-        there: Whether each neighbour is there, (S, N) bool.
-        classes: Row of each neighbour in ``embedded``, (S, N).
-        embedded: Node features, (X, C).
-        radial: Radial weights at even distances from 0 to the cut-off, (R, C).
-        cutoff: nm.
-        summed: Output, (S, 9, C): spherical harmonics l = 0, 1, 2 in e3nn's order and component normalisation.
-    """
-    channels, steps = embedded.shape[1], len(radial) - 1
-    message, harmonics = np.empty(channels, dtype=np.float32), np.empty(9, dtype=np.float32)
-    for s in range(len(points)):
-        for n in range(points.shape[1]):
-            if not there[s, n]:
-                continue
-            x, y, z = points[s, n, 0], points[s, n, 1], points[s, n, 2]
-            d = math.sqrt(x * x + y * y + z * z)
-            if d >= cutoff or d < 1e-6:
-                continue
-            x, y, z = x / d, y / d, z / d
-            fade = 0.5 * math.cos(math.pi * d / cutoff) + 0.5
-            place = d / cutoff * steps
-            cell = min(int(place), steps - 1)
-            inside = float32(place - cell)
-            of = embedded[classes[s, n]]
-            for c in range(channels):
-                weight = radial[cell, c] + inside * (radial[cell + 1, c] - radial[cell, c])
-                message[c] = weight * of[c] * float32(fade)
-            harmonics[0] = 1.0
-            harmonics[1], harmonics[2], harmonics[3] = SQRT3 * x, SQRT3 * y, SQRT3 * z
-            harmonics[4], harmonics[5] = SQRT15 * x * z, SQRT15 * x * y
-            harmonics[6] = SQRT5 * (y * y - 0.5 * (x * x + z * z))
-            harmonics[7], harmonics[8] = SQRT15 * y * z, 0.5 * SQRT15 * (z * z - x * x)
-            for m in range(9):
-                for c in range(channels):
-                    summed[s, m, c] += harmonics[m] * message[c]
 
 
 @compiled(error_model="numpy", nogil=True)
@@ -290,62 +138,63 @@ def local_frames(points: np.ndarray, spare: np.ndarray) -> tuple[np.ndarray, np.
     count, n_spare = len(points), spare.shape[1]
     axes, reach = np.empty((count, 3, 3)), np.empty(count)
     no_axis, no_plane = np.zeros(count, dtype=np.bool_), np.zeros(count, dtype=np.bool_)
-    aside = np.empty(3)
     for t in range(count):
         first, e1, e2, e3 = points[t, 0], axes[t, 0], axes[t, 1], axes[t, 2]
-        e1[:] = points[t, 1] - first
-        length = math.sqrt(e1[0]**2 + e1[1]**2 + e1[2]**2)
+        x, y, z = points[t, 1, 0] - first[0], points[t, 1, 1] - first[1], points[t, 1, 2] - first[2]
+        length = math.sqrt(x * x + y * y + z * z)
         reach[t] = max(length, 1e-6)
         for k in range(n_spare + 1):
             if length > 1e-6:
-                e1 /= length
+                x, y, z = x / length, y / length, z / length
                 break
-            e1[:] = 0.0
             if k < n_spare:
-                e1[:] = spare[t, k]
+                x, y, z = spare[t, k, 0], spare[t, k, 1], spare[t, k, 2]
             else:
-                e1[2], no_axis[t] = 1.0, True
-            if e1[0]**2 + e1[1]**2 + e1[2]**2 > 0.25:
+                x, y, z, no_axis[t] = 0.0, 0.0, 1.0, True
+            if x * x + y * y + z * z > 0.25:
                 break
+        e1[0], e1[1], e1[2] = x, y, z
         for k in range(-1, n_spare + 3):
             if k < 0:
-                aside[:] = points[t, 2] - first
+                x, y, z = points[t, 2, 0] - first[0], points[t, 2, 1] - first[1], points[t, 2, 2] - first[2]
             elif k < n_spare:
-                aside[:] = spare[t, k]
+                x, y, z = spare[t, k, 0], spare[t, k, 1], spare[t, k, 2]
             else:
-                aside[:] = 0.0
-                aside[2 - (k - n_spare)] = 1.0
-            along = aside[0] * e1[0] + aside[1] * e1[1] + aside[2] * e1[2]
-            aside -= along * e1
-            length = math.sqrt(aside[0]**2 + aside[1]**2 + aside[2]**2)
+                last = k - n_spare
+                x, y, z = 1.0 if last == 2 else 0.0, 1.0 if last == 1 else 0.0, 1.0 if last == 0 else 0.0
+            along = x * e1[0] + y * e1[1] + z * e1[2]
+            x, y, z = x - along * e1[0], y - along * e1[1], z - along * e1[2]
+            length = math.sqrt(x * x + y * y + z * z)
             no_plane[t] = k >= n_spare
             if length > (1e-4 if k < 0 else 0.1):
                 break
-        e2[:] = aside / length
+        e2[0], e2[1], e2[2] = x / length, y / length, z / length
         e3[0], e3[1], e3[2] = (e1[1] * e2[2] - e1[2] * e2[1], e1[2] * e2[0] - e1[0] * e2[2],
                                e1[0] * e2[1] - e1[1] * e2[0])
     return axes, reach, no_axis, no_plane
 
 
 @compiled(fastmath=True, nogil=True)
-def turned(vector: np.ndarray, tensor: np.ndarray, axes: np.ndarray, couple: np.ndarray) -> np.ndarray:
-    """Vectors and l = 2 tensors of T targets in their local frames, channel by channel, (T, 8 C).
+def turned(vector: np.ndarray, tensor: np.ndarray, site: np.ndarray, axes: np.ndarray,
+           couple: np.ndarray) -> np.ndarray:
+    """Vectors and l = 2 tensors of sites in the local frames of T targets, channel by channel, (T, 8 C).
 
     Args:
-        vector: (T, C, 3).
-        tensor: l = 2 components, (T, C, 5).
+        vector: (S, C, 3).
+        tensor: l = 2 components, (S, C, 5).
+        site: Of each target, (T,).
         axes: Rows of each local frame, (T, 3, 3).
         couple: l = 2 from pairs of components of vectors, (9, 5).
     """
-    count, channels = vector.shape[:2]
+    count, channels = len(site), vector.shape[1]
     found = np.empty((count, 8 * channels), dtype=np.float32)
     half, turn = np.empty((9, 5), dtype=np.float32), np.empty((5, 5), dtype=np.float32)
     for t in range(count):
-        into = found[t]
+        into, s = found[t], site[t]
         for c in range(channels):
             for i in range(3):
-                into[3 * c + i] = (axes[t, i, 0] * vector[t, c, 0] + axes[t, i, 1] * vector[t, c, 1]
-                                   + axes[t, i, 2] * vector[t, c, 2])
+                into[3 * c + i] = (axes[t, i, 0] * vector[s, c, 0] + axes[t, i, 1] * vector[s, c, 1]
+                                   + axes[t, i, 2] * vector[s, c, 2])
         half[:] = 0.0
         for i in range(3):
             for j in range(3):
@@ -362,6 +211,6 @@ def turned(vector: np.ndarray, tensor: np.ndarray, axes: np.ndarray, couple: np.
             for m in range(5):
                 total = float32(0.0)
                 for n in range(5):
-                    total += turn[m, n] * tensor[t, c, n]
+                    total += turn[m, n] * tensor[s, c, n]
                 into[3 * channels + 5 * c + m] = total
     return found

@@ -1,7 +1,7 @@
 """The network: an equivariant encoder per site, a small head per atom that reads it in a local frame.
 
-The encoder is one e3nn convolution over everything within view (depthwise tensor products of spherical
-harmonics with scalar node features), computed once per site and shared by its atoms and candidates.
+The encoder is one equivariant convolution over everything within view (depthwise tensor products of spherical
+harmonics of e3nn with scalar node features), computed once per site and shared by its atoms and candidates.
 The head sees the slots of its atom (``features.Slots``) in the local frame, the encoder's features
 turned into that frame, the noise level and the temperature. All inputs are float32; T targets.
 """
@@ -10,21 +10,19 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from e3nn import o3
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .circles import NODES, PAIR_BINS, PAIR_REACH, PAIR_ROW
 from .density import Angles, Distances
 from .features import ATOM_FEATURES, FAR, SLOT_FEATURES, Slots
-from .kernels import convolve, looped, turned
+from .kernels import looped, turned
+from .seeing import SUMMED
 
-HARMONICS = 9  #: spherical harmonics up to l = 2
 MIXTURE = 3  #: Gaussians per bond angle
-NODES, UP = 36, 3  #: torsion nodes at which pairs are evaluated; interpolation between them
-RADIAL, PAIR_BINS, PAIR_REACH = 12, 24, 0.6
-TABLE = 1601  #: distances at which radial weights are tabulated for compiled sweeps
+UP = 3  #: torsion nodes for each at which pairs are evaluated: interpolation between these
+RADIAL = 12
 
 
 class Network(nn.Module):
@@ -144,6 +142,45 @@ class Neighbours:
     embedded: Tensor
 
 
+def coupling() -> Tensor:
+    """What couples two vectors to l = 2, and turns a rotation into its l = 2 representation, (3, 3, 5).
+
+    Wigner's 3j symbols of 1, 1, 2 times sqrt(5), in the order of e3nn's harmonics: xz, xy, yy, yz, zz - xx.
+    """
+    x, y, z = torch.eye(3)
+
+    def both(a: Tensor, b: Tensor) -> Tensor:
+        return (torch.outer(a, b) + torch.outer(b, a)) * math.sqrt(0.5)
+
+    along = [torch.outer(a, a) for a in (x, y, z)]
+    return torch.stack([both(x, z), both(x, y), (2 * along[1] - along[0] - along[2]) * math.sqrt(1 / 6), both(y, z),
+                        (along[2] - along[0]) * math.sqrt(0.5)], dim=2)
+
+
+class Mix(nn.Module):
+    """Mixes C channels of l = 0, 1, 2 to C, C / 2 and C / 2: e3nn's ``o3.Linear``, with its names of parameters."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels, self.outputs = channels, (channels, channels // 2, channels // 2)
+        self.weight = nn.Parameter(torch.randn(channels * sum(self.outputs)))
+        self.register_buffer("bias", torch.zeros(0))
+        components = sum(n * (2 * order + 1) for order, n in enumerate(self.outputs))
+        self.register_buffer("output_mask", torch.ones(components))
+
+    def matrices(self) -> list[Tensor]:
+        """Of each l, (C, outputs)."""
+        parts = self.weight.split([self.channels * n for n in self.outputs])
+        return [part.reshape(self.channels, -1) / math.sqrt(self.channels) for part in parts]
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features (S, 9 C) of scalars, vectors and l = 2, channel by channel, mixed, (S, outputs)."""
+        parts = features.split([self.channels * (2 * order + 1) for order in range(3)], dim=1)
+        mixed = [torch.einsum("scm,cd->sdm", part.reshape(len(part), self.channels, -1), matrix).flatten(1)
+                 for part, matrix in zip(parts, self.matrices(), strict=True)]
+        return torch.cat(mixed, dim=1)
+
+
 class Convolution(nn.Module):
     """One convolution from neighbours to the anchor of each site, l = 0, 1, 2."""
 
@@ -153,43 +190,34 @@ class Convolution(nn.Module):
         self.embed_atom = _mlp(ATOM_FEATURES + bead_types + FAR, 48, channels)
         self.embed_bead = _mlp(ATOM_FEATURES + bead_types + 1, 48, channels)
         self.radial = nn.Linear(RADIAL, channels)
-        self.mix = o3.Linear(f"{channels}x0e + {channels}x1o + {channels}x2e",
-                             f"{channels}x0e + {channels // 2}x1o + {channels // 2}x2e")
+        self.mix = Mix(channels)
         self.outputs = channels + channels // 2 * 8 + channels
         self.gate = nn.Linear(channels, channels)
         self.register_buffer("centres", torch.linspace(0.1, 0.8, RADIAL), persistent=False)
         # Couples two vectors to l = 2; turns a rotation into its l = 2 representation.
-        self.register_buffer("couple", o3.wigner_3j(1, 1, 2) * math.sqrt(5), persistent=False)
+        self.register_buffer("couple", coupling(), persistent=False)
 
     def forward(self, neighbours: list[Neighbours], cutoff: float) -> Tensor:
         """Features of S sites, (S, outputs before they are turned): scalars, vectors, l = 2, channel-major."""
-        fast = looped(neighbours[0].positions)
-        summed = self._convolve_fast(neighbours, cutoff) if fast else self._convolve(neighbours, cutoff)
-        c, summed = self.channels, summed.transpose(1, 2) * 0.15
+        c, summed = self.channels, self._convolve(neighbours, cutoff).transpose(1, 2) * SUMMED
         return self.mix(torch.cat([summed[:, :, 0], summed[:, :, 1:4].reshape(-1, 3 * c),
                                    summed[:, :, 4:].reshape(-1, 5 * c)], dim=1))
 
-    def _weights(self, distance: Tensor) -> Tensor:
+    def radial_weights(self, distance: Tensor) -> Tensor:
         """Radial weight of each channel, (..., C), at distances (...)."""
         return self.radial(torch.exp(-(((distance[..., None] - self.centres) / 0.06) ** 2)))
 
     def _convolve(self, neighbours: list[Neighbours], cutoff: float) -> Tensor:
         """Sum of messages times spherical harmonics, (S, HARMONICS, C)."""
+        from e3nn import o3  # brings torch._dynamo with it, for which those who only draw need not wait
+
         positions = torch.cat([n.positions for n in neighbours], dim=1)
         nodes = torch.cat([n.embedded[n.classes] for n in neighbours], dim=1)
         there = torch.cat([n.there for n in neighbours], dim=1).float()
         distance = positions.norm(dim=2)
         harmonics = o3.spherical_harmonics([0, 1, 2], positions, normalize=True, normalization="component")
         fade = there * (0.5 * torch.cos(distance.clamp_max(cutoff) * (math.pi / cutoff)) + 0.5)
-        return torch.einsum("snm,snc->smc", harmonics, self._weights(distance) * nodes * fade[:, :, None])
-
-    def _convolve_fast(self, neighbours: list[Neighbours], cutoff: float) -> Tensor:
-        """The same, compiled, with radial weights from a table."""
-        table = self._weights(torch.linspace(0, cutoff, TABLE)).numpy()
-        summed = np.zeros((len(neighbours[0].positions), HARMONICS, self.channels), dtype=np.float32)
-        for n in neighbours:
-            convolve(n.positions.numpy(), n.there.numpy(), n.classes.numpy(), n.embedded.numpy(), table, cutoff, summed)
-        return torch.as_tensor(summed)
+        return torch.einsum("snm,snc->smc", harmonics, self.radial_weights(distance) * nodes * fade[:, :, None])
 
     def in_frame(self, features: Tensor, axes: Tensor) -> Tensor:
         """Features of T targets turned into their local frames, (T, outputs).
@@ -204,7 +232,8 @@ class Convolution(nn.Module):
         tensor = features[:, c + 3 * half:].reshape(-1, half, 5)
         couple = self.couple.reshape(9, 5)
         if looped(features):
-            there = [torch.as_tensor(turned(*(x.numpy() for x in (vector, tensor, axes, couple))))]
+            arrays = (vector, tensor, torch.arange(len(vector)), axes, couple)
+            there = [torch.as_tensor(turned(*(x.contiguous().numpy() for x in arrays)))]
         else:
             both = (axes[:, :, None, :, None] * axes[:, None, :, None, :]).reshape(-1, 9, 9)
             turn = couple.T @ both @ couple
@@ -233,9 +262,9 @@ class PairTerm(nn.Module):
             self.out.bias.zero_()
 
     def table(self, target: Tensor, surrounding: Tensor) -> Tensor:
-        """Energies of all classes at the nodes, (V, X, PAIR_BINS + 1)."""
+        """Energies of all classes at the nodes, zero at the last and behind, (V, X, PAIR_ROW)."""
         joint = functional.silu(self.target(target)[:, None] + self.neighbour(surrounding)[None])
-        return functional.pad(self.out(joint), (0, 1))
+        return functional.pad(self.out(joint), (0, PAIR_ROW - PAIR_BINS))
 
     def forward(self, local: Tensor, present: Tensor, row: Tensor, distance: Tensor, angle: Tensor,
                 table: Tensor) -> Tensor:
@@ -244,10 +273,10 @@ class PairTerm(nn.Module):
         Args:
             local: Neighbours in the local frame, nm, (T, P, 3).
             present: 1 where there is a neighbour, else 0, (T, P).
-            row: Row of each pair in ``table``, flattened to (V * X, PAIR_BINS + 1), (T, P).
+            row: Row of each pair in ``table``, flattened to (V * X, PAIR_ROW), (T, P).
             distance: From the first predecessor to the atom to be placed, nm, (T,).
             angle: At the first predecessor, radians, (T,).
-            table: Energies of all classes at the nodes, (V, X, PAIR_BINS + 1).
+            table: Energies of all classes at the nodes, (V, X, PAIR_ROW).
         """
         x, r = distance * angle.cos(), distance * angle.sin()
         fixed = (local**2).sum(2) + (distance**2)[:, None] - 2 * local[:, :, 0] * x[:, None]
@@ -257,7 +286,7 @@ class PairTerm(nn.Module):
         place = (square.clamp_min(1e-8).sqrt() * (PAIR_BINS / PAIR_REACH)).clamp_max(PAIR_BINS - 1e-4)
         cell = place.floor()
         flat = table.reshape(-1)
-        index = cell.long() + (row * (PAIR_BINS + 1))[:, :, None]
+        index = cell.long() + (row * PAIR_ROW)[:, :, None]
         low, high = flat[index], flat[index + 1]
         return torch.einsum("tpk,tp->tk", torch.lerp(low, high, place - cell), present)
 

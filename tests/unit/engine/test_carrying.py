@@ -42,6 +42,19 @@ def test_a_molecule_that_moves_as_a_whole_takes_its_atoms_along() -> None:
     assert np.abs(atoms @ turn.T - atoms).max() > 0.5
 
 
+def test_velocities_turn_with_their_molecule() -> None:
+    system, _, beads = octane()
+    turn = Rotation.from_rotvec([0.1, -0.2, 0.15]).as_matrix()
+    (group,) = system.groups
+    along = np.empty((system.n_atoms, 3))  # of each chain: about its axis, straight chains say little
+    along[group.atoms] = (beads[group.beads[:, -1]] - beads[group.beads[:, 0]])[:, None]
+    turned = Carrying(system).turned(along, beads, beads @ turn.T + [0.4, 0.0, -0.2])
+    assert np.linalg.norm(turned, axis=1) == pytest.approx(np.linalg.norm(along, axis=1))
+    np.testing.assert_allclose(turned, along @ turn.T, atol=0.02)
+    assert np.abs(turned - along).max() > 0.1
+    np.testing.assert_allclose(Carrying(system).turned(along, beads, beads), along, atol=1e-9)
+
+
 def test_beads_of_the_next_frame_are_met_and_torsions_of_hydrogens_stay_in_their_wells() -> None:
     """Beads shaken by 0.01 nm: rigid bonds hold, no methyl turns over into another well."""
     system, atoms, beads = octane()

@@ -7,7 +7,8 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from backmap_plugins.generators.equivariant.drawing import BlockDraws, normal_below
+from backmap_plugins.generators.equivariant import core, drawing
+from backmap_plugins.generators.equivariant.coordinates import normal_below
 from backmap_plugins.generators.equivariant.generator import Equivariant, EquivariantOptions
 from scipy.spatial.transform import Rotation
 from scipy.special import ndtri
@@ -181,10 +182,10 @@ def test_compiled_kernels_agree_with_tensors() -> None:
 def test_compiled_draws_are_those_of_the_head(candidates: int, monkeypatch: pytest.MonkeyPatch) -> None:
     env = environment("rigid")
     with torch.no_grad():
-        assert BlockDraws.suit(generator().network, generator().core.look(env))
+        assert drawing.suit(generator().network, generator().core.look(env))
     quick = draw(env, candidates)
     density = quick.log_density
-    monkeypatch.setattr(BlockDraws, "suit", lambda network, sight: False)
+    monkeypatch.setattr(core, "suit", lambda network, sight: False)
     assert_same(Draw(quick.positions, density), draw(env, candidates), env.block)
 
 

@@ -5,7 +5,8 @@ import numpy as np
 import openmm
 import pytest
 from backmap_plugins.openmm_bridge import custom
-from backmap_plugins.openmm_bridge.parameters import OpenMMMolecule, translate
+from backmap_plugins.openmm_bridge.molecule import OpenMMMolecule
+from backmap_plugins.openmm_bridge.parameters import translate
 
 from backmap.errors import BackmapError
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from backmap.engine.hamiltonian.blocks import Block, blocks_of, grown
-from backmap.engine.hamiltonian.moves import HamiltonianMoves, _cover
+from backmap.engine.hamiltonian.cover import cover
+from backmap.engine.hamiltonian.moves import HamiltonianMoves
 from backmap.engine.hamiltonian.tables import movable
 from backmap.errors import BackmapError
 from backmap.model.molecule import MoleculeType
@@ -30,7 +31,7 @@ def test_blocks_are_chosen_as_by_looking_through_all_of_them(seed: int) -> None:
                        key=lambda one: (priority[one], one))
             expected.append(best)
             open_[beads[best][beads[best] >= 0]] = False
-    np.testing.assert_array_equal(_cover(beads, molecule, wanted, priority), expected)
+    np.testing.assert_array_equal(cover(beads, molecule, wanted, priority), expected)
 
 
 def test_blocks_grow_along_the_bead_graph() -> None:

@@ -232,3 +232,16 @@ def test_mirrored_multiplies_positions_by_the_sign(sign: float) -> None:
     world = env.mirrored()
     for name in ("given", "context", "beads", "neighbours", "neighbour_beads"):
         assert torch.equal(getattr(world, name), sign * getattr(env, name))
+
+
+@given(surroundings(), st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=10)
+def test_what_is_gathered_compiled_is_what_tensors_gather(drawn: tuple[System, Window, View], seed: int) -> None:
+    system, window, view = drawn
+    scene = scenes.scene_of(system, window, view)
+    rng = np.random.default_rng(seed)
+    frame, bead = torch.as_tensor(rng.integers(0, 2, 6)), torch.as_tensor(rng.integers(0, system.n_beads, 6))
+    expected = scene._around(frame, bead, None)
+    for name, found in scene._around_quickly(frame, bead).items():
+        assert found.dtype == expected[name].dtype
+        assert torch.equal(found, expected[name]), name

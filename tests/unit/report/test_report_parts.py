@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from backmap_plugins.report.content import Panel
-from backmap_plugins.report.figures import plot, ticks
+from backmap_plugins.report.figures import extent, plot, ticks
 from backmap_plugins.report.numbers import decimals, number, percent, short
 from backmap_plugins.report.viewer import MOST_ATOMS, packed, scene, still
 
@@ -71,6 +71,20 @@ def test_a_value_far_away_is_told_and_does_not_squash_the_plot(unit: str, told: 
     assert remark.replace("\u202f", " ").replace("\u00a0", " ") == told
     largest = max(float(text) for text in re.findall(r'text-anchor="middle">(\d+)<', picture.replace("\u202f", "")))
     assert largest < 500 if told else largest >= 2000
+
+
+@pytest.mark.parametrize(("unit", "told"), [("kJ/mol", "b lies beyond, about 2 9"), ("deg", "")])
+def test_a_trajectory_far_away_does_not_squash_the_plot_of_the_others(unit: str, told: str) -> None:
+    """A template whose atoms overlap has all its energies at the end of the axis."""
+    edges = np.linspace(0, 3000, 301)
+    bell, end = np.exp(-((edges[:-1] - 200) / 30) ** 2), np.zeros(300)
+    end[-1] = 0.1
+    far = replace(panel(), unit=unit, curves={REFERENCE: (edges, bell), "a": (edges, bell), "b": (edges, end)})
+    _, high, remark = extent(far)
+    assert remark.replace("\u202f", " ").startswith(told)
+    assert (high < 500) == bool(told)
+    assert bool(remark) == bool(told)
+    assert plot(far, {"a": "t1", "b": "t2"})[1].startswith(remark)
 
 
 def test_nothing_at_all_can_be_plotted() -> None:

@@ -110,6 +110,18 @@ def small_rings(kind: MoleculeType, largest: int = 8) -> list[list[int]]:
     return known[largest]
 
 
+def folding(kind: MoleculeType) -> bool:
+    """Whether a small ring of a molecule type has folds that it hardly leaves, as cyclohexane has chairs and boats.
+
+    It has where two atoms of four neighbours each are next to each other in it. Rings of five turn through their folds.
+    """
+    if kind.given or kind.coarse:
+        return False
+    saturated = {atom for atom, neighbours in kind.graph.degree() if neighbours == 4}
+    return any(len(ring) > 5 and any({one, other} <= saturated for one, other in zip(ring, ring[1:] + ring[:1]))
+               for ring in small_rings(kind))
+
+
 def _small_rings(kind: MoleculeType, largest: int) -> list[list[int]]:
     """See ``small_rings``."""
     short = in_short_cycles(kind.graph, largest)  # without the meshes of a network

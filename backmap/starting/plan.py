@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from ..api import ForceFieldReader, FrameSource, Reader, State, Step
 from ..checking import reading
 from ..engine.energy.beads import turning
 from ..engine.hamiltonian.timestep import first_guess
+from ..engine.rings import folding
 from ..errors import BackmapError
 from ..model import box as periodic
 from ..model.inputs import BeadsAre
@@ -75,7 +76,8 @@ class Plan:
         beads_are: Whether the beads were mapped from atoms, or are those of a model; None if nobody knows.
         turning: Whether most molecules are small, of one bead each, so that they turn about it.
         bodies: Whether none can do anything else, so that time steps may be longer still.
-        jumping: Whether a molecule has torsions that jump from well to well.
+        jumping: Whether a molecule has torsions that jump from well to well, in rings or outside.
+        folding: Whether most molecules have rings with several folds, of which templates find wrong ones.
         ready: Options of the writer ``gromacs_ready``, or None.
     """
 
@@ -96,6 +98,7 @@ class Plan:
     turning: bool = False
     bodies: bool = False
     jumping: bool = False
+    folding: bool = False
     ready: dict[str, Any] | None = None
     beads_are: BeadsAre | None = None
 
@@ -177,9 +180,9 @@ class _Planner:
             self._named(chosen.path) if chosen else "", forcefield, self.run,
             any(np.abs(kind.partial_charge).max(initial=0) > 0 for kind in known),
             all(np.isfinite(kind.bond_length).all() for kind in known), survey.beads.n_frames == 1,
-            2 * sum(count for kind, count in system.blocks if turns(kind)) > sum(count for _, count in system.blocks),
-            all(turns(kind) and is_body(kind) for kind in known), any(turning(kind) for kind in known),
-            ready, self.wishes.beads_are or ("mapped" if reference is not None else None))
+            _most(system, turns), all(turns(kind) and is_body(kind) for kind in known),
+            any(turning(kind) or folding(kind) for kind in known), _most(system, folding), ready,
+            self.wishes.beads_are or ("mapped" if reference is not None else None))
         self._reasons(way, forcefield, made.whole_box)
         return replace(made, why=tuple(self.why))
 
@@ -326,6 +329,11 @@ class _Planner:
                             "weights, atomistic frames (--aa), or a topology with parameters for more")
         if way in ("weights", "training") and forcefield is not None:
             self.why.append("the topology has parameters: what the network draws is corrected by them")
+
+
+def _most(system: System, are: Callable[[MoleculeType], bool]) -> bool:
+    """Whether most molecules are of types that are something."""
+    return 2 * sum(count for kind, count in system.blocks if are(kind)) > sum(count for _, count in system.blocks)
 
 
 def turns(kind: MoleculeType) -> bool:

@@ -129,7 +129,7 @@ def _makers(plan: Plan, trained: str) -> Iterator[str]:
         if plan.turning:
             yield (f"      annealing_sweeps: {_cooling(plan)} "
                    "# from 600 K: small molecules hinder each other from turning")
-        if plan.jumping and (plan.way != "force_field" or plan.beads_are == "mapped"):
+        if plan.folding or (plan.jumping and (plan.way != "force_field" or plan.beads_are == "mapped")):
             yield "      tempering: {}         # between sweeps, others that cross barriers: torsions leave wrong wells"
         elif plan.jumping:
             yield (f"      tempering: {{every: {SELDOM}}} # between sweeps, others that cross barriers; "

@@ -4,8 +4,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import yaml
 
+from backmap.engine.rings import folding
 from backmap.model.molecule import is_body
 from backmap.model.rigid import FixedDistances
 from backmap.starting.plan import Plan, turns
@@ -33,6 +35,12 @@ def test_molecules_of_one_bead_turn_whether_their_bonds_are_rigid_or_springs() -
     assert not turns(replace(kind, given=True))
 
 
+@pytest.mark.parametrize(("smiles", "folds"), [("C1CCCCC1", True), ("C1COCCO1", True), ("C1CCC=CC1", True),
+                                               ("C1CCOC1", False), ("c1ccccc1C", False), ("CCCC", False)])
+def test_rings_with_saturated_neighbours_fold(smiles: str, folds: bool) -> None:
+    assert folding(molecule(smiles)[0]) == folds
+
+
 def test_boxes_of_free_solvent_are_led_to_where_a_simulation_can_begin() -> None:
     """No draws that nothing asks for, and no sweeps until everything rests."""
     topology = {"atoms": {"gromacs": "topol.top"}, "several": {"W": {"molecules": "SOL", "count": 4}}}
@@ -55,6 +63,7 @@ def test_beads_that_are_mapped_get_more_tempered_sweeps_than_others() -> None:
     """Exact beads hold torsions in wells."""
     plan = Plan("force_field", (), 310.0, {"atoms": {"gromacs": "topol.top"}}, {"gromacs": "cg.gro"},
                 forcefield={"parameters": {"gromacs": "topol.top"}, "cutoff": 1.0}, jumping=True, single=True)
-    for beads, tempering in (("mapped", {}), ("model", {"every": 4}), (None, {"every": 4})):
-        content = yaml.safe_load(run_recipe(replace(plan, beads_are=beads), "box", ""))["steps"]
+    for beads, folds, tempering in (("mapped", False, {}), ("model", False, {"every": 4}), (None, False, {"every": 4}),
+                                    ("model", True, {})):
+        content = yaml.safe_load(run_recipe(replace(plan, beads_are=beads, folding=folds), "box", ""))["steps"]
         assert next(step["hamiltonian"]["tempering"] for step in content if "hamiltonian" in step) == tempering

@@ -50,4 +50,5 @@ def _line(entry: dict[str, Any]) -> str:
     heat = " and ".join(f"{value:g} K" for value in entry["temperature"] or ())
     source = "learned from the force field in " if entry["from"] == "forcefield" else ""
     learned = ", ".join([*([heat] if heat else []), f"{source}{entry['frames']} frames", f"{entry['steps']} steps"])
-    return f"generator {entry['generator']} for {', '.join(entry['molecules'])}: {learned}; {size}"
+    molecules = ", ".join(entry["molecules"]) or "molecules like those of its training"
+    return f"generator {entry['generator']} for {molecules}: {learned}; {size}"

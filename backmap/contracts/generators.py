@@ -44,6 +44,8 @@ class Generator(Plugin):
     needs: frozenset[str] = frozenset()
     #: Remarks of ``prepare`` for the log of the run, one line each.
     remarks: Sequence[str] = ()
+    #: What ``prepare`` found that its draws are not to be trusted for, for the verdict of reports, a sentence each.
+    doubts: Sequence[str] = ()
 
     @property
     @abstractmethod
@@ -126,6 +128,8 @@ class Learner(Generator):
 
     #: nm and coordinate; how far, as a standard deviation, beads are off the mass centres that it learns to draw.
     softness: float = 0.0
+    #: Whether its weights belong to no molecule type, so that they may learn one of them in several mappings.
+    transferable: bool = False
 
     @property
     @abstractmethod

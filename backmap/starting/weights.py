@@ -22,12 +22,14 @@ class Weights:
         path: The file.
         temperature: At which they were trained, K; empty if the file does not say.
         system: The system with what they know of it.
+        transferable: Whether they belong to no molecule type.
     """
 
     generator: str
     path: Path
     temperature: tuple[float, ...]
     system: System
+    transferable: bool = False
 
     def off(self, temperature: float) -> float:
         """How far from a temperature they were trained, K."""
@@ -39,7 +41,8 @@ class Search:
     """What became of a search.
 
     Attributes:
-        fitting: Weights that fit, those trained at the nearest temperature first.
+        fitting: Weights that fit, those of these molecule types first, and of them those trained at the nearest
+            temperature.
         others: Why each other file does not.
         n_shipped: How many do not of those that come with backmap, of which nothing else is said.
     """
@@ -66,9 +69,9 @@ def search(places: Sequence[Path], system: System, temperature: float, registry:
                 others.setdefault(path, []).append(f"{path}: the weights were not trained on {names}")
                 continue
             trained = tuple(float(value) for value in generator.training.get("temperature", ()))
-            fitting.append(Weights(name, path, trained, known))
+            fitting.append(Weights(name, path, trained, known, generator.transferable))
     named = {path for path in others if path in places or stock.shipped() not in path.parents}
-    return Search(sorted(fitting, key=lambda found: found.off(temperature)),
+    return Search(sorted(fitting, key=lambda found: (found.transferable, found.off(temperature))),
                   [reason for path in others if path in named for reason in others[path]], len(others) - len(named))
 
 

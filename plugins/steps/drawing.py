@@ -15,6 +15,8 @@ from backmap.engine.sites.environment import Scene
 from backmap.engine.sites.fragments import FragmentTable, resting_order
 from backmap.engine.sites.sweep import projection
 from backmap.errors import BackmapError
+from backmap.model.assessment import CARE, Aspect
+from backmap.model.sampling import Sampling
 from backmap.model.system import Window
 
 SELECT: Any = Field("boltzmann", description="Which candidate is kept. boltzmann: with a probability proportional to "
@@ -93,6 +95,9 @@ def prepare(generator: Generator, state: State) -> None:
     state.system = handed.prepared(generator, state.system, state.device)
     for remark in generator.remarks:
         state.log(f"note: {remark}")
+    if generator.doubts:
+        findings = [Aspect(CARE, "weights", doubt) for doubt in generator.doubts]
+        state.sampling.append(Sampling(type(generator).__name__.lower(), [], findings=findings, level=state.level))
 
 
 def resting_tables(state: State, view: View) -> FragmentTable:

@@ -95,8 +95,8 @@ class Hamiltonian(FrameStep):
                 state.log(f"note: {kind.name}: {loose} of its bonds are springs, for which {timestep:g} fs are "
                           "long; `constraints: all-bonds` of topology makes them rigid")
             if options.friction is not None and any(len(block.beads) < kind.n_beads for block in blocks):
-                state.log(f"note: {kind.name}: friction: its blocks are parts of it, and draw velocities anew; with block_size "
-                          f"{kind.n_beads} it is one")
+                state.log(f"note: {kind.name}: friction is for whole molecules, and its blocks are parts: these draw "
+                          f"velocities anew; block_size {kind.n_beads} makes it one")
             held = kind.n_beads - len({bead for block in blocks for bead in block.beads})
             if held and not kind.given:
                 state.log(f"note: {kind.name}: the atoms of {held} of its {kind.n_beads} beads cannot move, held by "

@@ -211,7 +211,10 @@ class Train(Step):
         generator = type(options.generator)(options.generator.options)  # its first weights follow from the seed
         if not isinstance(generator, Learner):
             raise BackmapError("this generator does not learn", where=f"{self.where}.generator")
-        generator.study(self.system)
+        if not generator.transferable:
+            self._expect_one_mapping()
+        generator.study(System(tuple(block for one in self.data for block in one.system.blocks))
+                        if generator.transferable else self.system)
         for objective in (*generator.objectives(0.0), *generator.objectives(1.0)):
             objective.module.to(state.device).train()
         schedule = Schedule(options.steps, options.sites, options.frames, options.learning_rate, options.sequential,
@@ -219,6 +222,15 @@ class Train(Step):
                             generator.softness)
         trainer = self._trainer(generator, schedule, state)
         self._run(trainer, state)
+
+    def _expect_one_mapping(self) -> None:
+        """Raise BackmapError if a molecule type has other beads in one training set than in another."""
+        for kind in (kind for data in self.data for kind in data.system.types):
+            first = next(one for one in self.system.types if one.name == kind.name)
+            if not np.array_equal(first.mapping.owner, kind.mapping.owner):
+                raise BackmapError(f"training sets have '{kind.name}' in several mappings", where=f"{self.where}.data",
+                                   hint="Weights know one. Leave the others out, or write 'transferable: true' in the "
+                                        "generator, if it has that.")
 
     def _data(self, state: State) -> list[TrainingSet]:
         """What is learned from: read, just prepared, or made here."""

@@ -20,8 +20,8 @@ def run(folder: Path, *words: object, stdin: str = "") -> None:
 
 
 def gmx(folder: Path, *words: object, stdin: str = "") -> None:
-    """A command of GROMACS, which would else give way to all others."""
-    run(folder, "gmx", "-nobackup", *words, "-nice", 0, stdin=stdin)
+    """A command of GROMACS (`GMX` says which program), which would else give way to all others."""
+    run(folder, os.environ.get("GMX", "gmx"), "-nobackup", *words, "-nice", 0, stdin=stdin)
 
 
 def stage(folder: Path, name: str, start: str, settings: Mapping[str, object], topology: str = "topol.top",

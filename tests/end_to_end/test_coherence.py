@@ -80,8 +80,8 @@ def test_parts_of_molecules_keep_no_velocities(recipe: Path, tmp_path: Path) -> 
     done = command.call("run", recipe, "--output", tmp_path / "out", "--frames", "0:2", "--set",
                         f"{FRICTION.replace('friction', 'block_size')}=2")
     assert done.code == 0, done.err
-    assert ("note: OCT: friction: its blocks are parts of it, and draw velocities anew; with block_size 4 it is one"
-            in done.err)
+    assert ("note: OCT: friction is for whole molecules, and its blocks are parts: these draw velocities anew; "
+            "block_size 4 makes it one") in done.err
 
 
 def test_atoms_stay_near_and_frames_after_a_gap_begin_anew(recipe: Path, tmp_path: Path) -> None:

@@ -31,12 +31,11 @@ class BeadNetwork(Network):
     """The network of atoms, with what beads need beside.
 
     Args:
-        bead_types: Number of types of beads.
         sizes: Of the network of atoms.
     """
 
-    def __init__(self, bead_types: int, **sizes: Any) -> None:
-        super().__init__(bead_types=bead_types, **sizes)
+    def __init__(self, **sizes: Any) -> None:
+        super().__init__(**sizes)
         width, torsion_width = self.angle.in_features, self.torsion_in.out_features
         self.angle = nn.Linear(width, 3 * (MIXTURE + 1))
         self.distance = nn.Linear(width, 3 * (MIXTURE + 1))

@@ -1,7 +1,7 @@
 """Draws and densities of blocks by a network: what sites see, and their atoms one by one."""
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from backmap.model.pairs import ranges
 from ..units import Lengthscale
 from .density import spare_directions
 from .drawing import BlockDraws, DrawingLayers, classes_of, suit
-from .features import FAR, Slots
+from .features import FAR, PLAIN, Description, Ranges, Slots
 from .head import Head
 from .kernels import looped
 from .network import Neighbours, Network
@@ -50,10 +50,10 @@ class Core:
     """Draws and evaluates with a network; knows nothing of files."""
 
     def __init__(self, network: Network, view: View, head: type[Head] | None = None, unit: float = 1.0,
-                 bead_types: Sequence[str] = ()) -> None:
+                 description: Description = PLAIN) -> None:
         self.network, self.view, self.head = network, view, head or Head
-        self.scale, self.bead_types = Lengthscale(unit), bead_types
-        self.known: Slots | None = None  #: what training met, where other molecules are drawn as well
+        self.scale, self.description = Lengthscale(unit), description
+        self.known: Ranges | None = None  #: of what training met, where other molecules are drawn as well
         self._slots: dict[FragmentTable, Slots] = {}
         self._nearest: dict[FragmentTable, tuple[Tensor, Tensor]] = {}
         self._embedded: tuple[Slots, dict[str, Tensor]] | None = None
@@ -62,7 +62,7 @@ class Core:
     def slots_of(self, tables: FragmentTable) -> Slots:
         """Slot tables of the fragments, made once."""
         if tables not in self._slots:
-            slots = Slots.of_tables(tables.to("cpu"), self.bead_types)
+            slots = Slots.of_tables(tables.to("cpu"), self.description)
             slots = slots if self.known is None else slots.within(self.known)
             self._slots[tables] = slots.to(tables.atoms.device)
         return self._slots[tables]

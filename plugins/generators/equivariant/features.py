@@ -15,18 +15,48 @@ from torch import Tensor
 
 from backmap.engine.sites.fragments import FragmentTable
 from backmap.model import pairs
+from backmap.model.molecule import MoleculeType
 
 ELEMENTS = (1, 6, 7, 8, 9, 14, 15, 16, 17, 35, 53)
 SLOT_ATOMS, SLOT_RESIDUALS = 24, 3
 FAR = 5  #: bonds from which on an atom counts as far
 
-ATOM_FEATURES = len(ELEMENTS) + 1 + 7  #: of an atom; one more for each type of beads
+ATOM_FEATURES = len(ELEMENTS) + 1 + 7  #: of any atom
+BOND_FEATURES = 2  #: of an atom whose bonds have orders
 RELATION_FEATURES = 3 + (FAR + 1) + 4 + 4 + 4
-SLOT_FEATURES = 2 * ATOM_FEATURES + RELATION_FEATURES + 4  #: two more for each type of beads
+LONE_PAIRS = (7, 8, 15, 16)  #: elements that share a pair of electrons with what is unsaturated beside them
 
 
-def atom_features(tables: FragmentTable, bead_types: Sequence[str] = ()) -> Tensor:
-    """Chemistry of every atom row, and which of ``bead_types`` it has, (n, ATOM_FEATURES + types)."""
+@dataclass(frozen=True)
+class Description:
+    """What networks are told of atoms beyond what all of them are.
+
+    Attributes:
+        bead_types: Types of beads that stand in place of atoms.
+        bond_orders: Whether orders of bonds are told, and which atoms are unsaturated or conjugated. In a molecule that
+            was met all that follows from the rest.
+    """
+
+    bead_types: tuple[str, ...] = ()
+    bond_orders: bool = False
+
+    @property
+    def atom(self) -> int:
+        """Number of features of an atom."""
+        return ATOM_FEATURES + len(self.bead_types) + BOND_FEATURES * self.bond_orders
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Number of features of each of the descriptions of ``Slots``; a slot's are of its content and its target."""
+        return {"features": 2 * self.atom + RELATION_FEATURES + 4, "target_features": self.atom + 4,
+                "surrounding_features": self.atom + FAR, "bead_features": self.atom + 1}
+
+
+PLAIN = Description()
+
+
+def atom_features(tables: FragmentTable, description: Description = PLAIN) -> Tensor:
+    """Chemistry of every atom row, which of the bead types it has, and its bonds, (n, ``description.atom``)."""
     element = torch.stack([tables.element == z for z in ELEMENTS], dim=1)
     other = ~element.any(dim=1, keepdim=True)
     hydrogens = torch.cat([torch.as_tensor([sum(t.chemistry.element[j] == 1 for j in t.graph[a])
@@ -34,14 +64,31 @@ def atom_features(tables: FragmentTable, bead_types: Sequence[str] = ()) -> Tens
     plain = torch.stack([tables.aromatic, tables.ring > 0, tables.ring / 6, tables.charge, tables.degree / 4,
                          hydrogens / 3, (tables.degree - hydrogens) / 4], dim=1)
     names = [name if t.coarse else None for t in tables.types for name in t.atom_types]
-    types = torch.tensor([[name == known for known in bead_types] for name in names]).reshape(len(names), -1)
-    return torch.cat([element, other, plain, types.to(element.device)], dim=1).float()
+    types = torch.tensor([[name == known for known in description.bead_types] for name in names])
+    types = types.reshape(len(names), -1).to(element.device)
+    bonds = bond_features(tables.types) if description.bond_orders else torch.empty(len(names), 0)
+    return torch.cat([element, other, plain, types, bonds.to(element.device)], dim=1).float()
+
+
+def bond_features(types: Sequence[MoleculeType]) -> Tensor:
+    """How unsaturated every atom row is, and whether it is saturated, but conjugated, (n, BOND_FEATURES)."""
+    found = []
+    for kind in types:
+        excess = np.zeros(kind.n_atoms)
+        np.add.at(excess, kind.bonds, (kind.chemistry.bond_order - 1)[:, None])
+        beside = np.array([any(excess[j] > 0 for j in kind.graph[a]) for a in range(kind.n_atoms)])
+        conjugated = beside & (excess == 0) & np.isin(kind.chemistry.element, LONE_PAIRS)
+        found.append(np.stack([excess / 2, conjugated], axis=1))
+    return torch.as_tensor(np.concatenate(found))
 
 
 def bead_features(tables: FragmentTable, atoms: Tensor) -> Tensor:
     """Composition of every fragment row: the sum of the features of its atoms, (R, features)."""
     present = (tables.atoms >= 0).float()
     return (atoms[tables.atoms.clamp_min(0)] * present[:, :, None]).sum(dim=1) / 8
+
+
+Ranges = dict[str, Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,17 +99,17 @@ class Slots:
         index: Local index of the atom or bead in each slot, -1 for none, (R, F, J). The last
             SLOT_RESIDUALS slots are residuals and index the residual points.
         of: Class of each slot, (R, F, J).
-        features: Description of each class of slots, (U, SLOT_FEATURES).
+        features: Description of each class of slots, (U, n), n as in ``Description.widths``.
         target: Class of each fragment atom, (R, F).
-        target_features: Description of each class of fragment atoms, (V, ATOM_FEATURES + 4).
+        target_features: Description of each class of fragment atoms, (V, n).
         residual: Weights of placed positions in the residual of three beads, (R, F, 3, F + C).
         residual_bead: Which beads these are, by place in ``FragmentTable.beads``, (R, F, 3).
         residual_scale: Multiplies R - sum w r to give the residual point, (R, F, 3).
         surrounding: Class of each atom row at each bond distance from the fragment (0: another
             molecule or far), (n, FAR).
-        surrounding_features: Description of each class of surrounding atoms, (X, ATOM_FEATURES + FAR).
+        surrounding_features: Description of each class of surrounding atoms, (X, n).
         bead: Class of each fragment row as a neighbour, other molecule and own, (R, 2).
-        bead_features: Description of each class of beads, (Y, ATOM_FEATURES + 1).
+        bead_features: Description of each class of beads, (Y, n).
     """
 
     index: Tensor
@@ -82,21 +129,23 @@ class Slots:
         """The same tables on another device."""
         return replace(self, **{f.name: getattr(self, f.name).to(device) for f in fields(self)})
 
-    def within(self, known: Slots) -> Slots:
-        """The same tables with every number of a description in the range in which ``known`` has it.
+    def ranges(self) -> Ranges:
+        """The smallest and the largest of every number of the descriptions, by their names."""
+        return {name: torch.stack(torch.aminmax(getattr(self, name), dim=0)) for name in PLAIN.widths}
+
+    def within(self, ranges: Ranges) -> Slots:
+        """The same tables with every number of a description in a range.
 
         Of what never varied where a network was trained it learned nothing: handedness, say, where nothing was chiral.
         """
-        described = [f.name for f in fields(self) if f.name.endswith("features")]
-        ranges = {name: torch.aminmax(getattr(known, name), dim=0) for name in described}
-        return replace(self, **{name: getattr(self, name).clamp(*ranges[name]) for name in described})
+        return replace(self, **{name: getattr(self, name).clamp(*ranges[name]) for name in PLAIN.widths})
 
     @classmethod
-    def of_tables(cls, tables: FragmentTable, bead_types: Sequence[str] = ()) -> Slots:
-        """Describe every fragment atom of the tables; beads in place of atoms have ``bead_types``."""
-        atoms = atom_features(tables, bead_types)
+    def of_tables(cls, tables: FragmentTable, description: Description = PLAIN) -> Slots:
+        """Describe every fragment atom of the tables."""
+        atoms = atom_features(tables, description)
         beads = bead_features(tables, atoms)
-        builder = _SlotBuilder(tables, atoms, beads)
+        builder = _SlotBuilder(tables, atoms, beads, description)
         index, described, target, residual, chosen, scale = builder.build()
         features, of = torch.unique(described.reshape(-1, described.shape[-1]), dim=0, return_inverse=True)
         target_features, target_of = torch.unique(target.reshape(-1, target.shape[-1]), dim=0, return_inverse=True)
@@ -115,7 +164,8 @@ class Slots:
 class _SlotBuilder:
     """Fills the slot tables row by row; runs once a system on the CPU, in numpy."""
 
-    def __init__(self, tables: FragmentTable, atoms: Tensor, beads: Tensor) -> None:
+    def __init__(self, tables: FragmentTable, atoms: Tensor, beads: Tensor, description: Description) -> None:
+        self.description = description
         self.tables, self.atom_features, self.bead_features = tables, atoms.numpy(), beads.numpy()
         for name in ("atoms", "context", "available", "beads", "reference", "closure", "length", "bonded", "sign",
                      "stereo", "type", "atom_base", "weight_own", "weight_context"):
@@ -126,13 +176,12 @@ class _SlotBuilder:
     def build(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Index, description, target, residual, residual_bead and residual_scale of ``Slots``.
 
-        Descriptions (R, F, J, SLOT_FEATURES) and targets (R, F, ATOM_FEATURES + 4), both with types of beads, are not
-        sorted into classes yet.
+        Descriptions (R, F, J, n) and targets (R, F, n) are not sorted into classes yet.
         """
         rows, slots = len(self.atoms), SLOT_ATOMS + self.n_beads + SLOT_RESIDUALS
         shape = (rows, self.n_own)
         index = np.full((*shape, slots), -1)
-        described = np.zeros((*shape, slots, 2 * self.n_features + RELATION_FEATURES + 4), dtype=np.float32)
+        described = np.zeros((*shape, slots, self.description.widths["features"]), dtype=np.float32)
         target = np.zeros((*shape, self.n_features + 4), dtype=np.float32)
         residual = np.zeros((*shape, SLOT_RESIDUALS, self.n_own + self.n_context), dtype=np.float32)
         chosen = np.tile(np.arange(SLOT_RESIDUALS), (*shape, 1))
@@ -156,7 +205,7 @@ class _SlotBuilder:
 
     def _relation(self, row: int, f: int, local: int, kind: int, bonds: int, weight: float,
                   extra: float) -> np.ndarray:
-        """Kind of slot, bonds to the target, role in its local frame, weight and handedness."""
+        """Kind of slot, bonds to the target, role in its local frame, weight and handedness, order of a bond."""
         relation = np.zeros(RELATION_FEATURES)
         relation[kind] = 1
         relation[3 + min(bonds, FAR)] = 1
@@ -167,7 +216,16 @@ class _SlotBuilder:
         if origin is not None and atom is not None:
             roles[4 + min(self._bonds(row, atom, origin), 3)] = 1
         roles[8:11] = weight * 4, extra, local < self.n_own
+        if self.description.bond_orders and atom is not None:
+            roles[11] = (self._order(row, atom, self.atoms[row, f]) or self._order(row, atom, origin)) / 3
         return relation
+
+    def _order(self, row: int, a: int, b: int | None) -> float:
+        """Order of the bond between two atom rows, 0 where there is none."""
+        base, kind = self.atom_base[self.type[row]], self.tables.types[self.type[row]]
+        if b is None or not kind.graph.has_edge(a - base, b - base):
+            return 0.0
+        return float(kind.chemistry.bond_order[kind.graph[a - base][b - base]["bond"]])
 
     def _atom_at(self, row: int, local: int) -> int | None:
         if local < self.n_own:

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from .circles import NODES, PAIR_BINS, PAIR_REACH, PAIR_ROW
 from .density import Angles, Distances
-from .features import ATOM_FEATURES, FAR, SLOT_FEATURES, Slots
+from .features import PLAIN, Description, Ranges, Slots
 from .kernels import looped, turned
 from .seeing import SUMMED
 
@@ -36,16 +36,17 @@ class Network(nn.Module):
         harmonics: Highest Fourier order of the torsion density.
         dropout: Share of hidden values that is left out in training, 0 to 1.
         latents: Number of conditions beside noise level and temperature.
-        bead_types: Number of types of beads, where they stand in place of atoms; 0 for atoms.
+        description: What it is told of atoms.
     """
 
     def __init__(self, channels: int = 32, slot_width: int = 96, width: int = 192, torsion_width: int = 128,
-                 harmonics: int = 16, dropout: float = 0.0, latents: int = 0, bead_types: int = 0) -> None:
+                 harmonics: int = 16, dropout: float = 0.0, latents: int = 0,
+                 description: Description = PLAIN) -> None:
         super().__init__()
         self.dropout = nn.Dropout(dropout)
-        self.encoder = Convolution(channels, bead_types)
-        self.embed_slot = _mlp(SLOT_FEATURES + 2 * bead_types, 96, 2 * slot_width)
-        self.embed_target = _mlp(ATOM_FEATURES + bead_types + 4, 48, 48)
+        self.encoder = Convolution(channels, description)
+        self.embed_slot = _mlp(description.widths["features"], 96, 2 * slot_width)
+        self.embed_target = _mlp(description.widths["target_features"], 48, 48)
         self.slot_geometry = nn.Linear(7, slot_width)
         self.slot_out = nn.Linear(slot_width, width)
         self.trunk_in = nn.Linear(self.encoder.outputs + 48 + 3 + latents, width)
@@ -56,6 +57,7 @@ class Network(nn.Module):
         self.torsion_hidden = nn.Linear(torsion_width, torsion_width)
         self.torsion_out = nn.Linear(torsion_width, 2 * harmonics)
         self.pairs = PairTerm(channels)
+        self.met = Met(description) if description.bond_orders else None
         nodes = torch.arange(NODES * UP) * (2 * math.pi / (NODES * UP)) - math.pi
         orders = torch.arange(1, harmonics + 1)[:, None] * nodes
         self.register_buffer("fourier", torch.cat([orders.cos(), orders.sin()]), persistent=False)
@@ -132,6 +134,25 @@ class Network(nn.Module):
         return self.torsion_out(h) @ self.fourier
 
 
+class Met(nn.Module):
+    """Between which numbers descriptions were in training, by name, (2, n); weights of no molecule type keep them."""
+
+    def __init__(self, description: Description) -> None:
+        super().__init__()
+        for name, width in description.widths.items():
+            self.register_buffer(name, torch.zeros(2, width))
+
+    def learn(self, ranges: Ranges) -> None:
+        """Take ranges from what is learned from."""
+        for name, values in ranges.items():
+            getattr(self, name).copy_(values)
+
+    @property
+    def ranges(self) -> Ranges:
+        """What was taken."""
+        return dict(self.named_buffers())
+
+
 @dataclass(frozen=True, eq=False)
 class Neighbours:
     """Nodes around S sites: positions (S, n, 3), if they are there (S, n), classes (S, n) of ``embedded`` (X, C)."""
@@ -184,11 +205,11 @@ class Mix(nn.Module):
 class Convolution(nn.Module):
     """One convolution from neighbours to the anchor of each site, l = 0, 1, 2."""
 
-    def __init__(self, channels: int, bead_types: int) -> None:
+    def __init__(self, channels: int, description: Description) -> None:
         super().__init__()
         self.channels = channels
-        self.embed_atom = _mlp(ATOM_FEATURES + bead_types + FAR, 48, channels)
-        self.embed_bead = _mlp(ATOM_FEATURES + bead_types + 1, 48, channels)
+        self.embed_atom = _mlp(description.widths["surrounding_features"], 48, channels)
+        self.embed_bead = _mlp(description.widths["bead_features"], 48, channels)
         self.radial = nn.Linear(RADIAL, channels)
         self.mix = Mix(channels)
         self.outputs = channels + channels // 2 * 8 + channels

@@ -89,8 +89,8 @@ def test_a_rotor_jumps_as_often_as_langevin_dynamics_says() -> None:
 
 @pytest.mark.slow
 def test_long_trajectories_leave_nothing_of_the_frame_before() -> None:
-    """Hardly a barrier, and 20 ps of moves: sides are those of frames by themselves, within three standard errors."""
-    side = np.sign(torsions(carried(20, 30, 5, barrier=1.0, steps=100, timestep=TIMESTEP, friction=FRICTION)))
+    """Hardly a barrier, and 5 ps of moves: sides are those of frames by themselves, within three standard errors."""
+    side = np.sign(torsions(carried(5, 25, 5, barrier=1.0, steps=100, timestep=TIMESTEP, friction=FRICTION)))
     alike = (side[1:] * side[:-1]).mean(axis=0)
     assert abs(alike.mean()) < 3 * alike.std(ddof=1) / np.sqrt(COUNT)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from backmap_plugins.generators.equivariant.density import SHORTEST, Distances
-from backmap_plugins.generators.equivariant.features import ATOM_FEATURES, atom_features
+from backmap_plugins.generators.equivariant.features import ATOM_FEATURES, Description, atom_features
 from backmap_plugins.generators.equivariant.generator import Equivariant, EquivariantOptions
 from backmap_plugins.generators.voxel_gan.generator import VoxelGan, VoxelGanOptions
 from scipy import stats
@@ -116,7 +116,7 @@ def test_distances_are_normalised_above_the_shortest(mean: float, sd: float) -> 
 def test_types_of_beads_stand_for_elements() -> None:
     system, env, generator = melt()
     assert generator.sizes["bead_types"] == ["A", "B"]
-    features = atom_features(env.fragments, ["A", "B"])
+    features = atom_features(env.fragments, Description(("A", "B")))
     assert features.shape[1] == ATOM_FEATURES + 2
     np.testing.assert_array_equal(features[:, -2:].numpy(), np.eye(2)[np.arange(system.types[0].n_atoms) % 2])
 

@@ -120,13 +120,13 @@ def slots_of(*kinds: MoleculeType) -> Slots:
 def test_nothing_is_told_that_was_not_met() -> None:
     """Octane has neither hands nor rings: a chiral ring looks like it to a network that saw nothing else."""
     octane, ring = slots_of(scenes.octane_system().types[0]), slots_of(scenes.phenyl())
-    seen = ring.within(octane)
+    seen = ring.within(octane.ranges())
     for name in ("features", "target_features", "surrounding_features", "bead_features"):
         told, known = getattr(seen, name), getattr(octane, name)
         assert bool((told >= known.amin(0)).all())
         assert bool((told <= known.amax(0)).all())
         assert not torch.equal(told, getattr(ring, name))
-        assert torch.equal(getattr(octane.within(octane), name), known)
+        assert torch.equal(getattr(octane.within(octane.ranges()), name), known)
     assert torch.equal(seen.of, ring.of)
 
 

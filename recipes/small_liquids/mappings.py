@@ -1,0 +1,70 @@
+"""Mappings of the small liquids: ``python mappings.py [NAME ...]`` writes ``NAME/N.xml`` for N = 2, 3, 4, 5.
+
+NAME is a liquid that is there, or one of the systems of other recipes that ``systems.py`` knows; all by default.
+
+A bead has about N heavy atoms that are bonded to each other, with their hydrogens, and lies at their centre of mass.
+Of the ways to cut a molecule along a tree of its bonds, one is drawn at random of those whose beads are nearest to N.
+"""
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import networkx as nx
+import numpy as np
+from backmap_plugins.files.votca_mapping import WrittenBead, mapping_xml
+from backmap_plugins.formats.gromacs.topology import Gromacs
+from systems import HERE, SIZES, liquids
+
+TRIALS, SEED = 200, 7
+
+
+def cut(graph: nx.Graph, size: int, rng: np.random.Generator) -> list[list[int]]:
+    """Pieces of about ``size`` nodes, cut off a random spanning tree from its ends inwards."""
+    root, left = int(rng.choice(graph.nodes)), {}
+    weights = {edge: rng.random() for edge in graph.edges}
+    tree = nx.minimum_spanning_tree(nx.Graph((*edge, {"weight": weight}) for edge, weight in weights.items()))
+    pieces = []
+    for node in nx.dfs_postorder_nodes(tree, root):
+        here = [node, *(n for child in tree[node] if child in left for n in left.pop(child))]
+        if len(here) >= size:
+            pieces.append(sorted(here))
+        else:
+            left[node] = here
+    return sorted([*pieces, *(sorted(piece) for piece in left.values())])
+
+
+def pieces_of(graph: nx.Graph, size: int, rng: np.random.Generator) -> list[list[int]]:
+    """The trial whose pieces are nearest to ``size``; of several, the first."""
+    return min((cut(graph, size, rng) for _ in range(TRIALS)),
+               key=lambda pieces: sum((len(piece) - size) ** 2 for piece in pieces))
+
+
+def written(topology: Path, size: int, seed: int = SEED) -> str:
+    """The mapping of the molecule of a topology."""
+    molecule = next(iter(Gromacs(Gromacs.Options(file=topology)).read().types.values()))
+    graph = nx.Graph(molecule.bonds.tolist())
+    heavy = [atom for atom in graph if molecule.element[atom] != 1]
+    residue = np.unique(molecule.residues, return_inverse=True)[1] + 1
+    pieces = pieces_of(graph.subgraph(heavy), size, np.random.default_rng([seed, size]))
+    beads = []
+    for number, piece in enumerate(pieces):
+        atoms = sorted({*piece, *(n for atom in piece for n in graph[atom] if molecule.element[n] == 1)})
+        names = [f"{residue[a]}:{molecule.residue_names[a]}:{molecule.atom_names[a]}" for a in atoms]
+        beads.append(WrittenBead(f"B{number + 1}", f"T{number + 1}", names, [molecule.mass[a] for a in atoms]))
+    owner = {atom: number for number, piece in enumerate(pieces) for atom in piece}
+    bonds = sorted({tuple(sorted((owner[i], owner[j]))) for i, j in graph.subgraph(heavy).edges} - {
+        (number, number) for number in owner.values()})
+    return mapping_xml(molecule.name, molecule.name, beads, bonds, [f"{size} heavy atoms a bead; by mappings.py"])
+
+
+def main(names: list[str]) -> None:
+    known = liquids()
+    for name in names or known:
+        (HERE / name).mkdir(exist_ok=True)
+        for size in SIZES:
+            (HERE / name / f"{size}.xml").write_text(written(known[name].topology, size))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

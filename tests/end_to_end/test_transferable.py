@@ -1,0 +1,84 @@
+"""Weights for many molecules through recipes: one molecule in two mappings is learned, a third mapping is drawn."""
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from backmap_plugins.files.votca_mapping import WrittenBead, mapping_xml
+
+import backmap
+from backmap.engine.checkpoints.checkpoint import Checkpoint
+from backmap.errors import BackmapError
+from tests.breaking import DEMO
+from tests.scenes import octane_system
+
+
+def mapping(folder: Path, *carbons: int) -> Path:
+    """A mapping of octane onto beads of so many carbons, at their centres of mass."""
+    kind, beads, first = octane_system().types[0], [], 1
+    for number, count in enumerate(carbons):
+        own = [a for a, name in enumerate(kind.atom_names) if first <= int(re.sub("[^0-9]", "", name)) < first + count]
+        beads.append(WrittenBead(f"B{number}", "B", [f"1:OCT:{kind.atom_names[a]}" for a in own], kind.mass[own]))
+        first += count
+    path = folder / f"{'-'.join(map(str, carbons))}.xml"
+    path.write_text(mapping_xml("OCT", "OCT", beads, [(k, k + 1) for k in range(len(carbons) - 1)]))
+    return path
+
+
+def topology(path: Path) -> dict[str, Any]:
+    return {"topology": {"atoms": {"gromacs": str(DEMO / "octane.top")}, "mapping": {"votca": str(path)},
+                         "constraints": "all-bonds"}}
+
+
+def read() -> dict[str, Any]:
+    return {"gromacs": [str(DEMO / "aa.gro"), str(DEMO / "test_aa.xtc")]}
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Training sets of octane in two mappings."""
+    folder, made = tmp_path_factory.mktemp("sets"), []
+    for carbons in ((4, 4), (3, 2, 3)):
+        path = mapping(folder, *carbons)
+        backmap.run({"recipe": 1, "output": str(folder / path.stem), "steps": [
+            topology(path), {"prepare": {"frames": read(), "temperature": 350}}]})
+        made.append(str(folder / path.stem / "training.safetensors"))
+    return made
+
+
+def train(sets: list[str], output: Path, **options: Any) -> Path:
+    backmap.run({"recipe": 1, "output": str(output), "steps": [{"train": {
+        "generator": {"equivariant": {"channels": 8, "width": 32, **options}}, "data": sets, "steps": 4, "sites": 16,
+        "output": "weights.safetensors"}}]})
+    return output / "weights.safetensors"
+
+
+def test_weights_of_a_molecule_know_one_mapping(sets: list[str], tmp_path: Path) -> None:
+    with pytest.raises(BackmapError, match="training sets have 'OCT' in several mappings") as caught:
+        train(sets, tmp_path)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "weights.safetensors").exists()
+
+
+def test_another_mapping_is_drawn_and_what_was_not_met_stands_in_the_verdict(sets: list[str], tmp_path: Path) -> None:
+    weights = train(sets, tmp_path / "learned", transferable=True)
+    checkpoint, doubtful = Checkpoint.load(weights), tmp_path / "doubtful.safetensors"
+    assert checkpoint.types == []
+    met = checkpoint.training["met"]
+    assert "C4(C4 H1 H1 H1)" in met["environments"]
+    known = {"environments": [one for one in met["environments"] if one != "C4(C4 H1 H1 H1)"], "rigid": met["rigid"]}
+    replace(checkpoint, training=checkpoint.training | {"met": known}).save(doubtful)
+    doubt = "2 of 26 atoms of OCT are bonded as no atom was where the weights were trained: C4(C4 H1 H1 H1) as of C1."
+    for path, said in ((weights, []), (doubtful, [doubt])):
+        output = tmp_path / f"drawn_{path.stem}"
+        backmap.run({"recipe": 1, "seed": 1, "output": str(output), "beads": "mapped", "steps": [
+            topology(mapping(tmp_path, 2, 2, 2, 2)), {"read": {"reference": read()}},
+            {"forward": {"generator": {"equivariant": str(path)}}}, {"gibbs": {"sweeps": 1, "temperature": 350}},
+            {"assess": ["structure", "consistency"]}, {"write": {"report": ["report.json"]}}]}, frames="0")
+        report = json.loads((output / "report.json").read_text())
+        verdict = next(iter(report["verdicts"].values()))
+        assert [one["text"] for one in verdict["findings"] if one["topic"] == "weights"] == said

@@ -47,7 +47,7 @@ docs: $(STAMP)
 	$(BIN)/python docs/generate.py
 
 site: $(STAMP)
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 wheels:
 	$(PYTHON) .ci/wheels.py

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,6 +36,9 @@ def main() -> int:
     parser.add_argument("--index", default=CPU, help="one more index, for torch without CUDA; \"\" for none")
     parser.add_argument("--quick", action="store_true", help="leave the demo out, which computes for minutes")
     asked = parser.parse_args()
+    if asked.index and not answers(asked.index):
+        print(f"{asked.index} does not answer, and is left out: torch is the one of the package index", flush=True)
+        asked.index = ""
     commands = TRIED[:-1] if asked.quick else TRIED
     wheel = asked.wheel.resolve() if asked.wheel else built(ROOT / "dist")
     size = wheel.stat().st_size
@@ -52,6 +56,15 @@ def main() -> int:
             failed.append(f"Python {version}: {' '.join(map(str, error.cmd))} ended with {error.returncode}")
     print("\n".join(failed) or "all is well")
     return bool(failed)
+
+
+def answers(index: str) -> bool:
+    """Whether there is such an index: pip would ask it for every package, and wait each time."""
+    try:
+        with urllib.request.urlopen(f"{index}/torch/", timeout=15):
+            return True
+    except OSError:
+        return False
 
 
 def built(folder: Path) -> Path:

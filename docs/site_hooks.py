@@ -55,11 +55,12 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 
 def on_page_content(content: str, **_: Any) -> str:
-    """Formulas as MathML, which browsers draw themselves; bars in code in tables without their backslash."""
+    """Formulas as MathML, which browsers draw themselves, wide ones to be scrolled; bars in code in tables bare."""
 
     def drawn(match: re.Match[str]) -> str:
         display = "block" if match[2] == "[" else "inline"
-        return latex2mathml.converter.convert(html.unescape(match[3]), display=display)
+        formula = latex2mathml.converter.convert(html.unescape(match[3]), display=display)
+        return f'<div style="overflow-x: auto">{formula}</div>' if display == "block" else formula
 
     content = CELL.sub(lambda match: match[0].replace(r"\|", "|"), content)
     return FORMULA.sub(drawn, content)

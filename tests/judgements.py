@@ -32,7 +32,7 @@ def judgement(example: bool = True) -> tuple[Judgement, System]:
         rng = np.random.default_rng(1)
         atoms = {label: window.atoms[0] + rng.normal(0, 0.006 * k, window.atoms[0].shape)
                  for k, label in enumerate(labels)}
-        judged.example = Example(12, window.boxes[0], window.beads[0], atoms)
+        judged.examples = [Example(12, window.boxes[0], window.beads[0], atoms)]
     return judged, system
 
 

@@ -288,6 +288,14 @@ def test_links_lead_somewhere(path: Path) -> None:
         assert not anchor or anchor in anchors(file), f"{label(path)} links to {target}"
 
 
+@pytest.mark.parametrize("path", PAGES, ids=label)
+def test_means_are_not_taken_for_tags(path: Path) -> None:
+    """What stands in angle brackets is seen by nobody, unless it is a tag: ⟨x⟩ is written so."""
+    text = re.sub(r"<!--.*?-->", "", prose(path), flags=re.S)
+    assert [tag for tag in re.findall(r"<[a-zA-Z/][^>\n]*>", re.sub(r"\$\$.*?\$\$|\$[^$\n]*\$", "", text, flags=re.S))
+            if not re.match(r"</?su[bp]>|<https?:", tag)] == []
+
+
 def test_every_page_is_reachable() -> None:
     """From README, following links."""
     seen, ahead = set(), [ROOT / "README.md"]

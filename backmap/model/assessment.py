@@ -58,6 +58,7 @@ class Curve:
         edges: Edges of the bins, (n + 1,).
         values: Density, or value of the function, in each bin, (n,).
         quantity: Label of the y axis.
+        samples: How many numbers a density rests on, if it is a histogram of them: few are drawn in wider bins.
     """
 
     section: str
@@ -67,6 +68,7 @@ class Curve:
     edges: Array
     values: Array
     quantity: str = "density"
+    samples: int | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -247,7 +249,7 @@ class Judgement:
             Its surfaces hold by how much those of odd and even frames differ, |odd - even|.
         n_frames: Number of frames of each trajectory, by label.
         seconds: Time that each trajectory took to make, s, by label, where it was made in this run.
-        example: A frame to be shown, or None.
+        examples: Frames to be shown, in their order; none if no view is kept.
         flagged: Physics warning -> names of flagged beads of the run's own trajectory, such as
             ``frame 12: PS1 3 A4``; at most a thousand.
         n_flagged: Physics warning -> number of flagged beads.
@@ -261,7 +263,7 @@ class Judgement:
     floor: dict[str, Assessment] = field(default_factory=dict)
     n_frames: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
-    example: Example | None = None
+    examples: list[Example] = field(default_factory=list)
     flagged: dict[str, list[str]] = field(default_factory=dict)
     n_flagged: dict[str, int] = field(default_factory=dict)
     sigma: dict[str, float] = field(default_factory=dict)

@@ -223,7 +223,10 @@ class _Planner:
                                 "know the force field")
             return "weights", weight
         self.why += [f"not used: {reason}" for reason in found.others]
-        if not self.wishes.train and not found.others:
+        if found.n_shipped:
+            self.why.append(f"the {found.n_shipped} weights that come with backmap are of other molecules ('backmap "
+                            "weights' lists them)")
+        elif not self.wishes.train and not found.others:
             looked = ", ".join(str(place) if place.exists() else f"{place} (which is not there)"
                                for place in self.wishes.places)
             self.why.append(f"there are no weights of any generator in {looked}. $BACKMAP_WEIGHTS or --weights says "

@@ -44,30 +44,35 @@ class Search:
         fitting: Weights that fit, those of these molecule types first, and of them those trained at the nearest
             temperature.
         others: Why each other file does not.
+        n_shipped: How many do not of those that come with backmap, of which nothing else is said.
     """
 
     fitting: list[Weights]
     others: list[str]
+    n_shipped: int
 
 
 def search(places: Sequence[Path], system: System, temperature: float, registry: Registry) -> Search:
     """The weights in files and folders that fit a system."""
-    fitting, others = [], []
+    fitting: list[Weights] = []
+    others: dict[Path, list[str]] = {}
     for path in stock.files(places):
         for name, generator in _owners(path, registry):
             try:
                 known = generator.prepare(system, "cpu")
             except BackmapError as error:
-                others.append(f"{path}: {error.problem}")
+                others.setdefault(path, []).append(f"{path}: {error.problem}")
                 continue
             unseen = generator.unseen(known)
             if unseen:
                 names = ", ".join(f"'{kind.name}'" for kind in unseen)
-                others.append(f"{path}: the weights were not trained on {names}")
+                others.setdefault(path, []).append(f"{path}: the weights were not trained on {names}")
                 continue
             trained = tuple(float(value) for value in generator.training.get("temperature", ()))
             fitting.append(Weights(name, path, trained, known, generator.transferable))
-    return Search(sorted(fitting, key=lambda found: (found.transferable, found.off(temperature))), others)
+    named = {path for path in others if path in places or stock.shipped() not in path.parents}
+    return Search(sorted(fitting, key=lambda found: (found.transferable, found.off(temperature))),
+                  [reason for path in others if path in named for reason in others[path]], len(others) - len(named))
 
 
 def _owners(path: Path, registry: Registry) -> Iterator[tuple[str, Generator]]:

@@ -158,8 +158,9 @@ def about(plugin: type[Plugin]) -> str:
 
 
 def marked(text: str) -> str:
-    """Words of a docstring as Markdown: code in single marks, tags as code."""
-    return re.sub(r"<(\w+)>", r"`<\1>`", re.sub(r"``(.*?)``", r"`\1`", text))
+    """Words of a docstring as Markdown: code in single marks, tags as code; means such as <div v> are no tags."""
+    coded = re.sub(r"<(\w+)>", r"`<\1>`", re.sub(r"``(.*?)``", r"`\1`", text))
+    return re.sub(r"(`[^`]*`)|<", lambda found: found[1] or "&lt;", coded)
 
 
 def linked(kind: Kind) -> str:

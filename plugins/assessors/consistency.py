@@ -23,12 +23,15 @@ _SECTION = "consistency"
 _FINE, _COARSE = Bins(0.0, 1.0, 1e-4), Bins(0.0, 1.0, 2e-3)
 #: Beads of one type in a molecule from which on its first and last are told apart from the inner ones.
 _CHAIN = 3
+#: Sigma that a soft bead may be off by before it is flagged: one in 60,000 of those that are sampled rightly is.
+_STRAYING = 5.0
 
 
 class ConsistencyOptions(Options):
     """Options of the ``consistency`` assessor."""
 
-    tolerance: float = Field(0.01, gt=0, description="Beads whose atoms are farther off than this are flagged, nm.")
+    tolerance: float = Field(0.01, gt=0, description="Beads whose atoms are farther off than this are flagged, nm; "
+                                                   "soft ones, beyond five times their sigma.")
     free_molecule: bool = Field(True, description="With a force field: compare distances between beads with those of "
                                                   "each molecule alone, which is sampled for that.")
 
@@ -47,7 +50,7 @@ class Consistency(Assessor):
 
     def begin(self, system: System, forcefield: ForceField | None) -> None:
         super().begin(system, forcefield)
-        self.fit = None
+        self.fit, self.allowed = None, self._allowed(system)
         if forcefield is not None and self.options.free_molecule:
             self.fit = BeadFit(system, forcefield, self.sampled.temperature if self.sampled else None, self.beads_are)
         local = [bead_classes(kind) for kind in system.types]
@@ -57,6 +60,15 @@ class Consistency(Assessor):
             own = [group.beads[:, classes[name]].ravel() for group, classes in zip(system.groups, local)
                    if name in classes]
             self.members.append(np.concatenate(own))
+
+    def _allowed(self, system: System) -> NDArray[np.float64]:
+        """How far each bead may be off before it is flagged, nm, (B,)."""
+        sigma = self.sampled.sigma if self.sampled is not None else None
+        soft = np.zeros(system.n_beads)
+        for group in system.groups if sigma is not None else ():
+            soft[group.beads] = [sigma.get(name, 0.0) if isinstance(sigma, dict) else sigma
+                                 for name in group.type.bead_types]
+        return np.maximum(self.options.tolerance, _STRAYING * soft)
 
     def measure(self, frame: Snapshot, tally: Tally) -> dict[str, np.ndarray]:
         away = periodic.minimum_image(self.system.map(frame.atoms) - frame.beads, frame.box)
@@ -70,7 +82,7 @@ class Consistency(Assessor):
             tally.row("residual", frame.index, [(residual**2).sum(), residual.max(), far])
         if self.fit is not None:
             self.fit.measure(frame, tally)
-        return {"off_bead": off > self.options.tolerance}
+        return {"off_bead": off > self.allowed}
 
     def conclude(self, tally: Tally, reference: Tally | None) -> Assessment:
         squares, largest = rows_of(tally, "squares", len(self.names)), rows_of(tally, "largest", 1)
@@ -84,7 +96,7 @@ class Consistency(Assessor):
                     _deviation("all beads", "maximum", most)]
         coarse = counts.reshape(_COARSE.n, -1).sum(axis=1)
         curve = Curve(_SECTION, "deviation", "distance from the given bead", "nm", _COARSE.edges,
-                      _COARSE.density(coarse))
+                      _COARSE.density(coarse), samples=int(coarse.sum()))
         said = self.fit.conclude(tally, reference) if self.fit is not None else Assessment()
         return Assessment(figures + self._slack(tally), [curve] if counts.any() else [], said.notes, said.findings)
 

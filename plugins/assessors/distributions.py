@@ -101,7 +101,8 @@ class Distributions(Measurement):
             moments, known = (rows_of(each, f"{section} moments", 3, len(terms.names)).sum(axis=0)
                               for each in (tally, reference))
             for k, name in enumerate(terms.names):
-                curves.append(Curve(section, name, label, unit, bins.edges, bins.density(counts[k])))
+                curves.append(Curve(section, name, label, unit, bins.edges, bins.density(counts[k]),
+                                    samples=int(counts[k].sum())))
                 if section == "bonds" and _rigid(moments[:, k], known[:, k]):
                     rigid.append(name)
                 elif reference is not None:

@@ -108,7 +108,8 @@ class Energy(Assessor):
                     apart = divergence(counts, reference.counts(f"energy lj {kind}"))
                     figures.append(Figure(SECTION, title, "JSD", apart, distance=True))
                 curves.append(Curve(SECTION, title, "Lennard-Jones energy", UNIT, self.edges,
-                                    counts / (max(1, counts.sum()) * np.diff(self.edges))))
+                                    counts / (max(1, counts.sum()) * np.diff(self.edges)),
+                                    samples=int(counts.sum())))
         return Assessment(figures, curves)
 
     def _per_atom(self, tally: Tally) -> list[Figure]:

@@ -115,7 +115,7 @@ class Packing(Measurement):
             counts, fine = counts_of(tally, key, self.contacts.n), counts_of(tally, f"{key} fine", self.fine.n)
             if counts.any():
                 curves.append(Curve("packing", name, "distance", "nm", self.contacts.edges,
-                                    self.contacts.density(counts)))
+                                    self.contacts.density(counts), samples=int(counts.sum())))
             if reference is not None:
                 true = counts_of(reference, key, self.contacts.n)
                 figures.append(Figure("packing", name, "JSD", divergence(counts, true), distance=True))

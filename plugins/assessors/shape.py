@@ -57,7 +57,8 @@ class Shape(Measurement):
                 key, label = f"shape {group.type.name} {name}", f"{name} of {group.type.name}"
                 counts = counts_of(tally, key, bins.n)
                 mean, spread = mean_and_spread(*rows_of(tally, key, 3).sum(axis=0))
-                curves.append(Curve("shape", label, name, "nm", bins.edges, bins.density(counts)))
+                curves.append(Curve("shape", label, name, "nm", bins.edges, bins.density(counts),
+                                    samples=int(counts.sum())))
                 if reference is not None:
                     true = counts_of(reference, key, bins.n)
                     figures.append(Figure("shape", label, "JSD", divergence(counts, true), distance=True,

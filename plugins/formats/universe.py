@@ -1,6 +1,7 @@
 """MDAnalysis: frames from a Universe, and what a run made as a Universe."""
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -63,8 +64,11 @@ class UniverseFrames:
         """Frame ``number``, counted from 0."""
         now = self._trajectory[number]
         box = None if now.dimensions is None else triclinic_vectors(now.dimensions).astype(np.float64) * ANGSTROM
+        with warnings.catch_warnings():  # a structure has no time, which is then 0
+            warnings.simplefilter("ignore", UserWarning)
+            time = float(now.time)
         return FrameInfo(positions=self._points.positions.astype(np.float64) * ANGSTROM,
-                         box=box if box is not None and box.any() else None, time=float(now.time))
+                         box=box if box is not None and box.any() else None, time=time)
 
 
 def _listed(points: AtomGroup, attribute: str) -> list[str] | None:

@@ -24,12 +24,13 @@
     chart?.destroy();
     const ink = variable("--ink"), faint = variable("--line"), axis = {stroke: ink, grid: {stroke: faint, width: 1}, ticks: {stroke: faint}};
     const series = panel.curves.map(curve => ({label: curve.of, stroke: variable(`--${curve.style}`), width: 2, spanGaps: true,
-      dash: DASHES[curve.style], points: {show: false}, value: (_, value) => said(value)}));
+      dash: DASHES[curve.style], points: {show: !!curve.few}, value: (_, value) => said(value)}));
     chart = new uPlot({width: place.clientWidth, height: Math.max(220, Math.min(520, innerHeight * 0.55)),
       scales: {x: {time: false}}, cursor: {drag: {x: true, y: false}},
       series: [{label: described(panel.x, panel.unit), value: (_, value) => said(value)}, ...series],
       axes: [{...axis, label: described(panel.x, panel.unit)}, {...axis, label: panel.y, size: 64}]},
       uPlot.join(panel.curves.map(curve => [middles(curve), curve.values])), place);
+    chart.setScale("x", {min: panel.shown[0], max: panel.shown[1]});
   }
 
   function save(blob, suffix) {

@@ -64,7 +64,13 @@ class Row:
 
 @dataclass(eq=False)
 class Panel:
-    """One curve of all trajectories; attributes as in ``Curve``; ``curves`` by trajectory: edges and values."""
+    """One curve of all trajectories; other attributes as in ``Curve``.
+
+    Attributes:
+        curves: By trajectory: edges and values.
+        samples: By trajectory, where it is known.
+        stepped: Trajectories that are drawn bin by bin.
+    """
 
     assessor: str
     section: str
@@ -73,6 +79,8 @@ class Panel:
     unit: str
     quantity: str
     curves: dict[str, tuple[Array, Array]] = field(default_factory=dict)
+    samples: dict[str, int] = field(default_factory=dict)
+    stepped: frozenset[str] = frozenset()
 
 
 @dataclass(eq=False)
@@ -200,6 +208,8 @@ def _add_curve(panels: dict, assessor: str, curve: Curve, label: str) -> None:
     new = Panel(assessor, *curve.key, curve.label, curve.unit, curve.quantity)
     panel = panels.setdefault((assessor, *curve.key, curve.quantity), new)
     panel.curves[label] = np.asarray(curve.edges, dtype=float), np.asarray(curve.values, dtype=float)
+    if curve.samples is not None:
+        panel.samples[label] = curve.samples
 
 
 def _by_section(items: Any) -> list:

@@ -41,7 +41,7 @@ def ticks(low: float, high: float, most: int = 5, angle: bool = False) -> list[f
 
 def plot(panel: Panel, style: dict[str, str]) -> tuple[str, str]:
     """One panel: the SVG, and a remark on what lies beyond its frame, or ""."""
-    low, high, beyond = _range(panel)
+    low, high, beyond = extent(panel)
     top, remark = _top(panel, low, high)
     remark = "; ".join(filter(None, [beyond, remark]))
     bottom = min(0.0, _lowest(panel, low, high))
@@ -60,13 +60,14 @@ def plot(panel: Panel, style: dict[str, str]) -> tuple[str, str]:
         if not inside.any():
             continue
         group = f'<g class="curve {style.get(label, "t1")}" data-of="{escape(label)}">'
-        if label == REFERENCE:
+        if label == REFERENCE or label in panel.stepped:
             left, right = np.clip(edges[:-1][inside], low, high), np.clip(edges[1:][inside], low, high)
             corners = np.column_stack([x(left), y(values[inside]), x(right), y(values[inside])]).reshape(-1, 2)
             base = y(np.zeros(1))[0]
             path = _path(corners)
             area = f'M{corners[0][0]:.1f} {base:.1f}L{path[1:]}L{corners[-1][0]:.1f} {base:.1f}Z'
-            lines.append(f'{group}<path class="area" d="{area}"/><path class="line" d="{path}"/></g>')
+            filled = f'<path class="area" d="{area}"/>' if label == REFERENCE else ""
+            lines.append(f'{group}{filled}<path class="line" d="{path}"/></g>')
         else:
             middle = (edges[:-1] + edges[1:])[inside] / 2
             path = _path(np.column_stack([x(np.clip(middle, low, high)), y(values[inside])]))
@@ -113,24 +114,37 @@ def _path(points: Array) -> str:
     return "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in points[keep])
 
 
-def _range(panel: Panel) -> tuple[float, float, str]:
-    """The part of the axis where something is, and what to say of what lies beyond it.
+def extent(panel: Panel) -> tuple[float, float, str]:
+    """The part of the axis where something is, which is drawn, and what to say of what lies beyond it.
 
-    Densities are cut where all of them are thin, and where single values lie so far away that the rest would be a line.
+    Densities are cut where all of them are thin, and where single values, or all of a trajectory, lie so far away that
+    the rest would be a line.
     """
-    lows, highs, far = [], [], []
+    spans, far = {}, []
+    reach = math.inf if unit_of(panel.unit) == "°" else REACH
     for label, (edges, values) in panel.curves.items():
         known = np.nan_to_num(values)
         if panel.quantity == "density" and known.sum() > 0:
-            first, last, told = _dense(edges, known, reach=math.inf if unit_of(panel.unit) == "°" else REACH)
+            first, last, told = _dense(edges, known, reach)
             far += [f"{label}: {told}"] if told else []
         else:
             there = np.flatnonzero(known)
             first, last = (0, len(known) - 1) if not len(there) else (0, max(there[-1], 1))
-        lows.append(edges[max(0, first - 1)])
-        highs.append(edges[min(len(edges) - 1, last + 2)])
-    low, high = float(min(lows)), float(max(highs))
+        spans[label] = float(edges[max(0, first - 1)]), float(edges[min(len(edges) - 1, last + 2)])
+    if panel.quantity == "density":
+        spans, away = _near(spans, reach)
+        far += away
+    low, high = min(low for low, _ in spans.values()), max(high for _, high in spans.values())
     return low, high if high > low else low + 1.0, "; ".join(far)
+
+
+def _near(spans: dict[str, tuple[float, float]], reach: float) -> tuple[dict[str, tuple[float, float]], list[str]]:
+    """Spans without those that lie far from the reference's, or the first one's, and what to say of these."""
+    low, high = spans.get(REFERENCE, next(iter(spans.values())))
+    away = {label: ends for label, ends in spans.items()
+            if ends[0] > high + reach * (high - low) or ends[1] < low - reach * (high - low)}
+    return ({label: ends for label, ends in spans.items() if label not in away},
+            [f"{label} lies beyond, about {short(sum(ends) / 2)}" for label, ends in away.items()])
 
 
 def _dense(edges: Array, values: Array, reach: float) -> tuple[int, int, str]:

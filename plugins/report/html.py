@@ -59,7 +59,8 @@ def _contents(content: Content, view: FrameView | None) -> dict[str, str]:
     """Titles of the sections that there are, by id."""
     there = {"overview": ("Overview", True), "plots": ("Distributions", content.panels or content.surfaces),
              "sampling": ("Sampling", content.sampling),
-             "flagged": ("Flagged places", content.own or _flagged(content)), "frame": ("A frame", view),
+             "flagged": ("Flagged places", content.own or _flagged(content)),
+             "frame": (view.title if view else "", view),
              "figures": ("All figures", content.sections or content.notes),
              "check": ("What check said", content.warnings),
              "run": ("What was run", content.provenance)}
@@ -167,11 +168,11 @@ def _flagged(content: Content) -> list[Flagged]:
             for name, count in sorted(counts.items(), key=lambda item: -item[1]) if count]
 
 
-# The view of a frame
+# The view of frames
 
 @dataclass(frozen=True)
 class FrameView:
-    """A frame to look at.
+    """Frames to look at.
 
     Attributes:
         scene: The molecules that can be shown.
@@ -189,17 +190,21 @@ class FrameView:
     counts: list[int]
     cut: str
 
+    @property
+    def title(self) -> str:
+        return "A frame" if len(self.scene.frames) == 1 else "Frames"
+
 
 def _view(content: Content) -> FrameView | None:
-    example = content.judgement.example
-    if example is None or content.system is None or not example.atoms:
+    examples = [example for example in content.judgement.examples if example.atoms]
+    if not examples or content.system is None:
         return None
-    excerpt, style = scene(example, content.system), styles(content.candidates)
-    labels = [label for label in content.labels if label in excerpt.atoms]
+    excerpt, style = scene(examples, content.system), styles(content.candidates)
+    labels = [label for label in content.labels if any(label in frame.atoms for frame in excerpt.frames)]
     shown = content.own if content.own in labels else next((k for k in labels if k != REFERENCE), labels[0])
     whole = len(excerpt.atom_counts)
     counts = sorted({n for n in (1, excerpt.few, 3 * excerpt.few, whole) if n <= whole})
-    stills = {label: still(excerpt, label) for label in (BEFORE, shown) if label in labels}
+    stills = {label: still(excerpt, label) for label in (BEFORE, shown) if label in excerpt.frames[0].atoms}
     return FrameView(excerpt, {label: style[label] for label in labels}, shown, stills, counts,
                      _cut(excerpt))
 

@@ -11,7 +11,8 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from .content import Panel
-from .figures import plot
+from .few import in_wide_bins, told
+from .figures import extent, plot
 from .heatmaps import PageMaps, maps_of
 from .numbers import plural, unit_of
 from .surfaces import SurfacePanel
@@ -68,14 +69,16 @@ class PagePlot:
 
 def drawn(panel: Panel, style: dict[str, str], said: Iterable[str] = ()) -> PagePlot:
     """A panel, with remarks that come before its own."""
-    picture, remark = plot(panel, style)
-    return PagePlot(panel.name, "; ".join(filter(None, (*said, remark))), picture, closer(panel, style))
+    shown = in_wide_bins(panel)
+    picture, remark = plot(shown, style)
+    return PagePlot(panel.name, "; ".join(filter(None, (*said, told(shown), remark))), picture, closer(shown, style))
 
 
 def closer(panel: Panel, style: dict[str, str]) -> dict[str, Any]:
     """What ``closer.js`` draws: axes, and of each curve whose it is, its style, the middles of its bins, its values.
 
-    Middles at equal distances are told by the first and the distance. Values have four digits.
+    The part that is ``shown`` is that of the plot. Middles at equal distances are told by the first and the distance.
+    Values have four digits.
     """
     curves = []
     for label, (edges, values) in panel.curves.items():
@@ -83,9 +86,11 @@ def closer(panel: Panel, style: dict[str, str]) -> dict[str, Any]:
         even = np.allclose(np.diff(edges), step, rtol=1e-6, atol=0)
         where = {"from": _short(middle[0], 8), "step": _short(step, 8)} if even else {
             "at": [_short(x, 6) for x in middle]}
-        curves.append({"of": label, "style": style.get(label, "t1"), **where,
+        curves.append({"of": label, "style": style.get(label, "t1"), "few": label in panel.stepped, **where,
                        "values": [_short(value, 4) if np.isfinite(value) else None for value in values]})
-    return {"x": panel.label, "unit": unit_of(panel.unit), "y": panel.quantity, "curves": curves}
+    low, high, _ = extent(panel)
+    return {"x": panel.label, "unit": unit_of(panel.unit), "shown": [_short(low, 6), _short(high, 6)],
+            "y": panel.quantity, "curves": curves}
 
 
 def _short(value: float, digits: int) -> float | int:

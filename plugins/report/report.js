@@ -1,5 +1,5 @@
 "use strict";
-// Legend: every trajectory's lines can be hidden. The view: atoms and beads of one frame, drawn by 3Dmol.
+// Legend: every trajectory's lines can be hidden. The view: atoms and beads of some frames, drawn by 3Dmol.
 (() => {
   for (const button of document.querySelectorAll(".legend button")) {
     button.addEventListener("click", () => {
@@ -82,11 +82,13 @@
   function colouring() {
     const by = scene.colourings[state.colouring];
     if (!by) return null;
+    const values = by.values[state.frame];
     const order = [...buttons.map(button => button.dataset.of).filter(label => state.shown.has(label)),
-      ...Object.keys(by.values)];
-    const of = order.find(label => by.values[label]);
+      ...Object.keys(values)];
+    const of = order.find(label => values[label]);
+    if (!of) return null;
     const width = by.high - by.low || 1;
-    return {by, of, values: by.values[of], colour: value => value === null ? NONE : ramp((Number(value) - by.low) / width)};
+    return {by, of, values: values[of], colour: value => value === null ? NONE : ramp((Number(value) - by.low) / width)};
   }
 
   function explain(chosen) {
@@ -94,15 +96,16 @@
     if (!scale) return;
     scale.hidden = !chosen;
     if (!chosen) return;
-    const {by, of} = chosen, unit = by.unit ? ` ${by.unit}` : "";
+    const {by, of, values} = chosen, unit = by.unit ? ` ${by.unit}` : "";
     document.getElementById("scale-low").textContent = `\u2264 ${said(by.low)}`;
     document.getElementById("scale-high").textContent = `\u2265 ${said(by.high)}${unit}`;
     document.getElementById("scale-text").textContent = `${by.name} of ${of}; of all beads of all trajectories `
-      + `${said(by.least)} to ${said(by.most)}${by.values[of].includes(null) ? "; grey: none" : ""}`;
+      + `${said(by.least)} to ${said(by.most)}${values.includes(null) ? "; grey: none" : ""}`;
     scale.querySelector(".bar").style.background = `linear-gradient(90deg, ${RAMP.map(rgb).join(",")})`;
   }
 
-  const state = {colouring: "", atoms: true, beads: !scene.ownBeads, box: false, count: scene.few, shown: new Set()};
+  const state = {frame: 0, colouring: "", atoms: true, beads: !scene.ownBeads, box: false, count: scene.few, shown: new Set()};
+  const moment = () => scene.frames[state.frame];
   let viewer = null;
   try {
     const test = document.createElement("canvas");
@@ -121,7 +124,7 @@
   for (const button of buttons) if (button.getAttribute("aria-pressed") === "true") state.shown.add(button.dataset.of);
 
   function drawAtoms(label, colour) {
-    const list = atoms(positions(scene.trajectories[label]), scene.atomCounts, scene.bonds, state.count,
+    const list = atoms(positions(moment().trajectories[label]), scene.atomCounts, scene.bonds, state.count,
       k => ({elem: scene.elements[k], serial: k}));
     const model = viewer.addModel();
     model.addAtoms(list);
@@ -138,7 +141,7 @@
   function drawBeads() {
     const kinds = [...new Set(scene.beadTypes)], colours = beadColours(), chosen = colouring();
     const model = viewer.addModel(), opacity = state.atoms && state.shown.size ? (chosen ? 0.6 : 0.42) : 0.9;
-    const list = atoms(positions(scene.beads), scene.beadCounts, scene.beadBonds, state.count,
+    const list = atoms(positions(moment().beads), scene.beadCounts, scene.beadBonds, state.count,
       k => ({elem: "X", serial: k, size: 10 * scene.radius[k], paint: chosen ? chosen.colour(chosen.values[k])
         : colours[kinds.indexOf(scene.beadTypes[k]) % colours.length]}));
     model.addAtoms(list);
@@ -156,7 +159,7 @@
   }
 
   function drawBox() {
-    const [corner, a, b, c] = scene.box.map(v => v.map(x => 10 * x));
+    const [corner, a, b, c] = moment().box.map(v => v.map(x => 10 * x));
     const add = (...vectors) => vectors.reduce((s, v) => s.map((x, k) => x + v[k]), corner);
     const point = v => ({x: v[0], y: v[1], z: v[2]});
     for (const [edge, one, two] of [[a, b, c], [b, a, c], [c, a, b]])
@@ -169,12 +172,13 @@
     viewer.removeAllModels();
     viewer.removeAllShapes();
     viewer.setBackgroundColor(variable("--surface"));
+    for (const button of buttons) button.disabled = !moment().trajectories[button.dataset.of];
     if (state.atoms) for (const button of buttons)
-      if (state.shown.has(button.dataset.of)) drawAtoms(button.dataset.of, variable(`--${button.dataset.style}`));
+      if (state.shown.has(button.dataset.of) && !button.disabled) drawAtoms(button.dataset.of, variable(`--${button.dataset.style}`));
     viewer.removeAllLabels();
     if (state.beads) drawBeads();
     explain(state.beads ? colouring() : null);
-    if (state.box && scene.box) drawBox();
+    if (state.box && moment().box) drawBox();
     if (zoom) { viewer.zoomTo(); viewer.zoom(1.08 * Math.min(1, place.clientWidth / place.clientHeight)); }
     viewer.render();
   }
@@ -190,6 +194,7 @@
     button.setAttribute("aria-pressed", state[what]);
     draw(what === "box");
   });
+  document.getElementById("moment")?.addEventListener("change", event => { state.frame = +event.target.value; draw(false); });
   document.getElementById("molecules")?.addEventListener("change", event => { state.count = +event.target.value; draw(true); });
   document.getElementById("colouring")?.addEventListener("change", event => { state.colouring = event.target.value; draw(false); });
   document.getElementById("reset")?.addEventListener("click", () => {

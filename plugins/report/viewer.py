@@ -1,7 +1,8 @@
-"""The frame to look at: molecules around its centre as compact data for the 3D view, and as a still picture."""
+"""Frames to look at: molecules around their centre as compact data for the 3D view, and as a still picture."""
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -31,16 +32,16 @@ RANGE = (0.01, 0.99)
 
 @dataclass(frozen=True, eq=False)
 class Colouring:
-    """One kind of numbers that beads can be coloured by, on one scale for all trajectories.
+    """One kind of numbers that beads can be coloured by, on one scale for all trajectories and frames.
 
     Attributes:
         name: Of the numbers.
         unit: Theirs, or "".
         low: Where colours begin.
         high: Where they end.
-        least: Of all beads of the frame, not only of those that are shown.
+        least: Of all beads of the frames, not only of those that are shown.
         most: The same; infinite if some have no finite number.
-        values: Of the beads that are shown, by trajectory, (b,); NaN for beads that have none.
+        values: Of the beads that are shown, frame by frame, by trajectory, (b,); NaN for beads that have none.
     """
 
     name: str
@@ -49,13 +50,14 @@ class Colouring:
     high: float
     least: float
     most: float
-    values: dict[str, Array]
+    values: list[dict[str, Array]]
 
     def to_json(self) -> dict[str, Any]:
         """Plain data: null where there is no number; four digits are more than colours tell."""
         return {"name": self.name, "unit": self.unit, **{name: _plain(getattr(self, name)) for name in
                                                          ("low", "high", "least", "most")},
-                "values": {label: [_plain(value) for value in own.tolist()] for label, own in self.values.items()}}
+                "values": [{label: [_plain(value) for value in own.tolist()] for label, own in frame.items()}
+                           for frame in self.values]}
 
 
 def _plain(value: float) -> float | str | None:
@@ -65,32 +67,59 @@ def _plain(value: float) -> float | str | None:
     return float(f"{value:.4g}") if np.isfinite(value) else ("Infinity" if value > 0 else "-Infinity")
 
 
-def colourings(example: Example, rows: Index) -> list[Colouring]:
-    """What the beads ``rows`` (b,) of the frame can be coloured by; numbers that no bead has are left out."""
-    by_name: dict[tuple[str, str], dict[str, Array]] = {}
-    for label, found in example.values.items():
-        for each in found:
-            by_name.setdefault((each.name, each.unit), {})[label] = np.asarray(each.values, dtype=np.float64)
+def colourings(examples: Sequence[Example], rows: Index) -> list[Colouring]:
+    """What the beads ``rows`` (b,) of the frames can be coloured by; numbers that no bead has are left out."""
+    by_name: dict[tuple[str, str], list[dict[str, Array]]] = {}
+    for number, example in enumerate(examples):
+        for label, found in example.values.items():
+            for each in found:
+                frames = by_name.setdefault((each.name, each.unit), [{} for _ in examples])
+                frames[number][label] = np.asarray(each.values, dtype=np.float64)
     colours = []
     for (name, unit), values in by_name.items():
-        every = np.concatenate(list(values.values()))
+        every = np.concatenate([own for frame in values for own in frame.values()])
         every = every[~np.isnan(every)]
         finite = every[np.isfinite(every)]
         if len(finite):
             low, high = np.quantile(finite, RANGE)
             colours.append(Colouring(name, unit, float(low), float(high), float(every.min()), float(every.max()),
-                                     {label: own[rows] for label, own in values.items()}))
+                                     [{label: own[rows] for label, own in frame.items()} for frame in values]))
     return colours
 
 
 @dataclass(frozen=True, eq=False)
-class Excerpt:
-    """Molecules of a frame, those nearest to its centre first; positions in nm about that centre.
+class Moment:
+    """Where the molecules of an excerpt are in one frame; positions in nm about its centre.
 
     Attributes:
         number: Number of the frame.
-        n_molecules: Molecules of the whole frame, of which only some are here.
-        n_atoms: Atoms of the whole frame.
+        atoms: Positions by trajectory, (n, 3).
+        beads: Positions, (b, 3).
+        corner: Corner of the box, (3,).
+        box: Rows are the box vectors, (3, 3); None without periodicity.
+    """
+
+    number: int
+    atoms: dict[str, Array]
+    beads: Array
+    corner: Array
+    box: Array | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; positions as base64 of little-endian int16 or int32 picometres."""
+        return {"number": self.number, "beads": packed(self.beads),
+                "trajectories": {label: packed(atoms) for label, atoms in self.atoms.items()},
+                "box": None if self.box is None else np.round(np.vstack([self.corner, self.box]), 3).tolist()}
+
+
+@dataclass(frozen=True, eq=False)
+class Excerpt:
+    """Molecules of some frames, those nearest to the centre of the first one first.
+
+    Attributes:
+        frames: Where they are.
+        n_molecules: Molecules of a whole frame, of which only some are here.
+        n_atoms: Atoms of a whole frame.
         elements: Symbol of each atom.
         atom_counts: Atoms of each molecule.
         bead_counts: Beads of each molecule.
@@ -98,16 +127,12 @@ class Excerpt:
         bead_bonds: Pairs of beads, (k, 2).
         bead_types: Type of each bead.
         radius: Of each bead, nm, (b,).
-        atoms: Positions by trajectory, (n, 3).
-        beads: Positions, (b, 3).
-        corner: Corner of the box, (3,).
-        box: Rows are the box vectors, (3, 3); None without periodicity.
         colourings: What beads can be coloured by, beside their type.
         bond: Mean length of bonds where atoms are beads without elements, nm, by which they are drawn; else 0.
         own_beads: Whether all atoms are beads of their own, so that these need not be drawn again.
     """
 
-    number: int
+    frames: list[Moment]
     n_molecules: int
     n_atoms: int
     elements: list[str]
@@ -117,10 +142,6 @@ class Excerpt:
     bead_bonds: Index
     bead_types: list[str]
     radius: Array
-    atoms: dict[str, Array]
-    beads: Array
-    corner: Array
-    box: Array | None
     colourings: list[Colouring]
     bond: float = 0.0
     own_beads: bool = False
@@ -135,16 +156,15 @@ class Excerpt:
         return min(int(np.searchsorted(np.cumsum(self.atom_counts), n_atoms)) + 1, len(self.atom_counts))
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data; positions as base64 of little-endian int16 or int32 picometres."""
+        """Plain data."""
         return {
-            "number": self.number, "molecules": self.n_molecules, "atoms": self.n_atoms, "few": self.few,
+            "molecules": self.n_molecules, "atoms": self.n_atoms, "few": self.few,
             "elements": self.elements, "atomCounts": self.atom_counts, "beadCounts": self.bead_counts,
             "bonds": self.bonds.ravel().tolist(), "beadBonds": self.bead_bonds.ravel().tolist(),
             "beadTypes": self.bead_types, "radius": np.round(self.radius, 3).tolist(),
-            "trajectories": {label: packed(atoms) for label, atoms in self.atoms.items()}, "beads": packed(self.beads),
+            "frames": [each.to_json() for each in self.frames],
             "colourings": [each.to_json() for each in self.colourings],
-            "bond": round(self.bond, 4), "ownBeads": self.own_beads,
-            "box": None if self.box is None else np.round(np.vstack([self.corner, self.box]), 3).tolist()}
+            "bond": round(self.bond, 4), "ownBeads": self.own_beads}
 
 
 def packed(positions: Array) -> dict[str, str]:
@@ -154,26 +174,38 @@ def packed(positions: Array) -> dict[str, str]:
     return {"type": kind, "data": base64.b64encode(whole.astype(np.dtype(kind).newbyteorder("<")).tobytes()).decode()}
 
 
-def scene(example: Example, system: System) -> Excerpt:
-    """Whole molecules around the centre of the frame, ``MOST_ATOMS`` atoms or one molecule."""
-    box = example.box if periodic.is_valid(example.box) else None
-    beads = system.whole_beads(example.beads, box)
-    centre = example.box.sum(axis=0) / 2 if box is not None else beads.mean(axis=0)
-    beads, rows = _nearest(system, beads, box, centre)
-    atoms = {label: system.atoms_near_beads(positions, beads, box) - centre
-             for label, positions in example.atoms.items()}
+def scene(examples: Sequence[Example], system: System) -> Excerpt:
+    """Whole molecules around the centre of the first frame, ``MOST_ATOMS`` atoms or one molecule, in all frames."""
     found = _Collected()
-    for kind, atom_offset, bead_offset in rows:
+    for kind, atom_offset, bead_offset in _nearest(examples[0], system):
         found.add(kind, atom_offset, bead_offset)
     atom_rows, bead_rows = np.concatenate(found.atom_rows), np.concatenate(found.bead_rows)
-    shown = {label: positions[atom_rows] for label, positions in atoms.items()}
+    frames = [_moment(example, system, atom_rows, bead_rows) for example in examples]
     return Excerpt(
-        number=example.number, n_molecules=system.n_molecules, n_atoms=system.n_atoms,
+        frames=frames, n_molecules=system.n_molecules, n_atoms=system.n_atoms,
         elements=found.elements, atom_counts=found.atom_counts, bead_counts=found.bead_counts,
         bonds=np.concatenate(found.bonds), bead_bonds=np.concatenate(found.bead_bonds), bead_types=found.bead_types,
-        radius=np.array(found.radii), atoms=shown, beads=(beads - centre)[bead_rows],
-        corner=np.zeros(3) - centre, box=box,
-        colourings=colourings(example, bead_rows), bond=_bond(found, shown), own_beads=system.only_beads)
+        radius=np.array(found.radii), colourings=colourings(examples, bead_rows),
+        bond=_bond(found, frames[0].atoms), own_beads=system.only_beads)
+
+
+def _centred(example: Example, system: System) -> tuple[Array, Array, Array | None]:
+    """Beads (B, 3) of whole molecules at the images nearest to the centre of the frame, that centre (3,), the box."""
+    box = example.box if periodic.is_valid(example.box) else None
+    beads = system.whole_beads(example.beads, box).copy()
+    centre = example.box.sum(axis=0) / 2 if box is not None else beads.mean(axis=0)
+    for group in system.groups:
+        middle = beads[group.beads].mean(axis=1) - centre
+        beads[group.beads] += (periodic.minimum_image(middle, box) - middle)[:, None]
+    return beads, centre, box
+
+
+def _moment(example: Example, system: System, atom_rows: Index, bead_rows: Index) -> Moment:
+    """One frame of the molecules that have these atoms and beads."""
+    beads, centre, box = _centred(example, system)
+    atoms = {label: (system.atoms_near_beads(positions, beads, box) - centre)[atom_rows]
+             for label, positions in example.atoms.items()}
+    return Moment(example.number, atoms, (beads - centre)[bead_rows], -centre, box)
 
 
 def _bond(found: _Collected, shown: dict[str, Array]) -> float:
@@ -212,15 +244,14 @@ class _Collected:
         self.bead_rows.append(np.arange(kind.n_beads) + bead_offset)
 
 
-def _nearest(system: System, beads: Array, box: Array | None, centre: Array) -> tuple[Array, list[tuple]]:
-    """Molecules moved to the image nearest to the centre, and those that are shown, nearest first."""
-    beads, found = beads.copy(), []
+def _nearest(example: Example, system: System) -> list[tuple]:
+    """Type and offsets of the molecules that are shown, nearest to the centre first."""
+    beads, centre, _ = _centred(example, system)
+    found = []
     for group in system.groups:
-        middle = beads[group.beads].mean(axis=1) - centre
-        image = periodic.minimum_image(middle, box)
-        beads[group.beads] += (image - middle)[:, None]
+        away = np.linalg.norm(beads[group.beads].mean(axis=1) - centre, axis=1)
         found += [(float(distance), group.type, int(a), int(b)) for distance, a, b in
-                  zip(np.linalg.norm(image, axis=1), group.atom_offset, group.bead_offset)]
+                  zip(away, group.atom_offset, group.bead_offset)]
     found.sort(key=lambda entry: (entry[0], entry[2]))
     size, shown = 0, []
     for _, kind, atom_offset, bead_offset in found:
@@ -228,17 +259,18 @@ def _nearest(system: System, beads: Array, box: Array | None, centre: Array) -> 
             break
         shown.append((kind, atom_offset, bead_offset))
         size += kind.n_atoms
-    return beads, shown
+    return shown
 
 
 def still(scene: Excerpt, label: str) -> str:
-    """An SVG of a few molecules seen from one side: for paper, and for readers without WebGL."""
+    """An SVG of a few molecules of the first frame from one side: for paper, and for readers without WebGL."""
+    first = scene.frames[0]
     molecules = scene.molecules_for(STILL_ATOMS)
     if molecules > 1 and sum(scene.atom_counts[:molecules]) > 2 * STILL_ATOMS:
         molecules -= 1
     n_atoms, n_beads = sum(scene.atom_counts[:molecules]), sum(scene.bead_counts[:molecules])
     turn = _view()
-    atoms, beads = scene.atoms[label][:n_atoms] @ turn.T, scene.beads[:n_beads] @ turn.T
+    atoms, beads = first.atoms[label][:n_atoms] @ turn.T, first.beads[:n_beads] @ turn.T
     low = np.vstack([atoms, beads]).min(axis=0) - 0.3
     high = np.vstack([atoms, beads]).max(axis=0) + 0.3
     scale = 640 / (high[0] - low[0])
@@ -272,7 +304,7 @@ def still(scene: Excerpt, label: str) -> str:
                              f'r="{scene.radius[bead] * scale:.1f}"/>'))
     drawn = "".join(text for _, text in sorted(parts, key=lambda part: part[0]))
     return (f'<svg viewBox="0 0 {width:.0f} {height:.0f}" role="img" '
-            f'aria-label="Frame {scene.number} of {escape(label)}">{drawn}</svg>')
+            f'aria-label="Frame {first.number} of {escape(label)}">{drawn}</svg>')
 
 
 def _view() -> Array:

@@ -44,7 +44,8 @@ class AssessOptions(api.Options):
                         "e.g. template: {forward: template}, "
                         "published: {read_atoms: {atoms: {gromacs: theirs.xtc}}}.")
     compare_every: int = Field(1, ge=1, description="Only every n-th frame is made in the ways of 'compare_with'.")
-    view: bool = Field(True, description="Keep the first frame, to be looked at in the report.")
+    view: int | bool = Field(3, ge=0, description="So many frames, evenly spread over the run, are kept to be looked "
+                                                  "at in the report; false for none.")
 
     @field_validator("assessors")
     @classmethod
@@ -110,6 +111,7 @@ class Assess(FrameStep):
                 with at(step.where):
                     step.begin(self.states[label])
         self.atoms, self.n_frames = AtomIndex(system), state.n_frames
+        self.shown = _spread(state.n_frames, int(options.view))
         self.reference = opened_unpaired(options.reference, state, self.where, options.of)
         self.judgement = state.judgement = Judgement(options.name)
 
@@ -135,8 +137,8 @@ class Assess(FrameStep):
                 self._measure(BEFORE, self._snapshot(self._judged(_unmoved(given))))
         if order % self.options.compare_every == 0:
             made |= dict(self._compared(_unmoved(given) if moved else given, state))
-        if self.options.view and frame.index == 0:
-            self._exemplify(window, made)
+        if frame.index in self.shown:
+            self._exemplify(self.memory[f"example {frame.index}"], window, made)
         return replace(given, flags=window.flags)
 
     def _system(self, system: System) -> System:
@@ -198,9 +200,8 @@ class Assess(FrameStep):
                 flags[name] = flags.get(name, False) | flagged[None]
         return flags
 
-    def _exemplify(self, window: Window, made: dict[str, np.ndarray]) -> None:
-        """Keep the frame to be looked at."""
-        tally = self.memory["example"]
+    def _exemplify(self, tally: Tally, window: Window, made: dict[str, np.ndarray]) -> None:
+        """Keep a frame to be looked at."""
         for name, value in (("number", window.frames), ("box", window.boxes), ("beads", window.beads)):
             tally.row(name, 0, value[0])
         for label, atoms in made.items():
@@ -210,11 +211,15 @@ class Assess(FrameStep):
                 for found in handed.bead_values(assessor, assessor.of_beads(shown), window.system.n_beads):
                     tally.row(f"values {json.dumps([label, found.name, found.unit])}", 0, found.values)
 
-    def _example(self, labels: Sequence[str]) -> Example | None:
-        """What ``_exemplify`` has kept, if there is such a frame."""
-        kept = self.memory["example"]
-        if "number" not in kept:
-            return None
+    def _examples(self, labels: Sequence[str]) -> Iterator[Example]:
+        """What ``_exemplify`` has kept."""
+        for index in self.shown:
+            kept = self.memory[f"example {index}"]
+            if "number" in kept:
+                yield self._example(kept, labels)
+
+    @staticmethod
+    def _example(kept: Tally, labels: Sequence[str]) -> Example:
         atoms = {label: kept.rows(f"atoms {label}")[0] for label in labels if f"atoms {label}" in kept}
         values: dict[str, list[BeadValues]] = {}
         for name in kept.names("values "):
@@ -242,7 +247,7 @@ class Assess(FrameStep):
             judged.seconds[own] = sum(seconds for index, seconds in state.spent.items() if index < self.index)
         judged.seconds |= {label: float(self.memory["seconds"].rows(label).sum()) for label in self.options.compare_with
                            if label in self.memory["seconds"]}
-        judged.example = self._example(labels)
+        judged.examples = list(self._examples(labels))
         for label, of, level in ((own, state, self.level), *((name, of, of.level) for name, of in self.states.items())):
             sampled = [one for one in of.sampling if one.level == level]
             if label in labels and sampled and sampled[-1].sigma is not None:
@@ -296,6 +301,11 @@ def _sampled(state: State) -> Sampled | None:
     if state.sampled is None and run is not None and run.temperature is not None:
         return Sampled(run.temperature)
     return state.sampled
+
+
+def _spread(n_frames: int, n_shown: int) -> list[int]:
+    """Which of so many frames are shown, from the first to the last."""
+    return sorted({round(place) for place in np.linspace(0, max(n_frames - 1, 0), n_shown)})
 
 
 def _unmoved(window: Window) -> Window:

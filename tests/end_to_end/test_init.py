@@ -114,6 +114,16 @@ def test_weights_of_other_molecules_are_not_proposed(folder: Path, capsys: pytes
     assert steps(folder / "recipe.yaml")["forward"]["generator"] == "template"
 
 
+def test_weights_that_ship_are_told_in_a_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever has another molecule is not told of each of them, and why: in a file that they named, they are."""
+    (folder / "octane.top").write_text((folder / "octane.top").read_text().replace("OCT", "ALK"))
+    (folder / "octane.xml").write_text((folder / "octane.xml").read_text().replace("OCT", "ALK"))
+    code, out, err = call("init", *FILES, capsys=capsys)
+    assert code == 0, err
+    assert re.search(r"^the \d+ weights that come with backmap are of other molecules", out, re.M)
+    assert "not used" not in out + (folder / "recipe.yaml").read_text()
+
+
 def test_training_with_frames(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Both recipes run, one after the other."""
     code, out, _ = call("init", *FILES, "--aa", "aa.gro", "--aa", "train.xtc", "--weights", folder, capsys=capsys)

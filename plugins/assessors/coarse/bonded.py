@@ -62,7 +62,8 @@ class BondedBeads(CoarsePart):
             kind, label, unit = _CALLED[section]
             counts, bins = self._counts(tally, section), self.bins[section]
             for k, name in enumerate(terms.names):
-                curves.append(Curve(SECTION, f"{kind} {name}", label, unit, bins.edges, bins.density(counts[k])))
+                curves.append(Curve(SECTION, f"{kind} {name}", label, unit, bins.edges, bins.density(counts[k]),
+                                    samples=int(counts[k].sum())))
                 if section != "propers":
                     rows = rows_of(tally, f"{section} moments", 3, len(terms.names))[:, :, k]
                     figures += means(f"{kind} {name}", unit, rows, {"mean": _mean, "standard deviation": _spread})

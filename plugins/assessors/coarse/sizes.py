@@ -120,7 +120,7 @@ class Sizes(CoarsePart):
             key, bins = f"{name} {chains.name}", self.bins[chains.name]
             if key in tally:
                 yield Curve(SECTION, f"{name} of {chains.name}", name, "nm", bins.edges,
-                            bins.density(tally.counts(key)))
+                            bins.density(tally.counts(key)), samples=int(tally.counts(key).sum()))
 
     def _notes(self, tally: Tally) -> Iterator[str]:
         if not tally.n_frames:

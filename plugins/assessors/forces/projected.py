@@ -133,7 +133,7 @@ class ProjectedForces(Assessor):
         found = []
         for which, counts in (self._counts(tally, "force") if "force/linear" in tally else {}).items():
             found += [Curve(SECTION, f"|F|, {which}", "|F|, the last bin is open", UNIT, self.bins.linear.edges,
-                            self.bins.linear.density(counts["linear"])),
+                            self.bins.linear.density(counts["linear"]), samples=int(counts["linear"].sum())),
                       Curve(SECTION, f"log |F|, {which}", f"log10 of |F| in {UNIT}", "", LOGARITHM.edges[::5],
                             counts["logarithm"].reshape(-1, 5).sum(axis=1) / (counts["logarithm"].sum() * 5
                                                                               * LOGARITHM.width))]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from backmap_plugins.assessors.consistency import Consistency, bead_classes
 
+from backmap.model.sampling import Sampled
 from backmap.model.system import System
 from backmap.model.tally import Tally
 from tests import builders
@@ -38,6 +39,21 @@ def test_known_deviations_over_the_boundary() -> None:
     assert found[section, "all beads", "maximum"] == pytest.approx(0.03)
     assert found[section, "all beads", "median"] == pytest.approx(0, abs=1e-4)
     assert flags["off_bead"].tolist() == [False, True, False, False, False]
+
+
+@pytest.mark.parametrize(("sigma", "flagged"), [
+    (None, [1]), (0.0061, []), (0.0059, [1]), ({"E": 0.0061, "W": 1.0}, []), ({"E": 0.0059, "W": 1.0}, [1]), ({}, [1])])
+def test_soft_beads_may_be_off_by_five_sigma(sigma: float | dict | None, flagged: list[int]) -> None:
+    """Else nearly all beads of a model would be flagged, as atoms are meant to be off them."""
+    system = builders.system((builders.butane(), 2), (builders.water(), 1))
+    atoms = builders.place(system, BOX)
+    off = np.zeros((5, 3))
+    off[1, 0] = 0.03
+    assessor = Consistency(Consistency.Options())
+    assessor.sampled = Sampled(300.0, sigma)
+    assessor.begin(system, None)
+    _, flags = measured(assessor, snapshot(system, atoms, BOX, beads=system.map(atoms) + off))
+    assert np.flatnonzero(flags["off_bead"]).tolist() == flagged
 
 
 def test_ends_of_chains_are_told_apart() -> None:

@@ -129,14 +129,15 @@ def test_hostile_names_are_text() -> None:
     judged, system = judgements.judgement()
     judged.by_trajectory[HOSTILE] = judged.by_trajectory.pop(OTHERS[0])
     judged.by_trajectory[OWN]["structure"].figures.append(Figure(HOSTILE, HOSTILE, "mean", 1.5, HOSTILE))
-    judged.example.atoms[HOSTILE] = judged.example.atoms.pop(OTHERS[0])
+    judged.examples[0].atoms[HOSTILE] = judged.examples[0].atoms.pop(OTHERS[0])
     judged.flagged["clash"] = [HOSTILE]
     provenance = {**judgements.provenance(), "title": HOSTILE, "text": f"# {HOSTILE} {{{{style}}}}",
                   "inputs": {HOSTILE: "1"}}
     page = Page(render.report(Path("report.html"), judged, provenance, system))
     assert not any('alert("x")' in script for script in page.scripts if not script.startswith("{"))
     assert HOSTILE in page.words
-    assert HOSTILE in json.loads(next(script for script in page.scripts if script.startswith("{")))["trajectories"]
+    scene = json.loads(next(script for script in page.scripts if script.startswith("{")))
+    assert HOSTILE in scene["frames"][0]["trajectories"]
     assert "{{style}}" in page.words
     text = render.report(Path("report.md"), judged, {**provenance, "text": ""}, system).decode()
     assert "<script" not in text
@@ -218,11 +219,25 @@ def test_little_is_enough(ending: str) -> None:
 
 def test_a_frame_without_box_and_with_few_molecules() -> None:
     judged, system = judgements.judgement()
-    example = judged.example
-    judged.example = Example(0, np.zeros((3, 3)), example.beads, {OWN: example.atoms[OWN]})
+    (example,) = judged.examples
+    judged.examples = [Example(0, np.zeros((3, 3)), example.beads, {OWN: example.atoms[OWN]})]
     page = Page(render.report(Path("report.html"), judged, {}, system))
     scene = json.loads(next(script for script in page.scripts if script.startswith("{")))
-    assert scene["box"] is None
+    assert scene["frames"][0]["box"] is None
+    assert "moment" not in page.ids
+
+
+def test_several_frames_can_be_looked_at() -> None:
+    """One to be chosen; trajectories that are not there in all of them have their button."""
+    judged, system = judgements.judgement()
+    (first,) = judged.examples
+    judged.examples.append(Example(77, first.box, first.beads, {OWN: first.atoms[OWN] + 0.1}))
+    page = Page(render.report(Path("report.html"), judged, {}, system))
+    assert "moment" in page.ids
+    assert "Frames 12, 77" in page.words
+    frames = json.loads(next(script for script in page.scripts if script.startswith("{")))["frames"]
+    assert [frame["number"] for frame in frames] == [12, 77]
+    assert list(frames[1]["trajectories"]) == [OWN]
 
 
 def test_the_reference_comes_first_then_the_own_trajectory() -> None:
@@ -248,7 +263,7 @@ def test_beads_before_and_after_stand_side_by_side() -> None:
         by_trajectory[label] = {"coarse_structure": assessor.conclude(tally, compared)}
     floor = {"coarse_structure": assessor.conclude(tallies[REFERENCE].half(1), tallies[REFERENCE].half(0))}
     judged = Judgement(OWN, by_trajectory, floor, dict.fromkeys(frames, 3), system=system,
-                       example=Example(0, box, beads, {OWN: beads, BEFORE: 1.2 * beads}))
+                       examples=[Example(0, box, beads, {OWN: beads, BEFORE: 1.2 * beads})])
     said = render.report(Path("report.md"), judged, {}, system).decode()
     row = next(line for line in said.splitlines() if line.startswith("| Bond K-K (JSD)"))
     assert len(row.split("|")) == len(("", "name", REFERENCE, OWN, BEFORE, "floor", ""))

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from backmap_plugins.report.content import Panel
-from backmap_plugins.report.figures import plot, ticks
+from backmap_plugins.report.figures import extent, plot, ticks
 from backmap_plugins.report.numbers import decimals, number, percent, short
 from backmap_plugins.report.viewer import MOST_ATOMS, packed, scene, still
 
@@ -73,33 +73,62 @@ def test_a_value_far_away_is_told_and_does_not_squash_the_plot(unit: str, told: 
     assert largest < 500 if told else largest >= 2000
 
 
+@pytest.mark.parametrize(("unit", "told"), [("kJ/mol", "b lies beyond, about 2 9"), ("deg", "")])
+def test_a_trajectory_far_away_does_not_squash_the_plot_of_the_others(unit: str, told: str) -> None:
+    """A template whose atoms overlap has all its energies at the end of the axis."""
+    edges = np.linspace(0, 3000, 301)
+    bell, end = np.exp(-((edges[:-1] - 200) / 30) ** 2), np.zeros(300)
+    end[-1] = 0.1
+    far = replace(panel(), unit=unit, curves={REFERENCE: (edges, bell), "a": (edges, bell), "b": (edges, end)})
+    _, high, remark = extent(far)
+    assert remark.replace("\u202f", " ").startswith(told)
+    assert (high < 500) == bool(told)
+    assert bool(remark) == bool(told)
+    assert plot(far, {"a": "t1", "b": "t2"})[1].startswith(remark)
+
+
 def test_nothing_at_all_can_be_plotted() -> None:
     assert plot(panel(a=np.zeros(10)), {"a": "t1"})[1] == ""
 
 
 def test_the_view_has_whole_molecules_around_the_centre() -> None:
     judged, system = judgements.judgement()
-    view = scene(judged.example, system)
+    view = scene(judged.examples, system)
+    (frame,) = view.frames
     assert sum(view.atom_counts) == len(view.elements) == system.n_atoms <= MOST_ATOMS
     assert view.bonds.max() < len(view.elements)
-    lengths = np.linalg.norm(view.atoms[REFERENCE][view.bonds[:, 0]] - view.atoms[REFERENCE][view.bonds[:, 1]], axis=1)
+    lengths = np.linalg.norm(np.subtract(*frame.atoms[REFERENCE][view.bonds.T]), axis=1)
     assert lengths.max() < 0.17
-    groups = np.split(view.beads, np.cumsum(view.bead_counts)[:-1])
+    groups = np.split(frame.beads, np.cumsum(view.bead_counts)[:-1])
     away = [np.linalg.norm(beads.mean(axis=0)) for beads in groups]
     assert away == sorted(away)
     first = view.atom_counts[0]
-    assert np.linalg.norm(view.atoms[REFERENCE][:first].mean(axis=0) - groups[0].mean(axis=0)) < 0.1
+    assert np.linalg.norm(frame.atoms[REFERENCE][:first].mean(axis=0) - groups[0].mean(axis=0)) < 0.1
     assert "<circle" in still(view, OWN)
+
+
+def test_molecules_are_the_same_in_all_frames() -> None:
+    """Those nearest to the centre of the first one, each in one piece at its nearest image, with its atoms."""
+    system = System(((builders.water(), 2000),))
+    box = np.eye(3) * 5.0
+    atoms = builders.place(system, box)
+    later = atoms + 1.7
+    examples = [Example(k, box, system.map(x), {"a": x}) for k, x in enumerate((atoms, later))]
+    first, second = scene(examples, system).frames
+    moved = second.beads - first.beads - 1.7
+    np.testing.assert_allclose(moved - 5.0 * np.round(moved / 5.0), 0, atol=1e-9)
+    assert np.abs(second.beads).max() < 2.6
+    assert np.abs(second.atoms["a"][::3] - second.beads).max() < 0.2
 
 
 def test_a_large_system_is_cut_to_whole_molecules() -> None:
     system = System(((builders.water(), 2000),))
     box = np.eye(3) * 5.0
     atoms = builders.place(system, box)
-    view = scene(Example(0, box, system.map(atoms), {"a": atoms}), system)
+    view = scene([Example(0, box, system.map(atoms), {"a": atoms})], system)
     assert sum(view.atom_counts) == MOST_ATOMS
     assert view.n_molecules == 2000
-    assert np.abs(view.beads).max() < 2.6
+    assert np.abs(view.frames[0].beads).max() < 2.6
 
 
 def test_beads_are_coloured_on_one_scale_for_all_trajectories() -> None:
@@ -110,7 +139,7 @@ def test_beads_are_coloured_on_one_scale_for_all_trajectories() -> None:
     rising[3], falling[5] = np.nan, np.inf
     values = {"a": [BeadValues("force", "kJ/mol/nm", rising)], "b": [BeadValues("force", "kJ/mol/nm", falling),
                                                                       BeadValues("none", "", np.full(n, np.nan))]}
-    view = scene(replace(judged.example, values=values), system)
+    view = scene([replace(judged.examples[0], values=values), *judged.examples], system)
     (colours,) = view.colourings
     every = np.concatenate([rising, falling])
     low, high = np.quantile(every[np.isfinite(every)], [0.01, 0.99])
@@ -118,12 +147,13 @@ def test_beads_are_coloured_on_one_scale_for_all_trajectories() -> None:
     assert (colours.least, colours.most) == (0.0, np.inf)
     written = json.loads(json.dumps(colours.to_json(), allow_nan=False))
     assert written["most"] == "Infinity"
-    shown = written["values"]
+    shown, none = written["values"]
+    assert none == {}
     assert len(shown["a"]) == len(shown["b"]) == len(view.bead_types)
     assert shown["a"].count(None) == shown["b"].count("Infinity") == 1
     order = [value for value in shown["a"] if value is not None]
     assert sorted(order) == [k for k in range(n) if k != 3]
-    assert scene(judged.example, system).colourings == []
+    assert scene(judged.examples, system).colourings == []
 
 
 def test_positions_survive_packing() -> None:
@@ -138,7 +168,7 @@ def test_beads_are_drawn_by_their_bonds() -> None:
     """Three beads 0.7 nm apart: balls and sticks, and no spheres of the same beads about them."""
     system = System(((line(3), 2),))
     beads = np.array([[0.7 * k, y, 0.0] for y in (0.0, 1.0) for k in range(3)])
-    view = scene(Example(0, np.zeros((3, 3)), beads, {OWN: beads, BEFORE: 1.1 * beads}), system)
+    view = scene([Example(0, np.zeros((3, 3)), beads, {OWN: beads, BEFORE: 1.1 * beads})], system)
     assert view.own_beads
     assert view.bond == pytest.approx(0.7 * 1.05)
     picture = still(view, OWN)
@@ -149,5 +179,5 @@ def test_beads_are_drawn_by_their_bonds() -> None:
 
 def test_atoms_are_drawn_as_ever() -> None:
     judged, system = judgements.judgement()
-    view = scene(judged.example, system)
+    view = scene(judged.examples, system)
     assert (view.bond, view.own_beads) == (0.0, False)

@@ -142,8 +142,11 @@ def test_flags_are_counted_and_named(judge: Callable) -> None:
     assert judged.flagged["beyond"][:2] == ["frame 3: TOY 1 A", "frame 3: TOY 2 A"]
 
 
-def test_example_is_the_first_frame(judge: Callable) -> None:
-    example = judge(chosen="3,1").example
+def test_examples_are_spread_over_the_frames(judge: Callable) -> None:
+    assert [example.number for example in judge("steps.assess.compare_every=3").examples] == [0, 2, 4]
+    assert [example.number for example in judge("steps.assess.view=2", force=True).examples] == [0, 4]
+    assert judge("steps.assess.view=false", force=True).examples == []
+    example = judge(chosen="3,1", force=True).examples[0]
     assert (example.number, list(example.atoms)) == (3, ["reference", "backmap", "farther"])
     np.testing.assert_allclose(example.atoms["farther"][:, 0], 0.4)
 
@@ -180,7 +183,7 @@ def test_beads_of_the_reference_and_of_another_trajectory(judge: Callable) -> No
         branch = f"[{{read_beads: {{toy: {n_frames}}}}}, {{toy_place: {{shift: 0.1}}}}]"
         judged = judge(text=RECIPE.replace("farther: {toy_place: {shift: 0.1}}", f"farther: {branch}"), force=True)
         assert judged.n_frames == {"reference": 5, "backmap": 5, "farther": seen}
-        assert list(judged.example.atoms) == ["reference", "backmap"]
+        assert list(judged.examples[0].atoms) == ["reference", "backmap"]
 
 
 def test_a_stop_loses_nothing(judge: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,7 +202,7 @@ def test_a_stop_loses_nothing(judge: Callable, monkeypatch: pytest.MonkeyPatch) 
     again = judge(resume=True)
     assert values(again) == values(whole)
     assert (again.n_flagged, again.flagged, again.n_frames) == (whole.n_flagged, whole.flagged, whole.n_frames)
-    assert again.example.number == 0
+    assert [example.number for example in again.examples] == [0, 2, 4]
 
 
 def test_nothing_is_left_behind(judge: Callable, tmp_path: Path) -> None:
@@ -267,8 +270,9 @@ def test_beads_before_and_after_a_step_has_moved_them(judge: Callable) -> None:
         {"reference": 0.4, "backmap": 0.5, "before": 0.2, "less": 0.3})
     assert judged.n_frames == {"reference": 9, "backmap": 5, "before": 5, "less": 5}
     assert judged.floor
-    assert (judged.system.n_atoms, list(judged.example.atoms)) == (3, ["backmap", "before", "less"])
-    np.testing.assert_allclose(judged.example.atoms["backmap"] - judged.example.atoms["before"], [[0.3, 0, 0]] * 3)
+    assert (judged.system.n_atoms, list(judged.examples[0].atoms)) == (3, ["backmap", "before", "less"])
+    atoms = judged.examples[0].atoms
+    np.testing.assert_allclose(atoms["backmap"] - atoms["before"], [[0.3, 0, 0]] * 3)
 
 
 def test_the_reference_of_beads_may_be_atoms(judge: Callable) -> None:
@@ -280,7 +284,7 @@ def test_the_reference_of_beads_may_be_atoms(judge: Callable) -> None:
     judged = judge(text=paired, force=True)
     assert {label: found[0] for label, found in values(judged).items()} == pytest.approx(
         {"reference": 0.2, "backmap": 0.5, "before": 0.2, "less": 0.3})
-    assert judged.example.atoms["reference"].shape == (3, 3)
+    assert judged.examples[0].atoms["reference"].shape == (3, 3)
 
 
 def test_atoms_are_judged_as_ever_after_beads_have_moved(judge: Callable) -> None:

@@ -55,8 +55,9 @@ def judged(run: Path, equilibrium: list[str], rdf: dict[str, list[str]]) -> back
     steps += [{"read_atoms": {"gromacs": [str(run / "atoms.gro"), str(run / "atoms.xtc")]}},
               {"assess": {"assessors": [structure, "energy"], "reference": {"gromacs": equilibrium}, "view": False}},
               {"write": {"report": "report.json"}}]
+    frames = None if record["frames"] == "all" else record["frames"]
     return backmap.run({"recipe": 1, "seed": record["seed"], "beads": record["beads"], "steps": steps},
-                       frames=record["frames"], output=run / "against" / "judged", force=True)
+                       frames=frames, output=run / "against" / "judged", force=True)
 
 
 def figures(assessments: dict[str, Assessment]) -> dict[tuple[str, str, str], Figure]:

@@ -44,7 +44,7 @@ class Search:
         fitting: Weights that fit, those of these molecule types first, and of them those trained at the nearest
             temperature.
         others: Why each other file does not.
-        n_shipped: How many do not of those that come with backmap, of which nothing else is said.
+        n_shipped: How many come with backmap and are of other molecules, of which nothing else is said.
     """
 
     fitting: list[Weights]
@@ -70,9 +70,15 @@ def search(places: Sequence[Path], system: System, temperature: float, registry:
                 continue
             trained = tuple(float(value) for value in generator.training.get("temperature", ()))
             fitting.append(Weights(name, path, trained, known, generator.transferable))
-    named = {path for path in others if path in places or stock.shipped() not in path.parents}
+    named = {path for path in others if path in places or stock.shipped() not in path.parents or _of(path, system)}
     return Search(sorted(fitting, key=lambda found: (found.transferable, found.off(temperature))),
                   [reason for path in others if path in named for reason in others[path]], len(others) - len(named))
+
+
+def _of(path: Path, system: System) -> bool:
+    """Whether weights were trained on a molecule that has the name of one of a system."""
+    trained = {kind["name"] for kind in (stock.header(path) or {}).get("types", ())}
+    return not trained.isdisjoint(kind.name for kind in system.types)
 
 
 def _owners(path: Path, registry: Registry) -> Iterator[tuple[str, Generator]]:

@@ -310,7 +310,8 @@ def test_kinds_may_share_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
             move.leave(moves.tables, moves.places, one, room)
     half = len(found) // 2
     for apart, together in zip(found[:half], found[half:], strict=True):
-        for one, other, tolerance in zip(apart, together, (1e-6, 1e-5, 1e-4), strict=True):
+        assert together[0] == pytest.approx(apart[0], abs=2e-4)  # kJ/mol, of terms in single precision that cancel
+        for one, other, tolerance in zip(apart[1:], together[1:], (1e-5, 1e-4), strict=True):
             np.testing.assert_allclose(other, one, atol=tolerance * np.abs(one).max())
 
 
@@ -344,12 +345,13 @@ def test_atoms_that_are_thrown_off_end_a_move() -> None:
 
 @pytest.mark.parametrize("coulomb", ["reaction_field", "none"])
 def test_capped_forces_are_the_slope_of_capped_energies(coulomb: str) -> None:
+    """Within what energies in single precision tell of a slope over 0.0004 nm."""
     system, window = scenes.crowd((scenes.octane_system().types[0], 2), (scenes.phenyl(), 2), n_frames=1)
     moves = HamiltonianMoves(system, forcefields.everything(system, coulomb, 0.8), 300.0, steps=0, size=2, sigma=10.0)
     around = moves.surroundings
     moves.surroundings = around._replace(core=cores(around.field.c6, around.field.c12, 5.0))
     frame = moves.frame(window.atoms[0], window.beads[0], window.box(0))
-    one, step = 0, 1e-6
+    one, step = 0, 2e-4
 
     def energy_at(shift: float, atom: int, axis: int) -> float:
         room = start(moves, frame, one)
@@ -363,7 +365,7 @@ def test_capped_forces_are_the_slope_of_capped_energies(coulomb: str) -> None:
     for atom in range(0, moves.tables.places.moving[moves.places.make[one]], 5):
         for axis in range(3):
             slope = (energy_at(step, atom, axis) - energy_at(-step, atom, axis)) / (2 * step)
-            assert -slope == pytest.approx(force[atom, axis], rel=1e-4, abs=0.1)
+            assert -slope == pytest.approx(force[atom, axis], rel=2e-3, abs=1.0)
 
 
 def test_a_core_is_where_repulsion_reaches_the_cap() -> None:

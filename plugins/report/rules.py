@@ -169,7 +169,7 @@ def _bonds(content: Content, label: str) -> Iterator[Aspect]:
 
 
 @rule("bond angles, torsions, planes and rings, chain shapes", "reference",
-      care=f"a divergence above {SEEN} and {ABOVE_NOISE:g} noise floors, or what so few values show by chance",
+      care=f"a divergence above {SEEN} and {ABOVE_NOISE:g} times the noise: the floor, or the chance of few values",
       unusable=f"a mean divergence, less the noise, above {TOO_FAR}")
 def _distributions(content: Content, label: str) -> Iterator[Aspect]:
     for section, words in DISTRIBUTIONS.items():

@@ -54,4 +54,4 @@ def copied(frame: Frame) -> Frame:
     """The frame, to be moved by itself."""
     moving = ("beads", "reach", "largest", "wrap", "start", "member")
     grid = frame.grid._replace(**{name: getattr(frame.grid, name).copy() for name in moving})
-    return Frame(frame.atoms.copy(), frame.residual.copy(), grid, frame.velocity.copy())
+    return Frame(frame.atoms.copy(), frame.residual.copy(), grid, frame.velocity.copy(), frame.half)

@@ -5,9 +5,9 @@ cubes are nearer than the cut-off with the margin of lists, or if they lie next 
 still, so that colours do not depend on where atoms are, nor on how many threads there are: blocks get them one after
 the other, each the latest one that none of those it sees has (Jones, Plassmann, SIAM J. Sci. Comput. 14, 654 (1993)).
 
-A block whose trajectory leaves its cubes is put back, and moves after the others of its colour, by itself and wherever
-it goes, with the same random numbers. Whether it leaves follows from what it sees up to there, thus not from the
-others, and a trajectory leaves if the one backwards does: both kinds leave the distribution as it is.
+A trajectory that leaves a cube is rejected, as the one backwards would be: what is sampled inside stays what it was.
+Cubes are so wide that bonds hardly let atoms out, and some blocks of every sweep, drawn by name, move alone and have
+none, so that all places can be reached.
 """
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ from .trajectory import BlockPlaces, length
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-#: nm; how far apart atoms are that n bonds part: ``SPAN`` n^(3/4), about. ``SLACK`` is what cubes are wider than that.
-SPAN, SLACK = 0.14, 0.05
+#: nm; n bonds part atoms by ``SPAN`` n at most, about; ``SLACK`` is what cubes are wider than that.
+SPAN, SLACK = 0.127, 0.05
+ALONE = 1 / 32  #: share of blocks that move alone wherever they stand
 #: Steps that the two ends of a trajectory take as long as.
 ENDS = 5
 #: Colours of fewer blocks than this have an even number of them, so that two threads share them out.
@@ -43,12 +44,10 @@ class Course(NamedTuple):
     Attributes:
         order: Numbers of the blocks, (n,).
         start: Where each colour begins in it, and where the last ends, (colours + 1,).
-        half: Half an edge of the cube about each bead, nm, (B,).
     """
 
     order: Index
     start: Index
-    half: Array
 
     @property
     def widest(self) -> int:
@@ -64,8 +63,8 @@ def half_edges(kind: MoleculeType) -> Array:
     bead, atom, weight = kind.mapping.entries
     start, owner = np.searchsorted(bead, np.arange(kind.n_beads + 1)), kind.mapping.owner
     rows, each = ranges(start, owner), np.repeat(np.arange(kind.n_atoms), np.diff(start)[owner])
-    apart = np.minimum(kind.near.look_up(each, atom[rows], FAR), 2 * FARTHEST)
-    far = np.bincount(each, np.abs(weight[rows]) * SPAN * apart**0.75, minlength=kind.n_atoms)
+    apart = np.minimum(kind.near.look_up(each, atom[rows], FAR), 2 * FARTHEST)  # beyond, more are not counted
+    far = np.bincount(each, np.abs(weight[rows]) * SPAN * apart, minlength=kind.n_atoms)
     half = np.zeros(kind.n_beads)
     np.maximum.at(half, owner, far)
     return half + SLACK
@@ -105,12 +104,17 @@ class Colours:
 
     def alone(self, n: int) -> Course:
         """One block after the other, in the order they have."""
-        return Course(np.arange(n), np.arange(n + 1), self.half)
+        return Course(np.arange(n), np.arange(n + 1))
 
-    def course(self, g: Cells, chosen: Index, keys: Index, steps: Index, drawn: Array) -> Course:
+    def cubes(self, g: Cells) -> Array:
+        """Half edges of the cubes of a frame that is to be moved, nm, (B,): atoms that are far out have wider ones."""
+        return np.maximum(self.half, g.reach + SLACK)
+
+    def course(self, g: Cells, half: Array, chosen: Index, keys: Index, steps: Index, drawn: Array) -> Course:
         """The course of the blocks ``chosen`` (n,).
 
         Args:
+            half: As of ``cubes``.
             keys: Of their random numbers, (n,): how long a trajectory is follows from that.
             steps: Mean number of steps of their trajectories, (n,).
             drawn: Uniform random numbers, (n,).
@@ -120,41 +124,40 @@ class Colours:
             return alone
         cost = costs(self.tables, self.places, chosen, keys, steps)
         # Those that take as long have the same colour, so that threads wait little.
-        colour = self._colours(g, chosen, np.lexsort((drawn, -cost)))
-        number = np.bincount(colour)
-        if number.max() < 2:
+        order = np.lexsort((drawn, -cost))
+        with_others = drawn[order] >= ALONE
+        colour, number = self._colours(g, half, chosen, order[with_others])
+        if np.bincount(colour[colour >= 0], minlength=1).max() < 2:
             return alone
-        first = np.full(len(number), 2.0)
+        colour[order[~with_others]] = number + np.arange((~with_others).sum())
+        first = np.full(colour.max() + 1, 2.0)
         np.minimum.at(first, colour, drawn)
         order = np.lexsort((drawn, -cost, first[colour]))
         start = np.flatnonzero(np.diff(colour[order], prepend=-1))
-        return Course(order, np.append(start, len(order)), self.half)
+        return Course(order, np.append(start, len(order)))
 
     def _room_for_two(self, g: Cells) -> bool:
         """Whether a box is wide enough anywhere for two beads that do not see each other."""
         return not g.periodic or np.linalg.norm(g.lattice, axis=1).sum() > 2.0 * self.cutoff
 
-    def _colours(self, g: Cells, chosen: Index, order: Index) -> Index:
-        """Colour of each block, (n,)."""
-        near, seen = self._near(g)
+    def _colours(self, g: Cells, half: Array, chosen: Index, order: Index) -> tuple[Index, int]:
+        """Colour of each of the blocks ``order``, -1 of others, (n,), and how many colours there are."""
+        known = self.places, self.beads, self.tied.start, self.tied.item, chosen
+        near, seen = self._near(g, half)
         colour = np.full(len(chosen), -1)
-        number = painted(self.places, self.beads, self.tied.start, self.tied.item, chosen, order, near, seen,
-                         len(chosen), 0, colour)
-        sizes, last = np.bincount(colour), np.full(number, -1)
+        number = painted(*known, order, near, seen, len(chosen), 0, colour)
+        sizes, last = np.bincount(colour[order], minlength=number), np.empty(number, dtype=np.int64)
         last[colour[order]] = order
-        odd = last[(sizes % 2 == 1) & (sizes > 2) & (sizes < FEW)]
-        again = order[np.isin(order, odd)]
+        again = order[np.isin(order, last[(sizes % 2 == 1) & (sizes > 2) & (sizes < FEW)])]
         colour[again] = -1
-        painted(self.places, self.beads, self.tied.start, self.tied.item, chosen, again, near, seen, 2, number, colour)
-        return colour
+        return colour, painted(*known, again, near, seen, 2, number, colour)
 
-    def _near(self, g: Cells) -> tuple[Index, NDArray[np.int32]]:
+    def _near(self, g: Cells, half: Array) -> tuple[Index, NDArray[np.int32]]:
         """Beads that see each bead, those of the sweep before if beads stand where they stood."""
-        where = np.concatenate([g.beads, g.lattice])
+        where = np.concatenate([g.beads.ravel(), g.lattice.ravel(), half])
         if self._known is None or not np.array_equal(self._known[0], where):
-            wide = g._replace(reach=np.sqrt(3.0) * self.half, largest=np.array([np.sqrt(3.0) * self.half.max()]))
-            found = seeing(wide, self.half, self.cutoff + MARGIN + 2.0 * ROUNDING)
-            self._known = where, found
+            wide = g._replace(reach=np.sqrt(3.0) * half, largest=np.array([np.sqrt(3.0) * half.max()]))
+            self._known = where, seeing(wide, half, self.cutoff + MARGIN + 2.0 * ROUNDING)
         return self._known[1]
 
 

@@ -27,7 +27,6 @@ from .lists import Lists
 from .nearby import AtomTables, Cells
 from .records import BlockTables, rows_of
 from .trajectory import (
-    OUTSIDE,
     WHOLE,
     BlockPlaces,
     Room,
@@ -54,12 +53,15 @@ class Frame(NamedTuple):
         residual: M(r) - R, (B, 3), nm, kept up to date.
         grid: Its beads in cells.
         velocity: With which molecules were left, nm/ps, (A, 3), where they keep some of it; NaN where nothing is known.
+        half: Half an edge of the cube about each bead that its atoms stay in where they move at once with others, nm,
+            (B,).
     """
 
     atoms: Array
     residual: Array
     grid: Cells
     velocity: Array
+    half: Array
 
 
 class Turns(NamedTuple):
@@ -160,19 +162,18 @@ class Team(NamedTuple):
         number: Which of them this is, from 0.
         begun: Blocks of each colour that somebody has begun with, (colours,).
         ready: How often one of them was ready with a colour, (1,).
-        outside: Which blocks have left their cubes, (n,) bool.
     """
 
     size: int
     number: int
     begun: NDArray[np.int64]
     ready: NDArray[np.int64]
-    outside: NDArray[np.bool_]
 
 
 @part
-def confine(t: BlockTables, p: BlockPlaces, one: int, s: AtomTables, beads, half, free, cubes):
+def confine(t: BlockTables, p: BlockPlaces, one: int, s: AtomTables, frame: Frame, free, cubes):
     """Cubes that block ``one`` of ``p`` stays in, into ``cubes``: about its beads, or everything if it is free."""
+    beads, half = frame.grid.beads, frame.half
     start, local, first_atom = t.copies.atom_start[p.block[one]], t.copies.atom, p.first_atom[one]
     for i in range(t.places.moving[p.make[one]]):
         bead = s.owner[first_atom + local[start + i]]
@@ -181,29 +182,13 @@ def confine(t: BlockTables, p: BlockPlaces, one: int, s: AtomTables, beads, half
         cubes[i, 3] = np.inf if free else half[bead]
 
 
-@part
-def _all_ready(team: Team, times):
-    """Wait until all threads are ready with as many colours as this one."""
-    if team.size > 1:
-        raised_by_one(team.ready, 0)
-        until(team.ready, 0, times * team.size)
-
-
-@part
-def _any_outside(outside, order, begin, end):
-    """Whether any of the blocks from ``begin`` to ``end`` has left its cubes."""
-    left = False
-    for n in range(begin, end):
-        left |= outside[order[n]]
-    return left
-
-
 @compiled(nogil=True)
 def sweep(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, longer: Rules, bodies, r: Room, lists: Lists,
           frame: Frame, chosen, keys, turns: Turns, moved: Moved, course: Course, team: Team):
     """Move the blocks ``chosen`` (n,) of ``p`` in their course, each from what those of colours before have left.
 
-    Threads share the blocks of a colour; the first of them moves what has left its cubes.
+    Threads share the blocks of a colour. These stay in their cubes: a trajectory that leaves them is rejected, as the
+    one backwards would be. A block that is alone goes where it likes.
 
     Args:
         longer: Rules of those that are ``bodies`` (n,).
@@ -215,41 +200,26 @@ def sweep(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, longer: R
     Returns:
         ``lists``, perhaps larger.
     """
-    order, begun, times = course.order, team.begun, 0
     for colour in range(len(course.start) - 1):
         begin, end = course.start[colour], course.start[colour + 1]
-        for again in (False, True):
-            alone = again or end - begin == 1
-            if again:
-                times += 1
-                _all_ready(team, times)
-                if not _any_outside(team.outside, order, begin, end):
-                    break
-            at = begin - 1
-            while True:
-                at = at + 1 if alone else begin + raised_by_one(begun, colour)
-                if at >= end or (alone and team.number > 0):
-                    break
-                m = order[at]
-                if not again or team.outside[m]:
-                    confine(t, p, chosen[m], s, frame.grid.beads, course.half, alone, r.cubes)
-                    left, lists = _move(t, s, p, longer if bodies[m] else rules, r, lists, frame, chosen[m], m, keys[m],
-                                        turns, moved)
-                    team.outside[m] |= left  # and stays so: others look at it while the first thread moves it again
-            if again:
-                times += 1
-                _all_ready(team, times)
+        while True:
+            at = begin + raised_by_one(team.begun, colour)
+            if at >= end:
+                break
+            m = course.order[at]
+            confine(t, p, chosen[m], s, frame, end - begin == 1, r.cubes)
+            lists = _move(t, s, p, longer if bodies[m] else rules, r, lists, frame, chosen[m], m, keys[m], turns, moved)
+        if team.size > 1:
+            raised_by_one(team.ready, 0)
+            until(team.ready, 0, (colour + 1) * team.size)
     return lists
 
 
 @part
 def _move(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, lists: Lists, frame: Frame, one, m,
           key, turns: Turns, moved: Moved):
-    """Move block ``one`` of ``p``, the ``m``-th of a sweep, inside its cubes.
-
-    Returns:
-        Whether it has left them, and nothing is changed; ``lists``, perhaps larger.
-    """
+    """Move block ``one`` of ``p``, the ``m``-th of a sweep, inside the cubes of the room; returns ``lists``, perhaps
+    larger."""
     atoms, residual, g, velocity = frame.atoms, frame.residual, frame.grid, frame.velocity
     accepted, change, error, energy = moved.accepted, moved.change, moved.error, moved.energy
     enter(t, s, p, one, atoms, r)
@@ -257,21 +227,17 @@ def _move(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, 
     draw_velocities(t, p.make[one], rules.heat, key, r.velocity)
     steps, keeps = length(key, rules.steps), rules.friction < np.inf and p.whole[one]
     if keeps:
-        go_on(t, p, one, rules, steps, velocity, r.velocity, r.kept)
+        go_on(t, p, one, rules, steps, velocity, r.velocity)
     begin, behind = t.copies.atom_start[p.block[one]], t.copies.atom_start[p.block[one] + 1]
     turn = turn_of(turns.atoms[m], t.copies.atom, begin, behind, terms_of(t, p.make[one]), r.x)
     end, energies, before, after, lists = trajectory(t, s, g, p, one, atoms, rules, steps, r, lists, turn)
     leave(t, p, one, r)
-    if end == OUTSIDE:
-        if keeps:
-            left_with(t, p, one, r.kept, velocity)
-        return True, lists
     accepted[m], change[m], error[m] = False, 0.0, np.inf
     energy[m] = energies[0, 0] if energies[0, 1] > 0.0 else np.nan
     if end != WHOLE or not stays_isomer(t, p.make[one], r.start, r.x):
-        return False, lists
+        return lists
     if turns.atoms[m, 0] >= 0 and (len(turn.at) == 0 or turn.sign * hand(turn.at, r.x) >= 0.0):
-        return False, lists
+        return lists
     gain = 0.5 * rules.block * (after - before) + turns.gain[m]
     if rules.molecule != 0.0:
         gain -= 0.5 * rules.molecule * near_log_det(t, p, one, atoms)
@@ -291,4 +257,4 @@ def _move(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, 
             left_with(t, p, one, r.velocity, velocity)
     else:
         place_block(t, p, one, r.start, atoms)
-    return False, lists
+    return lists

@@ -147,7 +147,7 @@ class HamiltonianMoves:
     def _settle(self) -> None:
         """What depends on where blocks are and on how softly their beads are met."""
         self._together = Together(self.tables, self.surroundings, self.places)
-        strayed = np.where(self.untied, STRAYED, 0.0) + (0.0 if self.sigma is None else WIDE * self.sigma)
+        strayed = np.where(self.untied, 2.0 * STRAYED, 0.0) + (0.0 if self.sigma is None else WIDE * self.sigma)
         self._colours = Colours(self.system, self.tables, self.places, [len(listed) for listed in self.blocks],
                                 self.beads, strayed, self.surroundings.field.cutoff)
 
@@ -224,7 +224,8 @@ class HamiltonianMoves:
         beads = self.followed(beads, atoms)
         residual = self.system.map(atoms) - beads
         velocity = np.full_like(atoms, np.nan) if velocity is None else np.array(velocity, dtype=np.float64)
-        return Frame(atoms, residual, grid(beads, atoms, self.layout.where.owner, box), velocity)
+        cells = grid(beads, atoms, self.layout.where.owner, box)
+        return Frame(atoms, residual, cells, velocity, self._colours.cubes(cells))
 
     def followed(self, beads: Array, atoms: Array) -> Array:
         """Beads (B, 3), nm, those that are untied where their molecules of whole atoms (A, 3) are."""
@@ -365,7 +366,7 @@ class HamiltonianMoves:
         longer = rules._replace(timestep=LONGER * rules.timestep, steps=max(1, round(rules.steps / LONGER)))
         steps = np.where(bodies, longer.steps, rules.steps)
         course = self._colours.alone(len(chosen)) if drawn is None else self._colours.course(
-            frame.grid, chosen, keys, steps, drawn)
+            frame.grid, frame.half, chosen, keys, steps, drawn)
         self._workplaces.sweep(course, around, self.places, (rules, longer), bodies, frame, chosen, keys, turns, moved)
         return SweepOutcome(self.centre[chosen], self.beads[chosen], *moved)
 

@@ -35,14 +35,13 @@ class Workplaces:
         """Move the blocks ``chosen`` (n,) of ``p`` in their course, in place: see ``move.sweep``."""
         size = min(crew.number(), course.widest)
         begun, ready = np.zeros(len(course.start) - 1, dtype=np.int64), np.zeros(1, dtype=np.int64)
-        outside = np.zeros(len(chosen), dtype=bool)
         self.let_in(size)
 
         def work(one: int) -> None:
             own, known = self.places[one]
             try:
                 self.places[one] = own, sweep(self.tables, around, p, *rules, bodies, own, known, frame, chosen, keys,
-                                              turns, moved, course, Team(size, one, begun, ready, outside))
+                                              turns, moved, course, Team(size, one, begun, ready))
             except BaseException:
                 ready[0] = np.iinfo(np.int64).max // 2  # nobody waits for it
                 raise

@@ -34,7 +34,7 @@ Index = NDArray[np.int64]
 #: nm; atoms that go farther in a step were thrown off by others they lay on. Steps back are as long: it is no bias.
 STRIDE = 0.1
 #: Why a trajectory ended: as it should, constraints not met, dependent or not reversible, energies that are not finite
-#: or atoms thrown off, out of the cubes that it was to stay in.
+#: or atoms thrown off, outside of the cubes that it was to stay in.
 WHOLE, TORN, INFINITE, OUTSIDE = 0, 1, 2, 3
 
 
@@ -84,8 +84,7 @@ class Rules(NamedTuple):
 class Room(NamedTuple):
     """Arrays that a trajectory works in, large enough for every block: see ``room``.
 
-    ``cubes`` are those that places stay in, centre and half an edge, nm, (places, 4); ``kept`` are velocities that a
-    move found, nm/ps, (places, 3).
+    ``cubes`` are those that places stay in, centre and half an edge, nm, (places, 4).
     """
 
     x: Array
@@ -106,7 +105,6 @@ class Room(NamedTuple):
     pairs: PairRoom
     terms: Array
     cubes: Array
-    kept: Array
 
 
 def room(t: BlockTables, n_kinds: int, n_atoms: int) -> Room:
@@ -118,7 +116,7 @@ def room(t: BlockTables, n_kinds: int, n_atoms: int) -> Room:
     return Room(*six, np.empty((bonds, 3)), np.empty(entries), np.empty(constraints), np.empty((rows, 3)),
                 np.empty((rows, 3)), np.zeros(rows), np.full(n_atoms, -1), np.empty(places, dtype=np.int64),
                 np.empty(places), pair_room(places, n_kinds), np.empty(ROOM),
-                np.full((places, 4), [0.0, 0.0, 0.0, np.inf]), np.empty((places, 3)))
+                np.full((places, 4), [0.0, 0.0, 0.0, np.inf]))
 
 
 @part
@@ -135,12 +133,11 @@ def draw_velocities(t: BlockTables, k: int, heat, key, v):
 
 
 @part
-def go_on(t: BlockTables, p: BlockPlaces, one: int, rules: Rules, steps, velocity, v, kept):
+def go_on(t: BlockTables, p: BlockPlaces, one: int, rules: Rules, steps, velocity, v):
     """Let block ``one`` begin with what it keeps of the velocities it had, and the rest of ``v`` as it was drawn.
 
     Of a trajectory of the time t it keeps exp(-friction t). Velocities of the frame (A, 3) are turned round in place:
     so a move that is rejected leaves them (Horowitz, Phys. Lett. B 268, 247 (1991)). The others are ``left_with``.
-    What they were is put into ``kept`` (places, 3).
     """
     first, start, local = p.first_atom[one], t.copies.atom_start[p.block[one]], t.copies.atom
     keeps = np.exp(-rules.friction * steps * rules.timestep * p.pace[one])
@@ -151,7 +148,7 @@ def go_on(t: BlockTables, p: BlockPlaces, one: int, rules: Rules, steps, velocit
             for c in range(3):
                 v[i, c] = keeps * velocity[atom, c] + draws * v[i, c]
         for c in range(3):
-            kept[i, c], velocity[atom, c] = velocity[atom, c], -v[i, c]
+            velocity[atom, c] = -v[i, c]
 
 
 @part

@@ -10,7 +10,7 @@ from backmap.engine.compiling import crew
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.hamiltonian import colours, sharing
 from backmap.engine.hamiltonian.colours import Course
-from backmap.engine.hamiltonian.move import Frame, Team
+from backmap.engine.hamiltonian.move import Frame
 from backmap.engine.hamiltonian.moves import HamiltonianMoves, Tempering
 from backmap.engine.random import Stream
 from backmap.model.system import System
@@ -54,7 +54,7 @@ def course_of(moves: HamiltonianMoves, frame: Frame, name: tuple = (1, 2, 0, 0))
     chosen = moves.choose(name)
     centre = torch.as_tensor(moves.centre[chosen])
     keys, drawn = (Stream.of(*name, word, centre) for word in ("move", "colours"))
-    return chosen, moves._colours.course(frame.grid, chosen, keys.key.numpy(),
+    return chosen, moves._colours.course(frame.grid, frame.half, chosen, keys.key.numpy(),
                                          np.full(len(chosen), moves.rules.steps), drawn.uniform(1)[:, 0].numpy())
 
 
@@ -74,7 +74,7 @@ def test_blocks_of_one_colour_do_not_see_each_other(make, slanted: bool) -> None
     chosen, course = course_of(moves, frame)
     assert sorted(course.order) == list(range(len(chosen)))
     assert course.widest > 1
-    half, seen = moves._colours.half, 0
+    half, seen = frame.half, 0
     for first, end in zip(course.start, course.start[1:], strict=False):
         blocks = chosen[course.order[first:end]]
         for n, one in enumerate(blocks):
@@ -90,7 +90,7 @@ def test_blocks_beside_each_other_in_a_molecule_have_different_colours() -> None
     """Where nothing else would keep them apart: no pairs are near, as cubes are nothing and there is no cut-off."""
     moves, atoms, box = melt(1)
     frame = started(moves, atoms, box)
-    moves._colours.half[:] = 0.0
+    frame.half[:] = 0.0
     moves._colours.cutoff = -0.1
     chosen, course = course_of(moves, frame)
     colour = np.repeat(np.arange(len(course.start) - 1), np.diff(course.start))[np.argsort(course.order)]
@@ -116,8 +116,9 @@ def test_few_blocks_of_a_colour_are_an_even_number() -> None:
 
 def test_where_no_two_have_room_nothing_changes() -> None:
     moves, atoms, box = octane(1)
-    moves._colours.half += 1.0
-    chosen, course = course_of(moves, started(moves, atoms, box))
+    frame = started(moves, atoms, box)
+    frame.half[:] += 1.0
+    chosen, course = course_of(moves, frame)
     np.testing.assert_array_equal(course.order, np.arange(len(chosen)))
     assert course.widest == 1
 
@@ -138,45 +139,43 @@ def swept(moves: HamiltonianMoves, frame: Frame, threads: int, **options: object
     ids=["melt", "capped", "friction", "soft", "tempered"])
 def test_any_number_of_threads_comes_to_the_same_bytes(make, options: dict, how: dict) -> None:
     moves, atoms, box = make(**options)
-    moves._colours.half -= 0.06  # some leave their cubes
-    one = swept(moves, started(moves, atoms, box), 1, **how)
-    for threads in (2, 3):
-        for value, other in zip(one, swept(moves, started(moves, atoms, box), threads, **how), strict=True):
-            np.testing.assert_array_equal(value, other)
+    found = []
+    for threads in (1, 2, 3):
+        frame = started(moves, atoms, box)
+        frame.half[:] -= 0.1  # some leave their cubes
+        found.append(swept(moves, frame, threads, **how))
+    for other in found[1:]:
+        for value, same in zip(found[0], other, strict=True):
+            np.testing.assert_array_equal(value, same)
 
 
 def test_a_colour_comes_to_what_its_blocks_come_to_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As long as none leaves its cubes, which hardly any does."""
+    """Without cubes: hardly any leaves them, and what one does no other sees."""
     moves, atoms, box = melt()
-    teams: list[Team] = []
-    plain = sharing.sweep
-    monkeypatch.setattr(sharing, "sweep", lambda *arguments: teams.append(arguments[-1]) or plain(*arguments))
-    at_once = swept(moves, started(moves, atoms, box), 2)
-    assert not any(team.outside.any() for team in teams)
-    alone = type(moves._colours).course
+    at_once, course = swept(moves, started(moves, atoms, box), 2), type(moves._colours).course
 
     def one_by_one(self, *arguments: object) -> Course:
-        course = alone(self, *arguments)
-        return course._replace(start=np.arange(len(course.order) + 1))
+        found = course(self, *arguments)
+        assert found.widest > 1
+        return found._replace(start=np.arange(len(found.order) + 1))
 
     monkeypatch.setattr(type(moves._colours), "course", one_by_one)
     for value, other in zip(at_once, swept(moves, started(moves, atoms, box), 1), strict=True):
         np.testing.assert_array_equal(value, other)
 
 
-def test_trajectories_that_leave_their_cubes_keep_the_distribution(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So narrow that most do; all trimers, of which none sees another, have one colour."""
+def test_blocks_that_stay_in_cubes_keep_the_distribution(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These are so narrow that many trajectories leave them, and many trimers cannot begin; what moves alone may."""
+    monkeypatch.setattr(colours, "ALONE", 0.4)
     system, atoms = chains.far_apart(WHOLE, trimers())
     moves = HamiltonianMoves(system, chains.field_of(WHOLE), 300.0, 4, 60.0)
-    moves._colours.half[:] = 0.11
-    frame, states, teams = moves.frame(atoms, system.map(atoms), None), [], []
-    plain = sharing.sweep
-    monkeypatch.setattr(sharing, "sweep", lambda *arguments: teams.append(arguments[-1]) or plain(*arguments))
-    for sweep in range(160):
-        moves.sweep(frame, (1, 2, 0, sweep))
+    frame, states, thrown = moves.frame(atoms, system.map(atoms), None), [], []
+    frame.half[:] = 0.11
+    for sweep in range(260):
+        thrown.append(np.isinf(moves.sweep(frame, (1, 2, 0, sweep)).error).mean())
         states.append(frame.atoms[system.groups[0].atoms])
-    assert 0.2 < np.mean([team.outside.mean() for team in teams]) < 0.9
-    angles = chains.angle_of(np.stack(states[10:]), 0, 1, 2)
+    assert 0.2 < np.mean(thrown) < 0.6
+    angles = chains.angle_of(np.stack(states[20:]), 0, 1, 2)
     assert chains.p_value(angles, EDGES, trimer_shares(False)) > REFUSED
     assert chains.p_value(angles, EDGES, trimer_shares(True)) < SEEN
 
@@ -209,9 +208,19 @@ def test_a_failure_in_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_beads_that_moved_are_looked_at_anew() -> None:
     moves, atoms, box = octane(2)
     frame = started(moves, atoms, box)
-    before = moves._colours._near(frame.grid)
-    assert moves._colours._near(frame.grid) is before
-    moved = frame.grid._replace(beads=frame.grid.beads + 0.1)
-    assert moves._colours._near(moved) is not before
-    wider = frame.grid._replace(lattice=frame.grid.lattice * 1.1)
-    assert moves._colours._near(wider) is not moves._colours._near(moved)
+    near = moves._colours._near
+    before = near(frame.grid, frame.half)
+    assert near(frame.grid, frame.half.copy()) is before
+    wider = {"beads": frame.grid.beads * 1.1}, {"lattice": frame.grid.lattice * 1.1}
+    for grid, half in (*((frame.grid._replace(**one), frame.half) for one in wider), (frame.grid, 2 * frame.half)):
+        assert near(grid, half) is not before
+
+
+def test_atoms_that_begin_far_out_have_wider_cubes() -> None:
+    moves, atoms, box = octane(2)
+    frame = started(moves, atoms, box)
+    np.testing.assert_array_equal(frame.half, moves._colours.half)
+    far, beads = atoms + np.where(np.arange(len(atoms)) == 5, 1.0, 0.0)[:, None], moves.system.map(atoms)
+    wide = moves.frame(far, beads, box)
+    assert (wide.half >= wide.grid.reach + 0.05).all()
+    assert (wide.half > frame.half).any()

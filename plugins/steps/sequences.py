@@ -60,6 +60,11 @@ class Told:
             self.variance / 2, self.variance**2 / 4)
 
     @property
+    def arrived(self) -> NDArray[np.bool_]:
+        """Whether any flip of each centre turned it over, (F, N)."""
+        return np.isfinite(self.work).any(axis=1)
+
+    @property
     def from_both(self) -> NDArray[np.bool_]:
         """Whether each centre was turned over from both hands, (F, N)."""
         known = np.where(np.isfinite(self.work), self.hand, 0)
@@ -135,8 +140,10 @@ class Posterior:
                 centre[f, n] = told.odds(f, n, both[f, :, n])
                 dyad[f, n] = np.nan
                 if centres.follows[n]:  # turning either centre over makes another dyad: the less certain of two answers
-                    dyad[f, n] = min(told.odds(f, n - 1, both[f, :, n - 1] * np.tile(hand[f, :, n], 2), 2),
-                                     told.odds(f, n, both[f, :, n] * np.tile(after[f, :, n - 1], 2), 2), key=abs)
+                    other = {n - 1: hand[f, :, n], n: after[f, :, n - 1]}
+                    ends = [end for end in other if told.arrived[f, end]] or list(other)
+                    dyad[f, n] = min((told.odds(f, end, both[f, :, end] * np.tile(other[end], 2), 2) for end in ends),
+                                     key=abs)
         return cls(centre, dyad, tally.counts("flips"), told.from_both)
 
     def summary(self) -> str:

@@ -25,11 +25,15 @@ def test_dyads_of_some_chains_beside_their_lines(compare: ModuleType, tmp_path: 
     table.write_text("frame,molecule,centre,hand,log_odds_plus,log_odds_meso\n0,1,1,+,2.0,\n0,1,2,+,2.0,3.5\n"
                      "0,2,1,-,-2.0,\n0,2,2,+,1.0,-1.5\n0,2,3,+,1.0,0.5\n")
     truth.write_text("mr\nrm\n")
-    odds, meso = compare.dyads(table, str(truth))
+    names, odds, meso = compare.dyads([table], str(truth))
+    assert names == [(1, 2), (2, 2), (2, 3)]
     assert odds.tolist() == [3.5, -1.5, 0.5]
     assert meso.tolist() == [True, False, True]
-    assert compare.dyads(table, str(truth), "2")[0].tolist() == [-1.5, 0.5]
-    assert compare.dyads(table, "r", "1-1")[1].tolist() == [False]
+    assert compare.dyads([table], str(truth), "2")[1].tolist() == [-1.5, 0.5]
+    assert compare.dyads([table], "r", "1-1")[2].tolist() == [False]
+    odds, meso = compare.together(*compare.dyads([table, table], str(truth)))
+    assert odds.tolist() == [7.0, -3.0, 1.0]
+    assert meso.tolist() == [True, False, True]
 
 
 @pytest.mark.parametrize("turned", [0.0, 0.02, 0.1])

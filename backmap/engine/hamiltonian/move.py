@@ -64,6 +64,19 @@ class Frame(NamedTuple):
     half: Array
 
 
+def changing(frame: Frame) -> dict[str, NDArray[np.float64]]:
+    """What changes of a frame while it is moved."""
+    return {"atoms": frame.atoms, "residual": frame.residual, "reach": frame.grid.reach, "largest": frame.grid.largest,
+            "given": frame.grid.beads, "velocity": frame.velocity}
+
+
+def copied(frame: Frame) -> Frame:
+    """The frame, to be moved by itself."""
+    moving = ("beads", "reach", "largest", "wrap", "start", "member")
+    grid = frame.grid._replace(**{name: getattr(frame.grid, name).copy() for name in moving})
+    return Frame(frame.atoms.copy(), frame.residual.copy(), grid, frame.velocity.copy(), frame.half)
+
+
 class Turns(NamedTuple):
     """Stereocentres that n moves turn over.
 

@@ -19,7 +19,7 @@ from ..compiling.atomic import at_least, raised_by_one, until
 from ..compiling.compiled import compiled, part
 from ..compiling.uniform import uniform
 from ..geometry.measure import band_log_det
-from .colours import Course
+from .colours import SweepOrder
 from .constraints import bead_sums, constraints_of
 from .forces import terms_of
 from .isomers import stays_isomer
@@ -197,7 +197,7 @@ def confine(t: BlockTables, p: BlockPlaces, one: int, s: AtomTables, frame: Fram
 
 @compiled(nogil=True)
 def sweep(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, longer: Rules, bodies, r: Room, lists: Lists,
-          frame: Frame, chosen, keys, turns: Turns, moved: Moved, course: Course, team: Team):
+          frame: Frame, chosen, keys, turns: Turns, moved: Moved, course: SweepOrder, team: Team):
     """Move the blocks ``chosen`` (n,) of ``p`` in their course, each from what those of colours before have left.
 
     Threads share the blocks of a colour. These stay in their cubes: a trajectory that leaves them is rejected, as the

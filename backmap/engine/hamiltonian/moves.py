@@ -149,7 +149,7 @@ class HamiltonianMoves:
         self._together = Together(self.tables, self.surroundings, self.places)
         strayed = np.where(self.untied, 2.0 * STRAYED, 0.0) + (0.0 if self.sigma is None else WIDE * self.sigma)
         self._colours = Colours(self.system, self.tables, self.places, [len(listed) for listed in self.blocks],
-                                self.beads, strayed, self.surroundings.field.cutoff)
+                                strayed, self.surroundings.field.cutoff)
 
     @property
     def room(self) -> Room:

@@ -247,7 +247,7 @@ def _move(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, 
     leave(t, p, one, r)
     accepted[m], change[m], error[m] = False, 0.0, np.inf
     energy[m] = energies[0, 0] if energies[0, 1] > 0.0 else np.nan
-    if end != WHOLE or not stays_isomer(t, p.make[one], r.start, r.x):
+    if end != WHOLE or not stays_isomer(t, p.make[one], r.start, r.x, rules.flat):
         return lists
     if turns.atoms[m, 0] >= 0 and (len(turn.at) == 0 or turn.sign * hand(turn.at, r.x) >= 0.0):
         return lists

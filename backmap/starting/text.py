@@ -150,12 +150,12 @@ def _start_of_a_box(plan: Plan) -> Iterator[str]:
     yield "  - hamiltonian:            # moves along the forces, accepted or rejected by the force field"
     if "several" in plan.topology:
         yield from _comment("      ", "Solvent that is free samples no coarse-grained model: sweeps lead to where a "
-                            "simulation of atoms can begin. Write sweeps: auto and tempering: {} to sample molecules "
-                            "on their beads.")
+                            "simulation of atoms can begin. Write sweeps: auto and tempering: {} without for_start to "
+                            "sample molecules on their beads.")
     else:
         yield from _comment("      ", "Sweeps lead to where a simulation of atoms can begin, as the folder that is "
                             "written is for. To sample molecules on their beads, write sweeps: auto and "
-                            f"annealing_sweeps: {_cooling(plan)}, or leave --gromacs-ready out.")
+                            f"annealing_sweeps: {_cooling(plan)} without for_start, or leave --gromacs-ready out.")
     yield f"      soft_core_sweeps: {SOFT}   # sweeps before, which part overlaps"
     if plan.turning:
         yield f"      annealing_sweeps: {COOLING}  # from 600 K: small molecules hinder each other from turning"

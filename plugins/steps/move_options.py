@@ -111,6 +111,9 @@ class HamiltonianOptions(Options):
     def _sound(self) -> HamiltonianOptions:
         if self.annealing_sweeps and self.hottest < self.temperature:
             raise ValueError(f"'hottest' is {self.hottest:g} K, below the temperature of {self.temperature:g} K")
+        if self.for_start and self.sweeps == AUTO:
+            raise ValueError("'for_start' samples nothing, and 'sweeps: auto' is as many as samples take: write a "
+                             "number, or leave 'for_start' out")
         if self.only is not None and AUTO in (self.sweeps, self.steps, self.timestep):
             raise ValueError("'auto' needs moves of all atoms to tell by, and 'only' leaves few: write numbers")
         return self

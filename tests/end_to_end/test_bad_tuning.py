@@ -53,6 +53,9 @@ TABLE: list[tuple[str, str, str]] = [
     ("steps in words", "{steps: long}", f"{HERE}.steps: {INTEGER}, not 'long'. Time steps of a move, ..."),
     ("sweeps tuned by places that are flagged", "{sweeps: auto, only: [clash]}", FEW),
     ("time step tuned by places that are flagged", "{timestep: auto, only: [clash]}", FEW),
+    ("sweeps tuned where a start is all that is wanted", "{sweeps: auto, for_start: true}",
+     f"{HERE}: 'for_start' samples nothing, and 'sweeps: auto' is as many as samples take: write a number, or leave "
+     "'for_start' out"),
     ("option that is not left to the pilot", "{soft_core_sweeps: auto}",
      f"{HERE}.soft_core_sweeps: should be a valid integer, unable to parse string as an integer, not 'auto'. ..."),
     ("auto in a step inside of another that is like none outside", INSIDE,

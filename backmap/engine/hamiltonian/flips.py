@@ -3,8 +3,8 @@
 The state is atoms and hands, p(r, s | R) ~ P(s) / Z(s) exp(-U(r)/kT) N(Mr; R, sigma^2). Along a chain, P(s) / Z(s) has
 a factor for each dyad, of which only the quotient of meso and racemo matters.
 
-A flip that is rejected is made once more in a copy of the frame, and turned back from there once the atoms about it
-have come to rest: its work is one of the other hand, which the frame itself may never have.
+A flip that is rejected goes on in a copy of the frame, and is turned back there once the atoms about it have come to
+rest: the work of that is one of the other hand, which the frame itself may never have.
 """
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ class Result:
 def run(recipe: Path | str | Mapping[str, Any], *, set: Mapping[str, Any] | Sequence[str] = (),
         frames: str | int | Sequence[int] | None = None, begin: float | None = None, end: float | None = None,
         dt: float | None = None, beads: Any = None, reference: Any = None, output: Path | str | None = None,
-        seed: int | None = None, threads: int = 1, processes: int | None = None,
+        seed: int | None = None, threads: int | None = None, processes: int | None = None,
         part: str | tuple[int, int] | None = None, resume: bool = False, force: bool = False, check: bool = True,
         plugins: Sequence[Path | str] = (), display: Display | None = None) -> Result:
     """Run a recipe.
@@ -118,7 +118,9 @@ def run(recipe: Path | str | Mapping[str, Any], *, set: Mapping[str, Any] | Sequ
         reference: True atoms, in the same ways.
         output: Where results go.
         seed: Every random draw of the run follows from it.
-        threads: How many train, in steps that do. A frame is always the work of one, so that its bytes are the same.
+        threads: How many share frames, of all processes together, and train, in steps that do. By default frames are
+            shared by as many as there are cores, or as BACKMAP_THREADS says, and one trains: what is trained follows
+            from their number, what becomes of a frame does not.
         processes: How many share the frames; by default what the recipe says.
         part: A part of the frames alone, as ``2/8`` or (2, 8), to be merged with the others by ``merge``.
         resume: Go on where an interrupted run stopped.
@@ -135,9 +137,7 @@ def run(recipe: Path | str | Mapping[str, Any], *, set: Mapping[str, Any] | Sequ
     from .running.display import Display
     from .running.frames import Choice
 
-    if not 1 <= threads <= MOST_THREADS:
-        raise BackmapError("should be a number of threads", where=f"--threads {threads}",
-                           hint=f"1 to {MOST_THREADS}; no more than the machine has cores are of use.")
+    sharing = _sharing(threads)
     registry, choice = registry_of(plugins), Choice(_numbers(frames), begin, end, dt)
     display, place, (text, content) = display or Display(), _place(recipe), _read(recipe)
     redirected = redirection.redirect(content, registry, beads, reference, place, display.log)
@@ -146,7 +146,7 @@ def run(recipe: Path | str | Mapping[str, Any], *, set: Mapping[str, Any] | Sequ
     changes |= {} if processes is None else {"processes": processes}
     checked = _composed(text, content, place, registry, redirected, [*_assignments(set), *_assignments(changes)])
     look = _looking(checked, registry, choice) if check else None
-    return _run(checked, registry, choice, threads, display, _part(part), resume, force, look)
+    return _run(checked, registry, choice, (threads or 1, sharing), display, _part(part), resume, force, look)
 
 
 def merge(folder: Path | str, *, force: bool = False, display: Display | None = None) -> Result:
@@ -215,22 +215,40 @@ def judge(recipe: Path | str, models: Mapping[str, Path | str | Sequence[Path | 
     sources = {name: _files(files) for name, files in models.items()}
     checked = judging.judgement(Path(recipe), sources, registry, _files(reference),
                                 [*_assignments(set), *_assignments(changes)], display.log)
-    return _run(checked, registry, Choice(_numbers(frames), begin, end, dt), 1, display, None, resume, force)
+    return _run(checked, registry, Choice(_numbers(frames), begin, end, dt), (1, 1), display, None, resume, force)
 
 
 def _files(files: Path | str | Sequence[Path | str]) -> list[str]:
     return [str(file) for file in ([files] if isinstance(files, str | Path) else files)]
 
 
-def _run(recipe: Recipe, registry: Registry, choice: Choice, threads: int, display: Display | None,
+def _run(recipe: Recipe, registry: Registry, choice: Choice, threads: tuple[int, int], display: Display | None,
          part: tuple[int, int] | None = None, resume: bool = False, force: bool = False,
          look: Callable[[], Sequence[Finding]] | None = None) -> Result:
-    """Run a checked recipe, and say what came out."""
+    """Run a checked recipe, and say what came out; ``threads`` are those that train and those that share frames."""
     from .running import runner
 
-    folder, state = runner.perform(recipe, chosen=choice, part=part, n_threads=threads, resume=resume, force=force,
-                                   look=look, display=display)
+    folder, state = runner.perform(recipe, chosen=choice, part=part, n_threads=threads[0], n_sharing=threads[1],
+                                   resume=resume, force=force, look=look, display=display)
     return _result(folder, recipe, registry, state)
+
+
+def _sharing(threads: int | None) -> int:
+    """How many threads share frames: what was asked for, what BACKMAP_THREADS says, or all cores of this process."""
+    said = os.environ.get("BACKMAP_THREADS")
+    where, number = f"--threads {threads}", threads
+    if threads is None:
+        where, number = f"BACKMAP_THREADS={said}", int(said) if said and said.isdecimal() else 0 if said else _cores()
+    if not 1 <= number <= MOST_THREADS:
+        raise BackmapError("should be a number of threads", where=where,
+                           hint=f"1 to {MOST_THREADS}; no more than the machine has cores are of use.")
+    return number
+
+
+def _cores() -> int:
+    """Cores that this process may run on."""
+    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(found, MOST_THREADS)
 
 
 def _looking(recipe: Recipe, registry: Registry, choice: Choice) -> Callable[[], Sequence[Finding]]:

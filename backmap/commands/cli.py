@@ -5,6 +5,7 @@ Nothing heavy is imported here: ``backmap --help`` must not wait for torch.
 from __future__ import annotations
 
 import functools
+import gc
 import signal
 import sys
 import traceback
@@ -28,6 +29,10 @@ from .report import report
 from .run import run
 from .schema import schema
 from .weights import weights
+
+#: Objects that are made before those that are no longer used are looked for: libraries make many that stay, and looking
+#: through these again and again takes a tenth of the time until a run begins.
+SELDOM = 50_000
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False,
                   context_settings={"help_option_names": ["-h", "--help"]},
@@ -72,6 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     debug = "--debug" in arguments
     if not debug:
         warnings.simplefilter("ignore")  # those of libraries; ours are lines of the run
+    gc.set_threshold(SELDOM)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a queue's polite end is a Ctrl-C
     sys.exit(guarded(lambda: app(arguments, prog_name="backmap", standalone_mode=False), debug))
 

@@ -22,7 +22,8 @@ def init(
         "--topology", "-p", "-s", metavar="FILE", help="The atomistic topology: .top, .prmtop, .psf (and its parameter "
                                                        "files), LAMMPS data, VOTCA XML.")] = None,
     mapping: Annotated[list[str] | None, typer.Option(
-        "--mapping", "-m", metavar="FILE", help="Mapping files: VOTCA XML, .map, .mapping, CGsmiles, YAML.")] = None,
+        "--mapping", "-m", metavar="FILE|STRING", help="Mapping files: VOTCA XML, .map, .mapping, YAML, CGsmiles; or a "
+                                                       "string in CGsmiles itself.")] = None,
     coarse: Annotated[str | None, typer.Option(
         "--from", metavar="martini3|martini2|votca", help="Pick mappings for this coarse-grained force field from "
                                                           "libraries, for molecules that -m does not map: see backmap "

@@ -36,9 +36,10 @@ def run(
     seed: Annotated[int | None, typer.Option(help="Every random draw of the run follows from it.")] = None,
     overrides: Annotated[list[str] | None, typer.Option(
         "--set", metavar="KEY=VALUE", help="Change the recipe, e.g. steps.gibbs.temperature=453.")] = None,
-    threads: Annotated[int, typer.Option(
-        "--threads", "-nt", min=1, metavar="N", help="Threads that train, in steps that do; frames are shared out by "
-                                                     "--processes.")] = 1,
+    threads: Annotated[int | None, typer.Option(
+        "--threads", "-nt", min=1, metavar="N", show_default=False,
+        help="Threads that share frames, of all processes together: by default as many as there are cores, and the "
+             "result does not depend on it. In steps that train they train, by default one.")] = None,
     processes: Processes = None,
     part: Annotated[str | None, typer.Option(
         "--part", metavar="2/8", help="Only this part of the frames, of so many, for `backmap merge`.")] = None,

@@ -21,7 +21,8 @@ from ..errors import BackmapError
 from ..fields import Build, as_path
 from ..model.inputs import BeadsAre, BeadsSaid
 from . import document
-from .registry import Kind, Registry, did_you_mean, kind_of
+from .mistakes import RecipeError, first_error, named, short
+from .registry import Kind, Registry, kind_of
 from .source import Source
 
 
@@ -86,25 +87,6 @@ class Recipe(pydantic.BaseModel):
     def output_folder(self) -> Path:
         """Where results go; a relative ``output`` starts at the recipe's folder, ``${NAME:-default}`` is expanded."""
         return Path(os.path.normpath(self.folder / as_path(self.output)))
-
-
-class RecipeError(BackmapError):
-    """A problem at a path inside the recipe, e.g. ``forward.generator.template``."""
-
-    def __init__(self, problem: str, *, path: str = "", where: object = "", hint: str = "") -> None:
-        self.path = path
-        super().__init__(problem, where=where, hint=hint)
-
-    @classmethod
-    def inside(cls, path: str, error: BackmapError, implied: str = "") -> RecipeError:
-        """The error one level up: ``path`` comes before the path it has, of which a beginning may be implied."""
-        inner = error.path.removeprefix(implied).removeprefix(".") if isinstance(error, RecipeError) else ""
-        return cls(error.problem, path=_join(path, inner), where=error.where, hint=error.hint)
-
-    def outermost(self, file: Path) -> BackmapError:
-        """The error that the user sees."""
-        where = ": ".join(filter(None, [str(file), self.path, self.where]))
-        return BackmapError(self.problem, where=where, hint=self.hint)
 
 
 def load(path: Path | str, registry: Registry, overrides: Sequence[str] = ()) -> Recipe:
@@ -196,7 +178,7 @@ class _Builder:
             first, *others = map(str, entry)
             raise BackmapError(f"{kind.a_name} has one name, but here are {len(entry)}: {', '.join([first, *others])}",
                                hint=f"Indent the options of '{first}' further, or write one entry for each.")
-        raise BackmapError(f"expected {kind.a_name}, not {_short(entry)}", hint=self.grammar)
+        raise BackmapError(f"expected {kind.a_name}, not {short(entry)}", hint=self.grammar)
 
     def _options(self, plugin: type[Plugin], name: str, value: Any) -> dict[str, Any]:
         """Options as a mapping: a bare value fills the first, and so does a plugin that stands among them."""
@@ -207,7 +189,7 @@ class _Builder:
             return {}
         if not isinstance(value, dict):
             if not known:
-                raise BackmapError(f"'{name}' takes no options, but is given {_short(value)}")
+                raise BackmapError(f"'{name}' takes no options, but is given {short(value)}")
             return {next(iter(known)): value}
         first = next(iter(known), "")
         kind = nested_kind(known[first].annotation) if known else None
@@ -265,82 +247,6 @@ def validated(model: type[pydantic.BaseModel], values: dict[str, Any], build: Bu
         raise first_error(invalid, model, noun) from None
 
 
-#: Parts of pydantic's error places that name a branch of a union, not a place in the recipe.
-_BRANCHES = {"int", "float", "str", "bool", "none", "path", "constrained-int", "constrained-float"}
-
-
-def first_error(invalid: pydantic.ValidationError, model: type[pydantic.BaseModel], noun: str) -> RecipeError:
-    """The error to show first: a slip in a name explains a missing option better than the reverse."""
-    errors = invalid.errors()
-    unknown = [e for e in errors if e["type"] == "extra_forbidden"]
-    chosen = next((e for e in unknown if _now(model, _place(e["loc"]))), next(iter(unknown), errors[0]))
-    place = _place(chosen["loc"])
-    alike = [e for e in errors if _place(e["loc"]) == place]
-    path, above = _path(place), _path(place[:-1])
-    known = named(model)
-    inside = [e for e in errors if _place(e["loc"])[:len(place)] == place
-              and isinstance(e.get("ctx", {}).get("error"), BackmapError)]
-    if inside:  # of the branches of a union it is the one that was meant
-        return RecipeError.inside(_path(_place(inside[0]["loc"])), inside[0]["ctx"]["error"])
-    if chosen["type"] == "extra_forbidden":
-        if now := _now(model, place):
-            return RecipeError(f"'{place[-1]}' {now}", path=above)
-        hint = did_you_mean(str(place[-1]), known) if len(place) == 1 else ""
-        return RecipeError(f"no {noun} is called '{place[-1]}'", path=above, hint=hint)
-    description = known[place[0]].description if len(place) == 1 and place[0] in known else None
-    if chosen["type"] == "missing":
-        return RecipeError(f"the {noun} '{place[-1]}' is missing", path=above, hint=description or "")
-    problem = " or ".join(dict.fromkeys(_message(e) for e in alike))
-    if chosen["type"] != "value_error":  # a validator's own words say what it was given
-        problem = f"{problem}, not {_short(chosen['input'])}"
-    return RecipeError(problem, path=path, hint=description or "")
-
-
-def _now(model: type[pydantic.BaseModel], place: tuple[str | int, ...]) -> str | None:
-    """How the line about the key at a place goes on, if recipes no longer write it there."""
-    *way, key = place
-    for part in way:
-        if isinstance(part, int):  # an entry of a list
-            continue
-        option = named(model).get(part)
-        model = _model_in(option.annotation) if option else None
-        if model is None:
-            return None
-    return getattr(model, "changed_names", {}).get(key)
-
-
-def _model_in(annotation: Any) -> type[pydantic.BaseModel] | None:
-    """The model of options that a field of this type holds, if it holds one."""
-    if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
-        return annotation
-    return next((model for part in get_args(annotation) if (model := _model_in(part))), None)
-
-
-def _message(error: Any) -> str:
-    message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return message[:1].lower() + message[1:]
-
-
-def _place(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
-    """pydantic's place without the names of union branches, which come below a field."""
-    return tuple(part for k, part in enumerate(loc)
-                 if isinstance(part, int) or k == 0 or not ("[" in part or part in _BRANCHES))
-
-
-def _path(place: tuple[str | int, ...]) -> str:
-    """A place as the user writes it: ``atoms[1].file``."""
-    return _join(*(f"[{part}]" if isinstance(part, int) else part for part in place))
-
-
-def _join(*parts: str) -> str:
-    return ".".join(filter(None, parts)).replace(".[", "[")
-
-
-def _short(value: Any) -> str:
-    text = "nothing" if value is None else repr(value)
-    return text if len(text) <= 50 else text[:47] + "..."
-
-
 def _settle(steps: Sequence[Step | None], place: str, file: Path, registry: Registry,
             given: frozenset[str] = frozenset(), first: int = 0) -> Iterator[RecipeError]:
     """Give steps their numbers and places; each must find what it needs among what those before it give.
@@ -391,8 +297,3 @@ def _givers(need: str, registry: Registry) -> list[str]:
 def options_of(plugin: type[Plugin]) -> dict[str, pydantic.fields.FieldInfo]:
     """The options of a plugin by name, in order; the first is the one a bare value fills."""
     return named(plugin.Options)
-
-
-def named(model: type[pydantic.BaseModel]) -> dict[str, pydantic.fields.FieldInfo]:
-    """Fields as a recipe calls them: some names, such as ``lambda``, are none in Python."""
-    return {option.alias or name: option for name, option in model.model_fields.items()}

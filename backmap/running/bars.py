@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -11,8 +12,9 @@ from rich.progress import Progress, ProgressColumn, TextColumn
 
 from ..engine.compiling import clock as compiling
 
-#: Seconds between two changes of the line in a notebook.
-BLINK = 0.5
+#: Seconds between two changes of the line in a notebook; after as many it changes though nothing was said, as a
+#: function that is being compiled says nothing.
+BLINK, BEAT = 0.5, 2.0
 #: Columns of bars: what is going on, and how far it is.
 NAME, TEXT = (TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[text]}"))
 
@@ -81,19 +83,30 @@ class _Changing:
     def __init__(self, text: str) -> None:
         from IPython.display import display  # notebooks have it
 
-        self._changed = time.monotonic()
+        self._changed, self._said = time.monotonic(), lambda: text
         self._line: Any = display(_plain(text), raw=True, display_id=True)
+        self._lock, self._over = threading.Lock(), threading.Event()
+        threading.Thread(target=self._beat, daemon=True).start()
 
     def show(self, done: float, text: str, line: Callable[[], str]) -> None:
+        self._said = line
         if time.monotonic() - self._changed > BLINK:
             self.tell(line())
 
     def tell(self, line: str) -> None:
-        self._changed = time.monotonic()
-        self._line.update(_plain(line), raw=True)
+        with self._lock:
+            if not self._over.is_set():
+                self._changed = time.monotonic()
+                self._line.update(_plain(line), raw=True)
 
     def stop(self) -> None:
         self.tell("")
+        self._over.set()
+
+    def _beat(self) -> None:
+        while not self._over.wait(BEAT):
+            if time.monotonic() - self._changed > BEAT:
+                self.tell(self._said())
 
 
 def _plain(text: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """What the user sees while a run goes on: lines, and how far it is."""
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -133,6 +134,8 @@ class _Work:
 def _console() -> Console:
     """Standard error; in a notebook standard output, as what goes to the other looks like a mistake there."""
     if in_notebook():
+        # of tqdm, which MDAnalysis brings along: that bars of its own, which nothing shows here, would look nicer
+        warnings.filterwarnings("ignore", message="IProgress not found")
         return Console(highlight=False, emoji=False, force_jupyter=False, force_terminal=False)
     return Console(stderr=True, highlight=False, emoji=False)
 

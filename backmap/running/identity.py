@@ -185,7 +185,8 @@ def sources(plugins: Iterable[type]) -> dict[str, str]:
         top = sys.modules.get(plugin.__module__.partition(".")[0])
         folder = next(iter(getattr(top, "__path__", ())), None)
         if folder is not None:
-            found.setdefault(top.__name__, _hash_of(sorted(Path(folder).rglob("*.py"))))
+            if top.__name__ not in found:  # most plugins come from one package, which is read once
+                found[top.__name__] = _hash_of(sorted(Path(folder).rglob("*.py")))
         elif getattr(module, "__file__", None):
             found.setdefault(Path(module.__file__).name, _hash_of([Path(module.__file__)]))
     return found

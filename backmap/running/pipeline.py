@@ -384,15 +384,16 @@ def device(name: str) -> str:
 
 
 @contextmanager
-def threads(number: int) -> Iterator[None]:
-    """Let torch compute with ``number`` threads inside, and everything else with one."""
+def threads(number: int, shared: int = 1) -> Iterator[None]:
+    """Let torch compute with ``number`` threads, compiled loops share frames out to ``shared``, all else be one."""
     import torch
     from threadpoolctl import threadpool_limits
 
+    from ..engine.compiling import crew
     before = torch.get_num_threads()
     torch.set_num_threads(number)
     try:
-        with threadpool_limits(1, "blas"):  # numpy's and scipy's
+        with threadpool_limits(1, "blas"), crew.working(shared):  # numpy's and scipy's
             yield
     finally:
         torch.set_num_threads(before)

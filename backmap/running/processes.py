@@ -39,6 +39,7 @@ class Assignment:
         chosen: The frames of the run.
         device: Torch device to compute on.
         tuned: What the pilot has chosen, by the place of the step.
+        threads: How many of each process share a frame.
     """
 
     path: Path
@@ -47,6 +48,7 @@ class Assignment:
     chosen: Choice
     device: str
     tuned: Mapping[str, Tuned] = field(default_factory=dict)
+    threads: int = 1
 
     def pipeline(self) -> Pipeline:
         """Build and start it."""
@@ -193,7 +195,7 @@ def _serve(pipe: Connection, order: Assignment) -> None:
         except EOFError:
             return
         try:
-            with threads(1):
+            with threads(1, order.threads):
                 before = compiling.seconds()
                 pipeline = pipeline or order.pipeline()
                 pipeline.state.log = lambda line: pipe.send(str(line))

@@ -39,7 +39,7 @@ def run(recipe: Recipe, **options: Any) -> Path:
 
 
 def perform(recipe: Recipe, *, chosen: frames.Choice | str | None = None, part: tuple[int, int] | None = None,
-            n_threads: int = 1, resume: bool = False, force: bool = False,
+            n_threads: int = 1, n_sharing: int = 1, resume: bool = False, force: bool = False,
             look: Callable[[], Sequence[Finding]] | None = None,
             display: Display | None = None) -> tuple[Path, State | None]:
     """Run a recipe from the first step to the last.
@@ -48,7 +48,8 @@ def perform(recipe: Recipe, *, chosen: frames.Choice | str | None = None, part: 
         recipe: A checked recipe.
         chosen: Frames by number or time; a text is that of ``--frames``, None means all.
         part: Number of a part, from 1, and of how many: its frames alone, to be merged with the others later.
-        n_threads: How many train, in steps that do; a frame is always the work of one.
+        n_threads: How many train, in steps that do.
+        n_sharing: How many share frames, of all processes together; the result does not depend on it.
         resume: Go on where an interrupted run stopped.
         force: Overwrite results that are there.
         look: Looks the recipe over before anything else; what it returns is printed and stands in the report.
@@ -64,7 +65,7 @@ def perform(recipe: Recipe, *, chosen: frames.Choice | str | None = None, part: 
     display, chosen = display or Display(), frames.Choice.of(chosen)
     folder = recipe.output_folder / part_name(*part) if part else recipe.output_folder
     going = Run(recipe, chosen, identity(recipe, chosen), folder, resume=resume, force=force, display=display)
-    return going.guarded(lambda: going.go(part, n_threads, look)), going.state
+    return going.guarded(lambda: going.go(part, n_threads, n_sharing, look)), going.state
 
 
 def identity(recipe: Recipe, chosen: frames.Choice) -> Identity:
@@ -101,7 +102,7 @@ class Run:
         self.began, self.compiled = compiling.clock(), compiling.seconds()
         self.seconds_before = float(self.ledger.notes.get("seconds", 0.0))
         self.memories: dict[int, Memory] = {OWN: Memory()}
-        self.n_threads = 1
+        self.n_threads = self.n_sharing = 1
 
     def guarded(self, work: Callable[[], None]) -> Path:
         """Do what is to be done, with the files closed and the folder free after it whatever happens."""
@@ -120,22 +121,22 @@ class Run:
             self.ledger.stop()
         return self.folder
 
-    def go(self, part: tuple[int, int] | None, n_threads: int,
+    def go(self, part: tuple[int, int] | None, n_threads: int, n_sharing: int = 1,
            look: Callable[[], Sequence[Finding]] | None = None) -> None:
         """Start the steps, take the frames or those of one part through them, and finish."""
-        self.n_threads = n_threads
+        self.n_threads, self.n_sharing = n_threads, n_sharing
         self._expect_work(part)
         if look is not None:
             self._keep_warnings(look())
         if part is not None:
             self._begin_part(part)
-        with threads(n_threads):
+        with threads(n_threads, self.n_sharing):
             self._start()
         if self.tuning is None and self.pipeline.numbers and pilot.wanted(self.recipe.steps):
             self._tune(part)
         portions = self._portions(part)
         if self.pipeline.numbers:
-            with threads(1):
+            with threads(1, self.n_sharing):
                 self.take(self._worked(portions), sum(len(portion.numbers) for portion in portions))
         if part is None:
             self.finish()
@@ -164,7 +165,7 @@ class Run:
     def _tune(self, part: tuple[int, int] | None) -> None:
         """Let the pilot choose what the recipe leaves to it."""
         began, ledger = compiling.clock(), self.ledger
-        with threads(1):
+        with threads(1, self.n_sharing):
             self.tuning = pilot.settle(self.pipeline, ledger.identity, self.recipe.output_folder if part else None)
         self.tuning.write(self.folder)
         if any("beads" in values for values in self.tuning.values.values()):  # all steps know it from their start
@@ -227,13 +228,13 @@ class Run:
             for portion in portions:
                 yield self.pipeline.work(portion, self.display.within)
             return
-        with Processes(self._order(), count, self.display.log) as pool:
+        with Processes(self._order(count), count, self.display.log) as pool:
             yield from pool.results(portions)
 
-    def _order(self) -> Assignment:
+    def _order(self, processes: int) -> Assignment:
         source = self.recipe.source
         return Assignment(source.path, source.document, source.plugin_files, self.chosen, self.ledger.identity.device,
-                          self.tuning.choices if self.tuning else {})
+                          self.tuning.choices if self.tuning else {}, max(1, self.n_sharing // processes))
 
     def take(self, done: Iterator[Done], n_left: int) -> None:
         """Write what comes of the frames, portion by portion; each counts as soon as it is whole on disk."""
@@ -352,8 +353,8 @@ class Run:
             "beads": recipe.beads,
             "frames": frames.spelled(numbers) if self.chosen.by_time else self.chosen.text or "all",
             "n_frames": len(numbers), "replicas": list(recipe.drawn), "n_atoms": n_atoms,
-            "platform": platform.platform(), "threads": self.n_threads, "processes": recipe.processes,
-            "inputs": own.inputs, "versions": own.versions,
+            "platform": platform.platform(), "threads": max(self.n_threads, self.n_sharing),
+            "processes": recipe.processes, "inputs": own.inputs, "versions": own.versions,
             "outputs": self.ledger.names, "check": self.ledger.notes.get("check", []),
             "warnings": warnings, "flagged": flagged,
             "seconds": round(seconds, 3), "seconds_by_step": self._by_step(),

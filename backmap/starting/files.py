@@ -12,7 +12,7 @@ from ..errors import BackmapError
 from ..model.run_parameters import RunParameters
 from ..recipe import recipe
 from ..recipe.registry import Registry
-from .formats import split, suffix
+from .formats import cgsmiles, split, suffix
 
 WITHOUT_NAMES = "dbm"  #: mappings that do not say which molecule type they are for
 CLIMB = 2  #: ".." in a path; others are written from the root
@@ -24,7 +24,7 @@ class UserFiles:
 
     Attributes:
         topology: The atomistic topology; with CHARMM, its parameter files, too.
-        mapping: Mapping files, each as ``file`` or ``reader=file``.
+        mapping: Mapping files, each as ``file`` or ``reader=file``, or strings in CGsmiles.
         beads: Structures and trajectories of beads, in the same form.
         atoms: Structures and trajectories of true atoms, in the same form.
         units: Units of LAMMPS files.
@@ -140,12 +140,14 @@ def mapping_entries(given: UserFiles, registry: Registry) -> dict[str, Any]:
         raise BackmapError("no mapping is given", hint="Give one with --mapping, e.g. --mapping mapping.xml, or let "
                                                        "--from martini3 pick them from libraries.")
     found: dict[str, list[Path]] = {}
+    strings = list(filter(None, map(cgsmiles, given.mapping)))
     for text in given.mapping:
-        for part in text.split(";"):  # as csg_map takes them
+        for part in () if cgsmiles(text) else text.split(";"):  # as csg_map takes them
             name, path = split(part.strip(), MappingReader, registry)
             found.setdefault(name, []).append(path)
     unnamed = found.pop(WITHOUT_NAMES, [])
     entries = [{name: _one([given.path(path) for path in paths])} for name, paths in found.items()]
+    entries += [{"cgsmiles": _one(strings)}] if strings else []
     entries += given.picked
     if not unnamed:
         return {"mapping": _one(entries)}

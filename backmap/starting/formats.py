@@ -54,6 +54,12 @@ def split(text: str, contract: type, registry: Registry) -> tuple[str, Path]:
     return detect(path, contract), path
 
 
+def cgsmiles(text: str) -> str | None:
+    """The string in CGsmiles that a user gives in the place of a file, None if it is none."""
+    found = re.fullmatch(r"\s*(?:cgsmiles=)?(\{\[.*)", text, re.DOTALL)
+    return found[1].strip() if found else None
+
+
 def suffix(path: Path) -> str:
     """What a name says of a format, with its dot: how it ends, or for files of LAMMPS how it begins."""
     end, start = path.suffix.lower(), path.name.split(".")[0].lower()

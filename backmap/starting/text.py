@@ -191,10 +191,15 @@ def _written(plan: Plan) -> Iterator[str]:
     yield "  - write:"
     atoms: Any = {"gromacs": "atoms.gro" if plan.single else ["atoms.gro", "atoms.xtc"]}
     (reader, topology), = plan.topology["atoms"].items()
+    changed = plan.topology.keys() & {"exclude", "several", "molecules"}  # what is written is not all that it names
     if plan.ready is not None:
         yield "      # gromacs: a folder to go on from, with the commands in its README.md"
         atoms = [atoms, {"gromacs_ready": plan.ready}]
-    elif reader == "gromacs" and plan.topology.keys() & {"exclude", "several", "molecules"}:
+    elif reader == "lammps" and "script" in topology and not changed:
+        yield "      # lammps: a folder from which LAMMPS goes on; lmp -in in.start"
+        files = {key: topology[key] for key in ("data", "script")}
+        atoms = [atoms, {"lammps_ready": {"folder": "lammps", **files, "temperature": plan.temperature}}]
+    elif reader == "gromacs" and changed:
         yield "      # topol.top: your topology with the counts of what is written"
         top = topology[0] if isinstance(topology, list) else topology
         atoms = [atoms, {"gromacs_topology": {"file": "topol.top", "of": top}}]

@@ -50,9 +50,12 @@ TAIL = """
 before the package vermouth |
 | `BACKMAP_WEIGHTS` | folders of trained weights, separated by `:`, in which `init` and recipes look before those \
 that ship |
+| `BACKMAP_THREADS` | how many threads share frames in a run, of all processes together, by default as many as there \
+are cores (`--threads`) |
 | `BACKMAP_TRACE` | `1` prints every look-up of a plugin to standard error |
 | `COLUMNS` | columns to which `backmap plugins` and help are laid out where there is no terminal, by default 80 |
-| `OMP_NUM_THREADS` and its like | not asked: libraries compute with one thread, but for training (`--threads`) |
+| `OMP_NUM_THREADS` and its like | not asked: libraries compute with one thread, but for training (`--threads`); \
+see `BACKMAP_THREADS` |
 | `${NAME}` | in paths of a recipe: any variable, `${NAME:-default}` with a default |
 """
 

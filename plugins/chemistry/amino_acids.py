@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 
 from backmap.model.molecule import MoleculeType
 
+from .residues import by_residue, centres_named
+
 Index = NDArray[np.int64]
 
 #: Residues that are L, with the names of common force fields for their states of protonation.
@@ -23,27 +25,15 @@ PROLINE = frozenset(("PRO", "HYP", "NPRO", "CPRO"))
 
 def natural_centres(kind: MoleculeType) -> Index:
     """Stereocentres of natural amino acids with three neighbours each, whose triple product is positive, (n, 4)."""
-    rows: dict[tuple[int, str], dict[str, int]] = {}
-    for atom, (name, residue, number) in enumerate(zip(kind.atom_names, kind.residue_names, kind.residues.tolist(),
-                                                       strict=True)):
-        rows.setdefault((number, residue), {})[name] = atom
-    named = [(SIDE_CHAINS[residue[-3:]], row) for (_, residue), row in rows.items()
-             if residue[-3:] in SIDE_CHAINS and _is_left(residue.upper())]
-    found = [[row[name] for name in names] for names, row in named if row.keys() >= {*names}]
-    found = [row for row in found if all(kind.graph.has_edge(row[0], a) for a in row[1:])]
-    return np.concatenate([left_handed(kind), np.array(found, dtype=np.int64).reshape(-1, 4)])
+    others = [(SIDE_CHAINS[residue[-3:]], row) for (_, residue), row in by_residue(kind).items()
+              if residue[-3:] in SIDE_CHAINS and _is_left(residue.upper())]
+    return np.concatenate([left_handed(kind), centres_named(kind, others)])
 
 
 def left_handed(kind: MoleculeType) -> Index:
     """Alpha carbons of L-amino acids with N, C and CB, (n, 4): the triple product of these is positive (CORN rule)."""
-    rows: dict[tuple[int, str], dict[str, int]] = {}
-    for atom, (name, residue, number) in enumerate(zip(kind.atom_names, kind.residue_names, kind.residues.tolist(),
-                                                       strict=True)):
-        if name in ("CA", "N", "C", "CB") and _is_left(residue.upper()):
-            rows.setdefault((number, residue), {})[name] = atom
-    found = [[row[name] for name in ("CA", "N", "C", "CB")] for row in rows.values() if len(row) == 4]
-    return np.array([row for row in found if all(kind.graph.has_edge(row[0], a) for a in row[1:])],
-                    dtype=np.int64).reshape(-1, 4)
+    return centres_named(kind, [(("CA", "N", "C", "CB"), row) for (_, residue), row in by_residue(kind).items()
+                                if _is_left(residue.upper())])
 
 
 def _is_left(residue: str) -> bool:

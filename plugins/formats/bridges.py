@@ -57,11 +57,13 @@ class OpenMMObjects(Bridge):
         from openmm import unit
 
         positions, box = getattr(thing, "positions", None), thing.topology.getPeriodicBoxVectors()
+        periodic = box is not None  # vectors that were given as an array have no truth value
         if positions is None:  # a simulation
             state = thing.context.getState(getPositions=True)
-            positions, box = state.getPositions(), box and state.getPeriodicBoxVectors()
+            positions, box = state.getPositions(), state.getPeriodicBoxVectors()
         return HeldFrames(np.array([positions.value_in_unit(unit.nanometer)], dtype=np.float64),
-                          box and np.array(box.value_in_unit(unit.nanometer)), list(thing.topology.atoms()))
+                          np.array(box.value_in_unit(unit.nanometer)) if periodic else None,
+                          list(thing.topology.atoms()))
 
     def atoms(self, system: System, files: Sequence[Path]) -> app.Modeller:
         from openmm import app, unit

@@ -22,6 +22,7 @@ from backmap.model.system import System
 
 from ..chemistry.amino_acids import natural_centres
 from ..chemistry.chirality import relative_sign
+from ..chemistry.nucleotides import natural_sugars
 from ..chemistry.planar_bonds import natural_bonds
 from ..chemistry.sides import with_told
 
@@ -89,7 +90,7 @@ def told_by_atoms(system: System, atoms: Array, where: str) -> tuple[System, lis
 
 
 def told_by_nature(system: System, cis_peptides: Mapping[str, Sequence[int]], where: str) -> System:
-    """The system with what is usual of residues: L-amino acids, trans peptide bonds and esters, lipids that are cis.
+    """The system with what is usual of residues: L-amino acids, D-sugars, trans peptides and esters, cis lipids.
 
     Args:
         system: What is there.
@@ -132,7 +133,7 @@ def isomers_of(kind: MoleculeType) -> str:
 def _natural(kind: MoleculeType, cis: Sequence[int], where: str) -> MoleculeType:
     if kind.given or kind.coarse:
         return kind
-    told = {row[0]: row[1:] for row in natural_centres(kind).tolist()}
+    told = {row[0]: row[1:] for row in [*natural_centres(kind).tolist(), *natural_sugars(kind).tolist()]}
     sign = np.array([relative_sign(told[centre], arms) if centre in told else 0
                      for centre, *arms in kind.chemistry.centres.tolist()], dtype=np.int64)
     usual = {tuple(row): side for bonds in natural_bonds(kind, proline=TRANS)

@@ -1,6 +1,8 @@
 """Recognises custom forces of OpenMM by their values: which known function an expression is, and its parameters."""
 from __future__ import annotations
 
+import math
+import re
 from abc import ABC, abstractmethod
 
 import numpy as np
@@ -14,7 +16,7 @@ Found = tuple[str, list[float]]
 
 _NOTHING = 1e-12  #: a part of the energy that is only rounding
 _SAME = 1e-8  #: relative to the largest value: an expression is the function it was fitted with
-_SAME_TURNED = 2e-6  #: OpenMM writes CHARMM's impropers with pi = 3.141593
+_PI = re.compile(r"\bpi\s*=\s*3\.141593\b")  #: as OpenMM writes CHARMM's impropers: about 180 degrees it shows
 
 
 class Probe(ABC):
@@ -133,7 +135,7 @@ class TorsionProbe(Probe):
     _P = -np.pi + 2 * np.pi * (np.arange(72) + 0.37) / 72
 
     def _first(self, parameters: tuple[float, ...]) -> tuple[openmm.Force, int]:
-        force = openmm.CustomTorsionForce(self._force.getEnergyFunction())
+        force = openmm.CustomTorsionForce(_PI.sub(f"pi = {math.pi!r}", self._force.getEnergyFunction()))
         for k in range(self._force.getNumPerTorsionParameters()):
             force.addPerTorsionParameter(self._force.getPerTorsionParameterName(k))
         force.addTorsion(0, 1, 2, 3, parameters)
@@ -161,7 +163,7 @@ class TorsionProbe(Probe):
             return None
         p0 = self._P[at] - (high - low) / (2 * step * k)
         turned = self._P - p0 - 2 * np.pi * np.round((self._P - p0) / (2 * np.pi))
-        same = np.abs(k / 2 * turned**2 - energy).max() <= _SAME_TURNED * np.abs(energy).max()
+        same = np.abs(k / 2 * turned**2 - energy).max() <= _SAME * np.abs(energy).max()
         return ("harmonic_improper", [float(p0), float(k)]) if same else None
 
     def _periodic(self, energy: Array) -> Found | None:

@@ -42,16 +42,3 @@ def settled(moves: HamiltonianMoves, frame: Frame, mended: NDArray[np.bool_], na
         wanted[moved[moved >= 0]] = False
         progress((sweep + 1) / len(SHARES))
     return shares
-
-
-def changing(frame: Frame) -> dict[str, NDArray[np.float64]]:
-    """What changes of a frame while it is moved."""
-    return {"atoms": frame.atoms, "residual": frame.residual, "reach": frame.grid.reach, "largest": frame.grid.largest,
-            "given": frame.grid.beads, "velocity": frame.velocity}
-
-
-def copied(frame: Frame) -> Frame:
-    """The frame, to be moved by itself."""
-    moving = ("beads", "reach", "largest", "wrap", "start", "member")
-    grid = frame.grid._replace(**{name: getattr(frame.grid, name).copy() for name in moving})
-    return Frame(frame.atoms.copy(), frame.residual.copy(), grid, frame.velocity.copy())

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
 
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves
 from backmap.engine.sites.schedule import per_bead
@@ -54,6 +53,8 @@ def fixed_point(sigma: Sequence[float], found: Sequence[float], count: int, most
     s, e = np.square(sigma)[told], np.asarray(found)[told]
     if not len(e):
         return 0.0, np.inf
+    from scipy.optimize import least_squares  # late: not every run asks
+
     error = np.sqrt(2 / (3 * count))  # relative, of a mean square of as many Gaussians
 
     def model(tau: float, w: float) -> Array:

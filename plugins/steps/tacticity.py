@@ -20,7 +20,7 @@ from backmap.model.system import System, Window
 
 from ..chemistry.stereochains import chains_of
 from .move_options import SoftBeads
-from .sequences import RULES, Posterior, prior_odds
+from .sequences import KEPT, RULES, Posterior, prior_odds
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -43,7 +43,7 @@ class Tacticity(FrameStep):
             0.0, ge=-50, le=50, description="ln Z(meso) - ln Z(racemo) of a dyad of free chains: what the force field "
                                             "would make of the share of meso dyads if hands were free to change.")
         sweeps: int = Field(8, ge=2, description="Sweeps of flips, each of which tries every centre once. The first "
-                                                 "half are not counted.")
+                                                 "half are not counted: they look for a sequence to begin with.")
         moves: int = Field(4, ge=0, description="Sweeps of moves before each of them.")
         time: float = Field(8000.0, ge=100, le=1e6, description="Mean length of the trajectory of a flip, fs. Longer "
                                                                "ones dissipate less: more are accepted, and odds are "
@@ -55,6 +55,10 @@ class Tacticity(FrameStep):
         beads: Literal["exact"] | SoftBeads = Field(
             SoftBeads(sigma=0.001), description="exact: beads stay in place. {sigma: ...}: they follow a Gaussian, as "
                                                 "wide as in the step before.")
+        turned: float = Field(0.0, ge=0, lt=0.5, description="Share of centres that beads hold in the other hand than "
+                                                             "the chain has, as a coarse-grained model that knows no "
+                                                             "hands turns some over: by chains of known tacticity. "
+                                                             "None of mapped beads.")
         file: str | None = Field(None, description="A .csv of what is known of every centre and dyad.")
 
     options: Options
@@ -87,7 +91,8 @@ class Tacticity(FrameStep):
         for sweep in range(self.options.sweeps):
             for number in range(self.options.moves):
                 self.moves.sweep(frame, (state.seed, self.index, "moves", first, sweep, number))
-            tried.append(self.flips.sweep(frame, (state.seed, self.index, "flips", first, sweep)))
+            tried.append(self.flips.sweep(frame, (state.seed, self.index, "flips", first, sweep), back=True,
+                                          led=sweep < self.options.sweeps // 2))
             state.doing(f"sweep {sweep + 1} of {self.options.sweeps}")
             state.progress((sweep + 1) / self.options.sweeps)
         self._count(int(window.place[0]), frame, tried)
@@ -96,11 +101,11 @@ class Tacticity(FrameStep):
     def _count(self, place: int, frame: Frame, tried: list[Tried]) -> None:
         tally, half = self.memory["tacticity"], len(tried) // 2
         tally.count("flips", place, [[len(one.centre), one.accepted.sum(), np.isinf(one.work).sum()] for one in tried])
-        for name in ("hand", "change", "work"):
+        for name in KEPT:
             tally.row(name, place, np.array([getattr(one, name) for one in tried[half:]], dtype=float))
 
     def finish(self, state: State) -> None:
-        posterior = Posterior.of(self.memory["tacticity"], self.centres, self.flips.gain)
+        posterior = Posterior.of(self.memory["tacticity"], self.centres, self.flips.gain, self.options.turned)
         for line in posterior.lines():
             state.log(line)
         state.sampling.append(Sampling(f"steps[{self.index}].{self.name or 'tacticity'}", posterior.acceptance(),

@@ -13,13 +13,13 @@ from backmap.engine.energy.beads import BeadEnergies
 from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.hamiltonian import timestep as lengths
 from backmap.engine.hamiltonian.following import stretches
+from backmap.engine.hamiltonian.move import copied
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves, SweepOutcome
 from backmap.engine.relaxation import ENERGY, Growth, Slope, growth, relaxed
 from backmap.engine.sites.schedule import per_bead
 from backmap.model.system import Window
 
 from .relaxing import CALLED
-from .settling import copied
 
 Array = NDArray[np.float64]
 

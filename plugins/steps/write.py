@@ -13,7 +13,6 @@ from backmap.errors import BackmapError
 from backmap.model.system import Window
 
 from .. import handed
-from ..report import render
 
 
 def _as_list(value: Any) -> Any:
@@ -40,8 +39,11 @@ class Write(api.Step):
             raise BackmapError("there is nothing to write",
                                hint="Give it atoms: {gromacs: aa.xtc}, beads: {gromacs: cg.xtc}, or "
                                     "report: report.html.")
-        for path in options.report:
-            render.check(path)
+        if options.report:
+            from ..report import render  # late: it takes its time, and a run without a report needs none of it
+
+            for path in options.report:
+                render.check(path)
         asked = {"atoms": options.atoms, "beads": options.beads, "judgement": options.report}
         self.needs = frozenset(["system", *(name for name, wanted in asked.items() if wanted)])
 
@@ -69,6 +71,8 @@ class Write(api.Step):
     def finish(self, state: State) -> None:
         if not self.options.report:
             return
+        from ..report import render
+
         content = self.judgement, state.provenance(), self.judgement.system, state.sampling
         for path in self.options.report:
             state.files.place(path, render.report(path, *content))

@@ -111,8 +111,24 @@ def report_structure(frames: list[Frame]) -> None:
     print(f"bonds through rings: {sum(map(bonds_through_rings, frames))}")
     trans = np.abs(torsion_angles(chains)) > 120.0
     quarters = [round(float(part.mean()), 3) for part in np.array_split(trans, 4)]
-    print(f"trans fraction of the backbone: {trans.mean():.3f}; in quarters of the run {quarters}")
+    print(f"trans fraction of the backbone: {trans.mean():.3f} +- {of_chains(trans):.3f}; in quarters {quarters}")
     report_chains(chains, trans, spacing)
+
+
+def of_chains(trans: np.ndarray) -> float:
+    """Standard error of a mean over (frames, chains, torsions), from chains: frames of one melt are alike."""
+    means = trans.mean(axis=(0, 2))
+    return float(means.std(ddof=1) / len(means) ** 0.5)
+
+
+def order(ends: np.ndarray) -> float:
+    """How far chains lie along one direction, mean over frames: largest eigenvalue of <3/2 u u - 1/2>; 1 if all do.
+
+    Directions (frames, chains, 3) that know nothing of each other have 0.24 for 12 chains, 0.14 for 36.
+    """
+    along = ends / np.linalg.norm(ends, axis=-1, keepdims=True)
+    tensors = 1.5 * np.einsum("fci,fcj->fij", along, along) / along.shape[1] - 0.5 * np.eye(3)
+    return float(np.linalg.eigvalsh(tensors)[:, -1].mean())
 
 
 def report_chains(chains: np.ndarray, trans: np.ndarray, spacing: float) -> None:
@@ -122,6 +138,7 @@ def report_chains(chains: np.ndarray, trans: np.ndarray, spacing: float) -> None
     gyration = ((chains - chains.mean(axis=2, keepdims=True)) ** 2).sum(axis=-1).mean(axis=-1)
     sizes = np.mean((ends**2).sum(axis=-1)) ** 0.5, np.mean(gyration) ** 0.5
     print("root mean square end-to-end distance {:.3f} nm, radius of gyration {:.3f} nm".format(*sizes))
+    print(f"order of the chains' directions: {order(ends):.2f}")
     lengths = np.linalg.norm(ends, axis=-1)
     remembered = {
         "end-to-end direction": ends / lengths[..., None],
@@ -150,7 +167,8 @@ def report(output: Path) -> None:
     report_structure(read_frames(output / "train.xtc"))
     test = read_frames(output / "test_aa.xtc")
     trans = np.abs(torsion_angles(chains_of(test))) > 120.0
-    print(f"test frames: bonds through rings {sum(map(bonds_through_rings, test))}, trans fraction {trans.mean():.3f}")
+    rings = sum(map(bonds_through_rings, test))
+    print(f"test frames: bonds through rings {rings}, trans fraction {trans.mean():.3f} +- {of_chains(trans):.3f}")
     report_beads(output)
 
 

@@ -134,9 +134,21 @@ def ring_exclusions(graph: nx.Graph) -> list[tuple[Atom, Atom]]:
     return found
 
 
-def topology() -> str:
-    """polystyrene.top."""
+def masses(hydrogen: float = MASS["H"]) -> dict[Atom, float]:
+    """Masses of atoms with hydrogens of this mass; what they gain is taken from their carbons."""
+    graph, elements = chain(), {atom: ATOM_TYPES[atom_type(atom)][0] for atom in atoms()}
+    bearing = {a: sum(elements[b] == "H" for b in graph[a]) for a in elements}
+    return {
+        atom: hydrogen if element == "H" else MASS["C"] - bearing[atom] * (hydrogen - MASS["H"])
+        for atom, element in elements.items()
+    }
+
+
+def topology(hydrogen: float = MASS["H"]) -> str:
+    """polystyrene.top; with heavier hydrogens than those of nature it is for long steps on the way to equilibrium."""
     graph, order = chain(), atoms()
+    mass = masses(hydrogen)
+    heavy = hydrogen != MASS["H"]
     number = {atom: index for index, atom in enumerate(order, 1)}
     bonds = sorted((sorted(bond, key=order.index) for bond in graph.edges), key=lambda b: [number[a] for a in b])
     angles = [(i, j, k) for j in order for i in graph[j] for k in graph[j] if number[i] < number[k]]
@@ -152,9 +164,10 @@ def topology() -> str:
         "angletypes": ["; i  j  k  function  angle  k"]
         + [f"{i:<5} {j:<5} {k:<5} 1  {angle:.2f}  {stiff}" for (i, j, k), (angle, stiff) in ANGLES.items()],
         "moleculetype": ["; name  excluded up to this many bonds", f"{NAME}  2"],
-        "atoms": ["; number  type  residue  name  charge group  charge"]
+        "atoms": ["; number  type  residue  name  charge group  charge" + "  mass" * heavy]
         + [
             f"{number[a]:4d}  {atom_type(a):<5} {a[0]:3d}  STY  {a[1]:<4} {number[a]:4d}  {charge(a):6.3f}"
+            + f"  {mass[a]:.4f}" * heavy
             for a in order
         ],
         "bonds": [_row(number, bond) + "  1" for bond in bonds],

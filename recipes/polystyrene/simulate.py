@@ -28,7 +28,10 @@ CUTOFF = 1.0  # nm
 #: nm; isolated chains that feel themselves no further have about the shape they have in a melt, where all that is
 #: around them screens the rest.
 LOCAL_CUTOFF = 0.6
+HOT = 750.0  # K, from where a melt is cooled: backbones turn there some ten times as often
 TIME_STEP = 0.002  # ps
+LONG_TIME_STEP = 0.0025  # ps, with
+HEAVY_HYDROGEN = 3.0  # g/mol, on the way to equilibrium; what is kept is simulated with the masses of nature
 SHORT_TIME_STEP = 0.001  # ps, while a gas becomes a melt
 LOG_INTERVAL = 2.0  # ps
 XTC_PRECISION = 10000.0  # positions are stored in steps of 0.0001 nm
@@ -107,6 +110,12 @@ def together(pressure: float) -> dict[str, object]:
     return bath | {"pcoupl": "C-rescale", "tau-p": 2.0, "compressibility": 1e-4, "ref-p": pressure}
 
 
+def cooling(duration: float) -> dict[str, object]:
+    """Options that lead a melt from `HOT` to the temperature asked for within `duration` ps."""
+    points = {"annealing-npoints": 2, "annealing-time": f"0 {duration}", "annealing-temp": f"{HOT} {TEMPERATURE}"}
+    return {"annealing": "single", **points}
+
+
 def gromacs(work: Path, *arguments: str, answer: str = "") -> None:
     """Runs a GROMACS command in the folder `work`."""
     done = subprocess.run(["gmx", *arguments], cwd=work, input=answer, capture_output=True, text=True, check=False)
@@ -115,10 +124,14 @@ def gromacs(work: Path, *arguments: str, answer: str = "") -> None:
 
 
 def run_stage(work: Path, name: str, before: str, settings: dict[str, object]) -> None:
-    """Runs `name` from the coordinates (and velocities, where there are) of the stage `before`."""
+    """Runs `name` from the coordinates (and velocities, where there are) of the stage `before`.
+
+    Hydrogens are heavy where steps are long.
+    """
     lines = [f"{key} = {value}" for key, value in {**NONBONDED, **settings}.items()]
     (work / f"{name}.mdp").write_text("\n".join(lines) + "\n")
-    (work / "polystyrene.top").write_text(model.topology())
+    heavy = settings.get("dt") == LONG_TIME_STEP
+    (work / "polystyrene.top").write_text(model.topology(HEAVY_HYDROGEN) if heavy else model.topology())
     restart = ["-t", f"{before}.cpt"] if (work / f"{before}.cpt").exists() else []
     files = ["-f", f"{name}.mdp", "-c", f"{before}.gro", "-p", "polystyrene.top", "-o", f"{name}.tpr"]
     gromacs(work, "grompp", *files, *restart)
@@ -186,7 +199,10 @@ def melt(options: argparse.Namespace, work: Path, seed: int, production: float) 
     stages = {
         "relax": dynamics(options.relaxation, spacing) | isolated() | velocities,
         "compress": dynamics(options.compression, spacing, SHORT_TIME_STEP) | together(2000.0),
-        "equilibrate": dynamics(options.equilibration, spacing) | together(1.0),
+        "heat": dynamics(options.heating, spacing, LONG_TIME_STEP) | together(1.0) | {"ref-t": HOT},
+        "cool": dynamics(options.cooling, spacing, LONG_TIME_STEP) | together(1.0) | cooling(options.cooling),
+        "equilibrate": dynamics(options.equilibration, spacing, LONG_TIME_STEP) | together(1.0),
+        "settle": dynamics(options.settling, spacing) | together(1.0),
         "produce": dynamics(production, spacing) | together(1.0),
     }
     for number, (before, (name, settings)) in enumerate(zip(("minimise", *stages), stages.items())):
@@ -224,7 +240,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7, help="of the melt for training; the other one takes the next")
     parser.add_argument("--relaxation", type=float, default=200.0, help="ps of isolated chains")
     parser.add_argument("--compression", type=float, default=60.0, help="ps at 2000 bar, from gas to melt")
-    parser.add_argument("--equilibration", type=float, default=150.0, help="ps, not kept")
+    parser.add_argument("--heating", type=float, default=120.0, help=f"ps at {HOT:g} K and 1 bar")
+    parser.add_argument("--cooling", type=float, default=360.0, help="ps from there to the temperature of the melt")
+    parser.add_argument("--equilibration", type=float, default=600.0, help="ps, not kept")
+    parser.add_argument("--settling", type=float, default=24.0, help="ps with the masses of nature, not kept")
     parser.add_argument("--spacing", type=float, default=12.0, help="ps between training frames")
     parser.add_argument("--train-frames", type=int, default=60)
     parser.add_argument("--test-spacing", type=float, default=24.0, help="ps, a multiple of the spacing")

@@ -4,7 +4,7 @@ Needs the reference data, in ../shared/data beside the project or where BACKMAP_
 process of its own. Small ones have their frame twice, and the second counts, as compiled functions are loaded with the
 first: that is a second or less, and nothing beside a frame of the others.
 
-    python growing.py --copies 1 2 3 --figure growing.svg
+    python growing.py --copies 1 2 3 6x6x5 --figure growing.svg
 """
 from __future__ import annotations
 
@@ -27,9 +27,12 @@ RECIPES = Path(__file__).parents[1]
 PUBLISHED = RECIPES / "polystyrene_published" / "benchmark.yaml"
 DATA = Path(os.environ.get("BACKMAP_REFERENCE_DATA", RECIPES.parent.parent / "shared" / "data")) / "polystyrene"
 CHAINS = 36
-LARGE = 3  #: copies in each direction from which on a frame is run once
+LARGE = 27  #: copies from which on a frame is run once
 
-#: Runs a recipe; says the processor time of every frame, s, and the most memory that there was, KiB.
+Copies = tuple[int, int, int]
+
+#: Runs a recipe with so many threads; says the processor time of all frames, of the last, and of all, how long the last
+#: took, s, and the most memory that there was, KiB.
 CHILD = """
 import resource, sys, time
 from pathlib import Path
@@ -37,29 +40,37 @@ from backmap.recipe import recipe
 from backmap.recipe.registry import Registry
 from backmap.running import runner
 checked = recipe.load(sys.argv[1], Registry().discover(), [])
-work, times = runner.Pipeline.work, []
+work, times, walls = runner.Pipeline.work, [], []
 def timed(*arguments):
-    began = time.process_time()
+    began, wall = time.process_time(), time.perf_counter()
     done = work(*arguments)
     times.append(time.process_time() - began)
+    walls.append(time.perf_counter() - wall)
     return done
 runner.Pipeline.work = timed
-runner.run(checked)
+runner.run(checked, n_sharing=int(sys.argv[2]))
 peak = next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
 print()
-print(sum(times), times[-1], time.process_time(), peak)
+print(sum(times), times[-1], time.process_time(), walls[-1], peak)
 """
 
 
-def frames_of(copies: int) -> int:
+def copies_of(text: str) -> Copies:
+    """Along each edge: ``3``, or ``6x6x5``."""
+    along = [int(part) for part in text.split("x")]
+    return tuple(along * 3)[:3] if len(along) == 1 else tuple(along)
+
+
+def frames_of(copies: Copies) -> int:
     """How often a box is there."""
-    return 2 if copies < LARGE else 1
+    return 2 if np.prod(copies) < LARGE else 1
 
 
-def write_beads(folder: Path, copies: int) -> int:
+def write_beads(folder: Path, copies: Copies) -> int:
     """The first frame of the test set so many times in each direction; returns the number of beads."""
     frame = GromacsFrames([DATA / "test_568K" / "cg.gro"]).frame(0)
-    shifts = np.stack(np.meshgrid(*[np.arange(copies)] * 3, indexing="ij"), axis=-1).reshape(-1, 1, 3) @ frame.box
+    steps = np.meshgrid(*map(np.arange, copies), indexing="ij")
+    shifts = np.stack(steps, axis=-1).reshape(-1, 1, 3) @ frame.box
     names = [line[5:15] for line in (DATA / "test_568K" / "cg.gro").read_text().splitlines()[2:-1]]
     chains = frame.positions.reshape(CHAINS, -1, 3)  # whole ones: in a larger box a broken one would be torn
     steps = np.diff(chains, axis=1, prepend=chains[:, :1])
@@ -67,16 +78,17 @@ def write_beads(folder: Path, copies: int) -> int:
     points = (chains.reshape(-1, 3) + shifts).reshape(-1, 3)
     lines = [f"{number % 100000:5d}{names[number % len(names)]}{(number + 1) % 100000:5d}{x:8.3f}{y:8.3f}{z:8.3f}"
              for number, (x, y, z) in enumerate(points)]
-    edges = (frame.box * copies)[[0, 1, 2, 0, 0, 1, 1, 2, 2], [0, 1, 2, 1, 2, 0, 2, 0, 1]]
+    edges = (frame.box * np.array(copies)[:, None])[[0, 1, 2, 0, 0, 1, 1, 2, 2], [0, 1, 2, 1, 2, 0, 2, 0, 1]]
     whole = "\n".join(["melt", str(len(points)), *lines, "".join(f"{edge:10.5f}" for edge in edges), ""])
     for number in range(frames_of(copies)):
         (folder / f"cg{number}.gro").write_text(whole)
     return len(points)
 
 
-def write_recipe(folder: Path, copies: int, moves: bool) -> Path:
+def write_recipe(folder: Path, copies: Copies, moves: bool) -> Path:
     """The published melt's recipe without what judges it; without ``moves`` it ends before these."""
-    topology = re.sub(rf"(?m)^(PS1\s+){CHAINS}\s*$", rf"\g<1>{CHAINS * copies**3}", (DATA / "topol.top").read_text())
+    topology = re.sub(rf"(?m)^(PS1\s+){CHAINS}\s*$", rf"\g<1>{CHAINS * int(np.prod(copies))}",
+                      (DATA / "topol.top").read_text())
     (folder / "topol.top").write_text(topology.replace('#include "', f'#include "{DATA}/'))
     recipe = yaml.safe_load(PUBLISHED.read_text())
     steps = {name: step for step in recipe["steps"] for name in step}  # of several of a name the last
@@ -96,18 +108,19 @@ def write_recipe(folder: Path, copies: int, moves: bool) -> Path:
     return folder / "run.yaml"
 
 
-def measured(copies: int, moves: bool) -> dict[str, float]:
-    """Atoms, processor seconds of a frame once compiled functions are loaded, those of the start, and memory, MB."""
+def measured(copies: Copies, moves: bool, threads: int) -> dict[str, float]:
+    """Atoms; processor seconds of a frame once compiled functions are loaded, those of the start, and how long the
+    frame took, s; memory, MB."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         beads = write_beads(folder, copies)
-        command = [sys.executable, "-c", CHILD, str(write_recipe(folder, copies, moves))]
+        command = [sys.executable, "-c", CHILD, str(write_recipe(folder, copies, moves)), str(threads)]
         done = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
                               check=False)
         if done.returncode:
             raise SystemExit(done.stderr or done.stdout)
-    frames, last, total, peak = map(float, done.stdout.split()[-4:])
-    return {"atoms": beads // 20 * 162, "frame": last, "start": total - frames, "memory": peak / 1024}
+    frames, last, total, wall, peak = map(float, done.stdout.split()[-5:])
+    return {"atoms": beads // 20 * 162, "frame": last, "start": total - frames, "wall": wall, "memory": peak / 1024}
 
 
 def exponents(rows: list[dict[str, float]]) -> dict[str, float]:
@@ -137,13 +150,15 @@ def draw(rows: list[dict[str, float]], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--copies", type=int, nargs="+", default=[1, 2, 3], help="in each direction")
+    parser.add_argument("--copies", type=copies_of, nargs="+", default=[(n,) * 3 for n in (1, 2, 3)],
+                        help="along each edge, such as 3 or 6x6x5")
+    parser.add_argument("--threads", type=int, default=1, help="that share a frame")
     parser.add_argument("--draws", action="store_true", help="draws of the network alone, without moves")
     parser.add_argument("--figure", type=Path, help="a file to draw to (.svg)")
     options = parser.parse_args()
     rows = []
     for copies in options.copies:
-        rows.append(measured(copies, not options.draws))
+        rows.append(measured(copies, not options.draws, options.threads))
         print(json.dumps(rows[-1]), flush=True)
     if len(rows) > 1:
         print(json.dumps({"exponents": exponents(rows)}))

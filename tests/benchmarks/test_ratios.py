@@ -23,12 +23,14 @@ from backmap_plugins.generators.equivariant.head import Head
 from backmap_plugins.regularizers.steric import Steric, StericOptions
 from MDAnalysis.lib.formats.libmdaxdr import XTCFile
 
+from backmap.engine.compiling import crew
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.hamiltonian.moves import HamiltonianMoves
 from backmap.engine.random import Stream
 from backmap.engine.sites.conflict import bead_pairs, colour, colour_serially, conflict_graph
 from backmap.engine.sites.environment import Scene
 from tests import forcefields, scenes
+from tests.unit.engine.hamiltonian.test_colours import melt, started
 
 DEMO = scenes.RECIPE
 
@@ -208,6 +210,22 @@ def test_moves_beside_a_plain_loop() -> None:
     step = seconds(lambda: moves.sweep(frame, (7, 1, 0, 0))) / (40 * system.n_atoms)
     pair = seconds(lambda: plain_pairs(points)) / (1000 * 1999)
     assert step < PAIRS * pair, f"a step of an atom takes as long as {step / pair:.0f} pairs"
+
+
+@pytest.mark.parametrize(("copies", "least"), [(2, 1.3), (8, 1.6)])
+def test_two_threads_move_a_melt(copies: int, least: float) -> None:
+    """By the clock, on two idle cores; 1,944 atoms in each copy of the box."""
+    if len(os.sched_getaffinity(0)) < 2 or os.getloadavg()[0] > 0.5:
+        pytest.skip("two idle cores are needed")
+    moves, atoms, box = melt(copies)
+    frame = started(moves, atoms, box)
+
+    def swept(threads: int) -> float:
+        with crew.working(threads):
+            return seconds(lambda: moves.sweep(frame, (7, 1, 0, 0)), times=5)
+
+    ratio = swept(1) / swept(2)
+    assert ratio > least, f"only {ratio:.2f} times as fast"
 
 
 #: Runs the demo on other beads, says its peak memory (KiB) and how long the quickest frame took (s). Not ru_maxrss:

@@ -145,6 +145,9 @@ TABLE: list[Row] = [
      "cg.gro:5: x of atom 3 is 'nan', not a number. The file is damaged, or the simulation that wrote it blew up."),
     ("position that is no number in the second frame", LATE_NAN, (*GRO, "--set", "window=1", *QUICK),
      "cg.gro:264: x of atom 3 is 'nan', not a number. The file is damaged, or the simulation that wrote it blew up."),
+    ("writer of which nothing is said", nothing, ("--set", "steps.write.atoms={gromacs_ready: {}}"),
+     "run.yaml: ...gromacs_ready: the options 'folder', 'of' and 'temperature' are missing. folder: The folder, in the "
+     "output folder. of: The .top in which the molecule types stand. temperature: Of the runs, K."),
     # topology and mapping
     ("chains longer than the topology's", xtc(320), ("--set", "steps.read.beads.gromacs=cg.xtc"),
      "run.yaml: steps[1].read: cg.xtc: holds 320 beads, but the topology (64 OCT) has 256. Check the molecule counts "

@@ -42,6 +42,8 @@ TABLE: list[tuple[str, str, str, str]] = [
      f"{DYADS}: 'rmr' is no sequence of 8 dyads. Write 8 letters m and r, or one for all of them."),
     ("dyads by the type of other beads", f"{{{FILES}, tacticity: {{PS: {{dyads: {{B: r}}, first: +}}}}}}", "{}",
      f"{DYADS}: beads of type 'A' lie between stereocentres of 'PS', and nothing is said of them. Name them, m or r."),
+    ("tacticity of which nothing is said", f"{{{FILES}, tacticity: {{PS: {{}}}}}}", "{}",
+     "run.yaml: steps[0].topology.tacticity.PS: the options 'dyads' and 'first' are missing"),
     ("dyads without the first hand", f"{{{FILES}, tacticity: {{PS: {{dyads: r}}}}}}", "{}",
      "run.yaml: steps[0].topology.tacticity.PS: the option 'first' is missing..."),
 ]

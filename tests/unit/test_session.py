@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import pytest
 from rich.console import Console
 
 import backmap
+from backmap import session
+from backmap.errors import BackmapError
 from backmap.running.display import Display
 
 from .conftest import TOY
@@ -123,3 +126,15 @@ def test_importing_is_quick() -> None:
     code = ("import sys, backmap; backmap.run; heavy = ('torch', 'numpy', 'scipy', 'rdkit', 'MDAnalysis')\n"
             "print([name for name in heavy if name in sys.modules])")
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_how_many_threads_share_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BACKMAP_THREADS", raising=False)
+    assert session._sharing(3) == 3
+    assert session._sharing(None) == min(len(os.sched_getaffinity(0)), session.MOST_THREADS)
+    monkeypatch.setenv("BACKMAP_THREADS", "5")
+    assert (session._sharing(None), session._sharing(2)) == (5, 2)
+    for wrong in ("0", "-1", "many", "100000"):
+        monkeypatch.setenv("BACKMAP_THREADS", wrong)
+        with pytest.raises(BackmapError, match=f"BACKMAP_THREADS={wrong}: should be a number of threads"):
+            session._sharing(None)

@@ -2,6 +2,9 @@
 
 The state is atoms and hands, p(r, s | R) ~ P(s) / Z(s) exp(-U(r)/kT) N(Mr; R, sigma^2). Along a chain, P(s) / Z(s) has
 a factor for each dyad, of which only the quotient of meso and racemo matters.
+
+A flip that is rejected is made once more in a copy of the frame, and turned back from there once the atoms about it
+have come to rest: its work is one of the other hand, which the frame itself may never have.
 """
 from __future__ import annotations
 
@@ -15,13 +18,16 @@ from numpy.typing import NDArray
 from ...model.isomers import handedness
 from ..flags import owners
 from ..random import Stream
-from .move import Frame, Turns
+from .move import Frame, Turns, changing, copied
 from .moves import HamiltonianMoves
+from .trajectory import Rules
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 MOST = 60.0  #: of the logarithm of odds that are told: beyond that samples say nothing
+SETTLING = 10  #: sweeps of moves about a centre before it is turned back
+WELCOME = 1e4  #: logarithm of a weight by which a flip that turns over is accepted, as its negative is rejected
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +70,7 @@ class Tried:
         hand: Sign before, (n,).
         change: Meso dyads that there would be more, (n,).
         work: Of the trajectory, kT, without what P(s) / Z(s) gives, inf where it did not turn the centre over, (n,).
+        back: Of turning it back after it was turned over in a copy of the frame, likewise; NaN where it was not.
         accepted: (n,) bool.
     """
 
@@ -71,6 +78,7 @@ class Tried:
     hand: Index
     change: Index
     work: Array
+    back: Array
     accepted: NDArray[np.bool_]
 
 
@@ -94,27 +102,58 @@ class Flips:
         having = np.flatnonzero((self.moves.beads == bead).any(axis=1))
         return int(having[np.argmin(np.abs(self.moves.centre[having] - bead))]) if len(having) else -1
 
-    def sweep(self, frame: Frame, name: Sequence[int | str], chosen: Index | None = None) -> Tried:
+    def sweep(self, frame: Frame, name: Sequence[int | str], chosen: Index | None = None, back: bool = False,
+              led: bool = False) -> Tried:
         """Try to turn over every centre once, or those ``chosen``, in place, one after the other.
 
         Args:
             name: Of the random numbers: seed, step, number of the frame in the input, sweep.
+            back: Measure the way back of those that are rejected, too.
+            led: With ``back``, a centre is left turned over as often as half of the difference of both works asks
+                for, from which what trajectories dissipate falls out. That finds sequences to begin with, and samples
+                nothing.
         """
         numbers = np.arange(len(self.block)) if chosen is None else chosen
-        key = Stream.of(*name, "turn", torch.as_tensor(numbers)).key.numpy()
+        keys, homeward = (Stream.of(*name, way, torch.as_tensor(numbers)).key.numpy() for way in ("turn", "back"))
+        chance = Stream.of(*name, "accept", torch.as_tensor(numbers)).uniform(1)[:, 0].numpy()
         rules = self.moves.rules
         rules = rules._replace(steps=max(2, round(self.time * 1e-3 / rules.timestep)))
         hands = self.centres.hands(frame.atoms)
         tried = []
         for k, one in enumerate(numbers.tolist()):
-            change = self.centres.change(hands, one)
-            gain = self.gain * change
-            turns = Turns((self.centres.atoms[one] - self.centres.first[one])[None], np.array([gain]))
-            outcome = self.moves.turn(frame, self.block[one:one + 1], key[k:k + 1], turns, rules)
-            tried.append((one, hands[one], change, outcome.error[0] + gain, outcome.accepted[0]))
-            if outcome.accepted[0]:
+            change, hand, returned = self.centres.change(hands, one), hands[one], np.nan
+            other, allowed = copied(frame), self.gain * change - np.log(chance[k])
+            work = self._turn(other, one, keys[k:k + 1], WELCOME, rules)
+            accepted = work < allowed
+            if back and not accepted and np.isfinite(work):
+                returned = self._back(other, one, homeward[k:k + 1], (*name, "settling", one), rules)
+                accepted = led and np.isfinite(returned) and 0.5 * (work - returned) < allowed
+            if accepted:
+                self._take_over(frame, other)
                 hands = self.centres.hands(frame.atoms)
+            tried.append((one, hand, change, work, returned, accepted))
         return Tried(*(np.array(column) for column in zip(*tried, strict=True)))
+
+    def _turn(self, frame: Frame, one: int, key: Index, gain: float, rules: Rules) -> float:
+        """Turn centre ``one`` over, in place if ``gain`` makes that welcome; the work without it, kT."""
+        turns = Turns((self.centres.atoms[one] - self.centres.first[one])[None], np.array([gain]))
+        return float(self.moves.turn(frame, self.block[one:one + 1], key, turns, rules).error[0]) + gain
+
+    def _take_over(self, frame: Frame, other: Frame) -> None:
+        """Bring a frame to where its copy is."""
+        there = changing(other)
+        for name, array in changing(frame).items():
+            array[:] = there[name]
+        self.moves.recall(frame)
+
+    def _back(self, frame: Frame, one: int, key: Index, name: Sequence[int | str], rules: Rules) -> float:
+        """Work of turning centre ``one`` back, once the atoms of its block have moved; they stay as they are then."""
+        only = np.zeros(self.moves.system.n_beads, dtype=bool)
+        beads = self.moves.beads[self.block[one]]
+        only[beads[beads >= 0]] = True
+        for number in range(SETTLING):
+            self.moves.sweep(frame, (*name, number), only)
+        return self._turn(frame, one, key, -WELCOME, rules)
 
 
 def log_odds(hand: Index, work: Array) -> float:

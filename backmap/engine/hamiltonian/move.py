@@ -15,9 +15,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..compiling.atomic import at_least, raised_by_one, until
 from ..compiling.compiled import compiled, part
 from ..compiling.uniform import uniform
 from ..geometry.measure import band_log_det
+from .colours import Course
 from .constraints import bead_sums, constraints_of
 from .forces import terms_of
 from .isomers import stays_isomer
@@ -51,12 +53,28 @@ class Frame(NamedTuple):
         residual: M(r) - R, (B, 3), nm, kept up to date.
         grid: Its beads in cells.
         velocity: With which molecules were left, nm/ps, (A, 3), where they keep some of it; NaN where nothing is known.
+        half: Half an edge of the cube about each bead that its atoms stay in where they move at once with others, nm,
+            (B,).
     """
 
     atoms: Array
     residual: Array
     grid: Cells
     velocity: Array
+    half: Array
+
+
+def changing(frame: Frame) -> dict[str, NDArray[np.float64]]:
+    """What changes of a frame while it is moved."""
+    return {"atoms": frame.atoms, "residual": frame.residual, "reach": frame.grid.reach, "largest": frame.grid.largest,
+            "given": frame.grid.beads, "velocity": frame.velocity}
+
+
+def copied(frame: Frame) -> Frame:
+    """The frame, to be moved by itself."""
+    moving = ("beads", "reach", "largest", "wrap", "start", "member")
+    grid = frame.grid._replace(**{name: getattr(frame.grid, name).copy() for name in moving})
+    return Frame(frame.atoms.copy(), frame.residual.copy(), grid, frame.velocity.copy(), frame.half)
 
 
 class Turns(NamedTuple):
@@ -146,15 +164,47 @@ def update_reach(t: BlockTables, p: BlockPlaces, one: int, s: AtomTables, g: Cel
             reach = max(reach, (atoms[atom, 0] - g.beads[bead, 0])**2 + (atoms[atom, 1] - g.beads[bead, 1])**2
                         + (atoms[atom, 2] - g.beads[bead, 2])**2)
         g.reach[bead] = np.sqrt(reach)
-        g.largest[0] = max(g.largest[0], g.reach[bead])
+        at_least(g.largest, 0, g.reach[bead])
+
+
+class Team(NamedTuple):
+    """Threads that move the blocks of a sweep.
+
+    Attributes:
+        size: How many there are.
+        number: Which of them this is, from 0.
+        begun: Blocks of each colour that somebody has begun with, (colours,).
+        ready: How often one of them was ready with a colour, (1,).
+    """
+
+    size: int
+    number: int
+    begun: NDArray[np.int64]
+    ready: NDArray[np.int64]
+
+
+@part
+def confine(t: BlockTables, p: BlockPlaces, one: int, s: AtomTables, frame: Frame, free, cubes):
+    """Cubes that block ``one`` of ``p`` stays in, into ``cubes``: about its beads, or everything if it is free."""
+    beads, half = frame.grid.beads, frame.half
+    start, local, first_atom = t.copies.atom_start[p.block[one]], t.copies.atom, p.first_atom[one]
+    for i in range(t.places.moving[p.make[one]]):
+        bead = s.owner[first_atom + local[start + i]]
+        for c in range(3):
+            cubes[i, c] = beads[bead, c]
+        cubes[i, 3] = np.inf if free else half[bead]
 
 
 @compiled(nogil=True)
-def sweep(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, lists: Lists, frame: Frame, chosen,
-          keys, turns: Turns, moved: Moved):
-    """Move the blocks ``chosen`` (n,) of ``p`` one after the other, each from what the ones before have left.
+def sweep(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, longer: Rules, bodies, r: Room, lists: Lists,
+          frame: Frame, chosen, keys, turns: Turns, moved: Moved, course: Course, team: Team):
+    """Move the blocks ``chosen`` (n,) of ``p`` in their course, each from what those of colours before have left.
+
+    Threads share the blocks of a colour. These stay in their cubes: a trajectory that leaves them is rejected, as the
+    one backwards would be. A block that is alone goes where it likes.
 
     Args:
+        longer: Rules of those that are ``bodies`` (n,).
         frame: Changed in place.
         keys: Of the random numbers of each move, (n,).
         turns: What turns over on the way.
@@ -163,43 +213,61 @@ def sweep(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, 
     Returns:
         ``lists``, perhaps larger.
     """
+    for colour in range(len(course.start) - 1):
+        begin, end = course.start[colour], course.start[colour + 1]
+        while True:
+            at = begin + raised_by_one(team.begun, colour)
+            if at >= end:
+                break
+            m = course.order[at]
+            confine(t, p, chosen[m], s, frame, end - begin == 1, r.cubes)
+            lists = _move(t, s, p, longer if bodies[m] else rules, r, lists, frame, chosen[m], m, keys[m], turns, moved)
+        if team.size > 1:
+            raised_by_one(team.ready, 0)
+            until(team.ready, 0, (colour + 1) * team.size)
+    return lists
+
+
+@part
+def _move(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, lists: Lists, frame: Frame, one, m,
+          key, turns: Turns, moved: Moved):
+    """Move block ``one`` of ``p``, the ``m``-th of a sweep, inside the cubes of the room; returns ``lists``, perhaps
+    larger."""
     atoms, residual, g, velocity = frame.atoms, frame.residual, frame.grid, frame.velocity
     accepted, change, error, energy = moved.accepted, moved.change, moved.error, moved.energy
-    for m in range(len(chosen)):
-        one = chosen[m]
-        enter(t, s, p, one, atoms, r)
-        hold(t, p, one, rules.exact, residual, r)
-        draw_velocities(t, p.make[one], rules.heat, keys[m], r.velocity)
-        steps, keeps = length(keys[m], rules.steps), rules.friction < np.inf and p.whole[one]
+    enter(t, s, p, one, atoms, r)
+    hold(t, p, one, rules.exact, residual, r)
+    draw_velocities(t, p.make[one], rules.heat, key, r.velocity)
+    steps, keeps = length(key, rules.steps), rules.friction < np.inf and p.whole[one]
+    if keeps:
+        go_on(t, p, one, rules, steps, velocity, r.velocity)
+    begin, behind = t.copies.atom_start[p.block[one]], t.copies.atom_start[p.block[one] + 1]
+    turn = turn_of(turns.atoms[m], t.copies.atom, begin, behind, terms_of(t, p.make[one]), r.x)
+    end, energies, before, after, lists = trajectory(t, s, g, p, one, atoms, rules, steps, r, lists, turn)
+    leave(t, p, one, r)
+    accepted[m], change[m], error[m] = False, 0.0, np.inf
+    energy[m] = energies[0, 0] if energies[0, 1] > 0.0 else np.nan
+    if end != WHOLE or not stays_isomer(t, p.make[one], r.start, r.x):
+        return lists
+    if turns.atoms[m, 0] >= 0 and (len(turn.at) == 0 or turn.sign * hand(turn.at, r.x) >= 0.0):
+        return lists
+    gain = 0.5 * rules.block * (after - before) + turns.gain[m]
+    if rules.molecule != 0.0:
+        gain -= 0.5 * rules.molecule * near_log_det(t, p, one, atoms)
+        place_block(t, p, one, r.x, atoms)
+        gain += 0.5 * rules.molecule * near_log_det(t, p, one, atoms)
+    else:
+        place_block(t, p, one, r.x, atoms)
+    error[m] = (energies[1].sum() - energies[0].sum()) / rules.heat
+    if turns.atoms[m, 0] >= 0:
+        error[m] -= gain
+        gain = 0.0
+    if np.log(uniform(key, 0)) < gain - error[m]:
+        accepted[m], change[m], energy[m] = True, energies[1, 0] - energies[0, 0], energies[1, 0]
+        update_residual(t, p, one, rules.exact, r, residual)
+        update_reach(t, p, one, s, g, atoms)
         if keeps:
-            go_on(t, p, one, rules, steps, velocity, r.velocity)
-        begin, behind = t.copies.atom_start[p.block[one]], t.copies.atom_start[p.block[one] + 1]
-        turn = turn_of(turns.atoms[m], t.copies.atom, begin, behind, terms_of(t, p.make[one]), r.x)
-        end, energies, before, after, lists = trajectory(t, s, g, p, one, atoms, rules, steps, r, lists, turn)
-        leave(t, p, one, r)
-        accepted[m], change[m], error[m] = False, 0.0, np.inf
-        energy[m] = energies[0, 0] if energies[0, 1] > 0.0 else np.nan
-        if end != WHOLE or not stays_isomer(t, p.make[one], r.start, r.x):
-            continue
-        if turns.atoms[m, 0] >= 0 and (len(turn.at) == 0 or turn.sign * hand(turn.at, r.x) >= 0.0):
-            continue
-        gain = 0.5 * rules.block * (after - before) + turns.gain[m]
-        if rules.molecule != 0.0:
-            gain -= 0.5 * rules.molecule * near_log_det(t, p, one, atoms)
-            place_block(t, p, one, r.x, atoms)
-            gain += 0.5 * rules.molecule * near_log_det(t, p, one, atoms)
-        else:
-            place_block(t, p, one, r.x, atoms)
-        error[m] = (energies[1].sum() - energies[0].sum()) / rules.heat
-        if turns.atoms[m, 0] >= 0:
-            error[m] -= gain
-            gain = 0.0
-        if np.log(uniform(keys[m], 0)) < gain - error[m]:
-            accepted[m], change[m], energy[m] = True, energies[1, 0] - energies[0, 0], energies[1, 0]
-            update_residual(t, p, one, rules.exact, r, residual)
-            update_reach(t, p, one, s, g, atoms)
-            if keeps:
-                left_with(t, p, one, r.velocity, velocity)
-        else:
-            place_block(t, p, one, r.start, atoms)
+            left_with(t, p, one, r.velocity, velocity)
+    else:
+        place_block(t, p, one, r.start, atoms)
     return lists

@@ -1,7 +1,6 @@
 """Hamiltonian moves on the frames of a system: which blocks a sweep moves, and what came of it."""
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
@@ -18,15 +17,17 @@ from ..energy.layout import FieldLayout
 from ..random import Stream
 from ..sites.schedule import per_bead
 from .blocks import Block
+from .colours import Colours
 from .cover import cover
 from .descent import descend
-from .lists import lists
-from .move import Frame, Moved, Turns, sweep
+from .lists import Lists
+from .move import Frame, Moved, Turns
 from .nearby import AtomTables, bundles, cores, grid, moved_to, sorted_anew
 from .records import BlockTables
+from .sharing import Workplaces
 from .tables import build
 from .together import Together
-from .trajectory import BlockPlaces, Rules, room
+from .trajectory import BlockPlaces, Room, Rules
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -39,6 +40,7 @@ STRAYED = 0.1  #: nm; as far as untied molecules stray from their beads before t
 #: Rigid bodies that are free take time steps as many times as long where others have bonds that are springs: theirs are
 #: the fastest vibrations, and nearly all moves of water are accepted with them.
 LONGER = 2.5
+WIDE = 3.0  #: sigma that atoms may be farther from soft beads before they no longer move at once with others
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,11 +139,27 @@ class HamiltonianMoves:
         start = np.searchsorted(self.layout.where.owner[order], np.arange(system.n_beads + 1))
         self.surroundings = AtomTables(field_, start.astype(np.int64), order, self.layout.where.owner,
                                        bundles(len(field_.c6)), cores(field_.c6, field_.c12, None))
-        self.room = room(self.tables, len(field_.c6), max(kind.n_atoms for kind in system.types))
-        self._lists = lists(int(np.diff(self.tables.places.start).max(initial=1)), len(field_.c6))
-        self._together = Together(self.tables, self.surroundings, self.places)
+        self._workplaces = Workplaces(self.tables, len(field_.c6), max(kind.n_atoms for kind in system.types))
+        self._settle()
         if sigma is not None:
             self.soften(sigma)
+
+    def _settle(self) -> None:
+        """What depends on where blocks are and on how softly their beads are met."""
+        self._together = Together(self.tables, self.surroundings, self.places)
+        strayed = np.where(self.untied, 2.0 * STRAYED, 0.0) + (0.0 if self.sigma is None else WIDE * self.sigma)
+        self._colours = Colours(self.system, self.tables, self.places, [len(listed) for listed in self.blocks],
+                                self.beads, strayed, self.surroundings.field.cutoff)
+
+    @property
+    def room(self) -> Room:
+        """Room for trajectories of one thread."""
+        return self._workplaces.places[0][0]
+
+    @property
+    def _lists(self) -> Lists:
+        """Room for their lists."""
+        return self._workplaces.places[0][1]
 
     @property
     def _springy(self) -> bool:
@@ -174,7 +192,7 @@ class HamiltonianMoves:
         """Change how softly beads are met, nm, one or (B,), of moves that were made for soft beads."""
         self.sigma = np.broadcast_to(np.asarray(sigma, dtype=np.float64), (self.system.n_beads,)).copy()
         self.places = self.places._replace(stiffness=self.rules.heat / self.sigma**2)
-        self._together = Together(self.tables, self.surroundings, self.places)
+        self._settle()
 
     def _lay_out(self) -> None:
         """Every block of every molecule, those of one molecule together."""
@@ -206,7 +224,8 @@ class HamiltonianMoves:
         beads = self.followed(beads, atoms)
         residual = self.system.map(atoms) - beads
         velocity = np.full_like(atoms, np.nan) if velocity is None else np.array(velocity, dtype=np.float64)
-        return Frame(atoms, residual, grid(beads, atoms, self.layout.where.owner, box), velocity)
+        cells = grid(beads, atoms, self.layout.where.owner, box)
+        return Frame(atoms, residual, cells, velocity, self._colours.cubes(cells))
 
     def followed(self, beads: Array, atoms: Array) -> Array:
         """Beads (B, 3), nm, those that are untied where their molecules of whole atoms (A, 3) are."""
@@ -271,8 +290,9 @@ class HamiltonianMoves:
             self._together.move(around, rules, self.room, frame, single, key)
             frame.residual[:] = self.system.map(frame.atoms) - frame.grid.beads
             chosen = chosen[~self._together.single[chosen]]
-        keys = Stream.of(*name, "move", torch.as_tensor(self.centre[chosen])).key.numpy()
-        return self._move(frame, chosen, keys, around, rules)
+        centre = torch.as_tensor(self.centre[chosen])
+        return self._move(frame, chosen, Stream.of(*name, "move", centre).key.numpy(), around, rules,
+                          drawn=Stream.of(*name, "colours", centre).uniform(1)[:, 0].numpy())
 
     def descend(self, frame: Frame, name: Sequence[int | str], only: Mask, steps: int, cap: float | None = None,
                 push: Array | None = None) -> Array:
@@ -295,8 +315,8 @@ class HamiltonianMoves:
         self.follow(frame)
         gained = np.zeros(len(chosen))
         push = np.zeros_like(frame.atoms) if push is None else push
-        self._lists = descend(self.tables, around, self.places, self.rules, self.room, self._lists, frame, chosen,
-                              push, steps, gained)
+        self._workplaces.places[0] = self.room, descend(self.tables, around, self.places, self.rules, self.room,
+                                                        self._lists, frame, chosen, push, steps, gained)
         return gained
 
     def _capped(self, cap: float | None) -> AtomTables:
@@ -338,17 +358,16 @@ class HamiltonianMoves:
         return rules._replace(peak=tempering.peak, steps=max(1, round(tempering.time * 1e-3 / rules.timestep)))
 
     def _move(self, frame: Frame, chosen: Index, keys: Index, around: AtomTables, rules: Rules,
-              turns: Turns | None = None) -> SweepOutcome:
+              turns: Turns | None = None, drawn: Array | None = None) -> SweepOutcome:
+        """Move blocks one after the other, or, where ``drawn`` (n,) is given, those of one colour at once."""
         turns = turns or Turns(np.full((len(chosen), 5), -1), np.zeros(len(chosen)))
         moved = Moved(np.zeros(len(chosen), dtype=bool), *np.zeros((3, len(chosen))))
         bodies = self._bodies[self.centre[chosen]]
         longer = rules._replace(timestep=LONGER * rules.timestep, steps=max(1, round(rules.steps / LONGER)))
-        ends = np.flatnonzero(np.diff(bodies, prepend=~bodies[:1], append=~bodies[-1:]))
-        for first, end in itertools.pairwise(ends):  # one after the other, as they were chosen
-            own = slice(first, end)
-            self._lists = sweep(self.tables, around, self.places, longer if bodies[first] else rules, self.room,
-                                self._lists, frame, chosen[own], keys[own], Turns(*(each[own] for each in turns)),
-                                Moved(*(each[own] for each in moved)))
+        steps = np.where(bodies, longer.steps, rules.steps)
+        course = self._colours.alone(len(chosen)) if drawn is None else self._colours.course(
+            frame.grid, frame.half, chosen, keys, steps, drawn)
+        self._workplaces.sweep(course, around, self.places, (rules, longer), bodies, frame, chosen, keys, turns, moved)
         return SweepOutcome(self.centre[chosen], self.beads[chosen], *moved)
 
 

@@ -34,8 +34,8 @@ Index = NDArray[np.int64]
 #: nm; atoms that go farther in a step were thrown off by others they lay on. Steps back are as long: it is no bias.
 STRIDE = 0.1
 #: Why a trajectory ended: as it should, constraints not met, dependent or not reversible, energies that are not finite
-#: or atoms thrown off.
-WHOLE, TORN, INFINITE = 0, 1, 2
+#: or atoms thrown off, outside of the cubes that it was to stay in.
+WHOLE, TORN, INFINITE, OUTSIDE = 0, 1, 2, 3
 
 
 class BlockPlaces(NamedTuple):
@@ -82,7 +82,10 @@ class Rules(NamedTuple):
 
 
 class Room(NamedTuple):
-    """Arrays that a trajectory works in, large enough for every block: see ``room``."""
+    """Arrays that a trajectory works in, large enough for every block: see ``room``.
+
+    ``cubes`` are those that places stay in, centre and half an edge, nm, (places, 4).
+    """
 
     x: Array
     start: Array
@@ -101,6 +104,7 @@ class Room(NamedTuple):
     charges: Array
     pairs: PairRoom
     terms: Array
+    cubes: Array
 
 
 def room(t: BlockTables, n_kinds: int, n_atoms: int) -> Room:
@@ -111,7 +115,8 @@ def room(t: BlockTables, n_kinds: int, n_atoms: int) -> Room:
     bonds, entries, constraints = (np.diff(start).max(initial=1) for start in starts)
     return Room(*six, np.empty((bonds, 3)), np.empty(entries), np.empty(constraints), np.empty((rows, 3)),
                 np.empty((rows, 3)), np.zeros(rows), np.full(n_atoms, -1), np.empty(places, dtype=np.int64),
-                np.empty(places), pair_room(places, n_kinds), np.empty(ROOM))
+                np.empty(places), pair_room(places, n_kinds), np.empty(ROOM),
+                np.full((places, 4), [0.0, 0.0, 0.0, np.inf]))
 
 
 @part
@@ -269,6 +274,8 @@ def trajectory(t: BlockTables, s: AtomTables, g: Cells, p: BlockPlaces, one: int
             for i in range(moving):
                 for c in range(3):
                     v[i, c] = rate * (x[i, c] - previous[i, c])
+        if not _inside(x, r.cubes, own.moving):
+            return OUTSIDE, energies, before, after, lists
         directions(constraints.bond, x, r.unit)
         after = factorise(constraints, r.unit, r.factor)
         if not np.isfinite(after):
@@ -341,6 +348,16 @@ def _thrown(x, previous, moving):
         if not away < STRIDE * STRIDE:
             return True
     return False
+
+
+@part
+def _inside(x, cubes, moving):
+    """Whether all that moves is in its cubes."""
+    for i in range(moving):
+        for c in range(3):
+            if not abs(x[i, c] - cubes[i, c]) <= cubes[i, 3]:
+                return False
+    return True
 
 
 @part

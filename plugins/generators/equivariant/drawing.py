@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 from torch.nn.functional import silu
 
+from backmap.engine.compiling import crew
 from backmap.engine.compiling.lanes import WIDTH
 from backmap.engine.sites.records import as_arrays
 
@@ -20,7 +22,7 @@ from .features import Slots
 from .head import Head
 from .kernels import SlotLayer, looped
 from .network import Network
-from .passes import Layers, Placing, Seen, drawn_blocks
+from .passes import Drawn, Layers, Placing, Seen, drawn_blocks
 from .seeing import Classes, EncoderWeights, SeenSites, looked
 
 if TYPE_CHECKING:
@@ -29,7 +31,10 @@ if TYPE_CHECKING:
 
     from .core import Sight
 
+Index = NDArray[np.int64]
+
 DISTANCES = 1601  #: at which radial weights are tabulated
+EACH = 12  #: rows that a thread draws at least
 
 
 class DrawingLayers:
@@ -143,22 +148,37 @@ class BlockDraws:
     def __init__(self, network: Network, layers: DrawingLayers, sight: Sight, local: Tensor, site: Tensor,
                  uniform: Tensor) -> None:
         env = sight.env
-        self._network, self._tables = network, env.fragments
+        self._network, self._tables, self._fragment = network, env.fragments, env.row[site]
         block = (env.block & ~env.fragments.pinned[env.row])[site].numpy()  # pinned atoms stay at the anchor, zero
-        self._atom, self._row = np.nonzero(block.T)
-        start = np.append(0, np.cumsum(block.sum(axis=0)))
-        self._fragment = env.row[site]
-        self._drawn = drawn_blocks(
-            local.numpy(), (self._row, start), site.numpy(), self._fragment.numpy(), uniform.numpy(),
-            layers.placing, layers.seen(sight),
-            as_arrays(SeenClasses(env.neighbours, env.neighbours_placed, sight.surrounding)), layers.layers)
+        threads = max(1, min(crew.number(), len(block) // EACH))
+        self._ends = np.linspace(0, len(block), threads + 1).astype(np.int64)
+        self._parts = [self._listed(block, part) for part in range(threads)]
+        self._drawn: list[Drawn | None] = [None] * threads
+        placed = (site.numpy(), self._fragment.numpy(), uniform.numpy(), layers.placing, layers.seen(sight),
+                  as_arrays(SeenClasses(env.neighbours, env.neighbours_placed, sight.surrounding)), layers.layers)
+
+        def work(part: int) -> None:
+            _, row, start = self._parts[part]
+            self._drawn[part] = drawn_blocks(local.numpy(), (row, start), *placed)
+
+        crew.together(work, threads)
+
+    def _listed(self, block: NDArray[np.bool_], part: int) -> tuple[Index, Index, Index]:
+        """Atoms that a thread draws, their rows, and where those of each place in the fragment begin."""
+        first, end = self._ends[part:part + 2]
+        atom, row = np.nonzero(block[first:end].T)
+        return atom, row + first, np.append(0, np.cumsum(block[first:end].sum(axis=0)))
 
     def log_density(self) -> Tensor:
         """Of what was drawn, of each row, (rows,)."""
-        drawn, row, fragment = self._drawn, torch.as_tensor(self._row), self._fragment
-        smooth, pairs, hidden = map(torch.as_tensor, (drawn.smooth, drawn.pairs, drawn.hidden))
-        head = Head.drawn(self._network, self._tables, fragment[row], torch.as_tensor(self._atom),
-                          LocalFrame(*map(torch.as_tensor, drawn.frames)), hidden,
+        drawn = self._drawn
+        atom, row = (torch.as_tensor(np.concatenate([part[k] for part in self._parts])) for k in range(2))
+        smooth, pairs, hidden = (torch.as_tensor(np.concatenate([getattr(part, name) for part in drawn]))
+                                 for name in ("smooth", "pairs", "hidden"))
+        frames = LocalFrame(*(torch.as_tensor(np.concatenate(each))
+                              for each in zip(*(part.frames for part in drawn), strict=True)))
+        sphere, fragment = np.concatenate([part.sphere for part in drawn], axis=1), self._fragment
+        head = Head.drawn(self._network, self._tables, fragment[row], atom, frames, hidden,
                           Torsions(self._network.with_pairs(smooth, pairs)))
-        value = head.log_density(*map(torch.as_tensor, drawn.sphere))
+        value = head.log_density(*map(torch.as_tensor, sphere))
         return torch.zeros(len(fragment), dtype=torch.float64).index_add(0, row, value)

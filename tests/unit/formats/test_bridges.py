@@ -63,6 +63,8 @@ def test_frames_of_openmm(structure: parmed.Structure) -> None:
     assert bridge.knows(simulation)
     np.testing.assert_allclose(bridge.frames(simulation).frame(0).positions, file.frame(0).positions, atol=2e-6)
     np.testing.assert_allclose(bridge.frames(simulation).frame(0).box, 2 * file.frame(0).box, atol=2e-6)
+    modeller.topology.setPeriodicBoxVectors(file.frame(0).box * openmm.unit.nanometer)  # an array, as people make them
+    np.testing.assert_allclose(bridge.frames(modeller).frame(0).box, file.frame(0).box, atol=2e-6)
 
 
 def test_what_a_run_made_as_a_structure(system: object, tmp_path: Path) -> None:

@@ -22,6 +22,12 @@ CIS_BUTENE, TRANS_BUTENE = "C/C=C\\C", "C/C=C/C"
 DIPEPTIDE = "CC(=O)N[C@@H](C)C(=O)NC"
 NAMES = ["CH3", "C", "O", "N", "CA", "CB", "C", "O", "N", "C"]
 RESIDUES = [1, 1, 1, 2, 2, 2, 2, 2, 3, 3]
+#: Uridine and 2'-deoxythymidine, as PubChem writes them, with the names of their heavy atoms.
+NUCLEOSIDES = {
+    "U": ("C1=CN(C(=O)NC1=O)[C@H]2[C@@H]([C@@H]([C@H](O2)CO)O)O",
+          "C5 C6 N1 C2 O2 N3 C4 O4 C1' C2' C3' C4' O4' C5' O5' O3' O2'"),
+    "DT5": ("CC1=CN(C(=O)NC1=O)[C@H]2C[C@@H]([C@H](O2)CO)O",
+            "C7 C5 C6 N1 C2 O2 N3 C4 O4 C1' C2' C3' C4' O4' C5' O5' O3'")}
 
 
 def assembled(smiles: str, sides_: tuple[ToldSide, ...] = (), by: str = "the mapping", copies: int = 1,
@@ -57,6 +63,19 @@ def test_amino_acids_are_left_handed_and_peptide_bonds_trans() -> None:
     assert list(isomer_lines(natural(system))) == [
         "MOL: isomer: 1 stereocentre, 2 peptide bonds trans by the names of residues"]
     assert natural(system, MOL=[3]).types[0].planar.side.tolist() == [TRANS, CIS]
+
+
+@pytest.mark.parametrize(("residue", "known"), [("U", 4), ("DT5", 3), ("LIG", 0)])
+def test_sugars_of_nucleotides_are_d(residue: str, known: int) -> None:
+    smiles, names = NUCLEOSIDES.get(residue, NUCLEOSIDES["U"])
+    n = len(builders.atoms_of(smiles, "MOL")[0].atom_names)
+    heavy = names.split()
+    system, shape = assembled(smiles, atom_names=[*heavy, *(f"H{k}" for k in range(n - len(heavy)))],
+                              residue_names=[residue] * n)
+    (kind,) = natural(system).types
+    sign = kind.chemistry.sign
+    assert np.count_nonzero(sign) == known
+    np.testing.assert_array_equal(sign[sign != 0], handedness(shape, kind.chemistry.centres)[sign != 0])
 
 
 @pytest.mark.parametrize(("cis", "problem"), [

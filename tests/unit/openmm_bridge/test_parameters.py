@@ -11,6 +11,7 @@ from backmap_plugins.openmm_bridge.parameters import translate
 from backmap.errors import BackmapError
 
 WRAPPED = "k*d^2; d=x-2*pi*floor(x/(2*pi)+0.5); x=theta-theta0; pi=3.141592653589793"
+CHARMM = "k*min(dtheta, 2*pi-dtheta)^2; dtheta = abs(theta-theta0);pi = 3.141593;"  # as OpenMM writes it
 CHAIN = OpenMMMolecule(np.arange(4), np.array([[0, 1], [1, 2], [2, 3]]))
 
 
@@ -53,6 +54,8 @@ def test_angles(expression: str, name: str, expected: list[float]) -> None:
 @pytest.mark.parametrize(("expression", "values", "name", "expected"), [
     (WRAPPED, (80.0, 0.6), "harmonic_improper", [0.6, 160.0]),
     (WRAPPED, (80.0, 3.1), "harmonic_improper", [3.1, 160.0]),
+    (CHARMM, (80.0, 0.6), "harmonic_improper", [0.6, 160.0]),
+    (CHARMM, (80.0, np.pi), "harmonic_improper", [-np.pi, 160.0]),
     (WRAPPED, (80.0, -2.5), "harmonic_improper", [-2.5, 160.0]),
     ("k*(1+cos(3*theta-theta0))", (5.0, 0.4), "periodic_proper", [0.4, 5.0, 3.0]),
     ("k*(theta-theta0)^2", (5.0, 0.0), "harmonic_improper", [0.0, 10.0])])

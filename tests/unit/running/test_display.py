@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 import io
+import itertools
 import sys
+import time
 import types
 
 import pytest
@@ -47,6 +49,27 @@ def test_a_notebook_gets_plain_lines_and_one_that_changes(now: list[float], monk
         display.advance(3)
     assert capsys.readouterr() == ("a line\n", "")
     assert changed == ["0/3 frames", "0/3 frames, gibbs: repair, 0:00:00", "3/3 frames, 2 atoms/s, 0:00:00 left", ""]
+
+
+def test_a_notebook_is_told_more_while_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function that is being compiled says nothing for a minute, and the line goes on all the same, until the end."""
+    told: list[str] = []
+    monkeypatch.setitem(sys.modules, "IPython", types.ModuleType("IPython"))
+    monkeypatch.setitem(sys.modules, "IPython.display", types.SimpleNamespace(
+        display=lambda content, raw, display_id: types.SimpleNamespace(
+            update=lambda content, raw: told.append(content["text/plain"]))))
+    monkeypatch.setattr(bars, "BEAT", 0.01)
+    line, counted = bars._Changing("begun"), itertools.count()
+    line.show(0.5, "", lambda: f"compiling {next(counted)}")
+    end = time.monotonic() + 10.0
+    while "compiling 2" not in told and time.monotonic() < end:
+        time.sleep(0.01)
+    line.stop()
+    before = list(told)
+    time.sleep(0.05)
+    assert "compiling 2" in told
+    assert told == before
+    assert told[-1] == ""
 
 
 def test_time_left_counts_what_this_run_has_done(now: list[float], capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from backmap.engine.hamiltonian.flips import ChainCentres, Flips, log_odds
-from backmap.engine.hamiltonian.moves import HamiltonianMoves
+from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves
 from backmap.model.isomers import handedness
 from backmap.model.mapping import Mapping
 from backmap.model.molecule import Chemistry, MoleculeType, graph_of, implied_bead_bonds
@@ -86,22 +86,27 @@ def dihedral(arms: Array) -> Array:
     return np.arctan2((np.cross(n1, n2) * b2).sum(-1) / np.linalg.norm(b2, axis=-1), (n1 * n2).sum(-1))
 
 
-def shares(always: float = 0.0, sweeps: int = 20) -> tuple[Array, Array, Array]:
-    """Share of + of each molecule after each flip; hands before flips, and their works."""
+def stars(always: float = 0.0) -> tuple[HamiltonianMoves, Frame, Flips]:
+    """Moves of far-apart stars, where they begin, and their flips."""
     kind = star()
     system, atoms = chains.far_apart(kind, shapes())
     moves = HamiltonianMoves(system, chains.field_of(kind, *bonded()), TEMPERATURE, 20, 1.0, sigma=5.0,
                              fixman_potential=True)
-    frame = moves.frame(atoms, system.map(atoms), None)
     rows = np.arange(COUNT)
     centres = ChainCentres(np.arange(5 * COUNT).reshape(-1, 5), rows, 5 * rows, np.zeros(COUNT, dtype=bool))
     centres = centres if not always else Always(centres.atoms, centres.molecule, centres.first, centres.follows)
-    flips, hands, tried = Flips(moves, centres, always, 400.0), [], []
+    return moves, moves.frame(atoms, system.map(atoms), None), Flips(moves, centres, always, 400.0)
+
+
+def shares(always: float = 0.0, sweeps: int = 20) -> tuple[Array, Array, Array]:
+    """Share of + of each molecule after each flip; hands before flips, and their works."""
+    moves, frame, flips = stars(always)
+    hands, tried = [], []
     for sweep in range(sweeps):
         for number in range(2):
             moves.sweep(frame, (1, 0, sweep, number))
         tried.append(flips.sweep(frame, (1, 1, sweep)))
-        hands.append(centres.hands(frame.atoms))
+        hands.append(flips.centres.hands(frame.atoms))
     kept = slice(sweeps // 4, None)
     return (np.array(hands[kept]) > 0, np.array([each.hand for each in tried[kept]]),
             np.array([each.work for each in tried[kept]]))
@@ -126,6 +131,37 @@ def test_hands_of_one_centre_follow_the_quadrature() -> None:
     assert abs(found - np.log(truth / (1 - truth))) < 0.15
     mirrored = shares(always=100.0, sweeps=8)[0].mean(axis=0)
     assert abs(mirrored.mean() - truth) > 5.0 * max(mirrored.std(), 0.1) / np.sqrt(COUNT)
+
+
+def test_ways_back_leave_the_frame_as_it_is_and_tell_the_odds_from_either_hand_alone() -> None:
+    (_, plain, flips), (_, frame, _), found = stars(), stars(), []
+    for sweep in range(3):
+        flips.sweep(plain, (2, sweep))
+        found.append(flips.sweep(frame, (2, sweep), back=True))
+        np.testing.assert_array_equal(frame.atoms, plain.atoms)
+        np.testing.assert_array_equal(frame.grid.reach, plain.grid.reach)
+    hand, work, back, accepted = (np.array([getattr(each, name) for each in found]).ravel()
+                                  for name in ("hand", "work", "back", "accepted"))
+    assert np.array_equal(np.isnan(back), accepted | np.isinf(work))
+    truth = share_by_quadrature()
+    for sign in (1, -1):
+        own, made = hand == sign, (hand == sign) & ~np.isnan(back)
+        told = log_odds(np.concatenate([hand[own], -hand[made]]), np.concatenate([work[own], back[made]]))
+        assert abs(told - np.log(truth / (1 - truth))) < 0.4
+
+
+def test_led_flips_leave_a_centre_turned_over_as_often_as_both_works_ask_for() -> None:
+    _, frame, flips = stars()
+    for sweep in range(2):
+        tried = flips.sweep(frame, (3, sweep), back=True, led=True)
+        worth = 0.5 * (tried.work - tried.back)  # NaN where its work alone had it accepted
+        assert tried.accepted[(worth < 0) & np.isfinite(worth)].all()
+        unlikely = np.isfinite(worth) & (worth > 6)
+        assert unlikely.any()
+        assert not tried.accepted[unlikely].any()
+        assert tried.accepted[np.isfinite(worth)].any()
+        np.testing.assert_array_equal(flips.centres.hands(frame.atoms), np.where(tried.accepted, -1, 1) * tried.hand)
+        np.testing.assert_allclose(frame.residual, flips.moves.system.map(frame.atoms) - frame.grid.beads, atol=1e-9)
 
 
 def test_meso_dyads_that_a_turn_makes() -> None:

@@ -15,6 +15,9 @@ Mask = NDArray[np.bool_]
 
 #: Cosine of the twist of a planar bond from which on it stands between its sides: its terms alone may not say so.
 FLATTEST = 0.5
+#: The same of bonds that beads may hold twisted, 30 degrees, and the share of those of a molecule type that heat twists
+#: so far.
+FLAT, HEAT = 0.866, 0.05
 CHANGED = {"stuck": "never_accepted"}  #: flags that had other names
 
 
@@ -74,6 +77,24 @@ def twisted(system: System, atoms: Array, least: float) -> Mask:
         molecule, row = np.nonzero(flatness(atoms[group.atoms], bonds, terms.sign[terms.code == BOND]) < least)
         for end in (1, 2):
             found[owner[group.atom_offset[molecule] + bonds[row, end]]] = True
+    return found
+
+
+def wound(system: System, atoms: Array) -> Mask:
+    """Beads of molecules with twisted planar bonds, (B,), of types of which more are twisted than heat does.
+
+    Args:
+        atoms: Whole molecules, (A, 3), nm.
+    """
+    found = np.zeros(system.n_beads, dtype=bool)
+    for group in system.groups:
+        terms = group.type.isomer_terms
+        bonds = terms.code == BOND
+        if group.type.given or not bonds.any():
+            continue
+        twisted = flatness(atoms[group.atoms], terms.atoms[bonds], terms.sign[bonds]) < FLAT
+        if twisted.mean() > HEAT:
+            found[group.beads[twisted.any(axis=1)]] = True
     return found
 
 

@@ -133,10 +133,7 @@ class Mending:
             return
         beads, sound = frame.grid.beads, ~np.any([*left.values()], axis=0) & ~self.fixed
         whole = self.grafts.graft(frame.atoms, beads + frame.residual, box, folded, sound)
-        made = self.moves.frame(whole, beads, box)
-        for old, new in ((frame.atoms, made.atoms), (frame.residual, made.residual),
-                         (frame.grid.reach, made.grid.reach), (frame.grid.largest, made.grid.largest)):
-            old[:] = new
+        self.moves.put(frame, whole, box)
 
     def _round(self, frame: Frame, box: Array | None, threads: Threads, around: Mask,
                name: Sequence[int | str]) -> None:

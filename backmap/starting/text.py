@@ -159,6 +159,7 @@ def _start_of_a_box(plan: Plan) -> Iterator[str]:
     yield f"      soft_core_sweeps: {SOFT}   # sweeps before, which part overlaps"
     if plan.turning:
         yield f"      annealing_sweeps: {COOLING}  # from 600 K: small molecules hinder each other from turning"
+    yield "      for_start: true       # planar bonds are kept flat, and what sweeps leave wrong is mended once more"
     yield f"      sweeps: {SWEEPS}"
     yield f"      at_most: {LOOKING}           # sweeps in which the pilot looks for how softly beads are to be met"
     timestep, steps = _stride(plan) or (plan.timestep, steps_of(plan.timestep))

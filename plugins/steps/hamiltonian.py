@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 from backmap.api import FrameStep, Sampling, State
 from backmap.engine.energy.frame import FrameEnergy
-from backmap.engine.flags import FLATTEST, astray, finished, flagged, with_neighbours
+from backmap.engine.flags import finished, flagged, with_neighbours
 from backmap.engine.geometry.constraint import FLAG as TOLERANCE
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.hamiltonian import timestep as lengths
 from backmap.engine.hamiltonian.following import Followed, Following
 from backmap.engine.hamiltonian.move import changing, copied
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves, SweepOutcome, Tempering, by_type
-from backmap.engine.hamiltonian.steering import Steering
 from backmap.engine.hamiltonian.tables import movable
 from backmap.engine.mending import MISSED, TROUBLES, Mending
 from backmap.model.assessment import CARE, Aspect
@@ -27,12 +26,12 @@ from backmap.model.system import System, Window
 from backmap.model.tuned import AUTO, Tuned
 
 from .balancing import MappedBeads
+from .leading import LEADS, LOOSEN, MEND, SETTLE, SOFTEN, Leading
 from .mended import RULES as MENDING_RULES
 from .mended import MendingRecord
 from .move_options import HARDEST, SOFTEST, HamiltonianOptions, SoftBeads, Tempered
 from .moves_record import Record
 from .relaxing import FOLLOWED, RULES, TOPIC, Relaxation, evenly, starting_twice
-from .settling import settled
 from .softness import FIRST as GUESS
 from .softness import SigmaTuner
 from .stiffness import Stiffness
@@ -42,15 +41,13 @@ Array = NDArray[np.float64]
 FLAG = "never_accepted"
 SPRINGY = 2.0  #: fs; longer time steps are too long for bonds that are springs
 MAIN = "hamiltonian"  #: name of the sweeps that count
-MEND = "mend"  #: name of the rounds that mend what moves do not leave
-SETTLE = "settle"  #: name of the sweeps after it, of what was mended
+LAST = "last"  #: name of what mends what these leave wrong where they lead to a start
 PACE = "pace"  #: name of the time steps that these have left
 MENDED, UNMENDED = "mended", "unmended"  #: flags of beads
 _OUTCOME = [field.name for field in fields(SweepOutcome)]
 TEMPERED = "tempered"  #: name of those of tempered trajectories between them
 HEATED, COOLED, AGAIN, CROSSING = "heated", "cooled", "again", "crossing"  #: names of the sweeps of a second start
 SECOND = Tempered(every=4)  #: trajectories by which a second start crosses barriers where the first has none
-TURNS = 3  #: times that isomers are turned over again after mending, at most
 STRAYING = 3.0  #: sigma that a soft bead may be missed by before it is said to be infeasible
 HOTTER = 3.0  #: a second start begins at this many times the temperature
 
@@ -114,7 +111,7 @@ class Hamiltonian(FrameStep):
         self._blocks = movable(state.system, options.block_size, each is None)
         self.projector, self.energy = SystemProjector(state.system), FrameEnergy(state.system, state.forcefield)
         self.sigma, self.level = sigma, state.level
-        for name in ("moves", "mending", "steering"):  # what was made knows another sigma
+        for name in ("moves", "leading"):  # what was made knows another sigma
             vars(self).pop(name, None)
 
     @cached_property
@@ -123,9 +120,14 @@ class Hamiltonian(FrameStep):
         return self._wanted()
 
     @cached_property
+    def leading(self) -> Leading:
+        """What leads frames to where sweeps can begin."""
+        return Leading(self.moves, self.energy, self.options)
+
+    @property
     def mending(self) -> Mending:
         """What leads frames out of what moves do not leave."""
-        return Mending(self.moves, self.energy, 0 if self.options.only is not None else self.options.mend)
+        return self.leading.mending
 
     @cached_property
     def following(self) -> Following:
@@ -171,6 +173,7 @@ class Hamiltonian(FrameStep):
         rejected, mended = np.zeros((2, window.system.n_beads), dtype=bool)
         if only is None or only.any():
             rejected, mended = self._sweep(frame, window, only, state)
+            left = self._left(frame, window, state, mended)
             self.moves.follow(frame, 0.0)
             window, atoms = replace(window, beads=frame.grid.beads[None].copy()), frame.atoms
         else:
@@ -178,7 +181,6 @@ class Hamiltonian(FrameStep):
         done = finished(window, atoms[None])
         done.velocities = window.velocities if self.options.friction is None else frame.velocity[None].copy()
         if self.mending.rounds:
-            left = self.mending.troubles(frame, window.box(0))
             MendingRecord(self.memory["mending"]).add(int(window.place[0]), mended, left)
             done.flags[MENDED], done.flags[UNMENDED] = mended[None], np.any([*left.values()], axis=0)[None]
         place, infeasible = int(window.place[0]), np.linalg.norm(residual, axis=1) > self._off
@@ -187,6 +189,15 @@ class Hamiltonian(FrameStep):
         self.memory["relaxation"].count("beads", place, [len(rejected), rejected.sum(), infeasible.sum()])
         done.flags["infeasible"], done.flags[FLAG] = infeasible[None], rejected[None]
         return done
+
+    def _left(self, frame: Frame, window: Window, state: State, mended: NDArray[np.bool_]) -> dict[str, NDArray]:
+        """Beads in each trouble at the end, (B,), by name; for a start they are led on before."""
+        left = self.mending.troubles(frame, window.box(0)) if self.mending.rounds else {}
+        if left and self.options.for_start:
+            words = (state.seed, self.index, LAST, int(window.frames[0]))
+            moved, left = self.leading.once_more(frame, window.box(0), words, left)
+            mended |= moved
+        return left
 
     def _stuck(self, window: Window) -> Callable[[Frame, int], NDArray[np.bool_]]:
         """Beads of frames of a window about which something is wrong, neighbours included."""
@@ -203,8 +214,9 @@ class Hamiltonian(FrameStep):
         mended = np.zeros(len(frame.residual), dtype=bool)
         for name, number, settings in self._before():
             words = (state.seed, self.index, name, int(window.frames[0]), number)
-            if name in (MEND, SETTLE):
-                self._ready(frame, window.box(0), words, mended)
+            self.leading.keep_flat(name, number)
+            if name in LEADS:
+                self.leading.ready(frame, window.box(0), words, mended)
             else:
                 self.moves.sweep(frame, words, **settings)
         self.moves.slow_down(np.ones(len(mended)))  # time steps are what is looked for
@@ -216,40 +228,8 @@ class Hamiltonian(FrameStep):
         whole = window.system.atoms_near_beads(atoms, window.beads[0], window.box(0))
         kept = None if window.velocities is None else window.velocities[0]
         frame = self.moves.frame(whole, window.beads[0], window.box(0), kept)
-        self._turn_over(frame, (state.seed, self.index, "steer", int(window.frames[0])), only)
+        self.leading.turn_over(frame, (state.seed, self.index, "steer", int(window.frames[0])), only)
         return frame, residual
-
-    def _turn_over(self, frame: Frame, words: tuple, only: NDArray[np.bool_] | None = None, least: float = 0.0) -> bool:
-        """Turn over what is another isomer than it should be, or less flat than ``least``; whether there was any."""
-        if not astray(self.moves.system, frame.atoms, least).any():
-            return False
-        for _ in self.steering.steer(frame, words, only, least):
-            pass
-        return True
-
-    def _ready(self, frame: Frame, box: Array | None, words: tuple, mended: NDArray[np.bool_],
-               progress: Callable[[float], None] = lambda share: None) -> Array | None:
-        """Mend a frame, or settle what was mended, as ``words`` name it, both in place; time steps if it settled."""
-        if SETTLE in words:
-            return settled(self.moves, frame, mended, words[:-1], progress)
-        mended |= self._mend(frame, box, words, progress)
-        return None
-
-    def _mend(self, frame: Frame, box: Array | None, words: tuple,
-              progress: Callable[[float], None] = lambda share: None) -> NDArray[np.bool_]:
-        """Mend a frame, in place, and turn over what that made another isomer; returns beads that were moved, (B,)."""
-        mended = self.mending.mend(frame, box, words, progress).beads
-        for turn in range(TURNS):
-            if not self._turn_over(frame, (*words, "steer", turn), least=FLATTEST):
-                break
-            mended |= self.mending.mend(frame, box, (*words, "again", turn)).beads
-        return mended
-
-    @cached_property
-    def steering(self) -> Steering:
-        """What turns isomers over that came out wrong; made when a frame needs it."""
-        options, moves = self.options, self.moves
-        return Steering(moves.system, moves.layout.field, options.temperature, options.block_size, moves.sigma)
 
     @property
     def _widest(self) -> float | None:
@@ -272,12 +252,12 @@ class Hamiltonian(FrameStep):
         """Name, number and settings of each sweep before those that count: those that part overlaps, and that cool."""
         caps = np.geomspace(SOFTEST, HARDEST, self.options.soft_core_sweeps).tolist()
         cooling = self._cooling("anneal")
-        soften = [("soften", k, {"cap": cap}) for k, cap in enumerate(caps)]
+        soften = [(SOFTEN, k, {"cap": cap}) for k, cap in enumerate(caps)]
         if not self.mending.rounds:
             return [*soften, *cooling]
         # Heat leaves some molecules bent beyond what moves at the temperature lead back, so that it is mended after it.
         again = [(MEND, 1, {})] if cooling else []
-        return [*soften, (MEND, 0, {}), *cooling, *again, (SETTLE, 0, {}), (MEND, 2, {})]
+        return [*soften, (MEND, 0, {}), (LOOSEN, 0, {}), *cooling, *again, (SETTLE, 0, {}), (MEND, 2, {})]
 
     def _cooling(self, name: str) -> list[tuple[str, int, dict[str, Any]]]:
         """The same of those that cool."""
@@ -334,10 +314,12 @@ class Hamiltonian(FrameStep):
                 followed.heated(second.atoms)
             moved, where = (frame, only) if second is None else (second, followed.part >= 0)
             words = (state.seed, self.index, name, int(window.frames[0]), sweep)
-            state.doing("repair" if name in (MEND, SETTLE) else f"sweep {number + 1} of {len(sweeps)}")
-            if name in (MEND, SETTLE):
-                found = self._ready(frame, window.box(0), words, mended, lambda share, number=number: state.progress(
-                    (number + share) / len(sweeps)))
+            self.leading.keep_flat(name, sweep)
+            state.doing("repair" if name in LEADS else f"sweep {number + 1} of {len(sweeps)}")
+            if name in LEADS:
+                found = self.leading.ready(
+                    frame, window.box(0), words, mended,
+                    lambda share, number=number: state.progress((number + share) / len(sweeps)))
                 pace = pace if found is None else found
             else:
                 outcome = self.moves.sweep(moved, words, where, **settings)

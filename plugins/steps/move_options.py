@@ -51,6 +51,15 @@ class HamiltonianOptions(Options):
                                             "overlap, bonds through rings, and molecules that are bent as heat never "
                                             "bends them are led downhill, where they are. 0 leaves it out; so does "
                                             "only.")
+    loosening_sweeps: int = Field(60, ge=0, description="Sweeps after mending, of molecules on soft beads of which "
+                                                        "planar bonds, such as amides, are twisted more often than "
+                                                        "heat does: held loosely and warm at first, with these bonds "
+                                                        "kept flat, they find how planes lie side by side along a "
+                                                        "chain. 0 leaves them out; so do mend: 0 and only.")
+    for_start: bool = Field(
+        False, description="Sweeps lead to where a simulation can begin, and sample nothing: planar bonds of known "
+                           "side, such as amides, stay within 30 degrees of flat once they are, and what sweeps leave "
+                           "wrong is mended once more.")
     annealing_sweeps: int = Field(0, ge=0, description="Sweeps between these and the others in which the temperature "
                                                        "falls from hottest to temperature, slowly at first. Molecules "
                                                        "of one bead follow their dynamics all at once in them, so that "

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ...model.molecule import FARTHEST, MoleculeType
 from ...model.pairs import FAR, Sets, ranges
 from ...model.system import System
-from ..compiling.compiled import compiled
+from ..compiling.compiled import compiled, part
 from ..sites.schedule import per_bead
 from .lists import MARGIN, ROUNDING
 from .nearby import Cells, fragments_near
@@ -38,7 +38,7 @@ ENDS = 5
 FEW = 16
 
 
-class Course(NamedTuple):
+class SweepOrder(NamedTuple):
     """In which order n blocks are moved.
 
     Attributes:
@@ -53,6 +53,22 @@ class Course(NamedTuple):
     def widest(self) -> int:
         """Blocks of the colour that has most."""
         return int(np.diff(self.start).max(initial=1))
+
+
+class BlockBeads(NamedTuple):
+    """Beads of L blocks: see ``beads_of``.
+
+    Attributes:
+        moved_start: Where those that each moves atoms of begin, (L + 1,).
+        moved: Local beads, (n,).
+        tied_start: Where those that it has to do with begin, (L + 1,).
+        tied: Local beads, (m,).
+    """
+
+    moved_start: Index
+    moved: Index
+    tied_start: Index
+    tied: Index
 
 
 def half_edges(kind: MoleculeType) -> Array:
@@ -70,47 +86,49 @@ def half_edges(kind: MoleculeType) -> Array:
     return half + SLACK
 
 
-def tied_to(system: System, t: BlockTables, numbers: list[int]) -> Sets:
-    """Beads of its molecule, local ones, that each of L blocks has to do with besides pairs.
+def beads_of(system: System, t: BlockTables, numbers: list[int]) -> tuple[Sets, Sets]:
+    """Local beads that each of L blocks moves atoms of, and all that it has to do with but by pairs.
 
-    Those of its atoms, of their partners in terms and bonds, and of bonds that its weight depends on; ``numbers`` are
-    how many blocks each type has.
+    The others are those of partners in terms and bonds, and of bonds that its weight depends on; ``numbers`` are how
+    many blocks each type has.
     """
-    owners = [kind.mapping.owner for kind in system.types]
-    first = np.repeat(np.cumsum([0, *(len(owner) for owner in owners)])[:-1], numbers)
-    owner, copies = np.concatenate(owners), t.copies
-    atoms = Sets(copies.atom_start, copies.atom).then(Sets(2 * copies.near_start, copies.near.ravel()))
-    beads = Sets(atoms.start, owner[first[atoms.owner] + atoms.item]).then(Sets(copies.bead_start, copies.bead))
-    return Sets.sorted(len(beads), beads.owner, beads.item)
+    owners, copies = [kind.mapping.owner for kind in system.types], t.copies
+    first, owner = np.cumsum([0, *(len(each) for each in owners)])[:-1].repeat(numbers), np.concatenate(owners)
+    atoms = Sets(copies.atom_start, copies.atom)
+    moving = atoms.where(atoms.rank < t.places.moving[copies.make][atoms.owner])
+    near = atoms.then(Sets(2 * copies.near_start, copies.near.ravel()))
+    moved, tied = (Sets(part.start, owner[first[part.owner] + part.item]) for part in (moving, near))
+    tied = tied.then(Sets(copies.bead_start, copies.bead))
+    return tuple(Sets.sorted(len(each), each.owner, each.item) for each in (moved, tied))
 
 
 class Colours:
     """Finds the course of sweeps."""
 
-    def __init__(self, system: System, t: BlockTables, p: BlockPlaces, numbers: list[int], beads: Index,
-                 strayed: Array, cutoff: float) -> None:
+    def __init__(self, system: System, t: BlockTables, p: BlockPlaces, numbers: list[int], strayed: Array,
+                 cutoff: float) -> None:
         """Prepare it.
 
         Args:
             numbers: How many blocks each molecule type has.
-            beads: Of the I blocks, -1 padding, (I, K).
             strayed: How much farther than by their bonds atoms may be from each bead, nm, (B,).
             cutoff: nm.
         """
-        self.tables, self.places, self.beads, self.cutoff = t, p, beads, cutoff
+        self.tables, self.places, self.cutoff = t, p, cutoff
         self.half = per_bead(system, [half_edges(kind) for kind in system.types]) + strayed
-        self.tied = tied_to(system, t, numbers)
+        moved, tied = beads_of(system, t, numbers)
+        self.beads = BlockBeads(moved.start, moved.item, tied.start, tied.item)
         self._known: tuple[Array, tuple[Index, NDArray[np.int32]]] | None = None
 
-    def alone(self, n: int) -> Course:
+    def alone(self, n: int) -> SweepOrder:
         """One block after the other, in the order they have."""
-        return Course(np.arange(n), np.arange(n + 1))
+        return SweepOrder(np.arange(n), np.arange(n + 1))
 
     def cubes(self, g: Cells) -> Array:
         """Half edges of the cubes of a frame that is to be moved, nm, (B,): atoms that are far out have wider ones."""
         return np.maximum(self.half, g.reach + SLACK)
 
-    def course(self, g: Cells, half: Array, chosen: Index, keys: Index, steps: Index, drawn: Array) -> Course:
+    def course(self, g: Cells, half: Array, chosen: Index, keys: Index, steps: Index, drawn: Array) -> SweepOrder:
         """The course of the blocks ``chosen`` (n,).
 
         Args:
@@ -134,7 +152,7 @@ class Colours:
         np.minimum.at(first, colour, drawn)
         order = np.lexsort((drawn, -cost, first[colour]))
         start = np.flatnonzero(np.diff(colour[order], prepend=-1))
-        return Course(order, np.append(start, len(order)))
+        return SweepOrder(order, np.append(start, len(order)))
 
     def _room_for_two(self, g: Cells) -> bool:
         """Whether a box is wide enough anywhere for two beads that do not see each other."""
@@ -142,7 +160,7 @@ class Colours:
 
     def _colours(self, g: Cells, half: Array, chosen: Index, order: Index) -> tuple[Index, int]:
         """Colour of each of the blocks ``order``, -1 of others, (n,), and how many colours there are."""
-        known = self.places, self.beads, self.tied.start, self.tied.item, chosen
+        known = self.places, self.beads, chosen
         near, seen = self._near(g, half)
         colour = np.full(len(chosen), -1)
         number = painted(*known, order, near, seen, len(chosen), 0, colour)
@@ -195,42 +213,51 @@ def seeing(g: Cells, half, far):
     return start, member[:used].copy()
 
 
+@part
+def _enter(head, after, owner, used, start, beads, block, first, mine):
+    """Put a block of colour ``mine`` into the chains of its beads; returns how many entries there are then."""
+    for k in range(start[block], start[block + 1]):
+        bead = first + beads[k]
+        owner[used], after[used], head[bead] = mine, head[bead], used
+        used += 1
+    return used
+
+
+@part
+def _mark(entry, after, owner, taken, i):
+    """Mark the colours of a chain as seen by block ``i``."""
+    while entry >= 0:
+        taken[owner[entry]] = i
+        entry = after[entry]
+
+
 @compiled(nogil=True)
-def painted(p: BlockPlaces, beads, tied_start, tied, chosen, order, near, seen, most, first, colour):
+def painted(p: BlockPlaces, beads: BlockBeads, chosen, order, near, seen, most, first, colour):
     """Colour the blocks ``order`` of ``chosen``, one after the other, into ``colour`` (n,): from ``first`` on.
 
     Args:
-        beads: Of all blocks, -1 padding, (I, K).
-        tied_start, tied: As of ``tied_to``.
         near, seen: As of ``seeing``.
         most: Blocks that a colour has at most.
 
     Returns:
         The first colour behind them.
     """
-    n_beads, number = len(near) - 1, 0
-    room = 0
+    moved_start, moved, tied_start, tied = beads.moved_start, beads.moved, beads.tied_start, beads.tied
+    number, room = 0, 0
     for i in order:
         block = p.block[chosen[i]]
-        room += beads.shape[1] + tied_start[block + 1] - tied_start[block]
+        room += moved_start[block + 1] - moved_start[block] + tied_start[block + 1] - tied_start[block]
     # Blocks that have their colour, as chains by the beads that they move and by those that they are tied to.
-    head, after, owner = np.full((2, n_beads), -1), np.empty(room, np.int64), np.empty(room, np.int64)
-    size, taken, used = np.zeros(len(order), np.int64), np.full(len(order), -1), 0
+    after, owner, used = np.empty(room, np.int64), np.empty(room, np.int64), 0
+    moving, holding = np.full(len(near) - 1, -1), np.full(len(near) - 1, -1)
+    size, taken = np.zeros(len(order), np.int64), np.full(len(order), -1)
     for i in order:
-        one = chosen[i]
-        block, own = p.block[one], p.first_bead[one]
-        for bead in beads[one]:
-            if bead >= 0:
-                for k in range(near[bead], near[bead + 1]):
-                    entry = head[0, seen[k]]
-                    while entry >= 0:
-                        taken[owner[entry]] = i
-                        entry = after[entry]
+        block, own = p.block[chosen[i]], p.first_bead[chosen[i]]
+        for k in range(moved_start[block], moved_start[block + 1]):
+            for other in seen[near[own + moved[k]]:near[own + moved[k] + 1]]:
+                _mark(moving[other], after, owner, taken, i)
         for k in range(tied_start[block], tied_start[block + 1]):
-            entry = head[1, own + tied[k]]
-            while entry >= 0:
-                taken[owner[entry]] = i
-                entry = after[entry]
+            _mark(holding[own + tied[k]], after, owner, taken, i)
         mine = number - 1
         while mine >= 0 and (taken[mine] == i or size[mine] >= most):
             mine -= 1
@@ -239,12 +266,6 @@ def painted(p: BlockPlaces, beads, tied_start, tied, chosen, order, near, seen, 
             number += 1
         size[mine] += 1
         colour[i] = first + mine
-        for bead in beads[one]:
-            if bead >= 0:
-                owner[used], after[used], head[0, bead] = mine, head[0, bead], used
-                used += 1
-        for k in range(tied_start[block], tied_start[block + 1]):
-            bead = own + tied[k]
-            owner[used], after[used], head[1, bead] = mine, head[1, bead], used
-            used += 1
+        used = _enter(moving, after, owner, used, moved_start, moved, block, own, mine)
+        used = _enter(holding, after, owner, used, tied_start, tied, block, own, mine)
     return first + number

@@ -108,7 +108,8 @@ def _descend(t: BlockTables, s: AtomTables, p: BlockPlaces, one: int, rules: Rul
                 x[i, c] += stride / fastest * v[i, c]
         held = project_positions(constraints, r.unit, r.factor, x, r.right, r.sums, r.held)
         lower = False
-        if held and farthest(x, r.previous, moving) < 4.0 * stride and stays_isomer(t, k, r.previous, x):
+        if (held and farthest(x, r.previous, moving) < 4.0 * stride
+                and stays_isomer(t, k, r.previous, x, rules.flat)):
             if follows:
                 follow(t, k, x)
             lists = renewed(block, s, frame.grid, frame.atoms, r.start, lists)

@@ -19,7 +19,7 @@ from ..compiling.atomic import at_least, raised_by_one, until
 from ..compiling.compiled import compiled, part
 from ..compiling.uniform import uniform
 from ..geometry.measure import band_log_det
-from .colours import Course
+from .colours import SweepOrder
 from .constraints import bead_sums, constraints_of
 from .forces import terms_of
 from .isomers import stays_isomer
@@ -197,7 +197,7 @@ def confine(t: BlockTables, p: BlockPlaces, one: int, s: AtomTables, frame: Fram
 
 @compiled(nogil=True)
 def sweep(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, longer: Rules, bodies, r: Room, lists: Lists,
-          frame: Frame, chosen, keys, turns: Turns, moved: Moved, course: Course, team: Team):
+          frame: Frame, chosen, keys, turns: Turns, moved: Moved, course: SweepOrder, team: Team):
     """Move the blocks ``chosen`` (n,) of ``p`` in their course, each from what those of colours before have left.
 
     Threads share the blocks of a colour. These stay in their cubes: a trajectory that leaves them is rejected, as the
@@ -247,7 +247,7 @@ def _move(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, 
     leave(t, p, one, r)
     accepted[m], change[m], error[m] = False, 0.0, np.inf
     energy[m] = energies[0, 0] if energies[0, 1] > 0.0 else np.nan
-    if end != WHOLE or not stays_isomer(t, p.make[one], r.start, r.x):
+    if end != WHOLE or not stays_isomer(t, p.make[one], r.start, r.x, rules.flat):
         return lists
     if turns.atoms[m, 0] >= 0 and (len(turn.at) == 0 or turn.sign * hand(turn.at, r.x) >= 0.0):
         return lists

@@ -112,11 +112,16 @@ class HamiltonianMoves:
             BackmapError: If the force field does not fit the system, or nothing can move.
         """
         self.system, self.layout = system, FieldLayout(system, field)
-        self._uncharged = cache(lambda: HamiltonianMoves(system, field.screened(np.inf), temperature, steps, timestep,
-                                                         size, sigma, fixman_potential, powers, hydrogen_mass,
-                                                         friction))
+        def screened(some: System, held: float | Array | None) -> HamiltonianMoves:
+            return HamiltonianMoves(some, field.screened(np.inf), temperature, steps, timestep, size, held,
+                                    fixman_potential, powers, hydrogen_mass, friction)
+
         self.sigma: Array | None = None
         self.untied = per_bead(system, [np.full(kind.n_beads, kind.untied) for kind in system.types])
+        self._uncharged = cache(lambda: screened(system, sigma))
+        self._tied = cache(lambda: screened(
+            System(tuple((kind, count) for kind, count in system.blocks if not kind.untied)),
+            None if self.sigma is None else self.sigma[~self.untied]))
         turning = [any(each.term == "proper" for each in molecule.bonded) for molecule in self.layout.molecules]
         self._plain = self.untied & per_bead(system, [np.full(kind.n_beads, not turns)
                                                       for kind, turns in zip(system.types, turning, strict=True)])
@@ -149,7 +154,7 @@ class HamiltonianMoves:
         self._together = Together(self.tables, self.surroundings, self.places)
         strayed = np.where(self.untied, 2.0 * STRAYED, 0.0) + (0.0 if self.sigma is None else WIDE * self.sigma)
         self._colours = Colours(self.system, self.tables, self.places, [len(listed) for listed in self.blocks],
-                                self.beads, strayed, self.surroundings.field.cutoff)
+                                strayed, self.surroundings.field.cutoff)
 
     @property
     def room(self) -> Room:
@@ -179,9 +184,27 @@ class HamiltonianMoves:
         made.rules, made.places, made.sigma = self.rules, self.places, self.sigma
         return made
 
+    @property
+    def tied(self) -> HamiltonianMoves:
+        """Moves of what is tied to its beads by itself, without charges; these if nothing is untied.
+
+        Solvent that stands where it was put is a mould that molecules cannot change their shapes in.
+        """
+        if not self.untied.any():
+            return self
+        made = self._tied()
+        made.rules = self.rules
+        if self.sigma is not None:
+            made.soften(self.sigma[~self.untied])
+        return made
+
     def pace(self, timestep: float, steps: int) -> None:
         """Change the time step, fs, and the mean number of time steps of trajectories from now on."""
         self.rules = self.rules._replace(timestep=timestep * 1e-3, steps=steps)
+
+    def keep_flat(self, cosine: float) -> None:
+        """From now on planar bonds that are as flat stay so, for starts; 0 where only their side counts."""
+        self.rules = self.rules._replace(flat=cosine)
 
     def slow_down(self, share: Array) -> None:
         """Give each block the shortest time step of its beads from now on, as shares of the present one, (B,)."""
@@ -226,6 +249,13 @@ class HamiltonianMoves:
         velocity = np.full_like(atoms, np.nan) if velocity is None else np.array(velocity, dtype=np.float64)
         cells = grid(beads, atoms, self.layout.where.owner, box)
         return Frame(atoms, residual, cells, velocity, self._colours.cubes(cells))
+
+    def put(self, frame: Frame, atoms: Array, box: Array | None) -> None:
+        """Put whole atoms (A, 3), nm, into a frame, in place."""
+        made = self.frame(atoms, frame.grid.beads, box)
+        for old, new in ((frame.atoms, made.atoms), (frame.residual, made.residual),
+                         (frame.grid.reach, made.grid.reach), (frame.grid.largest, made.grid.largest)):
+            old[:] = new
 
     def followed(self, beads: Array, atoms: Array) -> Array:
         """Beads (B, 3), nm, those that are untied where their molecules of whole atoms (A, 3) are."""

@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..compiling import crew
-from .colours import Course
+from .colours import SweepOrder
 from .lists import Lists, lists
 from .move import Frame, Moved, Team, Turns, sweep
 from .nearby import AtomTables
@@ -30,7 +30,7 @@ class Workplaces:
         self.places += [(room(self.tables, self.n_kinds, self.n_atoms), lists(places, self.n_kinds))
                         for _ in range(threads - len(self.places))]
 
-    def sweep(self, course: Course, around: AtomTables, p: BlockPlaces, rules: tuple[Rules, Rules],
+    def sweep(self, course: SweepOrder, around: AtomTables, p: BlockPlaces, rules: tuple[Rules, Rules],
               bodies: NDArray[np.bool_], frame: Frame, chosen: Index, keys: Index, turns: Turns, moved: Moved) -> None:
         """Move the blocks ``chosen`` (n,) of ``p`` in their course, in place: see ``move.sweep``."""
         size = min(crew.number(), course.widest)

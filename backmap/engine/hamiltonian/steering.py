@@ -2,6 +2,10 @@
 
 The force field gets springs towards the right isomer, so that trajectories of blocks are drawn there. They follow the
 force field with springs; what is right stays right (``isomers.stays_isomer``).
+
+With the same springs chains of planar bonds are made flat. Which planes fit side by side along a chain is for all of
+them together to find; a start on beads puts some across, and beads then hold them there, twisted, since what would have
+to turn with them is held as well. Loosely held, with planes kept flat, chains turn about the bonds that do turn.
 """
 from __future__ import annotations
 
@@ -31,6 +35,9 @@ TIMESTEP, STEPS = 0.5, 40
 #: Cosine up to which a planar bond that has been turned is turned on: what is around it is to make room for it.
 FLAT = 0.94
 CAP = 10.0  #: kJ/mol; repulsion of a pair, so that atoms that are in the way let others pass
+#: nm; sigma by which beads are held first where chains are loosened; times the temperature that they begin at; cap of
+#: the repulsion, kJ/mol.
+LOOSE, WARM, YIELDING = 0.25, 2.0, 100.0
 
 
 class Steering:
@@ -46,7 +53,7 @@ class Steering:
 
     def __init__(self, system: System, field: ForceField, temperature: float, size: int,
                  sigma: float | Array | None) -> None:
-        self.system = system
+        self.system, self.temperature = system, temperature
         # Types of one name may be different isomers, and force fields tell types by name.
         own = {kind: replace(kind, name=f"{kind.name} {number}") for number, kind in enumerate(system.types)}
         molecules = {own[kind].name: steered(kind, known)
@@ -78,6 +85,24 @@ class Steering:
                 return
             yield int(wrong.sum())
             self.moves.sweep(frame, (*name, number), wrong, cap=CAP)
+
+    def loosen(self, frame: Frame, name: Sequence[int | str], around: NDArray[np.bool_], sweeps: int) -> None:
+        """Move molecules on beads that hold them loosely at first, then ever less so, in place.
+
+        Args:
+            frame: All atoms placed, on the rigid bonds.
+            name: Of the random numbers: seed, step, number of the frame in the input.
+            around: Beads of these molecules, (B,).
+            sweeps: How many.
+        """
+        own = self.moves.sigma
+        if own is None:
+            return
+        for number, share in enumerate(np.linspace(0.0, 1.0, sweeps)):
+            self.moves.soften(np.maximum(own, LOOSE**(1 - share) * own**share))
+            warm = self.temperature * (WARM + (1 - WARM) * share**2)
+            self.moves.sweep(frame, (*name, number), around, cap=YIELDING, temperature=warm)
+        self.moves.soften(own)
 
 
 def steered(kind: MoleculeType, known: MoleculeParameters) -> MoleculeParameters:

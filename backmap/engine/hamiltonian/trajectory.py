@@ -69,6 +69,7 @@ class Rules(NamedTuple):
         peak: Half-way, a trajectory has about so many times the energy that it begins and ends with.
         friction: At which whole molecules forget their velocities from move to move, 1/ps; inf where each move draws
             them anew.
+        flat: Cosine up to which planar bonds that are as flat are kept so; 0 where only their side counts.
     """
 
     timestep: float
@@ -79,6 +80,7 @@ class Rules(NamedTuple):
     block: float
     peak: float = 1.0
     friction: float = np.inf
+    flat: float = 0.0
 
 
 class Room(NamedTuple):

@@ -151,8 +151,8 @@ def test_what_mending_makes_another_isomer_is_turned_over_and_mended_again(monke
     mend = step.mending.mend
     monkeypatch.setattr(step.mending, "mend", lambda frame, box, words, *more: names.append(words) or mend(
         frame, box, words, *more))
-    monkeypatch.setattr(step, "_turn_over", lambda *_, **__: next(turned))
-    found = step._mend(frame, window.box(0), (5, 1, "mend", 0, 0))
+    monkeypatch.setattr(step.leading, "turn_over", lambda *_, **__: next(turned))
+    found = step.leading.mend(frame, window.box(0), (5, 1, "mend", 0, 0))
     assert found.shape == (system.n_beads,)
     assert [words[-2:] for words in names] == [(0, 0), ("again", 0), ("again", 1)]
     assert next(turned, None) is None
@@ -167,7 +167,7 @@ def test_what_was_mended_and_does_not_move_takes_shorter_steps(monkeypatch: pyte
     never = {}
     for mended in (False, True):
         step, state, _ = started(system, field, temperature=350, timestep=10.0, steps=40, sweeps=4, mend=1)
-        monkeypatch.setattr(step, "_mend", lambda frame, *_: np.full(len(frame.residual), mended))  # noqa: B023
+        monkeypatch.setattr(step.leading, "mend", lambda frame, *_: np.full(len(frame.residual), mended))  # noqa: B023
         never[mended] = step.frames(window, state).flags["never_accepted"].mean()
         assert (step.moves.places.pace < 1).all() if mended else (step.moves.places.pace == 1).all()
     assert never[False] > 0.9
@@ -175,8 +175,9 @@ def test_what_was_mended_and_does_not_move_takes_shorter_steps(monkeypatch: pyte
 
 
 @pytest.mark.parametrize(("options", "names"), [
-    ({"mend": 2}, ["mend", *SETTLED]), ({"mend": 0, "annealing_sweeps": 1}, ["anneal"]),
-    ({"mend": 2, "annealing_sweeps": 1, "soft_core_sweeps": 1}, ["soften", "mend", "anneal", "mend", *SETTLED])])
+    ({"mend": 2}, ["mend", "loosen", *SETTLED]), ({"mend": 0, "annealing_sweeps": 1}, ["anneal"]),
+    ({"mend": 2, "annealing_sweeps": 1, "soft_core_sweeps": 1},
+     ["soften", "mend", "loosen", "anneal", "mend", *SETTLED])])
 def test_what_annealing_bends_is_mended_behind_it(options: dict[str, int], names: list[str]) -> None:
     system, _, field = melt(1)
     step, _, _ = started(system, field, temperature=350, **options)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from backmap.engine.compiling import crew
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.hamiltonian import colours, sharing
-from backmap.engine.hamiltonian.colours import Course
+from backmap.engine.hamiltonian.colours import SweepOrder
 from backmap.engine.hamiltonian.move import Frame
 from backmap.engine.hamiltonian.moves import HamiltonianMoves, Tempering
 from backmap.engine.random import Stream
@@ -49,7 +49,7 @@ def started(moves: HamiltonianMoves, atoms: Array, box: Array) -> Frame:
     return moves.frame(SystemProjector(moves.system).project(atoms[None], beads[None])[0][0], beads, box)
 
 
-def course_of(moves: HamiltonianMoves, frame: Frame, name: tuple = (1, 2, 0, 0)) -> tuple[NDArray, Course]:
+def course_of(moves: HamiltonianMoves, frame: Frame, name: tuple = (1, 2, 0, 0)) -> tuple[NDArray, SweepOrder]:
     """The blocks of a sweep, and their course."""
     chosen = moves.choose(name)
     centre = torch.as_tensor(moves.centre[chosen])
@@ -154,7 +154,7 @@ def test_a_colour_comes_to_what_its_blocks_come_to_one_after_the_other(monkeypat
     moves, atoms, box = melt()
     at_once, course = swept(moves, started(moves, atoms, box), 2), type(moves._colours).course
 
-    def one_by_one(self, *arguments: object) -> Course:
+    def one_by_one(self, *arguments: object) -> SweepOrder:
         found = course(self, *arguments)
         assert found.widest > 1
         return found._replace(start=np.arange(len(found.order) + 1))

@@ -45,10 +45,11 @@ def torsion_of(atoms: Array) -> Array:
     return np.arccos((m * n).sum(-1) / np.linalg.norm(m, axis=-1) / np.linalg.norm(n, axis=-1))
 
 
-def swept(kind: MoleculeType, shapes: Array, sweeps: int, *bonded: Bonded) -> Array:
+def swept(kind: MoleculeType, shapes: Array, sweeps: int, *bonded: Bonded, flat: float = 0.0) -> Array:
     """Atoms of every molecule after each sweep but the first 20, (s, m, A, 3)."""
     system, atoms = chains.far_apart(kind, shapes)
     moves = HamiltonianMoves(system, chains.field_of(kind, *bonded), 300.0, 6, 30.0)
+    moves.keep_flat(flat)
     frame = moves.frame(atoms, system.map(atoms), None)
     states = []
     for sweep in range(sweeps):
@@ -94,6 +95,22 @@ def test_the_side_of_a_low_barrier_is_kept_and_the_rest_is_exact() -> None:
     upper = edges[6:]
     assert chains.p_value(kept, upper, expected(x > np.pi / 2)[6:]) > REFUSED
     assert chains.p_value(kept * 0.9 + 0.1 * np.pi, upper, expected(x > np.pi / 2)[6:]) < SEEN
+
+
+def test_planar_bonds_that_are_kept_flat_are_exact_within_that() -> None:
+    """As above, zero beyond 60 degrees of flat; what begins beyond stays on its side, and comes in."""
+    torsion = Bonded("periodic_proper", QUAD, np.array([[np.pi, 2.0, 2.0]]))
+    x = 2 * np.pi / 3 + (np.arange(100_000) + 0.5) * np.pi / 3e5
+    edges = np.linspace(2 * np.pi / 3, np.pi, 9)
+    start = np.random.default_rng(1).uniform(2 * np.pi / 3, np.pi, COUNT)
+    start[:20] = np.radians(100.0)
+    found = torsion_of(swept(sided(ROW, TRANS), twisted(start), 160, BEND, torsion, flat=0.5))
+    kept, came = found[:, 20:], found[:, :20]
+    assert (kept > 2 * np.pi / 3).all()
+    expected = np.histogram(x, edges, weights=np.exp(-2.0 * (1 + np.cos(2 * x - np.pi)) / HEAT))[0]
+    assert chains.p_value(kept, edges, expected) > REFUSED
+    assert (came > np.pi / 2).all()
+    assert (came[-1] > 2 * np.pi / 3).all()
 
 
 #: A centre with three arms, as of ammonia, whose inversion costs little.
@@ -165,6 +182,66 @@ def test_planar_bonds_that_have_only_just_come_to_their_side_are_steered_on() ->
     left = list(steering.steer(frame, (1, 2, "steer", 0), least=0.5))
     assert left[0] == 40
     assert (flatness(frame.atoms[system.groups[0].atoms], QUAD, np.array([TRANS])) >= 0.5).all()
+
+
+#: Planar bonds and bonds that turn, in turn, six and five of them, two atoms a bead.
+LONG = chains.chain(14, [{2 * k: 1, 2 * k + 1: 1} for k in range(7)])
+PLANES = np.arange(0, 12, 2)[:, None] + np.arange(4)
+PLANAR = replace(LONG, planar=PlanarSides.of(PLANES, [TRANS] * len(PLANES)))
+LONG_BENDS = Bonded("harmonic_angle", np.arange(12)[:, None] + np.arange(3), np.tile([2.0, 300.0], (12, 1)))
+FLATTENING = Bonded("periodic_proper", PLANES, np.tile([np.pi, 20.0, 2.0], (len(PLANES), 1)))
+
+
+def crumpled(rng: np.random.Generator, count: int) -> tuple[Array, Array]:
+    """Chains (count, 14, 3), nm, at rest and with planar bonds flat; and the same with all torsions at random."""
+    torsions = rng.uniform(-np.pi, np.pi, (2, count, 11))
+    torsions[0, :, ::2] = np.pi
+    torsions[1, :, ::2] = np.pi + np.radians(rng.uniform(40, 60, (count, 6)) * rng.choice([-1, 1], (count, 6)))
+    made = np.zeros((2, count, 14, 3))
+    for atom in range(1, 14):
+        if atom < 3:
+            made[..., atom, :] = [[chains.LENGTH, 0, 0], [chains.LENGTH * (1 - np.cos(2.0)),
+                                                          chains.LENGTH * np.sin(2.0), 0]][atom - 1]
+            continue
+        a, b, c = (made[..., atom - k, :] for k in (3, 2, 1))
+        along = (c - b) / chains.LENGTH
+        normal = np.cross(b - a, along)
+        normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
+        turn = torsions[..., atom - 3, None]
+        made[..., atom, :] = c + chains.LENGTH * (-np.cos(2.0) * along + np.sin(2.0) * (
+            np.cos(turn) * np.cross(normal, along) + np.sin(turn) * normal))
+    return made[0], made[1]
+
+
+def test_chains_that_are_twisted_become_flat_where_they_are_loosened() -> None:
+    """Six planar bonds a chain, each twisted by 40 to 60 degrees, on beads of flat chains; the first is left alone."""
+    rng = np.random.default_rng(4)
+    true, start = crumpled(rng, 12)
+    system, whole = chains.far_apart(PLANAR, true)
+    beads = system.map(whole) + rng.normal(scale=0.02, size=(system.n_beads, 3))
+    field = chains.field_of(PLANAR, LONG_BENDS, FLATTENING)
+    _, wrong = chains.far_apart(PLANAR, start + (true.mean(axis=1) - start.mean(axis=1))[:, None])
+    moves = HamiltonianMoves(system, field, 300.0, 10, 5.0, sigma=0.03)
+    frame, steering = moves.frame(wrong, beads, None), Steering(system, field, 300.0, 8, moves.sigma)
+    around = flags.wound(system, frame.atoms)
+    assert around.all()
+    around[:7] = False
+    steering.loosen(frame, (1, 2, "loosen"), around, 40)
+    np.testing.assert_array_equal(steering.moves.sigma, moves.sigma)
+    np.testing.assert_array_equal(frame.atoms[:14], wrong[:14])
+    flat = flatness(frame.atoms[system.groups[0].atoms[1:]], PLANES, np.full(6, TRANS))
+    assert (flat > flags.FLAT).mean() > 0.97
+    np.testing.assert_allclose(frame.residual, system.map(frame.atoms) - beads, atol=1e-9)
+
+
+def test_molecules_are_wound_where_more_planar_bonds_are_twisted_than_by_heat() -> None:
+    """Of one in 25 nothing is said; of two in 25 which molecules they are."""
+    flat, across = np.full(25, np.pi - 0.1), np.radians(140.0)
+    for twisted_ones in ([3], [3, 7]):
+        torsions = flat.copy()
+        torsions[twisted_ones] = across
+        system, atoms = chains.far_apart(sided(ROW, TRANS), twisted(torsions))
+        assert np.flatnonzero(flags.wound(system, atoms)).tolist() == (twisted_ones if len(twisted_ones) > 1 else [])
 
 
 def test_centres_are_steered_over_a_high_barrier_each_type_to_its_own_hand() -> None:

@@ -30,7 +30,7 @@ def prior_odds(meso: float) -> float:
     return float(np.log(meso / (1.0 - meso)))
 
 
-class Told:
+class FlipOdds:
     """Odds by works of flips of N centres in F frames, n each, as sure as so few of them can be.
 
     Attributes:
@@ -127,12 +127,12 @@ class Posterior:
 
     @classmethod
     def of(cls, tally: Tally, centres: ChainCentres, gain: float, turned: float = 0.0) -> Posterior:
-        """From what the frames left behind; ``turned`` as in ``Told``."""
+        """From what the frames left behind; ``turned`` as in ``FlipOdds``."""
         shape = (tally.rows("hand").shape[0], -1, len(centres.first))
         hand, change, work, back, accepted = (tally.rows(name).reshape(shape) for name in KEPT)
         after = np.where(accepted > 0, -hand, hand)
         both = np.concatenate([hand, -hand], axis=1)
-        told = Told(both, np.concatenate([work, back], axis=1), gain * np.concatenate([change, -change], axis=1),
+        told = FlipOdds(both, np.concatenate([work, back], axis=1), gain * np.concatenate([change, -change], axis=1),
                     turned)
         centre, dyad = np.zeros((2, shape[0], shape[2]))
         for f in range(shape[0]):

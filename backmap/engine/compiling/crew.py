@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numba
@@ -31,14 +31,27 @@ def working(threads: int) -> Iterator[None]:
         _number = before
 
 
-def together(work: Callable[[int], None], threads: int) -> None:
+def together(work: Callable[[int], None], threads: int, give_up: Callable[[], None] = lambda: None) -> None:
     """Call ``work`` with 0 here and with 1, ..., ``threads`` - 1 in others, all at once; what is raised is raised here.
 
-    They must not wait for one another after one of them has raised.
+    Args:
+        give_up: Called as soon as something is raised: what lets those go on that wait for one another.
     """
-    waiting = [_pool(threads - 1).submit(work, one) for one in range(1, threads)] if threads > 1 else []
+    def guarded(one: int) -> None:
+        try:
+            work(one)
+        except BaseException:
+            give_up()
+            raise
+
+    waiting: list[Future[None]] = []
     try:
-        work(0)
+        for one in range(1, threads):
+            waiting.append(_pool(threads - 1).submit(guarded, one))
+        guarded(0)
+    except BaseException:  # an interrupt may come between those
+        give_up()
+        raise
     finally:
         for one in waiting:
             one.result()

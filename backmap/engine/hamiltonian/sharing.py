@@ -39,11 +39,7 @@ class Workplaces:
 
         def work(one: int) -> None:
             own, known = self.places[one]
-            try:
-                self.places[one] = own, sweep(self.tables, around, p, *rules, bodies, own, known, frame, chosen, keys,
-                                              turns, moved, course, Team(size, one, begun, ready))
-            except BaseException:
-                ready[0] = np.iinfo(np.int64).max // 2  # nobody waits for it
-                raise
+            self.places[one] = own, sweep(self.tables, around, p, *rules, bodies, own, known, frame, chosen, keys,
+                                          turns, moved, course, Team(size, one, begun, ready))
 
-        crew.together(work, size)
+        crew.together(work, size, lambda: ready.fill(np.iinfo(np.int64).max // 2))  # then nobody waits

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from backmap_plugins.steps.sequences import KEPT, Posterior, Told, mistaken, prior_odds
+from backmap_plugins.steps.sequences import KEPT, FlipOdds, Posterior, mistaken, prior_odds
 from backmap_plugins.steps.tacticity import centres_of
 
 from backmap.errors import BackmapError
@@ -111,8 +111,8 @@ def is_calibrated(odds: np.ndarray, plus: np.ndarray) -> None:
         assert inside.sum() <= 100 or abs(sure[inside].mean() - right[inside].mean()) < 0.06
 
 
-def told(hand: np.ndarray, work: np.ndarray, turned: float = 0.0) -> tuple[Told, np.ndarray]:
-    made = Told(hand, work, np.zeros_like(work), turned)
+def told(hand: np.ndarray, work: np.ndarray, turned: float = 0.0) -> tuple[FlipOdds, np.ndarray]:
+    made = FlipOdds(hand, work, np.zeros_like(work), turned)
     return made, np.array([made.odds(0, k, hand[0, :, k]) for k in range(hand.shape[2])])
 
 
@@ -140,7 +140,7 @@ def test_works_from_one_hand_are_freed_of_what_others_lose() -> None:
 
 def test_works_that_lead_nowhere_leave_what_was_expected() -> None:
     hand, work, given = np.ones((1, 3, 1)), np.full((1, 3, 1), np.inf), np.full((1, 3, 1), 1.5)
-    assert Told(hand, work, given).odds(0, 0, hand[0, :, 0]) == pytest.approx(-1.5)
+    assert FlipOdds(hand, work, given).odds(0, 0, hand[0, :, 0]) == pytest.approx(-1.5)
 
 
 def test_centres_that_beads_have_turned_over_leave_odds_that_are_right() -> None:
@@ -159,5 +159,5 @@ def test_centres_that_beads_have_turned_over_leave_odds_that_are_right() -> None
     assert mistaken(3.0, 0.0, 2) == 3.0
     hand, work = np.array([1.0, -1.0])[None, :, None], np.array([90.0, -90.0])[None, :, None]
     given = 0.7 * hand
-    found = Told(hand, work, given, turned).odds(0, 0, hand[0, :, 0])
+    found = FlipOdds(hand, work, given, turned).odds(0, 0, hand[0, :, 0])
     assert found == pytest.approx(-0.7 + np.log(7), abs=0.01)

@@ -22,6 +22,12 @@ def counted(shared, largest, own, times):
     return seen(shared, 0)
 
 
+@compiled(nogil=True)
+def waited(ready, times):
+    """Wait until a number is so large."""
+    until(ready, 0, times)
+
+
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_threads_share_numbers(threads: int) -> None:
     times, rng = 20_000, np.random.default_rng(1)
@@ -51,3 +57,17 @@ def test_what_a_thread_raises_is_raised() -> None:
 
     with pytest.raises(ValueError, match="two"):
         crew.together(work, 3)
+
+
+@pytest.mark.parametrize("fails", [0, 1])
+def test_nobody_waits_for_one_that_has_raised(fails: int) -> None:
+    ready = np.zeros(1, np.int64)
+    waited(ready, 0)
+
+    def work(one: int) -> None:
+        if one == fails:
+            raise KeyboardInterrupt
+        waited(ready, 1)
+
+    with pytest.raises(KeyboardInterrupt):
+        crew.together(work, 2, lambda: ready.fill(1))

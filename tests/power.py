@@ -16,7 +16,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from backmap_plugins.assessors.equipartition.ratios import ERRORS, TOLERANCE, ratio
 from backmap_plugins.forcefields.gromacs.reader import Gromacs as Parameters
 from backmap_plugins.formats.gromacs.frames import GromacsFrames
 from backmap_plugins.formats.gromacs.topology import Gromacs
@@ -25,6 +24,7 @@ from backmap_plugins.molecules.assemble import assemble, rigid_lengths
 from numpy.typing import NDArray
 
 from backmap.engine.identities.beads import BeadBalance
+from backmap.engine.identities.ratios import ERRORS, TOLERANCE, ratio
 from backmap.engine.identities.slopes import CLASSES
 from backmap.engine.sites.snapshot import AtomIndex, Snapshot
 from backmap.model.parameters import BOLTZMANN, Bonded, ForceField, MoleculeParameters

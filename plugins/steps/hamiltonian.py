@@ -25,6 +25,7 @@ from backmap.model.sampling import Sampled
 from backmap.model.system import System, Window
 from backmap.model.tuned import AUTO, Tuned
 
+from .balancing import MappedBeads
 from .leading import LEADS, LOOSEN, MEND, SETTLE, SOFTEN, Leading
 from .mended import RULES as MENDING_RULES
 from .mended import MendingRecord
@@ -153,7 +154,8 @@ class Hamiltonian(FrameStep):
             chosen["beads"] = "exact" if sigma is None else {"sigma": sigma}
             remarks, measured = [remark] * bool(remark), {"beads": softness.measured}
             self._prepare(state, sigma)
-        tuner = MoveTuner(self.moves, self.energy, window, begun, self._round, (state.seed, self.index), state.progress)
+        tuner = MoveTuner(self.moves, self.energy, window, begun, self._round, (state.seed, self.index), state.progress,
+                          MappedBeads.of(state, options.temperature, options.fixman_potential))
         if options.timestep == AUTO:
             timestep = tuner.timestep(timestep, None if options.steps == AUTO else options.steps)
             chosen["timestep"] = timestep

@@ -41,7 +41,7 @@ class HamiltonianOptions(Options):
                      "measure": "is called 'fixman_potential' now: false for rigid, true for stiff"}
     sweeps: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
         10, description="Sweeps; in each, every atom takes part in a move. auto: as many as a pilot on some frames "
-                        "needs until energies no longer change.")
+                        "needs until energies no longer change and forces along moves of mapped beads balance.")
     at_most: int = Field(200, ge=1, description="The most sweeps that auto may come to. Log and reports say if they "
                                                 "are not enough.")
     soft_core_sweeps: int = Field(0, ge=0, description="Sweeps before these in which the repulsion of two atoms is "

@@ -19,6 +19,7 @@ from backmap.engine.relaxation import ENERGY, Growth, Slope, growth, relaxed
 from backmap.engine.sites.schedule import per_bead
 from backmap.model.system import Window
 
+from .balancing import MappedBeads, off
 from .relaxing import CALLED
 
 Array = NDArray[np.float64]
@@ -47,6 +48,7 @@ class MoveTuner:
         round: Name, number and settings of the sweeps that belong to a number of those that count.
         name: First words of the names of random numbers: seed and step.
         progress: Told the share of the work that is done, 0 to 1.
+        mapped: Beads that were mapped from atoms, whose forces are to balance; None where they are of something else.
         measured: What was found, for people: rows by what they are about.
         starts: The frames as they are when sweeps that count begin.
     """
@@ -58,6 +60,7 @@ class MoveTuner:
     round: Callable[[int], Sequence[tuple[str, int, dict[str, Any]]]]
     name: tuple[int, int]
     progress: Callable[[float], None]
+    mapped: MappedBeads | None = None
     measured: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     starts: list[Frame] = field(default_factory=list)
 
@@ -105,7 +108,8 @@ class MoveTuner:
         """The number of sweeps after which energies no longer change, and what still does after ``at_most``.
 
         Energies are at rest by the rules that reports judge by (``engine.relaxation``): none is seen to change over the
-        last third of the sweeps, all forget where they were, and a change that mattered would have been seen. The
+        last third of the sweeps, all forget where they were, and a change that mattered would have been seen. Where
+        beads were mapped, forces along their moves balance as well: they see wells that energies do not leave. The
         table has the changes, kJ/mol per molecule.
 
         Args:
@@ -131,12 +135,22 @@ class MoveTuner:
                                              for name, (slope, _) in found.items()}})
             moving = [CALLED.get(name, name) for name, (slope, grown) in found.items()
                       if not (slope.relaxed and grown.forgotten)]
-            if not moving and all(slope.visible * self.n_pieces < SEEN * self._heat(TOTAL)
-                                  for slope, _ in found.values()):
+            trapped = [] if moving else self._trapped(frames, rows[-1])
+            if not (moving or trapped) and all(slope.visible * self.n_pieces < SEEN * self._heat(TOTAL)
+                                               for slope, _ in found.values()):
                 return sweep, ""
             look = math.ceil(GROWTH * look)
-        still = f"not relaxed within {at_most} sweeps (at_most), as energies still change: {', '.join(moving)}"
-        return at_most, still if moving else ""
+        why = (f"energies still change: {', '.join(moving)}" if moving else
+               f"atoms still push beads as none that these were mapped from would: forces of {', '.join(trapped)}")
+        return at_most, f"not relaxed within {at_most} sweeps (at_most), as {why}" if moving or trapped else ""
+
+    def _trapped(self, frames: Sequence[Frame], row: dict[str, Any]) -> list[str]:
+        """Classes of forces along moves of mapped beads that do not balance; what was found goes into ``row``."""
+        if self.mapped is None:
+            return []
+        ratios = self.mapped.ratios([frame.atoms for frame in frames], self.window)
+        row["along the beads"] = ", ".join(f"{name} {one}" for name, one in ratios.items())
+        return off(ratios)
 
     def _heat(self, name: str) -> float:
         """kT for each of the degrees of freedom of an energy in a frame, kJ/mol."""

@@ -35,6 +35,7 @@ class Liquid:
         folder: Below the tutorials, where that is not its name.
         every: ps, between frames.
         frames: That are written.
+        settle: ps, before them: bonds that were rigid in the first box are cold for tens of ps.
     """
 
     molecules: Sequence[int]
@@ -43,13 +44,15 @@ class Liquid:
     folder: str = ""
     every: float = 4.0
     frames: int = 4
+    settle: float = 0.0
 
 
 #: What the box is made with, before it is simulated as the tutorial does: less far and with longer steps.
 QUICK = {"dt": 0.002, "constraints": "all-bonds", "coulombtype": "reaction-field",
          "epsilon-rf": 0, "rlist": 0.9, "rcoulomb": 0.9, "rvdw": 0.9, "pcoupl": "berendsen", "tau-p": 0.5,
          "compressibility": 4.5e-5}
-LIQUIDS = {"hexane": Liquid([80], 2.9), "propane": Liquid([140], 2.8, 200), "methanol": Liquid([240], 2.8),
+LIQUIDS = {"hexane": Liquid([80], 2.9, settle=40.0), "propane": Liquid([140], 2.8, 200, settle=40.0),
+           "methanol": Liquid([240], 2.8, settle=40.0),
            "spce": Liquid([], every=2.0, frames=15),
            "methanol-water": Liquid([500, 500], 4.4, folder="methanol-water/X_0.5", every=2.0, frames=15),
            "urea-water": Liquid([120, 1111], 4.2, every=2.0, frames=15)}
@@ -62,6 +65,10 @@ def options(tutorial: Path) -> dict[str, object]:
     return {name.strip().lower().replace("_", "-"): value.strip() for name, value in pairs if value.strip()}
 
 
+def residue(line: str) -> str:
+    return line[5:10].strip().lower()
+
+
 def box_of(tutorial: Path, folder: Path, counts: Sequence[int], edge: float) -> None:
     """As many of each of the tutorial's molecules in a box, as start.gro, and topol.top with their numbers."""
     lines = (tutorial / "conf.gro").read_text().splitlines()
@@ -69,7 +76,7 @@ def box_of(tutorial: Path, folder: Path, counts: Sequence[int], edge: float) -> 
     rows = re.findall(r"^\s*([A-Za-z]\w*)\s+(\d+)", molecules, re.MULTILINE)
     atoms, written = lines[2:-1], []
     for k, ((name, there), count) in enumerate(zip(rows, counts, strict=True)):
-        first = [line for line in atoms if line[5:10].strip().lower() == atoms[0][5:10].strip().lower()]
+        first = atoms if len(rows) == 1 else [line for line in atoms if residue(line) == residue(atoms[0])]
         size = len(first) // int(there)
         (folder / "one.gro").write_text("\n".join([lines[0], str(size), *atoms[:size], lines[-1], ""]))
         filled(folder, "one.gro", count, edge, "start.gro" if k else None)
@@ -108,7 +115,11 @@ def main() -> None:
     else:
         shutil.copy(tutorial / "conf.gro", folder / "press.gro")
     every, frames = round(liquid.every / float(md["dt"])), chosen.frames or liquid.frames
-    stage(folder, "md", "press.gro", md | {"nsteps": frames * every, "pcoupl": "no", "nstxout": every})
+    start, fixed = "press.gro", md | {"pcoupl": "no"}
+    if liquid.settle:
+        stage(folder, "settle", start, fixed | {"nsteps": round(liquid.settle / float(md["dt"]))})
+        start = "settle.gro"
+    stage(folder, "md", start, fixed | {"nsteps": frames * every, "nstxout": every})
     gmx(folder, "trjconv", "-f", "md.trr", "-s", "md.tpr", "-b", liquid.every / 2, "-pbc", "mol", "-o", "aa.trr",
         stdin="0\n")
     gmx(folder, "trjconv", "-f", "aa.trr", "-s", "md.tpr", "-dump", liquid.every * frames, "-o", "aa.gro", stdin="0\n")

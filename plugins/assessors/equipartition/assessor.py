@@ -8,6 +8,7 @@ from pydantic import Field
 from backmap.api import Assessor, Options
 from backmap.engine.forces.rounding import is_rounded
 from backmap.engine.identities.balance import Balance, ClassSums
+from backmap.engine.identities.ratios import OFF, TOO_FAR, Ratio, in_units, ratio
 from backmap.engine.identities.slopes import CLASSES
 from backmap.engine.sites.snapshot import Snapshot
 from backmap.errors import BackmapError
@@ -15,8 +16,6 @@ from backmap.model.assessment import GOOD, Aspect, Assessment, Figure, VerdictRu
 from backmap.model.parameters import BOLTZMANN, ForceField
 from backmap.model.system import System
 from backmap.model.tally import Tally
-
-from .ratios import OFF, TOO_FAR, Ratio, in_units, ratio
 
 Array = NDArray[np.float64]
 SECTION = TOPIC = "equipartition"

@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from backmap.api import Assessor, Options
-from backmap.engine.identities.balance import ClassSums
 from backmap.engine.identities.beads import BeadBalance, BeadCoordinates, BeadSums
-from backmap.engine.identities.slopes import CLASSES
+from backmap.engine.identities.ratios import ERRORS, OFF, TOO_FAR, Ratio, along_beads, error_of, in_units
 from backmap.engine.sites.snapshot import Snapshot
 from backmap.model.assessment import CARE, GOOD, UNUSABLE, Aspect, Assessment, Figure, VerdictRule
 from backmap.model.parameters import BOLTZMANN, ForceField
@@ -18,14 +17,11 @@ from backmap.model.system import System
 from backmap.model.tally import Tally
 
 from .assessor import temperature_of
-from .ratios import ERRORS, OFF, TOO_FAR, Ratio, error_of, in_units, ratio
 
 Array = NDArray[np.float64]
 SECTION, TOPIC = "along the beads", "beads and force field"
 #: Bonds and angles of beads may be off by this share of their own spread, or by so many standard errors.
 SHIFTED, FAR = 0.1, 0.5
-#: Share of what atoms could do freely along a class, below which moves of beads do nothing to it: rounding remains.
-UNMOVED = 1e-6
 
 
 @dataclass(frozen=True)
@@ -114,7 +110,9 @@ class AlongBeads(Assessor):
         for number, group in enumerate(self.system.groups):
             if f"{SECTION} {group.type.name}" in tally:
                 several = f"{group.type.name}, " if len(self.system.types) > 1 else ""
-                ratios |= self._ratios(tally.rows(f"{SECTION} classes {group.type.name}"), several)
+                rows = tally.rows(f"{SECTION} classes {group.type.name}")
+                ratios |= {several + name: one
+                           for name, one in along_beads(rows, BOLTZMANN * self.temperature).items()}
                 shifts += self._shifts(tally, number, several)
         figures = [Figure(SECTION, one.name, "excess", one.value, one.unit, ideal=0.0, error=one.error)
                    for one in shifts]
@@ -124,16 +122,6 @@ class AlongBeads(Assessor):
         notes += [f"{name}, along the beads: {one}; too few molecules and frames to tell."
                   for name, one in ratios.items() if not one.known]
         return Assessment(figures, notes=notes, findings=self._findings(ratios, shifts))
-
-    def _ratios(self, rows: Array, several: str) -> dict[str, Ratio]:
-        """Of what moves beads along the forces of each class of terms, by name; rows are (f, u, classes, 4)."""
-        found = {}
-        for place, name in enumerate(CLASSES):
-            sums = ClassSums(*np.moveaxis(rows[:, :, place], -1, 0))
-            with np.errstate(over="ignore", invalid="ignore"):
-                if sums.free.any() and not sums.size.sum() < UNMOVED * sums.free.sum():
-                    found[several + name] = ratio(sums.work, BOLTZMANN * self.temperature * sums.divergence)
-        return found
 
     def _shifts(self, tally: Tally, number: int, several: str) -> list[Shift]:
         """Of bonds and angles of beads of one molecule type."""

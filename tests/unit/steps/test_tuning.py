@@ -10,6 +10,7 @@ from backmap_plugins.steps.tuning import FIRST, MoveTuner
 from backmap import testing
 from backmap.engine.hamiltonian.moves import Frame, SweepOutcome
 from backmap.engine.hamiltonian.timestep import NEAR, WANTED, steps_of
+from backmap.engine.identities.ratios import Ratio
 from backmap.model.tuned import Tuned
 
 from .test_hamiltonian import melt, started
@@ -123,6 +124,32 @@ def test_frames_that_do_not_rest_are_said_not_to(monkeypatch: pytest.MonkeyPatch
 def test_noise_that_would_hide_a_change_takes_more_sweeps(monkeypatch: pytest.MonkeyPatch) -> None:
     quiet, loud = (tuner(Drifting(0.1, noise), monkeypatch).sweeps(2.0, 10, at_most=400)[0] for noise in (1.0, 60.0))
     assert loud > 2 * quiet
+
+
+class Pushing:
+    """Beads that are pushed wrongly until they have been looked at so often."""
+
+    def __init__(self, looks: int) -> None:
+        self.left = looks
+
+    def ratios(self, *given: object) -> dict[str, Ratio]:
+        self.left -= 1
+        return {"contacts": Ratio(1.4 if self.left >= 0 else 1.05, 0.05)}
+
+
+def test_sweeps_go_on_while_atoms_push_mapped_beads_wrongly(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = tuner(Drifting(0.1), monkeypatch)
+    made.mapped = Pushing(3)
+    assert made.sweeps(2.0, 10, at_most=400) == (40, "")  # 20, 25, 32, 40
+    assert made.measured["sweeps"][0]["along the beads"] == "contacts 1.400 ± 0.050"
+
+
+def test_beads_that_stay_pushed_wrongly_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = tuner(Drifting(0.1), monkeypatch)
+    made.mapped = Pushing(99)
+    sweeps, remark = made.sweeps(2.0, 10, at_most=50)
+    assert sweeps == 50
+    assert remark.endswith("as atoms still push beads as none that these were mapped from would: forces of contacts")
 
 
 def test_what_was_not_reached_stands_in_log_and_report() -> None:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from backmap_plugins.assessors.equipartition.assessor import Equipartition
 from backmap_plugins.assessors.equipartition.beads import AlongBeads
-from backmap_plugins.assessors.equipartition.ratios import Ratio, ratio
 from numpy.typing import NDArray
 
 from backmap.api import CARE, GOOD, UNUSABLE, Sampled
+from backmap.engine.identities.ratios import Ratio, ratio
 from backmap.model.assessment import Assessment
 from backmap.model.tally import Tally
 from tests.exact_chains import ExactChain

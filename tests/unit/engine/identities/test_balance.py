@@ -6,12 +6,12 @@ from functools import cache
 
 import numpy as np
 import pytest
-from backmap_plugins.assessors.equipartition.ratios import Ratio, ratio
 from numpy.typing import NDArray
 
 from backmap.engine.identities import fields
 from backmap.engine.identities.balance import Balance
 from backmap.engine.identities.beads import BeadBalance, BeadSums
+from backmap.engine.identities.ratios import Ratio, ratio
 from backmap.engine.identities.slopes import CLASSES, EnergySlopes
 from backmap.engine.sites.snapshot import AtomIndex, Snapshot
 from backmap.model.parameters import BOLTZMANN

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backmap.model.assessment import CARE, GOOD, UNUSABLE
+from ...model.assessment import CARE, GOOD, UNUSABLE
+from .balance import ClassSums
+from .slopes import CLASSES
 
 Array = NDArray[np.float64]
 
@@ -22,6 +24,8 @@ FAR = 0.2
 VAGUE, WILD = 0.3, 5.0
 #: Errors of ratios below 1 grow as 1 / ratio, down to this one.
 LEAST = 0.3
+#: Share of what atoms could do freely along a class, below which moves of beads do nothing to it: rounding remains.
+UNMOVED = 1e-6
 #: When a ratio is off, and too far, in words.
 OFF = f"a ratio {TOLERANCE:.0%} and {ERRORS:g} standard errors from 1"
 TOO_FAR = f"{FAR:.0%} off beyond its errors, or above {WILD:g}"
@@ -88,6 +92,22 @@ def ratio(above: Array, below: Array) -> Ratio:
             return Ratio(float("nan"), None)
         error = error_of((above - value * below) / whole)
         return Ratio(float(value), None if error is None else float(error / np.clip(value, LEAST, 1.0)))
+
+
+def along_beads(rows: Array, heat: float) -> dict[str, Ratio]:
+    """Of the forces of each class along what moves beads, by its name.
+
+    Args:
+        rows: ``ClassSums`` of ``BeadBalance.along`` by frames and units, (f, u, classes, 4).
+        heat: kT, kJ/mol.
+    """
+    found = {}
+    for place, name in enumerate(CLASSES):
+        sums = ClassSums(*np.moveaxis(rows[:, :, place], -1, 0))
+        with np.errstate(over="ignore", invalid="ignore"):
+            if sums.free.any() and not sums.size.sum() < UNMOVED * sums.free.sum():
+                found[name] = ratio(sums.work, heat * sums.divergence)
+    return found
 
 
 def error_of(parts: Array) -> float | None:

@@ -9,21 +9,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...errors import BackmapError
 from ...model.molecule import is_body
 from ...model.parameters import BOLTZMANN, ForceField
 from ...model.system import System
 from ..energy.layout import FieldLayout
 from ..random import Stream
 from ..sites.schedule import per_bead
-from .blocks import Block
 from .colours import Colours
 from .cover import cover
 from .descent import descend
 from .lists import Lists
 from .move import Frame, Moved, Turns
 from .nearby import AtomTables, bundles, cores, grid, moved_to, sorted_anew
-from .records import BlockTables
 from .sharing import Workplaces
 from .tables import build
 from .together import Together
@@ -126,10 +123,8 @@ class HamiltonianMoves:
         self._plain = self.untied & per_bead(system, [np.full(kind.n_beads, not turns)
                                                       for kind, turns in zip(system.types, turning, strict=True)])
         free = [kind.untied and not turns and is_body(kind) for kind, turns in zip(system.types, turning, strict=True)]
-        self._bodies = per_bead(system, [np.full(kind.n_beads, one and self._springy) for kind, one
-                                         in zip(system.types, free, strict=True)])
-        self.blocks: list[list[Block]]
-        self.tables: BlockTables
+        self._bodies = per_bead(system, [np.full(kind.n_beads, one and self._springy)
+                                         for kind, one in zip(system.types, free, strict=True)])
         if not any(len(kind.rigid) for kind in system.types) and sigma is not None:
             powers = powers or (0.0, 0.0)
         self.blocks, self.tables = build(system, self.layout, size, sigma is None, hydrogen_mass)
@@ -140,10 +135,11 @@ class HamiltonianMoves:
         field_ = self.layout.tables.field
         if not self.layout.charge.any():
             field_ = field_._replace(coulomb=field_.coulomb._replace(factor=0.0))
-        order = np.argsort(self.layout.where.owner, kind="stable")
-        start = np.searchsorted(self.layout.where.owner[order], np.arange(system.n_beads + 1))
-        self.surroundings = AtomTables(field_, start.astype(np.int64), order, self.layout.where.owner,
-                                       bundles(len(field_.c6)), cores(field_.c6, field_.c12, None))
+        owner = self.layout.where.owner
+        order = np.argsort(owner, kind="stable")
+        start = np.searchsorted(owner[order], np.arange(system.n_beads + 1)).astype(np.int64)
+        self.surroundings = AtomTables(field_, start, order, owner, bundles(len(field_.c6)),
+                                       cores(field_.c6, field_.c12, None))
         self._workplaces = Workplaces(self.tables, len(field_.c6), max(kind.n_atoms for kind in system.types))
         self._settle()
         if sigma is not None:
@@ -181,7 +177,9 @@ class HamiltonianMoves:
         if not (self.untied.any() and self.layout.charge.any()):
             return self
         made = self._uncharged()
-        made.rules, made.places, made.sigma = self.rules, self.places, self.sigma
+        known, made.rules, made.places, made.sigma = made.sigma, self.rules, self.places, self.sigma
+        if known is not self.sigma:  # it reaches as far
+            made._settle()
         return made
 
     @property
@@ -399,19 +397,3 @@ class HamiltonianMoves:
             frame.grid, frame.half, chosen, keys, steps, drawn)
         self._workplaces.sweep(course, around, self.places, (rules, longer), bodies, frame, chosen, keys, turns, moved)
         return SweepOutcome(self.centre[chosen], self.beads[chosen], *moved)
-
-
-def by_type(system: System, sigma: dict[str, float], where: object = "") -> Array:
-    """Sigma of every bead, nm, (B,), from that of each bead type.
-
-    Raises:
-        BackmapError: If types are missing, or are not there.
-    """
-    tied = [kind for kind in system.types if not (kind.given or kind.untied)]
-    names = {name for kind in tied for name in kind.bead_types}
-    if sigma.keys() != names:
-        problem = (f"no sigma for beads of type {', '.join(sorted(names - sigma.keys()))}" if names - sigma.keys() else
-                   f"no bead is of type {', '.join(sorted(sigma.keys() - names))}")
-        raise BackmapError(problem, where=where, hint=f"Name all of {', '.join(sorted(names))}, or write one number.")
-    return per_bead(system, [np.array([sigma[name] if kind in tied else 1.0 for name in kind.bead_types])
-                             for kind in system.types])

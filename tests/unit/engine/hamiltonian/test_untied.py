@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from backmap.engine.hamiltonian import moves as module
-from backmap.engine.hamiltonian.moves import STRAYED, HamiltonianMoves, Tempering, by_type
-from backmap.errors import BackmapError
+from backmap.engine.hamiltonian.moves import STRAYED, HamiltonianMoves, Tempering
 from backmap.model.parameters import BOLTZMANN, COULOMB, Bonded, ForceField, MoleculeParameters
 from backmap.model.system import System
 from tests import chains
@@ -110,14 +109,6 @@ def test_molecules_that_are_tied_stay_on_their_beads_beside_them() -> None:
     assert np.linalg.norm(first) < 1e-6
     assert np.linalg.norm(second - ASIDE) > 0.1
     assert np.linalg.norm(frame.atoms[0] - SHAPE[0]) > 0.01  # it turns
-
-
-def test_no_sigma_is_asked_for_beads_that_nothing_ties() -> None:
-    tied = replace(DUMBBELL, untied=False, name="TIE", bead_types=["T"])
-    system = System(((tied, 1), (DUMBBELL, 2)))
-    np.testing.assert_array_equal(by_type(system, {"T": 0.03}), [0.03, 1.0, 1.0])
-    with pytest.raises(BackmapError, match="no bead is of type B"):
-        by_type(system, {"T": 0.03, "B": 0.03})
 
 
 def test_tempered_trajectories_leave_out_what_has_no_barriers() -> None:

@@ -9,8 +9,9 @@ from scipy.special import ndtr, smirnov
 from backmap.api import Assessor, Options
 from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.geometry.constraint import SystemProjector
-from backmap.engine.hamiltonian.moves import HamiltonianMoves, Tempering, by_type
+from backmap.engine.hamiltonian.moves import HamiltonianMoves, Tempering
 from backmap.engine.hamiltonian.ranks import ALL, BlockRanks
+from backmap.engine.hamiltonian.sigma import by_type
 from backmap.engine.hamiltonian.tables import movable
 from backmap.engine.random import numpy_generator
 from backmap.engine.sites.snapshot import Snapshot

@@ -18,6 +18,7 @@ from backmap.engine.hamiltonian import timestep as lengths
 from backmap.engine.hamiltonian.following import Followed, Following
 from backmap.engine.hamiltonian.move import changing, copied
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves, SweepOutcome, Tempering
+from backmap.engine.hamiltonian.sigma import by_type
 from backmap.engine.hamiltonian.tables import movable
 from backmap.engine.mending import MISSED, TROUBLES, Mending
 from backmap.model.assessment import CARE, Aspect
@@ -33,7 +34,7 @@ from .move_options import HARDEST, SOFTEST, HamiltonianOptions, SoftBeads, Tempe
 from .moves_record import Record
 from .relaxing import FOLLOWED, RULES, TOPIC, Relaxation, evenly, starting_twice
 from .softness import FIRST as GUESS
-from .softness import SigmaTuner, by_type
+from .softness import SigmaTuner
 from .stiffness import Stiffness
 from .tuning import MoveTuner
 

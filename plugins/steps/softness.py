@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves
 from backmap.engine.sites.schedule import per_bead
-from backmap.errors import BackmapError
 from backmap.model import box as periodic
 from backmap.model.system import System, Window
 
@@ -36,22 +35,6 @@ FALLEN = 0.1  #: share by which it must have fallen to be looked for once more
 NEAR = 0.04  #: relative change of every sigma below which no more are tried
 FARTHEST = 3.0  #: factor by which a trial differs from the one before at most
 ENOUGH = 600  #: beads by which sigma is told in systems with untied molecules, at least
-
-
-def by_type(system: System, sigma: dict[str, float], where: object = "") -> Array:
-    """Sigma of every bead, nm, (B,), from that of each bead type.
-
-    Raises:
-        BackmapError: If types are missing, or are not there.
-    """
-    tied = [kind for kind in system.types if not (kind.given or kind.untied)]
-    names = {name for kind in tied for name in kind.bead_types}
-    if sigma.keys() != names:
-        problem = (f"no sigma for beads of type {', '.join(sorted(names - sigma.keys()))}" if names - sigma.keys() else
-                   f"no bead is of type {', '.join(sorted(sigma.keys() - names))}")
-        raise BackmapError(problem, where=where, hint=f"Name all of {', '.join(sorted(names))}, or write one number.")
-    return per_bead(system, [np.array([sigma[name] if kind in tied else 1.0 for name in kind.bead_types])
-                             for kind in system.types])
 
 
 def fixed_point(sigma: Sequence[float], found: Sequence[float], count: int, most: float) -> tuple[float, float]:

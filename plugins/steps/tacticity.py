@@ -13,6 +13,7 @@ from backmap.engine.flags import finished
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.hamiltonian.flips import ChainCentres, Flips, Tried
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves
+from backmap.engine.hamiltonian.sigma import by_type
 from backmap.errors import BackmapError
 from backmap.model.molecule import MoleculeType
 from backmap.model.sampling import Sampled
@@ -21,7 +22,6 @@ from backmap.model.system import System, Window
 from ..chemistry.stereochains import chains_of
 from .move_options import SoftBeads
 from .sequences import KEPT, RULES, Posterior, prior_odds
-from .softness import by_type
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]

@@ -12,14 +12,12 @@ from backmap_plugins.steps.softness import (
     WIDEST,
     SigmaTuner,
     _chosen,
-    by_type,
     fixed_point,
     part_of,
     usual_of,
 )
 
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves
-from backmap.errors import BackmapError
 from backmap.model.system import System, Window
 from tests import chains
 from tests.polystyrene import TEMPERATURE, melt
@@ -137,15 +135,3 @@ def test_beside_untied_molecules_some_of_the_others_tell_sigma() -> None:
     few = part_of(System(((one, 20), (free, 5000))))
     assert few[:40].all()
     assert not few[40:].any()
-
-
-def test_no_sigma_is_asked_for_beads_that_nothing_ties() -> None:
-    tied = chains.chain(4, [{0: 1, 1: 1}, {2: 1, 3: 1}])
-    untied = replace(tied, untied=True, name="FREE", bead_types=["F", "F"])
-    system, name = System(((tied, 1), (untied, 1))), tied.bead_types[0]
-    known = dict.fromkeys(tied.bead_types, 0.03)
-    np.testing.assert_array_equal(by_type(system, known), [0.03, 0.03, 1.0, 1.0])
-    with pytest.raises(BackmapError, match="no bead is of type F"):
-        by_type(system, known | {"F": 0.03})
-    with pytest.raises(BackmapError, match=f"no sigma for beads of type {name}"):
-        by_type(system, {})

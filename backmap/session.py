@@ -184,7 +184,8 @@ def report(sources: Sequence[Path | str], *, set: Mapping[str, Any] | Sequence[s
     compared = comparison.compare([str(source) for source in sources], registry, _numbers(frames),
                                   [*_assignments(set), *_assignments({"output": str(Path(output).absolute()),
                                                                       "processes": processes})])
-    return _run(compared.recipe, registry, Choice(compared.frames, begin, end, dt), 1, display, force=force)
+    return _run(compared.recipe, registry, Choice(compared.frames, begin, end, dt), (1, 1), display,
+                force=force)
 
 
 def judge(recipe: Path | str, models: Mapping[str, Path | str | Sequence[Path | str]], *,

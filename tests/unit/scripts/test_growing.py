@@ -31,7 +31,7 @@ def test_powers_are_those_of_the_rows(growing: ModuleType) -> None:
 def test_boxes_are_side_by_side(growing: ModuleType, tmp_path: Path) -> None:
     if not growing.DATA.exists():
         pytest.skip("no reference data: set BACKMAP_REFERENCE_DATA")
-    count = growing.write_beads(tmp_path, 2)
+    count = growing.write_beads(tmp_path, (2, 2, 2))
     one, many = (GromacsFrames([path]).frame(0) for path in (growing.DATA / "test_568K" / "cg.gro",
                                                            tmp_path / "cg1.gro"))
     assert len(many.positions) == count == 8 * len(one.positions)

@@ -6,9 +6,12 @@ that the bytes are the same.
 from __future__ import annotations
 
 import functools
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from types import FrameType
 
 import numba
 
@@ -29,6 +32,26 @@ def working(threads: int) -> Iterator[None]:
         yield
     finally:
         _number = before
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Put Ctrl-C off until the end: raised while arguments go into a compiled loop, it would end the process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[tuple[int, FrameType | None]] = []
+    known = {number: handler for number in (signal.SIGINT, signal.SIGTERM)
+             if callable(handler := signal.getsignal(number))}
+    try:
+        for number in known:
+            signal.signal(number, lambda *given: came.append(given))
+        yield
+    finally:
+        for number, handler in known.items():
+            signal.signal(number, handler)
+    for number, where in came:
+        known[number](number, where)
 
 
 def together(work: Callable[[int], None], threads: int, give_up: Callable[[], None] = lambda: None) -> None:

@@ -42,4 +42,5 @@ class Workplaces:
             self.places[one] = own, sweep(self.tables, around, p, *rules, bodies, own, known, frame, chosen, keys,
                                           turns, moved, course, Team(size, one, begun, ready))
 
-        crew.together(work, size, lambda: ready.fill(np.iinfo(np.int64).max // 2))  # then nobody waits
+        with crew.uninterrupted():
+            crew.together(work, size, lambda: ready.fill(np.iinfo(np.int64).max // 2))  # then nobody waits

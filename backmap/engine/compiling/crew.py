@@ -67,17 +67,18 @@ def together(work: Callable[[int], None], threads: int, give_up: Callable[[], No
             give_up()
             raise
 
-    waiting: list[Future[None]] = []
-    try:
-        for one in range(1, threads):
-            waiting.append(_pool(threads - 1).submit(guarded, one))
-        guarded(0)
-    except BaseException:  # an interrupt may come between those
-        give_up()
-        raise
-    finally:
-        for one in waiting:
-            one.result()
+    with uninterrupted():
+        waiting: list[Future[None]] = []
+        try:
+            for one in range(1, threads):
+                waiting.append(_pool(threads - 1).submit(guarded, one))
+            guarded(0)
+        except BaseException:
+            give_up()
+            raise
+        finally:
+            for one in waiting:
+                one.result()
 
 
 @functools.cache

@@ -42,5 +42,4 @@ class Workplaces:
             self.places[one] = own, sweep(self.tables, around, p, *rules, bodies, own, known, frame, chosen, keys,
                                           turns, moved, course, Team(size, one, begun, ready))
 
-        with crew.uninterrupted():
-            crew.together(work, size, lambda: ready.fill(np.iinfo(np.int64).max // 2))  # then nobody waits
+        crew.together(work, size, lambda: ready.fill(np.iinfo(np.int64).max // 2))  # then nobody waits

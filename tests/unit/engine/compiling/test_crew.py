@@ -1,6 +1,8 @@
 """Threads that share work, and numbers that they share."""
 from __future__ import annotations
 
+import signal
+
 import numba
 import numpy as np
 import pytest
@@ -71,3 +73,20 @@ def test_nobody_waits_for_one_that_has_raised(fails: int) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         crew.together(work, 2, lambda: ready.fill(1))
+
+
+def test_an_interrupt_waits_for_the_end_of_the_work() -> None:
+    done = []
+
+    def work(one: int) -> None:
+        signal.raise_signal(signal.SIGINT)
+        done.append(one)
+
+    known = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            crew.together(work, 1)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, known)
+    assert done == [0]

@@ -15,6 +15,8 @@ STEPS = 15000  #: of training
 SELDOM = 4  #: sweeps to a tempered one, where beads are likely to be soft: they let torsions turn by themselves
 #: Of whole boxes, to where a simulation can begin: sweeps that part overlaps, that cool, that count, of the pilot.
 SOFT, COOLING, SWEEPS, LOOKING = 5, 40, 10, 60
+#: Of liquids of rigid bodies alone, whose dynamics cost less than moves.
+BODIES_COOLING, BODIES_SWEEPS = 80, 3
 
 
 def run_recipe(plan: Plan, name: str, trained: str) -> str:
@@ -156,11 +158,12 @@ def _start_of_a_box(plan: Plan) -> Iterator[str]:
         yield from _comment("      ", "Sweeps lead to where a simulation of atoms can begin, as the folder that is "
                             "written is for. To sample molecules on their beads, write sweeps: auto and "
                             f"annealing_sweeps: {_cooling(plan)} without for_start, or leave --gromacs-ready out.")
+    cooling, sweeps = (BODIES_COOLING, BODIES_SWEEPS) if plan.bodies else (COOLING, SWEEPS)
     yield f"      soft_core_sweeps: {SOFT}   # sweeps before, which part overlaps"
     if plan.turning:
-        yield f"      annealing_sweeps: {COOLING}  # from 600 K: small molecules hinder each other from turning"
+        yield f"      annealing_sweeps: {cooling}  # from 600 K: small molecules hinder each other from turning"
     yield "      for_start: true       # planar bonds are kept flat, and what sweeps leave wrong is mended once more"
-    yield f"      sweeps: {SWEEPS}"
+    yield f"      sweeps: {sweeps if plan.turning else SWEEPS}"
     yield f"      at_most: {LOOKING}           # sweeps in which the pilot looks for how softly beads are to be met"
     timestep, steps = _stride(plan) or (plan.timestep, steps_of(plan.timestep))
     yield f"      timestep: {timestep:<4g}        # fs"

@@ -253,7 +253,7 @@ class Hamiltonian(FrameStep):
         """Name, number and settings of each sweep before those that count: those that part overlaps, and that cool."""
         caps = np.geomspace(SOFTEST, HARDEST, self.options.soft_core_sweeps).tolist()
         cooling = self._cooling("anneal")
-        soften = [(SOFTEN, k, {"cap": cap}) for k, cap in enumerate(caps)]
+        soften = [(SOFTEN, k, {"cap": cap, "together": bool(cooling)}) for k, cap in enumerate(caps)]
         if not self.mending.rounds:
             return [*soften, *cooling]
         # Heat leaves some molecules bent beyond what moves at the temperature lead back, so that it is mended after it.
@@ -369,7 +369,7 @@ class Hamiltonian(FrameStep):
     def finish(self, state: State) -> None:
         record, stiffness = self._record(state.systems[self.level]), list(self._stiffness.lines())
         relaxation = Relaxation(self.following, self.memory["relaxation"], self.options.temperature, record.accepted,
-                                self.options.tempering is not None)
+                                self.options.tempering is not None, self.options.for_start)
         mended = MendingRecord(self.memory["mending"])
         findings = [*mended.findings(), *relaxation.findings()]
         seen = list(relaxation.notes()) if relaxation.known else []

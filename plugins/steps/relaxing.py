@@ -27,7 +27,8 @@ STUCK = 0.01  #: share of beads none of whose moves was accepted, above which a 
 RULES = (VerdictRule(
     TOPIC, "force field", "energies or populations that change over the last third of the sweeps, are not forgotten, "
     f"or that a second start does not meet; torsions that no tempered trajectory moves, and of which two starts would "
-    f"not show differences below {TRAPPED:g} kT a degree of freedom; more than {STUCK:.0%} of the beads stuck",
+    f"not show differences below {TRAPPED:g} kT a degree of freedom; more than {STUCK:.0%} of the beads stuck; starts "
+    "for simulations (`for_start`)",
     f"energies that change by more than {FALLING:g} kT an atom, or are not finite"),)
 CALLED = {"bond": "bonds", "angle": "angles", "proper": "torsions", "improper": "impropers",
           "cmap": "correction maps", "lj": "Lennard-Jones", "coulomb": "Coulomb", BLOCKS: "all terms"}
@@ -56,6 +57,7 @@ class Relaxation:
         temperature: K.
         accepted: Share of the moves.
         crossing: Whether tempered trajectories were among the sweeps.
+        starts: Whether frames are led to where simulations can begin, and no samples are meant.
     """
 
     following: Following
@@ -63,6 +65,7 @@ class Relaxation:
     temperature: float
     accepted: float
     crossing: bool = False
+    starts: bool = False
 
     @property
     def heat(self) -> float:
@@ -172,9 +175,15 @@ class Relaxation:
         if fall.seen and abs(an_atom) > FALLING:
             yield self._aspect(UNUSABLE, f"Far from relaxed: over the last third of {of.sweeps} sweeps the "
                                          f"energy {_goes(an_atom)} by {abs(an_atom):.2g} kT an atom.")
+        elif self.starts:
+            yield self._aspect(CARE, "These are starts for simulations, as `for_start` asks: "
+                                     f"{self._looked()} sample nothing, and simulations reach lower energies yet. For "
+                                     "samples leave it out, and write `sweeps: auto`.")
         elif self.moving:
             yield self._aspect(CARE, f"Not relaxed: over the last third of {of.sweeps} sweeps "
                                      f"{'; '.join(map(self._change, self.moving[:3]))}. {self._advice()}")
+        if self.starts:
+            return
         if self.remembered:
             yield self._aspect(CARE, f"Not relaxed: {of.sweeps} sweeps are too few to forget where they began; "
                                      f"{'; '.join(map(self._memory, self.remembered[:3]))}. {self._advice()}")

@@ -341,7 +341,7 @@ def test_where_a_simulation_of_water_can_begin(tmp_path: Path, monkeypatch: pyte
     whole, ready = (each["hamiltonian"] for each in found.values())
     assert not any("gibbs" in each for each in found.values())
     assert (whole["annealing_sweeps"], whole["sweeps"]) == (700, "auto")
-    assert (ready["annealing_sweeps"], ready["sweeps"], ready["second_start"]) == (40, 10, 0)
+    assert (ready["annealing_sweeps"], ready["sweeps"], ready["second_start"]) == (80, 3, 0)
     assert whole["timestep"] == ready["timestep"] == 6
     assert "write sweeps: auto and annealing_sweeps: 700" in " ".join(
         (tmp_path / "recipe.yaml").read_text().replace("#", "").split())

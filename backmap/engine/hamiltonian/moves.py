@@ -23,7 +23,7 @@ from .move import Frame, Moved, Turns
 from .nearby import AtomTables, bundles, cores, grid, moved_to, sorted_anew
 from .sharing import Workplaces
 from .tables import build
-from .together import Together
+from .together import Together, within
 from .trajectory import BlockPlaces, Room, Rules
 
 Array = NDArray[np.float64]
@@ -315,7 +315,7 @@ class HamiltonianMoves:
         if together:
             single = chosen[self._together.single[chosen]]
             key = Stream.of(*name, "move", torch.as_tensor(self.centre[single])).key.numpy()
-            self._together.move(around, rules, self.room, frame, single, key)
+            self._together.move(within(around, self.layout.field), rules, self.room, frame, single, key)
             frame.residual[:] = self.system.map(frame.atoms) - frame.grid.beads
             chosen = chosen[~self._together.single[chosen]]
         centre = torch.as_tensor(self.centre[chosen])

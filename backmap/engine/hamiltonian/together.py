@@ -2,20 +2,24 @@
 
 A molecule that turns about its bead while all others stand still finds their hydrogen bonds taken: they change hands
 where neighbours give way. Here every molecule of one bead moves in every step, in the forces of all, on its constraints
-(leapfrog, as of RATTLE). Nothing is accepted or rejected, and positions have the error of the time step: this is a way
-to a start of moves that are exact, and no part of the target.
+(leapfrog, as of RATTLE; those that only turn as rigid bodies). Nothing is accepted or rejected, and positions have the
+error of the time step: this is a way to a start of moves that are exact, and no part of the target.
 
-Beads stand still, so who may be near whom is found once, for as long as no molecule reaches farther from its bead.
+Beads stand still, so who may be near whom is found once (``neighbourhoods``).
 """
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...model.parameters import ForceField
 from ..compiling.compiled import compiled, part
+from ..energy.tables import Tail
 from ..geometry.dependents import place, spread
+from .around import forces_around
 from .constraints import (
     constraints_of,
     directions,
@@ -27,42 +31,22 @@ from .forces import quick_forces, terms_of
 from .lists import NOWHERE, Lists, lists, parameters
 from .loops import LANES
 from .move import Frame
-from .nearby import AtomTables, Cells, fragments_near
+from .nearby import AtomTables
+from .neighbourhoods import Neighbourhoods, neighbourhoods
 from .quick import cores_of
 from .records import BlockTables
+from .rotors import Rotors, begin_with, kick, rotors, turn, turn_rate, twist
 from .trajectory import STRIDE, BlockPlaces, Room, Rules, draw_velocities, hold, springs
 
 Array = NDArray[np.float64]
 Single = NDArray[np.float32]
 Index = NDArray[np.int64]
-Short = NDArray[np.int32]
 
-#: nm; how much farther from its bead an atom may come before neighbours are looked for again, unless it is held.
-ROOM_TO_MOVE = 0.03
-#: Coordinates of a molecule that only turns.
-TURNS = 3
-
-
-class Neighbourhoods(NamedTuple):
-    """The atoms that may be near each of m blocks, by their beads.
-
-    Attributes:
-        block: Which they are, (m,).
-        start: Where the entries of each begin, (m + 1,).
-        bounds: Where each kind begins among them, as in ``Lists``, (m, kinds + 1).
-        atom: Atom of each entry; the number of atoms fills lanes up, (n,).
-        step: Which of ``offset`` leads to it, (n,).
-        offset: From the bead of a block to the beads near it, nm, (e, 3).
-        reach: Distance of atoms from each bead for which this holds, nm, (B,).
-    """
-
-    block: Index
-    start: Index
-    bounds: Index
-    atom: Short
-    step: Short
-    offset: Single
-    reach: Array
+#: nm; as far forces reach, at most. Liquid water (SPC/E) that cools in those up to 0.75 nm comes to the same energy as
+#: in those up to its 1.2 nm.
+REACH = 0.8
+#: Coordinates of a molecule that only turns; and by how much it may in a step, if it is not to stop.
+TURNS, FARTHEST = 3, 1.0
 
 
 class Motion(NamedTuple):
@@ -82,75 +66,6 @@ class Motion(NamedTuple):
     held: Array
 
 
-def neighbourhoods(s: AtomTables, g: Cells, p: BlockPlaces, block: Index, turning: NDArray[np.bool_]) -> Neighbourhoods:
-    """Who may be near each of the blocks ``block`` (m,) of ``p``; the beads ``turning`` (B,) keep their reach."""
-    reach = np.where(turning, g.reach + 1e-6, g.reach + ROOM_TO_MOVE)
-    wide = g._replace(reach=reach, largest=np.array([reach.max(initial=0.0)]))
-    sizes, bounds = _sizes(s, wide, p, block)
-    start, first = (np.concatenate([[0], np.cumsum(size)]) for size in sizes.T)
-    room = (np.empty(start[-1], dtype=np.int32), np.zeros(start[-1], dtype=np.int32),
-            np.empty((first[-1], 3), dtype=np.float32))
-    _fill(s, wide, p, block, start, first, bounds, *room)
-    return Neighbourhoods(block, start, bounds, *room, reach)
-
-
-@part
-def _near(s: AtomTables, g: Cells, p: BlockPlaces, one, found, shifts):
-    """Fragments near block ``one`` of ``p`` but its own: how many, and arrays of them."""
-    bead, kept = p.first_bead[one], 0
-    at = g.beads[bead]
-    count, found, shifts = fragments_near(g, at[0], at[1], at[2], s.field.cutoff + g.reach[bead], found, shifts)
-    for n in range(count):
-        if found[n] != bead or shifts[n, 3] != 0.0:
-            found[kept] = found[n]
-            for c in range(4):
-                shifts[kept, c] = shifts[n, c]
-            kept += 1
-    return kept, found, shifts
-
-
-@compiled
-def _sizes(s: AtomTables, g: Cells, p: BlockPlaces, block):
-    """Of each block numbers of entries and of fragments, (m, 2), and where each kind begins, (m, kinds + 1)."""
-    n_kinds = len(s.field.c6)
-    sizes, bounds = np.zeros((len(block), 2), np.int64), np.zeros((len(block), n_kinds + 1), np.int64)
-    found, shifts, many = np.empty(512, np.int64), np.empty((512, 4)), np.zeros(n_kinds, np.int64)
-    for m in range(len(block)):
-        count, found, shifts = _near(s, g, p, block[m], found, shifts)
-        many[:] = 0
-        for n in range(count):
-            for f in range(s.fragment_start[found[n]], s.fragment_start[found[n] + 1]):
-                many[s.field.kind[s.fragment[f]]] += 1
-        used = 0
-        for one in range(len(s.bundle) - 1):
-            for kind in range(s.bundle[one], s.bundle[one + 1]):
-                bounds[m, kind] = used
-                used += many[kind]
-            used = -(-used // LANES) * LANES
-        bounds[m, n_kinds] = used
-        sizes[m, 0], sizes[m, 1] = used, count
-    return sizes, bounds
-
-
-@compiled
-def _fill(s: AtomTables, g: Cells, p: BlockPlaces, block, start, first, bounds, atom, step, offset):
-    """Entries of each block, into ``atom``, ``step`` and ``offset``."""
-    found, shifts, filled = np.empty(512, np.int64), np.empty((512, 4)), np.zeros(len(s.field.c6), np.int64)
-    atom[:] = len(s.owner)
-    for m in range(len(block)):
-        count, found, shifts = _near(s, g, p, block[m], found, shifts)
-        at = g.beads[p.first_bead[block[m]]]
-        filled[:] = bounds[m, :-1]
-        for n in range(count):
-            for c in range(3):
-                offset[first[m] + n, c] = g.beads[found[n], c] + shifts[n, c] - at[c]
-            for f in range(s.fragment_start[found[n]], s.fragment_start[found[n] + 1]):
-                kind = s.field.kind[s.fragment[f]]
-                slot = start[m] + filled[kind]
-                filled[kind] += 1
-                atom[slot], step[slot] = s.fragment[f], first[m] + n
-
-
 def lists_for(u: Neighbourhoods, places: int) -> Lists:
     """Room for the entries of one block of at most ``places`` places at a time."""
     size = int(np.diff(u.start).max(initial=LANES)) + LANES
@@ -164,6 +79,17 @@ def motion(s: AtomTables, frame: Frame, u: Neighbourhoods) -> Motion:
     apart[:-1, :3], apart[:-1, 3] = frame.atoms - frame.grid.beads[s.owner], s.field.coulomb.factor * s.field.charge
     apart[-1, 3] = 0.0
     return Motion(np.zeros(frame.atoms.shape), np.zeros(frame.atoms.shape), apart, np.zeros((len(u.block), 3)))
+
+
+def within(s: AtomTables, given: ForceField) -> AtomTables:
+    """What every frame shares, of pairs within ``REACH`` alone: Lennard-Jones ends there, reaction fields begin."""
+    if s.field.cutoff <= REACH:
+        return s
+    short, coulomb = replace(given, cutoff=REACH, tail="none"), s.field.coulomb
+    if given.coulomb == "reaction_field":
+        k, c = short.reaction_field
+        coulomb = coulomb._replace(k=k, c=c)
+    return s._replace(field=s.field._replace(cutoff=REACH, coulomb=coulomb, tail=Tail.of(short)))
 
 
 class Together:
@@ -190,21 +116,24 @@ class Together:
         """
         if not len(block):
             return
-        u = self._neighbourhoods(s, rules, frame, block)
-        dynamics(self.tables, s, self.places, rules, r, lists_for(u, len(r.x)), u, frame, motion(s, frame, u), keys)
-        g = frame.grid
+        g, turning = frame.grid, self._turning & rules.exact
+        u, bead = self._neighbourhoods(s, turning, frame, block), self.places.first_bead[block]
+        centre = g.beads[bead] + frame.residual[bead]
+        turned = rotors(self.tables, self.places, block, turning[bead], frame.atoms, centre)
+        dynamics(self.tables, s, self.places, rules, r, lists_for(u, len(r.x)), u, frame, motion(s, frame, u), turned,
+                 keys)
         g.reach[:] = 0.0
         np.maximum.at(g.reach, s.owner, np.linalg.norm(frame.atoms - g.beads[s.owner], axis=1))
         g.largest[0] = g.reach.max(initial=0.0)
 
-    def _neighbourhoods(self, s: AtomTables, rules: Rules, frame: Frame, block: Index) -> Neighbourhoods:
+    def _neighbourhoods(self, s: AtomTables, turning: NDArray[np.bool_], frame: Frame,
+                        block: Index) -> Neighbourhoods:
         """Those of the sweep before, if they hold."""
         if self._known is not None:
             beads, places, known = self._known
             if beads is frame.grid.beads and np.array_equal(beads, places) and np.array_equal(known.block, block) and (
                     frame.grid.reach <= known.reach).all():
                 return known
-        turning = self._turning & rules.exact
         near = neighbourhoods(s, frame.grid, self.places, block, turning)
         self._known = frame.grid.beads, frame.grid.beads.copy(), near
         return self._known[2]
@@ -212,12 +141,13 @@ class Together:
 
 @compiled(nogil=True)
 def dynamics(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, lists: Lists, u: Neighbourhoods,
-             frame: Frame, moving: Motion, keys):
+             frame: Frame, moving: Motion, rotor: Rotors, keys):
     """Move all blocks of ``u`` for ``rules.steps``, from velocities that are drawn anew.
 
     Args:
         frame: Its atoms are changed in place, but neither residuals nor reach.
         moving: Everything at rest; changed in place.
+        rotor: Those of the blocks that only turn; changed in place.
         keys: Of the random numbers of each block, (m,).
     """
     for m in range(len(u.block)):
@@ -227,7 +157,11 @@ def dynamics(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Roo
             for c in range(3):
                 r.x[i, c] = frame.atoms[first + t.copies.atom[start + i], c]
         hold(t, p, one, rules.exact, frame.residual, r)
-        draw_velocities(t, p.make[one], rules.heat, keys[m], r.velocity)
+        k = p.make[one]
+        draw_velocities(t, k, rules.heat, keys[m], r.velocity)
+        if rotor.rigid[m]:
+            begin_with(rotor, m, t.places.inverse_mass[t.places.start[k]:t.places.start[k] + t.places.free[k]], r.x,
+                       r.velocity)
         for c in range(3):
             moving.held[m, c] = r.held[0, c]
             for i in range(p.n_atoms[one]):
@@ -236,12 +170,16 @@ def dynamics(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Roo
         begin = 0
         while begin < len(u.block):
             end = _alike(p.make, u.block, begin)
-            _feel(t, s, p, rules, r, lists, u, frame, moving, begin, end)
+            _feel(t, s, p, rules, r, lists, u, frame, moving, rotor, begin, end)
             begin = end
         begin = 0
         while begin < len(u.block):
             end = _alike(p.make, u.block, begin)
-            _advance(t, p, rules, r, u, frame, moving, begin, end, step == 0)
+            time = 0.5 * rules.timestep if step == 0 else rules.timestep
+            if rotor.rigid[begin]:
+                _turn(t, p, rules, r, u, frame, moving, rotor, begin, end, time)
+            else:
+                _advance(t, p, rules, r, u, frame, moving, begin, end, time, step == 0)
             begin = end
 
 
@@ -269,7 +207,7 @@ def _tell(s: AtomTables, kinds, places, lists: Lists):
 
 @part
 def _feel(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, lists: Lists, u: Neighbourhoods,
-          frame: Frame, moving: Motion, begin, end):
+          frame: Frame, moving: Motion, rotor: Rotors, begin, end):
     """Forces on the blocks of ``u`` from ``begin`` to ``end``, all of one make, of where everything is now."""
     # What the loop takes is taken before: arrays are counted each time they are handed out.
     k = p.make[u.block[begin]]
@@ -308,6 +246,11 @@ def _feel(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, 
             _tell(s, kinds, places, lists)
         for c in range(3):
             centre[c], held[0, c] = beads[first_bead[one], c], holds[m, c]
+        if rotor.rigid[m]:  # what is inside turns nothing
+            force[:] = 0.0
+            forces_around(places, s, kinds, charges, x, lists, force)
+            twist(rotor, m, x, force)
+            continue
         quick_forces(own, s, kinds, charges, x, lists, pairs, work, force)
         if places > free:
             spread(child, parents, ends, parent, weight, factor, x, force)
@@ -321,8 +264,9 @@ def _feel(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, 
 
 @part
 def _advance(t: BlockTables, p: BlockPlaces, rules: Rules, r: Room, u: Neighbourhoods, frame: Frame, moving: Motion,
-             begin, end, at_first):
-    """One step of the blocks of ``u`` from ``begin`` to ``end``; what cannot take it stops where it is."""
+             begin, end, time, at_first):
+    """One step of the blocks of ``u`` from ``begin`` to ``end``, after forces for a time; what cannot take it stops
+    where it is."""
     k, dt = p.make[u.block[begin]], rules.timestep
     constraints, d, places = constraints_of(t, k, rules.exact), t.dependents, t.places.moving[k]
     rows, free, inverse, bond = (slice(d.start[k], d.start[k + 1]), constraints.moving, constraints.inverse_mass,
@@ -335,7 +279,6 @@ def _advance(t: BlockTables, p: BlockPlaces, rules: Rules, r: Room, u: Neighbour
                                                             moving.force, moving.held, moving.velocity)
     block, first_atom, first_bead, atom_start, local = (p.block, p.first_atom, p.first_bead, t.copies.atom_start,
                                                         t.copies.atom)
-    kick = 0.5 * dt if at_first else dt
     for m in range(begin, end):
         one = blocks[m]
         first, start, bead = first_atom[one], atom_start[block[one]], first_bead[one]
@@ -348,7 +291,7 @@ def _advance(t: BlockTables, p: BlockPlaces, rules: Rules, r: Room, u: Neighbour
             held[0, c] = holds[m, c]
             for i in range(free):
                 here = first + local[start + i]
-                v[i, c] = velocity[here, c] + kick * inverse[i] * forces[here, c]
+                v[i, c] = velocity[here, c] + time * inverse[i] * forces[here, c]
         if at_first and going:
             project_velocities(constraints, unit, gram, v, right, sums)
         for i in range(free):
@@ -368,4 +311,25 @@ def _advance(t: BlockTables, p: BlockPlaces, rules: Rules, r: Room, u: Neighbour
             here = first + local[start + i]
             for c in range(3):
                 velocity[here, c] = (x[i, c] - before[i, c]) / dt if i < free else 0.0
+                atoms[here, c], apart[here, c] = x[i, c], x[i, c] - beads[bead, c]
+
+
+@part
+def _turn(t: BlockTables, p: BlockPlaces, rules: Rules, r: Room, u: Neighbourhoods, frame: Frame, moving: Motion,
+          rotor: Rotors, begin, end, time):
+    """The same of blocks that only turn; those that would turn too far stay where they are."""
+    atoms, beads, apart, places = frame.atoms, frame.grid.beads, moving.apart, t.places.moving[p.make[u.block[begin]]]
+    blocks, block, first_atom, first_bead, atom_start, local = (u.block, p.block, p.first_atom, p.first_bead,
+                                                                t.copies.atom_start, t.copies.atom)
+    x = r.x[:places]
+    for m in range(begin, end):
+        one = blocks[m]
+        first, start, bead = first_atom[one], atom_start[block[one]], first_bead[one]
+        kick(rotor, m, time)
+        if turn_rate(rotor, m) * rules.timestep > FARTHEST:
+            rotor.spin[m, 0], rotor.spin[m, 1], rotor.spin[m, 2] = 0.0, 0.0, 0.0
+        turn(rotor, m, rules.timestep, x)
+        for i in range(places):
+            here = first + local[start + i]
+            for c in range(3):
                 atoms[here, c], apart[here, c] = x[i, c], x[i, c] - beads[bead, c]

@@ -16,7 +16,7 @@ from backmap.model.system import System, Window
 from ...files.mdp import RunFile
 from ...files.reading import reading
 from ..writing import folder_name
-from . import run_files
+from . import planar, run_files
 from .topology_writer import INCLUDE, conditional, counted
 from .writers import Gromacs
 
@@ -27,7 +27,8 @@ class GromacsReady(Writer):
     """A folder for GROMACS: conf.gro, topol.top with what it includes, .mdp files, and a README.md with the commands.
 
     Atoms are those of the first frame. Of the topology's files those in its own folder are copied; others are
-    GROMACS' own. The .mdp files are for minimisation, 20 ps at constant volume, and 100 ps at constant pressure.
+    GROMACS' own. The .mdp files are for minimisation, 20 ps at constant volume, and 100 ps at constant pressure. In the
+    first two planar bonds of known side, as peptide bonds, are held within 15 degrees of it: strain would go into them.
     """
 
     class Options(Options):
@@ -74,17 +75,26 @@ class GromacsReady(Writer):
     def _encoded(self, window: Window, system: System) -> Iterator[bytes]:
         conf = Gromacs(Gromacs.Options(files=[self.options.folder / NAMES[0]]))
         yield from conf.encode(window, system, True)
-        yield counted(self.options.of, system, apart=[*map(str, self._own)]).encode()
+        texts = [counted(self.options.of, system, apart=[*map(str, self._own)]), *map(_verbatim, self._own.values())]
+        restraints = planar.sections(system.types)
+        held = [planar.held(text, restraints) for text in texts]
+        yield held[0].encode()
         box = np.asarray(window.boxes[0])
         half = 0.5 * periodic.smallest_width(box) if periodic.is_valid(box) else np.inf
         treatment = run_files.treatment(self._told, run_files.is_called(self.options.of, "charmm"), half)
-        for text in run_files.runs(treatment, self.options.temperature, self.options.coupling):
+        flat = planar.MACRO if held != texts else ""
+        for text in run_files.runs(treatment, self.options.temperature, self.options.coupling, flat):
             yield text.encode()
         gromos = run_files.is_called(self.options.of, "gromos")
-        yield run_files.readme(system.listed, run_files.said(self._told, treatment), gromos).encode()
-        for path in self._own.values():
-            with reading(path):
-                yield path.read_bytes()
+        yield run_files.readme(system.listed, run_files.said(self._told, treatment), gromos, flat).encode()
+        for text in held[1:]:
+            yield text.encode("latin-1")
+
+
+def _verbatim(path: Path) -> str:
+    """The bytes of a file, one character each: they are written as they are."""
+    with reading(path):
+        return path.read_bytes().decode("latin-1")
 
 
 def own_files(top: Path) -> dict[str, Path]:

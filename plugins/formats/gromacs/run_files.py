@@ -17,6 +17,8 @@ AMBER = {"coulombtype": "PME", "rcoulomb": "1.0", "vdwtype": "cut-off", "rvdw": 
          "constraints": "h-bonds"}
 GROMOS = ("\n\nGROMACS warns that GROMOS' force fields were made with another scheme of cut-offs, and stops unless "
           "'-maxwarn 1'\nlets that one warning pass.")
+HELD = ("\n\nem.mdp and nvt.mdp define {macro}: planar bonds, such as peptide bonds, are held within 15 degrees of\n"
+        "the side on which they belong, by [ dihedral_restraints ] in the topology. npt.mdp lets go of them.")
 MARGIN = 0.9  #: of half the box, for cut-offs: boxes shrink
 _CONSTRAINTS = ("constraints", "constraint-algorithm", "lincs-order", "lincs-iter")
 
@@ -66,16 +68,17 @@ def treatment(told: RunFile | None, charmm: bool, half: float) -> dict[str, str]
     return found
 
 
-def runs(found: Mapping[str, str], temperature: float, coupling: str) -> Iterator[str]:
-    """Texts of em.mdp, nvt.mdp and npt.mdp."""
+def runs(found: Mapping[str, str], temperature: float, coupling: str, held: str = "") -> Iterator[str]:
+    """Texts of em.mdp, nvt.mdp and npt.mdp; the first two define the macro ``held``."""
+    also = {"define": f"{found.get('define', '')} -D{held}".strip()} if held else {}
     loose = {name: value for name, value in found.items() if name not in _CONSTRAINTS}
     yield _text("minimisation: steepest descent, without constraints but those of rigid water",
                 {"integrator": "steep", "nsteps": "5000", "emtol": "500", "emstep": "0.01", "nstenergy": "50",
-                 **loose, "constraints": "none"})
+                 **loose, "constraints": "none", **also})
     dynamics = {"integrator": "md", "nstxout-compressed": "1000", "nstenergy": "500", "nstlog": "500",
                 "tcoupl": "V-rescale", "tc-grps": "System", "tau-t": "0.5", "ref-t": f"{temperature:g}"}
     yield _text("20 ps at constant volume", {**dynamics, "dt": "0.001", "nsteps": "20000", "gen-vel": "yes",
-                                             "gen-temp": f"{temperature:g}", "gen-seed": "1", **found})
+                                             "gen-temp": f"{temperature:g}", "gen-seed": "1", **found, **also})
     two = coupling == "semiisotropic"
     step, number = ("0.001", "100000") if found.get("constraints", "none") == "none" else ("0.002", "50000")
     yield _text("100 ps at constant pressure", {
@@ -92,9 +95,10 @@ def said(told: RunFile | None, found: Mapping[str, str]) -> str:
     return f"Cut-offs and electrostatics are guessed from the name of the force field: {listed}. Compare your own .mdp."
 
 
-def readme(listed: str, treated: str, gromos: bool = False) -> str:
+def readme(listed: str, treated: str, gromos: bool = False, held: str = "") -> str:
     """The text of README.md; of GROMOS' force fields GROMACS warns, and goes on only if that is said to be known."""
-    return README.format(listed=listed, said=treated + GROMOS * gromos, warned=" -maxwarn 1" * gromos)
+    also = HELD.format(macro=held) if held else ""
+    return README.format(listed=listed, said=treated + also + GROMOS * gromos, warned=" -maxwarn 1" * gromos)
 
 
 def _text(title: str, options: Mapping[str, str]) -> str:

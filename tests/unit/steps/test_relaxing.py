@@ -173,3 +173,14 @@ def test_stuck_beads_and_too_little_are_told() -> None:
     assert "5%" in finding.text
     assert "5.00% of the beads stuck" in next(relaxation(np.random.default_rng(8), beads=(100, 5, 0)).notes())
     assert not list(Relaxation(following(), Tally(), TEMPERATURE, 0.8).findings())
+
+
+def test_starts_are_no_samples() -> None:
+    """However calm they look; unless they are far from rest."""
+    calm = replace(relaxation(np.random.default_rng(1)), starts=True)
+    (said,) = calm.findings()
+    assert (said.level, said.topic) == (CARE, "relaxation")
+    assert said.text.startswith("These are starts for simulations")
+    of = following()
+    falling = relaxation(np.random.default_rng(4), **{BLOCKS: -2.0 * HEAT * of.system.n_atoms * of.often / (SWEEPS / 3)})
+    assert UNUSABLE in [each.level for each in replace(falling, starts=True).findings()]

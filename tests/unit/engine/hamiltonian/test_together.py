@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.hamiltonian.moves import HamiltonianMoves
+from backmap.engine.hamiltonian.rotors import Rotors, turn
 from backmap.model.parameters import Bonded, ForceField, MoleculeParameters
 from backmap.model.system import System
 from tests import chains
@@ -105,3 +106,43 @@ def test_others_are_moved_as_ever() -> None:
         assert len(outcome.centre) == 20
     np.testing.assert_array_equal(*frames)
     assert (frames[0] != atoms).any()
+
+
+@pytest.mark.parametrize("sites", [False, True], ids=["three charges", "charges on virtual sites"])
+def test_rigid_bodies_go_where_their_constraints_lead(sites: bool) -> None:
+    """From the same velocities, in the same forces; half the time step leaves a quarter of the difference."""
+    system, field, atoms, beads = beside_ions(sites)
+    apart = []
+    for steps, timestep in ((20, 2.0), (40, 1.0)):
+        ends = []
+        for turns in (True, False):
+            moves = HamiltonianMoves(system, field, 300.0, steps, timestep)
+            assert moves._together._turning.any()
+            moves._together._turning &= turns
+            frame = moves.frame(atoms, beads, None)
+            moves.sweep(frame, (1, 2, 0, 0), together=True)
+            assert np.abs(system.map(frame.atoms) - beads).max() < 1e-6
+            ends.append(frame.atoms)
+        assert np.abs(ends[0] - atoms).max() > 0.02
+        apart.append(np.abs(ends[0] - ends[1]).max())
+    assert apart[0] < 1e-3
+    assert 3 < apart[0] / apart[1] < 5
+
+
+def test_a_body_that_nothing_turns_keeps_what_it_has() -> None:
+    """Angular momentum in space to rounding; its energy to the second order of the time step."""
+    shape = np.array([[0.0, 0.0, 0.04], [0.09, 0.0, -0.02], [-0.05, 0.07, -0.03]])
+    mass, rng = np.array([16.0, 2.0, 3.0]), np.random.default_rng(3)
+    inertia = (mass * (shape**2).sum(axis=1)).sum() * np.eye(3) - np.einsum("i,ia,ib->ab", mass, shape, shape)
+    moment, axes = np.linalg.eigh(inertia)
+    body = Rotors(np.array([True]), np.zeros((1, 3)), axes[None].copy(), (shape @ axes)[None], 1 / moment[None],
+                  rng.normal(size=(1, 3)), np.zeros((1, 3)))
+    space = body.axes[0] @ body.spin[0]
+    energy, x, course = 0.5 * (body.spin**2 * body.rate).sum(), np.empty((3, 3)), []
+    for _ in range(2000):
+        turn(body, 0, 0.004, x)
+        course.append(0.5 * (body.spin**2 * body.rate).sum() / energy - 1)
+        np.testing.assert_allclose(body.axes[0] @ body.spin[0], space, atol=1e-10)
+    np.testing.assert_allclose(np.linalg.norm(x[0] - x[1]), np.linalg.norm(shape[0] - shape[1]), atol=1e-10)
+    assert np.abs(course).max() < 0.01
+    assert np.abs(x - shape).max() > 0.01

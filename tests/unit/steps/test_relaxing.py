@@ -182,5 +182,6 @@ def test_starts_are_no_samples() -> None:
     assert (said.level, said.topic) == (CARE, "relaxation")
     assert said.text.startswith("These are starts for simulations")
     of = following()
-    falling = relaxation(np.random.default_rng(4), **{BLOCKS: -2.0 * HEAT * of.system.n_atoms * of.often / (SWEEPS / 3)})
+    falls = -2.0 * HEAT * of.system.n_atoms * of.often / (SWEEPS / 3)
+    falling = relaxation(np.random.default_rng(4), **{BLOCKS: falls})
     assert UNUSABLE in [each.level for each in replace(falling, starts=True).findings()]

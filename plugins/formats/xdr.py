@@ -4,7 +4,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from MDAnalysis.lib.formats.libmdaxdr import TRRFile, XTCFile
 from numpy.typing import NDArray
 
 from backmap.api import FrameInfo
@@ -13,9 +12,14 @@ from backmap.errors import BackmapError
 from .frames import expect_file
 from .xdr_blocks import Damage, expect_decodable, scan
 
-_BINARY = {".xtc": XTCFile, ".trr": TRRFile}
-#: What this module reads.
-SUFFIXES = tuple(_BINARY)
+SUFFIXES = (".xtc", ".trr")  #: what this module reads
+
+
+def opened(path: Path, mode: str = "r"):
+    """A .xtc or .trr, by MDAnalysis, which takes long to be imported: many runs need neither."""
+    from MDAnalysis.lib.formats.libmdaxdr import TRRFile, XTCFile
+
+    return (XTCFile if path.suffix == ".xtc" else TRRFile)(str(path), mode)
 
 
 class XdrFile:
@@ -37,7 +41,7 @@ class XdrFile:
         try:
             if not self.n_points:
                 raise OSError(said)
-            self._file = _BINARY[path.suffix](str(path))
+            self._file = opened(path)
             self._file.set_offsets(np.array(self._blocks.offsets, dtype=np.int64))
         except (OSError, RuntimeError) as error:
             raise BackmapError(f"cannot be read as {path.suffix} ({_first_line(error)})", where=path,

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pydantic
 
@@ -11,9 +12,11 @@ from backmap.api import Options
 from ...files.gro import GroFile
 from ...files.reading import Files
 from ..frames import FrameChoice, FrameFile, FrameReader, Frames, expect_file, unknown_suffix
-from ..mdanalysis.files import NamesFile, PdbFile, TrajectoryFile
 from ..xdr import SUFFIXES as TRAJECTORIES
 from ..xdr import XdrFile
+
+if TYPE_CHECKING:
+    from ..mdanalysis.files import NamesFile
 
 __all__ = ["Gromacs", "GromacsFrames"]
 
@@ -52,14 +55,23 @@ class GromacsFrames(Frames):
             if path.suffix in TRAJECTORIES:
                 trajectories.append(XdrFile(path))
             else:
-                named[path] = GroFile(path) if path.suffix == ".gro" else NamesFile(path)
+                named[path] = GroFile(path) if path.suffix == ".gro" else _named(path)
         frames = [path for path in named if path.suffix != ".tpr"] or [*named]  # a .tpr is a frame if there is no other
         parts = trajectories or [_frames_of(path, named[path]) for path in frames]
         super().__init__(parts, files, [*named.values()])
+
+
+def _named(path: Path) -> NamesFile:
+    """The names of a .pdb or .tpr; MDAnalysis takes as long to be imported as all else of a format, and only here."""
+    from ..mdanalysis.files import NamesFile
+
+    return NamesFile(path)
 
 
 def _frames_of(path: Path, named: GroFile | NamesFile) -> FrameFile:
     """The frames of a file that also has names."""
     if isinstance(named, GroFile):
         return named
+    from ..mdanalysis.files import PdbFile, TrajectoryFile
+
     return PdbFile(path) if path.suffix == ".pdb" else TrajectoryFile(path)

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import numpy as np
 import pydantic
-from MDAnalysis.lib.formats.libmdaxdr import TRRFile, XTCFile
 from numpy.typing import NDArray
 
 from backmap.api import Options, OutputPath, Writer
@@ -16,6 +15,7 @@ from backmap.model.system import System, Window
 
 from ...files.reading import as_list
 from ..writing import ending, expect_placed, residue_numbers
+from ..xdr import opened
 
 _SUFFIXES = (".gro", ".xtc", ".trr")
 #: Residue and atom numbers have five columns.
@@ -85,7 +85,7 @@ def _binary(window: Window, suffix: str, precision: float) -> bytes:
     """Frames of .xtc and .trr simply follow one another, so a file of one window can be appended."""
     with tempfile.TemporaryDirectory(prefix="backmap_") as folder:
         path = Path(folder) / f"window{suffix}"
-        with (XTCFile if suffix == ".xtc" else TRRFile)(str(path), "w") as file:
+        with opened(path, "w") as file:
             for k in range(window.size):
                 positions, box = window.atoms[k].astype(np.float32), window.boxes[k].astype(np.float32)
                 step, time = int(window.frames[k]), float(window.time[k])

@@ -22,7 +22,7 @@ from ...model.system import System
 from ..compiling.compiled import compiled, part
 from ..sites.schedule import per_bead
 from .lists import MARGIN, ROUNDING
-from .nearby import Cells, fragments_near
+from .nearby import Cells
 from .records import BlockTables
 from .trajectory import BlockPlaces, length
 
@@ -36,6 +36,7 @@ ALONE = 1 / 32  #: share of blocks that move alone wherever they stand
 ENDS = 5
 #: Colours of fewer blocks than this have an even number of them, so that two threads share them out.
 FEW = 16
+SOME = 0.5  #: share of the beads below which only those that are moved are asked whom they see
 
 
 class SweepOrder(NamedTuple):
@@ -161,7 +162,7 @@ class Colours:
     def _colours(self, g: Cells, half: Array, chosen: Index, order: Index) -> tuple[Index, int]:
         """Colour of each of the blocks ``order``, -1 of others, (n,), and how many colours there are."""
         known = self.places, self.beads, chosen
-        near, seen = self._near(g, half)
+        near, seen = self._near(g, half, moved_by(*known, len(half)))
         colour = np.full(len(chosen), -1)
         number = painted(*known, order, near, seen, len(chosen), 0, colour)
         sizes, last = np.bincount(colour[order], minlength=number), np.empty(number, dtype=np.int64)
@@ -170,13 +171,26 @@ class Colours:
         colour[again] = -1
         return colour, painted(*known, again, near, seen, 2, number, colour)
 
-    def _near(self, g: Cells, half: Array) -> tuple[Index, NDArray[np.int32]]:
-        """Beads that see each bead, those of the sweep before if beads stand where they stood."""
+    def _near(self, g: Cells, half: Array, wanted: NDArray[np.bool_]) -> tuple[Index, NDArray[np.int32]]:
+        """Beads that see each bead that is ``wanted`` (B,); those of all are kept for as long as beads stand."""
+        far = self.cutoff + MARGIN + 2.0 * ROUNDING
+        if wanted.mean() < SOME:
+            return seeing(g, half, far, wanted)
         where = np.concatenate([g.beads.ravel(), g.lattice.ravel(), half])
         if self._known is None or not np.array_equal(self._known[0], where):
-            wide = g._replace(reach=np.sqrt(3.0) * half, largest=np.array([np.sqrt(3.0) * half.max()]))
-            self._known = where, seeing(wide, half, self.cutoff + MARGIN + 2.0 * ROUNDING)
+            self._known = where, seeing(g, half, far, np.ones_like(wanted))
         return self._known[1]
+
+
+@compiled(nogil=True)
+def moved_by(p: BlockPlaces, beads: BlockBeads, chosen, size):
+    """Whether each of ``size`` beads is moved by a block of ``chosen``."""
+    moved = np.zeros(size, np.bool_)
+    for one in chosen:
+        block, first = p.block[one], p.first_bead[one]
+        for k in range(beads.moved_start[block], beads.moved_start[block + 1]):
+            moved[first + beads.moved[k]] = True
+    return moved
 
 
 @compiled(nogil=True)
@@ -189,28 +203,92 @@ def costs(t: BlockTables, p: BlockPlaces, chosen, keys, steps):
 
 
 @compiled(nogil=True)
-def seeing(g: Cells, half, far):
-    """Beads whose cubes are nearer than ``far`` to that of each bead, itself included: where they begin, and they."""
+def seeing(g: Cells, half, far, wanted):
+    """Beads whose cubes are nearer than ``far`` to that of each bead, itself included: where they begin, and they.
+
+    Of those that are not ``wanted`` (B,) there are none.
+    """
     start, member, used = np.zeros(len(half) + 1, np.int64), np.empty(64 * len(half), np.int32), 0
-    found, shifts = np.empty(512, np.int64), np.empty((512, 4))
+    x, y, z, edge = _by_cells(g, half)
+    last, widest = np.full(len(half), -1), half.max()
+    # What loops take from ``g`` is taken before: arrays are counted each time they are handed out.
+    beads, counts, lattice, cells, order = g.beads, g.counts, g.lattice, g.start, g.member
+    low, high, gap = np.empty(3, np.int64), np.empty(3, np.int64), np.empty(len(half))
     for bead in range(len(half)):
-        at = g.beads[bead]
-        count, found, shifts = fragments_near(g, at[0], at[1], at[2], far + g.reach[bead], found, shifts)
-        if used + count > len(member):
-            larger = np.empty(2 * (used + count), np.int32)
-            for n in range(used):
-                larger[n] = member[n]
-            member = larger
-        for n in range(count):
-            other, away = found[n], 0.0
-            for c in range(3):
-                gap = abs(g.beads[other, c] + shifts[n, c] - at[c]) - half[bead] - half[other]
-                away += max(gap, 0.0)**2
-            if away < far * far:
-                member[used] = other
-                used += 1
+        start[bead + 1] = used
+        if not wanted[bead]:
+            continue
+        _within(g, bead, far + half[bead] + widest, low, high)
+        limit = far * far
+        for i in range(low[0], high[0] + 1):
+            for j in range(low[1], high[1] + 1):
+                a, b = i // counts[0], j // counts[1]
+                row = ((i - a * counts[0]) * counts[1] + j - b * counts[1]) * counts[2]
+                for c in range(low[2] // counts[2], high[2] // counts[2] + 1):  # cells of one image follow one another
+                    first = cells[row + max(low[2] - c * counts[2], 0)]
+                    behind = cells[row + min(high[2] - c * counts[2], counts[2] - 1) + 1]
+                    if used + behind - first > len(member):
+                        member = _longer(member, used, 2 * (used + behind - first))
+                    px = beads[bead, 0] - (a * lattice[0, 0] + b * lattice[1, 0] + c * lattice[2, 0])
+                    py = beads[bead, 1] - (a * lattice[0, 1] + b * lattice[1, 1] + c * lattice[2, 1])
+                    pz = beads[bead, 2] - (a * lattice[0, 2] + b * lattice[1, 2] + c * lattice[2, 2])
+                    _gaps(x[first:behind], y[first:behind], z[first:behind], edge[first:behind], px, py, pz, half[bead],
+                          gap)
+                    for n in range(behind - first):
+                        other = order[first + n]
+                        if gap[n] < limit and last[other] != bead:
+                            last[other] = bead
+                            member[used] = other
+                            used += 1
         start[bead + 1] = used
     return start, member[:used].copy()
+
+
+@part(error_model="numpy")
+def _gaps(x, y, z, edge, px, py, pz, half, gap):
+    """Squared distances of cubes from one, nm^2, into ``gap``."""
+    for n in range(len(x)):
+        both = half + edge[n]
+        u, v, w = (max(abs(x[n] - px) - both, 0.0), max(abs(y[n] - py) - both, 0.0), max(abs(z[n] - pz) - both, 0.0))
+        gap[n] = u * u + v * v + w * w
+
+
+@part
+def _by_cells(g: Cells, half):
+    """Positions of beads inside the box and half edges of their cubes, nm, in the order of cells, (B,) each."""
+    wrap, lattice = g.wrap, g.lattice
+    x, y, z, edge = np.empty(len(half)), np.empty(len(half)), np.empty(len(half)), np.empty(len(half))
+    for n in range(len(half)):
+        bead = g.member[n]
+        a, b, c = wrap[bead, 0], wrap[bead, 1], wrap[bead, 2]
+        x[n] = g.beads[bead, 0] - (a * lattice[0, 0] + b * lattice[1, 0] + c * lattice[2, 0])
+        y[n] = g.beads[bead, 1] - (a * lattice[0, 1] + b * lattice[1, 1] + c * lattice[2, 1])
+        z[n] = g.beads[bead, 2] - (a * lattice[0, 2] + b * lattice[1, 2] + c * lattice[2, 2])
+        edge[n] = half[bead]
+    return x, y, z, edge
+
+
+@part
+def _within(g: Cells, bead, extent, low, high):
+    """The first and the last cells, along each edge of the box, of a cube of half an edge ``extent`` about a bead."""
+    for d in range(3):
+        middle, wide = 0.0, 0.0
+        for c in range(3):
+            middle += (g.beads[bead, c] - g.origin[c]) * g.inverse[c, d]
+            wide += extent * abs(g.inverse[c, d])
+        low[d] = int(np.floor((middle - wide) * g.counts[d]))
+        high[d] = int(np.floor((middle + wide) * g.counts[d]))
+        if not g.periodic:
+            low[d], high[d] = max(low[d], 0), min(high[d], g.counts[d] - 1)
+
+
+@part
+def _longer(member, used, size):
+    """The first entries in more room."""
+    larger = np.empty(size, np.int32)
+    for n in range(used):
+        larger[n] = member[n]
+    return larger
 
 
 @part

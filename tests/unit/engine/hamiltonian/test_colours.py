@@ -12,6 +12,7 @@ from backmap.engine.hamiltonian import colours, sharing
 from backmap.engine.hamiltonian.colours import SweepOrder
 from backmap.engine.hamiltonian.move import Frame
 from backmap.engine.hamiltonian.moves import HamiltonianMoves, Tempering
+from backmap.engine.hamiltonian.nearby import grid
 from backmap.engine.random import Stream
 from backmap.model.system import System
 from tests import chains, forcefields, polystyrene, scenes
@@ -208,12 +209,12 @@ def test_a_failure_in_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_beads_that_moved_are_looked_at_anew() -> None:
     moves, atoms, box = octane(2)
     frame = started(moves, atoms, box)
-    near = moves._colours._near
-    before = near(frame.grid, frame.half)
-    assert near(frame.grid, frame.half.copy()) is before
+    near, every = moves._colours._near, np.ones(len(frame.half), dtype=bool)
+    before = near(frame.grid, frame.half, every)
+    assert near(frame.grid, frame.half.copy(), every) is before
     wider = {"beads": frame.grid.beads * 1.1}, {"lattice": frame.grid.lattice * 1.1}
-    for grid, half in (*((frame.grid._replace(**one), frame.half) for one in wider), (frame.grid, 2 * frame.half)):
-        assert near(grid, half) is not before
+    for cells, half in (*((frame.grid._replace(**one), frame.half) for one in wider), (frame.grid, 2 * frame.half)):
+        assert near(cells, half, every) is not before
 
 
 def test_atoms_that_begin_far_out_have_wider_cubes() -> None:
@@ -224,3 +225,18 @@ def test_atoms_that_begin_far_out_have_wider_cubes() -> None:
     wide = moves.frame(far, beads, box)
     assert (wide.half >= wide.grid.reach + 0.05).all()
     assert (wide.half > frame.half).any()
+
+
+@pytest.mark.parametrize("box", [np.diag([2.0, 2.5, 3.0]), 4.0 * SLANT, None], ids=["narrow", "triclinic", "no box"])
+def test_beads_see_each_other_as_a_plain_loop_finds(box: Array | None) -> None:
+    """Cubes of all periodic images; of beads that are not asked for nothing is said."""
+    rng, n, far = np.random.default_rng(2), 60, 0.9
+    beads, half, wanted = rng.uniform(-2, 6, (n, 3)), rng.uniform(0.1, 0.6, n), rng.random(n) < 0.5
+    start, seen = colours.seeing(grid(beads, beads.copy(), np.arange(n), box), half, far, wanted)
+    shifts = np.zeros((1, 3)) if box is None else np.array([*np.ndindex(13, 13, 13)]) @ box - 6 * box.sum(axis=0)
+    for bead in range(n):
+        apart = np.abs(beads[:, None] + shifts - beads[bead]) - (half + half[bead])[:, None, None]
+        expected = (np.maximum(apart, 0)**2).sum(axis=2).min(axis=1) < far**2
+        found = seen[start[bead]:start[bead + 1]]
+        assert len(set(found)) == len(found)
+        assert set(found) == (set(np.flatnonzero(expected)) if wanted[bead] else set())

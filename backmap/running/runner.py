@@ -319,7 +319,8 @@ class Run:
     def _tell(self, report: dict[str, Any]) -> None:
         seconds = report["seconds"]
         count = f"{frames.counted(len(self.pipeline.numbers), len(self.recipe.drawn))} in {seconds:.3g} s"
-        spent = ", ".join(f"{name} {time:.3g} s" for name, time in report["seconds_by_step"].items()
+        spent = ", ".join(f"{name} {time:.3g} s" for name, time in {
+                              "pilot": report["seconds_pilot"], **report["seconds_by_step"]}.items()
                           if time >= 0.01 * seconds)
         made = any("generator" in step.gives for step in self.recipe.steps)
         speed = f": {report['atoms_per_second']:.3g} atoms/s" if made else ""

@@ -11,6 +11,8 @@ from .. import session
 from ..errors import BackmapError
 from .shared import Debug, PluginFiles
 
+FILES = "the files"  #: stands for a recipe where there is none
+
 
 def check(
     recipe: Annotated[Path | None, typer.Argument(metavar="[RECIPE]", help="The recipe; or give files.",
@@ -50,7 +52,7 @@ def check(
             read = reading.read_file(recipe, registry, overrides or [])
         else:
             given = files.UserFiles(topology or [], mapping or [], beads or [], atoms or [], units=units, index=index)
-            read = reading.read("", files.skeleton(given, registry), Path(session.IN_MEMORY), registry)
+            read = reading.read("", files.skeleton(given, registry), Path(FILES), registry)
             read.survey.steps = [step for step in read.survey.steps if step.name != "read" or beads]
         found = verdict.findings(read, registry)
     if as_json:

@@ -108,7 +108,9 @@ class System:
         return ", ".join(f"{sum(count for _, count in run)} {name}" for name, run in runs)
 
     def bead_label(self, bead: int) -> str:
-        """Return the name of a bead for messages: molecule type, number of the molecule from 1, bead name.
+        """Return the name of a bead for messages, such as ``PS 3 STY4 A4``.
+
+        That is molecule type, number of the molecule from 1, residue and number where it has several, and bead.
 
         Raises:
             IndexError: If the system has no bead of that index.
@@ -117,7 +119,9 @@ class System:
         for kind, count in self.blocks:
             if bead < first + count * kind.n_beads:
                 number, local = divmod(bead - first, kind.n_beads)
-                return f"{kind.name} {molecule + number + 1} {kind.bead_names[local]}"
+                residues = kind.bead_residues
+                residue = f"{kind.bead_residue_names[local]}{residues[local]} " if np.ptp(residues) else ""
+                return f"{kind.name} {molecule + number + 1} {residue}{kind.bead_names[local]}"
             first, molecule = first + count * kind.n_beads, molecule + count
         raise IndexError(bead)
 

@@ -261,11 +261,13 @@ def _settle(steps: Sequence[Step | None], place: str, file: Path, registry: Regi
             continue
         path = f"{place}[{number}].{step.name}"
         step.index, step.where, step.there = first + number, f"{file}: {path}", given
+        lacking: dict[str, list[str]] = {}
         for need in sorted(step.needs - given):
-            own = f". Or say it here: {need}: ..." if need in options_of(type(step)) else ""
             lacks = f"of which nothing is left after '{gone[need]}'" if need in gone else "which no earlier step gives"
-            yield RecipeError(f"step '{step.name}' needs {need}, {lacks}", path=path,
-                              hint=f"Steps that give it: {', '.join(_givers(need, registry)) or 'none'}{own}")
+            lacking.setdefault(lacks, []).append(need)
+        for lacks, needs in lacking.items():
+            yield RecipeError(f"step '{step.name}' needs {' and '.join(needs)}, {lacks}", path=path,
+                              hint=_had_from(needs, type(step), registry))
         for branch, (name, nested) in enumerate(step.branches.items()):
             yield from _settle(nested, f"{path}.{name}", file, registry, given | step.inside.get(name, frozenset()),
                                1000 * (step.index + 1) + 100 * branch)
@@ -279,6 +281,15 @@ def _tell(steps: Sequence[Step], beads: BeadsSaid | None) -> None:
         step.beads_said = beads
         for nested in step.branches.values():
             _tell(nested, beads)
+
+
+def _had_from(needs: Sequence[str], step: type[Step], registry: Registry) -> str:
+    """Which steps give what a step lacks."""
+    own = "".join(f". Or say it here: {need}: ..." for need in needs if need in options_of(step))
+    givers = {need: ", ".join(_givers(need, registry)) or "none" for need in needs}
+    if len(needs) == 1:
+        return f"Steps that give it: {givers[needs[0]]}{own}"
+    return f"Steps that give them: {'; '.join(f'{need}: {names}' for need, names in givers.items())}{own}"
 
 
 def _givers(need: str, registry: Registry) -> list[str]:

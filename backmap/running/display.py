@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from types import TracebackType
@@ -106,6 +106,18 @@ class Display:
                  trace: TracebackType | None) -> None:
         if self._bar is not None:
             self._bar.stop()
+
+
+class Once:
+    """Prints lines that it has not printed before: steps that start again after a pilot say again what is there."""
+
+    def __init__(self, log: Callable[[object], None]) -> None:
+        self._log, self._said = log, set[str]()
+
+    def __call__(self, line: object) -> None:
+        if str(line) not in self._said:
+            self._said.add(str(line))
+            self._log(line)
 
 
 class _Work:

@@ -21,7 +21,7 @@ from ..model.survey import Finding
 from ..model.system import System
 from ..recipe.recipe import Recipe
 from . import frames, pilot
-from .display import Display
+from .display import Display, Once
 from .identity import IDLE, Identity, signatures, sources, versions
 from .ledger import Ledger
 from .parts import bounds, expect_shareable, part_name
@@ -103,6 +103,7 @@ class Run:
         self.seconds_before = float(self.ledger.notes.get("seconds", 0.0))
         self.memories: dict[int, Memory] = {OWN: Memory()}
         self.n_threads = self.n_sharing = 1
+        self.starting = Once(display.log)
 
     def guarded(self, work: Callable[[], None]) -> Path:
         """Do what is to be done, with the files closed and the folder free after it whatever happens."""
@@ -155,10 +156,11 @@ class Run:
         desk = Desk(recipe.drawn, ledger.claim, ledger.place)
         pilot.adopt(recipe.steps, self.tuning.choices if self.tuning else {})
         self.state = State(recipe.folder, ledger.folder, recipe.seed, ledger.identity.device, title=recipe.title,
-                           resume=ledger.resumed, beads_are=recipe.beads_are, log=self.display.log,
+                           resume=ledger.resumed, beads_are=recipe.beads_are, log=self.starting,
                            working=self.display.working, provenance=self.report)
         self.pipeline = Pipeline(recipe, self.chosen, self.state, desk, self.ledger.halfway)
         self.pipeline.start(self._begins, ledger.also_reads)
+        self.state.log = self.display.log
         if ledger.n_frames:
             self._recall()
 
@@ -319,7 +321,8 @@ class Run:
     def _tell(self, report: dict[str, Any]) -> None:
         seconds = report["seconds"]
         count = f"{frames.counted(len(self.pipeline.numbers), len(self.recipe.drawn))} in {seconds:.3g} s"
-        spent = ", ".join(f"{name} {time:.3g} s" for name, time in report["seconds_by_step"].items()
+        spent = ", ".join(f"{name} {time:.3g} s" for name, time in {
+                              "pilot": report["seconds_pilot"], **report["seconds_by_step"]}.items()
                           if time >= 0.01 * seconds)
         made = any("generator" in step.gives for step in self.recipe.steps)
         speed = f": {report['atoms_per_second']:.3g} atoms/s" if made else ""

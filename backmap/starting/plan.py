@@ -224,8 +224,8 @@ class _Planner:
             return "weights", weight
         self.why += [f"not used: {reason}" for reason in found.others]
         if found.n_shipped:
-            self.why.append(f"the {found.n_shipped} weights that come with backmap are of other molecules ('backmap "
-                            "weights' lists them)")
+            self.why.append(f"the {found.n_shipped} weights of generators that come with backmap are of other "
+                            "molecules ('backmap weights' lists all weights)")
         elif not self.wishes.train and not found.others:
             looked = ", ".join(str(place) if place.exists() else f"{place} (which is not there)"
                                for place in self.wishes.places)

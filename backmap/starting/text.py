@@ -13,6 +13,7 @@ from .plan import Plan
 WIDTH = 112  #: of comments
 STEPS = 15000  #: of training
 SELDOM = 4  #: sweeps to a tempered one, where beads are likely to be soft: they let torsions turn by themselves
+CGSMILES = "cgsmiles"  #: reader of mappings that name no weights
 #: Of whole boxes, to where a simulation can begin: sweeps that part overlaps, that cool, that count, of the pilot.
 SOFT, COOLING, SWEEPS, LOOKING = 5, 40, 10, 60
 #: Of liquids of rigid bodies alone, whose dynamics cost less than moves.
@@ -72,11 +73,15 @@ def _topology(plan: Plan) -> Iterator[str]:
                                 "and move freely from then on.")
         if key == "stereo":
             yield from _comment("      ", "Handedness of stereocentres, as in the first frame of these atoms.")
+        if key == "mapping" and CGSMILES in (value if isinstance(value, dict) else ()):
+            yield from _comment("      ", "Beads are at the geometric centres of their atoms; where they are centres "
+                                "of mass, write {cgsmiles: {molecules: STRING, weights: mass}}.")
         if key == "constraints" and plan.run is not None:
             yield "      # as in the input of the simulation"
         elif key == "constraints":
             yield from _comment("      ", "TODO: which bonds are rigid, as 'constraints' in your .mdp: none, h-bonds "
-                                "or all-bonds. This is a guess.")
+                                "or all-bonds. This is a guess; 'backmap init --mdp FILE' reads it, and what is TODO "
+                                "of the force field.")
         yield f"      {key}: {_flow(value)}"
 
 

@@ -34,8 +34,13 @@ _WORDS = """
     sc-gapsys-sigma-lj separate-dhdl-file dhdl-derivatives dh-hist-size dh-hist-spacing acc-grps accelerate freezegrps
     freezedim cos-acceleration deform simulated-tempering simulated-tempering-scaling sim-temp-low sim-temp-high
     swapcoords adress user1-grps user2-grps userint1 userint2 userint3 userint4 userreal1 userreal2 userreal3
-    userreal4 electric-field-x electric-field-y electric-field-z E-x E-y E-z title cpp domain-decomposition
-    density-guided-simulation-active qmmm-cp2k-active
+    userreal4 electric-field-x electric-field-y electric-field-z E-x E-xt E-y E-yt E-z E-zt title cpp
+    domain-decomposition density-guided-simulation-active qmmm-cp2k-active
+"""
+#: Options of versions before that, which grompp takes without a word and which mean nothing any more.
+_GONE = """
+    andersenseed dihre dihrefc dihretau nstdihreout nstcheckpoint gbalgorithm nstgbradii rgbradii gbsaltconc
+    gbepsilonsolvent gbobcalpha gbobcbeta gbobcgamma gbdielectricoffset saalgorithm sasurfacetension
 """
 #: Options of parts that have many.
 _PARTS = ("pull", "awh", "rot", "swap", "densityguided", "qmmm", "lmc", "ntcmc", "mcs", "wl", "userint", "userreal")
@@ -46,6 +51,7 @@ def bare(word: str) -> str:
     return word.replace("-", "").replace("_", "").lower()
 
 
+_FORMER = frozenset(_GONE.split())
 _NAMES = {bare(name): name for name in _WORDS.split()}
 
 
@@ -108,7 +114,7 @@ class RunFile:
             raise BackmapError(f"'{name}' stands here again, after {seen[key]}", where=where,
                                hint="Leave one of them out, as grompp asks, too.")
         seen[key] = where
-        if key not in _NAMES and not key.startswith(_PARTS):
+        if key not in _NAMES and key not in _FORMER and not key.startswith(_PARTS):
             near = _nearest(key)
             self.unknown.append(f"{where}: '{name}' is no option of GROMACS and passed over"
                                 + (f". Did you mean '{near}'?" if near else ""))

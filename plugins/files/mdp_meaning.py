@@ -17,7 +17,8 @@ _SWITCHES = {"shift": "force_switch", "switch": "potential_switch"}
 _LATTICE = {"pme", "ewald", "p3mad"}
 #: Options that add energies or bend trajectories in ways that are not known here, and what turns them off.
 _BESIDE = {"pull": "no", "awh": "no", "rotation": "no", "swapcoords": "no", "nwall": "0", "freezegrps": "",
-           "electricfieldx": "", "electricfieldy": "", "electricfieldz": "", "Ex": "", "Ey": "", "Ez": "",
+           "electricfieldx": "", "electricfieldy": "", "electricfieldz": "",
+           **dict.fromkeys(("Ex", "Ext", "Ey", "Eyt", "Ez", "Ezt"), ""),
            "disre": "no", "orire": "no", "accgrps": "",
            "cosacceleration": "0", "deform": "", "densityguidedsimulationactive": "no"}
 _FOLLOWING = ("md", "mdvv", "mdvvavek")  #: integrators that keep a temperature only with a thermostat

@@ -314,7 +314,8 @@ def _mapped_otherwise(one: Compared, score: float) -> Misfit | None:
     if not best[1]:
         return None
     return Misfit(False, f"beads of {one.kind.name} lie at {best[1]}, not where the mapping has them "
-                  f"({_examples(one)})", "Give the mapping the weights that made the beads.")
+                  f"({_examples(one)})", "Give the mapping the weights that made the beads ('weights: mass' or "
+                  "'weights: geometry' of YAML and of CGsmiles, whose default is geometry).")
 
 
 def _examples(one: Compared) -> str:

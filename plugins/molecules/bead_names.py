@@ -15,6 +15,8 @@ Index = NDArray[np.int64]
 Blocks = Sequence[tuple[MoleculeType, int]]
 
 WIDTH = 5  #: characters of a name in .gro
+ATOMS = ("It holds as many as there are atoms: beads are made of atoms by csg_map or the step 'coarsen', and true "
+         "atoms are for 'reference' (init, check: --aa).")
 LISTED, FEW = 5, 12  #: kinds of beads that a message names, and at most if it names all
 DECLARE = ("Declare sites without atoms in topology as 'ignore: [{example}]', and molecules that are not to be "
            "backmapped as 'exclude: {{MOLECULE: {example}}}'. With init, sites without atoms are --ignore {example}.")
@@ -110,6 +112,8 @@ class Beads:
         here = f"{len(self.rows)} beads" + (f" ({self.aside})" if self.aside else "")
         many = len(self.rows) > sum(kind.n_beads * count for kind, count in blocks)
         surplus = _called(found) if many else ""
+        if many and len(self.rows) == sum(len(kind.atom_names) * count for kind, count in blocks):
+            return BackmapError(f"holds {here}, but {expected}", where=self.where, hint=ATOMS)
         return BackmapError(f"holds {here}, but {expected}{self._differences(blocks) or surplus}",
                             where=self.where, hint="Check the molecule counts and that every chain has the topology's "
                                                     "length; beads that are not to be backmapped are declared in "

@@ -18,7 +18,8 @@ def render(content: Content) -> bytes:
     for label in content.judged:
         parts += _verdict(content, label)
     parts += ["## Overview", table_text(overview(content)),
-              "**◆** stands beside the trajectory that comes nearest to what a figure should be."]
+              "**◆** stands beside the trajectory that comes nearest to what a figure should be; those below the "
+              "noise floor are alike, and where all are, it stands nowhere."]
     parts += ["## All figures"]
     for section in content.sections:
         parts += [f"### {_escaped(title_of(section))}", table_text(section_table(content, section))]

@@ -17,6 +17,9 @@ NO_VERDICT = "No verdict"
 SAMPLES = "Samples the force field that was given; the force field itself was not examined"
 #: What must have been looked at, one of each row, before that is said.
 ENOUGH = (("equipartition",), ("relaxation", "ranks"))
+#: How each of these is had, the first of a row by its name.
+HAD_BY = {"equipartition": "“equipartition” among the assessors, or more frames where these tell too little",
+          "relaxation": "moves of “hamiltonian”, or “ranks” among the assessors"}
 #: Topics that tell nothing of atoms which do not sample the force field.
 AT_REST = ("beads and force field",)
 #: Topics whose comparison with a reference alone says hardly anything: bonds are right in any template.
@@ -55,8 +58,20 @@ class Verdict:
 
     @property
     def line(self) -> str:
-        """The verdict, and what is not as it should be."""
-        return f"{self.label}: {self.words}" + (f". Look at {few(self.topics)}." if self.topics else "")
+        """The verdict, why there is none, and what is not as it should be."""
+        parts = [f"{self.label}: {self.words}", self.missing, f"Look at {few(self.topics)}" if self.topics else ""]
+        said = list(filter(None, parts))
+        return ". ".join(said) + "." * (len(said) > 1)
+
+    @property
+    def missing(self) -> str:
+        """What would have to be known for a verdict, and how it is had, as a sentence; empty where there is one."""
+        if self.level is not None or not self.findings:
+            return ""
+        if self.compared:
+            return "Nothing was compared with the reference: that takes the assessors “structure” and “energy”"
+        lacking = [choices[0] for choices in ENOUGH if not _topics(self.findings, "force field") & set(choices)]
+        return "; ".join(f"Nothing is known of {name}: that takes {HAD_BY[name]}" for name in lacking)
 
     @property
     def topics(self) -> list[str]:
@@ -90,7 +105,7 @@ class Verdict:
                     f"{few(list(dict.fromkeys(worst)))}.")
         if self.topics and good:
             lead += f" {good} other{'s are' if good > 1 else ' is'} as {'they' if good > 1 else 'it'} should be."
-        return f"{lead} {self._grounds()}"
+        return f"{lead} {f'{self.missing}. ' if self.missing else ''}{self._grounds()}"
 
     def _grounds(self) -> str:
         """What the verdict rests on, in a sentence."""
@@ -126,9 +141,13 @@ def judge(content: Content, label: str) -> Verdict:
 
 def _earned(findings: list[Aspect]) -> bool:
     """Whether enough was looked at to call something good, or good with care."""
-    topics = {finding.topic for finding in findings if finding.basis == "force field"}
-    compared = {finding.topic for finding in findings if finding.basis == "reference"} - LITTLE
-    return bool(compared) or all(topics & set(choices) for choices in ENOUGH)
+    topics = _topics(findings, "force field")
+    return bool(_topics(findings, "reference") - LITTLE) or all(topics & set(choices) for choices in ENOUGH)
+
+
+def _topics(findings: Iterable[Aspect], basis: str) -> set[str]:
+    """The topics of findings that rest on something."""
+    return {finding.topic for finding in findings if finding.basis == basis}
 
 
 def _unjudged(content: Content, label: str) -> Iterator[str]:

@@ -35,19 +35,17 @@ from .moves_record import Record
 from .relaxing import FOLLOWED, RULES, TOPIC, Relaxation, evenly, starting_twice
 from .softness import FIRST as GUESS
 from .softness import SigmaTuner
+from .stages import AGAIN, ANNEAL, COOLED, CROSSING, HEATED, MAIN, TEMPERED, said
 from .stiffness import Stiffness
 from .tuning import MoveTuner
 
 Array = NDArray[np.float64]
 FLAG = "never_accepted"
 SPRINGY = 2.0  #: fs; longer time steps are too long for bonds that are springs
-MAIN = "hamiltonian"  #: name of the sweeps that count
 LAST = "last"  #: name of what mends what these leave wrong where they lead to a start
 PACE = "pace"  #: name of the time steps that these have left
 MENDED, UNMENDED = "mended", "unmended"  #: flags of beads
 _OUTCOME = [field.name for field in fields(SweepOutcome)]
-TEMPERED = "tempered"  #: name of those of tempered trajectories between them
-HEATED, COOLED, AGAIN, CROSSING = "heated", "cooled", "again", "crossing"  #: names of the sweeps of a second start
 SECOND = Tempered(every=4)  #: trajectories by which a second start crosses barriers where the first has none
 STRAYING = 3.0  #: sigma that a soft bead may be missed by before it is said to be infeasible
 HOTTER = 3.0  #: a second start begins at this many times the temperature
@@ -147,15 +145,24 @@ class Hamiltonian(FrameStep):
     def tune(self, window: Window, state: State) -> Tuned:
         options, (timestep, steps) = self.options, self._pace(window.system)
         chosen: dict[str, Any] = {}
-        remarks, measured, begun = [], {}, lambda place: self._begun(window.take([place]), state)
+        remarks, measured, first = [], {}, 0.5 if "beads" in self.automatic else 0.0
+
+        def share(begin: float, end: float) -> Callable[[float], None]:
+            return lambda done: state.progress(begin + (end - begin) * done)
+
+        def begun(begin: float, end: float) -> Callable[[int], Frame]:
+            return lambda place: self._begun(window.take([place]), state, lambda done: share(begin, end)(
+                (place + done) / window.size))
+
         if "beads" in self.automatic:
-            softness = SigmaTuner(self.moves, window, begun, self._stuck(window), (state.seed, self.index),
-                                  state.progress)
+            softness = SigmaTuner(self.moves, window, begun(0.0, 0.2), self._stuck(window), (state.seed, self.index),
+                                  share(0.2, first))
             sigma, remark = softness.found(options.at_most)
             chosen["beads"] = "exact" if sigma is None else {"sigma": sigma}
             remarks, measured = [remark] * bool(remark), {"beads": softness.measured}
             self._prepare(state, sigma)
-        tuner = MoveTuner(self.moves, self.energy, window, begun, self._round, (state.seed, self.index), state.progress,
+        tuner = MoveTuner(self.moves, self.energy, window, begun(first, first + 0.2), self._round,
+                          (state.seed, self.index), share(first + 0.2, 1.0),
                           MappedBeads.of(state, options.temperature, options.fixman_potential))
         if options.timestep == AUTO:
             timestep = tuner.timestep(timestep, None if options.steps == AUTO else options.steps)
@@ -209,11 +216,13 @@ class Hamiltonian(FrameStep):
 
         return found
 
-    def _begun(self, window: Window, state: State) -> Frame:
+    def _begun(self, window: Window, state: State, progress: Callable[[float], None]) -> Frame:
         """A frame after the sweeps that come before those that count."""
         frame = self._entered(window, state)[0]
         mended = np.zeros(len(frame.residual), dtype=bool)
-        for name, number, settings in self._before():
+        before = self._before()
+        for place, (name, number, settings) in enumerate(before):
+            progress(place / len(before))
             words = (state.seed, self.index, name, int(window.frames[0]), number)
             self.leading.keep_flat(name, number)
             if name in LEADS:
@@ -252,7 +261,7 @@ class Hamiltonian(FrameStep):
     def _before(self) -> list[tuple[str, int, dict[str, Any]]]:
         """Name, number and settings of each sweep before those that count: those that part overlaps, and that cool."""
         caps = np.geomspace(SOFTEST, HARDEST, self.options.soft_core_sweeps).tolist()
-        cooling = self._cooling("anneal")
+        cooling = self._cooling(ANNEAL)
         soften = [(SOFTEN, k, {"cap": cap, "together": bool(cooling)}) for k, cap in enumerate(caps)]
         if not self.mending.rounds:
             return [*soften, *cooling]
@@ -300,6 +309,7 @@ class Hamiltonian(FrameStep):
         """All sweeps, in place; returns beads of which no move was accepted, and those that were mended, (B,)."""
         place, followed = int(window.place[0]), self._followed(window, state)
         sweeps = self._sweeps(followed is not None and followed.part is not None)
+        doing = said([name for name, *_ in sweeps])
         done, kept = state.kept.last(self.index)
         outcomes, second = self._recalled(frame, followed, kept) if done else ([], None)
         mended = kept[MENDED].copy() if done else np.zeros(len(frame.residual), dtype=bool)
@@ -316,7 +326,7 @@ class Hamiltonian(FrameStep):
             moved, where = (frame, only) if second is None else (second, followed.part >= 0)
             words = (state.seed, self.index, name, int(window.frames[0]), sweep)
             self.leading.keep_flat(name, sweep)
-            state.doing("repair" if name in LEADS else f"sweep {number + 1} of {len(sweeps)}")
+            state.doing(doing[number])
             if name in LEADS:
                 found = self.leading.ready(
                     frame, window.box(0), words, mended,

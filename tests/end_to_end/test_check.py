@@ -126,8 +126,8 @@ def test_a_table_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert stop.value.code == 1
     assert lines[0] == "64 OCT: 1664 atoms, 256 beads"
-    assert lines[1].startswith("warning: <recipe>: steps[0].topology.constraints: nothing says which bonds of OCT")
-    assert lines[-1] == "<recipe>: no errors, 1 warning, no notes"
+    assert lines[1].startswith("warning: the files: steps[0].topology.constraints: nothing says which bonds of OCT")
+    assert lines[-1] == "the files: no errors, 1 warning, no notes"
 
 
 def test_nothing_to_check(capsys: pytest.CaptureFixture[str]) -> None:

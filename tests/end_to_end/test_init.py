@@ -120,7 +120,7 @@ def test_weights_that_ship_are_told_in_a_line(folder: Path, capsys: pytest.Captu
     (folder / "octane.xml").write_text((folder / "octane.xml").read_text().replace("OCT", "ALK"))
     code, out, err = call("init", *FILES, capsys=capsys)
     assert code == 0, err
-    assert re.search(r"^the \d+ weights that come with backmap are of other molecules", out, re.M)
+    assert re.search(r"^the \d+ weights of generators that come with backmap are of other molecules", out, re.M)
     assert "not used" not in out + (folder / "recipe.yaml").read_text()
 
 

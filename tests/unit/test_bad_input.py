@@ -39,6 +39,9 @@ TABLE = {
     "step before what it needs": (("  - toy_topology\n", ""), [],
                                   "run.yaml: steps[0].read: step 'read' needs system, which no earlier step gives. "
                                   "Steps that give it: "),
+    "step before all that it needs": (("  - toy_topology\n", "  - toy_place\n"), [],
+                                      "run.yaml: steps[0].toy_place: step 'toy_place' needs beads and system, which "
+                                      "no earlier step gives. Steps that give them: beads: "),
     "no steps": (("steps:", "define:"), [], "run.yaml: the entry 'steps' is missing. What is done, in order."),
     "unknown entry": (("seed: 7", "sede: 7"), [], "run.yaml: no entry is called 'sede'. Did you mean 'seed'?"),
     "another version": (("recipe: 1", "recipe: 2"), [], "run.yaml: recipe: should be 1, not 2. Version of the recipe"),

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 #: What the user is told when it begins.
-NOTICE = "compiling (once for this machine, half a minute to a minute)"
+NOTICE = "compiling, which later runs on this machine need not (the first time half a minute to a minute)"
 
 #: Seconds of compilations that are over; when those began that go on, one within another.
 _spent = 0.0

@@ -52,6 +52,12 @@ def test_pme_is_replaced_and_said_to_be(tmp_path: Path) -> None:
     assert "DispCorr = Ener: not counted" in dispersion
 
 
+def test_what_grompp_takes_without_a_word_is_taken_so(tmp_path: Path) -> None:
+    """Options of former versions, as they stand in the .mdp files of VOTCA's tutorials."""
+    assert told(tmp_path, "gb_algorithm = Still\nrgbradii = 2\nns_type = grid\nE-x = 0\nE-xt =\n").remarks == ()
+    assert "E-xt" in str(told(tmp_path, "E-xt = 1 2 3\n").remarks)
+
+
 def test_macros_and_folders(tmp_path: Path) -> None:
     (tmp_path / "run.mdp").write_text("define = -DFLEXIBLE -DPOSRES_FC=10\ninclude = -I../top -Ihere\n")
     assert macros_of(tmp_path / "run.mdp") == {"FLEXIBLE": "", "POSRES_FC": "10"}

@@ -1,11 +1,13 @@
 """Systems of several molecule types, and windows."""
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from backmap.errors import BackmapError
-from backmap.model.system import Window
+from backmap.model.system import System, Window
 from tests import builders
 
 
@@ -26,6 +28,17 @@ def test_expect_names_what_is_there() -> None:
     system.expect(system.n_beads, "beads", "cg.gro")
     with pytest.raises(BackmapError, match=r"cg\.gro: holds 12 beads, but the topology \(2 BUT, 3 SOL, 2 CHI, 1 BUT\)"):
         system.expect(12, "beads", "cg.gro")
+
+
+def test_beads_are_named_by_molecule_and_where_it_has_several_by_residue() -> None:
+    system = builders.system()
+    assert [system.bead_label(bead)[:5] for bead in (0, 2, 4)] == ["BUT 1", "BUT 2", "SOL 3"]
+    chain = replace(system.types[0], bead_residues=np.array([4, 5]), bead_residue_names=["STY", "END"],
+                    bead_names=["A", "A"])
+    assert [System(((chain, 2),)).bead_label(bead) for bead in range(4)] == [
+        "BUT 1 STY4 A", "BUT 1 END5 A", "BUT 2 STY4 A", "BUT 2 END5 A"]
+    with pytest.raises(IndexError):
+        system.bead_label(system.n_beads)
 
 
 def test_map_goes_molecule_by_molecule() -> None:

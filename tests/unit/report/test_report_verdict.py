@@ -176,7 +176,14 @@ RELAXED = Aspect(GOOD, "relaxation", "No energy falls any more.", "force field")
 def test_what_is_known_without_a_reference(found: list[Aspect], words: str) -> None:
     """Both that energies have their share of heat, and that nothing goes on changing, must have been looked at."""
     what = collect(Judgement("a", {"a": {"x": Assessment([CLASHES], findings=found)}}, n_frames={"a": 10}), {})
-    assert judge(what, "a").words == words
+    verdict = judge(what, "a")
+    assert verdict.words == words
+    topics = {finding.topic for finding in found}
+    lacking = {"equipartition", "relaxation"} - topics if words == "No verdict" else set()
+    assert verdict.missing.count("Nothing is known of") == len(lacking)
+    for name in lacking:
+        assert f"No verdict. Nothing is known of {name}: that takes " in verdict.line
+        assert verdict.missing in verdict.paragraph(10)
 
 
 def test_a_verdict_says_what_it_rests_on() -> None:

@@ -12,7 +12,7 @@ import rich.console
 
 from backmap.running import bars
 from backmap.running import display as shown
-from backmap.running.display import Display
+from backmap.running.display import Display, Once
 from backmap.running.pace import Whereabouts
 
 
@@ -109,3 +109,11 @@ def test_the_bar_fits_a_terminal(now: list[float], monkeypatch: pytest.MonkeyPat
         now[0] = 1000.0
         display.within(Whereabouts(0.5, doing="hamiltonian: sweep 12 of 24"))
     assert "3/10 frames, hamiltonian: sweep 12 of 24 6.17 atoms/s, 3:36:40 left" in console.file.getvalue()
+
+
+def test_what_was_said_when_steps_began_is_not_said_again() -> None:
+    lines: list[object] = []
+    log = Once(lines.append)
+    for line in ("64 OCT", "force field", "64 OCT", "note"):
+        log(line)
+    assert lines == ["64 OCT", "force field", "note"]

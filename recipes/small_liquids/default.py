@@ -22,8 +22,6 @@ import backmap
 from backmap.starting.plan import Plan
 from backmap.starting.text import run_recipe
 
-FRAME = (2,)
-
 
 def written(liquid: Liquid, mapping: str, weights: Path | None, output: Path) -> dict[str, Any]:
     """The recipe that ``init`` writes, with the files of a liquid."""
@@ -66,6 +64,7 @@ def told(output: Path, seconds: float) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--frame", type=int, default=2)
     parser.add_argument("wanted", nargs="+", help="liquids and mappings, as phenylethanol:3")
     options = parser.parse_args()
     ways = {"without": None, "transferable": options.folder / "transferable" / "weights.safetensors"}
@@ -74,9 +73,9 @@ def main() -> None:
         for label, weights in ways.items():
             output = options.folder / "default" / f"{name}_{mapping}_{label}"
             content = written(liquids()[name], mapping, weights, output)
-            backmap.run(quick(content), frames=FRAME, force=True)
+            backmap.run(quick(content), frames=(options.frame,), force=True)
             before = resource.getrusage(resource.RUSAGE_SELF).ru_utime
-            found = backmap.run(content, frames=FRAME, force=True)
+            found = backmap.run(content, frames=(options.frame,), force=True)
             seconds = resource.getrusage(resource.RUSAGE_SELF).ru_utime - before
             print(f"{one} {label}: {told(found.output, seconds)}", flush=True)
 

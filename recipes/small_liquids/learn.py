@@ -14,8 +14,8 @@ from systems import SIZES, Liquid, liquids
 
 import backmap
 
-NETWORK = {"channels": 16, "width": 96}
-TRAINING = {"sites": 64, "frames": 1, "validate_every": 500}
+NETWORK = {"channels": 32, "width": 192}
+TRAINING = {"sites": 64, "frames": 1, "validate_every": 1000}
 
 
 def learned() -> list[tuple[Liquid, str]]:
@@ -45,7 +45,7 @@ def trained(data: list[Path], output: Path, steps: int, transferable: bool) -> N
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--steps", type=int, default=20000)
+    parser.add_argument("--steps", type=int, default=15000)
     parser.add_argument("--only", help="a liquid and its mapping, as heptane:3")
     options = parser.parse_args()
     if options.only:

@@ -16,6 +16,8 @@ from backmap.errors import BackmapError
 from tests.breaking import DEMO
 from tests.scenes import octane_system
 
+from .test_init import call, steps
+
 
 def mapping(folder: Path, *carbons: int) -> Path:
     """A mapping of octane onto beads of so many carbons, at their centres of mass."""
@@ -82,3 +84,20 @@ def test_another_mapping_is_drawn_and_what_was_not_met_stands_in_the_verdict(set
         report = json.loads((output / "report.json").read_text())
         verdict = next(iter(report["verdicts"].values()))
         assert [one["text"] for one in verdict["findings"] if one["topic"] == "weights"] == said
+
+
+def test_init_proposes_them_only_where_their_file_is_named(
+        sets: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """They draw anything whose environments they met, which does not tell how well."""
+    weights = train(sets, tmp_path / "learned", transferable=True)
+    (tmp_path / "run.mdp").write_text("constraints = all-bonds\nref-t = 350\ncoulombtype = reaction-field\n")
+    monkeypatch.chdir(tmp_path)
+    asked = ["init", "-p", DEMO / "octane.top", "-m", mapping(tmp_path, 2, 2, 2, 2), "-c", DEMO / "cg.gro", "-t", "350",
+             "--mdp", "run.mdp", "--force"]
+    for named, generator, said in ((weights.parent, "template", "not used: learned/weights.safetensors could draw"),
+                                   (weights, {"equivariant": "learned/weights.safetensors"}, "fits these molecules")):
+        code, out, err = call(*asked, "--weights", named.relative_to(tmp_path), capsys=capsys)
+        assert code == 0, err
+        assert said in out
+        assert "there are no weights" not in out
+        assert steps(Path("recipe.yaml"))["forward"]["generator"] == generator

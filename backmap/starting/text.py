@@ -184,7 +184,8 @@ def _stride(plan: Plan) -> tuple[float, int] | None:
 def _judged(plan: Plan) -> Iterator[str]:
     sampled = plan.forcefield is not None and plan.way != "template"
     assessors = ["structure", *["energy"] * (plan.forcefield is not None), "consistency",
-                 *["equipartition", "ranks"] * sampled, *["along_beads"] * (sampled and plan.beads_are == "mapped")]
+                 *["equipartition", "ranks"] * sampled,
+                 *["along_beads", "released_beads"] * (sampled and plan.beads_are == "mapped")]
     yield f"  - assess: {_flow(assessors)}   # how good it is"
 
 

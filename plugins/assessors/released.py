@@ -127,9 +127,11 @@ class ReleasedBeads(Assessor):
         late = course[:, -(self.options.sweeps // 2):].mean(axis=1)
         parts = (late - course[:, 0]).transpose(1, 0, 2) / (len(course) * self.system.n_atoms)
         known = tally.rows(f"{TOPIC}: unbalanced").transpose(1, 0, 2)
-        changes = {CALLED.get(term, term): change(own, known, TOLERANCE * self._heat)
+        limit, none = TOLERANCE * self._heat, known[:0]
+        changes = {CALLED.get(term, term): change(own, known, limit)
                    for term, own in zip(self.release.terms, parts) if own.any()}
-        whole = change(parts.sum(axis=0), known, TOLERANCE * self._heat)
+        both = [change(parts.sum(axis=0), each, limit, tests=2) for each in (known, none)]
+        whole = next((one for one in both if one.seen and abs(one.value) > limit), both[0])
         figures = [Figure(SECTION, name, "change", one.value, "kJ/mol an atom", ideal=0.0, error=one.error)
                    for name, one in {ALL: whole, **changes}.items()]
         figures.append(Figure(SECTION, "moves", "share accepted", float(tally.rows(f"{TOPIC}: accepted").mean())))
@@ -163,20 +165,21 @@ class ReleasedBeads(Assessor):
             "would be seen), as that of samples on beads mapped from them does."), "beads")
 
 
-def change(parts: Array, known: Array, tolerance: float) -> Change:
+def change(parts: Array, known: Array, tolerance: float, tests: int = 1) -> Change:
     """The sum of what frames have in their pieces, with its standard error, less what is known to be chance.
 
     Args:
         parts: Changes by frames and pieces, (f, u).
         known: Numbers with a mean of 0, (k, f, u), by which they are corrected as a straight line in each has it.
         tolerance: Smaller sums do not matter.
+        tests: How many such sums are looked at together.
     """
-    values, others = parts.ravel(), known.reshape(len(known), -1)
-    others = others[others.any(axis=1)]
+    values, others = parts.ravel(), known.reshape(len(known), parts.size)
+    others = others[others.std(axis=1) > 0]
     others = others / others.std(axis=1, keepdims=True)
     columns = np.column_stack([np.ones(len(values)), *others])
     slopes = np.linalg.lstsq(columns, values, rcond=None)[0]
     left = values - others.T @ slopes[1:]
     freedom = len(values) - len(slopes)
     error = np.sqrt(((left - left.mean())**2).sum() / freedom * len(values))
-    return Change(float(left.sum()), float(error), float(freedom), float("nan"), tolerance)
+    return Change(float(left.sum()), float(error), float(freedom), float("nan"), tolerance, tests)

@@ -27,9 +27,10 @@ CALLED = {"bond": "bonds", "angle": "angles", "proper": "torsions", "improper": 
           "cmap": "correction maps", "lj": "Lennard-Jones", "coulomb": "Coulomb"}
 #: kT an atom: smaller changes do not matter; larger ones are known to be of something that is no sample.
 TOLERANCE, FAR = 0.02, 0.2
-BLIND = 0.06  #: kT an atom: if only larger changes would be seen, it cannot be told
+BLIND = 0.04  #: kT an atom: if only larger changes would be seen, it cannot be told
 ERRORS = 3.0  #: standard errors beyond which a change is not usable
-ATOMS = 12_000  #: of all frames that are let go, about
+DOUBT = 2.0  #: standard errors beyond which a change that may be chance is not called good
+ATOMS = 20_000  #: of all frames that are let go, about
 
 
 class ReleasedBeadsOptions(Options):
@@ -56,8 +57,8 @@ class ReleasedBeads(Assessor):
     Options = ReleasedBeadsOptions
     options: ReleasedBeadsOptions
     verdict_rules = (VerdictRule(
-        TOPIC, "beads", f"an energy that changes by {TOLERANCE:g} kT an atom, beyond chance (1 %), once beads are let "
-        f"go, or of which only changes above {BLIND:g} kT an atom would be seen",
+        TOPIC, "beads", f"an energy that changes by {TOLERANCE:g} kT an atom and {DOUBT:g} standard errors once beads "
+        f"are let go, or of which only changes above {BLIND:g} kT an atom would be seen",
         f"{FAR:g} kT an atom, beyond {ERRORS:g} standard errors"),)
     needs = frozenset({"forcefield"})
     seed = 0
@@ -155,7 +156,7 @@ class ReleasedBeads(Assessor):
                 "leave it where it is: these atoms are trapped about them, or beads are of another force field, "
                 "temperature or density. More annealing_sweeps (of molecules of one bead), tempering with a higher "
                 "peak, or more sweeps may lead out."), "beads")
-        if not whole.visible < BLIND * heat:
+        if not whole.visible < BLIND * heat or abs(whole.value) > max(whole.tolerance, DOUBT * whole.error):
             return Aspect(CARE, TOPIC, (
                 f"Whether atoms are trapped about their beads cannot be told from {frames}: once let go, only "
                 f"changes above {whole.visible / heat:.2g} kT an atom would be seen ({said}). More frames tell."),

@@ -27,7 +27,7 @@ from backmap.model.system import System, Window
 from backmap.model.tuned import AUTO, Tuned
 
 from .balancing import MappedBeads
-from .leading import LEADS, LOOSEN, MEND, SETTLE, SOFTEN, Leading
+from .leading import LEADS, LOOSEN, MEND, SETTLE, SIFT, SIFT_AGAIN, SOFTEN, Leading
 from .mended import RULES as MENDING_RULES
 from .mended import MendingRecord
 from .move_options import HARDEST, SOFTEST, HamiltonianOptions, SoftBeads, Tempered
@@ -254,11 +254,16 @@ class Hamiltonian(FrameStep):
         caps = np.geomspace(SOFTEST, HARDEST, self.options.soft_core_sweeps).tolist()
         cooling = self._cooling("anneal")
         soften = [(SOFTEN, k, {"cap": cap}) for k, cap in enumerate(caps)]
+        sift = self._sifting(SIFT)
         if not self.mending.rounds:
-            return [*soften, *cooling]
+            return [*soften, *cooling, *sift]
         # Heat leaves some molecules bent beyond what moves at the temperature lead back, so that it is mended after it.
         again = [(MEND, 1, {})] if cooling else []
-        return [*soften, (MEND, 0, {}), (LOOSEN, 0, {}), *cooling, *again, (SETTLE, 0, {}), (MEND, 2, {})]
+        return [*soften, (MEND, 0, {}), (LOOSEN, 0, {}), *cooling, *again, *sift, (SETTLE, 0, {}), (MEND, 2, {})]
+
+    def _sifting(self, name: str) -> list[tuple[str, int, dict[str, Any]]]:
+        """The same of the tries by which molecules leave wrong wells."""
+        return [(name, k, {}) for k in range(self.options.sifting_rounds)] if self.options.only is None else []
 
     def _cooling(self, name: str) -> list[tuple[str, int, dict[str, Any]]]:
         """The same of those that cool."""
@@ -273,6 +278,7 @@ class Hamiltonian(FrameStep):
         hot = {"temperature": HOTTER * options.temperature}
         main = [sweep for k in range(options.sweeps) for sweep in self._round(k)]
         again = [*((HEATED, k, hot) for k in range(-(-options.sweeps // 2))), *self._cooling(COOLED),
+                 *self._sifting(SIFT_AGAIN),
                  *(sweep for k in range(options.sweeps)
                    for sweep in self._round(k, AGAIN, CROSSING, options.tempering or SECOND))]
         return [*self._before(), *main, *again * twice]
@@ -322,6 +328,8 @@ class Hamiltonian(FrameStep):
                     frame, window.box(0), words, mended,
                     lambda share, number=number: state.progress((number + share) / len(sweeps)))
                 pace = pace if found is None else found
+            elif name == SIFT_AGAIN:
+                self.leading.sifting.sift(moved, window.box(0), words, where)
             else:
                 outcome = self.moves.sweep(moved, words, where, **settings)
             outcomes += [outcome] if name in (MAIN, TEMPERED) else []

@@ -15,6 +15,8 @@ STEPS = 15000  #: of training
 SELDOM = 4  #: sweeps to a tempered one, where beads are likely to be soft: they let torsions turn by themselves
 #: Of whole boxes, to where a simulation can begin: sweeps that part overlaps, that cool, that count, of the pilot.
 SOFT, COOLING, SWEEPS, LOOKING = 5, 40, 10, 60
+#: Rounds of sifting, and tempered trajectories, about exact beads: hotter and longer ones than by default.
+SIFTING, CROSSING = 6, {"peak": 8, "time": 600}
 
 
 def run_recipe(plan: Plan, name: str, trained: str) -> str:
@@ -129,7 +131,10 @@ def _makers(plan: Plan, trained: str) -> Iterator[str]:
         if plan.turning:
             yield (f"      annealing_sweeps: {_cooling(plan)} "
                    "# from 600 K: small molecules hinder each other from turning")
-        if plan.folding or (plan.jumping and (plan.way != "force_field" or plan.beads_are == "mapped")):
+        if plan.jumping and not plan.folding and plan.way == "force_field" and plan.beads_are == "mapped":
+            yield f"      sifting_rounds: {SIFTING}     # molecules leave wrong wells that exact beads hold them in"
+            yield f"      tempering: {_flow(CROSSING)} # between sweeps, others that cross barriers, hot ones"
+        elif plan.folding or (plan.jumping and plan.way != "force_field"):
             yield "      tempering: {}         # between sweeps, others that cross barriers: torsions leave wrong wells"
         elif plan.jumping:
             yield (f"      tempering: {{every: {SELDOM}}} # between sweeps, others that cross barriers; "

@@ -71,8 +71,8 @@ class HamiltonianOptions(Options):
                                                      "five times the temperature and cooled, and each molecule is "
                                                      "taken from where it has less energy, both led downhill: "
                                                      "molecules whose torsions exact beads hold in wrong wells leave "
-                                                     "these. What comes of it is a start, from which sweeps sample; "
-                                                     "'only' leaves them out.")
+                                                     "these; those of more than 8 beads take no part. What comes of "
+                                                     "it is a start, from which sweeps sample; 'only' leaves it out.")
     steps: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
         10, description="Time steps of a move, on average: every move draws a number from half as many to half as many "
                         f"more, so that no vibration stays in step with it. auto: as many as make "

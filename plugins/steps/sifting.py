@@ -16,6 +16,7 @@ from backmap.engine.energy.beads import BeadEnergies
 from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.hamiltonian.move import copied
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves
+from backmap.engine.sites.schedule import per_bead
 from backmap.model.parameters import BOLTZMANN
 
 Array = NDArray[np.float64]
@@ -24,6 +25,7 @@ Mask = NDArray[np.bool_]
 HOTTEST = 5.0  #: times the temperature at which the copy is heated
 HOT, COOLING = 6, 6  #: sweeps of it at that temperature, and of those that cool it
 DOWNHILL, TURNS = 40, 2  #: steps downhill of each block, and times that all blocks are led
+MOST = 8  #: beads of a molecule: of many, some part is always in the worse well of the two
 CAPS = (30.0, 100.0, 300.0, None, None, None)  #: kJ/mol, at which repulsion is capped in the sweeps that part
 
 
@@ -51,6 +53,12 @@ class Sifting:
             first += len(group.beads)
         return found
 
+    @cached_property
+    def small(self) -> Mask:
+        """Beads of molecules that are tried, (B,)."""
+        return per_bead(self.system, [np.full(kind.n_beads, kind.n_beads <= MOST and not (kind.untied or kind.given))
+                                      for kind in self.system.types])
+
     def sift(self, frame: Frame, box: Array | None, words: tuple, only: Mask | None = None) -> int:
         """Try all molecules once more, in place.
 
@@ -61,8 +69,10 @@ class Sifting:
         Returns:
             How many molecules were taken from the other try.
         """
+        wanted = self.small if only is None else only & self.small
+        if not wanted.any():
+            return 0
         temperature, other = self.moves.rules.heat / BOLTZMANN, copied(frame)
-        wanted = ~self.moves.untied if only is None else only & ~self.moves.untied
         for sweep, hotter in enumerate([*[HOTTEST] * HOT, *np.linspace(HOTTEST, 1, COOLING + 1)[1:]]):
             self.moves.sweep(other, (*words, "other", sweep), wanted, temperature=hotter * temperature)
         here, there = (self._at_rest(one, box, (*words, name), wanted) for one, name in ((frame, "q"), (other, "r")))

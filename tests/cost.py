@@ -2,9 +2,9 @@
 
     python -m tests.cost [RECIPE...]    # prints the table of "What it costs" in docs/judging.md
 
-Recipes run as they are but for their assessors, which are those that `backmap init` writes, without reference, second
-start, and other ways to compare with. Times are those of one processor in the program itself, compiled functions being
-at hand.
+Recipes run as they are but for their assessors, which are those that `backmap init` writes but for ``released_beads``,
+which takes the same for long runs and short ones; without reference, second start, and other ways to compare with.
+Times are those of one processor in the program itself, compiled functions being at hand.
 """
 from __future__ import annotations
 

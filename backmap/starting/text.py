@@ -18,6 +18,8 @@ CGSMILES = "cgsmiles"  #: reader of mappings that name no weights
 SOFT, COOLING, SWEEPS, LOOKING = 5, 40, 10, 60
 #: Of liquids of rigid bodies alone, whose dynamics cost less than moves.
 BODIES_COOLING, BODIES_SWEEPS = 80, 3
+#: Rounds of sifting, and tempered trajectories, about exact beads: hotter and longer ones than by default.
+SIFTING, CROSSING = 6, {"peak": 8, "time": 600}
 
 
 def run_recipe(plan: Plan, name: str, trained: str) -> str:
@@ -136,7 +138,10 @@ def _makers(plan: Plan, trained: str) -> Iterator[str]:
         if plan.turning:
             yield (f"      annealing_sweeps: {_cooling(plan)} "
                    "# from 600 K: small molecules hinder each other from turning")
-        if plan.folding or (plan.jumping and (plan.way != "force_field" or plan.beads_are == "mapped")):
+        if plan.jumping and not plan.folding and plan.way == "force_field" and plan.beads_are == "mapped":
+            yield f"      sifting_rounds: {SIFTING}     # molecules leave wrong wells that exact beads hold them in"
+            yield f"      tempering: {_flow(CROSSING)} # between sweeps, others that cross barriers, hot ones"
+        elif plan.folding or (plan.jumping and plan.way != "force_field"):
             yield "      tempering: {}         # between sweeps, others that cross barriers: torsions leave wrong wells"
         elif plan.jumping:
             yield (f"      tempering: {{every: {SELDOM}}} # between sweeps, others that cross barriers; "
@@ -192,7 +197,8 @@ def _stride(plan: Plan) -> tuple[float, int] | None:
 def _judged(plan: Plan) -> Iterator[str]:
     sampled = plan.forcefield is not None and plan.way != "template"
     assessors = ["structure", *["energy"] * (plan.forcefield is not None), "consistency",
-                 *["equipartition", "ranks"] * sampled, *["along_beads"] * (sampled and plan.beads_are == "mapped")]
+                 *["equipartition", "ranks"] * sampled,
+                 *["along_beads", "released_beads"] * (sampled and plan.beads_are == "mapped")]
     yield f"  - assess: {_flow(assessors)}   # how good it is"
 
 

@@ -19,4 +19,5 @@ def backmap_assessors() -> dict[str, str]:
             "projected_forces": "backmap_plugins.assessors.forces.projected:ProjectedForces",
             "force_residual": "backmap_plugins.assessors.forces.residual:ForceResidual",
             "ranks": "backmap_plugins.assessors.ranks:Ranks",
+            "released_beads": "backmap_plugins.assessors.released:ReleasedBeads",
             "stability": "backmap_plugins.assessors.stability:Stability"}

@@ -17,7 +17,7 @@ from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.hamiltonian import timestep as lengths
 from backmap.engine.hamiltonian.following import Followed, Following
 from backmap.engine.hamiltonian.move import changing, copied
-from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves, SweepOutcome, Tempering
+from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves, SweepOutcome
 from backmap.engine.hamiltonian.sigma import by_type
 from backmap.engine.hamiltonian.tables import movable
 from backmap.engine.mending import MISSED, TROUBLES, Mending
@@ -26,16 +26,17 @@ from backmap.model.sampling import Sampled
 from backmap.model.system import System, Window
 from backmap.model.tuned import AUTO, Tuned
 
+from . import stages
 from .balancing import MappedBeads
-from .leading import LEADS, LOOSEN, MEND, SETTLE, SOFTEN, Leading
+from .leading import LEADS, SIFT_AGAIN, Leading
 from .mended import RULES as MENDING_RULES
 from .mended import MendingRecord
-from .move_options import HARDEST, SOFTEST, HamiltonianOptions, SoftBeads, Tempered
+from .move_options import HamiltonianOptions, SoftBeads
 from .moves_record import Record
 from .relaxing import FOLLOWED, RULES, TOPIC, Relaxation, evenly, starting_twice
 from .softness import FIRST as GUESS
 from .softness import SigmaTuner
-from .stages import AGAIN, ANNEAL, COOLED, CROSSING, HEATED, MAIN, TEMPERED, said
+from .stages import AGAIN, CROSSING, HEATED, MAIN, TEMPERED
 from .stiffness import Stiffness
 from .tuning import MoveTuner
 
@@ -46,9 +47,7 @@ LAST = "last"  #: name of what mends what these leave wrong where they lead to a
 PACE = "pace"  #: name of the time steps that these have left
 MENDED, UNMENDED = "mended", "unmended"  #: flags of beads
 _OUTCOME = [field.name for field in fields(SweepOutcome)]
-SECOND = Tempered(every=4)  #: trajectories by which a second start crosses barriers where the first has none
 STRAYING = 3.0  #: sigma that a soft bead may be missed by before it is said to be infeasible
-HOTTER = 3.0  #: a second start begins at this many times the temperature
 
 
 class Hamiltonian(FrameStep):
@@ -161,7 +160,7 @@ class Hamiltonian(FrameStep):
             chosen["beads"] = "exact" if sigma is None else {"sigma": sigma}
             remarks, measured = [remark] * bool(remark), {"beads": softness.measured}
             self._prepare(state, sigma)
-        tuner = MoveTuner(self.moves, self.energy, window, begun(first, first + 0.2), self._round,
+        tuner = MoveTuner(self.moves, self.energy, window, begun(first, first + 0.2), partial(stages.main_round, options),
                           (state.seed, self.index), share(first + 0.2, 1.0),
                           MappedBeads.of(state, options.temperature, options.fixman_potential))
         if options.timestep == AUTO:
@@ -220,7 +219,7 @@ class Hamiltonian(FrameStep):
         """A frame after the sweeps that come before those that count."""
         frame = self._entered(window, state)[0]
         mended = np.zeros(len(frame.residual), dtype=bool)
-        before = self._before()
+        before = stages.before(self.options)
         for place, (name, number, settings) in enumerate(before):
             progress(place / len(before))
             words = (state.seed, self.index, name, int(window.frames[0]), number)
@@ -258,43 +257,6 @@ class Hamiltonian(FrameStep):
     def _record(self, system: System) -> Record:
         return Record(self.memory["moves"], system)
 
-    def _before(self) -> list[tuple[str, int, dict[str, Any]]]:
-        """Name, number and settings of each sweep before those that count: those that part overlaps, and that cool."""
-        caps = np.geomspace(SOFTEST, HARDEST, self.options.soft_core_sweeps).tolist()
-        cooling = self._cooling(ANNEAL)
-        soften = [(SOFTEN, k, {"cap": cap, "together": bool(cooling)}) for k, cap in enumerate(caps)]
-        if not self.mending.rounds:
-            return [*soften, *cooling]
-        # Heat leaves some molecules bent beyond what moves at the temperature lead back, so that it is mended after it.
-        again = [(MEND, 1, {})] if cooling else []
-        return [*soften, (MEND, 0, {}), (LOOSEN, 0, {}), *cooling, *again, (SETTLE, 0, {}), (MEND, 2, {})]
-
-    def _cooling(self, name: str) -> list[tuple[str, int, dict[str, Any]]]:
-        """The same of those that cool."""
-        options = self.options
-        time = np.linspace(0, 1, options.annealing_sweeps, endpoint=False)
-        cooling = (options.temperature + (options.hottest - options.temperature) * (1 - time**2)).tolist()
-        return [(name, k, {"temperature": temperature, "together": True}) for k, temperature in enumerate(cooling)]
-
-    def _sweeps(self, twice: bool) -> list[tuple[str, int, dict[str, Any]]]:
-        """The same of all sweeps, and of those of a second start."""
-        options = self.options
-        hot = {"temperature": HOTTER * options.temperature}
-        main = [sweep for k in range(options.sweeps) for sweep in self._round(k)]
-        again = [*((HEATED, k, hot) for k in range(-(-options.sweeps // 2))), *self._cooling(COOLED),
-                 *(sweep for k in range(options.sweeps)
-                   for sweep in self._round(k, AGAIN, CROSSING, options.tempering or SECOND))]
-        return [*self._before(), *main, *again * twice]
-
-    def _round(self, number: int, name: str = MAIN, crossing: str = TEMPERED,
-               tempered: Tempered | None = None) -> list[tuple[str, int, dict[str, Any]]]:
-        """The same of one sweep that counts, with that of tempered trajectories before it where there is one."""
-        tempered = tempered or self.options.tempering
-        found = [(name, number, {})]
-        if tempered is not None and number % tempered.every == 0:
-            found.insert(0, (crossing, number, {"tempering": Tempering(tempered.peak, tempered.time)}))
-        return found
-
     def _followed(self, window: Window, state: State) -> Followed | None:
         """What follows a frame, where it is one of those that are: some of the first replica."""
         count, place = state.n_frames or FOLLOWED, int(window.place[0])
@@ -308,8 +270,8 @@ class Hamiltonian(FrameStep):
                state: State) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """All sweeps, in place; returns beads of which no move was accepted, and those that were mended, (B,)."""
         place, followed = int(window.place[0]), self._followed(window, state)
-        sweeps = self._sweeps(followed is not None and followed.part is not None)
-        doing = said([name for name, *_ in sweeps])
+        sweeps = stages.sweeps(self.options, followed is not None and followed.part is not None)
+        doing = stages.said([name for name, *_ in sweeps])
         done, kept = state.kept.last(self.index)
         outcomes, second = self._recalled(frame, followed, kept) if done else ([], None)
         mended = kept[MENDED].copy() if done else np.zeros(len(frame.residual), dtype=bool)
@@ -332,6 +294,8 @@ class Hamiltonian(FrameStep):
                     frame, window.box(0), words, mended,
                     lambda share, number=number: state.progress((number + share) / len(sweeps)))
                 pace = pace if found is None else found
+            elif name == SIFT_AGAIN:
+                self.leading.sifting.sift(moved, window.box(0), words, where)
             else:
                 outcome = self.moves.sweep(moved, words, where, **settings)
             outcomes += [outcome] if name in (MAIN, TEMPERED) else []

@@ -15,6 +15,7 @@ from backmap.engine.mending import Mending
 
 from .move_options import HamiltonianOptions
 from .settling import settled
+from .sifting import Sifting
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -23,7 +24,8 @@ SOFTEN = "soften"  #: name of the sweeps with a capped repulsion, which come fir
 MEND = "mend"  #: name of the rounds that mend what moves do not leave
 LOOSEN = "loosen"  #: name of the sweeps that lead chains of planar bonds to where they are flat
 SETTLE = "settle"  #: name of the sweeps after it, of what was mended
-LEADS = (MEND, LOOSEN, SETTLE)
+SIFT, SIFT_AGAIN = "sift", "sift again"  #: names of the tries by which molecules leave wrong wells, of both starts
+LEADS = (MEND, LOOSEN, SETTLE, SIFT)
 TURNS = 3  #: times that isomers are turned over again after mending, at most
 AFTER = 40  #: sweeps of molecules that were loosened, on their beads as they are to be met
 #: Rounds about what is left wrong at the end, at most; bonds along the bead graph that they reach; sweeps of each.
@@ -42,6 +44,7 @@ class Leading:
     def __init__(self, moves: HamiltonianMoves, energy: FrameEnergy, options: HamiltonianOptions) -> None:
         self.moves, self.options = moves, options
         self.mending = Mending(moves, energy, 0 if options.only is not None else options.mend)
+        self.sifting = Sifting(moves, energy)
 
     @cached_property
     def steering(self) -> Steering:
@@ -67,13 +70,16 @@ class Leading:
 
     def ready(self, frame: Frame, box: Array | None, words: tuple, mended: Mask,
               progress: Callable[[float], None] = lambda share: None) -> Array | None:
-        """Mend, loosen or settle a frame, as ``words`` name it, both in place; time steps if it settled.
+        """Mend, loosen, sift or settle a frame, as ``words`` name it, both in place; time steps if it settled.
 
         Args:
             mended: Beads that were led about so far, (B,).
         """
         if SETTLE in words:
             return settled(self.moves, frame, mended, words[:-1], progress)
+        if SIFT in words:
+            self.sifting.sift(frame, box, words)
+            return None
         mended |= (self.loosen if LOOSEN in words else self.mend)(frame, box, words, progress)
         return None
 

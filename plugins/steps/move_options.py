@@ -67,6 +67,12 @@ class HamiltonianOptions(Options):
                                                        "their orientations.")
     hottest: float = Field(600.0, gt=0, description="Temperature of the first of them, K: where hydrogen bonds change "
                                                     "hands in a picosecond.")
+    sifting_rounds: int = Field(0, ge=0, description="Rounds after these in which a copy of the frame is heated to "
+                                                     "five times the temperature and cooled, and each molecule is "
+                                                     "taken from where it has less energy, both led downhill: "
+                                                     "molecules whose torsions exact beads hold in wrong wells leave "
+                                                     "these; those of more than 8 beads take no part. What comes of "
+                                                     "it is a start, from which sweeps sample; 'only' leaves it out.")
     steps: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
         10, description="Time steps of a move, on average: every move draws a number from half as many to half as many "
                         f"more, so that no vibration stays in step with it. auto: as many as make "

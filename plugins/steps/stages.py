@@ -1,17 +1,75 @@
-"""The stages of ``hamiltonian``: names of its sweeps, and what is said of each while it goes on."""
+"""The stages of ``hamiltonian``: which sweeps there are, in what order, and what is said of each while it goes on."""
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
-from .leading import LEADS, SOFTEN
+import numpy as np
+
+from backmap.engine.hamiltonian.moves import Tempering
+
+from .leading import LEADS, LOOSEN, MEND, SETTLE, SIFT, SIFT_AGAIN, SOFTEN
+from .move_options import HARDEST, SOFTEST, HamiltonianOptions, Tempered
 
 ANNEAL = "anneal"  #: name of the sweeps that cool
 MAIN = "hamiltonian"  #: name of the sweeps that count
 TEMPERED = "tempered"  #: name of those of tempered trajectories between them
 HEATED, COOLED, AGAIN, CROSSING = "heated", "cooled", "again", "crossing"  #: names of the sweeps of a second start
+HOTTER = 3.0  #: a second start begins at this many times the temperature
+SECOND = Tempered(every=4)  #: trajectories by which a second start crosses barriers where the first has none
 _SAID = {SOFTEN: "parting overlaps, ", ANNEAL: "annealing, ", **dict.fromkeys(LEADS, "repair"),
-         **dict.fromkeys((HEATED, COOLED, AGAIN, CROSSING), "second start, ")}
+         **dict.fromkeys((HEATED, COOLED, AGAIN, CROSSING), "second start, "), SIFT_AGAIN: "second start, repair"}
+
+Stage = tuple[str, int, dict[str, Any]]  #: name, number and settings of a sweep
+
+
+def before(options: HamiltonianOptions) -> list[Stage]:
+    """The sweeps before those that count: those that part overlaps, that cool, and what leads on between them."""
+    caps = np.geomspace(SOFTEST, HARDEST, options.soft_core_sweeps).tolist()
+    cooling, sift = _cooling(options, ANNEAL), _sifting(options, SIFT)
+    soften = [(SOFTEN, k, {"cap": cap, "together": bool(cooling)}) for k, cap in enumerate(caps)]
+    if not options.mend or options.only is not None:
+        return [*soften, *cooling, *sift]
+    # Heat leaves some molecules bent beyond what moves at the temperature lead back, so that it is mended after it.
+    again = [(MEND, 1, {})] if cooling else []
+    return [*soften, (MEND, 0, {}), (LOOSEN, 0, {}), *cooling, *again, *sift, (SETTLE, 0, {}), (MEND, 2, {})]
+
+
+def sweeps(options: HamiltonianOptions, twice: bool) -> list[Stage]:
+    """All sweeps, and those of a second start."""
+    main = [sweep for k in range(options.sweeps) for sweep in main_round(options, k)]
+    hot = {"temperature": HOTTER * options.temperature}
+    again = [*((HEATED, k, hot) for k in range(-(-options.sweeps // 2))), *_cooling(options, COOLED),
+             *_sifting(options, SIFT_AGAIN),
+             *(sweep for k in range(options.sweeps)
+               for sweep in one_round(k, AGAIN, CROSSING, options.tempering or SECOND))]
+    return [*before(options), *main, *again * twice]
+
+
+def main_round(options: HamiltonianOptions, number: int) -> list[Stage]:
+    """Sweep ``number`` of those that count."""
+    return one_round(number, MAIN, TEMPERED, options.tempering)
+
+
+def one_round(number: int, name: str, crossing: str, tempered: Tempered | None) -> list[Stage]:
+    """One sweep that counts, with that of tempered trajectories before it where there is one."""
+    found: list[Stage] = [(name, number, {})]
+    if tempered is not None and number % tempered.every == 0:
+        found.insert(0, (crossing, number, {"tempering": Tempering(tempered.peak, tempered.time)}))
+    return found
+
+
+def _sifting(options: HamiltonianOptions, name: str) -> list[Stage]:
+    """The tries by which molecules leave wrong wells."""
+    return [(name, k, {}) for k in range(options.sifting_rounds)] if options.only is None else []
+
+
+def _cooling(options: HamiltonianOptions, name: str) -> list[Stage]:
+    """The sweeps that cool."""
+    time = np.linspace(0, 1, options.annealing_sweeps, endpoint=False)
+    cooling = (options.temperature + (options.hottest - options.temperature) * (1 - time**2)).tolist()
+    return [(name, k, {"temperature": temperature, "together": True}) for k, temperature in enumerate(cooling)]
 
 
 def said(names: Sequence[str]) -> list[str]:
@@ -25,5 +83,6 @@ def said(names: Sequence[str]) -> list[str]:
     total, seen, lines = Counter(stage for stage, count in zip(stages, counts) if count), Counter[str](), []
     for name, stage, count in zip(names, stages, counts):
         seen[stage] += count
-        lines.append(stage if name in LEADS else f"{stage}sweep {seen[stage] + (not count)} of {total[stage]}")
+        leads = name in (*LEADS, SIFT_AGAIN)
+        lines.append(stage if leads else f"{stage}sweep {seen[stage] + (not count)} of {total[stage]}")
     return lines

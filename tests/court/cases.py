@@ -295,7 +295,7 @@ def _water_charges(scene: Scene) -> None:
 def _judged_at(temperature: float) -> Change:
     """The temperature that the assessors of identities are told."""
     def change(scene: Scene) -> None:
-        named = ("equipartition", "ranks", "along_beads")
+        named = ("equipartition", "ranks", "along_beads", "released_beads")
         for step in scene.recipe["steps"]:
             if "assess" in step:
                 step["assess"] = [{name: {"temperature": temperature}} if name in named else name

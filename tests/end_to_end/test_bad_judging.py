@@ -238,7 +238,7 @@ TABLE: list[Row] = [
     ("unknown assessor", recipe("[structure,", "[structures,"), (),
      f"{ASSESS}.assessors[0]: no assessor is called 'structures'. Did you mean 'structure'? Known: "
      "along_beads, block_free_energies, calibration, coarse_structure, consistency, dynamics, energy, equipartition, "
-     "force_residual, landscape, projected_forces, ranks, stability, structure"),
+     "force_residual, landscape, projected_forces, ranks, released_beads, stability, structure"),
     ("unknown option of an assessor", recipe(PLAIN, "[{structure: {bin: 2}}]"), (),
      f"{ASSESS}.assessors[0].structure: no option is called 'bin'. ... Known: ..."),
     # beads

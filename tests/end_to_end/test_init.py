@@ -62,7 +62,7 @@ def test_weights_that_ship(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert out.splitlines()[-1] == "recipe.yaml: no errors, no warnings, 1 note"
     made = steps(folder / "recipe.yaml")
     assert yaml.safe_load((folder / "recipe.yaml").read_text())["beads"] == "mapped"  # --aa has their atoms
-    assert {"equipartition", "along_beads"} <= set(made["assess"])
+    assert {"equipartition", "along_beads", "released_beads"} <= set(made["assess"])
     assert made["topology"] == {"atoms": {"gromacs": "octane.top"}, "mapping": {"votca": "octane.xml"}}
     assert made["read"] == {"beads": {"gromacs": ["cg.gro", "cg.xtc"]},
                             "reference": {"gromacs": ["aa.gro", "test_aa.xtc"]}}

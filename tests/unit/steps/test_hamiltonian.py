@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from backmap_plugins.steps.hamiltonian import FOLLOWED, SECOND, Hamiltonian
+from backmap_plugins.steps import stages
+from backmap_plugins.steps.hamiltonian import FOLLOWED, Hamiltonian
 
 from backmap import api, testing
 from backmap.errors import BackmapError
@@ -102,10 +103,10 @@ def test_tempered_sweeps_count_in_energies_and_have_shares_of_their_own() -> Non
 def test_second_starts_are_tempered() -> None:
     system, _, field = melt(1)
     step, *_ = started(system, field, sweeps=9)
-    names = [name for name, *_ in step._sweeps(twice=True)]
+    names = [name for name, *_ in stages.sweeps(step.options, twice=True)]
     assert names.count("crossing") == 3
     assert "tempered" not in names
-    assert [name for name, *_ in step._round(8, "again", "crossing", SECOND)] == ["crossing", "again"]
+    assert [name for name, *_ in stages.one_round(8, "again", "crossing", stages.SECOND)] == ["crossing", "again"]
 
 
 def test_soft_beads_stray_by_sigma() -> None:
@@ -181,6 +182,6 @@ def test_what_was_mended_and_does_not_move_takes_shorter_steps(monkeypatch: pyte
 def test_what_annealing_bends_is_mended_behind_it(options: dict[str, int], names: list[str]) -> None:
     system, _, field = melt(1)
     step, _, _ = started(system, field, temperature=350, **options)
-    before = step._before()
+    before = stages.before(step.options)
     assert [name for name, *_ in before] == names
     assert len({(name, number) for name, number, _ in before}) == len(before)  # each has random numbers of its own

@@ -160,8 +160,8 @@ class Hamiltonian(FrameStep):
             chosen["beads"] = "exact" if sigma is None else {"sigma": sigma}
             remarks, measured = [remark] * bool(remark), {"beads": softness.measured}
             self._prepare(state, sigma)
-        tuner = MoveTuner(self.moves, self.energy, window, begun(first, first + 0.2), partial(stages.main_round, options),
-                          (state.seed, self.index), share(first + 0.2, 1.0),
+        tuner = MoveTuner(self.moves, self.energy, window, begun(first, first + 0.2),
+                          partial(stages.main_round, options), (state.seed, self.index), share(first + 0.2, 1.0),
                           MappedBeads.of(state, options.temperature, options.fixman_potential))
         if options.timestep == AUTO:
             timestep = tuner.timestep(timestep, None if options.steps == AUTO else options.steps)

@@ -1,9 +1,11 @@
 """How hamiltonian tunes itself: what it chooses, from what, and what it says when that was not enough."""
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
-from backmap_plugins.steps import tuning
+from backmap_plugins.steps import stages, tuning
 from backmap_plugins.steps.hamiltonian import Hamiltonian
 from backmap_plugins.steps.tuning import FIRST, MoveTuner
 
@@ -97,7 +99,7 @@ def tuner(energies: Drifting, monkeypatch: pytest.MonkeyPatch) -> MoveTuner:
     system, window, field = melt(3)
     step, state, _ = started(system, field, temperature=350)
     made = MoveTuner(step.moves, step.energy, window, lambda place: step._entered(window.take([place]), state)[0],
-                     step._round, (1, 2), lambda share: None)
+                     partial(stages.main_round, step.options), (1, 2), lambda share: None)
     monkeypatch.setattr(made, "_swept", lambda *which, **settings: [])
     monkeypatch.setattr(made, "_energies", energies)
     monkeypatch.setattr(tuning, "LOOKS", 1000)  # after every sweep

@@ -264,7 +264,7 @@ def test_noise_levels_end_clean() -> None:
     ("weights.safetensors", "wights.safetensors", r"equivariant.checkpoint: there is no file 'wights.safetensors'"),
     ("weights.safetensors", "run.yaml", r"run.yaml: is not a checkpoint that backmap wrote"),
     ("  - forward: {generator: {equivariant: weights.safetensors}}\n", "",
-     r"steps\[1\].gibbs: step 'gibbs' needs atoms, which no earlier step gives. Steps that give it: carry, forward"),
+     r"steps\[1\].gibbs: step 'gibbs' needs atoms and generator, which no earlier step gives. Steps that give them"),
     ("forward: {", "forward: {start: sequential, traversal: {depth_first: X9}, ",
      r"steps\[1\].forward: molecule type OCT has no bead 'X9' to start at. Known: first, B1, B2, B3, B4"),
     ("forward: {", "forward: {start: both, ", r"forward.start: should be 'parallel' or 'sequential', not 'both'"),

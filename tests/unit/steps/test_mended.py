@@ -28,6 +28,7 @@ def test_beads_that_are_missed_are_named_and_atoms_that_overlap_are_not_to_be_us
 @pytest.mark.parametrize(("count", "beads", "level"), [(1, 1000, UNUSABLE), (5, 100_000, CARE), (6, 100_000, UNUSABLE)])
 def test_so_few_strained_beads_are_what_heat_makes(count: int, beads: int, level: int) -> None:
     record = MendingRecord(Tally())
-    record.add(0, np.ones(beads, dtype=bool), {name: np.arange(beads) < count * (name == STRAINED) for name in TROUBLES})
+    left = {name: np.arange(beads) < count * (name == STRAINED) for name in TROUBLES}
+    record.add(0, np.ones(beads, dtype=bool), left)
     (found,) = record.findings()
     assert found.level == level

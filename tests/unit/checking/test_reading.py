@@ -67,8 +67,7 @@ def test_all_steps_that_are_wrong_are_told(tmp_path: Path, registry: Registry) -
 def test_needs_are_judged_where_all_steps_are_known(tmp_path: Path, registry: Registry) -> None:
     text = RECIPE.replace("  - forward: template\n", "  - refine: minimize\n")
     assert [problem for _, problem in told(read(tmp_path, registry, text))] == [
-        "step 'refine' needs atoms, which no earlier step gives",
-        "step 'refine' needs forcefield, which no earlier step gives"]
+        "step 'refine' needs atoms and forcefield, which no earlier step gives"]
     text = text.replace("refine: minimize", "refine: minimise")  # nobody knows what it would give
     assert [problem for _, problem in told(read(tmp_path, registry, text))] == ["no refiner is called 'minimise'"]
 

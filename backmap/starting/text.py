@@ -168,12 +168,12 @@ def _start_of_a_box(plan: Plan) -> Iterator[str]:
         yield from _comment("      ", "Sweeps lead to where a simulation of atoms can begin, as the folder that is "
                             "written is for. To sample molecules on their beads, write sweeps: auto and "
                             f"annealing_sweeps: {_cooling(plan)} without for_start, or leave --gromacs-ready out.")
-    cooling, sweeps = (BODIES_COOLING, BODIES_SWEEPS) if plan.bodies else (COOLING, SWEEPS)
+    cooling, sweeps = (BODIES_COOLING, BODIES_SWEEPS) if plan.turning and plan.bodies else (COOLING, SWEEPS)
     yield f"      soft_core_sweeps: {SOFT}   # sweeps before, which part overlaps"
     if plan.turning:
         yield f"      annealing_sweeps: {cooling}  # from 600 K: small molecules hinder each other from turning"
     yield "      for_start: true       # planar bonds are kept flat, and what sweeps leave wrong is mended once more"
-    yield f"      sweeps: {sweeps if plan.turning else SWEEPS}"
+    yield f"      sweeps: {sweeps}"
     yield f"      at_most: {LOOKING}           # sweeps in which the pilot looks for how softly beads are to be met"
     timestep, steps = _stride(plan) or (plan.timestep, steps_of(plan.timestep))
     yield f"      timestep: {timestep:<4g}        # fs"

@@ -15,12 +15,9 @@ Mask = NDArray[np.bool_]
 
 TOPIC = "mending"
 OFF = 0.01  #: share of the beads that bonds may keep from being met; the atoms there are as sound as others
-#: Share of the beads that heat itself may strain: 15 kT in the bonded terms of one of some four atoms.
-RARE = 5e-5
-RULES = (VerdictRule(TOPIC, "force field", "beads that bonds keep from being met; strained ones, of "
-                     f"{1 / RARE:,.0f} or more",
-                     "any bead that mending and sweeps leave overlapping, threaded or folded; more than one strained "
-                     f"of {1 / RARE:,.0f}; more than {OFF:.0%} that bonds keep from being met"),)
+RULES = (VerdictRule(TOPIC, "force field", "beads that bonds keep from being met",
+                     "any bead that mending and sweeps leave overlapping, threaded, strained or folded; more than "
+                     f"{OFF:.0%} of them that bonds keep from being met"),)
 _WHAT = {OVERLAPPING: "atoms overlap", THREADED: "bonds go through rings", STRAINED: "angles and torsions are bent "
          "as heat does not bend them", FOLDED: "aromatic rings are bent or folded",
          MISSED: "bonds keep beads from being met"}
@@ -57,8 +54,7 @@ class MendingRecord:
         total, _, wrong, *each = self._counts()
         if wrong:
             said = ", ".join(f"{_WHAT[name]} ({count})" for name, count in zip(TROUBLES, each, strict=True) if count)
-            limit = {MISSED: OFF * total, STRAINED: RARE * total}
-            level = UNUSABLE if wrong > OFF * total or any(
-                count > limit.get(name, 0) for name, count in zip(TROUBLES, each, strict=True)) else CARE
+            elsewhere = any(count for name, count in zip(TROUBLES, each, strict=True) if name != MISSED)
+            level = UNUSABLE if elsewhere or wrong > OFF * total else CARE
             yield Aspect(level, TOPIC, f"Something is wrong about {wrong} of {total} beads that neither mending nor "
                                           f"moves undo: {said}. They are flagged 'unmended'.", "force field")

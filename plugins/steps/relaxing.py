@@ -177,7 +177,7 @@ class Relaxation:
                                          f"energy {_goes(an_atom)} by {abs(an_atom):.2g} kT an atom.")
         elif self.starts:
             yield self._aspect(CARE, "These are starts for simulations, as `for_start` asks: "
-                                     f"{self._looked()} sample nothing, and simulations reach lower energies yet. For "
+                                     f"{self._looked()} sample nothing, and simulations may reach lower energies. For "
                                      "samples leave it out, and write `sweeps: auto`.")
         elif self.moving:
             yield self._aspect(CARE, f"Not relaxed: over the last third of {of.sweeps} sweeps "

@@ -1,17 +1,16 @@
 """Planar bonds held on their sides while GROMACS minimises and warms up: restraints in the user's own topology."""
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from backmap.model.isomers import CIS, EITHER
 from backmap.model.system import MoleculeType
 
+from .topology_writer import INCLUDE, SECTION, nesting
+
 MACRO = "BACKMAP_PLANAR"  #: what .mdp files define to have the restraints
 FREE = 15  #: degrees off its side up to which nothing pulls at a bond
 STIFF = 1000  #: of what pulls beyond, kJ/mol/rad²: at 30 degrees 34 kJ/mol, as much as the torsion's own term has there
-_HEADER = re.compile(r"^\s*\[\s*(\w+)\s*\]")
-_CONDITIONS = {"#ifdef": 1, "#ifndef": 1, "#endif": -1}
 
 
 def sections(kinds: Iterable[MoleculeType]) -> dict[str, list[str]]:
@@ -45,17 +44,16 @@ def _behind_atoms(lines: Sequence[str], names: Container[str]) -> Iterator[tuple
     """For each molecule type that is named, before which line its restraints can stand."""
     waiting, name, section, depth, outer = "", "", "", 0, 0
     for place, line in enumerate(lines):
-        word = line.replace("# ", "#").split()[:1]
-        header = _HEADER.match(line)
-        if waiting and depth == outer and (header or word == ["#include"]):
+        header = SECTION.match(line)
+        if waiting and depth == outer and (header or INCLUDE.match(line)):
             yield place, waiting
             waiting = ""
-        depth += _CONDITIONS.get(word[0], 0) if word else 0
+        depth += nesting(line)
         if header:
             section = header[1].lower()
             if section == "atoms" and name in names:
                 waiting, outer = name, depth
-        elif section == "moleculetype" and word and not word[0].startswith((";", "#")):
-            name = word[0]
+        elif section == "moleculetype" and line.strip() and not line.lstrip().startswith((";", "#")):
+            name = line.split()[0]
     if waiting:
         yield len(lines), waiting

@@ -16,7 +16,7 @@ from backmap.model.system import System, Window
 from ...files.reading import reading
 from ..writing import ending
 
-_SECTION = re.compile(r"^\s*\[\s*(\w+)\s*\]")
+SECTION = re.compile(r"^\s*\[\s*(\w+)\s*\]")
 INCLUDE = re.compile(r'^(\s*#\s*include\s+)(["<])([^">]+)([">])')
 
 
@@ -58,7 +58,7 @@ def counted(path: Path, system: System, apart: Collection[str] = ()) -> str:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     kept, section, place, titled = [], "", None, False
     for line in lines:
-        header = _SECTION.match(line)
+        header = SECTION.match(line)
         section = header[1].lower() if header else section
         titled |= section == "system"
         if section != "molecules" or line.lstrip().startswith("#"):
@@ -77,11 +77,16 @@ def conditional(lines: Sequence[str]) -> int:
     """Number of the line of [ molecules ] if these stand under a condition, else 0."""
     depth = 0
     for number, line in enumerate(lines, start=1):
-        words = line.replace("#", "# ").split()
-        depth += words[:1] == ["#"] and (words[1:2] in (["ifdef"], ["ifndef"])) - (words[1:2] == ["endif"])
-        if depth and (header := _SECTION.match(line)) and header[1].lower() == "molecules":
+        depth += nesting(line)
+        if depth and (header := SECTION.match(line)) and header[1].lower() == "molecules":
             return number
     return 0
+
+
+def nesting(line: str) -> int:
+    """By how much deeper under conditions a line leads: 1, 0 or -1."""
+    words = line.replace("#", "# ").split()
+    return words[:1] == ["#"] and (words[1:2] in (["ifdef"], ["ifndef"])) - (words[1:2] == ["endif"])
 
 
 def _absolute(match: re.Match[str], folder: Path, apart: Collection[str]) -> str:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from backmap_plugins.steps.mended import MendingRecord
 
-from backmap.engine.mending import MISSED, OVERLAPPING, STRAINED, TROUBLES
+from backmap.engine.mending import MISSED, OVERLAPPING, TROUBLES
 from backmap.model.assessment import CARE, UNUSABLE
 from backmap.model.tally import Tally
 
@@ -23,12 +23,3 @@ def test_beads_that_are_missed_are_named_and_atoms_that_overlap_are_not_to_be_us
     assert [finding.level for finding in found] == ([] if level is None else [level])
     assert all(f"({count})" in found[0].text for count in left.values())
     assert f"{N} of {N} beads" in next(record.lines())
-
-
-@pytest.mark.parametrize(("count", "beads", "level"), [(1, 1000, UNUSABLE), (5, 100_000, CARE), (6, 100_000, UNUSABLE)])
-def test_so_few_strained_beads_are_what_heat_makes(count: int, beads: int, level: int) -> None:
-    record = MendingRecord(Tally())
-    left = {name: np.arange(beads) < count * (name == STRAINED) for name in TROUBLES}
-    record.add(0, np.ones(beads, dtype=bool), left)
-    (found,) = record.findings()
-    assert found.level == level

@@ -22,6 +22,7 @@ from backmap.model.system import System
 
 from ..chemistry.amino_acids import natural_centres
 from ..chemistry.chirality import relative_sign
+from ..chemistry.lipids import natural_lipids
 from ..chemistry.nucleotides import natural_sugars
 from ..chemistry.planar_bonds import natural_bonds
 from ..chemistry.sides import with_told
@@ -31,6 +32,7 @@ Index = NDArray[np.int64]
 
 #: nm; bonded atoms of a structure that are farther apart belong to another molecule, or to another order of atoms.
 TORN = 0.35
+LISTED = 3  #: stereocentres that are named, at most
 _NATURE = "the names of residues"
 _SIDE = {CIS: "cis", TRANS: "trans"}
 
@@ -90,7 +92,9 @@ def told_by_atoms(system: System, atoms: Array, where: str) -> tuple[System, lis
 
 
 def told_by_nature(system: System, cis_peptides: Mapping[str, Sequence[int]], where: str) -> System:
-    """The system with what is usual of residues: L-amino acids, D-sugars, trans peptides and esters, cis lipids.
+    """The system with what is usual of residues: L-amino acids, D-sugars, lipids, trans peptides and esters.
+
+    What is told already stays; where it is the opposite, the molecule type says so.
 
     Args:
         system: What is there.
@@ -133,7 +137,8 @@ def isomers_of(kind: MoleculeType) -> str:
 def _natural(kind: MoleculeType, cis: Sequence[int], where: str) -> MoleculeType:
     if kind.given or kind.coarse:
         return kind
-    told = {row[0]: row[1:] for row in [*natural_centres(kind).tolist(), *natural_sugars(kind).tolist()]}
+    told = {row[0]: row[1:] for row in np.concatenate([natural_centres(kind), natural_sugars(kind),
+                                                       natural_lipids(kind)]).tolist()}
     sign = np.array([relative_sign(told[centre], arms) if centre in told else 0
                      for centre, *arms in kind.chemistry.centres.tolist()], dtype=np.int64)
     usual = {tuple(row): side for bonds in natural_bonds(kind, proline=TRANS)
@@ -150,7 +155,18 @@ def _natural(kind: MoleculeType, cis: Sequence[int], where: str) -> MoleculeType
         chosen = np.isin(after, cis)
         kind = filled(kind.with_signs(kind.chemistry.sign, np.where(chosen, EITHER, kind.planar.side)),
                        np.zeros_like(sign), np.where(chosen, CIS, EITHER), "cis_peptides")
-    return filled(kind, sign, side, _NATURE)
+    return filled(_with_opposites(kind, sign), sign, side, _NATURE)
+
+
+def _with_opposites(kind: MoleculeType, sign: Index) -> MoleculeType:
+    """The molecule type with a note of stereocentres that are said to be the opposite of the natural ``sign`` (C,)."""
+    opposite = kind.chemistry.centres[kind.chemistry.sign * sign < 0, 0].tolist()
+    if not opposite:
+        return kind
+    named = [f"{kind.residue_names[atom]} {kind.residues[atom]} {kind.atom_names[atom]}" for atom in opposite[:LISTED]]
+    more = f" and {len(opposite) - LISTED} more" if len(opposite) > LISTED else ""
+    note = f"of these the opposite of what is natural: {', '.join(named)}{more}"
+    return kind.with_signs(kind.chemistry.sign, kind.planar.side, (*kind.isomer_sources, note))
 
 
 def filled(kind: MoleculeType, sign: Index, side: Index, source: str) -> MoleculeType:

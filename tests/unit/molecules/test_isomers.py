@@ -28,6 +28,12 @@ NUCLEOSIDES = {
           "C5 C6 N1 C2 O2 N3 C4 O4 C1' C2' C3' C4' O4' C5' O5' O3' O2'"),
     "DT5": ("CC1=CN(C(=O)NC1=O)[C@H]2C[C@@H]([C@H](O2)CO)O",
             "C7 C5 C6 N1 C2 O2 N3 C4 O4 C1' C2' C3' C4' O4' C5' O5' O3'")}
+#: Cholesterol and a phosphatidylcholine of acetyls, as PubChem writes such, with the names that CHARMM gives.
+LIPIDS = {
+    "CHL1": ("C[C@H](CCCC(C)C)[C@H]1CC[C@@H]2[C@@]1(CC[C@H]3[C@H]2CC=C4[C@@]3(CC[C@@H](C4)O)C)C",
+             "C21 C20 C22 C23 C24 C25 C26 C27 C17 C16 C15 C14 C13 C12 C11 C9 C8 C7 C6 C5 C10 C1 C2 C3 C4 O3 C19 C18"),
+    "DAPC": ("CC(=O)OC[C@H](COP(=O)([O-])OCC[N+](C)(C)C)OC(=O)C",
+             "C32 C31 O32 O31 C3 C2 C1 O11 P O13 O14 O12 C11 C12 N C13 C14 C15 O21 C21 O22 C22")}
 
 
 def assembled(smiles: str, sides_: tuple[ToldSide, ...] = (), by: str = "the mapping", copies: int = 1,
@@ -54,6 +60,18 @@ def natural(system: System, **cis: list[int]) -> System:
     return told_by_nature(system, cis, "here")
 
 
+def test_the_opposite_of_what_is_natural_is_said() -> None:
+    """It is followed all the same."""
+    system, _ = named("CHL1", *LIPIDS["CHL1"])
+    right = natural(system).types[0]
+    wrong = np.where(np.array(right.atom_names)[right.chemistry.centres[:, 0]] == "C20", -1, 1) * right.chemistry.sign
+    kind = right.with_signs(wrong, right.planar.side, ("8 stereocentres by the mapping",))
+    told = natural(System(((kind, 1),)))
+    np.testing.assert_array_equal(told.types[0].chemistry.sign, wrong)
+    assert list(isomer_lines(told)) == ["MOL: isomer: 8 stereocentres by the mapping; of these the opposite of what is "
+                                        "natural: CHL1 1 C20"]
+
+
 def test_amino_acids_are_left_handed_and_peptide_bonds_trans() -> None:
     system, shape = peptide()
     assert system.types[0].chemistry.sign.tolist() == [0]
@@ -65,13 +83,16 @@ def test_amino_acids_are_left_handed_and_peptide_bonds_trans() -> None:
     assert natural(system, MOL=[3]).types[0].planar.side.tolist() == [TRANS, CIS]
 
 
-@pytest.mark.parametrize(("residue", "known"), [("U", 4), ("DT5", 3), ("LIG", 0)])
-def test_sugars_of_nucleotides_are_d(residue: str, known: int) -> None:
-    smiles, names = NUCLEOSIDES.get(residue, NUCLEOSIDES["U"])
-    n = len(builders.atoms_of(smiles, "MOL")[0].atom_names)
-    heavy = names.split()
-    system, shape = assembled(smiles, atom_names=[*heavy, *(f"H{k}" for k in range(n - len(heavy)))],
-                              residue_names=[residue] * n)
+def named(residue: str, smiles: str, names: str) -> tuple[System, np.ndarray]:
+    """A molecule of one residue, its heavy atoms with their names."""
+    n, heavy = len(builders.atoms_of(smiles, "MOL")[0].atom_names), names.split()
+    return assembled(smiles, atom_names=[*heavy, *(f"H{k}" for k in range(n - len(heavy)))],
+                     residue_names=[residue] * n)
+
+
+@pytest.mark.parametrize(("residue", "known"), [("U", 4), ("DT5", 3), ("LIG", 0), ("CHL1", 8), ("DAPC", 1)])
+def test_natural_isomers_of_nucleosides_and_lipids(residue: str, known: int) -> None:
+    system, shape = named(residue, *(NUCLEOSIDES | LIPIDS).get(residue, NUCLEOSIDES["U"]))
     (kind,) = natural(system).types
     sign = kind.chemistry.sign
     assert np.count_nonzero(sign) == known

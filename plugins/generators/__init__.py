@@ -13,4 +13,5 @@ def backmap_generators():
         "template": f"{HERE}.template.generator:Template",
         "vae": f"{HERE}.vae.generator:Vae",
         "voxel_gan": f"{HERE}.voxel_gan.generator:VoxelGan",
+        "voxel_vae": f"{HERE}.voxel_vae.generator:VoxelVae",
     }

@@ -60,6 +60,9 @@ class SweepStep(FrameStep):
         if generator is None or generator.parallel:
             raise BackmapError("a sweep needs a generator that sees atoms", where=self.where,
                                hint="Write 'generator: {equivariant: weights.safetensors}'.")
+        if generator.follows:
+            raise BackmapError("this generator draws a frame from the one before, once, and does not sweep",
+                               where=self.where, hint="Give it to 'forward', and let 'hamiltonian' sweep.")
         if self.options.generator is not None:
             prepare(generator, state)
             state.generator = generator

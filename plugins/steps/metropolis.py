@@ -28,6 +28,7 @@ from backmap.model.sampling import Sampled
 from backmap.model.system import System, Window
 
 from .drawing import SweepOptions, SweepStep
+from .mended import judged
 from .stiffness import Stiffness
 
 #: Standard deviation of the beads of draws of a generator that learned on exact ones, nm; other weights say theirs.
@@ -171,7 +172,7 @@ class Metropolis(SweepStep):
             self._trials.add(int(window.place[0]), block, self.bead_types, outcomes)
         made = self._made(window, scene, chosen)
         made.flags["never_accepted"] = tried & ~accepted
-        return made
+        return judged(made, state)
 
     def _begin(self, scene: Scene, seed: int, frames: np.ndarray, chosen: np.ndarray | None) -> None:
         """Put the atoms where their beads are off by sigma, as they are in the target.

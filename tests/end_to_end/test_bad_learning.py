@@ -44,13 +44,25 @@ TABLE: list[tuple[str, str, str]] = [
      TOPOLOGY + FIELD.replace("epsilon_rf: 1.9", "coulomb: pme") + READ + LEARN,
      f"{HERE}: octane.top: asks for PME, which the energy engine does not have. Choose coulomb: reaction_field, cutoff "
      "or none; OpenMM computes PME."),
+    ("learning how frames follow one another from a single one",
+     TOPOLOGY + "  - prepare: {frames: {gromacs: aa.gro}, temperature: 350}\n"
+     "  - train: {generator: voxel_vae, steps: 2}\n",
+     "run.yaml: steps[2].train: a training set has no frames that follow one another, from which this generator "
+     "learns. Prepare it from frames in the order of time, evenly spaced."),
+    ("drawing frames from the one before all at once", TOPOLOGY + READ + "  - forward: voxel_vae\n",
+     "run.yaml: steps[2].forward: this generator sees the frame before, which a parallel start does not tell it: write "
+     "'start: sequential'..."),
+    ("drawing frames from the one before without weights",
+     TOPOLOGY + READ + "  - forward: {generator: voxel_vae, start: sequential}\n",
+     "run.yaml: steps[2].forward: voxel_vae: the voxel_vae generator needs trained weights. Write 'voxel_vae: "
+     "weights.safetensors', or use the template generator."),
 ]
 
 
 @pytest.mark.parametrize(("steps", "expected"), [pytest.param(*case, id=name) for name, *case in TABLE])
 def test_one_line(steps: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                   capsys: pytest.CaptureFixture[str]) -> None:
-    for name in INPUTS:
+    for name in (*INPUTS, "aa.gro"):
         (tmp_path / name).symlink_to(DEMO / name)
     (tmp_path / "run.yaml").write_text(f"recipe: 1\noutput: runs/octane\nsteps:\n{steps}")
     monkeypatch.chdir(tmp_path)

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Literal
 
 import torch
@@ -24,6 +25,7 @@ from .seeing import Fragments, VoxelSight
 
 #: What the checkpoint keeps of the options: all that a network was built with.
 SIZES = ("grid", "edge", "sigma", "frame", "latents", "width", "blocks", "components")
+HEAVIEST = 30.0  #: times the weight of the divergence that training begins with
 ENCODED = 4096  #: sites by which the law of latent variables is fitted
 
 
@@ -42,8 +44,11 @@ class VoxelVaeOptions(Options):
     blocks: int = Field(2, ge=1, le=8, description="Residual blocks of each part.")
     components: int = Field(10, ge=1, le=100, description="Gaussians of the law of latent variables, which is fitted "
                                                           "to the encoded training set.")
-    divergence: float = Field(1e-6, ge=0, description="Weight of the divergence of the encoder from a standard normal "
+    divergence: float = Field(1e-5, ge=0, description="Weight of the divergence of the encoder from a standard normal "
                                                       "law, beside squared errors in nm^2.")
+    annealing: float = Field(0.5, ge=0, le=1, description="Share of the training steps, the first ones, over which it "
+                                                          "falls from 30 times as much, so that what the frame before "
+                                                          "tells is learned from there, not from latents.")
     blur: float = Field(0.0, ge=0, le=0.1, description="In training: standard deviation of noise on the atoms of the "
                                                        "frame before, nm, as its own draws have it.")
 
@@ -99,9 +104,13 @@ class VoxelVae(Trained):
         return checkpoint.enrich(system)
 
     def objectives(self, progress: float) -> list[Objective]:
-        return [Objective("network", self._network, self._lesson, weight_decay=0.0)]
+        options = self.options
+        left = max(0.0, 1 - progress / options.annealing) if options.annealing else 0.0
+        lesson = partial(self._lesson, options.divergence * HEAVIEST**left)
+        return [Objective("network", self._network, lesson, weight_decay=0.0)]
 
-    def _lesson(self, env: LocalEnvironment, target: Tensor, rng: Stream) -> Loss:
+    def _lesson(self, weight: float, env: LocalEnvironment, target: Tensor, rng: Stream) -> Loss:
+        """The loss of sites, with this weight of the divergence."""
         sight, told, true, mean, log_sd = self._encoded(env, target, rng)
         z = _sample(mean, log_sd, rng)
         density = self._network.decoded(self._network.seen(told, sight.kind), z)
@@ -109,7 +118,7 @@ class VoxelVae(Trained):
         apart = divergence(mean, log_sd).mean()
         each = Weighed.of(sight, density, placed, true).values()
         drawn = sight.world(sight.by_atom(placed))
-        return Loss(sum(each.values()) + self.options.divergence * apart, drawn,
+        return Loss(sum(each.values()) + weight * apart, drawn,
                     {name: value.detach() for name, value in each.items()} | {"divergence": apart.detach()})
 
     def _encoded(self, env: LocalEnvironment, target: Tensor,
@@ -132,7 +141,7 @@ class VoxelVae(Trained):
 
     @torch.no_grad()
     def watch(self, env: LocalEnvironment, target: Tensor, rng: Stream) -> dict[str, float]:
-        loss = self._lesson(env, target, rng)
+        loss = self._lesson(self.options.divergence, env, target, rng)
         off = (loss.drawn - target)[env.block].square().sum(dim=1).mean().sqrt()
         return {"loss": float(loss.value), "distance": float(off)}
 

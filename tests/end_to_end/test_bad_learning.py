@@ -44,11 +44,6 @@ TABLE: list[tuple[str, str, str]] = [
      TOPOLOGY + FIELD.replace("epsilon_rf: 1.9", "coulomb: pme") + READ + LEARN,
      f"{HERE}: octane.top: asks for PME, which the energy engine does not have. Choose coulomb: reaction_field, cutoff "
      "or none; OpenMM computes PME."),
-    ("learning how frames follow one another from a single one",
-     TOPOLOGY + "  - prepare: {frames: {gromacs: aa.gro}, temperature: 350}\n"
-     "  - train: {generator: voxel_vae, steps: 2}\n",
-     "run.yaml: steps[2].train: a training set has no frames that follow one another, from which this generator "
-     "learns. Prepare it from frames in the order of time, evenly spaced."),
     ("drawing frames from the one before all at once", TOPOLOGY + READ + "  - forward: voxel_vae\n",
      "run.yaml: steps[2].forward: this generator sees the frame before, which a parallel start does not tell it: write "
      "'start: sequential'..."),
@@ -62,7 +57,7 @@ TABLE: list[tuple[str, str, str]] = [
 @pytest.mark.parametrize(("steps", "expected"), [pytest.param(*case, id=name) for name, *case in TABLE])
 def test_one_line(steps: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                   capsys: pytest.CaptureFixture[str]) -> None:
-    for name in (*INPUTS, "aa.gro"):
+    for name in INPUTS:
         (tmp_path / name).symlink_to(DEMO / name)
     (tmp_path / "run.yaml").write_text(f"recipe: 1\noutput: runs/octane\nsteps:\n{steps}")
     monkeypatch.chdir(tmp_path)

@@ -75,15 +75,13 @@ def test_windows_threads_and_stops(folder: Path, tmp_path: Path) -> None:
     check_run(folder / "use.yaml", tmp_path / "ways", windows=(2,), frames="0:3")
 
 
-def test_a_frame_follows_what_later_steps_made_of_the_one_before(folder: Path, tmp_path: Path) -> None:
-    """Other moves behind the first frame change the second one, though its beads are the same."""
-    found = []
-    for number, steps in enumerate((4, 5)):
-        session.run(folder / "use.yaml", output=tmp_path / str(number), frames="0:2", display=quiet(),
-                    set={"steps.hamiltonian.steps": steps, "steps.hamiltonian.timestep": 0.5})
-        found.append(np.stack([info.positions for info in GromacsFrames([tmp_path / str(number) / "made.trr"])]))
-    assert 0 < np.abs(found[0][0] - found[1][0]).max() < 0.1
-    assert np.abs(found[0][1] - found[1][1]).max() > 0
+def test_a_frame_depends_on_the_one_before(folder: Path, tmp_path: Path) -> None:
+    """Alone it follows a conformer of the training set instead."""
+    found = {}
+    for frames in ("0:2", "1:2"):
+        session.run(folder / "use.yaml", output=tmp_path / frames[0], frames=frames, display=quiet())
+        found[frames] = np.stack([info.positions for info in GromacsFrames([tmp_path / frames[0] / "made.trr"])])
+    assert np.abs(found["0:2"][1] - found["1:2"][0]).max() > 1e-4
 
 
 @pytest.mark.parametrize(("recipe", "before", "after", "expected"), [

@@ -19,7 +19,7 @@ from backmap.model.system import System
 from ...learning.optimisation import resting
 from ..trained import Trained
 from ..voxel_gan.grid import Grid
-from .losses import Weighed, divergence
+from .losses import Reconstruction, divergence
 from .network import VoxelVaeNetwork
 from .seeing import Fragments, VoxelSight
 
@@ -60,7 +60,7 @@ class VoxelVae(Trained):
     frames in the order of time. Its first frame follows conformers whose beads are alike. It has no density: what it
     draws is a start, which accepted moves lead to the law of the frame.
 
-    Stieffenhofer, PhD thesis (Mainz, 2022), chapter 8; Shmilovich et al., J. Chem. Theory Comput. 18, 1106 (2022).
+    Stieffenhofer, PhD thesis (Mainz, 2022), chapter 8; Shmilovich et al., arXiv 2205.05213 (2022).
     """
 
     Options = VoxelVaeOptions
@@ -116,7 +116,7 @@ class VoxelVae(Trained):
         density = self._network.decoded(self._network.seen(told, sight.kind), z)
         placed = self._network.placed(density)
         apart = divergence(mean, log_sd).mean()
-        each = Weighed.of(sight, density, placed, true).values()
+        each = Reconstruction.of(sight, density, placed, true).values()
         drawn = sight.world(sight.by_atom(placed))
         return Loss(sum(each.values()) + weight * apart, drawn,
                     {name: value.detach() for name, value in each.items()} | {"divergence": apart.detach()})

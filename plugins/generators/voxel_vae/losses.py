@@ -21,7 +21,7 @@ def divergence(mean: Tensor, log_sd: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
-class Weighed:
+class Reconstruction:
     """Draws of S sites beside what is true.
 
     Attributes:
@@ -39,7 +39,7 @@ class Weighed:
     there: Tensor
 
     @classmethod
-    def of(cls, sight: VoxelSight, density: Tensor, placed: Tensor, true: Tensor) -> Weighed:
+    def of(cls, sight: VoxelSight, density: Tensor, placed: Tensor, true: Tensor) -> Reconstruction:
         """Put draws beside what is true."""
         return cls(sight, density, placed, true, true.abs().amax(dim=2) < 100)
 

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 import torch
 from backmap_plugins.generators.voxel_vae.generator import HEAVIEST, VoxelVae, VoxelVaeOptions
-from backmap_plugins.generators.voxel_vae.losses import BEADS, COORDINATES, DISTANCES, VOXELS, Weighed, divergence
+from backmap_plugins.generators.voxel_vae.losses import (
+    BEADS,
+    COORDINATES,
+    DISTANCES,
+    VOXELS,
+    Reconstruction,
+    divergence,
+)
 from backmap_plugins.generators.voxel_vae.mixture import MixtureLaw
 from backmap_plugins.generators.voxel_vae.seeing import Fragments, VoxelSight
 from backmap_plugins.traversals import DepthFirst, Rooted
@@ -95,7 +102,7 @@ def test_losses_are_those_of_the_source(generator: VoxelVae, sites: testing.Site
     true = sight.by_channel(sight.local(sites.present() * env.sign[:, None, None]), generator.fragments.atoms)
     placed = true + 0.01 * torch.randn(true.shape, generator=torch.Generator().manual_seed(1))
     density = torch.rand(*true.shape[:2], generator.grid.n**3)
-    found = Weighed.of(sight, density, placed, true).values()
+    found = Reconstruction.of(sight, density, placed, true).values()
     voxels, coordinates, distances, beads = [], [], [], []
     wanted = sight.densities(true)
     for s in range(env.size):

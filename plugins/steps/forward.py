@@ -4,12 +4,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-import torch
 from pydantic import Field, model_validator
-from torch import Tensor
 
 from backmap.api import FrameStep, Generator, Nested, Options, Regularizer, State, Traversal
-from backmap.engine.carrying import beside, superposed
 from backmap.engine.random import numpy_generator
 from backmap.engine.sites import handed
 from backmap.engine.sites.environment import Scene
@@ -21,7 +18,7 @@ from backmap.errors import BackmapError
 from backmap.model.system import Window
 
 from .drawing import SELECT, equip, needs_of, prepare, result
-from .succession import Succession, counted
+from .succession import Succession, counted, told_before
 
 
 class ForwardOptions(Options):
@@ -67,7 +64,7 @@ class Forward(FrameStep):
         super().__init__(options)
         self.needs = self.needs | needs_of(options.generator) | needs_of(options.regularizer)
         self.follows = options.generator.follows
-        if options.generator.parallel or self.follows:  # it cannot sweep
+        if options.generator.parallel:  # it cannot sweep
             self.gives = frozenset({"atoms"})
 
     def start(self, state: State) -> None:
@@ -98,7 +95,7 @@ class Forward(FrameStep):
         blank = replace(window, atoms=None, placed=None)
         scene = Scene.of(blank, window.system, self.tables, self.worker.view)
         if self.succession is not None:
-            scene.before = self._before(self.succession, window, state)
+            scene.before = told_before(self.succession, window, state, self.memory["ways"])
         if self.options.start == "parallel":
             schedule = parallel_schedule(scene.surroundings, window.system)
         else:
@@ -116,14 +113,6 @@ class Forward(FrameStep):
         self.project(scene)
         correct_chirality(scene, self.project)
         return result(window, scene)
-
-    def _before(self, succession: Succession, window: Window, state: State) -> Tensor | None:
-        """Atoms of the frame before, (1, A, 3), nm, molecules superposed on the beads of this one; None without."""
-        before = succession.before(window, state, self.memory["ways"])
-        if before is None:
-            return None
-        beads, atoms = beside(window.system, before.beads[0], before.atoms[0], window.beads[0], window.box(0))
-        return torch.as_tensor(superposed(window.system, atoms, beads, window.beads[0])[None], device=state.device)
 
     def finish(self, state: State) -> None:
         for line in counted("forward", self.memory["ways"]) if self.follows else ():

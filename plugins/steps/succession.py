@@ -3,8 +3,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import torch
+from torch import Tensor
+
 from backmap.api import BackmapError, State, Tally, Window
-from backmap.engine.carrying import alike
+from backmap.engine.carrying import alike, beside, superposed
 
 #: Beads whose bonds have turned so far are not the same in the next frame: the mean cosine of the angles.
 TURNED = 0.5
@@ -51,6 +54,15 @@ class Succession:
                                hint="Frames have to come in the order of time: sort them, or leave --frames out.")
         late = self.interval > 0 and passed > LATE * self.interval
         return not late and alike(window.system, before.beads[0], window.beads[0]) > TURNED
+
+
+def told_before(succession: Succession, window: Window, state: State, tally: Tally) -> Tensor | None:
+    """Atoms of the frame before, (1, A, 3), nm, molecules superposed on the beads of this one; None without."""
+    before = succession.before(window, state, tally)
+    if before is None:
+        return None
+    beads, atoms = beside(window.system, before.beads[0], before.atoms[0], window.beads[0], window.box(0))
+    return torch.as_tensor(superposed(window.system, atoms, beads, window.beads[0])[None], device=state.device)
 
 
 def counted(who: str, tally: Tally) -> Iterator[str]:

@@ -76,8 +76,8 @@ class LocalEnvironment:
         neighbour_bead_row: Row of each neighbouring bead in ``fragments``, (S, P).
         noise: Noise level of the context, 0 (clean) to 1, (S,).
         temperature: K, (S,).
-        before: Where the fragment's atoms were in the frame before, molecules superposed on the beads of this one,
-            (S, F, 3); None where there is no such frame, or the generator does not follow it.
+        before: Where the atoms of fragment and context were in the frame before, molecules superposed on the beads of
+            this one, (S, F + C, 3); None where there is no such frame, or the generator does not follow it.
     """
 
     fragments: FragmentTable

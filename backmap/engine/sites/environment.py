@@ -303,8 +303,10 @@ class Scene:
                               self.beads[frame, bead][:, None])[0]
 
     def _before(self, frame: Tensor, bead: Tensor) -> Tensor:
-        """Where the sites' fragments were in the frame before, (S, F, 3), nm from the anchors; zero for padding."""
-        atoms = self.layout.owned[bead]
+        """Where fragments and contexts were in the frame before, (S, F + C, 3), nm from the anchors; 0 for padding."""
+        near = self.fragments.context[self.layout.row[bead]]
+        context = torch.where(near >= 0, near + self.layout.atom_shift[bead][:, None], -1)
+        atoms = torch.cat([self.layout.owned[bead], context], dim=1)
         there = self.before[frame[:, None], atoms.clamp_min(0)] - self.beads[frame, bead][:, None]
         return torch.where(atoms[:, :, None] >= 0, there, 0.0).float()
 

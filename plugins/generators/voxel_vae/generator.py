@@ -169,7 +169,7 @@ class VoxelVae(Trained):
     def _condition(self, sight: VoxelSight, rng: Stream, blur: float = 0.0) -> Tensor:
         """Channels of beads and of the frame before, (S, B + A, n, n, n)."""
         env = sight.env
-        before = self._seed(env, rng) if env.before is None else env.before
+        before = self._seed(env, rng) if env.before is None else env.before[:, :env.block.shape[1]]
         if blur:
             before = before + blur * rng.child("blur").normal(*before.shape[1:]).to(before)
         atoms = sight.by_channel(sight.local(before), self.fragments.atoms)

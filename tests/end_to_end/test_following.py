@@ -1,6 +1,7 @@
-"""A voxel VAE from the command line: trained on pairs of frames, and used in the order of time."""
+"""Generators that see the frame before, from the command line: trained on pairs of frames, and used in their order."""
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,22 @@ USE = BEGIN + f"""
   - hamiltonian: {{sweeps: 1, steps: 4, temperature: 350, second_start: 0, mend: 0}}
   - write: {{atoms: {{gromacs: [made.gro, made.trr]}}}}
 """
+#: The kernel draws fragment after fragment, and its draws are accepted or rejected given the same frame before.
+CHANGED = {
+    "      whole: OCT\n": "      constraints: all-bonds\n", "weights.": "kernel.", "sequential: 0": "sequential: 0.5",
+    "voxel_vae: {grid: 4, width: 4, blocks: 1, latents: 8, components: 2}": "stay_or_renew: {channels: 4, width: 16}",
+    "voxel_vae: out": "stay_or_renew: out",
+    "hamiltonian: {sweeps: 1, steps: 4, temperature: 350, second_start: 0, mend: 0}":
+        "hamiltonian: {sweeps: 1, steps: 4, temperature: 350, second_start: 0}\n"
+        "  - metropolis: {sweeps: 1, temperature: 350, candidates: 2}"}
+
+
+def of_the_kernel(recipe: str) -> str:
+    for before, after in CHANGED.items():
+        recipe = recipe.replace(before, after)
+    return recipe
+
+
 TIMES = (0, 1, 2, 7, 8)
 
 
@@ -58,21 +75,28 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_trr(path / f"{name}.trr", frames, info.box, TIMES)
         rows = (OCTANE / source).read_text().splitlines()
         (path / f"{name}.gro").write_text("\n".join([rows[0], str(size), *rows[2:2 + size], rows[-1]]) + "\n")
-    (path / "train.yaml").write_text(TRAIN)
-    (path / "use.yaml").write_text(USE)
-    done = command.call("run", path / "train.yaml", "--output", path / "out")
-    assert done.code == 0, done.err
+    for name, text in {"train": TRAIN, "use": USE}.items():
+        (path / f"{name}.yaml").write_text(text)
+        (path / f"{name}_kernel.yaml").write_text(of_the_kernel(text))
+    for name in ("train", "train_kernel"):
+        done = command.call("run", path / f"{name}.yaml", "--output", path / f"{name} out")
+        assert done.code == 0, done.err
+    (path / "out").mkdir()
+    shutil.copy(path / "train out" / "weights.safetensors", path / "out")
+    shutil.copy(path / "train_kernel out" / "kernel.safetensors", path / "out")
     return path
 
 
-def test_frames_follow_one_another(folder: Path) -> None:
-    done = command.call("run", folder / "use.yaml", "--output", folder / "used")
+@pytest.mark.parametrize("recipe", ["use", "use_kernel"])
+def test_frames_follow_one_another(folder: Path, tmp_path: Path, recipe: str) -> None:
+    done = command.call("run", folder / f"{recipe}.yaml", "--output", tmp_path / "used")
     assert done.code == 0, done.err
     assert "forward: 3 of 5 frames go on where the one before was" in done.err
 
 
-def test_windows_threads_and_stops(folder: Path, tmp_path: Path) -> None:
-    check_run(folder / "use.yaml", tmp_path / "ways", windows=(2,), frames="0:3")
+@pytest.mark.parametrize("recipe", ["use", "use_kernel"])
+def test_windows_threads_and_stops(folder: Path, tmp_path: Path, recipe: str) -> None:
+    check_run(folder / f"{recipe}.yaml", tmp_path / "ways", windows=(2,), frames="0:3")
 
 
 def test_a_frame_depends_on_the_one_before(folder: Path, tmp_path: Path) -> None:
@@ -89,7 +113,7 @@ def test_a_frame_depends_on_the_one_before(folder: Path, tmp_path: Path) -> None
      "does not tell it: write 'start: sequential'"),
     ("use", "hamiltonian: {sweeps: 1, steps: 4, temperature: 350, second_start: 0, mend: 0}", "gibbs: "
      "{generator: {voxel_vae: out/weights.safetensors}}", "steps[4].gibbs: this generator draws a frame from the one "
-     "before, once, and does not sweep. Give it to 'forward', and let 'hamiltonian' sweep."),
+     "before, of which this step tells it nothing. Give it to 'forward', or to 'metropolis' if it has a density."),
     ("use", "      whole: OCT\n", "", "out/weights.safetensors: molecule type 'OCT' has other owners than the one the "
      "weights were trained on"),
     ("train", "atoms.gro, atoms.trr", "atoms.gro", "steps[2].train: a training set has no frames that follow one "

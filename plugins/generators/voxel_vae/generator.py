@@ -32,8 +32,8 @@ ENCODED = 4096  #: sites by which the law of latent variables is fitted
 class VoxelVaeOptions(Options):
     """Options of the ``voxel_vae`` generator."""
 
-    checkpoint: WeightsPath | None = Field(None, description="Weights made by the train step (.safetensors); "
-                                                           "needed to draw, left out to train anew.")
+    checkpoint: WeightsPath | None = Field(None, description="Weights made by the train step (.safetensors); needed "
+                                                           "to draw. Training begins with them, if they are given.")
     grid: int = Field(12, ge=4, le=32, multiple_of=4, description="Voxels along an edge of the grid.")
     edge: float = Field(1.8, gt=0.3, le=6, description="Edge of the grid, nm.")
     sigma: float = Field(0.0707, gt=0.01, le=0.3, description="Standard deviation of an atom's Gaussian, nm.")
@@ -95,6 +95,8 @@ class VoxelVae(Trained):
         return self._network
 
     def study(self, system: System) -> None:
+        if self.checkpoint:  # training goes on from there
+            return
         tables = FragmentTable.build(system.types, self.view, [resting_order(kind) for kind in system.types])
         self._build(Fragments.of(system.types, tables))
 

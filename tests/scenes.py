@@ -14,6 +14,7 @@ from backmap_plugins.formats.gromacs.topology import Gromacs
 from backmap_plugins.formats.mappings.votca import Votca
 from backmap_plugins.generators.equivariant.generator import Equivariant, EquivariantOptions
 from backmap_plugins.molecules.assemble import assemble, molecule_type, rigid_lengths, signed
+from MDAnalysis.lib.formats.libmdaxdr import TRRFile
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
@@ -131,3 +132,11 @@ def part_of(window: Window, frames: list[int]) -> Window:
     """A window of some of the frames, which keep their numbers."""
     return Window(window.frames[frames], window.time[frames], window.boxes[frames], window.beads[frames],
                   reference=window.reference[frames], system=window.system).with_atoms(window.atoms[frames])
+
+
+def write_trr(path: Path, frames: list[Array], box: Array, times: object) -> None:
+    """Frames (n, 3), nm, at these times, ps, in one box (3, 3)."""
+    with TRRFile(str(path), "w") as file:
+        for number, (positions, time) in enumerate(zip(frames, times, strict=True)):
+            file.write(positions.astype(np.float32), None, None, box.astype(np.float32), number, float(time), 0.0,
+                       len(positions))

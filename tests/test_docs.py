@@ -21,9 +21,11 @@ from backmap_plugins.formats.picture.render import Camera, Canvas, turned
 from backmap_plugins.formats.picture.writer import Picture, Shown
 from backmap_plugins.generators.equivariant.generator import Equivariant
 from backmap_plugins.generators.splitting.generator import Splitting
+from backmap_plugins.generators.stay_or_renew.generator import StayOrRenew
 from backmap_plugins.generators.template.generator import Template
 from backmap_plugins.generators.vae.generator import Vae
 from backmap_plugins.generators.voxel_gan.generator import VoxelGan
+from backmap_plugins.generators.voxel_vae.generator import VoxelVae
 
 from backmap import Result, api, fields, testing
 from backmap.errors import BackmapError
@@ -91,7 +93,7 @@ def shown_recipes() -> Iterator[object]:
 def test_recipes_are_valid(text: str, tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     """Grammar, names, options, and what steps need; input files and weights need not be there."""
     monkeypatch.setattr(recipes, "Build", lambda folder, plugin: fields.Build(Anywhere(folder), plugin))
-    for generator in (Equivariant, Splitting, Template, Vae, VoxelGan):  # they open their weights
+    for generator in (Equivariant, Splitting, StayOrRenew, Template, Vae, VoxelGan, VoxelVae):  # with weights
         monkeypatch.setattr(generator, "__init__", api.Plugin.__init__)
     path = tmp_path / "run.yaml"
     path.write_text(text)

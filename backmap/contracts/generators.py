@@ -6,7 +6,7 @@ can be trained; a generator that is several of these derives from several.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -40,6 +40,8 @@ class Generator(Plugin):
     #: True if all draws are to their beads as they should be, so that nothing has to be projected onto them: exactly
     #: at them, unless beads are soft (``Learner.softness``).
     meets_beads: ClassVar[bool] = False
+    #: True if draws also depend on the frame before (``LocalEnvironment.before``), so that frames come in order.
+    follows: ClassVar[bool] = False
     #: What it needs beyond the system: ``forcefield``, handed to ``use``.
     needs: frozenset[str] = frozenset()
     #: Remarks of ``prepare`` for the log of the run, one line each.
@@ -176,6 +178,16 @@ class Learner(Generator):
 
         assert self.network is not None  # `study` came first
         return [Objective("network", self.network, loss)]
+
+    def conclude(self, sites: Callable[[int], tuple[LocalEnvironment, Tensor, Stream]]) -> None:
+        """Fit what no gradient does, such as the law of latent variables; by default there is nothing.
+
+        Called before every checkpoint is written, with the weights that go into it.
+
+        Args:
+            sites: Returns so many sites of training frames, true positions (S, F, 3), nm from the anchor, and a stream;
+                always the same ones.
+        """
 
     def watch(self, env: LocalEnvironment, target: Tensor, rng: Stream) -> dict[str, float]:
         """Return figures of held-out sites by name; training stops with an error if ``spread``, nm, vanishes."""

@@ -123,6 +123,8 @@ class State:
         read_level: The ``level`` of the frames of ``source`` and ``reference``.
         previous: The frame before the one that passes, as the steps left it, where one of them ``follows``; None at
             the first frame of a run, of a part of it, and of each replica.
+        judges: The first step at each ``level`` that says what is wrong with atoms, which those that move them later
+            ask anew.
     """
 
     folder: Path
@@ -156,6 +158,7 @@ class State:
     earlier: list[System] = field(default_factory=list)
     read_level: int = 0
     previous: Window | None = None
+    judges: dict[int, Any] = field(default_factory=dict)
 
     @property
     def level(self) -> int:

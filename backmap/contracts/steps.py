@@ -40,7 +40,7 @@ class Step(Plugin):
     beforehand: ClassVar[bool] = False
     #: True if what comes of a frame also follows from what came of the one before (``State.previous``): then frames
     #: pass one by one, in order, through one process.
-    follows: ClassVar[bool] = False
+    follows: bool = False
     #: Options for which a recipe may write ``auto``: ``tune`` chooses them.
     tunable: ClassVar[tuple[str, ...]] = ()
     #: What the pilot of the run has chosen for them; None before, and where nothing was left to it.

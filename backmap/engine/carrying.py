@@ -86,6 +86,14 @@ def beside(system: System, beads: Array, atoms: Array, onto: Array, box: Array |
     return beads, atoms
 
 
+def superposed(system: System, atoms: Array, beads: Array, onto: Array) -> Array:
+    """The atoms (A, 3) of one frame, molecules moved as whole ones so that beads (B, 3) are nearest to others, nm."""
+    moved = atoms.copy()
+    for group in system.groups:
+        moved[group.atoms] = _superposed(atoms[group.atoms], beads[group.beads], onto[group.beads])
+    return moved
+
+
 def between(system: System, beads: Array, onto: Array, share: float) -> Array:
     """Beads on the way from one frame to the next, (B, 3) each, nm, of which a share is gone.
 

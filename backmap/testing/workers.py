@@ -67,7 +67,8 @@ def check_generator(generator: Generator, system: System | None = None, window: 
 
 def _check_draw(generator: Generator, sites: Sites) -> None:
     env = sites.environment()
-    before = {f.name: getattr(env, f.name).clone() for f in fields(env) if f.name != "fragments"}
+    before = {f.name: getattr(env, f.name) for f in fields(env) if f.name != "fragments"}
+    before = {name: tensor.clone() for name, tensor in before.items() if tensor is not None}
     draw, again = (generator.draw(env, sites.stream(), 3) for _ in range(2))
     expected = (env.size, 3, env.block.shape[1], 3)
     assert tuple(draw.positions.shape) == expected, f"positions are {tuple(draw.positions.shape)}, not {expected}"

@@ -58,7 +58,8 @@ class Lengthscale:
         """An environment with all lengths in the unit."""
         if self.unit == 1:
             return env
-        names = ("given", "context", "beads", "neighbours", "neighbour_beads")
+        names = [name for name in ("given", "context", "beads", "neighbours", "neighbour_beads", "before")
+                 if getattr(env, name) is not None]
         return replace(env, fragments=self._fragments(env.fragments),
                        **{name: getattr(env, name) / self.unit for name in names})
 

@@ -13,6 +13,7 @@ from backmap.engine.geometry.constraint import SystemProjector
 from backmap.model.system import System, Window
 
 KIND = "training set"
+ARRAYS = ("beads", "atoms", "boxes", "temperature", "held_out", "before")
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +27,7 @@ class TrainingSet:
         boxes: Rows are the box vectors, nm, (W, 3, 3).
         temperature: K, (W,).
         held_out: Frames for validation only, (W,) bool.
+        before: Which frame is the one before each, -1 where there is none, (W,) int64.
     """
 
     system: System
@@ -34,9 +36,11 @@ class TrainingSet:
     boxes: np.ndarray
     temperature: np.ndarray
     held_out: np.ndarray
+    before: np.ndarray
 
     @classmethod
-    def of(cls, system: System, windows: list[Window], temperature: list[float], held_out: list[bool]) -> TrainingSet:
+    def of(cls, system: System, windows: list[Window], temperature: list[float], held_out: list[bool],
+           before: np.ndarray | None = None) -> TrainingSet:
         """Project reference frames (one per window) onto the manifold.
 
         Files are rounded: 0.001 nm is 0.4 degrees of angle noise and keeps rings from closing.
@@ -44,7 +48,8 @@ class TrainingSet:
         beads = np.concatenate([w.beads for w in windows])
         atoms, _ = SystemProjector(system).project(np.concatenate([w.reference for w in windows]), beads)
         return cls(system, beads, atoms, np.concatenate([w.boxes for w in windows]),
-                   np.asarray(temperature, dtype=float), np.asarray(held_out, dtype=bool))
+                   np.asarray(temperature, dtype=float), np.asarray(held_out, dtype=bool),
+                   np.full(len(windows), -1) if before is None else before)
 
     def window(self, frames: np.ndarray) -> Window:
         """Some of the frames as a window with all atoms placed."""
@@ -55,7 +60,7 @@ class TrainingSet:
     def save(self, path: Path) -> None:
         """Write the set to a .safetensors file."""
         tensors = {name: torch.as_tensor(getattr(self, name))
-                   for name in ("beads", "atoms", "boxes", "temperature", "held_out")}
+                   for name in ARRAYS}
         entries = []
         for k, molecule in enumerate(self.system.types):
             packed, entry = store.pack_type(molecule, f"type{k}")
@@ -77,5 +82,5 @@ class TrainingSet:
             for kind in types:
                 expect_type(kind, path)
             system = System(tuple((types[k], count) for k, count in header["blocks"]))
-            return cls(system, *(tensors[name].numpy() for name in ("beads", "atoms", "boxes", "temperature",
-                                                                    "held_out")))
+            tensors.setdefault("before", torch.full((len(tensors["beads"]),), -1))  # files from before there was one
+            return cls(system, *(tensors[name].numpy() for name in ARRAYS))

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from backmap.engine.carrying import beside, superposed
 from backmap.engine.checkpoints.library import Library
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.random import Stream, numpy_generator
@@ -32,6 +33,7 @@ NOISE = {0.0: 0.003, 0.25: 0.005, 0.6: 0.012, 1.0: 0.02}
 BEAD_NOISE = 0.001
 #: How often each level is trained, in the order of NOISE.
 SHARES = (0.4, 0.25, 0.2, 0.15)
+CONCLUDING = 512  #: training frames that are looked at when weights are written, at most
 
 
 @dataclass(frozen=True)
@@ -83,24 +85,40 @@ class Material:
 
     @classmethod
     def of(cls, data: TrainingSet, view: View, orders: list[Order], library: Library, seed: int,
-           device: str) -> Material:
+           device: str, follows: bool = False) -> Material:
         """Look up the surroundings of every site once and place the rigid starts.
 
         Args:
             orders: Of forward sampling, one per molecule type.
+            follows: Whether sites are told where their atoms were in the frame before; frames without one are left out.
         """
         types, everything = data.system.types, np.arange(len(data.beads))
         resting = [resting_order(molecule) for molecule in types]
         window = data.window(everything)
         gibbs = Scene.of(window, data.system, FragmentTable.build(types, view, resting).to(device), view)
+        known = data.before >= 0 if follows else np.ones(len(data.beads), dtype=bool)
+        if follows:
+            gibbs.before = torch.as_tensor(_before(data), device=device)
         ahead = FragmentTable.build(types, view, orders, sequential=True).to(device)
         sequential = replace(gibbs, fragments=ahead)
         projector = SystemProjector(data.system)
         starts = _rigid_starts(gibbs, library, seed)
         placed, _ = projector.project(starts.cpu().numpy(), data.beads)
-        held = np.flatnonzero(data.held_out)
+        held = np.flatnonzero(data.held_out & known)
         return cls(data, gibbs, sequential, per_bead(data.system, [order.ranks for order in orders]),
-                   torch.as_tensor(placed, device=device), projector, np.flatnonzero(~data.held_out), held)
+                   torch.as_tensor(placed, device=device), projector, np.flatnonzero(~data.held_out & known), held)
+
+
+def _before(data: TrainingSet) -> np.ndarray:
+    """Atoms of the frame before each, molecules superposed on the beads that they have later, (W, A, 3), nm."""
+    found = data.atoms.copy()
+    for w, last in enumerate(data.before):
+        if last >= 0:
+            atoms, beads = (np.array(part) for part in (data.atoms[last], data.beads[last]))
+            box = data.boxes[w] if data.boxes[w].any() else None
+            beads, atoms = beside(data.system, beads, atoms, data.beads[w], box)
+            found[w] = superposed(data.system, atoms, beads, data.beads[w])
+    return found
 
 
 def _rigid_starts(scene: Scene, library: Library, seed: int) -> Tensor:
@@ -166,6 +184,12 @@ class Contexts:
             return self._sequential(self.material.validation, sites, numpy_generator(self.seed, "validation"))
         return self._gibbs(self.material.validation, level, sites, numpy_generator(self.seed, "validation"))
 
+    def conclusion(self, sites: int) -> tuple[LocalEnvironment, Tensor, Stream]:
+        """Sites of training frames without noise, the same ones always, for what is fitted when weights are written."""
+        rng = numpy_generator(self.seed, "conclusion")
+        frames = self.material.training
+        return self._gibbs(rng.choice(frames, min(CONCLUDING, len(frames)), False), 0.0, sites, rng)
+
     def figures(self) -> dict[str, float]:
         """What else is to be shown of the steps since this was asked last, by name."""
         return {}
@@ -178,27 +202,28 @@ class Contexts:
         """Go on from what ``kept`` said."""
 
     def _gibbs(self, frames: np.ndarray, level: float, sites: int, rng: np.random.Generator):
-        truth = replace(self.material.gibbs, atoms=self.material.gibbs.atoms.clone())
-        scene = replace(truth, atoms=truth.atoms.clone())
-        for w in frames:
-            clean = self.material.data.atoms[w][self.relabeller.draw(rng)]
-            truth.atoms[w] = torch.as_tensor(clean)
-            scene.atoms[w] = self._noisy(int(w), clean, level, rng)
+        truth, scene = (self.material.gibbs.take(frames) for _ in range(2))
+        for k, w in enumerate(frames):
+            order = self.relabeller.draw(rng)
+            clean = self.material.data.atoms[w][order]
+            truth.atoms[k] = torch.as_tensor(clean)
+            scene.atoms[k] = self._noisy(int(w), clean, level, rng)
+            if scene.before is not None:
+                scene.before[k] = scene.before[k][order]
         if level == 0.0 or self.schedule.softness:
-            soft = self._soft_beads(frames, self.schedule.softness or BEAD_NOISE * self.units[1][:, None], rng)
+            soft = self._soft_beads(scene, self.schedule.softness or BEAD_NOISE * self.units[1][:, None], rng)
             truth, scene = replace(truth, **soft), replace(scene, **soft)
-        frame = torch.as_tensor(rng.choice(frames, sites), device=scene.beads.device)
+        frame = torch.as_tensor(rng.choice(len(frames), sites), device=scene.beads.device)
         bead = torch.as_tensor(rng.choice(len(self.shares), sites, p=self.shares), device=scene.beads.device)
         return self._finish(scene, truth, frame, bead, level, rng)
 
-    def _soft_beads(self, frames: np.ndarray, size: np.ndarray | float, rng: np.random.Generator) -> dict[str, Any]:
-        """Beads of ``frames`` that are off by ``size``, nm and coordinate, (W, B, 3), and who sees whom from there."""
-        scene = self.material.gibbs
+    def _soft_beads(self, scene: Scene, size: np.ndarray | float, rng: np.random.Generator) -> dict[str, Any]:
+        """Beads of a scene that are off by ``size``, nm and coordinate, (W, B, 3), and who sees whom from there."""
         beads, vectors = scene.beads.clone(), scene.surroundings.vectors.clone()
         # A bead that is an atom stays where it is, unless beads are soft.
         free = (torch.as_tensor(drawn(self.material.data.system), device=beads.device) if self.schedule.softness else
                 ~scene.fragments.pinned.any(dim=1)[scene.layout.row])
-        for w in frames:
+        for w in range(len(beads)):
             noise = rng.normal(size=beads[w].shape) * size
             noise = torch.as_tensor(noise, device=beads.device) * free[:, None]
             beads[w] += noise
@@ -226,15 +251,15 @@ class Contexts:
 
         All molecules are at one rank, and some of them have its beads placed already, as colour after colour is drawn.
         """
-        scene = self.material.sequential
+        scene = self.material.sequential.take(frames)
         if self.schedule.softness:
-            scene = replace(scene, **self._soft_beads(frames, self.schedule.softness, rng))
+            scene = replace(scene, **self._soft_beads(scene, self.schedule.softness, rng))
         ranks, molecule = self.material.ranks, scene.layout.molecule.cpu().numpy()
         placed = scene.placed.clone()
         last = np.full(molecule.max() + 1, -1)
         np.maximum.at(last, molecule, ranks)
         sites = []
-        for w in frames:
+        for w in range(len(frames)):
             next_one = rng.integers(len(ranks))
             ahead = rng.random(len(last)) < rng.random()
             ahead[molecule[next_one]] = False
@@ -250,7 +275,7 @@ class Contexts:
 
     def _finish(self, scene: Scene, truth: Scene, frame: Tensor, bead: Tensor, level: float,
                 rng: np.random.Generator):
-        temperature = torch.as_tensor(self.material.data.temperature, device=frame.device)[frame].float()
+        temperature = torch.as_tensor(self.material.data.temperature[scene.frames], device=frame.device)[frame].float()
         env = replace(scene.gather(frame, bead, level), temperature=temperature)
         # Where nothing is chiral both mirror images are equally good teachers.
         flip = torch.as_tensor(rng.choice([-1.0, 1.0], len(frame)), device=frame.device).float()
@@ -267,6 +292,10 @@ class MixedContexts:
         self.parts, self.seed = parts, seed
         atoms = np.array([len(part.material.training) * part.material.data.system.n_atoms for part in parts])
         self.shares = atoms / atoms.sum()
+
+    def conclusion(self, sites: int) -> tuple[LocalEnvironment, Tensor, Stream]:
+        """Sites of training frames of the first set, for what is fitted when weights are written."""
+        return self.parts[0].conclusion(sites)
 
     def batch(self, step: int, parts: int = 1) -> tuple[LocalEnvironment, Tensor, Stream]:
         """The batch of one training step."""

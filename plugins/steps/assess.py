@@ -105,7 +105,7 @@ class Assess(FrameStep):
         self.states = {}
         self.level, self.loaded = state.level, state.loaded
         for label, steps in options.compare_with.items():
-            self.states[label] = replace(state, progress=lambda fraction: None, loaded=False, sampling=[],
+            self.states[label] = replace(state, progress=lambda fraction: None, loaded=False, sampling=[], judges={},
                                          given=dict(state.given), earlier=list(state.earlier))
             for step in steps:
                 with at(step.where):

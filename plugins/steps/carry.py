@@ -3,26 +3,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import ClassVar
 
 import numpy as np
 from pydantic import Field, field_validator
 
 from backmap.api import FrameStep, Options, Several, State, Step
-from backmap.engine.carrying import Carrying, alike, beside, between
+from backmap.engine.carrying import Carrying, beside, between
 from backmap.engine.flags import finished
 from backmap.engine.geometry.constraint import flag_slack
 from backmap.engine.random import seed_named
 from backmap.engine.sites.handed import expect, named
-from backmap.errors import BackmapError, at
+from backmap.errors import at
 from backmap.model.system import Window
 
 from .hamiltonian import FLAG
-
-#: Beads whose bonds have turned so far are not the same in the next frame: the mean cosine of the angles.
-TURNED = 0.5
-#: Times the interval of the first two frames, beyond which a frame comes after a gap.
-LATE = 1.5
+from .succession import Succession, counted
 
 
 class CarryOptions(Options):
@@ -58,7 +53,7 @@ class Carry(FrameStep):
     needs = frozenset({"system", "beads"})
     gives = frozenset({"atoms"})
     inside = {"refresh": frozenset({"atoms"})}
-    follows: ClassVar[bool] = True
+    follows = True
 
     @property
     def branches(self) -> dict[str, Sequence[Step]]:
@@ -68,65 +63,48 @@ class Carry(FrameStep):
         for step in (*self.options.start, *self.options.refresh):
             with at(step.where):
                 step.begin(state)
-        self.carrying = Carrying(state.system)
-        first = [state.source.frame(number).time for number in state.chosen[:2]]
-        self.interval = float(first[1] - first[0]) if len(first) > 1 else 0.0
+        self.carrying, self.succession = Carrying(state.system), Succession(state, self.where)
 
     def frame(self, window: Window, state: State) -> Window:
-        before = state.previous
-        goes_on = before is not None and self._goes_on(before, window)
-        self.memory["ways"].count("frames", int(window.place[0]), [int(goes_on), int(not goes_on)])
-        return self._carried(before, window, state) if goes_on else _through(self.options.start, window, state)
+        before = self.succession.before(window, state, self.memory["ways"])
+        if before is None:
+            return _through(self.options.start, window, state)
+        return self._carried(before, window, state)
 
     def _carried(self, before: Window, window: Window, state: State) -> Window:
         """The frame before, led on to the beads of this one in substeps."""
         n, seed, whole = self.options.substeps, state.seed, state.progress
         beads, atoms = beside(window.system, before.beads[0], before.atoms[0], window.beads[0], window.box(0))
         first, widening, velocities = beads, window.boxes - before.boxes, before.velocities
+        flags = window.flags
         stuck: list[np.ndarray] = []
         try:
             for k in range(n):
                 left = (n - 1 - k) / n
                 onto = between(window.system, first, window.beads[0], 1 - left) if left else window.beads[0]
                 moved = self.carrying.carried(atoms, beads, onto)
-                here = replace(window, beads=onto[None], boxes=window.boxes - left * widening)
+                here = replace(window, beads=onto[None], boxes=window.boxes - left * widening, flags=flags)
                 here = flag_slack(finished(here, moved[None]))
                 if velocities is not None:
                     here.velocities = self.carrying.turned(velocities[0], beads, onto)[None]
                 state.seed = seed_named(seed, f"substep {k}")  # else all of them would draw the same
                 state.progress = lambda share, k=k: whole((k + share) / n)
                 done = _through(self.options.refresh, here, state)
-                beads, atoms, velocities = onto, done.atoms[0], done.velocities
+                beads, atoms, velocities, flags = onto, done.atoms[0], done.velocities, done.flags
                 stuck += [done.flags[FLAG]] if FLAG in done.flags else []
         finally:
             state.seed, state.progress = seed, whole
         return replace(done, flags={**done.flags, FLAG: np.all(stuck, axis=0)}) if stuck else done
 
-    def _goes_on(self, before: Window, window: Window) -> bool:
-        """Whether a frame is the next one after the one before, as far as can be seen."""
-        if before.atoms is None or before.system.n_atoms != window.system.n_atoms:
-            raise BackmapError("a later step changes what there is, so that the next frame has no atoms to go on from",
-                               where=self.where, hint="Give 'carry' a recipe that ends with these atoms.")
-        passed = float(window.time[0] - before.time[0])
-        if passed < 0:
-            raise BackmapError(f"frame {window.frames[0]} is of {window.time[0]:g} ps, earlier than frame "
-                               f"{before.frames[0]} before it, of {before.time[0]:g} ps", where=self.where,
-                               hint="Frames have to come in the order of time: sort them, or leave --frames out.")
-        late = self.interval > 0 and passed > LATE * self.interval
-        return not late and alike(window.system, before.beads[0], window.beads[0]) > TURNED
-
     def finish(self, state: State) -> None:
         for step in (*self.options.start, *self.options.refresh):
             with at(step.where):
                 step.finish(state)
-        ways = self.memory["ways"]
-        if "frames" not in ways:
-            return
-        carried, anew = ways.counts("frames").tolist()
-        state.log(f"carry: {carried} of {carried + anew} frames go on where the one before was")
-        if self.interval > 0:
-            n = self.options.substeps
-            state.log(f"carry: frames are {self.interval:g} ps apart, in {n} substep{'s' * (n > 1)}")
+        for line in counted("carry", self.memory["ways"]):
+            state.log(line)
+            if self.succession.interval > 0:
+                n = self.options.substeps
+                state.log(f"carry: frames are {self.succession.interval:g} ps apart, in {n} substep{'s' * (n > 1)}")
 
 
 def _through(steps: Sequence[Step], window: Window, state: State) -> Window:

@@ -1,7 +1,7 @@
 """What steps that draw atoms have in common: their generator, its tables, and the beads that they draw."""
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -50,16 +50,22 @@ class SweepStep(FrameStep):
     options: SweepOptions
     needs = frozenset({"system", "beads", "atoms"})
     gives = frozenset({"generator"})
+    #: Whether it tells generators of the frame before.
+    tells: ClassVar[bool] = False
 
     def __init__(self, options: SweepOptions) -> None:
         super().__init__(options)
         self.needs = self.needs | (needs_of(options.generator) if options.generator else {"generator"})
+        self.follows = self.tells and options.generator is not None and options.generator.follows
 
     def start(self, state: State) -> None:
         generator = self.options.generator or state.generator
         if generator is None or generator.parallel:
             raise BackmapError("a sweep needs a generator that sees atoms", where=self.where,
                                hint="Write 'generator: {equivariant: weights.safetensors}'.")
+        if generator.follows and not self.tells:
+            raise BackmapError("this generator draws a frame from the one before, of which this step tells it nothing",
+                               where=self.where, hint="Give it to 'forward', or to 'metropolis' if it has a density.")
         if self.options.generator is not None:
             prepare(generator, state)
             state.generator = generator

@@ -18,6 +18,7 @@ from backmap.errors import BackmapError
 from backmap.model.system import Window
 
 from .drawing import SELECT, equip, needs_of, prepare, result
+from .succession import Succession, counted, told_before
 
 
 class ForwardOptions(Options):
@@ -38,6 +39,9 @@ class ForwardOptions(Options):
     def _consistent(self) -> ForwardOptions:
         if self.regularizer is None and self.candidates > 1:
             raise ValueError("'candidates' need a regularizer to choose by, e.g. regularizer: steric")
+        if self.generator.follows and self.start == "parallel":
+            raise ValueError("this generator sees the frame before, which a parallel start does not tell it: write "
+                             "'start: sequential'")
         if self.generator.parallel and self.start == "sequential":
             raise ValueError("this generator reads beads alone and cannot run sequentially: leave 'start' out, or "
                              "choose a generator that sees atoms")
@@ -45,7 +49,11 @@ class ForwardOptions(Options):
 
 
 class Forward(FrameStep):
-    """Places all atoms: a parallel start from the beads alone, or sequential forward sampling."""
+    """Places all atoms: a parallel start from the beads alone, or sequential forward sampling.
+
+    With a generator that follows the frame before, frames pass in the order of time, and each is drawn given the one
+    before as all steps left it; the first one, and those after gaps, follow what the generator chooses itself.
+    """
 
     Options = ForwardOptions
     options: ForwardOptions
@@ -55,6 +63,7 @@ class Forward(FrameStep):
     def __init__(self, options: ForwardOptions) -> None:
         super().__init__(options)
         self.needs = self.needs | needs_of(options.generator) | needs_of(options.regularizer)
+        self.follows = options.generator.follows
         if options.generator.parallel:  # it cannot sweep
             self.gives = frozenset({"atoms"})
 
@@ -75,6 +84,7 @@ class Forward(FrameStep):
         orders = self.orders if sequential else [resting_order(molecule) for molecule in state.system.types]
         self.tables = FragmentTable.build(state.system.types, self.worker.view, orders, sequential).to(state.device)
         self.project = projection(state.system)
+        self.succession = Succession(state, self.where) if self.follows else None
         for molecule in state.system.types:
             unknown = int((molecule.chemistry.sign == 0).sum())
             if unknown and not molecule.given:
@@ -84,6 +94,8 @@ class Forward(FrameStep):
     def frame(self, window: Window, state: State) -> Window:
         blank = replace(window, atoms=None, placed=None)
         scene = Scene.of(blank, window.system, self.tables, self.worker.view)
+        if self.succession is not None:
+            scene.before = told_before(self.succession, window, state, self.memory["ways"])
         if self.options.start == "parallel":
             schedule = parallel_schedule(scene.surroundings, window.system)
         else:
@@ -101,3 +113,7 @@ class Forward(FrameStep):
         self.project(scene)
         correct_chirality(scene, self.project)
         return result(window, scene)
+
+    def finish(self, state: State) -> None:
+        for line in counted("forward", self.memory["ways"]) if self.follows else ():
+            state.log(line)

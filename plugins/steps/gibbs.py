@@ -16,6 +16,7 @@ from backmap.engine.sites.sweep import Select, Sweeper
 from backmap.model.system import System, Window
 
 from .drawing import SELECT, SweepOptions, SweepStep, equip, needs_of, prepare, resting_tables, result
+from .mended import judged
 
 #: Noise levels of annealed sweeps by their number; they end at level 0, without noise.
 ANNEALED = {1: [0.0], 2: [0.25, 0.0], 3: [0.6, 0.0, 0.0]}
@@ -94,7 +95,7 @@ class Gibbs(SweepStep):
         done = result(window, scene)
         if self._tells_overlaps:
             done.flags["clash"] = overlaps(scene, self.options.regularizer, self.options.overlap)
-        return done
+        return judged(done, state)
 
     def chosen(self, window: Window) -> np.ndarray | None:
         chosen, untied = super().chosen(window), [kind.untied for kind in window.system.types]

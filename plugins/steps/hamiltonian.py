@@ -29,8 +29,8 @@ from backmap.model.tuned import AUTO, Tuned
 from . import stages
 from .balancing import MappedBeads
 from .leading import LEADS, SIFT_AGAIN, Leading
+from .mended import LEFT, MENDED, UNMENDED, LeftRecord, MendingRecord, told, unsound
 from .mended import RULES as MENDING_RULES
-from .mended import MendingRecord
 from .move_options import HamiltonianOptions, SoftBeads
 from .moves_record import Record
 from .relaxing import FOLLOWED, RULES, TOPIC, Relaxation, evenly, starting_twice
@@ -45,7 +45,6 @@ FLAG = "never_accepted"
 SPRINGY = 2.0  #: fs; longer time steps are too long for bonds that are springs
 LAST = "last"  #: name of what mends what these leave wrong where they lead to a start
 PACE = "pace"  #: name of the time steps that these have left
-MENDED, UNMENDED = "mended", "unmended"  #: flags of beads
 _OUTCOME = [field.name for field in fields(SweepOutcome)]
 STRAYING = 3.0  #: sigma that a soft bead may be missed by before it is said to be infeasible
 
@@ -85,6 +84,8 @@ class Hamiltonian(FrameStep):
         sampled = Sampled(options.temperature, self.sigma, options.fixman_potential)
         if options.only is None or state.sampled == sampled:
             state.sampled = sampled
+        if options.mend and options.only is None:
+            state.judges.setdefault(state.level, self)
         timestep, _ = self._pace(state.system)
         for kind, blocks in zip(state.system.types, self._blocks):
             loose = int((~np.isfinite(kind.bond_length)).sum())
@@ -177,7 +178,7 @@ class Hamiltonian(FrameStep):
     def frame(self, window: Window, state: State) -> Window:
         only = None if self.options.only is None else flagged(window, self.options.only, self.where)[0]
         frame, residual = self._entered(window, state, only)
-        rejected, mended = np.zeros((2, window.system.n_beads), dtype=bool)
+        rejected, mended, left = *np.zeros((2, window.system.n_beads), dtype=bool), {}
         if only is None or only.any():
             rejected, mended = self._sweep(frame, window, only, state)
             left = self._left(frame, window, state, mended)
@@ -188,8 +189,10 @@ class Hamiltonian(FrameStep):
         done = finished(window, atoms[None])
         done.velocities = window.velocities if self.options.friction is None else frame.velocity[None].copy()
         if self.mending.rounds:
-            MendingRecord(self.memory["mending"]).add(int(window.place[0]), mended, left)
-            done.flags[MENDED], done.flags[UNMENDED] = mended[None], np.any([*left.values()], axis=0)[None]
+            MendingRecord(self.memory["mending"]).add(int(window.place[0]), mended)
+            done.flags[MENDED] = mended[None]
+        if left:
+            done.flags[UNMENDED] = told(window, left, state.judges[self.level])[None]
         place, infeasible = int(window.place[0]), np.linalg.norm(residual, axis=1) > self._off
         tied = ~self.moves.untied
         self._stiffness.add(place, residual[tied], infeasible[tied])
@@ -198,13 +201,21 @@ class Hamiltonian(FrameStep):
         return done
 
     def _left(self, frame: Frame, window: Window, state: State, mended: NDArray[np.bool_]) -> dict[str, NDArray]:
-        """Beads in each trouble at the end, (B,), by name; for a start they are led on before."""
-        left = self.mending.troubles(frame, window.box(0)) if self.mending.rounds else {}
-        if left and self.options.for_start:
+        """Beads in each trouble at the end, (B,), by name; for a start they are led on before.
+
+        Nobody looks where nothing is mended, but at frames in which an earlier step has left something wrong.
+        """
+        mends = bool(self.mending.rounds)
+        left = self.mending.troubles(frame, window.box(0)) if mends or unsound(window) else {}
+        if mends and self.options.for_start:
             words = (state.seed, self.index, LAST, int(window.frames[0]))
             moved, left = self.leading.once_more(frame, window.box(0), words, left)
             mended |= moved
         return left
+
+    def judge(self, window: Window) -> dict[str, NDArray[np.bool_]]:
+        """Beads of a frame in each trouble, (B,) bool, by name."""
+        return self.mending.troubles(self.moves.frame(window.atoms[0], window.beads[0], window.box(0)), window.box(0))
 
     def _stuck(self, window: Window) -> Callable[[Frame, int], NDArray[np.bool_]]:
         """Beads of frames of a window about which something is wrong, neighbours included."""
@@ -345,14 +356,15 @@ class Hamiltonian(FrameStep):
         relaxation = Relaxation(self.following, self.memory["relaxation"], self.options.temperature, record.accepted,
                                 self.options.tempering is not None, self.options.for_start)
         mended = MendingRecord(self.memory["mending"])
-        findings = [*mended.findings(), *relaxation.findings()]
+        left = LeftRecord(self.memory[LEFT])
+        findings = [*left.findings(), *relaxation.findings()]
         seen = list(relaxation.notes()) if relaxation.known else []
         if self.tuned and self.tuned.remark:
             findings.append(Aspect(CARE, TOPIC, f"The pilot: {self.tuned.remark}.", "force field"))
         said = [f"hamiltonian: {finding.text}" for finding in findings]
         for line in [*mended.lines(), *record.lines(), *stiffness, *said]:
             state.log(line)
-        if record.rows():
+        if record.rows() or findings:
             state.sampling.append(Sampling(f"steps[{self.index}].{self.name or 'hamiltonian'}", record.rows(),
                                            notes=[record.summary(), *mended.lines(), *stiffness, *seen],
                                            sigma=self._widest, level=self.level, findings=findings,

@@ -28,7 +28,9 @@ from backmap.model.sampling import Sampled
 from backmap.model.system import System, Window
 
 from .drawing import SweepOptions, SweepStep
+from .mended import judged
 from .stiffness import Stiffness
+from .succession import Succession, told_before
 
 #: Standard deviation of the beads of draws of a generator that learned on exact ones, nm; other weights say theirs.
 LEARNED_SIGMA = 1e-4
@@ -82,6 +84,7 @@ class Metropolis(SweepStep):
     Options = MetropolisOptions
     options: MetropolisOptions
     needs = SweepStep.needs | {"forcefield"}
+    tells = True
 
     def start(self, state: State) -> None:
         super().start(state)
@@ -108,6 +111,7 @@ class Metropolis(SweepStep):
         state.sampled = Sampled(options.temperature, None if options.project else options.beads.sigma,
                                 options.fixman_potential)
         self.energy = FrameEnergy(system, state.forcefield)
+        self.succession = Succession(state, self.where) if generator.follows else None
         self.bead_types = per_bead(system, [np.array(kind.bead_types, dtype=object) for kind in system.types])
         self._note_idle(state)
 
@@ -150,6 +154,8 @@ class Metropolis(SweepStep):
     def frame(self, window: Window, state: State) -> Window:
         chosen = self.chosen(window)
         scene = Scene.of(window, window.system, self.tables, self.generator.view)
+        if self.succession is not None:
+            scene.before = told_before(self.succession, window, state, self.memory["ways"])
         self._begin(scene, state.seed, window.frames, chosen)
         shells = self._shells(window, scene)
         tried, accepted = (np.zeros(scene.beads.shape[:2], dtype=bool) for _ in range(2))
@@ -171,7 +177,7 @@ class Metropolis(SweepStep):
             self._trials.add(int(window.place[0]), block, self.bead_types, outcomes)
         made = self._made(window, scene, chosen)
         made.flags["never_accepted"] = tried & ~accepted
-        return made
+        return judged(made, state)
 
     def _begin(self, scene: Scene, seed: int, frames: np.ndarray, chosen: np.ndarray | None) -> None:
         """Put the atoms where their beads are off by sigma, as they are in the target.

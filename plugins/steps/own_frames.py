@@ -66,8 +66,8 @@ class FrameMaker:
             raise BackmapError(f"there is only {len(chosen)} frame of beads, and one is held out",
                                where=self.step.where, hint="Read two frames or more.")
         chosen = [chosen[place] for place in evenly(len(chosen), options.frames)]
-        inner = replace(state, progress=lambda share: None, loaded=False, sampling=[], given=dict(state.given),
-                        earlier=list(state.earlier), log=lambda line: None)
+        inner = replace(state, progress=lambda share: None, loaded=False, sampling=[], judges={},
+                        given=dict(state.given), earlier=list(state.earlier), log=lambda line: None)
         steps = self._steps()
         for step in steps:
             with at(self.step.where):

@@ -13,6 +13,7 @@ from backmap.errors import BackmapError
 from backmap.model.system import Window
 
 from .. import handed
+from .mended import judged
 
 
 class Refine(FrameStep):
@@ -53,4 +54,4 @@ class Refine(FrameStep):
         atoms = done.atoms
         if not np.array_equal(atoms, window.atoms):
             atoms = window.system.atoms_near_beads(atoms[0], window.beads[0], window.box(0))[None]
-        return finished(done, atoms)
+        return judged(finished(done, atoms), state)

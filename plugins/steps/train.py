@@ -37,6 +37,7 @@ from ..learning.trainer import EnergyLoss, Figures, History, Trainer
 from ..learning.training import BEAD_NOISE, Contexts, Material, Schedule
 from ..molecules import contents
 from .own_frames import FrameMaker, OwnFrames, expect_density
+from .succession import predecessors
 
 
 class PrepareOptions(Options):
@@ -85,7 +86,10 @@ class Prepare(Step):
                       f"are rigid, {int((molecule.chemistry.sign != 0).sum())} of {len(molecule.chemistry.sign)} "
                       "stereocentres have a sign")
         held_out = [False] * len(training) + [True] * len(validation)
-        data = TrainingSet.of(system, windows, [options.temperature] * len(windows), held_out)
+        before = predecessors([float(window.time[0]) for window in training])
+        later = predecessors([float(window.time[0]) for window in validation])
+        before += [k + len(training) if k >= 0 else -1 for k in later]
+        data = TrainingSet.of(system, windows, [options.temperature] * len(windows), held_out, np.array(before))
         data.save(state.output / options.output)
         state.system, state.given["training_set"] = system, data
         state.log(f"training set: {len(training)} frames, {len(validation)} held out -> {options.output}")
@@ -207,6 +211,9 @@ class Train(Step):
             self.maker = FrameMaker(options.own_frames, options.temperature, self)
         self.data = self._data(state)
         self.system = _together(self.data)
+        if options.generator.follows and any((data.before < 0).all() for data in self.data):
+            raise BackmapError("a training set has no frames that follow one another, from which this generator learns",
+                               where=self.where, hint="Prepare it from frames in the order of time, evenly spaced.")
         torch.manual_seed(state.seed)
         generator = type(options.generator)(options.generator.options)  # its first weights follow from the seed
         if not isinstance(generator, Learner):
@@ -258,7 +265,7 @@ class Train(Step):
         for data in self.data:
             library = self._conformers(generator, data, state.seed)
             orders = [handed.order(self.options.traversal, molecule, rng) for molecule in data.system.types]
-            material = Material.of(data, generator.view, orders, library, state.seed, state.device)
+            material = Material.of(data, generator.view, orders, library, state.seed, state.device, generator.follows)
             libraries.append(library)
             contexts.append(Contexts(material, schedule, state.seed) if self.maker is None else
                             self.maker.contexts(generator, data, material, schedule, state))
@@ -306,6 +313,7 @@ class Train(Step):
                     "frames": int(sum((~data.held_out).sum() for data in self.data)),
                     "from": self.options.source, "loss": history.training[-1], "validation": history.validation[-1]}
         with trainer.average.worn():
+            trainer.generator.conclude(trainer.contexts.conclusion)
             trainer.generator.save(path, self.system, self.library, training)
         loss_plot(history, path.with_suffix(".png"))
 

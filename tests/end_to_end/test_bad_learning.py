@@ -44,6 +44,13 @@ TABLE: list[tuple[str, str, str]] = [
      TOPOLOGY + FIELD.replace("epsilon_rf: 1.9", "coulomb: pme") + READ + LEARN,
      f"{HERE}: octane.top: asks for PME, which the energy engine does not have. Choose coulomb: reaction_field, cutoff "
      "or none; OpenMM computes PME."),
+    ("drawing frames from the one before all at once", TOPOLOGY + READ + "  - forward: voxel_vae\n",
+     "run.yaml: steps[2].forward: this generator sees the frame before, which a parallel start does not tell it: write "
+     "'start: sequential'..."),
+    ("drawing frames from the one before without weights",
+     TOPOLOGY + READ + "  - forward: {generator: voxel_vae, start: sequential}\n",
+     "run.yaml: steps[2].forward: voxel_vae: the voxel_vae generator needs trained weights. Write 'voxel_vae: "
+     "weights.safetensors', or use the template generator."),
 ]
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from backmap_plugins.formats.gromacs.frames import GromacsFrames
-from MDAnalysis.lib.formats.libmdaxdr import TRRFile
 
 from backmap import session
 from backmap.testing import check_run
 from backmap.testing.runs import quiet
 from tests import command, everything
 from tests.scenes import RECIPE as DEMO
+from tests.scenes import write_trr
 
 RECIPE = """\
 recipe: 1
@@ -46,19 +46,12 @@ def recipe(tmp_path: Path) -> Path:
     info = next(iter(GromacsFrames([DEMO / "cg.gro"])))
     beads, rng = info.positions[:N_BEADS], np.random.default_rng(1)
     frames = [beads + rng.normal(0, 0.005, beads.shape) for _ in range(5)]
-    write(tmp_path / "beads.trr", frames, info.box, (0, 1, 2, 7, 8))
+    write_trr(tmp_path / "beads.trr", frames, info.box, (0, 1, 2, 7, 8))
     rows = (DEMO / "cg.gro").read_text().splitlines()
     (tmp_path / "beads.gro").write_text("\n".join([rows[0], str(N_BEADS), *rows[2:2 + N_BEADS], rows[-1]]) + "\n")
     path = tmp_path / "run.yaml"
     path.write_text(RECIPE.format(demo=DEMO))
     return path
-
-
-def write(path: Path, frames: list[np.ndarray], box: np.ndarray, times: object) -> None:
-    with TRRFile(str(path), "w") as file:
-        for number, (positions, time) in enumerate(zip(frames, times, strict=True)):
-            file.write(positions.astype(np.float32), None, None, box.astype(np.float32), number, float(time), 0.0,
-                       len(positions))
 
 
 def test_windows_threads_and_stops(recipe: Path, tmp_path: Path) -> None:

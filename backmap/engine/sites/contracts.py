@@ -76,6 +76,8 @@ class LocalEnvironment:
         neighbour_bead_row: Row of each neighbouring bead in ``fragments``, (S, P).
         noise: Noise level of the context, 0 (clean) to 1, (S,).
         temperature: K, (S,).
+        before: Where the atoms of fragment and context were in the frame before, molecules superposed on the beads of
+            this one, (S, F + C, 3); None where there is no such frame, or the generator does not follow it.
     """
 
     fragments: FragmentTable
@@ -96,6 +98,7 @@ class LocalEnvironment:
     neighbour_bead_row: Tensor
     noise: Tensor
     temperature: Tensor
+    before: Tensor | None = None
 
     @property
     def size(self) -> int:
@@ -109,14 +112,16 @@ class LocalEnvironment:
 
     def at(self, sites: Tensor) -> LocalEnvironment:
         """Return the environments of some of the sites, by index or mask."""
-        chosen = {f.name: getattr(self, f.name)[sites] for f in fields(self) if f.name != "fragments"}
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "fragments"}
+        chosen = {name: value[sites] for name, value in values.items() if value is not None}
         return replace(self, **chosen)
 
     def mirrored(self) -> LocalEnvironment:
         """Return the environments with all positions multiplied by ``sign``."""
         s = self.sign[:, None, None]
         return replace(self, given=self.given * s, context=self.context * s, beads=self.beads * s,
-                       neighbours=self.neighbours * s, neighbour_beads=self.neighbour_beads * s)
+                       neighbours=self.neighbours * s, neighbour_beads=self.neighbour_beads * s,
+                       before=None if self.before is None else self.before * s)
 
 
 class Draw:

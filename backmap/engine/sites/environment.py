@@ -6,7 +6,7 @@ then costs a few array look-ups.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -106,6 +106,11 @@ class Surroundings:
     atoms: Tensor
     slot: Tensor
 
+    def take(self, frames: Index) -> Surroundings:
+        """Return those of some of the frames, by their place in the window."""
+        return Surroundings([self.conflicts[w] for w in frames], *(
+            array[frames] for array in (self.beads, self.vectors, self.atoms, self.slot)))
+
     @property
     def n_frames(self) -> int:
         """Number of frames W."""
@@ -169,6 +174,7 @@ class Scene:
         beads: Positions of beads, (W, B, 3) float64, nm.
         system: The molecules.
         frames: Numbers of the window's frames in the input, (W,), for messages.
+        before: Atoms of the frame before, molecules superposed on these beads, (W, A, 3) float64, nm; None without.
     """
 
     fragments: FragmentTable
@@ -179,6 +185,7 @@ class Scene:
     beads: Tensor
     system: System
     frames: Index
+    before: Tensor | None = None
 
     @classmethod
     def of(cls, window: Window, system: System, fragments: FragmentTable, view: View) -> Scene:
@@ -198,6 +205,12 @@ class Scene:
                 placed[:, group.atoms] = True
         surroundings = Surroundings.of(window, layout, view)
         return cls(fragments, layout, surroundings, atoms, placed, beads, system, window.frames)
+
+    def take(self, frames: Index) -> Scene:
+        """Return a scene of some of the frames, by their place in the window, with copies of all positions."""
+        return replace(self, surroundings=self.surroundings.take(frames), frames=self.frames[frames],
+                       atoms=self.atoms[frames], placed=self.placed[frames], beads=self.beads[frames],
+                       before=None if self.before is None else self.before[frames])
 
     def labels(self, frame: Tensor | Index, bead: Tensor | Index) -> Callable[[int], str]:
         """Return a function that names a site in messages: its frame in the input, and its bead."""
@@ -228,7 +241,8 @@ class Scene:
             self._around(frame, bead, turns))
         return LocalEnvironment(
             fragments=tables, row=row, block=drawable if block is None else block, given=given, sign=tables.sign[row],
-            noise=levels, temperature=torch.full((len(row),), temperature, device=row.device), **around)
+            noise=levels, temperature=torch.full((len(row),), temperature, device=row.device),
+            before=None if self.before is None else self._before(frame, bead), **around)
 
     def _around_quickly(self, frame: Tensor, bead: Tensor) -> dict[str, Tensor]:
         """What ``_around`` finds where sites see all that is placed, compiled."""
@@ -287,6 +301,14 @@ class Scene:
         """Return present positions of the sites' fragments, (S, F, 3), nm from the anchors; never in an environment."""
         return self._atoms_at(frame, bead, self.fragments.atoms[self.layout.row[bead]],
                               self.beads[frame, bead][:, None])[0]
+
+    def _before(self, frame: Tensor, bead: Tensor) -> Tensor:
+        """Where fragments and contexts were in the frame before, (S, F + C, 3), nm from the anchors; 0 for padding."""
+        near = self.fragments.context[self.layout.row[bead]]
+        context = torch.where(near >= 0, near + self.layout.atom_shift[bead][:, None], -1)
+        atoms = torch.cat([self.layout.owned[bead], context], dim=1)
+        there = self.before[frame[:, None], atoms.clamp_min(0)] - self.beads[frame, bead][:, None]
+        return torch.where(atoms[:, :, None] >= 0, there, 0.0).float()
 
     def scatter(self, frame: Tensor, bead: Tensor, block: Tensor, positions: Tensor) -> None:
         """Store drawn positions (S, F, 3), nm from the anchors, of the atoms in ``block`` (S, F) bool."""

@@ -44,8 +44,8 @@ class Encoder(nn.Module):
         return self.blocks(self.pool(condition) + self.join(extra)[:, :, None, None, None])
 
 
-def _halved(module: nn.Module, x: Tensor) -> torch.autocast:
-    """Context in which convolutions run in bfloat16, twice as fast: in training, where gradients are noisy anyway."""
+def halved(module: nn.Module, x: Tensor) -> torch.autocast:
+    """Context in which convolutions run in bfloat16, at least twice as fast: in training, where gradients are noisy."""
     return torch.autocast(x.device.type, torch.bfloat16, enabled=module.training)
 
 
@@ -63,7 +63,7 @@ class Placer(nn.Module):
 
     def forward(self, condition: Tensor, description: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Density (T, G), which sums to one, and position (T, 3), nm in the local frame."""
-        with _halved(self, condition):
+        with halved(self, condition):
             h = self.encoder(condition, torch.cat([description, noise], dim=1))
             h = self.up(functional.leaky_relu(self.norm(h), SLOPE))
         density = torch.softmax(self.out(functional.leaky_relu(h.float(), SLOPE)).flatten(1), dim=1)
@@ -80,6 +80,6 @@ class Critic(nn.Module):
 
     def forward(self, condition: Tensor, atom: Tensor, description: Tensor) -> Tensor:
         """Scores (T,): high for true atoms, low for drawn ones."""
-        with _halved(self, condition):
+        with halved(self, condition):
             h = self.encoder(torch.cat([condition, atom], dim=1), description)
         return self.out(functional.leaky_relu(h.float(), SLOPE).flatten(1))[:, 0]

@@ -14,6 +14,7 @@ from backmap_plugins.learning.dataset import TrainingSet
 from backmap_plugins.learning.trainer import Trainer
 from backmap_plugins.learning.training import BEAD_NOISE, NOISE, Contexts, Material, Schedule, bead_rarity
 from backmap_plugins.traversals import DepthFirst, Rooted
+from scipy.spatial.transform import Rotation
 
 from backmap import testing
 from backmap.engine.checkpoints import store
@@ -119,7 +120,8 @@ def test_a_checkpoint_is_no_training_state(tmp_path: Path) -> None:
 @pytest.mark.parametrize("step", [0, 3, 4])
 def test_a_batch_follows_from_its_step(step: int) -> None:
     (env, target, stream), (again, same, other) = (contexts().batch(step) for _ in range(2))
-    assert all(torch.equal(getattr(env, f.name), getattr(again, f.name)) for f in fields(env) if f.name != "fragments")
+    names = {f.name for f in fields(env)} - {"fragments", "before"}
+    assert all(torch.equal(getattr(env, name), getattr(again, name)) for name in names)
     assert torch.equal(target, same)
     assert torch.equal(stream.key, other.key)
 
@@ -272,3 +274,52 @@ def test_mirror_images_are_left_out_on_demand(sequential: float) -> None:
     assert one[0].sign.tolist() == one[0].fragments.sign[one[0].row].tolist()
     assert one[0].sign.tolist() != both[0].sign.tolist()
     torch.testing.assert_close(both[1], one[1])
+
+
+def in_time() -> Material:
+    """The same frames one after the other, each of which follows one that is itself, but moved and turned."""
+    frames = data()
+    turn = Rotation.from_rotvec([0.3, -0.2, 0.5]).as_matrix()
+    twice = np.repeat(np.arange(2), 2)
+    beads, atoms = frames.beads[twice].copy(), frames.atoms[twice].copy()
+    for group in frames.system.groups:  # molecules move as whole ones
+        centre = beads[::2, group.beads].mean(axis=2, keepdims=True)
+        for places, index in ((beads, group.beads), (atoms, group.atoms)):
+            places[::2, index] = (places[::2, index] - centre) @ turn.T + centre + 0.01
+    moved = replace(frames, beads=beads, atoms=atoms, boxes=frames.boxes[twice], temperature=frames.temperature[twice],
+                    held_out=np.array([False, False, True, True]), before=np.array([-1, 0, -1, 2]))
+    library = collect(scenes.scene_of(moved.system, moved.window(np.arange(3))), 4, 0)
+    orders = [DepthFirst(Rooted()).order(kind, np.random.default_rng(0)) for kind in moved.system.types]
+    return Material.of(moved, View(), orders, library, 1, "cpu", follows=True)
+
+
+def test_sites_are_told_where_their_atoms_were() -> None:
+    """Superposed on the beads that they have now, and with the labels that they have now."""
+    source = in_time()
+    assert (source.training.tolist(), source.validation.tolist()) == ([1], [3])
+    for step in range(6):
+        env, target, _ = Contexts(source, replace(SCHEDULE, sequential=step % 2), seed=1).batch(step)
+        there = env.atoms >= 0
+        off = (env.before[:, :target.shape[1]] - target)[there].norm(dim=1)
+        assert float(off.max()) < 0.01  # other labels would be 0.15 nm away
+
+
+def test_nothing_is_told_to_those_who_do_not_follow() -> None:
+    assert contexts().batch(0)[0].before is None
+    assert (data().before == -1).all()
+
+
+def test_training_sets_keep_which_frame_follows_which(tmp_path: Path) -> None:
+    frames = in_time().data
+    frames.save(tmp_path / "set.safetensors")
+    assert TrainingSet.load(tmp_path / "set.safetensors").before.tolist() == [-1, 0, -1, 2]
+    tensors, header = store.load(tmp_path / "set.safetensors", "training set")
+    del tensors["before"]
+    store.save(tmp_path / "old.safetensors", "training set", tensors, {k: header[k] for k in ("types", "blocks")})
+    assert TrainingSet.load(tmp_path / "old.safetensors").before.tolist() == [-1] * 4
+
+
+def test_conclusions_are_of_the_same_sites_always() -> None:
+    first, second = (contexts().conclusion(10) for _ in range(2))
+    assert torch.equal(first[1], second[1])
+    assert first[0].size == 10

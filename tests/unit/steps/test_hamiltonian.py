@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 from backmap_plugins.steps import stages
 from backmap_plugins.steps.hamiltonian import FOLLOWED, Hamiltonian
+from backmap_plugins.steps.mended import LEFT, UNMENDED, judged
 
 from backmap import api, testing
+from backmap.engine.hamiltonian.moves import Frame
+from backmap.engine.mending import STRAINED, TROUBLES, Mended
 from backmap.errors import BackmapError
 from backmap.model.parameters import ForceField
 from backmap.model.system import System, Window
@@ -185,3 +188,85 @@ def test_what_annealing_bends_is_mended_behind_it(options: dict[str, int], names
     before = stages.before(step.options)
     assert [name for name, *_ in before] == names
     assert len({(name, number) for name, number, _ in before}) == len(before)  # each has random numbers of its own
+
+
+BENT = 5  #: molecule of which a test brings two hydrogens together
+
+
+def bent() -> tuple[System, Window, ForceField]:
+    """A frame of which one molecule has two hydrogens next to each other."""
+    system, window, field = melt(1)
+    atoms = window.atoms.copy()
+    first, second = hydrogens(system)
+    atoms[0, first[BENT]] = atoms[0, second[BENT]] + 0.02
+    return system, window.with_atoms(atoms), field
+
+
+def hydrogens(system: System) -> tuple[np.ndarray, np.ndarray]:
+    """The first two hydrogens of one carbon in every molecule, (m,) each."""
+    group = system.groups[0]
+    elements = group.type.chemistry.element
+    carbon = int(np.flatnonzero(elements == 6)[0])
+    first, second, *_ = (n for n in group.type.graph[carbon] if elements[n] == 1)
+    return group.atoms[:, first], group.atoms[:, second]
+
+
+def looking(step: Hamiltonian, system: System) -> Hamiltonian:
+    """The step, which says that beads are strained where these hydrogens are close, and nothing else."""
+    first, second = hydrogens(system)
+
+    def troubles(frame: Frame, box: np.ndarray | None) -> dict[str, np.ndarray]:
+        found = {name: np.zeros(system.n_beads, dtype=bool) for name in TROUBLES}
+        close = np.linalg.norm(frame.atoms[first] - frame.atoms[second], axis=1) < 0.1
+        found[STRAINED][system.groups[0].beads[close, 0]] = True
+        return found
+
+    step.mending.troubles = troubles
+    step.mending.mend = lambda *args: Mended(np.zeros(system.n_beads, dtype=bool))
+    return step
+
+
+STILL = {"temperature": 350, "sweeps": 1, "steps": 1, "timestep": 1e-3, "second_start": 0}
+
+
+def judging(system: System, field: ForceField, window: Window) -> tuple[Window, Hamiltonian, api.State, list[str]]:
+    """A frame that a first step has looked at, and left as it was but for next to nothing."""
+    judge, state, said = started(system, field, **STILL)
+    looking(judge, system)
+    return judge.frames(window, state), judge, state, said
+
+
+@pytest.mark.parametrize("sound", [True, False])
+def test_flags_are_those_of_atoms_that_are_handed_on(sound: bool) -> None:
+    """What later moves undo is no longer flagged nor said at the end; what they leave is."""
+    system, window, field = bent()
+    window, judge, state, said = judging(system, field, window)
+    assert np.flatnonzero(window.flags[UNMENDED][0]).tolist() == [system.groups[0].beads[BENT, 0]]
+    if sound:
+        window = replace(melt(1)[1], flags=window.flags)
+    later = Hamiltonian(Hamiltonian.Options(**STILL, mend=0))
+    later.index = 1
+    later.start(state)
+    done = looking(later, system).frames(window, state)
+    assert done.flags[UNMENDED].any() == (not sound)
+    judge.finish(state)
+    wrong = [line for line in said if "Something is wrong" in line]
+    assert len(wrong) == (not sound)
+    assert all(f"1 of {system.n_beads} beads" in line for line in wrong)
+
+
+def test_steps_that_do_not_mend_look_only_where_something_was_wrong() -> None:
+    system, window, field = bent()
+    done, _ = run(system, window, field, **STILL, mend=0)
+    assert UNMENDED not in done.flags
+
+
+@pytest.mark.parametrize("sound", [True, False])
+def test_steps_that_know_no_troubles_ask_the_one_that_does(sound: bool) -> None:
+    system, window, field = bent()
+    window, judge, state, _ = judging(system, field, window)
+    moved = replace(melt(1)[1], flags=window.flags, system=system) if sound else window
+    done = judged(moved, state)
+    assert done.flags[UNMENDED].any() == (not sound)
+    assert judge.memory[LEFT].rows("wrong")[0, 0] == done.flags[UNMENDED].sum()
+    assert judged(replace(moved, flags={}), state).flags == {}

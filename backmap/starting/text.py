@@ -183,8 +183,8 @@ def _start_of_a_box(plan: Plan) -> Iterator[str]:
 
 
 def _cooling(plan: Plan) -> int:
-    """Sweeps in which small molecules find their orientations as well as they can: 70 ps of bodies, 50 of others."""
-    return 700 if plan.bodies else 500
+    """Sweeps in which small molecules find their orientations: 70 ps of bodies; those of others are drawn, too."""
+    return 700 if plan.bodies else 300
 
 
 def _stride(plan: Plan) -> tuple[float, int] | None:
@@ -198,7 +198,7 @@ def _judged(plan: Plan) -> Iterator[str]:
     sampled = plan.forcefield is not None and plan.way != "template"
     assessors = ["structure", *["energy"] * (plan.forcefield is not None), "consistency",
                  *["equipartition", "ranks"] * sampled,
-                 *["along_beads", "released_beads"] * (sampled and plan.beads_are == "mapped")]
+                 *["along_beads", "released_beads"] * (sampled and plan.beads_are == "mapped" and not plan.whole_box)]
     yield f"  - assess: {_flow(assessors)}   # how good it is"
 
 

@@ -16,6 +16,7 @@ ANNEAL = "anneal"  #: name of the sweeps that cool
 MAIN = "hamiltonian"  #: name of the sweeps that count
 TEMPERED = "tempered"  #: name of those of tempered trajectories between them
 HEATED, COOLED, AGAIN, CROSSING = "heated", "cooled", "again", "crossing"  #: names of the sweeps of a second start
+ALL_AT_ONCE = {"together": True, "directions": 32}  #: how molecules of one bead move in sweeps that cool
 HOTTER = 3.0  #: a second start begins at this many times the temperature
 SECOND = Tempered(every=4)  #: trajectories by which a second start crosses barriers where the first has none
 _SAID = {SOFTEN: "parting overlaps, ", ANNEAL: "annealing, ", **dict.fromkeys(LEADS, "repair"),
@@ -28,7 +29,7 @@ def before(options: HamiltonianOptions) -> list[Stage]:
     """The sweeps before those that count: those that part overlaps, that cool, and what leads on between them."""
     caps = np.geomspace(SOFTEST, HARDEST, options.soft_core_sweeps).tolist()
     cooling, sift = _cooling(options, ANNEAL), _sifting(options, SIFT)
-    soften = [(SOFTEN, k, {"cap": cap, "together": bool(cooling)}) for k, cap in enumerate(caps)]
+    soften = [(SOFTEN, k, {"cap": cap, **(ALL_AT_ONCE if cooling else {})}) for k, cap in enumerate(caps)]
     if not options.mend or options.only is not None:
         return [*soften, *cooling, *sift]
     # Heat leaves some molecules bent beyond what moves at the temperature lead back, so that it is mended after it.
@@ -69,7 +70,7 @@ def _cooling(options: HamiltonianOptions, name: str) -> list[Stage]:
     """The sweeps that cool."""
     time = np.linspace(0, 1, options.annealing_sweeps, endpoint=False)
     cooling = (options.temperature + (options.hottest - options.temperature) * (1 - time**2)).tolist()
-    return [(name, k, {"temperature": temperature, "together": True}) for k, temperature in enumerate(cooling)]
+    return [(name, k, {"temperature": temperature, **ALL_AT_ONCE}) for k, temperature in enumerate(cooling)]
 
 
 def said(names: Sequence[str]) -> list[str]:

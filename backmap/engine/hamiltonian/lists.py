@@ -208,6 +208,19 @@ def parameters(bounds, s: AtomTables, mine, factor, first):
 
 
 @part
+def tell(s: AtomTables, kinds, places, lists: Lists):
+    """Parameters of the entries of a block, with each of its places; those in a row that are of one kind share them."""
+    used = 0
+    for i in range(places):
+        if i > 0 and kinds[i] == kinds[i - 1]:
+            lists.told[i] = lists.told[i - 1]
+            continue
+        lists.told[i] = used
+        parameters(lists.bounds[i], s, kinds[i], lists.factor, used)
+        used += lists.bounds[i, -1] - lists.bounds[i, 0]
+
+
+@part
 def _gathered(b: MovingBlock, s: AtomTables, g: Cells, atoms, strayed, lists: Lists):
     """What is near the block, and pairs of what moves with its images, until an atom has moved by ``REACH``."""
     moving, groups, x = b.moving, b.groups, b.x

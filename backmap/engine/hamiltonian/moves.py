@@ -284,7 +284,7 @@ class HamiltonianMoves:
 
     def sweep(self, frame: Frame, name: Sequence[int | str], only: Mask | None = None,
               cap: float | None = None, temperature: float | None = None, together: bool = False,
-              tempering: Tempering | None = None) -> SweepOutcome:
+              directions: int = 0, tempering: Tempering | None = None) -> SweepOutcome:
         """Move the blocks of one sweep, in place.
 
         Args:
@@ -295,12 +295,13 @@ class HamiltonianMoves:
             temperature: K, in place of that of the moves; velocities are drawn anew, and forgotten.
             together: Molecules of one bead follow their dynamics all at once, and nothing is accepted or rejected;
                 the outcome is that of the others.
+            directions: That are tried of each of them before, one molecule after the other (``orientations``).
             tempering: Of all trajectories of the sweep; none without. Untied molecules without torsions have no
                 barriers of their own to cross, and take no part.
         """
         if cap is not None and self.uncharged is not self:
             return self.uncharged.sweep(frame, name, only, cap=cap, temperature=temperature, together=together,
-                                        tempering=tempering)
+                                        directions=directions, tempering=tempering)
         around = self._capped(cap)
         rules = self.rules
         if temperature is not None:
@@ -315,7 +316,8 @@ class HamiltonianMoves:
         if together:
             single = chosen[self._together.single[chosen]]
             key = Stream.of(*name, "move", torch.as_tensor(self.centre[single])).key.numpy()
-            self._together.move(within(around, self.layout.field), rules, self.room, frame, single, key)
+            self._together.move(within(around, self.layout.field), rules, self.room, frame, single, key,
+                                directions)
             frame.residual[:] = self.system.map(frame.atoms) - frame.grid.beads
             chosen = chosen[~self._together.single[chosen]]
         centre = torch.as_tensor(self.centre[chosen])

@@ -28,11 +28,12 @@ from .constraints import (
     project_velocities,
 )
 from .forces import quick_forces, terms_of
-from .lists import NOWHERE, Lists, lists, parameters
+from .lists import NOWHERE, Lists, lists, tell
 from .loops import LANES
 from .move import Frame
 from .nearby import AtomTables
 from .neighbourhoods import Neighbourhoods, neighbourhoods
+from .orientations import turn_anew
 from .quick import cores_of
 from .records import BlockTables
 from .rotors import Rotors, begin_with, kick, rotors, turn, turn_rate, twist
@@ -109,19 +110,25 @@ class Together:
         self._turning[p.first_bead[self.single]] = free[p.make[self.single]] <= TURNS
         self._known: tuple[Array, Array, Neighbourhoods] | None = None
 
-    def move(self, s: AtomTables, rules: Rules, r: Room, frame: Frame, block: Index, keys: Index) -> None:
-        """Move the blocks ``block`` (m,) for ``rules.steps`` from velocities drawn by ``keys`` (m,), in place.
+    def move(self, s: AtomTables, rules: Rules, r: Room, frame: Frame, block: Index, keys: Index,
+             directions: int) -> None:
+        """Move the blocks ``block`` (m,) for ``rules.steps``, in place, once they have new orientations of as many
+        ``directions``.
 
-        Residuals of the frame are left as they were.
+        Random numbers are those of ``keys`` (m,). Residuals of the frame are left as they were.
         """
         if not len(block):
             return
         g, turning = frame.grid, self._turning & rules.exact
         u, bead = self._neighbourhoods(s, turning, frame, block), self.places.first_bead[block]
         centre = g.beads[bead] + frame.residual[bead]
+        moving, listed = motion(s, frame, u), lists_for(u, len(r.x))
+        loose = ~turning[bead]  # rigid bodies find theirs as soon by dynamics, which cost less
+        if directions and loose.any():
+            turn_anew(self.tables, s, self.places, rules.heat, r, listed, u, frame, moving.apart, directions, loose,
+                      keys)
         turned = rotors(self.tables, self.places, block, turning[bead], frame.atoms, centre)
-        dynamics(self.tables, s, self.places, rules, r, lists_for(u, len(r.x)), u, frame, motion(s, frame, u), turned,
-                 keys)
+        dynamics(self.tables, s, self.places, rules, r, listed, u, frame, moving, turned, keys)
         g.reach[:] = 0.0
         np.maximum.at(g.reach, s.owner, np.linalg.norm(frame.atoms - g.beads[s.owner], axis=1))
         g.largest[0] = g.reach.max(initial=0.0)
@@ -193,19 +200,6 @@ def _alike(make, block, begin):
 
 
 @part
-def _tell(s: AtomTables, kinds, places, lists: Lists):
-    """Parameters of the entries of a block, with each of its places; those in a row that are of one kind share them."""
-    used = 0
-    for i in range(places):
-        if i > 0 and kinds[i] == kinds[i - 1]:
-            lists.told[i] = lists.told[i - 1]
-            continue
-        lists.told[i] = used
-        parameters(lists.bounds[i], s, kinds[i], lists.factor, used)
-        used += lists.bounds[i, -1] - lists.bounds[i, 0]
-
-
-@part
 def _feel(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, lists: Lists, u: Neighbourhoods,
           frame: Frame, moving: Motion, rotor: Rotors, begin, end):
     """Forces on the blocks of ``u`` from ``begin`` to ``end``, all of one make, of where everything is now."""
@@ -243,7 +237,7 @@ def _feel(t: BlockTables, s: AtomTables, p: BlockPlaces, rules: Rules, r: Room, 
             for kind in range(all_bounds.shape[1]):
                 list_bounds[i, kind] = all_bounds[m, kind]
         if many:
-            _tell(s, kinds, places, lists)
+            tell(s, kinds, places, lists)
         for c in range(3):
             centre[c], held[0, c] = beads[first_bead[one], c], holds[m, c]
         if rotor.rigid[m]:  # what is inside turns nothing

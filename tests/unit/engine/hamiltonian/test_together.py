@@ -70,18 +70,23 @@ def test_all_move_in_the_forces_of_where_all_are() -> None:
     np.testing.assert_allclose(frame.atoms, x, atol=1e-3 * np.abs(x - atoms).max())
 
 
+@pytest.mark.parametrize("directions", [0, 5], ids=["by dynamics", "drawn"])
 @pytest.mark.parametrize("sites", [False, True], ids=["three charges", "charges on virtual sites"])
-def test_orientations_beside_an_ion(sites: bool) -> None:
-    """With short steps that of their error nothing is seen; at twice the temperature they would be others."""
+def test_orientations_beside_an_ion(sites: bool, directions: int) -> None:
+    """With short steps that of their error nothing is seen; at twice the temperature they would be others.
+
+    Those that are drawn move for so short a time that dynamics change nothing.
+    """
     height, weight = expected_heights(sites)
     order = np.argsort(height)
     edges = np.interp(np.linspace(0, 1, 9), np.cumsum(weight[order]) / weight.sum(), height[order])
     edges[0], edges[-1] = -1, 1
     system, field, atoms, beads = beside_ions(sites)
-    moves, found, group = HamiltonianMoves(system, field, 300.0, 30, 2.0), [], system.groups[1]
+    moves, found, group = HamiltonianMoves(system, field, 300.0, *((1, 1e-6) if directions else (30, 2.0))), [], \
+        system.groups[1]
     frame = moves.frame(atoms, beads, None)
     for sweep in range(160):
-        moves.sweep(frame, (1, 2, 0, sweep), together=True)
+        moves.sweep(frame, (1, 2, 0, sweep), together=True, directions=directions)
         found.append(frame.atoms[group.atoms[:, 0], 2] - beads[group.beads[:, 0], 2])
     states = np.stack(found[60:])
     assert chains.p_value(states, edges, np.histogram(height, edges, weights=weight)[0]) > 1e-4

@@ -145,7 +145,7 @@ def check_one_line(folder: Path, words: Sequence[str], expected: str, capsys: py
     # What the first steps say, and how far frames have come where that takes a while.
     first = re.compile(r".* atoms, .*|.*: \d+ beads|.* to \d+ beads|.* placed on their beads|force field: .*"
                        r"|warning: .*"
-                       r"|compiling .*|.*: beads are held by .*|\d+/\d+ frames, .*"
+                       r"|compiling.*|.*: beads are held by .*|\d+/\d+ frames, .*"
                        r"|.*: its atoms are taken for beads .*|.*: isomer: .*")
     assert all(first.fullmatch(text) for text in log), err
     after = contents(folder)

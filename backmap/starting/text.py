@@ -18,6 +18,7 @@ CGSMILES = "cgsmiles"  #: reader of mappings that name no weights
 SOFT, COOLING, SWEEPS, LOOKING = 5, 40, 10, 60
 #: Of liquids of rigid bodies alone, whose dynamics cost less than moves.
 BODIES_COOLING, BODIES_SWEEPS = 80, 3
+RELEASED = 100  #: sweeps without beads where molecules hinder each other from turning
 #: Rounds of sifting, and tempered trajectories, about exact beads: hotter and longer ones than by default.
 SIFTING, CROSSING = 6, {"peak": 8, "time": 600}
 
@@ -196,9 +197,11 @@ def _stride(plan: Plan) -> tuple[float, int] | None:
 
 def _judged(plan: Plan) -> Iterator[str]:
     sampled = plan.forcefield is not None and plan.way != "template"
-    assessors = ["structure", *["energy"] * (plan.forcefield is not None), "consistency",
-                 *["equipartition", "ranks"] * sampled,
-                 *["along_beads", "released_beads"] * (sampled and plan.beads_are == "mapped" and not plan.whole_box)]
+    assessors: list[Any] = ["structure", *["energy"] * (plan.forcefield is not None), "consistency",
+                            *["equipartition", "ranks"] * sampled]
+    if sampled and plan.beads_are == "mapped" and not plan.whole_box:
+        # Networks of hydrogen bonds take longer than torsions to fall once beads are let go.
+        assessors += ["along_beads", {"released_beads": {"sweeps": RELEASED}} if plan.turning else "released_beads"]
     yield f"  - assess: {_flow(assessors)}   # how good it is"
 
 

@@ -1,7 +1,6 @@
 """Ensembles: Monte Carlo on a density that can be evaluated, with moves that a network learned."""
 from __future__ import annotations
 
-from backmap.api import Changed
 from backmap.hookspecs import hookimpl
 
 
@@ -19,7 +18,8 @@ def backmap_targets() -> dict[str, str]:
 
 @hookimpl
 def backmap_models() -> dict[str, str]:
-    return {"vae": "backmap_plugins.ensembles.models.vae.model:Vae"}
+    here = "backmap_plugins.ensembles.models"
+    return {"mixture": f"{here}.mixture.model:Mixture", "vae": f"{here}.vae.model:Vae"}
 
 
 @hookimpl
@@ -36,12 +36,12 @@ def backmap_ensemble_assessors() -> dict[str, str]:
 
 
 @hookimpl
-def backmap_steps() -> dict[str, str | Changed]:
+def backmap_steps() -> dict[str, str]:
     here = "backmap_plugins.ensembles.steps"
     return {
         "target": f"{here}.target:GiveTarget",
         "explore": f"{here}.target:Explore",
         "train_model": f"{here}.train_model:TrainModel",
         "monte_carlo": f"{here}.sample:MonteCarlo",
-        "learn": Changed("is called 'train_model' now"),
+        "learn": f"{here}.learn:Learn",
     }

@@ -41,7 +41,16 @@ def ensemble(old: str, new: str) -> Break:
 TABLE: list[Row] = [
     # steps
     ("load", instead("load: {gromacs: [aa.gro, aa.xtc]}"), (), "run.yaml: steps[3]: 'load' is called 'read_atoms' now"),
-    ("learn", ensemble("train_model", "learn"), (), "run.yaml: steps[2]: 'learn' is called 'train_model' now"),
+    ("learn", ensemble("train_model: {model: vae}", "learn: {model: vae, steps: 30}"), (), "run.yaml: steps[2].learn: "
+     "'steps' is of 'train_model', which learns from configurations and was called 'learn'"),
+    ("learn: model", ensemble("train_model", "learn"), (), "run.yaml: steps[2].learn.model: 'vae' has no density that "
+     "is known without its latent variables: take mixture, or the step 'train_model', which was called 'learn'. What "
+     "learns: mixture, with its number of components."),
+    ("learn: ladder", ensemble("train_model: {model: vae}", "learn: {model: mixture, ladder: [0.5, 0.2, 1]}"), (),
+     "run.yaml: steps[2].learn.ladder: the ladder has to rise, and to end with 1, the target. Rungs from hot to cold, "
+     "as shares of ln p: rising, and 1 at the end. adaptive: as far apart as the divergence allows."),
+    ("double_well: tilt", ensemble("double_well", "{double_well: {tilt: 9}}"), (),
+     "run.yaml: steps[0].target.target.double_well: with a 'tilt' of 9 there is one well alone; make it smaller"),
     # options of steps
     ("topology: pass", topology("pass: [SOL]"), (), "run.yaml: steps[0].topology: 'pass' is called 'exclude' now"),
     ("topology: keep", topology("keep: {gromacs: cg.gro}"), (),

@@ -293,8 +293,7 @@ class HamiltonianMoves:
             cap: Repulsion of a pair from which on it no longer steepens, kJ/mol: for atoms that overlap, to part.
                 Energies are those of the capped force field then, of ``uncharged``. None is the force field itself.
             temperature: K, in place of that of the moves; velocities are drawn anew, and forgotten.
-            together: Molecules of one bead follow their dynamics all at once, and nothing is accepted or rejected;
-                the outcome is that of the others.
+            together: Molecules of one bead follow their dynamics all at once, whatever comes; the outcome is others'.
             directions: That are tried of each of them before, one molecule after the other (``orientations``).
             tempering: Of all trajectories of the sweep; none without. Untied molecules without torsions have no
                 barriers of their own to cross, and take no part.
@@ -316,8 +315,8 @@ class HamiltonianMoves:
         if together:
             single = chosen[self._together.single[chosen]]
             key = Stream.of(*name, "move", torch.as_tensor(self.centre[single])).key.numpy()
-            self._together.move(within(around, self.layout.field), rules, self.room, frame, single, key,
-                                directions)
+            field = within(around, self.layout.field)
+            self._together.move(field, rules, self.room, frame, single, key, directions)
             frame.residual[:] = self.system.map(frame.atoms) - frame.grid.beads
             chosen = chosen[~self._together.single[chosen]]
         centre = torch.as_tensor(self.centre[chosen])

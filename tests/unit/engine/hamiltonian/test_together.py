@@ -84,6 +84,7 @@ def test_orientations_beside_an_ion(sites: bool, directions: int) -> None:
     system, field, atoms, beads = beside_ions(sites)
     moves, found, group = HamiltonianMoves(system, field, 300.0, *((1, 1e-6) if directions else (30, 2.0))), [], \
         system.groups[1]
+    moves._together._turning &= not directions  # rigid bodies are not drawn
     frame = moves.frame(atoms, beads, None)
     for sweep in range(160):
         moves.sweep(frame, (1, 2, 0, sweep), together=True, directions=directions)

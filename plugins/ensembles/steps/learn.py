@@ -1,0 +1,122 @@
+"""The step ``learn``: a model of a density, from its energy alone."""
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, field_validator
+
+from backmap.api import Model, Nested, Options, OutputPath, State, Step
+from backmap.engine.random import numpy_generator
+
+from ..models.mixture.model import Mixture
+from ..tempering import Ladder, Plan, Rung
+
+#: nats, and standard errors: where ln Z by weights and as summed along the ladder differ by more, wells were lost.
+APART, ERRORS = 0.01, 4.0
+_OLD = "is of 'train_model', which learns from configurations and was called 'learn'"
+
+
+class LearnOptions(Options):
+    """Options of ``learn``."""
+
+    changed_names: ClassVar = dict.fromkeys(
+        ("steps", "batch", "data", "held_out", "annealing", "variance", "own", "shares", "validate_every"), _OLD)
+
+    model: Nested[Model] = Field(description="What learns: mixture, with its number of components.")
+    objective: Literal["reverse_kl", "mixed"] = Field(
+        "reverse_kl", description="reverse_kl: draws of the model and forces of the target. mixed: half of it the "
+                                  "forward divergence at hot rungs, by reweighted draws of the model; less of that the "
+                                  "nearer the target is.")
+    ladder: Literal["adaptive"] | list[Annotated[float, Field(gt=0, le=1)]] = Field(
+        "adaptive", description="Rungs from hot to cold, as shares of ln p: rising, and 1 at the end. adaptive: as far "
+                                "apart as the divergence allows.")
+    hottest: float = Field(Plan.hottest, gt=0, le=1, description="First rung of an adaptive ladder: one at which "
+                                                                 "barriers are no more than kT.")
+    width: float = Field(Plan.width, gt=0, description="Half the width of the box in which the model begins, in the "
+                                                       "coordinates of the target. At hot rungs walls rise at four "
+                                                       "times that.")
+    draws: int = Field(Plan.draws, ge=2, description="Of each component in an iteration, whatever its weight.")
+    iterations: int = Field(Plan.iterations, ge=1, description="Of each rung; of the first one ten times as many.")
+    last: int = Field(Plan.last, ge=1, description="Iterations at the target.")
+    learning_rate: float = Field(Plan.learning_rate, gt=0, description="Of Adam; at the target it falls to a "
+                                                                       "hundredth.")
+    output: OutputPath = Field(Path("weights.safetensors"), description="The weights; beside them the ladder (.csv).")
+
+    @field_validator("model")
+    @classmethod
+    def _with_density(cls, model: Model) -> Model:
+        if not isinstance(model, Mixture):
+            raise ValueError(f"'{model.name}' has no density that is known without its latent variables: take mixture, "
+                             "or the step 'train_model', which was called 'learn'")
+        return model
+
+    @field_validator("ladder")
+    @classmethod
+    def _rising(cls, ladder: str | list[float]) -> str | list[float]:
+        if not isinstance(ladder, str) and (ladder != sorted(set(ladder)) or ladder[-1:] != [1.0]):
+            raise ValueError("the ladder has to rise, and to end with 1, the target")
+        return ladder
+
+
+class Learn(Step):
+    """Learns a density from its energy and forces, without a configuration of it: reverse Kullback-Leibler divergence
+    along a ladder of temperatures.
+
+    M. Schoeberl, N. Zabaras, P.-S. Koutsourelakis, arXiv 2002.10148 (2020), equations 16, 28 to 36, 43 to 53; with a
+    discrete latent variable and as many draws of each of its values.
+    """
+
+    Options = LearnOptions
+    needs = frozenset({"target"})
+    gives = frozenset({"model"})
+    beforehand = True
+
+    def start(self, state: State) -> None:
+        options, model = self.options, self.options.model
+        model.prepare(state.given["target"])
+        ladder = self._ladder(model, state)
+        with state.working("learning") as bar:
+            for rung in ladder.climb():
+                bar.at(rung.share, f"{rung.share:.0%} of ln p, {rung.log_z - rung.bound:.4f} nats off")
+        path = state.output / options.output
+        model.save(path, {"ladder": [rung.row() for rung in ladder.rungs]})
+        write_ladder(ladder.rungs, path.with_suffix(".csv"))
+        for line in said(ladder.rungs):
+            state.log(f"learn: {line}")
+        state.given["model"] = model
+
+    def _ladder(self, model: Mixture, state: State) -> Ladder:
+        options = self.options
+        plan = Plan(None if options.ladder == "adaptive" else options.ladder, options.hottest, draws=options.draws,
+                    iterations=options.iterations, last=options.last, learning_rate=options.learning_rate,
+                    width=options.width, forward=0.5 if options.objective == "mixed" else 0.0)
+        return Ladder(state.given["target"], model.network, plan, numpy_generator(state.seed, self.index, "learn"))
+
+
+def said(rungs: list[Rung]) -> list[str]:
+    """What a ladder shows, a line each."""
+    last = rungs[-1]
+    lines = [f"{len(rungs)} rungs from {rungs[0].share:.3g} to 1; ln Z {last.log_z:.4f} ± {last.log_z_error:.4f} by "
+             f"weights, at least {last.bound:.4f} ± {last.bound_error:.4f}: {max(last.log_z - last.bound, 0.0):.2g} "
+             f"nats from the target, as far as the model reaches; effective share {last.effective:.3g}, independent "
+             f"proposals accepted {last.accepted:.3g}"]
+    if last.summed is None:
+        return [*lines, "note: without hotter rungs nothing tells whether wells are missing: weights do not notice"]
+    apart, seen = last.summed - last.log_z, max(APART, ERRORS * last.summed_error)
+    if abs(apart) > seen:
+        return [*lines, f"note: ln Z summed along the ladder is {apart:+.3f} nats off: wells were lost on the way. "
+                        "Begin hotter, or take more draws, iterations or components"]
+    return [*lines, f"summed along the ladder, ln Z is {apart:+.4f} off: no well of more than "
+                    f"{seen:.1%} was lost on the way"]
+
+
+def write_ladder(rungs: list[Rung], path: Path) -> None:
+    """The ladder as a table."""
+    partial = path.with_suffix(".partial")
+    with partial.open("w", newline="") as file:
+        table = csv.DictWriter(file, list(rungs[0].row()))
+        table.writeheader()
+        table.writerows(rung.row() for rung in rungs)
+    partial.replace(path)

@@ -19,7 +19,7 @@ def backmap_targets() -> dict[str, str]:
 @hookimpl
 def backmap_models() -> dict[str, str]:
     here = "backmap_plugins.ensembles.models"
-    return {"mixture": f"{here}.mixture.model:Mixture", "vae": f"{here}.vae.model:Vae"}
+    return {"mixture": f"{here}.mixture.model:GaussianMixture", "vae": f"{here}.vae.model:Vae"}
 
 
 @hookimpl

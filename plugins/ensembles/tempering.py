@@ -21,7 +21,7 @@ from torch import Tensor
 
 from backmap.api import Target
 
-from .models.mixture.model import Gaussians
+from .models.mixture.model import MixtureDensity
 from .numbers import normal
 
 CLIP = 3.0  #: times the mean norm of a batch that the gradient of one draw may have
@@ -32,7 +32,7 @@ FAR, STEEP = 4.0, 1e3  #: where walls begin at hot rungs, and their slope in s U
 
 
 @dataclass(frozen=True)
-class Plan:
+class LadderPlan:
     """How a mixture is led from hot to cold.
 
     Attributes:
@@ -99,7 +99,7 @@ class Ladder:
         rng: Of all draws.
     """
 
-    def __init__(self, target: Target, network: Gaussians, plan: Plan, rng: np.random.Generator) -> None:
+    def __init__(self, target: Target, network: MixtureDensity, plan: LadderPlan, rng: np.random.Generator) -> None:
         self.target, self.network, self.plan, self.rng = target, network, plan, rng
         self.optimiser = torch.optim.Adam(network.parameters(), lr=plan.learning_rate)
         self.rungs: list[Rung] = []
@@ -217,7 +217,7 @@ class Ladder:
 class _Density(torch.nn.Module):
     """ln q as a function of configurations, with parameters that are handed in."""
 
-    def __init__(self, of: Gaussians) -> None:
+    def __init__(self, of: MixtureDensity) -> None:
         super().__init__()
         self.of = of
 

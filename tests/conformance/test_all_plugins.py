@@ -10,6 +10,9 @@ REGISTRY = Registry().discover()
 #: Options with which plugins that take long by their defaults do the same with less.
 LESS = {"ranks": {"blocks": 2, "states": 1}}
 
+#: Targets for models that are not for every kind of coordinates.
+TARGETS = {"mixture": lambda: built(kind_of(api.Target), "double_well")}
+
 
 def offered(*kinds: Kind) -> list[tuple[Kind, str]]:
     return [pytest.param(kind, name, id=f"{kind.name}-{name}") for kind in kinds for name in REGISTRY.names(kind)]
@@ -77,7 +80,7 @@ def test_target(kind: Kind, name: str) -> None:
 
 @pytest.mark.parametrize(("kind", "name"), offered(kind_of(api.Model)))
 def test_model(kind: Kind, name: str) -> None:
-    testing.check_model(built(kind, name))
+    testing.check_model(built(kind, name), TARGETS[name]() if name in TARGETS else None)
 
 
 @pytest.mark.parametrize(("kind", "name"), offered(kind_of(api.EnsembleAssessor)))

@@ -10,19 +10,18 @@ from pydantic import Field, field_validator
 from backmap.api import Model, Nested, Options, OutputPath, State, Step
 from backmap.engine.random import numpy_generator
 
-from ..models.mixture.model import Mixture
-from ..tempering import Ladder, Plan, Rung
+from ..models.mixture.model import GaussianMixture
+from ..tempering import Ladder, LadderPlan, Rung
 
 #: nats, and standard errors: where ln Z by weights and as summed along the ladder differ by more, wells were lost.
 APART, ERRORS = 0.01, 4.0
-_OLD = "is of 'train_model', which learns from configurations and was called 'learn'"
 
 
 class LearnOptions(Options):
     """Options of ``learn``."""
 
-    changed_names: ClassVar = dict.fromkeys(
-        ("steps", "batch", "data", "held_out", "annealing", "variance", "own", "shares", "validate_every"), _OLD)
+    changed_names: ClassVar = {
+        "steps": "is of 'train_model', which learns from configurations and was called 'learn'"}
 
     model: Nested[Model] = Field(description="What learns: mixture, with its number of components.")
     objective: Literal["reverse_kl", "mixed"] = Field(
@@ -32,22 +31,23 @@ class LearnOptions(Options):
     ladder: Literal["adaptive"] | list[Annotated[float, Field(gt=0, le=1)]] = Field(
         "adaptive", description="Rungs from hot to cold, as shares of ln p: rising, and 1 at the end. adaptive: as far "
                                 "apart as the divergence allows.")
-    hottest: float = Field(Plan.hottest, gt=0, le=1, description="First rung of an adaptive ladder: one at which "
-                                                                 "barriers are no more than kT.")
-    width: float = Field(Plan.width, gt=0, description="Half the width of the box in which the model begins, in the "
-                                                       "coordinates of the target. At hot rungs walls rise at four "
-                                                       "times that.")
-    draws: int = Field(Plan.draws, ge=2, description="Of each component in an iteration, whatever its weight.")
-    iterations: int = Field(Plan.iterations, ge=1, description="Of each rung; of the first one ten times as many.")
-    last: int = Field(Plan.last, ge=1, description="Iterations at the target.")
-    learning_rate: float = Field(Plan.learning_rate, gt=0, description="Of Adam; at the target it falls to a "
+    hottest: float = Field(
+        LadderPlan.hottest, gt=0, le=1, description="First rung of an adaptive ladder: one at which barriers are no "
+                                                    "more than kT.")
+    width: float = Field(
+        LadderPlan.width, gt=0, description="Half the width of the box in which the model begins, in the coordinates of "
+                                            "the target. At hot rungs walls rise at four times that.")
+    draws: int = Field(LadderPlan.draws, ge=2, description="Of each component in an iteration, whatever its weight.")
+    iterations: int = Field(LadderPlan.iterations, ge=1, description="Of each rung; of the first one ten times as many.")
+    last: int = Field(LadderPlan.last, ge=1, description="Iterations at the target.")
+    learning_rate: float = Field(LadderPlan.learning_rate, gt=0, description="Of Adam; at the target it falls to a "
                                                                        "hundredth.")
     output: OutputPath = Field(Path("weights.safetensors"), description="The weights; beside them the ladder (.csv).")
 
     @field_validator("model")
     @classmethod
     def _with_density(cls, model: Model) -> Model:
-        if not isinstance(model, Mixture):
+        if not isinstance(model, GaussianMixture):
             raise ValueError(f"'{model.name}' has no density that is known without its latent variables: take mixture, "
                              "or the step 'train_model', which was called 'learn'")
         return model
@@ -87,11 +87,12 @@ class Learn(Step):
             state.log(f"learn: {line}")
         state.given["model"] = model
 
-    def _ladder(self, model: Mixture, state: State) -> Ladder:
+    def _ladder(self, model: GaussianMixture, state: State) -> Ladder:
         options = self.options
-        plan = Plan(None if options.ladder == "adaptive" else options.ladder, options.hottest, draws=options.draws,
-                    iterations=options.iterations, last=options.last, learning_rate=options.learning_rate,
-                    width=options.width, forward=0.5 if options.objective == "mixed" else 0.0)
+        rungs = None if options.ladder == "adaptive" else options.ladder
+        plan = LadderPlan(rungs, options.hottest, draws=options.draws, iterations=options.iterations,
+                          last=options.last, learning_rate=options.learning_rate, width=options.width,
+                          forward=0.5 if options.objective == "mixed" else 0.0)
         return Ladder(state.given["target"], model.network, plan, numpy_generator(state.seed, self.index, "learn"))
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 from backmap_plugins.ensembles import tempering
-from backmap_plugins.ensembles.models.mixture.model import Gaussians
+from backmap_plugins.ensembles.models.mixture.model import MixtureDensity
 from backmap_plugins.ensembles.steps.learn import said
 from backmap_plugins.ensembles.targets.double_well import DoubleWell
-from backmap_plugins.ensembles.tempering import Ladder, Plan
+from backmap_plugins.ensembles.tempering import Ladder, LadderPlan
 from torch import Tensor
 
 from backmap.testing.ensembles import Pendulum
@@ -35,12 +35,12 @@ def well(**options: float) -> DoubleWell:
 
 
 def ladder(target: DoubleWell | Harmonic, seed: int = 1, components: int = 24, **plan: object) -> Ladder:
-    return Ladder(target, Gaussians(components, target.size), Plan(**plan), np.random.default_rng(seed))
+    return Ladder(target, MixtureDensity(components, target.size), LadderPlan(**plan), np.random.default_rng(seed))
 
 
 def off(found: Ladder, target: DoubleWell, draws: int = 400_000) -> tuple[float, float]:
     """KL(q || p) with the exact normaliser, nats; and the share of the right well over the exact one."""
-    found.plan = Plan(weighed=draws)
+    found.plan = LadderPlan(weighed=draws)
     x, log_q, energy = found.weighed()
     edge = torch.linspace(-9, 9, 40_001, dtype=torch.float64)
     line = target.log_density(torch.stack([edge, 0 * edge], dim=1)).softmax(0)
@@ -101,10 +101,10 @@ def test_both_wells_are_found() -> None:
 
 
 def test_a_missing_well_is_not_noticed_by_weights_and_said() -> None:
-    """All Gaussians in the left well, no hotter rungs: a good effective share, and the right well is not there."""
+    """All MixtureDensity in the left well, no hotter rungs: a good effective share, and the right well is not there."""
     target = well()
     found = ladder(target, ladder=[1.0], width=0.3, last=600)
-    found.network.spread_out = lambda width, rng: Gaussians.spread_out(found.network, width, rng) or (
+    found.network.spread_out = lambda width, rng: MixtureDensity.spread_out(found.network, width, rng) or (
         found.network.mean.data[:, 0].sub_(2.5))
     rungs = list(found.climb())
     assert off(found, target)[1] < 0.01

@@ -29,7 +29,7 @@ class MixtureOptions(Options):
                                                   "weight.")
 
 
-class Gaussians(nn.Module):
+class MixtureDensity(nn.Module):
     """K Gaussians in D dimensions with diagonal covariances.
 
     Attributes:
@@ -65,7 +65,7 @@ class Gaussians(nn.Module):
         return torch.logsumexp(self.log_weight() + self.log_each(x), 1)
 
 
-class Mixture(Model):
+class GaussianMixture(Model):
     """Gaussians with free weights: a discrete latent variable, of which the encoder is known exactly by Bayes' rule.
 
     So the weights p(x) q(z|x) / (P(z) P(x|z)) of moves are p(x) / q(x). For targets of real coordinates.
@@ -75,10 +75,10 @@ class Mixture(Model):
 
     def __init__(self, options: MixtureOptions) -> None:
         super().__init__(options)
-        self._network: Gaussians | None = None
+        self._network: MixtureDensity | None = None
 
     @property
-    def network(self) -> Gaussians:
+    def network(self) -> MixtureDensity:
         if self._network is None:
             raise RuntimeError("prepare comes first")
         return self._network
@@ -88,7 +88,7 @@ class Mixture(Model):
             raise BackmapError(f"mixture is for real coordinates, and the target has {', '.join(set(target.variables))}"
                                " ones", hint="Take the model vae.")
         self.target = target
-        self._network = Gaussians(self.options.components, target.size)
+        self._network = MixtureDensity(self.options.components, target.size)
         if self.options.weights is not None:
             self.load(self.options.weights)
 
@@ -146,6 +146,6 @@ class Mixture(Model):
             if header["size"] != self.target.size:
                 raise BackmapError(f"was trained on a target of {header['size']} coordinates, but this one has "
                                    f"{self.target.size}", where=path, hint="Train on this target.")
-            self._network = Gaussians(header["components"], header["size"])
+            self._network = MixtureDensity(header["components"], header["size"])
             self._network.load_state_dict(tensors)
             self.training = header["training"]

@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from backmap_plugins.ensembles.models.mixture.model import Mixture
+from backmap_plugins.ensembles.models.mixture.model import GaussianMixture
 from backmap_plugins.ensembles.targets.double_well import DoubleWell
 from backmap_plugins.ensembles.targets.lattice_gas import LatticeGas
 
 from backmap.errors import BackmapError
 
 
-def mixture(components: int = 3) -> Mixture:
-    model = Mixture(Mixture.Options(components=components))
+def mixture(components: int = 3) -> GaussianMixture:
+    model = GaussianMixture(GaussianMixture.Options(components=components))
     model.prepare(DoubleWell(DoubleWell.Options()))
     model.network.spread_out(2.0, np.random.default_rng(1))
     with torch.no_grad():
@@ -45,7 +45,7 @@ def test_pairs_weigh_what_configurations_do() -> None:
 def test_weights_come_back(tmp_path: Path) -> None:
     model, path = mixture(), tmp_path / "mixture.safetensors"
     model.save(path, {"ladder": []})
-    again = Mixture(Mixture.Options(weights=path))
+    again = GaussianMixture(GaussianMixture.Options(weights=path))
     again.prepare(model.target)
     x = torch.randn(9, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(again.network.log_density(x), model.network.log_density(x))
@@ -53,4 +53,4 @@ def test_weights_come_back(tmp_path: Path) -> None:
 
 def test_other_coordinates_are_refused() -> None:
     with pytest.raises(BackmapError, match="mixture is for real coordinates, and the target has binary ones"):
-        Mixture(Mixture.Options()).prepare(LatticeGas(LatticeGas.Options()))
+        GaussianMixture(GaussianMixture.Options()).prepare(LatticeGas(LatticeGas.Options()))

@@ -35,10 +35,11 @@ class LearnOptions(Options):
         LadderPlan.hottest, gt=0, le=1, description="First rung of an adaptive ladder: one at which barriers are no "
                                                     "more than kT.")
     width: float = Field(
-        LadderPlan.width, gt=0, description="Half the width of the box in which the model begins, in the coordinates of "
-                                            "the target. At hot rungs walls rise at four times that.")
+        LadderPlan.width, gt=0, description="Half the width of the box in which the model begins, in the coordinates "
+                                            "of the target. At hot rungs walls rise at four times that.")
     draws: int = Field(LadderPlan.draws, ge=2, description="Of each component in an iteration, whatever its weight.")
-    iterations: int = Field(LadderPlan.iterations, ge=1, description="Of each rung; of the first one ten times as many.")
+    iterations: int = Field(
+        LadderPlan.iterations, ge=1, description="Of each rung; of the first one ten times as many.")
     last: int = Field(LadderPlan.last, ge=1, description="Iterations at the target.")
     learning_rate: float = Field(LadderPlan.learning_rate, gt=0, description="Of Adam; at the target it falls to a "
                                                                        "hundredth.")

@@ -5,16 +5,19 @@ import csv
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
+import torch
 from pydantic import Field, field_validator
 
-from backmap.api import Model, Nested, Options, OutputPath, State, Step
+from backmap.api import Model, Nested, Options, OutputPath, State, Step, Target
 from backmap.engine.random import numpy_generator
+from backmap.errors import BackmapError
 
 from ..models.mixture.model import GaussianMixture
 from ..tempering import Ladder, LadderPlan, Rung
 
 #: nats, and standard errors: where ln Z by weights and as summed along the ladder differ by more, wells were lost.
 APART, ERRORS = 0.01, 4.0
+DISTANT = 0.5  #: nats from the target beyond which a model has not learned it
 
 
 class LearnOptions(Options):
@@ -77,6 +80,7 @@ class Learn(Step):
     def start(self, state: State) -> None:
         options, model = self.options, self.options.model
         model.prepare(state.given["target"])
+        self._expect_forces(state.given["target"])
         ladder = self._ladder(model, state)
         with state.working("learning") as bar:
             for rung in ladder.climb():
@@ -87,6 +91,12 @@ class Learn(Step):
         for line in said(ladder.rungs):
             state.log(f"learn: {line}")
         state.given["model"] = model
+
+    def _expect_forces(self, target: Target) -> None:
+        """Raise BackmapError if the target has no forces, without which only the model's own density would be seen."""
+        if not target.log_density(torch.zeros(1, target.size, dtype=torch.float64, requires_grad=True)).requires_grad:
+            raise BackmapError(f"the target '{target.name}' has no forces: its log_density is not differentiable",
+                               where=self.where, hint="Write it in torch, or take the step 'train_model'.")
 
     def _ladder(self, model: GaussianMixture, state: State) -> Ladder:
         options = self.options
@@ -104,6 +114,9 @@ def said(rungs: list[Rung]) -> list[str]:
              f"weights, at least {last.bound:.4f} ± {last.bound_error:.4f}: {max(last.log_z - last.bound, 0.0):.2g} "
              f"nats from the target, as far as the model reaches; effective share {last.effective:.3g}, independent "
              f"proposals accepted {last.accepted:.3g}"]
+    if not last.log_z - last.bound < DISTANT:
+        return [*lines, "note: the model has not learned the target: take more components or iterations, or a width "
+                        "and a learning rate that suit its coordinates"]
     if last.summed is None:
         return [*lines, "note: without hotter rungs nothing tells whether wells are missing: weights do not notice"]
     apart, seen = last.summed - last.log_z, max(APART, ERRORS * last.summed_error)

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 from backmap_plugins.ensembles import tempering
-from backmap_plugins.ensembles.models.mixture.model import MixtureDensity
-from backmap_plugins.ensembles.steps.learn import said
+from backmap_plugins.ensembles.models.mixture.model import GaussianMixture, MixtureDensity
+from backmap_plugins.ensembles.steps.learn import Learn, said
 from backmap_plugins.ensembles.targets.double_well import DoubleWell
 from backmap_plugins.ensembles.tempering import Ladder, LadderPlan
 from torch import Tensor
 
+from backmap.errors import BackmapError
 from backmap.testing.ensembles import Pendulum
 
 #: Other wells, to which nothing was fitted: depths, tilts, distances, widths, temperatures.
@@ -122,6 +123,24 @@ def test_wells_lost_on_the_way_are_said() -> None:
                 found.network.mean[:, 0].copy_(-found.network.mean[:, 0].abs() - 0.5)
                 found.network.log_spread.clamp_(max=-1.0)
     assert "wells were lost on the way" in said(found.rungs)[-1]
+
+
+def test_a_model_that_has_not_learned_is_said() -> None:
+    """A box of a thousand units: no rung learns anything, and nothing is said of wells."""
+    found = ladder(well(), width=1000.0, iterations=2, last=5)
+    list(found.climb())
+    assert said(found.rungs)[-1].startswith("note: the model has not learned the target")
+
+
+def test_a_target_without_forces_is_refused() -> None:
+    class Silent(Harmonic):
+        def log_density(self, x: Tensor) -> Tensor:
+            return super().log_density(x.detach())
+
+    step = Learn(Learn.Options(model=GaussianMixture(GaussianMixture.Options())))
+    with pytest.raises(BackmapError, match="has no forces: its log_density is not differentiable"):
+        step._expect_forces(Silent(Silent.Options()))
+    step._expect_forces(well())
 
 
 def test_mixed_objective_finds_both_wells() -> None:

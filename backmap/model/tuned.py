@@ -26,5 +26,5 @@ class Tuned:
     @property
     def said(self) -> str:
         """The values, for people: ``timestep 1.5, steps 40``."""
-        return ", ".join(f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
-                         for name, value in self.values.items())
+        return ", ".join(f"{name} {value:g}" if isinstance(value, float) else
+                         f"{name} {'none' if value is None else value}" for name, value in self.values.items())

@@ -12,7 +12,6 @@ from .plan import Plan
 
 WIDTH = 112  #: of comments
 STEPS = 15000  #: of training
-SELDOM = 4  #: sweeps to a tempered one, where beads are likely to be soft: they let torsions turn by themselves
 CGSMILES = "cgsmiles"  #: reader of mappings that name no weights
 #: Of whole boxes, to where a simulation can begin: sweeps that part overlaps, that cool, that count, of the pilot.
 SOFT, COOLING, SWEEPS, LOOKING = 5, 40, 10, 60
@@ -145,8 +144,8 @@ def _makers(plan: Plan, trained: str) -> Iterator[str]:
         elif plan.folding or (plan.jumping and plan.way != "force_field"):
             yield "      tempering: {}         # between sweeps, others that cross barriers: torsions leave wrong wells"
         elif plan.jumping:
-            yield (f"      tempering: {{every: {SELDOM}}} # between sweeps, others that cross barriers; "
-                   "{}, before each, if beads are exact")
+            yield ("      tempering: auto       # between sweeps, others that cross barriers, if the pilot finds that "
+                   "they do; {}, before each, if beads are exact")
         yield "      sweeps: auto          # a pilot on some frames tells how many it takes until energies rest;"
         yield "      at_most: 200          # if these are not enough, run and report say so"
         if (stride := _stride(plan)) is not None:

@@ -31,7 +31,7 @@ from .balancing import MappedBeads
 from .leading import LEADS, SIFT_AGAIN, Leading
 from .mended import LEFT, MENDED, UNMENDED, LeftRecord, MendingRecord, told, unsound
 from .mended import RULES as MENDING_RULES
-from .move_options import HamiltonianOptions, SoftBeads
+from .move_options import SELDOM, WORTH, HamiltonianOptions, SoftBeads, Tempered
 from .moves_record import Record
 from .relaxing import FOLLOWED, RULES, TOPIC, Relaxation, evenly, starting_twice
 from .softness import FIRST as GUESS
@@ -64,7 +64,7 @@ class Hamiltonian(FrameStep):
     verdict_rules = (*RULES, *MENDING_RULES)
     needs = frozenset({"system", "beads", "atoms", "forcefield"})
     gives = frozenset({"atoms"})
-    tunable = ("beads", "timestep", "steps", "sweeps")
+    tunable = ("beads", "timestep", "steps", "tempering", "sweeps")
 
     @property
     def automatic(self) -> tuple[str, ...]:
@@ -74,8 +74,9 @@ class Hamiltonian(FrameStep):
 
     def adopt(self, tuned: Tuned) -> None:
         super().adopt(tuned)
-        if isinstance(self.options.beads, dict):
-            self.options = self.options.model_copy(update={"beads": SoftBeads(**self.options.beads)})
+        for name, kind in (("beads", SoftBeads), ("tempering", Tempered)):
+            if isinstance(value := getattr(self.options, name), dict):
+                self.options = self.options.model_copy(update={name: kind(**value)})
 
     def start(self, state: State) -> None:
         options = self.options
@@ -89,7 +90,8 @@ class Hamiltonian(FrameStep):
         timestep, _ = self._pace(state.system)
         for kind, blocks in zip(state.system.types, self._blocks):
             loose = int((~np.isfinite(kind.bond_length)).sum())
-            if loose and options.timestep != AUTO and timestep > SPRINGY and not (kind.given or kind.coarse):
+            said = options.timestep != AUTO and self.tuned is None  # what a pilot chose is accepted as it should be
+            if loose and said and timestep > SPRINGY and not (kind.given or kind.coarse):
                 state.log(f"note: {kind.name}: {loose} of its bonds are springs, for which {timestep:g} fs are "
                           "long; `constraints: all-bonds` of topology makes them rigid")
             if options.friction is not None and any(len(block.beads) < kind.n_beads for block in blocks):
@@ -169,6 +171,12 @@ class Hamiltonian(FrameStep):
             chosen["timestep"] = timestep
         if options.steps == AUTO:
             steps = chosen["steps"] = lengths.steps_of(timestep)
+        if options.tempering == AUTO:
+            crossing = Tempered(every=SELDOM)
+            worth = tuner.crossing(timestep, steps, crossing) >= WORTH
+            chosen["tempering"] = {"every": SELDOM} if worth else None
+            options = options.model_copy(update={"tempering": crossing if worth else None})
+            tuner.round = partial(stages.main_round, options)
         if options.sweeps == AUTO:
             chosen["sweeps"], remark = tuner.sweeps(timestep, steps, options.at_most)
             remarks += [remark] * bool(remark)

@@ -10,6 +10,8 @@ from backmap.engine.hamiltonian import timestep as lengths
 from backmap.engine.hamiltonian.moves import Tempering
 from backmap.model.tuned import AUTO
 
+SELDOM = 4  #: sweeps to a tempered one, where soft beads let torsions turn by themselves
+WORTH = 0.05  #: share of tempered trajectories that is accepted at least, if they are to be worth their time
 SOFTEST, HARDEST = 10.0, 1000.0  #: caps of the repulsion in soft-core sweeps, kJ/mol
 
 Width = Annotated[float, Field(ge=1e-7, le=0.1)]
@@ -97,9 +99,11 @@ class HamiltonianOptions(Options):
         None, description="exact: beads stay in place. {sigma: ...}: they follow a Gaussian. auto: one as wide as a "
                           "pilot on some frames finds beads to be off, by bead type, at most 0.1 nm. By "
                           "default auto where the recipe says 'beads: model' or 'beads: auto' at its top, else exact.")
-    tempering: Tempered | None = Field(
+    tempering: Tempered | Literal["auto"] | None = Field(
         None, description="Sweeps of tempered trajectories between the others: as exact as these, they leave torsional "
-                          "wells in which others stay, at some five times the time of a sweep. {}: as by default.")
+                          "wells in which others stay, at some five times the time of a sweep. {}: as by default. "
+                          f"auto: before every {SELDOM}th sweep, if a pilot on some frames has {WORTH:g} of such "
+                          "trajectories accepted, else none.")
     fixman_potential: bool = Field(
         False, description="Add the Fixman potential kT/2 ln det G of rigid bonds, so that they are sampled as very "
                            "stiff springs are. Without it the distribution is that of constrained dynamics.")
@@ -120,6 +124,6 @@ class HamiltonianOptions(Options):
         if self.for_start and self.sweeps == AUTO:
             raise ValueError("'for_start' samples nothing, and 'sweeps: auto' is as many as samples take: write a "
                              "number, or leave 'for_start' out")
-        if self.only is not None and AUTO in (self.sweeps, self.steps, self.timestep):
+        if self.only is not None and AUTO in (self.sweeps, self.steps, self.timestep, self.tempering):
             raise ValueError("'auto' needs moves of all atoms to tell by, and 'only' leaves few: write numbers")
         return self

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from backmap.api import Tally
 from backmap.engine.hamiltonian.following import BLOCKS, Following
-from backmap.engine.relaxation import ENERGY, POPULATION, Change, Growth, Slope, growth, meeting, relaxed
+from backmap.engine.relaxation import ENERGY, ENOUGH, POPULATION, Change, Growth, Slope, growth, meeting, relaxed
 from backmap.model.assessment import CARE, GOOD, UNUSABLE, Aspect, VerdictRule
 from backmap.model.parameters import BOLTZMANN
 
@@ -23,10 +24,13 @@ FALLING = 1.0  #: kT an atom over the last third of the sweeps: nowhere near
 BLIND = 0.5  #: kT a degree of freedom, as much as a harmonic one has: if only larger changes are seen, nothing is known
 TRAPPED = 0.1  #: kT a degree of freedom of torsions: a tenth of a molecule's torsions in wrong wells brings as much
 AWAY = 0.25  #: kT a degree of freedom of bonded terms by which a second start has to be heated; 1 is to be expected
+REMEMBERED = 0.02  #: share of torsions that may be where they were before the sweeps because these are too few
+SURE = 0.95  #: probability with which more of them are, to be said
 STUCK = 0.01  #: share of beads none of whose moves was accepted, above which a run is not relaxed
 RULES = (VerdictRule(
     TOPIC, "force field", "energies or populations that change over the last third of the sweeps, are not forgotten, "
-    f"or that a second start does not meet; torsions that no tempered trajectory moves, and of which two starts would "
+    f"or that a second start does not meet; more than {REMEMBERED:.0%} of the torsions where they were before only "
+    "because sweeps have not forgotten it; torsions that no tempered trajectory moves, and of which two starts would "
     f"not show differences below {TRAPPED:g} kT a degree of freedom; more than {STUCK:.0%} of the beads stuck; starts "
     "for simulations (`for_start`)",
     f"energies that change by more than {FALLING:g} kT an atom, or are not finite"),)
@@ -113,6 +117,29 @@ class Relaxation:
                               pieces, self.slopes[name].noise * size**0.5) for k, name in enumerate(names)
                 if name in self.slopes}
 
+    @cached_property
+    def memory(self) -> Change | None:
+        """The share of torsions that are where they were before the sweeps because these have not forgotten it.
+
+        Two starts that have forgotten where they began have as many torsions in the same wells as one of them has at
+        two times far apart (Bhatt and Young, Phys. Rev. Lett. 54, 924 (1985)); what is more in the same as before is
+        remembered. None without a second start, or without torsions.
+        """
+        number, kept, shared = (self.tally.rows("kept").swapaxes(0, 1).reshape(3, -1) if "kept" in self.tally
+                                else np.zeros((3, 0)))
+        n = int((number > 0).sum())
+        if n < ENOUGH or not self.away > AWAY:
+            return None
+        share = float((kept - shared).sum() / number.sum())
+        error = float(np.sqrt(((kept - shared - share * number)**2).sum() * n / (n - 1)) / number.sum())
+        return Change(share, error, n - 1.0, float("nan"), REMEMBERED)
+
+    @property
+    def unforgotten(self) -> bool:
+        """Whether torsions are seen to remember where they were."""
+        memory = self.memory
+        return memory is not None and memory.value - memory.tolerance > memory.error * stdtrit(memory.freedom, SURE)
+
     def _tolerance(self, name: str | tuple[str, str], size: float = 1.0) -> float:
         if isinstance(name, tuple):
             return POPULATION
@@ -192,7 +219,12 @@ class Relaxation:
                                      f"first after {of.sweeps} sweeps: {'; '.join(map(self._gap, self.apart[:3]))}. "
                                      "More sweeps are needed" + (
                                          "." if self.crossing else ", or `tempering`, which crosses barriers."))
-        if self.moving or self.remembered or self.apart or stuck > STUCK * beads:
+        if self.unforgotten:
+            share = f"{self.memory.value:.1%} \u00b1 {self.memory.error:.1%}"
+            yield self._aspect(CARE, f"Not relaxed: {share} of the torsions are where they were before the sweeps "
+                                     "because these have not forgotten it, as a second start shows. More sweeps are "
+                                     "needed.")
+        if self.moving or self.remembered or self.apart or self.unforgotten or stuck > STUCK * beads:
             return
         if not self.visible < BLIND:
             limit = (f"only changes above {self.visible:.2g} kT a degree of freedom would be seen"
@@ -282,6 +314,8 @@ class Relaxation:
         beads, stuck, infeasible = self.tally.counts("beads").tolist()
         said = f"{self.accepted:.1%} of the moves accepted, {stuck / beads:.2%} of the beads stuck, " \
                f"{infeasible / beads:.2%} infeasible"
+        if self.memory is not None:
+            said += f", {self.memory.value:.1%} \u00b1 {self.memory.error:.1%} of torsions remembered"
         if "overlap" in self.tally:
             overlap = self.tally.rows("overlap").mean() / self.following.system.n_beads
             said += f", {overlap:.2%} of those in frames that were followed overlap"

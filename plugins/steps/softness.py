@@ -34,7 +34,7 @@ WAIT = 10  #: sweeps before the fixed point is looked for anew, twice as many ea
 FALLEN = 0.1  #: share by which it must have fallen to be looked for once more
 NEAR = 0.04  #: relative change of every sigma below which no more are tried
 FARTHEST = 3.0  #: factor by which a trial differs from the one before at most
-ENOUGH = 600  #: beads by which sigma is told in systems with untied molecules, at least
+ENOUGH = 600  #: beads by which sigma is told in large frames, at least
 
 
 def fixed_point(sigma: Sequence[float], found: Sequence[float], count: int, most: float) -> tuple[float, float]:
@@ -86,7 +86,7 @@ class SigmaTuner:
         progress: Told the share of the work that is done, 0 to 1.
         measured: What was found, for people.
         sweeps: How many were made.
-        part: Beads that are moved and measured, (B,): all, or where molecules are untied some of the others.
+        part: Beads that are measured, (B,): some of those that are tied to their molecules in large frames, else all.
     """
 
     moves: HamiltonianMoves
@@ -97,7 +97,7 @@ class SigmaTuner:
     progress: Callable[[float], None]
     measured: list[dict[str, Any]] = field(default_factory=list)
     sweeps: int = 0
-    part: Mask | None = None
+    part: Mask = field(init=False)
 
     def __post_init__(self) -> None:
         system = self.moves.system
@@ -105,7 +105,8 @@ class SigmaTuner:
         self.names = sorted({name for kind in drawn for name in kind.bead_types})
         self.kinds = per_bead(system, [np.array([self.names.index(name) if kind in drawn else -1
                                                  for name in kind.bead_types]) for kind in system.types])
-        self.part = part_of(system) if any(kind.untied for kind in system.types) else None
+        self.part = part_of(system)
+        self.free = any(kind.untied for kind in system.types)
 
     def found(self, at_most: int) -> tuple[dict[str, float] | None, str]:
         """The sigma of each bead type, nm, or None where all beads are met exactly; and what could not be reached.
@@ -128,7 +129,7 @@ class SigmaTuner:
                 break
             chosen = _chosen(tau, error)
             self._held(chosen)
-            self._swept(frames, wait)
+            self._swept(frames, wait, self.part if self.free else None)
             before = tau
             tau, error = self._fixed(frames, chosen)
             falling, wait = bool((tau < (1 - FALLEN) * before).any()), 2 * wait
@@ -177,21 +178,21 @@ class SigmaTuner:
     def _held(self, sigma: Array) -> None:
         self.moves.soften(np.where(self.kinds >= 0, sigma[self.kinds], FIRST))
 
-    def _swept(self, frames: Sequence[Frame], count: int) -> None:
-        """So many sweeps over every frame."""
+    def _swept(self, frames: Sequence[Frame], count: int, only: Mask | None) -> None:
+        """So many sweeps over every frame, or some of its beads."""
         for _ in range(count):
             self.sweeps += 1
             for place, frame in enumerate(frames):
-                self.moves.sweep(frame, (*self.name, "sigma", int(self.window.frames[place]), self.sweeps), self.part)
+                self.moves.sweep(frame, (*self.name, "sigma", int(self.window.frames[place]), self.sweeps), only)
 
     def _measured(self, frames: Sequence[Frame]) -> tuple[Array, Array]:
         """<|M r - R|^2> / 3 of each bead type with the sigma of now, nm^2, and of how many beads that is."""
-        self._swept(frames, SETTLE)
+        self._swept(frames, SETTLE, self.part)
         total, counts = np.zeros((2, len(self.names)))
-        there = (self.kinds >= 0) & (True if self.part is None else self.part)
+        there = (self.kinds >= 0) & self.part
         telling = [there & ~self.stuck(frame, place) for place, frame in enumerate(frames)]
         for _ in range(MEASURE):
-            self._swept(frames, 1)
+            self._swept(frames, 1, self.part)
             for frame, told in zip(frames, telling):
                 squares = (frame.residual[told]**2).sum(axis=1) / 3
                 total += np.bincount(self.kinds[told], squares, minlength=len(self.names))

@@ -1,4 +1,4 @@
-"""How ``hamiltonian`` tunes itself by the frames of a pilot: the time step, and how many sweeps it takes to relax."""
+"""How ``hamiltonian`` tunes itself by the frames of a pilot: its moves, and how many sweeps it takes to relax."""
 from __future__ import annotations
 
 import math
@@ -14,13 +14,15 @@ from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.hamiltonian import timestep as lengths
 from backmap.engine.hamiltonian.following import stretches
 from backmap.engine.hamiltonian.move import copied
-from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves, SweepOutcome
+from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves, SweepOutcome, Tempering
 from backmap.engine.relaxation import ENERGY, Growth, Slope, growth, relaxed
 from backmap.engine.sites.schedule import per_bead
 from backmap.model.system import Window
 
 from .balancing import MappedBeads, off
+from .move_options import Tempered
 from .relaxing import CALLED
+from .softness import part_of
 
 Array = NDArray[np.float64]
 
@@ -103,6 +105,18 @@ class MoveTuner:
                 break
             chosen = lengths.better(chosen, float(share), worst)
         return chosen
+
+    def crossing(self, timestep: float, steps: int, tempered: Tempered) -> float:
+        """The share of tempered trajectories that is accepted."""
+        self.progress(0.1)
+        part, accepted, tried = part_of(self.moves.system), 0, 0
+        for frame, number in zip(self._begun(timestep, steps), self.window.frames):
+            outcome = self.moves.sweep(frame, (*self.name, "tuning crossing", int(number), 0), part,
+                                       tempering=Tempering(tempered.peak, tempered.time))
+            accepted, tried = accepted + int(outcome.accepted.sum()), tried + len(outcome.accepted)
+        share = accepted / max(tried, 1)
+        self.measured["tempering"] = [{"accepted": round(share, 3), "moves": tried}]
+        return share
 
     def sweeps(self, timestep: float, steps: int, at_most: int) -> tuple[int, str]:
         """The number of sweeps after which energies no longer change, and what still does after ``at_most``.

@@ -97,7 +97,7 @@ def test_the_force_field_without_weights_or_frames(folder: Path, capsys: pytest.
     made = steps(folder / "recipe.yaml")
     assert made["topology"]["constraints"] == "h-bonds"
     assert (made["forward"]["generator"], "gibbs" in made) == ("template", False)  # moves relax as well alone
-    assert made["hamiltonian"]["tempering"] == {"every": 4}  # of beads that may be soft
+    assert made["hamiltonian"]["tempering"] == "auto"  # of beads that may be soft
     assert made["hamiltonian"]["timestep"] == "auto"
     code, _, err = call("run", "recipe.yaml", *QUICK, "--set", "steps.hamiltonian.steps=2", capsys=capsys)
     assert code == 0, err

@@ -22,6 +22,7 @@ Index = NDArray[np.int64]
 ONE = {"lj_14": "lj", "coulomb_14": "coulomb"}
 PAIRS = ("lj", "coulomb")
 WELLS = ("gauche+", "trans", "gauche-")  #: of torsions from 0 to 120, to 240 and to 360 degrees
+ALIKE = 6  #: bonds as far as which two atoms have the same neighbours to be alike
 TYPES = 6  #: kinds of torsions that are told apart, the most frequent ones
 
 
@@ -34,6 +35,8 @@ class BeadEnergies:
         terms: Names of the terms: bond, angle, proper, improper, cmap, and behind them lj and coulomb, each with 1-4
             pairs; those there are.
         torsions: Names of the kinds of torsions about bonds that turn, by their atom types.
+        torsion_bead: Bead of each of the n torsions of these kinds, (n,).
+        telling: Whether its well is another after a turn that swaps no atoms that are alike, (n,) bool.
     """
 
     def __init__(self, energy: FrameEnergy) -> None:
@@ -44,22 +47,24 @@ class BeadEnergies:
         self._find_torsions(energy.system)
 
     def _find_torsions(self, system: System) -> None:
-        """Those of the most frequent kinds, with their atoms (n, 4), beads and kinds (n,)."""
+        """Those of the most frequent kinds: their atoms (n, 4), beads, kinds and whether they are ``telling``, (n,)."""
         of_type = [turning(kind) for kind in system.types]
         names = Counter()
         for group, named in zip(system.groups, of_type):
             for name in named.values():
                 names[name] += len(group.atom_offset)
         self.torsions = sorted(name for name, _ in names.most_common(TYPES))
-        place, atoms, kinds = {name: k for k, name in enumerate(self.torsions)}, [], []
+        place, atoms, kinds, telling = {name: k for k, name in enumerate(self.torsions)}, [], [], []
         for group, named in zip(system.groups, of_type):
             own = {quad: place[name] for quad, name in named.items() if name in place}
             if own:
                 atoms.append((group.atom_offset[:, None, None] + np.array(list(own))).reshape(-1, 4))
                 kinds.append(np.tile(list(own.values()), len(group.atom_offset)))
+                telling.append(np.tile(_told_apart(group.type, list(own)), len(group.atom_offset)))
         self._torsion = np.concatenate([np.empty((0, 4), dtype=np.int64), *atoms])
         self._kind = np.concatenate([np.empty(0, dtype=np.int64), *kinds])
-        self._torsion_bead = self.energy.layout.where.owner[self._torsion[:, 1]]
+        self.torsion_bead = self.energy.layout.where.owner[self._torsion[:, 1]]
+        self.telling = np.concatenate([np.empty(0, dtype=bool), *telling])
 
     @cached_property
     def n_torsions(self) -> Array:
@@ -68,7 +73,7 @@ class BeadEnergies:
 
     def _counted(self, weights: Array) -> Array:
         n_beads = self.energy.system.n_beads
-        where = self._kind * n_beads + self._torsion_bead
+        where = self._kind * n_beads + self.torsion_bead
         return np.bincount(where, weights, minlength=len(self.torsions) * n_beads).reshape(-1, n_beads)
 
     def bonded(self, atoms: Array) -> Array:
@@ -90,11 +95,15 @@ class BeadEnergies:
                 for term in self.terms if term in PAIRS]
         return np.array(rows).reshape(-1, self.energy.system.n_beads), found.total
 
-    def wells(self, atoms: Array) -> Array:
-        """Torsions of each kind in each well by bead, of whole molecules (A, 3), nm, (kinds, 3, B)."""
+    def well(self, atoms: Array) -> Index:
+        """The number of the well in which each torsion of whole molecules (A, 3), nm, lies, (n,)."""
         with torch.no_grad():
             angle = bonded.dihedral(*torch.as_tensor(atoms[self._torsion]).unbind(1)).numpy()
-        well = (np.mod(angle, 2 * np.pi) // (2 * np.pi / 3)).astype(np.int64).clip(0, 2)
+        return (np.mod(angle, 2 * np.pi) // (2 * np.pi / 3)).astype(np.int64).clip(0, 2)
+
+    def wells(self, atoms: Array) -> Array:
+        """Torsions of each kind in each well by bead, of whole molecules (A, 3), nm, (kinds, 3, B)."""
+        well = self.well(atoms)
         return np.stack([self._counted((well == k).astype(float)) for k in range(3)], axis=1)
 
     def freedom(self, exact: bool) -> dict[str, int]:
@@ -143,6 +152,19 @@ def turning(kind: MoleculeType) -> dict[tuple[int, ...], str]:
             types = tuple(kind.atom_types[atom] for atom in (a, b, c, d))
             found[a, b, c, d] = "-".join(min(types, types[::-1]))
     return found
+
+
+def _told_apart(kind: MoleculeType, torsions: list[tuple[int, ...]]) -> list[bool]:
+    """Whether no other neighbour of the second and third atom of a torsion is like its first and last."""
+    graph = nx.Graph(kind.graph.edges)
+    for atom in graph:
+        graph.nodes[atom]["type"] = f"{kind.atom_types[atom]} {kind.mass[atom]:.2f}"
+    seen = nx.weisfeiler_lehman_subgraph_hashes(graph, node_attr="type", iterations=ALIKE)
+
+    def own(atom: int, end: int, other: int) -> bool:
+        return all(seen[atom] != seen[one] for one in set(graph[end]) - {other, atom})
+
+    return [own(a, b, c) and own(d, c, b) for a, b, c, d in torsions]
 
 
 def _second(layout: FieldLayout, number: int, atoms: Index) -> Index:

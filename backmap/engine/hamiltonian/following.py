@@ -112,6 +112,10 @@ class Followed:
                     arrays["overlap"] = np.array([(pairs[0] > OVERLAP).sum()])
             if self.part is not None and sweep == of.sweeps:
                 arrays[f"{start} pairs"] = self._summed(pairs, self.part)
+        if self.part is not None and (sweep == 0 or sweep in of.late):
+            wells = np.arange(len(WELLS)) == of.beads.well(atoms)[:, None]
+            which = "begun wells" if sweep == 0 else f"{start} wells"
+            arrays[which] = arrays.get(which, 0.0) + wells / (1 if sweep == 0 else len(of.late))
         if outcome is not None and sweep in of.often:
             bonded, wells = of.beads.bonded(atoms), of.beads.wells(atoms).reshape(-1, of.system.n_beads)
             if start == "first":
@@ -144,6 +148,17 @@ class Followed:
         total = np.bincount(outcome.beads[there], each[there], minlength=n_beads)
         return total / np.maximum(np.bincount(outcome.beads[there], minlength=n_beads), 1)
 
+    def _kept(self) -> Array:
+        """Torsions of each piece that starts twice, the probability that they are where they were before the sweeps
+        over the last third of these, and that of both starts being in the same well, summed, (3, P').
+        """
+        begun, first, second = (self.arrays[f"{start} wells"] for start in ("begun", "first", "second"))
+        beads = self.following.beads
+        piece = np.where(beads.telling, self.part[beads.torsion_bead], -1)
+        count, inside = int(self.part.max(initial=-1)) + 1, piece >= 0
+        rows = np.ones(len(piece)), (first * begun).sum(axis=1), (first * second).sum(axis=1)
+        return np.array([np.bincount(piece[inside], row[inside], minlength=count) for row in rows])
+
     @property
     def potential(self) -> float:
         """Of the whole frame before the first sweep, kJ/mol."""
@@ -151,8 +166,8 @@ class Followed:
 
     def rows(self) -> dict[str, Array]:
         """What was seen: ``often`` (K, P, R) and ``pairs`` (k, P, 3), number of beads that ``overlap``; of two starts
-        ``first`` and ``second`` (K', P'), the bonded ones of them ``heated`` (k', P'), and which ``part`` of the beads
-        they are of.
+        ``first`` and ``second`` (K', P'), the bonded ones of them ``heated`` (k', P'), which ``part`` of the beads
+        they are of, and torsions that are ``kept`` (3, P').
         """
         of, arrays = self.following, self.arrays
         found = {"often": np.stack([arrays[f"often {sweep}"] for sweep in of.often], axis=-1),
@@ -165,4 +180,5 @@ class Followed:
             found["heated"] = arrays["heated"]
             moving = (of.piece >= 0).sum()
             found["part"] = np.array([(self.part >= 0).sum() / moving])
+            found["kept"] = self._kept()
         return found

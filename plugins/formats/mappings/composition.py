@@ -153,10 +153,14 @@ class _Composition:
         return placed
 
     def _is_cap(self, residue: int) -> bool:
-        """Whether a residue that no unit describes is a cap of a peptide; its atoms follow their neighbours."""
-        own = {*self.residues[residue].atoms.values()}
-        bonded = {other for atom in own - {-1} for other in self.graph[atom]} - own
-        return not self.strict and self.residues[residue].name in CAPS and len(bonded) == 1
+        """Whether a residue that no unit describes ends a chain: a cap of a peptide, or one heavy atom, as methyl is.
+
+        Its atoms follow their neighbours.
+        """
+        own = {*self.residues[residue].atoms.values()} - {-1}
+        bonded = {other for atom in own for other in self.graph[atom]} - own
+        small = sum(int(self.molecule.element[atom]) != 1 for atom in own) <= 1
+        return not self.strict and (small or self.residues[residue].name in CAPS) and len(bonded) == 1
 
     def _unit(self, start: int) -> Unit | None:
         """What describes the residues from ``start`` on: the longest unit; of forms of one residue, that which fits."""
@@ -194,9 +198,19 @@ class _Composition:
         found = [(self._atom(start, unit, bead, member), member.share) for member in bead.members]
         atoms = [atom for atom, _ in found if atom is not None]
         shares = [share for atom, share in found if atom is not None]
+        if bead.members and not atoms and not self.missing:
+            self.errors.add(self._empty(start, bead))
         self.index[start, bead.name] = len(self.beads)
         self.beads.append(Bead(bead.name, bead.kind, atoms, weighted(self.molecule, atoms, shares, bead.weights),
                                bead.where))
+
+    def _empty(self, start: int, bead: UnitBead) -> BackmapError:
+        """The error of a bead none of whose atoms is at the end of a chain that may do without some."""
+        residue = self.residues[start]
+        asked = ", ".join(dict.fromkeys(member.atom for member in bead.members))
+        return BackmapError(f"bead '{bead.name}' has none of its atoms ({asked}) in residue {start + 1} of molecule "
+                            f"type '{self.molecule.name}', {residue.name}", where=bead.where,
+                            hint=f"Its atoms: {', '.join([*residue.atoms][:10])}.")
 
     def _atom(self, start: int, unit: Unit, bead: UnitBead, member: Member) -> int | None:
         """The atom, or None where the residue may do without it, or it is missing, which is noted."""

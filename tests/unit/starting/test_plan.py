@@ -64,7 +64,7 @@ def test_beads_that_are_mapped_get_more_tempered_sweeps_than_others() -> None:
     plan = Plan("force_field", (), 310.0, {"atoms": {"gromacs": "topol.top"}}, {"gromacs": "cg.gro"},
                 forcefield={"parameters": {"gromacs": "topol.top"}, "cutoff": 1.0}, jumping=True, single=True)
     hot = {"peak": 8, "time": 600}
-    for beads, folds, tempering in (("mapped", False, hot), ("model", False, {"every": 4}), (None, False, {"every": 4}),
+    for beads, folds, tempering in (("mapped", False, hot), ("model", False, "auto"), (None, False, "auto"),
                                     ("model", True, {}), ("mapped", True, {})):
         content = yaml.safe_load(run_recipe(replace(plan, beads_are=beads, folding=folds), "box", ""))["steps"]
         moves = next(step["hamiltonian"] for step in content if "hamiltonian" in step)

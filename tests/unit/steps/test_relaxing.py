@@ -144,6 +144,21 @@ def test_second_starts_that_stay_apart_are_told() -> None:
     assert "higher" in finding.text
 
 
+@pytest.mark.parametrize(("share", "told"), [(0.0, False), (0.01, False), (0.15, True), (1.0, True)])
+def test_torsions_that_remember_where_they_were_are_told(share: float, told: bool) -> None:
+    """Of three wells that are filled by .6, .2 and .2, as many draws are kept from before as are remembered."""
+    rng = np.random.default_rng(3)
+    found = relaxation(rng, twice=True)
+    begun, second, new = rng.choice(3, (3, 32, 200), p=[0.6, 0.2, 0.2])
+    first = np.where(rng.random(begun.shape) < share, begun, new)
+    found.tally.row("kept", 0, [np.full(32, 200), (first == begun).sum(axis=1), (first == second).sum(axis=1)])
+    assert found.memory.value == pytest.approx(share * (1 - 0.44), abs=4 * found.memory.error)
+    assert found.memory.error < 0.015
+    (finding,) = found.findings()
+    assert finding.level == (CARE if told else GOOD)
+    assert ("are where they were before the sweeps" in finding.text) == told
+
+
 @pytest.mark.parametrize(("apart", "told"), [(0.1, True), (10.0, False)])
 def test_torsions_that_nothing_moves_between_wells_are_told_where_two_starts_would_not_differ(apart: float,
                                                                                              told: bool) -> None:

@@ -78,7 +78,7 @@ def test_beads_farther_off_than_their_bonds_are_spread_are_named_and_not_held(mo
     window = Window(frames=np.array([0]), beads=known.beads[:1], boxes=known.boxes[:1], time=np.zeros(1),
                     system=known.system)
     moves = SimpleNamespace(system=known.system, soften=lambda each: None)
-    monkeypatch.setattr(SigmaTuner, "_swept", lambda self, frames, count: None)
+    monkeypatch.setattr(SigmaTuner, "_swept", lambda self, frames, count, only: None)
     for tau, wanted, said in (([0.06, 0.07], {"A": 0.06, "B": 0.07}, "half of the spread of their bonds: the atoms"),
                               ([0.15, 0.15], {"A": WIDEST, "B": WIDEST}, "0.1 nm, to which sigma is held")):
         monkeypatch.setattr(SigmaTuner, "_fixed", lambda self, *rest, tau=tau: (np.array(tau), np.full(2, 1e-6)))
@@ -115,6 +115,26 @@ def test_displaced_beads_give_their_displacement_back(off: float) -> None:
 @pytest.mark.slow
 def test_mapped_beads_are_met_exactly() -> None:
     assert found(0.0003) is None  # the rounding of a .gro
+
+
+def test_all_beads_of_a_large_frame_wait_and_some_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = chains.chain(4, [{0: 1, 1: 1}, {2: 1, 3: 1}])
+    for untied in (0, 10):
+        system = System(((one, 1500), (replace(one, untied=True, name="FRE"), untied))[:1 + bool(untied)])
+        window = Window(frames=np.array([0]), beads=np.zeros((1, system.n_beads, 3)), boxes=None, time=np.zeros(1),
+                        system=system)
+        swept: list[tuple[int, int]] = []
+        frame = SimpleNamespace(residual=np.full((system.n_beads, 3), 0.05))
+
+        def sweep(frame: object, name: tuple, only: np.ndarray | None, swept: list = swept,
+                  count: int = system.n_beads) -> None:
+            swept.append((name[-1], count if only is None else int(only.sum())))
+
+        moves = SimpleNamespace(system=system, soften=lambda each: None, sweep=sweep)
+        monkeypatch.setattr("backmap_plugins.steps.softness.usual_of", lambda *given: WIDEST)
+        SigmaTuner(moves, window, lambda place, frame=frame: frame,
+                   lambda frame, place, n=system.n_beads: np.zeros(n, dtype=bool), (1, 2), lambda share: None).found(50)
+        assert {beads for _, beads in swept} == ({3000, 600} if not untied else {600})
 
 
 def test_few_beads_do_not_make_a_type_exact() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from backmap_plugins.steps import stages, tuning
 from backmap_plugins.steps.hamiltonian import Hamiltonian
+from backmap_plugins.steps.move_options import SELDOM, Tempered
 from backmap_plugins.steps.tuning import FIRST, MoveTuner
 
 from backmap import testing
@@ -39,6 +40,32 @@ def test_the_time_step_has_the_wanted_share_accepted() -> None:
     step.frames(window, state)
     moves = step.memory["moves"]
     assert moves.counts("accepted").sum() / moves.counts("tried").sum() == pytest.approx(WANTED, abs=0.1)
+
+
+@pytest.mark.parametrize(("share", "every"), [(0.2, SELDOM), (0.01, None)])
+def test_tempered_trajectories_stay_where_they_are_accepted(share: float, every: int | None,
+                                                            monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take five times as long as others: where none is accepted they lead nowhere."""
+    system, window, field = melt(1)
+    step, state, _ = started(system, field, timestep=2.0, steps=4, sweeps=3, tempering="auto", mend=0)
+    assert step.automatic == ("tempering",)
+    monkeypatch.setattr(MoveTuner, "crossing", lambda *given: share)
+    step.adopt(step.tune(window, state))
+    assert step.options.tempering == (every and Tempered(every=every))
+    crossed = [name for name, *_ in stages.sweeps(step.options, twice=False) if name == stages.TEMPERED]
+    assert len(crossed) == (every is not None)
+
+
+def test_the_share_of_tempered_trajectories_that_is_accepted_is_counted() -> None:
+    """Of short ones that hardly heat up nearly all are, of long hot ones few."""
+    system, window, field = melt(1)
+    step, state, _ = started(system, field, timestep=2.0, steps=4, sweeps=3, temperature=350, mend=0)
+    tuner = MoveTuner(step.moves, step.energy, window, lambda place: step._begun(window.take([place]), state, print),
+                      partial(stages.main_round, step.options), (1, 2), lambda share: None)
+    mild, hot = (tuner.crossing(2.0, 4, Tempered(peak=peak, time=time)) for peak, time in ((1.01, 20), (20, 60)))
+    assert mild > 0.6
+    assert hot < 0.3
+    assert tuner.measured["tempering"][0]["moves"] >= 24
 
 
 def test_draws_of_the_pilot_are_not_those_of_the_run() -> None:

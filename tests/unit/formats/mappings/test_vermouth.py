@@ -118,6 +118,33 @@ def test_caps_follow_what_they_are_bonded_to(tmp_path: Path) -> None:
         _read(tmp_path, PAIRS, molecule=inner)
 
 
+@pytest.mark.parametrize(("carbons", "told"), [("CCCCC", "END (1)"), ("CCCCCC", "")])
+def test_ends_of_one_heavy_atom_follow_what_they_are_bonded_to(tmp_path: Path, carbons: str, told: str) -> None:
+    """Polymer builders give a methyl at an end a residue of its own; larger ones want beads."""
+    atoms, _ = builders.atoms_of(carbons, "BUT")
+    end = np.isin(np.arange(len(atoms.element)), range(4, len(carbons)))
+    for i, j in atoms.bonds.tolist():
+        end[j] |= end[i] and atoms.element[j] == 1
+    ended = replace(atoms, residues=1 + end, residue_names=["END" if there else "BUT" for there in end])
+    if told:
+        model = _read(tmp_path, DIALECT, "a.map", ended)
+        assert any("caps that the mapping does not describe" in line and told in line for line in model.remarks)
+        assert {*model.mapping.owner[end].tolist()} == {1}
+    else:
+        with pytest.raises(BackmapError, match="residue 2 of molecule type 'BUT', END, is not described"):
+            _read(tmp_path, DIALECT, "a.map", ended)
+
+
+def test_beads_none_of_whose_atoms_is_there_say_what_is(tmp_path: Path) -> None:
+    """At the ends of chains atoms may be missing, but not all of a bead."""
+    atoms, _ = polyethylene(3)
+    text = PAIRS.replace("ETH#1 ETH#2", "ETH#1").replace("ETH#1:CA P\nCB P\nETH#2:CA P\nCB P 2", "ETH#1:CX P\nCY P")
+    with pytest.raises(BackmapError) as caught:
+        _read(tmp_path, text, molecule=atoms)
+    assert "bead 'P' has none of its atoms (CX, CY) in residue 1 of molecule type 'PE', ETH" in str(caught.value)
+    assert "Its atoms: CA, CB, HA1" in str(caught.value)
+
+
 def test_modifications_are_left_out(tmp_path: Path) -> None:
     text = "[ modification ]\n[ from blocks ]\nEND\n[ mapping ]\nX Y\n" + MAPPING
     assert _read(tmp_path, text).bead_names == ["A", "B"]

@@ -19,7 +19,8 @@ def backmap_targets() -> dict[str, str]:
 @hookimpl
 def backmap_models() -> dict[str, str]:
     here = "backmap_plugins.ensembles.models"
-    return {"mixture": f"{here}.mixture.model:GaussianMixture", "vae": f"{here}.vae.model:Vae"}
+    return {"autoregressive": f"{here}.autoregressive.model:Autoregressive",
+            "mixture": f"{here}.mixture.model:GaussianMixture", "vae": f"{here}.vae.model:Vae"}
 
 
 @hookimpl

@@ -152,6 +152,16 @@ class Blocks(nn.Module):
             hidden = hidden + new if new.shape == hidden.shape else new
         return hidden.transpose(0, 1)
 
+    def column(self, d: int, before: Tensor, z: Tensor) -> Tensor:
+        """Outputs (n, outputs) of coordinate d, from what is known of those before it (n, 2 d) and z (n, L)."""
+        known, of_z = self.weights[0][d].split([2 * len(self.seen), z.shape[1]])
+        inputs = torch.cat([before, z.float()], dim=1)
+        hidden = torch.addmm(self.biases[0][d], inputs, torch.cat([known[:2 * d], of_z]))
+        for k in range(1, len(self.weights)):
+            new = torch.addmm(self.biases[k][d], torch.nn.functional.silu(hidden), self.weights[k][d])
+            hidden = hidden + new if new.shape == hidden.shape else new
+        return hidden
+
 
 class Groups(nn.Module):
     """One network for each group of coordinates that behave alike, fed with the surroundings that the target tells."""

@@ -1,0 +1,105 @@
+"""A table of one or two torsions: tents on an even grid, whose weights are set rather than learned."""
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...numbers import uniform
+from .shapes import TURN
+
+FLATTER = 0.5  #: power of the weights by which learning draws: what is rare is looked at more often than it is found
+EVEN = 0.02  #: share of the draws in learning that are even
+MOST = 3.0  #: nats by which one draw may raise or lower weights
+ROUNDS = 30  #: of expectation maximisation
+KEPT = 0.98  #: of the bound of ln Z, from one batch to the next
+
+
+class Table(nn.Module):
+    """Density of T torsions (n, T), radians: bilinear between ``nodes`` of each.
+
+    It is a mixture of products of tents, one over each node. Given everything else of a model, the weights of least
+    divergence are known from the draws: ``notice`` leads them there, ``settle`` sets them.
+
+    Args:
+        torsions: T, one or two.
+        nodes: On each circle.
+    """
+
+    def __init__(self, torsions: int, nodes: int) -> None:
+        super().__init__()
+        self.torsions, self.nodes = torsions, nodes
+        self.register_buffer("logit", torch.zeros(nodes**torsions, dtype=torch.float64))
+        self.register_buffer("bound", torch.tensor(0.0, dtype=torch.float64))  # 0: not known yet
+
+    def log_density(self, x: Tensor) -> Tensor:
+        """ln of the density of torsions (n, T), (n,)."""
+        return self._log_density(x, self.logit.softmax(0))
+
+    def draw(self, n: int, rng: np.random.Generator, flatter: bool = False) -> Tensor:
+        """Torsions (n, T) between -pi and pi: one in each n-th of the weights, from flatter ones in learning."""
+        edges = (self.flatter() if flatter else self.logit.softmax(0)).cumsum(0)
+        places = (torch.arange(n) + uniform(rng, n)) / n
+        which = torch.searchsorted(edges, places).clamp_max(len(edges) - 1)
+        node = torch.stack([which // self.nodes**(self.torsions - 1 - k) % self.nodes
+                            for k in range(self.torsions)], 1)
+        off = uniform(rng, n, self.torsions) + uniform(rng, n, self.torsions) - 1
+        return torch.remainder((node + off) / self.nodes * TURN + math.pi, TURN) - math.pi
+
+    def flatter(self) -> Tensor:
+        """Weights by which learning draws, (G^T,)."""
+        return (1 - EVEN) * (FLATTER * self.logit).softmax(0) + EVEN / len(self.logit)
+
+    def log_flatter(self, x: Tensor) -> Tensor:
+        """ln of the density from which learning draws, (n,)."""
+        return self._log_density(x, self.flatter())
+
+    def notice(self, x: Tensor, off: Tensor, rate: float) -> None:
+        """Move weights towards those of least divergence, of which the mean of ln q/p is the same everywhere.
+
+        Args:
+            x: Torsions of draws of ``draw(flatter=True)``, (n, T).
+            off: ln q/p of each, up to a constant, (n,).
+            rate: Share of what one draw asks for that is done.
+        """
+        share = (self.log_density(x) - self.log_flatter(x)).softmax(0)
+        middle = off.median()
+        bound = -(share * (off - middle).clamp(-MOST, MOST)).sum() - middle
+        self.bound = KEPT * self.bound + (1 - KEPT) * bound if self.bound else bound
+        at, each = self._responsible(x, self.logit.softmax(0))
+        change = (-off - self.bound).clamp(-MOST, MOST)
+        self.logit.index_add_(0, at.flatten(), (rate * each * change[:, None]).flatten())
+        self.logit -= self.logit.logsumexp(0)
+
+    def settle(self, x: Tensor, log_weight: Tensor) -> None:
+        """Set weights by maximum likelihood of weighted torsions (n, T)."""
+        share, weight = log_weight.softmax(0), self.logit.softmax(0)
+        for _ in range(ROUNDS):
+            at, each = self._responsible(x, weight)
+            weight = torch.zeros_like(weight).index_add(0, at.flatten(), (each * share[:, None]).flatten())
+        self.logit.copy_(weight.clamp_min(1e-30).log())
+
+    def _log_density(self, x: Tensor, weight: Tensor) -> Tensor:
+        at, share = self._corners(x)
+        return (weight[at] * share).sum(1).log() + self.torsions * math.log(self.nodes / TURN)
+
+    def _responsible(self, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """Nodes around torsions, and how much of each draw is due to each of them, (n, 2^T)."""
+        at, share = self._corners(x)
+        each = weight[at] * share
+        return at, each / each.sum(1, keepdim=True).clamp_min(1e-300)
+
+    def _corners(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Nodes around torsions (n, T), and the height of the tent of each, (n, 2^T)."""
+        place = torch.remainder(x / TURN, 1.0) * self.nodes
+        left = place.floor().long().clamp_max(self.nodes - 1)
+        part = place - left
+        at, share = torch.zeros(len(x), 1, dtype=torch.long), torch.ones(len(x), 1, dtype=torch.float64)
+        for k in range(self.torsions):
+            sides = torch.stack([left[:, k], (left[:, k] + 1) % self.nodes], 1)
+            heights = torch.stack([1 - part[:, k], part[:, k]], 1)
+            at = (at[:, :, None] * self.nodes + sides[:, None]).flatten(1)
+            share = (share[:, :, None] * heights[:, None]).flatten(1)
+        return at, share

@@ -14,6 +14,7 @@ from backmap.engine.checkpoints import store
 from backmap.engine.random import numpy_generator
 from backmap.errors import BackmapError
 
+from ..ladder_report import ladder_page
 from ..models.autoregressive.model import Autoregressive
 from ..models.mixture.model import GaussianMixture
 from ..tempering import Ladder, LadderPlan, Rung
@@ -50,7 +51,8 @@ class LearnOptions(Options):
     last: int = Field(LadderPlan.last, ge=1, description="Iterations at the target.")
     learning_rate: float = Field(LadderPlan.learning_rate, gt=0, description="Of Adam; at the target it falls to a "
                                                                        "hundredth.")
-    output: OutputPath = Field(Path("weights.safetensors"), description="The weights; beside them the ladder (.csv).")
+    output: OutputPath = Field(Path("weights.safetensors"), description="The weights; beside them the ladder as a "
+                                                                           "table (.csv) and a report (.html).")
 
     @field_validator("model")
     @classmethod
@@ -97,8 +99,11 @@ class Learn(Step):
                 bar.at(rung.share, f"{rung.share:.0%} of ln p, {rung.log_z - rung.bound:.4f} nats off")
         model.save(path, {"ladder": [rung.row() for rung in ladder.rungs]})
         write_ladder(ladder.rungs, path.with_suffix(".csv"))
-        for line in said(ladder.rungs):
+        lines = said(ladder.rungs)
+        for line in lines:
             state.log(f"learn: {line}")
+        title = state.title or state.given["target"].name or "learn"
+        path.with_suffix(".html").write_bytes(ladder_page(ladder.rungs, lines, title, state.provenance()))
         state.given["model"] = model
 
     def _expect_forces(self, target: Target) -> None:

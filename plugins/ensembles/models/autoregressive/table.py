@@ -11,10 +11,10 @@ from ...numbers import uniform
 from .shapes import TURN
 
 FLATTER = 0.5  #: power of the weights by which learning draws: what is rare is looked at more often than it is found
-EVEN = 0.02  #: share of the draws in learning that are even
-MOST = 3.0  #: nats by which one draw may raise or lower weights
+EVEN = 0.1  #: share of the draws in learning that are even
+MOST = 4.0  #: nats by which one draw may differ from what was known where it is
+DEEPEST = 40.0  #: nats below the best tenth of a batch that anything is taken to be
 ROUNDS = 30  #: of expectation maximisation
-KEPT = 0.98  #: of the bound of ln Z, from one batch to the next
 
 
 class Table(nn.Module):
@@ -31,8 +31,8 @@ class Table(nn.Module):
     def __init__(self, torsions: int, nodes: int) -> None:
         super().__init__()
         self.torsions, self.nodes = torsions, nodes
-        self.register_buffer("logit", torch.zeros(nodes**torsions, dtype=torch.float64))
-        self.register_buffer("bound", torch.tensor(0.0, dtype=torch.float64))  # 0: not known yet
+        for name in ("logit", "height", "visits"):
+            self.register_buffer(name, torch.zeros(nodes**torsions, dtype=torch.float64))
 
     def log_density(self, x: Tensor) -> Tensor:
         """ln of the density of torsions (n, T), (n,)."""
@@ -57,21 +57,26 @@ class Table(nn.Module):
         return self._log_density(x, self.flatter())
 
     def notice(self, x: Tensor, off: Tensor, rate: float) -> None:
-        """Move weights towards those of least divergence, of which the mean of ln q/p is the same everywhere.
+        """Move weights towards those of least divergence: of a node, exp <ln p - ln q(all else)> about it.
 
         Args:
             x: Torsions of draws of ``draw(flatter=True)``, (n, T).
             off: ln q/p of each, up to a constant, (n,).
-            rate: Share of what one draw asks for that is done.
+            rate: Share of what a node is known by that one draw takes the place of.
         """
-        share = (self.log_density(x) - self.log_flatter(x)).softmax(0)
-        middle = off.median()
-        bound = -(share * (off - middle).clamp(-MOST, MOST)).sum() - middle
-        self.bound = KEPT * self.bound + (1 - KEPT) * bound if self.bound else bound
-        at, each = self._responsible(x, self.logit.softmax(0))
-        change = (-off - self.bound).clamp(-MOST, MOST)
-        self.logit.index_add_(0, at.flatten(), (rate * each * change[:, None]).flatten())
-        self.logit -= self.logit.logsumexp(0)
+        value = self.log_density(x) - off
+        at, share = self._corners(x)
+        value = value[:, None].clamp_min(float(value.quantile(0.9)) - DEEPEST)
+        seen, known = self.visits > 0, self.height[at]
+        value = torch.where(seen[at], value.clamp(known - MOST, known + MOST), value)
+        total, count = (torch.zeros_like(self.height).index_add(0, at.flatten(), part.flatten())
+                        for part in (share * value, share))
+        mean = total / count.clamp_min(1e-12)
+        taken = torch.where(seen, 1 - (1 - rate)**count, 1.0) * (count > 0)
+        self.height += taken * (mean - self.height)
+        self.visits += count
+        seen = self.visits > 0
+        self.logit.copy_(torch.where(seen, self.height, self.height[seen].mean()).log_softmax(0))
 
     def settle(self, x: Tensor, log_weight: Tensor) -> None:
         """Set weights by maximum likelihood of weighted torsions (n, T)."""

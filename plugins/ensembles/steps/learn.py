@@ -31,7 +31,8 @@ class LearnOptions(Options):
     changed_names: ClassVar = {
         "steps": "is of 'train_model', which learns from configurations and was called 'learn'"}
 
-    model: Nested[Model] = Field(description="What learns: mixture, with its number of components.")
+    model: Nested[Model] = Field(description="What learns: mixture for real coordinates, autoregressive for "
+                                             "molecules.")
     objective: Literal["reverse_kl", "mixed"] = Field(
         "reverse_kl", description="reverse_kl: draws of the model and forces of the target. mixed: half of it the "
                                   "forward divergence at hot rungs, by reweighted draws of the model; less of that the "

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from backmap_plugins.ensembles.models.autoregressive import shapes
 from backmap_plugins.ensembles.models.autoregressive.density import AutoregressiveDensity
 from backmap_plugins.ensembles.models.autoregressive.model import Autoregressive
 from backmap_plugins.ensembles.models.autoregressive.table import Table
+from backmap_plugins.ensembles.targets.molecule import Molecule
 from backmap_plugins.ensembles.tempering import Ladder, LadderPlan
 from torch import Tensor
 
@@ -154,6 +156,30 @@ def test_a_known_density_is_learned_from_its_energy() -> None:
     assert float((x[:, 1].cos() > 0).double().mean()) == pytest.approx(0.5, abs=0.02)  # both wells
 
 
+def dipeptide(**options: object) -> Molecule:
+    pdb = Path(__file__).parents[4] / "recipes" / "alanine_dipeptide" / "alanine_dipeptide.pdb"
+    return Molecule(Molecule.Options(pdb=pdb, **options))
+
+
 def test_other_targets_are_refused() -> None:
     with pytest.raises(BackmapError, match="autoregressive is for molecules in internal coordinates"):
         Autoregressive(Autoregressive.Options()).prepare(Pendulum(Pendulum.Options()))
+
+
+def test_torsions_must_be_known_and_turn_something() -> None:
+    with pytest.raises(BackmapError, match="table of autoregressive is of one or two torsions, and there are 0"):
+        Autoregressive(Autoregressive.Options()).prepare(dipeptide())
+    for table, numbers, words in (("psi", (5, 7, 9, 15), "measures no torsion 'psi'. It measures: phi"),
+                                  ("phi", (5, 7, 15, 9), "nothing turns about the middle bond of torsion 'phi'")):
+        with pytest.raises(BackmapError) as error:
+            Autoregressive(Autoregressive.Options(table=[table])).prepare(dipeptide(torsions={"phi": numbers}))
+        assert words in str(error.value)
+
+
+def test_weights_of_another_molecule_are_refused(tmp_path: Path) -> None:
+    model = Autoregressive(Autoregressive.Options(hidden=4))
+    model.prepare(dipeptide(torsions={"phi": (5, 7, 9, 15)}))
+    model.save(tmp_path / "weights.safetensors", {})
+    with pytest.raises(BackmapError, match="was trained on a target of 48 coordinates, but this one has 60"):
+        Autoregressive(Autoregressive.Options(weights=tmp_path / "weights.safetensors")).prepare(
+            dipeptide(torsions={"phi": (5, 7, 9, 15)}, rigid="none"))

@@ -20,7 +20,7 @@ HARMONICS = 3  #: of torsions in the table, and of what follows from two of them
 REACH = 5.0  #: widths from the middle beyond which networks see no difference
 SKEW, TAIL = 0.2, 0.1  #: by how much one unit of a network's output bends a density
 SETTLED = 200_000  #: draws by which the table is set in the end
-RATES = 0.2, 0.02  #: of what the table knows, at hot rungs and at the target
+RATES = 0.3, 0.05  #: of what the table knows, at hot rungs and at the target
 STIFF = 4  #: numbers that say what the density of a stiff coordinate is
 
 

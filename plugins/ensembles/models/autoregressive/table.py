@@ -12,7 +12,8 @@ from .shapes import TURN
 
 FLATTER = 0.5  #: power of the weights by which learning draws: what is rare is looked at more often than it is found
 EVEN = 0.1  #: share of the draws in learning that are even
-MOST = 4.0  #: nats by which one draw may differ from what was known where it is
+MOST = 3.0  #: nats below what was known where it is that a draw is taken to be, and above what is known from then on
+NEAR = 0.25  #: height of its tent at which a draw tells of a node
 DEEPEST = 40.0  #: nats below the best tenth of a batch that anything is taken to be
 ROUNDS = 30  #: of expectation maximisation
 
@@ -68,12 +69,15 @@ class Table(nn.Module):
         at, share = self._corners(x)
         value = value[:, None].clamp_min(float(value.quantile(0.9)) - DEEPEST)
         seen, known = self.visits > 0, self.height[at]
-        value = torch.where(seen[at], value.clamp(known - MOST, known + MOST), value)
+        value = torch.where(seen[at], torch.maximum(value, known - MOST), value)
         total, count = (torch.zeros_like(self.height).index_add(0, at.flatten(), part.flatten())
                         for part in (share * value, share))
         mean = total / count.clamp_min(1e-12)
         taken = torch.where(seen, 1 - (1 - rate)**count, 1.0) * (count > 0)
-        self.height += taken * (mean - self.height)
+        highest = torch.full_like(self.height, -torch.inf).scatter_reduce(
+            0, at[share > NEAR], value[share > NEAR], "amax")
+        # Far too low is what was looked at before the rest was learned; nothing is ever far too high.
+        self.height.copy_(torch.maximum(self.height + taken * (mean - self.height), highest - MOST))
         self.visits += count
         seen = self.visits > 0
         self.logit.copy_(torch.where(seen, self.height, self.height[seen].mean()).log_softmax(0))

@@ -95,6 +95,10 @@ class Rung:
 class Ladder:
     """Leads a model from hot to cold.
 
+    Attributes:
+        rungs: What is known of the model where it was.
+        lost: How many draws taught nothing, as forces on them were no numbers.
+
     Args:
         target: With a ``log_density`` that torch can differentiate.
         network: Changed in place.
@@ -107,7 +111,7 @@ class Ladder:
         self.target, self.network, self.plan, self.rng = target, network, plan, rng
         self.optimiser = torch.optim.Adam(network.parameters(), lr=plan.learning_rate)
         self.rungs: list[Rung] = []
-        self.share, self.done, self.change = 0.0, 0, (0.0, 0.0)
+        self.share, self.done, self.change, self.lost = 0.0, 0, (0.0, 0.0), 0
         self.keep = keep
 
     def climb(self) -> Iterator[Rung]:
@@ -135,14 +139,14 @@ class Ladder:
         tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
         return tensors | packed(self.optimiser, "optimiser."), {
             "share": self.share, "done": self.done, "change": self.change, "rungs": [rung.row() for rung in self.rungs],
-            "random": self.rng.bit_generator.state}
+            "lost": self.lost, "random": self.rng.bit_generator.state}
 
     def restore(self, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
         """Go on from what ``state`` said."""
         self.network.load_state_dict(under(tensors, "network."))
         unpack(self.optimiser, tensors, "optimiser.")
         self.share, self.done, self.change = header["share"], header["done"], tuple(header["change"])
-        self.rungs = [Rung(**row) for row in header["rungs"]]
+        self.rungs, self.lost = [Rung(**row) for row in header["rungs"]], header["lost"]
         self.rng.bit_generator.state = header["random"]
 
     def _next(self, share: float, log_q: Tensor, energy: Tensor) -> float:
@@ -191,7 +195,7 @@ class Ladder:
         value = torch.func.functional_call(_Density(self.network), {f"of.{k}": v for k, v in kept.items()}, (x,))
         value = value + self._hot_energy(x, share)
         unit = self.network.unit.detach()
-        x.register_hook(lambda gradient: _clipped(gradient, groups, unit))
+        x.register_hook(lambda gradient: self._clipped(gradient, groups, unit))
         self.network.notice(x.detach(), value.detach(), share)
         return (counts * value).sum()
 
@@ -201,6 +205,14 @@ class Ladder:
             x, counts, _ = self.network.drawn(self.plan.draws, self.rng)
             weight = (counts.log() - self._hot_energy(x, share) - self.network.log_density(x)).softmax(0)
         return -(weight * self.network.log_density(x)).sum()
+
+    def _clipped(self, gradient: Tensor, groups: int, unit: Tensor) -> Tensor:
+        """The gradient of each draw (n, D), in these units no longer than ``CLIP`` times the median of its group."""
+        size = (gradient * unit).norm(dim=1).reshape(groups, -1)
+        self.lost += int((~size.isfinite()).sum())
+        most = CLIP * size.nan_to_num(torch.inf).median(1, keepdim=True).values
+        kept = (most / size.clamp_min(1e-300)).clamp_max(1.0)
+        return (gradient * kept.reshape(-1, 1)).nan_to_num(0.0, 0.0, 0.0)
 
     def _hot_energy(self, x: Tensor, share: float) -> Tensor:
         """-ln p_s, with walls at hot rungs, (n,)."""
@@ -242,14 +254,6 @@ class _Density(torch.nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.of.log_density(x)
-
-
-def _clipped(gradient: Tensor, groups: int, unit: Tensor) -> Tensor:
-    """The gradient of each draw (n, D), in these units no longer than ``CLIP`` times the median of its group."""
-    size = (gradient * unit).norm(dim=1).reshape(groups, -1)
-    most = CLIP * size.nan_to_num(torch.inf).median(1, keepdim=True).values
-    kept = (most / size.clamp_min(1e-300)).clamp_max(1.0)
-    return (gradient * kept.reshape(-1, 1)).nan_to_num(0.0, 0.0, 0.0)
 
 
 def _mean_log(log_weight: Tensor) -> float:

@@ -101,6 +101,8 @@ class Learn(Step):
         model.save(path, {"ladder": [rung.row() for rung in ladder.rungs]})
         write_ladder(ladder.rungs, path.with_suffix(".csv"))
         lines = said(ladder.rungs)
+        if ladder.lost:
+            lines.append(f"note: forces on {ladder.lost} draws were no numbers, and taught nothing")
         for line in lines:
             state.log(f"learn: {line}")
         title = state.title or state.given["target"].name or "learn"

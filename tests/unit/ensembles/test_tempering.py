@@ -142,6 +142,18 @@ def test_a_target_without_forces_is_refused() -> None:
     step._expect_forces(well())
 
 
+def test_forces_that_are_no_numbers_are_counted() -> None:
+    """As where atoms coincide: the rest of the draws teaches all the same."""
+    class Torn(Harmonic):
+        def log_density(self, x: Tensor) -> Tensor:
+            return super().log_density(x) + 0 * torch.where(x[:, 0] > 1, 0 * x[:, 0], 1 + 0 * x[:, 0]).sqrt()
+
+    found = ladder(Torn(Torn.Options()), components=1, ladder=[1.0], last=100)
+    list(found.climb())
+    assert 0 < found.lost < 32 * 100
+    assert all(bool(each.isfinite().all()) for each in found.network.parameters())
+
+
 def test_mixed_objective_finds_both_wells() -> None:
     target = well()
     found = ladder(target, iterations=20, last=600, forward=0.5)

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -29,6 +29,8 @@ class AutoregressiveOptions(Options):
     nodes: int = Field(36, ge=4, description="Of the table on each circle.")
     hidden: int = Field(128, ge=1, description="Width of the networks.")
     depth: int = Field(2, ge=1, description="Number of their hidden layers.")
+    precision: Literal["single", "half"] = Field(
+        "single", description="Of the networks' weights in their file; half of it makes the file half as large.")
     turns: int = Field(12, ge=4, description="Nodes in the third of a turn of a methyl group.")
 
 
@@ -106,8 +108,10 @@ class Autoregressive(Model):
 
     def save(self, path: Path, training: dict[str, Any]) -> None:
         options = self.sizes.model_dump(mode="json", exclude={"weights"})
-        store.save(path, KIND, self.network.state_dict(), {"options": options, "size": self.target.size,
-                                                           "training": training})
+        tensors = self.network.network.kept(self.network.state_dict())
+        if self.sizes.precision == "half":
+            tensors = {name: value.half() if value.dtype == torch.float32 else value for name, value in tensors.items()}
+        store.save(path, KIND, tensors, {"options": options, "size": self.target.size, "training": training})
 
     def load(self, path: Path) -> None:
         tensors, header = store.load(path, KIND)
@@ -117,7 +121,7 @@ class Autoregressive(Model):
                 raise BackmapError(f"was trained on a target of {header['size']} coordinates, but this one has "
                                    f"{self.target.size}", where=path, hint="Train on this target.")
             self._build(AutoregressiveOptions(**header["options"]))
-            self.network.load_state_dict(tensors)
+            self.network.load_state_dict(self.network.network.taken(tensors))
             self.training = header["training"]
 
 

@@ -20,6 +20,7 @@ def backmap_targets() -> dict[str, str]:
 def backmap_models() -> dict[str, str]:
     here = "backmap_plugins.ensembles.models"
     return {"autoregressive": f"{here}.autoregressive.model:Autoregressive",
+            "gaussian_vae": f"{here}.gaussian_vae.model:GaussianVae",
             "mixture": f"{here}.mixture.model:GaussianMixture", "vae": f"{here}.vae.model:Vae"}
 
 

@@ -25,7 +25,7 @@ from backmap.api import Target
 from ..learning.optimisation import packed, under, unpack
 from .models.drawn import LearnedDensity
 
-CLIP = 3.0  #: times the median norm of a batch that the gradient of one draw may have
+CLIP = 3.0  #: times the mean norm of a batch, or the median, that the gradient of one draw may have
 SHRINKS = 0.6  #: by which a step of the ladder that is too long is made shorter
 KEPT = 100  #: iterations after which what was learned is kept
 FIRST = 10  #: times as many iterations at the first rung
@@ -186,14 +186,9 @@ class Ladder:
             self.network.settle(self.target.log_density, self.rng)
 
     def reverse(self, share: float) -> Tensor:
-        """A scalar with the gradient of KL(q || p_s) by draws that move with the parameters.
-
-        ln q itself counts as a function of draws alone, as what else its gradient has is zero on average.
-        """
-        x, counts, groups = self.network.drawn(self.plan.draws, self.rng)
-        kept = {name: value.detach() for name, value in self.network.named_parameters()}
-        value = torch.func.functional_call(_Density(self.network), {f"of.{k}": v for k, v in kept.items()}, (x,))
-        value = value + self._hot_energy(x, share)
+        """A scalar with the gradient of KL(q || p_s) by draws that move with the parameters."""
+        x, log_q, counts, groups = self.network.drawn(self.plan.draws, self.rng)
+        value = log_q + self._hot_energy(x, share)
         unit = self.network.unit.detach()
         x.register_hook(lambda gradient: self._clipped(gradient, groups, unit))
         self.network.notice(x.detach(), value.detach(), share)
@@ -202,15 +197,16 @@ class Ladder:
     def forward(self, share: float) -> Tensor:
         """A scalar with the gradient of KL(p_s || q) by reweighted draws of the model itself."""
         with torch.no_grad():
-            x, counts, _ = self.network.drawn(self.plan.draws, self.rng)
-            weight = (counts.log() - self._hot_energy(x, share) - self.network.log_density(x)).softmax(0)
+            x, log_q, counts, _ = self.network.drawn(self.plan.draws, self.rng)
+            weight = (counts.log() - self._hot_energy(x, share) - log_q).softmax(0)
         return -(weight * self.network.log_density(x)).sum()
 
     def _clipped(self, gradient: Tensor, groups: int, unit: Tensor) -> Tensor:
-        """The gradient of each draw (n, D), in these units no longer than ``CLIP`` times the median of its group."""
+        """The gradient of each draw (n, D), in these units no longer than ``CLIP`` times what is usual in its group."""
         size = (gradient * unit).norm(dim=1).reshape(groups, -1)
         self.lost += int((~size.isfinite()).sum())
-        most = CLIP * size.nan_to_num(torch.inf).median(1, keepdim=True).values
+        usual = size.nan_to_num(torch.inf).median(1).values if self.network.clashes else size.nanmean(1)
+        most = CLIP * usual[:, None]
         kept = (most / size.clamp_min(1e-300)).clamp_max(1.0)
         return (gradient * kept.reshape(-1, 1)).nan_to_num(0.0, 0.0, 0.0)
 
@@ -243,17 +239,6 @@ class Ladder:
         return Rung(share, float(log_weight.mean()), float(log_weight.std() / math.sqrt(n)), log_z,
                     error, summed, off, float(weight.sum()**2 / (weight**2).sum() / n),
                     float((there - start).clamp_max(0).exp().mean()))
-
-
-class _Density(torch.nn.Module):
-    """ln q as a function of configurations, with parameters that are handed in."""
-
-    def __init__(self, of: LearnedDensity) -> None:
-        super().__init__()
-        self.of = of
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.of.log_density(x)
 
 
 def _mean_log(log_weight: Tensor) -> float:

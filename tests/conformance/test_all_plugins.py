@@ -13,7 +13,8 @@ REGISTRY = Registry().discover()
 LESS = {"ranks": {"blocks": 2, "states": 1}}
 
 #: Targets for models that are not for every kind of coordinates.
-TARGETS = {"mixture": lambda: built(kind_of(api.Target), "double_well"), "autoregressive": lambda: dipeptide()}
+TARGETS = {"autoregressive": lambda: dipeptide(), "gaussian_vae": lambda: built(kind_of(api.Target), "double_well"),
+           "mixture": lambda: built(kind_of(api.Target), "double_well")}
 
 
 def offered(*kinds: Kind) -> list[tuple[Kind, str]]:

@@ -57,9 +57,12 @@ TABLE: list[Row] = [
     ("load", instead("load: {gromacs: [aa.gro, aa.xtc]}"), (), "run.yaml: steps[3]: 'load' is called 'read_atoms' now"),
     ("learn", ensemble("train_model: {model: vae}", "learn: {model: vae, steps: 30}"), (), "run.yaml: steps[2].learn: "
      "'steps' is of 'train_model', which learns from configurations and was called 'learn'"),
-    ("learn: model", ensemble("train_model", "learn"), (), "run.yaml: steps[2].learn.model: 'vae' has no density that "
-     "is known without its latent variables: take mixture or autoregressive, or the step 'train_model', which was "
-     "called 'learn'. What learns: mixture for real coordinates, autoregressive for molecules."),
+    ("learn: model", ensemble("train_model", "learn"), (), "run.yaml: steps[2].learn.model: draws of 'vae' do not move "
+     "with its parameters: take mixture or autoregressive, or the step 'train_model', which was called 'learn'. What "
+     "learns: mixture for real coordinates, autoregressive for molecules; gaussian_vae is what was published."),
+    ("learn: mixed", ensemble("train_model: {model: vae}", "learn: {model: gaussian_vae, objective: mixed}"), (),
+     "run.yaml: steps[2].learn: the density of 'gaussian_vae' is not known without its latent variables: write "
+     "objective: reverse_kl"),
     ("molecule: solvent", dipeptide("explore: {samples: 1}", "amber99sb.xml, implicit/gbn2.xml"), (),
      "run.yaml: steps[0].target: amber99sb.xml, implicit/gbn2.xml: its implicit solvent (CustomGBForce) is not "
      "supported. Known are generalised Born as OBC2, OBC1, HCT, with or without a surface term."),

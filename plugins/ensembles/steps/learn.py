@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from backmap.api import Model, Nested, Options, OutputPath, State, Step, Target
 from backmap.engine.checkpoints import store
@@ -16,6 +16,7 @@ from backmap.errors import BackmapError
 
 from ..ladder_report import ladder_page
 from ..models.autoregressive.model import Autoregressive
+from ..models.gaussian_vae.model import GaussianVae
 from ..models.mixture.model import GaussianMixture
 from ..tempering import Ladder, LadderPlan, Rung
 
@@ -32,7 +33,7 @@ class LearnOptions(Options):
         "steps": "is of 'train_model', which learns from configurations and was called 'learn'"}
 
     model: Nested[Model] = Field(description="What learns: mixture for real coordinates, autoregressive for "
-                                             "molecules.")
+                                             "molecules; gaussian_vae is what was published.")
     objective: Literal["reverse_kl", "mixed"] = Field(
         "reverse_kl", description="reverse_kl: draws of the model and forces of the target. mixed: half of it the "
                                   "forward divergence at hot rungs, by reweighted draws of the model; less of that the "
@@ -57,11 +58,18 @@ class LearnOptions(Options):
 
     @field_validator("model")
     @classmethod
-    def _with_density(cls, model: Model) -> Model:
-        if not isinstance(model, GaussianMixture | Autoregressive):
-            raise ValueError(f"'{model.name}' has no density that is known without its latent variables: take mixture "
-                             "or autoregressive, or the step 'train_model', which was called 'learn'")
+    def _with_draws(cls, model: Model) -> Model:
+        if not isinstance(model, GaussianMixture | Autoregressive | GaussianVae):
+            raise ValueError(f"draws of '{model.name}' do not move with its parameters: take mixture or "
+                             "autoregressive, or the step 'train_model', which was called 'learn'")
         return model
+
+    @model_validator(mode="after")
+    def _consistent(self) -> LearnOptions:
+        if self.objective == "mixed" and isinstance(self.model, GaussianVae):
+            raise ValueError("the density of 'gaussian_vae' is not known without its latent variables: write "
+                             "objective: reverse_kl")
+        return self
 
     @field_validator("ladder")
     @classmethod
@@ -115,7 +123,7 @@ class Learn(Step):
             raise BackmapError(f"the target '{target.name}' has no forces: its log_density is not differentiable",
                                where=self.where, hint="Write it in torch, or take the step 'train_model'.")
 
-    def _ladder(self, model: GaussianMixture | Autoregressive, state: State,
+    def _ladder(self, model: Model, state: State,
                 keep: Callable[[Ladder], None]) -> Ladder:
         options = self.options
         rungs = None if options.ladder == "adaptive" else options.ladder

@@ -61,7 +61,7 @@ def test_gradient_is_that_of_the_divergence(monkeypatch: pytest.MonkeyPatch) -> 
     def value() -> float:
         one.rng = np.random.default_rng(5)
         with torch.no_grad():
-            x, counts, _ = one.network.drawn(one.plan.draws, one.rng)
+            x, _, counts, _ = one.network.drawn(one.plan.draws, one.rng)
             return float((counts * (one.network.log_density(x) - target.log_density(x))).sum())
 
     for parameter in one.network.parameters():

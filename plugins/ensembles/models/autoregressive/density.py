@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ...numbers import normal, uniform
-from ..drawn import Drawn
+from ..drawn import Drawn, of_draws_alone
 from ..vae.angular import Blocks
 from . import shapes
 from .table import Table
@@ -41,6 +41,8 @@ class AutoregressiveDensity(nn.Module):
         depth: Number of hidden layers.
         turns: Nodes of a methyl group's third of a turn.
     """
+
+    clashes = True
 
     def __init__(self, circular: Tensor, table: list[int], rotors: list[int], middle: Tensor, width: Tensor,
                  nodes: int, hidden: int, depth: int, turns: int) -> None:
@@ -128,7 +130,7 @@ class AutoregressiveDensity(nn.Module):
     def drawn(self, count: int, rng: np.random.Generator) -> Drawn:
         """Draws of all that is not in the table, which move with the parameters; of torsions more of the rare ones."""
         x, _ = self._extended(self.table.draw(count, rng, flatter=True), rng)
-        return Drawn(x, torch.full((count,), 1 / count, dtype=torch.float64), 1)
+        return Drawn(x, of_draws_alone(self, x), torch.full((count,), 1 / count, dtype=torch.float64), 1)
 
     @torch.no_grad()
     def sample(self, n: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

@@ -17,7 +17,7 @@ from backmap.engine.checkpoints.soundness import expect_weights, taken_apart
 from backmap.errors import BackmapError
 
 from ...numbers import normal, uniform
-from ..drawn import Drawn
+from ..drawn import Drawn, of_draws_alone
 
 KIND = "ensemble mixture"
 
@@ -39,6 +39,8 @@ class MixtureDensity(nn.Module):
         mean: (K, D).
         log_spread: Logarithms of standard deviations, (K, D).
     """
+
+    clashes = False
 
     def __init__(self, components: int, size: int) -> None:
         super().__init__()
@@ -75,7 +77,9 @@ class MixtureDensity(nn.Module):
         """``count`` draws of every Gaussian, one after the other, whatever its weight."""
         components, size = self.mean.shape
         x = self.mean[:, None] + self.log_spread.exp()[:, None] * normal(rng, components, count, size)
-        return Drawn(x.reshape(-1, size), (self.log_weight().exp() / count).repeat_interleave(count), components)
+        x = x.reshape(-1, size)
+        share = (self.log_weight().exp() / count).repeat_interleave(count)
+        return Drawn(x, of_draws_alone(self, x), share, components)
 
     @torch.no_grad()
     def sample(self, n: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

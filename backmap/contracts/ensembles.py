@@ -93,6 +93,16 @@ class Target(Plugin):
     def log_density(self, x: Tensor) -> Tensor:
         """Return ln p(x) + constant of configurations (n, D) in the measure dx, (n,) float64; -inf where p is 0."""
 
+    def parts(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return U and ln m of configurations (n, D), (n,) each, with ln p = ln m - U.
+
+        m is the measure, which stays as it is where p is made hotter. By default all of ln p is energy.
+        """
+        import torch
+
+        energy = -self.log_density(x)
+        return energy, torch.zeros_like(energy)
+
     @abstractmethod
     def start(self, n: int, rng: np.random.Generator) -> Tensor:
         """Return ``n`` configurations (n, D) from which local moves can start; they need not be equilibrated."""

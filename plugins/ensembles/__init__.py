@@ -19,7 +19,9 @@ def backmap_targets() -> dict[str, str]:
 @hookimpl
 def backmap_models() -> dict[str, str]:
     here = "backmap_plugins.ensembles.models"
-    return {"mixture": f"{here}.mixture.model:GaussianMixture", "vae": f"{here}.vae.model:Vae"}
+    return {"autoregressive": f"{here}.autoregressive.model:Autoregressive",
+            "gaussian_vae": f"{here}.gaussian_vae.model:GaussianVae",
+            "mixture": f"{here}.mixture.model:GaussianMixture", "vae": f"{here}.vae.model:Vae"}
 
 
 @hookimpl

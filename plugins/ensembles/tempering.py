@@ -1,19 +1,20 @@
-"""A mixture learns a density from its energy alone, from hot to cold: reverse Kullback-Leibler along a ladder.
+"""A model learns a density from its energy alone, from hot to cold: reverse Kullback-Leibler along a ladder.
 
 With U = -ln p up to a constant, s a share of it (1 is the target, less is hotter), and Z(s) = integral of exp(-s U),
 
     KL(q || p_s) = <ln q + s U>_q + ln Z(s)
 
 asks for draws of the model and for forces of the target, and for no configuration that anybody has seen. It is cured of
-its habit to leave out wells by beginning hot, and by a latent variable that says which Gaussian a draw is of: each gets
-as many draws, whatever its weight, so that a well of a small share is seen as often as all others.
+its habit to leave out wells by beginning hot, and by draws of what is rare: as many of each Gaussian of a mixture,
+whatever its weight, or more of the rare torsions of a molecule.
 M. Schoeberl, N. Zabaras, P.-S. Koutsourelakis, arXiv 2002.10148 (2020): equations 16, 28 to 36, 43 to 50, 52, 53.
 """
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,11 +22,12 @@ from torch import Tensor
 
 from backmap.api import Target
 
-from .models.mixture.model import MixtureDensity
-from .numbers import normal
+from ..learning.optimisation import packed, under, unpack
+from .models.drawn import LearnedDensity
 
-CLIP = 3.0  #: times the mean norm of a batch that the gradient of one draw may have
+CLIP = 3.0  #: times the mean norm of a batch, or the median, that the gradient of one draw may have
 SHRINKS = 0.6  #: by which a step of the ladder that is too long is made shorter
+KEPT = 100  #: iterations after which what was learned is kept
 FIRST = 10  #: times as many iterations at the first rung
 LEAST = 1e-3  #: steps of the ladder are no shorter than this share of s
 FAR, STEEP = 4.0, 1e3  #: where walls begin at hot rungs, and their slope in s U, both in units of the width
@@ -33,14 +35,14 @@ FAR, STEEP = 4.0, 1e3  #: where walls begin at hot rungs, and their slope in s U
 
 @dataclass(frozen=True)
 class LadderPlan:
-    """How a mixture is led from hot to cold.
+    """How a model is led from hot to cold.
 
     Attributes:
         ladder: Shares of ln p, rising, the last one 1; None where they are found on the way.
         hottest: Share with which a ladder begins that is found on the way.
         rise: By how much a step may raise the divergence, in units of the present one; no less than ``least`` nats.
         least: See ``rise``.
-        draws: Of each Gaussian in an iteration.
+        draws: Of each group in an iteration.
         iterations: Of each rung; of the first one ``FIRST`` times as many.
         last: Iterations at the target.
         learning_rate: Of Adam; at the target it falls to a hundredth.
@@ -91,30 +93,61 @@ class Rung:
 
 
 class Ladder:
-    """Leads a mixture from hot to cold.
+    """Leads a model from hot to cold.
+
+    Attributes:
+        rungs: What is known of the model where it was.
+        lost: How many draws taught nothing, as forces on them were no numbers.
 
     Args:
         target: With a ``log_density`` that torch can differentiate.
         network: Changed in place.
         rng: Of all draws.
+        keep: Called every ``KEPT`` iterations and after each rung's, when ``state`` is all that there is to know.
     """
 
-    def __init__(self, target: Target, network: MixtureDensity, plan: LadderPlan, rng: np.random.Generator) -> None:
+    def __init__(self, target: Target, network: LearnedDensity, plan: LadderPlan, rng: np.random.Generator,
+                 keep: Callable[[Ladder], None] = lambda ladder: None) -> None:
         self.target, self.network, self.plan, self.rng = target, network, plan, rng
         self.optimiser = torch.optim.Adam(network.parameters(), lr=plan.learning_rate)
         self.rungs: list[Rung] = []
+        self.share, self.done, self.change, self.lost = 0.0, 0, (0.0, 0.0), 0
+        self.keep = keep
 
     def climb(self) -> Iterator[Rung]:
-        """Lead the mixture to the target; each rung when it is reached."""
-        self.network.spread_out(self.plan.width, self.rng)
-        share, (_, log_q, energy) = 0.0, self.weighed()
-        while share < 1:
-            below, share = share, self._next(share, log_q, energy)
-            change = _change(-below * energy - log_q, -share * energy - log_q)
-            self._learn(share)
-            _, log_q, energy = self.weighed()
-            self.rungs.append(self._judged(share, change, log_q, energy))
+        """Lead the model to the target, or what is left of the way; each rung when it is reached."""
+        if not self.share:
+            hottest = self.plan.ladder[0] if self.plan.ladder else self.plan.hottest
+            self.network.begin(self.plan.width, hottest, self.rng)
+            self._rise(*self.weighed())
+        while True:
+            self._learn(self.share)
+            log_q, energy = self.weighed()
+            self.rungs.append(self._judged(self.share, self.change, log_q, energy))
             yield self.rungs[-1]
+            if self.share == 1:
+                return
+            self._rise(log_q, energy)
+
+    def _rise(self, log_q: Tensor, energy: Tensor) -> None:
+        """Go to the next rung."""
+        below, self.share, self.done = self.share, self._next(self.share, log_q, energy), 0
+        self.change = _change(-below * energy - log_q, -self.share * energy - log_q)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors and plain values from which ``restore`` goes on."""
+        tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
+        return tensors | packed(self.optimiser, "optimiser."), {
+            "share": self.share, "done": self.done, "change": self.change, "rungs": [rung.row() for rung in self.rungs],
+            "lost": self.lost, "random": self.rng.bit_generator.state}
+
+    def restore(self, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
+        """Go on from what ``state`` said."""
+        self.network.load_state_dict(under(tensors, "network."))
+        unpack(self.optimiser, tensors, "optimiser.")
+        self.share, self.done, self.change = header["share"], header["done"], tuple(header["change"])
+        self.rungs, self.lost = [Rung(**row) for row in header["rungs"]], header["lost"]
+        self.rng.bit_generator.state = header["random"]
 
     def _next(self, share: float, log_q: Tensor, energy: Tensor) -> float:
         """The next rung: given, or as far away as the divergence may rise (equations 35 and 36)."""
@@ -136,7 +169,7 @@ class Ladder:
         plan = self.plan
         count = plan.last if share == 1 else plan.iterations * (1 if self.rungs else FIRST)
         gamma = 1 - plan.forward * (1 - share)
-        for k in range(count):
+        for k in range(self.done, count):
             for group in self.optimiser.param_groups:
                 fall = 0.01 ** (k / count) if share == 1 else 1.0
                 group["lr"] = plan.learning_rate * fall
@@ -146,57 +179,51 @@ class Ladder:
                 loss = gamma * loss + (1 - gamma) * self.forward(share)
             loss.backward()
             self.optimiser.step()
+            self.done = k + 1
+            if self.done % KEPT == 0 or self.done == count:
+                self.keep(self)
+        if share == 1:
+            self.network.settle(self.target.log_density, self.rng)
 
     def reverse(self, share: float) -> Tensor:
-        """A scalar with the gradient of KL(q || p_s): of equal numbers of draws of every Gaussian.
-
-        Draws move with the parameters; ln q itself counts as a function of draws alone, as what else its gradient has
-        is zero on average.
-        """
-        x, which = self._drawn()
-        kept = {name: value.detach() for name, value in self.network.named_parameters()}
-        value = torch.func.functional_call(_Density(self.network), {f"of.{k}": v for k, v in kept.items()}, (x,))
-        value = value + self._hot_energy(x, share)
-        x.register_hook(lambda gradient: _clipped(gradient, which, self.network.logit.detach()))
-        mean = value.reshape(len(self.network.mean), -1).mean(1)
-        return (self.network.log_weight().exp() * mean).sum()
+        """A scalar with the gradient of KL(q || p_s) by draws that move with the parameters."""
+        x, log_q, counts, groups = self.network.drawn(self.plan.draws, self.rng)
+        value = log_q + self._hot_energy(x, share)
+        unit = self.network.unit.detach()
+        x.register_hook(lambda gradient: self._clipped(gradient, groups, unit))
+        self.network.notice(x.detach(), value.detach(), share)
+        return (counts * value).sum()
 
     def forward(self, share: float) -> Tensor:
         """A scalar with the gradient of KL(p_s || q) by reweighted draws of the model itself."""
         with torch.no_grad():
-            x, _ = self._drawn()
-            log_q = self.network.log_density(x)
-            weight = (self._of_mixture(len(x)) - self._hot_energy(x, share) - log_q).softmax(0)
+            x, log_q, counts, _ = self.network.drawn(self.plan.draws, self.rng)
+            weight = (counts.log() - self._hot_energy(x, share) - log_q).softmax(0)
         return -(weight * self.network.log_density(x)).sum()
 
-    def _of_mixture(self, n: int) -> Tensor:
-        """Logarithms of the shares of draws of every Gaussian that the mixture itself would have made, (n,)."""
-        weight = self.network.log_weight().detach()
-        return weight.repeat_interleave(n // len(weight))
-
-    def _drawn(self) -> tuple[Tensor, Tensor]:
-        """Draws of every Gaussian, one after the other, (K d, D), that move with its parameters; and whose they are."""
-        of = self.network
-        count, (components, size) = self.plan.draws, of.mean.shape
-        x = of.mean[:, None] + of.log_spread.exp()[:, None] * normal(self.rng, components, count, size)
-        return x.reshape(-1, size), torch.arange(components).repeat_interleave(count)
+    def _clipped(self, gradient: Tensor, groups: int, unit: Tensor) -> Tensor:
+        """The gradient of each draw (n, D), in these units no longer than ``CLIP`` times what is usual in its group."""
+        size = (gradient * unit).norm(dim=1).reshape(groups, -1)
+        self.lost += int((~size.isfinite()).sum())
+        usual = size.nan_to_num(torch.inf).median(1).values if self.network.clashes else size.nanmean(1)
+        most = CLIP * usual[:, None]
+        kept = (most / size.clamp_min(1e-300)).clamp_max(1.0)
+        return (gradient * kept.reshape(-1, 1)).nan_to_num(0.0, 0.0, 0.0)
 
     def _hot_energy(self, x: Tensor, share: float) -> Tensor:
-        """s U, with walls at hot rungs, (n,)."""
-        energy = -share * self.target.log_density(x)
+        """-ln p_s, with walls at hot rungs, (n,)."""
+        energy, measure = self.target.parts(x)
+        energy = share * energy - measure
         if share == 1:
             return energy
         return energy + STEEP / self.plan.width * (x.abs() - FAR * self.plan.width).clamp_min(0).sum(1)
 
     @torch.no_grad()
-    def weighed(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Draws of the mixture, (n, D), ln q and U of each, (n,)."""
-        of, n = self.network, self.plan.weighed
-        edges = of.log_weight().exp().cumsum(0)
-        places = (torch.arange(n) + torch.from_numpy(self.rng.random(n))) / n  # one in each n-th: less noise of weights
-        which = torch.searchsorted(edges, places).clamp_max(len(edges) - 1)
-        x = of.mean[which] + of.log_spread[which].exp() * normal(self.rng, n, of.mean.shape[1])
-        return x, of.log_density(x), -self.target.log_density(x)
+    def weighed(self) -> tuple[Tensor, Tensor]:
+        """ln of q and of the measure left out, and U, of draws of the model, (n,)."""
+        x, log_q = self.network.sample(self.plan.weighed, self.rng)
+        energy, measure = self.target.parts(x)
+        return log_q - measure, energy
 
     def _judged(self, share: float, change: tuple[float, float], log_q: Tensor, energy: Tensor) -> Rung:
         log_weight = -share * energy - log_q
@@ -212,24 +239,6 @@ class Ladder:
         return Rung(share, float(log_weight.mean()), float(log_weight.std() / math.sqrt(n)), log_z,
                     error, summed, off, float(weight.sum()**2 / (weight**2).sum() / n),
                     float((there - start).clamp_max(0).exp().mean()))
-
-
-class _Density(torch.nn.Module):
-    """ln q as a function of configurations, with parameters that are handed in."""
-
-    def __init__(self, of: MixtureDensity) -> None:
-        super().__init__()
-        self.of = of
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.of.log_density(x)
-
-
-def _clipped(gradient: Tensor, which: Tensor, logit: Tensor) -> Tensor:
-    """The gradient of each draw (n, D), no longer than ``CLIP`` times the mean of those of the same Gaussian."""
-    size = gradient.norm(dim=1)
-    mean = torch.zeros_like(logit).index_add(0, which, size) / torch.bincount(which, minlength=len(logit))
-    return gradient * (CLIP * mean[which] / size.clamp_min(1e-300)).clamp_max(1.0)[:, None]
 
 
 def _mean_log(log_weight: Tensor) -> float:

@@ -1,6 +1,8 @@
 """Every plugin that is registered, ours or a stranger's, keeps the promises of its kind."""
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from backmap import api, testing
@@ -11,7 +13,8 @@ REGISTRY = Registry().discover()
 LESS = {"ranks": {"blocks": 2, "states": 1}}
 
 #: Targets for models that are not for every kind of coordinates.
-TARGETS = {"mixture": lambda: built(kind_of(api.Target), "double_well")}
+TARGETS = {"autoregressive": lambda: dipeptide(), "gaussian_vae": lambda: built(kind_of(api.Target), "double_well"),
+           "mixture": lambda: built(kind_of(api.Target), "double_well")}
 
 
 def offered(*kinds: Kind) -> list[tuple[Kind, str]]:
@@ -24,6 +27,12 @@ def built(kind: Kind, name: str) -> api.Plugin:
     if wanted:
         pytest.skip(f"'{name}' wants options: {', '.join(wanted)}")
     return plugin(plugin.Options(**LESS.get(name, {})))
+
+
+def dipeptide() -> api.Target:
+    molecule = REGISTRY.get(kind_of(api.Target), "molecule")
+    pdb = Path(__file__).parents[2] / "recipes" / "alanine_dipeptide" / "alanine_dipeptide.pdb"
+    return molecule(molecule.Options(pdb=pdb, torsions={"phi": (5, 7, 9, 15), "psi": (7, 9, 15, 17)}))
 
 
 def test_every_distribution_can_be_loaded() -> None:

@@ -2,12 +2,15 @@
 from __future__ import annotations
 
 import re
+import shutil
+from pathlib import Path
 
 from backmap.recipe.registry import KINDS, Registry
 from tests.breaking import Break, Row, one_line
 
 from .test_bad_input import GRO, INPUTS, RECIPE, recipe
 
+ROOT = Path(__file__).parents[2]
 GIBBS = RECIPE[RECIPE.index("  - gibbs:"):RECIPE.index("  - write:")]
 WELL = """\
 recipe: 1
@@ -37,15 +40,32 @@ def ensemble(old: str, new: str) -> Break:
     return lambda folder: (folder / "run.yaml").write_text(WELL.replace(old, new))
 
 
+def dipeptide(step: str, forcefield: str) -> Break:
+    """A molecule with a force field, and a step about it."""
+    def write(folder: Path) -> None:
+        shutil.copy(ROOT / "recipes" / "alanine_dipeptide" / "alanine_dipeptide.pdb", folder / "d.pdb")
+        (folder / "run.yaml").write_text("recipe: 1\nsteps:\n"
+                                         f"  - target: {{molecule: {{pdb: d.pdb, forcefield: [{forcefield}]}}}}\n"
+                                         f"  - {step}\n")
+
+    return write
+
+
 #: Name, what is written into the folder, further arguments, what is printed.
 TABLE: list[Row] = [
     # steps
     ("load", instead("load: {gromacs: [aa.gro, aa.xtc]}"), (), "run.yaml: steps[3]: 'load' is called 'read_atoms' now"),
     ("learn", ensemble("train_model: {model: vae}", "learn: {model: vae, steps: 30}"), (), "run.yaml: steps[2].learn: "
      "'steps' is of 'train_model', which learns from configurations and was called 'learn'"),
-    ("learn: model", ensemble("train_model", "learn"), (), "run.yaml: steps[2].learn.model: 'vae' has no density that "
-     "is known without its latent variables: take mixture, or the step 'train_model', which was called 'learn'. What "
-     "learns: mixture, with its number of components."),
+    ("learn: model", ensemble("train_model", "learn"), (), "run.yaml: steps[2].learn.model: draws of 'vae' do not move "
+     "with its parameters: take mixture or autoregressive, or the step 'train_model', which was called 'learn'. What "
+     "learns: mixture for real coordinates, autoregressive for molecules; gaussian_vae is what was published."),
+    ("learn: mixed", ensemble("train_model: {model: vae}", "learn: {model: gaussian_vae, objective: mixed}"), (),
+     "run.yaml: steps[2].learn: the density of 'gaussian_vae' is not known without its latent variables: write "
+     "objective: reverse_kl"),
+    ("molecule: solvent", dipeptide("explore: {samples: 1}", "amber99sb.xml, implicit/gbn2.xml"), (),
+     "run.yaml: steps[0].target: amber99sb.xml, implicit/gbn2.xml: its implicit solvent (CustomGBForce) is not "
+     "supported. Known are generalised Born as OBC2, OBC1, HCT, with or without a surface term."),
     ("learn: ladder", ensemble("train_model: {model: vae}", "learn: {model: mixture, ladder: [0.5, 0.2, 1]}"), (),
      "run.yaml: steps[2].learn.ladder: the ladder has to rise, and to end with 1, the target. Rungs from hot to cold, "
      "as shares of ln p: rising, and 1 at the end. adaptive: as far apart as the divergence allows."),

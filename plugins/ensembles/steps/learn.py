@@ -2,19 +2,25 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from backmap.api import Model, Nested, Options, OutputPath, State, Step, Target
+from backmap.engine.checkpoints import store
 from backmap.engine.random import numpy_generator
 from backmap.errors import BackmapError
 
+from ..ladder_report import ladder_page
+from ..models.autoregressive.model import Autoregressive
+from ..models.gaussian_vae.model import GaussianVae
 from ..models.mixture.model import GaussianMixture
 from ..tempering import Ladder, LadderPlan, Rung
 
+KIND = "ensemble ladder"
 #: nats, and standard errors: where ln Z by weights and as summed along the ladder differ by more, wells were lost.
 APART, ERRORS = 0.01, 4.0
 DISTANT = 0.5  #: nats from the target beyond which a model has not learned it
@@ -26,7 +32,8 @@ class LearnOptions(Options):
     changed_names: ClassVar = {
         "steps": "is of 'train_model', which learns from configurations and was called 'learn'"}
 
-    model: Nested[Model] = Field(description="What learns: mixture, with its number of components.")
+    model: Nested[Model] = Field(description="What learns: mixture for real coordinates, autoregressive for "
+                                             "molecules; gaussian_vae is what was published.")
     objective: Literal["reverse_kl", "mixed"] = Field(
         "reverse_kl", description="reverse_kl: draws of the model and forces of the target. mixed: half of it the "
                                   "forward divergence at hot rungs, by reweighted draws of the model; less of that the "
@@ -46,15 +53,23 @@ class LearnOptions(Options):
     last: int = Field(LadderPlan.last, ge=1, description="Iterations at the target.")
     learning_rate: float = Field(LadderPlan.learning_rate, gt=0, description="Of Adam; at the target it falls to a "
                                                                        "hundredth.")
-    output: OutputPath = Field(Path("weights.safetensors"), description="The weights; beside them the ladder (.csv).")
+    output: OutputPath = Field(Path("weights.safetensors"), description="The weights; beside them the ladder as a "
+                                                                           "table (.csv) and a report (.html).")
 
     @field_validator("model")
     @classmethod
-    def _with_density(cls, model: Model) -> Model:
-        if not isinstance(model, GaussianMixture):
-            raise ValueError(f"'{model.name}' has no density that is known without its latent variables: take mixture, "
-                             "or the step 'train_model', which was called 'learn'")
+    def _with_draws(cls, model: Model) -> Model:
+        if not isinstance(model, GaussianMixture | Autoregressive | GaussianVae):
+            raise ValueError(f"draws of '{model.name}' do not move with its parameters: take mixture or "
+                             "autoregressive, or the step 'train_model', which was called 'learn'")
         return model
+
+    @model_validator(mode="after")
+    def _consistent(self) -> LearnOptions:
+        if self.objective == "mixed" and isinstance(self.model, GaussianVae):
+            raise ValueError("the density of 'gaussian_vae' is not known without its latent variables: write "
+                             "objective: reverse_kl")
+        return self
 
     @field_validator("ladder")
     @classmethod
@@ -79,32 +94,44 @@ class Learn(Step):
 
     def start(self, state: State) -> None:
         options, model = self.options, self.options.model
+        torch.manual_seed(state.seed)
         model.prepare(state.given["target"])
         self._expect_forces(state.given["target"])
-        ladder = self._ladder(model, state)
+        path = state.output / options.output
+        kept = path.with_suffix(".state.safetensors")
+        ladder = self._ladder(model, state, lambda ladder: store.save(kept, KIND, *ladder.state()))
+        if state.resume and kept.exists():
+            ladder.restore(*store.load(kept, KIND))
+            state.log(f"going on at {ladder.share:.3g} of ln p, iteration {ladder.done}")
         with state.working("learning") as bar:
             for rung in ladder.climb():
                 bar.at(rung.share, f"{rung.share:.0%} of ln p, {rung.log_z - rung.bound:.4f} nats off")
-        path = state.output / options.output
         model.save(path, {"ladder": [rung.row() for rung in ladder.rungs]})
         write_ladder(ladder.rungs, path.with_suffix(".csv"))
-        for line in said(ladder.rungs):
+        lines = said(ladder.rungs)
+        if ladder.lost:
+            lines.append(f"note: forces on {ladder.lost} draws were no numbers, and taught nothing")
+        for line in lines:
             state.log(f"learn: {line}")
+        title = state.title or state.given["target"].name or "learn"
+        path.with_suffix(".html").write_bytes(ladder_page(ladder.rungs, lines, title, state.provenance()))
         state.given["model"] = model
 
     def _expect_forces(self, target: Target) -> None:
         """Raise BackmapError if the target has no forces, without which only the model's own density would be seen."""
-        if not target.log_density(torch.zeros(1, target.size, dtype=torch.float64, requires_grad=True)).requires_grad:
+        if not target.log_density(torch.ones(1, target.size, dtype=torch.float64, requires_grad=True)).requires_grad:
             raise BackmapError(f"the target '{target.name}' has no forces: its log_density is not differentiable",
                                where=self.where, hint="Write it in torch, or take the step 'train_model'.")
 
-    def _ladder(self, model: GaussianMixture, state: State) -> Ladder:
+    def _ladder(self, model: Model, state: State,
+                keep: Callable[[Ladder], None]) -> Ladder:
         options = self.options
         rungs = None if options.ladder == "adaptive" else options.ladder
         plan = LadderPlan(rungs, options.hottest, draws=options.draws, iterations=options.iterations,
                           last=options.last, learning_rate=options.learning_rate, width=options.width,
                           forward=0.5 if options.objective == "mixed" else 0.0)
-        return Ladder(state.given["target"], model.network, plan, numpy_generator(state.seed, self.index, "learn"))
+        return Ladder(state.given["target"], model.network, plan, numpy_generator(state.seed, self.index, "learn"),
+                      keep)
 
 
 def said(rungs: list[Rung]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The ``molecule`` target: one molecule in vacuum with a force field of OpenMM's, in bond-angle-torsion coordinates."""
+"""The ``molecule`` target: one molecule with a force field of OpenMM's, in bond-angle-torsion coordinates."""
 from __future__ import annotations
 
 import math
@@ -21,7 +21,7 @@ from .molecule_dynamics import Dynamics
 from .molecule_file import MoleculeFile, read_molecule
 
 SWEEP = 0.12  #: ps of dynamics in a sweep of collective moves: in vacuum, bonds and angles have forgotten much by then
-CHUNK = 250  #: configurations whose energies are computed at a time: their intermediate values fit a processor's cache
+CHUNK = 500  #: configurations whose energies are computed at a time: their intermediate values fit a processor's cache
 HOT = 1.0  #: kT for each degree of freedom above the least energy: more than twice the average, which no ensemble has
 TRIES = 64  #: starts drawn for one that is kept, the most probable
 
@@ -33,7 +33,9 @@ class MoleculeOptions(Options):
 
     pdb: InputPath = Field(description="A PDB file of the molecule, hydrogens included; local moves set out from it.")
     forcefield: Annotated[list[str], BeforeValidator(lambda v: [v] if isinstance(v, str) else v)] = Field(
-        ["amber99sb.xml"], description="Force-field XML files: names of those that OpenMM ships, or paths.")
+        ["amber99sb.xml"], description="Force-field XML files: names of those that OpenMM ships, or paths. One "
+                                       "of an implicit solvent beside them (amber96_obc.xml, implicit/obc2.xml) takes "
+                                       "the molecule out of the vacuum.")
     temperature: float = Field(300.0, gt=0, description="Of the ensemble, K.")
     rigid: Literal["h-bonds", "none"] = Field("h-bonds", description="Rigid bonds: those to hydrogen, or none.")
     fixman_potential: bool = Field(False, description="Add the Fixman potential kT/2 ln det G of rigid bonds, so that "
@@ -47,7 +49,9 @@ class MoleculeOptions(Options):
 
 
 class Molecule(Target):
-    """One molecule in vacuum with a force field of OpenMM, in bond, angle and torsion coordinates, without cut-off.
+    """One molecule with a force field of OpenMM, in bond, angle and torsion coordinates, without cut-off.
+
+    In vacuum, or in an implicit solvent (generalised Born) where a file of the force field brings one.
 
     The density is p ~ exp(-beta U) prod r^2 sin(theta) sqrt(det G) in the lengths r of bonds that are not rigid, the
     angles theta and the torsions, where G = (grad b) m^-1 (grad b)^T over the rigid bonds b; with the Fixman potential
@@ -105,21 +109,25 @@ class Molecule(Target):
         first, second, c6, c12, charges = self._file.pairs
         squared = ((positions[:, second] - positions[:, first])**2).sum(dim=2).clamp_min(1e-6)
         apart = plain(pair.lennard_jones)(1 / squared**3, c6, c12) + COULOMB * charges * squared.rsqrt()
-        return total + apart.sum(dim=1)
+        total = total + apart.sum(dim=1)
+        return total if self._file.born is None else total + self._file.born.energy(positions)
 
-    @torch.no_grad()
     def log_density(self, x: Tensor) -> Tensor:
-        return torch.cat([self._log_density(part) for part in x.split(CHUNK)])
+        energy, measure = self.parts(x)
+        density = measure - energy
+        return torch.where(density.isnan(), -torch.inf, density)
 
-    def _log_density(self, x: Tensor) -> Tensor:
-        positions = self.positions(x)
-        density = self.internal.log_jacobian(x) - self._beta * self.energy(positions)
+    def parts(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return tuple(map(torch.cat, zip(*(self._parts(part) for part in x.split(CHUNK)))))
+
+    def _parts(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        positions, measure = self.positions(x), self.internal.log_jacobian(x)
         first, second = self._file.rigid_atoms.T
         if not self.options.fixman_potential and len(first):
             vector = positions[:, first] - positions[:, second]
             unit_vector = torch.nn.functional.normalize(vector, dim=2)
-            density = density + 0.5 * torch.logdet(unit_vector @ unit_vector.transpose(1, 2) * self._file.coupling)
-        return torch.where(density.isnan(), -torch.inf, density)
+            measure = measure + 0.5 * torch.logdet(unit_vector @ unit_vector.transpose(1, 2) * self._file.coupling)
+        return self._beta * self._energy(positions), measure
 
     def start(self, n: int, rng: np.random.Generator) -> Tensor:
         """The molecule of the file, n times, with the torsions that are measured turned anywhere.
@@ -197,6 +205,32 @@ class Molecule(Target):
                                        np.array(three)[cycle % 3])
         return self.coordinates(positions[torch.arange(n)[:, None], torch.as_tensor(order)])
 
+    def turning(self, name: str) -> int:
+        """The coordinate that turns what a measured torsion measures.
+
+        Raises:
+            BackmapError: If there is no such torsion, or none of the coordinates turns just it.
+        """
+        if name not in self.options.torsions:
+            raise BackmapError(f"the target measures no torsion '{name}'", where="molecule",
+                               hint=f"It measures: {', '.join(self.options.torsions) or 'none'}.")
+        middle = {each - 1 for each in self.options.torsions[name][1:3]}
+        found = [d for d in self.internal.leading if set(self.internal.atoms[d][1:3]) == middle]
+        if not found:
+            raise BackmapError(f"nothing turns about the middle bond of torsion '{name}'", where="molecule")
+        return found[0]
+
+    def methyls(self) -> list[int]:
+        """Coordinates that turn three hydrogens which are alike."""
+        groups = {int(rotor[0]): set(rotor[1:].tolist()) for rotor in self._file.rotors}
+        return [d for d in self.internal.leading
+                if self.internal.atoms[d][0] in groups.get(self.internal.atoms[d][1], ())]
+
+    def stiffness(self) -> tuple[Tensor, Tensor]:
+        """The least energy next to the molecule of the file, and how wide the density is there, (D,) each."""
+        least = self._labelled(self._dynamics.relax(self._file.positions[None]))
+        return least[0], self._widths(least)
+
     def _turned(self) -> list[int]:
         """The coordinates that turn all that hangs on the middle bonds of the torsions that are measured."""
         middles = [{b - 1, c - 1} for _, b, c, _ in self.options.torsions.values()]
@@ -220,9 +254,12 @@ class Molecule(Target):
     @cached_property
     def _step(self) -> Tensor:
         """Steps of single coordinates: twice the width that the density has where the file's molecule stands."""
+        return 2 * self._widths(self._labelled(self._file.positions[None]))
+
+    def _widths(self, x: Tensor) -> Tensor:
+        """How wide the density is along each coordinate about a configuration (1, D), by its curvature, (D,)."""
         small = 1e-3
-        given = self._labelled(self._file.positions[None])
         shift = small * torch.eye(self.size, dtype=torch.float64)
-        here = self.log_density(given)
-        bend = (2 * here - self.log_density(given + shift) - self.log_density(given - shift)) / small**2
-        return 2 * bend.clamp_min(20.0).rsqrt()
+        here = self.log_density(x)
+        bend = (2 * here - self.log_density(x + shift) - self.log_density(x - shift)) / small**2
+        return bend.clamp_min(20.0).rsqrt()

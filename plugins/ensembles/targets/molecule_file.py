@@ -18,6 +18,7 @@ from backmap.model.parameters import ForceField, MoleculeParameters
 from ...files.foreign import read_by
 from ...openmm_bridge.molecule import OpenMMMolecule as Part
 from ...openmm_bridge.parameters import translate
+from .born import Born, taken
 from .internal_coordinates import InternalCoordinates
 
 
@@ -28,6 +29,7 @@ class MoleculeFile:
     Attributes:
         internal: Its coordinates.
         parameters: Its bonded terms.
+        born: Its implicit solvent, None in vacuum.
         pairs: Atoms, c6, c12 and products of charges of all pairs that interact, (p,) each.
         rigid_atoms: The two atoms of each rigid bond, (r, 2).
         coupling: What the masses make of each two rigid bonds, (r, r), 1/Da; 0 where they share no atom.
@@ -38,6 +40,7 @@ class MoleculeFile:
 
     internal: InternalCoordinates
     parameters: MoleculeParameters
+    born: Born | None
     pairs: tuple[Tensor, ...]
     rigid_atoms: Tensor
     coupling: Tensor
@@ -57,7 +60,8 @@ def read_molecule(path: Path, forcefield: list[str], rigid_hydrogens: bool) -> M
     bonds = sorted(tuple(sorted((b[0].index, b[1].index))) for b in topology.bonds())
     graph, atoms = nx.Graph(bonds), list(topology.atoms())
     _check(graph, len(atoms), path)
-    field, rigid, system = _field(topology, np.array(bonds), forcefield, rigid_hydrogens, path)
+    positions = np.array(pdb.getPositions(asNumpy=True).value_in_unit(unit.nanometer))
+    field, born, rigid, system = _field(topology, positions, np.array(bonds), forcefield, rigid_hydrogens, path)
     parameters = next(iter(field.molecules.values()))
     mass = np.array([a.element.mass.value_in_unit(unit.dalton) for a in atoms])
     heavy = np.array([a.element.atomic_number > 1 for a in atoms])
@@ -66,15 +70,16 @@ def read_molecule(path: Path, forcefield: list[str], rigid_hydrogens: bool) -> M
     for row, (i, j) in enumerate(rigid):
         ends[row, i], ends[row, j] = 1, -1
     return MoleculeFile(
-        InternalCoordinates(graph, heavy, rigid), parameters, _pairs(field, parameters),
+        InternalCoordinates(graph, heavy, rigid), parameters, born, _pairs(field, parameters),
         torch.tensor(list(rigid), dtype=torch.long).reshape(-1, 2), torch.as_tensor((ends / mass) @ ends.T),
         [np.array([atom, *three]) for atom, three in hydrogens.items() if len(three) == 3],
-        torch.as_tensor(np.array(pdb.getPositions(asNumpy=True).value_in_unit(unit.nanometer))), system)
+        torch.as_tensor(positions), system)
 
 
-def _field(topology: app.Topology, bonds: np.ndarray, forcefield: list[str], rigid_hydrogens: bool,
-           path: Path) -> tuple[ForceField, dict[tuple[int, int], float], openmm.System]:
-    """Parameters of the molecule, lengths of its rigid bonds, and a system with those as constraints."""
+def _field(topology: app.Topology, positions: np.ndarray, bonds: np.ndarray, forcefield: list[str],
+           rigid_hydrogens: bool, path: Path) -> tuple[
+               ForceField, Born | None, dict[tuple[int, int], float], openmm.System]:
+    """Parameters of the molecule, its solvent, lengths of its rigid bonds, and a system with those as constraints."""
     where = ", ".join(forcefield)
     field = read_by("OpenMM", lambda: app.ForceField(*forcefield), where)
 
@@ -87,7 +92,9 @@ def _field(topology: app.Topology, bonds: np.ndarray, forcefield: list[str], rig
         i, j, length = held.getConstraintParameters(number)
         rigid[min(i, j), max(i, j)] = length.value_in_unit(unit.nanometer)
     atoms = np.arange(topology.getNumAtoms())
-    return translate(made(None), {Path(path).stem: Part(atoms, bonds)}, where), rigid, held
+    free = made(None)
+    born = taken(free, positions, where)
+    return translate(free, {Path(path).stem: Part(atoms, bonds)}, where), born, rigid, held
 
 
 def _check(graph: nx.Graph, n_atoms: int, path: Path) -> None:

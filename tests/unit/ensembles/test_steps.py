@@ -84,6 +84,35 @@ def test_training_that_was_stopped_goes_on_to_the_same_weights(tmp_path: Path, m
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+def test_learning_that_was_stopped_goes_on_to_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped on the way and at the target; beside the weights stand the ladder and a report."""
+    from backmap_plugins.ensembles import tempering
+
+    text = WELL[:WELL.index("  - explore")] + (
+        "  - learn: {model: {mixture: {components: 6}}, iterations: 10, last: 90}\n"
+        "  - monte_carlo: {chains: 20, steps: 40, discard: 5}\n")
+    monkeypatch.setattr(tempering, "KEPT", 30)
+    whole, state, calls = run(tmp_path / "whole", text), tempering.Ladder.state, []
+
+    def interrupted(ladder: tempering.Ladder) -> tuple[dict, dict]:
+        calls.append(ladder.share)
+        if len(calls) == 6 or (ladder.share == 1 and calls.count(1) == 2):
+            raise KeyboardInterrupt
+        return state(ladder)
+
+    monkeypatch.setattr(tempering.Ladder, "state", interrupted)
+    for how in ({}, {"resume": True}):
+        with pytest.raises(Interrupted):
+            run(tmp_path / "parts", text, **how)
+    parts = run(tmp_path / "parts", text, resume=True)
+    first, second = (store.load(out / "weights.safetensors", "ensemble mixture")[0] for out in (whole, parts))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert (whole / "weights.csv").read_text() == (parts / "weights.csv").read_text()
+    page = (parts / "weights.html").read_text()
+    for words in ("Wells", "nats from the target", "ln Z summed up", 'class="line"', "double_well: {beta: 0.5}"):
+        assert words in page
+
+
 def test_what_is_learned_has_the_shares_that_are_asked_for() -> None:
     from backmap_plugins.ensembles.training import Chances
 

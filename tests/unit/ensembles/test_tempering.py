@@ -41,8 +41,8 @@ def ladder(target: DoubleWell | Harmonic, seed: int = 1, components: int = 24, *
 
 def off(found: Ladder, target: DoubleWell, draws: int = 400_000) -> tuple[float, float]:
     """KL(q || p) with the exact normaliser, nats; and the share of the right well over the exact one."""
-    found.plan = LadderPlan(weighed=draws)
-    x, log_q, energy = found.weighed()
+    x, log_q = found.network.sample(draws, found.rng)
+    energy = -target.log_density(x)
     edge = torch.linspace(-9, 9, 40_001, dtype=torch.float64)
     line = target.log_density(torch.stack([edge, 0 * edge], dim=1)).softmax(0)
     right = float(line[torch.from_numpy(target.basins(torch.stack([edge, 0 * edge], dim=1))) == 1].sum())
@@ -54,16 +54,15 @@ def test_gradient_is_that_of_the_divergence(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(tempering, "CLIP", math.inf)
     target, step = well(beta=0.3), 0.02
     one = ladder(target, components=2, draws=200_000)
-    one.network.spread_out(1.5, np.random.default_rng(3))
+    one.network.begin(1.5, 1.0, np.random.default_rng(3))
     loss = one.reverse(1.0)
     loss.backward()
 
     def value() -> float:
         one.rng = np.random.default_rng(5)
         with torch.no_grad():
-            x, _ = one._drawn()
-            each = (one.network.log_density(x) - target.log_density(x)).reshape(2, -1).mean(1)
-            return float((one.network.log_weight().exp() * each).sum())
+            x, _, counts, _ = one.network.drawn(one.plan.draws, one.rng)
+            return float((counts * (one.network.log_density(x) - target.log_density(x))).sum())
 
     for parameter in one.network.parameters():
         flat = parameter.data.view(-1)
@@ -105,7 +104,7 @@ def test_a_missing_well_is_not_noticed_by_weights_and_said() -> None:
     """All MixtureDensity in the left well, no hotter rungs: a good effective share, and the right well is not there."""
     target = well()
     found = ladder(target, ladder=[1.0], width=0.3, last=600)
-    found.network.spread_out = lambda width, rng: MixtureDensity.spread_out(found.network, width, rng) or (
+    found.network.begin = lambda width, share, rng: MixtureDensity.begin(found.network, width, share, rng) or (
         found.network.mean.data[:, 0].sub_(2.5))
     rungs = list(found.climb())
     assert off(found, target)[1] < 0.01
@@ -141,6 +140,18 @@ def test_a_target_without_forces_is_refused() -> None:
     with pytest.raises(BackmapError, match="has no forces: its log_density is not differentiable"):
         step._expect_forces(Silent(Silent.Options()))
     step._expect_forces(well())
+
+
+def test_forces_that_are_no_numbers_are_counted() -> None:
+    """As where atoms coincide: the rest of the draws teaches all the same."""
+    class Torn(Harmonic):
+        def log_density(self, x: Tensor) -> Tensor:
+            return super().log_density(x) + 0 * torch.where(x[:, 0] > 1, 0 * x[:, 0], 1 + 0 * x[:, 0]).sqrt()
+
+    found = ladder(Torn(Torn.Options()), components=1, ladder=[1.0], last=100)
+    list(found.climb())
+    assert 0 < found.lost < 32 * 100
+    assert all(bool(each.isfinite().all()) for each in found.network.parameters())
 
 
 def test_mixed_objective_finds_both_wells() -> None:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from backmap.engine.checkpoints.soundness import expect_weights, taken_apart
 from backmap.errors import BackmapError
 
 from ...numbers import normal, uniform
+from ..drawn import Drawn, of_draws_alone
 
 KIND = "ensemble mixture"
 
@@ -38,13 +40,20 @@ class MixtureDensity(nn.Module):
         log_spread: Logarithms of standard deviations, (K, D).
     """
 
+    clashes = False
+
     def __init__(self, components: int, size: int) -> None:
         super().__init__()
         self.logit = nn.Parameter(torch.zeros(components, dtype=torch.float64))
         self.mean = nn.Parameter(torch.zeros(components, size, dtype=torch.float64))
         self.log_spread = nn.Parameter(torch.zeros(components, size, dtype=torch.float64))
 
-    def spread_out(self, width: float, rng: np.random.Generator) -> None:
+    @property
+    def unit(self) -> Tensor:
+        """Units in which forces on coordinates are compared, (D,)."""
+        return torch.ones_like(self.mean[0])
+
+    def begin(self, width: float, share: float, rng: np.random.Generator) -> None:
         """Begin with equal weights, means evenly within ``width`` of 0, and spreads that overlap."""
         with torch.no_grad():
             self.logit.zero_()
@@ -63,6 +72,30 @@ class MixtureDensity(nn.Module):
     def log_density(self, x: Tensor) -> Tensor:
         """ln q of configurations (n, D), (n,)."""
         return torch.logsumexp(self.log_weight() + self.log_each(x), 1)
+
+    def drawn(self, count: int, rng: np.random.Generator) -> Drawn:
+        """``count`` draws of every Gaussian, one after the other, whatever its weight."""
+        components, size = self.mean.shape
+        x = self.mean[:, None] + self.log_spread.exp()[:, None] * normal(rng, components, count, size)
+        x = x.reshape(-1, size)
+        share = (self.log_weight().exp() / count).repeat_interleave(count)
+        return Drawn(x, of_draws_alone(self, x), share, components)
+
+    @torch.no_grad()
+    def sample(self, n: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Draws (n, D) of the mixture in random order, and ln q of each, (n,)."""
+        edges = self.log_weight().exp().cumsum(0)
+        places = (torch.arange(n) + uniform(rng, n)) / n  # one in each n-th: less noise of weights
+        which = torch.searchsorted(edges, places).clamp_max(len(edges) - 1)
+        which = which[torch.from_numpy(rng.permutation(n))]
+        x = self.mean[which] + self.log_spread[which].exp() * normal(rng, n, self.mean.shape[1])
+        return x, self.log_density(x)
+
+    def notice(self, x: Tensor, off: Tensor, near: float) -> None:
+        """Nothing: all of it is learned."""
+
+    def settle(self, log_density: Callable[[Tensor], Tensor], rng: np.random.Generator) -> None:
+        """Nothing: all of it is learned."""
 
 
 class GaussianMixture(Model):

@@ -19,7 +19,7 @@ from .angular_mixtures import Mixtures, centre, fitted
 from .decoder import Decoder
 
 BROAD = 0.4  #: most that a mean is moved by one unit of a network's output, radians or nm
-FIRST = "network.weights.0"  #: name of the first layers of ``Blocks``
+FIRST = "network.weights.0"  #: name of the first layers of ``Blocks``, in what they are the ``network`` of
 MOST = 4000  #: values of a coordinate that its first mixture is fitted to
 
 
@@ -93,20 +93,12 @@ class AngularDecoder(Decoder):
         return torch.where(self.circular[columns, None], turned, straight).float()
 
     def kept(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Without the weights of what a coordinate does not see: about half of those of its first layer."""
-        if not isinstance(self.network, Blocks):
-            return tensors
-        return tensors | {FIRST: tensors[FIRST][self.network.rows]}
+        """Without the weights of what a coordinate does not see."""
+        return self.network.kept(tensors) if isinstance(self.network, Blocks) else tensors
 
     def taken(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         """With those that were left out, as zeros."""
-        if not isinstance(self.network, Blocks) or FIRST not in tensors or tensors[FIRST].dim() == 3:
-            return tensors
-        if tensors[FIRST].shape != (int(self.network.rows.sum()), self.network.weights[0].shape[2]):
-            return tensors  # which is found to be wrong as others are
-        whole = torch.zeros_like(self.network.weights[0])
-        whole[self.network.rows] = tensors[FIRST].to(whole.dtype)
-        return tensors | {FIRST: whole}
+        return self.network.taken(tensors) if isinstance(self.network, Blocks) else tensors
 
     def _mixtures(self, outputs: Tensor, columns: slice) -> Mixtures:
         """Densities of some coordinates from what the network says of them (n, k, 3 M).
@@ -141,6 +133,20 @@ class Blocks(nn.Module):
         """Inputs that each coordinate sees, (D, 2 D + L) bool."""
         return self.seen[:, :, 0] > 0
 
+    def kept(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Without the weights of what a coordinate does not see: about half of those of its first layer."""
+        return tensors | {FIRST: tensors[FIRST][self.rows]}
+
+    def taken(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """With those that were left out, as zeros."""
+        if FIRST not in tensors or tensors[FIRST].dim() == 3:
+            return tensors
+        if tensors[FIRST].shape != (int(self.rows.sum()), self.weights[0].shape[2]):
+            return tensors  # which is found to be wrong as others are
+        whole = torch.zeros_like(self.weights[0])
+        whole[self.rows] = tensors[FIRST].to(whole.dtype)
+        return tensors | {FIRST: whole}
+
     def forward(self, scaled: Tensor, x: Tensor, z: Tensor, columns: range) -> Tensor:
         """Outputs (n, k, outputs) of some coordinates, from scaled (n, D, 2) and z (n, L)."""
         part = slice(columns.start, columns.stop)
@@ -151,6 +157,16 @@ class Blocks(nn.Module):
             new = torch.baddbmm(self.biases[k][part], active, self.weights[k][part])
             hidden = hidden + new if new.shape == hidden.shape else new
         return hidden.transpose(0, 1)
+
+    def column(self, d: int, before: Tensor, z: Tensor) -> Tensor:
+        """Outputs (n, outputs) of coordinate d, from what is known of those before it (n, 2 d) and z (n, L)."""
+        known, of_z = self.weights[0][d].split([2 * len(self.seen), z.shape[1]])
+        inputs = torch.cat([before, z.float()], dim=1)
+        hidden = torch.addmm(self.biases[0][d], inputs, torch.cat([known[:2 * d], of_z]))
+        for k in range(1, len(self.weights)):
+            new = torch.addmm(self.biases[k][d], torch.nn.functional.silu(hidden), self.weights[k][d])
+            hidden = hidden + new if new.shape == hidden.shape else new
+        return hidden
 
 
 class Groups(nn.Module):

@@ -16,7 +16,7 @@ from backmap.errors import BackmapError
 def mixture(components: int = 3) -> GaussianMixture:
     model = GaussianMixture(GaussianMixture.Options(components=components))
     model.prepare(DoubleWell(DoubleWell.Options()))
-    model.network.spread_out(2.0, np.random.default_rng(1))
+    model.network.begin(2.0, 1.0, np.random.default_rng(1))
     with torch.no_grad():
         model.network.logit.copy_(torch.arange(components))
     return model

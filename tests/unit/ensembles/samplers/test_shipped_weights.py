@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from backmap_plugins.ensembles.models.autoregressive.model import Autoregressive
 from backmap_plugins.ensembles.models.vae.model import Vae
 from backmap_plugins.ensembles.samplers.latent import proposals
 from backmap_plugins.ensembles.targets.dimer_fluid import DimerFluid
@@ -13,14 +14,16 @@ from backmap_plugins.ensembles.targets.lattice_gas import LatticeGas
 from backmap_plugins.ensembles.targets.molecule import Molecule
 from backmap_plugins.ensembles.targets.polymer import UnitedAtomChain
 
-from backmap.api import Target
+from backmap.api import Model, Target
 
 RECIPES = Path(__file__).parents[4] / "recipes"
 TARGETS = {"lattice_gas": LatticeGas, "united_atom_chain": UnitedAtomChain, "molecule": Molecule,
            "dimer_fluid": DimerFluid}
 
+MODELS = {"autoregressive": Autoregressive, "vae": Vae}
 
-def of_recipe(name: str) -> tuple[Target, Vae]:
+
+def of_recipe(name: str) -> tuple[Target, Model]:
     """Target and model of a recipe's run.yaml."""
     folder = RECIPES / name
     steps = {key: value for step in yaml.safe_load((folder / "run.yaml").read_text())["steps"]
@@ -29,13 +32,15 @@ def of_recipe(name: str) -> tuple[Target, Vae]:
     if "pdb" in options:
         options["pdb"] = folder / options["pdb"]
     target = TARGETS[kind](TARGETS[kind].Options(**options))
-    model = Vae(Vae.Options(weights=folder / steps["monte_carlo"]["model"]["vae"]))
+    (name, weights), = steps["monte_carlo"]["model"].items()
+    model = MODELS[name](MODELS[name].Options(weights=folder / weights))
     model.prepare(target)
     return target, model
 
 
 @pytest.mark.parametrize(("recipe", "count", "least"), [
-    ("lattice_gas", 256, 0.53), ("eicosane", 512, 0.78), ("alanine_dipeptide", 512, 0.58)])
+    ("lattice_gas", 256, 0.53), ("eicosane", 512, 0.78), ("alanine_dipeptide", 512, 0.58),
+    ("dipeptide_from_energy", 2000, 0.70)])
 def test_acceptance_is_that_of_the_card(recipe: str, count: int, least: float) -> None:
     """Of independent proposals, states being proposals with the weights that they have in the target."""
     target, model = of_recipe(recipe)

@@ -1,0 +1,1 @@
+"""The autoencoder with which learning from an energy was published."""

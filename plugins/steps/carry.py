@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field, PositiveFloat, field_validator
 
 from backmap.api import FrameStep, Options, Several, State, Step
 from backmap.engine.carrying import Carrying, beside, between
+from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.flags import finished
 from backmap.engine.geometry.constraint import flag_slack
 from backmap.engine.random import seed_named
@@ -17,6 +18,7 @@ from backmap.errors import at
 from backmap.model.system import Window
 
 from .hamiltonian import FLAG
+from .jumping import Jumps
 from .succession import Succession, counted
 
 
@@ -31,6 +33,11 @@ class CarryOptions(Options):
     substeps: int = Field(1, ge=1, description="In how many even steps beads go from one frame to the next. What a "
                                                "step bends turns into heat, less of it in more of them; but beads that "
                                                "are single atoms do not go evenly.")
+    jumps: dict[str, PositiveFloat] = Field(
+        default_factory=dict, description="Jumps per ns, either way, of each rotor that a turn maps onto itself, as of "
+                                          "methyl groups: beyond those that 'refresh' makes, by the name of its "
+                                          "torsion in the section dynamics of reports: {HC-CT-CT-N: 1.8}. They change "
+                                          "no energy and no bead.")
 
     @field_validator("start")
     @classmethod
@@ -64,12 +71,27 @@ class Carry(FrameStep):
             with at(step.where):
                 step.begin(state)
         self.carrying, self.succession = Carrying(state.system), Succession(state, self.where)
+        self.jumps = Jumps.of(state.system, self.options.jumps, f"{self.where}.jumps")
+        self._tried = not len(self.jumps.rate) or state.forcefield is None
 
     def frame(self, window: Window, state: State) -> Window:
         before = self.succession.before(window, state, self.memory["ways"])
         if before is None:
             return _through(self.options.start, window, state)
-        return self._carried(before, window, state)
+        return self._jumped(self._carried(before, window, state), before, state)
+
+    def _jumped(self, window: Window, before: Window, state: State) -> Window:
+        """The frame with rotors turned as often as the time since the one before has jumps."""
+        if not self._tried:
+            self.jumps.expect_alike(FrameEnergy(state.system, state.forcefield), window.atoms[0], window.box(0),
+                                    f"{self.where}.jumps")
+            self._tried = True
+        order = self.jumps.order((state.seed, self.index, int(window.frames[0])),
+                                 float(window.time[0] - before.time[0]), window.system.n_atoms)
+        done = window.with_atoms(window.atoms[:, order])
+        if window.velocities is not None:
+            done.velocities = window.velocities[:, order]
+        return done
 
     def _carried(self, before: Window, window: Window, state: State) -> Window:
         """The frame before, led on to the beads of this one in substeps."""

@@ -37,6 +37,7 @@ steps:
   - write: {{atoms: {{gromacs: [atoms.gro, atoms.trr]}}, report: report.json}}
 """
 FRICTION = "steps.carry.refresh[1].hamiltonian.friction"
+JUMPS = "steps.carry.jumps"
 N_BEADS = 4 * everything.MOLECULES
 
 
@@ -55,7 +56,7 @@ def recipe(tmp_path: Path) -> Path:
 
 
 def test_windows_threads_and_stops(recipe: Path, tmp_path: Path) -> None:
-    check_run(recipe, tmp_path / "ways", windows=(2,), set={"replicas": 2}, frames="0:3")
+    check_run(recipe, tmp_path / "ways", windows=(2,), set={"replicas": 2, JUMPS: {"CT-CT-CT-HC": 200}}, frames="0:3")
 
 
 def test_velocities_go_along(recipe: Path, tmp_path: Path) -> None:
@@ -67,6 +68,30 @@ def test_velocities_go_along(recipe: Path, tmp_path: Path) -> None:
         found[friction] = np.stack([info.positions for info in GromacsFrames([output / "atoms.trr"])])
     np.testing.assert_array_equal(found[1e-3][0], found[1e3][0])
     assert np.abs(found[1e-3][1] - found[1e3][1]).max() > 1e-3
+
+
+def test_rotors_jump_as_often_as_they_are_told(recipe: Path, tmp_path: Path) -> None:
+    """So often that hardly one stays as it was: in the frame after the first, methyl groups are in another order."""
+    found = []
+    for jumps in ({}, {"CT-CT-CT-HC": 1e6}):
+        output = tmp_path / str(len(jumps))
+        session.run(recipe, output=output, frames="0:2", set={JUMPS: jumps}, display=quiet())
+        frames = np.stack([info.positions for info in GromacsFrames([output / "atoms.trr"])])
+        found.append(frames.reshape(2, everything.MOLECULES, -1, 3))
+    without, turned = found
+    np.testing.assert_array_equal(without[0], turned[0])
+    moved = (turned[1] != without[1]).any(axis=-1)
+    assert 0.4 < moved[:, 1:4].mean() < 0.95
+    assert not moved[:, 4:23].any()
+    np.testing.assert_array_equal(np.sort(turned[1][:, 1:4], axis=1), np.sort(without[1][:, 1:4], axis=1))
+
+
+def test_rotors_that_are_not_there(recipe: Path, tmp_path: Path) -> None:
+    done = command.call("run", recipe, "--output", tmp_path / "out", "--set", JUMPS + "={CT-CT-CT-CT: 2}")
+    assert done.code == 2
+    assert done.err.splitlines()[-1].endswith(
+        "steps[3].carry.jumps: no rotor that a turn maps onto itself has the torsion 'CT-CT-CT-CT'. Those that there "
+        "are: CT-CT-CT-HC.")
 
 
 def test_parts_of_molecules_keep_no_velocities(recipe: Path, tmp_path: Path) -> None:

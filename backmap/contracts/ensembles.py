@@ -98,10 +98,8 @@ class Target(Plugin):
 
         m is the measure, which stays as it is where p is made hotter. By default all of ln p is energy.
         """
-        import torch
-
         energy = -self.log_density(x)
-        return energy, torch.zeros_like(energy)
+        return energy, energy.new_zeros(energy.shape)
 
     @abstractmethod
     def start(self, n: int, rng: np.random.Generator) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 
-class Drawn(NamedTuple):
+class WeighedDraws(NamedTuple):
     """Draws that move with the parameters of a density.
 
     Attributes:
@@ -40,11 +40,11 @@ class LearnedDensity(Protocol):
     def log_density(self, x: Tensor) -> Tensor:
         """Return ln q of configurations, (n,), differentiable by both; for the forward divergence."""
 
-    def drawn(self, count: int, rng: np.random.Generator) -> Drawn:
+    def drawn(self, count: int, rng: np.random.Generator) -> WeighedDraws:
         """Return draws to learn by, of what is rare more than there is of it."""
 
     def sample(self, n: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Return draws (n, D) of the density in random order, and ln q of each as in ``Drawn``; no gradients."""
+        """Return draws (n, D) of the density in random order, and ln q of each as in ``WeighedDraws``; no gradients."""
 
     def notice(self, x: Tensor, off: Tensor, near: float) -> None:
         """Take notice of ``drawn`` configurations and their ln q/p, (n,): of what is set rather than learned.

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from ...numbers import normal, uniform
-from ..drawn import Drawn, of_draws_alone
+from ..drawn import WeighedDraws, of_draws_alone
 from ..vae.angular import Blocks
 from . import shapes
-from .table import Table
+from .table import TorsionTable
 
 BATCH = 2000  #: draws made at a time where no gradients are wanted
 HARMONICS = 3  #: of torsions in the table, and of what follows from two of them, that networks see
@@ -47,7 +47,7 @@ class AutoregressiveDensity(nn.Module):
     def __init__(self, circular: Tensor, table: list[int], rotors: list[int], middle: Tensor, width: Tensor,
                  nodes: int, hidden: int, depth: int, turns: int) -> None:
         super().__init__()
-        self.table, self.rotors, self.columns, self.turns = Table(len(table), nodes), rotors, table, turns
+        self.table, self.rotors, self.columns, self.turns = TorsionTable(len(table), nodes), rotors, table, turns
         self.register_buffer("circular", circular)
         self.register_buffer("middle", middle)
         self.register_buffer("width", width)
@@ -127,10 +127,10 @@ class AutoregressiveDensity(nn.Module):
 
     # Draws
 
-    def drawn(self, count: int, rng: np.random.Generator) -> Drawn:
+    def drawn(self, count: int, rng: np.random.Generator) -> WeighedDraws:
         """Draws of all that is not in the table, which move with the parameters; of torsions more of the rare ones."""
         x, _ = self._extended(self.table.draw(count, rng, flatter=True), rng)
-        return Drawn(x, of_draws_alone(self, x), torch.full((count,), 1 / count, dtype=torch.float64), 1)
+        return WeighedDraws(x, of_draws_alone(self, x), torch.full((count,), 1 / count, dtype=torch.float64), 1)
 
     @torch.no_grad()
     def sample(self, n: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

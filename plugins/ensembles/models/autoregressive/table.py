@@ -18,7 +18,7 @@ DEEPEST = 40.0  #: nats below the best tenth of a batch that anything is taken t
 ROUNDS = 30  #: of expectation maximisation
 
 
-class Table(nn.Module):
+class TorsionTable(nn.Module):
     """Density of T torsions (n, T), radians: bilinear between ``nodes`` of each.
 
     It is a mixture of products of tents, one over each node. Given everything else of a model, the weights of least

@@ -17,7 +17,7 @@ from backmap.engine.checkpoints.soundness import expect_weights, taken_apart
 from backmap.errors import BackmapError
 
 from ...numbers import normal
-from ..drawn import Drawn
+from ..drawn import WeighedDraws
 from ..vae.encoder import log_normal
 
 KIND = "ensemble gaussian_vae"
@@ -80,12 +80,12 @@ class GaussianVaeDensity(nn.Module):
         """ln q(z), (n,)."""
         return log_normal(z, torch.zeros_like(z), torch.zeros_like(z))
 
-    def drawn(self, count: int, rng: np.random.Generator) -> Drawn:
+    def drawn(self, count: int, rng: np.random.Generator) -> WeighedDraws:
         """Draws, and ln q(x, z) / r(z|x) of each, whose mean is no less than that of ln q(x)."""
         z = normal(rng, count, self.latents)
         x = self.decoder(z) + self.log_sigma.exp() * normal(rng, count, len(self.log_sigma))
         log_q = self.log_prior(z) + self.log_decoder(x, z) - self.log_encoder(x, z)
-        return Drawn(x, log_q, torch.full((count,), 1 / count, dtype=torch.float64), 1)
+        return WeighedDraws(x, log_q, torch.full((count,), 1 / count, dtype=torch.float64), 1)
 
     @torch.no_grad()
     def sample(self, n: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

@@ -17,7 +17,7 @@ from backmap.engine.checkpoints.soundness import expect_weights, taken_apart
 from backmap.errors import BackmapError
 
 from ...numbers import normal, uniform
-from ..drawn import Drawn, of_draws_alone
+from ..drawn import WeighedDraws, of_draws_alone
 
 KIND = "ensemble mixture"
 
@@ -73,13 +73,13 @@ class MixtureDensity(nn.Module):
         """ln q of configurations (n, D), (n,)."""
         return torch.logsumexp(self.log_weight() + self.log_each(x), 1)
 
-    def drawn(self, count: int, rng: np.random.Generator) -> Drawn:
+    def drawn(self, count: int, rng: np.random.Generator) -> WeighedDraws:
         """``count`` draws of every Gaussian, one after the other, whatever its weight."""
         components, size = self.mean.shape
         x = self.mean[:, None] + self.log_spread.exp()[:, None] * normal(rng, components, count, size)
         x = x.reshape(-1, size)
         share = (self.log_weight().exp() / count).repeat_interleave(count)
-        return Drawn(x, of_draws_alone(self, x), share, components)
+        return WeighedDraws(x, of_draws_alone(self, x), share, components)
 
     @torch.no_grad()
     def sample(self, n: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ import torch
 from backmap_plugins.ensembles.models.autoregressive import shapes
 from backmap_plugins.ensembles.models.autoregressive.density import AutoregressiveDensity
 from backmap_plugins.ensembles.models.autoregressive.model import Autoregressive
-from backmap_plugins.ensembles.models.autoregressive.table import Table
+from backmap_plugins.ensembles.models.autoregressive.table import TorsionTable
 from backmap_plugins.ensembles.targets.molecule import Molecule
 from backmap_plugins.ensembles.tempering import Ladder, LadderPlan
 from torch import Tensor
@@ -80,7 +80,7 @@ def test_tents_are_normalised_drawn_and_move() -> None:
 
 @pytest.mark.parametrize("torsions", [1, 2])
 def test_tables_are_normalised_and_settle(torsions: int) -> None:
-    table = Table(torsions, 12)
+    table = TorsionTable(torsions, 12)
     table.logit.copy_(torch.from_numpy(np.random.default_rng(1).normal(size=12**torsions)))
     line = (torch.arange(240, dtype=torch.float64) + 0.5) / 240 * 2 * math.pi - math.pi
     grid = torch.cartesian_prod(*[line] * torsions).reshape(-1, torsions)
@@ -101,7 +101,7 @@ def test_tables_are_normalised_and_settle(torsions: int) -> None:
 @pytest.mark.parametrize("rate", [0.05, 0.3])
 def test_tables_find_narrow_wells_and_keep_them(rate: float) -> None:
     """Two wells of 99.6 and 0.4 %, 12 degrees wide, by noisy ln q/p: neither is lost, and nothing runs away."""
-    table, rng = Table(2, 36), np.random.default_rng(1)
+    table, rng = TorsionTable(2, 36), np.random.default_rng(1)
     middles, shares = torch.tensor([[-1.5, 1.0], [1.0, -1.8]], dtype=torch.float64), torch.tensor([0.996, 0.004])
 
     def log_wanted(x: Tensor) -> Tensor:

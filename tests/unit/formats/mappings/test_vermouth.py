@@ -11,7 +11,7 @@ from backmap_plugins.formats.mappings.vermouth import Vermouth
 from backmap.api import AtomMolecule, AtomTopology, BeadModel
 from backmap.errors import BackmapError
 from tests import builders
-from tests.chain import polyethylene
+from tests.chain import in_residues, polyethylene
 
 MAPPING = """\
 [ macros ]
@@ -125,7 +125,9 @@ def test_ends_of_one_heavy_atom_follow_what_they_are_bonded_to(tmp_path: Path, c
     end = np.isin(np.arange(len(atoms.element)), range(4, len(carbons)))
     for i, j in atoms.bonds.tolist():
         end[j] |= end[i] and atoms.element[j] == 1
-    ended = replace(atoms, residues=1 + end, residue_names=["END" if there else "BUT" for there in end])
+    ended, order = in_residues(atoms, 1 + end.astype(np.int64))
+    end = end[order]
+    ended = replace(ended, residue_names=["END" if there else "BUT" for there in end])
     if told:
         model = _read(tmp_path, DIALECT, "a.map", ended)
         assert any("caps that the mapping does not describe" in line and told in line for line in model.remarks)

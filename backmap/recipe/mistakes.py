@@ -1,6 +1,7 @@
 """What is wrong with a recipe, in one line: where in it, what, and what to do."""
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -101,8 +102,16 @@ def _message(error: Any) -> str:
 
 def _place(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
     """pydantic's place without the names of union branches, which come below a field."""
+    names = _BRANCHES | {model.__name__ for model in _below(pydantic.BaseModel)}
     return tuple(part for k, part in enumerate(loc)
-                 if isinstance(part, int) or k == 0 or not ("[" in part or part in _BRANCHES))
+                 if isinstance(part, int) or k == 0 or not ("[" in part or part in names))
+
+
+def _below(model: type[pydantic.BaseModel]) -> Iterator[type[pydantic.BaseModel]]:
+    """All classes that are derived from a model: pydantic names branches of unions by them."""
+    for derived in model.__subclasses__():
+        yield derived
+        yield from _below(derived)
 
 
 def _path(place: tuple[str | int, ...]) -> str:

@@ -41,7 +41,7 @@ def first_error(invalid: pydantic.ValidationError, model: type[pydantic.BaseMode
     unknown = [e for e in errors if e["type"] == "extra_forbidden"]
     chosen = next((e for e in unknown if _now(model, _place(e["loc"]))), next(iter(unknown), errors[0]))
     place = _place(chosen["loc"])
-    alike = [e for e in errors if _place(e["loc"]) == place]
+    alike = [e for e in errors if _place(e["loc"]) == place and (e is chosen or e["type"] != "model_type")]
     path, above = _path(place), _path(place[:-1])
     known = named(model)
     inside = [e for e in errors if _place(e["loc"])[:len(place)] == place

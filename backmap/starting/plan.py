@@ -72,7 +72,8 @@ class Plan:
         forcefield: Options of the step ``forcefield``, or None.
         run: What the input of the simulation says, or None.
         charged: Whether some atoms carry charges.
-        rigid: Whether all bonds are rigid, so that time steps may be longer.
+        rigid: Whether all bonds are rigid.
+        timestep: Of moves that nobody tunes, fs.
         single: Whether there is only one frame.
         beads_are: Whether the beads were mapped from atoms, or are those of a model; None if nobody knows.
         turning: Whether most molecules are small, of one bead each, so that they turn about it.
@@ -95,6 +96,7 @@ class Plan:
     run: RunParameters | None = None
     charged: bool = False
     rigid: bool = False
+    timestep: float = 1.0
     single: bool = False
     turning: bool = False
     bodies: bool = False
@@ -110,11 +112,6 @@ class Plan:
         That is so where solvent is free, and where a folder to go on from is asked for of a liquid of small molecules.
         """
         return self.way == "force_field" and ("several" in self.topology or (self.ready is not None and self.turning))
-
-    @property
-    def timestep(self) -> float:
-        """Of moves that nobody tunes, fs."""
-        return first_guess(self.rigid, heavy=False)
 
 
 class Unfit(Exception):
@@ -180,7 +177,7 @@ class _Planner:
             atoms if way == "training" else None, chosen.generator if chosen else LEARNER,
             self._named(chosen.path) if chosen else "", forcefield, self.run,
             any(np.abs(kind.partial_charge).max(initial=0) > 0 for kind in known),
-            all(np.isfinite(kind.bond_length).all() for kind in known), survey.beads.n_frames == 1,
+            all(np.isfinite(kind.bond_length).all() for kind in known), first_guess(known), survey.beads.n_frames == 1,
             _most(system, turns), all(turns(kind) and is_body(kind) for kind in known),
             any(turning(kind) or folding(kind) for kind in known), _most(system, folding), ready,
             self.wishes.beads_are or ("mapped" if reference is not None else None))

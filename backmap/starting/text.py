@@ -18,6 +18,7 @@ SOFT, COOLING, SWEEPS, LOOKING = 5, 40, 10, 60
 #: Of liquids of rigid bodies alone, whose dynamics cost less than moves.
 BODIES_COOLING, BODIES_SWEEPS = 80, 3
 RELEASED = 100  #: sweeps without beads where molecules hinder each other from turning
+ANNEALING = 80  #: sweeps in which chains on soft beads find their wells
 #: Rounds of sifting, and tempered trajectories, about exact beads: hotter and longer ones than by default.
 SIFTING, CROSSING = 6, {"peak": 8, "time": 600}
 
@@ -138,6 +139,8 @@ def _makers(plan: Plan, trained: str) -> Iterator[str]:
         if plan.turning:
             yield (f"      annealing_sweeps: {_cooling(plan)} "
                    "# from 600 K: small molecules hinder each other from turning")
+        elif plan.jumping and plan.way == "force_field" and plan.beads_are != "mapped":
+            yield f"      annealing_sweeps: {ANNEALING}  # hotter ones first, in which chains find their wells"
         if plan.jumping and not plan.folding and plan.way == "force_field" and plan.beads_are == "mapped":
             yield f"      sifting_rounds: {SIFTING}     # molecules leave wrong wells that exact beads hold them in"
             yield f"      tempering: {_flow(CROSSING)} # between sweeps, others that cross barriers, hot ones"

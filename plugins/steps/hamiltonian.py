@@ -36,7 +36,7 @@ from .moves_record import Record
 from .relaxing import FOLLOWED, RULES, TOPIC, Relaxation, evenly, starting_twice
 from .softness import FIRST as GUESS
 from .softness import SigmaTuner
-from .stages import AGAIN, CROSSING, HEATED, MAIN, TEMPERED
+from .stages import AGAIN, ANNEAL, HEATED, MAIN, TEMPERED
 from .stiffness import Stiffness
 from .tuning import MoveTuner
 
@@ -140,31 +140,33 @@ class Hamiltonian(FrameStep):
         options, timestep = self.options, self.options.timestep
         if timestep == AUTO:
             drawn = [kind for kind in system.types if not (kind.given or kind.coarse)]
-            timestep = lengths.first_guess(all(np.isfinite(kind.bond_length).all() for kind in drawn),
-                                           options.hydrogen_mass is not None)
+            timestep = lengths.first_guess(drawn, options.hydrogen_mass is not None)
         return timestep, lengths.steps_of(timestep) if options.steps == AUTO else options.steps
 
     def tune(self, window: Window, state: State) -> Tuned:
         options, (timestep, steps) = self.options, self._pace(window.system)
         chosen: dict[str, Any] = {}
-        remarks, measured, first = [], {}, 0.5 if "beads" in self.automatic else 0.0
+        remarks, measured, first = [], {}, 0.6 if "beads" in self.automatic else 0.3
+        starts: dict[int, Array] = {}
 
         def share(begin: float, end: float) -> Callable[[float], None]:
             return lambda done: state.progress(begin + (end - begin) * done)
 
-        def begun(begin: float, end: float) -> Callable[[int], Frame]:
-            return lambda place: self._begun(window.take([place]), state, lambda done: share(begin, end)(
-                (place + done) / window.size))
+        def begun(place: int) -> Frame:
+            if place not in starts:  # made once: how softly beads are met matters little to where sweeps begin
+                starts[place] = self._begun(window.take([place]), state, lambda done: share(0.0, 0.3)(
+                    (place + done) / window.size)).atoms
+            return self.moves.frame(starts[place], window.beads[place], window.box(place))
 
         if "beads" in self.automatic:
-            softness = SigmaTuner(self.moves, window, begun(0.0, 0.2), self._stuck(window), (state.seed, self.index),
-                                  share(0.2, first))
+            softness = SigmaTuner(self.moves, window, begun, self._stuck(window), (state.seed, self.index),
+                                  share(0.3, first))
             sigma, remark = softness.found(options.at_most)
             chosen["beads"] = "exact" if sigma is None else {"sigma": sigma}
             remarks, measured = [remark] * bool(remark), {"beads": softness.measured}
             self._prepare(state, sigma)
-        tuner = MoveTuner(self.moves, self.energy, window, begun(first, first + 0.2),
-                          partial(stages.main_round, options), (state.seed, self.index), share(first + 0.2, 1.0),
+        tuner = MoveTuner(self.moves, self.energy, window, begun, partial(stages.main_round, options),
+                          (state.seed, self.index), share(first, 1.0),
                           MappedBeads.of(state, options.temperature, options.fixman_potential))
         if options.timestep == AUTO:
             timestep = tuner.timestep(timestep, None if options.steps == AUTO else options.steps)
@@ -298,11 +300,13 @@ class Hamiltonian(FrameStep):
         self.moves.slow_down(pace)
         state.progress(done / len(sweeps))
         for number, (name, sweep, settings) in list(enumerate(sweeps))[done:]:
-            if name in (TEMPERED, MAIN) and not outcomes and followed is not None:
-                followed.after(0, frame.atoms)
+            if name in (ANNEAL, TEMPERED, MAIN) and not outcomes and followed is not None:
+                followed.begun(frame.atoms)
+                if name != ANNEAL:
+                    followed.after(0, frame.atoms)
             if name == HEATED and second is None:
                 second = copied(frame)
-            if (name, sweep) == (CROSSING, 0):
+            if second is not None and name != HEATED:
                 followed.heated(second.atoms)
             moved, where = (frame, only) if second is None else (second, followed.part >= 0)
             words = (state.seed, self.index, name, int(window.frames[0]), sweep)

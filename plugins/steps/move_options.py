@@ -12,6 +12,7 @@ from backmap.model.tuned import AUTO
 
 SELDOM = 4  #: sweeps to a tempered one, where soft beads let torsions turn by themselves
 WORTH = 0.05  #: share of tempered trajectories that is accepted at least, if they are to be worth their time
+HOT, HOTTER = 600.0, 2.0  #: K, and of the temperature: the larger is where frames are cooled from
 SOFTEST, HARDEST = 10.0, 1000.0  #: caps of the repulsion in soft-core sweeps, kJ/mol
 
 Width = Annotated[float, Field(ge=1e-7, le=0.1)]
@@ -63,12 +64,14 @@ class HamiltonianOptions(Options):
                            "side, such as amides, stay within 30 degrees of flat once they are, and what sweeps leave "
                            "wrong is mended once more.")
     annealing_sweeps: int = Field(0, ge=0, description="Sweeps between these and the others in which the temperature "
-                                                       "falls from hottest to temperature, slowly at first. Molecules "
-                                                       "of one bead follow their dynamics all at once in them, so that "
-                                                       "those that hinder each other, as water on its beads does, find "
-                                                       "their orientations.")
-    hottest: float = Field(600.0, gt=0, description="Temperature of the first of them, K: where hydrogen bonds change "
-                                                    "hands in a picosecond.")
+                                                       "falls from hottest to temperature, slowly at first, with "
+                                                       "trajectories twice as long: chains find their wells sooner "
+                                                       "than at the temperature. Molecules of one bead follow their "
+                                                       "dynamics all at once in them, so that those that hinder each "
+                                                       "other, as water on its beads does, find their orientations.")
+    hottest: float | None = Field(None, gt=0, description="Temperature of the first of them, K: where hydrogen bonds "
+                                                          f"change hands in a picosecond. By default {HOT:g}, or "
+                                                          f"{HOTTER:g} times the temperature if that is more.")
     sifting_rounds: int = Field(0, ge=0, description="Rounds after these in which a copy of the frame is heated to "
                                                      "five times the temperature and cooled, and each molecule is "
                                                      "taken from where it has less energy, both led downhill: "
@@ -117,9 +120,14 @@ class HamiltonianOptions(Options):
     only: list[str] | None = Field(None, description="Move only the surroundings of beads under these flags of earlier "
                                                      "steps, e.g. [clash].")
 
+    @property
+    def hot(self) -> float:
+        """Temperature that sweeps cool from, K."""
+        return max(HOT, HOTTER * self.temperature) if self.hottest is None else self.hottest
+
     @model_validator(mode="after")
     def _sound(self) -> HamiltonianOptions:
-        if self.annealing_sweeps and self.hottest < self.temperature:
+        if self.annealing_sweeps and self.hot < self.temperature:
             raise ValueError(f"'hottest' is {self.hottest:g} K, below the temperature of {self.temperature:g} K")
         if self.for_start and self.sweeps == AUTO:
             raise ValueError("'for_start' samples nothing, and 'sweeps: auto' is as many as samples take: write a "

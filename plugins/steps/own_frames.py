@@ -108,7 +108,7 @@ class FrameMaker:
         """Contexts of the frames of ``data``, which go on as the generator learns."""
         options, system = self.options, data.system
         drawn = [kind for kind in system.types if not (kind.given or kind.coarse)]
-        timestep = first_guess(all(np.isfinite(kind.bond_length).all() for kind in drawn), heavy=False)
+        timestep = first_guess(drawn)
         moves = HamiltonianMoves(system, state.forcefield, self.temperature, steps_of(timestep), timestep)
         redraws = None
         if options.candidates:

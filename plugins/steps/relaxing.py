@@ -24,6 +24,7 @@ FALLING = 1.0  #: kT an atom over the last third of the sweeps: nowhere near
 BLIND = 0.5  #: kT a degree of freedom, as much as a harmonic one has: if only larger changes are seen, nothing is known
 TRAPPED = 0.1  #: kT a degree of freedom of torsions: a tenth of a molecule's torsions in wrong wells brings as much
 AWAY = 0.25  #: kT a degree of freedom of bonded terms by which a second start has to be heated; 1 is to be expected
+CROSSED = 0.1  #: share of torsions that remember where they began at most if they cross barriers, with that probability
 REMEMBERED = 0.02  #: share of torsions that may be where they were before the sweeps because these are too few
 SURE = 0.95  #: probability with which more of them are, to be said
 STUCK = 0.01  #: share of beads none of whose moves was accepted, above which a run is not relaxed
@@ -119,11 +120,11 @@ class Relaxation:
 
     @cached_property
     def memory(self) -> Change | None:
-        """The share of torsions that are where they were before the sweeps because these have not forgotten it.
+        """The share of torsions that are where they began because sweeps have not forgotten it.
 
-        Two starts that have forgotten where they began have as many torsions in the same wells as one of them has at
-        two times far apart (Bhatt and Young, Phys. Rev. Lett. 54, 924 (1985)); what is more in the same as before is
-        remembered. None without a second start, or without torsions.
+        A second start, which heat has led away, has as many torsions there as one that has forgotten; what the first
+        has more is remembered. (Overlaps of two copies tell the same of spin glasses: Bhatt and Young, Phys. Rev. Lett.
+        54, 924 (1985).) None without a second start, or without torsions.
         """
         number, kept, shared = (self.tally.rows("kept").swapaxes(0, 1).reshape(3, -1) if "kept" in self.tally
                                 else np.zeros((3, 0)))
@@ -139,6 +140,12 @@ class Relaxation:
         """Whether torsions are seen to remember where they were."""
         memory = self.memory
         return memory is not None and memory.value - memory.tolerance > memory.error * stdtrit(memory.freedom, SURE)
+
+    @property
+    def forgotten(self) -> bool:
+        """Whether torsions are seen not to: they cross the barriers between their wells."""
+        memory = self.memory
+        return memory is not None and memory.value + memory.error * stdtrit(memory.freedom, SURE) < CROSSED
 
     def _tolerance(self, name: str | tuple[str, str], size: float = 1.0) -> float:
         if isinstance(name, tuple):
@@ -232,7 +239,7 @@ class Relaxation:
             yield self._aspect(CARE, f"Whether it is relaxed cannot be told from {self._looked()}: {limit}.")
             return
         torsions = bool(self.following.freedom.get("proper"))
-        if torsions and self.following.wells and not (self.crossing or self.parted < TRAPPED):
+        if torsions and self.following.wells and not (self.crossing or self.forgotten or self.parted < TRAPPED):
             known = (f"only differences above {self.parted:.2g} kT a degree of freedom between two starts would be seen"
                      if np.isfinite(self.parted) else "a second start was hardly heated" if "heated" in self.tally else
                      "there was no second start")

@@ -19,6 +19,8 @@ HEATED, COOLED, AGAIN, CROSSING = "heated", "cooled", "again", "crossing"  #: na
 ALL_AT_ONCE = {"together": True, "directions": 32}  #: how molecules of one bead move in sweeps that cool
 HOTTER = 3.0  #: a second start begins at this many times the temperature
 SECOND = Tempered(every=4)  #: trajectories by which a second start crosses barriers where the first has none
+LENGTH = 2.0  #: times as long are trajectories of sweeps that cool: chains find their wells in fewer steps so
+SLOWER = 2  #: times as many sweeps cool a second start: what comes of it is lower where they were too few
 _SAID = {SOFTEN: "parting overlaps, ", ANNEAL: "annealing, ", **dict.fromkeys(LEADS, "repair"),
          **dict.fromkeys((HEATED, COOLED, AGAIN, CROSSING), "second start, "), SIFT_AGAIN: "second start, repair"}
 
@@ -41,7 +43,7 @@ def sweeps(options: HamiltonianOptions, twice: bool) -> list[Stage]:
     """All sweeps, and those of a second start."""
     main = [sweep for k in range(options.sweeps) for sweep in main_round(options, k)]
     hot = {"temperature": HOTTER * options.temperature}
-    again = [*((HEATED, k, hot) for k in range(-(-options.sweeps // 2))), *_cooling(options, COOLED),
+    again = [*((HEATED, k, hot) for k in range(-(-options.sweeps // 2))), *_cooling(options, COOLED, SLOWER),
              *_sifting(options, SIFT_AGAIN),
              *(sweep for k in range(options.sweeps)
                for sweep in one_round(k, AGAIN, CROSSING, options.tempering or SECOND))]
@@ -66,11 +68,12 @@ def _sifting(options: HamiltonianOptions, name: str) -> list[Stage]:
     return [(name, k, {}) for k in range(options.sifting_rounds)] if options.only is None else []
 
 
-def _cooling(options: HamiltonianOptions, name: str) -> list[Stage]:
-    """The sweeps that cool."""
-    time = np.linspace(0, 1, options.annealing_sweeps, endpoint=False)
-    cooling = (options.temperature + (options.hottest - options.temperature) * (1 - time**2)).tolist()
-    return [(name, k, {"temperature": temperature, **ALL_AT_ONCE}) for k, temperature in enumerate(cooling)]
+def _cooling(options: HamiltonianOptions, name: str, slower: int = 1) -> list[Stage]:
+    """The sweeps that cool, so many times as slowly."""
+    time = np.linspace(0, 1, slower * options.annealing_sweeps, endpoint=False)
+    cooling = (options.temperature + (options.hot - options.temperature) * (1 - time**2)).tolist()
+    return [(name, k, {"temperature": temperature, "length": LENGTH, **ALL_AT_ONCE})
+            for k, temperature in enumerate(cooling)]
 
 
 def said(names: Sequence[str]) -> list[str]:

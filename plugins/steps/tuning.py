@@ -13,7 +13,6 @@ from backmap.engine.energy.beads import BeadEnergies
 from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.hamiltonian import timestep as lengths
 from backmap.engine.hamiltonian.following import stretches
-from backmap.engine.hamiltonian.move import copied
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves, SweepOutcome, Tempering
 from backmap.engine.relaxation import ENERGY, Growth, Slope, growth, relaxed
 from backmap.engine.sites.schedule import per_bead
@@ -52,7 +51,6 @@ class MoveTuner:
         progress: Told the share of the work that is done, 0 to 1.
         mapped: Beads that were mapped from atoms, whose forces are to balance; None where they are of something else.
         measured: What was found, for people: rows by what they are about.
-        starts: The frames as they are when sweeps that count begin.
     """
 
     moves: HamiltonianMoves
@@ -64,7 +62,6 @@ class MoveTuner:
     progress: Callable[[float], None]
     mapped: MappedBeads | None = None
     measured: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    starts: list[Frame] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         system = self.moves.system
@@ -197,10 +194,9 @@ class MoveTuner:
         return {name: np.concatenate(values) for name, values in found.items() if self.freedom[name]}
 
     def _begun(self, timestep: float, steps: int | None) -> list[Frame]:
-        """The frames after the sweeps that come before those that count: made once, at the first time step."""
+        """The frames after the sweeps that come before those that count."""
         self.moves.pace(timestep, steps or lengths.steps_of(timestep))
-        self.starts = self.starts or [self.begun(place) for place in range(self.window.size)]
-        return [copied(frame) for frame in self.starts]
+        return [self.begun(place) for place in range(self.window.size)]
 
     def _swept(self, frames: Sequence[Frame], name: str, number: int, **settings: Any) -> list[SweepOutcome]:
         """One sweep over every frame."""

@@ -99,6 +99,15 @@ class Followed:
         self.following, self.box, self.part = following, box, part
         self.arrays: dict[str, Array] = {}
 
+    def begun(self, atoms: Array) -> None:
+        """Look at where torsions begin, before anything that is to make them forget it; once."""
+        if self.part is not None:
+            self.arrays.setdefault("begun wells", self._in_wells(atoms))
+
+    def _in_wells(self, atoms: Array) -> Array:
+        """Whether each torsion is in each well, (n, 3), 0 or 1."""
+        return (np.arange(len(WELLS)) == self.following.beads.well(atoms)[:, None]).astype(float)
+
     def after(self, sweep: int, atoms: Array, outcome: SweepOutcome | None = None, start: str = "first") -> None:
         """Look at whole molecules (A, 3), nm, after so many sweeps of a start; 0 is before them."""
         of, arrays = self.following, self.arrays
@@ -112,10 +121,8 @@ class Followed:
                     arrays["overlap"] = np.array([(pairs[0] > OVERLAP).sum()])
             if self.part is not None and sweep == of.sweeps:
                 arrays[f"{start} pairs"] = self._summed(pairs, self.part)
-        if self.part is not None and (sweep == 0 or sweep in of.late):
-            wells = np.arange(len(WELLS)) == of.beads.well(atoms)[:, None]
-            which = "begun wells" if sweep == 0 else f"{start} wells"
-            arrays[which] = arrays.get(which, 0.0) + wells / (1 if sweep == 0 else len(of.late))
+        if self.part is not None and sweep in of.late:
+            arrays[f"{start} wells"] = arrays.get(f"{start} wells", 0.0) + self._in_wells(atoms) / len(of.late)
         if outcome is not None and sweep in of.often:
             bonded, wells = of.beads.bonded(atoms), of.beads.wells(atoms).reshape(-1, of.system.n_beads)
             if start == "first":
@@ -126,8 +133,9 @@ class Followed:
                 arrays[f"{start} late"] = arrays.get(f"{start} late", 0.0) + now
 
     def heated(self, atoms: Array) -> None:
-        """Look at where a second start begins."""
-        self.arrays["heated"] = self._summed(self.following.beads.bonded(atoms), self.part)
+        """Look at where heat has led a second start, before it is cooled; once."""
+        if "heated" not in self.arrays:
+            self.arrays["heated"] = self._summed(self.following.beads.bonded(atoms), self.part)
 
     def _summed(self, rows: Array, piece: Index, count: int | None = None) -> Array:
         """Values by bead (k, B) summed over pieces, (k, P)."""
@@ -149,14 +157,14 @@ class Followed:
         return total / np.maximum(np.bincount(outcome.beads[there], minlength=n_beads), 1)
 
     def _kept(self) -> Array:
-        """Torsions of each piece that starts twice, the probability that they are where they were before the sweeps
-        over the last third of these, and that of both starts being in the same well, summed, (3, P').
+        """Torsions of each piece that starts twice, and the probability, over the last third of the sweeps, that they
+        are where they began, and that those of the second start are there, summed, (3, P').
         """
         begun, first, second = (self.arrays[f"{start} wells"] for start in ("begun", "first", "second"))
         beads = self.following.beads
         piece = np.where(beads.telling, self.part[beads.torsion_bead], -1)
         count, inside = int(self.part.max(initial=-1)) + 1, piece >= 0
-        rows = np.ones(len(piece)), (first * begun).sum(axis=1), (first * second).sum(axis=1)
+        rows = np.ones(len(piece)), (first * begun).sum(axis=1), (second * begun).sum(axis=1)
         return np.array([np.bincount(piece[inside], row[inside], minlength=count) for row in rows])
 
     @property

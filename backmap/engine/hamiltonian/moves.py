@@ -284,7 +284,7 @@ class HamiltonianMoves:
 
     def sweep(self, frame: Frame, name: Sequence[int | str], only: Mask | None = None,
               cap: float | None = None, temperature: float | None = None, together: bool = False,
-              directions: int = 0, tempering: Tempering | None = None) -> SweepOutcome:
+              directions: int = 0, tempering: Tempering | None = None, length: float = 1.0) -> SweepOutcome:
         """Move the blocks of one sweep, in place.
 
         Args:
@@ -297,19 +297,16 @@ class HamiltonianMoves:
             directions: That are tried of each of them before, one molecule after the other (``orientations``).
             tempering: Of all trajectories of the sweep; none without. Untied molecules without torsions have no
                 barriers of their own to cross, and take no part.
+            length: Of trajectories, in multiples of what it is otherwise; those of ``together`` stay as they are.
         """
         if cap is not None and self.uncharged is not self:
-            return self.uncharged.sweep(frame, name, only, cap=cap, temperature=temperature, together=together,
-                                        directions=directions, tempering=tempering)
-        around = self._capped(cap)
-        rules = self.rules
+            return self.uncharged.sweep(frame, name, only, cap, temperature, together, directions, tempering, length)
+        around, rules, chosen = self._capped(cap), self.rules, self.choose(name, only)
         if temperature is not None:
             rules = rules._replace(heat=BOLTZMANN * temperature, friction=np.inf)
             frame.velocity[:] = np.nan
         if tempering is not None:
             rules = self._tempered(rules, tempering)
-        chosen = self.choose(name, only)
-        if tempering is not None:
             chosen = chosen[~self._plain[self.centre[chosen]]]
         self.follow(frame)
         if together:
@@ -319,6 +316,7 @@ class HamiltonianMoves:
             self._together.move(field, rules, self.room, frame, single, key, directions)
             frame.residual[:] = self.system.map(frame.atoms) - frame.grid.beads
             chosen = chosen[~self._together.single[chosen]]
+        rules = rules._replace(steps=max(1, round(length * rules.steps)))
         centre = torch.as_tensor(self.centre[chosen])
         return self._move(frame, chosen, Stream.of(*name, "move", centre).key.numpy(), around, rules,
                           drawn=Stream.of(*name, "colours", centre).uniform(1)[:, 0].numpy())

@@ -7,12 +7,16 @@ leaves room for places that are stiffer than most.
 """
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from scipy.special import erfcinv
 
+from ...model.molecule import MoleculeType
+
 #: Share of moves that is to be accepted, how far from it is near enough, and the least for any kind of block.
 WANTED, NEAR, LEAST = 0.8, 0.04, 0.5
-#: fs: where all bonds are rigid, and where some are springs.
+#: fs: where all bonds of hydrogens are rigid, and where some are springs, which vibrate faster than all else.
 RIGID, FLEXIBLE = 2.0, 1.0
 #: Time steps that are tried, fs.
 SHORTEST, LONGEST = 0.05, 10.0
@@ -25,13 +29,14 @@ MISTAKEN = 0.02
 TRAJECTORY = 60.0
 
 
-def first_guess(rigid: bool, heavy: bool) -> float:
+def first_guess(kinds: Iterable[MoleculeType], heavy: bool = False) -> float:
     """A time step to begin with, fs.
 
     Args:
-        rigid: Whether all bonds are rigid.
+        kinds: The molecules that move.
         heavy: Whether hydrogens move with more than their mass.
     """
+    rigid = all(np.isfinite(kind.bond_length[~kind.chemistry.heavy[kind.bonds].all(axis=1)]).all() for kind in kinds)
     return (RIGID if rigid else FLEXIBLE) * (HEAVY if heavy else 1.0)
 
 

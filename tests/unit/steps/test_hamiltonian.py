@@ -11,7 +11,8 @@ from backmap_plugins.steps.hamiltonian import FOLLOWED, Hamiltonian
 from backmap_plugins.steps.mended import LEFT, UNMENDED, judged
 
 from backmap import api, testing
-from backmap.engine.hamiltonian.moves import Frame
+from backmap.engine.hamiltonian.following import Followed
+from backmap.engine.hamiltonian.moves import Frame, SweepOutcome
 from backmap.engine.mending import STRAINED, TROUBLES, Mended
 from backmap.errors import BackmapError
 from backmap.model.parameters import ForceField
@@ -101,6 +102,31 @@ def test_tempered_sweeps_count_in_energies_and_have_shares_of_their_own() -> Non
     step, state, _ = started(system, field, sweeps=4, mend=0)
     step.frames(window, state)
     assert "crossing" not in step.memory["moves"]
+
+
+def test_memory_is_of_where_torsions_were_before_annealing() -> None:
+    """What comes after it would be remembered only since then; and a second start is seen hot, before it is cooled."""
+    system, window, field = melt(1)
+    step, state, _ = started(system, field, sweeps=2, annealing_sweeps=4, hottest=3000, steps=40,
+                             beads={"sigma": 0.1}, temperature=350, mend=0, second_start=1.0)
+    seen: dict[str, list[np.ndarray]] = {"anneal": [], "hamiltonian": [], "cooled": []}
+    sweep = step.moves.sweep
+
+    def noted(frame: Frame, name: tuple, *more: object, **settings: object) -> SweepOutcome:
+        if name[2] in seen:
+            seen[name[2]].append(frame.atoms.copy())
+        return sweep(frame, name, *more, **settings)
+
+    step.moves.sweep = noted
+    followed: list[Followed] = []
+    kept = step._followed
+    step._followed = lambda *given: followed.append(kept(*given)) or followed[-1]
+    step.frames(window, state)
+    (one,), beads = followed, step.following.beads
+    wells = one.arrays["begun wells"].argmax(axis=1)
+    np.testing.assert_array_equal(wells, beads.well(seen["anneal"][0]))
+    assert (wells != beads.well(seen["hamiltonian"][0])).any()
+    assert one.arrays["heated"].sum() == pytest.approx(beads.bonded(seen["cooled"][0]).sum())
 
 
 def test_second_starts_are_tempered() -> None:

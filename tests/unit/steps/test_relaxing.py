@@ -146,17 +146,30 @@ def test_second_starts_that_stay_apart_are_told() -> None:
 
 @pytest.mark.parametrize(("share", "told"), [(0.0, False), (0.01, False), (0.15, True), (1.0, True)])
 def test_torsions_that_remember_where_they_were_are_told(share: float, told: bool) -> None:
-    """Of three wells that are filled by .6, .2 and .2, as many draws are kept from before as are remembered."""
+    """Of wells that are filled by .6, .2 and .2, and were by 1/3 each, as many are kept as are remembered."""
     rng = np.random.default_rng(3)
     found = relaxation(rng, twice=True)
-    begun, second, new = rng.choice(3, (3, 32, 200), p=[0.6, 0.2, 0.2])
+    begun = rng.choice(3, (32, 200))
+    second, new = rng.choice(3, (2, 32, 200), p=[0.6, 0.2, 0.2])
     first = np.where(rng.random(begun.shape) < share, begun, new)
-    found.tally.row("kept", 0, [np.full(32, 200), (first == begun).sum(axis=1), (first == second).sum(axis=1)])
-    assert found.memory.value == pytest.approx(share * (1 - 0.44), abs=4 * found.memory.error)
+    found.tally.row("kept", 0, [np.full(32, 200), (first == begun).sum(axis=1), (second == begun).sum(axis=1)])
+    assert found.memory.value == pytest.approx(share * (1 - 1 / 3), abs=4 * found.memory.error)
     assert found.memory.error < 0.015
     (finding,) = found.findings()
     assert finding.level == (CARE if told else GOOD)
     assert ("are where they were before the sweeps" in finding.text) == told
+
+
+@pytest.mark.parametrize("share", [0.0, 0.15])
+def test_torsions_that_forget_where_they_began_are_not_trapped(share: float) -> None:
+    rng = np.random.default_rng(5)
+    found = relaxation(rng, twice=True, crossing=False, apart=10.0)
+    begun, second, new = rng.choice(3, (3, 32, 200))
+    first = np.where(rng.random(begun.shape) < share, begun, new)
+    found.tally.row("kept", 0, [np.full(32, 200), (first == begun).sum(axis=1), (second == begun).sum(axis=1)])
+    (finding,) = found.findings()
+    assert found.forgotten == (share == 0.0)
+    assert finding.level == (GOOD if found.forgotten else CARE)
 
 
 @pytest.mark.parametrize(("apart", "told"), [(0.1, True), (10.0, False)])

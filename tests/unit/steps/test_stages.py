@@ -1,8 +1,10 @@
 """What is said of sweeps while they go on."""
 from __future__ import annotations
 
+import pytest
 from backmap_plugins.steps.leading import LEADS, SOFTEN
-from backmap_plugins.steps.stages import AGAIN, ANNEAL, CROSSING, HEATED, MAIN, TEMPERED, said
+from backmap_plugins.steps.move_options import HamiltonianOptions
+from backmap_plugins.steps.stages import AGAIN, ANNEAL, COOLED, CROSSING, HEATED, MAIN, SLOWER, TEMPERED, said, sweeps
 
 
 def test_sweeps_that_count_are_numbered_by_themselves() -> None:
@@ -13,3 +15,17 @@ def test_sweeps_that_count_are_numbered_by_themselves() -> None:
         "sweep 1 of 2", "sweep 1 of 2", "sweep 2 of 2", "sweep 2 of 2",
         "second start, sweep 1 of 3", "second start, sweep 2 of 3", "second start, sweep 2 of 3",
         "second start, sweep 3 of 3"]
+
+
+@pytest.mark.parametrize(("temperature", "hottest", "hot"), [(300, None, 600), (568, None, 1136), (300, 450, 450)])
+def test_frames_are_cooled_and_second_starts_more_slowly(temperature: float, hottest: float | None, hot: float) -> None:
+    options = HamiltonianOptions(annealing_sweeps=20, sweeps=3, temperature=temperature, hottest=hottest)
+    stages = sweeps(options, twice=True)
+    first, second = ([settings for name, _, settings in stages if name == which] for which in (ANNEAL, COOLED))
+    assert len(second) == SLOWER * len(first) == SLOWER * 20
+    for cooling in (first, second):
+        falling = [each["temperature"] for each in cooling]
+        assert falling == sorted(falling, reverse=True)
+        assert falling[0] == hot
+        assert temperature < falling[-1] < temperature + 0.2 * (hot - temperature)
+        assert {each["length"] for each in cooling} == {2.0}

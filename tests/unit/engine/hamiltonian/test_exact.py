@@ -238,6 +238,19 @@ def test_a_sweep_may_have_another_temperature() -> None:
         assert value > REFUSED if right else value < SEEN
 
 
+def test_a_sweep_may_have_longer_trajectories() -> None:
+    """As annealing has it: moves of 4 steps come to what those of 8 come to."""
+    system, atoms = chains.far_apart(TWO_ATOMS, trimers())
+    found = []
+    for steps, length in ((4, 2.0), (8, 1.0)):
+        moves = HamiltonianMoves(system, chains.field_of(TWO_ATOMS), 300.0, steps, 60.0)
+        frame = moves.frame(atoms, system.map(atoms), None)
+        moves.sweep(frame, (1, 2, 0, 0), length=length)
+        found.append(frame.atoms)
+    np.testing.assert_array_equal(*found)
+    assert np.abs(found[0] - atoms).max() > 0.01
+
+
 def test_tempered_trajectories_cross_barriers_and_are_exact() -> None:
     """Two wells behind 48 kJ/mol, 19 kT, and 3 kJ/mol between them; all start in the higher one.
 

@@ -1,6 +1,8 @@
 """The time step: from the share that is accepted to the one that is wanted."""
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import erfc
@@ -17,6 +19,7 @@ from backmap.engine.hamiltonian.timestep import (
     near_enough,
     steps_of,
 )
+from tests import scenes
 
 
 def accepted(timestep: float, stiffness: float) -> float:
@@ -57,9 +60,14 @@ def test_steps_are_bounded_and_have_two_digits() -> None:
 
 
 def test_guesses_and_the_length_of_trajectories() -> None:
-    assert first_guess(rigid=True, heavy=False) == 2.0
-    assert first_guess(rigid=False, heavy=False) == 1.0
-    assert first_guess(rigid=True, heavy=True) > 3.0
+    (rigid,) = scenes.octane_system().types
+    hydrogens = ~rigid.chemistry.heavy[rigid.bonds].all(axis=1)
+    springs, held = (replace(rigid, bond_length=np.where(some, np.nan, rigid.bond_length))
+                     for some in (hydrogens, ~hydrogens))
+    assert first_guess([rigid]) == 2.0
+    assert first_guess([rigid, held]) == 2.0  # springs between heavy atoms are slow
+    assert first_guess([rigid, springs]) == 1.0
+    assert first_guess([rigid], heavy=True) > 3.0
     for timestep in (0.5, 1.0, 1.6, 2.3, 10.0):
         assert steps_of(timestep) * timestep == pytest.approx(TRAJECTORY, rel=0.1)
 

@@ -31,9 +31,9 @@ STUCK = 0.01  #: share of beads none of whose moves was accepted, above which a 
 RULES = (VerdictRule(
     TOPIC, "force field", "energies or populations that change over the last third of the sweeps, are not forgotten, "
     f"or that a second start does not meet; more than {REMEMBERED:.0%} of the torsions where they were before only "
-    "because sweeps have not forgotten it; torsions that no tempered trajectory moves, and of which two starts would "
-    f"not show differences below {TRAPPED:g} kT a degree of freedom; more than {STUCK:.0%} of the beads stuck; starts "
-    "for simulations (`for_start`)",
+    "because sweeps have not forgotten it; torsions that no tempered trajectory moves, that are not seen to forget "
+    f"where they began, and of which two starts would not show differences below {TRAPPED:g} kT a degree of freedom; "
+    f"more than {STUCK:.0%} of the beads stuck; starts for simulations (`for_start`)",
     f"energies that change by more than {FALLING:g} kT an atom, or are not finite"),)
 CALLED = {"bond": "bonds", "angle": "angles", "proper": "torsions", "improper": "impropers",
           "cmap": "correction maps", "lj": "Lennard-Jones", "coulomb": "Coulomb", BLOCKS: "all terms"}

@@ -1,22 +1,18 @@
 """The model ``autoregressive``: of a molecule, a table of torsions and everything else one after the other."""
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from backmap.api import Model, Options, Target, WeightsPath
-from backmap.engine.checkpoints import store
-from backmap.engine.checkpoints.soundness import expect_weights, taken_apart
+from backmap.api import Options, Target, WeightsPath
 from backmap.errors import BackmapError
 
+from ..network import NetworkModel, halved
 from .density import AutoregressiveDensity
-
-KIND = "ensemble autoregressive"
 
 
 class AutoregressiveOptions(Options):
@@ -34,47 +30,31 @@ class AutoregressiveOptions(Options):
     turns: int = Field(12, ge=4, description="Nodes in the third of a turn of a methyl group.")
 
 
-class Autoregressive(Model):
+class Autoregressive(NetworkModel[AutoregressiveDensity]):
     """Density of a molecule without rings that is known exactly: one or two torsions by a table, then the rest.
 
     Everything else follows one after the other, given what comes before, with one maximum each: so the handedness of
     stereocentres, and double bonds, stay as they are in the target's file. Latent variables are the table's torsions.
     """
 
-    Options = AutoregressiveOptions
+    Options, kind = AutoregressiveOptions, "ensemble autoregressive"
 
-    def __init__(self, options: AutoregressiveOptions) -> None:
-        super().__init__(options)
-        self._network: AutoregressiveDensity | None = None
-
-    @property
-    def network(self) -> AutoregressiveDensity:
-        if self._network is None:
-            raise RuntimeError("prepare comes first")
-        return self._network
-
-    def prepare(self, target: Target) -> None:
+    def expect(self, target: Target) -> None:
         if not hasattr(target, "stiffness"):
             raise BackmapError("autoregressive is for molecules in internal coordinates, and the target is "
                                f"'{target.name or type(target).__name__}'", hint="Take the target molecule, or the "
                                                                                  "model vae or mixture.")
-        self.target = target
-        if self.options.weights is not None:
-            self.load(self.options.weights)
-        else:
-            self._build(self.options)
 
-    def _build(self, options: AutoregressiveOptions) -> None:
-        self.sizes, target = options, self.target
+    def built(self, options: AutoregressiveOptions) -> AutoregressiveDensity:
+        target = self.target
         names = options.table or list(target.options.torsions)
         if not 1 <= len(names) <= 2:
             raise BackmapError(f"the table of autoregressive is of one or two torsions, and there are {len(names)}",
                                hint="Give the target torsions: {name: [four atoms]}, and name them in table.")
         middle, width = target.stiffness()
         circular = torch.tensor([kind == "angle" for kind in target.variables])
-        self._network = AutoregressiveDensity(
-            circular, [target.turning(name) for name in names], target.methyls(), middle, width, options.nodes,
-            options.hidden, options.depth, options.turns)
+        return AutoregressiveDensity(circular, [target.turning(name) for name in names], target.methyls(), middle,
+                                     width, options.nodes, options.hidden, options.depth, options.turns)
 
     @torch.no_grad()
     def encode(self, x: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
@@ -106,23 +86,11 @@ class Autoregressive(Model):
     def loss(self, x: Tensor, annealing: float, rng: np.random.Generator) -> Tensor:
         return -self.network.log_density(x)
 
-    def save(self, path: Path, training: dict[str, Any]) -> None:
-        options = self.sizes.model_dump(mode="json", exclude={"weights"})
-        tensors = self.network.network.kept(self.network.state_dict())
-        if self.sizes.precision == "half":
-            tensors = {name: value.half() if value.dtype == torch.float32 else value for name, value in tensors.items()}
-        store.save(path, KIND, tensors, {"options": options, "size": self.target.size, "training": training})
+    def kept(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        return halved(self.network.network.kept(tensors), self.sizes.precision)
 
-    def load(self, path: Path) -> None:
-        tensors, header = store.load(path, KIND)
-        expect_weights(tensors, path)
-        with taken_apart(path):
-            if header["size"] != self.target.size:
-                raise BackmapError(f"was trained on a target of {header['size']} coordinates, but this one has "
-                                   f"{self.target.size}", where=path, hint="Train on this target.")
-            self._build(AutoregressiveOptions(**header["options"]))
-            self.network.load_state_dict(self.network.network.taken(tensors))
-            self.training = header["training"]
+    def taken(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        return self.network.network.taken(tensors)
 
 
 def _where_same(torsions: Tensor, z: Tensor, value: Tensor) -> Tensor:

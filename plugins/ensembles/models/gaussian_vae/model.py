@@ -3,24 +3,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from backmap.api import Model, Options, Target, WeightsPath
-from backmap.engine.checkpoints import store
-from backmap.engine.checkpoints.soundness import expect_weights, taken_apart
+from backmap.api import Options, Target, WeightsPath
 from backmap.errors import BackmapError
 
 from ...numbers import normal
 from ..drawn import WeighedDraws
+from ..network import NetworkModel
 from ..vae.encoder import log_normal
-
-KIND = "ensemble gaussian_vae"
 
 
 class GaussianVaeOptions(Options):
@@ -100,38 +95,22 @@ class GaussianVaeDensity(nn.Module):
         """Nothing: all of it is learned."""
 
 
-class GaussianVae(Model):
+class GaussianVae(NetworkModel[GaussianVaeDensity]):
     """A variational autoencoder with one Gaussian of a free diagonal covariance for all z, as published for learning
     from an energy: M. Schoeberl, N. Zabaras, P.-S. Koutsourelakis, arXiv 2002.10148 (2020), equations 20 to 24.
 
     For targets of real coordinates. ``mixture`` and ``autoregressive`` are what to take: this one loses small wells.
     """
 
-    Options = GaussianVaeOptions
+    Options, kind = GaussianVaeOptions, "ensemble gaussian_vae"
 
-    def __init__(self, options: GaussianVaeOptions) -> None:
-        super().__init__(options)
-        self._network: GaussianVaeDensity | None = None
-
-    @property
-    def network(self) -> GaussianVaeDensity:
-        if self._network is None:
-            raise RuntimeError("prepare comes first")
-        return self._network
-
-    def prepare(self, target: Target) -> None:
+    def expect(self, target: Target) -> None:
         if set(target.variables) != {"real"}:
             raise BackmapError("gaussian_vae is for real coordinates, and the target has "
                                f"{', '.join(sorted(set(target.variables)))} ones", hint="Take the model vae.")
-        self.target = target
-        if self.options.weights is not None:
-            self.load(self.options.weights)
-        else:
-            self._build(self.options)
 
-    def _build(self, options: GaussianVaeOptions) -> None:
-        self.sizes = options
-        self._network = GaussianVaeDensity(self.target.size, options.latents, options.hidden)
+    def built(self, options: GaussianVaeOptions) -> GaussianVaeDensity:
+        return GaussianVaeDensity(self.target.size, options.latents, options.hidden)
 
     @torch.no_grad()
     def encode(self, x: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
@@ -166,19 +145,3 @@ class GaussianVae(Model):
         mean, log_width = network.encoder(x).chunk(2, 1)
         z = mean + log_width.exp() * normal(rng, *mean.shape)
         return annealing * (network.log_encoder(x, z) - network.log_prior(z)) - network.log_decoder(x, z)
-
-    def save(self, path: Path, training: dict[str, Any]) -> None:
-        options = self.sizes.model_dump(mode="json", exclude={"weights"})
-        store.save(path, KIND, self.network.state_dict(), {"options": options, "size": self.target.size,
-                                                           "training": training})
-
-    def load(self, path: Path) -> None:
-        tensors, header = store.load(path, KIND)
-        expect_weights(tensors, path)
-        with taken_apart(path):
-            if header["size"] != self.target.size:
-                raise BackmapError(f"was trained on a target of {header['size']} coordinates, but this one has "
-                                   f"{self.target.size}", where=path, hint="Train on this target.")
-            self._build(GaussianVaeOptions(**header["options"]))
-            self.network.load_state_dict(tensors)
-            self.training = header["training"]

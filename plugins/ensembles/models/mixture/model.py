@@ -3,23 +3,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from backmap.api import Model, Options, Target, WeightsPath
-from backmap.engine.checkpoints import store
-from backmap.engine.checkpoints.soundness import expect_weights, taken_apart
+from backmap.api import Options, Target, WeightsPath
 from backmap.errors import BackmapError
 
 from ...numbers import normal, uniform
 from ..drawn import WeighedDraws, of_draws_alone
-
-KIND = "ensemble mixture"
+from ..network import NetworkModel
 
 
 class MixtureOptions(Options):
@@ -98,32 +93,21 @@ class MixtureDensity(nn.Module):
         """Nothing: all of it is learned."""
 
 
-class GaussianMixture(Model):
+class GaussianMixture(NetworkModel[MixtureDensity]):
     """Gaussians with free weights: a discrete latent variable, of which the encoder is known exactly by Bayes' rule.
 
     So the weights p(x) q(z|x) / (P(z) P(x|z)) of moves are p(x) / q(x). For targets of real coordinates.
     """
 
-    Options = MixtureOptions
+    Options, kind = MixtureOptions, "ensemble mixture"
 
-    def __init__(self, options: MixtureOptions) -> None:
-        super().__init__(options)
-        self._network: MixtureDensity | None = None
-
-    @property
-    def network(self) -> MixtureDensity:
-        if self._network is None:
-            raise RuntimeError("prepare comes first")
-        return self._network
-
-    def prepare(self, target: Target) -> None:
+    def expect(self, target: Target) -> None:
         if set(target.variables) != {"real"}:
             raise BackmapError(f"mixture is for real coordinates, and the target has {', '.join(set(target.variables))}"
                                " ones", hint="Take the model vae.")
-        self.target = target
-        self._network = MixtureDensity(self.options.components, target.size)
-        if self.options.weights is not None:
-            self.load(self.options.weights)
+
+    def built(self, options: MixtureOptions) -> MixtureDensity:
+        return MixtureDensity(options.components, self.target.size)
 
     def adapt(self, x: Tensor) -> None:
         """Begin with means among the configurations, and the spread that these have."""
@@ -167,18 +151,3 @@ class GaussianMixture(Model):
 
     def loss(self, x: Tensor, annealing: float, rng: np.random.Generator) -> Tensor:
         return -self.network.log_density(x.double())
-
-    def save(self, path: Path, training: dict[str, Any]) -> None:
-        store.save(path, KIND, self.network.state_dict(), {
-            "components": len(self.network.mean), "size": self.target.size, "training": training})
-
-    def load(self, path: Path) -> None:
-        tensors, header = store.load(path, KIND)
-        expect_weights(tensors, path)
-        with taken_apart(path):
-            if header["size"] != self.target.size:
-                raise BackmapError(f"was trained on a target of {header['size']} coordinates, but this one has "
-                                   f"{self.target.size}", where=path, hint="Train on this target.")
-            self._network = MixtureDensity(header["components"], header["size"])
-            self._network.load_state_dict(tensors)
-            self.training = header["training"]

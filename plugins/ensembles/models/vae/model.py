@@ -1,7 +1,6 @@
 """The model ``vae``: Gaussian encoder, spline flow, and a decoder that is independent or autoregressive."""
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -9,18 +8,16 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from backmap.api import Model, Options, Target, WeightsPath
-from backmap.engine.checkpoints import store
-from backmap.engine.checkpoints.soundness import expect_weights, taken_apart
+from backmap.api import Options, Target, WeightsPath
 from backmap.errors import BackmapError
 
 from ....learning.optimisation import under
 from ...numbers import normal
+from ..network import NetworkModel, halved
 from .decoders import build
 from .encoder import Encoder, Filling
 from .prior import Prior
 
-KIND = "ensemble model"
 DECODER = "decoder."  #: what the names of its weights begin with
 
 
@@ -46,39 +43,21 @@ class VaeOptions(Options):
     transforms: int = Field(4, ge=1, description="Couplings of the prior, where there are several latent variables.")
 
 
-class Vae(Model):
+class Vae(NetworkModel[nn.ModuleDict]):
     """Variational autoencoder with tractable densities: Gaussian q(z|x), a flow as P(z), and P(x|z) by its decoder.
 
     D. P. Kingma and M. Welling, ICLR 2014; as a proposal: J. I. Monroe and V. K. Shen, J. Chem. Theory Comput. 18,
     3622 (2022).
     """
 
-    Options = VaeOptions
-
-    def __init__(self, options: VaeOptions) -> None:
-        super().__init__(options)
-        self._network: nn.ModuleDict | None = None
-
-    @property
-    def network(self) -> nn.Module:
-        if self._network is None:
-            raise RuntimeError("prepare comes first")
-        return self._network
-
-    def prepare(self, target: Target) -> None:
-        self.target = target
-        if self.options.weights is not None:
-            self.load(self.options.weights)
-        else:
-            self._build(self.options)
+    Options, kind = VaeOptions, "ensemble model"
 
     def adapt(self, x: Tensor) -> None:
         self.network["encoder"].adapt(x)
         self.network["decoder"].adapt(x)
 
-    def _build(self, options: VaeOptions) -> None:
-        self.sizes = options
-        self._network = nn.ModuleDict({
+    def built(self, options: VaeOptions) -> nn.ModuleDict:
+        return nn.ModuleDict({
             "encoder": self._encoder(options),
             "prior": Prior(options.latents, options.bins, options.bound, options.transforms, options.encoder_hidden),
             "decoder": build(options.decoder, self.target, options.latents, options.hidden, options.blocks,
@@ -122,47 +101,23 @@ class Vae(Model):
         divergence = encoded - self.network["prior"].log_density(z)
         return annealing * divergence - self.network["decoder"].log_density(x, z)
 
-    def save(self, path: Path, training: dict[str, Any]) -> None:
-        options = self.sizes.model_dump(mode="json", exclude={"weights"})
-        tensors = self.network.state_dict()
+    def kept(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         decoder = self.network["decoder"].kept(under(tensors, DECODER))
-        if self.sizes.precision == "half":
-            decoder = {name: value.half() if value.dtype == torch.float32 else value for name, value in decoder.items()}
-        store.save(path, KIND, tensors | _named(decoder), {
-            "options": options, "training": training, "variables": _spelled(self.target), "grid": self.target.grid})
+        return tensors | _named(halved(decoder, self.sizes.precision))
 
-    def load(self, path: Path) -> None:
-        tensors, header = store.load(path, KIND)
-        expect_weights(tensors, path)
-        with taken_apart(path):
-            self._load(tensors, header, path)
+    def taken(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        return tensors | _named(self.network["decoder"].taken(under(tensors, DECODER)))
 
-    def _load(self, tensors: dict[str, Tensor], header: dict[str, Any], path: Path) -> None:
-        if header["variables"] != _spelled(self.target) or tuple(header["grid"]) != tuple(self.target.grid):
-            raise BackmapError(f"was trained on a target of {_described(header['variables'], header['grid'])}, but "
-                               f"this one has {_described(_spelled(self.target), self.target.grid)}", where=path,
-                               hint="Use the target's own weights.")
-        self._build(VaeOptions(**header["options"]))
-        decoder = self.network["decoder"].taken(under(tensors, DECODER))
-        try:
-            self.network.load_state_dict(tensors | _named(decoder))
-        except RuntimeError as error:
-            raise BackmapError("does not hold all weights of the model that it says it is", where=path,
-                               hint=str(error).splitlines()[-1].strip()) from None
-        self.training = header["training"]
+    def shape_of(self, target: Target) -> dict[str, Any]:
+        return {"variables": "".join(kind[0] for kind in target.variables), "grid": list(target.grid)}
+
+    def described(self, shape: dict[str, Any]) -> str:
+        variables, grid = shape["variables"], shape["grid"]
+        parts = [f"{variables.count(letter)} {word}" for letter, word in
+                 (("b", "binary variables"), ("a", "angles"), ("r", "reals")) if letter in variables]
+        return " and ".join(parts) + (f" on a lattice of {' x '.join(map(str, grid))}" if grid else "")
 
 
 def _named(decoder: dict[str, Tensor]) -> dict[str, Tensor]:
     """Weights of the decoder, by their names in the whole network."""
     return {DECODER + name: value for name, value in decoder.items()}
-
-
-def _spelled(target: Target) -> str:
-    """Kinds of a target's variables, one letter each."""
-    return "".join(kind[0] for kind in target.variables)
-
-
-def _described(variables: str, grid: tuple[int, ...]) -> str:
-    parts = [f"{variables.count(letter)} {word}" for letter, word in
-             (("b", "binary variables"), ("a", "angles"), ("r", "reals")) if letter in variables]
-    return " and ".join(parts) + (f" on a lattice of {' x '.join(map(str, grid))}" if grid else "")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from backmap_plugins.ensembles.models.vae.model import KIND, Vae
+from backmap_plugins.ensembles.models.vae.model import Vae
 from backmap_plugins.ensembles.targets.double_well import DoubleWell
 from backmap_plugins.ensembles.targets.lattice_gas import LatticeGas
 
@@ -53,7 +53,7 @@ def test_weights_that_nothing_follows_from_are_not_kept(precision: str, off: flo
         for weight in first.network.parameters():
             weight.copy_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(1)) / 4)
     first.save(path, {})
-    tensors, header = store.load(path, KIND)
+    tensors, header = store.load(path, Vae.kind)
     name = "decoder.network.weights.0"
     assert tensors[name].shape == (2 * 1 + 2, 8)  # of the second coordinate; and of the latent, for both
     assert tensors[name].dtype == (torch.half if precision == "half" else torch.float32)
@@ -66,7 +66,7 @@ def test_weights_that_nothing_follows_from_are_not_kept(precision: str, off: flo
 
     assert (again() - first.log_decoder(x, z)).abs().max() <= off
     whole = {name: dict(first.network.state_dict())[name]}
-    store.save(path, KIND, tensors | whole, {k: v for k, v in header.items() if k != "kind"})
+    store.save(path, Vae.kind, tensors | whole, {k: v for k, v in header.items() if k != "kind"})
     assert (again() - first.log_decoder(x, z)).abs().max() <= off
 
 
@@ -82,9 +82,9 @@ def test_weights_of_another_target_are_refused(tmp_path: Path) -> None:
 def test_damaged_weights_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     model(lattice()).save(path, {})
-    tensors, header = store.load(path, KIND)
+    tensors, header = store.load(path, Vae.kind)
     tensors.pop(next(iter(tensors)))
-    store.save(path, KIND, tensors, {k: v for k, v in header.items() if k != "kind"})
+    store.save(path, Vae.kind, tensors, {k: v for k, v in header.items() if k != "kind"})
     with pytest.raises(BackmapError, match="does not hold all weights"):
         Vae(Vae.Options(weights=path)).prepare(lattice())
     path.write_bytes(b"nonsense")

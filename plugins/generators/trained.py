@@ -55,6 +55,11 @@ class Trained(Learner):
                                hint=f"Write '{self.kind}: weights.safetensors', or use the template generator.")
         return self.checkpoint
 
+    def prepare(self, system: System, device: str) -> System:
+        checkpoint = self.expect_weights()
+        self.network.to(device).eval()
+        return checkpoint.enrich(system)
+
     @contextmanager
     def rebuilding(self) -> Iterator[None]:
         """Context in which the network is built, by sizes that may come from a checkpoint.

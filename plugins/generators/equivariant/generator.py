@@ -6,24 +6,20 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from pydantic import Field
-from torch import Tensor
 
-from backmap.api import Checkpoint, DensityGenerator, Library, Options, View, WeightsPath
-from backmap.engine.random import Stream
-from backmap.engine.sites.contracts import Draw, LocalEnvironment
+from backmap.api import Checkpoint, Library, Options, View, WeightsPath
 from backmap.engine.sites.fragments import FragmentTable, resting_order
 from backmap.errors import BackmapError
 from backmap.model.molecule import MoleculeType, merged
 from backmap.model.system import System
 
-from ..trained import Trained
 from ..units import bead_types_of, expect_within, unit_of, view_of
 from .beads import BeadHead, BeadNetwork
 from .core import Core
 from .features import Description, Ranges, Slots
 from .network import Network
+from .one_by_one import OneByOne
 from .transfer import Experience, ranges_of
 
 #: What the checkpoint keeps of the options: all that a network was built with.
@@ -51,7 +47,7 @@ class EquivariantOptions(Options):
                            "may have the same molecule in several mappings.")
 
 
-class Equivariant(Trained, DensityGenerator):
+class Equivariant(OneByOne):
     """Places atoms one by one in internal coordinates, drawn from an equivariant network, with an exact density.
 
     Every atom gets an angle and a torsion about its predecessors (and a distance where the bond is not rigid) from
@@ -107,10 +103,6 @@ class Equivariant(Trained, DensityGenerator):
     @property
     def view(self) -> View:
         return self.checkpoint.view if self.checkpoint else self._view
-
-    @property
-    def network(self) -> Network:
-        return self.core.network
 
     def prepare(self, system: System, device: str) -> System:
         checkpoint = self.expect_weights()
@@ -178,17 +170,6 @@ class Equivariant(Trained, DensityGenerator):
                                             "count.")
         tables = FragmentTable.build(types, self.view, [resting_order(kind) for kind in types])
         return Slots.of_tables(tables, self.core.description).ranges()
-
-    @torch.no_grad()
-    def draw(self, env: LocalEnvironment, rng: Stream, candidates: int = 1) -> Draw:
-        return self.core.draw(env, rng, candidates)
-
-    @torch.no_grad()
-    def log_density(self, env: LocalEnvironment, positions: Tensor) -> Tensor:
-        return self.core.log_density(env, positions)
-
-    def loss(self, env: LocalEnvironment, target: Tensor, rng: Stream) -> Tensor:
-        return -self.core.log_density(env, target)
 
 
 def _atom_kinds(molecule: MoleculeType) -> list[tuple[int | str, bool]]:

@@ -1,16 +1,12 @@
 """The ``stay_or_renew`` generator: the density of a frame given the one before, learned from pairs of frames."""
 from __future__ import annotations
 
-import torch
 from pydantic import Field
-from torch import Tensor
 
-from backmap.api import DensityGenerator, Options, System, WeightsPath
-from backmap.engine.random import Stream
-from backmap.engine.sites.contracts import Draw, LocalEnvironment
+from backmap.api import Options, WeightsPath
 
 from ..equivariant.core import Core
-from ..trained import Trained
+from ..equivariant.one_by_one import OneByOne
 from .head import StayingHead, StayingNetwork
 
 #: What the checkpoint keeps of the options: all that a network was built with.
@@ -28,7 +24,7 @@ class StayOrRenewOptions(Options):
     dropout: float = Field(0.0, ge=0, lt=1, description="Share of hidden values left out in training.")
 
 
-class StayOrRenew(Trained, DensityGenerator):
+class StayOrRenew(OneByOne):
     """Places atoms one by one; every torsion stays where it was in the frame before, or is drawn anew.
 
     Shares and widths of what stays come from a network, which learns from frames in the order of time by maximum
@@ -49,23 +45,3 @@ class StayOrRenew(Trained, DensityGenerator):
             network = StayingNetwork(**self.sizes)
         self.fill(network)
         self.core = Core(network, self.view, StayingHead)
-
-    @property
-    def network(self) -> StayingNetwork:
-        return self.core.network
-
-    def prepare(self, system: System, device: str) -> System:
-        checkpoint = self.expect_weights()
-        self.network.to(device).eval()
-        return checkpoint.enrich(system)
-
-    @torch.no_grad()
-    def draw(self, env: LocalEnvironment, rng: Stream, candidates: int = 1) -> Draw:
-        return self.core.draw(env, rng, candidates)
-
-    @torch.no_grad()
-    def log_density(self, env: LocalEnvironment, positions: Tensor) -> Tensor:
-        return self.core.log_density(env, positions)
-
-    def loss(self, env: LocalEnvironment, target: Tensor, rng: Stream) -> Tensor:
-        return -self.core.log_density(env, target)

@@ -10,7 +10,6 @@ from torch import Tensor
 from backmap.api import Options, Proposer, WeightsPath
 from backmap.engine.random import Stream
 from backmap.engine.sites.contracts import Draw, LocalEnvironment, Loss, Objective
-from backmap.model.system import System
 
 from ..equivariant.core import Core, Sight
 from ..equivariant.density import LocalFrame
@@ -63,11 +62,6 @@ class Vae(Trained, Proposer):
     @property
     def network(self) -> VaeNetwork:
         return self.core.network
-
-    def prepare(self, system: System, device: str) -> System:
-        checkpoint = self.expect_weights()
-        self.network.to(device).eval()
-        return checkpoint.enrich(system)
 
     def objectives(self, progress: float) -> list[Objective]:
         weight = min(1.0, progress / self.options.annealing) if self.options.annealing else 1.0

@@ -100,11 +100,6 @@ class VoxelVae(Trained):
         tables = FragmentTable.build(system.types, self.view, [resting_order(kind) for kind in system.types])
         self._build(Fragments.of(system.types, tables))
 
-    def prepare(self, system: System, device: str) -> System:
-        checkpoint = self.expect_weights()
-        self._network.to(device).eval()
-        return checkpoint.enrich(system)
-
     def objectives(self, progress: float) -> list[Objective]:
         options = self.options
         left = max(0.0, 1 - progress / options.annealing) if options.annealing else 0.0

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from backmap.errors import BackmapError
 from backmap.model.molecule import MoleculeType
 
+from ..chemistry.residues import residue_ordinals
+
 Index = NDArray[np.int64]
 Blocks = Sequence[tuple[MoleculeType, int]]
 
@@ -92,8 +94,9 @@ class Beads:
         return replace(self, rows=rows), list(lines.values())
 
     def _rearranged(self, kind: MoleculeType, order: tuple[int, ...], found: tuple[str, ...]) -> str:
-        moved = kind.bead_residues[[k for k, other in enumerate(order) if k != other]]
-        first = np.flatnonzero(kind.bead_residues == moved[0])
+        ordinals = residue_ordinals(kind.bead_residues, kind.bead_residue_names)
+        moved = ordinals[[k for k, other in enumerate(order) if k != other]]
+        first = np.flatnonzero(ordinals == moved[0])
         residues = len(set(moved.tolist()))
         example = f"{kind.bead_residue_names[first[0]]} {', '.join(found[k] for k in first)}"
         return (f"{kind.name}: beads of {residues} residue{'s' if residues > 1 else ''} stand in {self.where} in "
@@ -170,8 +173,9 @@ def _order(kind: MoleculeType, found: Sequence[str]) -> tuple[int, ...] | None:
     """Place among ``found`` of each bead, if they are those of the mapping, residue by residue, in another order."""
     own = [name[:WIDTH] for name in kind.bead_names]
     order = np.arange(kind.n_beads)
-    for residue in np.unique(kind.bead_residues) if list(found) != own else ():
-        beads = np.flatnonzero(kind.bead_residues == residue).tolist()
+    ordinals = residue_ordinals(kind.bead_residues, kind.bead_residue_names)
+    for residue in np.unique(ordinals) if list(found) != own else ():
+        beads = np.flatnonzero(ordinals == residue).tolist()
         place = {found[bead]: bead for bead in beads}
         if len(place) < len(beads) or place.keys() != {own[bead] for bead in beads}:
             return None

@@ -87,11 +87,12 @@ def sites(models: Mapping[str, BeadModel], source: FrameSource, options: Mapping
         return found
     beads = {name for model in models.values() for name in model.bead_names}
     mapped = {name for model in models.values() for name in model.bead_residue_names}
-    strange = Counter(name for name, residue in zip(names, residues, strict=True)
-                      if residue in mapped and name not in beads and name in martini.SITES)
+    strange = list(dict.fromkeys(name for name, residue in zip(names, residues, strict=True)
+                                 if residue in mapped and name not in beads and name in martini.SITES))
     if strange:
         found.options["ignore"] = [*options.get("ignore", []), *(f"*:{name}" for name in strange)]
-        listed = " and ".join(f"{count} {name}" for name, count in strange.items())
+        count = Counter(name for name, residue in zip(names, residues, strict=True) if name != residue)
+        listed = " and ".join(f"{count[name]} {name}" for name in strange)
         found.why.append(f"{listed}: virtual sites, as of Go models, which stand for no atoms and are left out")
     return found
 

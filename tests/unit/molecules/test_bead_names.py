@@ -1,9 +1,11 @@
 """Names of beads tell whether a file holds them in the order of the topology."""
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from backmap_plugins.molecules.bead_names import Beads
+from backmap_plugins.molecules.bead_names import Beads, _order
 
 from backmap.errors import BackmapError
 from tests import builders
@@ -17,6 +19,14 @@ def expect(names: list[str] | None, residues: list[str] | None = None, rows: lis
     n = len(names) if names is not None else len(NAMES)
     Beads("cg.gro", np.arange(n) if rows is None else np.array(rows), names, residues).expect(
         BLOCKS, "2 BUT, 2 CHI")
+
+
+def test_order_inside_residues_of_chains_that_count_anew() -> None:
+    """Residue 1 of one chain is not that of the other."""
+    kind = replace(builders.chiral(), bead_residues=np.array([1, 1, 2, 1, 1]), bead_residue_names=["TYR"] * 2 + ["GLY"]
+                   + ["TYR"] * 2, bead_names=["SC3", "SC4", "BB", "SC3", "SC4"])
+    assert _order(kind, ["SC4", "SC3", "BB", "SC3", "SC4"]) == (1, 0, 2, 3, 4)
+    assert _order(kind, ["SC4", "SC4", "BB", "SC3", "SC3"]) is None
 
 
 @pytest.mark.parametrize("names", [

@@ -10,6 +10,7 @@ from ..api import AtomMolecule, AtomTopology, BeadModel, MappingReader
 from ..errors import BackmapError
 from ..recipe import recipe
 from ..recipe.registry import Registry
+from . import martini
 from .libraries import Contained, Described
 
 #: Coarse-grained force field that a user has: pairs of plugin, and name that its files have for that force field.
@@ -126,7 +127,7 @@ def pick(model: str, topology: AtomTopology, held: Contained, registry: Registry
                               f"{' '.join(best.group.source) or 'its own atom names'}")
         elif failed:
             picked.errors += min(failed, key=len)
-        else:
+        elif not (martini.is_water(name) or martini.ion_of(name)):
             picked.why.append(f"{name}: no library has a mapping for {model} of its residues")
     for all_of in together.values():
         group = all_of[0][1].group

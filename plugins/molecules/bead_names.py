@@ -131,6 +131,7 @@ class Beads:
             for residue, name in zip(kind.bead_residue_names, kind.bead_names, strict=True):
                 wanted[residue[:WIDTH], name[:WIDTH]] += count
         found = Counter((self.residues[row][:WIDTH], self.names[row][:WIDTH]) for row in self.rows)
+        wanted, found = _without_synonyms(wanted, found)
         differ = [pair for pair in {**wanted, **found} if wanted[pair] != found[pair]]
         if len(differ) == len({**wanted, **found}):
             return ""
@@ -167,6 +168,15 @@ class Beads:
         return BackmapError(
             f"bead {int(self.rows[start + place]) + 1} is {verb} {name}, but {kind.name} has {expected[place]} there",
             where=self.where, hint=f"Beads must stand in the order of the topology and the mapping. {told}")
+
+
+def _without_synonyms(wanted: Counter[tuple[str, str]], found: Counter[tuple[str, str]]) -> \
+        tuple[Counter[tuple[str, str]], Counter[tuple[str, str]]]:
+    """Both without residues that only one of them has, if the beads of these are the same: CHL1 is called CHOL."""
+    alone = [Counter({pair: count for pair, count in one.items() if pair[0] not in {residue for residue, _ in other}})
+             for one, other in ((wanted, found), (found, wanted))]
+    own, theirs = (Counter(name for _, name in one.elements()) for one in alone)
+    return (wanted - alone[0], found - alone[1]) if own == theirs else (wanted, found)
 
 
 def _order(kind: MoleculeType, found: Sequence[str]) -> tuple[int, ...] | None:

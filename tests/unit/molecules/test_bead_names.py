@@ -49,6 +49,11 @@ def test_another_order(names: list[str], message: str) -> None:
         expect(names)
 
 
+def test_residues_that_are_called_otherwise_do_not_hide_beads_that_are_too_few() -> None:
+    with pytest.raises(BackmapError, match=r"holds 7 beads, .* has 8: BUT E2 1 instead of 2\. "):
+        expect([*NAMES[:3], *NAMES[4:]], ["BUT"] * 3 + ["CHOL"] * 4)
+
+
 def test_another_order_of_residues() -> None:
     with pytest.raises(BackmapError, match="bead 1 is in residue CHI, but BUT has BUT there"):
         expect(["X", "Y"] * 4, RESIDUES[::-1])

@@ -110,8 +110,9 @@ def _left_out(one: Mapped) -> Iterator[Finding]:
         return
     graph, mapped = one.graph(), {*one.model.mapping.atom.tolist()}
     small = _caps(one)
-    far = np.array([atom for atom in atoms.tolist() if not mapped.intersection(graph[atom]) and atom not in small],
-                   dtype=np.int64)
+    oxygen = one.molecule.element == 8  # of a carboxyl group that ends a chain, with its hydrogen, is in no bead
+    reach = {atom: {*graph[atom]}.union(*(graph[k] for k in graph[atom] if oxygen[k])) for atom in atoms.tolist()}
+    far = np.array([atom for atom in reach if not mapped & reach[atom] and atom not in small], dtype=np.int64)
     subject = f"{counted(len(atoms), 'atom')} of {one.molecule.name} in no bead: {one.names(atoms)}"
     if len(far):
         yield Finding("warning", one.where(), f"{subject}; of these, no neighbour is in one, either: {one.names(far)}",

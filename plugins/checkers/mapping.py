@@ -34,8 +34,11 @@ class MappingChecker(Checker):
         yield from _unmatched(survey)
         for name, model in survey.models.items():
             one = Mapped(survey.topology.types[name], model, survey.place_of("system", "mapping"))
+            files = {place.rpartition(":")[0] for place in model.where}
             for remark in model.remarks:
-                yield Finding("note", one.where(), remark)
+                place, _, said = remark.partition(": ")  # some name their own line
+                own = bool(said) and place.rpartition(":")[0] in files
+                yield Finding("note", place if own else one.where(), said if own else remark)
             for look in (_left_out, _shared, _in_pieces, _idle, _in_another_order, _not_quite_masses):
                 yield from look(one)
 

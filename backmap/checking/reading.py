@@ -185,7 +185,8 @@ def _read_molecules(reading: Reading, survey: Survey, step: Step, state: State |
     if hasattr(step, "understood"):
         survey.topology = reading.attempt(partial(step.understood, survey.topology), step.where) or survey.topology
     asked = getattr(step.options, "molecules", None)
-    survey.blocks = list(asked.items()) if isinstance(asked, dict) else list(survey.topology.blocks)
+    survey.blocks = ([pair for part in (asked if isinstance(asked, list) else [asked]) for pair in part.items()]
+                     if asked else list(survey.topology.blocks))
     for mapping in plugins_in(step.options, MappingReader):
         errors = reading.attempt(lambda mapping=mapping: list(mapping.problems(survey.topology)), step.where)
         for error in errors or ():

@@ -144,7 +144,8 @@ def _picked(given: UserFiles, coarse: str, library: Sequence[Path], registry: Re
     own = [Path(text.rpartition("=")[2]).parent for text in (*given.topology, *given.beads)]
     places = libraries.places([*library, *(dict.fromkeys(own) if coarse == "votca" else ())])
     held = libraries.contents(places, registry)
-    picked = picking.pick(coarse, topology, held, registry, mapped, given.path)
+    picked = picking.pick(coarse, topology, held, registry, mapped, given.path,
+                          files.called(given, registry))
     for error in picked.errors or (() if picked.entries or mapped else held.errors):
         typer.echo(f"error: {error}")
     if picked.errors or not (picked.entries or mapped):

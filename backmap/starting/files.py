@@ -161,6 +161,19 @@ def mapping_entries(given: UserFiles, registry: Registry) -> dict[str, Any]:
     return {"mapping": _one(entries), **({"owners": owners} if owners else {})}
 
 
+def called(given: UserFiles, registry: Registry) -> set[tuple[str, str]]:
+    """Residue and name of the beads in the files of the user, none where these have no names.
+
+    Raises:
+        BackmapError: If a file cannot be read.
+    """
+    if not given.beads:
+        return set()
+    source = recipe.built(Reader, frames_entry(given.beads, given, registry, index=True), given.base, registry).open()
+    names, residues = getattr(source, "names", None), getattr(source, "residue_names", None)
+    return {(residue, name) for residue, name in zip(residues or names, names, strict=True)} if names else set()
+
+
 def topology_of(given: UserFiles, registry: Registry) -> tuple[AtomTopology, set[str]]:
     """The topology, and the molecule types that the mapping files of the user map.
 

@@ -10,6 +10,7 @@ from ..api import AtomMolecule, AtomTopology, BeadModel, MappingReader
 from ..errors import BackmapError
 from ..recipe import recipe
 from ..recipe.registry import Registry
+from . import martini
 from .libraries import Contained, Described
 
 #: Coarse-grained force field that a user has: pairs of plugin, and name that its files have for that force field.
@@ -19,6 +20,7 @@ MODELS = {"martini3": {("vermouth", "martini3001"), ("vermouth", "martini"), ("n
 #: Force fields whose beads martinize2 puts at centres of mass, where the files have no numbers for it.
 BY_MASS = {"martini3001", "martini22"}
 INSTEAD = {"martini3": "martini2"}  #: whose mappings are taken for molecules that have none, such as lipids
+WIDTH = 5  #: characters of a name in .gro
 BY_MOLECULE = ("ndx", "votca")  #: plugins whose files are for one molecule type each, refined by hand
 
 
@@ -74,17 +76,25 @@ class _Fit:
     files: tuple[Path, ...]
     model: BeadModel
 
-    @property
-    def rank(self) -> tuple[bool, int, int, int]:
-        """Smaller is better: refined by hand; more atoms in beads; less to be said; named first by the files."""
+    def rank(self, called: Collection[tuple[str, str]]) -> tuple[bool, int, int, int, int]:
+        """Smaller is better: refined by hand; fewer beads that are not in the file; more atoms in beads; less to be
+        said; named first by the files."""
         named = [one.entry.source.index(source) for one in self.group.found for source in self.group.source
                  if one.path in self.files]
-        return (self.group.reader not in BY_MOLECULE, -len(self.model.mapping.atom),
+        return (self.group.reader not in BY_MOLECULE, self._strangers(called), -len(self.model.mapping.atom),
                 sum(map(len, self.model.remarks)), max(named, default=0))
+
+    def _strangers(self, called: Collection[tuple[str, str]]) -> int:
+        """How many kinds of its beads the file does not have, in residues of their names if there are such."""
+        residues, names = {residue for residue, _ in called}, {name for _, name in called}
+        own = {(residue[:WIDTH], name[:WIDTH]) for residue, name in zip(
+            self.model.bead_residue_names, self.model.bead_names, strict=True)}
+        return sum((pair not in called) if pair[0] in residues else (pair[1] not in names) for pair in own)
 
 
 def pick(model: str, topology: AtomTopology, held: Contained, registry: Registry,
-         mapped: Collection[str] = (), written: Callable[[Path], str] = str) -> Picked:
+         mapped: Collection[str] = (), written: Callable[[Path], str] = str,
+         called: Collection[tuple[str, str]] = ()) -> Picked:
     """Mappings for the molecule types of a topology; those that no library knows are left out.
 
     Args:
@@ -94,6 +104,8 @@ def pick(model: str, topology: AtomTopology, held: Contained, registry: Registry
         registry: Where plugins are found.
         mapped: Molecule types that have a mapping already.
         written: How the recipe names a file.
+        called: Residue and name of the beads of the file, if it has names: of mappings that fit the atoms, those are
+            taken that fit these.
     """
     picked, together = Picked(), {}
     for name in dict.fromkeys(name for name, _ in topology.blocks) or topology.types:
@@ -108,14 +120,14 @@ def pick(model: str, topology: AtomTopology, held: Contained, registry: Registry
                 picked.why.append(f"{name}: no library has a mapping for {model} of its residues, so that for {other} "
                                   "is taken: look at the names of its beads")
         if fits:
-            best = min(fits, key=lambda fit: fit.rank)
+            best = min(fits, key=lambda fit: fit.rank(called))
             together.setdefault(best.group.key, []).append((name, best))
             files = f"{len(best.files)} files" if len(best.files) > 1 else best.files[0].name
             picked.why.append(f"{name}: mapped by {files} of {best.group.library}, from "
                               f"{' '.join(best.group.source) or 'its own atom names'}")
         elif failed:
             picked.errors += min(failed, key=len)
-        else:
+        elif not (martini.is_water(name) or martini.ion_of(name)):
             picked.why.append(f"{name}: no library has a mapping for {model} of its residues")
     for all_of in together.values():
         group = all_of[0][1].group

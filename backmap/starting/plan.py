@@ -317,6 +317,10 @@ class _Planner:
         try:
             recipe.built(Step, {"forcefield": options}, folder, self.registry).start(state)
         except BackmapError as error:
+            if self.wishes.ready:
+                raise Unfit([Finding.of(one) for one in error.all], [
+                    *self.why, "gmx goes on from a topology with all of its parameters only, as --gromacs-ready asks"]
+                            ) from None
             said = str(error).replace(f"{folder}{os.sep}", "")
             self.why.append(f"there is no force field: {said}")
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from ..api import AtomTopology, BeadModel, FrameSource
@@ -86,11 +87,12 @@ def sites(models: Mapping[str, BeadModel], source: FrameSource, options: Mapping
         return found
     beads = {name for model in models.values() for name in model.bead_names}
     mapped = {name for model in models.values() for name in model.bead_residue_names}
-    strange = Counter(name for name, residue in zip(names, residues, strict=True)
-                      if residue in mapped and name not in beads and name in martini.SITES)
+    strange = list(dict.fromkeys(name for name, residue in zip(names, residues, strict=True)
+                                 if residue in mapped and name not in beads and name in martini.SITES))
     if strange:
         found.options["ignore"] = [*options.get("ignore", []), *(f"*:{name}" for name in strange)]
-        listed = " and ".join(f"{count} {name}" for name, count in strange.items())
+        count = Counter(name for name, residue in zip(names, residues, strict=True) if name != residue)
+        listed = " and ".join(f"{count[name]} {name}" for name in strange)
         found.why.append(f"{listed}: virtual sites, as of Go models, which stand for no atoms and are left out")
     return found
 
@@ -104,16 +106,31 @@ def _spare(topology: AtomTopology, there: Collection[str], unmapped: Sequence[st
     return [*waters[:1], *(name for kind, name in ions.items() if kind and kind not in known and martinis)]
 
 
+def _counted(found: Declared, blocks: Sequence[tuple[str, int]], name: str, count: int) -> bool:
+    """Say how many molecules of a type there are, in its place; False if it stands in several, between others."""
+    said = found.options.get("molecules")
+    before = blocks if said is None else [pair for part in (said if isinstance(said, list) else [said])
+                                          for pair in part.items()]
+    runs = [(kind, sum(number for _, number in run)) for kind, run in groupby(before, key=lambda block: block[0])]
+    places = [k for k, (kind, _) in enumerate(runs) if kind == name]
+    if len(places) > 1:
+        return False
+    k = places[0] if places else len(runs)
+    runs[k:k + 1] = [(name, count)]
+    once = len({kind for kind, _ in runs}) == len(runs)
+    found.options["molecules"] = dict(runs) if once else [{kind: number} for kind, number in runs]
+    return True
+
+
 def _ions(found: Declared, name: str, beads: int, blocks: Sequence[tuple[str, int]]) -> bool:
     """Count the ions of one kind as their beads; False if the topology's count has to be changed by hand."""
     there = sum(count for kind, count in blocks if kind == name)
     if there == beads:
         return True
-    if len({kind for kind, _ in blocks}) < len(blocks):
+    if not _counted(found, blocks, name, beads):
         found.why.append(f"{name}: there are {beads} beads, but the topology has {there}: change that under "
                          "[ molecules ]")
         return there > 0
-    found.options["molecules"] = {**(found.options.get("molecules") or dict(blocks)), name: beads}
     found.why.append(f"{name}: there are {beads} beads, but the topology has {there or 'none'}: as many are made, and "
                      "stand in the topology that is written")
     return True
@@ -130,12 +147,10 @@ def _shared(found: Declared, name: str, patterns: Sequence[str], blocks: Sequenc
                          + OTHERWISE % name)
         return False
     if wanted != there:
-        twice = len({kind for kind, _ in blocks}) < len(blocks)
-        if twice:
+        if not _counted(found, blocks, name, wanted):
             found.why.append(f"{listed} waters each are {wanted} {name}, but the topology has {there}: change that "
                              "under [ molecules ]")
             return False
-        found.options["molecules"] = {**(found.options.get("molecules") or dict(blocks)), name: wanted}
         found.why.append(f"{listed} waters each are {wanted} {name}, but the topology has {there or 'none'}: "
                          f"{wanted} are made, and the topology that is written has as many")
     else:

@@ -76,9 +76,9 @@ def search(places: Sequence[Path], system: System, temperature: float, registry:
 
 
 def _of(path: Path, system: System) -> bool:
-    """Whether weights were trained on a molecule that has the name of one of a system."""
-    trained = {kind["name"] for kind in (stock.header(path) or {}).get("types", ())}
-    return not trained.isdisjoint(kind.name for kind in system.types)
+    """Whether weights were trained on a molecule with name and size of one of a system: many are called Protein."""
+    trained = {(kind["name"], len(kind["atom_names"])) for kind in (stock.header(path) or {}).get("types", ())}
+    return not trained.isdisjoint((kind.name, len(kind.atom_names)) for kind in system.types)
 
 
 def _owners(path: Path, registry: Registry) -> Iterator[tuple[str, Generator]]:

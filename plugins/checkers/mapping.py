@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from backmap.api import AtomMolecule, BeadModel, Checker
 from backmap.model.survey import Finding, Survey
 
+from ..chemistry.residues import residue_ordinals
 from .listing import counted, listed
 
 Index = NDArray[np.int64]
@@ -33,8 +34,11 @@ class MappingChecker(Checker):
         yield from _unmatched(survey)
         for name, model in survey.models.items():
             one = Mapped(survey.topology.types[name], model, survey.place_of("system", "mapping"))
+            files = {place.rpartition(":")[0] for place in model.where}
             for remark in model.remarks:
-                yield Finding("note", one.where(), remark)
+                place, _, said = remark.partition(": ")  # some name their own line
+                own = bool(said) and place.rpartition(":")[0] in files
+                yield Finding("note", place if own else one.where(), said if own else remark)
             for look in (_left_out, _shared, _in_pieces, _idle, _in_another_order, _not_quite_masses):
                 yield from look(one)
 
@@ -109,8 +113,9 @@ def _left_out(one: Mapped) -> Iterator[Finding]:
         return
     graph, mapped = one.graph(), {*one.model.mapping.atom.tolist()}
     small = _caps(one)
-    far = np.array([atom for atom in atoms if not mapped.intersection(graph[int(atom)])
-                    and one.molecule.residues[atom] not in small], dtype=np.int64)
+    oxygen = one.molecule.element == 8  # of a carboxyl group that ends a chain, with its hydrogen, is in no bead
+    reach = {atom: {*graph[atom]}.union(*(graph[k] for k in graph[atom] if oxygen[k])) for atom in atoms.tolist()}
+    far = np.array([atom for atom in reach if not mapped & reach[atom] and atom not in small], dtype=np.int64)
     subject = f"{counted(len(atoms), 'atom')} of {one.molecule.name} in no bead: {one.names(atoms)}"
     if len(far):
         yield Finding("warning", one.where(), f"{subject}; of these, no neighbour is in one, either: {one.names(far)}",
@@ -121,11 +126,11 @@ def _left_out(one: Mapped) -> Iterator[Finding]:
 
 
 def _caps(one: Mapped) -> set[int]:
-    """Residues without a bead that are as small as the caps of chains: their atoms are near those of the next bead."""
-    residues, heavy = one.molecule.residues, one.molecule.element > 1
-    with_beads = {*residues[one.model.mapping.atom].tolist()}
-    return {residue for residue in np.unique(residues).tolist()
-            if residue not in with_beads and heavy[residues == residue].sum() <= LARGEST_CAP}
+    """Atoms of residues without a bead that are as small as the caps of chains: they are near the next bead's."""
+    residues = residue_ordinals(one.molecule.residues, one.molecule.residue_names)
+    heavy = np.bincount(residues, weights=one.molecule.element > 1)
+    small = (heavy <= LARGEST_CAP) & (np.bincount(residues[one.model.mapping.atom], minlength=len(heavy)) == 0)
+    return {*np.flatnonzero(small[residues]).tolist()}
 
 
 def _shared(one: Mapped) -> Iterator[Finding]:

@@ -12,12 +12,14 @@ from backmap.api import Checker
 from backmap.model.molecule import MoleculeType, merged
 from backmap.model.parameters import ForceField, MoleculeParameters
 from backmap.model.survey import Finding, Survey
+from backmap.model.system import System
 
 from ..chemistry.bond_lengths import impossible, springs
 from ..chemistry.elements import mass_of, symbol_of
 from .listing import counted, listed
 
 SIGMAS = (0.04, 0.8)  #: nm; of a hydrogen on oxygen, where it has one, to large ions
+NEUTRAL = 0.01  #: e; a smaller net charge is one of rounding
 SPARE = 4.5  #: u; united atoms bear their hydrogens' mass, and hydrogens that of their neighbours
 
 
@@ -35,10 +37,22 @@ class ParameterChecker(Checker):
         field = survey.forcefield
         if field is None:
             return
+        yield from _charge(survey.system, where)
         for kind in kinds:
             if kind.name in field.molecules:
                 yield from _bonds(kind, field.molecules[kind.name], field.where or where)
                 yield from _sigmas(kind, field, field.where or where)
+
+
+def _charge(system: System, where: str) -> Iterator[Finding]:
+    """A box with ions that do not make it neutral, as happens where beads have other charges than their atoms."""
+    each = {kind: round(float(kind.partial_charge.sum()), 3) for kind in system.types}
+    total = sum(count * each[kind] for kind, count in system.blocks)
+    if abs(total) > NEUTRAL and any(len(kind.atom_names) == 1 and charge for kind, charge in each.items()):
+        told = [f"{count} {kind.name} of {each[kind]:+g} e" for kind, count in system.blocks if each[kind]]
+        yield Finding("warning", where, f"the box has a net charge of {total:+.3g} e: {listed(told)}",
+                      "Molecules of beads can have other charges than their atoms. Take out or add beads of ions; "
+                      "GROMACS goes on with PME if 'grompp' is given '-maxwarn 1'.")
 
 
 def _masses(kind: MoleculeType, where: str) -> Iterator[Finding]:

@@ -13,8 +13,9 @@ Index = NDArray[np.int64]
 #: Residues that are L, with the names of common force fields for their states of protonation.
 LEFT = frozenset((
     "ALA", "ARG", "ARGN", "ASN", "ASP", "ASPH", "ASH", "ASPP", "CYS", "CYM", "CYX", "CYS2", "CYSH", "GLN", "GLU",
-    "GLH", "GLUH", "GLUP", "HIS", "HISA", "HISB", "HISH", "HID", "HIE", "HIP", "HSD", "HSE", "HSP", "ILE", "LEU",
-    "LYS", "LYN", "LYSH", "LSN", "MET", "PHE", "PRO", "SER", "THR", "TRP", "TYR", "VAL", "MSE",
+    "GLH", "GLUH", "GLUP", "HIS", "HISA", "HISB", "HISD", "HISE", "HISH", "HID", "HIE", "HIP", "HSD", "HSE", "HSP",
+    "ILE", "LEU", "LYS", "LYN", "LYSH", "LSN", "MET", "PHE", "PRO", "SER", "THR", "TRP", "TYR", "VAL", "MSE", "HYP",
+    "SEP", "TPO", "PTR",
 ))
 
 #: Other stereocentres of natural amino acids, with three neighbours whose triple product is positive (2S,3S and 2S,3R).

@@ -1,4 +1,4 @@
-"""Atoms by the residues that they stand in, and stereocentres by the names of their atoms."""
+"""Residues of a molecule type, their atoms, and stereocentres by the names of their atoms."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,15 +9,25 @@ from numpy.typing import NDArray
 from backmap.model.molecule import MoleculeType
 
 Index = NDArray[np.int64]
-Residues = Mapping[tuple[int, str], Mapping[str, int]]  #: number and name -> the atoms by name
+Residues = Mapping[tuple[int, str], Mapping[str, int]]  #: ordinal and name -> the atoms by name
+
+
+def residue_ordinals(residues: Index, residue_names: Sequence[str]) -> Index:
+    """Number of each atom's residue inside the molecule, counted from 1, (A,).
+
+    A new residue begins where the number or the name changes, since chains of one molecule type may each count from 1.
+    """
+    names = np.asarray(residue_names)
+    changed = (residues[1:] != residues[:-1]) | (names[1:] != names[:-1])
+    return np.concatenate([[1], 1 + np.cumsum(changed)]).astype(np.int64)
 
 
 def by_residue(kind: MoleculeType) -> Residues:
     """The atoms of every residue by their names."""
     rows: dict[tuple[int, str], dict[str, int]] = {}
-    for atom, (name, residue, number) in enumerate(zip(kind.atom_names, kind.residue_names, kind.residues.tolist(),
-                                                       strict=True)):
-        rows.setdefault((number, residue), {})[name] = atom
+    ordinals = residue_ordinals(kind.residues, kind.residue_names).tolist()
+    for atom, (name, residue, ordinal) in enumerate(zip(kind.atom_names, kind.residue_names, ordinals, strict=True)):
+        rows.setdefault((ordinal, residue), {})[name] = atom
     return rows
 
 

@@ -12,6 +12,7 @@ from backmap.errors import BackmapError
 from backmap.model.system import System
 
 from .elements import symbol_of
+from .residues import residue_ordinals
 
 
 class Selections:
@@ -29,7 +30,7 @@ class Selections:
     def universe(self) -> MDAnalysis.Universe:
         """Without positions. A residue is a run of atoms of one residue number in one molecule."""
         system = self.system
-        local = {kind: _residues(kind.residues, kind.residue_names) for kind in system.types}
+        local = {kind: residue_ordinals(kind.residues, kind.residue_names) - 1 for kind in system.types}
         atom_residue, starts, segment = [], 0, []
         for number, (kind, count) in enumerate(system.blocks):
             own = local[kind]
@@ -89,10 +90,3 @@ class Selections:
         chosen = np.zeros(self.system.n_atoms, dtype=bool)
         chosen[atoms.indices] = True
         return chosen
-
-
-def _residues(numbers: NDArray, names: list[str]) -> NDArray[np.int64]:
-    """Number of the residue of each atom, from 0: a new one begins where number or name changes, (A,)."""
-    pairs = list(zip(np.asarray(numbers).tolist(), names))
-    known = {pair: k for k, pair in enumerate(dict.fromkeys(pairs))}
-    return np.array([known[pair] for pair in pairs], dtype=np.int64)

@@ -16,6 +16,7 @@ from backmap.api import Bridge, FrameInfo
 from backmap.errors import BackmapError
 from backmap.model.system import System
 
+from ..chemistry.residues import residue_ordinals
 from .gromacs.frames import GromacsFrames
 
 #: MDAnalysis has Angstrom.
@@ -117,10 +118,11 @@ def _residues(system: System) -> tuple[NDArray[np.int64], list[str], list[int]]:
     numbers: list[int] = []
     single = max((int(kind.residues.max()) for kind in system.types if len(np.unique(kind.residues)) > 1), default=0)
     for kind, count in system.blocks:
-        own, first, index = np.unique(kind.residues, return_index=True, return_inverse=True)
+        own, first, index = np.unique(residue_ordinals(kind.residues, kind.residue_names), return_index=True,
+                                      return_inverse=True)
         of_atom.append((len(names) + np.arange(count)[:, None] * len(own) + index).ravel())
         names += [kind.residue_names[atom] for atom in first] * count
-        numbers += list(range(single + 1, single + count + 1)) if len(own) == 1 else own.tolist() * count
+        numbers += range(single + 1, single + count + 1) if len(own) == 1 else kind.residues[first].tolist() * count
         single += count if len(own) == 1 else 0
     return np.concatenate(of_atom), names, numbers
 

@@ -39,10 +39,12 @@ _HYDROGEN = 1
 _MADE: WeakKeyDictionary[BeadModel, dict[tuple[AtomMolecule, Constraints, str], MoleculeType]] = WeakKeyDictionary()
 _CHEMISTRY: WeakKeyDictionary[BeadModel, dict[tuple[AtomMolecule, str], Chemistry]] = WeakKeyDictionary()
 MOST_ATOMS = 2**31 - 1  #: of one molecule type
+#: Molecule types and how many there are, in order; in a list a type may come several times.
+Counts = Mapping[str, int] | Sequence[Mapping[str, int]]
 
 
 def assemble(topology: AtomTopology, beads: Mapping[str, BeadModel], *, constraints: Constraints = "reference",
-             molecules: Mapping[str, int] | None = None, owners: Mapping[str, Index] | None = None,
+             molecules: Counts | None = None, owners: Mapping[str, Index] | None = None,
              given: Collection[str] = (), left_out: Collection[str] = (),
              untied: Collection[str] = ()) -> System:
     """The system that a topology and a mapping describe.
@@ -270,7 +272,7 @@ def unsigned_centres(system: System) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
-def blocks_of(topology: AtomTopology, molecules: Mapping[str, int] | None) -> list[tuple[str, int]]:
+def blocks_of(topology: AtomTopology, molecules: Counts | None) -> list[tuple[str, int]]:
     """Molecule types and their counts in order: the topology's, or those that are asked for.
 
     Raises:
@@ -282,14 +284,20 @@ def blocks_of(topology: AtomTopology, molecules: Mapping[str, int] | None) -> li
             raise BackmapError("does not say how many molecules there are", where=topology.where,
                                hint=f"Give their number as `molecules: {{{next(iter(topology.types))}: 1}}`.")
         return list(topology.blocks)
-    for name, count in molecules.items():
+    blocks = listed_counts(molecules)
+    for name, count in blocks:
         if name not in topology.types:
             raise BackmapError(f"'{name}' is no molecule type", where=topology.where,
                                hint=f"Known: {', '.join(topology.types)}.")
         if count < 1:
             raise BackmapError(f"{count} molecules of '{name}' were asked for", where=topology.where,
                                hint="Leave it out, or give a positive number.")
-    return list(molecules.items())
+    return blocks
+
+
+def listed_counts(molecules: Counts) -> list[tuple[str, int]]:
+    """Molecule types and counts in order."""
+    return [pair for part in ([molecules] if isinstance(molecules, Mapping) else molecules) for pair in part.items()]
 
 
 def expect_holdable(blocks: Sequence[tuple[str, int]], topology: AtomTopology) -> None:

@@ -15,7 +15,7 @@ from backmap.model import box as periodic
 from backmap.model.molecule import graph_of, implied_bead_bonds
 
 from ..chemistry.coarse import as_beads
-from .residues import residue_ordinals
+from ..chemistry.residues import residue_ordinals
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]

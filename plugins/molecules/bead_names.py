@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from backmap.errors import BackmapError
 from backmap.model.molecule import MoleculeType
 
+from ..chemistry.residues import residue_ordinals
+
 Index = NDArray[np.int64]
 Blocks = Sequence[tuple[MoleculeType, int]]
 
@@ -92,8 +94,9 @@ class Beads:
         return replace(self, rows=rows), list(lines.values())
 
     def _rearranged(self, kind: MoleculeType, order: tuple[int, ...], found: tuple[str, ...]) -> str:
-        moved = kind.bead_residues[[k for k, other in enumerate(order) if k != other]]
-        first = np.flatnonzero(kind.bead_residues == moved[0])
+        ordinals = residue_ordinals(kind.bead_residues, kind.bead_residue_names)
+        moved = ordinals[[k for k, other in enumerate(order) if k != other]]
+        first = np.flatnonzero(ordinals == moved[0])
         residues = len(set(moved.tolist()))
         example = f"{kind.bead_residue_names[first[0]]} {', '.join(found[k] for k in first)}"
         return (f"{kind.name}: beads of {residues} residue{'s' if residues > 1 else ''} stand in {self.where} in "
@@ -128,6 +131,7 @@ class Beads:
             for residue, name in zip(kind.bead_residue_names, kind.bead_names, strict=True):
                 wanted[residue[:WIDTH], name[:WIDTH]] += count
         found = Counter((self.residues[row][:WIDTH], self.names[row][:WIDTH]) for row in self.rows)
+        wanted, found = _without_synonyms(wanted, found)
         differ = [pair for pair in {**wanted, **found} if wanted[pair] != found[pair]]
         if len(differ) == len({**wanted, **found}):
             return ""
@@ -166,12 +170,22 @@ class Beads:
             where=self.where, hint=f"Beads must stand in the order of the topology and the mapping. {told}")
 
 
+def _without_synonyms(wanted: Counter[tuple[str, str]], found: Counter[tuple[str, str]]) -> \
+        tuple[Counter[tuple[str, str]], Counter[tuple[str, str]]]:
+    """Both without residues that only one of them has, if the beads of these are the same: CHL1 is called CHOL."""
+    alone = [Counter({pair: count for pair, count in one.items() if pair[0] not in {residue for residue, _ in other}})
+             for one, other in ((wanted, found), (found, wanted))]
+    own, theirs = (Counter(name for _, name in one.elements()) for one in alone)
+    return (wanted - alone[0], found - alone[1]) if own == theirs else (wanted, found)
+
+
 def _order(kind: MoleculeType, found: Sequence[str]) -> tuple[int, ...] | None:
     """Place among ``found`` of each bead, if they are those of the mapping, residue by residue, in another order."""
     own = [name[:WIDTH] for name in kind.bead_names]
     order = np.arange(kind.n_beads)
-    for residue in np.unique(kind.bead_residues) if list(found) != own else ():
-        beads = np.flatnonzero(kind.bead_residues == residue).tolist()
+    ordinals = residue_ordinals(kind.bead_residues, kind.bead_residue_names)
+    for residue in np.unique(ordinals) if list(found) != own else ():
+        beads = np.flatnonzero(ordinals == residue).tolist()
         place = {found[bead]: bead for bead in beads}
         if len(place) < len(beads) or place.keys() != {own[bead] for bead in beads}:
             return None

@@ -25,6 +25,7 @@ from ..chemistry.chirality import relative_sign
 from ..chemistry.lipids import natural_lipids
 from ..chemistry.nucleotides import natural_sugars
 from ..chemistry.planar_bonds import natural_bonds
+from ..chemistry.residues import residue_ordinals
 from ..chemistry.sides import with_told
 
 Array = NDArray[np.float64]
@@ -33,6 +34,7 @@ Index = NDArray[np.int64]
 #: nm; bonded atoms of a structure that are farther apart belong to another molecule, or to another order of atoms.
 TORN = 0.35
 LISTED = 3  #: stereocentres that are named, at most
+SURE = 3  #: stereocentres of a residue that a mapping tells as natural, and one other than that is a slip
 _NATURE = "the names of residues"
 _SIDE = {CIS: "cis", TRANS: "trans"}
 
@@ -155,7 +157,23 @@ def _natural(kind: MoleculeType, cis: Sequence[int], where: str) -> MoleculeType
         chosen = np.isin(after, cis)
         kind = filled(kind.with_signs(kind.chemistry.sign, np.where(chosen, EITHER, kind.planar.side)),
                        np.zeros_like(sign), np.where(chosen, CIS, EITHER), "cis_peptides")
-    return filled(_with_opposites(kind, sign), sign, side, _NATURE)
+    return filled(_with_opposites(_mended(kind, sign), sign), sign, side, _NATURE)
+
+
+def _mended(kind: MoleculeType, sign: Index) -> MoleculeType:
+    """The molecule type with the natural ``sign`` (C,) where a mapping tells most centres of a residue as natural.
+
+    One of eight that is not, as C20 of cholesterol in Backward's files, is a slip: no such epimer is natural.
+    """
+    told, centre = kind.chemistry.sign, kind.chemistry.centres[:, 0]
+    residue = residue_ordinals(kind.residues, kind.residue_names)[centre]
+    known, opposite = (np.bincount(residue, told * sign * way > 0) for way in (1, -1))
+    slips = (told * sign < 0) & ((known >= SURE) & (opposite == 1))[residue]
+    if not slips.any():
+        return kind
+    note = (f"of these as is natural, while the mapping tells the opposite and the others as natural: "
+            f"{_named(kind, centre[slips].tolist())}")
+    return kind.with_signs(np.where(slips, sign, told), kind.planar.side, (*kind.isomer_sources, note))
 
 
 def _with_opposites(kind: MoleculeType, sign: Index) -> MoleculeType:
@@ -163,10 +181,13 @@ def _with_opposites(kind: MoleculeType, sign: Index) -> MoleculeType:
     opposite = kind.chemistry.centres[kind.chemistry.sign * sign < 0, 0].tolist()
     if not opposite:
         return kind
-    named = [f"{kind.residue_names[atom]} {kind.residues[atom]} {kind.atom_names[atom]}" for atom in opposite[:LISTED]]
-    more = f" and {len(opposite) - LISTED} more" if len(opposite) > LISTED else ""
-    note = f"of these the opposite of what is natural: {', '.join(named)}{more}"
+    note = f"of these the opposite of what is natural: {_named(kind, opposite)}"
     return kind.with_signs(kind.chemistry.sign, kind.planar.side, (*kind.isomer_sources, note))
+
+
+def _named(kind: MoleculeType, atoms: Sequence[int]) -> str:
+    named = [f"{kind.residue_names[atom]} {kind.residues[atom]} {kind.atom_names[atom]}" for atom in atoms[:LISTED]]
+    return ", ".join(named) + (f" and {len(atoms) - LISTED} more" if len(atoms) > LISTED else "")
 
 
 def filled(kind: MoleculeType, sign: Index, side: Index, source: str) -> MoleculeType:

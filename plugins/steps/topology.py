@@ -105,9 +105,9 @@ class Topology(api.Step):
         whole: Patterns = Field([], description="Molecule types that a generator draws whole: all atoms of one belong "
                                                 "to the bead in its middle. Weights are for fragments or for whole "
                                                 "molecules, as in training.")
-        molecules: dict[str, int] | None = Field(
+        molecules: dict[str, int] | list[dict[str, int]] | None = Field(
             None, description="Molecule type: how many, in order; where the topology has no [ molecules ], or instead "
-                              "of it.")
+                              "of it. A list, [{POPC: 64}, {CHL1: 8}, {POPC: 64}], where a type comes several times.")
         constraints: Constraints = Field(
             "reference", description="Bonds of fixed length. reference: those that do not vary in the atomistic "
                                      "frames, as the trained generator remembers them; h-bonds, all-bonds: at the "

@@ -35,16 +35,18 @@ class Fold:
         universe = MDAnalysis.Universe(path)
         protein = universe.select_atoms("protein")
         protein.atoms.positions = whole(protein.positions, universe.dimensions[:3])
-        chosen = [residue for residue in protein.residues[1:-1] if residue.resname != "GLY"]
+        residues = protein.residues  # chains in a file count from 1 each, so that places tell residues and not numbers
+        chosen = [residue for before, residue, after in zip(residues, residues[1:], residues[2:])
+                  if residue.resname != "GLY" and before.resid + 2 == residue.resid + 1 == after.resid]
         self.names = [f"{residue.resname.capitalize()}{residue.resid}" for residue in chosen]
-        atoms = {(atom.resid, atom.name): atom.position for atom in protein}
-        self.torsions = np.array([[torsion(*(atoms[residue.resid + shift, name] for shift, name in four))
+        atoms = {(atom.resindex, atom.name): atom.position for atom in protein}
+        self.torsions = np.array([[torsion(*(atoms[residue.resindex + shift, name] for shift, name in four))
                                    for four in (((-1, "C"), (0, "N"), (0, "CA"), (0, "C")),
                                                 ((0, "N"), (0, "CA"), (0, "C"), (1, "N")))] for residue in chosen])
         heavy = protein.select_atoms("not name H* and not name [123]H*")
         pairs, distance = self_capped_distance(heavy.positions, CONTACT)
-        apart = abs(heavy.resids[pairs[:, 0]] - heavy.resids[pairs[:, 1]]) >= APART
-        name = [f"{atom.resid} {atom.name}" for atom in heavy]
+        apart = abs(heavy.resindices[pairs[:, 0]] - heavy.resindices[pairs[:, 1]]) >= APART
+        name = [f"{atom.resindex} {atom.name}" for atom in heavy]
         self.contacts = {(name[i], name[j]): d for (i, j), d in zip(pairs[apart], distance[apart])}
 
     def commonness(self) -> np.ndarray:

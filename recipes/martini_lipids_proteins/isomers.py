@@ -1,4 +1,5 @@
-"""Counts isomers in a .gro by the names of atoms alone, without backmap: POPC (CHARMM36) and proteins.
+"""Counts isomers in a .gro by the names of atoms alone, without backmap: POPC, POPE and cholesterol
+(CHARMM36), and proteins.
 
     python isomers.py atoms.gro after_em.gro
 """
@@ -10,9 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-AMINO_ACIDS = frozenset(("ALA", "ARG", "ASN", "ASP", "CYS", "GLN", "GLU", "GLY", "HIS", "HID", "HIE", "HIP", "ILE",
-                         "LEU", "LYS", "MET", "PHE", "PRO", "SER", "THR", "TRP", "TYR", "VAL"))
+AMINO_ACIDS = frozenset(("ALA", "ARG", "ASN", "ASP", "CYS", "GLN", "GLU", "GLY", "HIS", "HID", "HIE", "HIP", "HISD",
+                         "HISE", "HISH", "HSD", "HSE", "HSP", "ILE", "LEU", "LYS", "MET", "PHE", "PRO",
+                         "SER", "THR", "TRP", "TYR", "VAL"))
 ESTERS = (("C22", "C21", "O21", "C2"), ("C32", "C31", "O31", "C3"))
+#: Carbons of natural cholesterol with three neighbours whose triple product is positive: 3S 8S 9S 10R 13R 14S 17R 20R.
+STEROL = (("C3", "C2", "O3", "C4"), ("C8", "C7", "C9", "C14"), ("C9", "C10", "C8", "C11"), ("C10", "C5", "C1", "C9"),
+          ("C13", "C14", "C12", "C17"), ("C14", "C13", "C8", "C15"), ("C17", "C13", "C16", "C20"),
+          ("C20", "C17", "C21", "C22"))
 OLEATE = ("C28", "C29", "C210", "C211")
 FLAT = 150.0  #: degrees; peptide bonds below are counted
 
@@ -47,15 +53,23 @@ class Molecules:
         return float(np.linalg.det([self.step(atoms[centre], atoms[arm]) for arm in arms]))
 
 
-def lipids(found: Molecules) -> str:
-    """POPC: C2 is R if O21, C1 and C3 go round with the clock, seen with the hydrogen behind."""
-    here = [atoms for _, name, atoms in found.residues if name == "POPC"]
+def lipids(found: Molecules, lipid: str) -> str:
+    """POPC or POPE: C2 is R if O21, C1 and C3 go round with the clock, seen with the hydrogen behind."""
+    here = [atoms for _, name, atoms in found.residues if name == lipid]
     right = sum(found.hand(atoms, "C2", "O21", "C1", "C3") < 0 for atoms in here)
     astray = sum(found.hand(atoms, "C2", "HS", "C1", "C3") < 0 for atoms in here)
     cis = sum(found.torsion(*(atoms[name] for name in OLEATE)) < 90 for atoms in here)
     wrong = sum(found.torsion(*(atoms[name] for name in ester)) < 90 for atoms in here for ester in ESTERS)
-    return (f"{len(here)} POPC: C2 is R in {right}, its hydrogen astray in {astray}; oleate cis in {cis}; "
+    return (f"{len(here)} {lipid}: C2 is R in {right}, its hydrogen astray in {astray}; oleate cis in {cis}; "
             f"esters cis {wrong} of {2 * len(here)}")
+
+
+def sterols(found: Molecules, sterol: str) -> str:
+    """Stereocentres of cholesterol as they are in nature."""
+    here = [atoms for _, name, atoms in found.residues if name == sterol]
+    right = [[found.hand(atoms, *names) > 0 for names in STEROL] for atoms in here]
+    return (f"{len(here)} {sterol}: natural {sum(map(all, right))}; stereocentres {sum(map(sum, right))} of "
+            f"{8 * len(here)}")
 
 
 def protein(found: Molecules) -> str:
@@ -75,9 +89,11 @@ def main() -> None:
     for argument in sys.argv[1:]:
         found = Molecules(Path(argument))
         names = {name for _, name, _ in found.residues}
-        for there, count in (("POPC" in names, lipids), (bool(names & AMINO_ACIDS), protein)):
-            if there:
-                print(f"{argument}: {count(found)}")
+        told = [*(lipids(found, name) for name in sorted(names & {"POPC", "POPE"})),
+                *(sterols(found, name) for name in sorted(names & {"CHL1"})),
+                *([protein(found)] if names & AMINO_ACIDS else [])]
+        for line in told:
+            print(f"{argument}: {line}")
 
 
 if __name__ == "__main__":

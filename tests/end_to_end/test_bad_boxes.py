@@ -112,9 +112,9 @@ def mapping(old: str, new: str) -> Break:
 
 #: Name, how it is broken, further arguments, the line that says it: `error: ...` before the last, or the last.
 TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
-    ("box: ions of which the topology counts others, with a molecule type that comes again",
-     top("LIP 2", "LIP 1\nNA 4\nLIP 1"), (),
-     READ + "1 beads are ION:NA, but the topology has 4 NA to be placed on them. Say what they are called, as in "
+    ("box: ions of which the topology counts others, in two places",
+     top("LIP 2", "NA 4\nLIP 2\nNA 1"), (),
+     READ + "1 beads are ION:NA, but the topology has 5 NA to be placed on them. Say what they are called, as in "
      "'exclude: {NA: NAME}', or leave them out with 'place_ions: false'."),
     ("box: a mapping with a bead that the file does not have",
      in_turn(mapping("A B\n", "A B D\n"), mapping("4 C4 B", "4 C4 D")), (),
@@ -166,6 +166,9 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
      top("[ molecules ]\nLIP 2\n", "#ifndef DRY\n[ molecules ]\nLIP 2\n#endif\n"), (),
      "error: recipe.yaml:...gromacs_ready: box.top:38: [ molecules ] stand under a condition, so that their counts "
      "cannot be written anew: take them out of #ifdef"),
+    ("box: for GROMACS, of a topology without a parameter", top("1 2 3 1 111 500", "1 2 3 1"), (),
+     "error: box.top:14: no parameters in [ angletypes ] for C C C, function 1. Add them to the force field or to this "
+     "line."),
     ("box: for GROMACS, of a topology that includes a file called like one that is written",
      in_turn(top("./types.itp", "./em.mdp"), lambda folder: (folder / "types.itp").rename(folder / "em.mdp")), (),
      "error: recipe.yaml:...gromacs_ready: box.top includes 'em.mdp', which is the name of a file that is written: "
@@ -242,6 +245,16 @@ def test_one_line(change: Break, arguments: tuple[str, ...], expected: str, tmp_
     wrong = [line for line in lines if line.startswith(("error: ", "backmap: "))]
     assert re.fullmatch(re.escape(expected).replace(r"\.\.\.", ".*"), wrong[0]), lines
     assert len(wrong) <= 2, lines  # the second says that nothing is written
+
+
+def test_leaflets_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Lipids of one type stand in two places of the topology, and the net charge of the box is said."""
+    in_turn(prepared, top("LIP 2", "LIP 1\nNA 4\nLIP 1"), gro("ION     CL", "ION     NA"))(tmp_path)
+    code, lines = said(tmp_path, monkeypatch, capsys)
+    assert code in (0, 1), lines
+    topology = yaml.safe_load((tmp_path / "recipe.yaml").read_text())["steps"][0]["topology"]
+    assert topology["molecules"] == [{"LIP": 1}, {"NA": 2}, {"LIP": 1}, {"SOL": 8}]
+    assert any("the box has a net charge of +2 e: 2 NA of +1 e" in line for line in lines), lines
 
 
 def test_no_edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

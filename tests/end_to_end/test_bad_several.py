@@ -75,6 +75,11 @@ TABLE: list[Row] = [
      "topology as 'ignore: [SW]', and molecules that are not to be backmapped as 'exclude: {MOLECULE: SW}'. With "
      "init, sites "
      "without atoms are --ignore SW."),
+    ("counts in a list, of an unknown molecule",
+     recipe("      several", "      molecules: [{SOL: 8}, {WAT: 3}]\n      several"), (),
+     f"{WHERE}: water.top: 'WAT' is no molecule type. Known: SOL."),
+    ("counts in a list that are no counts", recipe("      several", "      molecules: [SOL, 11]\n      several"), (),
+     f"{WHERE}.molecules: should be a valid dictionary, not ['SOL', 11]. Molecule type: how many, in order; ..."),
     ("topology to be written whose counts stand under a condition",
      top("[ molecules ]\nSOL 11\n", "#ifndef DRY\n[ molecules ]\nSOL 11\n#endif\n"), (),
      "run.yaml: steps[3].write.atoms[1].gromacs_topology: water.top:25: [ molecules ] stand under a condition, so that "

@@ -86,7 +86,9 @@ class GromacsReady(Writer):
         for text in run_files.runs(treatment, self.options.temperature, self.options.coupling, flat):
             yield text.encode()
         gromos = run_files.is_called(self.options.of, "gromos")
-        yield run_files.readme(system.listed, run_files.said(self._told, treatment), gromos, flat).encode()
+        pme = treatment.get("coulombtype", "").lower() == "pme"
+        charge = sum(count * float(kind.partial_charge.sum()) for kind, count in system.blocks) if pme else 0.0
+        yield run_files.readme(system.listed, run_files.said(self._told, treatment), gromos, flat, charge).encode()
         for text in held[1:]:
             yield text.encode("latin-1")
 

@@ -17,6 +17,10 @@ AMBER = {"coulombtype": "PME", "rcoulomb": "1.0", "vdwtype": "cut-off", "rvdw": 
          "constraints": "h-bonds"}
 GROMOS = ("\n\nGROMACS warns that GROMOS' force fields were made with another scheme of cut-offs, and stops unless "
           "'-maxwarn 1'\nlets that one warning pass.")
+CHARGED = ("\n\nThe box has a net charge of {charge:+.3g} e, of which GROMACS warns with PME, and stops unless "
+           "'-maxwarn {number}'\nlets that pass. Molecules of beads can have other charges than their atoms: take out "
+           "or add ions.")
+NEUTRAL = 0.01  #: e; a smaller net charge is one of rounding
 HELD = ("\n\nem.mdp and nvt.mdp define {macro}: planar bonds, such as peptide bonds, are held within 15 degrees of\n"
         "the side on which they belong, by [ dihedral_restraints ] in the topology. npt.mdp lets go of them.")
 MARGIN = 0.9  #: of half the box, for cut-offs: boxes shrink
@@ -95,10 +99,14 @@ def said(told: RunFile | None, found: Mapping[str, str]) -> str:
     return f"Cut-offs and electrostatics are guessed from the name of the force field: {listed}. Compare your own .mdp."
 
 
-def readme(listed: str, treated: str, gromos: bool = False, held: str = "") -> str:
-    """The text of README.md; of GROMOS' force fields GROMACS warns, and goes on only if that is said to be known."""
-    also = HELD.format(macro=held) if held else ""
-    return README.format(listed=listed, said=treated + also + GROMOS * gromos, warned=" -maxwarn 1" * gromos)
+def readme(listed: str, treated: str, gromos: bool = False, held: str = "", charge: float = 0.0) -> str:
+    """The text of README.md; GROMACS warns of GROMOS' force fields and of a net charge (e), and goes on only if that
+    is said to be known."""
+    charged = abs(charge) > NEUTRAL
+    number = gromos + charged
+    also = (HELD.format(macro=held) if held else "") + GROMOS * gromos
+    also += CHARGED.format(charge=charge, number=number) if charged else ""
+    return README.format(listed=listed, said=treated + also, warned=f" -maxwarn {number}" if number else "")
 
 
 def _text(title: str, options: Mapping[str, str]) -> str:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from backmap.api import AtomMolecule
 from backmap.model.molecule import graph_of
 
-from ...molecules.residues import residue_ordinals
+from ...chemistry.elements import symbol_of
+from ...chemistry.residues import residue_ordinals
 
 #: Names of one heavy atom of an amino acid.
 _SAME = (("O", "OT1", "OC1", "O1", "O'", "OT"), ("OXT", "OT2", "OC2", "O2", "O''"), ("CD", "CD1"))
@@ -28,9 +29,10 @@ _BACKBONE = {"N", "CA", "C"}
 #: Residues that differ in protons or are called differently, and have the same beads.
 FAMILIES = (("HIS", "HSD", "HSE", "HSP", "HID", "HIE", "HIP", "HISD", "HISE", "HISH", "HISA", "HISB", "HIS1", "HIS2"),
             ("CYS", "CYX", "CYS2", "CYM", "CYSH", "CYN"), ("ASP", "ASH", "ASPP", "ASPH"),
-            ("GLU", "GLH", "GLUP", "GLUH"), ("LYS", "LYN", "LSN", "LYSH"), ("ARG", "ARGN"), ("ILE", "ILEU"))
+            ("GLU", "GLH", "GLUP", "GLUH"), ("LYS", "LYN", "LSN", "LYSH"), ("ARG", "ARGN"), ("ILE", "ILEU"),
+            ("CHOL", "CHL1", "CHL"))
 AMINO_ACIDS = {"ALA", "ARG", "ASN", "ASP", "CYS", "GLN", "GLU", "GLY", "HIS", "ILE", "LEU", "LYS", "MET", "PHE", "PRO",
-                "SER", "THR", "TRP", "TYR", "VAL", *(name for family in FAMILIES for name in family)}
+                "SER", "THR", "TRP", "TYR", "VAL", *(name for family in FAMILIES[:-1] for name in family)}
 #: Residues that only end a peptide: models without beads of their own for them are usual.
 CAPS = {"ACE", "FOR", "NAC", "NH2", "NHE", "NMA", "NME"}
 
@@ -113,6 +115,9 @@ def match(names: Mapping[str, Collection[str]], residue: ResidueAtoms) -> Matche
             one of that atom.
         residue: Of the topology.
     """
+    numbered = _numbered(names, residue)
+    if numbered:
+        return Matched(numbered)
     matched = Matched({name: residue.atoms[name] for name in names if name in residue.atoms})
     matched.spare = {name: atom for name, atom in residue.atoms.items() if name not in matched.found and atom >= 0}
     amino = residue.atoms.keys() >= _BACKBONE
@@ -132,6 +137,15 @@ def match(names: Mapping[str, Collection[str]], residue: ResidueAtoms) -> Matche
     for name in rest:
         _by_carrier(name, names, residue, matched)
     return matched
+
+
+def _numbered(names: Collection[str], residue: ResidueAtoms) -> dict[str, int]:
+    """Atoms by their place, where names are symbol and place of every atom of the residue: C1, O2, H3."""
+    atoms = sorted(residue.atoms.values())
+    places = {f"{symbol_of(int(residue.element[atom]))}{k}".upper(): atom for k, atom in enumerate(atoms, start=1)}
+    if atoms[0] < 0 or len(names) < len(atoms) or {name.upper() for name in names} != places.keys():
+        return {}
+    return {name: places[name.upper()] for name in names}
 
 
 def _by_carrier(name: str, names: Mapping[str, Collection[str]], residue: ResidueAtoms, matched: Matched) -> None:

@@ -14,8 +14,8 @@ from backmap.errors import BackmapError
 from backmap.model.mapping import Mapping
 from backmap.model.molecule import BeadTerm
 
+from ...chemistry.residues import residue_ordinals
 from ...files.reading import as_list
-from ...molecules.residues import residue_ordinals
 from .bead_model import known
 from .xml_tree import XmlNode, parse
 

@@ -10,8 +10,8 @@ from backmap.api import AtomMolecule, AtomTopology, BeadModel, MappingReader, Op
 from backmap.errors import BackmapError
 from backmap.model.isomers import CIS, TRANS
 
+from ...chemistry.residues import residue_ordinals
 from ...files.reading import Files, read_text
-from ...molecules.residues import residue_ordinals
 from .bead_model import Weights, known
 from .composition import compose
 from .units import Member, SideOfBond, Stereocentre, Unit, UnitBead

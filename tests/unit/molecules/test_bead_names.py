@@ -1,9 +1,11 @@
 """Names of beads tell whether a file holds them in the order of the topology."""
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from backmap_plugins.molecules.bead_names import Beads
+from backmap_plugins.molecules.bead_names import Beads, _order
 
 from backmap.errors import BackmapError
 from tests import builders
@@ -17,6 +19,14 @@ def expect(names: list[str] | None, residues: list[str] | None = None, rows: lis
     n = len(names) if names is not None else len(NAMES)
     Beads("cg.gro", np.arange(n) if rows is None else np.array(rows), names, residues).expect(
         BLOCKS, "2 BUT, 2 CHI")
+
+
+def test_order_inside_residues_of_chains_that_count_anew() -> None:
+    """Residue 1 of one chain is not that of the other."""
+    kind = replace(builders.chiral(), bead_residues=np.array([1, 1, 2, 1, 1]), bead_residue_names=["TYR"] * 2 + ["GLY"]
+                   + ["TYR"] * 2, bead_names=["SC3", "SC4", "BB", "SC3", "SC4"])
+    assert _order(kind, ["SC4", "SC3", "BB", "SC3", "SC4"]) == (1, 0, 2, 3, 4)
+    assert _order(kind, ["SC4", "SC4", "BB", "SC3", "SC3"]) is None
 
 
 @pytest.mark.parametrize("names", [
@@ -37,6 +47,11 @@ def test_fitting_names(names: list[str] | None) -> None:
 def test_another_order(names: list[str], message: str) -> None:
     with pytest.raises(BackmapError, match=message):
         expect(names)
+
+
+def test_residues_that_are_called_otherwise_do_not_hide_beads_that_are_too_few() -> None:
+    with pytest.raises(BackmapError, match=r"holds 7 beads, .* has 8: BUT E2 1 instead of 2\. "):
+        expect([*NAMES[:3], *NAMES[4:]], ["BUT"] * 3 + ["CHOL"] * 4)
 
 
 def test_another_order_of_residues() -> None:

@@ -60,16 +60,21 @@ def natural(system: System, **cis: list[int]) -> System:
     return told_by_nature(system, cis, "here")
 
 
-def test_the_opposite_of_what_is_natural_is_said() -> None:
-    """It is followed all the same."""
+@pytest.mark.parametrize(("opposite", "followed", "said"), [
+    (["C20"], False, "as is natural, while the mapping tells the opposite and the others as natural: CHL1 1 C20"),
+    (["C17", "C20"], True, "the opposite of what is natural: CHL1 1 C17, CHL1 1 C20")])
+def test_the_opposite_of_what_is_natural_is_said(opposite: list[str], followed: bool, said: str) -> None:
+    """It is followed all the same, unless it is one of many, as in Backward's files of cholesterol."""
     system, _ = named("CHL1", *LIPIDS["CHL1"])
     right = natural(system).types[0]
-    wrong = np.where(np.array(right.atom_names)[right.chemistry.centres[:, 0]] == "C20", -1, 1) * right.chemistry.sign
+    turned = np.isin(np.array(right.atom_names)[right.chemistry.centres[:, 0]], opposite)
+    wrong = np.where(turned, -1, 1) * right.chemistry.sign
     kind = right.with_signs(wrong, right.planar.side, ("8 stereocentres by the mapping",))
     told = natural(System(((kind, 1),)))
-    np.testing.assert_array_equal(told.types[0].chemistry.sign, wrong)
-    assert list(isomer_lines(told)) == ["MOL: isomer: 8 stereocentres by the mapping; of these the opposite of what is "
-                                        "natural: CHL1 1 C20"]
+    np.testing.assert_array_equal(told.types[0].chemistry.sign, wrong if followed else right.chemistry.sign)
+    line, = isomer_lines(told)
+    assert sorted(line.replace(",", "").split()) == sorted(
+        f"MOL: isomer: 8 stereocentres by the mapping; of these {said}".replace(",", "").split())
 
 
 def test_amino_acids_are_left_handed_and_peptide_bonds_trans() -> None:

@@ -105,6 +105,17 @@ def test_what_was_refined_by_hand_comes_first_and_then_what_has_more_atoms(tmp_p
     assert entry == {"ndx": {"files": {"BUT": "BUT_refined.ndx"}}}
 
 
+def test_beads_of_the_file_choose_among_mappings_that_fit(tmp_path: Path, registry: Registry) -> None:
+    """Though another has more atoms in beads."""
+    few = VERMOUTH.replace("TARGET", "martini3001")
+    more = few.replace("own", "other").replace("A B", "A D").replace(" B\n", " D\n") + "5 H1 A\n"
+    folder = library(tmp_path / "maps", few__map=few, more__map=more)
+    for called, file in (((("BUT", "A"), ("BUT", "B")), "few.map"), ((("BUTA", "A"), ("BUTA", "B")), "few.map"),
+                         ((("BUT", "A"), ("BUT", "D")), "more.map"), ((), "more.map")):
+        entry, = picked("martini3", registry, folder, written=lambda path: path.name, called=called).entries
+        assert entry["vermouth"]["files"] == [file], called
+
+
 def test_the_older_model_instead(tmp_path: Path, registry: Registry) -> None:
     folder = library(tmp_path / "maps", old__map=BUTANE)
     found = picked("martini3", registry, folder)

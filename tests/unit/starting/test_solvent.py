@@ -42,8 +42,8 @@ def test_another_number_in_the_topology_or_none(blocks: dict[str, int]) -> None:
     assert f"the topology has {blocks.get('SOL', 'none')}: 12 are made" in found.why[0]
 
 
-def test_counts_of_molecule_types_that_come_again_are_left_to_the_user() -> None:
-    found = said([("BUT", 1), ("SOL", 9), ("BUT", 1)], {"BUT:E": 4, "W": 3})
+def test_counts_of_water_that_stands_between_others_are_left_to_the_user() -> None:
+    found = said([("SOL", 4), ("BUT", 1), ("SOL", 9), ("BUT", 1)], {"BUT:E": 4, "W": 3})
     assert found.options == {"exclude": ["SOL"]}
     assert "change that under [ molecules ]" in found.why[0]
 
@@ -84,10 +84,17 @@ def test_ions_beside_waters_of_martini_are_known_without_its_name() -> None:
     assert not alone.options
 
 
-def test_ions_of_topologies_that_count_a_type_twice_are_left_to_the_user() -> None:
-    found = said([("BUT", 1), ("NA", 1), ("BUT", 1)], {"BUT:E": 4, "NA+": 3}, martinis=True)
+def test_ions_that_stand_between_others_are_left_to_the_user() -> None:
+    found = said([("NA", 1), ("BUT", 1), ("NA", 1)], {"BUT:E": 4, "NA+": 3}, martinis=True)
     assert "molecules" not in found.options
-    assert "NA: there are 3 beads, but the topology has 1: change that under [ molecules ]" in found.why
+    assert "NA: there are 3 beads, but the topology has 2: change that under [ molecules ]" in found.why
+
+
+def test_counts_of_topologies_in_which_molecules_alternate() -> None:
+    """As bilayers do, leaflet by leaflet."""
+    found = said([("BUT", 1), ("BUT", 1), ("UREA", 1), ("BUT", 2)], {"BUT:E": 8, "UREA": 1, "W": 3, "NA+": 3},
+                 martinis=True)
+    assert found.options["molecules"] == [{"BUT": 2}, {"UREA": 1}, {"BUT": 2}, {"SOL": 12}, {"NA": 3}]
 
 
 def test_go_sites_are_left_out_unless_a_mapping_names_them() -> None:

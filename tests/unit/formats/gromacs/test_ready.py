@@ -89,7 +89,9 @@ def test_treatment(tmp_path: Path) -> None:
     assert not run_files.is_called(tmp_path / "a.top", "gromos")
     commands = [line for line in run_files.readme("1 SOL", "none.", gromos=True).splitlines() if "gmx grompp" in line]
     assert [line.endswith(" -maxwarn 1") for line in commands] == [True] * 3
-    assert "maxwarn" not in run_files.readme("1 SOL", "none.")
+    assert "maxwarn" not in run_files.readme("1 SOL", "none.", charge=0.001)
+    assert run_files.readme("1 P", "none.", gromos=True, charge=-2.0).count(" -maxwarn 2\n") == 3
+    assert "net charge of -2 e" in run_files.readme("1 P", "none.", charge=-2.0)
     assert run_files.treatment(None, True, np.inf)["vdw-modifier"] == "force-switch"
     small = run_files.treatment(None, True, 1.0)
     assert (small["rvdw"], small["rcoulomb"], small["rvdw-switch"]) == ("0.9", "0.9", "0.72")

@@ -44,6 +44,14 @@ def test_other_spellings(names: str, bonds: str, meant: dict[str, str]) -> None:
     assert named(names, of) == {name: meant.get(name, name) for name in names.split()}
 
 
+def test_names_that_are_places() -> None:
+    """C1, C2, H3: of an element and the place in the residue, whatever else is called so; not where elements differ."""
+    of = residue("CA-C1 CA-HB CA-HC", "CHL1")
+    assert named("C1 C2 H3 H4", of) == {"C1": "CA", "C2": "C1", "H3": "HB", "H4": "HC"}
+    assert named("C1 H2 H3 H4", of) == {"C1": "C1"}
+    assert [*relatives("CHL1")] == ["CHOL", "CHL"]
+
+
 def test_hydrogens_that_are_not_there() -> None:
     """HG of a cysteine in a bridge: its sulphur is there, and has none."""
     of = residue(BACKBONE + "CA-SG")

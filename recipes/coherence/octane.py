@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 DEMO = Path(__file__).resolve().parents[1] / "octane"
-STEPS = {"equilibrated": 10_000, "aa": 50_000}  #: of 2 fs
+STEPS = {"equilibrated": 10_000, "aa": 100_000}  #: of 2 fs
 INTERVAL = 250  #: steps between frames
 RUN = {"integrator": "md", "dt": 0.002, "cutoff-scheme": "Verlet", "coulombtype": "reaction-field", "epsilon-rf": 1.9,
        "rcoulomb": 1.0, "rvdw": 1.0, "tcoupl": "v-rescale", "tc-grps": "System", "ref-t": 350, "tau-t": 1.0,

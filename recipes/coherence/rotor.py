@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
+
 from tests import rotors
 from tests.unit.engine import test_carrying_known as known
 

@@ -80,7 +80,7 @@ def opened(atoms: Array, angle: float) -> Array:
 
 def carried(sweeps: int, frames: int, burn: int, bent: float = 0.0, barrier: float = BARRIER,
             count: int = COUNT, **options: object) -> Array:
-    """Atoms of ``count`` rotors in frames each of which is carried from the one before, then moved in some sweeps, (s, m, 4, 3).
+    """Atoms of ``count`` rotors in frames carried each from the one before, then moved in some sweeps, (s, m, 4, 3).
 
     Before they are moved, angles of fourth atoms are opened by ``bent`` radians.
     """

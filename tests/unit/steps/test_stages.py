@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 from backmap_plugins.steps.leading import LEADS, SOFTEN
-from backmap_plugins.steps.stages import AGAIN, ANNEAL, CROSSING, HEATED, MAIN, TEMPERED, said
+from backmap_plugins.steps.move_options import HamiltonianOptions
+from backmap_plugins.steps.stages import AGAIN, ANNEAL, CROSSING, DOWNHILL, HEATED, MAIN, TEMPERED, said, sweeps
 
 
 def test_sweeps_that_count_are_numbered_by_themselves() -> None:
@@ -13,3 +14,10 @@ def test_sweeps_that_count_are_numbered_by_themselves() -> None:
         "sweep 1 of 2", "sweep 1 of 2", "sweep 2 of 2", "sweep 2 of 2",
         "second start, sweep 1 of 3", "second start, sweep 2 of 3", "second start, sweep 2 of 3",
         "second start, sweep 3 of 3"]
+
+
+def test_steps_downhill_come_right_before_the_sweeps_that_count_and_once() -> None:
+    names = [name for name, *_ in sweeps(HamiltonianOptions(sweeps=2, soft_core_sweeps=1, downhill=3), twice=True)]
+    assert names.count(DOWNHILL) == 1
+    assert names[names.index(DOWNHILL) + 1] == names[names.index(DOWNHILL) + 2] == MAIN
+    assert DOWNHILL not in [name for name, *_ in sweeps(HamiltonianOptions(), twice=True)]

@@ -5,6 +5,9 @@ other.
 """
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
@@ -79,18 +82,24 @@ def opened(atoms: Array, angle: float) -> Array:
 
 
 def carried(sweeps: int, frames: int, burn: int, bent: float = 0.0, barrier: float = BARRIER,
-            count: int = COUNT, **options: object) -> Array:
-    """Atoms of ``count`` rotors in frames carried each from the one before, then moved in some sweeps, (s, m, 4, 3).
+            **options: object) -> Array:
+    """Atoms of rotors in frames carried each from the one before, then moved in some sweeps, (s, m, 4, 3).
 
     Before they are moved, angles of fourth atoms are opened by ``bent`` radians.
     """
+    return np.stack([*islice(course(sweeps, frames, bent, barrier, **options), burn, None)])
+
+
+def course(sweeps: int, frames: int, bent: float = 0.0, barrier: float = BARRIER, count: int = COUNT,
+           **options: object) -> Iterator[Array]:
+    """The same of ``count`` rotors, frame by frame, (m, 4, 3) each."""
     places = beads_in_time(frames, count=count)
     system, atoms = chains.far_apart(KIND, started(places[0], barrier))
     corner = atoms.reshape(count, 4, 3)[:, 1] - places[0][:, 1]
     along = Carrying(system)
     moves = HamiltonianMoves(system, field(barrier), 300.0, fixman_potential=True,
                              **({"steps": 6, "timestep": 12.0} | options))
-    before, velocity, states = system.map(atoms), np.full_like(atoms, np.nan), []
+    before, velocity = system.map(atoms), np.full_like(atoms, np.nan)
     for number, beads in enumerate((places + corner[:, None]).reshape(frames, -1, 3)):
         atoms, velocity = along.carried(atoms, before, beads), along.turned(velocity, before, beads)
         if bent:
@@ -99,5 +108,4 @@ def carried(sweeps: int, frames: int, burn: int, bent: float = 0.0, barrier: flo
         for sweep in range(sweeps):
             moves.sweep(frame, (1, 2, number, sweep))
         atoms, velocity, before = frame.atoms.copy(), frame.velocity, beads
-        states.append(atoms.reshape(count, 4, 3))
-    return np.stack(states[burn:])
+        yield atoms.reshape(count, 4, 3)

@@ -5,6 +5,9 @@ other.
 """
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
@@ -35,16 +38,16 @@ def densities(barrier: float = BARRIER) -> tuple[Array, Array]:
             np.sin(THETA) * np.exp(-STIFFNESS / 2 * (THETA - ANGLE)**2 / HEAT))
 
 
-def beads_in_time(frames: int, seed: int = 5) -> Array:
+def beads_in_time(frames: int, seed: int = 5, count: int = COUNT) -> Array:
     """Triples about the origin that turn by some .1 rad from frame to frame, at angles about 110 degrees."""
-    rng, bend = np.random.default_rng(seed), np.zeros(COUNT)
-    turn, found = Rotation.random(COUNT, rng=rng), []
+    rng, bend = np.random.default_rng(seed), np.zeros(count)
+    turn, found = Rotation.random(count, rng=rng), []
     for _ in range(frames):
-        bend = 0.9 * bend + 0.44 * rng.normal(0, 0.06, COUNT)
+        bend = 0.9 * bend + 0.44 * rng.normal(0, 0.06, count)
         half = (ANGLE + bend) / 2
-        arms = chains.LENGTH * np.stack([np.sin(half), np.cos(half), np.zeros(COUNT)], axis=1)
+        arms = chains.LENGTH * np.stack([np.sin(half), np.cos(half), np.zeros(count)], axis=1)
         shape = np.stack([arms, np.zeros_like(arms), arms * [-1, 1, 1]], axis=1)
-        turn = Rotation.from_rotvec(rng.normal(0, 0.1, (COUNT, 3))) * turn
+        turn = Rotation.from_rotvec(rng.normal(0, 0.1, (count, 3))) * turn
         found.append(np.einsum("mij,mbj->mbi", turn.as_matrix(), shape))
     return np.stack(found)
 
@@ -52,7 +55,7 @@ def beads_in_time(frames: int, seed: int = 5) -> Array:
 def started(beads: Array, barrier: float = BARRIER, seed: int = 6) -> Array:
     """Fourth atoms drawn from their law, (m, 4, 3)."""
     rng = np.random.default_rng(seed)
-    phi, theta = (rng.choice(x, COUNT, p=density / density.sum())
+    phi, theta = (rng.choice(x, len(beads), p=density / density.sum())
                   for x, density in zip((PHI, THETA), densities(barrier), strict=True))
     along, arm = beads[:, 2] - beads[:, 1], beads[:, 0] - beads[:, 1]
     along = along / np.linalg.norm(along, axis=1, keepdims=True)
@@ -80,24 +83,29 @@ def opened(atoms: Array, angle: float) -> Array:
 
 def carried(sweeps: int, frames: int, burn: int, bent: float = 0.0, barrier: float = BARRIER,
             **options: object) -> Array:
-    """Atoms of frames each of which is carried from the one before, then moved in some sweeps, (s, m, 4, 3).
+    """Atoms of rotors in frames carried each from the one before, then moved in some sweeps, (s, m, 4, 3).
 
     Before they are moved, angles of fourth atoms are opened by ``bent`` radians.
     """
-    places = beads_in_time(frames)
+    return np.stack([*islice(course(sweeps, frames, bent, barrier, **options), burn, None)])
+
+
+def course(sweeps: int, frames: int, bent: float = 0.0, barrier: float = BARRIER, count: int = COUNT,
+           **options: object) -> Iterator[Array]:
+    """The same of ``count`` rotors, frame by frame, (m, 4, 3) each."""
+    places = beads_in_time(frames, count=count)
     system, atoms = chains.far_apart(KIND, started(places[0], barrier))
-    corner = atoms.reshape(COUNT, 4, 3)[:, 1] - places[0][:, 1]
+    corner = atoms.reshape(count, 4, 3)[:, 1] - places[0][:, 1]
     along = Carrying(system)
     moves = HamiltonianMoves(system, field(barrier), 300.0, fixman_potential=True,
                              **({"steps": 6, "timestep": 12.0} | options))
-    before, velocity, states = system.map(atoms), np.full_like(atoms, np.nan), []
+    before, velocity = system.map(atoms), np.full_like(atoms, np.nan)
     for number, beads in enumerate((places + corner[:, None]).reshape(frames, -1, 3)):
         atoms, velocity = along.carried(atoms, before, beads), along.turned(velocity, before, beads)
         if bent:
-            atoms = opened(atoms.reshape(COUNT, 4, 3), bent).reshape(-1, 3)
+            atoms = opened(atoms.reshape(count, 4, 3), bent).reshape(-1, 3)
         frame = moves.frame(atoms, beads, None, velocity)
         for sweep in range(sweeps):
             moves.sweep(frame, (1, 2, number, sweep))
         atoms, velocity, before = frame.atoms.copy(), frame.velocity, beads
-        states.append(atoms.reshape(COUNT, 4, 3))
-    return np.stack(states[burn:])
+        yield atoms.reshape(count, 4, 3)

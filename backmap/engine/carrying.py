@@ -6,6 +6,7 @@ from functools import lru_cache
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from scipy.spatial.transform import Rotation
 
 from ..model.molecule import MoleculeType
@@ -22,6 +23,9 @@ ROUNDS, SHARE, MOMENTUM = 100, 0.7, 0.9
 #: Weight of "nothing turns" beside what turns a molecule as a whole, and then each of its beads, for directions that
 #: these leave open.
 STILL_WHOLE, STILL = 1e-3, 0.05
+#: nm; where no bead of a type moves farther within its molecule, atoms go with the molecule and projection does the
+#: rest: what beads turn by then is less than what heat does.
+CLOSE = 0.01
 
 
 class Carrying:
@@ -30,8 +34,8 @@ class Carrying:
     Molecules are superposed as a whole from one frame to the next (Kabsch 1976), and then the surroundings of every
     bead, itself and those one and two bonds away; atoms move with their bead. Distances of atoms one and two bonds
     apart, which that changes where beads meet, are led back to what they were with beads in place (as in position-based
-    dynamics, Mueller 2007), and rigid bonds are met again by projection. Beads keep the offset from their atoms that
-    they had.
+    dynamics, Mueller 2007), and rigid bonds are met again by projection, which is all that is done where beads hardly
+    move within their molecules. Beads keep the offset from their atoms that they had.
 
     Args:
         system: What there is.
@@ -131,6 +135,8 @@ def alike(system: System, beads: Array, onto: Array) -> float:
 def _along(kind: MoleculeType, atoms: Array, beads: Array, onto: Array) -> Array:
     """Atoms (m, A, 3) of the molecules of a type, moved with their beads (m, B, 3), before any projection."""
     atoms, beads = _superposed(atoms, beads, onto), _superposed(beads, beads, onto)
+    if np.linalg.norm(onto - beads, axis=-1).max(initial=0.0) < CLOSE:
+        return atoms
     owner = kind.mapping.owner
     moved = onto[:, owner] + np.einsum("maij,maj->mai", _turns(kind, beads, onto)[:, owner], atoms - beads[:, owner])
     return _relieved(kind, moved, atoms)
@@ -138,22 +144,27 @@ def _along(kind: MoleculeType, atoms: Array, beads: Array, onto: Array) -> Array
 
 def _relieved(kind: MoleculeType, moved: Array, atoms: Array) -> Array:
     """Atoms (m, A, 3) that were moved, with bonds and angles led back to what they were, beads in place."""
-    pairs, still, often = _near(kind)
-    first, second = pairs.T
-    length = np.linalg.norm(atoms[:, second] - atoms[:, first], axis=-1)
-    beads, last = kind.mapping.apply(moved), np.zeros_like(moved)
-    for _ in range(ROUNDS if len(pairs) else 0):
-        way = moved[:, second] - moved[:, first]
-        now = np.linalg.norm(way, axis=-1)
-        pull = SHARE * ((now - length) / np.maximum(now, 1e-6))[..., None] * way
-        change = np.zeros_like(moved)
-        np.add.at(change, (slice(None), first), pull)
-        np.add.at(change, (slice(None), second), -pull)
-        last = change * still[:, None] / often[:, None] + MOMENTUM * last
-        moved = moved + last
-        back = (beads - kind.mapping.apply(moved))[:, kind.mapping.owner]
-        moved, last = moved + back, last + back
-    return moved
+    apart, share, weights, owner = _near(kind)
+    if not apart.shape[0]:
+        return moved
+
+    def beside(points: Array) -> Array:  # as matrices act on them, (A, 3 m)
+        return points.swapaxes(0, 1).reshape(kind.n_atoms, -1)
+
+    def far(ways: Array) -> Array:  # (pairs, m, 1)
+        return np.linalg.norm(ways.reshape(len(ways), -1, 3), axis=-1, keepdims=True)
+
+    length, here = far(apart @ beside(atoms)), beside(moved)
+    beads, last, back = weights @ here, np.zeros_like(here), apart.T.tocsr()
+    for _ in range(ROUNDS):
+        way = apart @ here
+        now = far(way)
+        pull = SHARE * (length - now) / np.maximum(now, 1e-6) * way.reshape(len(way), -1, 3)
+        last = share[:, None] * (back @ pull.reshape(len(way), -1)) + MOMENTUM * last
+        here = here + last
+        met = (beads - weights @ here)[owner]
+        here, last = here + met, last + met
+    return here.reshape(kind.n_atoms, -1, 3).swapaxes(0, 1).copy()
 
 
 def _superposed(points: Array, beads: Array, onto: Array) -> Array:
@@ -194,13 +205,21 @@ def _around(kind: MoleculeType) -> list[tuple[int, int, float]]:
 
 
 @lru_cache(maxsize=64)
-def _near(kind: MoleculeType) -> tuple[NDArray[np.int64], Array, Array]:
-    """Pairs of atoms one or two bonds apart, (n, 2), 0 for atoms that are beads and 1 for others, and numbers of pairs.
+def _near(kind: MoleculeType) -> tuple[csr_array, Array, csr_array, NDArray[np.int64]]:
+    """What leads pairs of atoms one or two bonds apart back.
 
-    Of beads that are one atom each, that atom stays where the bead says.
+    Returns:
+        The way from the first to the second atom of each pair, (pairs, A); the share of what pulls at an atom that it
+        follows, (A,): of beads that are one atom each, that atom stays where the bead says; the mapping, (B, A); the
+        bead that places each atom, (A,).
     """
     free = np.where(kind.mapping.alone, 0.0, 1.0)
     pairs = np.array([(i, j) for i in range(kind.n_atoms)
                       for j in nx.single_source_shortest_path_length(kind.graph, i, cutoff=2)
                       if i < j and free[i] + free[j]], dtype=np.int64).reshape(-1, 2)
-    return pairs, free, np.maximum(np.bincount(pairs.ravel(), minlength=kind.n_atoms), 1).astype(np.float64)
+    rows = np.repeat(np.arange(len(pairs)), 2)
+    apart = csr_array((np.tile([-1.0, 1.0], len(pairs)), (rows, pairs.ravel())), shape=(len(pairs), kind.n_atoms))
+    bead, atom, weight = kind.mapping.entries
+    weights = csr_array((weight, (bead, atom)), shape=(kind.n_beads, kind.n_atoms))
+    often = np.maximum(np.bincount(pairs.ravel(), minlength=kind.n_atoms), 1)
+    return apart, free / often, weights, kind.mapping.owner

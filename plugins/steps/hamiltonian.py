@@ -36,7 +36,7 @@ from .moves_record import Record
 from .relaxing import FOLLOWED, RULES, TOPIC, Relaxation, evenly, starting_twice
 from .softness import FIRST as GUESS
 from .softness import SigmaTuner
-from .stages import AGAIN, ANNEAL, HEATED, MAIN, TEMPERED
+from .stages import AGAIN, ANNEAL, DOWNHILL, HEATED, MAIN, TEMPERED
 from .stiffness import Stiffness
 from .tuning import MoveTuner
 
@@ -295,7 +295,8 @@ class Hamiltonian(FrameStep):
         doing = stages.said([name for name, *_ in sweeps])
         done, kept = state.kept.last(self.index)
         outcomes, second = self._recalled(frame, followed, kept) if done else ([], None)
-        mended = kept[MENDED].copy() if done else np.zeros(len(frame.residual), dtype=bool)
+        everything = np.ones(len(frame.residual), dtype=bool)
+        mended = kept[MENDED].copy() if done else ~everything
         pace = kept[PACE] if done else np.ones(len(mended))
         self.moves.slow_down(pace)
         state.progress(done / len(sweeps))
@@ -317,6 +318,8 @@ class Hamiltonian(FrameStep):
                     frame, window.box(0), words, mended,
                     lambda share, number=number: state.progress((number + share) / len(sweeps)))
                 pace = pace if found is None else found
+            elif name == DOWNHILL:
+                self.moves.descend(frame, words, everything if only is None else only, self.options.downhill)
             elif name == SIFT_AGAIN:
                 self.leading.sifting.sift(moved, window.box(0), words, where)
             else:

@@ -78,6 +78,10 @@ class HamiltonianOptions(Options):
                                                      "molecules whose torsions exact beads hold in wrong wells leave "
                                                      "these; those of more than 8 beads take no part. What comes of "
                                                      "it is a start, from which sweeps sample; 'only' leaves it out.")
+    downhill: int = Field(0, ge=0, le=100, description="Steps downhill that every block takes right before the sweeps "
+                                                       "that count, for frames that come from elsewhere, as in "
+                                                       "'carry': what was bent on the way does not stay as heat. They "
+                                                       "sample nothing; too many leave frames cold.")
     steps: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
         10, description="Time steps of a move, on average: every move draws a number from half as many to half as many "
                         f"more, so that no vibration stays in step with it. auto: as many as make "

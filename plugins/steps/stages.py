@@ -14,6 +14,7 @@ from .move_options import HARDEST, SOFTEST, HamiltonianOptions, Tempered
 
 ANNEAL = "anneal"  #: name of the sweeps that cool
 MAIN = "hamiltonian"  #: name of the sweeps that count
+DOWNHILL = "downhill"  #: name of the steps downhill right before them
 TEMPERED = "tempered"  #: name of those of tempered trajectories between them
 HEATED, COOLED, AGAIN, CROSSING = "heated", "cooled", "again", "crossing"  #: names of the sweeps of a second start
 ALL_AT_ONCE = {"together": True, "directions": 32}  #: how molecules of one bead move in sweeps that cool
@@ -21,7 +22,7 @@ HOTTER = 3.0  #: a second start begins at this many times the temperature
 SECOND = Tempered(every=4)  #: trajectories by which a second start crosses barriers where the first has none
 LENGTH = 2.0  #: times as long are trajectories of sweeps that cool: chains find their wells in fewer steps so
 SLOWER = 2  #: times as many sweeps cool a second start: what comes of it is lower where they were too few
-_SAID = {SOFTEN: "parting overlaps, ", ANNEAL: "annealing, ", **dict.fromkeys(LEADS, "repair"),
+_SAID = {DOWNHILL: "downhill", SOFTEN: "parting overlaps, ", ANNEAL: "annealing, ", **dict.fromkeys(LEADS, "repair"),
          **dict.fromkeys((HEATED, COOLED, AGAIN, CROSSING), "second start, "), SIFT_AGAIN: "second start, repair"}
 
 Stage = tuple[str, int, dict[str, Any]]  #: name, number and settings of a sweep
@@ -47,7 +48,8 @@ def sweeps(options: HamiltonianOptions, twice: bool) -> list[Stage]:
              *_sifting(options, SIFT_AGAIN),
              *(sweep for k in range(options.sweeps)
                for sweep in one_round(k, AGAIN, CROSSING, options.tempering or SECOND))]
-    return [*before(options), *main, *again * twice]
+    down = [(DOWNHILL, 0, {})] * bool(options.downhill)
+    return [*before(options), *down, *main, *again * twice]
 
 
 def main_round(options: HamiltonianOptions, number: int) -> list[Stage]:
@@ -87,6 +89,6 @@ def said(names: Sequence[str]) -> list[str]:
     total, seen, lines = Counter(stage for stage, count in zip(stages, counts) if count), Counter[str](), []
     for name, stage, count in zip(names, stages, counts):
         seen[stage] += count
-        leads = name in (*LEADS, SIFT_AGAIN)
+        leads = name in (*LEADS, SIFT_AGAIN, DOWNHILL)
         lines.append(stage if leads else f"{stage}sweep {seen[stage] + (not count)} of {total[stage]}")
     return lines

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from backmap.engine.carrying import Carrying, alike, between
+from backmap.engine.carrying import Carrying, alike, between, superposed
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.model.system import System
 from tests import scenes
@@ -75,6 +75,17 @@ def test_beads_of_the_next_frame_are_met_and_torsions_of_hydrogens_stay_in_their
     drawn = torsions(np.random.default_rng(2).permutation(atoms[group.atoms]), methyls)
     anew = np.angle(np.exp(1j * (drawn - torsions(atoms[group.atoms], methyls))))
     assert np.degrees(np.abs(anew)).max() > 60  # of other molecules they would
+
+
+def test_beads_that_hardly_move_take_their_molecule_along_as_a_whole() -> None:
+    """Turned and shaken by 0.001 nm: what is left beyond the turn is what beads ask for, and no more."""
+    system, atoms, beads = octane()
+    turn = Rotation.from_rotvec([0.02, -0.01, 0.03]).as_matrix()
+    onto = beads @ turn.T + np.random.default_rng(3).normal(0, 0.001, beads.shape)
+    moved = Carrying(system).carried(atoms, beads, onto)
+    assert np.linalg.norm(system.map(moved) - onto, axis=1).max() < 1e-5
+    whole = superposed(system, atoms, beads, onto)
+    assert np.sqrt(((moved - whole)**2).sum(axis=1).mean()) < 0.004
 
 
 def test_bonds_of_other_frames_are_not_alike() -> None:

@@ -11,6 +11,7 @@ from backmap_plugins.steps.hamiltonian import FOLLOWED, Hamiltonian
 from backmap_plugins.steps.mended import LEFT, UNMENDED, judged
 
 from backmap import api, testing
+from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.hamiltonian.following import Followed
 from backmap.engine.hamiltonian.moves import Frame, SweepOutcome
 from backmap.engine.mending import STRAINED, TROUBLES, Mended
@@ -53,6 +54,18 @@ def test_atoms_move_and_beads_stay() -> None:
     assert not done.flags["never_accepted"].any()
     assert any("moves accepted" in line for line in said)
     assert any("energy" in line for line in said)
+
+
+def test_steps_downhill_take_energy_away_before_sweeps_that_count() -> None:
+    """The same moves, of one time step: with steps downhill before them frames end lower, on the same beads."""
+    system, window, field = melt(1)
+    energy = FrameEnergy(system, field)
+    found = {}
+    for downhill in (0, 1, 5):
+        done, _ = run(system, window, field, temperature=350, mend=0, sweeps=1, steps=1, downhill=downhill)
+        np.testing.assert_allclose(system.map(done.atoms), window.beads, atol=2e-6)
+        found[downhill] = float(energy.of(done.atoms[0], window.box(0)).total)
+    assert found[5] < found[1] < found[0]
 
 
 def test_long_time_steps_on_bonds_that_are_springs_are_told() -> None:

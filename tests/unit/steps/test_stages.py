@@ -4,7 +4,19 @@ from __future__ import annotations
 import pytest
 from backmap_plugins.steps.leading import LEADS, SOFTEN
 from backmap_plugins.steps.move_options import HamiltonianOptions
-from backmap_plugins.steps.stages import AGAIN, ANNEAL, COOLED, CROSSING, HEATED, MAIN, SLOWER, TEMPERED, said, sweeps
+from backmap_plugins.steps.stages import (
+    AGAIN,
+    ANNEAL,
+    COOLED,
+    CROSSING,
+    DOWNHILL,
+    HEATED,
+    MAIN,
+    SLOWER,
+    TEMPERED,
+    said,
+    sweeps,
+)
 
 
 def test_sweeps_that_count_are_numbered_by_themselves() -> None:
@@ -29,3 +41,10 @@ def test_frames_are_cooled_and_second_starts_more_slowly(temperature: float, hot
         assert falling[0] == hot
         assert temperature < falling[-1] < temperature + 0.2 * (hot - temperature)
         assert {each["length"] for each in cooling} == {2.0}
+
+
+def test_steps_downhill_come_right_before_the_sweeps_that_count_and_once() -> None:
+    names = [name for name, *_ in sweeps(HamiltonianOptions(sweeps=2, soft_core_sweeps=1, downhill=3), twice=True)]
+    assert names.count(DOWNHILL) == 1
+    assert names[names.index(DOWNHILL) + 1] == names[names.index(DOWNHILL) + 2] == MAIN
+    assert DOWNHILL not in [name for name, *_ in sweeps(HamiltonianOptions(), twice=True)]

@@ -18,7 +18,8 @@ SOFT, COOLING, SWEEPS, LOOKING = 5, 40, 10, 60
 #: Of liquids of rigid bodies alone, whose dynamics cost less than moves.
 BODIES_COOLING, BODIES_SWEEPS = 80, 3
 RELEASED = 100  #: sweeps without beads where molecules hinder each other from turning
-ANNEALING = 80  #: sweeps in which chains on soft beads find their wells
+#: Sweeps in which chains on soft beads find their wells, and times the temperature at which they begin.
+ANNEALING, HOTTER = 80, 3
 #: Rounds of sifting, and tempered trajectories, about exact beads: hotter and longer ones than by default.
 SIFTING, CROSSING = 6, {"peak": 8, "time": 600}
 
@@ -141,6 +142,7 @@ def _makers(plan: Plan, trained: str) -> Iterator[str]:
                    "# from 600 K: small molecules hinder each other from turning")
         elif plan.jumping and plan.way == "force_field" and plan.beads_are != "mapped":
             yield f"      annealing_sweeps: {ANNEALING}  # hotter ones first, in which chains find their wells"
+            yield f"      hottest: {HOTTER * plan.temperature:g}          # K, of the first of them"
         if plan.jumping and not plan.folding and plan.way == "force_field" and plan.beads_are == "mapped":
             yield f"      sifting_rounds: {SIFTING}     # molecules leave wrong wells that exact beads hold them in"
             yield f"      tempering: {_flow(CROSSING)} # between sweeps, others that cross barriers, hot ones"

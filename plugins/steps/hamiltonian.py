@@ -369,7 +369,8 @@ class Hamiltonian(FrameStep):
     def finish(self, state: State) -> None:
         record, stiffness = self._record(state.systems[self.level]), list(self._stiffness.lines())
         relaxation = Relaxation(self.following, self.memory["relaxation"], self.options.temperature, record.accepted,
-                                self.options.tempering is not None, self.options.for_start)
+                                self.options.tempering is not None, self.options.for_start,
+                                stages.SLOWER if self.options.annealing_sweeps else 0)
         mended = MendingRecord(self.memory["mending"])
         left = LeftRecord(self.memory[LEFT])
         findings = [*left.findings(), *relaxation.findings()]

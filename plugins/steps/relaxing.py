@@ -27,13 +27,15 @@ AWAY = 0.25  #: kT a degree of freedom of bonded terms by which a second start h
 CROSSED = 0.1  #: share of torsions that remember where they began at most if they cross barriers, with that probability
 REMEMBERED = 0.02  #: share of torsions that may be where they were before the sweeps because these are too few
 SURE = 0.95  #: probability with which more of them are, to be said
+COOLED, BLURRED = 0.02, 0.05  #: kT an atom that slower cooling may gain, and that has to be seen if it does
 STUCK = 0.01  #: share of beads none of whose moves was accepted, above which a run is not relaxed
 RULES = (VerdictRule(
     TOPIC, "force field", "energies or populations that change over the last third of the sweeps, are not forgotten, "
     f"or that a second start does not meet; more than {REMEMBERED:.0%} of the torsions where they were before only "
     "because sweeps have not forgotten it; torsions that no tempered trajectory moves, that are not seen to forget "
     f"where they began, and of which two starts would not show differences below {TRAPPED:g} kT a degree of freedom; "
-    f"more than {STUCK:.0%} of the beads stuck; starts for simulations (`for_start`)",
+    f"a second start that was cooled more slowly and has {COOLED:g} kT an atom less energy, or of which only "
+    f"{BLURRED:g} would be seen; more than {STUCK:.0%} of the beads stuck; starts for simulations (`for_start`)",
     f"energies that change by more than {FALLING:g} kT an atom, or are not finite"),)
 CALLED = {"bond": "bonds", "angle": "angles", "proper": "torsions", "improper": "impropers",
           "cmap": "correction maps", "lj": "Lennard-Jones", "coulomb": "Coulomb", BLOCKS: "all terms"}
@@ -63,6 +65,7 @@ class Relaxation:
         accepted: Share of the moves.
         crossing: Whether tempered trajectories were among the sweeps.
         starts: Whether frames are led to where simulations can begin, and no samples are meant.
+        slower: How many times as slowly second starts were cooled; 0 where nothing was.
     """
 
     following: Following
@@ -71,6 +74,7 @@ class Relaxation:
     accepted: float
     crossing: bool = False
     starts: bool = False
+    slower: int = 0
 
     @property
     def heat(self) -> float:
@@ -135,17 +139,41 @@ class Relaxation:
         error = float(np.sqrt(((kept - shared - share * number)**2).sum() * n / (n - 1)) / number.sum())
         return Change(share, error, n - 1.0, float("nan"), REMEMBERED)
 
+    @cached_property
+    def cooling(self) -> Change | None:
+        """By how much second starts, which were cooled more slowly, ended above the first, all terms, kT an atom."""
+        if not self.slower or "second" not in self.tally:
+            return None
+        energies = [isinstance(name, str) for name in self.following.twice]
+        first, second = (self.tally.rows(start)[:, energies].sum(axis=1) for start in ("first", "second"))
+        scale = self.heat * self.following.system.n_atoms * self.tally.rows("part").mean() / first.shape[-1]
+        return meeting(first.ravel() / scale, second.ravel() / scale, COOLED)
+
+    def _sure(self, change: Change) -> float:
+        """By how much a change may be off, with the probability that is asked for."""
+        return change.error * stdtrit(change.freedom, SURE)
+
+    @property
+    def _seen_of_cooling(self) -> float:
+        """The smallest gain of slower cooling that would be seen, kT an atom."""
+        return np.inf if self.cooling is None else float(COOLED + self._sure(self.cooling))
+
+    @property
+    def hasty(self) -> bool:
+        """Whether slower cooling is seen to gain what matters."""
+        return self.cooling is not None and -self.cooling.value - COOLED > self._sure(self.cooling)
+
     @property
     def unforgotten(self) -> bool:
         """Whether torsions are seen to remember where they were."""
         memory = self.memory
-        return memory is not None and memory.value - memory.tolerance > memory.error * stdtrit(memory.freedom, SURE)
+        return memory is not None and memory.value - memory.tolerance > self._sure(memory)
 
     @property
     def forgotten(self) -> bool:
         """Whether torsions are seen not to: they cross the barriers between their wells."""
         memory = self.memory
-        return memory is not None and memory.value + memory.error * stdtrit(memory.freedom, SURE) < CROSSED
+        return memory is not None and memory.value + self._sure(memory) < CROSSED
 
     def _tolerance(self, name: str | tuple[str, str], size: float = 1.0) -> float:
         if isinstance(name, tuple):
@@ -231,7 +259,11 @@ class Relaxation:
             yield self._aspect(CARE, f"Not relaxed: {share} of the torsions are where they were before the sweeps "
                                      "because these have not forgotten it, as a second start shows. More sweeps are "
                                      "needed.")
-        if self.moving or self.remembered or self.apart or self.unforgotten or stuck > STUCK * beads:
+        if self.hasty:
+            yield self._aspect(CARE, f"Not relaxed: a second start that was cooled {self.slower} times as slowly has "
+                                     f"{-self.cooling.value:.2g} \u00b1 {self.cooling.error:.1g} kT an atom less "
+                                     "energy. More `annealing_sweeps` are needed.")
+        if self.moving or self.remembered or self.apart or self.unforgotten or self.hasty or stuck > STUCK * beads:
             return
         if not self.visible < BLIND:
             limit = (f"only changes above {self.visible:.2g} kT a degree of freedom would be seen"
@@ -246,6 +278,12 @@ class Relaxation:
             yield self._aspect(CARE, "Energies and torsions have come to rest, but whether torsions are trapped in "
                                      f"wells cannot be told: {known}. `tempering: {{}}` of hamiltonian crosses "
                                      "barriers.")
+            return
+        if self.slower and (limit := self._seen_of_cooling) > BLURRED:
+            known = (f"only differences above {limit:.2g} kT an atom to a second start would be seen, which was cooled "
+                     f"{self.slower} times as slowly" if np.isfinite(limit) else "there was no second start")
+            yield self._aspect(CARE, "Energies and torsions have come to rest, but whether frames were cooled slowly "
+                                     f"enough cannot be told: {known}. More frames or a larger 'second_start' tell.")
             return
         met = " A second start met the first." if self.away > AWAY else ""
         what = "torsional energy" if torsions else "the energy"

@@ -160,6 +160,33 @@ def test_torsions_that_remember_where_they_were_are_told(share: float, told: boo
     assert ("are where they were before the sweeps" in finding.text) == told
 
 
+@pytest.mark.parametrize(("gained", "noise", "word"), [
+    (0.0, 1.0, "Relaxed"), (0.01, 1.0, "Relaxed"), (0.1, 1.0, "less energy"), (0.1, 80.0, "cannot be told"),
+    (0.0, 80.0, "cannot be told")])
+def test_second_starts_that_were_cooled_more_slowly_tell_whether_that_gains(gained: float, noise: float,
+                                                                            word: str) -> None:
+    """In kT an atom; 0.02 may be gained, and what hides 0.05 is said to."""
+    of, found = following(), relaxation(np.random.default_rng(4), twice=True, apart=noise)
+    second, energy = found.tally.rows("second")[0].copy(), of.twice.index("lj")
+    second[energy] -= gained * HEAT * of.system.n_atoms * 0.5 / second.shape[1]
+    tally = Tally()
+    for name in ("often", "pairs"):
+        for frame, rows in enumerate(found.tally.rows(name)):
+            tally.row(name, frame, rows)
+    for name in ("first", "heated", "part"):
+        tally.row(name, 0, found.tally.rows(name)[0])
+    tally.row("second", 0, second)
+    tally.count("beads", 0, (100, 0, 0))
+    one = Relaxation(of, tally, TEMPERATURE, 0.8, crossing=True, slower=2)
+    assert one.cooling.value == pytest.approx(-gained, abs=4 * one.cooling.error)
+    findings = list(one.findings())
+    assert word in findings[-1].text
+    assert {finding.level for finding in findings} == {GOOD if word == "Relaxed" else CARE}
+    unasked = replace(one, slower=0)
+    assert unasked.cooling is None
+    assert all("cooled" not in finding.text for finding in unasked.findings())
+
+
 @pytest.mark.parametrize("share", [0.0, 0.15])
 def test_torsions_that_forget_where_they_began_are_not_trapped(share: float) -> None:
     rng = np.random.default_rng(5)

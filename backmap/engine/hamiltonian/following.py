@@ -111,18 +111,18 @@ class Followed:
     def after(self, sweep: int, atoms: Array, outcome: SweepOutcome | None = None, start: str = "first") -> None:
         """Look at whole molecules (A, 3), nm, after so many sweeps of a start; 0 is before them."""
         of, arrays = self.following, self.arrays
-        if sweep in of.rarely and (start == "first" or sweep == of.sweeps):
+        rarely, late = start == "first" and sweep in of.rarely, self.part is not None and sweep in of.late
+        if rarely or late:
             pairs, total = of.beads.pairs(atoms, self.box)
+        if rarely:
+            arrays[f"pairs {sweep}"] = self._summed(pairs, of.piece, of.n_pieces)
             if sweep == 0:
                 arrays["potential"] = np.array([total])
-            if start == "first":
-                arrays[f"pairs {sweep}"] = self._summed(pairs, of.piece, of.n_pieces)
-                if sweep == of.sweeps and "lj" in of.pairs:
-                    arrays["overlap"] = np.array([(pairs[0] > OVERLAP).sum()])
-            if self.part is not None and sweep == of.sweeps:
-                arrays[f"{start} pairs"] = self._summed(pairs, self.part)
-        if self.part is not None and sweep in of.late:
-            arrays[f"{start} wells"] = arrays.get(f"{start} wells", 0.0) + self._in_wells(atoms) / len(of.late)
+            if sweep == of.sweeps and "lj" in of.pairs:
+                arrays["overlap"] = np.array([(pairs[0] > OVERLAP).sum()])
+        if late:
+            for name, mean in (("pairs", self._summed(pairs, self.part)), ("wells", self._in_wells(atoms))):
+                arrays[f"{start} {name}"] = arrays.get(f"{start} {name}", 0.0) + mean / len(of.late)
         if outcome is not None and sweep in of.often:
             bonded, wells = of.beads.bonded(atoms), of.beads.wells(atoms).reshape(-1, of.system.n_beads)
             if start == "first":

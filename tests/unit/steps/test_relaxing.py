@@ -10,7 +10,7 @@ from backmap_plugins.steps.relaxing import TRAPPED, Relaxation, evenly, starting
 from numpy.typing import NDArray
 
 from backmap.engine.energy.frame import FrameEnergy
-from backmap.engine.hamiltonian.following import BLOCKS, PIECES, Following, stretches
+from backmap.engine.hamiltonian.following import BLOCKS, PIECES, Followed, Following, stretches
 from backmap.model.assessment import CARE, GOOD, UNUSABLE
 from backmap.model.parameters import BOLTZMANN
 from backmap.model.system import System
@@ -240,3 +240,17 @@ def test_starts_are_no_samples() -> None:
     falls = -2.0 * HEAT * of.system.n_atoms * of.often / (SWEEPS / 3)
     falling = relaxation(np.random.default_rng(4), **{BLOCKS: falls})
     assert UNUSABLE in [each.level for each in replace(falling, starts=True).findings()]
+
+
+def test_energies_of_two_starts_are_means_over_the_last_third() -> None:
+    """Of pairs, too, which one frame says badly."""
+    of = following()
+    _, window = scenes.octane_window(1)
+    one = Followed(of, window.box(0), of.part(1.0, (1, 2)))
+    frames = window.atoms[0] + 0.001 * np.random.default_rng(6).normal(size=(SWEEPS + 1, *window.atoms[0].shape))
+    for sweep, atoms in enumerate(frames):
+        one.after(sweep, atoms)
+    mean = np.mean([of.beads.pairs(frames[sweep], window.box(0))[0].sum(axis=1) for sweep in of.late], axis=0)
+    assert len(of.late) > 4
+    np.testing.assert_allclose(one.arrays["first pairs"].sum(axis=1), mean)
+    assert abs(mean - one.arrays[f"pairs {SWEEPS}"].sum(axis=1)).max() > 1e-6

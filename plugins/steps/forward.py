@@ -88,8 +88,8 @@ class Forward(FrameStep):
         for molecule in state.system.types:
             unknown = int((molecule.chemistry.sign == 0).sum())
             if unknown and not molecule.given:
-                state.log(f"note: {molecule.name}: the handedness of {unknown} stereocentres is not known; "
-                          "they come out as they are drawn (give a reference frame: topology: {stereo: aa.gro})")
+                state.log(f"note: {molecule.name}: the handedness of {unknown} stereocentre{'s' * (unknown > 1)} is "
+                          "not known; they come out as drawn (give a reference frame: topology: {stereo: aa.gro})")
 
     def frame(self, window: Window, state: State) -> Window:
         blank = replace(window, atoms=None, placed=None)

@@ -153,7 +153,7 @@ class Hamiltonian(FrameStep):
             return lambda done: state.progress(begin + (end - begin) * done)
 
         def begun(place: int) -> Frame:
-            if place not in starts:  # made once: how softly beads are met matters little to where sweeps begin
+            if place not in starts:  # once: by how much beads are soft matters little to where sweeps begin
                 starts[place] = self._begun(window.take([place]), state, lambda done: share(0.0, 0.3)(
                     (place + done) / window.size)).atoms
             return self.moves.frame(starts[place], window.beads[place], window.box(place))
@@ -165,6 +165,8 @@ class Hamiltonian(FrameStep):
             chosen["beads"] = "exact" if sigma is None else {"sigma": sigma}
             remarks, measured = [remark] * bool(remark), {"beads": softness.measured}
             self._prepare(state, sigma)
+            if sigma is None:
+                starts.clear()  # these do not meet their beads exactly
         tuner = MoveTuner(self.moves, self.energy, window, begun, partial(stages.main_round, options),
                           (state.seed, self.index), share(first, 1.0),
                           MappedBeads.of(state, options.temperature, options.fixman_potential))

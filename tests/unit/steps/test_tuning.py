@@ -8,6 +8,7 @@ import pytest
 from backmap_plugins.steps import stages, tuning
 from backmap_plugins.steps.hamiltonian import Hamiltonian
 from backmap_plugins.steps.move_options import SELDOM, Tempered
+from backmap_plugins.steps.softness import SigmaTuner
 from backmap_plugins.steps.tuning import FIRST, MoveTuner
 
 from backmap import testing
@@ -107,6 +108,24 @@ def test_starts_are_made_once_and_left_as_they_are(monkeypatch: pytest.MonkeyPat
     assert tuned.measured["sweeps"]
     assert len(made) == window.size
     assert all(np.array_equal(frame.atoms, atoms) for frame, atoms in zip(made, first, strict=True))
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_where_beads_turn_out_to_be_exact_starts_are_made_anew(exact: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of soft beads do not meet them, and moves of exact ones would leave them where they are."""
+    system, window, field = melt(1)
+    found = None if exact else {name: 0.02 for kind in system.types for name in kind.bead_types}
+    step, state, _ = started(system, field, beads="auto", timestep="auto", steps=4, sweeps=1, mend=0,
+                             soft_core_sweeps=1, temperature=350)
+    monkeypatch.setattr(SigmaTuner, "found", lambda self, at_most: (self.begun(0) and found, ""))
+    begun: list[float] = []
+    monkeypatch.setattr(MoveTuner, "timestep", lambda self, *given: begun.append(
+        float(np.abs(self.begun(0).residual).max())) or 2.0)
+    made, began = [], step._begun
+    monkeypatch.setattr(step, "_begun", lambda *given: made.append(1) or began(*given))
+    step.tune(window, state)
+    assert len(made) == (2 if exact else 1)
+    assert (begun[0] < 1e-6) == exact
 
 
 class Drifting:

@@ -1,6 +1,7 @@
 """What is wrong with a recipe, in one line: where in it, what, and what to do."""
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -97,6 +98,7 @@ def _model_in(annotation: Any) -> type[pydantic.BaseModel] | None:
 
 def _message(error: Any) -> str:
     message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    message = re.sub(r" or instance of \w+", "", message)  # names of classes tell a user nothing
     return message[:1].lower() + message[1:]
 
 

@@ -11,8 +11,11 @@ LOG = "log.txt"  #: of what other programs print
 
 def run(folder: Path, *words: object, stdin: str = "") -> None:
     """A command in a folder, with one thread; what it prints goes to ``LOG``."""
-    done = subprocess.run([str(word) for word in words], cwd=folder, input=stdin, text=True, capture_output=True,
-                          check=False, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    try:
+        done = subprocess.run([str(word) for word in words], cwd=folder, input=stdin, text=True, capture_output=True,
+                              check=False, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    except FileNotFoundError:
+        raise SystemExit(f"there is no program '{words[0]}' here: install it, or say where it is") from None
     with (folder / LOG).open("a") as log:
         log.write(done.stdout + done.stderr)
     if done.returncode:

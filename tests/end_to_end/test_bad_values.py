@@ -247,6 +247,9 @@ TABLE: list[Row] = [
     ("time step of 20 fs", *moving("timestep=20"),
      "run.yaml: steps[4].hamiltonian.timestep: should be less than or equal to 10 or should be 'auto', not 20. fs. "
      "Acceptance tells whether it is right: 0.6 to 0.95. auto: ..."),
+    ("tempering by a word", *moving("tempering=sometimes"),
+     "run.yaml: steps[4].hamiltonian.tempering: should be a valid dictionary or should be 'auto', not 'sometimes'. "
+     "Sweeps of tempered trajectories between the others: ..."),
     ("hydrogens heavier than lead", *moving("hydrogen_mass=300"),
      "run.yaml: steps[4].hamiltonian.hydrogen_mass: should be less than or equal to 100, not 300. Mass of "
      "hydrogens while they move, u, if that is more than their own. 4 allows time steps nearly twice as long; the "

@@ -35,6 +35,9 @@ class PartFunction(CPUDispatcher):
         self._flags = flags
 
     def add_overload(self, result: CompileResult) -> None:
+        if not self.targetoptions["_nrt"] and self.targetctx.data_model_manager[
+                result.signature.return_type].contains_nrt_meminfo():
+            raise TypeError(f"{self.py_func.__qualname__} hands out an array that nobody has counted")
         result = result._replace(entry_point=object())  # a name for those that call it; Python has nothing to call
         self.targetctx.insert_user_function(result.entry_point, result.fndesc, [result.library])
         self.overloads[tuple(result.signature.args)] = result

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..compiling.compiled import compiled, part
+from ..compiling.compiled import borrowing, compiled, part
 from ..sites.records import pair_at
 from .cells import AtomCells
 from .pair import NEAREST, ending, lennard_jones, reaction_field, sixth_of
@@ -145,7 +145,7 @@ def cells_around(cells, u, v, w, near):
     return near, count
 
 
-@part(nogil=True, error_model="numpy")
+@borrowing(nogil=True, error_model="numpy")
 def _within(first, here, near, x, start, lattice, cutoff, room):
     """Write those that come after the ``first`` atom in cells ``near``, and half of its own images, to ``room``;
     returns how many are within the cut-off."""
@@ -169,7 +169,7 @@ def _within(first, here, near, x, start, lattice, cutoff, room):
     return found
 
 
-@part(nogil=True, error_model="numpy")
+@borrowing(nogil=True, error_model="numpy")
 def _pairs_of(first, found, room, near, own, tables, sums):
     """Lennard-Jones and Coulomb energy of the pairs of the ``first`` atom in order with those found for it."""
     field, begin, key = tables.field, tables.excluded.start, tables.excluded.key

@@ -12,27 +12,27 @@ from scipy.sparse import csr_array, diags_array
 from ...model.molecule import MoleculeType
 from ...model.rigid import Dependents
 from ...model.system import System
-from ..compiling.compiled import compiled, part
+from ..compiling.compiled import borrowing, compiled
 
 Array = NDArray[np.float64]
 
 
-@part
+@borrowing
 def _cross(a, b):
     return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
 
 
-@part
+@borrowing
 def _dot(a, b):
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
-@part
+@borrowing
 def _scaled(a, factor):
     return a[0] * factor, a[1] * factor, a[2] * factor
 
 
-@part
+@borrowing
 def _sum(begin, end, parent, weight, column, x):
     """The parents' positions, weighed by a column."""
     a, b, c = 0.0, 0.0, 0.0
@@ -44,7 +44,7 @@ def _sum(begin, end, parent, weight, column, x):
     return a, b, c
 
 
-@part
+@borrowing
 def place(atoms, begins, ends, parent, weight, factor, x):
     """Put dependent atoms of ``x`` (A, 3) where they belong; the arrays are those of ``Dependents``."""
     for d in range(len(atoms)):
@@ -68,7 +68,7 @@ def place(atoms, begins, ends, parent, weight, factor, x):
         x[atoms[d], 0], x[atoms[d], 1], x[atoms[d], 2] = px, py, pz
 
 
-@part
+@borrowing
 def _by_direction(a, length, f):
     """The derivative of ``length`` f . a/|a| by a."""
     square = _dot(a, a)
@@ -76,7 +76,7 @@ def _by_direction(a, length, f):
     return scale * (f[0] - along * a[0]), scale * (f[1] - along * a[1]), scale * (f[2] - along * a[2])
 
 
-@part
+@borrowing
 def _pull(begin, end, parent, weight, column, pull, force):
     for n in range(begin, end):
         i, w = parent[n], weight[n, column]
@@ -85,7 +85,7 @@ def _pull(begin, end, parent, weight, column, pull, force):
         force[i, 2] += w * pull[2]
 
 
-@part
+@borrowing
 def spread(atoms, begins, ends, parent, weight, factor, x, force):
     """Hand the forces (A, 3) on dependent atoms to their parents; none is left on them."""
     for d in range(len(atoms)):

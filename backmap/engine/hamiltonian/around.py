@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..compiling.compiled import part
+from ..compiling.compiled import borrowing
 from ..energy.pair import coulomb, coulomb_slope, cubed, lennard_jones, lennard_jones_slope, shift, switching
 from ..energy.tables import Tail
 from .lists import LEAST, Lists
@@ -21,7 +21,7 @@ from .nearby import AtomTables
 NOTHING, HALF, ONE = np.float32(0.0), np.float32(0.5), np.float32(1.0)
 
 
-@part
+@borrowing
 def _single(tail):
     """A tail in single precision."""
     a, b, c = tail.of_6
@@ -37,7 +37,7 @@ def _runs(switched: bool) -> tuple[Any, Any]:
     Args:
         switched: Whether Lennard-Jones is switched off towards the cut-off.
     """
-    @part(fastmath=QUICK, error_model="numpy")
+    @borrowing(fastmath=QUICK, error_model="numpy")
     def alike(at, c6, c12, core, charge, limit, k, c, tail, near, begin, end):
         x, y, z = at
         energy, fx, fy, fz = NOTHING, NOTHING, NOTHING, NOTHING
@@ -64,7 +64,7 @@ def _runs(switched: bool) -> tuple[Any, Any]:
             fz += slope * dz
         return energy, fx, fy, fz
 
-    @part(fastmath=QUICK, error_model="numpy")
+    @borrowing(fastmath=QUICK, error_model="numpy")
     def mixed(at, factor, told, charge, limit, k, c, tail, near, begin, end):
         x, y, z = at
         energy, fx, fy, fz = NOTHING, NOTHING, NOTHING, NOTHING
@@ -100,7 +100,7 @@ _alike, _mixed = _runs(False)
 _alike_switched, _mixed_switched = _runs(True)
 
 
-@part(error_model="numpy")
+@borrowing(error_model="numpy")
 def energies_around(moving, s: AtomTables, kinds, charges, x, lists: Lists, force):
     """Energy of what moves with what stands still, kJ/mol; adds to ``force`` (places, 3)."""
     energy, limit, near, bounds, centre = 0.0, np.float32(s.field.cutoff * s.field.cutoff), lists.near, lists.bounds, \
@@ -137,7 +137,7 @@ def energies_around(moving, s: AtomTables, kinds, charges, x, lists: Lists, forc
     return energy
 
 
-@part(fastmath=QUICK, error_model="numpy")
+@borrowing(fastmath=QUICK, error_model="numpy")
 def forces_around(moving, s: AtomTables, kinds, charges, x, lists: Lists, force):
     """Add the forces of what stands still to ``force`` (places, 3)."""
     limit, twice = np.float32(s.field.cutoff * s.field.cutoff), np.float32(2.0 * s.field.coulomb.k)
@@ -184,7 +184,7 @@ def forces_around(moving, s: AtomTables, kinds, charges, x, lists: Lists, force)
             force[i, 2] += fz
 
 
-@part(fastmath=QUICK, error_model="numpy")
+@borrowing(fastmath=QUICK, error_model="numpy")
 def _of_many(i, begin, end, s: AtomTables, charges, x, lists: Lists, force):
     """The same of a bundle of several kinds, ``begin`` to ``end``, on atom ``i``."""
     limit, twice = np.float32(s.field.cutoff * s.field.cutoff), np.float32(2.0 * s.field.coulomb.k)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...model.parameters import FUNCTIONS
-from ..compiling.compiled import part
+from ..compiling.compiled import borrowing
 from .loops import QUICK
 from .turns import turn
 
@@ -40,7 +40,7 @@ def prepared(code: int, values: Array) -> Array:
     return rows
 
 
-@part(error_model="numpy")
+@borrowing(error_model="numpy")
 def bonded(term, values, x, room, force):
     """Energy of bonded terms at ``x`` (places, 3), kJ/mol; adds to ``force`` (places, 3).
 
@@ -70,7 +70,7 @@ def bonded(term, values, x, room, force):
     return energy
 
 
-@part(error_model="numpy")
+@borrowing(error_model="numpy")
 def _bond(quartic, r0, k, a, b, x, force):
     dx, dy, dz = x[b, 0] - x[a, 0], x[b, 1] - x[a, 1], x[b, 2] - x[a, 2]
     squared = max(dx * dx + dy * dy + dz * dz, TINY)
@@ -87,7 +87,7 @@ def _bond(quartic, r0, k, a, b, x, force):
     return energy
 
 
-@part(error_model="numpy")
+@borrowing(error_model="numpy")
 def _angles(code, term, values, first, last, x, room, force):
     """Up to ``WIDE`` of them, from ``first`` to ``last``; lanes to spare repeat the last."""
     energy = 0.0
@@ -111,7 +111,7 @@ def _angles(code, term, values, first, last, x, room, force):
     return energy
 
 
-@part(fastmath=QUICK, error_model="numpy")
+@borrowing(fastmath=QUICK, error_model="numpy")
 def _angle_lanes(of_cosine, room):
     """Arms u, v in rows 0 to 5, k, cos t0, sin t0 in 6 to 8, to energies in 9 and derivatives by arms in 10 to 15."""
     for n in range(WIDE):
@@ -132,7 +132,7 @@ def _angle_lanes(of_cosine, room):
         room[12 * WIDE + n], room[15 * WIDE + n] = both * vz - own * uz, both * uz - other * vz
 
 
-@part(error_model="numpy")
+@borrowing(error_model="numpy")
 def _dihedrals(code, term, values, first, last, x, room, force):
     """Up to ``WIDE`` of them, from ``first`` to ``last``; lanes to spare repeat the last."""
     energy = 0.0
@@ -148,7 +148,7 @@ def _dihedrals(code, term, values, first, last, x, room, force):
     return energy
 
 
-@part
+@borrowing
 def dihedral_arms(a, b, c, d, lane, x, room):
     """Arms of the dihedral of four places into a lane."""
     for e in range(3):
@@ -156,7 +156,7 @@ def dihedral_arms(a, b, c, d, lane, x, room):
         room[(6 + e) * WIDE + lane] = x[d, e] - x[c, e]
 
 
-@part
+@borrowing
 def dihedral_forces(a, b, c, d, lane, slope, room, force):
     """Forces on four places of an energy whose derivative by the dihedral in a lane is ``slope``."""
     for e in range(3):
@@ -168,7 +168,7 @@ def dihedral_forces(a, b, c, d, lane, slope, room, force):
         force[d, e] += tail
 
 
-@part(fastmath=QUICK, error_model="numpy")
+@borrowing(fastmath=QUICK, error_model="numpy")
 def dihedral_lanes(room):
     """Arms f, g, h in rows 0 to 8 to forces, and cosines and sines in 9 and 10.
 
@@ -198,7 +198,7 @@ def dihedral_lanes(room):
         room[6 * WIDE + n], room[7 * WIDE + n], room[8 * WIDE + n] = two * bx, two * by, two * bz
 
 
-@part(error_model="numpy")
+@borrowing(error_model="numpy")
 def _twist(code, values, n, cosine, sine):
     """Energy of dihedral ``n``, and its derivative by the angle."""
     if code in (_PROPER, _IMPROPER):

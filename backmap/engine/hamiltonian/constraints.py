@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..compiling.compiled import part
+from ..compiling.compiled import borrowing, part
 from ..geometry.dependents import place, spread
 from .elimination import factorised, solve
 from .records import BlockTables, rows_of
@@ -79,7 +79,7 @@ def constraints_of(t: BlockTables, k: int, exact):
         fixed, fixed_value, dot, dot_value, mixed, mixed_value)
 
 
-@part
+@borrowing
 def directions(bond, x, unit):
     """Unit vectors of bonds (n, 2) at ``x`` (places, 3), into ``unit``."""
     for n in range(len(bond)):
@@ -89,7 +89,7 @@ def directions(bond, x, unit):
         unit[n, 0], unit[n, 1], unit[n, 2] = a * scale, b * scale, c * scale
 
 
-@part
+@borrowing
 def factorise(h: Constraints, unit, factor):
     """Cholesky factor of G_C into ``factor`` (entries,); returns log det G_C, -inf if it is not positive."""
     factor[:len(h.column)] = 0.0
@@ -107,7 +107,7 @@ def factorise(h: Constraints, unit, factor):
     return factorised(h.column, h.diagonal, h.update, h.update_end, factor)
 
 
-@part
+@borrowing
 def _pull_bonds(bond, bond_row, inverse_mass, unit, force, x):
     """x -= m^-1 J^T ``force``, of bonds."""
     for n in range(len(bond)):
@@ -118,7 +118,7 @@ def _pull_bonds(bond, bond_row, inverse_mass, unit, force, x):
             x[j, c] += other * unit[n, c]
 
 
-@part
+@borrowing
 def _pull_beads(row_place, start, end, place, weight, inverse_mass, force, x):
     """The same, of beads."""
     for r in range(len(row_place)):
@@ -131,7 +131,7 @@ def _pull_beads(row_place, start, end, place, weight, inverse_mass, force, x):
             x[i, 2] -= scale * c
 
 
-@part
+@borrowing
 def _sums(start, end, place, weight, x, sums):
     for r in range(len(start)):
         a, b, c = 0.0, 0.0, 0.0
@@ -143,13 +143,13 @@ def _sums(start, end, place, weight, x, sums):
         sums[r, 0], sums[r, 1], sums[r, 2] = a, b, c
 
 
-@part
+@borrowing
 def bead_sums(h: Constraints, x, sums):
     """What the atoms that move contribute to each bead row, sum of weight times ``x``, into ``sums`` (rows, 3)."""
     _sums(h.weight_start, h.weight_end, h.weight_place, h.weight, x, sums)
 
 
-@part
+@borrowing
 def project_velocities(h: Constraints, unit, factor, v, right, sums):
     """Take from ``v`` (places, 3) what would leave the constraints."""
     bond, bond_row, row_place = h.bond, h.bond_row, h.row_place
@@ -168,7 +168,7 @@ def project_velocities(h: Constraints, unit, factor, v, right, sums):
         _pull_beads(row_place, h.weight_start, h.weight_end, h.weight_place, h.weight, h.inverse_mass, right, v)
 
 
-@part(error_model="numpy")
+@borrowing(error_model="numpy")
 def _off_bonds(bond, bond_row, bond_length, unit, x, right):
     """How far along the gradients ``unit`` bonds are from their lengths, into ``right``, and the largest violation, nm.
 
@@ -187,7 +187,7 @@ def _off_bonds(bond, bond_row, bond_length, unit, x, right):
     return worst
 
 
-@part
+@borrowing
 def _off_beads(row_place, sums, held, right):
     """The same of beads."""
     worst = 0.0
@@ -199,7 +199,7 @@ def _off_beads(row_place, sums, held, right):
     return worst
 
 
-@part
+@borrowing
 def project_positions(h: Constraints, unit, factor, x, right, sums, held):
     """Move ``x`` (places, 3) along the gradients in ``unit`` until bonds have their lengths and beads are at ``held``.
 
@@ -208,7 +208,7 @@ def project_positions(h: Constraints, unit, factor, x, right, sums, held):
     return _projected(h, unit, factor, x, right, sums, held, x, 0.0)
 
 
-@part
+@borrowing
 def leads_to(h: Constraints, unit, factor, x, right, sums, held, goal):
     """Whether ``project_positions`` would bring ``x`` to ``goal``, which meets the constraints; ``x`` is changed.
 
@@ -217,7 +217,7 @@ def leads_to(h: Constraints, unit, factor, x, right, sums, held, goal):
     return _projected(h, unit, factor, x, right, sums, held, goal, RETURNED)
 
 
-@part
+@borrowing
 def _projected(h: Constraints, unit, factor, x, right, sums, held, goal, near):
     """Newton steps until constraints are met, or, where ``near`` is not 0, ``x`` is as near as that to ``goal``."""
     # What loops take from ``h`` is taken before: arrays are counted each time they are handed out.
@@ -244,7 +244,7 @@ def _projected(h: Constraints, unit, factor, x, right, sums, held, goal, near):
     return False
 
 
-@part
+@borrowing
 def farthest(x, other, moving):
     """The largest distance between two positions of an atom, nm."""
     most = 0.0
@@ -253,7 +253,7 @@ def farthest(x, other, moving):
     return np.sqrt(most)
 
 
-@part
+@borrowing
 def follow(t: BlockTables, k: int, x):
     """Put the dependent atoms of block ``k`` where its free ones have them."""
     d = t.dependents
@@ -261,7 +261,7 @@ def follow(t: BlockTables, k: int, x):
     place(d.place[rows], d.begin[rows], d.end[rows], d.parent, d.weight, d.factor[rows], x)
 
 
-@part
+@borrowing
 def hand_over(t: BlockTables, k: int, x, force):
     """Hand the forces on dependent atoms of block ``k`` to their parents."""
     d = t.dependents

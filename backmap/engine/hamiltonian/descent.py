@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..compiling.compiled import compiled, part
+from ..compiling.compiled import borrowing, compiled, part
 from .constraints import (
     constraints_of,
     directions,
@@ -23,7 +23,7 @@ from .constraints import (
 )
 from .forces import energy_and_forces, terms_of
 from .isomers import stays_isomer
-from .lists import Lists, MovingBlock, neighbours, renewed
+from .lists import Lists, MovingBlock, neighbours, renewed, strays
 from .move import Frame, place_block, update_reach, update_residual
 from .nearby import AtomTables
 from .records import BlockTables
@@ -39,7 +39,7 @@ SHORTEST = 1e-5
 GROWS, SHRINKS = 1.25, 0.3
 
 
-@part
+@borrowing
 def _fastest(v, moving):
     """The largest of some velocities."""
     most = 0.0
@@ -84,7 +84,7 @@ def _descend(t: BlockTables, s: AtomTables, p: BlockPlaces, one: int, rules: Rul
     x, v, force, role = r.x[:places], r.velocity[:places], r.force[:places], r.role[:p.n_atoms[one]]
     block = MovingBlock(own.moving, own.group, r.kinds, x, role, p.first_atom[one],
                         bead_near(t, s, frame.grid, p, one))
-    lists = neighbours(block, s, frame.grid, frame.atoms, 0.0, lists)
+    lists = neighbours(block, s, frame.grid, frame.atoms, lists)
     energy, stride = _energy(t, s, p, one, rules, push, r, lists), FIRST
     first, fresh = energy, True
     if not np.isfinite(energy):
@@ -112,7 +112,8 @@ def _descend(t: BlockTables, s: AtomTables, p: BlockPlaces, one: int, rules: Rul
                 and stays_isomer(t, k, r.previous, x, rules.flat)):
             if follows:
                 follow(t, k, x)
-            lists = renewed(block, s, frame.grid, frame.atoms, r.start, lists)
+            if strays(x, own.moving, lists):
+                lists = renewed(block, s, frame.grid, frame.atoms, r.start, lists)
             now = _energy(t, s, p, one, rules, push, r, lists)
             lower = now < energy
         if lower:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..compiling.compiled import part
+from ..compiling.compiled import borrowing
 from .loops import QUICK
 
 Index = NDArray[np.int64]
@@ -84,7 +84,7 @@ def _numbered(rank: Index, columns: list[list[int]]) -> Pattern:
                    np.array(update, dtype=np.int64).reshape(-1, 2), np.array(update_end, dtype=np.int64))
 
 
-@part(fastmath=QUICK, error_model="numpy")
+@borrowing(fastmath=QUICK, error_model="numpy")
 def factorised(column, diagonal, update, update_end, factor):
     """Replace a matrix in ``factor`` (e,) by its Cholesky factor; returns log det, -inf if it is not positive.
 
@@ -113,7 +113,7 @@ def factorised(column, diagonal, update, update_end, factor):
     return total + np.log(product)
 
 
-@part(fastmath=QUICK, error_model="numpy")
+@borrowing(fastmath=QUICK, error_model="numpy")
 def solve(column, diagonal, factor, right):
     """Solve for ``right`` (n,), by rank, in place."""
     begin = 0

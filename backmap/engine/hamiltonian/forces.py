@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..compiling.compiled import part
+from ..compiling.compiled import borrowing, part
 from ..energy.pair import ending, energy_and_slope, reaction_field
 from .around import energies_around, forces_around
 from .bonded import bonded
@@ -54,7 +54,7 @@ def terms_of(t: BlockTables, k: int):
                       maps, t.maps.splines)
 
 
-@part(fastmath=QUICK, error_model="numpy")
+@borrowing(fastmath=QUICK, error_model="numpy")
 def _pair(squared, c6, c12, charges, k, c, core):
     """Energy of a pair, and its slope; below ``core`` along the tangent in the squared distance."""
     held = max(squared, core)
@@ -63,7 +63,7 @@ def _pair(squared, c6, c12, charges, k, c, core):
     return energy + 0.5 * slope * (squared - held), slope
 
 
-@part(fastmath=QUICK, error_model="numpy")
+@borrowing(fastmath=QUICK, error_model="numpy")
 def _ending_pair(squared, c6, c12, charges, k, c, core, tail):
     """The same of a pair that the cut-off ends."""
     held = max(squared, core)
@@ -74,7 +74,7 @@ def _ending_pair(squared, c6, c12, charges, k, c, core, tail):
     return energy + more + 0.5 * slope * (squared - held), slope
 
 
-@part
+@borrowing
 def _push(force, i, j, dx, dy, dz, slope):
     """Forces of a pair whose energy has ``slope``, by the step from i to j."""
     force[i, 0] += slope * dx
@@ -85,7 +85,7 @@ def _push(force, i, j, dx, dy, dz, slope):
     force[j, 2] -= slope * dz
 
 
-@part
+@borrowing
 def listed(pair, value, s: AtomTables, kinds, x, force):
     """Pairs in the molecule: non-bonded, excluded (reaction field)."""
     energy, limit, core = 0.0, s.field.cutoff * s.field.cutoff, s.core
@@ -107,7 +107,7 @@ def listed(pair, value, s: AtomTables, kinds, x, force):
     return energy
 
 
-@part
+@borrowing
 def _explicit(pair, value, core, kinds, x, force):
     """Explicit pairs (1-4)."""
     energy = 0.0
@@ -121,7 +121,7 @@ def _explicit(pair, value, core, kinds, x, force):
     return energy
 
 
-@part
+@borrowing
 def _imaged(s: AtomTables, kinds, charges, x, images, shift, force):
     """Pairs of atoms that both move, one of them in another box."""
     energy, limit = 0.0, s.field.cutoff * s.field.cutoff
@@ -139,14 +139,14 @@ def _imaged(s: AtomTables, kinds, charges, x, images, shift, force):
     return energy
 
 
-@part(error_model="numpy", inline="always")
+@borrowing(error_model="numpy", inline="always")
 def _root(squared):
     """1 / sqrt of a number, to 1e-13: a step of Newton's from single precision, where lanes are many and quick."""
     near = np.float64(ONE / np.sqrt(np.float32(squared)))
     return near * (1.5 - 0.5 * squared * near * near)
 
 
-@part(fastmath=QUICK, error_model="numpy")
+@borrowing(fastmath=QUICK, error_model="numpy")
 def _inside(moving, values, s: AtomTables, kinds, x, cores, wide, force):
     """Listed pairs in the molecule: every atom that moves meets all places in rows, as in ``quick.forces_inside``.
 
@@ -189,7 +189,7 @@ def _inside(moving, values, s: AtomTables, kinds, x, cores, wide, force):
     return energy
 
 
-@part
+@borrowing
 def energy_and_forces(b: BlockTerms, s: AtomTables, kinds, charges, x, lists: Lists, room: PairRoom, work, force):
     """All energies of a block at ``x`` (places, 3), kJ/mol, and the forces on its places into ``force``.
 
@@ -206,7 +206,7 @@ def energy_and_forces(b: BlockTerms, s: AtomTables, kinds, charges, x, lists: Li
     return energy
 
 
-@part
+@borrowing
 def quick_forces(b: BlockTerms, s: AtomTables, kinds, charges, x, lists: Lists, room: PairRoom, work, force):
     """Forces alone, those of non-bonded pairs in single precision."""
     force[:] = 0.0

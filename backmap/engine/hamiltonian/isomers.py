@@ -2,11 +2,11 @@
 from __future__ import annotations
 
 from ...model.isomers import CENTRE
-from ..compiling.compiled import part
+from ..compiling.compiled import borrowing, part
 from .records import BlockTables, rows_of
 
 
-@part
+@borrowing
 def _signed(code, a, b, c, d, x):
     """What has the sign of a centre ``a`` with neighbours, or of a torsion, +1 being trans; see ``model.isomers``."""
     if code == CENTRE:
@@ -22,7 +22,7 @@ def _signed(code, a, b, c, d, x):
             - (u0 * v0 + u1 * v1 + u2 * v2) * (v0 * w0 + v1 * w1 + v2 * w2))
 
 
-@part
+@borrowing
 def _flat(a, b, c, d, x, flat):
     """Whether the cosine of how far a torsion is from 0 or from 180 degrees is more than ``flat``."""
     u0, u1, u2 = x[b, 0] - x[a, 0], x[b, 1] - x[a, 1], x[b, 2] - x[a, 2]

@@ -1,8 +1,9 @@
 """Neighbour lists of a block: all that stands still around it, by atom and kind (compiled).
 
-What is near the block is gathered once, in single precision about a bead, which stands still: it is the same in a
-trajectory and in its way back, so that both see neighbours at the same places, 1e-7 nm from where they are. Each
-atom's list is taken out of that, and again when the atom has moved.
+Fragments that atoms of a block may come near to are looked up where it begins. Of those that it is near to now atoms
+are gathered, in single precision about a bead, which stands still: it is the same in a trajectory and in its way back,
+so that both see neighbours at the same places, 1e-7 nm from where they are. Each atom's list is taken out of that, and
+again when the atom has moved.
 """
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..compiling.compiled import part
+from ..compiling.compiled import borrowing, part
 from ..compiling.lanes import WIDTH
 from ..compiling.packing import pack_near
 from .loops import LANES
@@ -21,8 +22,9 @@ Array = NDArray[np.float64]
 Single = NDArray[np.float32]
 Index = NDArray[np.int64]
 
-#: nm; how far an atom moves before its list is made anew, and before what is near the block is gathered anew.
-MARGIN, REACH = 0.06, 0.1
+#: nm; how far an atom moves before its list is made anew, before what is near the block is gathered anew, and before
+#: fragments are looked up anew.
+MARGIN, REACH, FETCH = 0.06, 0.1, 0.25
 #: nm; more than rounding to single precision moves neighbours by.
 ROUNDING = 1e-5
 #: Lists that were made anew stand behind the others; with so many times what all took at first, all are made anew.
@@ -43,10 +45,14 @@ class Lists(NamedTuple):
         factor: Where a bundle is of several kinds, six times c6, twelve times c12 and core, no less than ``LEAST``, of
             atoms that move with each of their entries, (3, n).
         told: Where in them those of each atom that moves begin, (places,).
-        used: Columns of ``near`` and of ``factor`` that are taken, and of ``near`` when all lists were new, (3,).
+        used: Columns of ``near`` and of ``factor`` that are taken, of ``near`` when all lists were new, and rows of
+            ``fragments``, (4,).
         around: What is near the block, as in ``near``, by kind, (4, m).
         kinds: Where each kind begins in it, always at a multiple of ``WIDTH``, (kinds + 1,).
-        gathered: Where atoms were when that was gathered, nm, (places, 3).
+        fragments: Beads of the fragments that atoms may come near to, (f,).
+        shifts: Displacements of their images, nm, and whether they are images, (f, 4).
+        fetched: Where atoms were when those were looked up, nm, (places, 3).
+        gathered: Where they were when what is near was gathered, nm, (places, 3).
         listed: Where each was when its list was made, nm, (places, 3).
         centre: Origin of ``near``, nm, (3,).
         images: Places i < j of pairs of atoms that both move, of which j is a periodic image, (m, 2).
@@ -60,6 +66,9 @@ class Lists(NamedTuple):
     used: Index
     around: Single
     kinds: Index
+    fragments: Index
+    shifts: Array
+    fetched: Array
     gathered: Array
     listed: Array
     centre: Array
@@ -92,23 +101,26 @@ class MovingBlock(NamedTuple):
 def lists(places: int, n_kinds: int) -> Lists:
     """Room for the lists of blocks of at most ``places`` places."""
     size = 512 * LANES
-    return Lists(np.empty((4, size), dtype=np.float32), np.zeros((places, n_kinds + 1), dtype=np.int64),
-                 np.empty((3, size), dtype=np.float32), np.zeros(places, dtype=np.int64), np.zeros(3, dtype=np.int64),
-                 np.empty((4, size), dtype=np.float32), np.zeros(n_kinds + 1, dtype=np.int64), np.empty((places, 3)),
-                 np.empty((places, 3)), np.zeros(3), np.empty((0, 2), dtype=np.int64), np.empty((0, 3)))
+    single, integer = np.float32, np.int64
+    return Lists(np.empty((4, size), single), np.zeros((places, n_kinds + 1), integer), np.empty((3, size), single),
+                 np.zeros(places, integer), np.zeros(4, integer), np.empty((4, size), single),
+                 np.zeros(n_kinds + 1, integer), np.empty(512, integer), np.empty((512, 4)),
+                 *(np.empty((places, 3)) for _ in range(3)), np.zeros(3), np.empty((0, 2), integer), np.empty((0, 3)))
 
 
 @part
-def neighbours(b: MovingBlock, s: AtomTables, g: Cells, atoms, strayed, lists: Lists):
-    """Lists of what stands still near each atom of a block, and images of what moves.
+def neighbours(b: MovingBlock, s: AtomTables, g: Cells, atoms, lists: Lists):
+    """Lists of what stands still near each atom of a block where it stands in ``atoms``, and images of what moves.
 
-    They hold all pairs within the cut-off as long as ``renewed`` sees to it.
-
-    Args:
-        strayed: How far the block is from where it stands in ``atoms``, nm.
-        lists: Room for them; what is returned is larger if need be.
+    They hold all pairs within the cut-off as long as ``renewed`` sees to it. What is returned is larger if need be.
     """
-    return _listed(b, s, -1.0, _gathered(b, s, g, atoms, strayed, lists))
+    return _listed(b, s, -1.0, _gathered(b, s, g, atoms, 0.0, _fetched(b, s, g, 0.0, lists)))
+
+
+@borrowing
+def strays(x, moving, lists: Lists):
+    """Whether an atom has moved too far from where its list was made for ``x`` (places, 3)."""
+    return _farthest(x, moving, lists.listed) > MARGIN * MARGIN
 
 
 @part
@@ -118,14 +130,15 @@ def renewed(b: MovingBlock, s: AtomTables, g: Cells, atoms, start, lists: Lists)
     Args:
         start: Where the block stands in ``atoms``, nm, (places, 3).
     """
-    if _farthest(b.x, b.moving, lists.listed) <= MARGIN * MARGIN:
-        return lists
     if _farthest(b.x, b.moving, lists.gathered) > REACH * REACH:
-        return neighbours(b, s, g, atoms, np.sqrt(_farthest(b.x, b.moving, start)), lists)
+        strayed = np.sqrt(_farthest(b.x, b.moving, start))
+        if _farthest(b.x, b.moving, lists.fetched) > FETCH * FETCH:
+            lists = _fetched(b, s, g, strayed, lists)
+        return _listed(b, s, -1.0, _gathered(b, s, g, atoms, strayed, lists))
     return _listed(b, s, -1.0 if lists.used[0] > GROWN * lists.used[2] else MARGIN, lists)
 
 
-@part
+@borrowing
 def _farthest(x, moving, other):
     """The largest squared distance between two positions of an atom, nm^2."""
     most = 0.0
@@ -160,8 +173,7 @@ def _listed(b: MovingBlock, s: AtomTables, margin, lists: Lists):
         for one in range(len(bundle) - 1):
             for kind in range(bundle[one], bundle[one + 1]):
                 bounds[i, kind] = end
-                for n in range(np.uint64(starts[kind]), np.uint64(starts[kind + 1]), np.uint64(WIDTH)):
-                    end = pack_near(around, n, at_x, at_y, at_z, limit, near, end)
+                end = _packed(around, starts[kind], starts[kind + 1], at_x, at_y, at_z, limit, near, end)
             end = _filled_up(near, end)
         bounds[i, n_kinds] = end
         if many:
@@ -171,11 +183,19 @@ def _listed(b: MovingBlock, s: AtomTables, margin, lists: Lists):
         used[0] = end
     if margin < 0.0:
         used[2] = used[0]
-    return Lists(near, bounds, factor, told, used, around, starts, lists.gathered, listed, centre, lists.images,
-                 lists.shift)
+    return Lists(near, bounds, factor, told, used, around, starts, lists.fragments, lists.shifts, lists.fetched,
+                 lists.gathered, listed, centre, lists.images, lists.shift)
 
 
-@part
+@borrowing
+def _packed(around, first, behind, x, y, z, limit, near, used):
+    """Append what is near a point, of columns from ``first`` on, to ``near``; returns where they end."""
+    for n in range(np.uint64(first), np.uint64(behind), np.uint64(WIDTH)):
+        used = pack_near(around, n, x, y, z, limit, near, used)
+    return used
+
+
+@borrowing
 def _filled_up(near, used):
     """Fill lists up to whole lanes; returns where that ends. Lanes beyond it are overwritten."""
     lanes = np.uint64(LANES)
@@ -187,7 +207,7 @@ def _filled_up(near, used):
     return (used + lanes - np.uint64(1)) // lanes * lanes
 
 
-@part
+@borrowing
 def parameters(bounds, s: AtomTables, mine, factor, first):
     """Write what an atom of kind ``mine`` has with the entries of ``bounds`` (kinds + 1,), from column ``first`` on.
 
@@ -207,7 +227,7 @@ def parameters(bounds, s: AtomTables, mine, factor, first):
             n += np.uint64(WIDTH)
 
 
-@part
+@borrowing
 def tell(s: AtomTables, kinds, places, lists: Lists):
     """Parameters of the entries of a block, with each of its places; those in a row that are of one kind share them."""
     used = 0
@@ -221,27 +241,63 @@ def tell(s: AtomTables, kinds, places, lists: Lists):
 
 
 @part
+def _fetched(b: MovingBlock, s: AtomTables, g: Cells, strayed, lists: Lists):
+    """Fragments that atoms of a block may come near to before one has moved by ``FETCH``."""
+    middle, spread = _ball(b.x, b.moving)
+    widths, extra = _widths(b, s.field.cutoff + MARGIN + REACH + FETCH), _image_reach(g, s, spread, strayed + FETCH)
+    found, shifts = lists.fragments, lists.shifts
+    count, found, shifts = fragments_near(
+        g, middle[0], middle[1], middle[2], spread + s.field.cutoff + MARGIN + REACH + FETCH + extra, found, shifts)
+    near = np.empty(count, np.int64)
+    lists.used[3] = _kept(b, s, g, widths, extra, count, found, shifts, near)
+    for n in range(lists.used[3]):
+        found[n] = found[near[n]]
+        for d in range(4):
+            shifts[n, d] = shifts[near[n], d]
+    copy(b.x, b.moving, lists.fetched)
+    return Lists(lists.near, lists.bounds, lists.factor, lists.told, lists.used, lists.around, lists.kinds, found,
+                 shifts, lists.fetched, lists.gathered, lists.listed, lists.centre, lists.images, lists.shift)
+
+
+@part
 def _gathered(b: MovingBlock, s: AtomTables, g: Cells, atoms, strayed, lists: Lists):
     """What is near the block, and pairs of what moves with its images, until an atom has moved by ``REACH``."""
-    moving, groups, x = b.moving, b.groups, b.x
     for c in range(3):
         lists.centre[c] = b.centre[c]
-        for i in range(moving):
-            lists.gathered[i, c] = x[i, c]
-    middle, spread = _ball(x, moving)
-    widths, extra, radius = np.empty(len(groups) - 1), 0.0, s.field.cutoff + MARGIN + REACH
+    copy(b.x, b.moving, lists.gathered)
+    _, spread = _ball(b.x, b.moving)
+    widths, extra = _widths(b, s.field.cutoff + MARGIN + REACH), _image_reach(g, s, spread, strayed)
+    near = np.empty(lists.used[3], np.int64)
+    count = _kept(b, s, g, widths, extra, len(near), lists.fragments, lists.shifts, near)
+    around, image, image_shift = _candidates(b, s, atoms, near[:count], lists)
+    images, shift = _imaged(b.x, s.field.cutoff + 2.0 * REACH, b.moving, image, image_shift)
+    return Lists(lists.near, lists.bounds, lists.factor, lists.told, lists.used, around, lists.kinds, lists.fragments,
+                 lists.shifts, lists.fetched, lists.gathered, lists.listed, lists.centre, images, shift)
+
+
+@borrowing
+def copy(x, moving, to):
+    """Positions of what moves, into ``to``: slices take long to compile."""
+    for i in range(moving):
+        for c in range(3):
+            to[i, c] = x[i, c]
+
+
+@borrowing
+def _image_reach(g: Cells, s: AtomTables, spread, strayed):
+    """How much farther fragments are to be looked for that move themselves, in other boxes: they are found where they
+    were."""
+    narrow = g.periodic and min(g.width[0], g.width[1], g.width[2]) < s.field.cutoff + 2.0 * (REACH + FETCH + spread)
+    return REACH + strayed if narrow else 0.0
+
+
+@part
+def _widths(b: MovingBlock, radius):
+    """How far from the first atom of each group fragments are near it."""
+    widths = np.empty(len(b.groups) - 1)
     for group in range(len(widths)):
-        widths[group] = radius + _width(x, groups[group], groups[group + 1])
-    narrow = g.periodic and g.width.min() < s.field.cutoff + 2.0 * (REACH + spread)
-    if narrow:
-        extra = REACH + strayed  # both atoms of a pair may move, and fragments are found where they were
-    found, shifts = np.empty(512, np.int64), np.empty((512, 4))
-    count, found, shifts = fragments_near(g, middle[0], middle[1], middle[2], spread + radius + extra, found, shifts)
-    count = _kept(b, s, g, widths, extra, count, found, shifts)
-    around, image, image_shift = _candidates(b, s, atoms, count, found, shifts, lists)
-    images, shift = _imaged(x, s.field.cutoff + 2.0 * REACH, moving, image, image_shift)
-    return Lists(lists.near, lists.bounds, lists.factor, lists.told, lists.used, around, lists.kinds, lists.gathered,
-                 lists.listed, lists.centre, images, shift)
+        widths[group] = radius + _width(b.x, b.groups[group], b.groups[group + 1])
+    return widths
 
 
 @part
@@ -256,7 +312,7 @@ def _ball(x, moving):
     return centre, np.sqrt(most)
 
 
-@part
+@borrowing
 def _width(x, begin, end):
     """How far the atoms of a group are from its first."""
     most = 0.0
@@ -265,31 +321,29 @@ def _width(x, begin, end):
     return np.sqrt(most)
 
 
-@part
-def _kept(b: MovingBlock, s: AtomTables, g: Cells, widths, extra, count, found, shifts):
-    """Move those of the fragments found that may be near some group to the front; returns how many.
+@borrowing
+def _kept(b: MovingBlock, s: AtomTables, g: Cells, widths, extra, count, found, shifts, near):
+    """Which of the fragments found may be near some group, into ``near``; returns how many.
 
     Fragments that move themselves, in other boxes, may be farther by ``extra``.
     """
-    kept, beads, reach, start, fragment = 0, g.beads, g.reach, s.fragment_start, s.fragment
-    x, role, first_atom, moving, groups = b.x, b.role, b.first_atom, b.moving, b.groups
+    kept, beads, reach, start, x, groups = 0, g.beads, g.reach, s.fragment_start, b.x, b.groups
     for n in range(count):
-        bead = found[n]
-        more = extra if _moves(fragment, start[bead], start[bead + 1], role, first_atom, moving) else 0.0
-        at = beads[bead, 0] + shifts[n, 0], beads[bead, 1] + shifts[n, 1], beads[bead, 2] + shifts[n, 2]
+        bead, more = found[n], 0.0
+        if extra > 0.0 and _moves(s.fragment, start[bead], start[bead + 1], b.role, b.first_atom, b.moving):
+            more = extra
+        u, v, w = beads[bead, 0] + shifts[n, 0], beads[bead, 1] + shifts[n, 1], beads[bead, 2] + shifts[n, 2]
         for group in range(len(widths)):
             i = groups[group]
-            away = (x[i, 0] - at[0])**2 + (x[i, 1] - at[1])**2 + (x[i, 2] - at[2])**2
+            away = (x[i, 0] - u)**2 + (x[i, 1] - v)**2 + (x[i, 2] - w)**2
             if away < (widths[group] + more + reach[bead])**2:
-                found[kept] = bead
-                for d in range(4):
-                    shifts[kept, d] = shifts[n, d]
+                near[kept] = n
                 kept += 1
                 break
     return kept
 
 
-@part
+@borrowing
 def _moves(fragment, begin, end, role, first_atom, moving):
     """Whether any atom of a fragment, from ``begin`` to ``end``, is one of those that move."""
     for f in range(begin, end):
@@ -300,8 +354,8 @@ def _moves(fragment, begin, end, role, first_atom, moving):
 
 
 @part
-def _candidates(b: MovingBlock, s: AtomTables, atoms, count, found, shifts, lists: Lists):
-    """Atoms of fragments into ``lists.around``, those of one kind together, and images of what moves.
+def _candidates(b: MovingBlock, s: AtomTables, atoms, near, lists: Lists):
+    """Atoms of those fragments that are ``near`` into ``lists.around``, by kind, and images of what moves.
 
     Returns:
         ``lists.around``, perhaps larger; places of what moves in other boxes, (m,), and their shifts, (m, 3).
@@ -309,11 +363,12 @@ def _candidates(b: MovingBlock, s: AtomTables, atoms, count, found, shifts, list
     n_kinds, kind_of, charge, factor = len(s.field.c6), s.field.kind, s.field.charge, s.field.coulomb.factor
     start, fragment, role, first_atom, moving = s.fragment_start, s.fragment, b.role, b.first_atom, b.moving
     around, bounds, centre, n_images, total = lists.around, lists.kinds, lists.centre, 0, 0
-    for n in range(count):
+    found, shifts = lists.fragments, lists.shifts
+    for n in near:
         total += start[found[n] + 1] - start[found[n]]
     chosen, shift_of = np.empty(total, np.int64), np.empty(total, np.int64)
     image, image_shift, total, many = np.empty(total, np.int64), np.empty((total, 3)), 0, np.zeros(n_kinds, np.int64)
-    for n in range(count):
+    for n in near:
         for f in range(start[found[n]], start[found[n] + 1]):
             atom = fragment[f]
             local = atom - first_atom

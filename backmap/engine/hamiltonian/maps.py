@@ -3,14 +3,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..compiling.compiled import part
+from ..compiling.compiled import borrowing
 from .bonded import WIDE, dihedral_arms, dihedral_forces, dihedral_lanes
 
 #: Maps that are worked out at a time: each has two dihedrals.
 TOGETHER = WIDE // 2
 
 
-@part(error_model="numpy")
+@borrowing(error_model="numpy")
 def correction_maps(term, splines, x, room, force):
     """Energy of correction maps at ``x`` (places, 3), kJ/mol; adds to ``force`` (places, 3).
 
@@ -39,7 +39,7 @@ def correction_maps(term, splines, x, room, force):
     return energy
 
 
-@part(error_model="numpy")
+@borrowing(error_model="numpy")
 def _interpolated(spline, one, two):
     """Energy of a map (G, G, 4) at two dihedrals, and its derivatives by them."""
     size = len(spline)
@@ -60,7 +60,7 @@ def _interpolated(spline, one, two):
     return energy, scale * by_one, scale * by_two
 
 
-@part(error_model="numpy")
+@borrowing(error_model="numpy")
 def _hermite(t, end):
     """What value and slope at one end of a cell count for at ``t`` in it, and derivatives of both."""
     if end == 1:

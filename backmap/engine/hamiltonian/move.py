@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..compiling.atomic import at_least, raised_by_one, until
-from ..compiling.compiled import compiled, part
+from ..compiling.compiled import borrowing, compiled, part
 from ..compiling.uniform import uniform
 from ..geometry.measure import band_log_det
 from .colours import SweepOrder
@@ -127,7 +127,7 @@ def near_log_det(t: BlockTables, p: BlockPlaces, one: int, atoms):
     return band_log_det(band, size, width)
 
 
-@part
+@borrowing
 def place_block(t: BlockTables, p: BlockPlaces, one: int, x, atoms):
     """Write the atoms of block ``one`` of ``p`` that move."""
     start, local, first_atom = t.copies.atom_start[p.block[one]], t.copies.atom, p.first_atom[one]
@@ -150,7 +150,7 @@ def update_residual(t: BlockTables, p: BlockPlaces, one: int, exact, r: Room, re
             residual[first_bead + bead[start + row], c] += r.sums[row, c] - r.held[row, c]
 
 
-@part
+@borrowing
 def update_reach(t: BlockTables, p: BlockPlaces, one: int, s: AtomTables, g: Cells, atoms):
     """The reach of the beads whose atoms have moved."""
     last, start, local, first_atom = -1, t.copies.atom_start[p.block[one]], t.copies.atom, p.first_atom[one]
@@ -183,7 +183,7 @@ class Team(NamedTuple):
     ready: NDArray[np.int64]
 
 
-@part
+@borrowing
 def confine(t: BlockTables, p: BlockPlaces, one: int, s: AtomTables, frame: Frame, free, cubes):
     """Cubes that block ``one`` of ``p`` stays in, into ``cubes``: about its beads, or everything if it is free."""
     beads, half = frame.grid.beads, frame.half

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...model import box as periodic
-from ..compiling.compiled import part
+from ..compiling.compiled import borrowing, part
 from ..energy.pair import NEAREST, sixth_at
 from ..energy.tables import PairField
 
@@ -148,21 +148,24 @@ def _in_cells(beads: Array, origin: Array, inverse: Array, counts: Index) -> tup
 @part
 def fragments_near(g: Cells, x, y, z, radius, found, shifts):
     """Fragments that may have an atom within ``radius`` of a point, as (bead, shift): how many, and arrays of them."""
+    count = _found(g, x, y, z, radius, found, shifts)
+    if count > len(found):
+        found, shifts = np.empty(2 * count, np.int64), np.empty((2 * count, 4))
+        count = _found(g, x, y, z, radius, found, shifts)
+    return count, found, shifts
+
+
+@borrowing
+def _found(g: Cells, x, y, z, radius, found, shifts):
+    """How many there are; those that there is room for are written."""
     count, farthest = 0, radius + g.largest[0]
-    # What loops take from ``g`` is taken before: arrays are counted each time they are handed out.
-    origin, inverse, width, counts, lattice = g.origin, g.inverse, g.width, g.counts, g.lattice
-    start, member, wrap, beads, reach = g.start, g.member, g.wrap, g.beads, g.reach
-    low, high = np.empty(3, np.int64), np.empty(3, np.int64)
-    px, py, pz = x - origin[0], y - origin[1], z - origin[2]
-    for d in range(3):
-        middle = px * inverse[0, d] + py * inverse[1, d] + pz * inverse[2, d]
-        low[d] = int(np.floor((middle - farthest / width[d]) * counts[d]))
-        high[d] = int(np.floor((middle + farthest / width[d]) * counts[d]))
-        if not g.periodic:
-            low[d], high[d] = max(low[d], 0), min(high[d], counts[d] - 1)
-    for i in range(low[0], high[0] + 1):
-        for j in range(low[1], high[1] + 1):
-            for k in range(low[2], high[2] + 1):
+    counts, lattice, start, member, wrap, beads = g.counts, g.lattice, g.start, g.member, g.wrap, g.beads
+    first_i, last_i = _across(g, 0, x, y, z, farthest)
+    first_j, last_j = _across(g, 1, x, y, z, farthest)
+    first_k, last_k = _across(g, 2, x, y, z, farthest)
+    for i in range(first_i, last_i + 1):
+        for j in range(first_j, last_j + 1):
+            for k in range(first_k, last_k + 1):
                 a, b, c = i // counts[0], j // counts[1], k // counts[2]
                 cell = ((i - a * counts[0]) * counts[1] + j - b * counts[1]) * counts[2] + k - c * counts[2]
                 for n in range(start[cell], start[cell + 1]):
@@ -172,14 +175,23 @@ def fragments_near(g: Cells, x, y, z, radius, found, shifts):
                     sy = u * lattice[0, 1] + v * lattice[1, 1] + w * lattice[2, 1]
                     sz = u * lattice[0, 2] + v * lattice[1, 2] + w * lattice[2, 2]
                     dx, dy, dz = beads[bead, 0] + sx - x, beads[bead, 1] + sy - y, beads[bead, 2] + sz - z
-                    if dx * dx + dy * dy + dz * dz < (radius + reach[bead])**2:
-                        if count == len(found):
-                            found, shifts = _doubled(found), doubled_rows(shifts)
-                        found[count] = bead
-                        shifts[count, 0], shifts[count, 1], shifts[count, 2] = sx, sy, sz
-                        shifts[count, 3] = 0.0 if u == 0 and v == 0 and w == 0 else 1.0
+                    if dx * dx + dy * dy + dz * dz < (radius + g.reach[bead])**2:
+                        if count < len(found):
+                            found[count] = bead
+                            shifts[count, 0], shifts[count, 1], shifts[count, 2] = sx, sy, sz
+                            shifts[count, 3] = 0.0 if u == 0 and v == 0 and w == 0 else 1.0
                         count += 1
-    return count, found, shifts
+    return count
+
+
+@borrowing
+def _across(g: Cells, d, x, y, z, farthest):
+    """The first and the last layer of cells along lattice vector ``d`` that are within ``farthest`` of a point."""
+    middle = ((x - g.origin[0]) * g.inverse[0, d] + (y - g.origin[1]) * g.inverse[1, d]
+              + (z - g.origin[2]) * g.inverse[2, d])
+    low = int(np.floor((middle - farthest / g.width[d]) * g.counts[d]))
+    high = int(np.floor((middle + farthest / g.width[d]) * g.counts[d]))
+    return (low, high) if g.periodic else (max(low, 0), min(high, g.counts[d] - 1))
 
 
 @part

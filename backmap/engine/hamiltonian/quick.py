@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..compiling.compiled import part
+from ..compiling.compiled import borrowing
 from ..energy.pair import coulomb_slope, cubed, lennard_jones_slope
 from .lists import LEAST
 from .loops import LANES, QUICK
@@ -41,7 +41,7 @@ def pair_room(places: int, n_kinds: int) -> PairRoom:
                     np.empty((4, lanes)))
 
 
-@part(fastmath=QUICK, error_model="numpy")
+@borrowing(fastmath=QUICK, error_model="numpy")
 def forces_inside(moving, values, cutoff, k, kinds, x, cores, line, force):
     """Add the forces of listed pairs in the molecule to ``force`` (places, 3).
 
@@ -81,7 +81,7 @@ def forces_inside(moving, values, cutoff, k, kinds, x, cores, line, force):
         force[i, 2] += fz
 
 
-@part
+@borrowing
 def cores_of(s: AtomTables, kinds, places, cores):
     """What ``forces_inside`` needs to know of the kinds (places,), into ``cores`` (kinds, lanes)."""
     for kind in range(len(s.core)):

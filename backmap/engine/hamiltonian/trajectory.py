@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..compiling.compiled import part
+from ..compiling.compiled import borrowing, part
 from ..compiling.uniform import uniform
 from .bonded import ROOM
 from .constraints import (
@@ -21,8 +21,8 @@ from .constraints import (
     project_positions,
     project_velocities,
 )
-from .forces import energy_and_forces, quick_forces, terms_of
-from .lists import Lists, MovingBlock, neighbours, renewed
+from .forces import BlockTerms, energy_and_forces, quick_forces, terms_of
+from .lists import Lists, MovingBlock, neighbours, renewed, strays
 from .nearby import AtomTables, Cells
 from .quick import PairRoom, cores_of, pair_room
 from .records import BlockTables
@@ -121,7 +121,7 @@ def room(t: BlockTables, n_kinds: int, n_atoms: int) -> Room:
                 np.full((places, 4), [0.0, 0.0, 0.0, np.inf]))
 
 
-@part
+@borrowing
 def draw_velocities(t: BlockTables, k: int, heat, key, v):
     """Maxwell velocities of the atoms of block ``k`` from numbers 2, 3, ... of the stream ``key`` (Box, Muller)."""
     moving, start, inverse_mass = t.places.free[k], t.places.start[k], t.places.inverse_mass
@@ -134,7 +134,7 @@ def draw_velocities(t: BlockTables, k: int, heat, key, v):
     v[moving:] = 0.0
 
 
-@part
+@borrowing
 def go_on(t: BlockTables, p: BlockPlaces, one: int, rules: Rules, steps, velocity, v):
     """Let block ``one`` begin with what it keeps of the velocities it had, and the rest of ``v`` as it was drawn.
 
@@ -153,7 +153,7 @@ def go_on(t: BlockTables, p: BlockPlaces, one: int, rules: Rules, steps, velocit
             velocity[atom, c] = -v[i, c]
 
 
-@part
+@borrowing
 def left_with(t: BlockTables, p: BlockPlaces, one: int, v, velocity):
     """Write the velocities ``v`` with which block ``one`` was left into those of the frame, (A, 3)."""
     first, start, local = p.first_atom[one], t.copies.atom_start[p.block[one]], t.copies.atom
@@ -162,7 +162,7 @@ def left_with(t: BlockTables, p: BlockPlaces, one: int, v, velocity):
             velocity[first + local[start + i], c] = v[i, c]
 
 
-@part
+@borrowing
 def length(key, steps):
     """Steps of a move, by number 1 of its stream: evenly from half of ``steps`` to half as many more.
 
@@ -172,7 +172,7 @@ def length(key, steps):
     return steps - half + int(uniform(key, 1) * (2 * half + 1))
 
 
-@part
+@borrowing
 def kinetic(moving, inverse, v):
     """Kinetic energy of atoms that move, kJ/mol."""
     total = 0.0
@@ -182,7 +182,7 @@ def kinetic(moving, inverse, v):
     return total
 
 
-@part
+@borrowing
 def springs(h: Constraints, stiffness, x, sums, held, force):
     """Energy of soft beads, stiffness / 2 |M r - R|^2; ``held`` (rows, 3) is what the atoms that move should add.
 
@@ -199,7 +199,7 @@ def springs(h: Constraints, stiffness, x, sums, held, force):
     return energy
 
 
-@part
+@borrowing
 def enter(t: BlockTables, s: AtomTables, p: BlockPlaces, one: int, atoms, r: Room):
     """Bring block ``one`` of ``p`` into the room: positions, types, charges and roles of its places."""
     block, first = p.block[one], p.first_atom[one]
@@ -215,7 +215,7 @@ def enter(t: BlockTables, s: AtomTables, p: BlockPlaces, one: int, atoms, r: Roo
     cores_of(s, r.kinds, end - start, r.pairs.cores)
 
 
-@part
+@borrowing
 def leave(t: BlockTables, p: BlockPlaces, one: int, r: Room):
     """Forget the roles of a block."""
     block, local = p.block[one], t.copies.atom
@@ -254,65 +254,89 @@ def trajectory(t: BlockTables, s: AtomTables, g: Cells, p: BlockPlaces, one: int
         before and after; ``lists``, perhaps larger.
     """
     k, dt = p.make[one], rules.timestep * p.pace[one]
-    rate = 1.0 / dt
     constraints, own = constraints_of(t, k, rules.exact), terms_of(t, k)
-    inverse, moving = constraints.inverse_mass, constraints.moving
-    places, follows = len(inverse), own.moving > moving
-    x, v, force, previous = r.x[:places], r.velocity[:places], r.force[:places], r.previous
-    role, centre = r.role[:p.n_atoms[one]], bead_near(t, s, g, p, one)
-    energies, before, after, potential = np.zeros((2, 3)), 0.0, 0.0, 0.0
+    x, first, centre = r.x[:len(constraints.inverse_mass)], p.first_atom[one], bead_near(t, s, g, p, one)
+    role, energies, before, after = r.role[:p.n_atoms[one]], np.zeros((2, 3)), 0.0, 0.0
+    # Where arrays are not counted (``borrowing``) are all of a step but new lists.
     for step in range(steps + 1):
-        if step > 0:
-            for i in range(moving):
-                for c in range(3):
-                    previous[i, c] = x[i, c]
-                    x[i, c] += dt * (v[i, c] + 0.5 * dt * inverse[i] * force[i, c])
-            if not project_positions(constraints, r.unit, r.factor, x, r.right, r.sums, r.held):
-                return TORN, energies, before, after, lists
-            if follows:
-                follow(t, k, x)
-            if _thrown(x, previous, moving):
-                return INFINITE, energies, before, after, lists
-            for i in range(moving):
-                for c in range(3):
-                    v[i, c] = rate * (x[i, c] - previous[i, c])
-        if not _inside(x, r.cubes, own.moving):
-            return OUTSIDE, energies, before, after, lists
-        directions(constraints.bond, x, r.unit)
-        after = factorise(constraints, r.unit, r.factor)
-        if not np.isfinite(after):
-            return TORN, energies, before, after, lists
-        block = MovingBlock(own.moving, own.group, r.kinds, x, role, p.first_atom[one], centre)
-        lists = neighbours(block, s, g, atoms, 0.0, lists) if step == 0 else renewed(block, s, g, atoms, r.start, lists)
-        if step == 0 or step == steps or len(turn.at):
-            potential = energy_and_forces(own, s, r.kinds, r.charges, x, lists, r.pairs, r.terms, force)
-        else:
-            quick_forces(own, s, r.kinds, r.charges, x, lists, r.pairs, r.terms, force)
-        if len(turn.at) and 0 < step < steps:
-            turning(turn, step / steps, s, r.kinds, x, r.terms, r.back, force)
-        if follows:
-            hand_over(t, k, x, force)
-        spring = 0.0 if rules.exact else springs(constraints, r.springs, x, r.sums, r.held, force)
-        if not np.isfinite(potential + spring):
-            return INFINITE, energies, before, after, lists
-        if step > 0:
-            for i in range(moving):
-                for c in range(3):
-                    v[i, c] += 0.5 * dt * inverse[i] * force[i, c]
-        project_velocities(constraints, r.unit, r.factor, v, r.right, r.sums)
-        if step > 0 and not _returns(constraints, dt, x, v, force, r):
-            return TORN, energies, before, after, lists
+        ended, after = _drift(t, k, constraints, own.moving, dt, step, r)
+        if ended != WHOLE:
+            return ended, energies, before, after, lists
         if step == 0:
-            energies[0, 0], energies[0, 1], energies[0, 2] = potential, kinetic(moving, inverse, v), spring
             before = after
-        if rules.peak != 1.0:
-            temper(rules.peak, step, steps, moving, v)
-        if step == steps:
-            energies[1, 0], energies[1, 1], energies[1, 2] = potential, kinetic(moving, inverse, v), spring
+            lists = neighbours(MovingBlock(own.moving, own.group, r.kinds, x, role, first, centre), s, g, atoms, lists)
+        elif strays(x, own.moving, lists):
+            block = MovingBlock(own.moving, own.group, r.kinds, x, role, first, centre)
+            lists = renewed(block, s, g, atoms, r.start, lists)
+        ended = _kick(t, s, k, constraints, own, dt, step, steps, rules, r, lists, turn, energies)
+        if ended != WHOLE:
+            return ended, energies, before, after, lists
     return WHOLE, energies, before, after, lists
 
 
-@part
+@borrowing
+def _drift(t: BlockTables, k: int, constraints: Constraints, places, dt, step, r: Room):
+    """Positions of the next step, none for the first, and constraints there; how it ended, and log det G_C.
+
+    ``places`` move or follow those that do.
+    """
+    inverse, moving, unit, factor = constraints.inverse_mass, constraints.moving, r.unit, r.factor
+    x, v, force, previous, rate = r.x[:len(inverse)], r.velocity, r.force, r.previous, 1.0 / dt
+    if step > 0:
+        for i in range(moving):
+            for c in range(3):
+                previous[i, c] = x[i, c]
+                x[i, c] += dt * (v[i, c] + 0.5 * dt * inverse[i] * force[i, c])
+        if not project_positions(constraints, unit, factor, x, r.right, r.sums, r.held):
+            return TORN, 0.0
+        if places > moving:
+            follow(t, k, x)
+        if _thrown(x, previous, moving):
+            return INFINITE, 0.0
+        for i in range(moving):
+            for c in range(3):
+                v[i, c] = rate * (x[i, c] - previous[i, c])
+    if not _inside(x, r.cubes, places):
+        return OUTSIDE, 0.0
+    directions(constraints.bond, x, unit)
+    after = factorise(constraints, unit, factor)
+    return WHOLE if np.isfinite(after) else TORN, after
+
+
+@borrowing
+def _kick(t: BlockTables, s: AtomTables, k: int, constraints: Constraints, own: BlockTerms, dt, step, steps,
+          rules: Rules, r: Room, lists: Lists, turn: Turn, energies):
+    """Forces and velocities of a step, energies at both ends; how it ended."""
+    inverse, moving = constraints.inverse_mass, constraints.moving
+    x, v, force, potential = r.x[:len(inverse)], r.velocity[:len(inverse)], r.force[:len(inverse)], 0.0
+    if step == 0 or step == steps or len(turn.at):
+        potential = energy_and_forces(own, s, r.kinds, r.charges, x, lists, r.pairs, r.terms, force)
+    else:
+        quick_forces(own, s, r.kinds, r.charges, x, lists, r.pairs, r.terms, force)
+    if len(turn.at) and 0 < step < steps:
+        turning(turn, step / steps, s, r.kinds, x, r.terms, r.back, force)
+    if own.moving > moving:
+        hand_over(t, k, x, force)
+    spring = 0.0 if rules.exact else springs(constraints, r.springs, x, r.sums, r.held, force)
+    if not np.isfinite(potential + spring):
+        return INFINITE
+    if step > 0:
+        for i in range(moving):
+            for c in range(3):
+                v[i, c] += 0.5 * dt * inverse[i] * force[i, c]
+    project_velocities(constraints, r.unit, r.factor, v, r.right, r.sums)
+    if step > 0 and not _returns(constraints, dt, x, v, force, r):
+        return TORN
+    if step == 0:
+        energies[0, 0], energies[0, 1], energies[0, 2] = potential, kinetic(moving, inverse, v), spring
+    if rules.peak != 1.0:
+        temper(rules.peak, step, steps, moving, v)
+    if step == steps:
+        energies[1, 0], energies[1, 1], energies[1, 2] = potential, kinetic(moving, inverse, v), spring
+    return WHOLE
+
+
+@borrowing
 def temper(peak, step, steps, moving, v):
     """Scale velocities behind time step ``step``, so that a trajectory heats up to its middle and cools down again.
 
@@ -334,7 +358,7 @@ def temper(peak, step, steps, moving, v):
             v[i, c] *= scale
 
 
-@part
+@borrowing
 def copy(x, begin, end, other):
     """Positions from place ``begin`` to ``end``, into ``other``: slices take long to compile."""
     for i in range(begin, end):
@@ -342,7 +366,7 @@ def copy(x, begin, end, other):
             other[i, c] = x[i, c]
 
 
-@part
+@borrowing
 def _thrown(x, previous, moving):
     """Whether an atom has gone too far in a step, or nowhere that is a number."""
     for i in range(moving):
@@ -352,7 +376,7 @@ def _thrown(x, previous, moving):
     return False
 
 
-@part
+@borrowing
 def _inside(x, cubes, moving):
     """Whether all that moves is in its cubes."""
     for i in range(moving):
@@ -362,7 +386,7 @@ def _inside(x, cubes, moving):
     return True
 
 
-@part
+@borrowing
 def _returns(constraints: Constraints, dt, x, v, force, r: Room):
     """Whether a step back leads to where the step came from: constraints may be met in more than one place.
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..compiling.compiled import part
+from ..compiling.compiled import borrowing, part
 from .bonded import bonded
 from .forces import BlockTerms, listed
 from .nearby import AtomTables
@@ -51,7 +51,7 @@ class Turn(NamedTuple):
     pair_value: Array
 
 
-@part
+@borrowing
 def triple(at, x):
     """The triple product of the neighbours of a centre: places ``at[0]`` and ``at[1]`` to ``at[3]``, nm^3."""
     c = at[0]
@@ -101,7 +101,7 @@ def _about(rows, place):
     return found
 
 
-@part
+@borrowing
 def turning(turn: Turn, time, s: AtomTables, kinds, x, room, back, force):
     """Add the forces of what turns a centre over at ``time``, from 0 to 1, to ``force`` (places, 3).
 

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import llvmlite.binding as llvm
 import numba
 from numba.core import event
 
@@ -76,4 +77,14 @@ class _Listener(event.Listener):
             _LOGGER.info("compiled %s.%s", function.__module__, function.__qualname__)
 
 
+def _wide_lanes() -> None:
+    """Let loops run in lanes of 512 bits where a processor has them and does not slow down for that.
+
+    LLVM stays with 256 by itself, for the sake of the first that had them. Those that compress bytes came later.
+    """
+    if numba.config.CPU_FEATURES is None and llvm.get_host_cpu_features().get("avx512vbmi2"):
+        numba.config.CPU_FEATURES = llvm.get_host_cpu_features().flatten() + ",-prefer-256-bit"
+
+
+_wide_lanes()
 event.register("numba:compile", _Listener())

@@ -22,8 +22,9 @@ from .constraints import (
     project_velocities,
 )
 from .forces import energy_and_forces, terms_of
+from .gathering import neighbours, renewed, strays
 from .isomers import stays_isomer
-from .lists import Lists, MovingBlock, neighbours, renewed, strays
+from .lists import Lists, MovingBlock
 from .move import Frame, place_block, update_reach, update_residual
 from .nearby import AtomTables
 from .records import BlockTables

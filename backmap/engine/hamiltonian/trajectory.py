@@ -22,7 +22,8 @@ from .constraints import (
     project_velocities,
 )
 from .forces import BlockTerms, energy_and_forces, quick_forces, terms_of
-from .lists import Lists, MovingBlock, neighbours, renewed, strays
+from .gathering import neighbours, renewed, strays
+from .lists import Lists, MovingBlock
 from .nearby import AtomTables, Cells
 from .quick import PairRoom, cores_of, pair_room
 from .records import BlockTables

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..compiling.compiled import borrowing, compiled
+from ..compiling.compiled import compiled, part
 from ..compiling.uniform import uniform
 from .around import energies_around
 from .lists import Lists, tell
@@ -77,7 +77,7 @@ def turn_anew(t: BlockTables, s: AtomTables, p: BlockPlaces, heat: float, r: Roo
     return turned
 
 
-@borrowing
+@part
 def _gather(s: AtomTables, u: Neighbourhoods, m, apart, lists: Lists):
     """What is near block ``m`` of ``u``, where it is now."""
     base = u.start[m]
@@ -88,7 +88,7 @@ def _gather(s: AtomTables, u: Neighbourhoods, m, apart, lists: Lists):
         lists.near[3, n] = apart[a, 3]
 
 
-@borrowing
+@part
 def _draw_rotation(key, number, rotation):
     """A rotation drawn evenly, of numbers from ``number`` on of a stream (Shoemake, Graphics Gems III (1992))."""
     share, one = uniform(key, number), 2.0 * np.pi * uniform(key, number + 1)
@@ -100,7 +100,7 @@ def _draw_rotation(key, number, rotation):
     rotation[2, 0], rotation[2, 1], rotation[2, 2] = 2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)
 
 
-@borrowing
+@part
 def _rotate(rotation, centre, x, to):
     """Positions turned about a centre, into ``to``."""
     for i in range(len(x)):
@@ -109,7 +109,7 @@ def _rotate(rotation, centre, x, to):
             to[i, c] = centre[c] + rotation[c, 0] * a + rotation[c, 1] * b + rotation[c, 2] * d
 
 
-@borrowing
+@part
 def _choose(energy, heat, share):
     """Which of some energies, by their Boltzmann factors and a number from 0 to 1."""
     least, total = energy.min(), 0.0

@@ -8,14 +8,16 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
+import numba
 import numpy as np
 import pytest
 
 from backmap.engine.compiling import clock as compiling
 from backmap.engine.compiling import compiled as compiled_module
 from backmap.engine.compiling import kept
-from backmap.engine.compiling.compiled import compiled, part
+from backmap.engine.compiling.compiled import borrowing, compiled, part
 
 ROOT = Path(__file__).parents[4]
 DAY = 86400
@@ -190,3 +192,54 @@ def test_parts_come_to_the_same_with_any_numba(versions: tuple, monkeypatch: pyt
     values = np.arange(5.0)
     assert whole(values) == 31.0
     assert sums(values) == 30.0, "a part can be called by itself"
+
+
+class Pair(NamedTuple):
+    one: np.ndarray
+    other: np.ndarray
+
+
+@borrowing
+def _first(pair: Pair, n: int) -> float:
+    return pair.one[n] + pair.other[:][n]
+
+
+@compiled
+def _sum(pair: Pair) -> float:
+    total = 0.0
+    for n in range(len(pair.one)):
+        total += _first(pair, n)
+    return total
+
+
+def test_who_borrows_arrays_leaves_them_to_their_owners() -> None:
+    pair = Pair(np.arange(4.0), np.ones(4))
+    counts = [sys.getrefcount(array) for array in pair]
+    assert [_sum(pair) for _ in range(100)] == [10.0] * 100
+    assert [sys.getrefcount(array) for array in pair] == counts
+
+
+def test_who_borrows_arrays_cannot_hand_them_out() -> None:
+    @borrowing
+    def handed_out(values: np.ndarray) -> np.ndarray:
+        return values
+
+    @compiled
+    def caller(values: np.ndarray) -> float:
+        return handed_out(values)[0]
+
+    with pytest.raises(Exception, match="hands out an array that nobody has counted"):
+        caller(np.zeros(1))
+
+
+def test_who_borrows_arrays_cannot_make_any() -> None:
+    @borrowing
+    def made(n: int) -> float:
+        return np.zeros(n)[0]
+
+    @compiled
+    def caller(n: int) -> float:
+        return made(n)
+
+    with pytest.raises(numba.core.errors.NumbaError):
+        caller(2)

@@ -14,7 +14,7 @@ from ...model.parameters import ForceField
 from ...model.system import System
 from ..geometry.dependents import all_spread
 from ..sites.snapshot import Snapshot
-from . import bonded, cells, kernel
+from . import bonded, born, cells, kernel
 from .layout import TERMS, FieldLayout
 from .pair import pair_energies
 
@@ -28,11 +28,13 @@ class EnergyTerms:
 
     Attributes:
         terms: All of ``layout.TERMS``: bond, angle, proper, improper, cmap, lj (non-bonded), lj_14 (explicit pairs),
-            coulomb (non-bonded; with a reaction field also excluded pairs and self terms) and coulomb_14.
+            coulomb (non-bonded; with a reaction field also excluded pairs and self terms), coulomb_14 and solvent
+            (implicit ones).
         intra: Lennard-Jones energy of each molecule with itself, explicit pairs included, (M,).
         inter: Of each molecule with all others, (M,): a pair of molecules counts for both.
         lj_of_atom: Half of the Lennard-Jones energy of all pairs of each atom, explicit ones included, (A,).
         coulomb_of_atom: The same of Coulomb, without self terms; None of tensors.
+        solvent_of_atom: Energy of implicit solvents of each atom, half of that of its pairs, (A,); None of tensors.
     """
 
     terms: dict[str, Any]
@@ -40,6 +42,7 @@ class EnergyTerms:
     inter: Any
     lj_of_atom: Any
     coulomb_of_atom: Array | None = None
+    solvent_of_atom: Array | None = None
 
     def __getitem__(self, term: str) -> Any:
         return self.terms[term]
@@ -66,7 +69,7 @@ class FrameEnergy:
             BackmapError: If a molecule type has no parameters, or the force field asks for PME.
         """
         self.system, self.field, self.device = system, field, device
-        self.layout = FieldLayout(system, field)
+        self.layout = FieldLayout(system, field, solvents=True)
         self.maps = self._tensor(self.layout.maps)
 
     def of(self, frame: Snapshot | Array, box: Array | None = None) -> EnergyTerms:
@@ -97,6 +100,7 @@ class FrameEnergy:
         """
         fixed = atoms.detach().cpu().numpy()
         whole = self.system.whole_atoms(fixed, box)
+        self.layout.expect_isolated(whole, box)
         return self._tensors(atoms + self._tensor(whole - fixed), *self._search(whole, box))
 
     def forces(self, atoms: Array, box: Array | None = None) -> Array:
@@ -133,7 +137,14 @@ class FrameEnergy:
                 for end in rows.T:
                     lj_of_atom += np.bincount(end, 0.5 * lj, minlength=len(atoms))
                     coulomb_of_atom += np.bincount(end, 0.5 * coulomb, minlength=len(atoms))
-        return EnergyTerms(terms, intra, inter, lj_of_atom, coulomb_of_atom)
+        solvent_of_atom = np.zeros(len(atoms))
+        if layout.solvated:
+            layout.expect_isolated(atoms, box)
+            with torch.no_grad():
+                for rows, values in self._solvents(torch.as_tensor(atoms)):
+                    solvent_of_atom[rows] = values.numpy()
+            terms["solvent"] = float(solvent_of_atom.sum())
+        return EnergyTerms(terms, intra, inter, lj_of_atom, coulomb_of_atom, solvent_of_atom)
 
     def _tensors(self, atoms: Tensor, i: Index, j: Index, vector: Array) -> EnergyTerms:
         zero = torch.zeros((), dtype=torch.float64, device=self.device)
@@ -153,6 +164,8 @@ class FrameEnergy:
             terms["coulomb_14"] = terms["coulomb_14"] + coulomb_14.sum()
             intra = intra + self._added(n, lj_14, molecule[rows[:, 0]])
             of_atom = of_atom + self._added(len(atoms), 0.5 * lj_14, *rows.T)
+        for _, values in self._solvents(atoms):
+            terms["solvent"] = terms["solvent"] + values.sum()
         return EnergyTerms(terms, intra, inter, of_atom)
 
     def _bonded(self, atoms: Tensor) -> list[tuple[str, Tensor]]:
@@ -165,6 +178,11 @@ class FrameEnergy:
                 values = bonded.energies(each.function, corners, _tensor(each.parameters, atoms.device), self.maps)
                 found.append((each.term, values))
         return found
+
+    def _solvents(self, atoms: Tensor) -> list[tuple[Index, Tensor]]:
+        """System indices (m, A) of molecules in an implicit solvent, and its energy of each of their atoms (m, A)."""
+        return [(group.atoms, born.energies(molecule.solvent, atoms[_tensor(group.atoms, atoms.device)]))
+                for group, molecule in zip(self.system.groups, self.layout.molecules) if molecule.solvent is not None]
 
     def _explicit(self, atoms: Tensor) -> list[tuple[Index, Tensor, Tensor]]:
         """System indices (p, 2), Lennard-Jones and Coulomb energies (p,) of explicit pairs of each type."""

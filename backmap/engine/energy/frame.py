@@ -1,6 +1,7 @@
 """Energy and forces of whole frames."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +57,8 @@ class EnergyTerms:
 class FrameEnergy:
     """Energies of frames of one system in one force field.
 
-    Sums are made frame by frame in a fixed order, so they do not depend on threads or on other frames.
+    Sums are made frame by frame in a fixed order, so they do not depend on threads or on other frames. What was asked
+    for last is kept: steps look at a frame from several sides before they move it.
 
     Attributes:
         layout: The force field laid over the system; ``layout.present`` lists the terms there are.
@@ -71,6 +73,7 @@ class FrameEnergy:
         self.system, self.field, self.device = system, field, device
         self.layout = FieldLayout(system, field, solvents=True)
         self.maps = self._tensor(self.layout.maps)
+        self._last: dict[str, tuple[Array, Array | None, Any]] = {}
 
     def of(self, frame: Snapshot | Array, box: Array | None = None) -> EnergyTerms:
         """Energies of a frame, as numbers.
@@ -81,7 +84,18 @@ class FrameEnergy:
         """
         if isinstance(frame, Snapshot):
             return self._numbers(frame.atoms, frame.box)
-        return self._numbers(self.system.whole_atoms(np.asarray(frame, dtype=np.float64), box), box)
+        atoms = np.asarray(frame, dtype=np.float64)
+        return self._kept("all", atoms, box, lambda: self._numbers(self.system.whole_atoms(atoms, box), box))
+
+    def _kept(self, name: str, atoms: Array, box: Array | None, made: Callable[[], Any]) -> Any:
+        """What was made of these very atoms and box before, if they were the last ones."""
+        if name in self._last:
+            known, lattice, found = self._last[name]
+            if np.array_equal(known, atoms) and ((box is None) == (lattice is None)) and np.array_equal(lattice, box):
+                return found
+        found = made()
+        self._last[name] = atoms.copy(), None if box is None else np.array(box), found
+        return found
 
     def bonded(self, atoms: Array) -> list[tuple[str, Array]]:
         """Term and energies of each bonded function of each type, of whole molecules (A, 3), nm.
@@ -89,8 +103,11 @@ class FrameEnergy:
         Energies are (m, n), of the m molecules of a type and its n terms, in the order of ``system.types`` and their
         parameters.
         """
-        with torch.no_grad():
-            return [(term, values.numpy()) for term, values in self._bonded(torch.as_tensor(atoms))]
+        def made() -> list[tuple[str, Array]]:
+            with torch.no_grad():
+                return [(term, values.numpy()) for term, values in self._bonded(torch.as_tensor(atoms))]
+
+        return self._kept("bonded", atoms, None, made)
 
     def differentiable(self, atoms: Tensor, box: Array | None = None) -> EnergyTerms:
         """The same as tensors, from atoms (A, 3) float64 that may ask for gradients.
@@ -130,7 +147,7 @@ class FrameEnergy:
                                                          kernel.PairSums(lj_of_atom, coulomb_of_atom, intra, inter))
         terms["coulomb"] += layout.self_energy
         with torch.no_grad():
-            for rows, lj, coulomb in self._explicit(torch.as_tensor(atoms)):
+            for rows, lj, coulomb in self.explicit(torch.as_tensor(atoms)):
                 terms["lj_14"] += float(lj.numpy().sum())
                 terms["coulomb_14"] += float(coulomb.numpy().sum())
                 intra += np.bincount(where.molecule[rows[:, 0]], lj, minlength=n)
@@ -159,7 +176,7 @@ class FrameEnergy:
         intra = self._added(n, lj[self._tensor(same)], molecule[i[same]])
         inter = self._added(n, lj[self._tensor(~same)], molecule[i[~same]], molecule[j[~same]])
         of_atom = self._added(len(atoms), 0.5 * lj, i, j)
-        for rows, lj_14, coulomb_14 in self._explicit(atoms):
+        for rows, lj_14, coulomb_14 in self.explicit(atoms):
             terms["lj_14"] = terms["lj_14"] + lj_14.sum()
             terms["coulomb_14"] = terms["coulomb_14"] + coulomb_14.sum()
             intra = intra + self._added(n, lj_14, molecule[rows[:, 0]])
@@ -184,7 +201,7 @@ class FrameEnergy:
         return [(group.atoms, born.energies(molecule.solvent, atoms[_tensor(group.atoms, atoms.device)]))
                 for group, molecule in zip(self.system.groups, self.layout.molecules) if molecule.solvent is not None]
 
-    def _explicit(self, atoms: Tensor) -> list[tuple[Index, Tensor, Tensor]]:
+    def explicit(self, atoms: Tensor) -> list[tuple[Index, Tensor, Tensor]]:
         """System indices (p, 2), Lennard-Jones and Coulomb energies (p,) of explicit pairs of each type."""
         found = []
         for group, molecule in zip(self.system.groups, self.layout.molecules):

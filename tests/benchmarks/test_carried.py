@@ -64,7 +64,7 @@ def held(folder: Path, numbers: list[int], assess: str = "") -> list[float]:
     beads, place = info.positions[:4 * MOLECULES], 0.0
     frames = []
     for _ in range(max(numbers)):
-        place = 0.99 * place + rng.normal(0, 0.003, beads.shape)
+        place = 0.99 * place + rng.normal(0, 0.001, beads.shape)
         frames.append(beads + place)
     write_trr(folder / "beads.trr", frames, info.box, np.arange(len(frames), dtype=float))
     rows = (DEMO / "cg.gro").read_text().splitlines()

@@ -44,17 +44,19 @@ from backmap.recipe.registry import Registry
 from backmap.running import runner
 checked = recipe.load(sys.argv[1], Registry().discover(), [])
 work, done = runner.Pipeline.work, 0
-wanted = {int(number) for number in sys.argv[2:]}
+wanted = sorted(int(number) for number in sys.argv[2:])
+last = wanted[-1]
 def counted(*arguments):
     global done
     found = work(*arguments)
     done += found.n_frames
-    if done in wanted:
+    while wanted and done >= wanted[0]:
+        wanted.pop(0)
         lines = Path("/proc/self/status").read_text().splitlines()
         print(next(line.split()[1] for line in lines if line.startswith("VmRSS")), flush=True)
     return found
 runner.Pipeline.work = counted
-runner.run(checked, chosen=f"0:{max(wanted)}")
+runner.run(checked, chosen=f"0:{last}")
 """
 
 

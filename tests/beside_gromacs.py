@@ -207,7 +207,7 @@ def magnitudes(frame: FrameEnergy, atoms: Array) -> dict[str, float]:
     found = dict.fromkeys(["bond", "angle", "proper", "improper", "cmap", "lj", "lj_14", "coulomb", "coulomb_14"], 0.0)
     for term, values in frame._bonded(whole):
         found[term] += float(values.abs().sum())
-    for _, lj, coulomb in frame._explicit(whole):
+    for _, lj, coulomb in frame.explicit(whole):
         found["lj_14"] += float(lj.abs().sum())
         found["coulomb_14"] += float(coulomb.abs().sum())
     lj, coulomb = frame._pairs(whole, *frame._search(whole.numpy(), BOX))

@@ -6,20 +6,17 @@ from functools import lru_cache
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 from scipy.spatial.transform import Rotation
 
 from ..model.molecule import MoleculeType
 from ..model.system import System, self_image
 from .geometry.constraint import SystemProjector
+from .relieving import relief, relieve
 
 Array = NDArray[np.float64]
 
 #: Bonds to the beads that turn a bead, of which the further ones weigh a quarter.
 AROUND = 2
-#: Times that bonds and angles are led back to what they were, the share of the way that is gone each time, and that of
-#: the last change which goes on.
-ROUNDS, SHARE, MOMENTUM = 100, 0.7, 0.9
 #: Weight of "nothing turns" beside what turns a molecule as a whole, and then each of its beads, for directions that
 #: these leave open.
 STILL_WHOLE, STILL = 1e-3, 0.05
@@ -139,32 +136,9 @@ def _along(kind: MoleculeType, atoms: Array, beads: Array, onto: Array) -> Array
         return atoms
     owner = kind.mapping.owner
     moved = onto[:, owner] + np.einsum("maij,maj->mai", _turns(kind, beads, onto)[:, owner], atoms - beads[:, owner])
-    return _relieved(kind, moved, atoms)
-
-
-def _relieved(kind: MoleculeType, moved: Array, atoms: Array) -> Array:
-    """Atoms (m, A, 3) that were moved, with bonds and angles led back to what they were, beads in place."""
-    apart, share, weights, owner = _near(kind)
-    if not apart.shape[0]:
-        return moved
-
-    def beside(points: Array) -> Array:  # as matrices act on them, (A, 3 m)
-        return points.swapaxes(0, 1).reshape(kind.n_atoms, -1)
-
-    def far(ways: Array) -> Array:  # (pairs, m, 1)
-        return np.linalg.norm(ways.reshape(len(ways), -1, 3), axis=-1, keepdims=True)
-
-    length, here = far(apart @ beside(atoms)), beside(moved)
-    beads, last, back = weights @ here, np.zeros_like(here), apart.T.tocsr()
-    for _ in range(ROUNDS):
-        way = apart @ here
-        now = far(way)
-        pull = SHARE * (length - now) / np.maximum(now, 1e-6) * way.reshape(len(way), -1, 3)
-        last = share[:, None] * (back @ pull.reshape(len(way), -1)) + MOMENTUM * last
-        here = here + last
-        met = (beads - weights @ here)[owner]
-        here, last = here + met, last + met
-    return here.reshape(kind.n_atoms, -1, 3).swapaxes(0, 1).copy()
+    moved = np.ascontiguousarray(moved)
+    relieve(relief(kind), moved, np.ascontiguousarray(atoms))
+    return moved
 
 
 def _superposed(points: Array, beads: Array, onto: Array) -> Array:
@@ -202,24 +176,3 @@ def _around(kind: MoleculeType) -> list[tuple[int, int, float]]:
     return [(bead, other, 4.0**(1 - distance)) for bead in kind.bead_graph
             for other, distance in nx.single_source_shortest_path_length(kind.bead_graph, bead, cutoff=AROUND).items()
             if distance]
-
-
-@lru_cache(maxsize=64)
-def _near(kind: MoleculeType) -> tuple[csr_array, Array, csr_array, NDArray[np.int64]]:
-    """What leads pairs of atoms one or two bonds apart back.
-
-    Returns:
-        The way from the first to the second atom of each pair, (pairs, A); the share of what pulls at an atom that it
-        follows, (A,): of beads that are one atom each, that atom stays where the bead says; the mapping, (B, A); the
-        bead that places each atom, (A,).
-    """
-    free = np.where(kind.mapping.alone, 0.0, 1.0)
-    pairs = np.array([(i, j) for i in range(kind.n_atoms)
-                      for j in nx.single_source_shortest_path_length(kind.graph, i, cutoff=2)
-                      if i < j and free[i] + free[j]], dtype=np.int64).reshape(-1, 2)
-    rows = np.repeat(np.arange(len(pairs)), 2)
-    apart = csr_array((np.tile([-1.0, 1.0], len(pairs)), (rows, pairs.ravel())), shape=(len(pairs), kind.n_atoms))
-    bead, atom, weight = kind.mapping.entries
-    weights = csr_array((weight, (bead, atom)), shape=(kind.n_beads, kind.n_atoms))
-    often = np.maximum(np.bincount(pairs.ravel(), minlength=kind.n_atoms), 1)
-    return apart, free / often, weights, kind.mapping.owner

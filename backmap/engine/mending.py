@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..model.system import System
 from .energy.frame import FrameEnergy
+from .energy.repelling import Repulsion
 from .energy.rest import resting
 from .flags import FLATTEST, twisted, with_neighbours
 from .grafts import AromaticRings, Grafts
@@ -74,8 +75,9 @@ class Mending:
     def __init__(self, moves: HamiltonianMoves, energy: FrameEnergy, rounds: int) -> None:
         self.moves, self.energy, self.rounds, self.system = moves, energy, rounds, moves.system
         self.owner = energy.layout.where.owner
-        self.aromatic = AromaticRings(moves.system)
+        self.aromatic, self.repulsion = AromaticRings(moves.system), Repulsion(energy)
         self.fixed = _given(moves.system)
+        self._last: tuple[list[Array], Threads, dict[str, Mask]] | None = None
 
     @cached_property
     def rings(self) -> SmallRings:
@@ -92,7 +94,15 @@ class Mending:
 
     def troubles(self, frame: Frame, box: Array | None) -> dict[str, Mask]:
         """Beads in each trouble, (B,) bool, by name."""
-        return self._troubles(frame, box, self.rings.threads(frame.atoms, box))
+        return self._looked(frame, box)[1]
+
+    def _looked(self, frame: Frame, box: Array | None) -> tuple[Threads, dict[str, Mask]]:
+        """Bonds through rings and beads in each trouble; what stands as it did is not looked at again."""
+        state = [frame.atoms, frame.residual, np.zeros(0) if box is None else box]
+        if self._last is None or not all(map(np.array_equal, self._last[0], state)):
+            threads = self.rings.threads(frame.atoms, box)
+            self._last = [each.copy() for each in state], threads, self._troubles(frame, box, threads)
+        return self._last[1], self._last[2]
 
     def mend(self, frame: Frame, box: Array | None, name: Sequence[int | str],
              progress: Callable[[float], None] = lambda share: None) -> Mended:
@@ -106,8 +116,7 @@ class Mending:
         """
         done = Mended(np.zeros(self.system.n_beads, dtype=bool))
         for number in range(self.rounds + 1):
-            threads = self.rings.threads(frame.atoms, box)
-            done.left = self._troubles(frame, box, threads)
+            threads, done.left = self._looked(frame, box)
             done.before = done.before or done.left
             bad = np.any([*done.left.values()], axis=0) & ~self.fixed
             if not bad.any() or number == self.rounds:
@@ -180,12 +189,8 @@ class Mending:
 
     def _troubles(self, frame: Frame, box: Array | None, threads: Threads) -> dict[str, Mask]:
         heat = self.moves.rules.heat
-        energies, bonded = self.energy.of(frame.atoms, box), bonded_of_atom(self.energy, frame.atoms) - self.resting
-        # Ions sit deep in the shells of others. Excluded pairs and an atom itself cancel in the reaction field, as
-        # charges of molecules do: without the one, the others would look like a repulsion.
-        held = np.minimum(energies.coulomb_of_atom + self.energy.layout.self_energies, 0)
-        pairs = energies.lj_of_atom + held
-        found = {OVERLAPPING: self._beads(~(pairs < max(PAIR, HOT * heat))),
+        bonded = bonded_of_atom(self.energy, frame.atoms) - self.resting
+        found = {OVERLAPPING: self._overlapping(frame.atoms, box, max(PAIR, HOT * heat)),
                  STRAINED: self._beads(~(bonded < max(BENT, STRAIN * heat))),
                  THREADED: np.zeros(self.system.n_beads, dtype=bool), MISSED: self._missed(frame)}
         found[STRAINED] |= twisted(self.system, frame.atoms, FLATTEST)
@@ -193,6 +198,16 @@ class Mending:
         found[FOLDED] = np.zeros(self.system.n_beads, dtype=bool)
         found[FOLDED][self.owner[self.aromatic.folded(frame.atoms)]] = True
         return {name: found[name] & ~self.fixed for name in TROUBLES}
+
+    def _overlapping(self, atoms: Array, box: Array | None, limit: float) -> Mask:
+        """Beads with an atom whose pairs, half of each, have more than ``limit``, kJ/mol, (B,)."""
+        if self.repulsion.below(atoms, box, limit):
+            return np.zeros(self.system.n_beads, dtype=bool)
+        energies = self.energy.of(atoms, box)
+        # Ions sit deep in the shells of others. Excluded pairs and an atom itself cancel in the reaction field, as
+        # charges of molecules do: without the one, the others would look like a repulsion.
+        held = np.minimum(energies.coulomb_of_atom + self.energy.layout.self_energies, 0)
+        return self._beads(~(energies.lj_of_atom + held < limit))
 
     def _beads(self, atoms: Mask) -> Mask:
         found = np.zeros(self.system.n_beads, dtype=bool)

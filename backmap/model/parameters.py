@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..errors import BackmapError
 from .pairs import AtomPairs, AtomRows, distinct
 from .run_parameters import RunParameters
+from .solvent import ImplicitSolvent
 from .system import System
 
 Array = NDArray[np.float64]
@@ -86,6 +87,7 @@ class MoleculeParameters:
         pairs: Atoms of explicit pair interactions (1-4), (m, 2).
         pair_parameters: c6 (kJ/mol nm^6), c12 (kJ/mol nm^12) and the product of charges (e^2, scaled) of
             each pair, (m, 3). They act at any distance, with plain Coulomb.
+        solvent: What stands for a solvent around the molecule, which is by itself; None where there is none.
     """
 
     name: str
@@ -95,6 +97,7 @@ class MoleculeParameters:
     excluded: Index
     pairs: Index
     pair_parameters: Array
+    solvent: ImplicitSolvent | None = None
 
     @property
     def n_atoms(self) -> int:
@@ -193,7 +196,8 @@ class ForceField:
     def screened(self, epsilon_r: float) -> ForceField:
         """The force field in a medium of this relative permittivity: charges that are so much smaller."""
         molecules = {name: replace(one, charge=one.charge / epsilon_r**0.5,
-                                   pair_parameters=one.pair_parameters / [1.0, 1.0, epsilon_r])
+                                   pair_parameters=one.pair_parameters / [1.0, 1.0, epsilon_r],
+                                     solvent=one.solvent and one.solvent.screened(epsilon_r))
                      for name, one in self.molecules.items()}
         return replace(self, molecules=molecules, epsilon_rf=self.epsilon_rf / epsilon_r)
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .rows import Rows
+
 Array = NDArray[np.float64]
 
 
@@ -29,7 +31,7 @@ class Tally:
         #: Frames of beads: places that differ by a multiple of it are replicas of one; 0 if there are no replicas.
         self.period = 0
         self._counts: dict[str, NDArray[np.int64]] = {}
-        self._rows: dict[str, dict[int, Array]] = {}
+        self._rows: dict[str, Rows] = {}
         self._lists: dict[str, dict[int, NDArray[np.int64]]] = {}
         self._held: dict[str, tuple[int, Array]] = {}
 
@@ -50,7 +52,7 @@ class Tally:
 
         Arrays of float32 stay what they are, for rows that are long; everything else becomes float64.
         """
-        self._rows.setdefault(name, {})[index] = _floats(values)
+        self._rows.setdefault(name, Rows())[index] = _floats(values)
 
     def note(self, name: str, index: int, entries: ArrayLike) -> None:
         """Keep integers ``entries`` (n, ...) of the frame whose place in the run is ``index``, from 0.
@@ -84,7 +86,7 @@ class Tally:
             else:
                 self._counts[name] = both.copy()
         for name, rows in other._rows.items():
-            self._rows.setdefault(name, {}).update(rows)
+            self._rows.setdefault(name, Rows()).update(rows)
         for name, entries in other._lists.items():
             self._lists.setdefault(name, {}).update(entries)
             self._shorten(name)
@@ -96,7 +98,8 @@ class Tally:
         part = Tally()
         for name, both in self._counts.items():
             part._counts[name] = both * (np.arange(2) == which).reshape(2, *[1] * (both.ndim - 1))
-        halves = {name: {k: v for k, v in rows.items() if k % 2 == which} for name, rows in self._rows.items()}
+        halves = {name: Rows((k, row) for k, row in rows.items() if k % 2 == which)
+                  for name, rows in self._rows.items()}
         part._rows = {name: rows for name, rows in halves.items() if rows}  # what few frames have, a half may lack
         return part
 
@@ -112,7 +115,7 @@ class Tally:
             for index in sorted(rows):
                 replicas.setdefault(self._frame(index), []).append(rows[index])
             frames = [replicas[frame] for frame in sorted(replicas)]
-            part._rows[name] = dict(enumerate(row for k in np.asarray(chosen).tolist() for row in frames[k]))
+            part._rows[name] = Rows(enumerate(row for k in np.asarray(chosen).tolist() for row in frames[k]))
         return part
 
     def _frame(self, index: int) -> int:
@@ -125,8 +128,7 @@ class Tally:
 
     def rows(self, name: str) -> Array:
         """Return the rows in the order of the frames, (n_frames, ...)."""
-        rows = self._rows[name]
-        return np.stack([rows[index] for index in sorted(rows)])
+        return self._rows[name].in_order()[1]
 
     def noted(self, name: str) -> NDArray[np.int64]:
         """Return the entries of a list in the order of the frames, (n, ...), at most ``LISTED``."""
@@ -159,8 +161,7 @@ class Tally:
         """Return the whole tally as arrays, for a file; ``from_arrays`` reads them."""
         arrays: dict[str, NDArray] = {f"count {name}": both for name, both in self._counts.items()}
         for name, rows in self._rows.items():
-            arrays[f"index {name}"] = np.array(sorted(rows), dtype=np.int64)
-            arrays[f"row {name}"] = self.rows(name)
+            arrays[f"index {name}"], arrays[f"row {name}"] = rows.in_order()
         for name, frames in self._lists.items():
             arrays[f"place {name}"] = np.array([k for k in sorted(frames) for _ in frames[k]], dtype=np.int64)
             arrays[f"list {name}"] = np.concatenate([frames[k] for k in sorted(frames)])
@@ -177,7 +178,7 @@ class Tally:
             if kind == "count":
                 tally._counts[name] = np.array(value, dtype=np.int64)
             elif kind == "row":
-                tally._rows[name] = dict(zip(arrays[f"index {name}"].tolist(), _floats(value)))
+                tally._rows[name] = Rows(zip(arrays[f"index {name}"].tolist(), _floats(value), strict=True))
             elif kind == "list":
                 place = arrays[f"place {name}"]
                 tally._lists[name] = {int(k): np.array(value)[place == k] for k in np.unique(place)}

@@ -25,7 +25,7 @@ SECTION = "energy"
 UNIT = "kJ/mol"
 #: What terms are called in figures, in their order.
 NAMES = dict(zip(TERMS, ("bond", "angle", "proper", "improper", "correction map", "Lennard-Jones", "Lennard-Jones 1-4",
-                         "Coulomb", "Coulomb 1-4"), strict=True))
+                         "Coulomb", "Coulomb 1-4", "implicit solvent"), strict=True))
 
 
 class EnergyOptions(Options):

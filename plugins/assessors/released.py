@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 SECTION = TOPIC = "released beads"
 ALL = "all terms"
 CALLED = {"bond": "bonds", "angle": "angles", "proper": "torsions", "improper": "impropers",
-          "cmap": "correction maps", "lj": "Lennard-Jones", "coulomb": "Coulomb"}
+          "cmap": "correction maps", "lj": "Lennard-Jones", "coulomb": "Coulomb", "solvent": "implicit solvent"}
 #: kT an atom: smaller changes do not matter; larger ones are known to be of something that is no sample.
 TOLERANCE, FAR = 0.02, 0.2
 BLIND = 0.04  #: kT an atom: if only larger changes would be seen, it cannot be told

@@ -40,8 +40,11 @@ def build(field: ForceField, system: System, box: Array | None = None, rigid: bo
         there; the constant ones of single charges are not, see ``self_energy``.
 
     Raises:
-        BackmapError: If the cut-off is longer than half of the box, or PME has no box.
+        BackmapError: If the cut-off is longer than half of the box, PME has no box, or there is an implicit solvent.
     """
+    if any(known.solvent is not None for known in field.of(system)):
+        raise BackmapError("has an implicit solvent, which this step does not know", where=field.where,
+                           hint="hamiltonian leads atoms downhill and to their law in one.")
     made = openmm.System()
     if box is not None:
         lattice = reduced(box)

@@ -55,6 +55,7 @@ class Forcefield(api.Step):
         if run is not None:
             expect_rigid(run, field, state.system)
             field = field.screened(run.epsilon_r)
+        expect_plain(field, self.where)
         field.of(state.system)
         state.forcefield = field
         state.log(summary(field, state.system))
@@ -93,8 +94,18 @@ def summary(field: ForceField, system: System) -> str:
     coulomb = {"reaction_field": "reaction field", "cutoff": "plain Coulomb", "pme": "PME", "none": "no Coulomb"}
     tail = {"none": "", "shift": " (shifted)"}.get(field.tail, f" ({field.tail.replace('_', ' ')} from "
                                                                f"{field.switch:g} nm)")
+    if any(known.solvent is not None for known in field.of(system)):
+        listed += "implicit solvent, "
     return (f"force field: {listed}{len(field.kinds)} Lennard-Jones types, cut-off {field.cutoff:g} nm{tail}, "
             f"{coulomb[field.coulomb]}")
+
+
+def expect_plain(field: ForceField, where: str) -> None:
+    """Raise BackmapError if Coulomb is not as it is in an implicit solvent: plain."""
+    if field.coulomb != "cutoff" and any(known.solvent is not None for known in field.molecules.values()):
+        raise BackmapError(f"is {field.coulomb}, but {field.where} has an implicit solvent, in which Coulomb is plain",
+                           where=f"{where}.coulomb", hint="Write 'coulomb: cutoff', and a cutoff larger than molecules "
+                                                          "are.")
 
 
 def expect_rigid(run: RunParameters, field: ForceField, system: System) -> None:

@@ -38,7 +38,8 @@ RULES = (VerdictRule(
     f"{BLURRED:g} would be seen; more than {STUCK:.0%} of the beads stuck; starts for simulations (`for_start`)",
     f"energies that change by more than {FALLING:g} kT an atom, or are not finite"),)
 CALLED = {"bond": "bonds", "angle": "angles", "proper": "torsions", "improper": "impropers",
-          "cmap": "correction maps", "lj": "Lennard-Jones", "coulomb": "Coulomb", BLOCKS: "all terms"}
+          "cmap": "correction maps", "lj": "Lennard-Jones", "coulomb": "Coulomb", "solvent": "implicit solvent",
+          BLOCKS: "all terms"}
 
 
 def evenly(n: int, count: int) -> set[int]:

@@ -1,12 +1,14 @@
-"""Writes what dipeptide.yaml reads: beads and true atoms of alanine dipeptide in vacuum, its topology by gmx pdb2gmx.
+"""Writes what dipeptide.yaml reads: beads and true atoms of alanine dipeptide, its topology by gmx pdb2gmx.
 
     python dipeptide.py --trajectory ../shared/data/alanine_dipeptide --frames 2000 --folder runs/dipeptide
+    python dipeptide.py --trajectory runs/solvent --name gb96 --forcefield amber96 --folder runs/solvent/beads
 
 Pieces of the trajectory can stand side by side, as molecules that do not see each other: each frame has as many.
 """
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -22,12 +24,12 @@ RENAMED = {("ACE", "H1"): "HH31", ("ACE", "H2"): "HH32", ("ACE", "H3"): "HH33", 
 APART = 8.0  #: nm; of pieces side by side: twice the cut-off and the molecule
 
 
-def topology(universe: mda.Universe, folder: Path, pieces: int) -> None:
-    """topol.top and aa.gro, of amber99sb."""
+def topology(universe: mda.Universe, forcefield: str, folder: Path, pieces: int) -> None:
+    """topol.top and aa.gro, of a force field that GROMACS ships."""
     for atom in universe.atoms:
         atom.name = RENAMED.get((atom.resname, atom.name), atom.name)
     universe.atoms.write(str(folder / "named.pdb"))
-    subprocess.run(["gmx", "pdb2gmx", "-f", "named.pdb", "-ff", "amber99sb", "-water", "none", "-o", "aa.gro",
+    subprocess.run(["gmx", "pdb2gmx", "-f", "named.pdb", "-ff", forcefield, "-water", "none", "-o", "aa.gro",
                     "-p", "topol.top"], cwd=folder, check=True, capture_output=True)
     rows = (folder / "aa.gro").read_text().splitlines()[2:-1]  # its box is the 0.1 nm that stand for none in a PDB file
     places = np.array([[float(row[k:k + 8]) for k in (20, 28, 36)] for row in rows])
@@ -84,16 +86,20 @@ def corners(pieces: int) -> np.ndarray:
 def main() -> None:
     """Read the arguments and write the files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trajectory", type=Path, required=True, help="folder of vac99sb.xtc and vac99sb_top.pdb")
+    parser.add_argument("--trajectory", type=Path, required=True, help="folder of NAME.xtc and NAME_top.pdb")
+    parser.add_argument("--name", default="vac99sb", help="of its files")
+    parser.add_argument("--forcefield", default="amber99sb", help="as gmx pdb2gmx calls it")
     parser.add_argument("--frames", type=int, default=2000, help="frames of each piece, one a picosecond")
     parser.add_argument("--first", type=int, default=0, help="the first frame that is taken")
     parser.add_argument("--pieces", type=int, default=1, help="pieces, one after the other, that stand side by side")
     parser.add_argument("--folder", type=Path, required=True, help="where everything goes")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    universe = mda.Universe(str(options.trajectory / "vac99sb_top.pdb"), str(options.trajectory / "vac99sb.xtc"))
+    start = options.trajectory / f"{options.name}_top.pdb"
+    shutil.copyfile(start, options.folder / "molecule.pdb")  # with the names that OpenMM knows
+    universe = mda.Universe(str(start), str(options.trajectory / f"{options.name}.xtc"))
     trajectories(universe, options.folder, options.first, options.frames, options.pieces)
-    topology(universe, options.folder, options.pieces)
+    topology(universe, options.forcefield, options.folder, options.pieces)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ Index = NDArray[np.int64]
 
 #: Terms that are counted as one.
 ONE = {"lj_14": "lj", "coulomb_14": "coulomb"}
-PAIRS = ("lj", "coulomb")
+PAIRS = ("lj", "coulomb", "solvent")
 WELLS = ("gauche+", "trans", "gauche-")  #: of torsions from 0 to 120, to 240 and to 360 degrees
 ALIKE = 6  #: bonds as far as which two atoms have the same neighbours to be alike
 TYPES = 6  #: kinds of torsions that are told apart, the most frequent ones
@@ -33,7 +33,7 @@ class BeadEnergies:
 
     Attributes:
         terms: Names of the terms: bond, angle, proper, improper, cmap, and behind them lj and coulomb, each with 1-4
-            pairs; those there are.
+            pairs, and solvent; those there are.
         torsions: Names of the kinds of torsions about bonds that turn, by their atom types.
         torsion_bead: Bead of each of the n torsions of these kinds, (n,).
         telling: Whether its well is another after a turn that swaps no atoms that are alike, (n,) bool.
@@ -90,7 +90,8 @@ class BeadEnergies:
         It takes many times as long as bonded ones.
         """
         found, owner = self.energy.of(atoms, box), self.energy.layout.where.owner
-        values = {"lj": found.lj_of_atom, "coulomb": found.coulomb_of_atom}
+        values = {"lj": found.lj_of_atom, "coulomb": found.coulomb_of_atom,
+                  "solvent": found.solvent_of_atom}
         rows = [np.bincount(owner, values[term], minlength=self.energy.system.n_beads)
                 for term in self.terms if term in PAIRS]
         return np.array(rows).reshape(-1, self.energy.system.n_beads), found.total
@@ -126,7 +127,7 @@ class BeadEnergies:
             for term in ("improper", "cmap"):
                 found[term] += count * len(atoms.get(term, ()))
             left = 3 * int(kind.free.sum()) - len(rigid) - 3 * kind.n_beads * (exact and not kind.untied)
-            for term in ("lj", "coulomb", "total"):
+            for term in (*PAIRS, "total"):
                 found[term] += count * max(left, 1)
         return {term: found[term] for term in (*self.terms, "total")}
 

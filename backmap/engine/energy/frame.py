@@ -1,6 +1,7 @@
 """Energy and forces of whole frames."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from ...model.parameters import ForceField
 from ...model.system import System
 from ..geometry.dependents import all_spread
 from ..sites.snapshot import Snapshot
-from . import bonded, cells, kernel
+from . import bonded, born, cells, kernel
 from .layout import TERMS, FieldLayout
 from .pair import pair_energies
 
@@ -28,11 +29,13 @@ class EnergyTerms:
 
     Attributes:
         terms: All of ``layout.TERMS``: bond, angle, proper, improper, cmap, lj (non-bonded), lj_14 (explicit pairs),
-            coulomb (non-bonded; with a reaction field also excluded pairs and self terms) and coulomb_14.
+            coulomb (non-bonded; with a reaction field also excluded pairs and self terms), coulomb_14 and solvent
+            (implicit ones).
         intra: Lennard-Jones energy of each molecule with itself, explicit pairs included, (M,).
         inter: Of each molecule with all others, (M,): a pair of molecules counts for both.
         lj_of_atom: Half of the Lennard-Jones energy of all pairs of each atom, explicit ones included, (A,).
         coulomb_of_atom: The same of Coulomb, without self terms; None of tensors.
+        solvent_of_atom: Energy of implicit solvents of each atom, half of that of its pairs, (A,); None of tensors.
     """
 
     terms: dict[str, Any]
@@ -40,6 +43,7 @@ class EnergyTerms:
     inter: Any
     lj_of_atom: Any
     coulomb_of_atom: Array | None = None
+    solvent_of_atom: Array | None = None
 
     def __getitem__(self, term: str) -> Any:
         return self.terms[term]
@@ -53,7 +57,8 @@ class EnergyTerms:
 class FrameEnergy:
     """Energies of frames of one system in one force field.
 
-    Sums are made frame by frame in a fixed order, so they do not depend on threads or on other frames.
+    Sums are made frame by frame in a fixed order, so they do not depend on threads or on other frames. What was asked
+    for last is kept: steps look at a frame from several sides before they move it.
 
     Attributes:
         layout: The force field laid over the system; ``layout.present`` lists the terms there are.
@@ -66,8 +71,9 @@ class FrameEnergy:
             BackmapError: If a molecule type has no parameters, or the force field asks for PME.
         """
         self.system, self.field, self.device = system, field, device
-        self.layout = FieldLayout(system, field)
+        self.layout = FieldLayout(system, field, solvents=True)
         self.maps = self._tensor(self.layout.maps)
+        self._last: dict[str, tuple[Array, Array | None, Any]] = {}
 
     def of(self, frame: Snapshot | Array, box: Array | None = None) -> EnergyTerms:
         """Energies of a frame, as numbers.
@@ -78,7 +84,18 @@ class FrameEnergy:
         """
         if isinstance(frame, Snapshot):
             return self._numbers(frame.atoms, frame.box)
-        return self._numbers(self.system.whole_atoms(np.asarray(frame, dtype=np.float64), box), box)
+        atoms = np.asarray(frame, dtype=np.float64)
+        return self._kept("all", atoms, box, lambda: self._numbers(self.system.whole_atoms(atoms, box), box))
+
+    def _kept(self, name: str, atoms: Array, box: Array | None, made: Callable[[], Any]) -> Any:
+        """What was made of these very atoms and box before, if they were the last ones."""
+        if name in self._last:
+            known, lattice, found = self._last[name]
+            if np.array_equal(known, atoms) and ((box is None) == (lattice is None)) and np.array_equal(lattice, box):
+                return found
+        found = made()
+        self._last[name] = atoms.copy(), None if box is None else np.array(box), found
+        return found
 
     def bonded(self, atoms: Array) -> list[tuple[str, Array]]:
         """Term and energies of each bonded function of each type, of whole molecules (A, 3), nm.
@@ -86,8 +103,11 @@ class FrameEnergy:
         Energies are (m, n), of the m molecules of a type and its n terms, in the order of ``system.types`` and their
         parameters.
         """
-        with torch.no_grad():
-            return [(term, values.numpy()) for term, values in self._bonded(torch.as_tensor(atoms))]
+        def made() -> list[tuple[str, Array]]:
+            with torch.no_grad():
+                return [(term, values.numpy()) for term, values in self._bonded(torch.as_tensor(atoms))]
+
+        return self._kept("bonded", atoms, None, made)
 
     def differentiable(self, atoms: Tensor, box: Array | None = None) -> EnergyTerms:
         """The same as tensors, from atoms (A, 3) float64 that may ask for gradients.
@@ -97,6 +117,7 @@ class FrameEnergy:
         """
         fixed = atoms.detach().cpu().numpy()
         whole = self.system.whole_atoms(fixed, box)
+        self.layout.expect_isolated(whole, box)
         return self._tensors(atoms + self._tensor(whole - fixed), *self._search(whole, box))
 
     def forces(self, atoms: Array, box: Array | None = None) -> Array:
@@ -126,14 +147,21 @@ class FrameEnergy:
                                                          kernel.PairSums(lj_of_atom, coulomb_of_atom, intra, inter))
         terms["coulomb"] += layout.self_energy
         with torch.no_grad():
-            for rows, lj, coulomb in self._explicit(torch.as_tensor(atoms)):
+            for rows, lj, coulomb in self.explicit(torch.as_tensor(atoms)):
                 terms["lj_14"] += float(lj.numpy().sum())
                 terms["coulomb_14"] += float(coulomb.numpy().sum())
                 intra += np.bincount(where.molecule[rows[:, 0]], lj, minlength=n)
                 for end in rows.T:
                     lj_of_atom += np.bincount(end, 0.5 * lj, minlength=len(atoms))
                     coulomb_of_atom += np.bincount(end, 0.5 * coulomb, minlength=len(atoms))
-        return EnergyTerms(terms, intra, inter, lj_of_atom, coulomb_of_atom)
+        solvent_of_atom = np.zeros(len(atoms))
+        if layout.solvated:
+            layout.expect_isolated(atoms, box)
+            with torch.no_grad():
+                for rows, values in self._solvents(torch.as_tensor(atoms)):
+                    solvent_of_atom[rows] = values.numpy()
+            terms["solvent"] = float(solvent_of_atom.sum())
+        return EnergyTerms(terms, intra, inter, lj_of_atom, coulomb_of_atom, solvent_of_atom)
 
     def _tensors(self, atoms: Tensor, i: Index, j: Index, vector: Array) -> EnergyTerms:
         zero = torch.zeros((), dtype=torch.float64, device=self.device)
@@ -148,11 +176,13 @@ class FrameEnergy:
         intra = self._added(n, lj[self._tensor(same)], molecule[i[same]])
         inter = self._added(n, lj[self._tensor(~same)], molecule[i[~same]], molecule[j[~same]])
         of_atom = self._added(len(atoms), 0.5 * lj, i, j)
-        for rows, lj_14, coulomb_14 in self._explicit(atoms):
+        for rows, lj_14, coulomb_14 in self.explicit(atoms):
             terms["lj_14"] = terms["lj_14"] + lj_14.sum()
             terms["coulomb_14"] = terms["coulomb_14"] + coulomb_14.sum()
             intra = intra + self._added(n, lj_14, molecule[rows[:, 0]])
             of_atom = of_atom + self._added(len(atoms), 0.5 * lj_14, *rows.T)
+        for _, values in self._solvents(atoms):
+            terms["solvent"] = terms["solvent"] + values.sum()
         return EnergyTerms(terms, intra, inter, of_atom)
 
     def _bonded(self, atoms: Tensor) -> list[tuple[str, Tensor]]:
@@ -166,7 +196,12 @@ class FrameEnergy:
                 found.append((each.term, values))
         return found
 
-    def _explicit(self, atoms: Tensor) -> list[tuple[Index, Tensor, Tensor]]:
+    def _solvents(self, atoms: Tensor) -> list[tuple[Index, Tensor]]:
+        """System indices (m, A) of molecules in an implicit solvent, and its energy of each of their atoms (m, A)."""
+        return [(group.atoms, born.energies(molecule.solvent, atoms[_tensor(group.atoms, atoms.device)]))
+                for group, molecule in zip(self.system.groups, self.layout.molecules) if molecule.solvent is not None]
+
+    def explicit(self, atoms: Tensor) -> list[tuple[Index, Tensor, Tensor]]:
         """System indices (p, 2), Lennard-Jones and Coulomb energies (p,) of explicit pairs of each type."""
         found = []
         for group, molecule in zip(self.system.groups, self.layout.molecules):

@@ -10,6 +10,7 @@ from ...model.parameters import COULOMB, ForceField, MoleculeParameters
 from ...model.system import System
 from ..sites.records import MoleculePairs
 from ..sites.snapshot import AtomIndex
+from .born import expect_isolated
 from .maps import splines
 from .tables import Electrostatics, PairField, SystemTables, Tail
 
@@ -17,7 +18,7 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 #: Terms of an energy, in the order of tables.
-TERMS = ("bond", "angle", "proper", "improper", "cmap", "lj", "lj_14", "coulomb", "coulomb_14")
+TERMS = ("bond", "angle", "proper", "improper", "cmap", "lj", "lj_14", "coulomb", "coulomb_14", "solvent")
 
 
 class FieldLayout:
@@ -37,18 +38,31 @@ class FieldLayout:
         self_energies: Self energy of the reaction field of each atom, kJ/mol, the same in every frame, (A,).
         self_energy: That of all.
         maps: Splines of the correction maps, as of ``maps.splines``.
+        solvated: Whether some molecule has an implicit solvent.
         present: Names of the terms that some molecule of the system has.
-
-    Raises:
-        BackmapError: If the force field asks for PME, or lacks parameters of a molecule type.
     """
 
-    def __init__(self, system: System, field: ForceField) -> None:
+    def __init__(self, system: System, field: ForceField, solvents: bool = False) -> None:
+        """Lay the force field over the system.
+
+        Args:
+            system: The molecules.
+            field: Their force field.
+            solvents: Whether who asks knows implicit solvents.
+
+        Raises:
+            BackmapError: If the force field asks for PME, has an implicit solvent that is not known, or lacks
+                parameters of a molecule type.
+        """
         if field.coulomb == "pme":
             raise BackmapError("asks for PME, which the energy engine does not have", where=field.where,
                                hint="Choose coulomb: reaction_field, cutoff or none; OpenMM computes PME.")
         self.system, self.field, self.where = system, field, AtomIndex(system)
         self.molecules: list[MoleculeParameters] = field.of(system)
+        self.solvated = any(molecule.solvent is not None for molecule in self.molecules)
+        if self.solvated and not solvents:
+            raise BackmapError("has an implicit solvent, which this step does not know", where=field.where,
+                               hint="hamiltonian, carry, forces and assessors of energies do.")
         self.kind, self.charge = np.empty(system.n_atoms, dtype=np.int64), np.empty(system.n_atoms)
         for group, molecule in zip(system.groups, self.molecules):
             self.kind[group.atoms], self.charge[group.atoms] = molecule.kind, molecule.charge
@@ -82,7 +96,14 @@ class FieldLayout:
         if self.field.coulomb != "none":
             found |= {"coulomb"} if self.charge.any() else set()
             found |= {"coulomb_14"} if pairs[:, 2].any() else set()
+        found |= {"solvent"} if self.solvated else set()
         return tuple(term for term in TERMS if term in found)
+
+    def expect_isolated(self, atoms: Array, box: Array | None) -> None:
+        """Make sure that molecules in an implicit solvent stand by themselves: see ``born.expect_isolated``."""
+        if self.solvated:
+            expect_isolated(list(zip(self.system.groups, self.molecules, strict=True)), self.where.molecule, atoms, box,
+                            self.field.cutoff, self.field.where)
 
     def is_excluded(self, i: Index, j: Index) -> NDArray[np.bool_]:
         """Whether atoms ``i`` and ``j`` (n,) of one molecule are excluded, (n,)."""

@@ -10,6 +10,7 @@ from ..compiling.compiled import borrowing, part
 from ..energy.pair import ending, energy_and_slope, reaction_field
 from .around import energies_around, forces_around
 from .bonded import bonded
+from .born import solvated
 from .lists import Lists
 from .loops import QUICK
 from .maps import correction_maps
@@ -39,6 +40,8 @@ class BlockTerms(NamedTuple):
     term_value: Array
     map: Index
     splines: Array
+    solvent: Array
+    medium: Array
 
 
 @part
@@ -51,7 +54,8 @@ def terms_of(t: BlockTables, k: int):
     maps = t.maps.term[t.maps.start[k]:t.maps.start[k + 1]]
     return BlockTerms(t.places.moving[k], groups.first[groups.start[k]:groups.start[k + 1]], pair, pair_value,
                       inside.factor[inside.start[k]:inside.start[k + 1]], explicit, explicit_value, term, term_value,
-                      maps, t.maps.splines)
+                      maps, t.maps.splines, t.solvent.atom[t.solvent.start[k]:t.solvent.start[k + 1]],
+                      t.solvent.medium[k])
 
 
 @borrowing(fastmath=QUICK, error_model="numpy")
@@ -200,6 +204,7 @@ def energy_and_forces(b: BlockTerms, s: AtomTables, kinds, charges, x, lists: Li
     energy += correction_maps(b.map, b.splines, x, work, force)
     energy += _inside(b.moving, b.inside, s, kinds, x, room.cores, room.wide, force)
     energy += _explicit(b.explicit, b.explicit_value, s.core, kinds, x, force)
+    energy += solvated(b.solvent, b.medium, x, room.born, force)
     energy += energies_around(b.moving, s, kinds, charges, x, lists, force)
     if len(lists.images):
         energy += _imaged(s, kinds, charges, x, lists.images, lists.shift, force)
@@ -213,6 +218,7 @@ def quick_forces(b: BlockTerms, s: AtomTables, kinds, charges, x, lists: Lists, 
     bonded(b.term, b.term_value, x, work, force)
     correction_maps(b.map, b.splines, x, work, force)
     forces_inside(b.moving, b.inside, s.field.cutoff, s.field.coulomb.k, kinds, x, room.cores, room.line, force)
+    solvated(b.solvent, b.medium, x, room.born, force)
     forces_around(b.moving, s, kinds, charges, x, lists, force)
     _explicit(b.explicit, b.explicit_value, s.core, kinds, x, force)
     if len(lists.images):

@@ -18,6 +18,7 @@ from ...model.parameters import MoleculeParameters
 from ..geometry.measure import BondGram, NearGram
 from .blocks import AT_ONCE, Block, digest, tying
 from .bonded import CODES, prepared
+from .born import MEDIUM, medium
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -124,6 +125,8 @@ class Maker:
         needed = [(moving.owner[seen], parameters.together.other[beside]),
                   (following.owner, kind.dependents.atoms[following.item]), followed, _each(bonds, kind.rigid.pairs),
                   _each(signed, isomers[2])]
+        if parameters.solvent is not None:  # all atoms of a molecule have a part in where its solvent is
+            needed.append((np.repeat(np.arange(n), kind.n_atoms), np.tile(np.arange(kind.n_atoms), n)))
         partners = Sets.sorted(n, *(np.concatenate([each[k] for each in needed]) for k in range(2)))
         place = moving.then(partners.where(moving.places(partners.owner, partners.item) < 0))
 
@@ -137,6 +140,7 @@ class Maker:
         return place, {
             "place": _Rows.of(n, place.owner, inverse, excluded, parameters.kind[place.item],
                               parameters.charge[place.item]),
+            "solvent": self._solvent(n, place),
             "out": _Rows.of(n, out[0], np.column_stack([at(out[0], atoms) for atoms in out[1:]])),
             "following": _Rows.of(n, following.owner, at(following.owner, kind.dependents.atoms[following.item]),
                                   np.diff(kind.dependents.start)[following.item],
@@ -164,6 +168,14 @@ class Maker:
         at = np.column_stack([row[there], free.rank[member][there]])
         return _Rows.of(len(blocks), free.owner[member][there], at, weight[entry[there]])
 
+    def _solvent(self, n: int, place: Sets) -> _Rows:
+        """Charge, radius and screen of places in an implicit solvent, and what all atoms have in common."""
+        solvent = self.parameters.solvent
+        if solvent is None:
+            return _Rows.of(n, np.empty(0, dtype=np.int64), np.empty((0, 3 + MEDIUM)))
+        of_atom = np.column_stack([solvent.charge, solvent.radius, solvent.screen])[place.item]
+        return _Rows.of(n, place.owner, np.hstack([of_atom, np.tile(medium(solvent), (len(of_atom), 1))]))
+
     @staticmethod
     def _joined(n: int, parts: list[tuple[NDArray, ...]], *none: NDArray) -> _Rows:
         """Rows of several tables, those of a block together; ``none`` where there are no tables."""
@@ -181,13 +193,15 @@ def _alike(block: Block, own: dict[str, list[NDArray]]) -> dict[str, Any]:
     isomer, isomer_value = own["isomer"]
     bond, length = own["bond"]
     at, share = own["weight"]
+    (solvent,) = own["solvent"]
     weights = np.zeros((len(block.rows), len(inverse)))
     weights[at[:, 0], at[:, 1]] = share
     return {"n_moving": len(block.atoms), "n_free": len(_free(block)), "excluded": excluded, "inverse_mass": inverse,
             "group": block.groups, "kind": kind, "charge": charge, "out": own["out"][0],
             "following": (following, np.cumsum([0, *number]), parent, weight, factor), "explicit": explicit,
             "explicit_value": explicit_value, "map": own["map"][0], "term": term, "term_value": term_value,
-            "isomer": isomer, "isomer_value": isomer_value,
+            "isomer": isomer, "isomer_value": isomer_value, "solvent": solvent[:, :3].copy(),
+            "medium": solvent[0, 3:] if len(solvent) else np.zeros(MEDIUM),
             "bond": bond, "bond_length": length, "weights": weights}
 
 

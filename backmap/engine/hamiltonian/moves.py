@@ -108,7 +108,7 @@ class HamiltonianMoves:
         Raises:
             BackmapError: If the force field does not fit the system, or nothing can move.
         """
-        self.system, self.layout = system, FieldLayout(system, field)
+        self.system, self.layout = system, FieldLayout(system, field, solvents=True)
         def screened(some: System, held: float | Array | None) -> HamiltonianMoves:
             return HamiltonianMoves(some, field.screened(np.inf), temperature, steps, timestep, size, held,
                                     fixman_potential, powers, hydrogen_mass, friction)
@@ -241,6 +241,7 @@ class HamiltonianMoves:
             velocity: With which molecules were left, (A, 3), nm/ps; None or NaN where nothing is known.
         """
         atoms = np.array(atoms, dtype=np.float64)
+        self.layout.expect_isolated(atoms, box)
         beads = np.ascontiguousarray(beads, dtype=np.float64)
         beads = self.followed(beads, atoms)
         residual = self.system.map(atoms) - beads

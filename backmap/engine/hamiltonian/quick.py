@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..compiling.compiled import borrowing
 from ..energy.pair import coulomb_slope, cubed, lennard_jones_slope
+from .born import BornRoom, born_room
 from .lists import LEAST
 from .loops import LANES, QUICK
 from .nearby import AtomTables
@@ -27,18 +28,20 @@ class PairRoom(NamedTuple):
         cores: Core of each kind with each place, nm^2, (kinds, lanes): see ``cores_of``.
         line: (3, lanes).
         wide: (4, lanes).
+        born: For implicit solvents.
     """
 
     cores: NDArray[np.float32]
     line: NDArray[np.float32]
     wide: NDArray[np.float64]
+    born: BornRoom
 
 
-def pair_room(places: int, n_kinds: int) -> PairRoom:
-    """Room for blocks of at most ``places`` places."""
+def pair_room(places: int, n_kinds: int, solvated: int) -> PairRoom:
+    """Room for blocks of at most ``places`` places, and of so many that are in an implicit solvent."""
     lanes = -(-places // LANES) * LANES
     return PairRoom(np.empty((n_kinds, lanes), dtype=np.float32), np.empty((3, lanes), dtype=np.float32),
-                    np.empty((4, lanes)))
+                    np.empty((4, lanes)), born_room(solvated))
 
 
 @borrowing(fastmath=QUICK, error_model="numpy")

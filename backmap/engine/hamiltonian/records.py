@@ -111,6 +111,20 @@ class MapTerms(NamedTuple):
     splines: Array
 
 
+class SolvatedAtoms(NamedTuple):
+    """Implicit solvents.
+
+    Attributes:
+        start: Where the places of each block in a solvent begin, all or none of them, (K + 1,).
+        atom: Charge, radius and screen of each, (n, 3).
+        medium: As of ``born.medium``, (K, 6).
+    """
+
+    start: Index
+    atom: Array
+    medium: Array
+
+
 class RigidBonds(NamedTuple):
     """Bonds of fixed length, and other fixed distances.
 
@@ -239,6 +253,7 @@ class BlockTables(NamedTuple):
         factor: How their Gram matrix is factorised.
         gram: What it is made of.
         near: Bonds that the block's share of sqrt(det G) depends on.
+        solvent: Implicit solvents.
         isomers: What must keep its sign: code of ``model.isomers`` and four places, (n, 5); the sign, (n,).
     """
 
@@ -256,6 +271,7 @@ class BlockTables(NamedTuple):
     factor: GramFactor
     gram: GramEntries
     near: NearBonds
+    solvent: SolvatedAtoms
     isomers: Listed
 
 

@@ -33,6 +33,7 @@ from .records import (
     MovingDependents,
     NearBonds,
     RigidBonds,
+    SolvatedAtoms,
 )
 
 Array = NDArray[np.float64]
@@ -57,7 +58,7 @@ def build(system: System, layout: FieldLayout, size: int, exact: bool,
     Steps that ask for the same get the same.
 
     Raises:
-        BackmapError: If nothing can move.
+        BackmapError: If nothing can move, or blocks of molecules in an implicit solvent are parts of them.
     """
     known, asked = _BUILT.setdefault(layout.field, {}), (tuple(system.types), size, exact, hydrogen_mass)
     if asked not in known:
@@ -92,6 +93,10 @@ def _built(system: System, layout: FieldLayout, size: int, exact: bool,
         return alike | _pairs(alike, layout) | _constraints(alike, exact)
 
     for kind, parameters, listed in zip(system.types, layout.molecules, blocks, strict=True):
+        if parameters.solvent is not None and any(len(block.beads) < kind.n_beads for block in listed):
+            raise BackmapError(f"has an implicit solvent, which couples all atoms of '{kind.name}', but its blocks are "
+                               f"{size} of {kind.n_beads} beads", where=layout.field.where,
+                               hint=f"Write 'block_size: {kind.n_beads}' in hamiltonian.")
         maker = Maker(kind, parameters, layout.explicit.factor, moving_masses(kind, hydrogen_mass), finish, parts, near)
         copies += maker.copies(listed)
     return blocks, BlockTables(
@@ -111,6 +116,7 @@ def _built(system: System, layout: FieldLayout, size: int, exact: bool,
         factor=GramFactor(*_rows(parts, "column", "update_end"), *_rows(parts, "diagonal"), *_rows(parts, "update")),
         gram=GramEntries(*(Listed(*_rows(parts, name, f"{name}_value")) for name in ("fixed", "dot", "mixed"))),
         near=NearBonds(_numbers(near, "near_width"), Listed(*_rows(near, "near_row", "near_value"))),
+        solvent=SolvatedAtoms(*_rows(parts, "solvent"), np.array([part["medium"] for part in parts])),
         isomers=Listed(*_rows(parts, "isomer", "isomer_value")))
 
 

@@ -118,7 +118,7 @@ def room(t: BlockTables, n_kinds: int, n_atoms: int) -> Room:
     bonds, entries, constraints = (np.diff(start).max(initial=1) for start in starts)
     return Room(*six, np.empty((bonds, 3)), np.empty(entries), np.empty(constraints), np.empty((rows, 3)),
                 np.empty((rows, 3)), np.zeros(rows), np.full(n_atoms, -1), np.empty(places, dtype=np.int64),
-                np.empty(places), pair_room(places, n_kinds), np.empty(ROOM),
+                np.empty(places), pair_room(places, n_kinds, np.diff(t.solvent.start).max(initial=0)), np.empty(ROOM),
                 np.full((places, 4), [0.0, 0.0, 0.0, np.inf]))
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ...model.parameters import ForceField, MoleculeParameters
 from ...model.system import Group, System
 from ..energy.frame import FrameEnergy
+from ..energy.layout import FieldLayout
 from ..energy.pair import pair_energies
 from ..sites.snapshot import Snapshot
 from .contacts import Contacts, contacts_of
@@ -56,7 +57,8 @@ class EnergySlopes:
     """Slopes of the energy in one force field."""
 
     def __init__(self, system: System, field: ForceField) -> None:
-        """Raises BackmapError if a molecule type has no parameters, or the force field asks for PME."""
+        """Raises BackmapError for a type without parameters, PME, or an implicit solvent."""
+        FieldLayout(system, field)
         self.system, self.field, self.energy = system, field, FrameEnergy(system, field)
         self.parameters = field.of(system)
 

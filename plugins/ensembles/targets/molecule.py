@@ -12,7 +12,7 @@ from torch import Tensor
 
 from backmap.api import InputPath, Options, Target
 from backmap.engine.compiling.compiled import plain
-from backmap.engine.energy import bonded, pair
+from backmap.engine.energy import bonded, born, pair
 from backmap.errors import BackmapError
 from backmap.model.parameters import BOLTZMANN, COULOMB
 
@@ -110,7 +110,7 @@ class Molecule(Target):
         squared = ((positions[:, second] - positions[:, first])**2).sum(dim=2).clamp_min(1e-6)
         apart = plain(pair.lennard_jones)(1 / squared**3, c6, c12) + COULOMB * charges * squared.rsqrt()
         total = total + apart.sum(dim=1)
-        return total if self._file.born is None else total + self._file.born.energy(positions)
+        return total if self._file.born is None else total + born.energies(self._file.born, positions).sum(1)
 
     def log_density(self, x: Tensor) -> Tensor:
         energy, measure = self.parts(x)

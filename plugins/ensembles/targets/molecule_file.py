@@ -14,11 +14,12 @@ from torch import Tensor
 
 from backmap.errors import BackmapError
 from backmap.model.parameters import ForceField, MoleculeParameters
+from backmap.model.solvent import ImplicitSolvent
 
 from ...files.foreign import read_by
+from ...openmm_bridge.implicit import taken
 from ...openmm_bridge.molecule import OpenMMMolecule as Part
 from ...openmm_bridge.parameters import translate
-from .born import Born, taken
 from .internal_coordinates import InternalCoordinates
 
 
@@ -40,7 +41,7 @@ class MoleculeFile:
 
     internal: InternalCoordinates
     parameters: MoleculeParameters
-    born: Born | None
+    born: ImplicitSolvent | None
     pairs: tuple[Tensor, ...]
     rigid_atoms: Tensor
     coupling: Tensor
@@ -78,7 +79,7 @@ def read_molecule(path: Path, forcefield: list[str], rigid_hydrogens: bool) -> M
 
 def _field(topology: app.Topology, positions: np.ndarray, bonds: np.ndarray, forcefield: list[str],
            rigid_hydrogens: bool, path: Path) -> tuple[
-               ForceField, Born | None, dict[tuple[int, int], float], openmm.System]:
+               ForceField, ImplicitSolvent | None, dict[tuple[int, int], float], openmm.System]:
     """Parameters of the molecule, its solvent, lengths of its rigid bonds, and a system with those as constraints."""
     where = ", ".join(forcefield)
     field = read_by("OpenMM", lambda: app.ForceField(*forcefield), where)

@@ -100,6 +100,7 @@ def test_what_charges_hold_together_does_not_overlap(mending: Mending, monkeypat
     frame, plain = framed(mending, 0, known.atoms[0]), mending.energy.of(known.atoms[0], known.boxes[0])
     repelled = plain.lj_of_atom.copy()
     repelled[[3, 200]] = 2 * PAIR
+    monkeypatch.setattr(mending.repulsion, "below", lambda *_: False)
     both, last = {mending.owner[3], mending.owner[200]}, {mending.owner[200]}
     # What an atom has with those of its own molecule in the reaction field cancels with its own term.
     for drawn, alone, overlapping in ((-2 * PAIR, 0.0, last), (0.0, 0.0, both), (0.0, -2 * PAIR, last),
@@ -109,6 +110,7 @@ def test_what_charges_hold_together_does_not_overlap(mending: Mending, monkeypat
         monkeypatch.setattr(mending.energy.layout, "self_energies", own)
         monkeypatch.setattr(mending.energy, "of", lambda atoms, box, charged=charged: replace(
             plain, lj_of_atom=repelled, coulomb_of_atom=charged))
+        monkeypatch.setattr(mending, "_last", None)  # nothing else has changed
         found = mending.troubles(frame, known.boxes[0])[OVERLAPPING]
         assert set(np.flatnonzero(found)) == overlapping
 

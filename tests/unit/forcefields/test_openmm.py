@@ -16,6 +16,7 @@ from openmm import app
 
 from backmap import testing
 from backmap.api import ForceFieldReader
+from backmap.engine.energy.frame import FrameEnergy
 from backmap.errors import BackmapError
 from backmap.model.parameters import ForceField
 from backmap.model.system import System
@@ -115,6 +116,11 @@ def test_a_serialised_system_is_the_same(alanine: tuple, tmp_path: Path) -> None
     one = OpenMM(OpenMM.Options(xml=str(tmp_path / "system.xml"), pdb=path)).read(system)
     other = OpenMM(OpenMM.Options(xml="amber99sb.xml", pdb=path)).read(system)
     assert energies(one, system, positions, None) == pytest.approx(energies(other, system, positions, None))
+    made = app.ForceField("amber99sb.xml", "implicit/obc2.xml").createSystem(pdb.topology, constraints=None)
+    (tmp_path / "system.xml").write_text(openmm.XmlSerializer.serialize(made))
+    solvated = OpenMM(OpenMM.Options(xml=str(tmp_path / "system.xml"), pdb=path)).read(system)
+    assert FrameEnergy(system, _everything(solvated)).of(positions, None).total == pytest.approx(
+        _own(made, positions), rel=1e-6)
     made.addConstraint(0, 1, 0.1)
     (tmp_path / "system.xml").write_text(openmm.XmlSerializer.serialize(made))
     with pytest.raises(BackmapError, match="is a System with constraints"):

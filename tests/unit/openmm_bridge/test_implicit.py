@@ -7,13 +7,14 @@ import numpy as np
 import openmm
 import pytest
 import torch
-from backmap_plugins.ensembles.targets.born import OFFSET, TANH, taken
 from backmap_plugins.ensembles.targets.molecule import Molecule
+from backmap_plugins.openmm_bridge.implicit import TANH, taken
 from openmm import app
 
 from backmap.errors import BackmapError
+from backmap.model.solvent import OFFSET
 
-PDB = Path(__file__).parents[4] / "recipes" / "alanine_dipeptide" / "alanine_dipeptide.pdb"
+PDB = Path(__file__).parents[3] / "recipes" / "alanine_dipeptide" / "alanine_dipeptide.pdb"
 AMBER96 = ["amber96.xml", "amber96_obc.xml"]
 SOLVENTS = {"OBC2": AMBER96, "HCT": ["amber99sb.xml", "implicit/hct.xml"],
             "OBC1": ["amber99sb.xml", "implicit/obc1.xml"], "obc2.xml": ["amber99sb.xml", "implicit/obc2.xml"]}

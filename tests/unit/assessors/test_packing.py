@@ -154,7 +154,7 @@ def waters_apart(distance: float, pointing: bool) -> tuple[System, np.ndarray]:
     first = np.array([[0.0, 0, 0], [0.0957, 0, 0], [-0.024, 0.0927, 0]])
     if not pointing:
         first[1:] *= -1
-    second = np.array([[0.0, 0, 0], [0.06, 0.075, 0], [0.06, -0.075, 0]]) + [distance, 0, 0]
+    second = np.array([[0.0, 0, 0], [0.06, 0.075, 0], [0.06, -0.075, 0]]) + np.array([distance, 0, 0])
     return System(((kind, 2),)), np.concatenate([first, second])
 
 

@@ -27,6 +27,7 @@ from ..chemistry.nucleotides import natural_sugars
 from ..chemistry.planar_bonds import natural_bonds
 from ..chemistry.residues import residue_ordinals
 from ..chemistry.sides import with_told
+from ..chemistry.sugars import natural_pyranoses
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -140,7 +141,7 @@ def _natural(kind: MoleculeType, cis: Sequence[int], where: str) -> MoleculeType
     if kind.given or kind.coarse:
         return kind
     told = {row[0]: row[1:] for row in np.concatenate([natural_centres(kind), natural_sugars(kind),
-                                                       natural_lipids(kind)]).tolist()}
+                                                       natural_lipids(kind), natural_pyranoses(kind)]).tolist()}
     sign = np.array([relative_sign(told[centre], arms) if centre in told else 0
                      for centre, *arms in kind.chemistry.centres.tolist()], dtype=np.int64)
     usual = {tuple(row): side for bonds in natural_bonds(kind, proline=TRANS)

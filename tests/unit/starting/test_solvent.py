@@ -123,8 +123,8 @@ def test_molecules_are_counted_by_their_beads() -> None:
     found = repeated(["E", "F"] * 3 + ["U"] * 2 + ["W"], [("BUT", 1), ("UREA", 2), ("SOL", 4)],
                      several={"W": {"molecules": "SOL", "count": 4}})
     assert found.options == {"molecules": {"BUT": 3, "UREA": 2, "SOL": 4}}
-    assert found.why == ["BUT: the beads are those of 3 molecules, but the topology has 1: 3 are made, and stand in the "
-                         "topology that is written"]
+    assert found.why == ["BUT: the beads are those of 3 molecules, but the topology has 1: 3 are made, and stand in "
+                         "the topology that is written"]
 
 
 @pytest.mark.parametrize(("names", "blocks"), [

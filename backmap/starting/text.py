@@ -17,8 +17,6 @@ CGSMILES = "cgsmiles"  #: reader of mappings that name no weights
 SOFT, COOLING, SWEEPS, LOOKING = 5, 40, 10, 60
 #: Of liquids of rigid bodies alone, whose dynamics cost less than moves.
 BODIES_COOLING, BODIES_SWEEPS = 80, 3
-#: Where solvent is free: sweeps in which it moves all at once, and those behind them.
-FREE, FREE_SWEEPS = 5, 3
 RELEASED = 100  #: sweeps without beads where molecules hinder each other from turning
 #: Sweeps in which chains on soft beads find their wells, and times the temperature at which they begin.
 ANNEALING, HOTTER = 80, 3
@@ -180,9 +178,6 @@ def _start_of_a_box(plan: Plan) -> Iterator[str]:
     if plan.turning:
         yield f"      annealing_sweeps: {cooling}  # from 600 K: small molecules hinder each other from turning"
     yield "      for_start: true       # planar bonds are kept flat, and what sweeps leave wrong is mended once more"
-    if "several" in plan.topology and not plan.turning:
-        sweeps = FREE_SWEEPS
-        yield f"      free_sweeps: {FREE}        # molecules that no bead holds find their neighbours, all at once"
     yield f"      sweeps: {sweeps}"
     yield f"      at_most: {LOOKING}           # sweeps in which the pilot looks for how softly beads are to be met"
     timestep, steps = _stride(plan) or (plan.timestep, steps_of(plan.timestep))

@@ -18,7 +18,7 @@ from backmap.api import BeadModel
 from backmap.errors import BackmapError
 from backmap.model.inputs import CGSMILES
 from backmap.model.isomers import CIS, EITHER, TRANS, PlanarSides, handedness, sides
-from backmap.model.molecule import MoleculeType
+from backmap.model.molecule import MoleculeType, chain_names
 from backmap.model.system import System
 
 from ..chemistry.amino_acids import natural_centres
@@ -215,7 +215,9 @@ def _with_opposites(kind: MoleculeType, sign: Index) -> MoleculeType:
 
 
 def _named(kind: MoleculeType, atoms: Sequence[int]) -> str:
-    named = [f"{kind.residue_names[atom]} {kind.residues[atom]} {kind.atom_names[atom]}" for atom in atoms[:LISTED]]
+    chains = chain_names(kind.residues, kind.atom_names)
+    named = [f"{chains[atom]}{kind.residue_names[atom]} {kind.residues[atom]} {kind.atom_names[atom]}"
+             for atom in atoms[:LISTED]]
     return ", ".join(named) + (f" and {len(atoms) - LISTED} more" if len(atoms) > LISTED else "")
 
 

@@ -72,10 +72,6 @@ class HamiltonianOptions(Options):
     hottest: float | None = Field(None, gt=0, description="Temperature of the first of them, K: where hydrogen bonds "
                                                           f"change hands in a picosecond. By default {HOT:g}, or "
                                                           f"{HOTTER:g} times the temperature if that is more.")
-    free_sweeps: int = Field(0, ge=0, description="Sweeps after these in which molecules that no bead holds, as those "
-                                                  "under 'several', follow their dynamics all at once, which costs "
-                                                  "less than moves: a way to a start, of which nothing is accepted or "
-                                                  "rejected.")
     sifting_rounds: int = Field(0, ge=0, description="Rounds after these in which a copy of the frame is heated to "
                                                      "five times the temperature and cooled, and each molecule is "
                                                      "taken from where it has less energy, both led downhill: "

@@ -13,7 +13,6 @@ from .leading import LEADS, LOOSEN, MEND, SETTLE, SIFT, SIFT_AGAIN, SOFTEN
 from .move_options import HARDEST, SOFTEST, HamiltonianOptions, Tempered
 
 ANNEAL = "anneal"  #: name of the sweeps that cool
-FREE = "free"  #: name of the sweeps in which untied molecules move all at once
 MAIN = "hamiltonian"  #: name of the sweeps that count
 DOWNHILL = "downhill"  #: name of the steps downhill right before them
 TEMPERED = "tempered"  #: name of those of tempered trajectories between them
@@ -23,8 +22,7 @@ HOTTER = 3.0  #: a second start begins at this many times the temperature
 SECOND = Tempered(every=4)  #: trajectories by which a second start crosses barriers where the first has none
 LENGTH = 2.0  #: times as long are trajectories of sweeps that cool: chains find their wells in fewer steps so
 SLOWER = 2  #: times as many sweeps cool a second start: what comes of it is lower where they were too few
-_SAID = {DOWNHILL: "downhill", SOFTEN: "parting overlaps, ", ANNEAL: "annealing, ", FREE: "free molecules, ",
-         **dict.fromkeys(LEADS, "repair"),
+_SAID = {DOWNHILL: "downhill", SOFTEN: "parting overlaps, ", ANNEAL: "annealing, ", **dict.fromkeys(LEADS, "repair"),
          **dict.fromkeys((HEATED, COOLED, AGAIN, CROSSING), "second start, "), SIFT_AGAIN: "second start, repair"}
 
 Stage = tuple[str, int, dict[str, Any]]  #: name, number and settings of a sweep
@@ -40,8 +38,7 @@ def before(options: HamiltonianOptions) -> list[Stage]:
         return [*soften, *cooling, *sift]
     # Heat leaves some molecules bent beyond what moves at the temperature lead back, so that it is mended after it.
     again = [(MEND, 1, {})] if cooling else []
-    free = [(FREE, k, {"free": True, "length": LENGTH}) for k in range(options.free_sweeps)]
-    return [*soften, (MEND, 0, {}), (LOOSEN, 0, {}), *cooling, *again, *free, *sift, (SETTLE, 0, {}), (MEND, 2, {})]
+    return [*soften, (MEND, 0, {}), (LOOSEN, 0, {}), *cooling, *again, *sift, (SETTLE, 0, {}), (MEND, 2, {})]
 
 
 def sweeps(options: HamiltonianOptions, twice: bool) -> list[Stage]:

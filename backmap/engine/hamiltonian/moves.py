@@ -282,9 +282,8 @@ class HamiltonianMoves:
         if together or free:
             single = self._together.single[chosen] & (together | self._plain[self.centre[chosen]])
             key = Stream.of(*name, "move", torch.as_tensor(self.centre[chosen[single]])).key.numpy()
-            whole = rules._replace(steps=round(length * rules.steps)) if free else rules
             longer = free and bool(self._bodies[self.centre[chosen[single]]].all())
-            self._together.move(within(around, self.layout.field), self._longer(whole) if longer else whole, self.room,
+            self._together.move(within(around, self.layout.field), self._longer(rules) if longer else rules, self.room,
                                 frame, chosen[single], key, directions)
             frame.residual[:] = self.system.map(frame.atoms) - frame.grid.beads
             chosen = chosen[~single]

@@ -296,6 +296,22 @@ def merged(types: Sequence[MoleculeType]) -> list[MoleculeType]:
     return single
 
 
+def chain_names(residues: Index, names: Sequence[str]) -> list[str]:
+    """The chain of each atom or bead of a molecule, `chain A ` and so on, where several count their residues anew.
+
+    That is seen by a number and a name that come twice; "" for all where none does.
+
+    Args:
+        residues: Residue number of each, (n,).
+        names: Name of each.
+    """
+    anew = np.diff(residues, prepend=residues[:1]) < 0
+    if not anew.any() or len({*zip(residues.tolist(), names)}) == len(names):
+        return [""] * len(names)
+    chains = np.cumsum(anew).tolist()
+    return [f"chain {chr(ord('A') + chain) if chain < 26 else chain + 1} " for chain in chains]
+
+
 def is_body(kind: MoleculeType) -> bool:
     """Whether the fixed distances of a molecule leave it no freedom but to turn and to move, as those of water do."""
     return 3 * (kind.n_atoms - len(kind.dependents)) - len(kind.rigid) <= 6

@@ -139,6 +139,9 @@ class MoleculeParameters:
         """``left_out`` as a table (A, A): for molecules that are small."""
         return self.left_out.dense(False)
 
+#: nm; Lennard-Jones of farther pairs is nothing beside what atoms that overlap have.
+PARTING = 0.7
+
 
 @dataclass(frozen=True, eq=False)
 class ForceField:
@@ -200,6 +203,11 @@ class ForceField:
                                      solvent=one.solvent and one.solvent.screened(epsilon_r))
                      for name, one in self.molecules.items()}
         return replace(self, molecules=molecules, epsilon_rf=self.epsilon_rf / epsilon_r)
+
+    def for_starts(self) -> ForceField:
+        """The force field by which atoms part: without charges, of pairs up to ``PARTING`` alone."""
+        screened = self.screened(np.inf)
+        return screened if self.cutoff <= PARTING else replace(screened, cutoff=PARTING, tail="none")
 
     @property
     def reaction_field(self) -> tuple[float, float]:

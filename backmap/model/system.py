@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..errors import BackmapError
 from . import box as periodic
 from .isomers import handedness, sides
-from .molecule import MoleculeType
+from .molecule import MoleculeType, chain_names
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -110,7 +110,8 @@ class System:
     def bead_label(self, bead: int) -> str:
         """Return the name of a bead for messages, such as ``PS 3 STY4 A4``.
 
-        That is molecule type, number of the molecule from 1, residue and number where it has several, and bead.
+        That is molecule type, number of the molecule from 1, chain where several count their residues anew, residue and
+        number where it has several, and bead.
 
         Raises:
             IndexError: If the system has no bead of that index.
@@ -121,7 +122,8 @@ class System:
                 number, local = divmod(bead - first, kind.n_beads)
                 residues = kind.bead_residues
                 residue = f"{kind.bead_residue_names[local]}{residues[local]} " if np.ptp(residues) else ""
-                return f"{kind.name} {molecule + number + 1} {residue}{kind.bead_names[local]}"
+                chain = chain_names(residues, kind.bead_names)[local] if residue else ""
+                return f"{kind.name} {molecule + number + 1} {chain}{residue}{kind.bead_names[local]}"
             first, molecule = first + count * kind.n_beads, molecule + count
         raise IndexError(bead)
 

@@ -196,8 +196,11 @@ class _Planner:
             topology |= declared.options | ({"ignore": ignored} if ignored else {})
             virtual = solvent.sites(survey.models, source, topology)
             topology |= virtual.options
-            self.why += [*declared.why, *virtual.why]
-            if declared.options or virtual.options:
+            counted = solvent.Declared() if self.given.atoms else solvent.repeats(
+                survey.models, survey.blocks, source, topology)
+            topology |= counted.options
+            self.why += [*declared.why, *virtual.why, *counted.why]
+            if declared.options or virtual.options or counted.options:
                 found = self._read(topology, beads)
         errors = [finding for finding in found.findings if finding.severity == "error"]
         if errors or found.survey.system is None or found.survey.beads is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from itertools import groupby
 from typing import Any
 
@@ -95,6 +96,57 @@ def sites(models: Mapping[str, BeadModel], source: FrameSource, options: Mapping
         listed = " and ".join(f"{count[name]} {name}" for name in strange)
         found.why.append(f"{listed}: virtual sites, as of Go models, which stand for no atoms and are left out")
     return found
+
+
+def repeats(models: Mapping[str, BeadModel], blocks: Sequence[tuple[str, int]], source: FrameSource,
+            options: Mapping[str, Any]) -> Declared:
+    """How many molecules with a mapping the beads make, where the topology has another number, as that of one has.
+
+    Beads of the file have to be called as those of the mappings, one molecule after the other in the topology's order,
+    and each type to stand in one place; else nothing is said.
+
+    Args:
+        models: Mappings, by molecule type.
+        blocks: Molecule types and counts of the topology.
+        source: Frames of beads.
+        options: Of the step ``topology`` so far.
+    """
+    found, names, residues = Declared(), getattr(source, "names", None), getattr(source, "residue_names", None)
+    said = options.get("molecules", dict(blocks))
+    kinds = [name for name, _ in blocks if name in models]
+    if names is None or not kinds or len({*kinds}) < len(kinds) or not isinstance(said, dict):
+        return found
+    others = [*options.get("ignore", []), *options.get("several", {}),
+              *(pattern for patterns in _patterns(options.get("exclude", {})) for pattern in patterns)]
+    left = [name for name, residue in zip(names, residues or names, strict=True) if not _called(name, residue, others)]
+    counts: dict[str, int] = {}
+    for kind in kinds:
+        own, begin = models[kind].bead_names, 0
+        while own and left[begin:begin + len(own)] == own:
+            begin += len(own)
+        counts[kind], left = begin // max(len(own), 1), left[begin:]
+    there = {kind: said.get(kind, 0) for kind in kinds}
+    if left or not all(counts.values()) or counts == there:
+        return found
+    found.options["molecules"] = {**said, **counts}
+    for kind in kinds:
+        if counts[kind] != there[kind]:
+            found.why.append(f"{kind}: the beads are those of {counts[kind]} molecules, but the topology has "
+                             f"{there[kind]}: {counts[kind]} are made, and stand in the topology that is written")
+    return found
+
+
+def _patterns(exclude: Mapping[str, Sequence[str]] | Sequence[str]) -> list[Sequence[str]]:
+    """What beads of excluded molecule types are called."""
+    if isinstance(exclude, Mapping):
+        return [patterns or [name] for name, patterns in exclude.items()]
+    return [[name] for name in exclude]
+
+
+def _called(name: str, residue: str, patterns: Sequence[str]) -> bool:
+    """Whether a bead is meant by one of some patterns of the step ``topology``."""
+    return any(fnmatchcase(f"{residue}:{name}", pattern) if ":" in pattern else
+               fnmatchcase(name, pattern) or fnmatchcase(residue, pattern) for pattern in patterns)
 
 
 def _spare(topology: AtomTopology, there: Collection[str], unmapped: Sequence[str], martinis: bool) -> list[str]:

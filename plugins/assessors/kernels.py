@@ -66,12 +66,14 @@ class PackedAtoms(NamedTuple):
         heavy: The heavy ones of them, (A,) bool.
         first: One side of each pair of selections whose distances are counted, (R, A) bool.
         second: The other side, (R, A) bool.
+        bonding: Pairs of heavy atoms that hydrogen bonds or ions hold so near, (n,) bool.
     """
 
     solid: np.ndarray
     heavy: np.ndarray
     first: np.ndarray
     second: np.ndarray
+    bonding: np.ndarray
 
 
 class PackingRules(NamedTuple):
@@ -101,7 +103,7 @@ def packing(pairs: Pairs, atoms: PackedAtoms, rules: PackingRules):
         pair counts (R, n_bins); numbers of clashes (2,); clashing atoms (A,) bool.
     """
     i, j, distance, bonds = pairs.i, pairs.j, pairs.distance, pairs.bonds
-    solid, heavy, first, second = atoms.solid, atoms.heavy, atoms.first, atoms.second
+    solid, heavy, first, second, bonding = atoms
     apart, width, n_bins, close, close_heavy = rules
     nearest = np.full((2, len(heavy)), np.inf)
     counts = np.zeros((len(first), n_bins), dtype=np.int64)
@@ -115,9 +117,10 @@ def packing(pairs: Pairs, atoms: PackedAtoms, rules: PackingRules):
             nearest[0, a], nearest[0, b] = min(nearest[0, a], d), min(nearest[0, b], d)
             if both:
                 nearest[1, a], nearest[1, b] = min(nearest[1, a], d), min(nearest[1, b], d)
-            if d < close or (both and d < close_heavy):
+            near = both and d < close_heavy and not bonding[k]
+            if d < close or near:
                 clashes[0] += d < close
-                clashes[1] += both and d < close_heavy
+                clashes[1] += near
                 clashing[a] = clashing[b] = True
         index = int(d / width)
         if index < n_bins:

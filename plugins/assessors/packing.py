@@ -12,6 +12,7 @@ from ..chemistry.selections import Selections
 from . import kernels
 from .histograms import Bins
 from .part import Array, Flags, Measurement, beads_of, counts_of, mean_and_spread, rows_of, share
+from .polar import PolarContacts
 
 #: Atoms of one molecule count if they are at least this many bonds apart.
 APART = 4
@@ -41,6 +42,7 @@ class Packing(Measurement):
         # A virtual site, which has no mass, lies inside other atoms.
         self.solid = np.concatenate([np.tile(kind.mass > 0, count) for kind, count in system.blocks])
         self.heavy = self.solid & (element != _HYDROGEN)
+        self.polar = PolarContacts(system)
         reach = REACH * unit
         self.bins, self.contacts, self.fine = rdf_bins, Bins(0.0, reach, contact_width), Bins(0.0, reach, _FINE)
         self.clash, self.heavy_clash = clash, heavy_clash
@@ -65,7 +67,8 @@ class Packing(Measurement):
 
     def measure(self, frame: Snapshot, tally: Tally) -> Flags:
         pairs = frame.pairs(self.cutoff)
-        atoms = kernels.PackedAtoms(self.solid, self.heavy, self.first, self.second)
+        atoms = kernels.PackedAtoms(self.solid, self.heavy, self.first, self.second,
+                                    self.polar.held(pairs, self.heavy_clash))
         rules = kernels.PackingRules(APART, self.bins.width, self.bins.n, self.clash, self.heavy_clash)
         nearest, counts, clashes, clashing = kernels.packing(pairs, atoms, rules)
         for name, distance in zip(_CONTACTS, nearest):

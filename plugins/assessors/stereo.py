@@ -1,12 +1,14 @@
 """Handedness of stereocentres, tacticity of chains."""
 from __future__ import annotations
 
+import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
 from backmap.engine.sites.snapshot import Snapshot
-from backmap.model.assessment import Assessment, Figure
+from backmap.model.assessment import CARE, UNUSABLE, Aspect, Assessment, Figure, VerdictRule
 from backmap.model.isomers import handedness
+from backmap.model.molecule import MoleculeType
 from backmap.model.system import System
 from backmap.model.tally import Tally
 
@@ -15,6 +17,10 @@ from .part import Flags, Measurement, beads_of, counts_of, share
 
 _SECTION = "stereochemistry"
 _TOPOLOGY, _FRAME = "share as in topology", "share as in reference frame"
+#: Molecules, over all frames, that have to agree until what nothing tells is taken for one isomer.
+AGREEING = 4
+RULE = VerdictRule("isomers", care="stereocentres, not along a chain, of which nothing tells the hand",
+                   unusable="those of a ring that make other diastereomers of other molecules, or of too few to tell")
 
 
 class Stereo(Measurement):
@@ -25,6 +31,8 @@ class Stereo(Measurement):
 
     def __init__(self, system: System) -> None:
         self.groups = [(group, chains_of(group.type)) for group in system.groups if len(group.type.chemistry.centres)]
+        self.open = {group.type.name: _Open(group.type, chains) for group, chains in self.groups
+                     if not group.type.given}
 
     def measure(self, frame: Snapshot, tally: Tally) -> Flags:
         flagged = np.zeros(frame.system.n_beads, dtype=bool)
@@ -32,6 +40,8 @@ class Stereo(Measurement):
             centres, expected = group.type.chemistry.centres, group.type.chemistry.sign
             atoms = frame.atoms[group.atoms]
             signs = handedness(atoms, centres)
+            if group.type.name in self.open:
+                self.open[group.type.name].measure(signs, tally, frame.index)
             known = np.broadcast_to(expected != 0, signs.shape)
             wrong = known & (signs != expected)
             tell(tally, f"stereo topology {group.type.name}", frame.index, known.sum() - wrong.sum(), known.sum())
@@ -54,7 +64,45 @@ class Stereo(Measurement):
                         *told(tally, f"stereo frame {name}", f"stereocentres of {name}", _FRAME, 1.0)]
             if chains:
                 figures += told(tally, f"stereo dyads {name}", f"dyads of {name}", "racemo share")
-        return Assessment(figures)
+        found = [] if reference is not None else [aspect for one in self.open.values() for aspect in one.found(tally)]
+        return Assessment(figures, findings=found)
+
+
+class _Open:
+    """Stereocentres of which nothing tells the hand, but for those of chains, where that is tacticity."""
+
+    def __init__(self, kind: MoleculeType, chains: list) -> None:
+        chained = {atom for chain in chains for atom in chain.centres[:, 0].tolist()}
+        centres = kind.chemistry.centres[:, 0]
+        self.name = kind.name
+        self.rows = np.array([row for row, atom in enumerate(centres.tolist())
+                              if kind.chemistry.sign[row] == 0 and atom not in chained], dtype=np.int64)
+        rings = kind.graph.subgraph(np.flatnonzero(kind.chemistry.ring > 0).tolist())
+        of = {int(centres[row]): int(row) for row in self.rows}
+        parts = [sorted(of[atom] for atom in part if atom in of) for part in nx.connected_components(rings)]
+        self.pairs = np.array([(part[0], other) for part in parts for other in part[1:]], np.int64).reshape(-1, 2)
+        self.named = ", ".join(dict.fromkeys(kind.atom_names[int(centres[row])] for row in self.rows[:3]))
+
+    def measure(self, signs: NDArray[np.int64], tally: Tally, index: int) -> None:
+        """Count the molecules in which two centres of a ring have the same sign; signs are (m, C)."""
+        if len(self.rows):
+            same = signs[:, self.pairs[:, 0]] == signs[:, self.pairs[:, 1]]
+            tally.count(f"stereo open {self.name}", index, np.array([*same.sum(axis=0), len(signs)], dtype=np.int64))
+
+    def found(self, tally: Tally) -> list[Aspect]:
+        """What is to be said of them."""
+        if not len(self.rows):
+            return []
+        *same, molecules = counts_of(tally, f"stereo open {self.name}", len(self.pairs) + 1).tolist()
+        mixed = any(0 < count < molecules for count in same) or (bool(same) and molecules < AGREEING)
+        count = len(self.rows)
+        said = (f"Nothing tells the hand of {count} stereocentre{'s' * (count > 1)} of {self.name} ({self.named}"
+                f"{', ...' * (count > 3)})")
+        if mixed:
+            return [Aspect(UNUSABLE, "isomers", f"{said}, and rings come out as any diastereomer: other molecules "
+                           "than are meant. Give 'stereo: aa.gro' in topology, or a mapping that tells them.")]
+        return [Aspect(CARE, "isomers", f"{said}: they come out in either, or in one that may not be what is meant. "
+                       "Give 'stereo: aa.gro' in topology, or a mapping that tells them.")]
 
 
 def _dyads(signs: NDArray[np.int64]) -> tuple[int, int]:

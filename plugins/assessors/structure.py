@@ -13,7 +13,7 @@ from backmap.model.parameters import ForceField
 from backmap.model.system import System
 from backmap.model.tally import Tally
 
-from . import density, planar, wholeness
+from . import density, planar, stereo, wholeness
 from .density import Density
 from .distributions import Distributions
 from .histograms import Bins
@@ -44,7 +44,9 @@ class StructureOptions(Options):
     end_bin: float = Field(0.05, gt=0, description="Bin width of end-to-end distances, nm.")
     gyration_bin: float = Field(0.02, gt=0, description="Bin width of radii of gyration, nm.")
     clash: float = Field(0.12, ge=0, description="Any two atoms closer than this clash, nm.")
-    heavy_clash: float = Field(0.25, ge=0, description="Two heavy atoms closer than this clash, nm.")
+    heavy_clash: float = Field(0.25, ge=0, description="Two heavy atoms closer than this clash, nm; if they share a "
+                                                                   "hydrogen, or one is an ion and the other polar, "
+                                                                   "closer than 0.225 and 0.17.")
     double_bonds: dict[str, Side] = Field(
         {}, description="Molecule type: cis, trans or either, of its double bonds. By default natural lipids are cis, "
                         "by their residue names, and others must be alike in all molecules.")
@@ -57,7 +59,7 @@ class Structure(Assessor):
 
     Options = StructureOptions
     options: StructureOptions
-    verdict_rules = (*wholeness.RULES, *planar.RULES, density.RULE)
+    verdict_rules = (*wholeness.RULES, *planar.RULES, stereo.RULE, density.RULE)
 
     def begin(self, system: System, forcefield: ForceField | None) -> None:
         super().begin(system, forcefield)

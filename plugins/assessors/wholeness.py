@@ -14,6 +14,7 @@ from backmap.model.system import System
 from backmap.model.tally import Tally
 
 from ..chemistry.amino_acids import left_handed
+from ..chemistry.chirality import relative_sign
 from .distributions import element_radii
 from .packing import APART
 from .part import Array, Flags, Measurement, beads_of, counts_of, rows_of
@@ -115,7 +116,11 @@ class _Molecule:
         self.bonds, self.length = kind.bonds, _lengths(kind, known)
         rings = aromatic(kind)
         self.rings = {size: np.array([ring for ring in rings if len(ring) == size]) for size in map(len, rings)}
-        self.hands = left_handed(kind)
+        hands = left_handed(kind)
+        sign = {row[0]: sign * relative_sign(row[1:], hand[1:]) for sign, row, hand in (
+            (sign, row, hand) for sign, row in zip(kind.chemistry.sign.tolist(), kind.chemistry.centres.tolist())
+            for hand in hands.tolist() if hand[0] == row[0])}
+        self.hands = hands[[sign.get(hand[0], 0) >= 0 for hand in hands.tolist()]]  # others are said to be D
         self.looked_for = [fault for fault, there in (("stretched bond", len(self.bonds)), ("bent ring", len(rings)),
                                                       ("D-amino acid", len(self.hands))) if there]
 

@@ -11,6 +11,7 @@ from backmap.model.molecule import merged
 from backmap.model.survey import Finding, Survey
 
 from ..molecules.assemble import unsigned_centres
+from ..molecules.isomers import SLIP
 from .listing import counted, listed
 
 UNROUNDED = 0.005  #: e; sums of charges that were rounded for a file are closer to whole numbers
@@ -26,6 +27,7 @@ class MoleculeChecker(Checker):
         if any(survey.named("prepare")):  # frames that are learned from tell all the rest
             return
         yield from _stereocentres(survey)
+        yield from _slips(survey)
         if any(getattr(step.options, "constraints", None) == "reference" for step in survey.steps):
             yield from _rigid(survey)
         yield from _charges(survey)
@@ -42,6 +44,17 @@ def _stereocentres(survey: Survey) -> Iterator[Finding]:
                           f"{counted(unsigned[kind.name], 'stereocentre')} is not known ({names})",
                           "They come out in either chirality. Give true atoms, 'stereo: aa.gro' in topology, a mapping "
                           "that tells them, or weights that know.")
+
+
+def _slips(survey: Survey) -> Iterator[Finding]:
+    """Centres that are made otherwise than the user's mapping tells them."""
+    for kind in merged(survey.system.types):
+        for source in kind.isomer_sources:
+            if source.startswith(SLIP):
+                yield Finding("warning", survey.place_of("system"), f"{kind.name}: {source.removeprefix(SLIP)} "
+                              "made as in nature, though the mapping tells the opposite, as it tells all others of the "
+                              "residue as in nature", "If you mean this epimer, write 'isomers: mapping' in topology; "
+                              "else correct the mapping.")
 
 
 def _rigid(survey: Survey) -> Iterator[Finding]:

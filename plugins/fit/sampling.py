@@ -103,15 +103,15 @@ def _key(kind: MoleculeType, field: ForceField, temperature: float) -> str:
 
 
 def _kept_or_sampled(key: str, kind: MoleculeType, field: ForceField, temperature: float) -> FreeMolecule | None:
-    def made() -> NDArray[np.float32] | None:
-        found = sampled(kind, field, temperature)
-        return found and found.atoms.astype(np.float32)
+    def made() -> NDArray[np.float32]:
+        found = sampled(kind, field, temperature)  # that it broke off is kept, too, as no samples
+        return np.empty((0, kind.n_atoms, 3), np.float32) if found is None else found.atoms.astype(np.float32)
 
     def fits(atoms: NDArray) -> bool:
         return atoms.ndim == 3 and atoms.shape[1:] == (kind.n_atoms, 3)
 
     atoms = kept_or_made(KEPT, Path(__file__).parent, key, fits, made)
-    return None if atoms is None else FreeMolecule(kind, atoms.astype(np.float64), temperature)
+    return FreeMolecule(kind, atoms.astype(np.float64), temperature) if len(atoms) else None
 
 
 def _sprung(kind: MoleculeType, field: ForceField, known: MoleculeParameters) -> tuple[ForceField, MoleculeParameters]:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from backmap.api import BeadModel
 from backmap.errors import BackmapError
 from backmap.model.inputs import CGSMILES
 from backmap.model.isomers import CIS, EITHER, TRANS, PlanarSides, handedness, sides
-from backmap.model.molecule import MoleculeType
+from backmap.model.molecule import MoleculeType, chain_names
 from backmap.model.system import System
 
 from ..chemistry.amino_acids import natural_centres
@@ -27,14 +28,17 @@ from ..chemistry.nucleotides import natural_sugars
 from ..chemistry.planar_bonds import natural_bonds
 from ..chemistry.residues import residue_ordinals
 from ..chemistry.sides import with_told
+from ..chemistry.sugars import natural_pyranoses
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
+First = Literal["mapping", "stereo"]
 
 #: nm; bonded atoms of a structure that are farther apart belong to another molecule, or to another order of atoms.
 TORN = 0.35
 LISTED = 3  #: stereocentres that are named, at most
 SURE = 3  #: stereocentres of a residue that a mapping tells as natural, and one other than that is a slip
+SLIP = "of these as is natural, while the mapping tells the opposite and the others as natural: "
 _NATURE = "the names of residues"
 _SIDE = {CIS: "cis", TRANS: "trans"}
 
@@ -54,33 +58,51 @@ def told_by_mapping(kind: MoleculeType, beads: BeadModel) -> MoleculeType:
     return filled(blank, kind.chemistry.sign, planar.side, beads.isomers_by)
 
 
-def told_by_atoms(system: System, atoms: Array, where: str) -> tuple[System, list[str]]:
+def without_slips(system: System) -> System:
+    """The system in which a mapping's only centre of a residue that is not as in nature, of many, is as in nature."""
+    mended = {kind: kind if kind.given or kind.coarse else _mended(kind, _natural_signs(kind)) for kind in system.types}
+    return replace(system, blocks=tuple((mended[kind], count) for kind, count in system.blocks))
+
+
+def told_by_atoms(system: System, atoms: Array, where: str, first: First | None = None) -> tuple[System, list[str]]:
     """The system with what whole atoms (A, 3), nm, show of every single molecule, and lines for the user.
 
     Copies that differ, as in an atactic chain or a racemate, become molecule types of the same name, one for
     each pattern of signs; the order of molecules stays.
 
+    Args:
+        system: What is there, and what the mapping tells.
+        atoms: Of every molecule.
+        where: The file, for messages.
+        first: What counts where mapping and atoms contradict each other.
+
     Raises:
-        BackmapError: If they are atoms of other molecules.
+        BackmapError: If they are atoms of other molecules, or contradict the mapping and nothing says what counts.
     """
     source = f"stereo ({where})"
     opposite: Counter[str] = Counter()
+    places: dict[str, str] = {}
     patterns: dict[MoleculeType, dict[tuple[int, ...], MoleculeType]] = {kind: {} for kind in system.types}
     of_copy: dict[MoleculeType, list[MoleculeType]] = {}
     for group in system.groups:
         kind, molecules = group.type, atoms[group.atoms]
         _expect_bonded(kind, molecules, where)
-        first = kind if CGSMILES not in _sources(kind) else kind.with_signs(
+        own = kind if CGSMILES not in _sources(kind) and first != "stereo" else kind.with_signs(
             np.zeros_like(kind.chemistry.sign), np.zeros_like(kind.planar.side), ())
         shown = np.hstack([handedness(molecules, kind.chemistry.centres), sides(molecules, kind.planar.atoms)])
-        told = np.concatenate([first.chemistry.sign, first.planar.side])
-        opposite[kind.name] += int(((shown != told) & (told != 0)).sum())
+        told = np.concatenate([own.chemistry.sign, own.planar.side])
+        wrong = (shown != told) & (told != 0) & (shown != 0)
+        opposite[kind.name] += int(wrong.sum())
+        if wrong.any():
+            ends = np.concatenate([kind.chemistry.centres[:, 0], kind.planar.atoms[:, 1]])
+            places.setdefault(kind.name, _named(kind, ends[wrong.any(axis=0)].tolist()))
         of_copy[kind] = []
         for row in shown.tolist():
             if tuple(row) not in patterns[kind]:
-                seen = filled(first, *np.split(np.array(row, dtype=np.int64), [len(kind.chemistry.sign)]), source)
-                patterns[kind][tuple(row)] = seen if first is kind else filled(
-                    seen, kind.chemistry.sign, kind.planar.side, CGSMILES)
+                seen = filled(own, *np.split(np.array(row, dtype=np.int64), [len(kind.chemistry.sign)]), source)
+                patterns[kind][tuple(row)] = seen if own is kind else filled(
+                    seen, kind.chemistry.sign, kind.planar.side, kind.isomer_sources[0].rpartition(" by ")[2]
+                    if kind.isomer_sources else CGSMILES)
             of_copy[kind].append(patterns[kind][tuple(row)])
     blocks: list[tuple[MoleculeType, int]] = []
     taken = dict.fromkeys(system.types, 0)
@@ -88,8 +110,11 @@ def told_by_atoms(system: System, atoms: Array, where: str) -> tuple[System, lis
         copies = of_copy[kind][taken[kind]:taken[kind] + count]
         taken[kind] += count
         blocks += [(one, len(list(run))) for one, run in groupby(copies)]
-    lines = [f"{name}: {where} shows the opposite of the mapping in {count} places; the mapping is followed"
-             for name, count in opposite.items() if count]
+    lines = [f"{name}: {where} shows the opposite of the mapping in {count} place{'s' * (count > 1)} ({places[name]}); "
+             "the mapping is followed" for name, count in opposite.items() if count]
+    if lines and first is None:
+        raise BackmapError(lines[0].partition(";")[0], where="stereo", hint="Which of them is your molecule? Write "
+                           "'isomers: stereo' beside 'stereo' to follow the atoms, or 'isomers: mapping'.")
     return replace(system, blocks=tuple(blocks)), lines
 
 
@@ -139,10 +164,7 @@ def isomers_of(kind: MoleculeType) -> str:
 def _natural(kind: MoleculeType, cis: Sequence[int], where: str) -> MoleculeType:
     if kind.given or kind.coarse:
         return kind
-    told = {row[0]: row[1:] for row in np.concatenate([natural_centres(kind), natural_sugars(kind),
-                                                       natural_lipids(kind)]).tolist()}
-    sign = np.array([relative_sign(told[centre], arms) if centre in told else 0
-                     for centre, *arms in kind.chemistry.centres.tolist()], dtype=np.int64)
+    sign = _natural_signs(kind)
     usual = {tuple(row): side for bonds in natural_bonds(kind, proline=TRANS)
              for row, side in zip(bonds.atoms.tolist(), bonds.expected.tolist(), strict=True)}
     side = np.array([usual.get(tuple(row), EITHER) for row in kind.planar.atoms.tolist()], dtype=np.int64)
@@ -157,7 +179,15 @@ def _natural(kind: MoleculeType, cis: Sequence[int], where: str) -> MoleculeType
         chosen = np.isin(after, cis)
         kind = filled(kind.with_signs(kind.chemistry.sign, np.where(chosen, EITHER, kind.planar.side)),
                        np.zeros_like(sign), np.where(chosen, CIS, EITHER), "cis_peptides")
-    return filled(_with_opposites(_mended(kind, sign), sign), sign, side, _NATURE)
+    return filled(_with_opposites(kind, sign), sign, side, _NATURE)
+
+
+def _natural_signs(kind: MoleculeType) -> Index:
+    """Signs of the stereocentres as the names of residues tell them, 0 where they do not, (C,)."""
+    told = {row[0]: row[1:] for row in np.concatenate([natural_centres(kind), natural_sugars(kind),
+                                                       natural_lipids(kind), natural_pyranoses(kind)]).tolist()}
+    return np.array([relative_sign(told[centre], arms) if centre in told else 0
+                     for centre, *arms in kind.chemistry.centres.tolist()], dtype=np.int64)
 
 
 def _mended(kind: MoleculeType, sign: Index) -> MoleculeType:
@@ -171,8 +201,7 @@ def _mended(kind: MoleculeType, sign: Index) -> MoleculeType:
     slips = (told * sign < 0) & ((known >= SURE) & (opposite == 1))[residue]
     if not slips.any():
         return kind
-    note = (f"of these as is natural, while the mapping tells the opposite and the others as natural: "
-            f"{_named(kind, centre[slips].tolist())}")
+    note = f"{SLIP}{_named(kind, centre[slips].tolist())}"
     return kind.with_signs(np.where(slips, sign, told), kind.planar.side, (*kind.isomer_sources, note))
 
 
@@ -186,7 +215,9 @@ def _with_opposites(kind: MoleculeType, sign: Index) -> MoleculeType:
 
 
 def _named(kind: MoleculeType, atoms: Sequence[int]) -> str:
-    named = [f"{kind.residue_names[atom]} {kind.residues[atom]} {kind.atom_names[atom]}" for atom in atoms[:LISTED]]
+    chains = chain_names(kind.residues, kind.atom_names)
+    named = [f"{chains[atom]}{kind.residue_names[atom]} {kind.residues[atom]} {kind.atom_names[atom]}"
+             for atom in atoms[:LISTED]]
     return ", ".join(named) + (f" and {len(atoms) - LISTED} more" if len(atoms) > LISTED else "")
 
 

@@ -32,7 +32,8 @@ def before(options: HamiltonianOptions) -> list[Stage]:
     """The sweeps before those that count: those that part overlaps, that cool, and what leads on between them."""
     caps = np.geomspace(SOFTEST, HARDEST, options.soft_core_sweeps).tolist()
     cooling, sift = _cooling(options, ANNEAL), _sifting(options, SIFT)
-    soften = [(SOFTEN, k, {"cap": cap, **(ALL_AT_ONCE if cooling else {})}) for k, cap in enumerate(caps)]
+    soften = [(SOFTEN, k, {"cap": cap, **(ALL_AT_ONCE if cooling else {"free": options.for_start})})
+              for k, cap in enumerate(caps)]
     if not options.mend or options.only is not None:
         return [*soften, *cooling, *sift]
     # Heat leaves some molecules bent beyond what moves at the temperature lead back, so that it is mended after it.

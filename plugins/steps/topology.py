@@ -40,7 +40,7 @@ from ..molecules.assemble import (
     unsigned_centres,
 )
 from ..molecules.contents import Contents, Excluded, Shared
-from ..molecules.isomers import isomer_lines, told_by_atoms, told_by_nature
+from ..molecules.isomers import First, isomer_lines, told_by_atoms, told_by_nature, without_slips
 from ..molecules.particles import Particles
 from ..molecules.tacticity import DyadSequence, told_by_sequences
 
@@ -116,6 +116,11 @@ class Topology(api.Step):
             None, description="A .gro with true atoms, from which the hands of stereocentres and the sides of double "
                               "bonds, esters and amides are taken, molecule by molecule, as far as the mapping does "
                               "not tell them: chains may be atactic.")
+        isomers: First | None = Field(
+            None, description="What counts where hands or sides contradict each other: 'mapping' as it stands, or "
+                              "'stereo' before it. By default the only centre of a residue that a mapping tells "
+                              "otherwise than nature has it, and at least three others as nature has them, is taken "
+                              "for a slip and made as in nature; other contradictions are errors.")
         tacticity: dict[str, DyadSequence] = Field(
             default={}, description="Molecule type: the hands along its chain, where neither mapping nor 'stereo' "
                                     "tells them, as {dyads: rmmr, first: +}.")
@@ -196,8 +201,9 @@ class Topology(api.Step):
                          excluded, fixed, options.ignore, options.fixed.atoms if options.fixed else None, state.log,
                          {pattern: Shared(one.molecules, one.count) for pattern, one in options.several.items()},
                          state.seed)
+        system = without_slips(system) if options.isomers is None else system
         if options.stereo is not None:
-            system, lines = _told_by_file(system, options.stereo, found)
+            system, lines = _told_by_file(system, options.stereo, found, options.isomers)
             for line in lines:
                 state.log(line)
             for name, count in unsigned_centres(system).items():
@@ -292,7 +298,7 @@ def _expect_known(topology: AtomTopology, name: str, what: str, where: str | Pat
                            hint=f"Known: {', '.join(topology.types)}.")
 
 
-def _told_by_file(system: System, path: Path, found: Contents) -> tuple[System, list[str]]:
+def _told_by_file(system: System, path: Path, found: Contents, first: First | None) -> tuple[System, list[str]]:
     """The system with hands and sides as in the first frame of a .gro of true atoms, and lines for the user."""
     file = GroFile(path)
     file.where = str(path)
@@ -300,7 +306,7 @@ def _told_by_file(system: System, path: Path, found: Contents) -> tuple[System, 
     system.expect(source.n_points, "atoms", path)
     frame = source.frame(0)
     box = expect_box(frame, system, str(path)) if frame.box is not None and np.any(frame.box) else None
-    return told_by_atoms(system, system.whole_atoms(frame.positions, box), str(path))
+    return told_by_atoms(system, system.whole_atoms(frame.positions, box), str(path), first)
 
 
 def summary(system: System) -> str:

@@ -22,6 +22,18 @@ steps:
 """
 FILES = "atoms: {gromacs: polystyrene.top}, mapping: {votca: polystyrene.xml}, constraints: all-bonds"
 PLAIN = f"{{{FILES}}}"
+#: A mapping that tells the same hand of every monomer, where those of aa.gro are in turn.
+TOLD_YAML = """\
+PS:
+  residues:
+    STY:
+      weights: mass
+      beads: {A: {atoms: [C1, C2]}, B: {atoms: [CI, CO1, HO1, CM1, HM1, CP, HP, CM2, HM2, CO2, HO2]}}
+      chiral: [[H2A, C2, CI, C1]]
+      last:
+        beads: {A: {atoms: [C1, C2]}, B: {atoms: [CI, CO1, HO1, CM1, HM1, CP, HP, CM2, HM2, CO2, HO2]}}
+"""
+TOLD_FILES = FILES.replace("{votca: polystyrene.xml}", "{yaml: told.yaml}")
 HERE = "run.yaml: steps[4].tacticity"
 TOLD = (f"{HERE}: no chain has stereocentres whose hand nothing tells. Leave 'tacticity' out of the steps, or 'stereo' "
         "and 'tacticity' out of topology.")
@@ -29,6 +41,9 @@ DYADS = "run.yaml: steps[0].topology.tacticity.PS.dyads"
 
 #: What is wrong, the options of topology and of the step, the printed line after "backmap: "; "..." is anything.
 TABLE: list[tuple[str, str, str, str]] = [
+    ("true atoms that show the opposite of the mapping", f"{{{TOLD_FILES}, stereo: aa.gro}}", "{temperature: 568}",
+     "run.yaml: steps[0].topology: stereo: PS: aa.gro shows the opposite of the mapping in ... places (STY ...). Which "
+     "of them is your molecule? Write 'isomers: stereo' beside 'stereo' to follow the atoms, or 'isomers: mapping'."),
     ("tacticity of chains whose hands atoms tell", f"{{{FILES}, stereo: aa.gro}}", "{temperature: 568}", TOLD),
     ("tacticity of chains whose hands dyads tell", f"{{{FILES}, tacticity: {{PS: {{dyads: r, first: +}}}}}}",
      "{temperature: 568}", TOLD),
@@ -54,6 +69,7 @@ def test_one_line(topology: str, options: str, expected: str, tmp_path: Path, mo
                   capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("polystyrene.top", "polystyrene.xml", "cg.gro", "aa.gro"):
         (tmp_path / name).symlink_to(FOLDER / name)
+    (tmp_path / "told.yaml").write_text(TOLD_YAML)
     (tmp_path / "run.yaml").write_text(RECIPE.replace("{TOPOLOGY}", topology).replace("{OPTIONS}", options))
     monkeypatch.chdir(tmp_path)
     check_one_line(tmp_path, ["run", "run.yaml", "--output", "out"], expected, capsys)

@@ -11,7 +11,7 @@ from ..energy.beads import PAIRS, WELLS, BeadEnergies
 from ..energy.frame import FrameEnergy
 from ..random import numpy_generator
 from ..relaxation import parts_of
-from .moves import SweepOutcome
+from .outcomes import SweepOutcome
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]

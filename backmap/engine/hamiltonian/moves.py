@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import cache
 
 import numpy as np
@@ -21,6 +21,7 @@ from .descent import descend
 from .lists import Lists
 from .move import Frame, Moved, Turns
 from .nearby import AtomTables, bundles, cores, grid, moved_to, sorted_anew
+from .outcomes import SweepOutcome, Tempering
 from .sharing import Workplaces
 from .tables import build
 from .together import Together, within
@@ -38,40 +39,6 @@ STRAYED = 0.1  #: nm; as far as untied molecules stray from their beads before t
 #: the fastest vibrations, and nearly all moves of water are accepted with them.
 LONGER = 2.5
 WIDE = 3.0  #: sigma that atoms may be farther from soft beads before they no longer move at once with others
-
-
-@dataclass(frozen=True, eq=False)
-class SweepOutcome:
-    """The outcome of a sweep of n Hamiltonian moves.
-
-    Attributes:
-        centre: Central bead of each move, (n,).
-        beads: All beads whose fragments it moves, -1 padding, (n, K).
-        accepted: Whether it was accepted, (n,) bool.
-        change: Change of the potential energy, kJ/mol, (n,).
-        error: dH / kT of its trajectory, inf where that broke off, (n,).
-        energy: Potential energy of the block in its surroundings after it, kJ/mol, NaN where there is none, (n,).
-    """
-
-    centre: Index
-    beads: Index
-    accepted: Mask
-    change: Array
-    error: Array
-    energy: Array
-
-
-@dataclass(frozen=True)
-class Tempering:
-    """How trajectories heat up and cool down again, to end in another well than they began in (``temper``).
-
-    Attributes:
-        peak: Half-way, energies are about so many times as large.
-        time: Mean length of a trajectory, fs.
-    """
-
-    peak: float = 4.0
-    time: float = 300.0
 
 
 class HamiltonianMoves:
@@ -110,7 +77,7 @@ class HamiltonianMoves:
         """
         self.system, self.layout = system, FieldLayout(system, field, solvents=True)
         def screened(some: System, held: float | Array | None) -> HamiltonianMoves:
-            return HamiltonianMoves(some, field.screened(np.inf), temperature, steps, timestep, size, held,
+            return HamiltonianMoves(some, field.for_starts(), temperature, steps, timestep, size, held,
                                     fixman_potential, powers, hydrogen_mass, friction)
 
         self.sigma: Array | None = None
@@ -285,7 +252,8 @@ class HamiltonianMoves:
 
     def sweep(self, frame: Frame, name: Sequence[int | str], only: Mask | None = None,
               cap: float | None = None, temperature: float | None = None, together: bool = False,
-              directions: int = 0, tempering: Tempering | None = None, length: float = 1.0) -> SweepOutcome:
+              directions: int = 0, tempering: Tempering | None = None, length: float = 1.0,
+              free: bool = False) -> SweepOutcome:
         """Move the blocks of one sweep, in place.
 
         Args:
@@ -299,9 +267,11 @@ class HamiltonianMoves:
             tempering: Of all trajectories of the sweep; none without. Untied molecules without torsions have no
                 barriers of their own to cross, and take no part.
             length: Of trajectories, in multiples of what it is otherwise; those of ``together`` stay as they are.
+            free: As ``together``, but of untied molecules alone, and without directions.
         """
         if cap is not None and self.uncharged is not self:
-            return self.uncharged.sweep(frame, name, only, cap, temperature, together, directions, tempering, length)
+            return self.uncharged.sweep(frame, name, only, cap, temperature, together, directions, tempering, length,
+                                        free)
         around, rules, chosen = self._capped(cap), self.rules, self.choose(name, only)
         if temperature is not None:
             rules = rules._replace(heat=BOLTZMANN * temperature, friction=np.inf)
@@ -310,13 +280,14 @@ class HamiltonianMoves:
             rules = self._tempered(rules, tempering)
             chosen = chosen[~self._plain[self.centre[chosen]]]
         self.follow(frame)
-        if together:
-            single = chosen[self._together.single[chosen]]
-            key = Stream.of(*name, "move", torch.as_tensor(self.centre[single])).key.numpy()
-            field = within(around, self.layout.field)
-            self._together.move(field, rules, self.room, frame, single, key, directions)
+        if together or free:
+            single = self._together.single[chosen] & (together | self._plain[self.centre[chosen]])
+            key = Stream.of(*name, "move", torch.as_tensor(self.centre[chosen[single]])).key.numpy()
+            longer = free and bool(self._bodies[self.centre[chosen[single]]].all())
+            self._together.move(within(around, self.layout.field), self._longer(rules) if longer else rules, self.room,
+                                frame, chosen[single], key, directions)
             frame.residual[:] = self.system.map(frame.atoms) - frame.grid.beads
-            chosen = chosen[~self._together.single[chosen]]
+            chosen = chosen[~single]
         rules = rules._replace(steps=max(1, round(length * rules.steps)))
         centre = torch.as_tensor(self.centre[chosen])
         return self._move(frame, chosen, Stream.of(*name, "move", centre).key.numpy(), around, rules,
@@ -380,6 +351,10 @@ class HamiltonianMoves:
         self.follow(frame)
         return self._move(frame, blocks, keys, self.surroundings, rules, turns)
 
+    def _longer(self, rules: Rules) -> Rules:
+        """Rules of free rigid bodies."""
+        return rules._replace(timestep=LONGER * rules.timestep, steps=max(1, round(rules.steps / LONGER)))
+
     @staticmethod
     def _tempered(rules: Rules, tempering: Tempering) -> Rules:
         """Rules of tempered trajectories."""
@@ -391,7 +366,7 @@ class HamiltonianMoves:
         turns = turns or Turns(np.full((len(chosen), 5), -1), np.zeros(len(chosen)))
         moved = Moved(np.zeros(len(chosen), dtype=bool), *np.zeros((3, len(chosen))))
         bodies = self._bodies[self.centre[chosen]]
-        longer = rules._replace(timestep=LONGER * rules.timestep, steps=max(1, round(rules.steps / LONGER)))
+        longer = self._longer(rules)
         steps = np.where(bodies, longer.steps, rules.steps)
         course = self._colours.alone(len(chosen)) if drawn is None else self._colours.course(
             frame.grid, frame.half, chosen, keys, steps, drawn)

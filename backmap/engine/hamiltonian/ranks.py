@@ -17,7 +17,8 @@ from ..energy import bonded
 from ..energy.frame import FrameEnergy
 from ..random import numpy_generator
 from .move import Frame
-from .moves import HamiltonianMoves, Tempering
+from .moves import HamiltonianMoves
+from .outcomes import Tempering
 
 Array = NDArray[np.float64]
 

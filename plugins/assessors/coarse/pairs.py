@@ -45,9 +45,10 @@ class PairFunctions(CoarsePart):
         if frame.box is None:
             return {}
         none = np.zeros(len(frame.atoms), dtype=bool)
-        atoms = kernels.PackedAtoms(none, none, self.first, self.second)
+        pairs = frame.pairs(float(self.bins.edges[-1]))
+        atoms = kernels.PackedAtoms(none, none, self.first, self.second, np.zeros(len(pairs.i), dtype=bool))
         rules = kernels.PackingRules(self.apart, self.bins.width, self.bins.n, 0.0, 0.0)
-        counts = kernels.packing(frame.pairs(float(self.bins.edges[-1])), atoms, rules)[1]
+        counts = kernels.packing(pairs, atoms, rules)[1]
         shells = 4 / 3 * np.pi * np.diff(self.bins.edges**3) / abs(np.linalg.det(frame.box))
         tally.row("g(r)", frame.index, counts / (np.maximum(self.ideal_pairs, 1)[:, None] * shells))
         return {}

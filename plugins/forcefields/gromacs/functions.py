@@ -141,7 +141,7 @@ def parameters_of(function: Function, values: Sequence[float], line: TopologyLin
         if np.abs(_KNOWN_ANGLES - phase).min() < 2e-3:
             raise BackmapError(f"{text}: a phase of {values[function.phase]:g} degrees is that of radians",
                                where=line.where, hint="Write degrees.")
-        if phase > 360:
+        if phase > 361:  # OL15 of Amber has 360.28
             raise BackmapError(f"{text}: a phase of {values[function.phase]:g} degrees", where=line.where,
                                hint="It is -360 to 360.")
     if function.translate is _periodic and values[2] != round(values[2]):  # grompp takes negative ones

@@ -146,3 +146,37 @@ def test_selections_that_do_not_work_say_why(text: str, message: str) -> None:
     assert text in line
     assert message in line
     assert "\n" not in line
+
+
+def waters_apart(distance: float, pointing: bool) -> tuple[System, np.ndarray]:
+    """Two waters whose oxygens are so far apart, nm; a hydrogen of the first lies between them, or none does."""
+    kind, _ = molecule("O", "HOH")
+    first = np.array([[0.0, 0, 0], [0.0957, 0, 0], [-0.024, 0.0927, 0]])
+    if not pointing:
+        first[1:] *= -1
+    second = np.array([[0.0, 0, 0], [0.06, 0.075, 0], [0.06, -0.075, 0]]) + np.array([distance, 0, 0])
+    return System(((kind, 2),)), np.concatenate([first, second])
+
+
+@pytest.mark.parametrize(("distance", "pointing", "clash"), [(0.245, True, False), (0.245, False, True),
+                                                             (0.22, True, True), (0.26, False, False)])
+def test_a_short_hydrogen_bond_is_no_clash(distance: float, pointing: bool, clash: bool) -> None:
+    system, atoms = waters_apart(distance, pointing)
+    _, flags = measured(begun(system, rdf={}), snapshot(system, atoms))
+    assert flags["clash"].tolist() == [clash, clash]
+
+
+@pytest.mark.parametrize(("distance", "clash"), [(0.2, False), (0.16, True)])
+def test_an_ion_beside_water_is_no_clash(distance: float, clash: bool) -> None:
+    """Magnesium stands 0.19 nm from the oxygen of water, sodium 0.22 to 0.25."""
+    water, _ = molecule("O", "HOH")
+    magnesium, _ = molecule("[Mg+2]", "MG")
+    charged = replace(magnesium, partial_charge=np.array([2.0]))
+    system = System(((water, 1), (charged, 1)))
+    atoms = np.array([[0.0, 0, 0], [0.06, 0.075, 0], [0.06, -0.075, 0], [-distance, 0, 0]])
+    _, flags = measured(begun(system, rdf={}), snapshot(system, atoms))
+    assert flags["clash"].tolist() == [clash, clash]
+    argon, _ = molecule("[Ar]", "AR")
+    system = System(((water, 1), (argon, 1)))
+    _, flags = measured(begun(system, rdf={}), snapshot(system, atoms))
+    assert flags["clash"].all(), "what is no ion is not held"

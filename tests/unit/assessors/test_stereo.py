@@ -8,6 +8,7 @@ from backmap_plugins.chemistry.planar_bonds import double_bonds, planar_bonds
 from backmap_plugins.chemistry.stereochains import chains_of
 from rdkit import Chem
 
+from backmap.model.assessment import CARE, UNUSABLE
 from backmap.model.isomers import TRANS, handedness
 from backmap.model.system import System
 
@@ -107,3 +108,42 @@ def test_cis_and_trans() -> None:
     assert found[SECTION, "double bonds of BTE", "trans share"] == 0.5
     assert found[SECTION, "double bonds of BTE", "share as in reference frame"] == 0.5
     assert flags["cis_trans"].tolist() == [False, True]
+
+
+def untold(smiles: str) -> tuple[System, np.ndarray]:
+    """Five molecules whose hands nothing tells."""
+    from dataclasses import replace
+
+    kind, positions = molecule(smiles, "ANY")
+    sign = np.zeros_like(kind.chemistry.sign)
+    return System(((replace(kind, chemistry=replace(kind.chemistry, sign=sign)), 5),)), positions
+
+
+def levels(system: System, atoms: np.ndarray) -> list[int]:
+    assessor = begun(system)
+    tally, _ = measured(assessor, snapshot(system, atoms))
+    return [found.level for found in assessor.conclude(tally, None).findings if found.topic == "isomers"]
+
+
+def test_rings_of_which_nothing_tells_the_isomer_are_not_usable() -> None:
+    """Racemates and what is alike are said; a mixture of cis and trans 2-chlorocyclohexanol is no substance."""
+    system, trans = untold("O[C@@H]1CCCC[C@H]1Cl")
+    _, cis = molecule("O[C@H]1CCCC[C@H]1Cl", "ANY")
+    apart = np.arange(5)[:, None] * 3.0
+    shifts = [np.column_stack([one, 0 * one, 0 * one]) for one in apart]
+    assert levels(system, np.concatenate([trans + shift for shift in shifts])) == [CARE]
+    racemate = [trans, trans * MIRROR, trans, trans * MIRROR, trans]
+    assert levels(system, np.concatenate([one + shift for one, shift in zip(racemate, shifts)])) == [CARE]
+    mixture = [trans, cis, trans, trans, trans]
+    assert levels(system, np.concatenate([one + shift for one, shift in zip(mixture, shifts)])) == [UNUSABLE]
+    one = System(((system.types[0], 1),))
+    assert levels(one, trans) == [UNUSABLE], "one molecule does not tell whether others were alike"
+
+
+def test_chains_and_told_hands_are_not_open() -> None:
+    chain, positions = untold(polymer("RSRS"))
+    assert levels(System(((chain.types[0], 1),)), positions) == []
+    kind, positions = molecule("F[C@H](Cl)Br", "CHI")
+    assert levels(System(((kind, 1),)), positions) == []
+    single, positions = untold("F[C@H](Cl)Br")
+    assert levels(System(((single.types[0], 1),)), positions) == [CARE]

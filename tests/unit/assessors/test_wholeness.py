@@ -14,6 +14,7 @@ from backmap_plugins.chemistry.volume import volume_of
 
 from backmap.engine.sites.snapshot import AtomIndex, Snapshot
 from backmap.model.assessment import CARE, GOOD, UNUSABLE, Aspect
+from backmap.model.isomers import handedness
 from backmap.model.molecule import MoleculeType
 from backmap.model.system import System
 from backmap.model.tally import Tally
@@ -122,8 +123,14 @@ def test_alanine_is_left_handed(smiles: str, left: bool) -> None:
     names = {0: "CB", 1: "CA", 2: "N", 3: "C"}
     kind = replace(kind, atom_names=[names.get(a, f"X{a}") for a in range(kind.n_atoms)])
     assert len(left_handed(kind)) == 1
-    found = findings(kind, [positions] * 2)
-    assert level(found, "amino acids") == (None if left else UNUSABLE)
+    told = handedness(positions, kind.chemistry.centres)
+    open_ = replace(kind, chemistry=replace(kind.chemistry, sign=0 * told))
+    assert level(findings(open_, [positions] * 2), "amino acids") == (None if left else UNUSABLE)
+    said = replace(kind, chemistry=replace(kind.chemistry, sign=told))
+    assert level(findings(said, [positions] * 2), "amino acids") is None, "whoever says that it is D gets no complaint"
+    other = replace(kind, chemistry=replace(kind.chemistry, sign=-told))
+    mirrored = [positions * [1, 1, -1]] * 2
+    assert level(findings(other, mirrored), "amino acids") is None
 
 
 def test_volumes_are_those_of_the_paper() -> None:

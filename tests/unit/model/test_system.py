@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from backmap.errors import BackmapError
+from backmap.model.molecule import chain_names
 from backmap.model.system import System, Window
 from tests import builders
 
@@ -37,8 +38,16 @@ def test_beads_are_named_by_molecule_and_where_it_has_several_by_residue() -> No
                     bead_names=["A", "A"])
     assert [System(((chain, 2),)).bead_label(bead) for bead in range(4)] == [
         "BUT 1 STY4 A", "BUT 1 END5 A", "BUT 2 STY4 A", "BUT 2 END5 A"]
+    merged = replace(chain, bead_residues=np.array([4, 4]), bead_residue_names=["STY", "STY"])
+    assert System(((merged, 1),)).bead_label(1) == "BUT 1 A"
     with pytest.raises(IndexError):
         system.bead_label(system.n_beads)
+
+
+def test_chains_that_count_anew_are_named() -> None:
+    assert chain_names(np.array([1, 2, 1, 2]), ["A", "A", "A", "A"]) == ["chain A ", "chain A ", "chain B ", "chain B "]
+    assert chain_names(np.array([1, 2, 1]), ["A", "A", "H"]) == ["", "", ""], "an atom that comes last is no chain"
+    assert chain_names(np.array([1, 1, 2]), ["A", "A", "A"]) == ["", "", ""]
 
 
 def test_map_goes_molecule_by_molecule() -> None:

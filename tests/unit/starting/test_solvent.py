@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from backmap.api import AtomTopology
-from backmap.starting.solvent import Declared, declared, sites
+from backmap.starting.solvent import Declared, declared, repeats, sites
 from tests import builders
 
 TYPES = {name: builders.atoms_of(smiles, name)[0]
@@ -111,3 +111,29 @@ def test_solvent_of_martini_that_the_topology_does_not_have() -> None:
         found = declared(AtomTopology({"BUT": TYPES["BUT"]}, [("BUT", 1)], "top.top"), [("BUT", 1)], {"BUT"},
                          SimpleNamespace(names=["W", "NA+"], residue_names=["W", "ION"]), martinis)
         assert found.options == ({"ignore": ["W", "ION:NA+"]} if martinis else {})
+
+
+def repeated(names: list[str], blocks: list[tuple[str, int]], **options) -> Declared:
+    """What is counted of beads ``names`` with butane (E, F) and urea (U) mapped."""
+    models = {"BUT": SimpleNamespace(bead_names=["E", "F"]), "UREA": SimpleNamespace(bead_names=["U"])}
+    return repeats(models, blocks, SimpleNamespace(names=names, residue_names=None), options)
+
+
+def test_molecules_are_counted_by_their_beads() -> None:
+    found = repeated(["E", "F"] * 3 + ["U"] * 2 + ["W"], [("BUT", 1), ("UREA", 2), ("SOL", 4)],
+                     several={"W": {"molecules": "SOL", "count": 4}})
+    assert found.options == {"molecules": {"BUT": 3, "UREA": 2, "SOL": 4}}
+    assert found.why == ["BUT: the beads are those of 3 molecules, but the topology has 1: 3 are made, and stand in "
+                         "the topology that is written"]
+
+
+@pytest.mark.parametrize(("names", "blocks"), [
+    (["E", "F", "U"], [("BUT", 1), ("UREA", 1)]),                 # as the topology has them
+    (["E", "F", "E", "U"], [("BUT", 1), ("UREA", 1)]),            # half a molecule
+    (["E", "F", "X", "E", "F"], [("BUT", 1)]),                    # beads that nothing names
+    (["U", "E", "F", "E", "F"], [("BUT", 1), ("UREA", 1)]),       # another order
+    (["E", "F", "E", "F"], [("BUT", 1), ("UREA", 1)]),            # a type without any beads
+    (["E", "F", "E", "F", "U"], [("BUT", 1), ("UREA", 1), ("BUT", 2)]),  # in two places
+])
+def test_molecules_are_not_counted_by_beads_that_tell_nothing(names: list[str], blocks: list[tuple[str, int]]) -> None:
+    assert repeated(names, blocks) == Declared()

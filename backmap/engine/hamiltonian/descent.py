@@ -22,13 +22,13 @@ from .constraints import (
     project_velocities,
 )
 from .forces import energy_and_forces, terms_of
-from .gathering import neighbours, renewed, strays
+from .gathering import copy, neighbours, renewed, strays
 from .isomers import stays_isomer
 from .lists import Lists, MovingBlock
 from .move import Frame, place_block, update_reach, update_residual
 from .nearby import AtomTables
 from .records import BlockTables
-from .trajectory import BlockPlaces, Room, Rules, bead_near, copy, enter, hold, leave, springs
+from .trajectory import BlockPlaces, Room, Rules, bead_near, enter, hold, leave, springs
 
 Array = NDArray[np.float64]
 

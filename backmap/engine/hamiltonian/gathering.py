@@ -61,7 +61,7 @@ def _fetched(b: MovingBlock, s: AtomTables, g: Cells, strayed, lists: Lists):
         found[n] = found[near[n]]
         for d in range(4):
             shifts[n, d] = shifts[near[n], d]
-    copy(b.x, b.moving, lists.fetched)
+    copy(b.x, 0, b.moving, lists.fetched)
     return Lists(lists.near, lists.bounds, lists.factor, lists.told, lists.used, lists.around, lists.kinds, found,
                  shifts, lists.fetched, lists.gathered, lists.listed, lists.centre, lists.images, lists.shift)
 
@@ -71,7 +71,7 @@ def _gathered(b: MovingBlock, s: AtomTables, g: Cells, atoms, strayed, lists: Li
     """What is near the block, and pairs of what moves with its images, until an atom has moved by ``REACH``."""
     for c in range(3):
         lists.centre[c] = b.centre[c]
-    copy(b.x, b.moving, lists.gathered)
+    copy(b.x, 0, b.moving, lists.gathered)
     _, spread = _ball(b.x, b.moving)
     widths, extra = _widths(b, s.field.cutoff + MARGIN + REACH), _image_reach(g, s, spread, strayed)
     near = np.empty(lists.used[3], np.int64)
@@ -83,11 +83,11 @@ def _gathered(b: MovingBlock, s: AtomTables, g: Cells, atoms, strayed, lists: Li
 
 
 @borrowing
-def copy(x, moving, to):
-    """Positions of what moves, into ``to``: slices take long to compile."""
-    for i in range(moving):
+def copy(x, begin, end, other):
+    """Positions from place ``begin`` to ``end``, into ``other``: slices take long to compile."""
+    for i in range(begin, end):
         for c in range(3):
-            to[i, c] = x[i, c]
+            other[i, c] = x[i, c]
 
 
 @borrowing

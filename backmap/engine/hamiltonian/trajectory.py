@@ -22,7 +22,7 @@ from .constraints import (
     project_velocities,
 )
 from .forces import BlockTerms, energy_and_forces, quick_forces, terms_of
-from .gathering import neighbours, renewed, strays
+from .gathering import copy, neighbours, renewed, strays
 from .lists import Lists, MovingBlock
 from .nearby import AtomTables, Cells
 from .quick import PairRoom, cores_of, pair_room
@@ -357,14 +357,6 @@ def temper(peak, step, steps, moving, v):
     for i in range(moving):
         for c in range(3):
             v[i, c] *= scale
-
-
-@borrowing
-def copy(x, begin, end, other):
-    """Positions from place ``begin`` to ``end``, into ``other``: slices take long to compile."""
-    for i in range(begin, end):
-        for c in range(3):
-            other[i, c] = x[i, c]
 
 
 @borrowing

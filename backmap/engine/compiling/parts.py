@@ -35,12 +35,26 @@ class PartFunction(CPUDispatcher):
         self._flags = flags
 
     def add_overload(self, result: CompileResult) -> None:
-        if not self.targetoptions["_nrt"] and self.targetctx.data_model_manager[
-                result.signature.return_type].contains_nrt_meminfo():
-            raise TypeError(f"{self.py_func.__qualname__} hands out an array that nobody has counted")
+        if not self.targetoptions["_nrt"]:
+            self._expect_no_arrays(result)
         result = result._replace(entry_point=object())  # a name for those that call it; Python has nothing to call
         self.targetctx.insert_user_function(result.entry_point, result.fndesc, [result.library])
         self.overloads[tuple(result.signature.args)] = result
+
+    def _expect_no_arrays(self, result: CompileResult) -> None:
+        """Refuse a function that borrows its arrays but hands one out, or calls a part that does: nobody counts it.
+
+        Raises:
+            TypeError: There is such an array.
+        """
+        functions = result.type_annotation.typemap
+        called = [signature.return_type for call, signature in result.type_annotation.calltypes.items()
+                  if getattr(call, "op", "") == "call"
+                  and isinstance(getattr(functions.get(call.func.name), "dispatcher", None), PartFunction)]
+        if any(self.targetctx.data_model_manager[kind].contains_nrt_meminfo()
+               for kind in (result.signature.return_type, *called)):
+            name = self.py_func.__qualname__
+            raise TypeError(f"{name} hands out an array that nobody has counted, or calls what does")
 
     def _compile_for_args(self, *values: Any, **named: Any) -> Callable:
         return self._whole._compile_for_args(*values, **named)

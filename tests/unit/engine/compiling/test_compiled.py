@@ -232,6 +232,23 @@ def test_who_borrows_arrays_cannot_hand_them_out() -> None:
         caller(np.zeros(1))
 
 
+def test_who_borrows_arrays_cannot_be_handed_any() -> None:
+    @part
+    def made(n: int) -> np.ndarray:
+        return np.ones(n)
+
+    @borrowing
+    def borrower(n: int) -> float:
+        return made(n)[0]
+
+    @compiled
+    def caller(n: int) -> float:
+        return borrower(n)
+
+    with pytest.raises(Exception, match="hands out an array that nobody has counted, or calls what does"):
+        caller(2)
+
+
 def test_who_borrows_arrays_cannot_make_any() -> None:
     @borrowing
     def made(n: int) -> float:

@@ -12,7 +12,7 @@ Array = NDArray[np.float64]
 SMALL, TOGETHER = 512, 256
 
 
-class Rows(MutableMapping[int, Array]):
+class FrameRows(MutableMapping[int, Array]):
     """Rows by the places of their frames."""
 
     def __init__(self, rows: Iterable[tuple[int, Array]] = ()) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .rows import Rows
+from .rows import FrameRows
 
 Array = NDArray[np.float64]
 
@@ -31,7 +31,7 @@ class Tally:
         #: Frames of beads: places that differ by a multiple of it are replicas of one; 0 if there are no replicas.
         self.period = 0
         self._counts: dict[str, NDArray[np.int64]] = {}
-        self._rows: dict[str, Rows] = {}
+        self._rows: dict[str, FrameRows] = {}
         self._lists: dict[str, dict[int, NDArray[np.int64]]] = {}
         self._held: dict[str, tuple[int, Array]] = {}
 
@@ -52,7 +52,7 @@ class Tally:
 
         Arrays of float32 stay what they are, for rows that are long; everything else becomes float64.
         """
-        self._rows.setdefault(name, Rows())[index] = _floats(values)
+        self._rows.setdefault(name, FrameRows())[index] = _floats(values)
 
     def note(self, name: str, index: int, entries: ArrayLike) -> None:
         """Keep integers ``entries`` (n, ...) of the frame whose place in the run is ``index``, from 0.
@@ -86,7 +86,7 @@ class Tally:
             else:
                 self._counts[name] = both.copy()
         for name, rows in other._rows.items():
-            self._rows.setdefault(name, Rows()).update(rows)
+            self._rows.setdefault(name, FrameRows()).update(rows)
         for name, entries in other._lists.items():
             self._lists.setdefault(name, {}).update(entries)
             self._shorten(name)
@@ -98,7 +98,7 @@ class Tally:
         part = Tally()
         for name, both in self._counts.items():
             part._counts[name] = both * (np.arange(2) == which).reshape(2, *[1] * (both.ndim - 1))
-        halves = {name: Rows((k, row) for k, row in rows.items() if k % 2 == which)
+        halves = {name: FrameRows((k, row) for k, row in rows.items() if k % 2 == which)
                   for name, rows in self._rows.items()}
         part._rows = {name: rows for name, rows in halves.items() if rows}  # what few frames have, a half may lack
         return part
@@ -115,7 +115,7 @@ class Tally:
             for index in sorted(rows):
                 replicas.setdefault(self._frame(index), []).append(rows[index])
             frames = [replicas[frame] for frame in sorted(replicas)]
-            part._rows[name] = Rows(enumerate(row for k in np.asarray(chosen).tolist() for row in frames[k]))
+            part._rows[name] = FrameRows(enumerate(row for k in np.asarray(chosen).tolist() for row in frames[k]))
         return part
 
     def _frame(self, index: int) -> int:
@@ -178,7 +178,7 @@ class Tally:
             if kind == "count":
                 tally._counts[name] = np.array(value, dtype=np.int64)
             elif kind == "row":
-                tally._rows[name] = Rows(zip(arrays[f"index {name}"].tolist(), _floats(value), strict=True))
+                tally._rows[name] = FrameRows(zip(arrays[f"index {name}"].tolist(), _floats(value), strict=True))
             elif kind == "list":
                 place = arrays[f"place {name}"]
                 tally._lists[name] = {int(k): np.array(value)[place == k] for k in np.unique(place)}

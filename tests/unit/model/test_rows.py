@@ -6,13 +6,13 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from backmap.model.rows import SMALL, TOGETHER, Rows
+from backmap.model.rows import SMALL, TOGETHER, FrameRows
 
 
 @pytest.mark.parametrize("shape", [(), (3,), (SMALL, 2)], ids=["numbers", "small", "large"])
 def test_rows_in_any_order_are_as_in_a_dictionary(shape: tuple[int, ...]) -> None:
     """Some of them are set twice, some are deleted."""
-    rng, rows, plain = np.random.default_rng(1), Rows(), {}
+    rng, rows, plain = np.random.default_rng(1), FrameRows(), {}
     for index in rng.integers(0, 700, 3 * TOGETHER).tolist():
         rows[index] = plain[index] = rng.normal(size=shape)
     for index in sorted(plain)[::7]:
@@ -31,14 +31,14 @@ def test_rows_in_any_order_are_as_in_a_dictionary(shape: tuple[int, ...]) -> Non
 
 
 def test_rows_of_float32_stay_that() -> None:
-    rows = Rows((k, np.ones(2, dtype=np.float32)) for k in range(TOGETHER + 1))
+    rows = FrameRows((k, np.ones(2, dtype=np.float32)) for k in range(TOGETHER + 1))
     assert rows.in_order()[1].dtype == np.float32
 
 
 def test_small_rows_take_little_room() -> None:
     """24 bytes each, and what stands loose."""
     tracemalloc.start()
-    rows = Rows()
+    rows = FrameRows()
     for index in range(50 * TOGETHER):
         rows[index] = np.array([1.0, 2.0])
     held, _ = tracemalloc.get_traced_memory()

@@ -61,6 +61,8 @@ def _returning(command: Callable[..., object]) -> Callable[..., object]:
         try:
             return command(*arguments, **options)
         except SystemExit as leaving:
+            if isinstance(leaving.__context__, BrokenPipeError):  # nobody reads on: typer ends quietly
+                raise leaving.__context__ from None
             raise RuntimeError(f"the program was to end amid its work, with exit code {leaving.code}") from leaving
 
     return returning

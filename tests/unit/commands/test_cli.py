@@ -39,6 +39,15 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert call("--version", capsys=capsys) == (0, f"backmap {backmap.__version__}\n", "")
 
 
+def test_nobody_reads_on(write_recipe: Write) -> None:
+    for arguments in (["plugins"], ["check", write_recipe(), "--plugin", TOY]):
+        with subprocess.Popen([*COMMAND, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True) as running:
+            running.stdout.close()
+            assert "unexpected" not in running.stderr.read()
+        assert running.returncode == 1
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], []])
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     code = ("import sys; from backmap.commands import cli\n"

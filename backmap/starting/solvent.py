@@ -100,10 +100,10 @@ def sites(models: Mapping[str, BeadModel], source: FrameSource, options: Mapping
 
 def repeats(models: Mapping[str, BeadModel], blocks: Sequence[tuple[str, int]], source: FrameSource,
             options: Mapping[str, Any]) -> Declared:
-    """How many molecules with a mapping the beads make, where the topology has another number, as that of one has.
+    """How many molecules with a mapping the beads make, where the topology has one of a type, as that of one molecule.
 
     Beads of the file have to be called as those of the mappings, one molecule after the other in the topology's order,
-    and each type to stand in one place; else nothing is said.
+    and each type to stand in one place; else nothing is said, nor of numbers that contradict each other.
 
     Args:
         models: Mappings, by molecule type.
@@ -127,6 +127,8 @@ def repeats(models: Mapping[str, BeadModel], blocks: Sequence[tuple[str, int]], 
         counts[kind], left = begin // max(len(own), 1), left[begin:]
     there = {kind: said.get(kind, 0) for kind in kinds}
     if left or not all(counts.values()) or counts == there:
+        return found
+    if any(there[kind] not in (1, counts[kind]) for kind in kinds):
         return found
     found.options["molecules"] = {**said, **counts}
     for kind in kinds:

@@ -134,6 +134,7 @@ def test_molecules_are_counted_by_their_beads() -> None:
     (["U", "E", "F", "E", "F"], [("BUT", 1), ("UREA", 1)]),       # another order
     (["E", "F", "E", "F"], [("BUT", 1), ("UREA", 1)]),            # a type without any beads
     (["E", "F", "E", "F", "U"], [("BUT", 1), ("UREA", 1), ("BUT", 2)]),  # in two places
+    (["E", "F", "E", "F"], [("BUT", 3)]),                         # a contradiction
 ])
 def test_molecules_are_not_counted_by_beads_that_tell_nothing(names: list[str], blocks: list[tuple[str, int]]) -> None:
     assert repeated(names, blocks) == Declared()

@@ -53,8 +53,9 @@ def acceptance(liquid: Liquid, mapping: str, generator: Any, output: Path) -> di
 
 def generators(liquid: Liquid, mapping: str, folder: Path) -> dict[str, Any]:
     """What is compared, by what it is called."""
-    files = {"transferable": folder / "transferable" / "weights.safetensors",
-             "specific": folder / f"{liquid.name}_{mapping}" / "weights.safetensors"}
+    files = {path.parent.name: path for path in sorted(folder.glob("transferable*/weights.safetensors"))}
+    files |= {label: folder / f"{liquid.name}_{mapping}{ending}" / "weights.safetensors"
+              for label, ending in (("specific", ""), ("tuned", "_tuned"))}
     if mapping == "own" and liquid.weights is not None:
         files["shipped"] = liquid.weights
     return {label: {"equivariant": str(path)} for label, path in files.items() if path.exists()} | {

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from backmap_plugins.formats.gromacs.topology import Gromacs
 from mappings import mapped
-from mixtures import TEMPERATURES
-from systems import SIZES, Liquid, liquids
+from mixtures import PERMITTIVITY, TEMPERATURES
+from systems import CUTOFF, SIZES, Liquid, liquids
 
 import backmap
 
@@ -33,29 +33,31 @@ def learned() -> list[tuple[Liquid, str]]:
             if size != SIZES[number % len(SIZES)]]
 
 
+def mixture(box: int, folder: Path) -> Liquid:
+    """A box of ``FOLDER/mixtures``, with mappings in which each molecule is cut by chance."""
+    there, mappings = folder / "mixtures" / str(box), {}
+    molecules = Gromacs(Gromacs.Options(file=there / "topol.top")).read().types
+    for version in range(VERSIONS):
+        output, rng = folder / "mappings" / f"{box}_{version}", np.random.default_rng([SEED, box, version])
+        output.mkdir(parents=True, exist_ok=True)
+        mappings[str(version)] = [output / f"{name}.xml" for name in molecules]
+        for file, molecule in zip(mappings[str(version)], molecules.values(), strict=True):
+            file.write_text(mapped(molecule, int(rng.choice(SIZES)), rng, bool(rng.random() < WHOLE_RINGS)))
+    return Liquid(f"mixture{box}", there / "topol.top", (there / "aa.gro", there / "aa.xtc"), mappings,
+                  TEMPERATURES[box], {"cutoff": CUTOFF, "epsilon_rf": PERMITTIVITY}, True, {})
+
+
+def named(name: str, folder: Path) -> Liquid:
+    """A liquid, or a mixture by its name."""
+    return mixture(int(name.removeprefix("mixture")), folder) if name.startswith("mixture") else liquids()[name]
+
+
 def prepared(liquid: Liquid, mapping: str, folder: Path) -> Path:
     """The training set of a liquid in a mapping, made unless it is there."""
     output = folder / "sets" / f"{liquid.name}_{mapping}"
     if not (output / "training.safetensors").exists():
         backmap.run({"recipe": 1, "title": f"{liquid.name}, mapping {mapping}", "output": str(output), "steps": [
             liquid.first_step(mapping), {"prepare": {"frames": liquid.reader, "temperature": liquid.temperature}}]})
-    return output / "training.safetensors"
-
-
-def prepared_mixture(box: int, version: int, folder: Path) -> Path:
-    """The training set of a box with a mapping of each molecule, drawn at random, made unless it is there."""
-    output, topology = folder / "sets" / f"mixture{box}_{version}", folder / "mixtures" / str(box) / "topol.top"
-    if not (output / "training.safetensors").exists():
-        (output / "mappings").mkdir(parents=True, exist_ok=True)
-        rng, files = np.random.default_rng([SEED, box, version]), []
-        for name, molecule in Gromacs(Gromacs.Options(file=topology)).read().types.items():
-            files.append(output / "mappings" / f"{name}.xml")
-            files[-1].write_text(mapped(molecule, int(rng.choice(SIZES)), rng, bool(rng.random() < WHOLE_RINGS)))
-        frames = {"gromacs": [str(topology.with_name(name)) for name in ("aa.gro", "aa.xtc")]}
-        backmap.run({"recipe": 1, "title": f"Mixture {box}, mappings {version}", "output": str(output), "steps": [
-            {"topology": {"atoms": {"gromacs": str(topology)}, "constraints": "all-bonds",
-                          "mapping": {"votca": [str(file) for file in files]}}},
-            {"prepare": {"frames": frames, "temperature": TEMPERATURES[box], "held_out": 0}}]})
     return output / "training.safetensors"
 
 
@@ -70,7 +72,8 @@ def trained(data: list[Path], output: Path, generator: dict[str, Any], **options
 def specific(options: argparse.Namespace) -> None:
     """Weights of one liquid in one mapping."""
     name, mapping = options.only.split(":")
-    data, generator, label = prepared(liquids()[name], mapping, options.folder), NETWORK, f"{name}_{mapping}"
+    data = prepared(named(name, options.folder), mapping, options.folder)
+    generator, label = NETWORK, f"{name}_{mapping}"
     if options.start:
         generator, label = {"checkpoint": str(options.start)}, f"{label}_tuned"
     rate = {"learning_rate": options.rate} if options.rate else {}
@@ -90,13 +93,14 @@ def main() -> None:
         specific(options)
         return
     *boxes, last = sorted(int(path.name) for path in (options.folder / "mixtures").iterdir())
-    data = [] if options.boxes else [prepared(*one, options.folder) for one in learned()]
-    data += [prepared_mixture(box, version, options.folder) for box in boxes[:options.boxes]
-             for version in range(VERSIONS)]
-    others = [prepared_mixture(last, version, options.folder) for version in range(VERSIONS)]
-    trained(data, options.folder / f"transferable{f'_{options.boxes}' if options.boxes else ''}",
-            NETWORK | {"transferable": True}, steps=options.steps, validation=[str(path) for path in others],
-            keep="best")
+    sets = [] if options.boxes else learned()
+    sets += [(one, mapping) for box in boxes[:options.boxes] for one in [mixture(box, options.folder)]
+             for mapping in one.mappings]
+    others = [prepared(other, mapping, options.folder) for other in [mixture(last, options.folder)]
+              for mapping in other.mappings]
+    output = options.folder / (f"transferable_{options.boxes}" if options.boxes else "transferable")
+    trained([prepared(*one, options.folder) for one in sets], output, NETWORK | {"transferable": True},
+            steps=options.steps, validation=[str(path) for path in others], keep="best")
 
 
 if __name__ == "__main__":

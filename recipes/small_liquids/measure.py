@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from systems import Liquid, liquids
+from learn import named
+from systems import Liquid
 
 import backmap
 
@@ -70,7 +71,7 @@ def main() -> None:
     options = parser.parse_args()
     for one in options.wanted:
         name, mapping = one.split(":")
-        liquid = liquids()[name]
+        liquid = named(name, options.folder)
         for label, generator in generators(liquid, mapping, options.folder).items():
             if options.only and label not in options.only:
                 continue

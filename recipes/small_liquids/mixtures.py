@@ -20,7 +20,7 @@ from rdkit.Chem import AllChem, Descriptors
 from simulate import SEED, STARTING_DENSITY, filled, forces, install, kept, run, settings, stage
 
 TOGETHER, COPIES = 30, 3
-TEMPERATURES = (340, 400, 320, 450, 360, 420, 380, 500, 360)  #: of each box
+TEMPERATURES = (340, 400, 320, 450, 360, 420, 380, 380, 360)  #: of each box
 PERMITTIVITY = 8.0  #: of the reaction field
 COMPRESSION, EQUILIBRATION, PRODUCTION = 25.0, 40.0, 48.0
 #: Mass that a hydrogen gets from its neighbour in the simulation. Of averages over positions only the metric of rigid

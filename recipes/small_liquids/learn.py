@@ -5,7 +5,7 @@ mapping that is learned, and from the boxes of mixtures that are in ``FOLDER/mix
 several mappings. Of every liquid that is learned one mapping is held out, another one from liquid to liquid; the last
 box has other molecules, on which losses are measured: the weights for which these are lowest are kept. ``--boxes 2``
 learns from two boxes alone, and writes to ``FOLDER/transferable_2``. ``--only`` learns specific weights of one liquid
-and mapping instead, anew or ``--from`` others. A training that was stopped goes on where it was.
+and mapping instead. Both begin anew, or ``--from`` other weights. A training that was stopped goes on where it was.
 """
 from __future__ import annotations
 
@@ -73,11 +73,17 @@ def specific(options: argparse.Namespace) -> None:
     """Weights of one liquid in one mapping."""
     name, mapping = options.only.split(":")
     data = prepared(named(name, options.folder), mapping, options.folder)
-    generator, label = NETWORK, f"{name}_{mapping}"
-    if options.start:
-        generator, label = {"checkpoint": str(options.start)}, f"{label}_tuned"
-    rate = {"learning_rate": options.rate} if options.rate else {}
-    trained([data], options.folder / label, generator, steps=options.steps, **rate)
+    label = f"{name}_{mapping}{'_tuned' if options.start else ''}"
+    trained([data], options.folder / label, begun(NETWORK, options), steps=options.steps, **paced(options))
+
+
+def begun(network: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+    """A new network, or the one of the weights that are named."""
+    return {"checkpoint": str(options.start)} if options.start else network
+
+
+def paced(options: argparse.Namespace) -> dict[str, float]:
+    return {"learning_rate": options.rate} if options.rate else {}
 
 
 def main() -> None:
@@ -86,8 +92,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=15000)
     parser.add_argument("--boxes", type=int, help="learn from so many mixtures, and from no liquids")
     parser.add_argument("--only", help="a liquid and its mapping, as heptane:3")
-    parser.add_argument("--from", dest="start", type=Path, help="with --only: weights to begin with")
-    parser.add_argument("--rate", type=float, help="with --only: the highest learning rate")
+    parser.add_argument("--from", dest="start", type=Path, help="weights to begin with")
+    parser.add_argument("--rate", type=float, help="the highest learning rate")
     options = parser.parse_args()
     if options.only:
         specific(options)
@@ -99,8 +105,8 @@ def main() -> None:
     others = [prepared(other, mapping, options.folder) for other in [mixture(last, options.folder)]
               for mapping in other.mappings]
     output = options.folder / (f"transferable_{options.boxes}" if options.boxes else "transferable")
-    trained([prepared(*one, options.folder) for one in sets], output, NETWORK | {"transferable": True},
-            steps=options.steps, validation=[str(path) for path in others], keep="best")
+    trained([prepared(*one, options.folder) for one in sets], output, begun(NETWORK | {"transferable": True}, options),
+            steps=options.steps, validation=[str(path) for path in others], keep="best", **paced(options))
 
 
 if __name__ == "__main__":

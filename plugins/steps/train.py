@@ -1,6 +1,7 @@
 """The steps ``prepare`` (frames to a training set) and ``train`` (a training set to weights)."""
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -137,6 +138,12 @@ class TrainOptions(Options):
                                             "here; no all-atom simulation is needed.")
     data: InputPath | list[InputPath] | None = Field(
         None, description="A training set, or several to learn from together; by default the one just prepared.")
+    validation: InputPath | list[InputPath] | None = Field(
+        None, description="Training sets of which nothing is learned: losses are measured on all of their frames, "
+                          "instead of on frames of 'data' that are held out. For 'transferable', of other molecules.")
+    keep: Literal["last", "best"] = Field(
+        "last", description="Which weights are written. last: those of the end. best: those whose loss on what is held "
+                            "out was lowest, as a mean over levels of noise.")
     own_frames: OwnFrames | None = Field(None, description="With 'from: forcefield': how frames are made and led on.")
     temperature: float | None = Field(None, gt=0, description="With 'from: forcefield': of the atoms, K.")
     traversal: Nested[Traversal] = Field("depth_first", validate_default=True,
@@ -175,6 +182,9 @@ class TrainOptions(Options):
         if self.source == "forcefield" and self.data:
             raise ValueError("'data' is a training set, but with 'from: forcefield' none is read: leave one of them "
                              "out")
+        if self.source == "forcefield" and self.validation:
+            raise ValueError("'validation' is of training sets, but with 'from: forcefield' none is read: leave one of "
+                             "them out")
         if self.source == "frames" and self.own_frames is not None:
             raise ValueError("'own_frames' says how frames are made, which is done with 'from: forcefield' only")
         return self
@@ -210,6 +220,8 @@ class Train(Step):
                                    hint="Write 'temperature', K, in 'train'.")
             self.maker = FrameMaker(options.own_frames, options.temperature, self)
         self.data = self._data(state)
+        self.others = [_held_out(TrainingSet.load(path)) for path in _listed(options.validation)]
+        self._expect_held_out()
         self.system = _together(self.data)
         if options.generator.follows and any((data.before < 0).all() for data in self.data):
             raise BackmapError("a training set has no frames that follow one another, from which this generator learns",
@@ -246,9 +258,17 @@ class Train(Step):
             if not (state.resume and made.exists()):
                 self.maker.frames(state).save(made)
             return [TrainingSet.load(made)]
-        options = self.options
-        paths = options.data if isinstance(options.data, list) else [options.data] if options.data else []
-        return [TrainingSet.load(path) for path in paths] or [state.given["training_set"]]
+        made = [TrainingSet.load(path) for path in _listed(self.options.data)] or [state.given["training_set"]]
+        if self.options.validation:  # then frames of these are all learned from
+            return [replace(data, held_out=np.zeros_like(data.held_out)) for data in made]
+        return made
+
+    def _expect_held_out(self) -> None:
+        """Raise BackmapError if the best weights are to be told, and nothing tells them."""
+        if self.options.keep == "best" and not any(data.held_out.any() for data in (*self.data, *self.others)):
+            raise BackmapError("nothing is held out by which the best weights could be told",
+                               where=f"{self.where}.keep", hint="Prepare the training set with "
+                               "'held_out', or give others under 'validation'.")
 
     def _energies(self, state: State) -> EnergyLoss | None:
         options = self.options
@@ -262,11 +282,12 @@ class Train(Step):
     def _trainer(self, generator: Generator, schedule: Schedule, state: State) -> Trainer:
         rng = numpy_generator(state.seed, self.index, "traversal")
         libraries, contexts = [], []
-        for data in self.data:
+        for data in (*self.data, *self.others):
             library = self._conformers(generator, data, state.seed)
             orders = [handed.order(self.options.traversal, molecule, rng) for molecule in data.system.types]
             material = Material.of(data, generator.view, orders, library, state.seed, state.device, generator.follows)
-            libraries.append(library)
+            if data not in self.others:
+                libraries.append(library)
             contexts.append(Contexts(material, schedule, state.seed) if self.maker is None else
                             self.maker.contexts(generator, data, material, schedule, state))
         self.library = Library({name: found for one in reversed(libraries) for name, found in one.types.items()})
@@ -282,7 +303,7 @@ class Train(Step):
         """Conformers of fragments in training frames, for the parallel start."""
         types = data.system.types
         tables = FragmentTable.build(types, generator.view, [resting_order(t) for t in types])
-        frames = np.flatnonzero(~data.held_out)
+        frames = np.flatnonzero(~data.held_out | data.held_out.all())
         scene = Scene.of(data.window(frames), data.system, tables, generator.view)
         return collect(scene, self.options.conformers, seed)
 
@@ -298,7 +319,8 @@ class Train(Step):
                 (step, training), (_, validation) = history.training[-1], history.validation[-1]
                 shown.validated(validation.values(),
                                 f"step {step}: {_told(training)}; held out: {_told(validation)}")
-                self._write(trainer, history, path)
+                if self.options.keep == "last" or history.best == step:
+                    self._write(trainer, history, path)
 
             trainer.run(reported, validated)
         state.log(f"weights -> {self.options.output}")
@@ -316,6 +338,15 @@ class Train(Step):
             trainer.generator.conclude(trainer.contexts.conclusion)
             trainer.generator.save(path, self.system, self.library, training)
         loss_plot(history, path.with_suffix(".png"))
+
+
+def _listed(paths: InputPath | list[InputPath] | None) -> list[InputPath]:
+    return paths if isinstance(paths, list) else [paths] if paths else []
+
+
+def _held_out(data: TrainingSet) -> TrainingSet:
+    """The same set, nothing of which is learned."""
+    return replace(data, held_out=np.ones_like(data.held_out))
 
 
 def _together(data: list[TrainingSet]) -> System:

@@ -1,21 +1,29 @@
-"""Weights from the small liquids: ``python learn.py FOLDER [--steps N] [--only NAME:MAPPING]``.
+"""Weights from the small liquids: ``python learn.py FOLDER [--boxes N] [--steps N] [--only NAME:MAPPING]``.
 
-One training set for each liquid and mapping that is learned, then transferable weights from all of them,
-``FOLDER/transferable/weights.safetensors``. Of every liquid that is learned one mapping is held out, another one from
-liquid to liquid. ``--only`` learns specific weights of one liquid and mapping instead, for comparison. A training that
-was stopped goes on where it was.
+Transferable weights, ``FOLDER/transferable/weights.safetensors``, learn from one training set for each liquid and
+mapping that is learned, and from the boxes of mixtures that are in ``FOLDER/mixtures`` (``mixtures.py``), each in
+several mappings. Of every liquid that is learned one mapping is held out, another one from liquid to liquid; the last
+box has other molecules, on which losses are measured: the weights for which these are lowest are kept. ``--boxes 2``
+learns from two boxes alone, and writes to ``FOLDER/transferable_2``. ``--only`` learns specific weights of one liquid
+and mapping instead. Both begin anew, or ``--from`` other weights. A training that was stopped goes on where it was.
 """
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
-from systems import SIZES, Liquid, liquids
+import numpy as np
+from backmap_plugins.formats.gromacs.topology import Gromacs
+from mappings import mapped
+from mixtures import PERMITTIVITY, TEMPERATURES
+from systems import CUTOFF, SIZES, Liquid, liquids
 
 import backmap
 
 NETWORK = {"channels": 32, "width": 192}
-TRAINING = {"sites": 64, "frames": 1, "validate_every": 1000}
+TRAINING = {"sites": 64, "frames": 1, "validate_every": 500}
+VERSIONS, WHOLE_RINGS, SEED = 4, 0.6, 7  #: mappings of each box, and the share of molecules whose rings stay whole
 
 
 def learned() -> list[tuple[Liquid, str]]:
@@ -23,6 +31,25 @@ def learned() -> list[tuple[Liquid, str]]:
     there = [liquid for liquid in liquids().values() if liquid.learned]
     return [(liquid, str(size)) for number, liquid in enumerate(there) for size in SIZES
             if size != SIZES[number % len(SIZES)]]
+
+
+def mixture(box: int, folder: Path) -> Liquid:
+    """A box of ``FOLDER/mixtures``, with mappings in which each molecule is cut by chance."""
+    there, mappings = folder / "mixtures" / str(box), {}
+    molecules = Gromacs(Gromacs.Options(file=there / "topol.top")).read().types
+    for version in range(VERSIONS):
+        output, rng = folder / "mappings" / f"{box}_{version}", np.random.default_rng([SEED, box, version])
+        output.mkdir(parents=True, exist_ok=True)
+        mappings[str(version)] = [output / f"{name}.xml" for name in molecules]
+        for file, molecule in zip(mappings[str(version)], molecules.values(), strict=True):
+            file.write_text(mapped(molecule, int(rng.choice(SIZES)), rng, bool(rng.random() < WHOLE_RINGS)))
+    return Liquid(f"mixture{box}", there / "topol.top", (there / "aa.gro", there / "aa.xtc"), mappings,
+                  TEMPERATURES[box], {"cutoff": CUTOFF, "epsilon_rf": PERMITTIVITY}, True, {})
+
+
+def named(name: str, folder: Path) -> Liquid:
+    """A liquid, or a mixture by its name."""
+    return mixture(int(name.removeprefix("mixture")), folder) if name.startswith("mixture") else liquids()[name]
 
 
 def prepared(liquid: Liquid, mapping: str, folder: Path) -> Path:
@@ -34,26 +61,52 @@ def prepared(liquid: Liquid, mapping: str, folder: Path) -> Path:
     return output / "training.safetensors"
 
 
-def trained(data: list[Path], output: Path, steps: int, transferable: bool) -> None:
+def trained(data: list[Path], output: Path, generator: dict[str, Any], **options: Any) -> None:
     """Weights from training sets."""
-    generator = {"equivariant": NETWORK | ({"transferable": True} if transferable else {})}
     backmap.run({"recipe": 1, "title": "Small liquids", "seed": 1, "output": str(output), "steps": [{"train": {
-        "generator": generator, "data": [str(path) for path in data], "steps": steps, "output": "weights.safetensors",
-        **TRAINING}}]}, resume=(output / "weights.state.safetensors").exists())
+        "generator": {"equivariant": generator}, "data": [str(path) for path in data],
+        "output": "weights.safetensors", **TRAINING, **options}}]},
+        resume=(output / "weights.state.safetensors").exists())
+
+
+def specific(options: argparse.Namespace) -> None:
+    """Weights of one liquid in one mapping."""
+    name, mapping = options.only.split(":")
+    data = prepared(named(name, options.folder), mapping, options.folder)
+    label = f"{name}_{mapping}{'_tuned' if options.start else ''}"
+    trained([data], options.folder / label, begun(NETWORK, options), steps=options.steps, **paced(options))
+
+
+def begun(network: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+    """A new network, or the one of the weights that are named."""
+    return {"checkpoint": str(options.start)} if options.start else network
+
+
+def paced(options: argparse.Namespace) -> dict[str, float]:
+    return {"learning_rate": options.rate} if options.rate else {}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--steps", type=int, default=15000)
+    parser.add_argument("--boxes", type=int, help="learn from so many mixtures, and from no liquids")
     parser.add_argument("--only", help="a liquid and its mapping, as heptane:3")
+    parser.add_argument("--from", dest="start", type=Path, help="weights to begin with")
+    parser.add_argument("--rate", type=float, help="the highest learning rate")
     options = parser.parse_args()
     if options.only:
-        name, mapping = options.only.split(":")
-        data = [prepared(liquids()[name], mapping, options.folder)]
-        trained(data, options.folder / f"{name}_{mapping}", options.steps, False)
+        specific(options)
         return
-    trained([prepared(*one, options.folder) for one in learned()], options.folder / "transferable", options.steps, True)
+    *boxes, last = sorted(int(path.name) for path in (options.folder / "mixtures").iterdir())
+    sets = [] if options.boxes else learned()
+    sets += [(one, mapping) for box in boxes[:options.boxes] for one in [mixture(box, options.folder)]
+             for mapping in one.mappings]
+    others = [prepared(other, mapping, options.folder) for other in [mixture(last, options.folder)]
+              for mapping in other.mappings]
+    output = options.folder / (f"transferable_{options.boxes}" if options.boxes else "transferable")
+    trained([prepared(*one, options.folder) for one in sets], output, begun(NETWORK | {"transferable": True}, options),
+            steps=options.steps, validation=[str(path) for path in others], keep="best", **paced(options))
 
 
 if __name__ == "__main__":

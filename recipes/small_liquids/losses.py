@@ -13,9 +13,8 @@ from backmap_plugins.generators.equivariant.generator import Equivariant, Equiva
 from backmap_plugins.learning.dataset import TrainingSet
 from backmap_plugins.learning.training import NOISE, Contexts, Material, Schedule
 from backmap_plugins.traversals import DepthFirst
-from learn import prepared
+from learn import named, prepared
 from measure import generators
-from systems import liquids
 
 from backmap.engine.checkpoints.library import collect
 from backmap.engine.random import numpy_generator
@@ -46,7 +45,7 @@ def main() -> None:
     options = parser.parse_args()
     for one in options.wanted:
         name, mapping = one.split(":")
-        liquid = liquids()[name]
+        liquid = named(name, options.folder)
         data = TrainingSet.load(prepared(liquid, mapping, options.folder))
         for label, generator in generators(liquid, mapping, options.folder).items():
             if isinstance(generator, dict):

@@ -16,17 +16,20 @@ from backmap_plugins.files.votca_mapping import WrittenBead, mapping_xml
 from backmap_plugins.formats.gromacs.topology import Gromacs
 from systems import HERE, SIZES, liquids
 
+from backmap.api import AtomMolecule
+
 TRIALS, SEED = 200, 7
 
 
-def cut(graph: nx.Graph, size: int, rng: np.random.Generator) -> list[list[int]]:
-    """Pieces of about ``size`` nodes, cut off a random spanning tree from its ends inwards."""
+def cut(graph: nx.Graph, atoms: dict[int, list[int]], size: int, rng: np.random.Generator) -> list[list[int]]:
+    """Pieces of about ``size`` atoms, cut off a random spanning tree from its ends inwards; a node may have several."""
     root, left = int(rng.choice(graph.nodes)), {}
     weights = {edge: rng.random() for edge in graph.edges}
     tree = nx.minimum_spanning_tree(nx.Graph((*edge, {"weight": weight}) for edge, weight in weights.items()))
+    tree.add_node(root)  # where it is all there is
     pieces = []
     for node in nx.dfs_postorder_nodes(tree, root):
-        here = [node, *(n for child in tree[node] if child in left for n in left.pop(child))]
+        here = [*atoms[node], *(n for child in tree[node] if child in left for n in left.pop(child))]
         if len(here) >= size:
             pieces.append(sorted(here))
         else:
@@ -34,19 +37,38 @@ def cut(graph: nx.Graph, size: int, rng: np.random.Generator) -> list[list[int]]
     return sorted([*pieces, *(sorted(piece) for piece in left.values())])
 
 
-def pieces_of(graph: nx.Graph, size: int, rng: np.random.Generator) -> list[list[int]]:
+def pieces_of(graph: nx.Graph, size: int, rng: np.random.Generator, whole_rings: bool = False) -> list[list[int]]:
     """The trial whose pieces are nearest to ``size``; of several, the first."""
-    return min((cut(graph, size, rng) for _ in range(TRIALS)),
+    atoms = {atom: [atom] for atom in graph}
+    if whole_rings:
+        groups = [sorted(group) for group in nx.connected_components(_bonds_in_rings(graph))]
+        atoms, of = {group[0]: group for group in groups}, {atom: group[0] for group in groups for atom in group}
+        graph = nx.Graph((of[i], of[j]) for i, j in graph.edges if of[i] != of[j])
+        graph.add_nodes_from(atoms)
+    return min((cut(graph, atoms, size, rng) for _ in range(TRIALS)),
                key=lambda pieces: sum((len(piece) - size) ** 2 for piece in pieces))
 
 
-def written(topology: Path, size: int, seed: int = SEED) -> str:
+def _bonds_in_rings(graph: nx.Graph) -> nx.Graph:
+    """All atoms, and of the bonds those in rings."""
+    rings = nx.Graph(graph.edges)
+    rings.add_nodes_from(graph)
+    rings.remove_edges_from(list(nx.bridges(rings)))
+    return rings
+
+
+def written(topology: Path, size: int) -> str:
     """The mapping of the molecule of a topology."""
     molecule = next(iter(Gromacs(Gromacs.Options(file=topology)).read().types.values()))
+    return mapped(molecule, size, np.random.default_rng([SEED, size]))
+
+
+def mapped(molecule: AtomMolecule, size: int, rng: np.random.Generator, whole_rings: bool = False) -> str:
+    """A mapping of a molecule."""
     graph = nx.Graph(molecule.bonds.tolist())
     heavy = [atom for atom in graph if molecule.element[atom] != 1]
     residue = np.unique(molecule.residues, return_inverse=True)[1] + 1
-    pieces = pieces_of(graph.subgraph(heavy), size, np.random.default_rng([seed, size]))
+    pieces = pieces_of(graph.subgraph(heavy), size, rng, whole_rings)
     beads = []
     for number, piece in enumerate(pieces):
         atoms = sorted({*piece, *(n for atom in piece for n in graph[atom] if molecule.element[n] == 1)})

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from systems import Liquid, liquids
+from learn import named
+from systems import Liquid
 
 import backmap
 
@@ -53,8 +54,9 @@ def acceptance(liquid: Liquid, mapping: str, generator: Any, output: Path) -> di
 
 def generators(liquid: Liquid, mapping: str, folder: Path) -> dict[str, Any]:
     """What is compared, by what it is called."""
-    files = {"transferable": folder / "transferable" / "weights.safetensors",
-             "specific": folder / f"{liquid.name}_{mapping}" / "weights.safetensors"}
+    files = {path.parent.name: path for path in sorted(folder.glob("transferable*/weights.safetensors"))}
+    files |= {label: folder / f"{liquid.name}_{mapping}{ending}" / "weights.safetensors"
+              for label, ending in (("specific", ""), ("tuned", "_tuned"))}
     if mapping == "own" and liquid.weights is not None:
         files["shipped"] = liquid.weights
     return {label: {"equivariant": str(path)} for label, path in files.items() if path.exists()} | {
@@ -69,7 +71,7 @@ def main() -> None:
     options = parser.parse_args()
     for one in options.wanted:
         name, mapping = one.split(":")
-        liquid = liquids()[name]
+        liquid = named(name, options.folder)
         for label, generator in generators(liquid, mapping, options.folder).items():
             if options.only and label not in options.only:
                 continue

@@ -71,12 +71,12 @@ def number_of_molecules(atoms: int) -> int:
     return -(-ATOMS // atoms)
 
 
-def settings(row: dict[str, str], duration: float, pressure: float) -> dict[str, object]:
+def settings(row: dict[str, str], duration: float, pressure: float, step: float = TIME_STEP) -> dict[str, object]:
     """Langevin dynamics with rigid bonds at constant pressure."""
-    return {"integrator": "sd", "dt": TIME_STEP, "nsteps": round(duration / TIME_STEP), "ld-seed": SEED,
+    return {"integrator": "sd", "dt": step, "nsteps": round(duration / step), "ld-seed": SEED,
             "constraints": "all-bonds", "nstlist": 20, "tc-grps": "System",
             "tau-t": 1.0, "ref-t": row["temperature"], "pcoupl": "C-rescale", "tau-p": 1.0, "compressibility": 1e-4,
-            "ref-p": pressure, "nstenergy": round(LOGGED / TIME_STEP), "nstxout": round(SPACING / TIME_STEP),
+            "ref-p": pressure, "nstenergy": round(LOGGED / step), "nstxout": round(SPACING / step),
             **forces(row)}
 
 

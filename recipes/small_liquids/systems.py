@@ -19,7 +19,7 @@ class Liquid:
         name: Of its folder.
         topology: The file.
         frames: Files of atoms.
-        mappings: By what they are called, files.
+        mappings: By what they are called, files; of mixtures several each.
         temperature: K.
         field: Options of the force field, beside the topology.
         learned: Whether transferable weights may learn from it.
@@ -30,7 +30,7 @@ class Liquid:
     name: str
     topology: Path
     frames: tuple[Path, ...]
-    mappings: dict[str, Path]
+    mappings: dict[str, Path | list[Path]]
     temperature: float
     field: dict[str, Any]
     learned: bool
@@ -39,8 +39,10 @@ class Liquid:
 
     def first_step(self, mapping: str) -> dict[str, Any]:
         """The step ``topology``."""
+        files = self.mappings[mapping]
+        said = [str(file) for file in files] if isinstance(files, list) else str(files)
         return {"topology": {"atoms": {"gromacs": str(self.topology)}, "constraints": "all-bonds",
-                             "mapping": {"votca": str(self.mappings[mapping])}, **self.more}}
+                             "mapping": {"votca": said}, **self.more}}
 
     @property
     def reader(self) -> dict[str, Any]:

@@ -1,13 +1,18 @@
 """Every way to break a run like the demo, and the one line that the command prints for it."""
 from __future__ import annotations
 
+import io
+import json
+from contextlib import redirect_stderr
 from pathlib import Path
 
 import numpy as np
 from MDAnalysis.lib.formats.libmdaxdr import XTCFile
 
+import backmap
 from backmap.engine.checkpoints import store
 from tests.breaking import (
+    DEMO,
     Break,
     Row,
     columns,
@@ -65,6 +70,17 @@ def fewer_weights(folder: Path) -> None:
     store.save(folder / WEIGHTS, "checkpoint", tensors, {key: header[key] for key in header if key != "kind"})
 
 
+def nothing_held_out(folder: Path) -> None:
+    """A training set of one frame, and a recipe that asks for the best weights."""
+    with redirect_stderr(io.StringIO()):
+        backmap.run({"recipe": 1, "output": str(folder), "steps": [
+            {"topology": {"atoms": {"gromacs": str(DEMO / "octane.top")},
+                          "mapping": {"votca": str(DEMO / "octane.xml")}}},
+            {"prepare": {"frames": {"gromacs": str(DEMO / "aa.gro")}, "temperature": 350}}]})
+    train = {"generator": "equivariant", "data": "training.safetensors", "steps": 2, "keep": "best"}
+    (folder / "run.yaml").write_text(json.dumps({"recipe": 1, "output": "runs", "steps": [{"train": train}]}))
+
+
 def xtc(n_points: int, *, edge: float = 3.0) -> Break:
     """A trajectory of other points or another box."""
 
@@ -110,6 +126,7 @@ output: runs/weights
 steps:
   - train: {generator: equivariant, steps: 10}
 """)
+
 
 TABLE: list[Row] = [
     # files of frames
@@ -220,6 +237,9 @@ TABLE: list[Row] = [
     ("training without a training set", TRAIN, (),
      "run.yaml: steps[0].train: step 'train' needs training_set, which no earlier step gives. Steps that give it: "
      "prepare"),
+    ("the best weights by nothing", nothing_held_out, (),
+     "run.yaml: steps[0].train.keep: nothing is held out by which the best weights could be told. Prepare the training "
+     "set with 'held_out', or give others under 'validation'."),
     ("a sweep by a generator that sees no atoms", nothing, ("--set", "steps.gibbs.generator=template"),
      "run.yaml: steps[3].gibbs: a sweep needs a generator that sees atoms. Write 'generator: {equivariant: "
      "weights.safetensors}'."),

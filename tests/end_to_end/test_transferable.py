@@ -7,10 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from backmap_plugins.files.votca_mapping import WrittenBead, mapping_xml
+from backmap_plugins.learning.dataset import TrainingSet
 
 import backmap
+from backmap.engine.checkpoints import store
 from backmap.engine.checkpoints.checkpoint import Checkpoint
 from backmap.errors import BackmapError
 from tests.breaking import DEMO
@@ -52,10 +56,10 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return made
 
 
-def train(sets: list[str], output: Path, **options: Any) -> Path:
+def train(sets: list[str], output: Path, more: dict[str, Any] | None = None, **options: Any) -> Path:
     backmap.run({"recipe": 1, "output": str(output), "steps": [{"train": {
         "generator": {"equivariant": {"channels": 8, "width": 32, **options}}, "data": sets, "steps": 4, "sites": 16,
-        "output": "weights.safetensors"}}]})
+        "output": "weights.safetensors", **(more or {})}}]})
     return output / "weights.safetensors"
 
 
@@ -84,6 +88,34 @@ def test_another_mapping_is_drawn_and_what_was_not_met_stands_in_the_verdict(set
         report = json.loads((output / "report.json").read_text())
         verdict = next(iter(report["verdicts"].values()))
         assert [one["text"] for one in verdict["findings"] if one["topic"] == "weights"] == said
+
+
+def test_losses_are_measured_on_others_and_the_best_weights_stay(sets: list[str], tmp_path: Path) -> None:
+    """At this rate losses of the other set rise and fall; what is learned from does not have it."""
+    options = {"validation": sets[1], "keep": "best", "steps": 12, "validate_every": 2, "learning_rate": 3.0,
+               "ema_decay": 0.0}
+    weights = train(sets[:1], tmp_path, options, transferable=True)
+    state, header = store.load(weights.with_suffix(".state.safetensors"), "training state")
+    means = {step: float(np.mean(list(losses.values()))) for step, losses in header["history"]["validation"]}
+    assert list(means) == [2, 4, 6, 8, 10, 12]
+    best, kept = min(means, key=means.__getitem__), Checkpoint.load(weights)
+    assert 2 < best < 12, "the test has nothing to tell apart"
+    assert kept.training["steps"] == best
+    assert not torch.equal(kept.weights["angle.weight"], state["average.angle.weight"])
+    assert kept.training["frames"] == len(TrainingSet.load(Path(sets[0])).beads)
+
+
+def test_a_training_begins_with_other_weights(sets: list[str], tmp_path: Path) -> None:
+    """Those of one molecule are made from those of many; at a rate of next to nothing they stay what they were."""
+    first = train(sets, tmp_path / "many", transferable=True)
+    backmap.run({"recipe": 1, "output": str(tmp_path / "one"), "steps": [{"train": {
+        "generator": {"equivariant": str(first)}, "data": sets[:1], "steps": 2, "sites": 16, "learning_rate": 1e-12,
+        "output": "weights.safetensors"}}]})
+    before, after = (Checkpoint.load(path) for path in (first, tmp_path / "one" / "weights.safetensors"))
+    assert after.training["steps"] == 2
+    for name, value in before.weights.items():
+        if not name.startswith("met."):
+            torch.testing.assert_close(after.weights[name], value, atol=1e-9, rtol=0)
 
 
 def test_init_proposes_them_only_where_their_file_is_named(

@@ -84,9 +84,12 @@ class Distances:
         return (mean + sd * torch.where(mean < SHORTEST, high, low)).clamp_min(SHORTEST)
 
     def log_density(self, distance: Tensor) -> Tensor:
-        """Log-density per unit of length of distances (T,)."""
+        """Log-density per unit of length of distances (T,); shorter ones than are drawn count as the shortest.
+
+        Below ``SHORTEST`` it is not normalised: it would grow without end as the mean goes away.
+        """
         inverse = (-self.log_sd).exp()
-        z = (distance[:, None] - self.mean) * inverse
+        z = (distance[:, None].clamp_min(SHORTEST) - self.mean) * inverse
         above = torch.special.log_ndtr((self.mean - SHORTEST) * inverse)
         return torch.logsumexp(self.log_weight - 0.5 * z * z - self.log_sd - HALF_LOG_2PI - above, dim=1)
 

@@ -137,7 +137,8 @@ class Equivariant(OneByOne):
             if self.experience.rigid and not np.isfinite(kind.bond_length).all():
                 raise BackmapError(f"'{kind.name}' has flexible bonds, and the weights were trained on rigid ones only",
                                    where=checkpoint.path, hint="Write 'constraints: all-bonds' in topology.")
-        self.doubts = [doubt for kind in drawn if (doubt := self.experience.doubt(kind))]
+        self.doubts = [doubt for kind in drawn
+                       if (doubt := self.experience.doubt(kind) or self.experience.distance(kind))]
         return system
 
     def unseen(self, system: System) -> Sequence[MoleculeType]:

@@ -139,13 +139,13 @@ class Head:
 
     def _pair_energy(self, distance: Tensor, angle: Tensor) -> Tensor:
         """Pair terms with the nearest neighbours of the circle on which the atom will lie, (T, NODES)."""
-        env, table = self.sight.env, self.sight.embedded["pair"]
+        env, embedded = self.sight.env, self.sight.embedded
         origin = self.frame.origin.float()
         if looped(origin):
             circles = Circles(self.site, self.target, distance, angle)
             seen = SeenClasses(env.neighbours, env.neighbours_placed, self.sight.surrounding)
             records = map(as_arrays, (circles, LocalAxes(origin, self.axes), seen))
-            return torch.as_tensor(pair_energy(*records, table.detach().numpy()))
+            return torch.as_tensor(pair_energy(*records, embedded["pair"].detach().numpy()))
         centre = origin + (distance * angle.cos())[:, None] * self.axes[:, 0]
         vector = env.neighbours[self.site] - centre[:, None]
         square = (vector**2).sum(2) + torch.where(env.neighbours_placed[self.site], 0.0, 1e6)
@@ -153,5 +153,11 @@ class Head:
         index = near.indices
         picked = env.neighbours[self.site[:, None], index] - origin[:, None]
         local = picked @ self.axes.transpose(1, 2)
-        row = self.target[:, None] * table.shape[1] + self.sight.surrounding[self.site[:, None], index]
+        classes = embedded["target"], embedded["surrounding"]
+        row = self.target[:, None] * len(classes[1]) + self.sight.surrounding[self.site[:, None], index]
+        if "pair" in embedded:
+            table = embedded["pair"]
+        else:
+            rows, row = torch.unique(row, return_inverse=True)
+            table = self.network.pairs.chosen(*classes, rows)
         return self.network.pairs(local, (near.values < 1e5).float(), row, distance, angle, table)

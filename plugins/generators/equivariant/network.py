@@ -65,12 +65,17 @@ class Network(nn.Module):
             self.torsion_out.weight *= 0.3
 
     def embed(self, slots: Slots) -> dict[str, Tensor]:
-        """Embeddings of all classes, once a step."""
-        gain, shift = self.embed_slot(slots.features).chunk(2, dim=1)
+        """Embeddings of all classes, once a step; in training not of slots and pairs, of which a step needs few."""
         target = self.embed_target(slots.target_features)
         surrounding = self.encoder.embed_atom(slots.surrounding_features)
-        return {"gain": 1 + gain, "shift": shift.contiguous(), "target": target, "surrounding": surrounding,
-                "bead": self.encoder.embed_bead(slots.bead_features), "pair": self.pairs.table(target, surrounding)}
+        found = {"target": target, "surrounding": surrounding, "bead": self.encoder.embed_bead(slots.bead_features)}
+        if self.training and torch.is_grad_enabled():
+            return found | {"features": slots.features}
+        return found | self._of_slots(slots.features) | {"pair": self.pairs.table(target, surrounding)}
+
+    def _of_slots(self, features: Tensor) -> dict[str, Tensor]:
+        gain, shift = self.embed_slot(features).chunk(2, dim=1)
+        return {"gain": 1 + gain, "shift": shift.contiguous()}
 
     def pooled(self, points: Tensor, slot_class: Tensor, present: Tensor, embedded: dict[str, Tensor]) -> Tensor:
         """What the slots of T atoms add up to, (T, slot_width).
@@ -78,6 +83,9 @@ class Network(nn.Module):
         Args:
             points: Slots in the local frame, (T, J, 3); slot_class, present: (T, J).
         """
+        if "features" in embedded:
+            chosen, slot_class = torch.unique(slot_class, return_inverse=True)
+            embedded = self._of_slots(embedded["features"][chosen])
         distance = points.norm(dim=2, keepdim=True).clamp_min(1e-4)
         slots = self.slot_geometry(torch.cat([points * 4, points / distance, distance * 4], dim=2))
         slots = torch.addcmul(functional.embedding(slot_class, embedded["shift"]), slots,
@@ -284,8 +292,15 @@ class PairTerm(nn.Module):
 
     def table(self, target: Tensor, surrounding: Tensor) -> Tensor:
         """Energies of all classes at the nodes, zero at the last and behind, (V, X, PAIR_ROW)."""
-        joint = functional.silu(self.target(target)[:, None] + self.neighbour(surrounding)[None])
-        return functional.pad(self.out(joint), (0, PAIR_ROW - PAIR_BINS))
+        return self._energies(self.target(target)[:, None] + self.neighbour(surrounding)[None])
+
+    def chosen(self, target: Tensor, surrounding: Tensor, rows: Tensor) -> Tensor:
+        """Some rows of the table whose first two axes are one, (len(rows), PAIR_ROW)."""
+        own, other = self.target(target), self.neighbour(surrounding)
+        return self._energies(own[rows // len(other)] + other[rows % len(other)])
+
+    def _energies(self, joint: Tensor) -> Tensor:
+        return functional.pad(self.out(functional.silu(joint)), (0, PAIR_ROW - PAIR_BINS))
 
     def forward(self, local: Tensor, present: Tensor, row: Tensor, distance: Tensor, angle: Tensor,
                 table: Tensor) -> Tensor:
@@ -297,7 +312,7 @@ class PairTerm(nn.Module):
             row: Row of each pair in ``table``, flattened to (V * X, PAIR_ROW), (T, P).
             distance: From the first predecessor to the atom to be placed, nm, (T,).
             angle: At the first predecessor, radians, (T,).
-            table: Energies of all classes at the nodes, (V, X, PAIR_ROW).
+            table: Energies of all classes at the nodes, (V, X, PAIR_ROW), or of those that ``row`` names.
         """
         x, r = distance * angle.cos(), distance * angle.sin()
         fixed = (local**2).sum(2) + (distance**2)[:, None] - 2 * local[:, :, 0] * x[:, None]

@@ -1,12 +1,14 @@
 """What transferable weights were trained on: surroundings of atoms along bonds, by which other molecules are judged.
 
 An *environment* is an atom with its neighbours: each as its element, ``*`` if it is aromatic, and how many bonds it
-has, the atom with ``@`` if it is a stereocentre, e.g. ``C3(C4 O1 O2)`` of an ester.
+has, the atom with ``@`` if it is a stereocentre, e.g. ``C3(C4 O1 O2)`` of an ester. Two bonds around an atom that is
+no hydrogen reaches its *neighbourhood*, kept as a digest: its environment with those of its neighbours.
 """
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import networkx as nx
@@ -30,25 +32,30 @@ class Experience:
     Attributes:
         environments: All of them.
         rigid: Whether every bond was rigid.
+        neighbourhoods: All of them; none in weights that did not keep them.
     """
 
     environments: frozenset[str]
     rigid: bool
+    neighbourhoods: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, types: Sequence[MoleculeType]) -> Experience:
         """What is to be met in molecule types."""
         return cls(frozenset(one for kind in types for one in environments(kind)),
-                   all(np.isfinite(kind.bond_length).all() for kind in types))
+                   all(np.isfinite(kind.bond_length).all() for kind in types),
+                   frozenset(one for kind in types for one in neighbourhoods(kind).values()))
 
     def told(self) -> dict[str, Any]:
         """The same for a checkpoint."""
-        return {"environments": sorted(self.environments), "rigid": self.rigid}
+        return {"environments": sorted(self.environments), "rigid": self.rigid,
+                "neighbourhoods": sorted(self.neighbourhoods)}
 
     @classmethod
     def read(cls, told: dict[str, Any]) -> Experience:
         """What ``told`` gave."""
-        return cls(frozenset(map(str, told["environments"])), bool(told["rigid"]))
+        return cls(frozenset(map(str, told["environments"])), bool(told["rigid"]),
+                   frozenset(map(str, told.get("neighbourhoods", ()))))
 
     def unmet(self, kind: MoleculeType) -> dict[str, list[int]]:
         """Atoms whose environment was not met, by environment."""
@@ -69,6 +76,18 @@ class Experience:
         return (f"{count} of {kind.n_atoms} atoms of {kind.name} are bonded as no atom was where the weights were "
                 f"trained: {', '.join(named[:LISTED])}{more}.")
 
+    def distance(self, kind: MoleculeType) -> str | None:
+        """A sentence on atoms whose neighbourhood was not met; None if there are none, or nothing is known of it."""
+        if not self.neighbourhoods:
+            return None
+        found = neighbourhoods(kind)
+        unmet = [atom for atom, one in found.items() if one not in self.neighbourhoods]
+        if not unmet:
+            return None
+        named = ", ".join(kind.atom_names[a] for a in unmet[:LISTED]) + " and others" * (len(unmet) > LISTED)
+        return (f"{len(unmet)} of {len(found)} heavy atoms of {kind.name} have surroundings, two bonds around, that no "
+                f"atom had where the weights were trained: {named}.")
+
     def missing(self, kind: MoleculeType) -> str | None:
         """The name of an atom of an element that was not met, or aromatic as it never was; None if there is none."""
         known = {_element(one) for one in self.environments}
@@ -85,6 +104,14 @@ def environments(kind: MoleculeType) -> list[str]:
     centres = {int(row[0]) for row in chemistry.centres}
     return [f"{label}{'@' * (atom in centres)}({' '.join(sorted(labels[n] for n in nx.neighbors(kind.graph, atom)))})"
             for atom, label in enumerate(labels)]
+
+
+def neighbourhoods(kind: MoleculeType) -> dict[int, str]:
+    """Of every atom that is no hydrogen."""
+    near = environments(kind)
+    told = {atom: [near[atom], *sorted(near[n] for n in kind.graph[atom])]
+            for atom, z in enumerate(kind.chemistry.element.tolist()) if z != 1}
+    return {atom: blake2b(" ".join(words).encode(), digest_size=4).hexdigest() for atom, words in told.items()}
 
 
 def _element(environment: str) -> str:

@@ -6,7 +6,14 @@ import math
 import numpy as np
 import pytest
 import torch
-from backmap_plugins.generators.equivariant.density import Angles, Distances, LocalFrame, Torsions, closing_angle
+from backmap_plugins.generators.equivariant.density import (
+    SHORTEST,
+    Angles,
+    Distances,
+    LocalFrame,
+    Torsions,
+    closing_angle,
+)
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -97,6 +104,15 @@ class TestDistances:
         samples = bond.sample(uniform(0, N))
         assert stats.kstest(samples.numpy(), "norm", args=(0.15, 0.004)).pvalue > 1e-3
         np.testing.assert_allclose(bond.log_density(samples), stats.norm.logpdf(samples, 0.15, 0.004), atol=1e-10)
+
+    @pytest.mark.parametrize("mean", [-50.0, -1.0, 0.0])
+    def test_no_distance_is_below_the_shortest_however_far_the_mean(self, mean: float) -> None:
+        """A first atom may stand nearer to its bead than any is drawn: its density must not grow without end."""
+        bond = Distances(*(torch.full((N,), x, dtype=torch.float64) for x in (mean, math.log(0.01))))
+        assert float(bond.sample(uniform(0, N)).min()) >= SHORTEST
+        near, edge = (bond.log_density(torch.full((N,), d, dtype=torch.float64)) for d in (0.006, SHORTEST))
+        assert torch.equal(near, edge)
+        assert float(edge.max()) < 20
 
 
 class TestTorsions:

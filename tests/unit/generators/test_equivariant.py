@@ -137,6 +137,17 @@ def test_the_loss_reaches_every_parameter() -> None:
     assert silent == []
 
 
+def test_training_knows_the_density_of_draws() -> None:
+    """It embeds the classes that a batch has, and drawing all that there are."""
+    env, scene, learner = environment("rigid"), scene_of("rigid"), scenes.tiny()
+    truth = scene.own(*scenes.every_site(scene))
+    drawing = learner.log_density(env, truth)
+    learner.network.train()
+    learning = learner.core.log_density(env, truth)
+    assert {*learner.core.look(env).embedded} == {"target", "surrounding", "bead", "features"}
+    torch.testing.assert_close(learning.detach(), drawing, atol=1e-3, rtol=1e-5)
+
+
 def test_a_site_does_not_depend_on_its_batch() -> None:
     env = environment("rigid")
     whole = draw(env, 2)

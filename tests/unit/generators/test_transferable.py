@@ -114,6 +114,18 @@ def test_what_is_bonded_as_nothing_was_is_doubted(weights: Path) -> None:
     assert generator.unseen(system) == [strange]
 
 
+def test_what_has_other_surroundings_two_bonds_around_is_doubted(weights: Path) -> None:
+    """A branch, where octane and rings have none: the ends of the chain are like octane's."""
+    generator, kind = opened(weights), made("CCC(C)CC", "MPE")
+    known = replace(generator.experience, environments=generator.experience.environments | {*environments(kind)})
+    assert known.doubt(kind) is None
+    assert known.distance(kind) == ("4 of 6 heavy atoms of MPE have surroundings, two bonds around, that no atom had "
+                                    "where the weights were trained: C2, C3, C4, C5.")
+    assert Experience.of([kind]).distance(kind) is None
+    assert Experience.of([made("CCCC(C)CCC", "MHP")]).distance(kind).startswith("2 of 6 heavy atoms")
+    assert replace(known, neighbourhoods=frozenset()).distance(kind) is None, "of weights that did not keep them"
+
+
 @pytest.mark.parametrize(("kind", "said"), [
     (replace(butane(), bond_length=np.full(13, np.nan)), "'BUT' has flexible bonds"),
     (made("CCO", "EOH"), "the weights know no atoms like O1 of 'EOH'")])

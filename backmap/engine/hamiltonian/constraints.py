@@ -220,7 +220,6 @@ def leads_to(h: Constraints, unit, factor, x, right, sums, held, goal):
 @borrowing
 def _projected(h: Constraints, unit, factor, x, right, sums, held, goal, near):
     """Newton steps until constraints are met, or, where ``near`` is not 0, ``x`` is as near as that to ``goal``."""
-    # What loops take from ``h`` is taken before: arrays are counted each time they are handed out.
     exact, moving, inverse_mass, bond, bond_row, bond_length = (
         h.exact, h.moving, h.inverse_mass, h.bond, h.bond_row, h.bond_length)
     row_place, start, end, place, weight = h.row_place, h.weight_start, h.weight_end, h.weight_place, h.weight

@@ -19,7 +19,7 @@ from .density import Angles, Distances
 from .features import PLAIN, Description, Ranges, Slots
 from .kernels import looped, turned
 from .seeing import SUMMED
-from .sums import SPREAD, NeighbourSums, PairSums, SlotSums, compiled_here, gathered
+from .sums import SPREAD, NeighbourSums, PairTermSums, SlotSums, compiled_here, gathered
 
 MIXTURE = 3  #: Gaussians per bond angle
 UP = 3  #: torsion nodes for each at which pairs are evaluated: interpolation between these
@@ -323,7 +323,7 @@ class PairTerm(nn.Module):
             table: Energies of all classes at the nodes, (V, X, PAIR_ROW), or of those that ``row`` names.
         """
         if compiled_here(local, distance, angle):
-            return PairSums.apply(local, present > 0, row, distance, angle, table.reshape(-1, PAIR_ROW))
+            return PairTermSums.apply(local, present > 0, row, distance, angle, table.reshape(-1, PAIR_ROW))
         x, r = distance * angle.cos(), distance * angle.sin()
         fixed = (local**2).sum(2) + (distance**2)[:, None] - 2 * local[:, :, 0] * x[:, None]
         # |p - x(phi)|^2 = fixed - 2 r (p_y cos phi + p_z sin phi)

@@ -319,7 +319,7 @@ def pair_gradients(local, present, of, distance, angle, table, above):
     return d_table
 
 
-class PairSums(torch.autograd.Function):
+class PairTermSums(torch.autograd.Function):
     """``pair_sums`` of tensors."""
 
     @staticmethod

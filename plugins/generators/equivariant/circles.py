@@ -117,7 +117,7 @@ def nearest(square, there, index):
 
 
 @intrinsic
-def _around(typing, count, fixed, wy, wz, first, table, cosines, sines, scale, energy, at):
+def around(typing, count, fixed, wy, wz, first, table, cosines, sines, scale, energy, at):
     """Write pair terms of ``count`` neighbours at all torsions, to ``energy`` from ``at`` on.
 
     A neighbour is at sqrt(fixed - wy cos - wz sin); its function begins at ``first`` of the flat ``table``.
@@ -185,7 +185,7 @@ def pair_energy(circles: Circles, frames: LocalAxes, seen: SeenClasses,
             fixed[p] = x * x + y * y + z * z + across * across
             wy[p], wz[p] = float32(2.0) * across * y, float32(2.0) * across * z
             first[p] = (target[t] * table.shape[1] + surrounding[s, n]) * PAIR_ROW
-        _around(found, fixed, wy, wz, first, flat, cosines, sines, scale, filled, 0)
+        around(found, fixed, wy, wz, first, flat, cosines, sines, scale, filled, 0)
         for k in range(NODES):
             energy[t, k] = filled[k]
     return energy

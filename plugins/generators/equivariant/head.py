@@ -15,6 +15,7 @@ from .circles import PAIRS, Circles, SeenClasses, pair_energy
 from .density import Angles, Distances, LocalFrame, Torsions, closing_angle
 from .kernels import LocalAxes, SlotLayer, SlotPlaces, looped, pooled_slots
 from .network import Network
+from .sums import gathered
 
 if TYPE_CHECKING:
     from backmap.engine.sites.fragments import FragmentTable
@@ -158,6 +159,6 @@ class Head:
         if "pair" in embedded:
             table = embedded["pair"]
         else:
-            rows, row = torch.unique(row, return_inverse=True)
+            rows, row = gathered(row, len(classes[0]) * len(classes[1]))
             table = self.network.pairs.chosen(*classes, rows)
         return self.network.pairs(local, (near.values < 1e5).float(), row, distance, angle, table)

@@ -19,6 +19,7 @@ from .density import Angles, Distances
 from .features import PLAIN, Description, Ranges, Slots
 from .kernels import looped, turned
 from .seeing import SUMMED
+from .sums import SPREAD, NeighbourSums, PairTermSums, SlotSums, compiled_here, gathered
 
 MIXTURE = 3  #: Gaussians per bond angle
 UP = 3  #: torsion nodes for each at which pairs are evaluated: interpolation between these
@@ -84,8 +85,12 @@ class Network(nn.Module):
             points: Slots in the local frame, (T, J, 3); slot_class, present: (T, J).
         """
         if "features" in embedded:
-            chosen, slot_class = torch.unique(slot_class, return_inverse=True)
+            chosen, slot_class = gathered(slot_class, len(embedded["features"]))
             embedded = self._of_slots(embedded["features"][chosen])
+        if compiled_here(points):
+            layer = self.slot_geometry
+            return SlotSums.apply(points, slot_class, present, layer.weight, layer.bias, embedded["gain"],
+                                  embedded["shift"])
         distance = points.norm(dim=2, keepdim=True).clamp_min(1e-4)
         slots = self.slot_geometry(torch.cat([points * 4, points / distance, distance * 4], dim=2))
         slots = torch.addcmul(functional.embedding(slot_class, embedded["shift"]), slots,
@@ -234,10 +239,13 @@ class Convolution(nn.Module):
 
     def radial_weights(self, distance: Tensor) -> Tensor:
         """Radial weight of each channel, (..., C), at distances (...)."""
-        return self.radial(torch.exp(-(((distance[..., None] - self.centres) / 0.06) ** 2)))
+        return self.radial(torch.exp(-(((distance[..., None] - self.centres) / SPREAD) ** 2)))
 
     def _convolve(self, neighbours: list[Neighbours], cutoff: float) -> Tensor:
         """Sum of messages times spherical harmonics, (S, HARMONICS, C)."""
+        if all(compiled_here(n.positions) for n in neighbours):
+            return sum(NeighbourSums.apply(n.positions, n.there, n.classes, self.centres, cutoff, self.radial.weight,
+                                           self.radial.bias, n.embedded) for n in neighbours)
         from e3nn import o3  # brings torch._dynamo with it, for which those who only draw need not wait
 
         positions = torch.cat([n.positions for n in neighbours], dim=1)
@@ -314,6 +322,8 @@ class PairTerm(nn.Module):
             angle: At the first predecessor, radians, (T,).
             table: Energies of all classes at the nodes, (V, X, PAIR_ROW), or of those that ``row`` names.
         """
+        if compiled_here(local, distance, angle):
+            return PairTermSums.apply(local, present > 0, row, distance, angle, table.reshape(-1, PAIR_ROW))
         x, r = distance * angle.cos(), distance * angle.sin()
         fixed = (local**2).sum(2) + (distance**2)[:, None] - 2 * local[:, :, 0] * x[:, None]
         # |p - x(phi)|^2 = fixed - 2 r (p_y cos phi + p_z sin phi)

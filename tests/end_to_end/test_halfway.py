@@ -27,9 +27,9 @@ STEPS = [
                      "tempering": {"time": 20, "every": 2}}},
     {"write": {"atoms": {"gromacs": "atoms.gro"}}},
 ]
-#: Sweeps that are kept: of gibbs; one with soft cores, mending, what settles after it and mending again, one tempered
-#: and two plain ones; of a second start a heated one, and the same three again.
-KEPT = 2 + (1 + 3 + 3) + (1 + 3)
+#: Sweeps that are kept: of gibbs; one with soft cores, mending, loosening, what settles after it and mending again, one
+#: tempered and two plain ones; of a second start a heated one, and the same three again.
+KEPT = 2 + (1 + 4 + 3) + (1 + 3)
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,9 @@ TOLERANCE, ERRORS = 0.03, 3.0
 FAR = 0.2
 #: Ratios of larger standard errors say nothing, unless they are above ``WILD``: a few atoms with huge forces make both.
 VAGUE, WILD = 0.3, 5.0
+#: One atom whose force is huge makes an error as large as the ratio. Errors that are larger are those of denominators
+#: near 0, as of a gas whose few contacts cancel: such ratios are anything.
+ALONE = 1.25
 #: Errors of ratios below 1 grow as 1 / ratio, down to this one.
 LEAST = 0.3
 #: Share of what atoms could do freely along a class, below which moves of beads do nothing to it: rounding remains.
@@ -49,9 +52,14 @@ class Ratio:
         return not np.isfinite(self.value) or (self.error is not None and self.error < VAGUE)
 
     @property
+    def wild(self) -> bool:
+        """Whether it is so far off that its error, which is as large, is that of a few huge forces."""
+        return self.error is not None and abs(self.value - 1) > WILD and self.error < ALONE * abs(self.value)
+
+    @property
     def judged(self) -> bool:
         """Whether something can be said, of a ratio whose denominator is known well."""
-        return self.known or (self.error is not None and abs(self.value - 1) > WILD)
+        return self.known or self.wild
 
     @property
     def level(self) -> int:
@@ -59,7 +67,7 @@ class Ratio:
         if not np.isfinite(self.value) or self.error is None:
             return GOOD if self.error is None and np.isfinite(self.value) else UNUSABLE
         off = abs(self.value - 1)
-        if off > WILD or off - ERRORS * self.error > FAR:
+        if self.wild or off - ERRORS * self.error > FAR:
             return UNUSABLE
         return CARE if off > max(TOLERANCE, ERRORS * self.error) else GOOD
 

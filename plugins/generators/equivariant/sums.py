@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numba import float32, int32
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from backmap.engine.compiling.compiled import compiled, part
 from backmap.engine.compiling.lanes import WIDTH
@@ -24,8 +25,11 @@ SPREAD = 0.06  #: width of the radial Gaussians, in the network's unit of length
 
 
 def compiled_here(*positions: Tensor) -> bool:
-    """Whether sums over these positions are those of this module: on a processor, learning, positions as they are."""
-    return torch.is_grad_enabled() and all(one.device.type == "cpu" and not one.requires_grad for one in positions)
+    """Whether sums over these positions are those of this module: on a processor, in single precision, learning, and
+    positions as they are.
+    """
+    return torch.is_grad_enabled() and all(
+        one.device.type == "cpu" and one.dtype == torch.float32 and not one.requires_grad for one in positions)
 
 
 def gathered(wanted: Tensor, count: int) -> tuple[Tensor, Tensor]:
@@ -128,6 +132,7 @@ class SlotSums(torch.autograd.Function):
         return torch.from_numpy(slot_sums(*ctx.arrays))
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, above: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of what is learned."""
         weight, *others = slot_gradients(*ctx.arrays, *_arrays(above))
@@ -241,6 +246,7 @@ class NeighbourSums(torch.autograd.Function):
         return torch.from_numpy(neighbour_sums(*ctx.arrays))
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, above: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of what is learned."""
         weight, *others = neighbour_gradients(*ctx.arrays, *_arrays(above))
@@ -329,6 +335,7 @@ class PairTermSums(torch.autograd.Function):
         return torch.from_numpy(pair_sums(*ctx.arrays))
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, above: Tensor) -> tuple[Tensor | None, ...]:
         """The gradient of the table."""
         return None, None, None, None, None, torch.from_numpy(pair_gradients(*ctx.arrays, *_arrays(above)))

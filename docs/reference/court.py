@@ -34,7 +34,8 @@ KINDS = {
     "force field": ("The force field is wrong",
                     "Beads are said to be those of a model, and the force field is given wrong, so that nothing "
                     "contradicts it. The verdict must be that it “samples the force field that was given; the force "
-                    "field itself was not examined”."),
+                    "field itself was not examined”, or that nothing was found but that atoms are too few to tell "
+                    "whether they are relaxed: these runs are of one frame."),
     "right": ("Nothing is wrong", "None of these may be refused, or called “not usable”."),
 }
 

@@ -28,7 +28,7 @@ from backmap.model.tuned import AUTO, Tuned
 
 from . import stages
 from .balancing import MappedBeads
-from .leading import LEADS, SIFT_AGAIN, Leading
+from .leading import LEADS, MEND_AGAIN, SIFT_AGAIN, Leading
 from .mended import LEFT, MENDED, UNMENDED, LeftRecord, MendingRecord, told, unsound
 from .mended import RULES as MENDING_RULES
 from .move_options import SELDOM, WORTH, HamiltonianOptions, SoftBeads, Tempered
@@ -324,6 +324,8 @@ class Hamiltonian(FrameStep):
                 self.moves.descend(frame, words, everything if only is None else only, self.options.downhill)
             elif name == SIFT_AGAIN:
                 self.leading.sifting.sift(moved, window.box(0), words, where)
+            elif name == MEND_AGAIN:
+                self.leading.mend(moved, window.box(0), words)
             else:
                 outcome = self.moves.sweep(moved, words, where, **settings)
             outcomes += [outcome] if name in (MAIN, TEMPERED) else []

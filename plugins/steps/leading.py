@@ -25,7 +25,8 @@ MEND = "mend"  #: name of the rounds that mend what moves do not leave
 LOOSEN = "loosen"  #: name of the sweeps that lead chains of planar bonds to where they are flat
 SETTLE = "settle"  #: name of the sweeps after it, of what was mended
 SIFT, SIFT_AGAIN = "sift", "sift again"  #: names of the tries by which molecules leave wrong wells, of both starts
-LEADS = (MEND, LOOSEN, SETTLE, SIFT)
+MEND_AGAIN = "mend again"  #: name of the rounds that mend a second start, which heat has left bent as it does the first
+LEADS, LEADS_AGAIN = (MEND, LOOSEN, SETTLE, SIFT), (MEND_AGAIN, SIFT_AGAIN)
 TURNS = 3  #: times that isomers are turned over again after mending, at most
 AFTER = 40  #: sweeps of molecules that were loosened, on their beads as they are to be met
 #: Rounds about what is left wrong at the end, at most; bonds along the bead graph that they reach; sweeps of each.

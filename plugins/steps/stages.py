@@ -9,7 +9,7 @@ import numpy as np
 
 from backmap.engine.hamiltonian.moves import Tempering
 
-from .leading import LEADS, LOOSEN, MEND, SETTLE, SIFT, SIFT_AGAIN, SOFTEN
+from .leading import LEADS, LEADS_AGAIN, LOOSEN, MEND, MEND_AGAIN, SETTLE, SIFT, SIFT_AGAIN, SOFTEN
 from .move_options import HARDEST, SOFTEST, HamiltonianOptions, Tempered
 
 ANNEAL = "anneal"  #: name of the sweeps that cool
@@ -23,7 +23,8 @@ SECOND = Tempered(every=4)  #: trajectories by which a second start crosses barr
 LENGTH = 2.0  #: times as long are trajectories of sweeps that cool: chains find their wells in fewer steps so
 SLOWER = 2  #: times as many sweeps cool a second start: what comes of it is lower where they were too few
 _SAID = {DOWNHILL: "downhill", SOFTEN: "parting overlaps, ", ANNEAL: "annealing, ", **dict.fromkeys(LEADS, "repair"),
-         **dict.fromkeys((HEATED, COOLED, AGAIN, CROSSING), "second start, "), SIFT_AGAIN: "second start, repair"}
+         **dict.fromkeys((HEATED, COOLED, AGAIN, CROSSING), "second start, "),
+         **dict.fromkeys(LEADS_AGAIN, "second start, repair")}
 
 Stage = tuple[str, int, dict[str, Any]]  #: name, number and settings of a sweep
 
@@ -34,7 +35,7 @@ def before(options: HamiltonianOptions) -> list[Stage]:
     cooling, sift = _cooling(options, ANNEAL), _sifting(options, SIFT)
     soften = [(SOFTEN, k, {"cap": cap, **(ALL_AT_ONCE if cooling else {"free": options.for_start})})
               for k, cap in enumerate(caps)]
-    if not options.mend or options.only is not None:
+    if not _mends(options):
         return [*soften, *cooling, *sift]
     # Heat leaves some molecules bent beyond what moves at the temperature lead back, so that it is mended after it.
     again = [(MEND, 1, {})] if cooling else []
@@ -46,7 +47,7 @@ def sweeps(options: HamiltonianOptions, twice: bool) -> list[Stage]:
     main = [sweep for k in range(options.sweeps) for sweep in main_round(options, k)]
     hot = {"temperature": HOTTER * options.temperature}
     again = [*((HEATED, k, hot) for k in range(-(-options.sweeps // 2))), *_cooling(options, COOLED, SLOWER),
-             *_sifting(options, SIFT_AGAIN),
+             *[(MEND_AGAIN, 0, {})] * _mends(options), *_sifting(options, SIFT_AGAIN),
              *(sweep for k in range(options.sweeps)
                for sweep in one_round(k, AGAIN, CROSSING, options.tempering or SECOND))]
     down = [(DOWNHILL, 0, {})] * bool(options.downhill)
@@ -64,6 +65,11 @@ def one_round(number: int, name: str, crossing: str, tempered: Tempered | None) 
     if tempered is not None and number % tempered.every == 0:
         found.insert(0, (crossing, number, {"tempering": Tempering(tempered.peak, tempered.time)}))
     return found
+
+
+def _mends(options: HamiltonianOptions) -> bool:
+    """Whether what is left wrong is mended."""
+    return bool(options.mend) and options.only is None
 
 
 def _sifting(options: HamiltonianOptions, name: str) -> list[Stage]:
@@ -90,6 +96,6 @@ def said(names: Sequence[str]) -> list[str]:
     total, seen, lines = Counter(stage for stage, count in zip(stages, counts) if count), Counter[str](), []
     for name, stage, count in zip(names, stages, counts):
         seen[stage] += count
-        leads = name in (*LEADS, SIFT_AGAIN, DOWNHILL)
+        leads = name in (*LEADS, *LEADS_AGAIN, DOWNHILL)
         lines.append(stage if leads else f"{stage}sweep {seen[stage] + (not count)} of {total[stage]}")
     return lines

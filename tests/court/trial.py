@@ -29,6 +29,8 @@ REFUSED = "refused"
 #: What no case of the first two kinds may be called.
 SAMPLES = "Samples the force field that was given; the force field itself was not examined"
 GOOD = ("Good to use", SAMPLES)
+#: What is said of runs that may be samples, where atoms are too few to tell it.
+CAREFUL, FEW = "Usable with care", "cannot be told"
 
 
 @dataclass
@@ -112,7 +114,8 @@ class Outcome:
         if kind == "right":
             return self.verdict not in ("Not usable as it is", REFUSED)
         if kind == "force field":
-            return self.verdict.startswith(SAMPLES)
+            return self.verdict.startswith(SAMPLES) or (
+                self.verdict == CAREFUL and all(FEW in sentence for sentence in self.said))
         return not self.good
 
 

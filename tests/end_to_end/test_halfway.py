@@ -28,8 +28,8 @@ STEPS = [
     {"write": {"atoms": {"gromacs": "atoms.gro"}}},
 ]
 #: Sweeps that are kept: of gibbs; one with soft cores, mending, loosening, what settles after it and mending again, one
-#: tempered and two plain ones; of a second start a heated one, and the same three again.
-KEPT = 2 + (1 + 4 + 3) + (1 + 3)
+#: tempered and two plain ones; of a second start a heated one, mending, and the same three again.
+KEPT = 2 + (1 + 4 + 3) + (2 + 3)
 
 
 @pytest.fixture(scope="module")

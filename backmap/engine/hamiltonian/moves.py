@@ -115,7 +115,7 @@ class HamiltonianMoves:
     def _settle(self) -> None:
         """What depends on where blocks are and on how softly their beads are met."""
         self._together = Together(self.tables, self.surroundings, self.places)
-        strayed = np.where(self.untied, 2.0 * STRAYED, 0.0) + (0.0 if self.sigma is None else WIDE * self.sigma)
+        strayed = np.where(self.untied, 2.0 * STRAYED, 0.0 if self.sigma is None else WIDE * self.sigma)
         self._colours = Colours(self.system, self.tables, self.places, [len(listed) for listed in self.blocks],
                                 strayed, self.surroundings.field.cutoff)
 

@@ -250,7 +250,8 @@ class _Fragment:
     def _beads(self, f: int) -> Iterator[tuple[Array, float, float, float]]:
         """Beads that the atom completes, and the way to what is still missing from them.
 
-        Atoms yet to come count where the atom they hang on stands, if it does: hydrogens at their carbon.
+        Atoms yet to come count where the atom they hang on stands, if it does: hydrogens at their carbon. A bead that
+        may be off by its width asks little of where atoms must be that weigh little in it.
         """
         atom = self.own[f]
         standing = {*self.available, *self.own[:f + 1]}
@@ -271,7 +272,7 @@ class _Fragment:
             elif total > 0.05 and any(a in self.own for a in missing):
                 rest = {a: missing[a] / total for a in sorted(missing)}
                 yield (self._towards(stood, bead) / total, 1.0 + mine / total,
-                       _spread(self.type, atom, rest), TOWARDS)
+                       _spread(self.type, atom, rest), max(TOWARDS, self.bead_width / total))
 
     def _towards(self, weights: dict[int, float], bead: int | None = None) -> Array:
         """A row of weights of atoms, and -1 at a bead."""

@@ -88,3 +88,16 @@ def test_orientations_beside_an_ion(sites: bool) -> None:
     assert p_value(found[:, 1, 2], *expected(atoms, charges)) > 1e-4
     twin = [ION_CHARGE, 0.5, 0.0, 0.3, 0.0, 0.0] if sites else [ION_CHARGE, 0.0, -0.4, 0.4]  # without or elsewhere
     assert p_value(found[:, 1, 2], *expected(atoms, np.array(twin))) < 1e-5
+
+
+def test_a_bead_is_missed_as_far_as_it_may_be() -> None:
+    """Of a light atom that is drawn last: the others must leave it no more than the width of the bead asks."""
+    kind, atoms, charges = molecule(False)
+    field = field_of(kind, 0 * charges)
+    generator = FromForceField(ForceFieldOptions(bead_width=SIGMA))
+    generator.use(field)
+    world = acceptance.World(kind, atoms, np.array([ION, np.zeros(3)]), field, SIGMA, SIGMA)
+    found, accepted = world.sample(generator, N, sweeps=4, candidates=8)
+    assert accepted > 0.9
+    missed = WEIGHTS @ found[:, 1:4] + ION
+    assert stats.kstest(np.square(missed / SIGMA).sum(axis=1), stats.chi2(3).cdf).pvalue > 1e-3

@@ -133,7 +133,8 @@ class Hamiltonian(FrameStep):
     @cached_property
     def following(self) -> Following:
         """What follows frames; known once it is known how many sweeps there are."""
-        return Following(self.energy, self.options.block_size, self.options.sweeps, self.sigma is None)
+        return Following(self.energy, self.options.block_size, self.options.sweeps, self.sigma is None,
+                         bool(self.options.annealing_sweeps))
 
     def _pace(self, system: System) -> tuple[float, int]:
         """Time step, fs, and steps of a move; a guess where they are still to be tuned."""

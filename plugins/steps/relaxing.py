@@ -27,15 +27,15 @@ AWAY = 0.25  #: kT a degree of freedom of bonded terms by which a second start h
 CROSSED = 0.1  #: share of torsions that remember where they began at most if they cross barriers, with that probability
 REMEMBERED = 0.02  #: share of torsions that may be where they were before the sweeps because these are too few
 SURE = 0.95  #: probability with which more of them are, to be said
-COOLED, BLURRED = 0.02, 0.05  #: kT an atom that slower cooling may gain, and that has to be seen if it does
+COOLED, BLURRED = 0.02, 0.05  #: kT an atom that slower cooling may gain, and that it must be seen not to gain
 STUCK = 0.01  #: share of beads none of whose moves was accepted, above which a run is not relaxed
 RULES = (VerdictRule(
     TOPIC, "force field", "energies or populations that change over the last third of the sweeps, are not forgotten, "
     f"or that a second start does not meet; more than {REMEMBERED:.0%} of the torsions where they were before only "
     "because sweeps have not forgotten it; torsions that no tempered trajectory moves, that are not seen to forget "
     f"where they began, and of which two starts would not show differences below {TRAPPED:g} kT a degree of freedom; "
-    f"a second start that was cooled more slowly and has {COOLED:g} kT an atom less energy, or of which only "
-    f"{BLURRED:g} would be seen; more than {STUCK:.0%} of the beads stuck; starts for simulations (`for_start`)",
+    f"a second start that was cooled more slowly and has {COOLED:g} kT an atom less energy, or may have "
+    f"{BLURRED:g} less; more than {STUCK:.0%} of the beads stuck; starts for simulations (`for_start`)",
     f"energies that change by more than {FALLING:g} kT an atom, or are not finite"),)
 CALLED = {"bond": "bonds", "angle": "angles", "proper": "torsions", "improper": "impropers",
           "cmap": "correction maps", "lj": "Lennard-Jones", "coulomb": "Coulomb", "solvent": "implicit solvent",
@@ -155,9 +155,9 @@ class Relaxation:
         return change.error * stdtrit(change.freedom, SURE)
 
     @property
-    def _seen_of_cooling(self) -> float:
-        """The smallest gain of slower cooling that would be seen, kT an atom."""
-        return np.inf if self.cooling is None else float(COOLED + self._sure(self.cooling))
+    def _most_gained(self) -> float:
+        """What slower cooling gains at most, with the probability that is asked for, kT an atom."""
+        return np.inf if self.cooling is None else float(self._sure(self.cooling) - self.cooling.value)
 
     @property
     def hasty(self) -> bool:
@@ -280,9 +280,9 @@ class Relaxation:
                                      f"wells cannot be told: {known}. `tempering: {{}}` of hamiltonian crosses "
                                      "barriers.")
             return
-        if self.slower and (limit := self._seen_of_cooling) > BLURRED:
-            known = (f"only differences above {limit:.2g} kT an atom to a second start would be seen, which was cooled "
-                     f"{self.slower} times as slowly" if np.isfinite(limit) else "there was no second start")
+        if self.slower and not (limit := self._most_gained) < BLURRED:
+            known = (f"a second start that was cooled {self.slower} times as slowly may have up to {limit:.2g} kT an "
+                     "atom less energy" if np.isfinite(limit) else "there was no second start")
             yield self._aspect(CARE, "Energies and torsions have come to rest, but whether frames were cooled slowly "
                                      f"enough cannot be told: {known}. More frames or a larger 'second_start' tell.")
             return

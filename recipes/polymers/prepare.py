@@ -5,7 +5,7 @@ into a box; GROMACS presses them together at 400 K and simulates them. Martini's
 of beads get Lennard-Jones parameters of about their size. Left behind are cg.gro and cg.xtc, and for the atoms
 topol.top, md.mdp, what GROMACS would run it with, and the mapping.
 
-    python -m venv polyply && polyply/bin/pip install polyply
+    python -m venv polyply && polyply/bin/pip install polyply pysmiles cgsmiles
     python prepare.py peo --polyply polyply/bin/polyply --folder runs/peo
 """
 from __future__ import annotations

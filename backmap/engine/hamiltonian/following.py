@@ -50,12 +50,13 @@ class Following:
         names: What is looked at often: bonded terms, ``blocks``, and shares of torsions as (kind, well).
         pairs: What is looked at rarely: ``lj``, ``coulomb``.
         twice: What is compared of two starts.
-        often: Sweeps after which that is, from 1, (R,); rarely: the same, from 0, (3,).
+        often: Sweeps after which that is, from 1, (R,); rarely: the same, from 0, (3,); late: those of ``often`` whose
+            mean is what two starts are compared by.
         n_pieces: Of a frame.
         freedom: Degrees of freedom of each energy in a frame.
     """
 
-    def __init__(self, energy: FrameEnergy, size: int, sweeps: int, exact: bool) -> None:
+    def __init__(self, energy: FrameEnergy, size: int, sweeps: int, exact: bool, cooled: bool = False) -> None:
         """Prepare.
 
         Args:
@@ -63,6 +64,8 @@ class Following:
             size: Beads of a block.
             sweeps: That are made.
             exact: Whether beads are met exactly.
+            cooled: Whether other sweeps cool both starts before. What they end in is the mean over the last two thirds
+                then, not over the last third: what slower cooling gains is little.
         """
         self.system, self.size, self.sweeps = energy.system, size, sweeps
         self.beads = BeadEnergies(energy)
@@ -74,7 +77,7 @@ class Following:
         every = -(-(sweeps - sweeps // 3) // LOOKS)
         self.often = np.arange(sweeps, max(sweeps // 3 - 1, 0), -every)[::-1]
         self.rarely = np.unique([0, round(2 * sweeps / 3), sweeps])
-        self.late = self.often[parts_of(self.often, 2)]
+        self.late = self.often if cooled else self.often[parts_of(self.often, 2)]
         self.piece, self.n_pieces = stretches(self.system, size, PIECES)
         self.freedom = self.beads.freedom(exact)
         self.freedom[BLOCKS] = self.freedom.pop("total")
@@ -157,8 +160,8 @@ class Followed:
         return total / np.maximum(np.bincount(outcome.beads[there], minlength=n_beads), 1)
 
     def _kept(self) -> Array:
-        """Torsions of each piece that starts twice, and the probability, over the last third of the sweeps, that they
-        are where they began, and that those of the second start are there, summed, (3, P').
+        """Torsions of each piece that starts twice, and the probability, over the late sweeps, that they are where they
+        began, and that those of the second start are there, summed, (3, P').
         """
         begun, first, second = (self.arrays[f"{start} wells"] for start in ("begun", "first", "second"))
         beads = self.following.beads

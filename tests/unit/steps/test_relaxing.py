@@ -161,11 +161,11 @@ def test_torsions_that_remember_where_they_were_are_told(share: float, told: boo
 
 
 @pytest.mark.parametrize(("gained", "noise", "word"), [
-    (0.0, 1.0, "Relaxed"), (0.01, 1.0, "Relaxed"), (0.1, 1.0, "less energy"), (0.1, 80.0, "cannot be told"),
+    (0.0, 1.0, "Relaxed"), (0.01, 1.0, "Relaxed"), (0.1, 1.0, " kT an atom less energy. More"), (0.1, 80.0, "cannot be told"),
     (0.0, 80.0, "cannot be told")])
 def test_second_starts_that_were_cooled_more_slowly_tell_whether_that_gains(gained: float, noise: float,
                                                                             word: str) -> None:
-    """In kT an atom; 0.02 may be gained, and what hides 0.05 is said to."""
+    """In kT an atom; 0.02 may be gained, and it is said if 0.05 may be."""
     of, found = following(), relaxation(np.random.default_rng(4), twice=True, apart=noise)
     second, energy = found.tally.rows("second")[0].copy(), of.twice.index("lj")
     second[energy] -= gained * HEAT * of.system.n_atoms * 0.5 / second.shape[1]

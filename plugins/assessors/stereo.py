@@ -12,15 +12,19 @@ from backmap.model.molecule import MoleculeType
 from backmap.model.system import System
 from backmap.model.tally import Tally
 
-from ..chemistry.stereochains import chains_of
+from ..chemistry.stereochains import Stereochain, chains_of
 from .part import Flags, Measurement, beads_of, counts_of, share
 
 _SECTION = "stereochemistry"
 _TOPOLOGY, _FRAME = "share as in topology", "share as in reference frame"
 #: Molecules, over all frames, that have to agree until what nothing tells is taken for one isomer.
 AGREEING = 4
-RULE = VerdictRule("isomers", care="stereocentres, not along a chain, of which nothing tells the hand",
-                   unusable="those of a ring that make other diastereomers of other molecules, or of too few to tell")
+ISOMERS = VerdictRule("isomers", care="stereocentres, not along a chain, of which nothing tells the hand",
+                      unusable="those of a ring that make other diastereomers of other molecules, or of too few to "
+                               "tell")
+TACTICITY = VerdictRule("tacticity", care="stereocentres along a chain of which nothing tells the hand, and which the "
+                                          "step `tacticity` does not sample")
+RULES = ISOMERS, TACTICITY
 
 
 class Stereo(Measurement):
@@ -64,14 +68,30 @@ class Stereo(Measurement):
                         *told(tally, f"stereo frame {name}", f"stereocentres of {name}", _FRAME, 1.0)]
             if chains:
                 figures += told(tally, f"stereo dyads {name}", f"dyads of {name}", "racemo share")
-        found = [] if reference is not None else [aspect for one in self.open.values() for aspect in one.found(tally)]
+        found = [] if reference is not None else [
+            *(aspect for one in self.open.values() for aspect in one.found(tally)),
+            *(_as_drawn(group.type, tally) for group, chains in self.groups if _untold(group.type, chains))]
         return Assessment(figures, findings=found)
+
+
+def _untold(kind: MoleculeType, chains: list[Stereochain]) -> bool:
+    """Whether nothing tells the hand of a stereocentre along a chain."""
+    known = dict(zip(kind.chemistry.centres[:, 0].tolist(), kind.chemistry.sign.tolist(), strict=True))
+    return not kind.given and any(known[atom] == 0 for chain in chains for atom in chain.centres[:, 0].tolist())
+
+
+def _as_drawn(kind: MoleculeType, tally: Tally) -> Aspect:
+    """What is said of chains of which nothing tells the tacticity."""
+    racemo = share(*counts_of(tally, f"stereo dyads {kind.name}", 2))
+    return Aspect(CARE, TACTICITY.topic, f"Nothing tells the tacticity of {kind.name}: {racemo:.0%} of its dyads are "
+                  "racemo, as they were drawn, and moves keep that. Give 'stereo: aa.gro' in topology, say by "
+                  "'tacticity' there which it is, or sample it by the step 'tacticity'.")
 
 
 class _Open:
     """Stereocentres of which nothing tells the hand, but for those of chains, where that is tacticity."""
 
-    def __init__(self, kind: MoleculeType, chains: list) -> None:
+    def __init__(self, kind: MoleculeType, chains: list[Stereochain]) -> None:
         chained = {atom for chain in chains for atom in chain.centres[:, 0].tolist()}
         centres = kind.chemistry.centres[:, 0]
         self.name = kind.name
@@ -99,10 +119,10 @@ class _Open:
         said = (f"Nothing tells the hand of {count} stereocentre{'s' * (count > 1)} of {self.name} ({self.named}"
                 f"{', ...' * (count > 3)})")
         if mixed:
-            return [Aspect(UNUSABLE, "isomers", f"{said}, and rings come out as any diastereomer: other molecules "
+            return [Aspect(UNUSABLE, ISOMERS.topic, f"{said}, and rings come out as any diastereomer: other molecules "
                            "than are meant. Give 'stereo: aa.gro' in topology, or a mapping that tells them.")]
-        return [Aspect(CARE, "isomers", f"{said}: they come out in either, or in one that may not be what is meant. "
-                       "Give 'stereo: aa.gro' in topology, or a mapping that tells them.")]
+        return [Aspect(CARE, ISOMERS.topic, f"{said}: they come out in either, or in one that may not be what is "
+                       "meant. Give 'stereo: aa.gro' in topology, or a mapping that tells them.")]
 
 
 def _dyads(signs: NDArray[np.int64]) -> tuple[int, int]:

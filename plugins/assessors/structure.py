@@ -59,7 +59,7 @@ class Structure(Assessor):
 
     Options = StructureOptions
     options: StructureOptions
-    verdict_rules = (*wholeness.RULES, *planar.RULES, stereo.RULE, density.RULE)
+    verdict_rules = (*wholeness.RULES, *planar.RULES, *stereo.RULES, density.RULE)
 
     def begin(self, system: System, forcefield: ForceField | None) -> None:
         super().begin(system, forcefield)

@@ -192,8 +192,8 @@ def _not_quite_masses(one: Mapped) -> Iterator[Finding]:
     for bead in range(len(one.model.bead_names)):
         atoms, weights = one.atoms(bead), one.weights(bead)
         mass = one.molecule.mass[atoms]
-        if len(atoms) < 3 or mass.min() <= 0 or np.ptp(mass) < ALIKE:
-            continue
+        if len(atoms) < 3 or mass.min() <= 0 or np.ptp(mass) < ALIKE or _alike(weights, weights.mean()).all():
+            continue  # equal weights are a centre of geometry
         share = weights / mass
         share = share / np.median(share[share > 0])
         odd = ~_alike(share, np.ones(len(share)))

@@ -10,10 +10,14 @@ from backmap.api import Checker
 from backmap.model.molecule import merged
 from backmap.model.survey import Finding, Survey
 
+from ..chemistry.stereochains import chains_of
 from ..molecules.assemble import unsigned_centres
 from ..molecules.isomers import SLIP
 from .listing import counted, listed
 
+TOLD = "Give true atoms, 'stereo: aa.gro' in topology, a mapping that tells them, or weights that know."
+TACTICITY = ("Give true atoms, 'stereo: aa.gro' in topology; say what tacticity chains have, by 'tacticity' there; or "
+             "let the step 'tacticity', after hamiltonian, find it from the beads.")
 UNROUNDED = 0.005  #: e; sums of charges that were rounded for a file are closer to whole numbers
 
 
@@ -40,10 +44,10 @@ def _stereocentres(survey: Survey) -> Iterator[Finding]:
         if unsigned.get(kind.name):
             open_ones = kind.chemistry.centres[kind.chemistry.sign == 0, 0] if (kind.chemistry.sign == 0).any() else []
             names = listed([kind.atom_names[atom] for atom in open_ones])
+            hint = TACTICITY if chains_of(kind) else TOLD
             yield Finding("warning", survey.place_of("system"), f"{kind.name}: the handedness of "
                           f"{counted(unsigned[kind.name], 'stereocentre')} is not known ({names})",
-                          "They come out in either chirality. Give true atoms, 'stereo: aa.gro' in topology, a mapping "
-                          "that tells them, or weights that know.")
+                          f"They come out in either chirality. {hint}")
 
 
 def _slips(survey: Survey) -> Iterator[Finding]:

@@ -50,7 +50,8 @@ def perceive(element: Sequence[int] | Index, bonds: Index, mass: Array | None = 
     bonds = np.asarray(bonds, dtype=np.int64).reshape(-1, 2)
     if bonds.size and (bonds.min() < 0 or bonds.max() >= len(element) or (bonds[:, 0] == bonds[:, 1]).any()):
         raise BackmapError("a bond joins an atom to itself or to one that is not there", where=where)
-    implicit = implicit_hydrogens(element, mass)
+    room = 4 - np.bincount(bonds.ravel(), minlength=len(element))  # libraries have CH with four neighbours, too
+    implicit = np.minimum(implicit_hydrogens(element, mass), np.maximum(room, 0))
     order, charge = assign_bond_orders(element, bonds, implicit)
     # More than a triple bond is what coarse beads without hydrogens come to.
     sensible = not len(order) or order.max() <= 3

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
 
 from backmap import api
-from backmap.api import Assessor, FrameStep, Nested, Reader, Several, State, Step
+from backmap.api import Assessor, FrameStep, Nested, Reader, Sampling, Several, State, Step
 from backmap.engine.compiling import clock as compiling
 from backmap.engine.sites.handed import expect, named
 from backmap.engine.sites.snapshot import AtomIndex, Snapshot
@@ -23,6 +23,7 @@ from backmap.model.tally import Tally
 
 from .. import handed
 from .ranking import Excess
+from .sequences import TOPIC as TACTICITY
 from .unpaired import opened_unpaired, true_beads, true_frames
 
 
@@ -240,7 +241,9 @@ class Assess(FrameStep):
         judged, own = self.judgement, self.options.name
         labels = [label for label in (REFERENCE, own, BEFORE, *self.options.compare_with) if self._seen(label)]
         for label in labels:
-            judged.by_trajectory[label] = {a.name: self._conclude(a, label) for a in self.options.assessors}
+            of = self.states.get(label, state)
+            judged.by_trajectory[label] = {a.name: without_sampled_hands(self._conclude(a, label), of.sampling)
+                                           for a in self.options.assessors}
             judged.n_frames[label] = max(self._tally(label, a).n_frames for a in self.options.assessors)
         judged.label = own if own in labels else ""
         if own in labels and not self.loaded:
@@ -293,6 +296,13 @@ class Assess(FrameStep):
         apart = [each.minus(others[each.key]) for each in found.surfaces
                  if each.key in others and each.same_bins(others[each.key])]
         return replace(found, surfaces=[replace(each, values=np.abs(each.values)) for each in apart])
+
+
+def without_sampled_hands(found: Assessment, sampling: Sequence[Sampling]) -> Assessment:
+    """Without what is said of hands along chains that nothing tells, where a step samples them and judges them."""
+    if not any(one.sequences for one in sampling):
+        return found
+    return replace(found, findings=[each for each in found.findings if each.topic != TACTICITY])
 
 
 def _sampled(state: State) -> Sampled | None:

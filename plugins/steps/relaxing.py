@@ -227,7 +227,7 @@ class Relaxation:
             return
         of = self.following
         beads, stuck, _ = self.tally.counts("beads") if "beads" in self.tally else (0, 0, 0)
-        if not np.isfinite(self.tally.rows("often")).all():
+        if not all(np.isfinite(self.tally.rows(name)).all() for name in ("often", "pairs")):
             yield self._aspect(UNUSABLE, "Energies are not finite: atoms lie on top of each other, or the force field "
                                          "has parameters that are no numbers.")
             return

@@ -152,12 +152,18 @@ class Followed:
         return found * (found.shape[1] / np.maximum(number, 1))[:, None]
 
     def _felt(self, outcome: SweepOutcome) -> Array:
-        """Energy of the blocks that each bead was moved with, shared out among their beads, (B,)."""
-        there = outcome.beads >= 0
+        """Energy of the blocks that each bead was moved with, shared out among their beads, (B,).
+
+        A trajectory that broke off where it began has none: what was known before counts then.
+        """
+        each = outcome.energy / (outcome.beads >= 0).sum(axis=1)
+        there = (outcome.beads >= 0) & ~np.isnan(each)[:, None]
         n_beads = self.following.system.n_beads
-        each = np.broadcast_to((outcome.energy / there.sum(axis=1))[:, None], there.shape)
-        total = np.bincount(outcome.beads[there], each[there], minlength=n_beads)
-        return total / np.maximum(np.bincount(outcome.beads[there], minlength=n_beads), 1)
+        total = np.bincount(outcome.beads[there], np.repeat(each, there.sum(axis=1)), minlength=n_beads)
+        count = np.bincount(outcome.beads[there], minlength=n_beads)
+        before = self.arrays.get("felt", np.zeros(n_beads))
+        self.arrays["felt"] = np.where(count > 0, total / np.maximum(count, 1), before)
+        return self.arrays["felt"]
 
     def _kept(self) -> Array:
         """Torsions of each piece that starts twice, and the probability, over the late sweeps, that they are where they

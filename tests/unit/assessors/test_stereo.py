@@ -1,15 +1,19 @@
 """Hands, tacticity, cis and trans of molecules of which RDKit knows them."""
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from backmap_plugins.assessors.structure import Structure
 from backmap_plugins.chemistry.planar_bonds import double_bonds, planar_bonds
 from backmap_plugins.chemistry.stereochains import chains_of
+from backmap_plugins.steps.assess import without_sampled_hands
 from rdkit import Chem
 
 from backmap.model.assessment import CARE, UNUSABLE
 from backmap.model.isomers import TRANS, handedness
+from backmap.model.sampling import Sampling
 from backmap.model.system import System
 
 from .scene import measured, molecule, snapshot, values
@@ -44,8 +48,6 @@ def test_a_mirror_image_has_the_wrong_hand() -> None:
 
 
 def test_where_the_topology_knows_no_sign_the_true_atoms_decide() -> None:
-    from dataclasses import replace
-
     kind, positions = molecule("F[C@H](Cl)Br", "CHI")
     kind = replace(kind, chemistry=replace(kind.chemistry, sign=np.zeros(1, dtype=np.int64)))
     system = System(((kind, 1),))
@@ -67,6 +69,30 @@ def test_racemo_dyads(signs: str, racemo: float, side: str) -> None:
     assessor = begun(system)
     tally, _ = measured(assessor, snapshot(system, positions))
     assert values(assessor.conclude(tally, None))[SECTION, "dyads of POL", "racemo share"] == pytest.approx(racemo)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_tacticity_that_nothing_tells_is_said(known: bool) -> None:
+    kind, positions = molecule(polymer("RRSS"), "POL")
+    kind = kind if known else replace(kind, chemistry=replace(kind.chemistry, sign=0 * kind.chemistry.sign))
+    system = System(((kind, 1),))
+    assessor = begun(system)
+    tally, _ = measured(assessor, snapshot(system, positions))
+    said = [finding for finding in assessor.conclude(tally, None).findings if finding.topic == "tacticity"]
+    assert [finding.level for finding in said] == ([] if known else [CARE])
+    assert all(finding.text.startswith("Nothing tells the tacticity of POL: 33% of its dyads are racemo")
+               for finding in said)
+
+
+def test_hands_that_a_step_samples_are_judged_by_it() -> None:
+    kind, positions = molecule(polymer("RRSS"), "POL")
+    system = System(((replace(kind, chemistry=replace(kind.chemistry, sign=0 * kind.chemistry.sign)), 1),))
+    assessor = begun(system)
+    found = assessor.conclude(measured(assessor, snapshot(system, positions))[0], None)
+    moves, hands = Sampling("steps[4].hamiltonian", []), Sampling("steps[5].tacticity", [], sequences=[{"dyads": 3}])
+    assert without_sampled_hands(found, [moves]).findings == found.findings
+    left = without_sampled_hands(found, [moves, hands]).findings
+    assert left == [finding for finding in found.findings if finding.topic != "tacticity"]
 
 
 def test_the_order_of_atoms_does_not_matter_for_dyads() -> None:

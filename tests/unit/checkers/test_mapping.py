@@ -92,6 +92,11 @@ def test_masses_but_for_one(atom: str, weight: float, times: str) -> None:
                                f"{times} times as much")
 
 
+def test_equal_weights_are_a_centre_of_geometry() -> None:
+    """Of atoms most of which weigh the same, too."""
+    assert not said({"A1": dict.fromkeys(LEFT, 1.0), "A2": dict.fromkeys(RIGHT, 1.0)})
+
+
 def test_a_carbon_that_weighs_as_much_as_a_united_atom() -> None:
     [warning] = said({**THREE, "A1": {"C1": 15.0, "H1": 1, "H2": 1, "H3": 1}})
     assert "but for C1, which weighs 1.26 times as much" in warning.problem

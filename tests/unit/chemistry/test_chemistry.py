@@ -68,6 +68,18 @@ def test_united_atoms_carry_their_hydrogens_in_their_mass() -> None:
     assert butene.bond_order.tolist() == [1, 2, 1]
 
 
+def test_a_carbon_of_four_neighbours_carries_no_hydrogens() -> None:
+    """Whatever it weighs: libraries of united atoms have CH of methacrylates there."""
+    bonds = np.array([[0, 1], [1, 2], [1, 3], [3, 4], [1, 5], [3, 6], [6, 7]])
+    element, ester = [6, 6, 6, 6, 8, 6, 8, 6], [15.999, 15.035]
+    found = perceive(element, bonds, np.array([15.035, 13.019, 15.035, 12.011, 15.999, 15.035, *ester]))
+    assert found.bond_order.tolist() == [1, 1, 1, 2, 1, 1, 1]
+    assert not len(found.centres)  # three methyls
+    chains = np.concatenate([bonds, [[0, 8], [5, 9], [9, 10]]])
+    mass = np.array([14.027, 13.019, 15.035, 12.011, 15.999, 14.027, *ester, 15.035, 14.027, 15.035])
+    assert perceive([*element, 6, 6, 6], chains, mass).centres[:, 0].tolist() == [1]
+
+
 def test_heavy_hydrogens_change_nothing() -> None:
     _, element, bonds = _stripped("CC")
     mass = np.array([12.011 - 3 * 2.016] * 2 + [3.024] * 6)

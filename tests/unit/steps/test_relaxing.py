@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.hamiltonian.following import BLOCKS, PIECES, Followed, Following, stretches
+from backmap.engine.hamiltonian.outcomes import SweepOutcome
 from backmap.model.assessment import CARE, GOOD, UNUSABLE
 from backmap.model.parameters import BOLTZMANN
 from backmap.model.system import System
@@ -161,8 +162,8 @@ def test_torsions_that_remember_where_they_were_are_told(share: float, told: boo
 
 
 @pytest.mark.parametrize(("gained", "noise", "word"), [
-    (0.0, 1.0, "Relaxed"), (0.01, 1.0, "Relaxed"), (0.1, 1.0, " kT an atom less energy. More"), (0.1, 80.0, "cannot be told"),
-    (0.0, 80.0, "cannot be told")])
+    (0.0, 1.0, "Relaxed"), (0.01, 1.0, "Relaxed"), (0.1, 1.0, " kT an atom less energy. More"),
+    (0.1, 80.0, "cannot be told"), (0.0, 80.0, "cannot be told")])
 def test_second_starts_that_were_cooled_more_slowly_tell_whether_that_gains(gained: float, noise: float,
                                                                             word: str) -> None:
     """In kT an atom; 0.02 may be gained, and it is said if 0.05 may be."""
@@ -254,3 +255,19 @@ def test_energies_of_two_starts_are_means_over_the_last_third() -> None:
     assert len(of.late) > 4
     np.testing.assert_allclose(one.arrays["first pairs"].sum(axis=1), mean)
     assert abs(mean - one.arrays[f"pairs {SWEEPS}"].sum(axis=1)).max() > 1e-6
+
+
+def test_of_trajectories_that_broke_off_where_they_began_the_last_known_energy_counts() -> None:
+    """They have none, which does not make the energy of a frame no number."""
+    of = following()
+    _, window = scenes.octane_window(1)
+    one, blocks = Followed(of, window.box(0)), np.arange(of.system.n_beads).reshape(-1, 4)
+    n, course = len(blocks), []
+    for sweep in range(SWEEPS + 1):
+        energy = np.full(n, 4.0 * sweep)
+        energy[0] = energy[0] if sweep < 20 else np.nan
+        outcome = SweepOutcome(blocks[:, 0], blocks, np.ones(n, bool), np.zeros(n), np.zeros(n), energy)
+        one.after(sweep, window.atoms[0], outcome if sweep else None)
+        course.append(4.0 * ((n - 1) * sweep + min(sweep, 19)))
+    felt = one.rows()["often"][of.names.index(BLOCKS)].sum(axis=0)
+    np.testing.assert_allclose(felt, np.array(course)[of.often])

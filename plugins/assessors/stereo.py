@@ -12,7 +12,7 @@ from backmap.model.molecule import MoleculeType
 from backmap.model.system import System
 from backmap.model.tally import Tally
 
-from ..chemistry.stereochains import Stereochain, chains_of
+from ..chemistry.stereochains import Stereochain, along, chains_of
 from .part import Flags, Measurement, beads_of, counts_of, share
 
 _SECTION = "stereochemistry"
@@ -77,7 +77,7 @@ class Stereo(Measurement):
 def _untold(kind: MoleculeType, chains: list[Stereochain]) -> bool:
     """Whether nothing tells the hand of a stereocentre along a chain."""
     known = dict(zip(kind.chemistry.centres[:, 0].tolist(), kind.chemistry.sign.tolist(), strict=True))
-    return not kind.given and any(known[atom] == 0 for chain in chains for atom in chain.centres[:, 0].tolist())
+    return not kind.given and any(known[atom] == 0 for atom in along(kind, chains))
 
 
 def _as_drawn(kind: MoleculeType, tally: Tally) -> Aspect:
@@ -92,7 +92,7 @@ class _Open:
     """Stereocentres of which nothing tells the hand, but for those of chains, where that is tacticity."""
 
     def __init__(self, kind: MoleculeType, chains: list[Stereochain]) -> None:
-        chained = {atom for chain in chains for atom in chain.centres[:, 0].tolist()}
+        chained = along(kind, chains)
         centres = kind.chemistry.centres[:, 0]
         self.name = kind.name
         self.rows = np.array([row for row, atom in enumerate(centres.tolist())

@@ -49,6 +49,14 @@ def chains_of(kind: MoleculeType) -> list[Stereochain]:
     return chains
 
 
+def along(kind: MoleculeType, chains: list[Stereochain]) -> set[int]:
+    """Stereocentres of chains, and those outside rings that are as near to one as the next of a chain: its ends."""
+    centres = [atom for atom in kind.chemistry.centres[:, 0].tolist() if kind.chemistry.ring[atom] == 0]
+    found = {atom for chain in chains for atom in chain.centres[:, 0].tolist()}
+    near = {atom for centre in found for atom in nx.single_source_shortest_path_length(kind.graph, centre, _STEP)}
+    return found | near.intersection(centres)
+
+
 def _surroundings(kind: MoleculeType, centre: int) -> tuple:
     return label(kind, centre), *sorted(label(kind, a) for a in kind.graph[centre])
 

@@ -84,6 +84,18 @@ def test_tacticity_that_nothing_tells_is_said(known: bool) -> None:
                for finding in said)
 
 
+def test_an_end_of_a_chain_that_is_otherwise_is_along_it() -> None:
+    """As the last unit of a methacrylate, whose centre has a hydrogen."""
+    kind, positions = molecule("CC[C@](C)(O)C[C@](C)(O)C[C@](C)(O)C[C@@H](C)O", "POL")
+    kind = replace(kind, chemistry=replace(kind.chemistry, sign=0 * kind.chemistry.sign))
+    (chain,) = chains_of(kind)
+    assert len(chain.centres) == 3
+    assessor = begun(System(((kind, 1),)))
+    tally, _ = measured(assessor, snapshot(System(((kind, 1),)), positions))
+    assert [finding.topic for finding in assessor.conclude(tally, None).findings
+            if finding.level == CARE] == ["tacticity"]
+
+
 def test_hands_that_a_step_samples_are_judged_by_it() -> None:
     kind, positions = molecule(polymer("RRSS"), "POL")
     system = System(((replace(kind, chemistry=replace(kind.chemistry, sign=0 * kind.chemistry.sign)), 1),))

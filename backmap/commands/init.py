@@ -55,7 +55,8 @@ def init(
     begin: Begin = None,
     end: End = None,
     dt: Every = None,
-    units: Annotated[str | None, typer.Option(metavar="real|metal|lj", help="Of LAMMPS files.")] = None,
+    units: Annotated[str | None, typer.Option(metavar="real|metal|lj", help="Of LAMMPS files; by default those of "
+                                                                            "--lammps-input.")] = None,
     weights: Annotated[list[Path] | None, typer.Option(
         metavar="FILE|FOLDER", help="Trained weights, or where to look for them; by default $BACKMAP_WEIGHTS and those "
                                     "that ship.")] = None,

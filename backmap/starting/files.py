@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -229,9 +230,18 @@ def frames_entry(files: Sequence[str], given: UserFiles, registry: Registry, ind
 
 
 def _units(given: UserFiles, path: Path) -> dict[str, Any]:
-    if given.units is None:
+    units = given.units or _units_of_script(given.run)
+    if units is None:
         raise BackmapError("does not say its units", where=path, hint="Give them with --units real, metal or lj.")
-    return {"units": given.units} | ({} if given.sigma is None else {"sigma": given.sigma})
+    return {"units": units} | ({} if given.sigma is None else {"sigma": given.sigma})
+
+
+def _units_of_script(script: str | None) -> str | None:
+    """What an input script of LAMMPS says of its units; None without any, or of an .mdp."""
+    if script is None or not Path(script).is_file():
+        return None
+    said = re.search(r"^\s*units\s+(\w+)", Path(script).read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
+    return said and said[1]
 
 
 def _one(values: list[Any]) -> Any:

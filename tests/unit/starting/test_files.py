@@ -1,0 +1,25 @@
+"""A user's files as entries of a recipe: what LAMMPS' input script says."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from backmap import session
+from backmap.errors import BackmapError
+from backmap.starting.files import UserFiles, topology_entry
+
+
+@pytest.mark.parametrize(("script", "given", "units"), [
+    ("# a run\nunits   metal\natom_style full\n", None, "metal"), ("units metal", "real", "real"),
+    ("units ${style}\n", None, None), ("atom_style full\n", None, None)])
+def test_units_are_those_of_the_input_script(tmp_path: Path, script: str, given: str | None,
+                                             units: str | None) -> None:
+    (tmp_path / "data.lmp").write_text("LAMMPS\n\n1 atoms\n")
+    (tmp_path / "in.lmp").write_text(script)
+    files = UserFiles([str(tmp_path / "data.lmp")], [], [], [], given, run=str(tmp_path / "in.lmp"))
+    if units is None:
+        with pytest.raises(BackmapError, match="does not say its units"):
+            topology_entry(files, session.registry_of(()))
+    else:
+        assert topology_entry(files, session.registry_of(()))["lammps"]["units"] == units

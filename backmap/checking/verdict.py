@@ -66,9 +66,13 @@ def exit_code(found: list[Finding]) -> int:
 
 
 def show(found: list[Finding], reading: Reading) -> None:
-    """Print the findings: a table in a terminal, lines where the output goes elsewhere."""
+    """Print the findings: a table in a terminal, lines where the output goes elsewhere.
+
+    What steps told as they started comes before, without what findings say again.
+    """
     console = Console(highlight=False, emoji=False)  # ION:CL: is no emoji
-    for line in reading.lines:
+    said = tuple(finding.problem for finding in found)
+    for line in (line for line in reading.lines if not line.endswith(said)):
         console.print(line, markup=False, soft_wrap=True)
     if found and console.is_terminal:
         console.print(table(found, reading.survey.place))

@@ -180,9 +180,14 @@ class _Planner:
             all(np.isfinite(kind.bond_length).all() for kind in known), first_guess(known), survey.beads.n_frames == 1,
             _most(system, turns), all(turns(kind) and is_body(kind) for kind in known),
             any(turning(kind) or folding(kind) for kind in known), _most(system, folding), ready,
-            self.wishes.beads_are or ("mapped" if reference is not None else None))
+            self._beads_are(topology, reference is not None))
         self._reasons(way, forcefield, made.whole_box)
         return replace(made, why=tuple(self.why))
+
+    def _beads_are(self, topology: dict[str, Any], compared: bool) -> BeadsAre | None:
+        """What beads are: nobody maps several free molecules to one bead, so that a file with such is of a model."""
+        several = any(one["count"] > 1 for one in topology.get("several", {}).values())
+        return self.wishes.beads_are or ("mapped" if compared else "model" if several else None)
 
     def _survey(self, topology: dict[str, Any], beads: Any) -> Survey:
         """What there is; molecule types without a mapping are passed over, and said to be."""

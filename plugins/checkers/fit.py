@@ -30,7 +30,8 @@ class FitChecker(Checker):
         except BackmapError as error:
             found = Examined(unlooked=[error.problem])
         for misfit in found.misfits:
-            yield Finding("error" if misfit.grave else "warning", where, misfit.problem, misfit.hint)
+            severity = "error" if misfit.grave else "note" if misfit.undecided else "warning"
+            yield Finding(severity, where, misfit.problem, misfit.hint)
         for said in found.unlooked:
             yield Finding("note", where, f"whether beads fit was not looked at: {said}")
 

@@ -21,6 +21,7 @@ ALIKE = 0.02  #: two weights that differ by less, relatively, are the same
 NEARLY = 0.5  #: a weight that differs from a mass by less, relatively, is taken for one, though a wrong one
 LARGEST_CAP = 3  #: heavy atoms of a residue that may do without a bead: acetyl has as many
 MOSTLY = 0.6  #: share of a bead's atoms that weigh their mass, if the others should, too
+SMOOTH = 3  #: bonds over which files share atoms between beads
 #: What an atom may weigh in a bead, in masses: atoms between two beads are often split.
 SHARES = (0.0, 1 / 4, 1 / 3, 1 / 2, 2 / 3, 3 / 4, 1.0, 4 / 3, 3 / 2, 2.0, 3.0, 4.0)
 
@@ -90,8 +91,8 @@ class Mapped:
 
     def beads(self, beads: list[int]) -> str:
         """Beads for people."""
-        names = listed([self.model.bead_names[bead] for bead in beads])
-        return f"bead{'s' * (len(beads) > 1)} {names} of {self.molecule.name}"
+        names = dict.fromkeys(self.model.bead_names[bead] for bead in beads)
+        return f"bead{'s' * (len(beads) > 1)} {listed([*names])} of {self.molecule.name}"
 
 
 def _unmatched(survey: Survey) -> Iterator[Finding]:
@@ -146,19 +147,39 @@ def _shared(one: Mapped) -> Iterator[Finding]:
 
 
 def _in_pieces(one: Mapped) -> Iterator[Finding]:
-    """Beads whose atoms are not bonded to one another, not even through atoms of no bead."""
-    graph, between = one.graph(), one.left_out
-    torn = []
+    """Beads whose atoms are not bonded to one another, not even through atoms of no bead.
+
+    An atom of several beads that is near is no slip: files share atoms to go over smoothly from one bead to the next.
+    One that weighs nothing does not move its bead.
+    """
+    shared = np.bincount(one.model.mapping.atom, minlength=one.model.mapping.n_atoms) > 1
+    torn: list[tuple[int, Index, bool]] = []
     for bead in range(len(one.model.bead_names)):
-        atoms = one.atoms(bead)
-        part = nx.node_connected_component(graph.subgraph([*atoms, *between]), int(atoms[0]))
-        if not part.issuperset(atoms.tolist()):
-            torn.append((bead, np.setdiff1d(atoms, list(part))))
-    if torn:
-        bead, atoms = torn[0]
-        yield Finding("warning", one.where(bead),
-                      f"{one.beads([bead for bead, _ in torn])}: {one.names(atoms)} not bonded to the other atoms of "
-                      f"the bead", "Check the list of atoms: is there one of another bead?")
+        atoms, weights = one.atoms(bead), one.weights(bead)
+        main = _heaviest_piece(one, atoms, weights)
+        astray = [row for row, atom in enumerate(atoms.tolist()) if atom not in main
+                  and not (shared[atom] and _near(one, atom, main))]
+        if astray:
+            torn.append((bead, atoms[astray], bool(weights[astray].any())))
+    for weighs, severity in ((True, "warning"), (False, "note")):
+        if some := [(bead, atoms) for bead, atoms, heavy in torn if heavy == weighs]:
+            bead, atoms = some[0]
+            yield Finding(severity, one.where(bead),
+                          f"{one.beads([bead for bead, _ in some])}: {one.names(atoms)} not bonded to the other atoms "
+                          f"of the bead" + ("" if weighs else ", where they weigh nothing"),
+                          "Check the list of atoms: is there one of another bead?")
+
+
+def _heaviest_piece(one: Mapped, atoms: Index, weights: Array) -> set[int]:
+    """Those atoms of a bead, and of none between them, that are bonded to one another and weigh most."""
+    weight = dict(zip(atoms.tolist(), weights.tolist(), strict=True))
+    pieces = nx.connected_components(one.graph().subgraph([*weight, *one.left_out.tolist()]))
+    return max(pieces, key=lambda piece: (sum(weight.get(atom, 0.0) for atom in piece), not piece.isdisjoint(weight)))
+
+
+def _near(one: Mapped, atom: int, others: set[int]) -> bool:
+    """Whether an atom is at most ``SMOOTH`` bonds from some of others."""
+    return not others.isdisjoint(nx.single_source_shortest_path_length(one.graph(), atom, cutoff=SMOOTH))
 
 
 def _idle(one: Mapped) -> Iterator[Finding]:

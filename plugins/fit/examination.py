@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,11 +56,13 @@ class Misfit:
         grave: Whether nothing right can come of them.
         problem: What was found, with numbers; a sentence without a full stop.
         hint: What to do.
+        undecided: Whether it is none if the beads are those of a model, which nobody has said.
     """
 
     grave: bool
     problem: str
     hint: str
+    undecided: bool = False
 
 
 @dataclass(eq=False)
@@ -214,15 +216,32 @@ def _of_type(one: Compared) -> Iterator[Misfit]:
     """What is wrong with one molecule type: the first thing that explains it."""
     score = one.tables.score(one.beads)
     mean = float(score.mean())
-    misfit = _permuted(one, score) or _mapped_otherwise(one, mean) or _scaled(one, mean)
-    if misfit is None and mean < (STRANGE if one.sort == "mapped" else FOREIGN):
-        misfit = Misfit(mean < FOREIGN and one.declared == "mapped", f"distances between beads of {one.kind.name} are "
-                        f"not those of its free molecule, in no order and at no scale: {_farthest(one, score)}",
-                        "Are they beads of this molecule, in the order of the mapping, and at this temperature?"
-                        + (" If they are those of a model, say so (beads: model)." if one.declared is None else ""))
-    misfit = misfit or _wide(one) or _otherwise_warm(one)
+    misfit = _permuted(one, score) or _mapped_otherwise(one, mean)
+    if misfit is None:
+        misfit = _scaled(one, mean) or _strange(one, score) or _wide(one) or _otherwise_warm(one)
+        misfit = misfit and _as_model(one, misfit)
     if misfit is not None:
         yield misfit
+
+
+def _strange(one: Compared, score: Array) -> Misfit | None:
+    """Beads that nothing explains."""
+    mean = float(score.mean())
+    if mean >= (STRANGE if one.sort == "mapped" else FOREIGN):
+        return None
+    return Misfit(mean < FOREIGN and one.declared == "mapped", f"distances between beads of {one.kind.name} are not "
+                  f"those of its free molecule, in no order and at no scale: {_farthest(one, score)}",
+                  "Are they beads of this molecule, in the order of the mapping, and at this temperature?"
+                  + (" If they are those of a model, say so (beads: model)." if one.declared is None else ""))
+
+
+def _as_model(one: Compared, misfit: Misfit) -> Misfit:
+    """What is wrong with beads of which nobody says what they are: undecided, if a model of the molecule has such."""
+    if one.declared is not None or misfit.grave:
+        return misfit
+    other = replace(one, tables=LengthTables.of(one.free, one.kind.mapping, WIDTH["model"]), sort="model")
+    found = next(_of_type(other), None)
+    return replace(misfit, undecided=True) if found is None else found if found.grave else misfit
 
 
 def _wide(one: Compared) -> Misfit | None:

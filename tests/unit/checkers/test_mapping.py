@@ -108,6 +108,26 @@ def test_a_bead_in_pieces() -> None:
     assert warning.problem == "bead A1 of BUT: H10 not bonded to the other atoms of the bead"
 
 
+def test_an_atom_shared_with_a_bead_near_by_is_no_slip() -> None:
+    """C3 is two bonds from C1; files of Backward share atoms so to go over smoothly from bead to bead."""
+    findings = said({**THREE, "A1": {**THREE["A1"], "C3": C / 4}})
+    assert [finding.severity for finding in findings] == ["note"]
+    assert "in more than one bead: C3 (A1, A2)" in findings[0].problem
+
+
+def test_an_atom_shared_with_a_bead_far_away() -> None:
+    (warning,) = [finding for finding in said({**THREE, "A1": {**THREE["A1"], "H10": H}})
+                  if finding.severity == "warning"]
+    assert warning.problem == "bead A1 of BUT: H10 not bonded to the other atoms of the bead"
+
+
+def test_an_atom_astray_that_weighs_nothing() -> None:
+    right = {name: mass for name, mass in RIGHT.items() if name != "H10"}
+    (note,) = [finding for finding in said({"A1": {**LEFT, "H10": 0.0}, "A2": right}) if "bonded" in finding.problem]
+    assert note.severity == "note"
+    assert note.problem.endswith("of the bead, where they weigh nothing")
+
+
 def test_a_bead_without_atoms_of_its_own() -> None:
     findings = said({"A1": LEFT, "A2": RIGHT, "A3": {"C2": C, "C3": C}})
     assert [finding.problem for finding in findings] == [

@@ -83,6 +83,23 @@ def test_three_percent_are_seen_in_beads_of_atoms(name: str, factor: float) -> N
     assert not looked_at(name, scaled(name, factor), "model").misfits
 
 
+@pytest.mark.parametrize("name", KELVIN)
+def test_beads_that_a_model_may_have_are_undecided_while_nobody_says_what_they_are(name: str) -> None:
+    (misfit,) = looked_at(name, scaled(name, 1.1), None).misfits
+    assert misfit.undecided
+    assert "beads: model" in misfit.hint
+    (misfit,) = looked_at(name, scaled(name, 1.1), "mapped").misfits
+    assert not misfit.undecided
+
+
+@pytest.mark.parametrize(("name", "order"), [("octane", [1, 0]), ("polystyrene", [1, 0]),
+                                             ("polystyrene", [*range(19, -1, -1)])])
+def test_mistakes_in_beads_that_a_model_may_have_are_decided(name: str, order: list[int]) -> None:
+    given = [(1.1 * beads, 1.1 * box) for beads, box in changed(name, ordered(order))]
+    (misfit,) = looked_at(name, given, None).misfits
+    assert not misfit.undecided
+
+
 @pytest.mark.parametrize("declared", ["mapped", "model"])
 @pytest.mark.parametrize("name", KELVIN)
 def test_thirty_percent_are_seen_in_all(name: str, declared: str) -> None:

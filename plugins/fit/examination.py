@@ -17,7 +17,7 @@ from ..chemistry.bond_lengths import impossible
 from ..chemistry.planar_bonds import SMALL_RING
 from .lengths import LengthTables, lengths
 from .mappings import other_mappings
-from .sampling import LARGEST, FreeMolecule, free_molecule
+from .sampling import LARGEST, NEAREST, FreeMolecule, free_molecule
 from .warmth import warmth
 
 Array = NDArray[np.float64]
@@ -103,7 +103,7 @@ def examined(system: System, forcefield: ForceField, temperature: float | None, 
         found.misfits.append(misfit)
         return found
     for name, free in frees.items():
-        one = Compared(free, tables[name], beads[name], sort, declared, temperature)
+        one = Compared(free, tables[name], beads[name], sort, declared, temperature, forcefield)
         own = list(_of_type(one))
         found.misfits += own
         if not own:
@@ -122,6 +122,7 @@ class Compared:
         sort: How closely they are compared.
         declared: What they are said to be.
         temperature: That they are said to have, K; None where nothing says it.
+        forcefield: Of the atoms.
     """
 
     free: FreeMolecule
@@ -130,11 +131,19 @@ class Compared:
     sort: str
     declared: BeadsAre | None
     temperature: float | None
+    forcefield: ForceField
 
     @property
     def kind(self) -> MoleculeType:
         """The molecule type."""
         return self.free.kind
+
+    @property
+    def unfolded(self) -> float:
+        """Mean score beside the free molecule that does not fold by itself; -inf if it could not be sampled."""
+        free = free_molecule(self.kind, self.forcefield, self.free.temperature, NEAREST)
+        return -np.inf if free is None else float(
+            LengthTables.of(free, self.kind.mapping, WIDTH[self.sort]).score(self.beads).mean())
 
 
 def _free(system: System, forcefield: ForceField, temperature: float,
@@ -225,9 +234,9 @@ def _of_type(one: Compared) -> Iterator[Misfit]:
 
 
 def _strange(one: Compared, score: Array) -> Misfit | None:
-    """Beads that nothing explains."""
-    mean = float(score.mean())
-    if mean >= (STRANGE if one.sort == "mapped" else FOREIGN):
+    """Beads that nothing explains, nor that the molecule is not folded as it folds by itself."""
+    mean, least = float(score.mean()), STRANGE if one.sort == "mapped" else FOREIGN
+    if mean >= least or (mean := max(mean, one.unfolded)) >= least:
         return None
     return Misfit(mean < FOREIGN and one.declared == "mapped", f"distances between beads of {one.kind.name} are not "
                   f"those of its free molecule, in no order and at no scale: {_farthest(one, score)}",

@@ -25,6 +25,7 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 NEAR = 6  #: bonds; heavy atoms farther apart in the molecule only repel each other, as neighbours attract them alike
+NEAREST = 3  #: the same of molecules that fold by themselves, as peptides do in vacuum but not in water
 CHARGED = 4  #: bonds; charges farther apart do not see each other, as neighbours screen them
 TIMESTEP = 0.002  #: ps
 FRICTION = 5.0  #: 1/ps
@@ -57,7 +58,7 @@ class FreeMolecule:
     temperature: float
 
 
-def sampled(kind: MoleculeType, field: ForceField, temperature: float) -> FreeMolecule | None:
+def sampled(kind: MoleculeType, field: ForceField, temperature: float, near: int = NEAR) -> FreeMolecule | None:
     """Sample a molecule alone, by Langevin dynamics and rotations about bonds; None where that broke off.
 
     All bonded terms are there, and Lennard-Jones and Coulomb of atoms that are near along bonds. Heavy atoms farther
@@ -68,10 +69,11 @@ def sampled(kind: MoleculeType, field: ForceField, temperature: float) -> FreeMo
         kind: The molecule type; ``LARGEST`` atoms at most.
         field: Its force field.
         temperature: K.
+        near: Bonds up to which heavy atoms attract each other, ``NEAR`` or ``NEAREST``.
     """
     known = field.of(System(((kind, 1),)))[0]
     field, known = _sprung(kind, field, known)
-    made = _built(kind, field, known, System(((kind, 1),)))
+    made = _built(kind, field, known, System(((kind, 1),)), near)
     try:
         atoms = _run(made, embedded(kind, known), temperature, turning(kind))
     except openmm.OpenMMException:
@@ -83,18 +85,18 @@ def sampled(kind: MoleculeType, field: ForceField, temperature: float) -> FreeMo
 _known: dict[str, FreeMolecule | None] = {}
 
 
-def free_molecule(kind: MoleculeType, field: ForceField, temperature: float) -> FreeMolecule | None:
+def free_molecule(kind: MoleculeType, field: ForceField, temperature: float, near: int = NEAR) -> FreeMolecule | None:
     """As ``sampled``, to single precision, once on a machine for molecules with the same parameters."""
-    key = _key(kind, field, temperature)
+    key = _key(kind, field, temperature, near)
     if key not in _known:
-        _known[key] = _kept_or_sampled(key, kind, field, temperature)
+        _known[key] = _kept_or_sampled(key, kind, field, temperature, near)
     found = _known[key]
     return found and replace(found, kind=kind)
 
 
-def _key(kind: MoleculeType, field: ForceField, temperature: float) -> str:
+def _key(kind: MoleculeType, field: ForceField, temperature: float, near: int) -> str:
     known = field.of(System(((kind, 1),)))[0]
-    content = hashlib.sha256(repr((kind.name, temperature, openmm.__version__)).encode())
+    content = hashlib.sha256(repr((kind.name, temperature, near, openmm.__version__)).encode())
     for array in (kind.bonds, kind.bond_length, kind.chemistry.sign, kind.planar.side, known.kind, known.charge,
                   known.excluded, known.pair_parameters, field.c6, field.c12, field.maps,
                   *(each.atoms for each in known.bonded), *(each.parameters for each in known.bonded)):
@@ -102,9 +104,10 @@ def _key(kind: MoleculeType, field: ForceField, temperature: float) -> str:
     return content.hexdigest()
 
 
-def _kept_or_sampled(key: str, kind: MoleculeType, field: ForceField, temperature: float) -> FreeMolecule | None:
+def _kept_or_sampled(key: str, kind: MoleculeType, field: ForceField, temperature: float,
+                     near: int) -> FreeMolecule | None:
     def made() -> NDArray[np.float32]:
-        found = sampled(kind, field, temperature)  # that it broke off is kept, too, as no samples
+        found = sampled(kind, field, temperature, near)  # that it broke off is kept, too, as no samples
         return np.empty((0, kind.n_atoms, 3), np.float32) if found is None else found.atoms.astype(np.float32)
 
     def fits(atoms: NDArray) -> bool:
@@ -129,7 +132,8 @@ def _sprung(kind: MoleculeType, field: ForceField, known: MoleculeParameters) ->
     return replace(field, molecules=field.molecules | {kind.name: known}, coulomb="cutoff", tail="none"), known
 
 
-def _built(kind: MoleculeType, field: ForceField, known: MoleculeParameters, system: System) -> openmm.System:
+def _built(kind: MoleculeType, field: ForceField, known: MoleculeParameters, system: System,
+           near: int) -> openmm.System:
     """OpenMM's system of the molecule: bonded terms, and its pairs."""
     made = openmm_system.build(field, system, None, rigid=True)
     for number in reversed(range(made.getNumForces())):
@@ -144,7 +148,7 @@ def _built(kind: MoleculeType, field: ForceField, known: MoleculeParameters, sys
     apart = kind.near.look_up(row[:, None], row[None], FAR)[one, other]
     meeting = ~known.excluded_table[one, other]
     heavy = kind.chemistry.heavy[one] & kind.chemistry.heavy[other]
-    close, far = meeting & (apart <= NEAR), meeting & (apart > NEAR) & heavy
+    close, far = meeting & (apart <= near), meeting & (apart > near) & heavy
     made.addForce(_close_pairs(field, known, np.column_stack([one, other, apart <= CHARGED])[close]))
     made.addForce(_repulsion(field, known, np.column_stack([one, other])[far]))
     hands = chirality_restraint(system)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from backmap_plugins.fit.examination import BeadFrame, Examined, examined
+from backmap_plugins.fit.examination import STRANGE, BeadFrame, Examined, examined
 from backmap_plugins.fit.lengths import LengthTables
 from backmap_plugins.fit.mappings import other_mappings
-from backmap_plugins.fit.sampling import free_molecule, sampled
+from backmap_plugins.fit.sampling import NEAR, NEAREST, free_molecule, sampled
 from backmap_plugins.fit.warmth import warmth
 from backmap_plugins.fit.wells import wells
 
@@ -259,3 +259,19 @@ def test_warmth_of_large_molecules_is_not_told() -> None:
     known = survey("polystyrene")
     free = free_molecule(known.system.types[0], known.forcefield, 568.0)
     assert warmth(free, free.kind.mapping.apply(free.atoms), 568.0) is None
+
+
+def test_molecules_that_fold_by_themselves_may_be_unfolded() -> None:
+    """As peptides are in water: octane whose atoms attract each other twenty times as much."""
+    known = survey("octane")
+    kind, field = known.system.types[0], replace(known.forcefield, c6=20 * known.forcefield.c6)
+    system = System(((kind, 50),))
+    folded, open_ones = (free_molecule(kind, field, 350.0, near) for near in (NEAR, NEAREST))
+    assert LengthTables.of(folded, kind.mapping, 0.01).score(kind.mapping.apply(open_ones.atoms)).mean() < STRANGE
+    chosen = open_ones.atoms[np.linspace(0, len(open_ones.atoms) - 1, 50).astype(int)]
+    right = kind.mapping.apply(chosen).reshape(-1, 3)
+    assert not [misfit for misfit in examined(system, field, 350.0, [(right, None)], "mapped").misfits if misfit.grave]
+    wrong = right.reshape(50, -1, 3).copy()
+    wrong[:, 1] = wrong[:, 0]
+    assert [misfit for misfit in examined(system, field, 350.0, [(wrong.reshape(-1, 3), None)], "mapped").misfits
+            if misfit.grave]

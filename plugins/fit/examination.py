@@ -246,7 +246,7 @@ def _strange(one: Compared, score: Array) -> Misfit | None:
 
 def _as_model(one: Compared, misfit: Misfit) -> Misfit:
     """What is wrong with beads of which nobody says what they are: undecided, if a model of the molecule has such."""
-    if one.declared is not None or misfit.grave:
+    if one.declared is not None or misfit.grave or one.sort == "model":
         return misfit
     other = replace(one, tables=LengthTables.of(one.free, one.kind.mapping, WIDTH["model"]), sort="model")
     found = next(_of_type(other), None)

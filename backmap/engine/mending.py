@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,6 +40,7 @@ PAIR, HOT = 30.0, 12.0
 #: Of the bonded terms of an atom, shared by their atoms, less what torsions have at rest, from which on it is strained,
 #: kT, and kJ/mol: in a glass beads hold molecules as they were when they were warm.
 STRAIN, BENT = 15.0, 35.0
+ENOUGH = 20  #: atoms of a kind from which on it is known how strained they usually are
 FAR = 6.0  #: sigma by which a soft bead may be missed
 CAPS = (10.0, 100.0, 1000.0, None)  #: kJ/mol, at which repulsion is capped, one after the other
 PASSING = 1.0  #: kJ/mol, the same while bonds are pushed out of rings: next to nothing
@@ -92,9 +94,29 @@ class Mending:
             found[group.atoms] = resting(group.type, known)
         return found
 
+    @cached_property
+    def alike(self) -> NDArray[np.int64]:
+        """Numbers of kinds of atoms, (A,): those of one kind are of one type, up to their neighbours' neighbours."""
+        kinds: dict[str, int] = {}
+        found = np.zeros(self.system.n_atoms, dtype=np.int64)
+        for group in self.system.groups:
+            graph = group.type.graph.copy()
+            nx.set_node_attributes(graph, {atom: str(group.type.atom_types[atom]) for atom in graph}, "type")
+            hashes = nx.weisfeiler_lehman_subgraph_hashes(graph, node_attr="type", iterations=2)
+            found[group.atoms] = [kinds.setdefault(hashes[atom][-1], len(kinds)) for atom in range(group.type.n_atoms)]
+        return found
+
     def troubles(self, frame: Frame, box: Array | None) -> dict[str, Mask]:
-        """Beads in each trouble, (B,) bool, by name."""
-        return self._looked(frame, box)[1]
+        """Beads in each trouble, (B,) bool, by name.
+
+        What most atoms of a kind have of strain is not in the way: in crowded chains, as that of poly(methyl
+        methacrylate), angles are never at rest. While a frame is mended it counts, as all may be bent then.
+        """
+        found = self._looked(frame, box)[1]
+        if found[STRAINED].any():
+            strain = self._strain(frame.atoms)
+            found = {**found, STRAINED: self._strained(frame.atoms, strain - self._usual(strain)) & ~self.fixed}
+        return found
 
     def _looked(self, frame: Frame, box: Array | None) -> tuple[Threads, dict[str, Mask]]:
         """Bonds through rings and beads in each trouble; what stands as it did is not looked at again."""
@@ -188,16 +210,34 @@ class Mending:
         return np.array(ways)
 
     def _troubles(self, frame: Frame, box: Array | None, threads: Threads) -> dict[str, Mask]:
-        heat = self.moves.rules.heat
-        bonded = bonded_of_atom(self.energy, frame.atoms) - self.resting
-        found = {OVERLAPPING: self._overlapping(frame.atoms, box, max(PAIR, HOT * heat)),
-                 STRAINED: self._beads(~(bonded < max(BENT, STRAIN * heat))),
+        found = {OVERLAPPING: self._overlapping(frame.atoms, box, max(PAIR, HOT * self.moves.rules.heat)),
+                 STRAINED: self._strained(frame.atoms, self._strain(frame.atoms)),
                  THREADED: np.zeros(self.system.n_beads, dtype=bool), MISSED: self._missed(frame)}
-        found[STRAINED] |= twisted(self.system, frame.atoms, FLATTEST)
         found[THREADED][self.owner[self.rings.atoms_of(threads)]] = True
         found[FOLDED] = np.zeros(self.system.n_beads, dtype=bool)
         found[FOLDED][self.owner[self.aromatic.folded(frame.atoms)]] = True
         return {name: found[name] & ~self.fixed for name in TROUBLES}
+
+    def _strain(self, atoms: Array) -> Array:
+        """Bonded energies by atom, less what torsions have at rest, kJ/mol, (A,)."""
+        return bonded_of_atom(self.energy, atoms) - self.resting
+
+    def _usual(self, strain: Array) -> Array:
+        """Of it, what half of the atoms of each kind have, 0 where these are few, no more than the limit, (A,)."""
+        usual = np.zeros(self.alike.max(initial=-1) + 1)
+        for kind, count in enumerate(np.bincount(self.alike)):
+            if count >= ENOUGH:
+                usual[kind] = np.median(strain[self.alike == kind])
+        return np.clip(usual, 0.0, self._limit)[self.alike]
+
+    @property
+    def _limit(self) -> float:
+        """From which strain on an atom is strained, kJ/mol."""
+        return max(BENT, STRAIN * self.moves.rules.heat)
+
+    def _strained(self, atoms: Array, strain: Array) -> Mask:
+        """Beads with an atom of more ``strain`` (A,) than heat makes, or a planar bond that is twisted, (B,)."""
+        return self._beads(~(strain < self._limit)) | twisted(self.system, atoms, FLATTEST)
 
     def _overlapping(self, atoms: Array, box: Array | None, limit: float) -> Mask:
         """Beads with an atom whose pairs, half of each, have more than ``limit``, kJ/mol, (B,)."""

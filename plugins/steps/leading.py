@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.flags import FLAT, FLATTEST, astray, with_neighbours, wound
+from backmap.engine.hamiltonian.move import copied
 from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves
 from backmap.engine.hamiltonian.steering import Steering
 from backmap.engine.mending import Mending
+from backmap.engine.refolding import Refolding
 
 from .move_options import HamiltonianOptions
 from .settling import settled
@@ -29,6 +31,8 @@ MEND_AGAIN = "mend again"  #: name of the rounds that mend a second start, which
 LEADS, LEADS_AGAIN = (MEND, LOOSEN, SETTLE, SIFT), (MEND_AGAIN, SIFT_AGAIN)
 TURNS = 3  #: times that isomers are turned over again after mending, at most
 AFTER = 40  #: sweeps of molecules that were loosened, on their beads as they are to be met
+#: Times that what mending leaves is folded anew, at most, and the share of the beads, or number, up to which it is.
+REFOLDS, FEW, SOME = 3, 0.02, 8
 #: Rounds about what is left wrong at the end, at most; bonds along the bead graph that they reach; sweeps of each.
 ROUNDS, REACH, SWEEPS = 3, 3, 10
 
@@ -46,6 +50,11 @@ class Leading:
         self.moves, self.options = moves, options
         self.mending = Mending(moves, energy, 0 if options.only is not None else options.mend)
         self.sifting = Sifting(moves, energy)
+
+    @cached_property
+    def refolding(self) -> Refolding:
+        """What folds anew; made when a frame needs it."""
+        return Refolding(self.moves, self.options.temperature, self.options.block_size)
 
     @cached_property
     def steering(self) -> Steering:
@@ -87,12 +96,28 @@ class Leading:
     def mend(self, frame: Frame, box: Array | None, words: tuple,
              progress: Callable[[float], None] = lambda share: None) -> Mask:
         """Mend a frame, in place, and turn over what that made another isomer; returns beads that were moved, (B,)."""
-        mended = self.mending.mend(frame, box, words, progress).beads
+        done = self.mending.mend(frame, box, words, progress)
+        mended = done.beads | self._refolded(frame, box, words, done.left)
         for turn in range(TURNS):
             if not self.turn_over(frame, (*words, "steer", turn), least=FLATTEST):
                 break
             mended |= self.mending.mend(frame, box, (*words, "again", turn)).beads
         return mended
+
+    def _refolded(self, frame: Frame, box: Array | None, words: tuple, left: dict[str, Mask]) -> Mask:
+        """Fold anew what mending has left, where that is little and comes out better, in place; beads moved, (B,)."""
+        moved = np.zeros(self.moves.system.n_beads, dtype=bool)
+        for turn in range(REFOLDS if self.mending.rounds and self.moves.sigma is not None else 0):
+            wrong = np.any([*left.values()], axis=0) & ~self.moves.untied
+            if not 0 < wrong.sum() <= max(SOME, FEW * len(wrong)):
+                break
+            other = copied(frame)
+            around = self.refolding.refold(other, box, (*words, "refold", turn), wrong)
+            done = self.mending.mend(other, box, (*words, "refolded", turn))
+            if np.any([*done.left.values()], axis=0).sum() < np.any([*left.values()], axis=0).sum():
+                self.moves.take_over(frame, other)
+                moved, left = moved | around | done.beads, done.left
+        return moved
 
     def loosen(self, frame: Frame, box: Array | None, words: tuple,
                progress: Callable[[float], None] = lambda share: None) -> Mask:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ...model.isomers import handedness
 from ..flags import owners
 from ..random import Stream
-from .move import Frame, Turns, changing, copied
+from .move import Frame, Turns, copied
 from .moves import HamiltonianMoves
 from .trajectory import Rules
 
@@ -129,7 +129,7 @@ class Flips:
                 returned = self._back(other, one, homeward[k:k + 1], (*name, "settling", one), rules)
                 accepted = led and np.isfinite(returned) and 0.5 * (work - returned) < allowed
             if accepted:
-                self._take_over(frame, other)
+                self.moves.take_over(frame, other)
                 hands = self.centres.hands(frame.atoms)
             tried.append((one, hand, change, work, returned, accepted))
         return Tried(*(np.array(column) for column in zip(*tried, strict=True)))
@@ -138,13 +138,6 @@ class Flips:
         """Turn centre ``one`` over, in place if ``gain`` makes that welcome; the work without it, kT."""
         turns = Turns((self.centres.atoms[one] - self.centres.first[one])[None], np.array([gain]))
         return float(self.moves.turn(frame, self.block[one:one + 1], key, turns, rules).error[0]) + gain
-
-    def _take_over(self, frame: Frame, other: Frame) -> None:
-        """Bring a frame to where its copy is."""
-        there = changing(other)
-        for name, array in changing(frame).items():
-            array[:] = there[name]
-        self.moves.recall(frame)
 
     def _back(self, frame: Frame, one: int, key: Index, name: Sequence[int | str], rules: Rules) -> float:
         """Work of turning centre ``one`` back, once the atoms of its block have moved; they stay as they are then."""

@@ -19,7 +19,7 @@ from .colours import Colours
 from .cover import cover
 from .descent import descend
 from .lists import Lists
-from .move import Frame, Moved, Turns
+from .move import Frame, Moved, Turns, changing
 from .nearby import AtomTables, bundles, cores, grid, moved_to, sorted_anew
 from .outcomes import SweepOutcome, Tempering
 from .sharing import Workplaces
@@ -240,6 +240,13 @@ class HamiltonianMoves:
         """Sort beads into cells after they were put where they had been, in place."""
         if self.untied.any() and frame.grid.periodic:
             sorted_anew(frame.grid)
+
+    def take_over(self, frame: Frame, other: Frame) -> None:
+        """Bring a frame to where its copy is."""
+        there = changing(other)
+        for name, array in changing(frame).items():
+            array[:] = there[name]
+        self.recall(frame)
 
     def choose(self, name: Sequence[int | str], only: Mask | None = None) -> Index:
         """The blocks of a sweep, (n,): with them every bead (of ``only``) takes part, few more than once.

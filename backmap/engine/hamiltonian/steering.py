@@ -10,7 +10,7 @@ to turn with them is held as well. Loosely held, with planes kept flat, chains t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,9 +35,24 @@ TIMESTEP, STEPS = 0.5, 40
 #: Cosine up to which a planar bond that has been turned is turned on: what is around it is to make room for it.
 FLAT = 0.94
 CAP = 10.0  #: kJ/mol; repulsion of a pair, so that atoms that are in the way let others pass
-#: nm; sigma by which beads are held first where chains are loosened; times the temperature that they begin at; cap of
-#: the repulsion, kJ/mol.
-LOOSE, WARM, YIELDING = 0.25, 2.0, 100.0
+
+
+@dataclass(frozen=True)
+class Hold:
+    """How chains are held at first that are then taken hold of little by little.
+
+    Attributes:
+        sigma: Of their beads, nm.
+        warmth: Times the temperature.
+        cap: Of the repulsion of a pair, kJ/mol, all the time.
+    """
+
+    sigma: float
+    warmth: float
+    cap: float
+
+
+LOOSELY = Hold(sigma=0.25, warmth=2.0, cap=100.0)
 
 
 class Steering:
@@ -86,7 +101,8 @@ class Steering:
             yield int(wrong.sum())
             self.moves.sweep(frame, (*name, number), wrong, cap=CAP)
 
-    def loosen(self, frame: Frame, name: Sequence[int | str], around: NDArray[np.bool_], sweeps: int) -> None:
+    def loosen(self, frame: Frame, name: Sequence[int | str], around: NDArray[np.bool_], sweeps: int,
+               first: Hold = LOOSELY) -> None:
         """Move molecules on beads that hold them loosely at first, then ever less so, in place.
 
         Args:
@@ -94,14 +110,15 @@ class Steering:
             name: Of the random numbers: seed, step, number of the frame in the input.
             around: Beads of these molecules, (B,).
             sweeps: How many.
+            first: How they are held at first.
         """
         own = self.moves.sigma
         if own is None:
             return
         for number, share in enumerate(np.linspace(0.0, 1.0, sweeps)):
-            self.moves.soften(np.maximum(own, LOOSE**(1 - share) * own**share))
-            warm = self.temperature * (WARM + (1 - WARM) * share**2)
-            self.moves.sweep(frame, (*name, number), around, cap=YIELDING, temperature=warm)
+            self.moves.soften(np.maximum(own, first.sigma**(1 - share) * own**share))
+            warm = self.temperature * (first.warmth + (1 - first.warmth) * share**2)
+            self.moves.sweep(frame, (*name, number), around, cap=first.cap, temperature=warm)
         self.moves.soften(own)
 
 

@@ -12,7 +12,7 @@ from backmap.engine.energy.frame import FrameEnergy
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.hamiltonian.move import Frame
 from backmap.engine.hamiltonian.moves import HamiltonianMoves
-from backmap.engine.mending import OVERLAPPING, PAIR, THREADED, Mending
+from backmap.engine.mending import OVERLAPPING, PAIR, STRAINED, THREADED, Mending
 from backmap.model import box as periodic
 from tests.polystyrene import TEMPERATURE, melt
 
@@ -113,6 +113,25 @@ def test_what_charges_hold_together_does_not_overlap(mending: Mending, monkeypat
         monkeypatch.setattr(mending, "_last", None)  # nothing else has changed
         found = mending.troubles(frame, known.boxes[0])[OVERLAPPING]
         assert set(np.flatnonzero(found)) == overlapping
+
+
+def test_strain_that_most_atoms_of_a_kind_have_is_not_in_the_way(mending: Mending,
+                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    known = melt()
+    frame, kinds = framed(mending, 0, known.atoms[0]), mending.alike
+    crowded = int(np.argmax(np.bincount(kinds)))
+    one, more = np.flatnonzero(kinds == crowded)[[0, -1]]
+    limit = mending._limit
+    # No more than the limit is usual.
+    for usual, extra, bad in ((0.6, 0.6, False), (0.6, 1.1, True), (3.0, 0.6, True)):
+        strain = np.where(kinds == crowded, usual * limit, 0.0)
+        strain[one] += extra * limit
+        monkeypatch.setattr(mending, "_strain", lambda atoms, strain=strain: strain)
+        monkeypatch.setattr(mending, "_last", None)
+        assert mending._looked(frame, known.boxes[0])[1][STRAINED][mending.owner[one]]  # while it is mended
+        found = mending.troubles(frame, known.boxes[0])[STRAINED]
+        assert found[mending.owner[one]] == bad
+        assert found[mending.owner[more]] == (usual > 2)
 
 
 def test_atoms_that_lie_on_each_other_part_and_bonds_keep_their_lengths(mending: Mending) -> None:

@@ -81,7 +81,8 @@ def _sums_of_charges(survey: Survey) -> Iterator[Finding]:
                           "number", "Is a charge missing, or one of another atom? A molecule has whole charges.")
     total = sum(float(kind.partial_charge.sum()) * count for kind, count in survey.system.blocks)
     if abs(total) > UNROUNDED * max(1, survey.system.n_molecules):
-        yield Finding("note", where, f"the box has a charge of {total:.4g} e", "Are there ions that neutralise it?")
+        yield Finding("note", where, f"all molecules together have a charge of {total:.4g} e",
+                      "Are there ions that neutralise it?")
 
 
 def _charges(survey: Survey) -> Iterator[Finding]:

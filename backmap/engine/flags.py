@@ -18,6 +18,7 @@ FLATTEST = 0.5
 #: The same of bonds that beads may hold twisted, 30 degrees, and the share of those of a molecule type that heat twists
 #: so far.
 FLAT, HEAT = 0.866, 0.05
+DONE = {"mended"}  #: flags that say what a step has done of itself; all others are doubts
 CHANGED = {"stuck": "never_accepted"}  #: flags that had other names
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..api import State, Step
 from ..engine.compiling import clock as compiling
+from ..engine.flags import DONE
 from ..errors import BackmapError, Interrupted, at
 from ..model.memory import Memory, pack, unpack
 from ..model.survey import Finding
@@ -372,7 +373,8 @@ class Run:
             if count:
                 listed = report["flagged"][name][:3]
                 more = ", ... (see run.json)" if count > len(listed) else ""
-                self.display.log(f"warning: {name}: {count} beads: {'; '.join(listed)}{more}")
+                self.display.log(f"{'note' if name in DONE else 'warning'}: {name}: {count} "
+                                 f"bead{'s' * (count != 1)}: {'; '.join(listed)}{more}")
         for name, most in self.recipe.max_warnings.items():
             if report["warnings"].get(name, 0) > most:
                 raise BackmapError(f"{report['warnings'][name]} beads flagged as {name}, more than max_warnings allows "

@@ -330,6 +330,8 @@ class _Planner:
                     *self.why, "gmx goes on from a topology with all of its parameters only, as --gromacs-ready asks"]
                             ) from None
             said = str(error).replace(f"{folder}{os.sep}", "")
+            if "option 'parameters' is missing" in said:  # as of a .psf alone
+                said = f"'{name}' topologies have none of their own. Name their files, too: -p TOPOLOGY -p PARAMETERS"
             self.why.append(f"there is no force field: {said}")
             return None
         return options

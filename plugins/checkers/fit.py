@@ -11,6 +11,7 @@ from backmap.model import box as periodic
 from backmap.model.survey import Finding, Survey
 
 from ..fit.examination import BeadFrame, Examined, examined
+from .coincident import coincident
 
 LOOKED_AT = 3  #: frames, evenly spaced
 
@@ -52,6 +53,6 @@ def _frames(survey: Survey) -> list[BeadFrame]:
         number = chosen[place]
         info = source.frame(number)
         positions = info.checked(f"{source.where}: frame {number}")
-        if len(positions) == survey.system.n_beads:
+        if len(positions) == survey.system.n_beads and not coincident(positions, info.box):  # which is told by itself
             frames.append((positions, info.box if info.box is not None and periodic.is_valid(info.box) else None))
     return frames

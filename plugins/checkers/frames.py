@@ -16,6 +16,7 @@ from backmap.model.windows import expect_box
 
 from ..chemistry.volume import packing, volume_of
 from ..molecules.sources import names_of, opened
+from .coincident import coincident
 from .listing import counted, listed
 
 Array = NDArray[np.float64]
@@ -27,6 +28,9 @@ DENSE = {True: 2.5, False: 23.0}  #: g/cm^3; no liquid of light elements, and no
 #: Share of the room in cells of a nanometre that atoms fill, above which they cannot lie side by side: 0.8 in crystals,
 #: and somewhat more where beads are counted as a whole. Fewer atoms tell no density.
 FULL, ATOMS = 1.3, 200
+#: Angstrom in a nm; and times the width of the right box, how wide beads of a liquid are: molecules that are whole
+#: stand out of it.
+WRONG_UNIT, LEAST_WIDTH, MOST_WIDTH = 10.0, 0.85, 1.5
 G_PER_CM3 = 1.66053907e-3  #: u/nm^3 in g/cm^3
 
 
@@ -52,8 +56,11 @@ class FrameChecker(Checker):
             where = f"{survey.beads.where}: frame {number}"
             expect_box(frame, survey.system, where)
             frame.checked(where)
+        together = list(_together(survey, frames))
+        yield from together
         yield from _boxes(survey, frames)
-        yield from _density(survey, frames[0][1])
+        if not together:
+            yield from _density(survey, frames[0][1])
         if survey.reference is not None:
             yield from _apart(survey, frames)
 
@@ -101,6 +108,21 @@ def _names(source: FrameSource, system: System) -> Iterator[Finding]:
                           f"{listed(group.type.bead_names)}", "They are taken in the order in which they stand.")
 
 
+def _together(survey: Survey, frames: list[tuple[int, FrameInfo]]) -> Iterator[Finding]:
+    """Beads of one frame on one place, which no simulation leaves behind."""
+    for number, frame in frames:
+        pairs = coincident(frame.positions, frame.box)
+        if pairs:
+            one, other = (survey.system.bead_label(bead) for bead in pairs[0])
+            more = f", and {counted(len(pairs) - 1, 'bead')} more on that of another" if pairs[1:] else ""
+            few = len(pairs) < 0.5 * survey.system.n_beads
+            yield Finding("warning" if few else "error", survey.beads.where,
+                          f"frame {number}: {one} and {other} are on one place{more}",
+                          "Is a bead there twice, or a position missing?"
+                          + (" Atoms of both are placed there, and parted." if few else ""))
+            return
+
+
 def _boxes(survey: Survey, frames: list[tuple[int, FrameInfo]]) -> Iterator[Finding]:
     """Boxes in which an atom would meet two images of another."""
     widths = {number: periodic.smallest_width(frame.box) for number, frame in frames
@@ -135,6 +157,10 @@ def _density(survey: Survey, frame: FrameInfo) -> Iterator[Finding]:
     volume = _volumes(survey.system)
     if survey.system.n_atoms >= ATOMS and np.isfinite(volume).all():
         overall, around, _ = packing(frame.positions, volume, frame.box)
+        if overall * WRONG_UNIT**3 < FULL and _as_wide(frame) * WRONG_UNIT > LEAST_WIDTH:
+            yield Finding("warning", survey.beads.where, f"the box is {WRONG_UNIT:g} times as wide as the beads in it, "
+                          "in all three directions: it is in Angstrom, read as nm", "Scale the box.")
+            return
         if around > FULL:
             yield Finding("error", survey.beads.where, f"about the beads, atoms would fill {around:.2g} times the room "
                           f"there is, and {overall:.2g} times the box", "Is the box too small or in another unit, are "
@@ -146,6 +172,12 @@ def _density(survey: Survey, frame: FrameInfo) -> Iterator[Finding]:
     if density > DENSE[light]:
         yield Finding("warning", survey.beads.where, f"the box is so small that the atoms would have a density of "
                       f"{density:.3g} g/cm^3", "Are lengths in nm, or in units of the bead's size? Scale them.")
+
+
+def _as_wide(frame: FrameInfo) -> float:
+    """Which share of the box beads are wide, in the direction of the smallest; 1 or more if one is as wide."""
+    shares = np.ptp(np.linalg.solve(frame.box.T, frame.positions.T), axis=1)
+    return float(shares.min()) if shares.max() * WRONG_UNIT < MOST_WIDTH else 0.0
 
 
 def _volumes(system: System) -> NDArray[np.float64]:

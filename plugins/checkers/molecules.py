@@ -81,7 +81,8 @@ def _sums_of_charges(survey: Survey) -> Iterator[Finding]:
                           "number", "Is a charge missing, or one of another atom? A molecule has whole charges.")
     total = sum(float(kind.partial_charge.sum()) * count for kind, count in survey.system.blocks)
     if abs(total) > UNROUNDED * max(1, survey.system.n_molecules):
-        yield Finding("note", where, f"the box has a charge of {total:.4g} e", "Are there ions that neutralise it?")
+        yield Finding("note", where, f"all molecules together have a charge of {total:.4g} e",
+                      "Are there ions that neutralise it?")
 
 
 def _charges(survey: Survey) -> Iterator[Finding]:
@@ -107,8 +108,9 @@ def _loose(survey: Survey) -> Iterator[Finding]:
         seen.add(kind.name)
         held = {frozenset((int(row[0]), int(row[-1]))) for bonded in known.bonded for row in bonded.atoms
                 if len(row) == 3} | {frozenset(pair) for pair in kind.rigid.between}
+        placed = {*kind.dependents.atoms.tolist()}  # by others, as atoms of rigid bodies are
         loose = [(i, j, k) for j in kind.graph for i, k in combinations(sorted(kind.graph[j]), 2)
-                 if frozenset((i, k)) not in held and not kind.graph.has_edge(i, k)]
+                 if frozenset((i, k)) not in held and not kind.graph.has_edge(i, k) and not placed & {i, j, k}]
         if loose:
             names = listed(["-".join(kind.atom_names[atom] for atom in angle) for angle in loose])
             yield Finding("warning", survey.place_of("forcefield"),

@@ -1,4 +1,4 @@
-"""The checker ``parameters``: lengths, masses and bonds of molecules that are possible, but not those of atoms."""
+"""The checker ``parameters``: lengths, masses, bonds and exclusions that are possible, but not those of atoms."""
 from __future__ import annotations
 
 from collections import Counter
@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
+from rdkit import Chem
 
 from backmap.api import Checker
-from backmap.model.molecule import MoleculeType, merged
+from backmap.model.molecule import MoleculeType, graph_of, merged
 from backmap.model.parameters import ForceField, MoleculeParameters
 from backmap.model.survey import Finding, Survey
 from backmap.model.system import System
@@ -20,11 +21,15 @@ from .listing import counted, listed
 
 SIGMAS = (0.04, 0.8)  #: nm; of a hydrogen on oxygen, where it has one, to large ions
 NEUTRAL = 0.01  #: e; a smaller net charge is one of rounding
+ANGSTROM = 0.1  #: nm
+LONG = 1.35  #: times the sum of covalent radii; bonds of any order are shorter
+REACH = 3  #: bonds; how far exclusions of force fields of atoms reach
 SPARE = 4.5  #: u; united atoms bear their hydrogens' mass, and hydrogens that of their neighbours
 
 
 class ParameterChecker(Checker):
-    """Checks parameters: sigma and bond lengths in nm, masses of elements, bonds that come twice or are missing."""
+    """Checks parameters: sigma and bond lengths in nm, masses of elements, bonds that come twice or are missing, and
+    exclusions."""
 
     def check(self, survey: Survey) -> Iterator[Finding]:
         if survey.system is None:
@@ -41,6 +46,8 @@ class ParameterChecker(Checker):
         for kind in kinds:
             if kind.name in field.molecules:
                 yield from _bonds(kind, field.molecules[kind.name], field.where or where)
+                yield from _distances(kind, field.molecules[kind.name], field.where or where)
+                yield from _exclusions(kind, field.molecules[kind.name], field.where or where)
                 yield from _sigmas(kind, field, field.where or where)
 
 
@@ -87,6 +94,48 @@ def _bonds(kind: MoleculeType, known: MoleculeParameters, where: str) -> Iterato
         pair, length = next(iter(odd.items()))
         yield Finding("warning", where, f"{counted(len(odd), 'bond')} of {kind.name} of a length that no bond has: "
                       f"{_named(kind, pair)} of {length:g} nm", "Lengths are in nm.")
+
+
+def _distances(kind: MoleculeType, known: MoleculeParameters, where: str) -> Iterator[Finding]:
+    """Bonds across an angle, too long for their elements: they hold a shape, and chemistry takes them for bonds."""
+    table, element = Chem.GetPeriodicTable(), kind.chemistry.element.tolist()
+    lengths = dict(springs(known)) | {pair: length for pair, length in zip(
+        map(tuple, kind.bonds.tolist()), kind.bond_length.tolist(), strict=True) if np.isfinite(length)}
+    usual = {pair: (table.GetRcovalent(element[pair[0]]) + table.GetRcovalent(element[pair[1]])) * ANGSTROM
+             for pair in map(tuple, kind.bonds.tolist()) if element[pair[0]] and element[pair[1]]}
+    near = graph_of(kind.n_atoms, [pair for pair in usual if lengths.get(pair, 0.0) < LONG * usual[pair]])
+    far = [pair for pair in usual if not near.has_edge(*pair) and set(near[pair[0]]) & set(kind.graph[pair[1]])]
+    if far:
+        yield Finding("warning", where, f"{counted(len(far), 'bond')} of {kind.name} across an angle, too long for "
+                      f"their elements: {_named(kind, far[0])} of {lengths[far[0]]:.3g} nm", "What is only to hold a "
+                      "shape are [ constraints ] with function 2; bonds join what is bonded.")
+
+
+def _exclusions(kind: MoleculeType, known: MoleculeParameters, where: str) -> Iterator[Finding]:
+    """Exclusions that leave bonded neighbours to each other, count pairs twice, or reach too far."""
+    apart: dict[int, list[tuple[int, int]]] = {1: [], 2: [], REACH + 1: []}
+    for atom in kind.graph:
+        for other, bonds in nx.single_source_shortest_path_length(kind.graph, atom, REACH + 1).items():
+            if atom < other and bonds in apart:
+                apart[bonds].append((atom, other))
+    excluded = {(min(pair), max(pair)) for pair in known.excluded.tolist()}
+    hint = f"Exclusions reach {REACH} bonds in force fields of atoms: nrexcl in [ moleculetype ] of GROMACS."
+    near = [pair for bonds in (1, 2) for pair in apart[bonds] if pair not in excluded]
+    if near:
+        yield Finding("warning", where, f"{counted(len(near), 'pair')} of atoms of {kind.name} repel and attract each "
+                      f"other though they are one or two bonds apart: {listed([_named(kind, pair) for pair in near])}",
+                      hint)
+        return
+    acting = known.pair_parameters.any(axis=1)
+    twice = [pair for pair in ((min(pair), max(pair)) for pair in known.pairs[acting].tolist()) if pair not in excluded]
+    if twice:
+        yield Finding("warning", where, f"{counted(len(twice), 'pair')} of [ pairs ] of {kind.name} not excluded, "
+                      f"so that they count twice, as in GROMACS: {listed([_named(kind, pair) for pair in twice])}",
+                      hint)
+    far = apart[REACH + 1]
+    if far and excluded.issuperset(far):
+        yield Finding("note", where, f"atoms of {kind.name} that are {REACH + 1} bonds apart do not see each other, as "
+                      f"{_named(kind, far[0])}", hint)
 
 
 def _named(kind: MoleculeType, pair: tuple[int, int]) -> str:

@@ -213,7 +213,12 @@ class TopologyRecords:
         return found
 
     def _begin(self, line: TopologyLine) -> MoleculeRecord:
-        name, bonds = understood(line, lambda line: (line.fields[0], int(line.fields[1])))
+        try:
+            name, bonds = line.fields[0], int(line.fields[1])
+        except (ValueError, IndexError):
+            raise BackmapError(f"'{' '.join(line.fields[:MOST])}' does not say how many bonds exclusions reach",
+                               where=line.where, hint=f"Write both into [ {line.section} ], the name and the number "
+                               f"that the force field says, as in '{line.fields[0]} 3'.") from None
         if name in self.molecules:
             raise BackmapError(f"molecule type '{name}' is defined twice, first in {self.molecules[name].where}",
                                where=line.where)

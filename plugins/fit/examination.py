@@ -37,6 +37,7 @@ UNIT = 0.25  #: a factor whose logarithm is so close to that of 10 is another un
 ALIKE = 0.02  #: scores that differ by less are the same
 GAIN = 1.0  #: by which another order must be more likely, logarithm and length
 MAPPING_GAIN = 0.15  #: the same of another mapping
+AS_LONG = 1.03  #: factor to a mean length up to which it is the same
 WIDE = 1.5  #: times as much variation as in the free molecule
 #: K: where nothing says how warm beads are, and the least at which molecules are sampled. Below, those of a glass or
 #: a crystal would not come over their barriers, as they did when they were warmer.
@@ -227,7 +228,8 @@ def _of_type(one: Compared) -> Iterator[Misfit]:
     mean = float(score.mean())
     misfit = _permuted(one, score) or _mapped_otherwise(one, mean)
     if misfit is None:
-        misfit = _scaled(one, mean) or _strange(one, score) or _wide(one) or _otherwise_warm(one)
+        misfit = _scaled(one, mean) or (_wide(one) if _alike(one) else _strange(one, score) or _wide(one))
+        misfit = misfit or _otherwise_warm(one)
         misfit = misfit and _as_model(one, misfit)
     if misfit is not None:
         yield misfit
@@ -242,6 +244,12 @@ def _strange(one: Compared, score: Array) -> Misfit | None:
                   f"those of its free molecule, in no order and at no scale: {_farthest(one, score)}",
                   "Are they beads of this molecule, in the order of the mapping, and at this temperature?"
                   + (" If they are those of a model, say so (beads: model)." if one.declared is None else ""))
+
+
+def _alike(one: Compared) -> bool:
+    """Whether all lengths are in the mean as in the free molecule: of a stiff one their spread alone can be strange."""
+    mean = lengths(one.beads, one.tables.pairs).mean(axis=0)
+    return bool(((mean < AS_LONG * one.tables.mean) & (AS_LONG * mean > one.tables.mean)).all())
 
 
 def _as_model(one: Compared, misfit: Misfit) -> Misfit:

@@ -243,7 +243,8 @@ TABLE: list[tuple[str, Break, str]] = [
     ("atoms twice", top("[ bonds ]\n", "[ atoms ]\n 1 CT 1 OCT C1 1 0 12.011\n[ bonds ]\n"),
      "run.yaml: steps[0].topology: octane.top:73: atom 1 should be number 27"),
     ("exclusions that are a word", top("  OCT   3\n", "  OCT   x\n"),
-     "run.yaml: steps[0].topology: octane.top:40: 'OCT x' is not a line of [ moleculetype ]"),
+     "run.yaml: steps[0].topology: octane.top:40: 'OCT x' does not say how many bonds exclusions reach. Write both "
+     "into [ moleculetype ], the name and the number that the force field says, as in 'OCT 3'."),
     ("half a molecule", top("OCT  64", "OCT  64.5"),
      "run.yaml: steps[0].topology: octane.top:287: 'OCT 64.5' is not a line of [ molecules ]"),
     ("Ryckaert-Bellemans of five numbers", top("-2.334672  0.0  0.0", "-2.334672  0.0"),

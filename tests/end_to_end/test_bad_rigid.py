@@ -75,6 +75,10 @@ TABLE: list[Row] = [
      top(SETTLE, "[ constraints ]\n1 2 1 0.1\n1 3 1 0.1\n2 3 2 0.35\n"), (),
      "run.yaml: steps[0].topology: water.top: the fixed distances of HW2 of 'SOL' contradict each other. No place has "
      "all of them."),
+    ("bead of virtual sites alone, weighted by mass",
+     replace("water.yaml", "[OW, HW1, HW2], weights: [16, 1, 1]", "[MW], weights: mass"), (),
+     "run.yaml: steps[0].topology: water.yaml:3: the atoms of bead 'W' have no mass, as virtual sites. Write those "
+     "that carry their mass (OW, HW1, HW2), all of them, beside them, or 'weights: geometry'."),
     ("virtual site of itself", top("4 1 2 3 1", "4 1 2 4 1"), (), f"{WHERE}:17: virtual site 4 is made of itself"),
     ("virtual site of one parent twice", top("4 1 2 3 1", "4 1 2 2 1"), (),
      f"{WHERE}:17: virtual site 4 needs parents that differ"),

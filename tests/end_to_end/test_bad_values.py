@@ -109,7 +109,8 @@ TABLE: list[Row] = [
     ("molecules without a number", top("OCT  64", "OCT"), (),
      "run.yaml: steps[0].topology: octane.top:287: 'OCT' is not a line of [ molecules ]"),
     ("exclusions that are no number", top("OCT   3", "OCT   three"), (),
-     "run.yaml: steps[0].topology: octane.top:40: 'OCT three' is not a line of [ moleculetype ]"),
+     "run.yaml: steps[0].topology: octane.top:40: 'OCT three' does not say how many bonds exclusions reach. Write both "
+     "into [ moleculetype ], the name and the number that the force field says, as in 'OCT 3'."),
     ("atom with a number that came before", top("   2  HC    1  OCT  H1A", "   1  HC    1  OCT  H1A"), (),
      "run.yaml: steps[0].topology: octane.top:46: atom 1 should be number 2"),
     ("numbers of atoms with a gap", top("   2  HC    1  OCT  H1A", "   5  HC    1  OCT  H1A"), (),

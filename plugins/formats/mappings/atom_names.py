@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 import networkx as nx
 import numpy as np
@@ -159,6 +160,27 @@ def _by_carrier(name: str, names: Mapping[str, Collection[str]], residue: Residu
     if mine is not None:
         matched.found[name] = matched.spare.pop(free[mine])
     elif carriers:
+        matched.lacking.append(name)
+    else:
+        _by_line(name, names, residue, matched)
+
+
+def _by_line(name: str, names: Mapping[str, Collection[str]], residue: ResidueAtoms, matched: Matched) -> None:
+    """Find a hydrogen by the heavy atom that it is listed behind, whatever its name speaks of: C39 H92 C310 H102.
+
+    One more than that atom has, behind all that it has, is lacking.
+    """
+    before = [*names][:[*names].index(name)]
+    hydrogens = list(takewhile(is_hydrogen, reversed(before)))
+    heavy = matched.found.get(before[-1 - len(hydrogens)], -1) if len(hydrogens) < len(before) else -1
+    if not is_hydrogen(name) or heavy < 0 or not {*names[before[-1 - len(hydrogens)]]}.intersection(names[name]):
+        matched.unknown.append(name)
+        return
+    bonded = {atom for atom in residue.graph[heavy] if residue.hydrogen(atom)}
+    free = [other for other, atom in matched.spare.items() if atom in bonded]
+    if free:
+        matched.found[name] = matched.spare.pop(free[0])
+    elif bonded and bonded == {matched.found.get(other) for other in hydrogens} - {None}:
         matched.lacking.append(name)
     else:
         matched.unknown.append(name)

@@ -76,6 +76,11 @@ def _check(bead: Bead, molecule: AtomMolecule) -> None:
     twice = next((atom for k, atom in enumerate(bead.atoms) if atom in bead.atoms[:k]), None)
     if twice is not None:
         raise BackmapError(f"bead '{bead.name}' lists atom '{molecule.atom_names[twice]}' twice", where=bead.where)
+    if not any(bead.weights) and not any(float(molecule.mass[atom]) for atom in bead.atoms):
+        massive = [name for name, mass in zip(molecule.atom_names, molecule.mass) if mass > 0]
+        raise BackmapError(f"the atoms of bead '{bead.name}' have no mass, as virtual sites", where=bead.where,
+                           hint=f"Write those that carry their mass ({', '.join(massive[:5])}), all of them, beside "
+                           "them, or 'weights: geometry'.")
     if not all(math.isfinite(w) and w >= 0 for w in bead.weights) or sum(bead.weights) <= 0:
         raise BackmapError(f"the weights of bead '{bead.name}' do not make an average", where=bead.where,
                            hint="Weights are numbers from 0 on, and one of them is positive.")

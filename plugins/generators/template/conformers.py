@@ -29,7 +29,9 @@ from backmap.model.system import System
 from ...chemistry.chirality import relative_sign
 from ...chemistry.networks import LONGEST
 
+_CARBON = 6
 _TAGS = {1: Chem.ChiralType.CHI_TETRAHEDRAL_CCW, -1: Chem.ChiralType.CHI_TETRAHEDRAL_CW}
+ATTEMPTS = 50  #: at each conformer, in each way to make it
 HOPS = 2  #: bonds along the bead graph that the surroundings of a fragment reach
 KEPT = "conformers-"  #: what the names of folders of embedded conformers begin with, where compiled functions are kept
 
@@ -206,12 +208,11 @@ class _Cut:
         RDLogger.DisableLog("rdApp.*")
         try:
             molecule = self._rdkit()
-            settings = AllChem.ETKDGv3()
-            settings.randomSeed = seed
-            found = list(AllChem.EmbedMultipleConfs(molecule, conformers, settings))
-            if not found:
-                settings.useRandomCoords = True
-                found = list(AllChem.EmbedMultipleConfs(molecule, conformers, settings))
+            found: list[int] = []
+            for kind, at_random in ((AllChem.ETKDGv3, False), (AllChem.ETKDGv3, True), (AllChem.ETDG, True)):
+                settings = kind()  # the last one knows no planar rings: those of a cage are not
+                settings.randomSeed, settings.useRandomCoords, settings.maxIterations = seed, at_random, ATTEMPTS
+                found = found or list(AllChem.EmbedMultipleConfs(molecule, conformers, settings))
         except (ValueError, RuntimeError, Chem.MolSanitizeException) as error:
             raise self._failed(str(error)) from None
         finally:
@@ -231,7 +232,8 @@ class _Cut:
                  3.0: Chem.BondType.TRIPLE}
         chemistry, built = self.molecule.chemistry, Chem.RWMol()
         for atom, opened in zip(self.atoms, self.open, strict=True):
-            fresh = Chem.Atom(int(chemistry.element[atom]))
+            # RDKit embeds no bonded atoms without elements, as the mass centres that carry CO2; lengths come later.
+            fresh = Chem.Atom(int(chemistry.element[atom]) or (_CARBON if self.molecule.graph[atom] else 0))
             fresh.SetFormalCharge(round(float(chemistry.charge[atom])))
             fresh.SetNoImplicit(not opened)
             fresh.SetIsAromatic(bool(chemistry.aromatic[atom]))

@@ -105,3 +105,28 @@ def test_beads_folded_into_a_part_of_the_box(part: float, severities: list[str])
     assert [one.severity for one in found] == severities
     assert all(re.match(r"about the beads, atoms would fill [\d.]+ times the room there is", one.problem)
                for one in found)
+
+
+def test_beads_on_one_place() -> None:
+    beads = BEADS.copy()
+    beads[4] = beads[1] + BOX[0]
+    [finding] = [one for one in said(beads=beads, atoms=None) if "one place" in one.problem]
+    assert finding.severity == "warning"
+    assert finding.problem == (f"frame 0: {SYSTEM.bead_label(1)} and {SYSTEM.bead_label(4)} are on one place")
+
+
+def test_positions_that_are_missing() -> None:
+    [finding] = said(beads=np.zeros_like(BEADS), atoms=None)
+    assert finding.severity == "error"
+    assert finding.problem.endswith(f"and {len(BEADS) - 2} beads more on that of another")
+
+
+@pytest.mark.parametrize(("factor", "shift", "count"), [(10.0, 0.0, 1), (1.0, 0.0, 0), (4.0, 0.0, 0), (10.0, 2.0, 0)])
+def test_a_box_in_angstrom(factor: float, shift: float, count: int) -> None:
+    """Beads fill a tenth of it in each direction; a slab does not."""
+    system = scenes.octane_system()
+    box = np.eye(3) * 2.632
+    beads = np.random.default_rng(1).uniform(0.0, 2.632, (system.n_beads, 3))
+    beads[:10, 2] += shift
+    found = [one.problem for one in said(beads=beads, box=box * factor, names=None, atoms=None, system=system)]
+    assert sum("is in Angstrom" in problem for problem in found) == count

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from backmap_plugins.fit.examination import STRANGE, BeadFrame, Examined, examined
+from backmap_plugins.fit.examination import FOREIGN, STRANGE, BeadFrame, Compared, Examined, _of_type, examined
 from backmap_plugins.fit.lengths import LengthTables
 from backmap_plugins.fit.mappings import other_mappings
 from backmap_plugins.fit.sampling import NEAR, NEAREST, free_molecule, sampled
@@ -275,3 +275,18 @@ def test_molecules_that_fold_by_themselves_may_be_unfolded() -> None:
     wrong[:, 1] = wrong[:, 0]
     assert [misfit for misfit in examined(system, field, 350.0, [(wrong.reshape(-1, 3), None)], "mapped").misfits
             if misfit.grave]
+
+
+def test_stiff_molecules_that_were_smeared() -> None:
+    """Their lengths have nothing in common with those of the free molecule but the mean, and that is what is said."""
+    known = survey("octane")
+    free = free_molecule(known.system.types[0], known.forcefield, 350.0)
+    atoms = np.repeat(free.atoms[:1], 300, axis=0)
+    still = free.kind.mapping.apply(atoms)
+    tables = LengthTables.of(replace(free, atoms=atoms), free.kind.mapping, 0.01)
+    smeared = still + np.random.default_rng(1).normal(0.0, 0.015, still.shape)
+    one = Compared(free, tables, smeared, "mapped", "mapped", 350.0, known.forcefield)
+    assert tables.score(smeared).mean() < FOREIGN
+    misfit, = _of_type(one)
+    assert not misfit.grave
+    assert misfit.problem.startswith("distances between beads of OCT vary")

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import networkx as nx
 import numpy as np
 import pytest
 import torch
@@ -10,6 +11,7 @@ from backmap_plugins.generators.template.conformers import _Whole, ideal_library
 from backmap_plugins.molecules.assemble import molecule_type
 from rdkit import Chem
 
+from backmap.api import AtomMolecule
 from backmap.engine.sites.contracts import View
 from backmap.engine.sites.fragments import FragmentTable, resting_order
 from backmap.errors import BackmapError
@@ -131,3 +133,30 @@ def test_a_mesh_is_not_kept_whole_around_a_fragment() -> None:
         near = [int(bead) for bead in tables(kind).beads[0] if bead >= 0]
         kept, opened = _Whole(kind).around(kind.mapping.fragments()[0], near)
         assert (len(kept) == kind.n_atoms) == whole == (not opened)
+
+
+def test_a_cage() -> None:
+    """C60, whose rings are not planar with their neighbours, as RDKit takes them to be."""
+    solid = nx.icosahedral_graph()
+    corner = {pair: k for k, pair in enumerate((u, v) for u in solid for v in solid[u])}
+    bonds = {tuple(sorted((corner[u, v], corner[other]))) for u, v in corner
+             for other in ((v, u), *((u, w) for w in solid[u] if w in solid[v]))}
+    n, names = len(corner), [f"C{k}" for k in range(len(corner))]
+    atoms = AtomMolecule(name="C60", atom_names=names, atom_types=["CA"] * n, residue_names=["C60"] * n,
+                         residues=np.ones(n, dtype=np.int64), element=np.full(n, 6), mass=np.full(n, 12.011),
+                         partial_charge=np.zeros(n), bonds=np.array(sorted(bonds)),
+                         bond_length=np.full(len(bonds), np.nan), constrained=np.zeros(len(bonds), dtype=bool))
+    kind = molecule_type(atoms, builders.beads_of(atoms, {"F": dict.fromkeys(names, 1.0)}))
+    own = ideal_library(System(((kind, 1),)), 2).types["C60"].own.numpy()[0]
+    np.testing.assert_allclose(np.linalg.norm(own, axis=-1), 0.35, atol=0.02)
+
+
+def test_atoms_without_elements_that_are_bonded() -> None:
+    """Two mass centres that carry a linear molecule."""
+    atoms, _ = builders.atoms_of("CC", "CO2")
+    two = [name for name in atoms.atom_names if name.startswith("C")]
+    atoms = replace(atoms, element=np.zeros_like(atoms.element))
+    kind = molecule_type(atoms, builders.beads_of(atoms, {"M": dict.fromkeys(two, 1.0)}))
+    own = ideal_library(System(((kind, 1),)), 2).types["CO2"].own.numpy()
+    assert np.isfinite(own).all()
+    assert own.any()

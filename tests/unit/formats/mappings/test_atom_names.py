@@ -60,6 +60,16 @@ def test_hydrogens_that_are_not_there() -> None:
     assert found.misfit(of, "RES") == (1, 1, 0)
 
 
+def test_hydrogens_behind_the_atom_that_they_are_on() -> None:
+    """As Backward lists those of oleate: H92 speaks of no C39, and C316 has two, of which a line names a third."""
+    of = residue("C39-C310 C39-H9X C310-H10X C310-C316 C316-H16X C316-H16Y")
+    found = match(dict.fromkeys(["C39", "H92", "C310", "H102", "C316", "H16X", "H16Y", "H16Z"], ("D2B",)), of)
+    assert {name: found.found[name] for name in ("H92", "H102")} == {"H92": of.atoms["H9X"], "H102": of.atoms["H10X"]}
+    assert (found.lacking, found.unknown, found.spare) == (["H16Z"], [], {})
+    elsewhere = match({"C39": ("A",), "C310": ("A",), "H102": ("B",)}, of)
+    assert elsewhere.unknown == ["H102"]
+
+
 def test_a_form_fits_if_no_hydrogen_is_left() -> None:
     of = residue(BACKBONE + "CA-NZ NZ-HZ1 NZ-HZ2", "LYS")
     forms = {"LYS": "N CA C O NZ", "LYN": "N CA C O NZ HZ1 HZ2", "LSN": "N CA C O NZ HZ1 HZ2 HZ3"}

@@ -283,6 +283,8 @@ def _sampling() -> list[Case]:
                    *placed, {"refine": {"equilibrate": {"temperature": 450}}}))),
         hexane("hexane-hot-moves", what="moves at 450 K, of beads and a run.mdp of 300 K, judged at 300 K",
                recipe=both(options("hamiltonian", temperature=450), _judged_at(300))),
+        Case("glass-put-back", "sampling", "glass", "hexane at 80 K: atoms put back, 1.1 kT an atom above the true ones, "
+             "as torsions stay in wrong wells", frames=1),
         ethanol("ethanol-nan", what="a charge that is no number", files=topology((r" -0.683 ", " nan "))),
     ]
 
@@ -387,7 +389,7 @@ def _right() -> list[Case]:
     return [Case(f"{liquid}-true", "right", liquid, f"{what}: the true atoms", recipe=foreign(_as_they_are), frames=ALL)
             for liquid, what in liquids.items()] + [
         Case(f"{liquid}-right", "right", liquid, f"{what}: atoms put back", frames=1)
-        for liquid, what in liquids.items()] + [
+        for liquid, what in liquids.items() if liquid != "glass"] + [
         Case("hexane-unsaid", "right", "hexane", "300 K: atoms put back, not said what beads are", frames=1,
              beads_are="")]
 

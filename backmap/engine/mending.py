@@ -23,6 +23,7 @@ from .energy.repelling import Repulsion
 from .energy.rest import resting
 from .flags import FLATTEST, twisted, with_neighbours
 from .grafts import AromaticRings, Grafts
+from .hamiltonian.blocks import carriers
 from .hamiltonian.move import Frame
 from .hamiltonian.moves import HamiltonianMoves
 from .rings import SmallRings, Threads
@@ -104,6 +105,14 @@ class Mending:
             nx.set_node_attributes(graph, {atom: str(group.type.atom_types[atom]) for atom in graph}, "type")
             hashes = nx.weisfeiler_lehman_subgraph_hashes(graph, node_attr="type", iterations=2)
             found[group.atoms] = [kinds.setdefault(hashes[atom][-1], len(kinds)) for atom in range(group.type.n_atoms)]
+        return found
+
+    @cached_property
+    def carrier(self) -> NDArray[np.int64]:
+        """The heavy atom that each hydrogen rides on, and every other atom itself, (A,)."""
+        found = np.arange(self.system.n_atoms)
+        for group in self.system.groups:
+            found[group.atoms] = group.atom_offset[:, None] + carriers(group.type)
         return found
 
     def troubles(self, frame: Frame, box: Array | None) -> dict[str, Mask]:
@@ -246,7 +255,10 @@ class Mending:
         energies = self.energy.of(atoms, box)
         # Ions sit deep in the shells of others. Excluded pairs and an atom itself cancel in the reaction field, as
         # charges of molecules do: without the one, the others would look like a repulsion.
-        held = np.minimum(energies.coulomb_of_atom + self.energy.layout.self_energies, 0)
+        # Of an ammonium among anions nitrogen itself is repelled, and its hydrogens are drawn.
+        charged = energies.coulomb_of_atom + self.energy.layout.self_energies
+        together = np.bincount(self.carrier, charged, len(charged))[self.carrier]
+        held = np.minimum(np.minimum(charged, together), 0)
         return self._beads(~(energies.lj_of_atom + held < limit))
 
     def _beads(self, atoms: Mask) -> Mask:

@@ -283,8 +283,8 @@ def _sampling() -> list[Case]:
                    *placed, {"refine": {"equilibrate": {"temperature": 450}}}))),
         hexane("hexane-hot-moves", what="moves at 450 K, of beads and a run.mdp of 300 K, judged at 300 K",
                recipe=both(options("hamiltonian", temperature=450), _judged_at(300))),
-        Case("glass-put-back", "sampling", "glass", "hexane at 80 K: atoms put back, 1.1 kT an atom above the true ones, "
-             "as torsions stay in wrong wells", frames=1),
+        Case("glass-put-back", "sampling", "glass", "hexane at 80 K: atoms put back, 1.1 kT an atom above the true "
+             "ones, as torsions stay in wrong wells", frames=1),
         ethanol("ethanol-nan", what="a charge that is no number", files=topology((r" -0.683 ", " nan "))),
     ]
 

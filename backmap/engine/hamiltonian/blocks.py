@@ -80,7 +80,7 @@ class _Grower:
 
     def __init__(self, kind: MoleculeType, exact: bool) -> None:
         self.kind, self.exact = kind, exact
-        self.fragments, self.carrier = kind.mapping.fragments(), _carriers(kind)
+        self.fragments, self.carrier = kind.mapping.fragments(), carriers(kind)
         self.in_beads, self.weight = tying(kind)
         self.known: dict[bytes, Index] = {}
 
@@ -158,7 +158,7 @@ def digest(*arrays: NDArray) -> bytes:
     return hashlib.blake2b(b"".join([sizes, *[array.tobytes() for array in arrays]]), digest_size=16).digest()
 
 
-def _carriers(kind: MoleculeType) -> Index:
+def carriers(kind: MoleculeType) -> Index:
     """The heavy atom that each one rides on, itself where it is heavy or has none, (A,)."""
     heavy, each = kind.chemistry.heavy, np.arange(kind.n_atoms)
     carrier = np.where(heavy, each, kind.n_atoms)

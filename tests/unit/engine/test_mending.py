@@ -115,6 +115,26 @@ def test_what_charges_hold_together_does_not_overlap(mending: Mending, monkeypat
         assert set(np.flatnonzero(found)) == overlapping
 
 
+def test_what_is_held_by_the_charges_of_its_hydrogens_does_not_overlap(mending: Mending,
+                                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an ammonium between anions nitrogen is repelled, and its hydrogens are drawn."""
+    known = melt()
+    frame, plain = framed(mending, 0, known.atoms[0]), mending.energy.of(known.atoms[0], known.boxes[0])
+    hydrogen = int(np.flatnonzero(mending.carrier != np.arange(len(mending.carrier)))[0])
+    heavy = mending.carrier[hydrogen]
+    repelled, charged = plain.lj_of_atom.copy(), np.zeros(len(plain.lj_of_atom))
+    repelled[heavy], charged[heavy] = 2 * PAIR, PAIR
+    monkeypatch.setattr(mending.repulsion, "below", lambda *_: False)
+    monkeypatch.setattr(mending.energy.layout, "self_energies", np.zeros(len(charged)))
+    for drawn, overlaps in ((-4 * PAIR, False), (-PAIR, True)):
+        charged[hydrogen] = drawn
+        monkeypatch.setattr(mending.energy, "of", lambda atoms, box: replace(
+            plain, lj_of_atom=repelled, coulomb_of_atom=charged))
+        monkeypatch.setattr(mending, "_last", None)
+        found = mending.troubles(frame, known.boxes[0])[OVERLAPPING]
+        assert set(np.flatnonzero(found)) == ({int(mending.owner[heavy])} if overlaps else set())
+
+
 def test_strain_that_most_atoms_of_a_kind_have_is_not_in_the_way(mending: Mending,
                                                                  monkeypatch: pytest.MonkeyPatch) -> None:
     known = melt()

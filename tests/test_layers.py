@@ -17,8 +17,8 @@ FLOORS = {
     "backmap": ("errors", "stock", "fields", "model", "engine", "contracts", "hookspecs", "api", "recipe", "running",
                 "checking", "starting", "session", "scaffold", "commands", "__main__"),
     "backmap.engine": ("random", "relaxation", "flags", "compiling", "rings", "geometry", "sites", "checkpoints",
-                       "energy", "forces", "tabulated", "metropolis", "hamiltonian", "grafts", "mending", "relieving",
-                       "carrying", "identities"),
+                       "energy", "forces", "tabulated", "metropolis", "hamiltonian", "grafts", "mending", "refolding",
+                       "relieving", "carrying", "identities"),
     "backmap_plugins": ("chemistry", "files", "handed", "molecules", "environments", "bottleneck",
                         "openmm_bridge", "fit", "learning", "report", "KINDS"),
 }

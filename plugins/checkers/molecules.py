@@ -1,23 +1,24 @@
 """The checker ``molecules``: what a run has to know of molecules beside their atoms and beads."""
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import combinations
 
 import numpy as np
 
 from backmap.api import Checker
-from backmap.model.molecule import merged
+from backmap.model.molecule import MoleculeType, merged
 from backmap.model.survey import Finding, Survey
 
-from ..chemistry.stereochains import chains_of
+from ..chemistry.stereochains import Stereochain, chains_of
 from ..molecules.assemble import unsigned_centres
 from ..molecules.isomers import SLIP
 from .listing import counted, listed
 
 TOLD = "Give true atoms, 'stereo: aa.gro' in topology, a mapping that tells them, or weights that know."
-TACTICITY = ("Give true atoms, 'stereo: aa.gro' in topology; say what tacticity chains have, by 'tacticity' there; or "
-             "let the step 'tacticity', after hamiltonian, find it from the beads.")
+GIVEN = "Give true atoms, 'stereo: aa.gro' in topology, or say what tacticity chains have, by 'tacticity' there"
+TACTICITY = f"{GIVEN}; or let the step 'tacticity', after hamiltonian, find it from the beads."
 UNROUNDED = 0.005  #: e; sums of charges that were rounded for a file are closer to whole numbers
 
 
@@ -43,11 +44,18 @@ def _stereocentres(survey: Survey) -> Iterator[Finding]:
     for kind in merged(survey.system.types):
         if unsigned.get(kind.name):
             open_ones = kind.chemistry.centres[kind.chemistry.sign == 0, 0] if (kind.chemistry.sign == 0).any() else []
-            names = listed([kind.atom_names[atom] for atom in open_ones])
-            hint = TACTICITY if chains_of(kind) else TOLD
+            names = listed([f"{name} ({count})" if count > 1 else name for name, count in
+                            Counter(kind.atom_names[atom] for atom in open_ones).items()])
+            chains = chains_of(kind)
+            hint = TOLD if not chains else TACTICITY if all(_flips(kind, chain) for chain in chains) else f"{GIVEN}."
             yield Finding("warning", survey.place_of("system"), f"{kind.name}: the handedness of "
                           f"{counted(unsigned[kind.name], 'stereocentre')} is not known ({names})",
                           f"They come out in either chirality. {hint}")
+
+
+def _flips(kind: MoleculeType, chain: Stereochain) -> bool:
+    """Whether the step ``tacticity`` can turn the centres of a chain over: each has a hydrogen."""
+    return all((kind.chemistry.element[[*kind.graph[centre]]] == 1).any() for centre in chain.centres[:, 0].tolist())
 
 
 def _slips(survey: Survey) -> Iterator[Finding]:

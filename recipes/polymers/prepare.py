@@ -81,7 +81,19 @@ POLYMERS = {
             "P3HT": ("S1 C2 C3 C5 C6", (
                 ("ST1", "S1"), ("CT2 CT3", "C3"), ("CT4 HT4 CT5", "C2"),
                 ("C06 H06 H07 C07 H08 H09 C08 H10 H11", "C5"),
-                ("C09 H12 H13 C10 H14 H15 C11 H16 H17 H18", "C6")))}, 250.0)}
+                ("C09 H12 H13 C10 H14 H15 C11 H16 H17 H18", "C6")))}, 250.0),
+    "pva": Polymer(
+        "PVA", 40, ("PVA:20",), ("PVA:20",), "2016H66", "gromos53a6.ff", {"SP2r": (45.0, 0.41, 2.8)}, {}, {
+            "PVA": ("VNL", (("VC1 VC2 SC1 SC2", "VNL"),))}, 1.0),
+    "pmma": Polymer(
+        "PMMA", 24, ("PMMA:20",), ("PMMA:20",), "2016H66", "gromos53a6.ff",
+        {"SC3": (54.0, 0.41, 2.3), "SN4a": (54.0, 0.41, 2.5)}, {}, {
+            "PMMA": ("VNL EST", (("VC1 VC2 SB1", "VNL"), ("SC1 SC2 SC3 SC4", "EST")))}, 1.0),
+    "ps": Polymer(
+        "PS", 24, ("PS:15",), ("PS:15",), "2016H66", "gromos53a6.ff",
+        {"TC5": (45.0, 0.34, 1.51), "TC3": (45.0, 0.34, 1.4)}, {}, {
+            "PS": ("R1 R2 R3 B", (("VC1 VC2", "B"), ("SC1 SC2 H1", "R1"), ("C3 H2 C4 H3", "R2"),
+                                  ("C5 H4 SC3 H5", "R3")))}, 50.0)}
 
 
 def mapping_of(polymer: Polymer) -> str:

@@ -22,6 +22,8 @@ ATOMS = ("It holds as many as there are atoms: beads are made of atoms by csg_ma
 LISTED, FEW = 5, 12  #: kinds of beads that a message names, and at most if it names all
 DECLARE = ("Declare sites without atoms in topology as 'ignore: [{example}]', and molecules that are not to be "
            "backmapped as 'exclude: {{MOLECULE: {example}}}'. With init, sites without atoms are --ignore {example}.")
+OTHER_MODEL = ("{bead} is in residue {residue}, of which the mapping has {own}: is it for the model that these beads are "
+               "of (init: --from martini2, martini3)? ")
 
 
 def _called(names: Sequence[str]) -> str:
@@ -110,8 +112,9 @@ class Beads:
         if strangers and (len(strangers) < len(set(found)) or not blocks):
             counts = ", ".join(f"{count} {name}" for name, count in strangers.most_common(LISTED))
             more = ", ..." if len(strangers) > LISTED else ""
+            model = self._of_another_model(blocks, set(strangers))
             return BackmapError(f"holds beads that no mapping names: {counts}{more}", where=self.where,
-                                hint=DECLARE.format(example=next(iter(strangers))))
+                                hint=model + DECLARE.format(example=next(iter(strangers))))
         here = f"{len(self.rows)} beads" + (f" ({self.aside})" if self.aside else "")
         many = len(self.rows) > sum(kind.n_beads * count for kind, count in blocks)
         surplus = _called(found) if many else ""
@@ -121,6 +124,16 @@ class Beads:
                             where=self.where, hint="Check the molecule counts and that every chain has the topology's "
                                                     "length; beads that are not to be backmapped are declared in "
                                                     "topology, under 'exclude' or 'ignore' (init: --ignore NAME).")
+
+    def _of_another_model(self, blocks: Blocks, strangers: set[str]) -> str:
+        """What the mapping has in the first residue that it knows under the same name without one of its beads."""
+        for row in self.rows if self.residues is not None and self.names is not None else ():
+            residue = self.residues[row]
+            own = dict.fromkeys(bead for kind, _ in blocks for name, bead in
+                                zip(kind.bead_residue_names, kind.bead_names, strict=True) if name == residue)
+            if own and self.names[row] in strangers:
+                return OTHER_MODEL.format(bead=self.names[row], residue=residue, own=", ".join(own))
+        return ""
 
     def _differences(self, blocks: Blocks) -> str:
         """Which beads of which residues are too few or too many, where names of the file are those of the mapping."""

@@ -65,6 +65,13 @@ def test_beads_that_no_mapping_names() -> None:
         expect([*NAMES, "VS", "GO1", "VS"])
 
 
+def test_a_bead_in_a_residue_that_the_mapping_knows_without_it() -> None:
+    """A map for another version of Martini: to declare SC4 as a site without atoms would lose the end of a ring."""
+    with pytest.raises(BackmapError, match=r"names: 1 E3\. E3 is in residue BUT, of which the mapping has E1, E2: "
+                                           r"is it for the model that these beads are of .*\? Declare"):
+        expect(["E1", "E2", "E3", *NAMES[2:]], ["BUT", *RESIDUES])
+
+
 def test_a_wrong_number_under_known_or_wholly_foreign_names() -> None:
     for names in (NAMES[:-1], ["X"] * 7):
         with pytest.raises(BackmapError, match=r"holds 7 beads, but the topology \(2 BUT, 2 CHI\) has 8"):

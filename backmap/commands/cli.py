@@ -94,6 +94,8 @@ def guarded(call: Callable[[], object], debug: bool = False) -> int:
         if debug:
             traceback.print_exc()
         return _explain(error)
+    if code == 130:  # typer's own end of what was stopped, without a word
+        return _say("stopped", 130)
     return code if isinstance(code, int) else 0
 
 

@@ -22,8 +22,8 @@ ATOMS = ("It holds as many as there are atoms: beads are made of atoms by csg_ma
 LISTED, FEW = 5, 12  #: kinds of beads that a message names, and at most if it names all
 DECLARE = ("Declare sites without atoms in topology as 'ignore: [{example}]', and molecules that are not to be "
            "backmapped as 'exclude: {{MOLECULE: {example}}}'. With init, sites without atoms are --ignore {example}.")
-OTHER_MODEL = ("{bead} is in residue {residue}, of which the mapping has {own}: is it for the model that these beads are "
-               "of (init: --from martini2, martini3)? ")
+OTHER_MODEL = ("{bead} is in residue {residue}, of which the mapping has {own}: is it for the model that these beads "
+               "are of (init: --from martini2, martini3)? ")
 
 
 def _called(names: Sequence[str]) -> str:
@@ -126,13 +126,16 @@ class Beads:
                                                     "topology, under 'exclude' or 'ignore' (init: --ignore NAME).")
 
     def _of_another_model(self, blocks: Blocks, strangers: set[str]) -> str:
-        """What the mapping has in the first residue that it knows under the same name without one of its beads."""
-        for row in self.rows if self.residues is not None and self.names is not None else ():
-            residue = self.residues[row]
-            own = dict.fromkeys(bead for kind, _ in blocks for name, bead in
+        """What the mapping has in the first residue of this name whose beads are others, and not only more."""
+        if self.names is None or self.residues is None:
+            return ""
+        present = {(self.residues[row], self.names[row]) for row in self.rows}
+        for row in self.rows:
+            bead, residue = self.names[row], self.residues[row]
+            own = dict.fromkeys(other for kind, _ in blocks for name, other in
                                 zip(kind.bead_residue_names, kind.bead_names, strict=True) if name == residue)
-            if own and self.names[row] in strangers:
-                return OTHER_MODEL.format(bead=self.names[row], residue=residue, own=", ".join(own))
+            if bead in strangers and any((residue, other) not in present for other in own):
+                return OTHER_MODEL.format(bead=bead, residue=residue, own=", ".join(own))
         return ""
 
     def _differences(self, blocks: Blocks) -> str:

@@ -222,3 +222,8 @@ def test_interrupted_run_exits_with_130_and_one_line(write_recipe: Write, stop: 
     assert process.returncode == 130
     assert err == "backmap: stopped after 2 frames, which are whole; the same command with --resume goes on\n"
     assert part.read_text().count("\n") == 3
+
+
+def test_typers_own_end_of_what_was_stopped_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.guarded(lambda: 130) == 130
+    assert capsys.readouterr().err == "backmap: stopped\n"

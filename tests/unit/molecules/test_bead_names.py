@@ -67,9 +67,14 @@ def test_beads_that_no_mapping_names() -> None:
 
 def test_a_bead_in_a_residue_that_the_mapping_knows_without_it() -> None:
     """A map for another version of Martini: to declare SC4 as a site without atoms would lose the end of a ring."""
-    with pytest.raises(BackmapError, match=r"names: 1 E3\. E3 is in residue BUT, of which the mapping has E1, E2: "
-                                           r"is it for the model that these beads are of .*\? Declare"):
-        expect(["E1", "E2", "E3", *NAMES[2:]], ["BUT", *RESIDUES])
+    with pytest.raises(BackmapError, match=r"names: 2 E3, 2 E4\. E3 is in residue BUT, of which the mapping has E1, "
+                                           r"E2: is it for the model that these beads are of .*\? Declare"):
+        expect(["E1", "E3", "E4"] * 2 + NAMES[4:], ["BUT"] * 6 + RESIDUES[4:])
+
+
+def test_a_site_in_a_residue_that_has_all_of_its_beads_is_of_no_other_model() -> None:
+    with pytest.raises(BackmapError, match=r"names: 1 VS\. Declare"):
+        expect(["E1", "E2", "VS", *NAMES[2:]], ["BUT", *RESIDUES])
 
 
 def test_a_wrong_number_under_known_or_wholly_foreign_names() -> None:

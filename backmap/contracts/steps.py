@@ -103,6 +103,14 @@ class Step(Plugin):
         """The options that are left to the pilot, by name; none once it has chosen."""
         return tuple(name for name in self.tunable if getattr(self.options, name) == "auto")
 
+    @property
+    def draws_alike(self) -> bool:
+        """Whether a pilot may draw as the run does, so that what it makes on the way need not be made twice.
+
+        Only where nothing is sampled: choices would depend on the draws of the frames that they are for.
+        """
+        return False
+
     def tune(self, window: Window, state: State) -> Tuned:
         """Choose the options that are ``automatic``, by some frames of the run; called once, before its frames pass.
 
@@ -112,7 +120,7 @@ class Step(Plugin):
         Args:
             window: Some frames, as the steps before this one made them; not to be changed.
             state: The state of the run, with which this step has started; but the ``seed`` is the pilot's, so that no
-                draw is one of those that the run makes.
+                draw is one of those that the run makes, unless steps have ``draws_alike``.
         """
         raise NotImplementedError(f"{type(self).__name__} has options to be tuned, but no 'tune'")
 

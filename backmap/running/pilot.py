@@ -1,8 +1,9 @@
 """The pilot of a run: some of its frames go through the steps beforehand, and steps choose by them what is ``auto``.
 
-Its draws have names of their own. What it chooses is a part of what the run is (``tuning``): all frames, processes and
-parts have it, and a run that is resumed does not choose again. A part takes what another part of the same run has left
-in the output folder of both; where there is nothing, it comes to the same by itself.
+Its draws have names of their own, unless nothing is sampled. What it chooses is a part of what the run is
+(``tuning``): all frames, processes and parts have it, and a run that is resumed does not choose again. A part takes
+what another part of the same run has left in the output folder of both; where there is nothing, it comes to the same by
+itself.
 """
 from __future__ import annotations
 
@@ -88,7 +89,8 @@ def fly(pipeline: Pipeline, numbers: Sequence[int]) -> dict[str, Tuned]:
     state, pairs, choices = pipeline.state, list(_alike(pipeline.steps)), dict[str, Tuned]()
     last = max(like.index for _, like in pairs)
     window = window_of(numbers, 0, state.systems[state.read_level], *pipeline.sources)
-    state.seed = seed_named(pipeline.seed, "pilot")
+    if not all(step.draws_alike for step, _ in pairs):
+        state.seed = seed_named(pipeline.seed, "pilot")
     with state.working("pilot") as bar:
         for step in pipeline.steps[:last + 1]:
             state.progress = lambda share, step=step: bar.at((step.index + share) / (last + 1), step.name)

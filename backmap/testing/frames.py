@@ -159,10 +159,11 @@ def check_tuning(step: Step, state: State, window: Window) -> None:
     assert atoms is None or np.array_equal(window.atoms, atoms), "tuning moves the atoms"
     written = type(step)(type(step.options).model_validate({**dict(step.options), **first.values}))
     written.index, written.where, written.there = step.index, step.where, step.there
-    written.start(replace(state, log=lambda line: None))
+    apart = replace(state, log=lambda line: None, judges={})
+    written.start(apart)
     step.adopt(first)
     assert not step.automatic, "options are auto still once they are chosen"
-    (one, counted), (other, expected) = (_through(each, state, before) for each in (step, written))
+    (one, counted), (other, expected) = _through(step, state, before), _through(written, apart, before)
     same = one.atoms is None or np.array_equal(one.atoms, other.atoms)
     assert same, "a step that adopts a choice makes other atoms than one whose recipe says so"
     assert pack({0: counted}) == pack({0: expected}), "and it remembers other things"

@@ -1,8 +1,8 @@
 """The step ``hamiltonian``: concerted moves of blocks along the forces, accepted or rejected."""
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -16,8 +16,9 @@ from backmap.engine.geometry.constraint import FLAG as TOLERANCE
 from backmap.engine.geometry.constraint import SystemProjector
 from backmap.engine.hamiltonian import timestep as lengths
 from backmap.engine.hamiltonian.following import Followed, Following
-from backmap.engine.hamiltonian.move import changing, copied
-from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves, SweepOutcome
+from backmap.engine.hamiltonian.move import copied
+from backmap.engine.hamiltonian.moves import Frame, HamiltonianMoves
+from backmap.engine.hamiltonian.outcomes import never_accepted
 from backmap.engine.hamiltonian.sigma import by_type
 from backmap.engine.hamiltonian.tables import movable
 from backmap.engine.mending import MISSED, TROUBLES, Mending
@@ -28,7 +29,8 @@ from backmap.model.tuned import AUTO, Tuned
 
 from . import stages
 from .balancing import MappedBeads
-from .leading import LEADS, MEND_AGAIN, SIFT_AGAIN, Leading
+from .keeping import Starts, arrays_of, recalled
+from .leading import LEADS, MEND_AGAIN, SIFT_AGAIN, SOFTEN, Leading
 from .mended import LEFT, MENDED, UNMENDED, LeftRecord, MendingRecord, told, unsound
 from .mended import RULES as MENDING_RULES
 from .move_options import SELDOM, WORTH, HamiltonianOptions, SoftBeads, Tempered
@@ -45,7 +47,6 @@ FLAG = "never_accepted"
 SPRINGY = 2.0  #: fs; longer time steps are too long for bonds that are springs
 LAST = "last"  #: name of what mends what these leave wrong where they lead to a start
 PACE = "pace"  #: name of the time steps that these have left
-_OUTCOME = [field.name for field in fields(SweepOutcome)]
 STRAYING = 3.0  #: sigma that a soft bead may be missed by before it is said to be infeasible
 
 
@@ -71,6 +72,10 @@ class Hamiltonian(FrameStep):
         found = super().automatic
         left = self.options.beads is None and self.beads_said in ("model", "auto") and self.options.only is None
         return ("beads", *found) if left and "beads" not in found else found
+
+    @property
+    def draws_alike(self) -> bool:
+        return self.options.for_start
 
     def adopt(self, tuned: Tuned) -> None:
         super().adopt(tuned)
@@ -106,6 +111,7 @@ class Hamiltonian(FrameStep):
         """Everything that depends on how softly beads are met."""
         options, (timestep, steps) = self.options, self._pace(state.system)
         each = by_type(state.system, sigma, f"{self.where}.beads.sigma") if isinstance(sigma, dict) else sigma
+        self._each = each
         self._wanted = partial(HamiltonianMoves, state.system, state.forcefield, options.temperature, steps, timestep,
                                options.block_size, each, options.fixman_potential,
                                hydrogen_mass=options.hydrogen_mass or 0.0, friction=options.friction or np.inf)
@@ -125,10 +131,27 @@ class Hamiltonian(FrameStep):
         """What leads frames to where sweeps can begin."""
         return Leading(self.moves, self.energy, self.options)
 
+    @cached_property
+    def starts(self) -> Starts:
+        """Those that the pilot has made."""
+        return Starts()
+
     @property
     def mending(self) -> Mending:
         """What leads frames out of what moves do not leave."""
         return self.leading.mending
+
+    def _as_in(self, name: str, number: int) -> None:
+        """Before sweep ``number`` of those called ``name``: how softly beads are met, and how flat planar bonds stay.
+
+        Starts for simulations are made with one sigma, whatever it is later: those of the pilot are the run's.
+        """
+        if self.options.for_start and self._each is not None:
+            sigma = GUESS if name in (SOFTEN, ANNEAL, *LEADS) else self._each
+            if (self.moves.sigma != sigma).any():
+                self.moves.soften(sigma)
+                vars(self.leading).pop("steering", None)  # it knows another
+        self.leading.keep_flat(name, number)
 
     @cached_property
     def following(self) -> Following:
@@ -190,10 +213,13 @@ class Hamiltonian(FrameStep):
 
     def frame(self, window: Window, state: State) -> Window:
         only = None if self.options.only is None else flagged(window, self.options.only, self.where)[0]
-        frame, residual = self._entered(window, state, only)
+        done, kept = state.kept.last(self.index)
+        if not done and (made := self.starts.of(window, self.moves.rules)) is not None:
+            done, kept = len(stages.before(self.options)), made
+        frame, residual = self._entered(window, state, only, bool(done))
         rejected, mended, left = *np.zeros((2, window.system.n_beads), dtype=bool), {}
         if only is None or only.any():
-            rejected, mended = self._sweep(frame, window, only, state)
+            rejected, mended = self._sweep(frame, window, only, state, (done, kept))
             left = self._left(frame, window, state, mended)
             self.moves.follow(frame, 0.0)
             window, atoms = replace(window, beads=frame.grid.beads[None].copy()), frame.atoms
@@ -242,26 +268,33 @@ class Hamiltonian(FrameStep):
     def _begun(self, window: Window, state: State, progress: Callable[[float], None]) -> Frame:
         """A frame after the sweeps that come before those that count."""
         frame = self._entered(window, state)[0]
-        mended = np.zeros(len(frame.residual), dtype=bool)
+        mended, pace = np.zeros(len(frame.residual), dtype=bool), np.ones(len(frame.residual))
         before = stages.before(self.options)
         for place, (name, number, settings) in enumerate(before):
             progress(place / len(before))
             words = (state.seed, self.index, name, int(window.frames[0]), number)
-            self.leading.keep_flat(name, number)
+            self._as_in(name, number)
             if name in LEADS:
-                self.leading.ready(frame, window.box(0), words, mended)
+                found = self.leading.ready(frame, window.box(0), words, mended, refold=False)
+                pace = pace if found is None else found
             else:
                 self.moves.sweep(frame, words, **settings)
+        if self.options.for_start:
+            self.starts.keep(window, self.moves.rules, {**arrays_of(copied(frame)), MENDED: mended, PACE: pace})
         self.moves.slow_down(np.ones(len(mended)))  # time steps are what is looked for
         return frame
 
-    def _entered(self, window: Window, state: State, only: NDArray[np.bool_] | None = None) -> tuple[Frame, Array]:
-        """A frame ready to be moved, of the right isomers, and its residual before, (B, 3), nm."""
+    def _entered(self, window: Window, state: State, only: NDArray[np.bool_] | None = None,
+                 known: bool = False) -> tuple[Frame, Array]:
+        """A frame ready to be moved, of the right isomers if it is not ``known`` what came of it; its residual before,
+        (B, 3), nm."""
         (atoms,), (residual,) = self.projector.project(window.atoms, window.beads)
         whole = window.system.atoms_near_beads(atoms, window.beads[0], window.box(0))
         kept = None if window.velocities is None else window.velocities[0]
         frame = self.moves.frame(whole, window.beads[0], window.box(0), kept)
-        self.leading.turn_over(frame, (state.seed, self.index, "steer", int(window.frames[0])), only)
+        if not known:
+            self._as_in(SOFTEN, 0)
+            self.leading.turn_over(frame, (state.seed, self.index, "steer", int(window.frames[0])), only)
         return frame, residual
 
     @property
@@ -290,14 +323,17 @@ class Hamiltonian(FrameStep):
         words = (state.seed, self.index, "part", int(window.frames[0]))
         return Followed(self.following, window.box(0), self.following.part(share, words) if place in twice else None)
 
-    def _sweep(self, frame: Frame, window: Window, only: NDArray[np.bool_] | None,
-               state: State) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """All sweeps, in place; returns beads of which no move was accepted, and those that were mended, (B,)."""
+    def _sweep(self, frame: Frame, window: Window, only: NDArray[np.bool_] | None, state: State,
+               known: tuple[int, Mapping[str, NDArray]]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """All sweeps, in place, but those whose number and outcome are ``known``.
+
+        Returns beads of which no move was accepted, and those that were mended, (B,).
+        """
         place, followed = int(window.place[0]), self._followed(window, state)
         sweeps = stages.sweeps(self.options, followed is not None and followed.part is not None)
         doing = stages.said([name for name, *_ in sweeps])
-        done, kept = state.kept.last(self.index)
-        outcomes, second = self._recalled(frame, followed, kept) if done else ([], None)
+        done, kept = known
+        outcomes, second = recalled(self.moves, frame, followed, kept) if done else ([], None)
         everything = np.ones(len(frame.residual), dtype=bool)
         mended = kept[MENDED].copy() if done else ~everything
         pace = kept[PACE] if done else np.ones(len(mended))
@@ -314,12 +350,13 @@ class Hamiltonian(FrameStep):
                 followed.heated(second.atoms)
             moved, where = (frame, only) if second is None else (second, followed.part >= 0)
             words = (state.seed, self.index, name, int(window.frames[0]), sweep)
-            self.leading.keep_flat(name, sweep)
+            self._as_in(name, sweep)
             state.doing(doing[number])
             if name in LEADS:
                 found = self.leading.ready(
                     frame, window.box(0), words, mended,
-                    lambda share, number=number: state.progress((number + share) / len(sweeps)))
+                    lambda share, number=number: state.progress((number + share) / len(sweeps)),
+                    refold=not self.options.for_start)
                 pace = pace if found is None else found
             elif name == DOWNHILL:
                 self.moves.descend(frame, words, everything if only is None else only, self.options.downhill)
@@ -333,43 +370,13 @@ class Hamiltonian(FrameStep):
             if followed is not None and name in (MAIN, AGAIN):
                 followed.after(sweep + 1, moved.atoms, outcome, "first" if name == MAIN else "second")
             state.kept.keep(self.index, number + 1, {
-                **self._to_keep(frame, outcomes, followed, second), MENDED: mended, PACE: pace})
+                **arrays_of(frame, outcomes, followed, second), MENDED: mended, PACE: pace})
             state.progress((number + 1) / len(sweeps))
         crossing = [name == TEMPERED for name, *_ in sweeps if name in (MAIN, TEMPERED)]
         self._record(window.system).add(place, outcomes, crossing, None if followed is None else followed.potential)
         for name, values in ({} if followed is None else followed.rows()).items():
             self.memory["relaxation"].row(name, place, values)
-        tried, moved = (np.zeros(len(frame.residual), dtype=bool) for _ in range(2))
-        for outcome in outcomes:
-            tried[outcome.beads[outcome.beads >= 0]] = True
-            some = outcome.beads[outcome.accepted]
-            moved[some[some >= 0]] = True
-        return tried & ~moved, mended
-
-    @staticmethod
-    def _to_keep(frame: Frame, outcomes: list[SweepOutcome], followed: Followed | None,
-                 second: Frame | None) -> dict[str, NDArray]:
-        """What the next sweeps of a frame need."""
-        arrays = {f"{which} {name}": array for which, one in (("frame", frame), ("second", second)) if one is not None
-                  for name, array in changing(one).items()}
-        arrays |= {f"seen {name}": array for name, array in (followed.arrays if followed else {}).items()}
-        return arrays | {f"{name} {k}": getattr(outcome, name) for k, outcome in enumerate(outcomes)
-                         for name in _OUTCOME}
-
-    def _recalled(self, frame: Frame, followed: Followed | None,
-                  kept: dict[str, NDArray]) -> tuple[list[SweepOutcome], Frame | None]:
-        """Bring a frame to where it was kept, in place; outcomes so far, and its second start."""
-        second = copied(frame) if "second atoms" in kept else None
-        for which, one in (("frame", frame), ("second", second)):
-            for name, array in (changing(one) if one is not None else {}).items():
-                array[:] = kept[f"{which} {name}"]
-            if one is not None:
-                self.moves.recall(one)
-        if followed is not None:
-            followed.arrays |= {name.removeprefix("seen "): array for name, array in kept.items()
-                                if name.startswith("seen ")}
-        count = sum(name.startswith("centre ") for name in kept)
-        return [SweepOutcome(*(kept[f"{name} {k}"] for name in _OUTCOME)) for k in range(count)], second
+        return never_accepted(outcomes, len(mended)), mended
 
     def finish(self, state: State) -> None:
         record, stiffness = self._record(state.systems[self.level]), list(self._stiffness.lines())

@@ -79,25 +79,28 @@ class Leading:
         return True
 
     def ready(self, frame: Frame, box: Array | None, words: tuple, mended: Mask,
-              progress: Callable[[float], None] = lambda share: None) -> Array | None:
+              progress: Callable[[float], None] = lambda share: None, refold: bool = True) -> Array | None:
         """Mend, loosen, sift or settle a frame, as ``words`` name it, both in place; time steps if it settled.
 
         Args:
             mended: Beads that were led about so far, (B,).
+            refold: Whether what mending leaves is folded anew.
         """
         if SETTLE in words:
             return settled(self.moves, frame, mended, words[:-1], progress)
         if SIFT in words:
             self.sifting.sift(frame, box, words)
             return None
-        mended |= (self.loosen if LOOSEN in words else self.mend)(frame, box, words, progress)
+        mended |= (self.loosen if LOOSEN in words else self.mend)(frame, box, words, progress, refold)
         return None
 
     def mend(self, frame: Frame, box: Array | None, words: tuple,
-             progress: Callable[[float], None] = lambda share: None) -> Mask:
+             progress: Callable[[float], None] = lambda share: None, refold: bool = True) -> Mask:
         """Mend a frame, in place, and turn over what that made another isomer; returns beads that were moved, (B,)."""
         done = self.mending.mend(frame, box, words, progress)
-        mended = done.beads | self._refolded(frame, box, words, done.left)
+        mended = done.beads
+        if refold:
+            mended |= self._refolded(frame, box, words, done.left)
         for turn in range(TURNS):
             if not self.turn_over(frame, (*words, "steer", turn), least=FLATTEST):
                 break
@@ -120,7 +123,7 @@ class Leading:
         return moved
 
     def loosen(self, frame: Frame, box: Array | None, words: tuple,
-               progress: Callable[[float], None] = lambda share: None) -> Mask:
+               progress: Callable[[float], None] = lambda share: None, refold: bool = True) -> Mask:
         """Lead molecules with planar bonds that beads hold twisted to where these are flat, in place.
 
         Returns:
@@ -130,7 +133,7 @@ class Leading:
         if not self.options.loosening_sweeps or self.moves.sigma is None or not around.any():
             return np.zeros_like(around)
         self._loosened(frame, box, words, around)
-        return around | self.mend(frame, box, (*words, MEND), progress)
+        return around | self.mend(frame, box, (*words, MEND), progress, refold)
 
     def _loosened(self, frame: Frame, box: Array | None, words: tuple, around: Mask) -> None:
         """Loosen what is ``around`` and tied to its beads, without what is free, in place."""

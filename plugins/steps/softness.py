@@ -32,7 +32,7 @@ USUAL, SPREAD = 0.03, 1.0  #: of w, nm, before anything is known: a log-normal
 SETTLE, MEASURE, TRIALS = 3, 4, 6  #: sweeps before a measurement, and of it; how many are made at most
 WAIT = 10  #: sweeps before the fixed point is looked for anew, twice as many each time
 FALLEN = 0.1  #: share by which it must have fallen to be looked for once more
-NEAR = 0.04  #: relative change of every sigma below which no more are tried
+NEAR, ROUGH = 0.04, 0.1  #: relative change of every sigma below which no more are tried; at most, if errors are larger
 FARTHEST = 3.0  #: factor by which a trial differs from the one before at most
 ENOUGH = 600  #: beads by which sigma is told in large frames, at least
 
@@ -170,7 +170,8 @@ class SigmaTuner:
                               for k, name in enumerate(self.names)]
             wanted = np.clip(np.minimum(tau, WIDEST), np.maximum(sigma / FARTHEST, LEAST), FARTHEST * sigma)
             known = (tau**2 < 2 * error) & (trial > 0)  # as good as none, as far as so few beads can tell
-            if (known | (np.abs(wanted / sigma - 1) < NEAR)).all():
+            near = np.clip(error / (2 * np.maximum(tau, LEAST)**2), NEAR, ROUGH)
+            if (known | (np.abs(wanted / sigma - 1) < near)).all():
                 break
             sigma = np.where(known, sigma, wanted)
         return tau, error

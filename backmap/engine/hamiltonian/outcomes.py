@@ -1,6 +1,7 @@
 """What comes of sweeps of Hamiltonian moves, and how tempered ones are."""
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,3 +44,13 @@ class Tempering:
 
     peak: float = 4.0
     time: float = 300.0
+
+
+def never_accepted(outcomes: Iterable[SweepOutcome], n_beads: int) -> Mask:
+    """Beads that moves were tried of, and of which none was accepted, (B,) bool."""
+    tried, moved = np.zeros((2, n_beads), dtype=bool)
+    for outcome in outcomes:
+        tried[outcome.beads[outcome.beads >= 0]] = True
+        some = outcome.beads[outcome.accepted]
+        moved[some[some >= 0]] = True
+    return tried & ~moved

@@ -9,7 +9,6 @@ from backmap_plugins.steps import stages
 
 from backmap import testing
 from backmap.engine.hamiltonian.moves import HamiltonianMoves
-from backmap.model.system import Window
 
 from .test_hamiltonian import melt, started
 

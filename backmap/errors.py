@@ -73,6 +73,17 @@ class Errors:
             raise BackmapError(first.problem, where=first.where, hint=first.hint, others=others)
 
 
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Raise KeyboardInterrupt where somebody stops a compiled function, which ends in a SystemError caused by that."""
+    try:
+        yield
+    except SystemError as error:
+        if not isinstance(error.__cause__, KeyboardInterrupt):
+            raise
+        raise KeyboardInterrupt from None
+
+
 class Interrupted(Exception):
     """Raised when the user stops a run; the message says how to continue."""
 

@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from ..errors import BackmapError, Interrupted
+from ..errors import BackmapError, Interrupted, stoppable
 from . import mappings
 from .bottleneck import bottleneck
 from .check import check
@@ -87,7 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def guarded(call: Callable[[], object], debug: bool = False) -> int:
     """Exit code of ``call``: 0 done, 2 a mistake the user can mend, 130 stopped, 1 a bug."""
     try:
-        code = call()
+        with stoppable():
+            code = call()
     except KeyboardInterrupt:
         return _say("stopped", 130)
     except Exception as error:

@@ -16,7 +16,7 @@ from typing import Any
 from ..api import State, Step
 from ..engine.compiling import clock as compiling
 from ..engine.flags import DONE
-from ..errors import BackmapError, Interrupted, at
+from ..errors import BackmapError, Interrupted, at, stoppable
 from ..model.memory import Memory, pack, unpack
 from ..model.survey import Finding
 from ..model.system import System
@@ -112,7 +112,7 @@ class Run:
             if self.ledger.finished:
                 self.display.log(f"{self.folder}: this run is finished already")
                 return self.folder
-            with self.display:
+            with self.display, stoppable():
                 compiling.on_first(lambda: self.display.log(compiling.NOTICE))
                 work()
         except KeyboardInterrupt:
@@ -246,12 +246,13 @@ class Run:
         self._commit(0)
         whole = True  # no portion is taken in part
         try:
-            for portion in done:
-                whole = False
-                self._take(portion)
-                self._commit(portion.n_frames)
-                whole = True
-                self.display.advance(portion.n_frames)
+            with stoppable():
+                for portion in done:
+                    whole = False
+                    self._take(portion)
+                    self._commit(portion.n_frames)
+                    whole = True
+                    self.display.advance(portion.n_frames)
         except (KeyboardInterrupt, BackmapError):
             if whole:  # what was put off until later
                 self._commit(0, last=True)

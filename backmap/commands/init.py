@@ -147,9 +147,10 @@ def _picked(given: UserFiles, coarse: str, library: Sequence[Path], registry: Re
     held = libraries.contents(places, registry)
     picked = picking.pick(coarse, topology, held, registry, mapped, given.path,
                           files.called(given, registry))
-    for error in picked.errors or (() if picked.entries or mapped else held.errors):
+    enough = picked.entries or mapped or files.is_solvent(topology)
+    for error in picked.errors or (() if enough else held.errors):
         typer.echo(f"error: {error}")
-    if picked.errors or not (picked.entries or mapped):
+    if picked.errors or not enough:
         for sentence in picked.why:
             typer.echo(sentence)
         looked = ", ".join(map(str, places.values())) or "nowhere"

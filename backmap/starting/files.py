@@ -13,6 +13,7 @@ from ..errors import BackmapError
 from ..model.run_parameters import RunParameters
 from ..recipe import recipe
 from ..recipe.registry import Registry
+from . import martini
 from .formats import cgsmiles, split, suffix
 
 WITHOUT_NAMES = "dbm"  #: mappings that do not say which molecule type they are for
@@ -130,7 +131,7 @@ def run_parameters(given: UserFiles, registry: Registry) -> RunParameters | None
 
 
 def mapping_entries(given: UserFiles, registry: Registry) -> dict[str, Any]:
-    """Return the recipe entries ``mapping`` and ``owners``.
+    """Return the recipe entries ``mapping`` and ``owners``; none where nothing is given and nothing needs a mapping.
 
     A .map file has no weights: where another file maps the same molecule type, it gives the owners of atoms.
 
@@ -138,6 +139,8 @@ def mapping_entries(given: UserFiles, registry: Registry) -> dict[str, Any]:
         BackmapError: If no mapping is given, or a file cannot be read.
     """
     if not given.mapping and not given.picked:
+        if is_solvent(recipe.built(TopologyReader, topology_entry(given, registry), given.base, registry).read()):
+            return {}
         raise BackmapError("no mapping is given", hint="Give one with --mapping, e.g. --mapping mapping.xml, or let "
                                                        "--from martini3 pick them from libraries.")
     found: dict[str, list[Path]] = {}
@@ -160,6 +163,12 @@ def mapping_entries(given: UserFiles, registry: Registry) -> dict[str, Any]:
     alone = {name: path for name, path in by_type.items() if name not in mapped}
     entries += [{WITHOUT_NAMES: {"files": alone}}] if alone else []
     return {"mapping": _one(entries), **({"owners": owners} if owners else {})}
+
+
+def is_solvent(topology: AtomTopology) -> bool:
+    """Whether all molecules are water and ions by their names, which beads of Martini need no mapping for."""
+    there = [name for name, _ in topology.blocks] or list(topology.types)
+    return bool(there) and all(martini.is_water(name) or martini.ion_of(name) for name in there)
 
 
 def called(given: UserFiles, registry: Registry) -> set[tuple[str, str]]:

@@ -193,7 +193,7 @@ class _Planner:
         """What there is; molecule types without a mapping are passed over, and said to be."""
         found = self._read(topology, beads)
         survey = found.survey
-        if survey.models and survey.topology is not None:
+        if (survey.models or "mapping" not in topology) and survey.topology is not None:
             source: FrameSource = recipe.built(Reader, beads, self.given.base, self.registry).open()
             declared = solvent.declared(survey.topology, survey.blocks, survey.models, source,
                                         self.given.coarse in ("martini2", "martini3"))

@@ -230,6 +230,23 @@ def test_molecules_without_a_mapping(folder: Path, capsys: pytest.CaptureFixture
     assert steps(folder / "recipe.yaml")["topology"]["exclude"] == ["ION"]
 
 
+@pytest.mark.parametrize("model", [(), ("--from", "martini3")])
+@pytest.mark.parametrize("counted", ["SOL 1\n", ""])
+def test_water_alone_needs_no_mapping(model: tuple[str, ...], counted: str, tmp_path: Path,
+                                      monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    beads = "".join(f"{k + 1:5d}{'W':<5s}{'W':>5s}{k + 1:5d}{0.5 * (k // 16):8.3f}{0.5 * (k // 4 % 4):8.3f}"
+                    f"{0.5 * (k % 4):8.3f}\n" for k in range(64))
+    Path("cg.gro").write_text(f"water\n64\n{beads}   2.0   2.0   2.0\n")
+    Path("water.top").write_text(WATER.replace("SOL 1\n", counted))
+    code, out, err = call("init", "-p", "water.top", "-c", "cg.gro", "-t", "300", *model, capsys=capsys)
+    assert code == 0, out + err
+    assert "256 SOL: 1024 atoms, 256 beads" in out
+    topology = steps(tmp_path / "recipe.yaml")["topology"]
+    assert topology["several"] == {"W": {"molecules": "SOL", "count": 4}}
+    assert "mapping" not in topology
+
+
 @pytest.mark.parametrize(("arguments", "message"), [
     (FILES[:-2], "backmap: backmap init: no temperature is given. Give that of the simulation of the beads"),
     (FILES[2:], "backmap: no atomistic topology is given. Give one with -p, e.g. -p topol.top."),

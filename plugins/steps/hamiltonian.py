@@ -47,6 +47,7 @@ FLAG = "never_accepted"
 SPRINGY = 2.0  #: fs; longer time steps are too long for bonds that are springs
 LAST = "last"  #: name of what mends what these leave wrong where they lead to a start
 PACE = "pace"  #: name of the time steps that these have left
+LOOSELY = 0.05  #: sigma with which starts for simulations are made, nm
 STRAYING = 3.0  #: sigma that a soft bead may be missed by before it is said to be infeasible
 
 
@@ -147,7 +148,7 @@ class Hamiltonian(FrameStep):
         Starts for simulations are made with one sigma, whatever it is later: those of the pilot are the run's.
         """
         if self.options.for_start and self._each is not None:
-            sigma = GUESS if name in (SOFTEN, ANNEAL, *LEADS) else self._each
+            sigma = LOOSELY if name in (SOFTEN, ANNEAL, *LEADS) else self._each
             if (self.moves.sigma != sigma).any():
                 self.moves.soften(sigma)
                 vars(self.leading).pop("steering", None)  # it knows another

@@ -66,8 +66,8 @@ def test_beads_are_met_as_they_are_to_be_once_sweeps_count(monkeypatch: pytest.M
         return sweep(self, frame, name, *more, **how)
 
     monkeypatch.setattr(HamiltonianMoves, "sweep", noted)
-    step, state, _ = started(system, field, **START | {"beads": {"sigma": 0.05}})
+    step, state, _ = started(system, field, **START | {"beads": {"sigma": 0.02}})
     for _ in range(2):  # the second frame begins as the first one did
         step.frames(window, state)
-        assert met[stages.SOFTEN] == {0.03}
-        assert met[stages.MAIN] == {0.05}
+        assert met[stages.SOFTEN] == {0.05}
+        assert met[stages.MAIN] == {0.02}

@@ -246,9 +246,13 @@ TABLE: list[Row] = [
     ("data file of more atoms than there are", data("256 atoms", "257 atoms"), DATA,
      "run.yaml: steps[2].read: cg.data:13: there are 256 atoms, but the header says 257. The file may be "
      "truncated."),
-    ("data file of an unknown style", data("molecular", "hybrid"), DATA,
-     "run.yaml: steps[2].read: cg.data:13: atom style 'hybrid' is not known. Known: full, molecular, bond, angle, "
+    ("data file of an unknown style", data("molecular", "sphere"), DATA,
+     "run.yaml: steps[2].read: cg.data:13: atom style 'sphere' is not known. Known: full, molecular, bond, angle, "
      "charge, atomic; set atom_style."),
+    ("data file of a hybrid style", data("molecular", "hybrid"), DATA,
+     "run.yaml: steps[2].read: cg.data:13: atom style 'hybrid' is not known. A hybrid's columns are those of its "
+     "parts, which data files do not name: make a copy with the columns of one style, such as full (id molecule type "
+     "charge x y z)."),
     ("empty data file", content("cg.data", b""), DATA,
      "run.yaml: steps[2].read: cg.data: has no section 'Atoms'. The file may be truncated, or no LAMMPS data file."),
     # .pdb, and other texts

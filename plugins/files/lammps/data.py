@@ -23,6 +23,9 @@ STYLES = {
     "full": "id molecule type charge x y z", "molecular": "id molecule type x y z", "bond": "id molecule type x y z",
     "angle": "id molecule type x y z", "charge": "id type charge x y z", "atomic": "id type x y z",
 }
+#: What to do about one whose columns the file does not tell.
+HYBRID = ("A hybrid's columns are those of its parts, which data files do not name: make a copy with the columns of "
+          "one style, such as full (id molecule type charge x y z).")
 #: Bond styles of a force constant and a length; without a name the numbers tell.
 WITH_LENGTH = ("harmonic", "gromos", "")
 _HEADER = re.compile(r"^\s*(?P<values>[-+.\deE\s]+?)\s+(?P<name>[a-z][a-z ]*)$")
@@ -71,8 +74,8 @@ class DataFile:
         atoms = self._required("Atoms")
         self.style = style or atoms.comment.split(" ")[0] or "full"
         if self.style not in STYLES:
-            raise self._error(atoms.number, f"atom style '{self.style}' is not known",
-                              f"Known: {', '.join(STYLES)}; set atom_style.")
+            raise self._error(atoms.number, f"atom style '{self.style}' is not known", HYBRID if self.style == "hybrid"
+                              else f"Known: {', '.join(STYLES)}; set atom_style.")
         self._read_atoms(atoms)
         self.n_points, self.box = len(self.ids), self._read_box()
 

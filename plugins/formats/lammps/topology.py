@@ -13,7 +13,7 @@ from backmap.errors import BackmapError
 from ...chemistry.coarse import looks_coarse
 from ...chemistry.elements import from_mass
 from ...files.lammps import units as lammps_units
-from ...files.lammps.data import WITH_LENGTH, DataFile
+from ...files.lammps.data import STYLES, WITH_LENGTH, DataFile
 from ...files.lammps.script import commands_of, types_of
 from ...files.lammps.units import units_of
 from ..molecule_types import AtomTable, topology_of
@@ -90,7 +90,9 @@ class Lammps(TopologyReader):
     def _mass(self, file: DataFile, kind: str) -> float:
         mass = file.masses.get(kind)
         if mass is None:
-            raise BackmapError(f"atom type {kind} has no mass", where=file.path, hint="Masses tell the elements.")
+            raise BackmapError(f"atom type {kind} has no mass", where=file.path, hint="Masses tell the elements. "
+                               f"Columns are read as those of style {file.style} ({STYLES[file.style]}): set "
+                               "atom_style if they are others.")
         return mass
 
 

@@ -145,7 +145,8 @@ def test_lammps_data(octane_files: Path, tmp_path: Path, truth: AtomTopology) ->
 
 @pytest.mark.parametrize(("old", "new", "problem"), [
     ("1 12.011", "1 13.5", "no element has the mass 13.5 of atom type 1. Is this the atomistic topology?"),
-    ("1 12.011\n", "", "atom type 1 has no mass"),
+    ("1 12.011\n", "", "atom type 1 has no mass. Masses tell the elements. Columns are read as those of style "
+     "full (id molecule type charge x y z): set atom_style if they are others"),
     ("\nBonds\n\n1 1 1 2\n", "", "there are 0 bonds, but the header says 1"),
     ("1 1 1 2\n", "1 1 1 3\n", ":19: there is no atom 3")])
 def test_lammps_data_without_what_is_needed(tmp_path: Path, old: str, new: str, problem: str) -> None:

@@ -134,7 +134,9 @@ def _boxes(survey: Survey, frames: list[tuple[int, FrameInfo]]) -> Iterator[Find
     cutoffs = [("forcefield", survey.forcefield.cutoff if survey.forcefield else 0.0)]
     for step in survey.steps:
         generator = getattr(getattr(step.options, "morpher", step).options, "generator", None)
-        if generator is not None and "beads" in step.needs and isinstance(generator.view, View):
+        if generator is None or getattr(generator, "parallel", False):  # those see nobody
+            continue
+        if "beads" in step.needs and isinstance(generator.view, View):
             cutoffs.append((step.name, generator.view.cutoff))
     for name, cutoff in dict(cutoffs).items():
         if widths[number] < 2 * cutoff:

@@ -235,13 +235,13 @@ def test_molecules_without_a_mapping(folder: Path, capsys: pytest.CaptureFixture
 def test_water_alone_needs_no_mapping(model: tuple[str, ...], counted: str, tmp_path: Path,
                                       monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
-    beads = "".join(f"{k + 1:5d}{'W':<5s}{'W':>5s}{k + 1:5d}{0.5 * (k // 16):8.3f}{0.5 * (k // 4 % 4):8.3f}"
-                    f"{0.5 * (k % 4):8.3f}\n" for k in range(64))
-    Path("cg.gro").write_text(f"water\n64\n{beads}   2.0   2.0   2.0\n")
+    beads = "".join(f"{k + 1:5d}{'W':<5s}{'W':>5s}{k + 1:5d}{0.5 * (k // 9):8.3f}{0.5 * (k // 3 % 3):8.3f}"
+                    f"{0.5 * (k % 3):8.3f}\n" for k in range(27))
+    Path("cg.gro").write_text(f"water\n27\n{beads}   1.5   1.5   1.5\n")
     Path("water.top").write_text(WATER.replace("SOL 1\n", counted))
     code, out, err = call("init", "-p", "water.top", "-c", "cg.gro", "-t", "300", *model, capsys=capsys)
     assert code == 0, out + err
-    assert "256 SOL: 1024 atoms, 256 beads" in out
+    assert "108 SOL: 432 atoms, 108 beads" in out
     topology = steps(tmp_path / "recipe.yaml")["topology"]
     assert topology["several"] == {"W": {"molecules": "SOL", "count": 4}}
     assert "mapping" not in topology

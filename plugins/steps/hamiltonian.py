@@ -47,7 +47,7 @@ FLAG = "never_accepted"
 SPRINGY = 2.0  #: fs; longer time steps are too long for bonds that are springs
 LAST = "last"  #: name of what mends what these leave wrong where they lead to a start
 PACE = "pace"  #: name of the time steps that these have left
-LOOSELY = 0.05  #: sigma with which starts for simulations are made, nm
+LOOSELY = 0.05  #: sigma, nm, with which starts for simulations are made
 STRAYING = 3.0  #: sigma that a soft bead may be missed by before it is said to be infeasible
 
 
@@ -111,12 +111,11 @@ class Hamiltonian(FrameStep):
     def _prepare(self, state: State, sigma: float | dict[str, float] | None) -> None:
         """Everything that depends on how softly beads are met."""
         options, (timestep, steps) = self.options, self._pace(state.system)
-        each = by_type(state.system, sigma, f"{self.where}.beads.sigma") if isinstance(sigma, dict) else sigma
-        self._each = each
+        self._each = by_type(state.system, sigma, f"{self.where}.beads.sigma") if isinstance(sigma, dict) else sigma
         self._wanted = partial(HamiltonianMoves, state.system, state.forcefield, options.temperature, steps, timestep,
-                               options.block_size, each, options.fixman_potential,
+                               options.block_size, self._each, options.fixman_potential,
                                hydrogen_mass=options.hydrogen_mass or 0.0, friction=options.friction or np.inf)
-        self._blocks = movable(state.system, options.block_size, each is None)
+        self._blocks = movable(state.system, options.block_size, self._each is None)
         self.projector, self.energy = SystemProjector(state.system), FrameEnergy(state.system, state.forcefield)
         self.sigma, self.level = sigma, state.level
         for name in ("moves", "leading"):  # what was made knows another sigma
@@ -215,7 +214,7 @@ class Hamiltonian(FrameStep):
     def frame(self, window: Window, state: State) -> Window:
         only = None if self.options.only is None else flagged(window, self.options.only, self.where)[0]
         done, kept = state.kept.last(self.index)
-        if not done and (made := self.starts.of(window, self.moves.rules)) is not None:
+        if not done and (made := self.starts.of(window, self.moves.rules, state.seed)) is not None:
             done, kept = len(stages.before(self.options)), made
         frame, residual = self._entered(window, state, only, bool(done))
         rejected, mended, left = *np.zeros((2, window.system.n_beads), dtype=bool), {}
@@ -281,7 +280,8 @@ class Hamiltonian(FrameStep):
             else:
                 self.moves.sweep(frame, words, **settings)
         if self.options.for_start:
-            self.starts.keep(window, self.moves.rules, {**arrays_of(copied(frame)), MENDED: mended, PACE: pace})
+            kept = {**arrays_of(copied(frame)), MENDED: mended, PACE: pace}
+            self.starts.keep(window, self.moves.rules, state.seed, kept)
         self.moves.slow_down(np.ones(len(mended)))  # time steps are what is looked for
         return frame
 

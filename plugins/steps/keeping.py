@@ -49,10 +49,10 @@ def recalled(moves: HamiltonianMoves, frame: Frame, followed: Followed | None,
 
 
 class _Start(NamedTuple):
-    """A frame as it came, how it was moved, and what came of it."""
+    """A frame as it came, how it was moved and by which draws, and what came of it."""
 
     came: Window
-    pace: tuple[float, int]
+    how: tuple[float, int, int]
     kept: Mapping[str, NDArray]
 
 
@@ -66,14 +66,14 @@ class Starts:
     def __init__(self) -> None:
         self._made: dict[int, _Start] = {}
 
-    def keep(self, window: Window, rules: Rules, kept: Mapping[str, NDArray]) -> None:
-        """Keep what came of a window of one frame that was moved by ``rules``."""
-        self._made[int(window.frames[0])] = _Start(window, (rules.timestep, rules.steps), kept)
+    def keep(self, window: Window, rules: Rules, seed: int, kept: Mapping[str, NDArray]) -> None:
+        """Keep what came of a window of one frame that was moved by ``rules`` with the draws of a seed."""
+        self._made[int(window.frames[0])] = _Start(window, (rules.timestep, rules.steps, seed), kept)
 
-    def of(self, window: Window, rules: Rules) -> Mapping[str, NDArray] | None:
+    def of(self, window: Window, rules: Rules, seed: int) -> Mapping[str, NDArray] | None:
         """What was kept of a window of one frame, once; None where it is another, or would be moved otherwise."""
         made = self._made.pop(int(window.frames[0]), None)
-        if made is None or made.pace != (rules.timestep, rules.steps):
+        if made is None or made.how != (rules.timestep, rules.steps, seed):
             return None
         same = all(np.array_equal(*pair) for pair in ((made.came.atoms, window.atoms), (made.came.beads, window.beads),
                                                       (made.came.box(0), window.box(0))))

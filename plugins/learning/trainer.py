@@ -104,8 +104,8 @@ class Trainer:
                 self.history.validation.append((self.step, self.validate()))
                 running = []
                 self._check_spread()
+                validated(self.history)  # before the state is saved: what is redone after a stop is written again
                 self.save()
-                validated(self.history)
         return self.history
 
     def _one(self) -> Figures:

@@ -219,8 +219,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trainer:
 def test_training_goes_on_after_a_stop(trained: Trainer, tmp_path: Path) -> None:
     """In both phases: the warm-up by a score, and the game against the critic."""
     path = tmp_path / "state.safetensors"
-    with pytest.raises(material.Stop):
-        trainer(path).run(validated=material.stop)
+    material.interrupt(trainer(path))
     again = trainer(path)
     again.resume()
     assert 0 < again.step < again.schedule.steps

@@ -23,6 +23,7 @@ from backmap.engine.sites.fragments import FragmentTable, resting_order
 from backmap.model.parameters import BOLTZMANN, Bonded
 from backmap.model.system import Window
 from tests import chains
+from tests.unit.learning.test_training import interrupt
 
 TEMPERATURE, MOLECULES = 300.0, 125
 KT = BOLTZMANN * TEMPERATURE
@@ -58,14 +59,6 @@ def trans() -> TrainingSet:
     windows = [Window(np.array([k]), np.zeros(1), none, beads[None], reference=atoms[None], system=system)
                for k in range(3)]
     return TrainingSet.of(system, windows, [TEMPERATURE] * 3, [False, False, True])
-
-
-class Stop(Exception):
-    """Someone pulls the plug."""
-
-
-def stop(*_: object) -> None:
-    raise Stop
 
 
 def trainer(path: Path, schedule: Schedule = SCHEDULE) -> Trainer:
@@ -133,8 +126,7 @@ def test_a_stop_changes_nothing(tmp_path: Path) -> None:
     short = replace(SCHEDULE, steps=16, sites=8, validate=8)
     whole, first, second = (trainer(tmp_path / f"{name}.safetensors", short) for name in ("whole", "part", "part"))
     whole.run()
-    with pytest.raises(Stop):
-        first.run(validated=stop)
+    interrupt(first)
     second.resume()
     assert not np.array_equal(second.contexts.parts[0].chain.data.atoms, trans().atoms)
     second.run()

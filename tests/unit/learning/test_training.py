@@ -11,7 +11,7 @@ import torch
 from backmap_plugins.chemistry.symmetry import Relabeller, relabellings
 from backmap_plugins.generators.equivariant.generator import Equivariant, EquivariantOptions
 from backmap_plugins.learning.dataset import TrainingSet
-from backmap_plugins.learning.trainer import Trainer
+from backmap_plugins.learning.trainer import History, Trainer
 from backmap_plugins.learning.training import BEAD_NOISE, NOISE, Contexts, Material, Schedule, bead_rarity
 from backmap_plugins.traversals import DepthFirst, Rooted
 from scipy.spatial.transform import Rotation
@@ -66,6 +66,16 @@ def stop(*_: object) -> None:
     raise Stop
 
 
+def interrupt(whole: Trainer) -> None:
+    """Train until a state to go on from is there, and a step further."""
+    def stop_if_saved(*_: object) -> None:
+        if whole.state.exists():
+            raise Stop
+
+    with pytest.raises(Stop):
+        whole.run(stop_if_saved)
+
+
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Trainer:
     whole = trainer(tmp_path_factory.mktemp("whole") / "state.safetensors")
@@ -85,8 +95,7 @@ def test_the_loss_falls(uninterrupted: Trainer) -> None:
 def test_going_on_after_a_stop_gives_the_same_weights(uninterrupted: Trainer, tmp_path: Path) -> None:
     """Bit for bit, with dropout, and whatever else has used the global random numbers in between."""
     path = tmp_path / "state.safetensors"
-    with pytest.raises(Stop):
-        trainer(path).run(validated=stop)
+    interrupt(trainer(path))
     torch.manual_seed(12345)
     again = trainer(path)
     again.resume()
@@ -97,6 +106,22 @@ def test_going_on_after_a_stop_gives_the_same_weights(uninterrupted: Trainer, tm
         assert torch.equal(again.average.weights[name], uninterrupted.average.weights[name]), name
     assert [list(entry) for entry in again.history.training] == [list(e) for e in uninterrupted.history.training]
     assert again.history.validation[-1][1] == uninterrupted.history.validation[-1][1]
+
+
+def test_weights_that_a_stop_kept_from_being_written_are_written_later(tmp_path: Path) -> None:
+    """Also those of the last step, after which there is none to go on with."""
+    path, written = tmp_path / "state.safetensors", []
+
+    def stop_at_the_end(history: History) -> None:
+        if len(history.validation) == 2:
+            stop()
+
+    with pytest.raises(Stop):
+        trainer(path).run(validated=stop_at_the_end)
+    again = trainer(path)
+    again.resume()
+    again.run(validated=lambda history: written.append(history.training[-1][0]))
+    assert written == [again.schedule.steps]
 
 
 def test_validation_uses_the_averaged_weights_and_gives_them_back(uninterrupted: Trainer) -> None:

@@ -15,6 +15,8 @@ Array = NDArray[np.float64]
 
 #: nm; no box is narrower, and 0.1 nm are what programs write in PDB files where there is none.
 NARROWEST = 0.2
+#: Of the box's width, how long bonds may be for it to be clear which images they join; nm, what is no rounding.
+CLEARLY, ROUNDING = 0.45, 0.01
 
 
 def window_of(numbers: Sequence[int], first: int, system: System, source: FrameSource,
@@ -36,6 +38,8 @@ def window_of(numbers: Sequence[int], first: int, system: System, source: FrameS
     boxes = [expect_box(info, system, f"{source.where}: frame {number}") for number, info in zip(numbers, infos)]
     beads = [system.whole_beads(info.checked(f"{source.where}: frame {number}"), box)
              for number, info, box in zip(numbers, infos, boxes)]
+    for number, near, box in zip(numbers, beads, boxes):
+        expect_finite(near, box, system, f"{source.where}: frame {number}")
     atoms = forces = None
     if reference is not None:
         truth = [reference.frame(number) for number in numbers]
@@ -72,3 +76,34 @@ def expect_box(info: FrameInfo, system: System, where: str) -> Array | None:
         raise BackmapError(f"the box is {np.abs(box).max():.3g} nm long", where=where,
                            hint="The file is damaged, or its lengths are in another unit than nm.")
     return box
+
+
+def expect_finite(beads: Array, box: Array | None, system: System, where: str) -> None:
+    """Check that no molecule goes round the box and is bonded to an image of its own.
+
+    Args:
+        beads: Whole molecules, (B, 3), nm.
+        box: (3, 3), nm, or None.
+        system: What is there.
+        where: The frame, for the message.
+
+    Raises:
+        BackmapError: If one does. Bonds of half a box, for which it cannot be told, pass.
+    """
+    if box is None:
+        return
+    for group in system.groups:
+        one, other = group.type.bead_bonds.reshape(-1, 2).T
+        if group.type.given or len(one) == len(group.type.bead_edges):  # no rings of beads
+            continue
+        apart = beads[group.beads[:, other]] - beads[group.beads[:, one]]
+        near = periodic.minimum_image(apart, box)
+        short = np.linalg.norm(near, axis=-1).max(axis=1) < CLEARLY * periodic.smallest_width(box)
+        found = np.argwhere((np.abs(apart - near).max(axis=-1) > ROUNDING) & short[:, None])
+        if len(found):
+            molecule, bond = found[0]
+            first, second = (system.bead_label(int(group.beads[molecule, end[bond]])) for end in (one, other))
+            raise BackmapError(f"{group.type.name} is bonded to its own image: it goes round the box, and {first} is "
+                               f"bonded to {second} across it", where=where,
+                               hint="Molecules without end are not supported. Cut them: chains of the same units in "
+                                    "a box repeated by gmx genconf -nbox, say, or leave out the bonds across the box.")

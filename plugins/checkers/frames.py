@@ -12,7 +12,7 @@ from backmap.errors import BackmapError
 from backmap.model import box as periodic
 from backmap.model.survey import Finding, Survey
 from backmap.model.system import System
-from backmap.model.windows import expect_box
+from backmap.model.windows import expect_box, expect_finite
 
 from ..chemistry.volume import packing, volume_of
 from ..molecules.sources import names_of, opened
@@ -54,8 +54,8 @@ class FrameChecker(Checker):
             return
         for number, frame in frames:
             where = f"{survey.beads.where}: frame {number}"
-            expect_box(frame, survey.system, where)
-            frame.checked(where)
+            box, beads = expect_box(frame, survey.system, where), frame.checked(where)
+            expect_finite(survey.system.whole_beads(beads, box), box, survey.system, where)
         together = list(_together(survey, frames))
         yield from together
         yield from _boxes(survey, frames)

@@ -140,11 +140,26 @@ class Compared:
         return self.free.kind
 
     @property
-    def unfolded(self) -> float:
-        """Mean score beside the free molecule that does not fold by itself; -inf if it could not be sampled."""
-        free = free_molecule(self.kind, self.forcefield, self.free.temperature, NEAREST)
-        return -np.inf if free is None else float(
-            LengthTables.of(free, self.kind.mapping, WIDTH[self.sort]).score(self.beads).mean())
+    def least(self) -> float:
+        """Mean score below which the beads are strange."""
+        return STRANGE if self.sort == "mapped" else FOREIGN
+
+    @property
+    def mean(self) -> float:
+        """Mean score of the beads."""
+        return float(self.tables.score(self.beads).mean())
+
+    @property
+    def unfolded(self) -> Compared:
+        """Beside the free molecule without charges and far attraction, if the beads are more like that.
+
+        In vacuum peptides fold and alcohols bind themselves, as they do not among others that screen their charges.
+        """
+        free = free_molecule(self.kind, self.forcefield.screened(np.inf), self.free.temperature, NEAREST)
+        if free is None:
+            return self
+        other = replace(self, free=free, tables=LengthTables.of(free, self.kind.mapping, WIDTH[self.sort]))
+        return max(self, other, key=lambda one: one.mean)
 
 
 def _free(system: System, forcefield: ForceField, temperature: float,
@@ -224,24 +239,21 @@ def _other_order(system: System, frames: Sequence[BeadFrame], tables: dict[str, 
 
 def _of_type(one: Compared) -> Iterator[Misfit]:
     """What is wrong with one molecule type: the first thing that explains it."""
-    score = one.tables.score(one.beads)
-    mean = float(score.mean())
-    misfit = _permuted(one, score) or _mapped_otherwise(one, mean)
-    if misfit is None:
-        misfit = _scaled(one, mean) or (_wide(one) if _alike(one) else _strange(one, score) or _wide(one))
-        misfit = misfit or _otherwise_warm(one)
-        misfit = misfit and _as_model(one, misfit)
+    misfit = _permuted(one) or _mapped_otherwise(one) or _scaled(one)
+    if misfit is None and not _alike(one) and one.mean < one.least:
+        one = one.unfolded
+        misfit = _strange(one)
+    misfit = misfit or _wide(one) or _otherwise_warm(one)
     if misfit is not None:
-        yield misfit
+        yield _as_model(one, misfit)
 
 
-def _strange(one: Compared, score: Array) -> Misfit | None:
-    """Beads that nothing explains, nor that the molecule is not folded as it folds by itself."""
-    mean, least = float(score.mean()), STRANGE if one.sort == "mapped" else FOREIGN
-    if mean >= least or (mean := max(mean, one.unfolded)) >= least:
+def _strange(one: Compared) -> Misfit | None:
+    """Beads that nothing explains."""
+    if one.mean >= one.least:
         return None
-    return Misfit(mean < FOREIGN and one.declared == "mapped", f"distances between beads of {one.kind.name} are not "
-                  f"those of its free molecule, in no order and at no scale: {_farthest(one, score)}",
+    return Misfit(one.mean < FOREIGN and one.declared == "mapped", f"distances between beads of {one.kind.name} are "
+                  f"not those of its free molecule, in no order and at no scale: {_farthest(one)}",
                   "Are they beads of this molecule, in the order of the mapping, and at this temperature?"
                   + (" If they are those of a model, say so (beads: model)." if one.declared is None else ""))
 
@@ -288,9 +300,9 @@ def _rounded(temperature: float) -> str:
     return f"{float(f'{temperature:.1e}'):g}"
 
 
-def _permuted(one: Compared, score: Array) -> Misfit | None:
+def _permuted(one: Compared) -> Misfit | None:
     """Beads in reverse, or two exchanged."""
-    kind, n = one.kind, one.kind.n_beads
+    kind, n, score = one.kind, one.kind.n_beads, one.tables.score(one.beads)
     hint = "Beads must be listed in the order of the mapping: change one of the two."
     best: tuple[float, str] = (GAIN, "")
     for name, order in _orders(kind):
@@ -315,10 +327,10 @@ def _orders(kind: MoleculeType) -> Iterator[tuple[str, Index]]:
             yield f"beads {kind.bead_names[i]} and {kind.bead_names[j]} are exchanged", order
 
 
-def _scaled(one: Compared, score: float) -> Misfit | None:
+def _scaled(one: Compared) -> Misfit | None:
     factor, best = one.tables.best_scale(one.beads)
     ratio, name = 1 / factor, one.kind.name
-    if abs(np.log(ratio)) < np.log(OFF[one.sort]) or best < score + ALIKE:
+    if abs(np.log(ratio)) < np.log(OFF[one.sort]) or best < one.mean + ALIKE:
         return None
     if best < (FITS if one.sort == "mapped" else FOREIGN):
         return None
@@ -338,11 +350,11 @@ def _scaled(one: Compared, score: float) -> Misfit | None:
                              "if they were mapped from atoms, it was by another mapping or unit.")
 
 
-def _mapped_otherwise(one: Compared, score: float) -> Misfit | None:
+def _mapped_otherwise(one: Compared) -> Misfit | None:
     """Beads at other places of the same atoms."""
     if one.sort == "model":
         return None
-    best = max(score + MAPPING_GAIN, one.tables.best_scale(one.beads)[1] + ALIKE, CLOSELY), ""
+    best = max(one.mean + MAPPING_GAIN, one.tables.best_scale(one.beads)[1] + ALIKE, CLOSELY), ""
     for name, mapping in other_mappings(one.kind):
         other = float(LengthTables.of(one.free, mapping, WIDTH[one.sort]).score(one.beads).mean())
         if other > best[0]:
@@ -360,8 +372,8 @@ def _examples(one: Compared) -> str:
     return _lengths(one, bonded)
 
 
-def _farthest(one: Compared, score: Array) -> str:
-    return _lengths(one, np.argsort(score)[:2].tolist())
+def _farthest(one: Compared) -> str:
+    return _lengths(one, np.argsort(one.tables.score(one.beads))[:2].tolist())
 
 
 def _lengths(one: Compared, rows: list[int]) -> str:

@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 NEAR = 6  #: bonds; heavy atoms farther apart in the molecule only repel each other, as neighbours attract them alike
-NEAREST = 3  #: the same of molecules that fold by themselves, as peptides do in vacuum but not in water
+NEAREST = 3  #: the same of molecules without charges, which do not fold as peptides do in vacuum but not in water
 CHARGED = 4  #: bonds; charges farther apart do not see each other, as neighbours screen them
 TIMESTEP = 0.002  #: ps
 FRICTION = 5.0  #: 1/ps

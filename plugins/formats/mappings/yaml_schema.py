@@ -17,13 +17,18 @@ class _Part(pydantic.BaseModel):
 
 
 class BeadEntry(_Part):
-    """One bead."""
+    """One bead; a list alone is that of its atoms."""
 
     atoms: dict[str, pydantic.NonNegativeFloat] | list[str] = pydantic.Field(
         min_length=1, description="A list of atoms, or atoms with their weights.")
     type: str | None = pydantic.Field(None, min_length=1, description="Type of the bead; by default its name.")
     weights: Weights | list[pydantic.NonNegativeFloat] | None = pydantic.Field(
         None, description="mass, geometry, or a number for each atom.")
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _spelt_out(cls, given: Any) -> Any:
+        return {"atoms": given} if isinstance(given, list) else given
 
     @pydantic.model_validator(mode="after")
     def _counted(self) -> Self:
@@ -76,6 +81,10 @@ def entries_of(source: YamlFile) -> dict[str, ChainEntry | MoleculeEntry]:
     Raises:
         BackmapError: With the line of the first thing that is wrong.
     """
+    for name in source.content if isinstance(source.content, dict) else ():
+        if name in {*MoleculeEntry.model_fields, *ChainEntry.model_fields}:
+            raise BackmapError(f"'{name}' stands where the name of a molecule type should", where=source.where(name),
+                               hint=f"Write it below that name, as the topology has it: OCT: {{{name}: ...}}.")
     try:
         entries = _ENTRIES.validate_python(source.content)
     except pydantic.ValidationError as invalid:

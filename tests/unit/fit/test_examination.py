@@ -277,6 +277,21 @@ def test_molecules_that_fold_by_themselves_may_be_unfolded() -> None:
             if misfit.grave]
 
 
+def test_molecules_that_charges_fold_may_be_unfolded() -> None:
+    """As alcohols of several hydroxyls are in their liquid: octane with charges that bind each other in vacuum."""
+    known = survey("octane")
+    kind, own = known.system.types[0], known.forcefield.molecules["OCT"]
+    carbons = np.flatnonzero(kind.chemistry.heavy)
+    charge = own.charge.copy()
+    charge[carbons[[1, 5]]] += np.array([0.8, -0.8])
+    field = replace(known.forcefield, molecules={"OCT": replace(own, charge=charge)})
+    folded, open_ones = free_molecule(kind, field, 350.0), free_molecule(kind, known.forcefield, 350.0, NEAREST)
+    right = kind.mapping.apply(open_ones.atoms[np.linspace(0, len(open_ones.atoms) - 1, 50).astype(int)])
+    assert LengthTables.of(folded, kind.mapping, 0.01).score(right).mean() < FOREIGN
+    system = System(((kind, 50),))
+    assert not examined(system, field, 350.0, [(right.reshape(-1, 3), None)], "mapped").misfits
+
+
 def test_stiff_molecules_that_were_smeared() -> None:
     """Their lengths have nothing in common with those of the free molecule but the mean, and that is what is said."""
     known = survey("octane")

@@ -9,8 +9,9 @@ import pytest
 from backmap import api
 from backmap.errors import BackmapError
 from backmap.model.system import System
-from backmap.model.windows import window_of
+from backmap.model.windows import expect_finite, window_of
 
+from ... import builders
 from ...toy_plugin import ToyFrames, ToyReader, diatomic
 
 
@@ -54,3 +55,35 @@ def test_bad_frames(options: dict, message: str) -> None:
 def test_one_molecule_needs_no_box() -> None:
     window = window_of([0], 0, System(((diatomic(), 1),)), source(points=1, edge=None), None)
     assert window.box(0) is None
+
+
+def ring() -> System:
+    """Six carbons, each a bead."""
+    atoms, _ = builders.atoms_of("C1CCCCC1", "RING")
+    beads = builders.beads_of(atoms, {f"B{k}": {f"C{k}": 12.0} for k in range(1, 7)})
+    return System(((builders.molecule_type(atoms, beads), 2),))
+
+
+@pytest.mark.parametrize("infinite", [False, True])
+def test_molecules_that_go_round_the_box_are_refused(infinite: bool) -> None:
+    turn = np.arange(6) * np.pi / 3
+    round_ = 0.3 * np.column_stack([np.cos(turn), np.sin(turn), 0 * turn])
+    along = np.column_stack([np.arange(6) / 6 * 1.2, 0 * turn, 0 * turn])
+    box = np.eye(3) * 1.2
+    beads = np.concatenate([round_ + [0.0, 0.0, 0.3], along if infinite else round_ + [0.0, 0.0, 0.9]]) % 1.2
+    whole = ring().whole_beads(beads, box)
+    if not infinite:
+        expect_finite(whole, box, ring(), "cg.gro: frame 0")
+        return
+    with pytest.raises(BackmapError, match=r"^cg.gro: frame 0: RING is bonded to its own image: it goes round the box, "
+                                           r"and RING 2 \w+ is bonded to RING 2 \w+ across it\. "):
+        expect_finite(whole, box, ring(), "cg.gro: frame 0")
+
+
+def test_bonds_of_half_a_box_tell_no_images() -> None:
+    along = np.zeros((12, 3))
+    along[6:, 0] = [0.0, 0.1, 0.2, 0.3, 0.65, 0.9]
+    box = np.eye(3) * 1.2
+    stretched = along.copy()
+    stretched[10, 0] = 0.88  # from 0.3, 0.58 of 1.2
+    expect_finite(ring().whole_beads(stretched, box), box, ring(), "cg.gro")

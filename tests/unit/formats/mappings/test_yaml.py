@@ -59,6 +59,13 @@ def test_weights_of_four_kinds(tmp_path: Path) -> None:
         (c4 + positions[atoms.atom_names.index("H8")]) / 2])
 
 
+def test_a_bead_may_be_its_list_of_atoms(tmp_path: Path) -> None:
+    model = _read(tmp_path, "BUT: {beads: {A: [C1, C2]}}")["BUT"]
+    positions = builders.atoms_of("CCCC", "BUT")[1]
+    assert model.bead_types == ["A"]
+    np.testing.assert_allclose(model.mapping.apply(positions), positions[:2].mean(axis=0)[None])
+
+
 def test_chains_of_any_length(tmp_path: Path) -> None:
     chains = [polyethylene(n, f"PE{n}") for n in (2, 5)]
     models = _read(tmp_path, CHAIN, *(atoms for atoms, _ in chains))
@@ -130,6 +137,7 @@ def test_handedness(tmp_path: Path) -> None:
     ("  beads:", "  beds:", 2, "'beds' is no key here"),
     ("{type: A, atoms", "{type: A, atoms: [C1], atoms", 3, "'atoms' comes twice"),
     ("    B1:", "   B1:", 4, "not valid YAML"),
+    ("BUT:", "beads:", 1, "'beads' stands where the name of a molecule type should. Write it below that name"),
     ("BUT:", "? [BUT]\n:", 1, "a key is no text")])
 def test_errors_name_file_and_line(tmp_path: Path, old: str, new: str, line: int, problem: str) -> None:
     assert old in BUTANE

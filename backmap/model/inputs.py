@@ -30,6 +30,21 @@ BeadsSaid = Literal["mapped", "model", "auto"]
 _reading: ContextVar[dict[Path, None] | None] = ContextVar("reading", default=None)
 
 
+def place_of(wanted: Sequence[str], names: Sequence[str]) -> int | None:
+    """Where atoms stand among the points of a file, by their names in a row.
+
+    Args:
+        wanted: Names of the atoms; what a .gro file cuts off of them, after five characters, does not count.
+        names: Names of the points.
+
+    Returns:
+        The place of the first; None where they stand nowhere.
+    """
+    cut, among = [name[:5] for name in wanted], [name[:5] for name in names]
+    return next((k for k in range(len(among) - len(cut) + 1) if among[k] == cut[0] and among[k:k + len(cut)] == cut),
+                None)
+
+
 @contextmanager
 def all_kept() -> Iterator[None]:
     """For reading many small things, none of which is thrown away: looking for what is takes half of the time."""

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from ..api import AtomTopology, BeadModel, FrameSource
+from ..model.inputs import place_of
 from . import martini
 
 #: What to do where waters at a bead are not what Martini's are.
@@ -38,6 +39,13 @@ def declared(topology: AtomTopology, blocks: Sequence[tuple[str, int]], mapped: 
     found, counts = Declared(), dict.fromkeys(name for name, _ in blocks)
     names, residues = getattr(source, "names", None), getattr(source, "residue_names", None)
     unmapped = [name for name in counts if name not in mapped]
+    if names is not None:
+        fixed = [name for name in unmapped if _atomistic(topology, blocks, name, names)]
+        unmapped = [name for name in unmapped if name not in fixed]
+        if fixed:
+            found.options["fixed"] = fixed
+            found.why.append(f"{', '.join(fixed)}: no mapping is given, but the file of beads holds their atoms, which "
+                             "stay where they are")
     named: dict[str, list[str]] = {}
     if names is not None:
         there = {*counts, *mapped}
@@ -66,6 +74,13 @@ def declared(topology: AtomTopology, blocks: Sequence[tuple[str, int]], mapped: 
             found.why.append(f"{', '.join(passed)}: no mapping is given, so they are passed over (ions are put at "
                              "their beads)")
     return found
+
+
+def _atomistic(topology: AtomTopology, blocks: Sequence[tuple[str, int]], name: str, names: Sequence[str]) -> bool:
+    """Whether all atoms of a molecule type of several atoms stand in the file of beads, under their own names."""
+    atoms = topology.types[name].atom_names if name in topology.types else []
+    count = sum(number for kind, number in blocks if kind == name)
+    return len(atoms) > 1 and count > 0 and place_of([*atoms] * count, names) is not None
 
 
 def _count(patterns: Sequence[str], names: Sequence[str], residues: Sequence[str] | None) -> int:

@@ -72,6 +72,9 @@ def _topology(plan: Plan) -> Iterator[str]:
         if key == "exclude":
             yield from _comment("      ", "Molecules without a mapping: not backmapped, and only ions are written. "
                                 "{SOL: W} says what their beads are called.")
+        if key == "fixed":
+            yield from _comment("      ", "Molecules without a mapping whose atoms are in the file of beads: they stay "
+                                "where they are, and all others see them.")
         if key == "several":
             yield from _comment("      ", "Beads that are several molecules: these begin in a cluster about their bead "
                                 "and move freely from then on.")

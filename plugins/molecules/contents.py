@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from backmap.api import FrameInfo, FrameSource, Reader, State
 from backmap.errors import BackmapError
 from backmap.model import box as periodic
+from backmap.model.inputs import place_of
 from backmap.model.system import System
 
 from .. import handed
@@ -76,9 +77,9 @@ class Contents:
         system: What is there; molecules that are fixed and atoms that are placed are ``given`` types of it.
         blocks: (molecule type, count, atoms of one molecule) of the whole topology.
         excluded: By molecule type.
-        fixed: Molecule types whose atoms ``fixed`` reads.
+        fixed: Molecule types whose atoms are known and stay.
         ignore: Patterns of sites without atoms.
-        fixed_frames: Frames of the fixed atoms.
+        fixed_frames: Frames of the fixed atoms; None if they are in the files of beads.
         log: For the user.
         several: Beads that are several molecules, by pattern of their names.
         seed: By which those are put about their beads.
@@ -112,7 +113,8 @@ class Contents:
                   if block[0].name not in {*self.excluded, *self.fixed, *shared}]
         rows = np.arange(source.n_points)
         found = SortedOut()
-        if self.excluded or self.ignore or self.several:
+        among = self.fixed if self.fixed_frames is None else ()
+        if self.excluded or self.ignore or self.several or among:
             found = self._sorted_out(source, sum(kind.n_beads * count for kind, count in mapped))
             rows = found.rows
         beads = Beads(source.where, rows, *names_of(source),
@@ -128,7 +130,7 @@ class Contents:
         place[self._beads_of({kind.name for kind, _ in mapped})] = rows
         for name, own in found.placed.items():
             place[self._beads_of({name})] = own
-        whole = Composed(source, place, self._fixed_source(source) if self.fixed else None,
+        whole = Composed(source, place, self._fixed_source(source) if self.fixed_frames else None,
                          self._beads_of(set(self.fixed)))
         return Spread(whole, [(self._beads_of({kind.name}), found.placed[kind.name], spacing(kind))
                               for kind in self.system.types if kind.name in shared], self.seed) if shared else whole
@@ -153,8 +155,8 @@ class Contents:
             if source.n_points == n_mapped and not self.several and not any(
                     excluded.placed for excluded in self.excluded.values()):
                 return SortedOut(np.arange(n_mapped))
-            raise BackmapError("has no names, so that beads under 'exclude', 'several' and 'ignore' of topology cannot "
-                               "be told from others", where=source.where,
+            raise BackmapError("has no names, so that beads under 'exclude', 'several', 'fixed' and 'ignore' of "
+                               "topology cannot be told from others", where=source.where,
                                hint="Give a file with names beside it, such as a .gro.")
         ignored = matching(self.ignore, names, residues)
         taken, placed = ignored.copy(), {}
@@ -170,6 +172,11 @@ class Contents:
             taken[found] = True
             return np.flatnonzero(found)
 
+        for name in self.fixed if self.fixed_frames is None else ():
+            placed[name] = self._among(name, names, source.where)
+            taken[placed[name]] = True
+            aside.append(f"{len(placed[name])} atoms of {name}")
+            self.log(f"{name}: {len(placed[name])} atoms fixed as they are among the beads")
         for name, excluded in self.excluded.items():
             found = own(excluded.patterns, name, "'exclude'")
             if excluded.placed:
@@ -207,6 +214,21 @@ class Contents:
                                f"{name}, count: 4}}}}'.")
         self.log(f"{name}: {len(rows)} molecules about {listed} each; they move freely from then on")
         return rows
+
+    def _among(self, name: str, names: Sequence[str], where: str) -> Index:
+        """Rows of the atoms of a type that stand in the file of beads under their own names.
+
+        Raises:
+            BackmapError: If they do not, one molecule after the other.
+        """
+        wanted = [atom for kind, count in self.system.blocks if kind.name == name for atom in kind.bead_names * count]
+        first = place_of(wanted, names)
+        if first is None:
+            raise BackmapError(f"the {len(wanted)} atoms of {name}, which is fixed, are not in it: {wanted[0]}, "
+                               f"{wanted[1]}, ... in a row", where=where,
+                               hint="Say where they are, as in 'fixed: {molecules: [Protein], atoms: {gromacs: "
+                                    "protein.gro}}'.")
+        return np.arange(first, first + len(wanted))
 
     @staticmethod
     def _ions(name: str, excluded: Excluded, rows: Index, where: str) -> Index:

@@ -59,8 +59,11 @@ def _as_list(value: Any) -> Any:
 
 
 def _as_fixed(value: Any) -> Any:
-    """``{gromacs: protein.gro}`` as the reader that it is."""
-    return value if value is None or isinstance(value, Fixed) or "atoms" in value else {"atoms": value}
+    """``{gromacs: protein.gro}`` as the reader that it is, and a list as names of molecule types."""
+    if isinstance(value, (str, list)):
+        return {"molecules": value}
+    known = value is None or isinstance(value, Fixed) or {*value} & {*Fixed.model_fields}
+    return value if known else {"atoms": value}
 
 
 Patterns = Annotated[list[str], pydantic.BeforeValidator(_as_list)]
@@ -76,8 +79,9 @@ class Molecules(api.Options):
 class Fixed(api.Options):
     """Options of ``fixed``."""
 
-    atoms: Nested[Reader] = Field(description="Their frames, one for all or one for each frame of beads: their atoms "
-                                              "alone, or all of the topology.")
+    atoms: Nested[Reader] | None = Field(
+        None, description="Their frames, one for all or one for each frame of beads: their atoms alone, or all of the "
+                          "topology. By default they are in the file of beads, under their own names.")
     molecules: Patterns = Field([], description="Molecule types; by default all that have no mapping.")
 
 
@@ -86,7 +90,7 @@ class Topology(api.Step):
 
     Later in a recipe it says of what the particles so far, atoms or else beads, are the beads, to put atoms into them.
     Molecules under ``exclude`` are neither backmapped nor written, but for ions, which are put at their beads. Atoms
-    under ``fixed`` are read, stand still, and are seen by all others.
+    under ``fixed`` are known, stand still, and are seen by all others.
     """
 
     gives = frozenset({"system", "contents"})
@@ -142,7 +146,8 @@ class Topology(api.Step):
                                     "in the file of beads (`*`, `?`, RESIDUE:BEAD): {W: {molecules: SOL, count: 4}}. "
                                     "The molecules begin in a cluster about their bead, and move freely from then on.")
         fixed: Annotated[Fixed | None, pydantic.BeforeValidator(_as_fixed)] = Field(
-            None, description="Atoms that are given and stay: a reader, or a mapping.")
+            None, description="Atoms that are known and stay: a reader, a mapping, or names of molecule types whose "
+                              "atoms are in the file of beads.")
         ignore: Patterns = Field([], description="Sites of the file of beads that have no atoms, by bead or residue "
                                                  "name, e.g. [VS, \"GO*\"].")
 

@@ -70,7 +70,8 @@ def test_molecules_that_go_round_the_box_are_refused(infinite: bool) -> None:
     round_ = 0.3 * np.column_stack([np.cos(turn), np.sin(turn), 0 * turn])
     along = np.column_stack([np.arange(6) / 6 * 1.2, 0 * turn, 0 * turn])
     box = np.eye(3) * 1.2
-    beads = np.concatenate([round_ + np.array([0.0, 0.0, 0.3]), along if infinite else round_ + np.array([0.0, 0.0, 0.9])]) % 1.2
+    other = along if infinite else round_ + np.array([0.0, 0.0, 0.9])
+    beads = np.concatenate([round_ + np.array([0.0, 0.0, 0.3]), other]) % 1.2
     whole = ring().whole_beads(beads, box)
     if not infinite:
         expect_finite(whole, box, ring(), "cg.gro: frame 0")

@@ -84,6 +84,18 @@ def test_every_bead_finds_its_place() -> None:
                     "VS*, GO: 2 sites without atoms left out", "1 CHI: 5 atoms fixed as they are"]
 
 
+def test_fixed_atoms_may_be_among_the_beads() -> None:
+    what, said = contents()
+    what.fixed_frames = None
+    rows = [*FILE[:4], *((name, "CHI") for name in ATOMS["CHI"].atom_names), *FILE[4:]]
+    positions = opened(file(rows), "beads", what.system, what).frame(0).positions
+    np.testing.assert_array_equal(positions[:, 0], [1, 3, 4, 5, 6, 7, 8, 10, 11, 0, 13])
+    assert "CHI: 5 atoms fixed as they are among the beads" in said
+    with pytest.raises(BackmapError, match=r"cg\.gro: the 5 atoms of CHI, which is fixed, are not in it: F1, "
+                                           r"C1, \.\.\. in a row\. Say where they are"):
+        opened(file(), "beads", what.system, what)
+
+
 def test_ions_can_be_left_out() -> None:
     what, said = contents(placed=False)
     source = opened(file(), "beads", what.system, what)

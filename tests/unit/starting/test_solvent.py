@@ -29,6 +29,15 @@ def test_four_waters_at_a_bead() -> None:
     assert found.why == ["3 beads W of 4 waters each are the 12 SOL of the topology"]
 
 
+def test_molecules_whose_atoms_are_among_the_beads_stay() -> None:
+    atoms = {f"SUR:{name}": 1 for name in TYPES["UREA"].atom_names}
+    found = said({"BUT": 2, "UREA": 1, "SOL": 4}, {"BUT:E": 4, "W": 1} | atoms)
+    assert found.options["fixed"] == ["UREA"]
+    assert "exclude" not in found.options
+    assert found.why[0].startswith("UREA: no mapping is given, but the file of beads holds their atoms")
+    assert said({"BUT": 2, "UREA": 2}, {"BUT:E": 4} | atoms).options == {"exclude": ["UREA"]}  # one is missing
+
+
 def test_beads_of_several_sizes() -> None:
     found = said({"SOL": 13}, {"W": 1, "WF": 1, "SW": 1, "TW": 1})
     assert {name: one["count"] for name, one in found.options["several"].items()} == {"W": 4, "WF": 4, "SW": 3, "TW": 2}

@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.table import Table
 from ..api import Checker
 from ..errors import BackmapError
 from ..model.inputs import all_kept
+from ..model.listing import told_once
 from ..model.survey import SEVERITIES, Finding, every_frame
 from ..recipe.recipe import Recipe
 from ..recipe.registry import Registry, kind_of
@@ -31,7 +33,19 @@ def findings(reading: Reading, registry: Registry) -> list[Finding]:
                     reading.add(finding)
             except BackmapError as error:
                 reading.add(Finding.of(error))
-    return sorted(reading.findings, key=lambda finding: SEVERITIES.index(finding.severity))
+    names = {kind.name for survey in reading.surveys if survey.system is not None for kind in survey.system.types}
+    return sorted(_once(reading.findings, names), key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+def _once(found: Sequence[Finding], names: Collection[str]) -> Iterator[Finding]:
+    """What is said of several molecule types alike, as of the chains of a fibril, once."""
+    alike: dict[Finding, list[int]] = {}
+    for row, finding in enumerate(found):
+        alike.setdefault(replace(finding, problem=""), []).append(row)
+    told = {rows[place]: problem for rows in alike.values()
+            for place, problem in told_once([found[row].problem for row in rows], names)}
+    for row in sorted(told):
+        yield replace(found[row], problem=told[row])
 
 
 def warnings_of(source: Recipe, registry: Registry, chosen: Chosen = every_frame) -> list[Finding]:
@@ -54,7 +68,7 @@ def warnings_of(source: Recipe, registry: Registry, chosen: Chosen = every_frame
         found = findings(reading, registry)
     for finding in found:
         if finding.severity == "error":
-            others = next((error.others for error in reading.raised if error.problem == finding.problem), ())
+            others = next((error.others for error in reading.raised if finding.problem.startswith(error.problem)), ())
             raise BackmapError(finding.problem, where=finding.where, hint=finding.hint, others=others)
     return [finding for finding in found if finding.severity == "warning"]
 

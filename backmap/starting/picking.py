@@ -8,6 +8,7 @@ from typing import Any
 
 from ..api import AtomMolecule, AtomTopology, BeadModel, MappingReader
 from ..errors import BackmapError
+from ..model.listing import told_once
 from ..recipe import recipe
 from ..recipe.registry import Registry
 from . import martini
@@ -136,6 +137,7 @@ def pick(model: str, topology: AtomTopology, held: Contained, registry: Registry
         else:
             files = list(dict.fromkeys(file for _, fit in all_of for file in fit.files))
         picked.entries.append(group.entry([written(file) for file in files], [name for name, _ in all_of]))
+    picked.why = [said for _, said in told_once(picked.why, topology.types)]
     if held.errors:
         picked.why.append(f"{len(held.errors)} things in libraries cannot be read: backmap mappings list names them")
     return picked

@@ -7,10 +7,9 @@ import networkx as nx
 import numpy as np
 
 from backmap.api import BeadModel, Checker
+from backmap.model.listing import counted, listed
 from backmap.model.molecule import graph_of, implied_bead_bonds
 from backmap.model.survey import Finding, Survey
-
-from .listing import counted, listed
 
 Pairs = set[tuple[int, int]]
 

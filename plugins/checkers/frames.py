@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from backmap.api import Checker, FrameInfo, FrameSource, Reader, View
 from backmap.errors import BackmapError
 from backmap.model import box as periodic
+from backmap.model.listing import counted, listed
 from backmap.model.survey import Finding, Survey
 from backmap.model.system import System
 from backmap.model.windows import expect_box, expect_finite
@@ -17,7 +18,6 @@ from backmap.model.windows import expect_box, expect_finite
 from ..chemistry.volume import packing, volume_of
 from ..molecules.sources import names_of, opened
 from .coincident import coincident
-from .listing import counted, listed
 
 Array = NDArray[np.float64]
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backmap.api import AtomMolecule, BeadModel, Checker
+from backmap.model.listing import counted, listed
 from backmap.model.survey import Finding, Survey
 
 from ..chemistry.residues import residue_ordinals
-from .listing import counted, listed
 
 Index = NDArray[np.int64]
 Array = NDArray[np.float64]

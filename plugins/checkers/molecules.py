@@ -8,13 +8,13 @@ from itertools import combinations
 import numpy as np
 
 from backmap.api import Checker
+from backmap.model.listing import counted, listed
 from backmap.model.molecule import MoleculeType, merged
 from backmap.model.survey import Finding, Survey
 
 from ..chemistry.stereochains import Stereochain, chains_of
 from ..molecules.assemble import unsigned_centres
 from ..molecules.isomers import SLIP
-from .listing import counted, listed
 
 TOLD = "Give true atoms, 'stereo: aa.gro' in topology, a mapping that tells them, or weights that know."
 GIVEN = "Give true atoms, 'stereo: aa.gro' in topology, or say what tacticity chains have, by 'tacticity' there"

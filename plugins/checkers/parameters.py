@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from rdkit import Chem
 
 from backmap.api import Checker
+from backmap.model.listing import counted, listed
 from backmap.model.molecule import MoleculeType, graph_of, merged
 from backmap.model.parameters import ForceField, MoleculeParameters
 from backmap.model.survey import Finding, Survey
@@ -17,7 +18,6 @@ from backmap.model.system import System
 
 from ..chemistry.bond_lengths import impossible, springs
 from ..chemistry.elements import mass_of, symbol_of
-from .listing import counted, listed
 
 SIGMAS = (0.04, 0.8)  #: nm; of a hydrogen on oxygen, where it has one, to large ions
 NEUTRAL = 0.01  #: e; a smaller net charge is one of rounding

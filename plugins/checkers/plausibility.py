@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 from rdkit import Chem
 
 from backmap.api import Checker
+from backmap.model.listing import listed
 from backmap.model.molecule import MoleculeType
 from backmap.model.parameters import ForceField, MoleculeParameters
 from backmap.model.survey import Finding, Survey
-
-from .listing import listed
 
 Array = NDArray[np.float64]
 

@@ -96,7 +96,7 @@ def free_molecule(kind: MoleculeType, field: ForceField, temperature: float, nea
 
 def _key(kind: MoleculeType, field: ForceField, temperature: float, near: int) -> str:
     known = field.of(System(((kind, 1),)))[0]
-    content = hashlib.sha256(repr((kind.name, temperature, near, openmm.__version__)).encode())
+    content = hashlib.sha256(repr((temperature, near, openmm.__version__)).encode())
     for array in (kind.bonds, kind.bond_length, kind.chemistry.sign, kind.planar.side, known.kind, known.charge,
                   known.excluded, known.pair_parameters, field.c6, field.c12, field.maps,
                   *(each.atoms for each in known.bonded), *(each.parameters for each in known.bonded)):

@@ -23,6 +23,7 @@ from backmap.api import (
     TopologyReader,
 )
 from backmap.errors import BackmapError
+from backmap.model.listing import told_once
 from backmap.model.system import System, Window
 from backmap.model.windows import expect_box
 
@@ -189,9 +190,9 @@ class Topology(api.Step):
         beads = mapped_once(options.mapping, topology, self.where)
         beads |= {name: owned_by_one(beads[name], topology.types[name]) for name in options.whole if name in beads}
         several = self._several(blocks, beads)
-        for name in dict(blocks):
-            for remark in beads[name].remarks if name in beads else ():
-                state.log(remark)
+        remarks = [remark for name in dict(blocks) if name in beads for remark in beads[name].remarks]
+        for _, remark in told_once(remarks, topology.types):
+            state.log(remark)
         excluded = {name: self._excluded(topology.types[name], patterns, blocks)
                     for name, patterns in options.exclude.items()}
         fixed = self._fixed(blocks, beads)
@@ -217,7 +218,7 @@ class Topology(api.Step):
                 state.log(f"{name}: its molecules differ in handedness, in {count} ways")
         system = told_by_sequences(system, options.tacticity, f"{self.where}.tacticity")
         system = told_by_nature(system, options.cis_peptides, f"{self.where}.cis_peptides")
-        for line in isomer_lines(system):
+        for _, line in told_once(list(isomer_lines(system)), topology.types):
             state.log(line)
         if state.system is not None:
             self._continue(state, system, found)

@@ -18,7 +18,7 @@ FLOORS = {
                 "checking", "starting", "session", "scaffold", "commands", "__main__"),
     "backmap.engine": ("random", "relaxation", "flags", "compiling", "rings", "geometry", "sites", "checkpoints",
                        "energy", "forces", "tabulated", "metropolis", "hamiltonian", "grafts", "mending", "refolding",
-                       "relieving", "carrying", "identities"),
+                       "relieving", "rotating", "carrying", "identities"),
     "backmap_plugins": ("chemistry", "files", "handed", "molecules", "environments", "bottleneck",
                         "openmm_bridge", "fit", "learning", "report", "KINDS"),
 }

@@ -15,6 +15,7 @@ from ..checking import reading
 from ..engine.energy.beads import turning
 from ..engine.hamiltonian.timestep import first_guess
 from ..engine.rings import folding
+from ..engine.rotating import turnable
 from ..errors import BackmapError
 from ..model import box as periodic
 from ..model.inputs import BeadsAre
@@ -77,6 +78,7 @@ class Plan:
         single: Whether there is only one frame.
         beads_are: Whether the beads were mapped from atoms, or are those of a model; None if nobody knows.
         turning: Whether most molecules are small, of one bead each, so that they turn about it.
+        rolling: Whether most molecules are of two beads each, so that they turn about the axis through both.
         bodies: Whether none can do anything else, so that time steps may be longer still.
         jumping: Whether a molecule has torsions that jump from well to well, in rings or outside.
         folding: Whether most molecules have rings with several folds, of which templates find wrong ones.
@@ -99,6 +101,7 @@ class Plan:
     timestep: float = 1.0
     single: bool = False
     turning: bool = False
+    rolling: bool = False
     bodies: bool = False
     jumping: bool = False
     folding: bool = False
@@ -178,7 +181,7 @@ class _Planner:
             self._named(chosen.path) if chosen else "", forcefield, self.run,
             any(np.abs(kind.partial_charge).max(initial=0) > 0 for kind in known),
             all(np.isfinite(kind.bond_length).all() for kind in known), first_guess(known), survey.beads.n_frames == 1,
-            _most(system, turns), all(turns(kind) and is_body(kind) for kind in known),
+            _most(system, turns), _most(system, rolls), all(turns(kind) and is_body(kind) for kind in known),
             any(turning(kind) or folding(kind) for kind in known), _most(system, folding), ready,
             self._beads_are(topology, reference is not None))
         self._reasons(way, forcefield, made.whole_box)
@@ -369,3 +372,8 @@ def _most(system: System, are: Callable[[MoleculeType], bool]) -> bool:
 def turns(kind: MoleculeType) -> bool:
     """Whether a molecule is of one bead, as water is: alone it hardly finds the orientation that its neighbours ask."""
     return not (kind.given or kind.untied) and kind.n_beads == 1 < kind.n_atoms
+
+
+def rolls(kind: MoleculeType) -> bool:
+    """Whether a molecule is of two beads, about whose axis no short trajectory turns it where neighbours hold it."""
+    return turnable(kind) and kind.n_beads == 2

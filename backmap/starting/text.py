@@ -20,6 +20,7 @@ BODIES_COOLING, BODIES_SWEEPS = 80, 3
 RELEASED = 100  #: sweeps without beads where molecules hinder each other from turning
 #: Sweeps in which chains on soft beads find their wells, and times the temperature at which they begin.
 ANNEALING, HOTTER = 80, 3
+ROTATIONS = 100  #: sweeps in which molecules of two beads turn about these; 20 find the right sides of most
 #: Rounds of sifting, and tempered trajectories, about exact beads: hotter and longer ones than by default.
 SIFTING, CROSSING = 6, {"peak": 8, "time": 600}
 
@@ -146,6 +147,8 @@ def _makers(plan: Plan, trained: str) -> Iterator[str]:
         elif plan.jumping and plan.way == "force_field" and plan.beads_are != "mapped":
             yield f"      annealing_sweeps: {ANNEALING}  # hotter ones first, in which chains find their wells"
             yield f"      hottest: {HOTTER * plan.temperature:g}          # K, of the first of them"
+        if plan.rolling and plan.way == "force_field" and plan.beads_are != "model":
+            yield f"      rotation_sweeps: {ROTATIONS}  # molecules turn about the axis through both of their beads"
         if plan.jumping and not plan.folding and plan.way == "force_field" and plan.beads_are == "mapped":
             yield f"      sifting_rounds: {SIFTING}     # molecules leave wrong wells that exact beads hold them in"
             yield f"      tempering: {_flow(CROSSING)} # between sweeps, others that cross barriers, hot ones"

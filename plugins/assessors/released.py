@@ -154,8 +154,8 @@ class ReleasedBeads(Assessor):
             return Aspect(level, TOPIC, (
                 f"Not relaxed: once the beads of {frames} are let go, the energy {goes} ({said}). Mapped beads would "
                 "leave it where it is: these atoms are trapped about them, or beads are of another force field, "
-                "temperature or density. More annealing_sweeps (of molecules of one bead), sifting_rounds, tempering "
-                "with a higher peak, or more sweeps may lead out."), "beads")
+                "temperature or density. More annealing_sweeps (of molecules of one bead), rotation_sweeps (of two), "
+                "sifting_rounds, tempering with a higher peak, or more sweeps may lead out."), "beads")
         if not whole.visible < BLIND * heat or abs(whole.value) > max(whole.tolerance, DOUBT * whole.error):
             return Aspect(CARE, TOPIC, (
                 f"Whether atoms are trapped about their beads cannot be told from {frames}: once let go, only "

@@ -30,7 +30,7 @@ from backmap.model.tuned import AUTO, Tuned
 from . import stages
 from .balancing import MappedBeads
 from .keeping import Starts, arrays_of, recalled
-from .leading import LEADS, MEND_AGAIN, SIFT_AGAIN, SOFTEN, Leading
+from .leading import LEADS, LEADS_AGAIN, SLOWER, SOFTEN, Leading
 from .mended import LEFT, MENDED, UNMENDED, LeftRecord, MendingRecord, told, unsound
 from .mended import RULES as MENDING_RULES
 from .move_options import SELDOM, WORTH, HamiltonianOptions, SoftBeads, Tempered
@@ -361,10 +361,8 @@ class Hamiltonian(FrameStep):
                 pace = pace if found is None else found
             elif name == DOWNHILL:
                 self.moves.descend(frame, words, everything if only is None else only, self.options.downhill)
-            elif name == SIFT_AGAIN:
-                self.leading.sifting.sift(moved, window.box(0), words, where)
-            elif name == MEND_AGAIN:
-                self.leading.mend(moved, window.box(0), words)
+            elif name in LEADS_AGAIN:
+                self.leading.again(moved, window.box(0), words, where)
             else:
                 outcome = self.moves.sweep(moved, words, where, **settings)
             outcomes += [outcome] if name in (MAIN, TEMPERED) else []
@@ -383,7 +381,7 @@ class Hamiltonian(FrameStep):
         record, stiffness = self._record(state.systems[self.level]), list(self._stiffness.lines())
         relaxation = Relaxation(self.following, self.memory["relaxation"], self.options.temperature, record.accepted,
                                 self.options.tempering is not None, self.options.for_start,
-                                stages.SLOWER if self.options.annealing_sweeps else 0)
+                                SLOWER if self.options.annealing_sweeps or self.options.rotation_sweeps else 0)
         mended = MendingRecord(self.memory["mending"])
         left = LeftRecord(self.memory[LEFT])
         findings = [*left.findings(), *relaxation.findings()]

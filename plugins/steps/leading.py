@@ -18,6 +18,7 @@ from backmap.engine.refolding import Refolding
 from .move_options import HamiltonianOptions
 from .settling import settled
 from .sifting import Sifting
+from .turning import Turning
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -28,13 +29,15 @@ LOOSEN = "loosen"  #: name of the sweeps that lead chains of planar bonds to whe
 SETTLE = "settle"  #: name of the sweeps after it, of what was mended
 SIFT, SIFT_AGAIN = "sift", "sift again"  #: names of the tries by which molecules leave wrong wells, of both starts
 MEND_AGAIN = "mend again"  #: name of the rounds that mend a second start, which heat has left bent as it does the first
-LEADS, LEADS_AGAIN = (MEND, LOOSEN, SETTLE, SIFT), (MEND_AGAIN, SIFT_AGAIN)
+ROTATE, ROTATE_AGAIN = "rotate", "rotate again"  #: names of the rounds in which small molecules turn, of both starts
+LEADS, LEADS_AGAIN = (MEND, LOOSEN, SETTLE, ROTATE, SIFT), (MEND_AGAIN, ROTATE_AGAIN, SIFT_AGAIN)
 TURNS = 3  #: times that isomers are turned over again after mending, at most
 AFTER = 40  #: sweeps of molecules that were loosened, on their beads as they are to be met
 #: Times that what mending leaves is folded anew, at most, and the share of the beads, or number, up to which it is.
 REFOLDS, FEW, SOME = 3, 0.02, 8
 #: Rounds about what is left wrong at the end, at most; bonds along the bead graph that they reach; sweeps of each.
 ROUNDS, REACH, SWEEPS = 3, 3, 10
+SLOWER = 2  #: times as many sweeps cool a second start: what comes of it is lower where they were too few
 
 
 class Leading:
@@ -50,6 +53,7 @@ class Leading:
         self.moves, self.options = moves, options
         self.mending = Mending(moves, energy, 0 if options.only is not None else options.mend)
         self.sifting = Sifting(moves, energy)
+        self.turning = Turning(moves, options.rotation_sweeps, options.temperature)
 
     @cached_property
     def refolding(self) -> Refolding:
@@ -80,7 +84,7 @@ class Leading:
 
     def ready(self, frame: Frame, box: Array | None, words: tuple, mended: Mask,
               progress: Callable[[float], None] = lambda share: None, refold: bool = True) -> Array | None:
-        """Mend, loosen, sift or settle a frame, as ``words`` name it, both in place; time steps if it settled.
+        """Mend, loosen, turn, sift or settle a frame, as ``words`` name it, both in place; time steps if it settled.
 
         Args:
             mended: Beads that were led about so far, (B,).
@@ -88,11 +92,20 @@ class Leading:
         """
         if SETTLE in words:
             return settled(self.moves, frame, mended, words[:-1], progress)
-        if SIFT in words:
-            self.sifting.sift(frame, box, words)
+        if SIFT in words or ROTATE in words:
+            (self.sifting.sift if SIFT in words else self.turning.turn)(frame, box, words)
             return None
         mended |= (self.loosen if LOOSEN in words else self.mend)(frame, box, words, progress, refold)
         return None
+
+    def again(self, frame: Frame, box: Array | None, words: tuple, part: Mask) -> None:
+        """Lead a second start, as ``words`` name it, in place: the ``part`` (B,) of it that moves, or what is wrong."""
+        if MEND_AGAIN in words:
+            self.mend(frame, box, words)
+        elif SIFT_AGAIN in words:
+            self.sifting.sift(frame, box, words, part)
+        else:
+            self.turning.turn(frame, box, words, part, SLOWER)
 
     def mend(self, frame: Frame, box: Array | None, words: tuple,
              progress: Callable[[float], None] = lambda share: None, refold: bool = True) -> Mask:

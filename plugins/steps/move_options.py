@@ -13,6 +13,7 @@ from backmap.model.tuned import AUTO
 SELDOM = 4  #: sweeps to a tempered one, where soft beads let torsions turn by themselves
 WORTH = 0.05  #: share of tempered trajectories that is accepted at least, if they are to be worth their time
 HOT, HOTTER = 600.0, 2.0  #: K, and of the temperature: the larger is where frames are cooled from
+WARMER = 2.5  #: times the temperature at which molecules begin to be turned
 SOFTEST, HARDEST = 10.0, 1000.0  #: caps of the repulsion in soft-core sweeps, kJ/mol
 
 Width = Annotated[float, Field(ge=1e-7, le=0.1)]
@@ -72,6 +73,13 @@ class HamiltonianOptions(Options):
     hottest: float | None = Field(None, gt=0, description="Temperature of the first of them, K: where hydrogen bonds "
                                                           f"change hands in a picosecond. By default {HOT:g}, or "
                                                           f"{HOTTER:g} times the temperature if that is more.")
+    rotation_sweeps: int = Field(0, ge=0, description="Sweeps after these in which molecules of one bead or two are "
+                                                      "turned about them as rigid bodies, one after the other, each "
+                                                      "into one of 16 orientations by its energy among neighbours, "
+                                                      f"while the temperature falls from {WARMER:g} times its value: "
+                                                      "those that hold each other by hydrogen bonds find their "
+                                                      "orientations sooner than by any dynamics. What comes of it is "
+                                                      "a start, from which sweeps sample; 'only' leaves it out.")
     sifting_rounds: int = Field(0, ge=0, description="Rounds after these in which a copy of the frame is heated to "
                                                      "five times the temperature and cooled, and each molecule is "
                                                      "taken from where it has less energy, both led downhill: "

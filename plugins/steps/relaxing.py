@@ -263,7 +263,8 @@ class Relaxation:
         if self.hasty:
             yield self._aspect(CARE, f"Not relaxed: a second start that was cooled {self.slower} times as slowly has "
                                      f"{-self.cooling.value:.2g} \u00b1 {self.cooling.error:.1g} kT an atom less "
-                                     "energy. More `annealing_sweeps` are needed.")
+                                     "energy. More sweeps that cool are needed, `annealing_sweeps` or "
+                                     "`rotation_sweeps`.")
         if self.moving or self.remembered or self.apart or self.unforgotten or self.hasty or stuck > STUCK * beads:
             return
         if not self.visible < BLIND:

@@ -9,8 +9,22 @@ import numpy as np
 
 from backmap.engine.hamiltonian.moves import Tempering
 
-from .leading import LEADS, LEADS_AGAIN, LOOSEN, MEND, MEND_AGAIN, SETTLE, SIFT, SIFT_AGAIN, SOFTEN
+from .leading import (
+    LEADS,
+    LEADS_AGAIN,
+    LOOSEN,
+    MEND,
+    MEND_AGAIN,
+    ROTATE,
+    ROTATE_AGAIN,
+    SETTLE,
+    SIFT,
+    SIFT_AGAIN,
+    SLOWER,
+    SOFTEN,
+)
 from .move_options import HARDEST, SOFTEST, HamiltonianOptions, Tempered
+from .turning import ROUNDS
 
 ANNEAL = "anneal"  #: name of the sweeps that cool
 MAIN = "hamiltonian"  #: name of the sweeps that count
@@ -21,10 +35,9 @@ ALL_AT_ONCE = {"together": True, "directions": 32}  #: how molecules of one bead
 HOTTER = 3.0  #: a second start begins at this many times the temperature
 SECOND = Tempered(every=4)  #: trajectories by which a second start crosses barriers where the first has none
 LENGTH = 2.0  #: times as long are trajectories of sweeps that cool: chains find their wells in fewer steps so
-SLOWER = 2  #: times as many sweeps cool a second start: what comes of it is lower where they were too few
 _SAID = {DOWNHILL: "downhill", SOFTEN: "parting overlaps, ", ANNEAL: "annealing, ", **dict.fromkeys(LEADS, "repair"),
          **dict.fromkeys((HEATED, COOLED, AGAIN, CROSSING), "second start, "),
-         **dict.fromkeys(LEADS_AGAIN, "second start, repair")}
+         **dict.fromkeys(LEADS_AGAIN, "second start, repair"), ROTATE: "turning", ROTATE_AGAIN: "second start, turning"}
 
 Stage = tuple[str, int, dict[str, Any]]  #: name, number and settings of a sweep
 
@@ -32,14 +45,14 @@ Stage = tuple[str, int, dict[str, Any]]  #: name, number and settings of a sweep
 def before(options: HamiltonianOptions) -> list[Stage]:
     """The sweeps before those that count: those that part overlaps, that cool, and what leads on between them."""
     caps = np.geomspace(SOFTEST, HARDEST, options.soft_core_sweeps).tolist()
-    cooling, sift = _cooling(options, ANNEAL), _sifting(options, SIFT)
+    cooling, wells = _cooling(options, ANNEAL), _wells(options, ROTATE, SIFT)
     soften = [(SOFTEN, k, {"cap": cap, **(ALL_AT_ONCE if cooling else {"free": options.for_start})})
               for k, cap in enumerate(caps)]
     if not _mends(options):
-        return [*soften, *cooling, *sift]
+        return [*soften, *cooling, *wells]
     # Heat leaves some molecules bent beyond what moves at the temperature lead back, so that it is mended after it.
     again = [(MEND, 1, {})] if cooling else []
-    return [*soften, (MEND, 0, {}), (LOOSEN, 0, {}), *cooling, *again, *sift, (SETTLE, 0, {}), (MEND, 2, {})]
+    return [*soften, (MEND, 0, {}), (LOOSEN, 0, {}), *cooling, *again, *wells, (SETTLE, 0, {}), (MEND, 2, {})]
 
 
 def sweeps(options: HamiltonianOptions, twice: bool) -> list[Stage]:
@@ -47,7 +60,7 @@ def sweeps(options: HamiltonianOptions, twice: bool) -> list[Stage]:
     main = [sweep for k in range(options.sweeps) for sweep in main_round(options, k)]
     hot = {"temperature": HOTTER * options.temperature}
     again = [*((HEATED, k, hot) for k in range(-(-options.sweeps // 2))), *_cooling(options, COOLED, SLOWER),
-             *[(MEND_AGAIN, 0, {})] * _mends(options), *_sifting(options, SIFT_AGAIN),
+             *[(MEND_AGAIN, 0, {})] * _mends(options), *_wells(options, ROTATE_AGAIN, SIFT_AGAIN),
              *(sweep for k in range(options.sweeps)
                for sweep in one_round(k, AGAIN, CROSSING, options.tempering or SECOND))]
     down = [(DOWNHILL, 0, {})] * bool(options.downhill)
@@ -72,9 +85,12 @@ def _mends(options: HamiltonianOptions) -> bool:
     return bool(options.mend) and options.only is None
 
 
-def _sifting(options: HamiltonianOptions, name: str) -> list[Stage]:
-    """The tries by which molecules leave wrong wells."""
-    return [(name, k, {}) for k in range(options.sifting_rounds)] if options.only is None else []
+def _wells(options: HamiltonianOptions, rotate: str, sift: str) -> list[Stage]:
+    """The ways by which molecules leave wrong wells: small ones are turned while they cool, and all are sifted."""
+    if options.only is not None:
+        return []
+    return [*((rotate, k, {}) for k in range(ROUNDS * bool(options.rotation_sweeps))),
+            *((sift, k, {}) for k in range(options.sifting_rounds))]
 
 
 def _cooling(options: HamiltonianOptions, name: str, slower: int = 1) -> list[Stage]:

@@ -61,10 +61,10 @@ def turn_anew(t: BlockTables, s: AtomTables, p: BlockPlaces, heat: float, r: Roo
             lists.centre[c] = frame.grid.beads[bead, c]
         for n in range(tried + 1):
             if n:
-                _draw_rotation(keys[m], FIRST + 3 * n, rotation[n])
+                draw_rotation(keys[m], FIRST + 3 * n, rotation[n])
             _rotate(rotation[n], frame.grid.beads[bead] + frame.residual[bead], r.start[:places], r.x)
             energy[n] = energies_around(places, s, r.kinds, r.charges, r.x, lists, r.force)
-        taken = _choose(energy, heat, uniform(keys[m], FIRST))
+        taken = choose(energy, heat, uniform(keys[m], FIRST))
         if taken:
             turned += 1
             best[:] = rotation[taken]
@@ -89,7 +89,7 @@ def _gather(s: AtomTables, u: Neighbourhoods, m, apart, lists: Lists):
 
 
 @part
-def _draw_rotation(key, number, rotation):
+def draw_rotation(key, number, rotation):
     """A rotation drawn evenly, of numbers from ``number`` on of a stream (Shoemake, Graphics Gems III (1992))."""
     share, one = uniform(key, number), 2.0 * np.pi * uniform(key, number + 1)
     other = 2.0 * np.pi * uniform(key, number + 2)
@@ -110,7 +110,7 @@ def _rotate(rotation, centre, x, to):
 
 
 @part
-def _choose(energy, heat, share):
+def choose(energy, heat, share):
     """Which of some energies, by their Boltzmann factors and a number from 0 to 1."""
     least, total = energy.min(), 0.0
     for n in range(len(energy)):

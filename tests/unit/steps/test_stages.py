@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import pytest
-from backmap_plugins.steps.leading import LEADS, SOFTEN
+from backmap_plugins.steps.leading import LEADS, ROTATE, ROTATE_AGAIN, SIFT, SIFT_AGAIN, SOFTEN
 from backmap_plugins.steps.move_options import HamiltonianOptions
 from backmap_plugins.steps.stages import (
     AGAIN,
@@ -17,6 +17,7 @@ from backmap_plugins.steps.stages import (
     said,
     sweeps,
 )
+from backmap_plugins.steps.turning import ROUNDS
 
 
 def test_sweeps_that_count_are_numbered_by_themselves() -> None:
@@ -48,3 +49,15 @@ def test_steps_downhill_come_right_before_the_sweeps_that_count_and_once() -> No
     assert names.count(DOWNHILL) == 1
     assert names[names.index(DOWNHILL) + 1] == names[names.index(DOWNHILL) + 2] == MAIN
     assert DOWNHILL not in [name for name, *_ in sweeps(HamiltonianOptions(), twice=True)]
+
+
+def test_molecules_turn_while_they_cool_before_they_are_sifted() -> None:
+    stages = sweeps(HamiltonianOptions(rotation_sweeps=40, sifting_rounds=2, sweeps=1), twice=True)
+    names = [name for name, *_ in stages]
+    for turn, sift, then in ((ROTATE, SIFT, MAIN), (ROTATE_AGAIN, SIFT_AGAIN, AGAIN)):
+        assert names.count(turn) == ROUNDS
+        assert [number for name, number, _ in stages if name == turn] == [*range(ROUNDS)]
+        assert names.index(turn) < names.index(sift) < names.index(then)
+    assert said([ROTATE, ROTATE_AGAIN]) == ["turning", "second start, turning"]
+    for options in ({"rotation_sweeps": 0}, {"rotation_sweeps": 40, "only": ["clash"]}):
+        assert ROTATE not in [name for name, *_ in sweeps(HamiltonianOptions(**options), twice=True)]

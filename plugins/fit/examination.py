@@ -275,8 +275,10 @@ def _as_model(one: Compared, misfit: Misfit) -> Misfit:
 
 def _wide(one: Compared) -> Misfit | None:
     """Beads that are spread more widely than the molecule allows."""
-    ratio = one.tables.spread_ratio(one.beads)
-    if one.sort == "model" or ratio < WIDE:
+    if one.sort == "model" or one.tables.spread_ratio(one.beads) < WIDE:
+        return None
+    ratio = one.unfolded.tables.spread_ratio(one.beads)  # in vacuum alcohols keep to the wells in which they fold
+    if ratio < WIDE:
         return None
     return Misfit(False, f"distances between beads of {one.kind.name} vary {ratio:.2g} times as much as in its free "
                   "molecule", "Is it the temperature of the beads, and were they rounded or smeared?")

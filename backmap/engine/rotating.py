@@ -122,11 +122,6 @@ class Rotating:
         self.layout, self.system = layout, layout.system
         self.bodies, self.bead = _bodies(self.system)
 
-    @property
-    def any(self) -> bool:
-        """Whether there is anything to turn."""
-        return bool(self.bodies.turns.any())
-
     def turn(self, atoms: Array, box: Array | None, temperatures: Sequence[float], words: tuple[int | str, ...],
              only: Mask | None = None, near: bool = True) -> Array:
         """Turn molecules, once at each temperature.
@@ -222,6 +217,39 @@ def _around(bodies: Bodies, pivots: Pivots, atoms: Array, turning: Index, box: A
 def _turn(atoms: Array, bodies: Bodies, pivots: Pivots, around: Around, pairs: NearPairs, turning: Index, keys: Index,
           heat: float, sweep: int) -> None:
     """Turn bodies one after the other, in place."""
+    size, most = _largest(bodies, around, turning)
+    x, energy = np.empty((TRIED + 2, size, 3)), np.empty(TRIED + 1)  # and one that is drawn on the way
+    near, kinds = np.empty((4, most), np.float32), np.empty(most, np.int64)
+    own, turned, axis = np.empty((2, size, most), np.float32), np.empty((3, 3)), np.empty(3)
+    for t in range(len(turning)):
+        body = turning[t]
+        first, size = bodies.start[body], bodies.start[body + 1] - bodies.start[body]
+        for i in range(size):
+            for c in range(3):
+                x[0, i, c] = atoms[bodies.atoms[first + i], c] - pivots.point[body, c]
+        way = sweep % 4 if bodies.turns[body] == 1 else 3 - sweep % 3
+        if not _axis_of(bodies, pivots, body, x[0], way, axis):
+            continue
+        _draw(bodies.turns[body] == 1, way, axis, keys[t], size, x, turned)
+        count = _gather(atoms, bodies, pivots, around, pairs, t, body, near, kinds)
+        energy[:] = 0.0
+        for i in range(size):
+            atom = bodies.atoms[first + i]
+            charge = pairs.factor * pairs.charge[atom]
+            for n in range(count):
+                own[0, i, n] = pairs.c6[pairs.kind[atom], kinds[n]]
+                own[1, i, n] = pairs.c12[pairs.kind[atom], kinds[n]]
+            for k in range(TRIED + 1):
+                energy[k] += _energy(x[k, i], charge, near, own[0, i], own[1, i], count, pairs)
+        taken = choose(energy, heat, uniform(keys[t], 0))
+        for i in range(size):
+            for c in range(3):
+                atoms[bodies.atoms[first + i], c] = x[taken, i, c] + pivots.point[body, c]
+
+
+@part
+def _largest(bodies: Bodies, around: Around, turning):
+    """Atoms of the largest body that turns, and of what is near the one in the densest place."""
     size, most = 0, 0
     for t in range(len(turning)):
         size = max(size, bodies.start[turning[t] + 1] - bodies.start[turning[t]])
@@ -229,40 +257,18 @@ def _turn(atoms: Array, bodies: Bodies, pivots: Pivots, around: Around, pairs: N
         for n in range(around.first[t], around.first[t + 1]):
             count += bodies.start[around.body[n] + 1] - bodies.start[around.body[n]]
         most = max(most, count)
-    x, from_here = np.empty((TRIED + 1, size, 3)), np.empty((size, 3))
-    near, own = np.empty((4, most), np.float32), np.empty((2, size, most), np.float32)
-    kinds, energy, turned = np.empty(most, np.int64), np.empty(TRIED + 1), np.empty((3, 3))
-    axis = np.empty(3)
-    for t in range(len(turning)):
-        body = turning[t]
-        first, n_own = bodies.start[body], bodies.start[body + 1] - bodies.start[body]
-        for i in range(n_own):
-            for c in range(3):
-                x[0, i, c] = atoms[bodies.atoms[first + i], c] - pivots.point[body, c]
-        way = sweep % 4 if bodies.turns[body] == 1 else 3 - sweep % 3
-        if not _axis_of(bodies, pivots, body, x[0], way, axis):
-            continue
-        spread = SMALL if way == SMALL_TURN else LARGE if way == LARGE_TURN else 0.0
-        free = bodies.turns[body] == 1
-        _rotation(free, way, spread, axis, keys[t], 1, turned)
-        _rotate(turned, x[0], n_own, from_here, spread == 0.0)
-        for k in range(1, TRIED + 1):
-            _rotation(free, way, spread, axis, keys[t], 1 + NUMBERS * k, turned)
-            _rotate(turned, from_here, n_own, x[k], False)
-        count = _gather(atoms, bodies, pivots, around, pairs, t, body, near, kinds)
-        for i in range(n_own):
-            kind = pairs.kind[bodies.atoms[first + i]]
-            for n in range(count):
-                own[0, i, n], own[1, i, n] = pairs.c6[kind, kinds[n]], pairs.c12[kind, kinds[n]]
-        for k in range(TRIED + 1):
-            energy[k] = 0.0
-            for i in range(n_own):
-                energy[k] += _energy(x[k, i], pairs.factor * pairs.charge[bodies.atoms[first + i]], near, own[0, i],
-                                     own[1, i], count, pairs)
-        taken = choose(energy, heat, uniform(keys[t], 0))
-        for i in range(n_own):
-            for c in range(3):
-                atoms[bodies.atoms[first + i], c] = x[taken, i, c] + pivots.point[body, c]
+    return size, most
+
+
+@part
+def _draw(free, way, axis, key, size, x, turned):
+    """Orientations from that of ``x[0]``, to the next ones; about one between, drawn alike, where turns are small."""
+    spread = SMALL if way == SMALL_TURN else LARGE if way == LARGE_TURN else 0.0
+    _rotation(free, way, spread, axis, key, 1, turned)
+    _rotate(turned, x[0], size, x[TRIED + 1], spread == 0.0)
+    for k in range(1, TRIED + 1):
+        _rotation(free, way, spread, axis, key, 1 + NUMBERS * k, turned)
+        _rotate(turned, x[TRIED + 1], size, x[k], False)
 
 
 @part

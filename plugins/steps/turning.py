@@ -1,6 +1,8 @@
 """Rounds of sweeps in which small molecules turn about their beads, from warm to the temperature."""
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,7 +30,11 @@ class Turning:
 
     def __init__(self, moves: HamiltonianMoves, sweeps: int, temperature: float) -> None:
         self.moves, self.sweeps, self.heat = moves, sweeps, BOLTZMANN * temperature
-        self._rotating: Rotating | None = None
+
+    @cached_property
+    def rotating(self) -> Rotating:
+        """What turns them; made when a frame needs it."""
+        return Rotating(self.moves.layout)
 
     def turn(self, frame: Frame, box: Array | None, words: tuple, only: Mask | None = None, slower: int = 1) -> None:
         """Go one round, in place.
@@ -38,11 +44,9 @@ class Turning:
             only: Beads of the molecules that may turn, (B,); None for all.
             slower: Times as many sweeps.
         """
-        if self._rotating is None:
-            self._rotating = Rotating(self.moves.layout)
         number, cooling = words[-1], ROUNDS - AT_REST
         count = -(-slower * self.sweeps // ROUNDS)
         passed = np.minimum((number + np.arange(count) / count) / cooling, 1.0)
-        atoms = self._rotating.turn(frame.atoms, box, (self.heat * WARMER ** (1.0 - passed)).tolist(), words, only,
-                                    near=number < cooling)
+        atoms = self.rotating.turn(frame.atoms, box, (self.heat * WARMER ** (1.0 - passed)).tolist(), words, only,
+                                   near=number < cooling)
         self.moves.put(frame, atoms, box)

@@ -157,7 +157,7 @@ class Rotating:
         if near and reach > NEAR:
             reach, k, c = NEAR, 0.5 / NEAR**3, 1.5 / NEAR
         return NearPairs(field.kind, field.charge.astype(np.float32), field.c6.astype(np.float32),
-                     field.c12.astype(np.float32), *map(np.float32, (electrostatics.factor, k, c, reach)))
+                         field.c12.astype(np.float32), *map(np.float32, (electrostatics.factor, k, c, reach)))
 
 
 def _bodies(system: System) -> tuple[Bodies, Index]:

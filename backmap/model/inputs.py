@@ -30,19 +30,20 @@ BeadsSaid = Literal["mapped", "model", "auto"]
 _reading: ContextVar[dict[Path, None] | None] = ContextVar("reading", default=None)
 
 
-def place_of(wanted: Sequence[str], names: Sequence[str]) -> int | None:
+def place_of(wanted: Sequence[str], names: Sequence[str], taken: Sequence[bool] | None = None) -> int | None:
     """Where atoms stand among the points of a file, by their names in a row.
 
     Args:
         wanted: Names of the atoms; what a .gro file cuts off of them, after five characters, does not count.
         names: Names of the points.
+        taken: Which points are others'; None if none are.
 
     Returns:
         The place of the first; None where they stand nowhere.
     """
     cut, among = [name[:5] for name in wanted], [name[:5] for name in names]
-    return next((k for k in range(len(among) - len(cut) + 1) if among[k] == cut[0] and among[k:k + len(cut)] == cut),
-                None)
+    return next((k for k in range(len(among) - len(cut) + 1) if among[k] == cut[0] and among[k:k + len(cut)] == cut
+                 and not (taken is not None and any(taken[k:k + len(cut)]))), None)
 
 
 @contextmanager

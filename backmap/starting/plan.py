@@ -371,7 +371,7 @@ def _most(system: System, are: Callable[[MoleculeType], bool]) -> bool:
 
 def turns(kind: MoleculeType) -> bool:
     """Whether a molecule is of one bead, as water is: alone it hardly finds the orientation that its neighbours ask."""
-    return not (kind.given or kind.untied) and kind.n_beads == 1 < kind.n_atoms
+    return turnable(kind) and kind.n_beads == 1
 
 
 def rolls(kind: MoleculeType) -> bool:

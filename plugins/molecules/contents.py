@@ -13,6 +13,7 @@ from backmap.api import FrameInfo, FrameSource, Reader, State
 from backmap.errors import BackmapError
 from backmap.model import box as periodic
 from backmap.model.inputs import place_of
+from backmap.model.listing import counted, listed
 from backmap.model.system import System
 
 from .. import handed
@@ -173,7 +174,7 @@ class Contents:
             return np.flatnonzero(found)
 
         for name in self.fixed if self.fixed_frames is None else ():
-            placed[name] = self._among(name, names, source.where)
+            placed[name] = self._among(name, names, taken, source.where)
             taken[placed[name]] = True
             aside.append(f"{len(placed[name])} atoms of {name}")
             self.log(f"{name}: {len(placed[name])} atoms fixed as they are among the beads")
@@ -215,17 +216,17 @@ class Contents:
         self.log(f"{name}: {len(rows)} molecules about {listed} each; they move freely from then on")
         return rows
 
-    def _among(self, name: str, names: Sequence[str], where: str) -> Index:
-        """Rows of the atoms of a type that stand in the file of beads under their own names.
+    def _among(self, name: str, names: Sequence[str], taken: NDArray[np.bool_], where: str) -> Index:
+        """Rows of the atoms of a type that stand in the file of beads under their own names, and are not taken.
 
         Raises:
             BackmapError: If they do not, one molecule after the other.
         """
         wanted = [atom for kind, count in self.system.blocks if kind.name == name for atom in kind.bead_names * count]
-        first = place_of(wanted, names)
+        first = place_of(wanted, names, taken)
         if first is None:
-            raise BackmapError(f"the {len(wanted)} atoms of {name}, which is fixed, are not in it: {wanted[0]}, "
-                               f"{wanted[1]}, ... in a row", where=where,
+            raise BackmapError(f"holds no {counted(len(wanted), 'atom')} of {name}, which is fixed, in a row: "
+                               f"{listed(wanted, 2)}", where=where,
                                hint="Say where they are, as in 'fixed: {molecules: [Protein], atoms: {gromacs: "
                                     "protein.gro}}'.")
         return np.arange(first, first + len(wanted))

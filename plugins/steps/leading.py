@@ -92,8 +92,11 @@ class Leading:
         """
         if SETTLE in words:
             return settled(self.moves, frame, mended, words[:-1], progress)
-        if SIFT in words or ROTATE in words:
-            (self.sifting.sift if SIFT in words else self.turning.turn)(frame, box, words)
+        if ROTATE in words:
+            self.turning.turn(frame, box, words)
+            return None
+        if SIFT in words:
+            self.sifting.sift(frame, box, words)
             return None
         mended |= (self.loosen if LOOSEN in words else self.mend)(frame, box, words, progress, refold)
         return None

@@ -143,3 +143,17 @@ def test_a_liquid_finds_the_sides_on_which_its_molecules_were() -> None:
     assert ((true * found).sum(axis=1) > 0.5).mean() > 0.94
     gap = (energy.of(made, box).total - energy.of(atoms, box).total) / len(group.atoms)
     assert abs(gap) < 1.0  # kJ/mol a molecule
+
+
+def test_cold_turns_never_raise_the_energy_of_the_frame() -> None:
+    """Lennard-Jones, charges and images are those of the frame: each molecule takes the least of what is drawn."""
+    system, field, atoms, box = liquid()
+    rotating, energy, (group,) = Rotating(FieldLayout(system, field)), FrameEnergy(system, field), system.groups
+    hot = rotating.turn(atoms, box, [1e6] * 3, (1, "hot"))
+    fallen = []
+    for beads in group.beads[:12]:
+        only = np.isin(np.arange(system.n_beads), beads)
+        turned = rotating.turn(hot, box, [1e-3], (1, "cold"), only, near=False)
+        fallen.append(energy.of(hot, box).total - energy.of(turned, box).total)
+    assert min(fallen) > -0.01  # kJ/mol
+    assert np.median(fallen) > 1.0

@@ -11,7 +11,7 @@ from backmap_plugins.molecules.sources import opened
 
 from backmap.api import AtomTopology
 from backmap.errors import BackmapError
-from backmap.model.inputs import FrameInfo
+from backmap.model.inputs import FrameInfo, place_of
 from tests import builders
 
 BOX = builders.TRICLINIC
@@ -91,8 +91,8 @@ def test_fixed_atoms_may_be_among_the_beads() -> None:
     positions = opened(file(rows), "beads", what.system, what).frame(0).positions
     np.testing.assert_array_equal(positions[:, 0], [1, 3, 4, 5, 6, 7, 8, 10, 11, 0, 13])
     assert "CHI: 5 atoms fixed as they are among the beads" in said
-    with pytest.raises(BackmapError, match=r"cg\.gro: the 5 atoms of CHI, which is fixed, are not in it: F1, "
-                                           r"C1, \.\.\. in a row\. Say where they are"):
+    with pytest.raises(BackmapError, match=r"cg\.gro: holds no 5 atoms of CHI, which is fixed, in a row: F1, "
+                                           r"C1 and 3 more\. Say where they are"):
         opened(file(), "beads", what.system, what)
 
 
@@ -170,3 +170,19 @@ def test_patterns() -> None:
     assert matching(["VS*"], names, residues).tolist() == [True, False, False]
     assert matching(["CA:CA"], names, residues).tolist() == [False, True, False]
     assert matching(["CA"], names, None).tolist() == [False, True, True]
+
+
+def test_atoms_that_are_called_alike_have_places_of_their_own() -> None:
+    names = ["W", "C1", "C2", "C1", "C2"]
+    assert place_of(["C1", "C2"], names) == 1
+    assert place_of(["C1", "C2"], names, [False, True, True, False, False]) == 3
+    assert place_of(["C1", "C2"], names, [False, True, True, True, False]) is None
+    assert place_of(["C2", "C2"], names) is None
+
+
+def test_one_fixed_atom_that_is_not_there_is_told_too() -> None:
+    """Ions are seldom fixed, but who writes so gets a line."""
+    system = assemble(AtomTopology({"NA": ATOMS["NA"]}, [("NA", 1)], "top.top"), {}, given=["NA"])
+    what = Contents(system, [("NA", 1, 1)], {}, ["NA"], (), None, print)
+    with pytest.raises(BackmapError, match=r"cg\.gro: holds no 1 atom of NA, which is fixed, in a row: \S+"):
+        opened(file(), "beads", what.system, what)

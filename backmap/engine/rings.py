@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from vesin import NeighborList
 
-from ..model.cycles import in_short_cycles
+from ..model.cycles import in_short_cycles, sheets, shortest
 from ..model.molecule import MoleculeType
 from ..model.system import System
 from .compiling.compiled import compiled, part
@@ -20,7 +20,8 @@ Index = NDArray[np.int64]
 #: Rings of molecule types that are in use, by the size of the largest; searches look at every bond.
 _RINGS: WeakKeyDictionary[MoleculeType, dict[int, list[list[int]]]] = WeakKeyDictionary()
 LARGEST = 8  #: atoms of a ring that nothing fits through
-#: Farthest a bond's middle is looked for from a ring's centre, nm. A longer bond is torn, which is seen anyway.
+#: Farthest a bond's middle is looked for from a ring's centre, nm. A longer bond is torn, which is seen anyway, or of
+#: what stands still and is bonded across the box.
 REACH = 0.6
 
 
@@ -65,16 +66,23 @@ class SmallRings:
 
     def threads(self, atoms: Array, box: Array | None) -> Threads:
         """Bonds through rings of other atoms, any periodic image of them, of whole molecules (A, 3), nm."""
+        nothing = Threads(*np.empty((2, 0), dtype=np.int64), np.empty((0, 3)))
         if not len(self.rings):
-            return Threads(*np.empty((2, 0), dtype=np.int64), np.empty((0, 3)))
+            return nothing
         x = np.ascontiguousarray(atoms)
         inside = self.rings >= 0
         centres = self.centres(x)
-        radius = np.linalg.norm((x[self.rings] - centres[:, None]) * inside[..., None], axis=2).max()
+        radius = np.linalg.norm((x[self.rings] - centres[:, None]) * inside[..., None], axis=2).max(axis=1)
         ends = x[self.bonds]
         middles = ends.mean(axis=1)
-        half = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1).max(initial=0.0) / 2
-        ring, bond, vector = _near(centres, middles, min(radius + half, REACH), box)
+        half = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1) / 2
+        # What is longer is torn, or bonded across the box.
+        rings, bonds = np.flatnonzero(radius < REACH), np.flatnonzero(half < REACH)
+        if not len(rings) or not len(bonds):
+            return nothing
+        reach = min(radius[rings].max() + half[bonds].max(), REACH)
+        ring, bond, vector = _near(centres[rings], middles[bonds], reach, box)
+        ring, bond = rings[ring], bonds[bond]
         through = pierced(x, ring, bond, vector, self.rings, self.sizes, centres, self.bonds, middles)
         return Threads(ring[through], bond[through], vector[through])
 
@@ -126,10 +134,13 @@ def _small_rings(kind: MoleculeType, largest: int) -> list[list[int]]:
     """See ``small_rings``."""
     short = in_short_cycles(kind.graph, largest)  # without the meshes of a network
     graph = nx.Graph([(i, j) for i, j in kind.graph.edges if (min(i, j), max(i, j)) in short])
-    rings = []
-    for joined in nx.biconnected_components(graph):
+    fused = sheets(graph)
+    rings = shortest(nx.Graph(sorted(fused)))
+    others = nx.Graph([(i, j) for i, j in graph.edges if (min(i, j), max(i, j)) not in fused])
+    for joined in nx.biconnected_components(others):
         if len(joined) > 2:
-            rings += [ring for ring in nx.minimum_cycle_basis(graph.subgraph(joined)) if len(ring) <= largest]
+            rings += nx.minimum_cycle_basis(others.subgraph(joined))
+    rings = [ring for ring in rings if len(ring) <= largest]
     return sorted((_in_order(graph, ring) for ring in rings), key=min)
 
 

@@ -1,11 +1,15 @@
-"""Cycles of bonds: which are short, and how a network is opened so that no long one is left."""
+"""Cycles of bonds: which are short, how a network is opened so that no long one is left, and those of a sheet."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 import networkx as nx
 
 Bond = tuple[int, int]
+
+#: Fused cycles beyond which a part of a molecule is a sheet.
+FUSED = 100
 
 
 def in_short_cycles(graph: nx.Graph, longest: int) -> set[Bond]:
@@ -16,6 +20,38 @@ def in_short_cycles(graph: nx.Graph, longest: int) -> set[Bond]:
     """
     near = _without_ends({atom: list(others) for atom, others in graph.adjacency()})
     return {(i, j) for i, others in near.items() for j in others if i < j and _closes(near, i, j, longest)}
+
+
+def sheets(graph: nx.Graph) -> set[Bond]:
+    """Bonds of parts of more than ``FUSED`` fused cycles, as of graphene, a tube or a crystal, the smaller atom first.
+
+    Looking for a basis of cycles, or for which of them are aromatic together, takes hours in such parts, above all
+    where they go around a box.
+    """
+    found: set[Bond] = set()
+    if graph.number_of_edges() - graph.number_of_nodes() >= FUSED:
+        for part in nx.biconnected_component_edges(graph):
+            edges = {(min(edge), max(edge)) for edge in part}
+            if len(edges) - len({atom for edge in edges for atom in edge}) >= FUSED:
+                found |= edges
+    return found
+
+
+def shortest(graph: nx.Graph) -> list[list[int]]:
+    """The shortest cycles of each bond, each cycle once, its atoms in order: all rings of a sheet.
+
+    The time grows with the number of bonds, and with the atoms in reach of half a cycle.
+    """
+    found: dict[frozenset[int], list[int]] = {}
+    for i, j in list(graph.edges):
+        graph.remove_edge(i, j)
+        with suppress(nx.NetworkXNoPath):
+            half = len(nx.bidirectional_shortest_path(graph, i, j)) // 2
+            near = {atom for end in (i, j) for atom in nx.single_source_shortest_path_length(graph, end, half)}
+            cycles = nx.all_shortest_paths(graph.subgraph(near), i, j)
+            found.update((frozenset(cycle), cycle) for cycle in cycles)
+        graph.add_edge(i, j)
+    return list(found.values())
 
 
 def _without_ends(near: dict[int, list[int]]) -> dict[int, list[int]]:

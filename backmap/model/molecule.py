@@ -148,6 +148,11 @@ class MoleculeType:
         """Whether its atoms are beads: points with masses and bonds, but without elements."""
         return not self.chemistry.element.any()
 
+    @property
+    def standing(self) -> bool:
+        """Whether its atoms are given, and none of them a bead: it is not drawn, and may be bonded across the box."""
+        return self.given and not self.coarse
+
     def with_signs(self, sign: Index, side: Index | None = None,
                    sources: tuple[str, ...] | None = None) -> MoleculeType:
         """Return the same molecule type with other signs of its stereocentres, (C,), and sides of its planar bonds,

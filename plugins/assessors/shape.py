@@ -32,6 +32,8 @@ class Shape(Measurement):
     def __init__(self, system: System, end_width: float, gyration_width: float) -> None:
         self.groups = []
         for group in system.groups:
+            if group.type.standing:
+                continue
             first, last, n_bonds = ends_of(group.type)
             if n_bonds >= _SHORTEST:
                 longest = n_bonds * _BOND

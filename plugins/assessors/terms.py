@@ -44,14 +44,15 @@ class SectionTerms:
 
 
 def terms_of(system: System, forcefield: ForceField | None) -> dict[str, SectionTerms]:
-    """Terms of each section that has some.
+    """Terms of each section that has some; none of what stands still, which is not ours to judge.
 
     Bonds are the topology's. With a force field, angles, propers and impropers are those it has a term for, and
     torsions of four heavy atoms along bonds that it has none for are propers whose name says so. Without one,
     they are all that the bonds imply.
     """
     parameters = [None] * len(system.types) if forcefield is None else forcefield.of(system)
-    by_type = [_of_type(kind, known) for kind, known in zip(system.types, parameters)]
+    by_type = [{section: {} for section in SECTIONS} if kind.standing else _of_type(kind, known)
+               for kind, known in zip(system.types, parameters)]
     return {section: terms for section in SECTIONS
             if (terms := _gathered(system, [of_type[section] for of_type in by_type])) is not None}
 

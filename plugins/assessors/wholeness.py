@@ -41,7 +41,7 @@ class Wholeness(Measurement):
     def __init__(self, system: System, forcefield: ForceField | None) -> None:
         known = [None] * len(system.types) if forcefield is None else forcefield.of(system)
         self.parts = [(group, _Molecule(group.type, parameters)) for group, parameters in zip(system.groups, known)
-                      if not group.type.coarse]
+                      if not (group.type.coarse or group.type.given)]
         self.overlaps = _Overlaps(system, forcefield)
 
     def measure(self, frame: Snapshot, tally: Tally) -> Flags:
@@ -51,7 +51,7 @@ class Wholeness(Measurement):
                 tally.count(f"{fault} {group.type.name}", frame.index, np.array([wrong.sum(), wrong.size]))
                 rows = group.atom_offset[:, None, None] + atoms
                 flagged[_FLAG[fault]] |= beads_of(frame, rows[wrong].ravel())
-            if len(group.type.rigid) and not group.type.given:
+            if len(group.type.rigid):
                 tally.row(f"rigid {group.type.name}", frame.index, [_off(frame.atoms[group.atoms], group.type)])
         tally.count("overlaps", frame.index, np.array([self.overlaps.count(frame), frame.system.n_atoms]))
         return {name: beads for name, beads in flagged.items() if beads.any() or name == "long_bond"}

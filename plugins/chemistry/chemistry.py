@@ -20,7 +20,7 @@ from backmap.model.molecule import Chemistry, graph_of
 
 from .elements import mass_of
 from .kekule import assign_bond_orders
-from .networks import centres_of, opening
+from .networks import centres_of, of_sheets, opening, rings_of_sheets
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -55,7 +55,9 @@ def perceive(element: Sequence[int] | Index, bonds: Index, mass: Array | None = 
     order, charge = assign_bond_orders(element, bonds, implicit)
     # More than a triple bond is what coarse beads without hydrogens come to.
     sensible = not len(order) or order.max() <= 3
-    cut = opening(len(element), bonds)
+    opened, grown = opening(len(element), bonds), np.zeros(len(bonds), dtype=bool)
+    grown[~opened] = of_sheets(len(element), bonds[~opened])
+    cut = opened | grown
     molecule = _sanitised(_molecule(element, bonds, order, charge, implicit, cut)) if sensible else None
     if molecule is None:
         order, charge = np.ones(len(bonds)), np.zeros(len(element))
@@ -66,7 +68,8 @@ def perceive(element: Sequence[int] | Index, bonds: Index, mass: Array | None = 
                    if not _resonant(molecule.GetAtomWithIdx(atom))]
     else:
         centres = stereocentres(molecule)
-    return _described(molecule, element, bonds, np.where(cut, order, 0), charge, centres)
+    found = _described(molecule, element, bonds, np.where(cut, order, 0), charge, centres)
+    return _with_sheets(found, bonds, grown) if grown.any() else found
 
 
 def implicit_hydrogens(element: Index, mass: Array | None) -> Index:
@@ -140,6 +143,14 @@ def _described(molecule: Chem.RWMol, element: Index, bonds: Index, order: Array,
                              for (i, j), of_cut in zip(bonds.tolist(), order.tolist(), strict=True)]),
         centres=_rows(centres, element, graph_of(n_atoms, bonds)),
         sign=np.zeros(len(centres), dtype=np.int64))
+
+
+def _with_sheets(chemistry: Chemistry, bonds: Index, cut: NDArray[np.bool_]) -> Chemistry:
+    """The chemistry with the rings of those bonds that are part of sheets, which RDKit was not shown."""
+    ring, aromatic = rings_of_sheets(len(chemistry.element), bonds[cut], chemistry.bond_order[cut])
+    fused = cut & aromatic[bonds].all(axis=1)
+    return replace(chemistry, ring=np.where(ring > 0, ring, chemistry.ring), aromatic=chemistry.aromatic | aromatic,
+                   bond_order=np.where(fused, 1.5, chemistry.bond_order))
 
 
 def stereocentres(molecule: Chem.Mol) -> list[int]:

@@ -218,7 +218,8 @@ class FrameEnergy:
     def _excluded(self, atoms: Array, i: Index, j: Index, vector: Array) -> NDArray[np.bool_]:
         layout = self.layout
         image = vector - (atoms[j] - atoms[i])
-        excluded = (layout.where.molecule[i] == layout.where.molecule[j]) & (np.abs(image).sum(axis=1) < 1e-6)
+        excluded = layout.where.molecule[i] == layout.where.molecule[j]
+        excluded &= layout.where.standing[i] | (np.abs(image).sum(axis=1) < 1e-6)
         excluded[excluded] = layout.is_excluded(i[excluded], j[excluded])
         return excluded
 

@@ -58,6 +58,7 @@ class InCells(NamedTuple):
         charge: e, (A,).
         molecule: Number of the molecule, (A,).
         row: Atom row, (A,).
+        standing: Whether it stands still, and may be bonded across the box, (A,).
         wrap: Boxes by which each was folded, (A, 3).
     """
 
@@ -66,6 +67,7 @@ class InCells(NamedTuple):
     charge: Any
     molecule: Any
     row: Any
+    standing: Any
     wrap: Any
 
 
@@ -88,7 +90,7 @@ def nonbonded(atoms: Array, cells: AtomCells, tables: SystemTables, sums: PairSu
     """Lennard-Jones and Coulomb energy of all pairs of ``atoms`` (A, 3) within the cut-off, kJ/mol.
 
     Each counts once, every periodic image of its second atom by itself. A pair is excluded only as it stands in its
-    molecule, not with the image of an atom.
+    molecule, not with the image of an atom, unless the molecule stands still and may be bonded to its own image.
     """
     order, start, counts, lattice, wrap = cells.order, cells.start, cells.counts, cells.lattice, cells.wrap
     field, size, lj, coulomb = tables.field, len(atoms), 0.0, 0.0
@@ -99,7 +101,8 @@ def nonbonded(atoms: Array, cells: AtomCells, tables: SystemTables, sums: PairSu
         for c in range(3):
             x[c, n] = (atoms[a, c] - wrap[a, 0] * lattice[0, c] - wrap[a, 1] * lattice[1, c]
                        - wrap[a, 2] * lattice[2, c])
-    own = InCells(x, field.kind[order], field.charge[order], tables.molecule[order], tables.row[order], wrap[order])
+    own = InCells(x, field.kind[order], field.charge[order], tables.molecule[order], tables.row[order],
+                  tables.standing[order], wrap[order])
     of_atom, charged_of_atom = np.zeros(size), np.zeros(size)
     inside = PairSums(of_atom, charged_of_atom, sums.intra, sums.inter)
     for n in range(len(start) - 1):
@@ -183,7 +186,7 @@ def _pairs_of(first, found, room, near, own, tables, sums):
         same, out = molecules[second] == molecule, False
         if same:
             whole = True  # as it stands in its molecule
-            for c in range(3):
+            for c in range(0 if own.standing[first] else 3):
                 whole = whole and near[room.near[k], 1 + c] + wrap[first, c] == wrap[second, c]
             out = whole and pair_at(begin, key, rows[first], rows[second]) >= 0
         root = 1.0 / np.sqrt(r2)

@@ -28,7 +28,8 @@ class FieldLayout:
         system: The molecules.
         field: Their force field.
         where: Molecule, type and owner of each atom.
-        molecules: Parameters of each type, in the order of ``system.types``.
+        molecules: Parameters of each type, in the order of ``system.types``; of one that stands still, without its
+            bonded terms and explicit pairs, whose energies nothing changes.
         kind: Lennard-Jones type of each atom, (A,).
         charge: Partial charge of each atom, e, (A,).
         electrostatics: Coulomb parameters of pairs within the cut-off.
@@ -58,7 +59,8 @@ class FieldLayout:
             raise BackmapError("asks for PME, which the energy engine does not have", where=field.where,
                                hint="Choose coulomb: reaction_field, cutoff or none; OpenMM computes PME.")
         self.system, self.field, self.where = system, field, AtomIndex(system)
-        self.molecules: list[MoleculeParameters] = field.of(system)
+        self.molecules: list[MoleculeParameters] = [known.unbonded if kind.standing else known for kind, known
+                                                    in zip(system.types, field.of(system), strict=True)]
         self.solvated = any(molecule.solvent is not None for molecule in self.molecules)
         if self.solvated and not solvents:
             raise BackmapError("has an implicit solvent, which this step does not know", where=field.where,
@@ -85,7 +87,7 @@ class FieldLayout:
         field = PairField(self.kind, self.charge, np.ascontiguousarray(self.field.c6, dtype=np.float64),
                           np.ascontiguousarray(self.field.c12, dtype=np.float64), float(self.field.cutoff),
                           self.electrostatics, self.tail)
-        return SystemTables(field, self.where.molecule, self.where.row,
+        return SystemTables(field, self.where.molecule, self.where.row, self.where.standing,
                             MoleculePairs.of([molecule.left_out for molecule in self.molecules]))
 
     def _present(self) -> tuple[str, ...]:

@@ -101,12 +101,14 @@ class SystemTables(NamedTuple):
         field: Parameters.
         molecule: Number of the molecule of each atom, (A,).
         row: Atom row of each atom: what it is in its molecule type, (A,).
+        standing: Whether it stands still, and may be bonded across the box, (A,).
         excluded: Pairs of atom rows that are excluded.
     """
 
     field: PairField
     molecule: Index
     row: Index
+    standing: NDArray[np.bool_]
     excluded: MoleculePairs
 
 

@@ -26,7 +26,8 @@ class Pairs(NamedTuple):
         vector: From i to that image of j, nm, (n, 3).
         distance: Length of the vector, nm, (n,).
         same_molecule: Whether both are in one molecule, or images of it, (n,) bool.
-        bonds: Number of bonds between them, 99 for more than 8, other molecules and other images, (n,).
+        bonds: Number of bonds between them, 99 for more than 8, other molecules and, but of what stands still, other
+            images, (n,).
     """
 
     i: Index
@@ -55,6 +56,7 @@ class AtomIndex:
         type: Index of each atom's molecule type in ``system.types``, (A,).
         local: Index of each atom in its molecule, (A,).
         owner: System index of the bead that places each atom, (A,).
+        standing: Whether each atom is of a molecule that stands still and may be bonded across the box, (A,).
         row: Atom row of each atom: what it is in its molecule type, all types counted one after the other, (A,).
     """
 
@@ -71,6 +73,7 @@ class AtomIndex:
             self.molecule[group.atoms] = rank[first:first + len(group.atoms)][:, None]
             first += len(group.atoms)
         self.n_molecules = first
+        self.standing = np.array([kind.standing for kind in system.types], dtype=bool)[self.type]
         self.row = np.cumsum([0, *(kind.n_atoms for kind in system.types)])[self.type] + self.local
         self._types = system.types
 
@@ -158,7 +161,7 @@ class Snapshot:
         where = self.where
         same = where.molecule[i] == where.molecule[j]
         bonds = np.full(len(i), FAR, dtype=np.int16)
-        own = np.flatnonzero(same & ~shift.any(axis=1))
+        own = np.flatnonzero(same & (where.standing[i] | ~shift.any(axis=1)))
         bonds[own] = where.bonds(i[own], j[own])
         return Pairs(i, j, vector, distance, same, bonds)
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from backmap_plugins.chemistry import networks
 from backmap_plugins.chemistry.chemistry import perceive
-from backmap_plugins.chemistry.networks import MANY, opening
+from backmap_plugins.chemistry.networks import MANY, of_sheets, opening
 
+from backmap.model import cycles
 from tests import large
 
 Index = np.ndarray
@@ -65,3 +66,55 @@ def test_no_mesh_of_a_network_is_left() -> None:
 def test_what_is_no_network_is_left_whole() -> None:
     bonds = np.array(web(0).edges)
     assert not opening(int(bonds.max()) + 1, bonds).any()
+
+
+def graphene(across: int, along: int, *, endless: bool) -> tuple[Index, Index]:
+    """Elements and bonds of a sheet of hexagons, bonded to its own image both ways or saturated by hydrogens."""
+    carbons = nx.Graph()
+    for i, j in np.ndindex(2 * across, 2 * along):  # a wall of bricks
+        for k, m in ((i, j + 1), *(((i + 1, j),) if (i + j) % 2 else ())):
+            if endless or (k < 2 * across and m < 2 * along):
+                carbons.add_edge((i, j), (k % (2 * across), m % (2 * along)))
+    while ends := [atom for atom in carbons if carbons.degree(atom) < 2]:
+        carbons.remove_nodes_from(ends)
+    carbons = nx.convert_node_labels_to_integers(carbons)
+    nx.set_node_attributes(carbons, True, "flat")
+    return saturated(carbons)
+
+
+@pytest.mark.parametrize(("across", "along"), [(5, 6), (3, 9)])
+def test_a_sheet_is_known_as_rdkit_knows_it(across: int, along: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    element, bonds = graphene(across, along, endless=False)
+    whole = perceive(element, bonds)
+    assert not of_sheets(len(element), bonds).any()
+    monkeypatch.setattr(cycles, "FUSED", 10)
+    own = perceive(element, bonds)
+    assert of_sheets(len(element), bonds).sum() > 50
+    assert np.array_equal(own.ring, whole.ring)
+    assert np.array_equal(own.aromatic, whole.aromatic)
+    assert np.array_equal(own.bond_order, whole.bond_order)
+    assert own.aromatic.sum() > 50
+
+
+def test_a_sheet_around_the_box_is_aromatic() -> None:
+    """RDKit looks for aromatic rings among all that are fused, and needs hours where some go around the box."""
+    element, bonds = graphene(8, 14, endless=True)
+    assert (np.bincount(bonds.ravel()) == 3).all()
+    found = perceive(element, bonds)
+    assert found.aromatic.all()
+    assert (found.ring == 6).all()
+    assert (found.bond_order == 1.5).all()
+    assert not len(found.centres)
+
+
+def test_a_crystal_has_rings_and_no_aromatic_ones() -> None:
+    cells = nx.Graph()
+    for cell in np.ndindex(4, 4, 4):  # diamond: face-centred cubic, two atoms a cell
+        for step in ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)):
+            cells.add_edge((*cell, 0), (*((np.array(cell) - step) % 4).tolist(), 1))
+    element, bonds = saturated(nx.convert_node_labels_to_integers(cells))
+    found = perceive(element, bonds)
+    assert len(element) == 128
+    assert (found.ring == 6).all()
+    assert not found.aromatic.any()
+    assert not len(found.centres)

@@ -20,7 +20,7 @@ BODIES_COOLING, BODIES_SWEEPS = 80, 3
 RELEASED = 100  #: sweeps without beads where molecules hinder each other from turning
 #: Sweeps in which chains on soft beads find their wells, and times the temperature at which they begin.
 ANNEALING, HOTTER = 80, 3
-ROTATIONS = 100  #: sweeps in which molecules of two beads turn about these; 20 find the right sides of most
+ROTATIONS = 300  #: sweeps in which molecules of two beads turn about these; 20 find the right sides of most
 #: Rounds of sifting, and tempered trajectories, about exact beads: hotter and longer ones than by default.
 SIFTING, CROSSING = 6, {"peak": 8, "time": 600}
 

@@ -114,11 +114,13 @@ def expect_rigid(run: RunParameters, field: ForceField, system: System) -> None:
     As long as none is rigid, trained weights may know better.
     """
     for kind, known in zip(system.types, field.of(system), strict=True):
+        if kind.given or kind.coarse:
+            continue
         springs = {tuple(sorted(map(int, atoms))) for bonded in known.bonded if bonded.term == "bond"
                    for atoms in bonded.atoms}
-        asked = [tuple(sorted(map(int, bond))) in springs for bond in kind.bonds]
+        asked = np.array([tuple(sorted(map(int, bond))) in springs for bond in kind.bonds], dtype=bool)
         rigid = np.isfinite(kind.bond_length) & asked
-        if kind.given or kind.coarse or (not rigid.any() and run.constraints != "none"):
+        if not rigid.any() and run.constraints != "none":
             continue
         hydrogen = (kind.chemistry.element[kind.bonds] == 1).any(axis=1)
         wanted = {"none": np.zeros_like(hydrogen), "h-bonds": hydrogen, "all-bonds": np.ones_like(hydrogen)}

@@ -1,16 +1,19 @@
 """The forcefield step: how a recipe names a reader, and what it gives."""
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from backmap_plugins.steps.forcefield import Forcefield
+from backmap_plugins.steps.forcefield import Forcefield, expect_rigid
 
 from backmap.api import State
 from backmap.errors import BackmapError
+from backmap.model.run_parameters import RunParameters
+from backmap.model.system import System
 from backmap.recipe.recipe import load
 from backmap.recipe.registry import Registry
-from tests import scenes
+from tests import builders, forcefields, scenes
 
 RECIPE = """\
 recipe: 1
@@ -65,3 +68,12 @@ def test_a_force_field_of_other_molecules_is_refused(tmp_path: Path) -> None:
     state.system = scenes.octane_system()
     with pytest.raises(BackmapError, match=r"other.top: has no parameters for molecule type 'OCT'. Known: NON."):
         step.start(state)
+
+
+@pytest.mark.parametrize("constraints", ["none", "h-bonds", "all-bonds"])
+@pytest.mark.parametrize("given", [True, False])
+def test_ions_have_no_bonds_that_could_be_rigid(constraints: str, given: bool) -> None:
+    atoms, _ = builders.atoms_of("[Na+]", "NA")
+    ion = replace(builders.molecule_type(atoms, builders.beads_of(atoms, {"NA": {"Na1": 1}})), given=given)
+    system = System(((ion, 2),))
+    expect_rigid(RunParameters("run.mdp", {}, constraints=constraints), forcefields.everything(system), system)

@@ -205,9 +205,9 @@ def magnitudes(frame: FrameEnergy, atoms: Array) -> dict[str, float]:
     """Sum of the absolute values of the contributions to each term, kJ/mol."""
     whole = torch.as_tensor(frame.system.whole_atoms(atoms, BOX))
     found = dict.fromkeys(["bond", "angle", "proper", "improper", "cmap", "lj", "lj_14", "coulomb", "coulomb_14"], 0.0)
-    for term, values in frame._bonded(whole):
+    for term, values in frame._bonded(whole, None):
         found[term] += float(values.abs().sum())
-    for _, lj, coulomb in frame.explicit(whole):
+    for _, lj, coulomb in frame.explicit(whole, None):
         found["lj_14"] += float(lj.abs().sum())
         found["coulomb_14"] += float(coulomb.abs().sum())
     lj, coulomb = frame._pairs(whole, *frame._search(whole.numpy(), BOX))

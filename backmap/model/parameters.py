@@ -105,11 +105,6 @@ class MoleculeParameters:
         return len(self.kind)
 
     @cached_property
-    def unbonded(self) -> MoleculeParameters:
-        """The same without bonded terms and explicit pairs."""
-        return replace(self, bonded=(), pairs=self.pairs[:0], pair_parameters=self.pair_parameters[:0])
-
-    @cached_property
     def term_rows(self) -> list[AtomRows]:
         """Rows of each of ``bonded`` by atom."""
         return [AtomRows.of(self.n_atoms, each.atoms) for each in self.bonded]

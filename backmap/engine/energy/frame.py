@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from vesin import NeighborList
 
+from ...model import box as periodic
 from ...model.parameters import ForceField
 from ...model.system import System
 from ..geometry.dependents import all_spread
@@ -97,17 +98,17 @@ class FrameEnergy:
         self._last[name] = atoms.copy(), None if box is None else np.array(box), found
         return found
 
-    def bonded(self, atoms: Array) -> list[tuple[str, Array]]:
+    def bonded(self, atoms: Array, box: Array | None = None) -> list[tuple[str, Array]]:
         """Term and energies of each bonded function of each type, of whole molecules (A, 3), nm.
 
         Energies are (m, n), of the m molecules of a type and its n terms, in the order of ``system.types`` and their
-        parameters.
+        parameters. Without a box, those of bonds across it, of what stands still, are of torn ones.
         """
         def made() -> list[tuple[str, Array]]:
             with torch.no_grad():
-                return [(term, values.numpy()) for term, values in self._bonded(torch.as_tensor(atoms))]
+                return [(term, values.numpy()) for term, values in self._bonded(torch.as_tensor(atoms), box)]
 
-        return self._kept("bonded", atoms, None, made)
+        return self._kept("bonded", atoms, box, made)
 
     def differentiable(self, atoms: Tensor, box: Array | None = None) -> EnergyTerms:
         """The same as tensors, from atoms (A, 3) float64 that may ask for gradients.
@@ -118,7 +119,7 @@ class FrameEnergy:
         fixed = atoms.detach().cpu().numpy()
         whole = self.system.whole_atoms(fixed, box)
         self.layout.expect_isolated(whole, box)
-        return self._tensors(atoms + self._tensor(whole - fixed), *self._search(whole, box))
+        return self._tensors(atoms + self._tensor(whole - fixed), box, *self._search(whole, box))
 
     def forces(self, atoms: Array, box: Array | None = None) -> Array:
         """Minus the gradient of the total energy, (A, 3), kJ/mol/nm; dependent atoms hand theirs to their parents."""
@@ -139,7 +140,7 @@ class FrameEnergy:
         layout, where, n = self.layout, self.layout.where, self.layout.where.n_molecules
         terms = dict.fromkeys(TERMS, 0.0)
         with torch.no_grad():
-            for term, values in self._bonded(torch.as_tensor(atoms)):
+            for term, values in self._bonded(torch.as_tensor(atoms), box):
                 terms[term] += float(values.numpy().sum())
         lj_of_atom, coulomb_of_atom, intra, inter = (np.zeros(size) for size in (len(atoms), len(atoms), n, n))
         terms["lj"], terms["coulomb"] = kernel.nonbonded(atoms, cells.sort(atoms, box, self.field.cutoff),
@@ -147,7 +148,7 @@ class FrameEnergy:
                                                          kernel.PairSums(lj_of_atom, coulomb_of_atom, intra, inter))
         terms["coulomb"] += layout.self_energy
         with torch.no_grad():
-            for rows, lj, coulomb in self.explicit(torch.as_tensor(atoms)):
+            for rows, lj, coulomb in self.explicit(torch.as_tensor(atoms), box):
                 terms["lj_14"] += float(lj.numpy().sum())
                 terms["coulomb_14"] += float(coulomb.numpy().sum())
                 intra += np.bincount(where.molecule[rows[:, 0]], lj, minlength=n)
@@ -163,10 +164,10 @@ class FrameEnergy:
             terms["solvent"] = float(solvent_of_atom.sum())
         return EnergyTerms(terms, intra, inter, lj_of_atom, coulomb_of_atom, solvent_of_atom)
 
-    def _tensors(self, atoms: Tensor, i: Index, j: Index, vector: Array) -> EnergyTerms:
+    def _tensors(self, atoms: Tensor, box: Array | None, i: Index, j: Index, vector: Array) -> EnergyTerms:
         zero = torch.zeros((), dtype=torch.float64, device=self.device)
         terms = dict.fromkeys(TERMS, zero)
-        for term, values in self._bonded(atoms):
+        for term, values in self._bonded(atoms, box):
             terms[term] = terms[term] + values.sum()
         lj, coulomb = self._pairs(atoms, i, j, vector)
         terms["lj"], terms["coulomb"] = lj.sum(), coulomb.sum() + self.layout.self_energy
@@ -176,7 +177,7 @@ class FrameEnergy:
         intra = self._added(n, lj[self._tensor(same)], molecule[i[same]])
         inter = self._added(n, lj[self._tensor(~same)], molecule[i[~same]], molecule[j[~same]])
         of_atom = self._added(len(atoms), 0.5 * lj, i, j)
-        for rows, lj_14, coulomb_14 in self.explicit(atoms):
+        for rows, lj_14, coulomb_14 in self.explicit(atoms, box):
             terms["lj_14"] = terms["lj_14"] + lj_14.sum()
             terms["coulomb_14"] = terms["coulomb_14"] + coulomb_14.sum()
             intra = intra + self._added(n, lj_14, molecule[rows[:, 0]])
@@ -185,13 +186,15 @@ class FrameEnergy:
             terms["solvent"] = terms["solvent"] + values.sum()
         return EnergyTerms(terms, intra, inter, of_atom)
 
-    def _bonded(self, atoms: Tensor) -> list[tuple[str, Tensor]]:
+    def _bonded(self, atoms: Tensor, box: Array | None) -> list[tuple[str, Tensor]]:
         """Term and energies (m, n) of every bonded function of each type: m molecules, n terms."""
         found = []
         for group, molecule in zip(self.system.groups, self.layout.molecules):
             positions = atoms[_tensor(group.atoms, atoms.device)]
             for each in molecule.bonded:
                 corners = positions[:, _tensor(each.atoms, atoms.device)]
+                if group.type.standing:
+                    corners = _nearest(corners, box)
                 values = bonded.energies(each.function, corners, _tensor(each.parameters, atoms.device), self.maps)
                 found.append((each.term, values))
         return found
@@ -201,7 +204,7 @@ class FrameEnergy:
         return [(group.atoms, born.energies(molecule.solvent, atoms[_tensor(group.atoms, atoms.device)]))
                 for group, molecule in zip(self.system.groups, self.layout.molecules) if molecule.solvent is not None]
 
-    def explicit(self, atoms: Tensor) -> list[tuple[Index, Tensor, Tensor]]:
+    def explicit(self, atoms: Tensor, box: Array | None) -> list[tuple[Index, Tensor, Tensor]]:
         """System indices (p, 2), Lennard-Jones and Coulomb energies (p,) of explicit pairs of each type."""
         found = []
         for group, molecule in zip(self.system.groups, self.layout.molecules):
@@ -209,7 +212,8 @@ class FrameEnergy:
                 rows = (group.atom_offset[:, None, None] + molecule.pairs).reshape(-1, 2)
                 values = np.tile(molecule.pair_parameters, (len(group.atom_offset), 1))
                 c6, c12, charges = _tensor(values, atoms.device).T
-                a, b = atoms[_tensor(rows, atoms.device)].unbind(1)
+                ends = atoms[_tensor(rows, atoms.device)]
+                a, b = (_nearest(ends, box) if group.type.standing else ends).unbind(1)
                 none = torch.zeros(len(rows), dtype=torch.bool, device=atoms.device)
                 found.append((rows, *pair_energies(((b - a)**2).sum(-1), c6, c12, charges, none,
                                                    self.layout.explicit)))
@@ -247,6 +251,12 @@ class FrameEnergy:
 
     def _tensor(self, values: NDArray) -> Tensor:
         return _tensor(values, self.device)
+
+
+def _nearest(corners: Tensor, box: Array | None) -> Tensor:
+    """Corners (..., k, 3), those images of each that are nearest to the first."""
+    steps = (corners - corners[..., :1, :]).detach().cpu().numpy()
+    return corners + _tensor(periodic.minimum_image(steps, box) - steps, corners.device)
 
 
 def _tensor(values: NDArray, device: str | torch.device) -> Tensor:

@@ -28,8 +28,7 @@ class FieldLayout:
         system: The molecules.
         field: Their force field.
         where: Molecule, type and owner of each atom.
-        molecules: Parameters of each type, in the order of ``system.types``; of one that stands still, without its
-            bonded terms and explicit pairs, whose energies nothing changes.
+        molecules: Parameters of each type, in the order of ``system.types``.
         kind: Lennard-Jones type of each atom, (A,).
         charge: Partial charge of each atom, e, (A,).
         electrostatics: Coulomb parameters of pairs within the cut-off.
@@ -59,8 +58,7 @@ class FieldLayout:
             raise BackmapError("asks for PME, which the energy engine does not have", where=field.where,
                                hint="Choose coulomb: reaction_field, cutoff or none; OpenMM computes PME.")
         self.system, self.field, self.where = system, field, AtomIndex(system)
-        self.molecules: list[MoleculeParameters] = [known.unbonded if kind.standing else known for kind, known
-                                                    in zip(system.types, field.of(system), strict=True)]
+        self.molecules: list[MoleculeParameters] = field.of(system)
         self.solvated = any(molecule.solvent is not None for molecule in self.molecules)
         if self.solvated and not solvents:
             raise BackmapError("has an implicit solvent, which this step does not know", where=field.where,

@@ -67,7 +67,7 @@ class Repulsion:
         kernel.nonbonded(whole, cells.sort(whole, box, self.reach), self._tables, sums)
         most = sums.lj
         with torch.no_grad():
-            for rows, lj, _ in energy.explicit(torch.as_tensor(whole)):
+            for rows, lj, _ in energy.explicit(torch.as_tensor(whole), box):
                 for end in rows.T:
                     most += np.bincount(end, 0.5 * lj.clamp_min(0.0), minlength=len(whole))
         return bool((most < limit - CLEAR).all())

@@ -50,14 +50,21 @@ def test_a_sheet_across_the_box_has_the_energy_of_its_pairs(shift: tuple[float, 
     assert energy.differentiable(energy._tensor(atoms), box)["lj"].item() == pytest.approx(expected, rel=1e-9)
 
 
-def test_bonds_of_what_stands_still_are_not_counted() -> None:
-    """Those across the box would be torn, and no energy of theirs ever changes."""
+@pytest.mark.parametrize("shift", [(0.0, 0.0, 0.0), (0.8, 1.1, 0.3)])
+def test_bonds_and_pairs_across_the_box_are_as_long_as_all_others(shift: tuple[float, ...]) -> None:
     sheet, atoms, box = sheets.graphene()
     system = sheets.system_of(sheet)
-    field = field_of(system)
-    springs = Bonded("harmonic_bond", system.types[0].bonds, np.tile([sheets.BOND, 1e5], (len(sheet.bonds), 1)))
-    stiff = replace(field, molecules={"GRA": replace(field.molecules["GRA"], bonded=(springs,))})
-    assert FrameEnergy(system, stiff).of(atoms, box).total == FrameEnergy(system, field).of(atoms, box).total
+    field, n = field_of(system), len(sheet.bonds)
+    springs = Bonded("harmonic_bond", system.types[0].bonds, np.tile([sheets.BOND + 0.01, 1e5], (n, 1)))
+    known = replace(field.molecules["GRA"], bonded=(springs,), pairs=system.types[0].bonds,
+                    pair_parameters=np.tile([C6, C12, 0.0], (n, 1)))
+    energy = FrameEnergy(system, replace(field, molecules={"GRA": known}))
+    atoms = (atoms + shift) % box.diagonal()
+    pairs = C12 * sheets.BOND**-12 - C6 * sheets.BOND**-6
+    for found in (energy.of(atoms, box), energy.differentiable(energy._tensor(atoms), box)):
+        assert float(found["bond"]) == pytest.approx(n * 0.5 * 1e5 * 0.01**2, rel=1e-9)
+        assert float(found["lj_14"]) == pytest.approx(n * pairs, rel=1e-9)
+    assert energy.bonded(atoms, box)[0][1].sum() == pytest.approx(n * 0.5 * 1e5 * 0.01**2, rel=1e-9)
 
 
 def test_pairs_know_bonds_across_the_box() -> None:

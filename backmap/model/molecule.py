@@ -150,7 +150,7 @@ class MoleculeType:
 
     @property
     def standing(self) -> bool:
-        """Whether its atoms are given, and none of them a bead: it is not drawn, and may be bonded across the box."""
+        """Whether it is atoms that are given and not drawn: they stand still, and may be bonded across the box."""
         return self.given and not self.coarse
 
     def with_signs(self, sign: Index, side: Index | None = None,

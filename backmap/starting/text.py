@@ -210,8 +210,9 @@ def _judged(plan: Plan) -> Iterator[str]:
     assessors: list[Any] = ["structure", *["energy"] * (plan.forcefield is not None), "consistency",
                             *["equipartition", "ranks"] * sampled]
     if sampled and plan.beads_are == "mapped" and not plan.whole_box:
-        # Networks of hydrogen bonds take longer than torsions to fall once beads are let go.
-        assessors += ["along_beads", {"released_beads": {"sweeps": RELEASED}} if plan.turning else "released_beads"]
+        # Molecules that have to turn take longer than torsions to fall once beads are let go.
+        slow = plan.turning or plan.rolling
+        assessors += ["along_beads", {"released_beads": {"sweeps": RELEASED}} if slow else "released_beads"]
     yield f"  - assess: {_flow(assessors)}   # how good it is"
 
 

@@ -72,3 +72,15 @@ def test_beads_that_are_mapped_get_more_tempered_sweeps_than_others() -> None:
         assert moves.get("sifting_rounds", 0) == 6 * (tempering == hot)
         cooled = (moves.get("annealing_sweeps", 0), moves.get("hottest"))
         assert cooled == ((80, 930) if beads != "mapped" else (0, None))
+
+
+@pytest.mark.parametrize(("rolling", "released"), [(True, {"released_beads": {"sweeps": 100}}),
+                                                   (False, "released_beads")])
+def test_molecules_of_two_beads_turn_and_are_let_go_for_longer(rolling: bool, released: object) -> None:
+    plan = Plan("force_field", (), 310.0, {"atoms": {"gromacs": "topol.top"}}, {"gromacs": "cg.gro"},
+                forcefield={"parameters": {"gromacs": "topol.top"}, "cutoff": 1.0}, jumping=True, rolling=rolling,
+                beads_are="mapped")
+    steps = {name: options for step in yaml.safe_load(run_recipe(plan, "liquid", ""))["steps"]
+             for name, options in step.items()}
+    assert ("rotation_sweeps" in steps["hamiltonian"]) == rolling
+    assert released in steps["assess"]

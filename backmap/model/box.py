@@ -52,6 +52,12 @@ def minimum_image(displacement: Array, box: Array | None) -> Array:
     return flat.reshape(image.shape)
 
 
+def nearest(corners: Array, box: Array | None) -> Array:
+    """Points (..., k, 3), those images of each that are nearest to the first of the k."""
+    first = corners[..., :1, :]
+    return first + minimum_image(corners - first, box)
+
+
 def reduced(box: Array) -> Array:
     """The shortest vectors that span the same lattice (Minkowski-reduced), nm, (3, 3).
 

@@ -44,7 +44,7 @@ class SectionTerms:
 
 
 def terms_of(system: System, forcefield: ForceField | None) -> dict[str, SectionTerms]:
-    """Terms of each section that has some; none of what stands still, which is not ours to judge.
+    """Terms of each section that has some; none of what stands still, which is not drawn.
 
     Bonds are the topology's. With a force field, angles, propers and impropers are those it has a term for, and
     torsions of four heavy atoms along bonds that it has none for are propers whose name says so. Without one,

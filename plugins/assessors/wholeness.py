@@ -6,6 +6,7 @@ from rdkit import Chem
 
 from backmap.engine.grafts import FLAT, aromatic, bent
 from backmap.engine.sites.snapshot import Snapshot
+from backmap.model import box as periodic
 from backmap.model.assessment import CARE, GOOD, UNUSABLE, Aspect, Assessment, Figure, VerdictRule
 from backmap.model.isomers import handedness
 from backmap.model.molecule import MoleculeType
@@ -41,17 +42,18 @@ class Wholeness(Measurement):
     def __init__(self, system: System, forcefield: ForceField | None) -> None:
         known = [None] * len(system.types) if forcefield is None else forcefield.of(system)
         self.parts = [(group, _Molecule(group.type, parameters)) for group, parameters in zip(system.groups, known)
-                      if not (group.type.coarse or group.type.given)]
+                      if not group.type.coarse]
         self.overlaps = _Overlaps(system, forcefield)
 
     def measure(self, frame: Snapshot, tally: Tally) -> Flags:
         flagged = {name: np.zeros(frame.system.n_beads, dtype=bool) for name in ("long_bond", "bent_ring", "chirality")}
         for group, molecule in self.parts:
-            for fault, wrong, atoms in molecule.faults(frame.atoms[group.atoms]):
+            box = frame.box if group.type.standing else None  # bonds across it are none that are torn
+            for fault, wrong, atoms in molecule.faults(frame.atoms[group.atoms], box):
                 tally.count(f"{fault} {group.type.name}", frame.index, np.array([wrong.sum(), wrong.size]))
                 rows = group.atom_offset[:, None, None] + atoms
                 flagged[_FLAG[fault]] |= beads_of(frame, rows[wrong].ravel())
-            if len(group.type.rigid):
+            if len(group.type.rigid) and not group.type.given:
                 tally.row(f"rigid {group.type.name}", frame.index, [_off(frame.atoms[group.atoms], group.type)])
         tally.count("overlaps", frame.index, np.array([self.overlaps.count(frame), frame.system.n_atoms]))
         return {name: beads for name, beads in flagged.items() if beads.any() or name == "long_bond"}
@@ -124,15 +126,19 @@ class _Molecule:
         self.looked_for = [fault for fault, there in (("stretched bond", len(self.bonds)), ("bent ring", len(rings)),
                                                       ("D-amino acid", len(self.hands))) if there]
 
-    def faults(self, atoms: Array) -> list[tuple[str, np.ndarray, np.ndarray]]:
-        """Fault, where it is (m, n) bool, and the atoms of each place (n, k), of molecules (m, A, 3)."""
+    def faults(self, atoms: Array, box: Array | None = None) -> list[tuple[str, np.ndarray, np.ndarray]]:
+        """Fault, where it is (m, n) bool, and the atoms of each place (n, k), of molecules (m, A, 3).
+
+        With a box, (3, 3), nm, bonds and rings may lie across it.
+        """
         found = []
         if len(self.bonds):
-            length = np.linalg.norm(atoms[:, self.bonds[:, 0]] - atoms[:, self.bonds[:, 1]], axis=2)
+            ends = periodic.nearest(atoms[:, self.bonds], box)
+            length = np.linalg.norm(ends[:, :, 0] - ends[:, :, 1], axis=2)
             wrong = np.abs(length - self.length) > STRETCHED * self.length  # NaN is not
             found.append(("stretched bond", wrong, self.bonds))
         for ring in self.rings.values():
-            corners = atoms[:, ring]
+            corners = periodic.nearest(atoms[:, ring], box)
             found.append(("bent ring", bent(corners), ring))
         if len(self.hands):
             found.append(("D-amino acid", handedness(atoms, self.hands) < 0, self.hands))

@@ -98,17 +98,18 @@ class FrameEnergy:
         self._last[name] = atoms.copy(), None if box is None else np.array(box), found
         return found
 
-    def bonded(self, atoms: Array, box: Array | None = None) -> list[tuple[str, Array]]:
+    def bonded(self, atoms: Array) -> list[tuple[str, Array]]:
         """Term and energies of each bonded function of each type, of whole molecules (A, 3), nm.
 
         Energies are (m, n), of the m molecules of a type and its n terms, in the order of ``system.types`` and their
-        parameters. Without a box, those of bonds across it, of what stands still, are of torn ones.
+        parameters. There is no box: of what stands still and is bonded across one they are those of torn bonds, and
+        the same whatever moves.
         """
         def made() -> list[tuple[str, Array]]:
             with torch.no_grad():
-                return [(term, values.numpy()) for term, values in self._bonded(torch.as_tensor(atoms), box)]
+                return [(term, values.numpy()) for term, values in self._bonded(torch.as_tensor(atoms), None)]
 
-        return self._kept("bonded", atoms, box, made)
+        return self._kept("bonded", atoms, None, made)
 
     def differentiable(self, atoms: Tensor, box: Array | None = None) -> EnergyTerms:
         """The same as tensors, from atoms (A, 3) float64 that may ask for gradients.
@@ -254,9 +255,9 @@ class FrameEnergy:
 
 
 def _nearest(corners: Tensor, box: Array | None) -> Tensor:
-    """Corners (..., k, 3), those images of each that are nearest to the first."""
-    steps = (corners - corners[..., :1, :]).detach().cpu().numpy()
-    return corners + _tensor(periodic.minimum_image(steps, box) - steps, corners.device)
+    """Corners (..., k, 3), those images of each that are nearest to the first, with gradients."""
+    fixed = corners.detach().cpu().numpy()
+    return corners + _tensor(periodic.nearest(fixed, box) - fixed, corners.device)
 
 
 def _tensor(values: NDArray, device: str | torch.device) -> Tensor:

@@ -18,6 +18,7 @@ from backmap.model.isomers import handedness
 from backmap.model.molecule import MoleculeType
 from backmap.model.system import System
 from backmap.model.tally import Tally
+from tests import sheets
 
 from .scene import molecule
 
@@ -157,3 +158,19 @@ def test_nearest_molecules_of_a_gas_and_of_a_lattice() -> None:
     lattice = np.stack(np.meshgrid(*[np.arange(4.0)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
     assert spacing(lattice + 0.3, np.eye(3) * 4) == pytest.approx(1 / 0.55396, rel=1e-6)
     assert np.isnan(spacing(lattice[:3], box))
+
+
+def test_a_fixed_sheet_across_the_box_is_whole_until_an_atom_of_it_is_moved() -> None:
+    sheet, atoms, box = sheets.graphene()
+    system = sheets.system_of(sheet)
+
+    def found(positions: np.ndarray) -> list[Aspect]:
+        assessor, tally = Structure(Structure.Options()), Tally()
+        assessor.begin(system, None)
+        assessor.measure(Snapshot(system, AtomIndex(system), 0, 0, box, positions, positions), tally)
+        return assessor.conclude(tally, None).findings
+
+    moved = atoms.copy()
+    moved[0] += [0.0, 0.0, 0.2]  # the corner, two of whose bonds lie across
+    assert max(each.level for each in found(atoms)) == GOOD
+    assert level(found(moved), "stretched bonds") == level(found(moved), "bent rings") == UNUSABLE

@@ -9,7 +9,7 @@ from backmap_plugins.chemistry.chemistry import perceive
 from backmap_plugins.chemistry.networks import MANY, of_sheets, opening
 
 from backmap.model import cycles
-from tests import large
+from tests import large, sheets
 
 Index = np.ndarray
 
@@ -68,13 +68,13 @@ def test_what_is_no_network_is_left_whole() -> None:
     assert not opening(int(bonds.max()) + 1, bonds).any()
 
 
-def graphene(across: int, along: int, *, endless: bool) -> tuple[Index, Index]:
-    """Elements and bonds of a sheet of hexagons, bonded to its own image both ways or saturated by hydrogens."""
+def flake(across: int, along: int) -> tuple[Index, Index]:
+    """Elements and bonds of a sheet of hexagons, saturated by hydrogens."""
     carbons = nx.Graph()
     for i, j in np.ndindex(2 * across, 2 * along):  # a wall of bricks
         for k, m in ((i, j + 1), *(((i + 1, j),) if (i + j) % 2 else ())):
-            if endless or (k < 2 * across and m < 2 * along):
-                carbons.add_edge((i, j), (k % (2 * across), m % (2 * along)))
+            if k < 2 * across and m < 2 * along:
+                carbons.add_edge((i, j), (k, m))
     while ends := [atom for atom in carbons if carbons.degree(atom) < 2]:
         carbons.remove_nodes_from(ends)
     carbons = nx.convert_node_labels_to_integers(carbons)
@@ -84,7 +84,7 @@ def graphene(across: int, along: int, *, endless: bool) -> tuple[Index, Index]:
 
 @pytest.mark.parametrize(("across", "along"), [(5, 6), (3, 9)])
 def test_a_sheet_is_known_as_rdkit_knows_it(across: int, along: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    element, bonds = graphene(across, along, endless=False)
+    element, bonds = flake(across, along)
     whole = perceive(element, bonds)
     assert not of_sheets(len(element), bonds).any()
     monkeypatch.setattr(cycles, "FUSED", 10)
@@ -98,9 +98,9 @@ def test_a_sheet_is_known_as_rdkit_knows_it(across: int, along: int, monkeypatch
 
 def test_a_sheet_around_the_box_is_aromatic() -> None:
     """RDKit looks for aromatic rings among all that are fused, and needs hours where some go around the box."""
-    element, bonds = graphene(8, 14, endless=True)
-    assert (np.bincount(bonds.ravel()) == 3).all()
-    found = perceive(element, bonds)
+    sheet, *_ = sheets.graphene(8, 14)
+    assert (np.bincount(sheet.bonds.ravel()) == 3).all()
+    found = perceive(sheet.element, sheet.bonds)
     assert found.aromatic.all()
     assert (found.ring == 6).all()
     assert (found.bond_order == 1.5).all()

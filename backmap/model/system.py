@@ -240,6 +240,8 @@ class Window:
         before: Positions of beads before a step moved them, (W, B, 3), nm; None where none has.
         velocities: With which dynamics left ``atoms``, about their beads, (W, A, 3), nm/ps, NaN where it has none; None
             without.
+        jumps: How often rotors of each kind have jumped since the first of the frames that follow one another, and in
+            which time, ps, (W, kinds + 1); None where they are not counted.
     """
 
     frames: Index
@@ -258,6 +260,7 @@ class Window:
     system: System = _NOT_SAID
     before: Array | None = None
     velocities: Array | None = None
+    jumps: Array | None = None
 
     def __post_init__(self) -> None:
         if len(self.place) != len(self.frames):
@@ -307,7 +310,7 @@ class Window:
     def with_beads(self, beads: Array, system: System) -> Window:
         """Return a window of the same frames of another system, of which there are beads (W, B, 3), nm, alone."""
         return replace(self, beads=beads, system=system, atoms=None, placed=None, reference=None, residual=None,
-                       flags={}, forces=None, reference_forces=None, before=None, velocities=None)
+                       flags={}, forces=None, reference_forces=None, before=None, velocities=None, jumps=None)
 
     def as_beads(self) -> Window:
         """Return a window whose atoms are the beads of this one, and in which there is nothing finer."""

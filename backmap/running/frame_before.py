@@ -11,7 +11,7 @@ from ..model.memory import Memory
 from ..model.system import System, Window
 
 #: Tally under which the frame stands, and what of it is remembered besides the number of its level.
-TALLY, ARRAYS = "frame before", ("frames", "time", "boxes", "beads", "atoms", "velocities", "replica")
+TALLY, ARRAYS = "frame before", ("frames", "time", "boxes", "beads", "atoms", "velocities", "jumps", "replica")
 
 
 class FrameBefore:
@@ -58,11 +58,11 @@ class FrameBefore:
             return
         place, level = tally.held("level")
         found = {name: tally.held(name)[1] for name in ARRAYS}
-        atoms, velocities = found.pop("atoms"), found.pop("velocities")
+        atoms, velocities, jumps = found.pop("atoms"), found.pop("velocities"), found.pop("jumps")
         window = Window(**{name: value.astype(np.int64) if name in ("frames", "replica") else value
                            for name, value in found.items()}, place=np.array([place]), system=systems[int(level)])
         self._last = window.with_atoms(atoms) if atoms.size else window
-        self._last.velocities = velocities if velocities.size else None
+        self._last.velocities, self._last.jumps = (x if x.size else None for x in (velocities, jumps))
 
 
 def _inside(step: Step) -> Iterable[Step]:

@@ -33,11 +33,11 @@ class CarryOptions(Options):
     substeps: int = Field(1, ge=1, description="In how many even steps beads go from one frame to the next. What a "
                                                "step bends turns into heat, less of it in more of them; but beads that "
                                                "are single atoms do not go evenly.")
-    jumps: dict[str, PositiveFloat] = Field(
-        default_factory=dict, description="Jumps per ns, either way, of each rotor that a turn maps onto itself, as of "
-                                          "methyl groups: beyond those that 'refresh' makes, by the name of its "
-                                          "torsion in the section dynamics of reports: {HC-CT-CT-N: 1.8}. They change "
-                                          "no energy and no bead.")
+    extra_jumps: dict[str, PositiveFloat] = Field(
+        default_factory=dict, description="Jumps of rotors that a turn maps onto themselves, as of methyl groups, that "
+                                          "are added, for each that 'refresh' makes, by the name of its torsion in the "
+                                          "section dynamics of reports: {HC-CT-CT-N: 0.27}. They change no energy and "
+                                          "no bead.")
 
     @field_validator("start")
     @classmethod
@@ -71,8 +71,8 @@ class Carry(FrameStep):
             with at(step.where):
                 step.begin(state)
         self.carrying, self.succession = Carrying(state.system), Succession(state, self.where)
-        self.jumps = Jumps.of(state.system, self.options.jumps, f"{self.where}.jumps")
-        self._tried = not len(self.jumps.rate) or state.forcefield is None
+        self.jumps = Jumps.of(state.system, self.options.extra_jumps, f"{self.where}.extra_jumps")
+        self._tried = not len(self.jumps.atoms) or state.forcefield is None
 
     def frame(self, window: Window, state: State) -> Window:
         before = self.succession.before(window, state, self.memory["ways"])
@@ -81,14 +81,18 @@ class Carry(FrameStep):
         return self._jumped(self._carried(before, window, state), before, state)
 
     def _jumped(self, window: Window, before: Window, state: State) -> Window:
-        """The frame with rotors turned as often as the time since the one before has jumps."""
+        """The frame with some rotors turned, as often as jumps are missing in the time since the one before."""
         if not self._tried:
             self.jumps.expect_alike(FrameEnergy(state.system, state.forcefield), window.atoms[0], window.box(0),
-                                    f"{self.where}.jumps")
+                                    f"{self.where}.extra_jumps")
             self._tried = True
+        passed = float(window.time[0] - before.time[0])
+        now = np.append(self.jumps.made(before.atoms[0], window.atoms[0]), passed)
+        counted = now if before.jumps is None else before.jumps[0] + now
         order = self.jumps.order((state.seed, self.index, int(window.frames[0])),
-                                 float(window.time[0] - before.time[0]), window.system.n_atoms)
+                                 self.jumps.rate(counted[:-1], counted[-1]), passed, window.system.n_atoms)
         done = window.with_atoms(window.atoms[:, order])
+        done.jumps = counted[None]
         if window.velocities is not None:
             done.velocities = window.velocities[:, order]
         return done

@@ -7,8 +7,9 @@
 What is fitted: jump rates and correlations of hidden torsions after 1, 2 and 5 frames, as the assessor ``dynamics`` has
 them, each in units of what it allows: 10 % of a rate, .03 of a correlation, or two standard errors of the difference.
 
-With a rotor, also how many jumps of thirds of a circle are missing of its, which the option ``jumps`` of ``carry``
-adds: at a rate k they multiply its correlation after a time t by exp(-3/2 k t). That takes many frames.
+With a rotor, also how many jumps of thirds of a circle are missing of its, as a share of those made, which the option
+``extra_jumps`` of ``carry`` adds: at a rate k they multiply its correlation after a time t by exp(-3/2 k t). That takes
+many frames.
 """
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ import numpy as np
 from backmap import session
 
 HERE = Path(__file__).parent
-FRICTION, JUMPS = "steps.carry.refresh[1].hamiltonian.friction", "steps.carry.jumps"  #: in the recipe
+FRICTION, EXTRA = "steps.carry.refresh[1].hamiltonian.friction", "steps.carry.extra_jumps"  #: in the recipe
 NEAR, RATE, SIGMAS = 0.03, 0.1, 2.0
 LAGS = ("C(1 ps)", "C(2 ps)", "C(5 ps)")
 
@@ -40,23 +41,24 @@ def compared(report: Path, lags: tuple[str, ...] | None = LAGS) -> Iterator[tupl
 
 
 def missing(report: Path, rotor: str) -> tuple[float, list[tuple[str, float, float, float]]]:
-    """Jumps per ns that are to be added to those of a rotor, and every quantity, its value with them, and the true one.
+    """Jumps to be added to a rotor for each of its own, and every quantity without and with them, and the true one.
 
     The sum of squares of what is off, in units of what is allowed, is least.
     """
     rows = [row for row in compared(report, None) if row[0] == rotor]
     if not rows:
         raise SystemExit(f"{report} has no torsion {rotor}")
-    rates = np.linspace(0.0, 2 * max(row[3] for row in rows), 2001)
+    made = next(value for _, quantity, value, _, _ in rows if quantity == "jumps")
+    shares = np.linspace(0.0, 2.0, 2001)
 
     def added(quantity: str, value: float) -> np.ndarray:
         if quantity == "jumps":
-            return value + rates
-        return value * np.exp(-1.5e-3 * rates * float(quantity[2:].split()[0]))
+            return value * (1 + shares)
+        return value * np.exp(-1.5e-3 * made * shares * float(quantity[2:].split()[0]))
 
     off = sum(((added(quantity, value) - true) / allowed)**2 for _, quantity, value, true, allowed in rows)
     best = int(np.argmin(off))
-    return float(rates[best]), [(quantity, value, float(added(quantity, value)[best]), true)
+    return float(shares[best]), [(quantity, value, float(added(quantity, value)[best]), true)
                                 for _, quantity, value, true, _ in rows]
 
 
@@ -72,7 +74,7 @@ def main() -> None:
     off = {}
     for friction in options.friction:
         output = options.folder / f"friction_{friction:g}"
-        session.run(options.recipe, set={FRICTION: friction, JUMPS: {}}, frames=options.frames, output=output,
+        session.run(options.recipe, set={FRICTION: friction, EXTRA: {}}, frames=options.frames, output=output,
                     force=True)
         rows = list(compared(output / "report.json"))
         away = [(found - true) / allowed for _, _, found, true, allowed in rows]
@@ -82,8 +84,8 @@ def main() -> None:
             print(f"  {name:30s} {quantity:8s} {found:9.3f} {true:9.3f} {one:7.2f}")
         print(f"  root mean square {off[friction]:.3f}", flush=True)
         if options.rotor:
-            rate, quantities = missing(output / "report.json", options.rotor)
-            print(f"  {options.rotor}: {rate:.2f} jumps per ns are missing; without, with them, and the simulation")
+            share, quantities = missing(output / "report.json", options.rotor)
+            print(f"  {options.rotor}: {share:.2f} of those made are missing; without, with them, and the simulation")
             for quantity, without, found, true in quantities:
                 print(f"    {quantity:10s} {without:9.3f} {found:9.3f} {true:9.3f}")
     print(f"best: {min(off, key=off.get):g} / ps")

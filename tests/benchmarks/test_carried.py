@@ -30,7 +30,7 @@ steps:
         - hamiltonian: {{sweeps: 2, steps: 4, temperature: 350, second_start: 0}}
       refresh:
         - hamiltonian: {{sweeps: 1, steps: 4, temperature: 350, second_start: 0, friction: 2}}
-      jumps: {{CT-CT-CT-HC: 10}}
+      extra_jumps: {{CT-CT-CT-HC: 0.5}}
 {assess}  - write: {{atoms: {{gromacs: [atoms.gro, atoms.xtc]}}}}
 """
 ASSESS = "  - assess: {assessors: [dynamics, energy, consistency], view: false}\n"

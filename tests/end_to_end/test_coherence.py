@@ -37,7 +37,9 @@ steps:
   - write: {{atoms: {{gromacs: [atoms.gro, atoms.trr]}}, report: report.json}}
 """
 FRICTION = "steps.carry.refresh[1].hamiltonian.friction"
-JUMPS = "steps.carry.jumps"
+EXTRA = "steps.carry.extra_jumps"
+#: Moves by which methyl groups jump between two frames.
+HOT = {f"steps.carry.refresh[0].hamiltonian.{name}": value for name, value in (("temperature", 3000), ("steps", 40))}
 N_BEADS = 4 * everything.MOLECULES
 
 
@@ -56,7 +58,7 @@ def recipe(tmp_path: Path) -> Path:
 
 
 def test_windows_threads_and_stops(recipe: Path, tmp_path: Path) -> None:
-    check_run(recipe, tmp_path / "ways", windows=(2,), set={"replicas": 2, JUMPS: {"CT-CT-CT-HC": 200}}, frames="0:3")
+    check_run(recipe, tmp_path / "ways", windows=(2,), set={"replicas": 2, EXTRA: {"CT-CT-CT-HC": 1e4}, **HOT}, frames="0:3")
 
 
 def test_velocities_go_along(recipe: Path, tmp_path: Path) -> None:
@@ -70,12 +72,12 @@ def test_velocities_go_along(recipe: Path, tmp_path: Path) -> None:
     assert np.abs(found[1e-3][1] - found[1e3][1]).max() > 1e-3
 
 
-def test_rotors_jump_as_often_as_they_are_told(recipe: Path, tmp_path: Path) -> None:
+def test_rotors_jump_more_often_than_moves_make_them(recipe: Path, tmp_path: Path) -> None:
     """So often that hardly one stays as it was: in the frame after the first, methyl groups are in another order."""
     found = []
     for jumps in ({}, {"CT-CT-CT-HC": 1e6}):
         output = tmp_path / str(len(jumps))
-        session.run(recipe, output=output, frames="0:2", set={JUMPS: jumps}, display=quiet())
+        session.run(recipe, output=output, frames="0:2", set={EXTRA: jumps, **HOT}, display=quiet())
         frames = np.stack([info.positions for info in GromacsFrames([output / "atoms.trr"])])
         found.append(frames.reshape(2, everything.MOLECULES, -1, 3))
     without, turned = found
@@ -87,10 +89,10 @@ def test_rotors_jump_as_often_as_they_are_told(recipe: Path, tmp_path: Path) -> 
 
 
 def test_rotors_that_are_not_there(recipe: Path, tmp_path: Path) -> None:
-    done = command.call("run", recipe, "--output", tmp_path / "out", "--set", JUMPS + "={CT-CT-CT-CT: 2}")
+    done = command.call("run", recipe, "--output", tmp_path / "out", "--set", EXTRA + "={CT-CT-CT-CT: 2}")
     assert done.code == 2
     assert done.err.splitlines()[-1].endswith(
-        "steps[3].carry.jumps: no rotor that a turn maps onto itself has the torsion 'CT-CT-CT-CT'. Those that there "
+        "steps[3].carry.extra_jumps: no rotor that a turn maps onto itself has the torsion 'CT-CT-CT-CT'. Those that there "
         "are: CT-CT-CT-HC.")
 
 

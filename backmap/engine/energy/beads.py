@@ -99,8 +99,7 @@ class BeadEnergies:
     def well(self, atoms: Array) -> Index:
         """The number of the well in which each torsion of whole molecules (A, 3), nm, lies, (n,)."""
         with torch.no_grad():
-            angle = bonded.dihedral(*torch.as_tensor(atoms[self._torsion]).unbind(1)).numpy()
-        return (np.mod(angle, 2 * np.pi) // (2 * np.pi / 3)).astype(np.int64).clip(0, 2)
+            return bonded.thirds(bonded.dihedral(*torch.as_tensor(atoms[self._torsion]).unbind(1))).numpy()
 
     def wells(self, atoms: Array) -> Array:
         """Torsions of each kind in each well by bead, of whole molecules (A, 3), nm, (kinds, 3, B)."""

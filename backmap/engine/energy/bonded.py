@@ -5,6 +5,7 @@ and grows clockwise seen along its axis.
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -34,6 +35,11 @@ def dihedral(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
     sine, cosine = _norm(axis) * (u * n).sum(-1), (m * n).sum(-1)
     none = (sine == 0) & (cosine == 0)  # three atoms on a line: no dihedral, and no force from it
     return torch.atan2(sine, torch.where(none, 1.0, cosine))
+
+
+def thirds(angle: Tensor) -> Tensor:
+    """In which third of the circle dihedrals lie, 0 to 2: the wells of staggered ones, with eclipsed ones between."""
+    return torch.div(torch.remainder(angle, 2 * math.pi), 2 * math.pi / 3, rounding_mode="floor").long().clamp(0, 2)
 
 
 def _norm(vector: Tensor) -> Tensor:

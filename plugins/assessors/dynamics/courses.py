@@ -8,14 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from backmap.engine.energy.bonded import dihedral
+from backmap.engine.energy.bonded import dihedral, thirds
 
 Array = NDArray[np.float64]
 
 #: Pieces, of the frames and of the members, from whose scatter errors are taken.
 PIECES = 10
-#: Wells of a torsion: thirds of the circle, between eclipsed angles.
-SECTOR = 2 * np.pi / 3
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ def direction_correlation(courses: Sequence[Array], lag: int) -> Estimate:
 
 def jump_rate(courses: Sequence[Array], interval: float) -> Estimate:
     """Changes from one third of the circle to another, per ns, of angles (n, m), radians, every ``interval`` ps."""
-    wells = [np.floor(np.mod(x, 2 * np.pi) / SECTOR) for x in courses]
+    wells = [thirds(torch.as_tensor(x)).numpy() for x in courses]
     found = Estimate.of(np.concatenate([(x[1:] != x[:-1]) * 1.0 for x in wells]))
     return Estimate(found.value / interval * 1e3, found.error / interval * 1e3)
 

@@ -17,22 +17,27 @@ METHYL = "CT-CT-CT-HC"
 
 
 @cache
-def jumps(rate: float) -> Jumps:
-    return Jumps.of(scenes.octane_system(), {METHYL: rate}, "carry.jumps")
+def jumps(share: float = 1.0) -> Jumps:
+    return Jumps.of(scenes.octane_system(), {METHYL: share}, "carry.extra_jumps")
+
+
+def order(number: int, rate: float, passed: float) -> NDArray[np.int64]:
+    """Of the atoms of frame ``number``, with a rate per ns and rotor."""
+    rates = np.full(len(jumps().atoms), rate * 1e-3)
+    return jumps().order((1, 2, number), rates, passed, scenes.octane_system().n_atoms)
 
 
 def turns(rate: float, passed: float, frames: int) -> NDArray[np.int64]:
     """By how many atoms each rotor has turned in each of some frames, from the order that the one before has left."""
-    made, n_atoms = jumps(rate), scenes.octane_system().n_atoms
-    first = np.array([made.order((1, 2, number), passed, n_atoms)[made.atoms[:, 0]] for number in range(frames)])
-    return (first[..., None] == made.atoms).argmax(axis=-1)
+    first = np.array([order(number, rate, passed)[jumps().atoms[:, 0]] for number in range(frames)])
+    return (first[..., None] == jumps().atoms).argmax(axis=-1)
 
 
 def test_methyl_groups_turn_and_nothing_else_of_octane_does() -> None:
     kind = scenes.octane_system().types[0]
     assert [name for name, _ in rotors(kind)] == [METHYL, METHYL]
-    assert [{kind.atom_types[end] for end in ends} for _, ends in rotors(kind)] == [{"HC"}] * 2
-    assert len(jumps(1.0).atoms) == 2 * scenes.octane_system().n_molecules
+    assert [[kind.atom_types[atom] for atom in atoms] for _, atoms in rotors(kind)] == [["CT"] * 3 + ["HC"] * 3] * 2
+    assert len(jumps().atoms) == 2 * scenes.octane_system().n_molecules
 
 
 def test_neither_water_nor_a_centre_of_unlike_atoms_turns() -> None:
@@ -59,33 +64,48 @@ def test_long_intervals_have_the_law_of_a_walk(passed: float) -> None:
 
 def test_energies_beads_and_hands_are_the_same() -> None:
     system, window = scenes.octane_window()
-    made = Jumps.of(system, {METHYL: 100.0}, "carry.jumps")
-    order, atoms = made.order((1, 2, 3), 10.0, system.n_atoms), window.atoms[0]
-    assert 0.2 < (order[made.atoms] != made.atoms).all(axis=1).mean() < 0.8
+    turned, atoms = order(3, 100.0, 10.0), window.atoms[0]
+    assert 0.2 < (turned[jumps().atoms] != jumps().atoms).all(axis=1).mean() < 0.8
     energy = FrameEnergy(system, forcefields.read(scenes.RECIPE / "octane.top", system))
     box = window.box(0)
-    assert energy.of(atoms[order], box).total == pytest.approx(energy.of(atoms, box).total, abs=1e-7)
-    np.testing.assert_allclose(system.map(atoms[order]), system.map(atoms), atol=1e-12)
+    assert energy.of(atoms[turned], box).total == pytest.approx(energy.of(atoms, box).total, abs=1e-7)
+    np.testing.assert_allclose(system.map(atoms[turned]), system.map(atoms), atol=1e-12)
     kind = system.types[0]
-    rows = np.array([[*sorted(kind.graph[ends[0]]), *ends] for _, ends in rotors(kind)])
+    rows = np.array([atoms[2:] for _, atoms in rotors(kind)])
     rows = (system.groups[0].atom_offset[:, None, None] + rows).reshape(-1, 4)
-    np.testing.assert_array_equal(handedness(atoms[order], rows), handedness(atoms, rows))
+    np.testing.assert_array_equal(handedness(atoms[turned], rows), handedness(atoms, rows))
 
 
 def test_the_same_names_give_the_same_turns() -> None:
-    made, n_atoms = jumps(100.0), scenes.octane_system().n_atoms
-    np.testing.assert_array_equal(made.order((1, 2, 3), 10.0, n_atoms), made.order((1, 2, 3), 10.0, n_atoms))
-    assert (made.order((1, 2, 3), 10.0, n_atoms) != made.order((1, 2, 4), 10.0, n_atoms)).any()
-    np.testing.assert_array_equal(made.order((1, 2, 3), 0.0, n_atoms), np.arange(n_atoms))
+    np.testing.assert_array_equal(order(3, 100.0, 10.0), order(3, 100.0, 10.0))
+    assert (order(3, 100.0, 10.0) != order(4, 100.0, 10.0)).any()
+    np.testing.assert_array_equal(order(3, 100.0, 0.0), np.arange(scenes.octane_system().n_atoms))
+
+
+def test_jumps_that_moves_make_are_counted_and_a_share_is_added() -> None:
+    """Rotors that were turned are those that have jumped; of two such in 64 rotors and 4 ps a share of a quarter."""
+    atoms, turned = scenes.octane_window()[1].atoms[0], order(3, 100.0, 10.0)
+    moved = (turned[jumps().atoms] != jumps().atoms).all(axis=1).sum()
+    np.testing.assert_array_equal(jumps().made(atoms, atoms[turned]), [moved])
+    np.testing.assert_array_equal(jumps().made(atoms, atoms), [0])
+    n = len(jumps().atoms)
+    np.testing.assert_allclose(jumps(0.25).rate(np.array([2]), 4.0), np.full(n, 0.25 * 2 / (4.0 * n)))
+
+
+def test_rotors_of_other_names_have_shares_of_their_own() -> None:
+    one, two = jumps().axle[[0, 1, 2]], jumps().atoms[[0, 1, 2]]
+    made = Jumps(np.array([0.5, 2.0]), np.array([0, 1, 1]), one, two)
+    np.testing.assert_allclose(made.rate(np.array([4, 3]), 10.0), [0.2, 0.3, 0.3])
+    np.testing.assert_array_equal(made.rate(np.array([4, 3]), 0.0), [0.0, 0.0, 0.0])
 
 
 def test_a_name_that_is_not_there_is_said() -> None:
     with pytest.raises(BackmapError, match=f"no rotor .* has the torsion 'X-Y'. Those that there are: {METHYL}."):
-        Jumps.of(scenes.octane_system(), {"X-Y": 1.0}, "carry.jumps")
+        Jumps.of(scenes.octane_system(), {"X-Y": 1.0}, "carry.extra_jumps")
 
 
 def test_terms_that_tell_atoms_of_a_rotor_apart_are_noticed() -> None:
     system, window = scenes.octane_window()
     energy = FrameEnergy(system, forcefields.everything(system))
     with pytest.raises(BackmapError, match="other terms for some atoms of a rotor"):
-        jumps(1.0).expect_alike(energy, window.atoms[0], window.box(0), "carry.jumps")
+        jumps().expect_alike(energy, window.atoms[0], window.box(0), "carry.extra_jumps")

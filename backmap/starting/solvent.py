@@ -46,6 +46,11 @@ def declared(topology: AtomTopology, blocks: Sequence[tuple[str, int]], mapped: 
             found.options["fixed"] = fixed
             found.why.append(f"{', '.join(fixed)}: no mapping is given, but the file of beads holds their atoms, which "
                              "stay where they are")
+        for name in unmapped:
+            there, whole = _called_alike(topology, blocks, name, names)
+            if whole > there > whole / 2:
+                found.why.append(f"{name}: no mapping is given, and the file of beads has {there} atoms that are called "
+                                 f"as its {whole}. If they are to stay where they are, all have to be there")
     named: dict[str, list[str]] = {}
     if names is not None:
         there = {*counts, *mapped}
@@ -81,6 +86,17 @@ def _atomistic(topology: AtomTopology, blocks: Sequence[tuple[str, int]], name: 
     atoms = topology.types[name].atom_names if name in topology.types else []
     count = sum(number for kind, number in blocks if kind == name)
     return len(atoms) > 1 and count > 0 and place_of([*atoms] * count, names) is not None
+
+
+def _called_alike(topology: AtomTopology, blocks: Sequence[tuple[str, int]], name: str,
+                  names: Sequence[str]) -> tuple[int, int]:
+    """How many atoms of a molecule type of several atoms the file may have, by their names, and how many there are."""
+    atoms = topology.types[name].atom_names if name in topology.types else []
+    count = sum(number for kind, number in blocks if kind == name)
+    if len(atoms) < 2 or not count:
+        return 0, 0
+    there = Counter(names)
+    return sum(min(there[atom], count * number) for atom, number in Counter(atoms).items()), count * len(atoms)
 
 
 def _count(patterns: Sequence[str], names: Sequence[str], residues: Sequence[str] | None) -> int:

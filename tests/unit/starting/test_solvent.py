@@ -38,6 +38,13 @@ def test_molecules_whose_atoms_are_among_the_beads_stay() -> None:
     assert said({"BUT": 2, "UREA": 2}, {"BUT:E": 4} | atoms).options == {"exclude": ["UREA"]}  # one is missing
 
 
+def test_molecules_of_which_an_atom_is_missing_among_the_beads() -> None:
+    atoms = {f"SUR:{name}": 1 for name in TYPES["UREA"].atom_names[:-1]}
+    found = said({"BUT": 2, "UREA": 1}, {"BUT:E": 4} | atoms)
+    assert found.options == {"exclude": ["UREA"]}
+    assert found.why[0].startswith("UREA: no mapping is given, and the file of beads has 7 atoms that are called as its 8.")
+
+
 def test_beads_of_several_sizes() -> None:
     found = said({"SOL": 13}, {"W": 1, "WF": 1, "SW": 1, "TW": 1})
     assert {name: one["count"] for name, one in found.options["several"].items()} == {"W": 4, "WF": 4, "SW": 3, "TW": 2}

@@ -49,8 +49,8 @@ def declared(topology: AtomTopology, blocks: Sequence[tuple[str, int]], mapped: 
         for name in unmapped:
             there, whole = _called_alike(topology, blocks, name, names)
             if whole > there > whole / 2:
-                found.why.append(f"{name}: no mapping is given, and the file of beads has {there} atoms that are called "
-                                 f"as its {whole}. If they are to stay where they are, all have to be there")
+                found.why.append(f"{name}: no mapping is given, and the file of beads has {there} atoms that are "
+                                 f"called as its {whole}. If they are to stay where they are, all have to be there")
     named: dict[str, list[str]] = {}
     if names is not None:
         there = {*counts, *mapped}

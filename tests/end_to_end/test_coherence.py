@@ -58,7 +58,8 @@ def recipe(tmp_path: Path) -> Path:
 
 
 def test_windows_threads_and_stops(recipe: Path, tmp_path: Path) -> None:
-    check_run(recipe, tmp_path / "ways", windows=(2,), set={"replicas": 2, EXTRA: {"CT-CT-CT-HC": 1e4}, **HOT}, frames="0:3")
+    check_run(recipe, tmp_path / "ways", windows=(2,), set={"replicas": 2, EXTRA: {"CT-CT-CT-HC": 1e4}, **HOT},
+              frames="0:3")
 
 
 def test_velocities_go_along(recipe: Path, tmp_path: Path) -> None:
@@ -92,8 +93,8 @@ def test_rotors_that_are_not_there(recipe: Path, tmp_path: Path) -> None:
     done = command.call("run", recipe, "--output", tmp_path / "out", "--set", EXTRA + "={CT-CT-CT-CT: 2}")
     assert done.code == 2
     assert done.err.splitlines()[-1].endswith(
-        "steps[3].carry.extra_jumps: no rotor that a turn maps onto itself has the torsion 'CT-CT-CT-CT'. Those that there "
-        "are: CT-CT-CT-HC.")
+        "steps[3].carry.extra_jumps: no rotor that a turn maps onto itself has the torsion 'CT-CT-CT-CT'. Those that "
+        "there are: CT-CT-CT-HC.")
 
 
 def test_parts_of_molecules_keep_no_velocities(recipe: Path, tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def missing(report: Path, rotor: str) -> tuple[float, list[tuple[str, float, flo
     off = sum(((added(quantity, value) - true) / allowed)**2 for _, quantity, value, true, allowed in rows)
     best = int(np.argmin(off))
     return float(shares[best]), [(quantity, value, float(added(quantity, value)[best]), true)
-                                for _, quantity, value, true, _ in rows]
+                                 for _, quantity, value, true, _ in rows]
 
 
 def main() -> None:

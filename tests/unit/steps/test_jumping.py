@@ -83,7 +83,7 @@ def test_the_same_names_give_the_same_turns() -> None:
 
 
 def test_jumps_that_moves_make_are_counted_and_a_share_is_added() -> None:
-    """Rotors that were turned are those that have jumped; of two such in 64 rotors and 4 ps a share of a quarter."""
+    """Rotors that were turned are those that have jumped; two jumps in 4 ps are a rate, of which a quarter is added."""
     atoms, turned = scenes.octane_window()[1].atoms[0], order(3, 100.0, 10.0)
     moved = (turned[jumps().atoms] != jumps().atoms).all(axis=1).sum()
     np.testing.assert_array_equal(jumps().made(atoms, atoms[turned]), [moved])

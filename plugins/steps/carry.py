@@ -87,10 +87,10 @@ class Carry(FrameStep):
                                     f"{self.where}.extra_jumps")
             self._tried = True
         passed = float(window.time[0] - before.time[0])
-        now = np.append(self.jumps.made(before.atoms[0], window.atoms[0]), passed)
-        counted = now if before.jumps is None else before.jumps[0] + now
-        order = self.jumps.order((state.seed, self.index, int(window.frames[0])),
-                                 self.jumps.rate(counted[:-1], counted[-1]), passed, window.system.n_atoms)
+        known = None if before.jumps is None else before.jumps[0]
+        counted = self.jumps.counted(known, before.atoms[0], window.atoms[0], passed)
+        order = self.jumps.order((state.seed, self.index, int(window.frames[0])), self.jumps.rate(counted), passed,
+                                 window.system.n_atoms)
         done = window.with_atoms(window.atoms[:, order])
         done.jumps = counted[None]
         if window.velocities is not None:

@@ -101,13 +101,21 @@ class Jumps:
         here, there = (thirds(dihedral(*torch.as_tensor(x[torsion]).unbind(1))).numpy() for x in (before, atoms))
         return np.bincount(self.name[here != there], minlength=len(self.share))
 
-    def rate(self, made: Array, passed: float) -> Array:
-        """Jumps that are to be added to each rotor, either way, 1/ps, (n,).
+    def counted(self, known: Array | None, before: Array, atoms: Array, passed: float) -> Array:
+        """Jumps that moves have made of all rotors of each name, and in which time, ps, (k + 1,).
 
         Args:
-            made: By moves, of all rotors of each name, (k,).
-            passed: In which time, ps.
+            known: The same up to the frame before; None if that was the first.
+            before: Atoms of the frame before, (A, 3), nm.
+            atoms: What moves have made of them.
+            passed: The time between, ps.
         """
+        now = np.append(self.made(before, atoms), passed)
+        return now if known is None else known + now
+
+    def rate(self, counted: Array) -> Array:
+        """Jumps that are to be added to each rotor, either way, 1/ps, (n,), by what was counted so far, (k + 1,)."""
+        *made, passed = counted
         rotors_of = np.bincount(self.name, minlength=len(self.share)).clip(1)
         return (self.share * made / (rotors_of * passed))[self.name] if passed > 0 else np.zeros(len(self.name))
 

@@ -89,14 +89,31 @@ def test_jumps_that_moves_make_are_counted_and_a_share_is_added() -> None:
     np.testing.assert_array_equal(jumps().made(atoms, atoms[turned]), [moved])
     np.testing.assert_array_equal(jumps().made(atoms, atoms), [0])
     n = len(jumps().atoms)
-    np.testing.assert_allclose(jumps(0.25).rate(np.array([2]), 4.0), np.full(n, 0.25 * 2 / (4.0 * n)))
+    np.testing.assert_allclose(jumps(0.25).rate(np.array([2, 4.0])), np.full(n, 0.25 * 2 / (4.0 * n)))
+
+
+def test_as_large_a_share_of_jumps_is_added_in_the_end() -> None:
+    """400 frames in which moves make 5 jumps per ns, half as many added: within four sigma, and these not counted."""
+    atoms, made, n_atoms = scenes.octane_window()[1].atoms[0], jumps(0.5), scenes.octane_system().n_atoms
+    known, added = None, 0
+    for number in range(400):
+        moved = atoms[order(number, 5.0, 1.0)]
+        known = made.counted(known, atoms, moved, 1.0)
+        turned = made.order((9, 9, number), made.rate(known), 1.0, n_atoms)
+        added += int((turned[made.atoms] != made.atoms).all(axis=1).sum())
+        atoms = moved[turned]
+    jumped, passed = known
+    assert passed == 400
+    expected = 5e-3 * 400 * len(made.atoms)
+    assert abs(jumped - expected) < 4 * np.sqrt(expected)
+    assert abs(added - 0.5 * jumped) < 4 * np.sqrt(0.5 * jumped)
 
 
 def test_rotors_of_other_names_have_shares_of_their_own() -> None:
     one, two = jumps().axle[[0, 1, 2]], jumps().atoms[[0, 1, 2]]
     made = Jumps(np.array([0.5, 2.0]), np.array([0, 1, 1]), one, two)
-    np.testing.assert_allclose(made.rate(np.array([4, 3]), 10.0), [0.2, 0.3, 0.3])
-    np.testing.assert_array_equal(made.rate(np.array([4, 3]), 0.0), [0.0, 0.0, 0.0])
+    np.testing.assert_allclose(made.rate(np.array([4, 3, 10.0])), [0.2, 0.3, 0.3])
+    np.testing.assert_array_equal(made.rate(np.array([4, 3, 0.0])), [0.0, 0.0, 0.0])
 
 
 def test_a_name_that_is_not_there_is_said() -> None:

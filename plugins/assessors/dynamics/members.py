@@ -17,6 +17,8 @@ Index = NDArray[np.int64]
 
 #: Atoms that are followed of each molecule type, at most, unless one molecule has more.
 ATOMS = 400
+#: Molecules that are followed even so, as the scatter between fewer tells no error of what is slow, of so many atoms.
+MOLECULES, OF_ATOMS = 10, 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +52,7 @@ class Members:
             kind, count = group.type, len(group.atom_offset)
             if kind.given or kind.coarse:
                 continue
-            some = min(count, max(1, ATOMS // kind.n_atoms))
+            some = min(count, max(1, ATOMS // kind.n_atoms, min(MOLECULES, OF_ATOMS // kind.n_atoms)))
             chosen = (np.arange(some) * count) // some
             vectors = ((x, h) if kind.chemistry.heavy[x] else (h, x) for x, h in kind.bonds.tolist()
                        if kind.chemistry.heavy[x] != kind.chemistry.heavy[h])

@@ -17,7 +17,8 @@ Index = NDArray[np.int64]
 
 #: Atoms that are followed of each molecule type, at most, unless one molecule has more.
 ATOMS = 400
-#: Molecules that are followed even so, as the scatter between fewer tells no error of what is slow, of so many atoms.
+#: Molecules that are followed even so, as the scatter between fewer tells no error of what is slow; and the atoms
+#: that these may have in all, beyond which they are fewer.
 MOLECULES, OF_ATOMS = 10, 2000
 
 

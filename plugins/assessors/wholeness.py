@@ -55,7 +55,7 @@ class Wholeness(Measurement):
                 flagged[_FLAG[fault]] |= beads_of(frame, rows[wrong].ravel())
             if len(group.type.rigid) and not group.type.given:
                 tally.row(f"rigid {group.type.name}", frame.index, [_off(frame.atoms[group.atoms], group.type)])
-        tally.count("overlaps", frame.index, np.array([self.overlaps.count(frame), frame.system.n_atoms]))
+        tally.count("overlaps", frame.index, np.array([*self.overlaps.count(frame), frame.system.n_atoms]))
         return {name: beads for name, beads in flagged.items() if beads.any() or name == "long_bond"}
 
     def conclude(self, tally: Tally, reference: Tally | None) -> Assessment:
@@ -73,17 +73,29 @@ class Wholeness(Measurement):
                     findings.append(Aspect(UNUSABLE if part / whole >= MANY else CARE, _TOPIC[fault],
                                            f"{part} of {whole} {_WHAT[fault]} of {group.type.name} {_IS[fault]}."))
             findings += _held(group.type, tally, reference)
-        part, whole = counts_of(tally, "overlaps", 2).tolist()
-        own, of = counts_of(reference, "overlaps", 2).tolist()
-        if whole:
-            figures.append(Figure("packing", "overlaps", "per 1000 atoms", 1000 * part / whole, ideal=0.0))
-            if part > 1.5 * own / max(of, 1) * whole:
-                findings.append(Aspect(UNUSABLE if part / whole > MANY else CARE, "overlaps",
-                                       f"{1000 * part / whole:.3g} pairs per 1000 atoms {self.overlaps.said}."))
-            else:
-                findings.append(Aspect(GOOD, "overlaps", "No atoms overlap." if not part else
-                                       "Atoms overlap no more often than in the reference."))
-        return Assessment(figures, findings=findings)
+        overlapping = self._overlapping(tally, reference)
+        return Assessment(figures + overlapping.figures, findings=findings + overlapping.findings)
+
+    def _overlapping(self, tally: Tally, reference: Tally | None) -> Assessment:
+        """What is said of pairs that overlap, those of atoms that stand as they were read apart."""
+        part, standing, whole = counts_of(tally, "overlaps", 3).tolist()
+        own, own_standing, of = counts_of(reference, "overlaps", 3).tolist()
+        if not whole:
+            return Assessment([])
+        as_before = 1.5 * whole / max(of, 1)
+        if part > own * as_before:
+            findings = [Aspect(UNUSABLE if part / whole > MANY else CARE, "overlaps",
+                               f"{1000 * part / whole:.3g} pairs per 1000 atoms {self.overlaps.said}.")]
+        else:
+            findings = [Aspect(GOOD, "overlaps", "No atoms overlap." if not part else
+                               "Atoms overlap no more often than in the reference.")]
+        if standing > own_standing * as_before:
+            findings.append(Aspect(
+                CARE, "overlaps", f"{1000 * standing / whole:.3g} pairs per 1000 atoms, of what stands as it was read, "
+                                  f"{self.overlaps.said}: by design, as in slabs without forces of their own, or their "
+                                  "file is at fault."))
+        return Assessment([Figure("packing", "overlaps", "per 1000 atoms", 1000 * part / whole, ideal=0.0)],
+                          findings=findings)
 
 
 def _off(atoms: Array, kind: MoleculeType) -> float:
@@ -170,6 +182,9 @@ class _Overlaps:
         table = Chem.GetPeriodicTable()
         radii = {z: table.GetRvdw(z) * 0.1 if z else 0.0 for z in np.unique(element).tolist()}
         self.radius = np.array([radii[z] for z in element.tolist()])
+        #: Of atoms that stand as they were read, the number of their molecule type; -1 of others.
+        self.standing = np.concatenate([np.full(count * kind.n_atoms, system.types.index(kind) if kind.standing else -1)
+                                        for kind, count in system.blocks])
         self.said = ("are nearer than heat brings them" if forcefield is None else
                      f"repel each other by more than {OVERLAP:g} kJ/mol")
         if forcefield is not None:
@@ -178,7 +193,14 @@ class _Overlaps:
             self.charge = np.concatenate([np.tile(known[kind].charge, n)
                                           for (kind, _), n in zip(system.blocks, counted)])
 
-    def count(self, frame: Snapshot) -> int:
+    def count(self, frame: Snapshot) -> tuple[int, int]:
+        """How many there are, and how many more of atoms of one molecule type that stand as they were read."""
+        i, j = self._pairs(frame)
+        standing = int(((self.standing[i] >= 0) & (self.standing[i] == self.standing[j])).sum())
+        return len(i) - standing, standing
+
+    def _pairs(self, frame: Snapshot) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of the atoms of each, both (n,)."""
         pairs = frame.pairs(NEAR)
         rows = np.flatnonzero((pairs.distance < NEAR) & (pairs.bonds >= APART))
         i, j, r = pairs.i[rows], pairs.j[rows], np.maximum(pairs.distance[rows], 1e-3)
@@ -187,8 +209,9 @@ class _Overlaps:
         if self.field is None:
             bridge = ((self.element[i] == _HYDROGEN) & np.isin(self.element[j], _POLAR)
                       | (self.element[j] == _HYDROGEN) & np.isin(self.element[i], _POLAR))
-            return int(((r < CORE * (self.radius[i] + self.radius[j])) & ~bridge).sum())
+            near = (r < CORE * (self.radius[i] + self.radius[j])) & ~bridge
+            return i[near], j[near]
         a, b, six = self.kind[i], self.kind[j], r**-6
         energy = (self.field.c12[a, b] * six - self.field.c6[a, b]) * six
         energy += np.minimum(COULOMB * self.charge[i] * self.charge[j] / r, 0.0)
-        return int((energy > OVERLAP).sum())
+        return i[energy > OVERLAP], j[energy > OVERLAP]

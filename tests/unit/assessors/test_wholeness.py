@@ -15,6 +15,7 @@ from backmap_plugins.chemistry.volume import volume_of
 from backmap.engine.sites.snapshot import AtomIndex, Snapshot
 from backmap.model.assessment import CARE, GOOD, UNUSABLE, Aspect
 from backmap.model.isomers import handedness
+from backmap.model.mapping import Mapping
 from backmap.model.molecule import MoleculeType
 from backmap.model.system import System
 from backmap.model.tally import Tally
@@ -115,6 +116,16 @@ def test_atoms_that_overlap_and_atoms_that_are_nowhere() -> None:
     lost = right.copy()
     lost[2] = np.nan
     assert level(findings(kind, [right, lost]), "positions") == UNUSABLE
+
+
+def test_overlaps_of_what_stands_are_a_matter_of_care() -> None:
+    """A slab without forces of its own may overlap by design; a molecule that was drawn into it may not."""
+    kind, right = shaped("CCCC")
+    slab = replace(kind, mapping=Mapping.identity(kind.n_atoms), given=True, bead_names=kind.atom_names,
+                   bead_types=kind.atom_types, bead_residues=kind.residues, bead_residue_names=kind.residue_names,
+                   bead_bonds=kind.bonds)
+    assert slab.standing
+    assert level(findings(slab, [right, right - [4.98, 0, 0]]), "overlaps") == CARE
 
 
 @pytest.mark.parametrize(("smiles", "left"), [("C[C@H](N)C(=O)O", True), ("C[C@@H](N)C(=O)O", False)])

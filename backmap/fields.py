@@ -45,7 +45,7 @@ class Build:
 
 
 def as_field_error(error: BackmapError) -> PydanticCustomError:
-    """The error in a form that pydantic gives a place; ``mistakes.first_error`` unpacks it."""
+    """The error in a form that pydantic gives a place; ``mistakes.all_errors`` unpacks it."""
     return PydanticCustomError("backmap", "{message}", {"message": str(error), "error": error})
 
 

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,20 +15,23 @@ from .registry import did_you_mean
 class RecipeError(BackmapError):
     """A problem at a path inside the recipe, e.g. ``forward.generator.template``."""
 
-    def __init__(self, problem: str, *, path: str = "", where: object = "", hint: str = "") -> None:
+    def __init__(self, problem: str, *, path: str = "", where: object = "", hint: str = "",
+                 others: Sequence[BackmapError] = ()) -> None:
         self.path = path
-        super().__init__(problem, where=where, hint=hint)
+        super().__init__(problem, where=where, hint=hint, others=others)
 
     @classmethod
     def inside(cls, path: str, error: BackmapError, implied: str = "") -> RecipeError:
         """The error one level up: ``path`` comes before the path it has, of which a beginning may be implied."""
         inner = error.path.removeprefix(implied).removeprefix(".") if isinstance(error, RecipeError) else ""
-        return cls(error.problem, path=joined(path, inner), where=error.where, hint=error.hint)
+        return cls(error.problem, path=joined(path, inner), where=error.where, hint=error.hint,
+                   others=[cls.inside(path, other, implied) for other in error.others])
 
     def outermost(self, file: Path) -> BackmapError:
         """The error that the user sees."""
         where = ": ".join(filter(None, [str(file), self.path, self.where]))
-        return BackmapError(self.problem, where=where, hint=self.hint)
+        return BackmapError(self.problem, where=where, hint=self.hint,
+                            others=[other.outermost(file) for other in self.others])
 
 
 _PLURAL = {"option": "options", "entry": "entries"}
@@ -36,11 +39,42 @@ _PLURAL = {"option": "options", "entry": "entries"}
 _BRANCHES = {"int", "float", "str", "bool", "none", "path", "constrained-int", "constrained-float"}
 
 
-def first_error(invalid: pydantic.ValidationError, model: type[pydantic.BaseModel], noun: str) -> RecipeError:
+def all_errors(invalid: pydantic.ValidationError, model: type[pydantic.BaseModel], noun: str) -> RecipeError:
+    """What is wrong with options, one error for each of them: the one to show first, and the others with it.
+
+    Of one option more is not said, as of a union every branch complains.
+    """
+    found, left = [], invalid.errors()
+    while left:
+        chosen = _foremost(left, model)
+        found.append(_error(chosen, left, model, noun))
+        option = _option(chosen)
+        settled = chosen["type"] in ("extra_forbidden", "missing")  # a slip in a name explains what is missing
+        left = [e for e in left if _option(e) != option and not (settled and e["type"] == "missing")]
+    first, *others = found
+    return RecipeError(first.problem, path=first.path, where=first.where, hint=first.hint,
+                       others=[*first.others, *(each for other in others for each in (_alone(other), *other.others))])
+
+
+def _alone(error: RecipeError) -> RecipeError:
+    """An error without those that were found with it."""
+    return RecipeError(error.problem, path=error.path, where=error.where, hint=error.hint)
+
+
+def _option(error: Any) -> tuple[str | int, ...]:
+    """The option that an error is of, or the entry of a list that stands for one."""
+    place = _place(error["loc"])
+    return place[:2] if len(place) > 1 and isinstance(place[1], int) else place[:1]
+
+
+def _foremost(errors: list[Any], model: type[pydantic.BaseModel]) -> Any:
     """The error to show first: a slip in a name explains a missing option better than the reverse."""
-    errors = invalid.errors()
     unknown = [e for e in errors if e["type"] == "extra_forbidden"]
-    chosen = next((e for e in unknown if _now(model, _place(e["loc"]))), next(iter(unknown), errors[0]))
+    return next((e for e in unknown if _now(model, _place(e["loc"]))), next(iter(unknown), errors[0]))
+
+
+def _error(chosen: Any, errors: list[Any], model: type[pydantic.BaseModel], noun: str) -> RecipeError:
+    """One of pydantic's errors in our words; ``errors`` are all of them."""
     place = _place(chosen["loc"])
     alike = [e for e in errors if _place(e["loc"]) == place and (e is chosen or e["type"] != "model_type")]
     path, above = _path(place), _path(place[:-1])

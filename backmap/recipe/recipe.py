@@ -21,7 +21,7 @@ from ..errors import BackmapError
 from ..fields import Build, as_path
 from ..model.inputs import BeadsAre, BeadsSaid
 from . import document
-from .mistakes import RecipeError, first_error, named, short
+from .mistakes import RecipeError, all_errors, named, short
 from .registry import Kind, Registry, kind_of
 from .source import Source
 
@@ -117,7 +117,8 @@ def compose(text: str, content: dict[str, Any], path: Path, registry: Registry,
             raise error
         _tell(recipe.steps, recipe.beads)
     except RecipeError as error:
-        raise error.outermost(path) from error.__cause__
+        first, *_ = error.outermost(path).all  # check tells all of them, of all steps
+        raise first from error.__cause__
     recipe._source = Source(path, text, tuple(overrides), content, tuple(build.inputs), tuple(build.plugins),
                             tuple(registry.files), build.in_memory)
     return recipe
@@ -131,13 +132,13 @@ def pieces(content: dict[str, Any], path: Path, registry: Registry) -> tuple[lis
     try:
         validated(Recipe, {**content, "steps": [Step(Step.Options())]} if whole else content, build, "entry")
     except RecipeError as error:
-        errors.append(error.outermost(path))
+        errors += error.outermost(path).all
     steps: list[Step | None] = []
     for number, entry in enumerate(entries if whole else ()):
         try:
             steps.append(build.plugin(Step, entry, build))
         except BackmapError as error:
-            errors.append(RecipeError.inside(f"steps[{number}]", error).outermost(path))
+            errors += RecipeError.inside(f"steps[{number}]", error).outermost(path).all
             steps.append(None)
     errors += [error.outermost(path) for error in _settle(steps, "steps", path, registry)]
     return [step for step in steps if step is not None], errors
@@ -239,12 +240,12 @@ def validated(model: type[pydantic.BaseModel], values: dict[str, Any], build: Bu
     """A pydantic model from values of the recipe, with errors in one line.
 
     Raises:
-        RecipeError: The first thing that is wrong, with its path inside ``values``.
+        RecipeError: What is wrong, with its path inside ``values``.
     """
     try:
         return model.model_validate(values, context=build)
     except pydantic.ValidationError as invalid:
-        raise first_error(invalid, model, noun) from None
+        raise all_errors(invalid, model, noun) from None
 
 
 def _settle(steps: Sequence[Step | None], place: str, file: Path, registry: Registry,

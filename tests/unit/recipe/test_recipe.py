@@ -140,6 +140,16 @@ class TestNested:
             self.options(build, **values)
         assert error.value.path == path
 
+    def test_all_that_is_wrong_is_told_at_once(self, build: Build) -> None:
+        """One error for each option, those of nested plugins with their paths; what branches of a union say once."""
+        with pytest.raises(recipe.RecipeError) as error:
+            self.options(build, one={"toy": {"frames": "x", "frmaes": 2}}, either={"toi": 1}, number="x", nubmer=1)
+        told = [error.value, *error.value.others]
+        assert [(each.path, each.problem.split(",")[0]) for each in told] == [
+            ("", "no option is called 'nubmer'"), ("one.toy", "no option is called 'frmaes'"),
+            ("one.toy.frames", "should be a valid integer"), ("either", "no reader is called 'toi'"),
+            ("number", "should be a valid integer")]
+
     def test_without_a_recipe_instances_are_taken(self, registry: Registry, build: Build) -> None:
         reader = self.options(build, one="toy").one
         assert Deep.Options(one=reader).one is reader

@@ -47,6 +47,9 @@ def init(
                                                     "coarse-grained model; by default mapped if --aa has the "
                                                     "atoms of their frames."
         )] = None,
+    stereo: Annotated[list[str] | None, typer.Option(
+        "--stereo", metavar="FILE|NAME=SMILES", help="Which isomers: a .gro with true atoms of all molecules; or, for "
+                                                     "each molecule type, SMILES or a .gro of one of them.")] = None,
     index: Annotated[str | None, typer.Option("--index", "-n", metavar="FILE:GROUP",
                                               help="The beads are a group of an index file.")] = None,
     ignore: Annotated[list[str] | None, typer.Option(
@@ -83,7 +86,7 @@ def init(
     registry = session.registry_of(plugin or ())
     output.parent.mkdir(parents=True, exist_ok=True)
     given = files.UserFiles(topology or [], mapping or [], [*(conf or ()), *(beads or ())], atoms or [], units, index,
-                            begin, end, dt, folder=output.parent, run=mdp, ignore=ignore or [])
+                            begin, end, dt, folder=output.parent, run=mdp, ignore=ignore or [], stereo=stereo or [])
     why: list[str] = []
     if coarse is not None:
         given, why = _picked(given, coarse, library or [], registry)

@@ -40,6 +40,7 @@ class UserFiles:
         picked: Entries of mappings from libraries.
         coarse: The coarse-grained force field that they are for, as in ``picking.MODELS``.
         ignore: Sites of the files of beads that stand for no atoms, by bead or residue name.
+        stereo: A file with true atoms of all molecules, or ``NAME=SMILES`` or ``NAME=FILE`` for molecule types.
     """
 
     topology: Sequence[str]
@@ -57,6 +58,7 @@ class UserFiles:
     picked: Sequence[dict[str, Any]] = ()
     coarse: str | None = None
     ignore: Sequence[str] = ()
+    stereo: Sequence[str] = ()
 
     def path(self, path: Path | str) -> str:
         """A path as it stands in the recipe: relative to it, unless that climbs far."""
@@ -73,15 +75,33 @@ class UserFiles:
 
 def skeleton(given: UserFiles, registry: Registry) -> dict[str, Any]:
     """A recipe that only says what there is and where: ``topology`` and ``read``."""
-    ignored = {"ignore": list(given.ignore)} if given.ignore else {}
+    more: dict[str, Any] = {"ignore": list(given.ignore)} if given.ignore else {}
+    if (stereo := stereo_entry(given)) is not None:
+        more["stereo"] = stereo
     steps: list[dict[str, Any]] = [{"topology": {"atoms": topology_entry(given, registry),
-                                                 **mapping_entries(given, registry), **ignored}}]
+                                                 **mapping_entries(given, registry), **more}}]
     if given.beads or given.atoms:
         read = {"beads": frames_entry(given.beads or given.atoms, given, registry, index=bool(given.beads))}
         if given.beads and given.atoms:
             read["reference"] = frames_entry(given.atoms, given, registry)
         steps.append({"read": read})
     return {"recipe": 1, "steps": steps}
+
+
+def stereo_entry(given: UserFiles) -> str | dict[str, str] | None:
+    """Return what the recipe says of hands and sides, or None if nothing is given.
+
+    Raises:
+        BackmapError: If files of all molecules stand beside others.
+    """
+    named = dict(text.split("=", 1) for text in given.stereo if "=" in text and not Path(text).exists())
+    whole = [text for text in given.stereo if "=" not in text or Path(text).exists()]
+    if len(whole) > 1 or (whole and named):
+        raise BackmapError(f"'{whole[0]}' speaks of all molecules, and something else is given, too", where="--stereo",
+                           hint="Give one such file, or NAME=SMILES or NAME=FILE for each molecule type.")
+    if whole:
+        return given.path(whole[0])
+    return {name: given.path(said) if said.endswith(".gro") else said for name, said in named.items()} or None
 
 
 def topology_entry(given: UserFiles, registry: Registry) -> dict[str, Any]:

@@ -300,7 +300,7 @@ class _Planner:
         isomers = chosen is None and any(len(kind.chemistry.centres) or len(kind.planar.atoms) for kind in drawn)
         if isomers or any((kind.chemistry.sign == 0).any() for kind in drawn):
             true = next((file for file in self.given.atoms if Path(file).suffix == ".gro"), None)
-            if true is not None:
+            if true is not None and "stereo" not in topology:
                 topology["stereo"] = self.given.path(true)
         if chosen or self.run is not None or all(np.isfinite(kind.bond_length).any() for kind in drawn):
             return system

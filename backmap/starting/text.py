@@ -80,7 +80,8 @@ def _topology(plan: Plan) -> Iterator[str]:
             yield from _comment("      ", "Beads that are several molecules: these begin in a cluster about their bead "
                                 "and move freely from then on.")
         if key == "stereo":
-            yield from _comment("      ", "Handedness of stereocentres, as in the first frame of these atoms.")
+            yield from _comment("      ", "Hands of stereocentres, and sides of double bonds, esters and amides"
+                                + (", as in the first frame of these atoms." if isinstance(value, str) else "."))
         if key == "mapping" and CGSMILES in (value if isinstance(value, dict) else ()):
             yield from _comment("      ", "Beads are at the geometric centres of their atoms; where they are centres "
                                 "of mass, write {cgsmiles: {molecules: STRING, weights: mass}}.")

@@ -120,9 +120,10 @@ class _Open:
                 f"{', ...' * (count > 3)})")
         if mixed:
             return [Aspect(UNUSABLE, ISOMERS.topic, f"{said}, and rings come out as any diastereomer: other molecules "
-                           "than are meant. Give 'stereo: aa.gro' in topology, or a mapping that tells them.")]
+                           "than are meant. Give SMILES or true atoms, 'stereo' in topology, or a mapping that tells "
+                           "them.")]
         return [Aspect(CARE, ISOMERS.topic, f"{said}: they come out in either, or in one that may not be what is "
-                       "meant. Give 'stereo: aa.gro' in topology, or a mapping that tells them.")]
+                       "meant. Give SMILES or true atoms, 'stereo' in topology, or a mapping that tells them.")]
 
 
 def _dyads(signs: NDArray[np.int64]) -> tuple[int, int]:

@@ -16,7 +16,8 @@ from ..chemistry.stereochains import Stereochain, chains_of
 from ..molecules.assemble import unsigned_centres
 from ..molecules.isomers import SLIP
 
-TOLD = "Give true atoms, 'stereo: aa.gro' in topology, a mapping that tells them, or weights that know."
+TOLD = ("Give SMILES or true atoms, 'stereo: {NAME: SMILES}' or 'stereo: aa.gro' in topology ('init --stereo'), a "
+        "mapping that tells them, or weights that know.")
 GIVEN = "Give true atoms, 'stereo: aa.gro' in topology, or say what tacticity chains have, by 'tacticity' there"
 TACTICITY = f"{GIVEN}; or let the step 'tacticity', after hamiltonian, find it from the beads."
 UNROUNDED = 0.005  #: e; sums of charges that were rounded for a file are closer to whole numbers

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
 
@@ -79,43 +79,80 @@ def told_by_atoms(system: System, atoms: Array, where: str, first: First | None 
     Raises:
         BackmapError: If they are atoms of other molecules, or contradict the mapping and nothing says what counts.
     """
-    source = f"stereo ({where})"
-    opposite: Counter[str] = Counter()
-    places: dict[str, str] = {}
-    patterns: dict[MoleculeType, dict[tuple[int, ...], MoleculeType]] = {kind: {} for kind in system.types}
+    return _told(system, {group.type: ShownIsomers(shown_by(group.type, atoms[group.atoms], where), where)
+                          for group in system.groups}, first)
+
+
+def told_by_types(system: System, shown: Mapping[str, ShownIsomers],
+                  first: First | None = None) -> tuple[System, list[str]]:
+    """As ``told_by_atoms``, with what holds of all molecules of a type: ``shown`` has one row by their names."""
+    return _told(system, {group.type: replace(one, rows=np.repeat(one.rows, len(group.atoms), axis=0))
+                          for group in system.groups if (one := shown.get(group.type.name)) is not None}, first)
+
+
+@dataclass(frozen=True)
+class ShownIsomers:
+    """What something shows of molecules of a type.
+
+    Attributes:
+        rows: Signs of their stereocentres, then sides of their planar bonds, 0 for what it does not show, (m, C + P).
+        where: What shows it, for messages: a file, or SMILES.
+    """
+
+    rows: Index
+    where: str
+
+
+def shown_by(kind: MoleculeType, molecules: Array, where: str) -> Index:
+    """What atoms of molecules of a type (m, A, 3), nm, show: rows of ``ShownIsomers``.
+
+    Raises:
+        BackmapError: If they are atoms of other molecules.
+    """
+    _expect_bonded(kind, molecules, where)
+    return np.hstack([handedness(molecules, kind.chemistry.centres), sides(molecules, kind.planar.atoms)])
+
+
+def _told(system: System, given: Mapping[MoleculeType, ShownIsomers], first: First | None) -> tuple[System, list[str]]:
+    """The system with what is shown of molecules of some types, and lines for the user."""
+    lines: dict[str, str] = {}
     of_copy: dict[MoleculeType, list[MoleculeType]] = {}
-    for group in system.groups:
-        kind, molecules = group.type, atoms[group.atoms]
-        _expect_bonded(kind, molecules, where)
+    for kind, shown in given.items():
         own = kind if CGSMILES not in _sources(kind) and first != "stereo" else kind.with_signs(
             np.zeros_like(kind.chemistry.sign), np.zeros_like(kind.planar.side), ())
-        shown = np.hstack([handedness(molecules, kind.chemistry.centres), sides(molecules, kind.planar.atoms)])
+        rows = [tuple(row) for row in shown.rows.tolist()]
+        patterns = {row: _patterned(kind, own, row, f"stereo ({shown.where})") for row in dict.fromkeys(rows)}
+        of_copy[kind] = [patterns[row] for row in rows]
         told = np.concatenate([own.chemistry.sign, own.planar.side])
-        wrong = (shown != told) & (told != 0) & (shown != 0)
-        opposite[kind.name] += int(wrong.sum())
+        wrong = (shown.rows != told) & (told != 0) & (shown.rows != 0)
         if wrong.any():
-            ends = np.concatenate([kind.chemistry.centres[:, 0], kind.planar.atoms[:, 1]])
-            places.setdefault(kind.name, _named(kind, ends[wrong.any(axis=0)].tolist()))
-        of_copy[kind] = []
-        for row in shown.tolist():
-            if tuple(row) not in patterns[kind]:
-                seen = filled(own, *np.split(np.array(row, dtype=np.int64), [len(kind.chemistry.sign)]), source)
-                patterns[kind][tuple(row)] = seen if own is kind else filled(
-                    seen, kind.chemistry.sign, kind.planar.side, kind.isomer_sources[0].rpartition(" by ")[2]
-                    if kind.isomer_sources else CGSMILES)
-            of_copy[kind].append(patterns[kind][tuple(row)])
+            count, ends = int(wrong.sum()), np.concatenate([kind.chemistry.centres[:, 0], kind.planar.atoms[:, 1]])
+            lines.setdefault(kind.name, f"{kind.name}: {shown.where} shows the opposite of the mapping in {count} "
+                             f"place{'s' * (count > 1)} ({_named(kind, ends[wrong.any(axis=0)].tolist())}); "
+                             "the mapping is followed")
+    if lines and first is None:
+        raise BackmapError(next(iter(lines.values())).partition(";")[0], where="stereo", hint="Which of them is your "
+                           "molecule? Write 'isomers: stereo' beside 'stereo' to follow it, or 'isomers: mapping'.")
+    return _with_copies(system, of_copy), list(lines.values())
+
+
+def _patterned(kind: MoleculeType, own: MoleculeType, row: tuple[int, ...], source: str) -> MoleculeType:
+    """The molecule type with what a row of ``ShownIsomers`` tells, where ``own``, which comes first, does not."""
+    seen = filled(own, *np.split(np.array(row, dtype=np.int64), [len(kind.chemistry.sign)]), source)
+    return seen if own is kind else filled(
+        seen, kind.chemistry.sign, kind.planar.side,
+        kind.isomer_sources[0].rpartition(" by ")[2] if kind.isomer_sources else CGSMILES)
+
+
+def _with_copies(system: System, of_copy: Mapping[MoleculeType, Sequence[MoleculeType]]) -> System:
+    """The system with each molecule of some types as what it turned out to be."""
     blocks: list[tuple[MoleculeType, int]] = []
     taken = dict.fromkeys(system.types, 0)
     for kind, count in system.blocks:
-        copies = of_copy[kind][taken[kind]:taken[kind] + count]
+        copies = of_copy[kind][taken[kind]:taken[kind] + count] if kind in of_copy else [kind] * count
         taken[kind] += count
         blocks += [(one, len(list(run))) for one, run in groupby(copies)]
-    lines = [f"{name}: {where} shows the opposite of the mapping in {count} place{'s' * (count > 1)} ({places[name]}); "
-             "the mapping is followed" for name, count in opposite.items() if count]
-    if lines and first is None:
-        raise BackmapError(lines[0].partition(";")[0], where="stereo", hint="Which of them is your molecule? Write "
-                           "'isomers: stereo' beside 'stereo' to follow the atoms, or 'isomers: mapping'.")
-    return replace(system, blocks=tuple(blocks)), lines
+    return replace(system, blocks=tuple(blocks))
 
 
 def told_by_nature(system: System, cis_peptides: Mapping[str, Sequence[int]], where: str) -> System:

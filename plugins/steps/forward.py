@@ -89,7 +89,7 @@ class Forward(FrameStep):
             unknown = int((molecule.chemistry.sign == 0).sum())
             if unknown and not molecule.given:
                 state.log(f"note: {molecule.name}: the handedness of {unknown} stereocentre{'s' * (unknown > 1)} is "
-                          "not known; they come out as drawn (give a reference frame: topology: {stereo: aa.gro})")
+                          "not known; they come out as drawn (give SMILES or true atoms, 'stereo' in topology)")
 
     def frame(self, window: Window, state: State) -> Window:
         blank = replace(window, atoms=None, placed=None)

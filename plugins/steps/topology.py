@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-import numpy as np
 import pydantic
 from pydantic import Field, model_validator
 
@@ -25,12 +24,10 @@ from backmap.api import (
 from backmap.errors import BackmapError
 from backmap.model.listing import told_once
 from backmap.model.system import System, Window
-from backmap.model.windows import expect_box
 
 from .. import handed
 from ..chemistry.coarse import as_beads, looks_coarse
 from ..files.dbm import read_owners
-from ..files.gro import GroFile
 from ..molecules.assemble import (
     Constraints,
     assemble,
@@ -41,8 +38,9 @@ from ..molecules.assemble import (
     unsigned_centres,
 )
 from ..molecules.contents import Contents, Excluded, Shared
-from ..molecules.isomers import First, isomer_lines, told_by_atoms, told_by_nature, without_slips
+from ..molecules.isomers import First, isomer_lines, told_by_nature, without_slips
 from ..molecules.particles import Particles
+from ..molecules.stereo import Stereo, told_by
 from ..molecules.tacticity import DyadSequence, told_by_sequences
 
 
@@ -117,10 +115,11 @@ class Topology(api.Step):
             "reference", description="Bonds of fixed length. reference: those that do not vary in the atomistic "
                                      "frames, as the trained generator remembers them; h-bonds, all-bonds: at the "
                                      "topology's lengths; none: only those that the topology itself constrains.")
-        stereo: InputPath | None = Field(
+        stereo: Stereo | None = Field(
             None, description="A .gro with true atoms, from which the hands of stereocentres and the sides of double "
                               "bonds, esters and amides are taken, molecule by molecule, as far as the mapping does "
-                              "not tell them: chains may be atactic.")
+                              "not tell them: chains may be atactic. Or what all molecules of a type are: SMILES, or "
+                              "a .gro of one of them, as `{ALA: \"C[C@H](N)C(=O)O\", CHOL: chol.gro}`.")
         isomers: First | None = Field(
             None, description="What counts where hands or sides contradict each other: 'mapping' as it stands, or "
                               "'stereo' before it. By default the only centre of a residue that a mapping tells "
@@ -209,10 +208,10 @@ class Topology(api.Step):
                          state.seed)
         system = without_slips(system) if options.isomers is None else system
         if options.stereo is not None:
-            system, lines = _told_by_file(system, options.stereo, found, options.isomers)
+            system, lines = told_by(system, options.stereo, found, options.isomers, f"{self.where}.stereo")
             for line in lines:
                 state.log(line)
-            for name, count in unsigned_centres(system).items():
+            for name, count in unsigned_centres(system).items() if isinstance(options.stereo, Path) else ():
                 state.log(f"{name}: {count} stereocentres are flat in {options.stereo.name} and are left open")
             for name, count in chirality_patterns(system).items():
                 state.log(f"{name}: its molecules differ in handedness, in {count} ways")
@@ -302,17 +301,6 @@ def _expect_known(topology: AtomTopology, name: str, what: str, where: str | Pat
                 "fixed": "'{}' under 'fixed'", "several": "'{}' under 'several'"}[what].format(name)
         raise BackmapError(f"{verb} is no molecule type of {topology.where}", where=where,
                            hint=f"Known: {', '.join(topology.types)}.")
-
-
-def _told_by_file(system: System, path: Path, found: Contents, first: First | None) -> tuple[System, list[str]]:
-    """The system with hands and sides as in the first frame of a .gro of true atoms, and lines for the user."""
-    file = GroFile(path)
-    file.where = str(path)
-    source = found.atoms(file)
-    system.expect(source.n_points, "atoms", path)
-    frame = source.frame(0)
-    box = expect_box(frame, system, str(path)) if frame.box is not None and np.any(frame.box) else None
-    return told_by_atoms(system, system.whole_atoms(frame.positions, box), str(path), first)
 
 
 def summary(system: System) -> str:

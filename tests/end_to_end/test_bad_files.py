@@ -170,6 +170,17 @@ TABLE: list[Row] = [
     ("isomers from a file of another molecule", another_structure, ("--set", "steps.topology.stereo=aa.gro"),
      "run.yaml: steps[0].topology: aa.gro: ... of 'OCT' are bonded, and ... nm apart here. Is it a structure of other "
      "molecules, or in another order?"),
+    ("isomers of no molecule", nothing, ("--set", "steps.topology.stereo={OCX: CCCCCCCC}"),
+     "run.yaml: steps[0].topology.stereo: 'OCX' is no molecule type that is backmapped. Known: OCT."),
+    ("SMILES of another molecule", nothing, ("--set", "steps.topology.stereo={OCT: CCCCCCC}"),
+     "run.yaml: steps[0].topology.stereo.OCT: the SMILES string is C7H16, but molecule type 'OCT' is C8H18. Write the "
+     "molecule as it is in the topology, with the same hydrogens."),
+    ("SMILES that are none", nothing, ("--set", "steps.topology.stereo={OCT: C8H18}"),
+     "run.yaml: steps[0].topology.stereo.OCT: 'C8H18' is no SMILES string that RDKit reads, and no .gro file. Write "
+     "it with the hands of its stereocentres: C[C@H](N)C(=O)O."),
+    ("isomers from a file of many molecules", nothing, ("--set", "steps.topology.stereo={OCT: cg.gro}"),
+     "run.yaml: steps[0].topology: cg.gro: holds 256 atoms, but a molecule of 'OCT' has 26. Under the name of a "
+     "molecule type stands one molecule of it."),
     ("cis peptide bonds of no molecule", nothing, ("--set", "steps.topology.cis_peptides={OCX: [3]}"),
      "run.yaml: steps[0].topology.cis_peptides: 'OCX' is no molecule type. Known: OCT."),
     ("cis peptide bonds that are not there", nothing, ("--set", "steps.topology.cis_peptides={OCT: [3]}"),

@@ -43,7 +43,7 @@ DYADS = "run.yaml: steps[0].topology.tacticity.PS.dyads"
 TABLE: list[tuple[str, str, str, str]] = [
     ("true atoms that show the opposite of the mapping", f"{{{TOLD_FILES}, stereo: aa.gro}}", "{temperature: 568}",
      "run.yaml: steps[0].topology: stereo: PS: aa.gro shows the opposite of the mapping in ... places (STY ...). Which "
-     "of them is your molecule? Write 'isomers: stereo' beside 'stereo' to follow the atoms, or 'isomers: mapping'."),
+     "of them is your molecule? Write 'isomers: stereo' beside 'stereo' to follow it, or 'isomers: mapping'."),
     ("tacticity of chains whose hands atoms tell", f"{{{FILES}, stereo: aa.gro}}", "{temperature: 568}", TOLD),
     ("tacticity of chains whose hands dyads tell", f"{{{FILES}, tacticity: {{PS: {{dyads: r, first: +}}}}}}",
      "{temperature: 568}", TOLD),

@@ -5,7 +5,6 @@ import contextlib
 import io
 import math
 import re
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -19,16 +18,14 @@ from backmap.api import AtomMolecule, AtomTopology, BeadModel, InputPath, Mappin
 from backmap.errors import BackmapError
 from backmap.model.inputs import CGSMILES, ToldSide
 from backmap.model.isomers import CIS, TRANS
-from backmap.model.molecule import graph_of
 
-from ...chemistry.chemistry import implicit_hydrogens
 from ...chemistry.cip import stereocentres_of
-from ...chemistry.elements import element_of, symbol_of
-from ...chemistry.graph_match import correspondence, refined
+from ...chemistry.elements import element_of
+from ...chemistry.graph_match import refined
+from ...chemistry.skeleton import Skeleton
 from ...files.reading import as_list, read_text
 from .bead_model import Bead, Weights, bead_model, known, weighted
 
-_HYDROGEN = 1
 #: No molecule has more repeat units; a slip in a number would fill the memory.
 _MOST = 100_000
 
@@ -78,52 +75,6 @@ class Cgsmiles(MappingReader):
 
 
 @dataclass(frozen=True)
-class _Skeleton:
-    """A molecule without its hydrogens.
-
-    Attributes:
-        graph: Of the other atoms.
-        hydrogens: Explicit ones of each of them.
-        labels: Element and number of hydrogens, which may be implicit, of each.
-    """
-
-    graph: nx.Graph
-    hydrogens: dict[int, list[int]]
-    labels: dict[int, tuple[int, int]]
-
-    @classmethod
-    def of(cls, graph: nx.Graph, element: dict[int, int], implicit: dict[int, int]) -> _Skeleton:
-        """The skeleton of a molecule; hydrogens that are bonded to a heavy atom alone are left out.
-
-        Args:
-            graph: All atoms.
-            element: Atomic number of each.
-            implicit: Number of hydrogens that each has beside those in the graph.
-        """
-        held = {node for node in graph if element[node] == _HYDROGEN and len(graph[node]) == 1
-                and element[next(iter(graph[node]))] != _HYDROGEN}
-        hydrogens = {node: sorted(held.intersection(graph[node])) for node in graph if node not in held}
-        labels = {node: (element[node], len(own) + implicit.get(node, 0)) for node, own in hydrogens.items()}
-        return cls(_bare(graph, hydrogens), hydrogens, labels)
-
-    @property
-    def formula(self) -> str:
-        """Sum formula, elements in alphabetical order."""
-        counts: Counter[str] = Counter()
-        for element, hydrogens in self.labels.values():
-            counts.update({symbol_of(element): 1, "H": hydrogens})
-        return "".join(f"{symbol}{count if count > 1 else ''}" for symbol, count in sorted(counts.items()) if count)
-
-
-def _bare(graph: nx.Graph, nodes: dict[int, list[int]]) -> nx.Graph:
-    """The subgraph of ``nodes`` in ascending order, without attributes."""
-    bare = nx.Graph()
-    bare.add_nodes_from(sorted(nodes))
-    bare.add_edges_from(sorted(tuple(sorted(edge)) for edge in graph.edges if nodes.keys() >= set(edge)))
-    return bare
-
-
-@dataclass(frozen=True)
 class _String:
     """One string and what it says.
 
@@ -166,10 +117,10 @@ class _String:
         return cls(where, beads, atoms, {node: _shares(atoms, node, fragments) for node in atoms})
 
     @property
-    def skeleton(self) -> _Skeleton:
+    def skeleton(self) -> Skeleton:
         """The atoms of the string without hydrogens."""
         element = {node: element_of(None, None, symbol or "") for node, symbol in self.atoms.nodes(data="element")}
-        return _Skeleton.of(self.atoms, element, {})
+        return Skeleton.of(self.atoms, element, {})
 
     def chosen(self, name: str | None, topology: AtomTopology) -> AtomMolecule:
         """The molecule type that the string is for: the one of this name, or the only one with the same skeleton.
@@ -183,7 +134,7 @@ class _String:
                                    hint=known(name, topology.types))
             return topology.types[name]
         ours = self.skeleton
-        fitting = [molecule for molecule in topology.types.values() if _match(ours, _skeleton(molecule)) is not None]
+        fitting = [molecule for molecule in topology.types.values() if ours.found_in(_skeleton(molecule)) is not None]
         if len(fitting) != 1:
             listed = ", ".join(molecule.name for molecule in fitting)
             raise BackmapError(f"fits several molecule types of {topology.where}: {listed}" if fitting else
@@ -200,15 +151,13 @@ class _String:
             BackmapError: If its atoms and bonds are not those of the string, or leave open which atom is which.
         """
         ours, theirs = self.skeleton, _skeleton(molecule)
-        found = _match(ours, theirs)
+        found = ours.all_found_in(theirs)
         if found is None:
             same = ours.formula == theirs.formula
             raise BackmapError(f"is {ours.formula}, but molecule type '{molecule.name}' is {theirs.formula}"
                                + (" with other bonds" if same else ""), where=self.where,
                                hint="Write all atoms; hydrogens follow from valences.")
         self._expect_clear(ours, theirs, found, molecule)
-        for node, own in ours.hydrogens.items():
-            found.update(zip(own, theirs.hydrogens[found[node]], strict=False))
         beads = []
         for number, bead in enumerate(sorted(self.beads)):
             kind = str(self.beads.nodes[bead]["fragname"])
@@ -229,7 +178,7 @@ class _String:
                 for *quad, word in listed or () if all(node in found for node in quad)]
         return [ToldSide(atoms, meaning[word], self.where) for atoms, word in told]
 
-    def _expect_clear(self, ours: _Skeleton, theirs: _Skeleton, found: dict[int, int], molecule: AtomMolecule) -> None:
+    def _expect_clear(self, ours: Skeleton, theirs: Skeleton, found: dict[int, int], molecule: AtomMolecule) -> None:
         """Atoms that only the topology's types tell apart must not go to different kinds of beads."""
         alike, = refined([theirs.graph], [theirs.labels])
         typed, = refined([theirs.graph], [{atom: (label, molecule.atom_types[atom])
@@ -268,14 +217,8 @@ def _repeats(text: str) -> int:
     return math.prod(max(1, math.prod(numbers) if ")|" in text else sum(numbers)) for numbers in levels)
 
 
-def _skeleton(molecule: AtomMolecule) -> _Skeleton:
-    implicit = implicit_hydrogens(molecule.element, molecule.mass).tolist()
-    return _Skeleton.of(graph_of(len(molecule.atom_names), molecule.bonds), dict(enumerate(molecule.element.tolist())),
-                        dict(enumerate(implicit)))
-
-
-def _match(ours: _Skeleton, theirs: _Skeleton) -> dict[int, int] | None:
-    return correspondence(ours.graph, theirs.graph, ours.labels, theirs.labels)
+def _skeleton(molecule: AtomMolecule) -> Skeleton:
+    return Skeleton.of_topology(molecule.element, molecule.mass, molecule.bonds)
 
 
 def _shares(atoms: nx.Graph, node: int, fragments: dict[str, nx.Graph]) -> dict[int, float]:

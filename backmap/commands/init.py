@@ -102,7 +102,8 @@ def init(
     if not temperature:
         raise BackmapError("no temperature is given", where="backmap init",
                            hint="Give that of the simulation of the beads, e.g. -t 300.")
-    wishes = plan.Wishes(temperature, weights or stock.places(), train, beads_are, ready)
+    named = [path if path.exists() else stock.find(str(path)) or path for path in weights or ()]
+    wishes = plan.Wishes(temperature, named or stock.places(), train, beads_are, ready)
     try:
         made = plan.plan(given, wishes, output, registry, why)
     except plan.Unfit as unfit:

@@ -224,8 +224,8 @@ class _Planner:
         wanted = self.wishes.temperature
         for weight in found.fitting if not self.wishes.train else ():
             if weight.transferable and weight.path not in self.wishes.places:
-                self.why.append(f"not used: {weight.path} could draw these molecules, as one of many. How well is not "
-                                f"known, and moves come as far without; --weights {weight.path} takes them")
+                self.why.append(f"not used: {weight.path} could draw these molecules, as some of many: often sooner, "
+                                f"not better than moves do without; --weights {self._named(weight.path)} takes them")
                 continue
             trained = " and ".join(f"{value:g} K" for value in weight.temperature) or "a temperature they do not tell"
             self.why.append(f"{weight.path} fits these molecules: weights of '{weight.generator}', trained at "
@@ -237,7 +237,7 @@ class _Planner:
         self.why += [f"not used: {reason}" for reason in found.others]
         if found.n_shipped:
             self.why.append(f"the {found.n_shipped} weights of generators that come with backmap are of other "
-                            "molecules ('backmap weights' lists all weights)")
+                            "molecules or do not fit these ('backmap weights' lists all weights)")
         elif not (self.wishes.train or found.others or found.fitting):
             looked = ", ".join(str(place) if place.exists() else f"{place} (which is not there)"
                                for place in self.wishes.places)

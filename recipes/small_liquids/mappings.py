@@ -63,21 +63,38 @@ def written(topology: Path, size: int) -> str:
     return mapped(molecule, size, np.random.default_rng([SEED, size]))
 
 
-def mapped(molecule: AtomMolecule, size: int, rng: np.random.Generator, whole_rings: bool = False) -> str:
-    """A mapping of a molecule."""
+def mapped(molecule: AtomMolecule, size: int, rng: np.random.Generator, whole_rings: bool = False,
+           shared: float = 0) -> str:
+    """A mapping of a molecule; of the bonds between two beads a share has an atom that belongs to both."""
     graph = nx.Graph(molecule.bonds.tolist())
     heavy = [atom for atom in graph if molecule.element[atom] != 1]
     residue = np.unique(molecule.residues, return_inverse=True)[1] + 1
     pieces = pieces_of(graph.subgraph(heavy), size, rng, whole_rings)
+    owner = {atom: number for number, piece in enumerate(pieces) for atom in piece}
+    guests = _shared(graph.subgraph(heavy), owner, shared, rng)
+    halves = {n for atom in guests for n in (atom, *graph[atom]) if n == atom or molecule.element[n] == 1}
     beads = []
     for number, piece in enumerate(pieces):
-        atoms = sorted({*piece, *(n for atom in piece for n in graph[atom] if molecule.element[n] == 1)})
+        guest = [atom for atom, other in guests.items() if other == number]
+        atoms = [n for part in (piece, guest) for n in sorted({*part, *(
+            n for atom in part for n in graph[atom] if molecule.element[n] == 1)})]
         names = [f"{residue[a]}:{molecule.residue_names[a]}:{molecule.atom_names[a]}" for a in atoms]
-        beads.append(WrittenBead(f"B{number + 1}", f"T{number + 1}", names, [molecule.mass[a] for a in atoms]))
-    owner = {atom: number for number, piece in enumerate(pieces) for atom in piece}
+        beads.append(WrittenBead(f"B{number + 1}", f"T{number + 1}", names,
+                                 [molecule.mass[a] * (0.5 if a in halves else 1) for a in atoms]))
     bonds = sorted({tuple(sorted((owner[i], owner[j]))) for i, j in graph.subgraph(heavy).edges} - {
         (number, number) for number in owner.values()})
     return mapping_xml(molecule.name, molecule.name, beads, bonds, [f"{size} heavy atoms a bead; by mappings.py"])
+
+
+def _shared(graph: nx.Graph, owner: dict[int, int], share: float, rng: np.random.Generator) -> dict[int, int]:
+    """The second bead of atoms outside of rings that half of belongs to the bead of a neighbour."""
+    rings, found = _bonds_in_rings(graph), {}
+    for edge in sorted(tuple(sorted(edge)) for edge in graph.edges):
+        if owner[edge[0]] != owner[edge[1]] and not rings.has_edge(*edge) and rng.random() < share:
+            atom, other = edge if rng.random() < 0.5 else edge[::-1]
+            if not rings.degree(atom) and found.keys().isdisjoint((atom, *graph[atom])):
+                found[atom] = owner[other]
+    return found
 
 
 def main(names: list[str]) -> None:

@@ -1,6 +1,6 @@
 """Liquid mixtures of many molecules: ``python mixtures.py TOOLS FOLDER [BOX ...]``, all boxes by default.
 
-Each box has the next ``TOGETHER`` molecules of ``molecules.py``, ``COPIES`` of each, from as many conformers, at a
+Each box has the next molecules or oligomers of ``molecules.py``, ``COPIES`` of each, from as many conformers, at a
 temperature of its own. Parameters are GAFF2's by acpype (installed into TOOLS unless it is there) with the charges of
 MMFF94. Written are ``FOLDER/mixtures/N/topol.top``, ``aa.gro``, ``aa.xtc`` and ``log.csv``. Units: nm, ps, K, bar,
 kg/m3.
@@ -14,13 +14,15 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from molecules import molecules
+from molecules import molecules, oligomers
 from rdkit import Chem
 from rdkit.Chem import AllChem, Descriptors
 from simulate import SEED, STARTING_DENSITY, filled, forces, install, kept, run, settings, stage
 
 TOGETHER, COPIES = 30, 3
-TEMPERATURES = (340, 400, 320, 450, 360, 420, 380, 380, 360)  #: of each box
+TEMPERATURES = (340, 400, 320, 450, 360, 420, 380, 380, 360, 480, 440, 500)  #: of each box
+#: The first box of oligomers, and how many of them are in a box; the box whose molecules nothing is to learn from.
+OLIGOMERS, FEWER, HELD_OUT = 9, 10, 8
 PERMITTIVITY = 8.0  #: of the reaction field
 COMPRESSION, EQUILIBRATION, PRODUCTION = 25.0, 40.0, 48.0
 #: Mass that a hydrogen gets from its neighbour in the simulation. Of averages over positions only the metric of rigid
@@ -50,7 +52,7 @@ class Parametrised:
 def parametrised(code: str, smiles: str, work: Path) -> Parametrised:
     """Parameters of a molecule, and files ``code_0.gro`` and so on of as many conformers as copies, in ``work``."""
     molecule = hydrogenated(smiles)
-    conformers = list(AllChem.EmbedMultipleConfs(molecule, COPIES, randomSeed=SEED))
+    conformers = list(AllChem.EmbedMultipleConfs(molecule, COPIES, randomSeed=SEED, useRandomCoords=True))
     AllChem.MMFFOptimizeMoleculeConfs(molecule)
     Chem.MolToMolFile(molecule, str(work / f"{code}.mol"), confId=conformers[0])
     run(work, "acpype", "-i", f"{code}.mol", "-b", code, "-c", "gas", "-n", 0, "-a", "gaff2", "-o", "gmx")
@@ -124,14 +126,21 @@ def simulated(row: dict[str, str], parts: list[Parametrised], work: Path) -> Non
     stage(work, "produce", "equilibrate.gro", settings(row, PRODUCTION, *calm), SIMULATED)
 
 
+def inside(number: int) -> list[tuple[str, str]]:
+    """Names and SMILES of the molecules of a box."""
+    letter, listed, size, row = ("P", oligomers(), FEWER, number - OLIGOMERS) if number >= OLIGOMERS else (
+        "M", molecules(), TOGETHER, number)
+    return [(f"{letter}{k:03d}", listed[k]) for k in range(row * size, (row + 1) * size)]
+
+
 def made(number: int, tools: Path, output: Path) -> None:
     """One box, in the folder ``output``."""
-    chosen = list(enumerate(molecules()))[number * TOGETHER:(number + 1) * TOGETHER]
+    chosen = inside(number)
     row = {"temperature": str(TEMPERATURES[number]), "permittivity": str(PERMITTIVITY)}
     os.environ["PATH"] = f"{tools / 'bin'}{os.pathsep}{os.environ['PATH']}"
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        parts = [parametrised(f"M{k:03d}", smiles, work) for k, smiles in chosen]
+        parts = [parametrised(name, smiles, work) for name, smiles in chosen]
         (work / "topol.top").write_text(topology(parts, f"mixture {number}"))
         (work / SIMULATED).write_text(topology(
             [heavier(part, hydrogenated(smiles)) for part, (_, smiles) in zip(parts, chosen, strict=True)], "heavier"))

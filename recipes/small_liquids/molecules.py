@@ -1,10 +1,12 @@
-"""Molecules to learn from: ``python molecules.py [N]`` prints N names and SMILES, 240 by default, the same ones always.
+"""Molecules to learn from: ``python molecules.py [N]`` prints N names and SMILES, 270 by default, the same ones always,
+and those of 30 oligomers.
 
 Ends and links of common organic chemistry of C, H, N, O, F, S and Cl are put together in all ways; what would not last
 is left out, stereocentres get hands. Of all these every second is taken to be unlike those before (RDKit's MaxMin
 picker on Morgan fingerprints), and every second at random among the ones with everyday ends. With them go pieces of
-polymers. The order is at random, so that the first of them are a smaller choice of the same kind. The molecules of
-``liquids.csv`` are never among them.
+polymers. The order is at random, so that the first of them are a smaller choice of the same kind. The oligomers have
+five units of as many polymers, their hands at random. The molecules of ``liquids.csv`` are never among them, and
+styrene is no unit of an oligomer.
 """
 from __future__ import annotations
 
@@ -41,6 +43,13 @@ PIECES = ("CC(c1ccccc1)CC(C)c1ccccc1", "CC(C)CC(C)CC(C)C", "CC(C(=O)OC)CC(C)C(=O
           "COC(=O)c1ccc(C(=O)OC)cc1", "CC(=O)OC(C)C(=O)OC", "CC(=O)NCC(=O)NC",
           "CC(=O)NC(C)C(=O)NC", "CC(=CCC)CCC=C(C)C", "CC(CCC)c1ccccc1", "CCC(C)(C)CC(C)(C)C", "CC(=O)OCCCOC(C)=O",
           "CC(C)OC(=O)CCC(=O)OC", "CCCCCCCC", "CCCCCCCCCC", "CC(=O)NCCCNC(C)=O")
+#: Units of polymers; the first atom joins the last one of the unit before.
+UNITS = ("CC(C)", "CC(C(=O)OC)", "CC(C)(C(=O)OC)", "CC(Cl)", "CC(C#N)", "CC(OC(C)=O)", "CC(O)", "CC(F)(F)", "CCO",
+         "CC(C)=CC", "C(C)C(=O)O", "CCCCCC(=O)N", "CC(C1CCCCC1)", "CC(c1ccncc1)", "CC(c1cccs1)", "CC(OC)",
+         "CC(C(N)=O)", "CC(Cc1ccccc1)", "CC(C(=O)OCCCC)", "CC(C)(C)", "CCS", "CC(CC)", "CC(C(=O)OCc1ccccc1)",
+         "CC(N1CCCC1=O)", "CC(c1ccc(O)cc1)", "CC(c1ccccc1Cl)", "CCN(C(C)=O)", "CC(c1ccco1)", "CCC(C)(C)O",
+         "CCCCOC(=O)")
+LENGTH, OLIGOMERS_SEED = 5, 11  #: units of an oligomer
 #: What reacts or falls apart, and what is no small piece of anything.
 LEFT_OUT = tuple(map(Chem.MolFromSmarts, (
     "[#7,#8,#16,#9,#17]~[#7,#8,#16,#9,#17]", "[#7,#8,#16,Cl][CX4][#7,#8,#16,F,Cl]", "[CX3](=O)[F,Cl]", "C(=O)C(=O)",
@@ -63,6 +72,15 @@ def molecules(number: int = NUMBER) -> list[str]:
     everyday = sorted(combined(EVERYDAY, LINKS, EVERYDAY) - known - set(found))
     found += [everyday[k] for k in rng.permutation(len(everyday))[:number - len(found)]]
     return [found[k] for k in rng.permutation(number)]
+
+
+def oligomers() -> list[str]:
+    """SMILES of an oligomer of each of ``UNITS`` between methyls, one of its stereoisomers."""
+    rng, found = np.random.default_rng(OLIGOMERS_SEED), []
+    for unit in UNITS:
+        isomers = handed("C" + unit * LENGTH + "C") if "(" in unit else [Chem.CanonSmiles("C" + unit * LENGTH + "C")]
+        found.append(isomers[rng.integers(len(isomers))])
+    return [found[k] for k in rng.permutation(len(found))]
 
 
 def combined(first: Iterable[str], links: Iterable[str], last: Iterable[str]) -> set[str]:
@@ -94,6 +112,8 @@ def handed(smiles: str) -> list[str]:
 def main() -> None:
     for number, smiles in enumerate(molecules(int(sys.argv[1]) if len(sys.argv) > 1 else NUMBER)):
         print(f"M{number:03d} {smiles}")
+    for number, smiles in enumerate(oligomers()):
+        print(f"P{number:03d} {smiles}")
 
 
 if __name__ == "__main__":

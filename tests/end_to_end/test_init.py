@@ -124,6 +124,23 @@ def test_weights_that_ship_are_told_in_a_line(folder: Path, capsys: pytest.Captu
     assert "not used" not in out + (folder / "recipe.yaml").read_text()
 
 
+def test_weights_for_many_molecules_are_offered_and_taken_by_name(
+        folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "octane.top").write_text((folder / "octane.top").read_text().replace("OCT", "ALK"))
+    (folder / "octane.xml").write_text((folder / "octane.xml").read_text().replace("OCT", "ALK"))
+    (folder / "run.mdp").write_text("constraints = all-bonds\nref-t = 350\ncoulombtype = reaction-field\n")
+    code, out, err = call("init", *FILES, "--mdp", "run.mdp", capsys=capsys)
+    assert code == 0, err
+    assert "transferable.safetensors could draw these molecules, as some of many" in out
+    assert steps(folder / "recipe.yaml")["forward"]["generator"] == "template"
+    assert call("init", *FILES, "--mdp", "run.mdp", "--weights", "transferable.safetensors", "--force",
+                capsys=capsys)[0] == 0
+    assert steps(folder / "recipe.yaml")["forward"]["generator"] == {"equivariant": "transferable.safetensors"}
+    code, _, err = call("run", "recipe.yaml", *QUICK, *DRAWN, capsys=capsys)
+    assert code == 0, err
+    assert "weights" not in err.partition("verdict:")[2].partition("\n")[0]  # all surroundings were met
+
+
 def test_training_with_frames(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Both recipes run, one after the other."""
     code, out, _ = call("init", *FILES, "--aa", "aa.gro", "--aa", "train.xtc", "--weights", folder, capsys=capsys)

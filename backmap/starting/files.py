@@ -92,9 +92,11 @@ def stereo_entry(given: UserFiles) -> str | dict[str, str] | None:
     """Return what the recipe says of hands and sides, or None if nothing is given.
 
     Raises:
-        BackmapError: If files of all molecules stand beside others.
+        BackmapError: If files of all molecules stand beside others, or a molecule type is named twice.
     """
     named = dict(text.split("=", 1) for text in given.stereo if "=" in text and not Path(text).exists())
+    if len(named) < sum("=" in text and not Path(text).exists() for text in given.stereo):
+        raise BackmapError("a molecule type is named twice", where="--stereo", hint="Give each of them once.")
     whole = [text for text in given.stereo if "=" not in text or Path(text).exists()]
     if len(whole) > 1 or (whole and named):
         raise BackmapError(f"'{whole[0]}' speaks of all molecules, and something else is given, too", where="--stereo",

@@ -36,3 +36,8 @@ def test_isomers_are_told_by_a_file_or_by_molecule_types(given: tuple[str, ...],
 def test_a_file_of_all_molecules_stands_alone(given: tuple[str, ...]) -> None:
     with pytest.raises(BackmapError, match=r"--stereo: '\w+.gro' speaks of all molecules, and something else is given"):
         stereo_entry(UserFiles([], [], [], stereo=given))
+
+
+def test_a_molecule_type_is_told_once() -> None:
+    with pytest.raises(BackmapError, match="--stereo: a molecule type is named twice"):
+        stereo_entry(UserFiles([], [], [], stereo=("ALA=CC", "ALA=CCC")))

@@ -40,10 +40,14 @@ def stereocentres_of(molecule: AtomMolecule, labels: dict[int, str]) -> Iterable
         whole.GetAtomWithIdx(wrong[0]).InvertChirality()
     for centre, found in _labelled(whole, centres).items():
         if found == labels[centre]:
-            atom = whole.GetAtomWithIdx(centre)
-            # Seen from the first neighbour the others go round against the clock.
-            arms = [bond.GetOtherAtomIdx(centre) for bond in atom.GetBonds()][:3]
-            yield centre, arms if atom.GetChiralTag() == Chem.ChiralType.CHI_TETRAHEDRAL_CCW else arms[::-1]
+            yield centre, arms_of(whole.GetAtomWithIdx(centre))
+
+
+def arms_of(atom: Chem.Atom) -> list[int]:
+    """The first three neighbours of a centre with a chiral tag, in an order of which the triple product is positive."""
+    # Seen from the first neighbour the others go round against the clock.
+    arms = [bond.GetOtherAtomIdx(atom.GetIdx()) for bond in atom.GetBonds()][:3]
+    return arms if atom.GetChiralTag() == Chem.ChiralType.CHI_TETRAHEDRAL_CCW else arms[::-1]
 
 
 def _labelled(whole: Chem.RWMol, centres: list[int]) -> dict[int, str]:

@@ -11,6 +11,7 @@ from backmap.model.isomers import CIS, EITHER, TRANS, PlanarSides
 from backmap.model.molecule import MoleculeType, graph_of
 
 from .chirality import relative_sign
+from .cip import arms_of
 from .sides import with_told
 from .skeleton import Skeleton
 
@@ -72,9 +73,7 @@ def _is_told(atom: Chem.Atom) -> bool:
 
 def _centre(atom: Chem.Atom, found: dict[int, int]) -> tuple[int, list[int]]:
     """A stereocentre, and three neighbours with a positive triple product; added hydrogens come last."""
-    # Seen from the first neighbour the others go round against the clock.
-    arms = [found[bond.GetOtherAtomIdx(atom.GetIdx())] for bond in list(atom.GetBonds())[:3]]
-    return found[atom.GetIdx()], arms if atom.GetChiralTag() == Chem.ChiralType.CHI_TETRAHEDRAL_CCW else arms[::-1]
+    return found[atom.GetIdx()], [found[arm] for arm in arms_of(atom)]
 
 
 def _quad(bond: Chem.Bond) -> tuple[int, ...]:

@@ -65,13 +65,19 @@ class Skeleton:
         """The atom of ``other`` that each of this one is; None if they are of different molecules."""
         return correspondence(self.graph, other.graph, self.labels, other.labels)
 
-    def all_found_in(self, other: Skeleton) -> dict[int, int] | None:
+    def located_in(self, other: Skeleton) -> dict[int, int] | None:
         """As ``found_in``, with explicit hydrogens, as far as both have them."""
         found = self.found_in(other)
         if found is not None:
             for node, own in self.hydrogens.items():
                 found.update(zip(own, other.hydrogens[found[node]], strict=False))
         return found
+
+    def unlike(self, other: Skeleton, name: str) -> str:
+        """The words in which this one is not ``other``, which is the molecule type ``name``."""
+        same = self.formula == other.formula
+        return (f"is {self.formula}, but molecule type '{name}' is {other.formula}"
+                + (" with other bonds" if same else ""))
 
 
 def _bare(graph: nx.Graph, nodes: dict[int, list[int]]) -> nx.Graph:

@@ -57,11 +57,9 @@ def _found(molecule: Chem.Mol, kind: MoleculeType, where: str) -> dict[int, int]
     bonds = np.array([(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in molecule.GetBonds()])
     ours = Skeleton.of(graph_of(len(element), bonds.reshape(-1, 2)), element, {})
     theirs = Skeleton.of_topology(kind.chemistry.element, kind.mass, kind.bonds)
-    found = ours.all_found_in(theirs)
+    found = ours.located_in(theirs)
     if found is None:
-        same = ours.formula == theirs.formula
-        raise BackmapError(f"the SMILES string is {ours.formula}, but molecule type '{kind.name}' is {theirs.formula}"
-                           + (" with other bonds" if same else ""), where=where,
+        raise BackmapError(f"the SMILES string {ours.unlike(theirs, kind.name)}", where=where,
                            hint="Write the molecule as it is in the topology, with the same hydrogens.")
     return found
 

@@ -151,11 +151,9 @@ class _String:
             BackmapError: If its atoms and bonds are not those of the string, or leave open which atom is which.
         """
         ours, theirs = self.skeleton, _skeleton(molecule)
-        found = ours.all_found_in(theirs)
+        found = ours.located_in(theirs)
         if found is None:
-            same = ours.formula == theirs.formula
-            raise BackmapError(f"is {ours.formula}, but molecule type '{molecule.name}' is {theirs.formula}"
-                               + (" with other bonds" if same else ""), where=self.where,
+            raise BackmapError(ours.unlike(theirs, molecule.name), where=self.where,
                                hint="Write all atoms; hydrogens follow from valences.")
         self._expect_clear(ours, theirs, found, molecule)
         beads = []

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..api import AtomMolecule, AtomTopology, BeadModel, MappingReader
 from ..errors import BackmapError
-from ..model.listing import told_once
+from ..model.listing import listed, told_once
 from ..recipe import recipe
 from ..recipe.registry import Registry
 from . import martini
@@ -85,6 +85,14 @@ class _Fit:
         return (self.group.reader not in BY_MOLECULE, self._strangers(called), -len(self.model.mapping.atom),
                 sum(map(len, self.model.remarks)), max(named, default=0))
 
+    def lacks(self, called: Collection[tuple[str, str]]) -> list[str]:
+        """Beads that only the file has in residues of the mapping, as 'TYR SC4'; virtual sites do not count."""
+        own: dict[str, set[str]] = {}
+        for residue, name in zip(self.model.bead_residue_names, self.model.bead_names, strict=True):
+            own.setdefault(residue[:WIDTH], set()).add(name[:WIDTH])
+        return sorted(f"{residue} {name}" for residue, name in called
+                      if residue in own and name not in own[residue] and name not in martini.SITES)
+
     def _strangers(self, called: Collection[tuple[str, str]]) -> int:
         """How many kinds of its beads the file does not have, in residues of their names if there are such."""
         residues, names = {residue for residue, _ in called}, {name for _, name in called}
@@ -114,14 +122,17 @@ def pick(model: str, topology: AtomTopology, held: Contained, registry: Registry
             continue
         molecule = topology.types[name]
         fits, failed = _tried(model, molecule, topology, held, registry)
-        other = INSTEAD.get(model)
-        if not fits and not failed and other is not None:
-            fits, failed = _tried(other, molecule, topology, held, registry)
-            if fits:
-                picked.why.append(f"{name}: no library has a mapping for {model} of its residues, so that for {other} "
-                                  "is taken: look at the names of its beads")
+        lent = INSTEAD.get(model) if not fits and not failed else None
+        if lent is not None:
+            fits, failed = _tried(lent, molecule, topology, held, registry)
         if fits:
             best = min(fits, key=lambda fit: fit.rank(called))
+            if lent is not None:
+                if lacking := best.lacks(called):
+                    picked.errors.append(_unlike(name, model, lent, lacking))
+                    continue
+                picked.why.append(f"{name}: no library has a mapping for {model} of its residues, so that for {lent} "
+                                  "is taken: look at the names of its beads")
             together.setdefault(best.group.key, []).append((name, best))
             files = f"{len(best.files)} files" if len(best.files) > 1 else best.files[0].name
             picked.why.append(f"{name}: mapped by {files} of {best.group.library}, from "
@@ -141,6 +152,13 @@ def pick(model: str, topology: AtomTopology, held: Contained, registry: Registry
     if held.errors:
         picked.why.append(f"{len(held.errors)} things in libraries cannot be read: backmap mappings list names them")
     return picked
+
+
+def _unlike(name: str, model: str, other: str, lacking: Sequence[str]) -> BackmapError:
+    """Another force field's mapping, of which beads of the file are not."""
+    return BackmapError(f"{name}: no library has a mapping for {model} of its residues, and that for {other} has other "
+                        f"beads, without {listed(lacking)} of the file",
+                        hint=f"'pip install vermouth' brings mappings of proteins for {model}; your own go under -m.")
 
 
 def _tried(model: str, molecule: AtomMolecule, topology: AtomTopology, held: Contained, registry: Registry) -> \

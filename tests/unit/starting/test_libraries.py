@@ -124,6 +124,15 @@ def test_the_older_model_instead(tmp_path: Path, registry: Registry) -> None:
                             "taken: look at the names of its beads")
 
 
+def test_the_older_model_fits_only_beads_that_it_has(tmp_path: Path, registry: Registry) -> None:
+    """Tyrosine has a bead more in Martini 3: with the mapping of Martini 2, its atoms would be spread over others."""
+    folder = library(tmp_path / "maps", old__map=BUTANE)
+    found = picked("martini3", registry, folder, called=(("BUT", "A"), ("BUT", "B"), ("BUT", "SC4"), ("BUT", "VS")))
+    error, = found.errors
+    assert "and that for martini2 has other beads, without BUT SC4 of the file" in str(error)
+    assert not picked("martini3", registry, tmp_path / "maps", called=(("BUT", "A"), ("BUT", "VS"), ("W", "W"))).errors
+
+
 def test_misfits_are_all_told(tmp_path: Path, registry: Registry) -> None:
     folder = library(tmp_path / "maps", a__map=BUTANE.replace("1 C1", "1 C11").replace("4 C4", "4 C44"))
     assert [error.problem.split(" in ")[0] for error in picked("martini2", registry, folder).errors] == [

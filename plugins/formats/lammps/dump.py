@@ -1,6 +1,7 @@
 """LAMMPS' text dumps: frames that can be read in any order. Lengths and times stay in the file's units."""
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -88,6 +89,18 @@ class DumpFile:
             points = points @ self._cell(number)[0] + self._cell(number)[1]
         return points
 
+    def types(self) -> list[str] | None:
+        """Labels or numbers of the types in the first frame, in the order of ids, (n,); None where it has neither."""
+        frame = self._frames[0]
+        columns = frame.items["ATOMS"][0].split()
+        told = next((name for name in ("typelabel", "type") if name in columns), None)
+        if told is None or "id" not in columns:
+            return None
+        rows = list(self._words(frame, columns, ("id", told)))
+        if not all(number.isdigit() for number, _ in rows):
+            return None  # where positions are read, this is an error
+        return [kind for _, kind in sorted((int(number), kind) for number, kind in rows)]
+
     def forces(self, number: int) -> Array | None:
         """Forces, (n, 3), in the order of the positions; None where the dump has no columns fx fy fz."""
         frame = self._frames[number]
@@ -150,17 +163,12 @@ class DumpFile:
         return line + frame.n_atoms
 
     def _table(self, frame: _Frame, columns: list[str], wanted: tuple[str, ...]) -> tuple[NDArray[np.int64], Array]:
-        places = [columns.index(name) for name in ("id", *wanted)]
         rows = []
-        with self.path.open("rb") as file:
-            file.seek(frame.offset)
-            for k in range(frame.n_atoms):
-                words = file.readline().split()
-                try:
-                    rows.append([float(words[place]) for place in places])
-                except (ValueError, IndexError):
-                    raise self._error(frame.first_atom + k, f"is no line of the columns {' '.join(columns)}",
-                                      "The file is damaged or truncated.") from None
+        for k, words in enumerate(self._words(frame, columns, ("id", *wanted))):
+            try:
+                rows.append([float(word) for word in words])
+            except ValueError:
+                raise self._broken(frame, columns, k) from None
         table = np.array(rows).reshape(-1, 4)
         bad = np.flatnonzero(~np.isfinite(table).all(axis=1))
         if bad.size:
@@ -176,6 +184,21 @@ class DumpFile:
         if odd.size:
             raise self._error(frame.first_atom + int(order[odd[0]]), f"'{ids[odd[0]]:g}' is no id of an atom")
         return ids.astype(np.int64), table[order, 1:]
+
+    def _words(self, frame: _Frame, columns: list[str], wanted: tuple[str, ...]) -> Iterator[list[str]]:
+        """What stands in some columns, atom after atom as written."""
+        places = [columns.index(name) for name in wanted]
+        with self.path.open("rb") as file:
+            file.seek(frame.offset)
+            for k in range(frame.n_atoms):
+                words = file.readline().decode(errors="replace").split()
+                if len(words) <= max(places):
+                    raise self._broken(frame, columns, k)
+                yield [words[place] for place in places]
+
+    def _broken(self, frame: _Frame, columns: list[str], row: int) -> BackmapError:
+        return self._error(frame.first_atom + row, f"is no line of the columns {' '.join(columns)}",
+                           "The file is damaged or truncated.")
 
     def _cell(self, number: int) -> tuple[Array, Array, bool]:
         """Box vectors, corner, and whether it is periodic.

@@ -33,7 +33,11 @@ class _LammpsFiles(Options):
 
 
 class Lammps(FrameReader):
-    """LAMMPS dumps and data files; atoms or beads are in the order of their ids and have no names."""
+    """LAMMPS dumps and data files; atoms or beads are in the order of their ids and are called by their types.
+
+    Names are the labels of types, where the file has some, else their numbers, as text. Those of data files come first;
+    a dump has some if it has a column ``type`` or ``typelabel``.
+    """
 
     class Options(FrameChoice, _LammpsFiles):
         pass
@@ -53,19 +57,21 @@ class Lammps(FrameReader):
             expect_file(path)
         data = [DataFrame(Path(path), self.units, options.atom_style) for path in options.data]
         dumps = [DumpFrames(Path(path), self.units) for path in options.dump]
-        source = Frames([*data, *dumps], [*options.data, *options.dump])  # checks that they fit
-        return Frames(dumps, [*options.data, *options.dump]) if dumps else source
+        source = Frames([*data, *dumps], [*options.data, *options.dump], data)  # checks that they fit
+        return Frames(dumps, [*options.data, *options.dump], [*data, *dumps]) if dumps else source
 
 
 class DataFrame:
     """The one frame of a data file."""
 
     n_frames = 1
+    residue_names = residues = None
 
     def __init__(self, path: Path, units: Units, style: str | None = None) -> None:
         self.path = path
         file = DataFile(path, style)
         self.n_points = file.n_points
+        self.names: list[str] | None = [file.labels.get(kind, kind) for kind in file.types]
         self._frame = FrameInfo(positions=file.positions * units.length, box=file.box * units.length, time=0.0)
 
     def frame(self, number: int) -> FrameInfo:
@@ -78,10 +84,12 @@ class DataFrame:
 class DumpFrames:
     """The frames of a dump, in nm and ps."""
 
+    residue_names = residues = None
+
     def __init__(self, path: Path, units: Units) -> None:
         self.path, self._units = path, units
         self._file = DumpFile(path)
-        self.n_frames, self.n_points = self._file.n_frames, self._file.n_points
+        self.n_frames, self.n_points, self.names = self._file.n_frames, self._file.n_points, self._file.types()
         if self._file.units not in (None, units.style):
             raise BackmapError(f"says that its units are {self._file.units}, but the recipe says {units.style}",
                                where=path, hint="Set units.")

@@ -128,8 +128,20 @@ def test_data(tmp_path: Path) -> None:
     source = _source(tmp_path, data=DATA)
     np.testing.assert_allclose(source.frame(0).positions, [[0.4, 0.5, 0.6], [0.1, 0.2, 0.3]])
     np.testing.assert_allclose(source.frame(0).box, [[1, 0, 0], [0.2, 2, 0], [-0.1, 0.3, 3]])
-    both = _source(tmp_path, data=DATA, dump=DUMP)
-    assert (both.n_frames, both.names) == (2, None)
+    both = _source(tmp_path, data=DATA.replace("12.011", "12.011 # CM"), dump=DUMP)
+    assert (both.n_frames, both.names) == (2, ["CM", "CM"])
+
+
+def test_points_are_called_by_their_types(tmp_path: Path) -> None:
+    """In the order of ids: beads of a kind can be left out, or stand for several molecules, as in files with names."""
+    assert _source(tmp_path, data=DATA.replace("7 1 1 0.5", "7 1 2 0.5")).names == ["1", "2"]
+    labels = "Atom Type Labels\n\n1 W\n2 SOD\n\nMasses"
+    labelled = DATA.replace("7 1 1 0.5", "7 1 2 0.5").replace("Masses", labels)
+    assert _source(tmp_path, data=labelled).names == ["W", "SOD"]
+    assert _source(tmp_path, dump=DUMP.replace("\n7 1", "\n7 2", 1)).names == ["1", "2"]
+    assert _source(tmp_path, dump=DUMP.replace("id type", "id typelabel").replace("\n7 1", "\n7 SOD", 1)).names == [
+        "1", "SOD"]
+    assert _source(tmp_path, dump=DUMP.replace("id type", "id mol")).names is None
 
 
 def test_mdanalysis_reads_the_same(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Bonds about which nothing turns: double bonds, amides and esters; which side their neighbours are expected on."""
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -9,11 +8,12 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from backmap.model.isomers import CIS, EITHER, TRANS
+from backmap.model.isomers import EITHER, TRANS
 from backmap.model.molecule import MoleculeType
 
 from .amino_acids import PROLINE
 from .branches import branch_of
+from .lipids import natural_side
 
 Index = NDArray[np.int64]
 
@@ -21,8 +21,6 @@ _CARBON, _NITROGEN, _OXYGEN = 6, 7, 8
 #: Atoms of the largest ring that decides by itself on which side neighbours are: amides of cyclic tripeptides (9) are
 #: cis, those of tetrapeptides (12) are either. In larger rings, as disulfides close them, amides are as in chains.
 SMALL_RING = 12
-#: Residue names of natural glycerolipids, whose double bonds are cis: chains (P, S, O, L, ... or two of them) and head.
-NATURAL_LIPID = re.compile(r"(PO|DO|SO|OO|YO|DY|PL|SL|OL|DLI|PA|SA|DA|PD|SD)(PC|PE|PG|PS|PA|PI|GL)|TOG|TOCL[12]")
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +41,9 @@ class PlanarBonds:
 def planar_bonds(kind: MoleculeType) -> list[PlanarBonds]:
     """All sorts that a molecule type has, outside of small rings; sides are those of the type, where it knows them.
 
-    Else double bonds of natural lipids, told by the names of residues, are cis. Esters and secondary amides, peptide
-    bonds among them, are trans (IUPAC: Z, with the oxygen opposite to hydrogen); tertiary amides, as before proline,
-    are either.
+    Else those double bonds are cis or trans that are so in natural lipids, told by the names of residues. Esters and
+    secondary amides, peptide bonds among them, are trans (IUPAC: Z, with the oxygen opposite to hydrogen); tertiary
+    amides, as before proline, are either.
     """
     known = dict(zip(map(tuple, kind.planar.atoms.tolist()), kind.planar.side.tolist(), strict=True))
     return [replace(bonds, expected=np.array([known.get(tuple(row)) or side for row, side in zip(
@@ -55,8 +53,8 @@ def planar_bonds(kind: MoleculeType) -> list[PlanarBonds]:
 def natural_bonds(kind: MoleculeType, proline: int = EITHER) -> list[PlanarBonds]:
     """The same with the sides that nature prefers; ``proline`` is that of peptide bonds before proline."""
     rows = double_bonds(kind)
-    natural = [NATURAL_LIPID.fullmatch(kind.residue_names[atom].upper()) is not None for atom in rows[:, 1].tolist()]
-    found = [PlanarBonds("double bond", rows, np.where(natural, CIS, EITHER).astype(np.int64))]
+    natural = [natural_side(kind, first, second) for _, first, second, _ in rows.tolist()]
+    found = [PlanarBonds("double bond", rows, np.array(natural, dtype=np.int64))]
     by_sort: dict[str, list[tuple[list[int], int]]] = {}
     for sort, atoms, expected in _of_carbonyls(kind, proline):
         by_sort.setdefault(sort, []).append((atoms, expected))

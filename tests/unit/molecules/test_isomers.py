@@ -28,12 +28,21 @@ NUCLEOSIDES = {
           "C5 C6 N1 C2 O2 N3 C4 O4 C1' C2' C3' C4' O4' C5' O5' O3' O2'"),
     "DT5": ("CC1=CN(C(=O)NC1=O)[C@H]2C[C@@H]([C@H](O2)CO)O",
             "C7 C5 C6 N1 C2 O2 N3 C4 O4 C1' C2' C3' C4' O4' C5' O5' O3'")}
-#: Cholesterol and a phosphatidylcholine of acetyls, as PubChem writes such, with the names that CHARMM gives.
+#: Cholesterol and lipids of acetyls, as PubChem writes such, with the names that CHARMM gives. The last has at its
+#: glycerol what by its labels is 1D-myo-inositol 1,4,5-trisphosphate (1R,2R,3S,4R,5R,6S).
 LIPIDS = {
     "CHL1": ("C[C@H](CCCC(C)C)[C@H]1CC[C@@H]2[C@@]1(CC[C@H]3[C@H]2CC=C4[C@@]3(CC[C@@H](C4)O)C)C",
              "C21 C20 C22 C23 C24 C25 C26 C27 C17 C16 C15 C14 C13 C12 C11 C9 C8 C7 C6 C5 C10 C1 C2 C3 C4 O3 C19 C18"),
     "DAPC": ("CC(=O)OC[C@H](COP(=O)([O-])OCC[N+](C)(C)C)OC(=O)C",
-             "C32 C31 O32 O31 C3 C2 C1 O11 P O13 O14 O12 C11 C12 N C13 C14 C15 O21 C21 O22 C22")}
+             "C32 C31 O32 O31 C3 C2 C1 O11 P O13 O14 O12 C11 C12 N C13 C14 C15 O21 C21 O22 C22"),
+    "DAPS": ("CC(=O)OC[C@H](COP(=O)([O-])OC[C@@H](C(=O)[O-])[NH3+])OC(=O)C",
+             "C32 C31 O32 O31 C3 C2 C1 O11 P O13 O14 O12 C11 C12 C13 O13A O13B N O21 C21 O22 C22"),
+    "NSM": ("C/C=C/[C@H]([C@H](COP(=O)([O-])OCC[N+](C)(C)C)NC(=O)C/C=C\\C)O",
+            "C6S C5S C4S C3S C2S C1S O11 P O13 O14 O12 C11 C12 N C13 C14 C15 NF C1F OF C2F C3F C4F C5F O3"),
+    "SAPI24": ("CC(=O)OC[C@H](COP(=O)([O-])O[C@@H]1[C@H](O)[C@H](O)[C@@H](OP(=O)(O)[O-])[C@H](OP(=O)(O)[O-])[C@H]1O)"
+               "OC(=O)C",
+               "C32 C31 O32 O31 C3 C2 C1 O11 P O13 O14 O12 C11 C12 O2 C13 O3 C14 O4 P4 OP42 OP43 OP44 "
+               "C15 O5 P5 OP52 OP53 OP54 C16 O6 O21 C21 O22 C22")}
 
 
 def assembled(smiles: str, sides_: tuple[ToldSide, ...] = (), by: str = "the mapping", copies: int = 1,
@@ -95,13 +104,22 @@ def named(residue: str, smiles: str, names: str) -> tuple[System, np.ndarray]:
                      residue_names=[residue] * n)
 
 
-@pytest.mark.parametrize(("residue", "known"), [("U", 4), ("DT5", 3), ("LIG", 0), ("CHL1", 8), ("DAPC", 1)])
+@pytest.mark.parametrize(("residue", "known"), [
+    ("U", 4), ("DT5", 3), ("LIG", 0), ("CHL1", 8), ("DAPC", 1), ("DAPS", 2), ("NSM", 2), ("SAPI24", 7)])
 def test_natural_isomers_of_nucleosides_and_lipids(residue: str, known: int) -> None:
     system, shape = named(residue, *(NUCLEOSIDES | LIPIDS).get(residue, NUCLEOSIDES["U"]))
     (kind,) = natural(system).types
     sign = kind.chemistry.sign
     assert np.count_nonzero(sign) == known
     np.testing.assert_array_equal(sign[sign != 0], handedness(shape, kind.chemistry.centres)[sign != 0])
+
+
+def test_the_double_bond_of_sphingosine_is_trans_and_that_of_its_acid_cis() -> None:
+    system, shape = named("NSM", *LIPIDS["NSM"])
+    (kind,) = natural(system).types
+    assert sorted(kind.planar.side.tolist()) == sorted([TRANS, CIS, TRANS])  # and the amide
+    np.testing.assert_array_equal(kind.planar.side, sides(shape, kind.planar.atoms))
+    assert EITHER in natural(named("LIG", *LIPIDS["NSM"])[0]).types[0].planar.side
 
 
 @pytest.mark.parametrize(("cis", "problem"), [

@@ -55,6 +55,10 @@ def init(
     ignore: Annotated[list[str] | None, typer.Option(
         "--ignore", metavar="NAME", help="Beads of the files that stand for no atoms, such as virtual sites, by bead "
                                          "or residue name: V4, \"VS*\".")] = None,
+    solvent: Annotated[list[str] | None, typer.Option(
+        "--solvent", metavar="NAME=BEAD[:COUNT]",
+        help="What beads of a molecule type without a mapping are called, and how many of them each bead is: SOL=W:4. "
+             "Ions are put at their beads: NA=NA+. Those of Martini are known.")] = None,
     begin: Begin = None,
     end: End = None,
     dt: Every = None,
@@ -86,7 +90,8 @@ def init(
     registry = session.registry_of(plugin or ())
     output.parent.mkdir(parents=True, exist_ok=True)
     given = files.UserFiles(topology or [], mapping or [], [*(conf or ()), *(beads or ())], atoms or [], units, index,
-                            begin, end, dt, folder=output.parent, run=mdp, ignore=ignore or [], stereo=stereo or [])
+                            begin, end, dt, folder=output.parent, run=mdp, ignore=ignore or [], solvent=solvent or [],
+                            stereo=stereo or [])
     why: list[str] = []
     if coarse is not None:
         given, why = _picked(given, coarse, library or [], registry)

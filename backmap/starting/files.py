@@ -40,6 +40,7 @@ class UserFiles:
         picked: Entries of mappings from libraries.
         coarse: The coarse-grained force field that they are for, as in ``picking.MODELS``.
         ignore: Sites of the files of beads that stand for no atoms, by bead or residue name.
+        solvent: Molecule types without a mapping and what their beads are called, each as ``solvent.Told`` reads it.
         stereo: A file with true atoms of all molecules, or ``NAME=SMILES`` or ``NAME=FILE`` for molecule types.
     """
 
@@ -58,6 +59,7 @@ class UserFiles:
     picked: Sequence[dict[str, Any]] = ()
     coarse: str | None = None
     ignore: Sequence[str] = ()
+    solvent: Sequence[str] = ()
     stereo: Sequence[str] = ()
 
     def path(self, path: Path | str) -> str:

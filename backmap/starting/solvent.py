@@ -6,10 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from itertools import groupby
+from types import MappingProxyType
 from typing import Any
 
 from ..api import AtomTopology, BeadModel, FrameSource
+from ..errors import BackmapError
 from ..model.inputs import place_of
+from ..model.listing import listed
 from . import martini
 
 #: What to do where waters at a bead are not what Martini's are.
@@ -24,8 +27,41 @@ class Declared:
     why: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Told:
+    """What a user says of a molecule type without a mapping.
+
+    Attributes:
+        bead: What its beads are called, as in the step ``topology``.
+        count: How many of them such a bead is; None for molecules that are ions at their beads, or left out.
+    """
+
+    bead: str
+    count: int | None
+
+    @classmethod
+    def all_of(cls, texts: Sequence[str]) -> dict[str, Told]:
+        """What is told of each molecule type by ``NAME=BEAD`` or ``NAME=BEAD:COUNT``; a bead may be RESIDUE:BEAD.
+
+        Raises:
+            BackmapError: For other texts, and what is told twice.
+        """
+        found: dict[str, Told] = {}
+        for text in texts:
+            name, _, said = text.partition("=")
+            head, _, tail = said.rpartition(":")
+            bead, count = (head, tail) if head and tail.isdigit() else (said, "")
+            if not name or not bead or count == "0":
+                raise BackmapError(f"'{text}' is neither NAME=BEAD nor NAME=BEAD:COUNT", where="--solvent",
+                                   hint="Write SOL=W:4 for a bead W that is four molecules SOL, and NA=NA+ for ions.")
+            if name in found:
+                raise BackmapError(f"'{name}' is named twice", where="--solvent", hint="Give it once.")
+            found[name] = cls(bead, int(count) if count else None)
+        return found
+
+
 def declared(topology: AtomTopology, blocks: Sequence[tuple[str, int]], mapped: Collection[str], source: FrameSource,
-             martinis: bool) -> Declared:
+             martinis: bool, told: Mapping[str, Told] = MappingProxyType({})) -> Declared:
     """What is to be said of molecule types without a mapping.
 
     Args:
@@ -35,43 +71,28 @@ def declared(topology: AtomTopology, blocks: Sequence[tuple[str, int]], mapped: 
         source: Frames of beads.
         martinis: Whether the user says that the beads are Martini's: solvent that the topology does not have is
             then known by its names. Waters without a mapping that are called as Martini's are say the same.
+        told: What the user says of some of them, which counts first.
+
+    Raises:
+        BackmapError: If the user speaks of molecules or beads that there are not.
     """
     found, counts = Declared(), dict.fromkeys(name for name, _ in blocks)
     names, residues = getattr(source, "names", None), getattr(source, "residue_names", None)
-    unmapped = [name for name in counts if name not in mapped]
+    unmapped = [name for name in counts if name not in mapped and name not in told]
+    named = _as_told(found, told, topology, blocks, source)
     if names is not None:
-        fixed = [name for name in unmapped if _atomistic(topology, blocks, name, names)]
-        unmapped = [name for name in unmapped if name not in fixed]
-        if fixed:
-            found.options["fixed"] = fixed
-            found.why.append(f"{', '.join(fixed)}: no mapping is given, but the file of beads holds their atoms, which "
-                             "stay where they are")
-        for name in unmapped:
-            there, whole = _called_alike(topology, blocks, name, names)
-            if whole > there > whole / 2:
-                found.why.append(f"{name}: no mapping is given, and the file of beads has {there} atoms that are "
-                                 f"called as its {whole}. If they are to stay where they are, all have to be there")
-    named: dict[str, list[str]] = {}
-    if names is not None:
-        there = {*counts, *mapped}
-        named, _ = martini.solvent(names, residues, [*unmapped, *_spare(topology, there, unmapped, martinis)])
-        theirs = martinis or any(martini.is_water(name) and martini.waters(names, residues, patterns)[0]
-                                 for name, patterns in named.items())
-        named, alone = martini.solvent(names, residues, [*unmapped, *_spare(topology, there, unmapped, theirs)])
-        for name in [name for name in named if martini.is_water(name)]:
-            if _shared(found, name, named[name], blocks, names, residues):
-                unmapped = [other for other in unmapped if other != name]
-        for name in [name for name in named if martini.ion_of(name)]:
-            if _ions(found, name, _count(named[name], names, residues), blocks) and name not in unmapped:
-                unmapped.append(name)
-        if alone and theirs:
-            found.options["ignore"] = [*found.options.get("ignore", []), *alone]
-            found.why.append(f"{', '.join(alone)}: solvent and ions of Martini that the topology does not have, so "
-                             "they are left out: solvate the atoms afterwards")
+        rest = [k for k, (name, residue) in enumerate(zip(names, residues or names, strict=True))
+                if not _called(name, residue, [one.bead for one in told.values()])]
+        names, residues = [names[k] for k in rest], None if residues is None else [residues[k] for k in rest]
+        unmapped = _without_fixed(found, topology, blocks, unmapped, names)
+        known, unmapped = _of_martini(found, topology, blocks, unmapped, {*counts, *mapped, *told},
+                                      (names, residues), martinis)
+        named |= known
+    unmapped += [name for name in named if name in told]
     if unmapped:
-        placed = [name for name in unmapped if name in named and martini.ion_of(name)]
-        told = any(name in named for name in unmapped) if martinis else bool(placed)
-        found.options["exclude"] = {name: named.get(name, []) for name in unmapped} if told else unmapped
+        placed = [name for name in unmapped if name in named and _is_ion(topology, name)]
+        by_name = any(name in named for name in unmapped) if martinis or told else bool(placed)
+        found.options["exclude"] = {name: named.get(name, []) for name in unmapped} if by_name else unmapped
         passed = [name for name in unmapped if name not in placed]
         if placed:
             found.why.append(f"{', '.join(placed)}: put at their beads")
@@ -79,6 +100,73 @@ def declared(topology: AtomTopology, blocks: Sequence[tuple[str, int]], mapped: 
             found.why.append(f"{', '.join(passed)}: no mapping is given, so they are passed over (ions are put at "
                              "their beads)")
     return found
+
+
+def _as_told(found: Declared, told: Mapping[str, Told], topology: AtomTopology, blocks: Sequence[tuple[str, int]],
+             source: FrameSource) -> dict[str, list[str]]:
+    """Declare what the user tells; returns what beads of the molecules that are not several at a bead are called."""
+    names, residues = getattr(source, "names", None) or [], getattr(source, "residue_names", None)
+    named: dict[str, list[str]] = {}
+    for name, one in told.items():
+        if name not in topology.types:
+            raise BackmapError(f"'{name}' is no molecule type of {topology.where}", where="--solvent",
+                               hint=f"Known: {listed(list(topology.types))}.")
+        beads = sum(_called(bead, residue, [one.bead]) for bead, residue in zip(names, residues or names, strict=True))
+        if not beads:
+            raise BackmapError(f"no bead of {source.where} is called '{one.bead}'", where="--solvent",
+                               hint=f"They are called {listed(list(dict.fromkeys(names)))}." if names else
+                               "It has no names.")
+        if one.count is not None:
+            _several(found, name, {one.bead: one.count}, {one.bead: beads}, blocks)
+            continue
+        named[name] = [one.bead]
+        if _is_ion(topology, name):
+            _ions(found, name, beads, blocks)
+    return named
+
+
+def _without_fixed(found: Declared, topology: AtomTopology, blocks: Sequence[tuple[str, int]],
+                   unmapped: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Molecule types without a mapping but those whose atoms the file of beads has, which are declared as fixed."""
+    fixed = [name for name in unmapped if _atomistic(topology, blocks, name, names)]
+    if fixed:
+        found.options["fixed"] = fixed
+        found.why.append(f"{', '.join(fixed)}: no mapping is given, but the file of beads holds their atoms, which "
+                         "stay where they are")
+    left = [name for name in unmapped if name not in fixed]
+    for name in left:
+        there, whole = _called_alike(topology, blocks, name, names)
+        if whole > there > whole / 2:
+            found.why.append(f"{name}: no mapping is given, and the file of beads has {there} atoms that are "
+                             f"called as its {whole}. If they are to stay where they are, all have to be there")
+    return left
+
+
+def _of_martini(found: Declared, topology: AtomTopology, blocks: Sequence[tuple[str, int]], unmapped: list[str],
+                there: set[str], called: tuple[Sequence[str], Sequence[str] | None],
+                martinis: bool) -> tuple[dict[str, list[str]], list[str]]:
+    """Declare what names and residues of beads say as in Martini; what beads of which types are called, and the types
+    without a mapping that are left."""
+    named, _ = martini.solvent(*called, [*unmapped, *_spare(topology, there, unmapped, martinis)])
+    theirs = martinis or any(martini.is_water(name) and martini.waters(*called, patterns)[0]
+                             for name, patterns in named.items())
+    named, alone = martini.solvent(*called, [*unmapped, *_spare(topology, there, unmapped, theirs)])
+    for name in [name for name in named if martini.is_water(name)]:
+        if _shared(found, name, named[name], blocks, *called):
+            unmapped = [other for other in unmapped if other != name]
+    for name in [name for name in named if martini.ion_of(name)]:
+        if _ions(found, name, _count(named[name], *called), blocks) and name not in unmapped:
+            unmapped.append(name)
+    if alone and theirs:
+        found.options["ignore"] = [*found.options.get("ignore", []), *alone]
+        found.why.append(f"{', '.join(alone)}: solvent and ions of Martini that the topology does not have, so "
+                         "they are left out: solvate the atoms afterwards")
+    return named, unmapped
+
+
+def _is_ion(topology: AtomTopology, name: str) -> bool:
+    """Whether a molecule type is an ion, by its name or as it is one atom."""
+    return martini.ion_of(name) is not None or (name in topology.types and len(topology.types[name].atom_names) == 1)
 
 
 def _atomistic(topology: AtomTopology, blocks: Sequence[tuple[str, int]], name: str, names: Sequence[str]) -> bool:
@@ -124,8 +212,8 @@ def sites(models: Mapping[str, BeadModel], source: FrameSource, options: Mapping
     if strange:
         found.options["ignore"] = [*options.get("ignore", []), *(f"*:{name}" for name in strange)]
         count = Counter(name for name, residue in zip(names, residues, strict=True) if name != residue)
-        listed = " and ".join(f"{count[name]} {name}" for name in strange)
-        found.why.append(f"{listed}: virtual sites, as of Go models, which stand for no atoms and are left out")
+        these = " and ".join(f"{count[name]} {name}" for name in strange)
+        found.why.append(f"{these}: virtual sites, as of Go models, which stand for no atoms and are left out")
     return found
 
 
@@ -221,26 +309,35 @@ def _ions(found: Declared, name: str, beads: int, blocks: Sequence[tuple[str, in
     return True
 
 
+def _several(found: Declared, name: str, each: Mapping[str, int], beads: Mapping[str, int],
+             blocks: Sequence[tuple[str, int]], noun: str = "") -> bool:
+    """Declare beads that are several molecules of a type, by what they are called; False if counts cannot be said."""
+    wanted, there = sum(each[p] * beads[p] for p in each), sum(count for kind, count in blocks if kind == name)
+    these = " and ".join(f"{beads[p]} beads {p} of {each[p]}" for p in each) + f" {noun}each"
+    if wanted == there:
+        found.why.append(f"{these} are the {there} {name} of the topology")
+    elif _counted(found, blocks, name, wanted):
+        found.why.append(f"{these} are {wanted} {name}, but the topology has {there or 'none'}: "
+                         f"{wanted} are made, and the topology that is written has as many")
+    else:
+        found.why.append(f"{these} are {wanted} {name}, but the topology has {there}: change that "
+                         "under [ molecules ]")
+        return False
+    found.options["several"] = found.options.get("several", {}) | {
+        p: {"molecules": name, "count": count} for p, count in each.items()}
+    return True
+
+
 def _shared(found: Declared, name: str, patterns: Sequence[str], blocks: Sequence[tuple[str, int]],
             names: Sequence[str], residues: Sequence[str] | None) -> bool:
     """Declare beads each of which is several waters; False if that is not known, or counts cannot be said."""
     each, beads = martini.waters(names, residues, patterns)
-    wanted, there = sum(each[p] * beads[p] for p in each), sum(count for kind, count in blocks if kind == name)
-    listed = " and ".join(f"{beads[p]} beads {p} of {each[p]}" for p in each)
     if not each:
         found.why.append(f"{', '.join(patterns)}: how many {name} such a bead is, is not known: "
                          + OTHERWISE % name)
         return False
-    if wanted != there:
-        if not _counted(found, blocks, name, wanted):
-            found.why.append(f"{listed} waters each are {wanted} {name}, but the topology has {there}: change that "
-                             "under [ molecules ]")
-            return False
-        found.why.append(f"{listed} waters each are {wanted} {name}, but the topology has {there or 'none'}: "
-                         f"{wanted} are made, and the topology that is written has as many")
-    else:
-        found.why.append(f"{listed} waters each are the {there} {name} of the topology")
-    found.options["several"] = {p: {"molecules": name, "count": count} for p, count in each.items()}
+    if not _several(found, name, each, beads, blocks, "waters "):
+        return False
     sites = martini.charges(names, residues)
     if sites:
         found.options["ignore"] = sites

@@ -236,8 +236,8 @@ class Contents:
         if len(rows) != excluded.count:
             raise BackmapError(f"{len(rows)} beads are {' or '.join(excluded.patterns)}, but the topology has "
                                f"{excluded.count} {name} to be placed on them", where=where,
-                               hint=f"Say what they are called, as in 'exclude: {{{name}: NAME}}', or leave them out "
-                                    "with 'place_ions: false'.")
+                               hint=f"Say what they are called, as in 'exclude: {{{name}: NAME}}' (init: --solvent "
+                                    f"{name}=NAME), or leave them out with 'place_ions: false'.")
         return rows
 
     def _fixed_source(self, beads: FrameSource) -> FrameSource:

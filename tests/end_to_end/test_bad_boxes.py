@@ -115,7 +115,7 @@ TABLE: list[tuple[str, Break, tuple[str, ...], str]] = [
     ("box: ions of which the topology counts others, in two places",
      top("LIP 2", "NA 4\nLIP 2\nNA 1"), (),
      READ + "1 beads are ION:NA, but the topology has 5 NA to be placed on them. Say what they are called, as in "
-     "'exclude: {NA: NAME}', or leave them out with 'place_ions: false'."),
+     "'exclude: {NA: NAME}' (init: --solvent NA=NAME), or leave them out with 'place_ions: false'."),
     ("box: a mapping with a bead that the file does not have",
      in_turn(mapping("A B\n", "A B D\n"), mapping("4 C4 B", "4 C4 D")), (),
      READ + "holds 4 beads (without 2 sites without atoms, 1 NA placed, 1 CL placed, 2 of SOL), but the topology (2 "

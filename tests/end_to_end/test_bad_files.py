@@ -144,7 +144,8 @@ TABLE: list[Row] = [
      "needs one, but those that topology names under 'exclude' or 'fixed'."),
     ("ions that the beads lack", with_ions, ("--set", "steps.topology.exclude=[NA]"),
      "run.yaml: steps[1].read: cg.gro, cg.xtc: 0 beads are NA, but the topology has 2 NA to be placed on them. Say "
-     "what they are called, as in 'exclude: {NA: NAME}', or leave them out with 'place_ions: false'."),
+     "what they are called, as in 'exclude: {NA: NAME}' (init: --solvent NA=NAME), or leave them out with "
+     "'place_ions: false'."),
     ("unknown molecule to pass", nothing, ("--set", "steps.topology.exclude=[SOL]"),
      "run.yaml: steps[0].topology: 'SOL' under 'exclude' is no molecule type of octane.top. Known: OCT."),
     ("nothing to keep", nothing, ("--set", "steps.topology.fixed={gromacs: cg.gro}"),

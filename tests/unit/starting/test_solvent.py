@@ -6,27 +6,51 @@ from types import SimpleNamespace
 import pytest
 
 from backmap.api import AtomTopology
-from backmap.starting.solvent import Declared, declared, repeats, sites
+from backmap.errors import BackmapError
+from backmap.starting.solvent import Declared, Told, declared, repeats, sites
 from tests import builders
 
 TYPES = {name: builders.atoms_of(smiles, name)[0]
          for name, smiles in (("BUT", "CCCC"), ("SOL", "O"), ("NA", "[Na+]"), ("UREA", "NC(=O)N"))}
 
 
-def said(blocks: dict[str, int] | list[tuple[str, int]], beads: dict[str, int], martinis: bool = False) -> Declared:
+def said(blocks: dict[str, int] | list[tuple[str, int]], beads: dict[str, int], martinis: bool = False,
+         told: tuple[str, ...] = ()) -> Declared:
     """What is declared of a file with so many beads RESIDUE:NAME, and butane that is mapped."""
     pairs = [(*(name.split(":") if ":" in name else (name, name)),) for name, count in beads.items()
              for _ in range(count)]
     residues, names = zip(*pairs, strict=True)
-    source = SimpleNamespace(names=list(names), residue_names=list(residues))
+    source = SimpleNamespace(names=list(names), residue_names=list(residues), where="cg.gro")
     listed = list(blocks.items()) if isinstance(blocks, dict) else blocks
-    return declared(AtomTopology(TYPES, listed, "top.top"), listed, {"BUT"}, source, martinis)
+    return declared(AtomTopology(TYPES, listed, "top.top"), listed, {"BUT"}, source, martinis, Told.all_of(told))
 
 
 def test_four_waters_at_a_bead() -> None:
     found = said({"BUT": 2, "SOL": 12}, {"BUT:E": 4, "W": 3})
     assert found.options == {"several": {"W": {"molecules": "SOL", "count": 4}}}
     assert found.why == ["3 beads W of 4 waters each are the 12 SOL of the topology"]
+
+
+def test_what_the_user_tells_counts_first() -> None:
+    """Beads of other models, and W of Martini that is one water: neither has names that say it."""
+    beads = {"BUT:E": 4, "5": 3, "4": 2}
+    found = said({"BUT": 2, "SOL": 9, "NA": 2}, beads, told=("SOL=5:3", "NA=4"))
+    assert found.options == {"several": {"5": {"molecules": "SOL", "count": 3}}, "exclude": {"NA": ["4"]}}
+    assert found.why == ["3 beads 5 of 3 each are the 9 SOL of the topology", "NA: put at their beads"]
+    assert said({"BUT": 2}, beads, told=("SOL=5:3", "NA=4")).options["molecules"] == {"BUT": 2, "SOL": 9, "NA": 2}
+    assert said({"SOL": 3}, {"BUT:E": 4, "W": 3}, told=("SOL=W:1",)).options == {
+        "several": {"W": {"molecules": "SOL", "count": 1}}}
+    assert said({"BUT": 2, "UREA": 3}, beads, told=("UREA=5",)).options == {"exclude": {"UREA": ["5"]}}
+
+
+@pytest.mark.parametrize(("told", "problem"), [
+    (("SOL",), "--solvent: 'SOL' is neither NAME=BEAD nor NAME=BEAD:COUNT"),
+    (("SOL=W:0",), "'SOL=W:0' is neither"), (("SOL=W:4", "SOL=W:3"), "'SOL' is named twice"),
+    (("WAT=W:4",), "'WAT' is no molecule type of top.top. Known: BUT, SOL, NA, UREA"),
+    (("SOL=P4:4",), "no bead of cg.gro is called 'P4'. They are called E, W")])
+def test_what_the_user_tells_may_be_wrong(told: tuple[str, ...], problem: str) -> None:
+    with pytest.raises(BackmapError, match=problem):
+        said({"BUT": 2, "SOL": 12}, {"BUT:E": 4, "W": 3}, told=told)
 
 
 def test_molecules_whose_atoms_are_among_the_beads_stay() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -28,6 +29,12 @@ BeadsAre = Literal["mapped", "model"]
 BeadsSaid = Literal["mapped", "model", "auto"]
 
 _reading: ContextVar[dict[Path, None] | None] = ContextVar("reading", default=None)
+
+
+def is_called(name: str, residue: str, patterns: Sequence[str]) -> bool:
+    """Whether a point's name or residue name fits one of some patterns (``*``, ``?``), or both fit ``RESIDUE:NAME``."""
+    return any(fnmatchcase(f"{residue}:{name}", pattern) if ":" in pattern else
+               fnmatchcase(name, pattern) or fnmatchcase(residue, pattern) for pattern in patterns)
 
 
 def place_of(wanted: Sequence[str], names: Sequence[str], taken: Sequence[bool] | None = None) -> int | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..api import AtomTopology, ForceFieldReader, MappingReader, Reader, TopologyReader
 from ..errors import BackmapError
+from ..model.inputs import is_called
 from ..model.run_parameters import RunParameters
 from ..recipe import recipe
 from ..recipe.registry import Registry
@@ -196,7 +197,7 @@ def is_solvent(topology: AtomTopology) -> bool:
 
 
 def called(given: UserFiles, registry: Registry) -> set[tuple[str, str]]:
-    """Residue and name of the beads in the files of the user, none where these have no names.
+    """Residue and name of the beads in the files of the user but those to ignore, none where these have no names.
 
     Raises:
         BackmapError: If a file cannot be read.
@@ -205,7 +206,8 @@ def called(given: UserFiles, registry: Registry) -> set[tuple[str, str]]:
         return set()
     source = recipe.built(Reader, frames_entry(given.beads, given, registry, index=True), given.base, registry).open()
     names, residues = getattr(source, "names", None), getattr(source, "residue_names", None)
-    return {(residue, name) for residue, name in zip(residues or names, names, strict=True)} if names else set()
+    return {(residue, name) for residue, name in set(zip(residues or names, names, strict=True))
+            if not is_called(name, residue, given.ignore)} if names else set()
 
 
 def topology_of(given: UserFiles, registry: Registry) -> tuple[AtomTopology, set[str]]:

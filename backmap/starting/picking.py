@@ -158,7 +158,8 @@ def _unlike(name: str, model: str, other: str, lacking: Sequence[str]) -> Backma
     """Another force field's mapping, of which beads of the file are not."""
     return BackmapError(f"{name}: no library has a mapping for {model} of its residues, and that for {other} has other "
                         f"beads, without {listed(lacking)} of the file",
-                        hint=f"'pip install vermouth' brings mappings of proteins for {model}; your own go under -m.")
+                        hint=f"'pip install vermouth' brings mappings of proteins for {model}; your own go under -m, "
+                             "and sites that stand for no atoms under --ignore.")
 
 
 def _tried(model: str, molecule: AtomMolecule, topology: AtomTopology, held: Contained, registry: Registry) -> \

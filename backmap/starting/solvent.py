@@ -4,14 +4,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from itertools import groupby
 from types import MappingProxyType
 from typing import Any
 
 from ..api import AtomTopology, BeadModel, FrameSource
 from ..errors import BackmapError
-from ..model.inputs import place_of
+from ..model.inputs import is_called, place_of
 from ..model.listing import listed
 from . import martini
 
@@ -82,7 +81,7 @@ def declared(topology: AtomTopology, blocks: Sequence[tuple[str, int]], mapped: 
     named = _as_told(found, told, topology, blocks, source)
     if names is not None:
         rest = [k for k, (name, residue) in enumerate(zip(names, residues or names, strict=True))
-                if not _called(name, residue, [one.bead for one in told.values()])]
+                if not is_called(name, residue, [one.bead for one in told.values()])]
         names, residues = [names[k] for k in rest], None if residues is None else [residues[k] for k in rest]
         unmapped = _without_fixed(found, topology, blocks, unmapped, names)
         known, unmapped = _of_martini(found, topology, blocks, unmapped, {*counts, *mapped, *told},
@@ -111,7 +110,8 @@ def _as_told(found: Declared, told: Mapping[str, Told], topology: AtomTopology, 
         if name not in topology.types:
             raise BackmapError(f"'{name}' is no molecule type of {topology.where}", where="--solvent",
                                hint=f"Known: {listed(list(topology.types))}.")
-        beads = sum(_called(bead, residue, [one.bead]) for bead, residue in zip(names, residues or names, strict=True))
+        pairs = zip(names, residues or names, strict=True)
+        beads = sum(is_called(bead, residue, [one.bead]) for bead, residue in pairs)
         if not beads:
             raise BackmapError(f"no bead of {source.where} is called '{one.bead}'", where="--solvent",
                                hint=f"They are called {listed(list(dict.fromkeys(names)))}." if names else
@@ -237,7 +237,8 @@ def repeats(models: Mapping[str, BeadModel], blocks: Sequence[tuple[str, int]], 
         return found
     others = [*options.get("ignore", []), *options.get("several", {}),
               *(pattern for patterns in _patterns(options.get("exclude", {})) for pattern in patterns)]
-    left = [name for name, residue in zip(names, residues or names, strict=True) if not _called(name, residue, others)]
+    pairs = zip(names, residues or names, strict=True)
+    left = [name for name, residue in pairs if not is_called(name, residue, others)]
     counts: dict[str, int] = {}
     for kind in kinds:
         own, begin = models[kind].bead_names, 0
@@ -262,12 +263,6 @@ def _patterns(exclude: Mapping[str, Sequence[str]] | Sequence[str]) -> list[Sequ
     if isinstance(exclude, Mapping):
         return [patterns or [name] for name, patterns in exclude.items()]
     return [[name] for name in exclude]
-
-
-def _called(name: str, residue: str, patterns: Sequence[str]) -> bool:
-    """Whether a bead is meant by one of some patterns of the step ``topology``."""
-    return any(fnmatchcase(f"{residue}:{name}", pattern) if ":" in pattern else
-               fnmatchcase(name, pattern) or fnmatchcase(residue, pattern) for pattern in patterns)
 
 
 def _spare(topology: AtomTopology, there: Collection[str], unmapped: Sequence[str], martinis: bool) -> list[str]:

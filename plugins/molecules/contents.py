@@ -3,7 +3,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from functools import cached_property
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from backmap.api import FrameInfo, FrameSource, Reader, State
 from backmap.errors import BackmapError
 from backmap.model import box as periodic
-from backmap.model.inputs import place_of
+from backmap.model.inputs import is_called, place_of
 from backmap.model.listing import counted, listed
 from backmap.model.system import System
 
@@ -271,12 +270,7 @@ def of_state(state: State) -> Contents | None:
 def matching(patterns: Sequence[str], names: Sequence[str], residues: Sequence[str] | None) -> Mask:
     """Beads whose name or residue name fits a pattern (``*`` and ``?``), or both fit ``RESIDUE:BEAD``, (n,)."""
     residues = names if residues is None else residues
-
-    def fits(name: str, residue: str) -> bool:
-        return any(fnmatchcase(f"{residue}:{name}", pattern) if ":" in pattern
-                   else fnmatchcase(name, pattern) or fnmatchcase(residue, pattern) for pattern in patterns)
-
-    known = {pair: fits(*pair) for pair in set(zip(names, residues, strict=True))}
+    known = {pair: is_called(*pair, patterns) for pair in set(zip(names, residues, strict=True))}
     return np.array([known[pair] for pair in zip(names, residues, strict=True)], dtype=bool)
 
 

@@ -200,7 +200,7 @@ class _Planner:
             source: FrameSource = recipe.built(Reader, beads, self.given.base, self.registry).open()
             declared = solvent.declared(survey.topology, survey.blocks, survey.models, source,
                                         self.given.coarse in ("martini2", "martini3"),
-                                        solvent.Told.all_of(self.given.solvent))
+                                        solvent.SolventBeads.all_of(self.given.solvent))
             ignored = [*topology.get("ignore", []), *declared.options.get("ignore", [])]
             topology |= declared.options | ({"ignore": ignored} if ignored else {})
             virtual = solvent.sites(survey.models, source, topology)

@@ -27,7 +27,7 @@ class Declared:
 
 
 @dataclass(frozen=True)
-class Told:
+class SolventBeads:
     """What a user says of a molecule type without a mapping.
 
     Attributes:
@@ -39,13 +39,13 @@ class Told:
     count: int | None
 
     @classmethod
-    def all_of(cls, texts: Sequence[str]) -> dict[str, Told]:
+    def all_of(cls, texts: Sequence[str]) -> dict[str, SolventBeads]:
         """What is told of each molecule type by ``NAME=BEAD`` or ``NAME=BEAD:COUNT``; a bead may be RESIDUE:BEAD.
 
         Raises:
             BackmapError: For other texts, and what is told twice.
         """
-        found: dict[str, Told] = {}
+        found: dict[str, SolventBeads] = {}
         for text in texts:
             name, _, said = text.partition("=")
             head, _, tail = said.rpartition(":")
@@ -60,7 +60,7 @@ class Told:
 
 
 def declared(topology: AtomTopology, blocks: Sequence[tuple[str, int]], mapped: Collection[str], source: FrameSource,
-             martinis: bool, told: Mapping[str, Told] = MappingProxyType({})) -> Declared:
+             martinis: bool, told: Mapping[str, SolventBeads] = MappingProxyType({})) -> Declared:
     """What is to be said of molecule types without a mapping.
 
     Args:
@@ -101,8 +101,8 @@ def declared(topology: AtomTopology, blocks: Sequence[tuple[str, int]], mapped: 
     return found
 
 
-def _as_told(found: Declared, told: Mapping[str, Told], topology: AtomTopology, blocks: Sequence[tuple[str, int]],
-             source: FrameSource) -> dict[str, list[str]]:
+def _as_told(found: Declared, told: Mapping[str, SolventBeads], topology: AtomTopology,
+             blocks: Sequence[tuple[str, int]], source: FrameSource) -> dict[str, list[str]]:
     """Declare what the user tells; returns what beads of the molecules that are not several at a bead are called."""
     names, residues = getattr(source, "names", None) or [], getattr(source, "residue_names", None)
     named: dict[str, list[str]] = {}

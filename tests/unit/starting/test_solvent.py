@@ -7,7 +7,7 @@ import pytest
 
 from backmap.api import AtomTopology
 from backmap.errors import BackmapError
-from backmap.starting.solvent import Declared, Told, declared, repeats, sites
+from backmap.starting.solvent import Declared, SolventBeads, declared, repeats, sites
 from tests import builders
 
 TYPES = {name: builders.atoms_of(smiles, name)[0]
@@ -22,7 +22,8 @@ def said(blocks: dict[str, int] | list[tuple[str, int]], beads: dict[str, int], 
     residues, names = zip(*pairs, strict=True)
     source = SimpleNamespace(names=list(names), residue_names=list(residues), where="cg.gro")
     listed = list(blocks.items()) if isinstance(blocks, dict) else blocks
-    return declared(AtomTopology(TYPES, listed, "top.top"), listed, {"BUT"}, source, martinis, Told.all_of(told))
+    return declared(AtomTopology(TYPES, listed, "top.top"), listed, {"BUT"}, source, martinis,
+                    SolventBeads.all_of(told))
 
 
 def test_four_waters_at_a_bead() -> None:

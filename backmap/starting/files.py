@@ -41,7 +41,7 @@ class UserFiles:
         picked: Entries of mappings from libraries.
         coarse: The coarse-grained force field that they are for, as in ``picking.MODELS``.
         ignore: Sites of the files of beads that stand for no atoms, by bead or residue name.
-        solvent: Molecule types without a mapping and what their beads are called, as ``solvent.SolventBeads`` reads them.
+        solvent: What beads of molecule types without a mapping are called, as ``solvent.SolventBeads`` reads it.
         stereo: A file with true atoms of all molecules, or ``NAME=SMILES`` or ``NAME=FILE`` for molecule types.
     """
 

@@ -58,6 +58,7 @@ class Frames:
         names: Atom or bead names, (n_points,); None if no file has them.
         residue_names: Residue names, (n_points,); None if no file has them.
         residues: Residue numbers, (n_points,); None if no file has them.
+        by_type: Whether names are those of types, which may differ between copies of a molecule.
 
     Raises:
         BackmapError: If the files hold different numbers of points.
@@ -72,6 +73,7 @@ class Frames:
         self.names: list[str] | None = named[0].names if named else None
         self.residue_names: list[str] | None = named[0].residue_names if named else None
         self.residues: NDArray[np.int64] | None = named[0].residues if named else None
+        self.by_type = any(getattr(one, "by_type", False) for one in named[:1])
 
     def frame(self, number: int) -> FrameInfo:
         """Frame ``number``, counted from 0 over all files.
@@ -165,6 +167,7 @@ class Selected:
         names: As of ``Frames``, of the points chosen.
         residue_names: As of ``Frames``, of the points chosen.
         residues: As of ``Frames``, of the points chosen.
+        by_type: As of ``Frames``.
 
     Raises:
         BackmapError: If no frame is left, or the index group does not fit.
@@ -181,6 +184,7 @@ class Selected:
         self.n_frames = len(self._numbers)
         self.n_points = source.n_points if self._rows is None else len(self._rows)
         self.names, self.residue_names = self._part(source.names), self._part(source.residue_names)
+        self.by_type = source.by_type
         self.residues = source.residues if self._rows is None or source.residues is None else \
             source.residues[self._rows]
 

@@ -42,6 +42,7 @@ class Beads:
         names: Bead names of the whole file; None if it has none.
         residues: Residue names of the whole file; None if it has none.
         aside: What was left out of the file, for messages; empty for nothing.
+        by_type: Whether names are those of types, by which copies of a molecule may differ, as in groups of LAMMPS.
     """
 
     where: str
@@ -49,6 +50,7 @@ class Beads:
     names: Sequence[str] | None = None
     residues: Sequence[str] | None = None
     aside: str = ""
+    by_type: bool = False
 
     def expect(self, blocks: Blocks, listed: str) -> None:
         """Raise BackmapError unless there are as many beads as in ``blocks``, under fitting names in this order.
@@ -169,9 +171,9 @@ class Beads:
                 if found not in (own[kind], second[kind]):
                     usual = first_copy.setdefault(kind.name, found)
                     mixed = Counter(found) == Counter(own[kind]) or not foreign.keys().isdisjoint(found)
-                    if found != usual or mixed:
+                    if (found != usual and not self.by_type) or mixed:
                         raise self._out_of_order(kind, start, found, own[kind] if mixed else usual, verb, foreign)
-                elif first_copy.setdefault(kind.name, found) != found:
+                elif first_copy.setdefault(kind.name, found) != found and not self.by_type:
                     raise self._out_of_order(kind, start, found, first_copy[kind.name], verb, foreign)
                 start += kind.n_beads
 

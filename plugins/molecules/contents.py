@@ -118,7 +118,8 @@ class Contents:
             found = self._sorted_out(source, sum(kind.n_beads * count for kind, count in mapped))
             rows = found.rows
         beads = Beads(source.where, rows, *names_of(source),
-                      f"without {', '.join(found.aside)}" if found.aside else "")
+                      f"without {', '.join(found.aside)}" if found.aside else "",
+                      getattr(source, "by_type", False))
         beads, said = beads.arranged(mapped)
         beads.expect(mapped, System(tuple(mapped)).listed)
         rows = beads.rows

@@ -44,7 +44,8 @@ def opened(reader: Reader, what: str, system: System, contents: Contents | None 
         source = contents.atoms(source) if what == "atoms" else contents.beads(source)
     elif what == "beads":
         rows = np.arange(source.n_points)
-        Beads(source.where, rows, *names_of(source)).expect(system.blocks, system.listed)
+        beads = Beads(source.where, rows, *names_of(source), by_type=getattr(source, "by_type", False))
+        beads.expect(system.blocks, system.listed)
     if what == "atoms":
         expect_atoms(source, system)
     return source

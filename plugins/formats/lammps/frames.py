@@ -66,6 +66,7 @@ class DataFrame:
 
     n_frames = 1
     residue_names = residues = None
+    by_type = True
 
     def __init__(self, path: Path, units: Units, style: str | None = None) -> None:
         self.path = path
@@ -85,6 +86,7 @@ class DumpFrames:
     """The frames of a dump, in nm and ps."""
 
     residue_names = residues = None
+    by_type = True
 
     def __init__(self, path: Path, units: Units) -> None:
         self.path, self._units = path, units

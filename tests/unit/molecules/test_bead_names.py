@@ -49,6 +49,18 @@ def test_another_order(names: list[str], message: str) -> None:
         expect(names)
 
 
+def test_copies_may_be_of_other_types() -> None:
+    """LAMMPS tells groups of molecules by types; names of the mapping in another order stay an error."""
+    def of_types(*names: str) -> None:
+        Beads("cg.data", np.arange(8), list(names), by_type=True).expect(BLOCKS, "2 BUT, 2 CHI")
+
+    of_types("1", "2", "3", "4", "5", "6", "7", "8")
+    of_types("E1", "E2", "3", "4", *NAMES[4:])
+    of_types("1", "2", "E1", "E2", *NAMES[4:])
+    with pytest.raises(BackmapError, match="bead 3 is called E2, but BUT has E1 there"):
+        of_types("1", "2", "E2", "E1", *NAMES[4:])
+
+
 def test_residues_that_are_called_otherwise_do_not_hide_beads_that_are_too_few() -> None:
     with pytest.raises(BackmapError, match=r"holds 7 beads, .* has 8: BUT E2 1 instead of 2\. "):
         expect([*NAMES[:3], *NAMES[4:]], ["BUT"] * 3 + ["CHOL"] * 4)

@@ -142,6 +142,7 @@ def test_points_are_called_by_their_types(tmp_path: Path) -> None:
     assert _source(tmp_path, dump=DUMP.replace("id type", "id typelabel").replace("\n7 1", "\n7 SOD", 1)).names == [
         "1", "SOD"]
     assert _source(tmp_path, dump=DUMP.replace("id type", "id mol")).names is None
+    assert _source(tmp_path, dump=DUMP).by_type
 
 
 def test_mdanalysis_reads_the_same(tmp_path: Path) -> None:
